@@ -1,0 +1,32 @@
+//! Compiles the contracts without protoc, and keeps the encoded descriptors: prost forgets custom options, the bytes do not.
+
+use std::{env, fs, path::PathBuf};
+
+use prost::Message;
+
+/// Every file that holds a service or an event; their imports follow by themselves.
+const ROOTS: &[&str] = &[
+    "gatehouse/agent/v1/agent_service.proto",
+    "gatehouse/broadcast/v1/broadcast_service.proto",
+    "gatehouse/channel/v1/channel_service.proto",
+    "gatehouse/common/v1/caller.proto",
+    "gatehouse/config/v1/config_service.proto",
+    "gatehouse/session/v1/session_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=gatehouse");
+
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_imports(true).include_source_info(true).open_files(ROOTS)?;
+
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+
+    let descriptors = prost_types::FileDescriptorSet::decode(&*compiler.file_descriptor_set().encode_to_vec())?;
+    tonic_prost_build::configure()
+        .bytes(".gatehouse.broadcast.v1.Event.payload")
+        .bytes(".gatehouse.channel.v1")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The contracts of the house, and the code generated from them. Nothing else lives here.
+//!
+//! The `.proto` files beside this crate say what every service offers, who may call it and what it means when a field is
+//! unset. [`DESCRIPTORS`] holds them encoded, custom options included; whoever needs an option reads it from there,
+//! because the generated types do not know options.
+
+/// The encoded `FileDescriptorSet` of all contracts, with imports, source comments and custom options.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+macro_rules! package {
+    ($(#[$doc:meta])* $name:ident, $package:literal) => {
+        $(#[$doc])*
+        pub mod $name {
+            /// Version 1 of the package.
+            #[expect(clippy::pedantic, clippy::missing_errors_doc, reason = "generated")]
+            pub mod v1 {
+                tonic::include_proto!($package);
+            }
+        }
+    };
+}
+
+package!(/// Executes one turn.
+    agent, "gatehouse.agent.v1");
+package!(/// Events, presence, health.
+    broadcast, "gatehouse.broadcast.v1");
+package!(/// Chat surfaces.
+    channel, "gatehouse.channel.v1");
+package!(/// What services tell each other about a call.
+    common, "gatehouse.common.v1");
+package!(/// The configuration document and the gateway token.
+    config, "gatehouse.config.v1");
+package!(/// What methods, events and fields declare about themselves.
+    options, "gatehouse.options.v1");
+package!(/// Conversations.
+    session, "gatehouse.session.v1");
