@@ -1,0 +1,71 @@
+// A house of its own for each test file: real processes, a home in a temporary folder, a port that nobody else has.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const binary =
+  process.env.GATEHOUSE_BIN ?? fileURLToPath(new URL("../../target/debug/gatehouse", import.meta.url));
+
+const START_DEADLINE_MS = 30_000;
+
+/** Waits until `probe` answers something other than undefined, and fails with `what` after the deadline. */
+export async function until(what, probe, deadlineMs = 15_000) {
+  const end = Date.now() + deadlineMs;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms`);
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+}
+
+export class House {
+  static async start(config = {}) {
+    const home = await mkdtemp(join(tmpdir(), "gatehouse-"));
+    await writeFile(join(home, "gatehouse.json5"), JSON.stringify(config));
+    const child = spawn(binary, ["up", "--home", home, "--port", "0"], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, GATEHOUSE_METRICS_LISTEN: "off" },
+    });
+    const house = new House(home, child);
+    child.stdout.on("data", (data) => (house.log += data));
+    child.stderr.on("data", (data) => (house.log += data));
+    try {
+      house.url = await until("edge.url", () => house.#urlOfReadyEdge(), START_DEADLINE_MS);
+      house.token = (await readFile(join(home, "config", "token"), "utf8")).trim();
+    } catch (error) {
+      await house.stop();
+      throw new Error(`the house did not start: ${error.message}\n${house.log}`);
+    }
+    return house;
+  }
+
+  constructor(home, child) {
+    this.home = home;
+    this.child = child;
+    this.log = "";
+  }
+
+  async #urlOfReadyEdge() {
+    if (this.child.exitCode !== null) throw new Error(`gatehouse up ended with ${this.child.exitCode}`);
+    try {
+      const url = (await readFile(join(this.home, "run", "edge.url"), "utf8")).trim();
+      const answer = await fetch(`${url.replace("ws://", "http://")}/readyz`);
+      return answer.ok ? url : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async stop() {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = new Promise((done) => this.child.once("exit", done));
+      this.child.kill("SIGTERM");
+      await ended;
+    }
+    await rm(this.home, { recursive: true, force: true });
+  }
+}
