@@ -1,1 +1,49 @@
-//! placeholder
+//! Reads what the contracts say about themselves: the one map of methods and events, who may use each, and a small plan
+//! for every message that goes from JSON text to the protobuf wire and back.
+//!
+//! Nothing here knows a method by name, and nothing here opens a socket. `prost-reflect` serves as the schema while a
+//! [`Contract`] is built; the plans that come out of it never touch a dynamic message.
+//!
+//! # The JSON form
+//!
+//! - Names are the fields' `json_name`, lowerCamelCase unless the contract says otherwise. No other spelling is taken.
+//! - Integers are integers, 64-bit ones too: `"5"` and `5.0` are refused.
+//! - An enum value is its word: the option `json`, or its name without the enum's prefix, in lower case. The zero value is
+//!   never taken; on output it is `unspecified`, and a number that this contract does not know is `unknown-<number>`.
+//! - Singular fields without `optional` are required on input and always written; with `optional`, and in a `oneof`, they
+//!   may be absent and are left out (or written as null with `emit_null`) when unset.
+//! - An explicit null is refused, with three exceptions: it is remembered in the message's `nulls` field, where there is
+//!   one; it is the value of a `raw_json` field; it stands for unset where `emit_null` says so.
+//! - `raw_json` strings are copied as they are, apart from white space around them. Empty ones are written as null.
+//! - Bytes are base64. NaN and the infinities are written as null and cannot be read.
+//! - Maps are written in the order of their keys, so that equal messages make equal text.
+//! - A key given twice, text that nests deeper than 64 and anything after the value are refused.
+//!
+//! Every refusal names the place: `at /limit: expected an integer, got a string`.
+
+mod access;
+mod check;
+pub mod compat;
+mod contract;
+mod encode;
+mod error;
+mod json;
+mod options;
+mod path;
+mod plan;
+mod planner;
+pub mod reference;
+mod render;
+pub mod rules;
+mod wire;
+
+pub use access::{Access, Grants, Role};
+pub use contract::{Action, Contract, EventKind, Method, Subscription};
+pub use encode::{Ignore, Refuse, UnknownFields};
+pub use error::{ContractError, FieldError, WireError};
+pub use plan::MessagePlan;
+pub use render::Rendered;
+
+/// How deep JSON may nest, on the way in and inside `raw_json`. The house's own messages need 8; 64 leaves room for
+/// configuration trees and tool arguments, and keeps every recursion far from the end of a stack.
+pub const DEPTH_MAX: usize = 64;

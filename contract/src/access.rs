@@ -1,0 +1,286 @@
+//! Who may call a method or see an event. The decision itself is one function; everybody asks it.
+
+use std::fmt;
+
+/// What a method or an event asks of a caller. There is no "unspecified": a contract that leaves it open is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Anybody who passed the handshake.
+    Connected,
+    /// An operator with `operator.read`, `operator.write` or `operator.admin`.
+    Read,
+    /// An operator with `operator.write` or `operator.admin`.
+    Write,
+    /// An operator with `operator.admin`.
+    Admin,
+    /// An operator with `operator.pairing` or `operator.admin`.
+    Pairing,
+    /// An operator with `operator.approvals` or `operator.admin`.
+    Approvals,
+    /// An operator with `operator.questions` or `operator.admin`.
+    Questions,
+    /// A node.
+    Node,
+    /// The services of the house, never a caller at the edge.
+    Internal,
+}
+
+impl Access {
+    /// Every access there is.
+    pub const ALL: [Self; 9] = [
+        Self::Connected,
+        Self::Read,
+        Self::Write,
+        Self::Admin,
+        Self::Pairing,
+        Self::Approvals,
+        Self::Questions,
+        Self::Node,
+        Self::Internal,
+    ];
+
+    /// Whether this caller may.
+    #[must_use]
+    pub fn allows(self, caller: &Grants) -> bool {
+        let operator = |scopes: u8| caller.role == Role::Operator && caller.scopes & scopes != 0;
+        match self {
+            Self::Connected => true,
+            Self::Read => operator(READ | WRITE | ADMIN),
+            Self::Write => operator(WRITE | ADMIN),
+            Self::Admin => operator(ADMIN),
+            Self::Pairing => operator(PAIRING | ADMIN),
+            Self::Approvals => operator(APPROVALS | ADMIN),
+            Self::Questions => operator(QUESTIONS | ADMIN),
+            Self::Node => caller.role == Role::Node,
+            Self::Internal => false,
+        }
+    }
+
+    /// The smallest scope that is enough, for the sentence that refuses a caller. `None` where no scope helps.
+    #[must_use]
+    pub fn required_scope(self) -> Option<&'static str> {
+        match self {
+            Self::Read => Some("operator.read"),
+            Self::Write => Some("operator.write"),
+            Self::Admin => Some("operator.admin"),
+            Self::Pairing => Some("operator.pairing"),
+            Self::Approvals => Some("operator.approvals"),
+            Self::Questions => Some("operator.questions"),
+            Self::Connected | Self::Node | Self::Internal => None,
+        }
+    }
+
+    /// Whether some caller passes here who does not pass `other`.
+    #[must_use]
+    pub fn is_lower_than(self, other: Self) -> bool {
+        let roles = [Role::Operator, Role::Node];
+        let callers = roles
+            .into_iter()
+            .flat_map(|role| (0..1 << SCOPES.len()).map(move |scopes| Grants { role, scopes }));
+        callers
+            .into_iter()
+            .any(|caller| self.allows(&caller) && !other.allows(&caller))
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connected => "connected",
+            Self::Node => "node",
+            Self::Internal => "internal",
+            Self::Read | Self::Write | Self::Admin | Self::Pairing | Self::Approvals | Self::Questions => {
+                self.required_scope().unwrap_or_default()
+            }
+        })
+    }
+}
+
+/// What a caller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A person's client.
+    Operator,
+    /// A device that the house may ask to do something.
+    Node,
+}
+
+impl Role {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Node => "node",
+        }
+    }
+
+    /// Reads the word on the wire.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Operator, Self::Node]
+            .into_iter()
+            .find(|role| role.as_str() == word)
+    }
+}
+
+const READ: u8 = 1;
+const WRITE: u8 = 2;
+const ADMIN: u8 = 4;
+const PAIRING: u8 = 8;
+const APPROVALS: u8 = 16;
+const QUESTIONS: u8 = 32;
+
+/// Every scope there is, with its bit.
+const SCOPES: [(&str, u8); 6] = [
+    ("operator.read", READ),
+    ("operator.write", WRITE),
+    ("operator.admin", ADMIN),
+    ("operator.pairing", PAIRING),
+    ("operator.approvals", APPROVALS),
+    ("operator.questions", QUESTIONS),
+];
+
+/// What a caller was granted: one role and a set of scopes. A scope that the house does not know grants nothing and is
+/// forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Grants {
+    role: Role,
+    scopes: u8,
+}
+
+impl Grants {
+    /// A role with these scopes.
+    #[must_use]
+    pub fn new<'a>(role: Role, scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        let bit = |scope: &str| {
+            SCOPES
+                .iter()
+                .find(|(name, _)| *name == scope)
+                .map_or(0, |(_, bit)| *bit)
+        };
+        Self {
+            role,
+            scopes: scopes.into_iter().fold(0, |all, scope| all | bit(scope)),
+        }
+    }
+
+    /// A role with every scope there is.
+    #[must_use]
+    pub fn all(role: Role) -> Self {
+        Self::new(role, SCOPES.iter().map(|(name, _)| *name))
+    }
+
+    /// The role.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The scopes, in a fixed order.
+    pub fn scopes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let scopes = self.scopes;
+        SCOPES
+            .iter()
+            .filter(move |(_, bit)| scopes & bit != 0)
+            .map(|(name, _)| *name)
+    }
+
+    /// Whether this scope is among them.
+    #[must_use]
+    pub fn has(&self, scope: &str) -> bool {
+        self.scopes().any(|name| name == scope)
+    }
+
+    /// This role with the scopes that both have.
+    #[must_use]
+    pub fn intersect(&self, bound: &Self) -> Self {
+        Self {
+            role: self.role,
+            scopes: self.scopes & bound.scopes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operator(scopes: &[&str]) -> Grants {
+        Grants::new(Role::Operator, scopes.iter().copied())
+    }
+
+    #[test]
+    fn a_scope_opens_what_it_says_and_nothing_more() {
+        let opened = |scope: &str| {
+            let caller = operator(&[scope]);
+            Access::ALL
+                .into_iter()
+                .filter(|access| access.allows(&caller))
+                .collect::<Vec<_>>()
+        };
+
+        assert_eq!(opened("operator.read"), [Access::Connected, Access::Read]);
+        assert_eq!(
+            opened("operator.write"),
+            [Access::Connected, Access::Read, Access::Write]
+        );
+        assert_eq!(opened("operator.pairing"), [Access::Connected, Access::Pairing]);
+        assert_eq!(
+            opened("operator.approvals"),
+            [Access::Connected, Access::Approvals]
+        );
+        assert_eq!(
+            opened("operator.questions"),
+            [Access::Connected, Access::Questions]
+        );
+        assert_eq!(opened("operator.everything"), [Access::Connected]);
+        assert_eq!(opened("operator.admin").len(), 7);
+    }
+
+    #[test]
+    fn a_node_passes_as_a_node_whatever_scopes_it_claims() {
+        let node = Grants::all(Role::Node);
+
+        let opened: Vec<_> = Access::ALL
+            .into_iter()
+            .filter(|access| access.allows(&node))
+            .collect();
+
+        assert_eq!(opened, [Access::Connected, Access::Node]);
+        assert!(!Access::Node.allows(&Grants::all(Role::Operator)));
+    }
+
+    #[test]
+    fn internal_is_open_to_nobody() {
+        assert!(!Access::Internal.allows(&Grants::all(Role::Operator)));
+        assert!(!Access::Internal.allows(&Grants::all(Role::Node)));
+    }
+
+    #[test]
+    fn an_intersection_holds_what_both_hold() {
+        let asked = operator(&["operator.admin", "operator.read"]);
+
+        let granted = asked.intersect(&operator(&["operator.read", "operator.write"]));
+
+        assert_eq!(granted.scopes().collect::<Vec<_>>(), ["operator.read"]);
+        assert!(granted.has("operator.read") && !granted.has("operator.admin"));
+        assert_eq!(operator(&[]).intersect(&granted).scopes().count(), 0);
+    }
+
+    #[test]
+    fn lower_means_that_somebody_new_passes() {
+        assert!(Access::Read.is_lower_than(Access::Write));
+        assert!(!Access::Write.is_lower_than(Access::Read));
+        assert!(
+            Access::Pairing.is_lower_than(Access::Read),
+            "a pairing-only operator passes"
+        );
+        assert!(Access::Node.is_lower_than(Access::Internal));
+        assert!(
+            Access::ALL
+                .into_iter()
+                .all(|access| !access.is_lower_than(access))
+        );
+    }
+}

@@ -1,0 +1,334 @@
+//! What a message looks like on both sides, compiled once from its descriptor. Plain data; `planner` makes it, `encode`,
+//! `render` and `check` walk it.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    FieldError, Rendered, UnknownFields, WireError,
+    check::Check,
+    encode::Encode,
+    render::Render,
+    wire::{Raw, Reader},
+};
+
+/// How one message is read from JSON, written as JSON and checked. Cheap to clone inside its `Arc`; all plans of a
+/// contract share one table.
+#[derive(Clone)]
+pub struct MessagePlan {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) index: usize,
+}
+
+impl MessagePlan {
+    /// The full name of the message, for example `gatehouse.session.v1.ChatEvent`.
+    #[must_use]
+    pub fn full_name(&self) -> &str {
+        &self.message().full_name
+    }
+
+    /// Reads JSON text and writes the message's wire form. Properties that the contract does not know are put before
+    /// `unknown`.
+    ///
+    /// # Errors
+    /// When the text is not JSON, or not this message, or outside its declared bounds: with the place.
+    pub fn encode(&self, json: &str, unknown: &mut dyn UnknownFields) -> Result<Vec<u8>, FieldError> {
+        Encode::run(&self.schema, self.message(), json, unknown)
+    }
+
+    /// Reads the wire form and appends the message's JSON text to `out`. Fields that the contract does not know are
+    /// skipped. After an error `out` is as it was.
+    ///
+    /// # Errors
+    /// When the bytes are not this message, or hold text that is not what the contract says.
+    pub fn render(&self, wire: &[u8], out: &mut Vec<u8>) -> Result<Rendered, WireError> {
+        Render::run(&self.schema, self.message(), wire, out)
+    }
+
+    /// Reads the wire form and refuses what [`encode`](Self::encode) would refuse: the same bounds for callers that do
+    /// not come through JSON. An enum value that this contract does not know passes; it may come from a newer peer.
+    ///
+    /// # Errors
+    /// When the bytes are not this message, or outside its declared bounds: with the place.
+    pub fn check(&self, wire: &[u8]) -> Result<(), FieldError> {
+        Check::run(&self.schema, self.message(), wire)
+    }
+
+    /// The value of a top-level string field, looked up by its JSON name. `None` when there is no such field, it is not
+    /// on the wire, or the wire is broken.
+    #[must_use]
+    pub fn string_field<'w>(&self, wire: &'w [u8], json_name: &str) -> Option<&'w str> {
+        let message = self.message();
+        let field = message.fields.get(message.by_name(json_name, 0)?)?;
+        if field.kind != Kind::String || !field.is_singular() {
+            return None;
+        }
+        let mut reader = Reader::new(wire);
+        let mut found = None;
+        while let Some((number, value)) = reader.next().ok()? {
+            match value {
+                Raw::Bytes(bytes) if number == field.number => found = Some(bytes),
+                _ => {}
+            }
+        }
+        std::str::from_utf8(found?).ok()
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        self.schema.message(self.index)
+    }
+}
+
+impl fmt::Debug for MessagePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MessagePlan").field(&self.full_name()).finish()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Schema {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) enums: Vec<Enum>,
+}
+
+impl Schema {
+    pub(crate) fn message(&self, index: usize) -> &Message {
+        self.messages
+            .get(index)
+            .expect("the planner numbers every message it refers to")
+    }
+
+    pub(crate) fn words(&self, index: usize) -> &Enum {
+        self.enums
+            .get(index)
+            .expect("the planner numbers every enum it refers to")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) full_name: String,
+    pub(crate) comment: String,
+    /// In the order of their numbers.
+    pub(crate) fields: Vec<Field>,
+    /// Indexes into `fields`, in the order of the JSON names.
+    pub(crate) names: Vec<usize>,
+    /// Indexes into `fields` by number, for the small numbers that nearly all fields have.
+    pub(crate) small: Vec<Option<usize>>,
+    /// The proto names of the oneofs; `Shape::Oneof` counts into them.
+    pub(crate) oneofs: Vec<String>,
+    /// The field that collects explicit nulls.
+    pub(crate) nulls: Option<usize>,
+    pub(crate) house_only: Vec<String>,
+}
+
+impl Message {
+    /// Finds a field by its JSON name. `likely` is where to look first: callers send fields in the contract's order more
+    /// often than not.
+    pub(crate) fn by_name(&self, name: &str, likely: usize) -> Option<usize> {
+        if self.fields.get(likely).is_some_and(|field| *field.name == *name) {
+            return Some(likely);
+        }
+        let name_of = |index: &usize| self.fields.get(*index).map_or("", |field| &field.name);
+        let place = self
+            .names
+            .binary_search_by(|index| name_of(index).cmp(name))
+            .ok()?;
+        self.names.get(place).copied()
+    }
+
+    /// Finds a field by its number.
+    pub(crate) fn by_number(&self, number: u32) -> Option<usize> {
+        let small = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.small.get(number));
+        match small {
+            Some(found) => *found,
+            None => self
+                .fields
+                .binary_search_by_key(&number, |field| field.number)
+                .ok(),
+        }
+    }
+}
+
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent options of the contract, each a bool there too"
+)]
+pub(crate) struct Field {
+    pub(crate) name: Box<str>,
+    /// `"name":`, as it is written.
+    pub(crate) key: Vec<u8>,
+    pub(crate) comment: String,
+    pub(crate) number: u32,
+    pub(crate) kind: Kind,
+    pub(crate) shape: Shape,
+    pub(crate) raw_json: bool,
+    pub(crate) emit_null: bool,
+    pub(crate) omit_empty: bool,
+    pub(crate) append: bool,
+    pub(crate) house_only: bool,
+    pub(crate) bounds: Bounds,
+}
+
+impl Field {
+    pub(crate) fn is_singular(&self) -> bool {
+        matches!(self.shape, Shape::Required | Shape::Optional | Shape::Oneof(_))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Required,
+    Optional,
+    Oneof(usize),
+    Repeated,
+    /// The kind of the field is the entry: a message with `key` 1 and `value` 2.
+    Map,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Int32,
+    Int64,
+    Uint32,
+    Uint64,
+    Sint32,
+    Sint64,
+    Fixed32,
+    Fixed64,
+    Sfixed32,
+    Sfixed64,
+    Float,
+    Double,
+    String,
+    Bytes,
+    Enum(usize),
+    Message(usize),
+}
+
+impl Kind {
+    /// The wire type of one value, section "Message Structure" of the encoding guide.
+    pub(crate) fn wire_type(self) -> u32 {
+        match self {
+            Self::Bool
+            | Self::Int32
+            | Self::Int64
+            | Self::Uint32
+            | Self::Uint64
+            | Self::Sint32
+            | Self::Sint64 => 0,
+            Self::Enum(_) => 0,
+            Self::Fixed64 | Self::Sfixed64 | Self::Double => 1,
+            Self::String | Self::Bytes | Self::Message(_) => 2,
+            Self::Fixed32 | Self::Sfixed32 | Self::Float => 5,
+        }
+    }
+
+    /// Whether several values may stand in one length-delimited record.
+    pub(crate) fn packs(self) -> bool {
+        self.wire_type() != 2
+    }
+
+    /// The value that is meant when none is on the wire.
+    pub(crate) fn unset(self) -> Raw<'static> {
+        match self.wire_type() {
+            0 => Raw::Varint(0),
+            1 => Raw::Fixed64(0),
+            5 => Raw::Fixed32(0),
+            _ => Raw::Bytes(&[]),
+        }
+    }
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) min_length: Option<u32>,
+    pub(crate) max_length: Option<u32>,
+    pub(crate) minimum: Option<i64>,
+    pub(crate) maximum: Option<i64>,
+    pub(crate) max_items: Option<u32>,
+}
+
+impl Bounds {
+    pub(crate) fn length(&self, bytes: usize) -> Result<(), String> {
+        let longer = |bound: u32| usize::try_from(bound).is_ok_and(|bound| bytes > bound);
+        match (self.min_length, self.max_length) {
+            (Some(1), _) if bytes == 0 => Err("must not be empty".to_owned()),
+            (Some(least), _) if least > 0 && !longer(least - 1) => {
+                Err(format!("must be at least {least} bytes long"))
+            }
+            (_, Some(most)) if longer(most) => Err(format!("must be at most {most} bytes long")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn number(&self, value: i128) -> Result<(), String> {
+        let below = self.minimum.is_some_and(|least| value < i128::from(least));
+        let above = self.maximum.is_some_and(|most| value > i128::from(most));
+        if below || above { Err(self.range()) } else { Ok(()) }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a bound above 2^53 is compared as nearly as a double can be"
+    )]
+    pub(crate) fn double(&self, value: f64) -> Result<(), String> {
+        let below = self.minimum.is_some_and(|least| value < least as f64);
+        let above = self.maximum.is_some_and(|most| value > most as f64);
+        if below || above { Err(self.range()) } else { Ok(()) }
+    }
+
+    pub(crate) fn items(&self, count: usize) -> Result<(), String> {
+        match self.max_items {
+            Some(most) if usize::try_from(most).is_ok_and(|most| count > most) => {
+                Err(format!("must have at most {most} items"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn range(&self) -> String {
+        match (self.minimum, self.maximum) {
+            (Some(least), Some(most)) => format!("must be between {least} and {most}"),
+            (Some(least), None) => format!("must be at least {least}"),
+            (None, Some(most)) => format!("must be at most {most}"),
+            (None, None) => "is out of range".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Enum {
+    /// Number and word, in the order of the contract. Two numbers never share a word.
+    pub(crate) words: Vec<(i32, String)>,
+}
+
+impl Enum {
+    pub(crate) fn word(&self, number: i32) -> Option<&str> {
+        self.words
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map(|(_, word)| word.as_str())
+    }
+
+    /// The number of a word that a caller may send: any but zero's.
+    pub(crate) fn number(&self, word: &str) -> Option<i32> {
+        self.words
+            .iter()
+            .find(|(number, known)| *number != 0 && known == word)
+            .map(|(number, _)| *number)
+    }
+
+    pub(crate) fn choices(&self) -> String {
+        let words: Vec<_> = self
+            .words
+            .iter()
+            .filter(|(number, _)| *number != 0)
+            .map(|(_, word)| word.as_str())
+            .collect();
+        words.join("|")
+    }
+}

@@ -1,0 +1,2 @@
+//! The reference of all methods and events.
+pub(crate) mod comments;
