@@ -18,15 +18,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=gatehouse");
 
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler.include_imports(true).include_source_info(true).open_files(ROOTS)?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(ROOTS)?;
 
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
-    let descriptors = prost_types::FileDescriptorSet::decode(&*compiler.file_descriptor_set().encode_to_vec())?;
+    let descriptors =
+        prost_types::FileDescriptorSet::decode(&*compiler.file_descriptor_set().encode_to_vec())?;
+    let mut names = tonic_prost_build::Config::new();
+    names.enable_type_names(); // an event says its type by its full name
     tonic_prost_build::configure()
         .bytes(".gatehouse.broadcast.v1.Event.payload")
         .bytes(".gatehouse.channel.v1")
-        .compile_fds(descriptors)?;
+        .compile_fds_with_config(descriptors, names)?;
     Ok(())
 }

@@ -4,6 +4,12 @@
 //! unset. [`DESCRIPTORS`] holds them encoded, custom options included; whoever needs an option reads it from there,
 //! because the generated types do not know options.
 
+#![expect(
+    clippy::allow_attributes,
+    clippy::missing_errors_doc,
+    reason = "the generated code has its own style"
+)]
+
 /// The encoded `FileDescriptorSet` of all contracts, with imports, source comments and custom options.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
@@ -12,7 +18,6 @@ macro_rules! package {
         $(#[$doc])*
         pub mod $name {
             /// Version 1 of the package.
-            #[expect(clippy::pedantic, clippy::missing_errors_doc, reason = "generated")]
             pub mod v1 {
                 tonic::include_proto!($package);
             }

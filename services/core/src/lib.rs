@@ -1,1 +1,34 @@
-//! placeholder
+//! What every service of the house needs and none of them owns.
+//!
+//! A process reads its [`settings`], loads the service [`credential`], connects lazily to its peers ([`client`]), binds a
+//! [`server`], follows the [`config`], publishes events ([`publish`]), tells how it is ([`health`], [`report`]) and ends in
+//! order ([`drain`]). Errors are decided once ([`error`]). Facts are kept in [`sqlite`]. This crate knows the contracts, and no
+//! service.
+
+pub mod address;
+pub mod backoff;
+pub mod caller;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod credential;
+pub mod drain;
+pub mod error;
+pub mod health;
+pub mod metrics;
+pub mod publish;
+pub mod report;
+pub mod secret;
+pub mod server;
+pub mod settings;
+pub mod sqlite;
+pub mod telemetry;
+
+pub use address::{Address, Listener};
+pub use caller::Caller;
+pub use clock::Clock;
+pub use drain::Drain;
+pub use error::{Chain, Failure, Kind};
+pub use health::Health;
+pub use secret::Secret;
+pub use settings::{Env, House, Service, ServiceSettings};

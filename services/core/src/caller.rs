@@ -1,0 +1,97 @@
+//! Who stands behind a call that the edge forwards.
+//!
+//! It travels as one binary metadata value. The server reads it only after the service credential was checked, so nobody
+//! outside the house can set it; a call without it comes from the house itself.
+
+use gatehouse_proto::common::v1 as wire;
+use prost::Message;
+use tonic::{
+    Request,
+    metadata::{BinaryMetadataValue, MetadataMap},
+};
+
+/// The metadata key.
+pub const CALLER_KEY: &str = "gatehouse-caller-bin";
+
+/// Who stands behind a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// `operator` or `node`.
+    pub role: String,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// The edge's id of the connection.
+    pub connection_id: String,
+    /// What the client calls itself. A label, never a reason to allow something.
+    pub client_id: String,
+    /// The paired device.
+    pub device_id: Option<String>,
+    /// The W3C trace context of the request frame.
+    pub traceparent: Option<String>,
+}
+
+impl Caller {
+    /// Who stands behind a request; `None` when it comes from the house itself.
+    #[must_use]
+    pub fn from_request<T>(request: &Request<T>) -> Option<Self> {
+        Self::from_metadata(request.metadata())
+    }
+
+    /// The same, from the metadata alone.
+    #[must_use]
+    pub fn from_metadata(metadata: &MetadataMap) -> Option<Self> {
+        let bytes = metadata.get_bin(CALLER_KEY)?.to_bytes().ok()?;
+        let wire::Caller {
+            role,
+            scopes,
+            connection_id,
+            client_id,
+            device_id,
+            traceparent,
+        } = wire::Caller::decode(bytes).ok()?;
+        Some(Self {
+            role,
+            scopes,
+            connection_id,
+            client_id,
+            device_id,
+            traceparent,
+        })
+    }
+
+    /// Puts the caller into the metadata of a call.
+    pub fn attach(&self, metadata: &mut MetadataMap) {
+        let caller = wire::Caller {
+            role: self.role.clone(),
+            scopes: self.scopes.clone(),
+            connection_id: self.connection_id.clone(),
+            client_id: self.client_id.clone(),
+            device_id: self.device_id.clone(),
+            traceparent: self.traceparent.clone(),
+        };
+        metadata.insert_bin(
+            CALLER_KEY,
+            BinaryMetadataValue::from_bytes(&caller.encode_to_vec()),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_arrives_as_it_was_sent() {
+        let caller = Caller {
+            role: "operator".into(),
+            scopes: vec!["operator.read".into()],
+            ..Caller::default()
+        };
+        let mut request = Request::new(());
+        assert_eq!(Caller::from_request(&request), None);
+
+        caller.attach(request.metadata_mut());
+
+        assert_eq!(Caller::from_request(&request), Some(caller));
+    }
+}

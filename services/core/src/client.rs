@@ -1,0 +1,119 @@
+//! Calling another service of the house.
+
+use std::{path::PathBuf, time::Duration};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataMap, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use tower::service_fn;
+
+use crate::{address::Address, secret::Secret};
+
+/// A peer on the same machine or network answers a connection at once, or is away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A peer that does not answer a ping in this time is away: TCP alone would not notice a silent network.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// What a client of a generated service is made from.
+pub type PeerService = InterceptedService<Channel, Authorize>;
+
+/// A service of the house. Cheap to clone; it connects at the first call and again whenever the connection is lost.
+/// While the peer is away, calls answer `UNAVAILABLE`.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    channel: Channel,
+    authorize: Authorize,
+}
+
+impl Peer {
+    /// A peer that is connected to when it is first called. Must be made inside a runtime.
+    ///
+    /// # Panics
+    /// When a TCP address is no URI authority: [`Address`] refuses those.
+    #[must_use]
+    pub fn lazy(address: &Address, credential: &Secret) -> Self {
+        let endpoint = |uri: String| {
+            Endpoint::from_shared(uri)
+                .expect("an address is a URI authority")
+                .connect_timeout(CONNECT_TIMEOUT)
+                .tcp_nodelay(true)
+                .http2_keep_alive_interval(KEEP_ALIVE)
+                .keep_alive_timeout(KEEP_ALIVE)
+        };
+        let channel = match address {
+            Address::Tcp(host) => endpoint(format!("http://{host}")).connect_lazy(),
+            Address::Unix(path) => {
+                endpoint("http://localhost".into()).connect_with_connector_lazy(unix(path.clone()))
+            }
+        };
+        Self {
+            channel,
+            authorize: Authorize::new(credential),
+        }
+    }
+
+    /// For a generated client.
+    #[must_use]
+    pub fn service(&self) -> PeerService {
+        InterceptedService::new(self.channel.clone(), self.authorize.clone())
+    }
+
+    /// For calls with bytes; [`Peer::authorize`] must be called on their metadata.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Shows the credential.
+    pub fn authorize(&self, metadata: &mut MetadataMap) {
+        metadata.insert("authorization", self.authorize.header.clone());
+    }
+}
+
+fn unix(
+    path: PathBuf,
+) -> impl tower::Service<Uri, Response = TokioIo<UnixStream>, Error = std::io::Error, Future: Send> + Send + 'static
+{
+    service_fn(move |_: Uri| {
+        let path = path.clone();
+        async move { UnixStream::connect(path).await.map(TokioIo::new) }
+    })
+}
+
+/// Adds the credential to every call.
+#[derive(Clone)]
+pub struct Authorize {
+    header: MetadataValue<Ascii>,
+}
+
+impl Authorize {
+    fn new(credential: &Secret) -> Self {
+        let mut header: MetadataValue<Ascii> = format!("Bearer {}", credential.expose())
+            .parse()
+            .expect("a credential is printable text");
+        header.set_sensitive(true); // HTTP/2 must not keep it in its header table
+        Self { header }
+    }
+}
+
+impl std::fmt::Debug for Authorize {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Authorize")
+    }
+}
+
+impl Interceptor for Authorize {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request
+            .metadata_mut()
+            .insert("authorization", self.header.clone());
+        Ok(request)
+    }
+}

@@ -1,0 +1,157 @@
+//! Following the configuration: the newest revision, cut to what this service may see.
+
+use std::{sync::Arc, time::Duration};
+
+use gatehouse_proto::config::v1::{
+    WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::{backoff::Backoff, client::Peer, drain::Drain, server::MESSAGE_BYTES_MAX, settings::Service};
+
+/// The first wait is short: at a start of the whole house the config service is up within milliseconds.
+const RECONNECT_FIRST: Duration = Duration::from_millis(20);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// One revision of the configuration.
+#[derive(Debug)]
+pub struct Revision<T> {
+    /// SHA-256 of the whole document, lower-case hex.
+    pub hash: String,
+    /// SHA-256 of the gateway token, lower-case hex; empty for all services but the edge.
+    pub token_digest: String,
+    /// The sections that concern this service.
+    pub value: T,
+}
+
+/// The newest revision. Clones share it.
+#[derive(Debug)]
+pub struct ConfigHandle<T>(watch::Receiver<Option<Arc<Revision<T>>>>);
+
+impl<T> Clone for ConfigHandle<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> ConfigHandle<T> {
+    /// A handle that always has this value, for tests.
+    #[must_use]
+    pub fn fixed(value: T) -> (Self, watch::Sender<Option<Arc<Revision<T>>>>) {
+        let revision = Revision {
+            hash: "fixed".into(),
+            token_digest: String::new(),
+            value,
+        };
+        let (sender, receiver) = watch::channel(Some(Arc::new(revision)));
+        (Self(receiver), sender)
+    }
+
+    /// The newest revision, once there is one.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn ready(&self) -> Arc<Revision<T>> {
+        let mut receiver = self.0.clone();
+        match receiver.wait_for(Option::is_some).await {
+            Ok(revision) => revision.clone().expect("waited for"),
+            // The watching task is gone only when the process ends.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The newest revision, if there is one yet.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<Revision<T>>> {
+        self.0.borrow().clone()
+    }
+
+    /// The hash of the newest revision, if there is one yet.
+    #[must_use]
+    pub fn hash(&self) -> Option<String> {
+        self.0.borrow().as_ref().map(|revision| revision.hash.clone())
+    }
+
+    /// Waits for a revision that this handle has not seen.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn changed(&mut self) -> Arc<Revision<T>> {
+        loop {
+            if self.0.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if let Some(revision) = self.0.borrow_and_update().clone() {
+                return revision;
+            }
+        }
+    }
+}
+
+/// Follows the configuration until the drain starts. While the config service is away, the last revision stays.
+#[must_use]
+pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
+    peer: &Peer,
+    service: Service,
+    drain: &Drain,
+) -> ConfigHandle<T> {
+    let (sender, receiver) = watch::channel(None);
+    let mut client = ConfigServiceClient::new(peer.service()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let end = drain.clone();
+    drain.spawn("config watch", async move {
+        let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
+        let follow = async {
+            loop {
+                let request = WatchConfigRequest {
+                    service: service.name().into(),
+                };
+                match client.watch_config(request).await {
+                    Ok(stream) => {
+                        let mut revisions = stream.into_inner();
+                        while let Ok(Some(revision)) = revisions.message().await {
+                            backoff.reset();
+                            take(revision, &sender);
+                        }
+                    }
+                    Err(status) => tracing::debug!(code = ?status.code(), "the config service is away"),
+                }
+                tokio::time::sleep(backoff.next()).await;
+            }
+        };
+        tokio::select! { () = end.requested() => (), () = follow => () }
+    });
+    ConfigHandle(receiver)
+}
+
+fn take<T: DeserializeOwned>(
+    response: WatchConfigResponse,
+    sender: &watch::Sender<Option<Arc<Revision<T>>>>,
+) {
+    let WatchConfigResponse {
+        hash,
+        config,
+        token_digest,
+    } = response;
+    let known = |old: &Arc<Revision<T>>| old.hash == hash && old.token_digest == token_digest;
+    if sender.borrow().as_ref().is_some_and(known) {
+        return;
+    }
+    match serde_json::from_str(&config) {
+        Ok(value) => {
+            tracing::info!(config.hash = hash, "took a revision of the configuration");
+            sender.send_replace(Some(Arc::new(Revision {
+                hash,
+                token_digest,
+                value,
+            })));
+        }
+        // The config service checked it; the words of a parser may quote a value, and a value may be a secret.
+        Err(error) => tracing::error!(
+            config.hash = hash,
+            line = error.line(),
+            column = error.column(),
+            "a revision cannot be read; the last one stays"
+        ),
+    }
+}

@@ -1,0 +1,125 @@
+//! Ending in order: one token that every task watches, one tracker that knows them all, one deadline over the whole.
+
+use std::{future::Future, io::Read, time::Duration};
+
+use futures::{Stream, StreamExt, future::FutureExt};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The end of a process, seen from inside. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Drain {
+    token: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Drain {
+    /// A process that has not been asked to end.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks everybody to end.
+    pub fn start(&self) {
+        self.token.cancel();
+    }
+
+    /// Waits until the end is asked for.
+    pub async fn requested(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Whether the end was asked for.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Starts a task that [`Drain::finish`] waits for. A panic in it is logged and ends nothing else.
+    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
+                tracing::error!(task = name, "a task panicked");
+            }
+        });
+    }
+
+    /// A stream that also ends when the end is asked for: without it a graceful shutdown waits for long streams for ever.
+    pub fn end_stream<S: Stream>(&self, stream: S) -> impl Stream<Item = S::Item> + use<S> {
+        let token = self.token.clone();
+        stream.take_until(async move { token.cancelled().await })
+    }
+
+    /// Asks everybody to end and waits for them. False when some did not within the grace period.
+    pub async fn finish(&self, grace: Duration) -> bool {
+        self.start();
+        self.tasks.close();
+        timeout(grace, self.tasks.wait()).await.is_ok()
+    }
+}
+
+/// A drain that SIGTERM and SIGINT start, and the end of standard input when the process is supervised: a supervisor that
+/// was killed leaves no orphan. A second signal ends the process at once.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub fn on_signal(supervised: bool) -> std::io::Result<Drain> {
+    let drain = Drain::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let watched = drain.clone();
+    tokio::spawn(async move {
+        let mut next = async || tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () };
+        next().await;
+        watched.start();
+        next().await;
+        std::process::exit(130);
+    });
+    if supervised {
+        let watched = drain.clone();
+        // A thread of its own: tokio's standard input would keep the runtime from ending.
+        std::thread::spawn(move || {
+            let mut nothing = [0; 16];
+            while matches!(std::io::stdin().read(&mut nothing), Ok(1..)) {}
+            watched.start();
+        });
+    }
+    Ok(drain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn finish_waits_for_tasks_and_says_when_one_does_not_end() {
+        let (good, bad) = (Drain::new(), Drain::new());
+        let watching = good.clone();
+        good.spawn("good", async move { watching.requested().await });
+        bad.spawn("bad", std::future::pending());
+
+        assert!(good.finish(Duration::from_secs(1)).await);
+        assert!(!bad.finish(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_task_only() {
+        let drain = Drain::new();
+        drain.spawn("broken", async { panic!("on purpose") });
+
+        assert!(drain.finish(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test]
+    async fn an_endless_stream_ends_with_the_drain() {
+        let drain = Drain::new();
+        let stream = drain.end_stream(futures::stream::pending::<()>());
+        drain.start();
+
+        assert_eq!(stream.count().await, 0);
+    }
+}

@@ -1,0 +1,283 @@
+//! What can go wrong, from the caller's side, and the one table of how each transport says it.
+//!
+//! A service has its own error enum and one exhaustive `kind()`; from there on everything is decided here.
+
+use std::{borrow::Cow, collections::BTreeMap, error::Error, fmt, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// Names the house in the `domain` of `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "gatehouse";
+
+/// What went wrong, from the caller's side. Fewer than the gRPC codes: add one when some caller would act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request is wrong in itself; the same request will never succeed.
+    Invalid,
+    /// The caller did not say who it is, or not truthfully.
+    Unauthenticated,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// What was asked for does not exist.
+    NotFound,
+    /// Something else has this key or name already.
+    Conflict,
+    /// The state changed under the caller: read it anew and decide again.
+    Precondition,
+    /// A bound is reached; later there may be room.
+    Exhausted,
+    /// Something that is needed is away; it may come back.
+    Unavailable,
+    /// No answer in time; it may or may not have happened.
+    Timeout,
+    /// A fault of ours. The cause is in the log.
+    Internal,
+}
+
+impl Kind {
+    /// The gRPC code.
+    #[must_use]
+    pub const fn grpc(self) -> Code {
+        match self {
+            Self::Invalid => Code::InvalidArgument,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Forbidden => Code::PermissionDenied,
+            Self::NotFound => Code::NotFound,
+            Self::Conflict => Code::AlreadyExists,
+            Self::Precondition => Code::FailedPrecondition,
+            Self::Exhausted => Code::ResourceExhausted,
+            Self::Unavailable => Code::Unavailable,
+            Self::Timeout => Code::DeadlineExceeded,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// The kind that a peer's code means to us.
+    #[must_use]
+    pub const fn from_grpc(code: Code) -> Self {
+        match code {
+            Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => Self::Invalid,
+            Code::Unauthenticated => Self::Unauthenticated,
+            Code::PermissionDenied => Self::Forbidden,
+            Code::NotFound => Self::NotFound,
+            Code::AlreadyExists => Self::Conflict,
+            Code::FailedPrecondition | Code::Aborted => Self::Precondition,
+            Code::ResourceExhausted => Self::Exhausted,
+            Code::Unavailable | Code::Cancelled => Self::Unavailable,
+            Code::DeadlineExceeded => Self::Timeout,
+            Code::Internal | Code::Ok | Code::Unknown | Code::DataLoss => Self::Internal,
+        }
+    }
+
+    /// The code in a WebSocket frame (protocol v4 knows few; the reason in the details tells more).
+    #[must_use]
+    pub const fn protocol_code(self) -> &'static str {
+        match self {
+            Self::Invalid | Self::NotFound | Self::Conflict | Self::Precondition => "INVALID_REQUEST",
+            Self::Unauthenticated | Self::Forbidden => "FORBIDDEN",
+            Self::Exhausted | Self::Unavailable | Self::Timeout | Self::Internal => "UNAVAILABLE",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn http(self) -> u16 {
+        match self {
+            Self::Invalid => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::Precondition => 412,
+            Self::Exhausted => 429,
+            Self::Unavailable => 503,
+            Self::Timeout => 504,
+            Self::Internal => 500,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        match self {
+            Self::Exhausted | Self::Unavailable | Self::Timeout => true,
+            Self::Invalid
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::Precondition
+            | Self::Internal => false,
+        }
+    }
+}
+
+/// A refusal as it leaves a service: a kind, words for a person, and details for a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: Kind,
+    /// For a person: lower case, without a full stop. Never holds a secret.
+    pub message: String,
+    /// Stable, for a program, for example `CONFIG_CHANGED`.
+    pub reason: Option<Cow<'static, str>>,
+    /// The field it is about, for example `/limit`.
+    pub path: Option<String>,
+    /// How long to wait before trying again.
+    pub retry_after: Option<Duration>,
+    /// More for a program.
+    pub details: BTreeMap<String, String>,
+}
+
+impl Failure {
+    /// A failure without details.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            reason: None,
+            path: None,
+            retry_after: None,
+            details: BTreeMap::new(),
+        }
+    }
+
+    /// A fault of ours: the cause is logged with its chain, and does not leave.
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = %Chain(error), "internal failure");
+        Self::new(Kind::Internal, "internal failure")
+    }
+
+    /// With a stable reason.
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// With the path of the field it is about.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// With the time to wait before trying again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// With one more detail.
+    #[must_use]
+    pub fn detail(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.details.insert(key.into(), value.into());
+        self
+    }
+
+    /// Reads what a peer answered.
+    #[must_use]
+    pub fn from_status(status: &Status) -> Self {
+        let rich = status.get_error_details();
+        let info = rich.error_info().filter(|info| info.domain == DOMAIN);
+        let mut failure = Self::new(Kind::from_grpc(status.code()), status.message());
+        if let Some(info) = info {
+            failure.reason = Some(info.reason.clone())
+                .filter(|reason| !reason.is_empty())
+                .map(Cow::Owned);
+            failure.details = info.metadata.clone().into_iter().collect();
+        }
+        failure.path = rich
+            .bad_request()
+            .and_then(|bad| bad.field_violations.first())
+            .map(|first| first.field.clone());
+        failure.retry_after = rich.retry_info().and_then(|info| info.retry_delay);
+        failure
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        let mut rich = ErrorDetails::new();
+        if failure.reason.is_some() || !failure.details.is_empty() {
+            let reason = failure.reason.as_deref().unwrap_or_default();
+            rich.set_error_info(
+                reason,
+                DOMAIN,
+                failure
+                    .details
+                    .into_iter()
+                    .collect::<std::collections::HashMap<_, _>>(),
+            );
+        }
+        if let Some(path) = failure.path {
+            rich.add_bad_request_violation(path, failure.message.clone());
+        }
+        if failure.retry_after.is_some() {
+            rich.set_retry_info(failure.retry_after);
+        }
+        Status::with_error_details(failure.kind.grpc(), failure.message, rich)
+    }
+}
+
+/// Prints an error and its causes: `a: b: c`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_survives_the_wire_with_its_details() {
+        let failure = Failure::new(Kind::Precondition, "the document changed")
+            .reason("CONFIG_CHANGED")
+            .path("/baseHash")
+            .retry_after(Duration::from_millis(1500))
+            .detail("hash", "abc");
+
+        assert_eq!(Failure::from_status(&Status::from(failure.clone())), failure);
+    }
+
+    #[test]
+    fn a_bare_status_is_a_bare_failure() {
+        assert_eq!(
+            Failure::from_status(&Status::not_found("no such thing")),
+            Failure::new(Kind::NotFound, "no such thing")
+        );
+    }
+
+    #[test]
+    fn a_chain_names_every_cause() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer step failed")]
+        struct Outer(#[source] std::io::Error);
+
+        assert_eq!(
+            Chain(&Outer(std::io::Error::other("disk gone"))).to_string(),
+            "outer step failed: disk gone"
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Telling broadcast how this process is: at once when it changes, and every few seconds as a sign of life.
+
+use std::{sync::Arc, time::Duration};
+
+use gatehouse_proto::broadcast::v1::{
+    Component, ReportHealthRequest, ServiceHealth, broadcast_service_client::BroadcastServiceClient,
+    service_health,
+};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::{
+    client::Peer,
+    drain::Drain,
+    health::{Health, State},
+    settings::Service,
+};
+
+/// A third of the time after which broadcast calls a process silent.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often components and the revision are compared with what was last said.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A report that is not taken in this time is given up; the next one is newer anyway.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Supplier<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// Where a report's content comes from.
+#[derive(Clone)]
+pub struct ReportSource {
+    service: Service,
+    health: Health,
+    config_hash: Supplier<Option<String>>,
+    components: Supplier<Vec<Component>>,
+}
+
+impl std::fmt::Debug for ReportSource {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("ReportSource")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ReportSource {
+    /// A report about a service, with its health and nothing else.
+    #[must_use]
+    pub fn new(service: Service, health: Health) -> Self {
+        Self {
+            service,
+            health,
+            config_hash: Arc::new(|| None),
+            components: Arc::new(Vec::new),
+        }
+    }
+
+    /// With the revision of the configuration that it runs.
+    #[must_use]
+    pub fn config_hash(mut self, hash: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.config_hash = Arc::new(hash);
+        self
+    }
+
+    /// With its parts that can fail alone.
+    #[must_use]
+    pub fn components(mut self, components: impl Fn() -> Vec<Component> + Send + Sync + 'static) -> Self {
+        self.components = Arc::new(components);
+        self
+    }
+
+    /// What there is to say now.
+    #[must_use]
+    pub fn read(&self, instance_id: &str, uptime: Duration) -> ServiceHealth {
+        let (state, detail) = match self.health.current() {
+            State::Starting => (service_health::State::Starting, None),
+            State::Serving => (service_health::State::Serving, None),
+            State::Degraded(reason) => (service_health::State::Degraded, Some(reason)),
+            State::NotServing(reason) => (service_health::State::NotServing, Some(reason)),
+        };
+        ServiceHealth {
+            service: self.service.name().into(),
+            instance_id: instance_id.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            state: state.into(),
+            detail,
+            config_hash: (self.config_hash)(),
+            uptime_ms: i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX),
+            components: (self.components)(),
+        }
+    }
+}
+
+/// Reports until the drain starts, and then says goodbye.
+pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
+    let mut client = BroadcastServiceClient::new(peer.service());
+    let end = drain.clone();
+    drain.spawn("health report", async move {
+        let (began, instance_id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut states = source.health.watch();
+        let mut said: Option<(ServiceHealth, Instant)> = None;
+        loop {
+            let leaving = tokio::select! {
+                _ = looks.tick() => false,
+                Ok(()) = states.changed() => false,
+                () = end.requested() => true,
+            };
+            let mut service = source.read(&instance_id, began.elapsed());
+            let uptime_ms = std::mem::take(&mut service.uptime_ms);
+            let news = said
+                .as_ref()
+                .is_none_or(|(last, at)| *last != service || at.elapsed() >= INTERVAL);
+            if !news && !leaving {
+                continue;
+            }
+            let report = ReportHealthRequest {
+                service: Some(ServiceHealth {
+                    uptime_ms,
+                    ..service.clone()
+                }),
+                leaving,
+            };
+            if let Ok(Ok(_)) = timeout(PATIENCE, client.report_health(report)).await {
+                said = Some((service, Instant::now()));
+            }
+            if leaving {
+                return;
+            }
+        }
+    });
+}

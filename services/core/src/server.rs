@@ -1,0 +1,211 @@
+//! The gRPC server of a service: the same for all of them.
+//!
+//! A call passes, in this order: room (a bound on how many at once, and a panic stays one caller's failure), the service
+//! credential, the bounds that its contract declares, and then the service. Health and reflection come with it.
+
+mod bounds;
+mod guard;
+mod room;
+
+use std::{convert::Infallible, io, time::Duration};
+
+use futures::StreamExt;
+use http::{Request, Response};
+use tokio::time::timeout;
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::{
+    body::Body,
+    server::NamedService,
+    service::{Routes, RoutesBuilder},
+};
+use tower::{Service as TowerService, ServiceBuilder};
+
+use crate::{address::Listener, drain::Drain, health::Health, secret::Secret};
+
+/// How long calls may go on after the end was asked for. Streams end at once (see [`Drain::end_stream`]).
+const GRACE: Duration = Duration::from_secs(8);
+
+/// How often a silent client is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// The largest message between services: a history page of 8 MiB with room to spare. Services set it on their generated
+/// servers and clients, whose own default is 4 MiB.
+pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Why a server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Reflection cannot be offered.
+    #[error("the descriptors of the contracts cannot be read")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("the gRPC server failed")]
+    Transport(#[source] tonic::transport::Error),
+}
+
+/// A server that is bound and does not serve yet.
+pub struct Server {
+    listener: Listener,
+    credential: Secret,
+    health: Health,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Server")
+            .field("listener", &self.listener)
+            .field("services", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server on this listener that lets in whoever shows the credential.
+    #[must_use]
+    pub fn new(listener: Listener, credential: Secret, health: Health) -> Self {
+        Self {
+            listener,
+            credential,
+            health,
+            routes: RoutesBuilder::default(),
+            names: Vec::new(),
+        }
+    }
+
+    /// Offers a service.
+    #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "services are added, not summed")]
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: TowerService<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Serves until the drain starts, then finishes what is under way within a grace period.
+    ///
+    /// # Errors
+    /// When it cannot serve.
+    pub async fn run(self, drain: Drain) -> Result<(), ServerError> {
+        let Self {
+            listener,
+            credential,
+            health,
+            mut routes,
+            names,
+        } = self;
+        routes.add_service(health_service(&health, &drain).await);
+        let reflection = || {
+            let mut builder = tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(gatehouse_proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .with_service_name("grpc.health.v1.Health");
+            for name in &names {
+                builder = builder.with_service_name(*name);
+            }
+            builder
+        };
+        routes.add_service(reflection().build_v1().map_err(ServerError::Reflection)?);
+        routes.add_service(reflection().build_v1alpha().map_err(ServerError::Reflection)?);
+
+        let requested = drain.clone();
+        let serving = serve(listener, credential, routes.routes(), async move {
+            requested.requested().await
+        });
+        tokio::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(ServerError::Transport),
+            () = drain.requested() => {}
+        }
+        match timeout(GRACE, serving).await {
+            Ok(ended) => ended.map_err(ServerError::Transport),
+            Err(_) => {
+                tracing::warn!(grace = ?GRACE, "calls were still under way at the end of the grace period");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn serve(
+    listener: Listener,
+    credential: Secret,
+    routes: Routes,
+    end: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let layers = ServiceBuilder::new()
+        .layer(room::RoomLayer::new())
+        .layer(guard::GuardLayer::new(credential))
+        .layer(bounds::BoundsLayer)
+        .into_inner();
+    let server = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .layer(layers)
+        .add_routes(routes);
+    match listener {
+        Listener::Unix(socket, path) => {
+            let ended = server
+                .serve_with_incoming_shutdown(UnixListenerStream::new(socket), end)
+                .await;
+            let _ = std::fs::remove_file(path);
+            ended
+        }
+        Listener::Tcp(socket) => {
+            // A reply must not wait for the next one to fill a packet.
+            let incoming =
+                TcpListenerStream::new(socket).map(|accepted: io::Result<tokio::net::TcpStream>| {
+                    accepted.inspect(|stream| drop(stream.set_nodelay(true)))
+                });
+            server.serve_with_incoming_shutdown(incoming, end).await
+        }
+    }
+}
+
+/// The standard health service, fed from the process's health.
+async fn health_service(
+    health: &Health,
+    drain: &Drain,
+) -> impl TowerService<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
++ NamedService
++ Clone
++ Send
++ Sync
++ 'static {
+    let (reporter, service) = tonic_health::server::health_reporter();
+    let mut states = health.watch();
+    let report = async move |reporter: &tonic_health::server::HealthReporter, serves: bool| {
+        let status = if serves {
+            tonic_health::ServingStatus::Serving
+        } else {
+            tonic_health::ServingStatus::NotServing
+        };
+        reporter.set_service_status("", status).await;
+    };
+    let serves = states.borrow_and_update().serves();
+    report(&reporter, serves).await;
+    let end = drain.clone();
+    drain.spawn("health service", async move {
+        loop {
+            tokio::select! {
+                () = end.requested() => return report(&reporter, false).await,
+                changed = states.changed() => if changed.is_err() { return },
+            }
+            let serves = states.borrow_and_update().serves();
+            report(&reporter, serves).await;
+        }
+    });
+    service
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! What an operator gives a process: environment variables, read once, every mistake reported at once.
+
+use std::{
+    collections::BTreeMap,
+    env, fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use crate::address::Address;
+
+/// The processes of the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// WebSocket and HTTP in, gRPC out.
+    Edge,
+    /// Conversations.
+    Session,
+    /// Model calls.
+    Agent,
+    /// Chat surfaces.
+    ChannelBridge,
+    /// The configuration document.
+    Config,
+    /// Events.
+    Broadcast,
+}
+
+impl Service {
+    /// All of them, in the order in which a person would start them.
+    pub const ALL: [Self; 6] = [
+        Self::Config,
+        Self::Broadcast,
+        Self::Agent,
+        Self::Session,
+        Self::ChannelBridge,
+        Self::Edge,
+    ];
+
+    /// The name in commands, sockets and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Session => "session",
+            Self::Agent => "agent",
+            Self::ChannelBridge => "channel-bridge",
+            Self::Config => "config",
+            Self::Broadcast => "broadcast",
+        }
+    }
+
+    fn address_variable(self) -> String {
+        format!(
+            "GATEHOUSE_{}_ADDRESS",
+            self.name().replace('-', "_").to_uppercase()
+        )
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+/// The environment, as a value: a test passes its own.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// The environment of this process. Variables that are not Unicode are left out.
+    #[must_use]
+    pub fn process() -> Self {
+        let text = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self(text.collect())
+    }
+
+    /// These variables and no others.
+    pub fn of<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+
+    /// The same with one variable set: the command line goes before the environment.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// A variable; one that is set to nothing counts as unset.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A variable as a value.
+    ///
+    /// # Errors
+    /// When it is set and cannot be read; the message names it.
+    pub fn parse<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Option<T>, Mistake> {
+        self.get(name)
+            .map(|text| text.parse().map_err(|error| Mistake::new(name, text, error)))
+            .transpose()
+    }
+}
+
+/// A variable that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct Mistake {
+    name: String,
+    problem: String,
+}
+
+impl Mistake {
+    fn new(name: &str, text: &str, problem: impl fmt::Display) -> Self {
+        Self {
+            name: name.into(),
+            problem: format!("`{text}`: {problem}"),
+        }
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError(pub Vec<Mistake>);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the settings cannot be read")?;
+        self.0.iter().try_for_each(|mistake| write!(out, "; {mistake}"))
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// Where the house keeps its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct House {
+    /// `GATEHOUSE_HOME`, default `./data`.
+    pub home: PathBuf,
+    /// `GATEHOUSE_RUN_DIR`, default `<home>/run`: the sockets.
+    pub run: PathBuf,
+    /// `GATEHOUSE_CREDENTIAL`, default `<home>/credential/service`.
+    pub credential: PathBuf,
+    /// `GATEHOUSE_CONFIG`, default `<home>/gatehouse.json5`.
+    pub config: PathBuf,
+}
+
+impl House {
+    /// Reads the variables.
+    #[must_use]
+    pub fn read(env: &Env) -> Self {
+        let home = PathBuf::from(env.get("GATEHOUSE_HOME").unwrap_or("data"));
+        let or = |name: &str, inside: &str| env.get(name).map_or_else(|| home.join(inside), PathBuf::from);
+        Self {
+            run: or("GATEHOUSE_RUN_DIR", "run"),
+            credential: or("GATEHOUSE_CREDENTIAL", "credential/service"),
+            config: or("GATEHOUSE_CONFIG", "gatehouse.json5"),
+            home,
+        }
+    }
+
+    /// The folder that one service owns.
+    #[must_use]
+    pub fn folder(&self, service: Service) -> PathBuf {
+        self.home.join(service.name())
+    }
+}
+
+/// Where every service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peers(BTreeMap<Service, Address>);
+
+impl Peers {
+    /// Where one service is.
+    ///
+    /// # Panics
+    /// Never: every service has an address.
+    #[must_use]
+    pub fn address(&self, service: Service) -> &Address {
+        self.0.get(&service).expect("every service has an address")
+    }
+}
+
+/// What every service is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// Which one this is.
+    pub service: Service,
+    /// Where the files are.
+    pub house: House,
+    /// `GATEHOUSE_LISTEN`: where its gRPC server listens; default its own peer address.
+    pub listen: Address,
+    /// `GATEHOUSE_<SERVICE>_ADDRESS`: where the others are; default `unix:<run>/<service>.sock`.
+    pub peers: Peers,
+    /// `GATEHOUSE_METRICS_LISTEN`: where `/metrics` is served; `off` or unset: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// `GATEHOUSE_SUPERVISED`: the process ends when its standard input does.
+    pub supervised: bool,
+}
+
+impl ServiceSettings {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// Every variable that is set and cannot be read.
+    pub fn read(env: &Env, service: Service) -> Result<Self, SettingsError> {
+        let house = House::read(env);
+        let mut mistakes = Vec::new();
+        let mut peers = BTreeMap::new();
+        for peer in Service::ALL {
+            let address = keep(env.parse::<Address>(&peer.address_variable()), &mut mistakes);
+            let socket = || Address::Unix(house.run.join(format!("{peer}.sock")));
+            peers.insert(peer, address.unwrap_or_else(socket));
+        }
+        let listen = keep(env.parse::<Address>("GATEHOUSE_LISTEN"), &mut mistakes);
+        let metrics = match env.get("GATEHOUSE_METRICS_LISTEN") {
+            Some("off") | None => None,
+            Some(_) => keep(env.parse::<SocketAddr>("GATEHOUSE_METRICS_LISTEN"), &mut mistakes),
+        };
+        if !mistakes.is_empty() {
+            return Err(SettingsError(mistakes));
+        }
+        let peers = Peers(peers);
+        let listen = listen.unwrap_or_else(|| peers.address(service).clone());
+        Ok(Self {
+            service,
+            house,
+            listen,
+            peers,
+            metrics,
+            supervised: env.get("GATEHOUSE_SUPERVISED").is_some(),
+        })
+    }
+
+    /// Everything on Unix sockets in this folder.
+    ///
+    /// # Panics
+    /// Never: defaults can be read.
+    #[must_use]
+    pub fn for_tests(home: &Path, service: Service) -> Self {
+        let env = Env::of([("GATEHOUSE_HOME", home.to_string_lossy())]);
+        Self::read(&env, service).expect("defaults can be read")
+    }
+}
+
+fn keep<T>(read: Result<Option<T>, Mistake>, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    read.unwrap_or_else(|mistake| {
+        mistakes.push(mistake);
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let env = Env::of([
+            ("GATEHOUSE_LISTEN", "nowhere"),
+            ("GATEHOUSE_AGENT_ADDRESS", "unix:"),
+            ("GATEHOUSE_METRICS_LISTEN", "x"),
+        ]);
+
+        let SettingsError(mistakes) = ServiceSettings::read(&env, Service::Session).unwrap_err();
+
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_service_listens_where_its_peers_look_for_it() {
+        let settings =
+            ServiceSettings::read(&Env::of([("GATEHOUSE_HOME", "/h")]), Service::ChannelBridge).unwrap();
+
+        assert_eq!(
+            settings.listen,
+            Address::Unix("/h/run/channel-bridge.sock".into())
+        );
+        assert_eq!(settings.peers.address(Service::ChannelBridge), &settings.listen);
+    }
+}

@@ -1,0 +1,235 @@
+//! A SQLite file that one process owns.
+//!
+//! One writer thread commits in groups: while a commit waits for the disk, the next jobs gather and share the next one, so that
+//! `synchronous=FULL` costs one flush for many callers. Readers stand beside it on connections that cannot write. A job's
+//! answer is sent after the commit that holds it: what was answered is on the disk.
+
+mod open;
+mod writer;
+
+use std::{
+    any::Any,
+    path::Path,
+    sync::{Arc, mpsc::SyncSender},
+};
+
+use rusqlite::{Connection, ErrorCode, Transaction};
+use tokio::sync::oneshot;
+
+use crate::error::Kind;
+
+/// Jobs that may wait for the writer: several full groups. More means that the disk is away; callers are told at once.
+const WRITE_QUEUE_JOBS: usize = 1024;
+
+/// Jobs that may wait for a reader.
+const READ_QUEUE_JOBS: usize = 1024;
+
+/// Reader threads: one can be busy with a long page while the other answers short questions.
+const READERS: usize = 2;
+
+/// What can go wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has it.
+    #[error("{0} is open in another process: one process owns a database")]
+    Locked(String),
+    /// It was written by a newer version.
+    #[error(
+        "{path} has schema {found}, this program knows up to {known}: start the newer version, or restore the copy made before it"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its schema.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
+    /// A file operation failed.
+    #[error("the database file cannot be used")]
+    File(#[source] std::io::Error),
+    /// SQLite failed.
+    #[error("the database failed")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Too many jobs wait.
+    #[error("the database is busy")]
+    Busy,
+    /// The threads are gone.
+    #[error("the database is closed")]
+    Closed,
+    /// A job panicked and was rolled back.
+    #[error("a database job panicked")]
+    Panicked,
+}
+
+impl Error {
+    /// What it means to a caller.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Busy => Kind::Exhausted,
+            Self::Closed | Self::Locked(_) | Self::File(_) => Kind::Unavailable,
+            Self::Newer { .. } | Self::Panicked => Kind::Internal,
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(
+                    ErrorCode::DiskFull
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::SystemIoFailure,
+                ) => Kind::Unavailable,
+                _ => Kind::Internal,
+            },
+        }
+    }
+}
+
+type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
+
+/// An open database. Clones share it; when the last one is gone, the threads end and the file is closed.
+#[derive(Clone, Debug)]
+pub struct Database {
+    writer: SyncSender<writer::Job>,
+    readers: Arc<Readers>,
+}
+
+struct Readers {
+    queue: SyncSender<ReadJob>,
+    // Held for as long as the database is open: the kernel lets go of it even when the process is killed.
+    _lock: std::fs::File,
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Readers")
+    }
+}
+
+impl Database {
+    /// Opens or makes the file, brings its schema up to date, and owns it until it is dropped.
+    ///
+    /// Migration N brings schema N to N + 1. A database that already has data is copied beside itself before it is migrated.
+    ///
+    /// # Errors
+    /// When another process owns it, when it is newer than this program, or when it cannot be opened.
+    pub fn open(path: &Path, migrations: &'static [&'static str]) -> Result<Self, Error> {
+        let lock = open::lock(path)?;
+        let mut connection = open::for_writing(path)?;
+        open::migrate(&mut connection, path, migrations)?;
+        let writer = writer::spawn(connection, WRITE_QUEUE_JOBS)?;
+        let queue = spawn_readers(path)?;
+        Ok(Self {
+            writer,
+            readers: Arc::new(Readers { queue, _lock: lock }),
+        })
+    }
+
+    /// Runs a job that writes, and answers when it is on the disk. A job that fails or panics leaves nothing behind.
+    ///
+    /// # Errors
+    /// What the job answers, or what befell the database.
+    ///
+    /// # Cancel safety
+    /// A job that was handed over is done even if the caller goes away.
+    pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (job, answer) = writer::job(job);
+        self.writer.try_send(job).map_err(busy)?;
+        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Runs a job that reads. It sees everything that was answered before.
+    ///
+    /// # Errors
+    /// What the job answers, or what befell the database.
+    pub async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: ReadJob = Box::new(move |connection| {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(connection)));
+            let _ = reply.send(outcome.unwrap_or_else(|panic| Err(panicked(&*panic).into())));
+        });
+        self.readers.queue.try_send(job).map_err(busy)?;
+        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Writes something and takes it back: proof that the disk takes what is acknowledged.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.write(|transaction| {
+            transaction.execute_batch(
+                "CREATE TABLE IF NOT EXISTS gatehouse_probe (id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
+                 INSERT INTO gatehouse_probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1;",
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Asks SQLite to look at every page.
+    ///
+    /// # Errors
+    /// When it finds something wrong or cannot look.
+    pub async fn check_integrity(&self) -> Result<(), Error> {
+        let verdict: String = self
+            .read(|connection| {
+                Ok::<_, Error>(connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
+            })
+            .await?;
+        if verdict == "ok" {
+            Ok(())
+        } else {
+            Err(Error::File(std::io::Error::other(verdict)))
+        }
+    }
+}
+
+fn spawn_readers(path: &Path) -> Result<SyncSender<ReadJob>, Error> {
+    let (queue, jobs) = std::sync::mpsc::sync_channel::<ReadJob>(READ_QUEUE_JOBS);
+    let jobs = Arc::new(std::sync::Mutex::new(jobs));
+    for reader in 0..READERS {
+        let connection = open::for_reading(path)?;
+        let jobs = Arc::clone(&jobs);
+        let run = move || loop {
+            let next = jobs
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .recv();
+            let Ok(job) = next else { return };
+            job(&connection);
+        };
+        std::thread::Builder::new()
+            .name(format!("sqlite-read-{reader}"))
+            .spawn(run)
+            .map_err(Error::File)?;
+    }
+    Ok(queue)
+}
+
+fn busy<J>(error: std::sync::mpsc::TrySendError<J>) -> Error {
+    match error {
+        std::sync::mpsc::TrySendError::Full(_) => Error::Busy,
+        std::sync::mpsc::TrySendError::Disconnected(_) => Error::Closed,
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = words, "a database job panicked");
+    Error::Panicked
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use std::{path::PathBuf, sync::mpsc::channel};
+
+use super::*;
+
+const SCHEMA: &[&str] = &["CREATE TABLE item (name TEXT PRIMARY KEY)"];
+
+fn temporary() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/test.db");
+    (folder, path)
+}
+
+async fn add(database: &Database, name: &str) -> Result<(), Error> {
+    let name = name.to_owned();
+    database
+        .write(move |transaction| {
+            Ok(transaction
+                .execute("INSERT INTO item VALUES (?1)", [name])
+                .map(|_| ())?)
+        })
+        .await
+}
+
+async fn count(database: &Database) -> usize {
+    let count = |connection: &Connection| {
+        Ok::<_, Error>(connection.query_row("SELECT count(*) FROM item", [], |row| row.get(0))?)
+    };
+    database.read(count).await.unwrap()
+}
+
+/// A handle is gone before its threads are; opening again waits for them.
+async fn open(path: &Path, schema: &'static [&'static str]) -> Database {
+    for _ in 0..500 {
+        match Database::open(path, schema) {
+            Err(Error::Locked(_)) => tokio::time::sleep(std::time::Duration::from_millis(2)).await,
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("still locked");
+}
+
+#[tokio::test]
+async fn what_was_answered_is_read_by_the_next_reader_and_after_reopening() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    add(&database, "a").await.unwrap();
+    assert_eq!(count(&database).await, 1);
+    drop(database);
+
+    let database = open(&path, SCHEMA).await;
+
+    assert_eq!(count(&database).await, 1);
+    database.probe().await.unwrap();
+    database.check_integrity().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failed_or_panicking_job_leaves_nothing_and_harms_no_neighbour() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    let (hold, held) = channel::<()>();
+    // The writer is held up, so that the next jobs share one commit.
+    let first = database.write(move |_| {
+        held.recv().unwrap();
+        Ok::<_, Error>(())
+    });
+    let failing = database.write(|transaction| {
+        transaction.execute("INSERT INTO item VALUES ('x')", [])?;
+        Err::<(), _>(Error::Busy)
+    });
+    let panicking = database.write(|transaction| {
+        transaction.execute("INSERT INTO item VALUES ('y')", [])?;
+        panic!("on purpose");
+        #[expect(unreachable_code, reason = "names the types")]
+        Ok::<(), Error>(())
+    });
+    let good = add(&database, "good");
+
+    let release = async { hold.send(()).unwrap() };
+    let (first, failing, panicking, good, ()) = tokio::join!(first, failing, panicking, good, release);
+
+    assert!(first.is_ok() && good.is_ok());
+    assert!(matches!(failing, Err(Error::Busy)));
+    assert!(matches!(panicking, Err(Error::Panicked)));
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn one_process_owns_a_database_and_a_reader_cannot_write() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+
+    assert!(matches!(Database::open(&path, SCHEMA), Err(Error::Locked(_))));
+    let write =
+        |connection: &Connection| Ok::<_, Error>(connection.execute("INSERT INTO item VALUES ('r')", [])?);
+    assert!(database.read(write).await.is_err());
+}
+
+#[tokio::test]
+async fn a_migration_keeps_a_copy_and_a_newer_file_is_refused() {
+    const NEXT: &[&str] = &[SCHEMA[0], "ALTER TABLE item ADD COLUMN note TEXT"];
+    let (folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    add(&database, "kept").await.unwrap();
+    drop(database);
+
+    let database = open(&path, NEXT).await;
+    assert_eq!(count(&database).await, 1);
+    assert!(folder.path().join("a/test.db.before-2").exists());
+    drop(database);
+
+    let refused = loop {
+        match Database::open(&path, SCHEMA) {
+            Err(Error::Locked(_)) => tokio::time::sleep(std::time::Duration::from_millis(2)).await,
+            other => break other,
+        }
+    };
+    assert!(matches!(
+        refused,
+        Err(Error::Newer {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+}
