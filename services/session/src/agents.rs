@@ -1,0 +1,208 @@
+//! The agents of the configuration: who there is, who answers when nobody chose, and what answers for them.
+
+use crate::config::{AgentEntry, AgentsSection, Identity};
+use crate::key::{AgentId, KeyError, KeyText, SessionKey};
+
+/// The longest a turn may take when nothing else is configured.
+const TURN_SECONDS_DEFAULT: u32 = 600;
+/// The longest a turn may take at all: the contract's bound.
+const TURN_SECONDS_MAX: u32 = 3600;
+/// More agents than a house has; what follows them is ignored.
+const AGENTS_MAX: usize = 1000;
+
+/// One agent, its defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name.
+    pub name: Option<String>,
+    /// How it introduces itself.
+    pub identity: Option<Identity>,
+    /// Models in order of preference. Empty: the agent service's default.
+    pub models: Vec<String>,
+    /// What it is told before every conversation.
+    pub system_prompt: Option<String>,
+    /// The longest a turn may take, in milliseconds.
+    pub timeout_ms: i64,
+}
+
+impl Agent {
+    /// The name for people.
+    pub fn display_name(&self) -> String {
+        let identity = self.identity.as_ref().and_then(|identity| identity.name.clone());
+        self.name.clone().or(identity).unwrap_or_else(|| self.id.to_string())
+    }
+}
+
+/// All agents, in the order of the configuration. Never empty.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    agents: Vec<Agent>,
+    default: Option<AgentId>,
+}
+
+impl Agents {
+    /// Reads them. Without any there is one called `main`.
+    pub fn read(section: &AgentsSection) -> Self {
+        let entries = section.entries.0.iter().map(|(id, entry)| (id.as_str(), entry));
+        let list = section.list.iter().filter_map(|entry| entry.id.as_deref().map(|id| (id, entry)));
+        let mut agents: Vec<Agent> = Vec::new();
+        let mut default = None;
+        for (id, entry) in entries.chain(list).take(AGENTS_MAX) {
+            let Ok(id) = AgentId::normalise(id) else {
+                tracing::warn!(agent = id, "an agent with this id cannot exist: it is left out");
+                continue;
+            };
+            if agents.iter().any(|agent| agent.id == id) {
+                continue;
+            }
+            if entry.default && default.is_none() {
+                default = Some(id.clone());
+            }
+            agents.push(agent(id, entry, &section.defaults));
+        }
+        if agents.is_empty() {
+            agents.push(agent(AgentId::main(), &AgentEntry::default(), &section.defaults));
+        }
+        if let ([only], None) = (agents.as_slice(), &default) {
+            default = Some(only.id.clone());
+        }
+        Self { agents, default }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Agent] {
+        &self.agents
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.id == *id)
+    }
+
+    /// Who answers when nobody chose.
+    ///
+    /// # Errors
+    /// When there are several and none is the default: guessing would let the wrong one hear it.
+    pub fn default_id(&self) -> Result<&AgentId, AgentError> {
+        self.default.as_ref().ok_or(AgentError::SelectionRequired)
+    }
+
+    /// Who is shown first.
+    pub fn first_id(&self) -> AgentId {
+        self.default.clone().or_else(|| self.agents.first().map(|agent| agent.id.clone())).unwrap_or_else(AgentId::main)
+    }
+
+    /// The full key that a caller means by a key or an alias and, beside it, perhaps an agent. Whether the agent exists is
+    /// not asked: old transcripts stay readable.
+    ///
+    /// # Errors
+    /// When it is no key, names another agent than the one beside it, or leaves the agent open.
+    pub fn resolve(&self, text: &str, agent: Option<&str>) -> Result<SessionKey, AgentError> {
+        let agent = agent.map(AgentId::normalise).transpose()?;
+        match KeyText::parse(text)? {
+            KeyText::Full(key) => match agent {
+                Some(agent) if agent != key.agent() => Err(AgentError::Contradiction { agent, key }),
+                Some(_) | None => Ok(key),
+            },
+            KeyText::OfAgent(rest) => {
+                let agent = match agent {
+                    Some(agent) => agent,
+                    None => self.default_id()?.clone(),
+                };
+                Ok(SessionKey::of(&agent, &rest)?)
+            }
+        }
+    }
+
+    /// The agent of a session in which something is about to happen.
+    ///
+    /// # Errors
+    /// When the configuration has no such agent.
+    pub fn of(&self, key: &SessionKey) -> Result<&Agent, AgentError> {
+        let id = key.agent();
+        self.get(&id).ok_or(AgentError::Unknown(id))
+    }
+}
+
+fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentEntry) -> Agent {
+    let seconds = entry.timeout_seconds.or(defaults.timeout_seconds).unwrap_or(TURN_SECONDS_DEFAULT);
+    Agent {
+        id,
+        name: entry.name.clone(),
+        identity: entry.identity.clone().or_else(|| defaults.identity.clone()),
+        models: entry.model.as_ref().or(defaults.model.as_ref()).map(crate::config::ModelChoice::chain).unwrap_or_default(),
+        system_prompt: entry.system_prompt.clone().or_else(|| defaults.system_prompt.clone()),
+        timeout_ms: i64::from(seconds.clamp(1, TURN_SECONDS_MAX)) * 1000,
+    }
+}
+
+/// Why no agent answers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AgentError {
+    /// Not a key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Several agents, none the default.
+    #[error("several agents are configured and none is the default: name one, or set default: true on one")]
+    SelectionRequired,
+    /// No such agent.
+    #[error("the configuration has no agent '{0}'")]
+    Unknown(AgentId),
+    /// The key says one agent, the call another.
+    #[error("the session {key} does not belong to agent '{agent}'")]
+    Contradiction {
+        /// What the call says.
+        agent: AgentId,
+        /// What the key says.
+        key: SessionKey,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agents(json: &str) -> Agents {
+        Agents::read(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn without_agents_there_is_main() {
+        let agents = agents("{}");
+
+        assert_eq!(agents.default_id().unwrap().as_str(), "main");
+        assert_eq!(agents.resolve("main", None).unwrap().as_str(), "agent:main:main");
+        assert_eq!(agents.resolve("Global", None).unwrap().as_str(), "agent:main:global");
+    }
+
+    #[test]
+    fn several_agents_without_a_default_ask_for_one() {
+        let agents = agents(r#"{"entries":{"b":{},"a":{}}}"#);
+
+        assert_eq!(agents.resolve("main", None), Err(AgentError::SelectionRequired));
+        assert_eq!(agents.resolve("main", Some("A")).unwrap().as_str(), "agent:a:main");
+        assert_eq!(agents.all().iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    }
+
+    #[test]
+    fn the_older_list_names_the_default() {
+        let agents = agents(r#"{"list":[{"id":"a"},{"id":"b","default":true,"model":"p/m"}],"defaults":{"model":{"primary":"x/y","fallbacks":["x/z"]}}}"#);
+
+        assert_eq!(agents.default_id().unwrap().as_str(), "b");
+        assert_eq!(agents.all()[0].models, ["x/y", "x/z"]);
+        assert_eq!(agents.all()[1].models, ["p/m"]);
+    }
+
+    #[test]
+    fn a_key_of_another_agent_is_a_contradiction() {
+        let agents = agents("{}");
+
+        assert!(matches!(agents.resolve("agent:a:main", Some("b")), Err(AgentError::Contradiction { .. })));
+        assert!(matches!(
+            agents.of(&SessionKey::parse("agent:nobody:main").unwrap()),
+            Err(AgentError::Unknown(_))
+        ));
+    }
+}

@@ -1,0 +1,201 @@
+//! The only file that knows all the parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_core::client::Peer;
+use gatehouse_core::config::{self, ConfigHandle};
+use gatehouse_core::publish::Publisher;
+use gatehouse_core::report::{self, ReportSource};
+use gatehouse_core::server::{MESSAGE_BYTES_MAX, Server};
+use gatehouse_core::{Address, Chain, Clock, Drain, Health, Listener, Secret, Service, credential};
+use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, watch};
+use tokio::time;
+
+use crate::config::SessionConfig;
+use crate::delivery::Dispatcher;
+use crate::error::Error;
+use crate::grpc::Grpc;
+use crate::metrics::Metrics;
+use crate::policy::Policy;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::turn::{Engine, Parts, Timing};
+
+/// How often the store is tried: a full disk is seen within 15 s.
+const PROBE: Duration = Duration::from_secs(5);
+/// How often old rows are looked for.
+const PRUNE: Duration = Duration::from_secs(600);
+/// How long a key against doubles is kept: demands.md, item 2.
+const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// The pause between two steps of forgetting, so that others get at the writer.
+const PRUNE_PAUSE: Duration = Duration::from_millis(200);
+/// How long everything may take to end: a little more than a run may go on.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// The session service, bound and not yet running.
+#[derive(Debug)]
+pub struct App {
+    settings: Settings,
+    listener: Listener,
+    credential: Secret,
+    store: Arc<SqliteStore>,
+    timing: Timing,
+    clock: Clock,
+}
+
+impl Settings {
+    /// Opens the store and binds the address; nothing runs yet.
+    ///
+    /// # Errors
+    /// When the credential, the database or the address cannot be used.
+    pub async fn build(self) -> Result<App, Error> {
+        let credential = credential::load_or_create(&self.service.house.credential).map_err(start("the credential"))?;
+        let store = SqliteStore::open(&self.database)?;
+        let listener = Listener::bind(&self.service.listen).await.map_err(start("the address"))?;
+        Ok(App {
+            settings: self,
+            listener,
+            credential,
+            store: Arc::new(store),
+            timing: Timing::default(),
+            clock: Clock::system(),
+        })
+    }
+}
+
+impl App {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn address(&self) -> Result<Address, Error> {
+        self.listener.address().map_err(start("the address"))
+    }
+
+    /// Other times, for tests.
+    #[must_use]
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
+    /// Serves until the drain, then ends within the grace period.
+    ///
+    /// # Errors
+    /// When serving fails.
+    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+        let Self { settings, listener, credential, store, timing, clock } = self;
+        let peers = &settings.service.peers;
+        let peer = |service| Peer::lazy(peers.address(service), &credential);
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+
+        let publisher = Publisher::spawn(&peer(Service::Broadcast), &drain);
+        let config = config::watch::<SessionConfig>(&peer(Service::Config), Service::Session, &drain);
+        let (policy, policies) = watch::channel(None);
+        let replies = Arc::new(Notify::new());
+        let engine = Engine::new(Parts {
+            store: Arc::clone(&store),
+            agent: peer(Service::Agent).service(),
+            publisher,
+            policy: policies,
+            clock: clock.clone(),
+            timing,
+            replies: Arc::clone(&replies),
+            metrics: metrics.clone(),
+        });
+        let bridge = peer(Service::ChannelBridge).service();
+        let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics);
+
+        let health = Health::new();
+        let service = SessionServiceServer::new(Grpc::new(engine.clone(), drain.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let server = Server::new(listener, credential.clone(), health.clone()).add(service);
+        let hash = config.clone();
+        let source = ReportSource::new(Service::Session, health.clone()).config_hash(move || hash.hash());
+        report::spawn(&peer(Service::Broadcast), source, &drain);
+        if let Some(address) = settings.service.metrics {
+            gatehouse_core::metrics::serve(registry, address, &drain).await.map_err(start("the metrics address"))?;
+        }
+
+        drain.spawn("policy", follow(config, policy, drain.clone()));
+        drain.spawn("turns", engine.clone().run(drain.clone(), true)); // the store's lock proves that the others are dead
+        drain.spawn("replies", dispatcher.run(drain.clone()));
+        drain.spawn("probe", probe(Arc::clone(&store), engine, health, drain.clone()));
+        drain.spawn("prune", prune(store, clock, drain.clone()));
+
+        let served = server.run(drain.clone()).await;
+        drain.start();
+        drain.finish(GRACE).await;
+        served.map_err(start("serving"))
+    }
+}
+
+fn start<E: std::error::Error + Send + Sync + 'static>(step: &'static str) -> impl FnOnce(E) -> Error {
+    move |cause| Error::Start { step, cause: Box::new(cause) }
+}
+
+/// Reads each revision once, for everybody.
+async fn follow(
+    mut config: ConfigHandle<SessionConfig>,
+    policy: watch::Sender<Option<Arc<Policy>>>,
+    drain: Drain,
+) {
+    loop {
+        if let Some(revision) = config.current() {
+            policy.send_replace(Some(Arc::new(Policy::read(&revision.value))));
+        }
+        tokio::select! {
+            () = drain.requested() => return,
+            _ = config.changed() => {}
+        }
+    }
+}
+
+/// Serves only while the store can be written and the configuration is known.
+async fn probe(store: Arc<SqliteStore>, engine: Engine<SqliteStore>, health: Health, drain: Drain) {
+    loop {
+        let ready = match store.probe().await {
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the store cannot be written");
+                health.not_serving("the store cannot be written");
+                false
+            }
+            Ok(()) if engine.policy().is_err() => {
+                health.not_serving("the configuration is not known yet");
+                false
+            }
+            Ok(()) => {
+                health.serving();
+                true
+            }
+        };
+        tokio::select! {
+            () = drain.requested() => return,
+            () = time::sleep(if ready { PROBE } else { PROBE / 50 }) => {}
+        }
+    }
+}
+
+async fn prune(store: Arc<SqliteStore>, clock: Clock, drain: Drain) {
+    loop {
+        let pause = match store.prune(clock.now_ms() - KEEP_MS).await {
+            Ok(0) => PRUNE,
+            Ok(_) => PRUNE_PAUSE,
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "old rows could not be forgotten");
+                PRUNE
+            }
+        };
+        tokio::select! {
+            () = drain.requested() => return,
+            () = time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Everything that can go wrong here, and what each means to the caller.
+
+use gatehouse_core::sqlite;
+use gatehouse_core::{Chain, Failure, Kind};
+
+use crate::agents::AgentError;
+use crate::key::{KeyError, SessionKey};
+use crate::routing::RouteError;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller's key or agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The caller's key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A channel's message that nobody answers.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// A field that is well-formed and yet makes no sense.
+    #[error("at {path}: {problem}")]
+    Field {
+        /// Which.
+        path: &'static str,
+        /// Why.
+        problem: &'static str,
+    },
+    /// The key was used before, for something else.
+    #[error("this idempotency key was used with another message")]
+    RequestConflict,
+    /// The client looks at a transcript that is no longer the current one.
+    #[error("session {0} has begun a new transcript")]
+    SessionMoved(SessionKey),
+    /// No such session.
+    #[error("session {0} does not exist")]
+    NoSession(SessionKey),
+    /// No such run.
+    #[error("run {0} does not exist")]
+    NoRun(String),
+    /// Too many messages wait.
+    #[error("{cap} messages wait in this session already")]
+    QueueFull {
+        /// How many may.
+        cap: u16,
+    },
+    /// The reply should go to the session's chat, and there is none.
+    #[error("session {0} belongs to no chat that a reply could go to")]
+    NoTarget(SessionKey),
+    /// Labels are unique.
+    #[error("another session has the label '{0}'")]
+    LabelTaken(String),
+    /// A turn did not stop in time.
+    #[error("a turn of session {0} is still stopping")]
+    StillStopping(SessionKey),
+    /// Only for the services of the house.
+    #[error("this method is for the services of the house")]
+    HouseOnly,
+    /// No configuration has come yet.
+    #[error("the configuration is not known yet")]
+    NotReady,
+    /// The database.
+    #[error("session store failed")]
+    Store(#[source] sqlite::Error),
+    /// The database holds something that this version never wrote.
+    #[error("session store holds an unreadable {0}")]
+    Unreadable(&'static str),
+    /// Settings, sockets, credentials: the process cannot start or go on.
+    #[error("{step} failed")]
+    Start {
+        /// What.
+        step: &'static str,
+        /// Why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl From<sqlite::Error> for Error {
+    fn from(error: sqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Error {
+    /// What it means to the caller.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Agent(AgentError::Unknown(_)) | Self::NoSession(_) | Self::NoRun(_) => Kind::NotFound,
+            Self::Agent(AgentError::Key(_) | AgentError::SelectionRequired | AgentError::Contradiction { .. })
+            | Self::Key(_)
+            | Self::Field { .. } => Kind::Invalid,
+            Self::Route(RouteError::Key(_)) => Kind::Invalid,
+            Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_)) | Self::NoTarget(_) => Kind::Precondition,
+            Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
+            Self::QueueFull { .. } => Kind::Exhausted,
+            Self::StillStopping(_) | Self::NotReady => Kind::Unavailable,
+            Self::HouseOnly => Kind::Forbidden,
+            Self::Store(error) => error.kind(),
+            Self::Unreadable(_) | Self::Start { .. } => Kind::Internal,
+        }
+    }
+
+    /// The stable word for programs.
+    pub fn reason(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Agent(AgentError::SelectionRequired) | Self::Route(RouteError::Agent(AgentError::SelectionRequired)) => {
+                "AGENT_SELECTION_REQUIRED"
+            }
+            Self::Agent(AgentError::Unknown(_)) | Self::Route(RouteError::UnknownAgent { .. }) => "agent-unknown",
+            Self::Agent(_) | Self::Key(_) | Self::Route(_) => "session-key-invalid",
+            Self::Field { .. } => return None,
+            Self::RequestConflict => "chat-request-conflict",
+            Self::SessionMoved(_) => "session-changed",
+            Self::NoSession(_) => "session-not-found",
+            Self::NoRun(_) => "run-not-found",
+            Self::QueueFull { .. } => "queue-full",
+            Self::NoTarget(_) => "no-delivery-target",
+            Self::LabelTaken(_) => "label-taken",
+            Self::StillStopping(_) => "still-stopping",
+            Self::HouseOnly => "internal-method",
+            Self::NotReady => "config-not-ready",
+            Self::Store(_) | Self::Unreadable(_) | Self::Start { .. } => return None,
+        })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        if error.kind() == Kind::Internal {
+            return Self::internal(&error);
+        }
+        if let Error::Store(cause) = &error {
+            tracing::warn!(error = %Chain(cause), "the store did not take a request");
+        }
+        let mut failure = Self::new(error.kind(), error.to_string());
+        if let Some(reason) = error.reason() {
+            failure = failure.reason(reason);
+        }
+        if let Error::Field { path, .. } = error {
+            failure = failure.path(path);
+        }
+        failure
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
+    }
+}

@@ -1,0 +1,93 @@
+//! A message from a channel.
+
+use gatehouse_proto::session::v1 as proto;
+use gatehouse_proto::session::v1::peer::Kind;
+
+use super::chat::{fingerprint, user_row};
+use crate::error::Error;
+use crate::id::RunId;
+use crate::queue;
+use crate::routing::{Inbound, Peer, PeerKind};
+use crate::store::{Admission, InboundKey, Reply, Seed, Store, Target};
+use crate::turn::{Engine, Submitted};
+
+pub(super) async fn deliver<S: Store>(
+    engine: &Engine<S>,
+    request: proto::DeliverMessageRequest,
+    traceparent: Option<String>,
+) -> Result<proto::DeliverMessageResponse, Error> {
+    let proto::DeliverMessageRequest {
+        channel,
+        account_id,
+        message_id,
+        peer,
+        parent_peer,
+        guild_id,
+        team_id,
+        roles,
+        sender_id,
+        sender_name,
+        text,
+        thread_id,
+        reply_target,
+        sent_at: _, // kept by the bridge
+    } = request;
+    let peer = peer.and_then(place).ok_or(Error::Field { path: "/peer", problem: "is needed, with a kind and an id" })?;
+    let target: Target =
+        reply_target.ok_or(Error::Field { path: "/replyTarget", problem: "is needed" })?.into();
+    if target.channel != channel || target.account_id != account_id || target.to.is_empty() {
+        // A reply goes to the chat that asked; a target elsewhere is a mistake of the bridge.
+        return Err(Error::Field { path: "/replyTarget", problem: "is not in the channel and account of the message" });
+    }
+    let policy = engine.policy()?;
+    let inbound = Inbound {
+        channel: channel.clone(),
+        account: account_id.clone(),
+        peer,
+        parent: parent_peer.and_then(place),
+        guild: guild_id,
+        team: team_id,
+        roles,
+        thread: thread_id,
+    };
+    let route = policy.router.route(&inbound, &policy.agents)?;
+    let session = engine.store().session(&route.key).await?;
+    let chosen = session.as_ref().and_then(|session| session.queue_mode.as_deref());
+    let now = engine.now_ms();
+    let run = RunId::generate();
+    let sender = sender_name.filter(|name| !name.trim().is_empty()).unwrap_or(sender_id);
+    let admission = Admission {
+        entry: user_row(&text, &run, Some(sender), now),
+        fingerprint: fingerprint(&["channel", &channel, &account_id, &message_id]),
+        queue: queue::rule(&policy.queue, Some(&channel), chosen, None),
+        reply: Reply::To(target),
+        seed: Seed { channel: Some(channel.clone()), chat_type: Some(inbound.peer.kind.word().to_owned()) },
+        expected_session: None,
+        inbound: Some(InboundKey { channel, account: account_id, message: message_id }),
+        model: None,
+        thinking: None,
+        timeout_ms: None,
+        traceparent,
+        now,
+        key: route.key,
+        run,
+    };
+    let Submitted { turn, duplicate } = engine.submit(admission).await?;
+    Ok(proto::DeliverMessageResponse {
+        run_id: turn.run.to_string(),
+        session_key: turn.key.to_string(),
+        agent_id: turn.key.agent().to_string(),
+        matched_by: route.matched_by.word().to_owned(),
+        duplicate,
+    })
+}
+
+fn place(peer: proto::Peer) -> Option<Peer> {
+    let kind = match peer.kind() {
+        Kind::Unspecified => return None,
+        Kind::Direct => PeerKind::Direct,
+        Kind::Group => PeerKind::Group,
+        Kind::Channel => PeerKind::Channel,
+    };
+    (!peer.id.trim().is_empty()).then_some(Peer { kind, id: peer.id })
+}

@@ -1,0 +1,171 @@
+//! Which agent answers a message from a channel, and in which session. Nine tiers, the most specific first; within a tier
+//! the first binding in the order of the configuration; every other field that a binding sets must match too. Access
+//! control has happened before; nothing is let in or kept out here.
+
+mod scope;
+#[cfg(test)]
+mod tests;
+mod tier;
+
+use std::collections::BTreeMap;
+
+pub use self::scope::Scopes;
+pub use self::tier::Tier;
+
+use crate::agents::{AgentError, Agents};
+use crate::config::{Binding, BindingSession, SessionConfig};
+use crate::key::{AgentId, KeyError, SessionKey};
+
+use self::tier::Rule;
+
+/// More bindings than a house has; what follows them is ignored.
+const BINDINGS_MAX: usize = 10_000;
+
+/// What kind of place people talk in. For bindings a group and a channel are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerKind {
+    /// Two people.
+    Direct,
+    /// A group.
+    Group,
+    /// A channel or room.
+    Channel,
+}
+
+impl PeerKind {
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "direct" | "dm" => Some(Self::Direct),
+            "group" => Some(Self::Group),
+            "channel" => Some(Self::Channel),
+            _ => None,
+        }
+    }
+
+    /// The word in keys and rows.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Group => "group",
+            Self::Channel => "channel",
+        }
+    }
+
+    fn is_direct(self) -> bool {
+        matches!(self, Self::Direct)
+    }
+}
+
+/// A place where people talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// What kind.
+    pub kind: PeerKind,
+    /// The platform's stable id of it.
+    pub id: String,
+}
+
+/// Where a message was said and by whom.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    /// The channel.
+    pub channel: String,
+    /// The account of it.
+    pub account: String,
+    /// Where.
+    pub peer: Peer,
+    /// Where that hangs.
+    pub parent: Option<Peer>,
+    /// The server or community.
+    pub guild: Option<String>,
+    /// The workspace.
+    pub team: Option<String>,
+    /// The sender's roles there.
+    pub roles: Vec<String>,
+    /// The thread.
+    pub thread: Option<String>,
+}
+
+/// Who answers, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The agent.
+    pub agent: AgentId,
+    /// The session.
+    pub key: SessionKey,
+    /// Why.
+    pub matched_by: Tier,
+}
+
+/// All bindings, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Router {
+    by_channel: BTreeMap<String, Vec<Rule>>,
+    scopes: Scopes,
+}
+
+impl Router {
+    /// Reads the bindings. One that cannot be understood is left out with a warning, as the config service said already.
+    pub fn read(config: &SessionConfig) -> Self {
+        let mut by_channel: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
+        for (index, binding) in config.bindings.iter().take(BINDINGS_MAX).enumerate() {
+            match Rule::read(index, binding) {
+                Some(rule) => by_channel.entry(lower(&binding.when.channel)).or_default().push(rule),
+                None if is_acp(binding) => {}
+                None => tracing::warn!(binding = index, "a binding without a usable agent, channel or peer is left out"),
+            }
+        }
+        Self { by_channel, scopes: Scopes::read(&config.session) }
+    }
+
+    /// Decides.
+    ///
+    /// # Errors
+    /// When the binding that matches names an agent that does not exist (never a fallback to somebody else), or when
+    /// nothing matches and there is no default agent.
+    pub fn route(&self, inbound: &Inbound, agents: &Agents) -> Result<Route, RouteError> {
+        let place = tier::Place::of(inbound);
+        let rules = self.by_channel.get(&lower(&inbound.channel)).map_or(&[] as &[Rule], Vec::as_slice);
+        let found = Tier::BINDINGS
+            .into_iter()
+            .find_map(|tier| rules.iter().find(|rule| rule.holds(tier, &place)).map(|rule| (tier, rule)));
+        let (tier, agent, session) = match found {
+            Some((tier, rule)) => {
+                if agents.get(&rule.agent).is_none() {
+                    return Err(RouteError::UnknownAgent { binding: rule.index, agent: rule.agent.clone() });
+                }
+                (tier, rule.agent.clone(), rule.session)
+            }
+            None => (Tier::Default, agents.default_id().map_err(RouteError::Agent)?.clone(), BindingSession::default()),
+        };
+        let key = self.scopes.key(&agent, inbound, session).map_err(RouteError::Key)?;
+        Ok(Route { agent, key, matched_by: tier })
+    }
+}
+
+fn is_acp(binding: &Binding) -> bool {
+    binding.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("acp"))
+}
+
+fn lower(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// Why a message has no route.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// A binding matches, its agent does not exist.
+    #[error("bindings[{binding}] names agent '{agent}', which the configuration does not have")]
+    UnknownAgent {
+        /// Which binding.
+        binding: usize,
+        /// Whom it names.
+        agent: AgentId,
+    },
+    /// Nobody to answer.
+    #[error(transparent)]
+    Agent(AgentError),
+    /// The ids of the platform make no key.
+    #[error(transparent)]
+    Key(KeyError),
+}

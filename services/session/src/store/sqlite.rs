@@ -1,0 +1,194 @@
+//! The store on one SQLite file. One process opens it, one thread writes it, so a transaction here never waits for a lock.
+//! Lists read the session's row alone: previews, titles, counts and the state of the newest turn are kept on it, and no list
+//! ever looks into a transcript.
+
+mod admit;
+mod deliveries;
+mod entries;
+mod reclaim;
+mod schema;
+mod sessions;
+mod turns;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use gatehouse_core::sqlite::Database;
+
+use super::*;
+
+/// The most bytes of messages that are merged into one turn: they must fit into one request to the agent service.
+const MERGE_BYTES_MAX: i64 = 1024 * 1024;
+/// Turns taken from dead owners in one transaction.
+const RECLAIM_MAX: u32 = 64;
+/// Rows that one call of `prune` forgets of each kind, so that the writer is not held up.
+const PRUNE_MAX: u32 = 2000;
+
+/// The store on one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    database: Database,
+}
+
+impl SqliteStore {
+    /// Opens the file, bringing its schema up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be used or another process has it open.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { database: Database::open(path, schema::MIGRATIONS)? })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn session(&self, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
+        let key = key.clone();
+        self.database.read(move |conn| sessions::find(conn, &key)).await
+    }
+
+    async fn sessions(&self, filter: SessionFilter) -> Result<SessionPage, Error> {
+        self.database.read(move |conn| sessions::page(conn, &filter)).await
+    }
+
+    async fn create(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<(SessionRecord, bool), Error> {
+        let key = key.clone();
+        self.database.write(move |tx| sessions::create(tx, &key, &patch, now)).await
+    }
+
+    async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error> {
+        let key = key.clone();
+        self.database.write(move |tx| sessions::patch(tx, &key, &patch, now)).await
+    }
+
+    async fn reset(&self, key: &SessionKey, boundary: NewEntry, now: i64) -> Result<(SessionRecord, Entry), Error> {
+        let key = key.clone();
+        self.database.write(move |tx| sessions::reset(tx, &key, boundary, now)).await
+    }
+
+    async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error> {
+        let key = key.clone();
+        self.database.write(move |tx| sessions::delete(tx, &key, expected.as_ref())).await
+    }
+
+    async fn history(&self, key: &SessionKey, query: HistoryQuery) -> Result<HistoryPage, Error> {
+        let key = key.clone();
+        self.database.read(move |conn| entries::history(conn, &key, &query)).await
+    }
+
+    async fn entry(&self, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error> {
+        let key = key.clone();
+        self.database.read(move |conn| entries::find(conn, &key, seq)).await
+    }
+
+    async fn append(&self, key: &SessionKey, entry: NewEntry) -> Result<(SessionRecord, Entry), Error> {
+        let key = key.clone();
+        self.database
+            .write(move |tx| {
+                let id = sessions::ensure(tx, &key, &Seed::default(), entry.timestamp)?;
+                let entry = entries::append(tx, id, entry)?;
+                Ok::<_, Error>((sessions::by_id(tx, id)?, entry))
+            })
+            .await
+    }
+
+    async fn context(&self, turn: &Turn, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
+        let key = turn.key.clone();
+        self.database.read(move |conn| entries::context(conn, &key, rows_max)).await
+    }
+
+    async fn admit(&self, admission: Admission) -> Result<Admitted, Error> {
+        self.database.write(move |tx| admit::admit(tx, admission)).await
+    }
+
+    async fn turn(&self, run: &RunId) -> Result<Option<Turn>, Error> {
+        let run = run.clone();
+        self.database.read(move |conn| turns::find(conn, &run)).await
+    }
+
+    async fn claim(&self, owner: &Owner, now: i64, lease_until: i64) -> Result<Option<Claimed>, Error> {
+        let owner = owner.clone();
+        self.database.write(move |tx| turns::claim(tx, &owner, now, lease_until)).await
+    }
+
+    async fn next_due(&self, now: i64) -> Result<Option<i64>, Error> {
+        self.database.read(move |conn| turns::next_due(conn, now)).await
+    }
+
+    async fn start(&self, run: &RunId, owner: &Owner, now: i64) -> Result<Hold, Error> {
+        let (run, owner) = (run.clone(), owner.clone());
+        self.database.write(move |tx| turns::start(tx, &run, &owner, now)).await
+    }
+
+    async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error> {
+        let (run, owner) = (run.clone(), owner.clone());
+        self.database.write(move |tx| turns::renew(tx, &run, &owner, lease_until)).await
+    }
+
+    async fn show(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
+        let (run, owner) = (run.clone(), owner.clone());
+        self.database.write(move |tx| turns::show(tx, &run, &owner)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<Option<Ended>, Error> {
+        self.database.write(move |tx| turns::finish(tx, finish)).await
+    }
+
+    async fn abort(&self, key: &SessionKey, run: Option<&RunId>, origin: Origin, now: i64) -> Result<Aborted, Error> {
+        let (key, run) = (key.clone(), run.cloned());
+        self.database.write(move |tx| turns::abort(tx, &key, run.as_ref(), origin, now)).await
+    }
+
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Reclaimed, Error> {
+        self.database.write(move |tx| reclaim::reclaim(tx, &reclaim)).await
+    }
+
+    async fn deliveries(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
+        self.database.read(move |conn| deliveries::waiting(conn, now, rows_max)).await
+    }
+
+    async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<(), Error> {
+        self.database.write(move |tx| deliveries::settle(tx, delivery, &outcome)).await
+    }
+
+    async fn prune(&self, before: i64) -> Result<u64, Error> {
+        self.database.write(move |tx| reclaim::prune(tx, before)).await
+    }
+
+    async fn probe(&self) -> Result<(), Error> {
+        Ok(self.database.probe().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract;
+
+    fn open() -> (tempfile::TempDir, SqliteStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("session.db")).unwrap();
+        (folder, store)
+    }
+
+    #[tokio::test]
+    async fn the_sqlite_store_keeps_the_contract() {
+        contract::all(|| open()).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_acknowledged_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.db");
+        let key = SessionKey::parse("agent:main:main").unwrap();
+        {
+            let store = SqliteStore::open(&path).unwrap();
+            contract::say(&store, &key, "r1", "hello").await;
+        }
+
+        let store = contract::reopen(|| SqliteStore::open(&path)).await;
+
+        assert_eq!(store.turn(&RunId::new("r1")).await.unwrap().unwrap().state, TurnState::Queued);
+        assert_eq!(store.session(&key).await.unwrap().unwrap().preview.as_deref(), Some("hello"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Replies on their way to the bridge.
+
+use rusqlite::{Connection, Row, params};
+
+use super::super::{Delivery, DeliveryOutcome, Target, Turn};
+use crate::error::Error;
+use crate::id::RunId;
+use crate::key::SessionKey;
+
+/// The most that one answer to [`waiting`] holds in text, so that a heap of long replies does not fill the memory.
+const TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Adds the reply of a turn. A run has one reply, so its part is always 0; the key keeps it from being sent twice.
+pub(super) fn add(conn: &Connection, turn: &Turn, target: &Target, text: &str, now: i64) -> Result<(), Error> {
+    let target = serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))?;
+    conn.prepare_cached(
+        "INSERT INTO deliveries (key, run, session_key, target, text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (key) DO NOTHING",
+    )?
+    .execute(params![format!("{}/0", turn.run), turn.run.as_str(), turn.key.as_str(), target, text, now])?;
+    Ok(())
+}
+
+pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
+    // A reply waits for the older ones of its chat, also for one that is to be offered again later.
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM deliveries d WHERE state = 'waiting' AND not_before <= ?1
+            AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.state = 'waiting' AND o.id < d.id
+                AND o.session_key = d.session_key AND o.not_before > ?1)
+         ORDER BY id LIMIT ?2",
+    )?;
+    let mut deliveries = Vec::new();
+    let mut bytes = 0;
+    for delivery in statement.query_map(params![now, rows_max], delivery)? {
+        let Some(delivery) = delivery? else {
+            return Err(Error::Unreadable("delivery"));
+        };
+        bytes += delivery.text.len();
+        if bytes > TEXT_BYTES_MAX && !deliveries.is_empty() {
+            break;
+        }
+        deliveries.push(delivery);
+    }
+    Ok(deliveries)
+}
+
+pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome) -> Result<(), Error> {
+    match outcome {
+        DeliveryOutcome::Taken { now } => conn
+            .prepare_cached("UPDATE deliveries SET state = 'taken', text = '', settled_at = ?2 WHERE id = ?1")?
+            .execute([delivery, *now])?,
+        DeliveryOutcome::Later { not_before } => conn
+            .prepare_cached("UPDATE deliveries SET attempts = attempts + 1, not_before = ?2 WHERE id = ?1")?
+            .execute([delivery, *not_before])?,
+        DeliveryOutcome::Refused { error, now } => conn
+            .prepare_cached("UPDATE deliveries SET state = 'refused', error = ?2, settled_at = ?3 WHERE id = ?1")?
+            .execute(params![delivery, error, now])?,
+    };
+    Ok(())
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<Option<Delivery>> {
+    let target: String = row.get("target")?;
+    let Ok(target) = serde_json::from_str::<Target>(&target) else {
+        return Ok(None);
+    };
+    Ok(Some(Delivery {
+        id: row.get("id")?,
+        key: row.get("key")?,
+        run: RunId::new(row.get::<_, String>("run")?),
+        session: SessionKey::stored(row.get("session_key")?),
+        target,
+        text: row.get("text")?,
+        created_at: row.get("created_at")?,
+        attempts: row.get("attempts")?,
+    }))
+}

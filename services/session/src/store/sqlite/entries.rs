@@ -1,0 +1,179 @@
+//! The rows of transcripts.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::super::{ContextRow, Entry, EntryExtra, HistoryPage, HistoryQuery, NewEntry, Role};
+use super::sessions;
+use crate::error::Error;
+use crate::id::{EntryId, RunId};
+use crate::key::SessionKey;
+
+/// Rows of one answer to a cursor, whatever the caller's limit: a hole would be worse than a long page.
+const DELTA_ROWS_MAX: i64 = 1000;
+/// Characters of the newest message that lists show: the contract's bound.
+const PREVIEW_CHARS: usize = 240;
+/// Characters of a title taken from the first message.
+const TITLE_CHARS: usize = 60;
+
+/// Adds a row and keeps the session's own row in step.
+pub(super) fn append(conn: &Connection, session: i64, row: NewEntry) -> Result<Entry, Error> {
+    let preview = Some(clip(&row.preview, PREVIEW_CHARS)).filter(|text| !text.is_empty());
+    let title = Some(clip(&row.preview, TITLE_CHARS)).filter(|text| row.role == Role::User && !text.is_empty());
+    let seq: i64 = conn
+        .prepare_cached(
+            "UPDATE sessions SET last_seq = last_seq + 1, updated_at = max(updated_at, :now),
+                last_interaction_at = CASE WHEN :boundary THEN last_interaction_at ELSE :now END,
+                preview = coalesce(:preview, preview), derived_title = coalesce(derived_title, :title)
+             WHERE id = :id RETURNING last_seq",
+        )?
+        .query_row(
+            named_params! {
+                ":now": row.timestamp, ":boundary": row.boundary, ":preview": preview, ":title": title, ":id": session,
+            },
+            |row| row.get(0),
+        )?;
+    let extra = serde_json::to_string(&row.extra).map_err(|_| Error::Unreadable("row"))?;
+    conn.prepare_cached(
+        "INSERT INTO entries (session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        session,
+        seq,
+        row.id.as_str(),
+        row.role.word(),
+        row.content,
+        row.timestamp,
+        row.run.as_ref().map(RunId::as_str),
+        row.boundary,
+        row.in_context,
+        extra,
+    ])?;
+    Ok(Entry { seq, row })
+}
+
+pub(super) fn find(conn: &Connection, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM entries WHERE session = (SELECT id FROM sessions WHERE key = ?1) AND seq = ?2",
+    )?;
+    Ok(statement.query_row(params![key.as_str(), seq], entry).optional()?)
+}
+
+pub(super) fn history(conn: &Connection, key: &SessionKey, query: &HistoryQuery) -> Result<HistoryPage, Error> {
+    let snapshot = conn.unchecked_transaction()?;
+    let Some(id) = sessions::id_of(&snapshot, key)? else {
+        return Ok(HistoryPage { session: None, entries: Vec::new(), has_more: false });
+    };
+    let session = sessions::by_id(&snapshot, id)?;
+    let after = query.after.as_ref().filter(|(id, _)| *id == session.session_id).map(|(_, seq)| *seq);
+    let page = match after {
+        Some(seq) => {
+            let entries = newer(&snapshot, id, seq.max(session.first_seq - 1), query.bytes_max)?;
+            HistoryPage { session: Some(session), entries, has_more: false }
+        }
+        None => {
+            let last = session.last_seq - i64::from(query.offset);
+            let entries = older(&snapshot, id, session.first_seq, last, query)?;
+            let has_more = entries.first().is_some_and(|entry| entry.seq > session.first_seq);
+            HistoryPage { session: Some(session), entries, has_more }
+        }
+    };
+    Ok(page)
+}
+
+/// The newest rows up to `last`, oldest first.
+fn older(conn: &Connection, session: i64, first: i64, last: i64, query: &HistoryQuery) -> Result<Vec<Entry>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM entries WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4",
+    )?;
+    let mut entries = bounded(statement.query_map(params![session, first, last, query.limit], entry)?, query.bytes_max)?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// The rows that follow, oldest first: a client that asks again gets the rest.
+fn newer(conn: &Connection, session: i64, after: i64, bytes_max: usize) -> Result<Vec<Entry>, Error> {
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM entries WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    bounded(statement.query_map(params![session, after, DELTA_ROWS_MAX], entry)?, bytes_max)
+}
+
+fn bounded(rows: impl Iterator<Item = rusqlite::Result<Entry>>, bytes_max: usize) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    for entry in rows {
+        let entry = entry?;
+        bytes += entry.row.content.len();
+        if bytes > bytes_max && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.role, e.content, e.run, t.merged_into, t.state
+         FROM entries e LEFT JOIN turns t ON t.run = e.run
+         JOIN sessions s ON s.id = e.session AND e.seq >= s.first_seq
+         WHERE s.key = ?1 AND e.in_context = 1 ORDER BY e.seq DESC LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![key.as_str(), rows_max], |row| {
+        let run = row.get::<_, Option<String>>(2)?.map(RunId::new);
+        let merged = row.get::<_, Option<String>>(3)?.map(RunId::new);
+        let state: Option<String> = row.get(4)?;
+        Ok(ContextRow {
+            role: Role::parse(&row.get::<_, String>(0)?).unwrap_or(Role::System),
+            content: row.get(1)?,
+            answered_in: merged.or_else(|| run.clone()),
+            run,
+            waiting: state.as_deref() == Some("queued"),
+        })
+    })?;
+    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    rows.reverse();
+    Ok(rows)
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let extra: String = row.get("extra")?;
+    Ok(Entry {
+        seq: row.get("seq")?,
+        row: NewEntry {
+            id: EntryId::new(row.get::<_, String>("entry_id")?),
+            role: Role::parse(&row.get::<_, String>("role")?).unwrap_or(Role::System),
+            content: row.get("content")?,
+            preview: String::new(),
+            timestamp: row.get("timestamp")?,
+            run: row.get::<_, Option<String>>("run")?.map(RunId::new),
+            boundary: row.get("boundary")?,
+            in_context: row.get("in_context")?,
+            extra: serde_json::from_str::<EntryExtra>(&extra).unwrap_or_default(),
+        },
+    })
+}
+
+/// The start of a text on one line.
+fn clip(text: &str, chars: usize) -> String {
+    let mut out = String::new();
+    for (n, c) in text.trim().chars().enumerate() {
+        if n + 1 == chars {
+            out.push('…');
+            break;
+        }
+        out.push(if c.is_whitespace() { ' ' } else { c });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_is_one_line_of_bounded_length() {
+        assert_eq!(clip(" a\nb ", 10), "a b");
+        assert_eq!(clip("äöüäöü", 4), "äöü…");
+    }
+}

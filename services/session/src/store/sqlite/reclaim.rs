@@ -1,0 +1,99 @@
+//! Turns whose owner is dead, and rows that are old enough to be forgotten.
+
+use rusqlite::{Connection, params};
+
+use super::super::{EntryExtra, NewEntry, Origin, Reclaim, Reclaimed, Role, Turn, TurnState};
+use super::turns::{self, End, Guard};
+use super::{PRUNE_MAX, RECLAIM_MAX};
+use crate::error::Error;
+use crate::id::EntryId;
+
+pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM turns WHERE state IN ('leased', 'running') AND (lease_until < ?3 OR (?2 AND owner <> ?1))
+         ORDER BY id LIMIT ?4",
+    )?;
+    let orphans = statement
+        .query_map(
+            params![reclaim.owner.as_str(), reclaim.others_are_dead, reclaim.now, RECLAIM_MAX],
+            turns::turn,
+        )?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut reclaimed = Reclaimed::default();
+    for orphan in orphans {
+        if let Some(origin) = orphan.abort {
+            reclaimed.ended.extend(end_aborted(conn, &orphan, origin, reclaim)?);
+        } else if orphan.visible || orphan.attempt >= reclaim.attempts_max {
+            reclaimed.ended.extend(end_interrupted(conn, &orphan, reclaim)?);
+        } else {
+            queue_again(conn, &orphan)?;
+            reclaimed.queued.push(orphan.run);
+        }
+    }
+    Ok(reclaimed)
+}
+
+fn queue_again(conn: &Connection, orphan: &Turn) -> Result<(), Error> {
+    conn.prepare_cached("UPDATE turns SET state = 'queued', owner = NULL, lease_until = NULL WHERE run = ?1")?
+        .execute([orphan.run.as_str()])?;
+    conn.prepare_cached("UPDATE sessions SET active_run = NULL, status = 'queued' WHERE active_run = ?1")?
+        .execute([orphan.run.as_str()])?;
+    Ok(())
+}
+
+fn end_aborted(
+    conn: &Connection,
+    orphan: &Turn,
+    origin: Origin,
+    reclaim: &Reclaim,
+) -> Result<Option<super::super::Ended>, Error> {
+    let end = End { stop_reason: Some(origin.word().to_owned()), ..End::new(TurnState::Aborted, reclaim.now) };
+    turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)
+}
+
+fn end_interrupted(
+    conn: &Connection,
+    orphan: &Turn,
+    reclaim: &Reclaim,
+) -> Result<Option<super::super::Ended>, Error> {
+    let notice = NewEntry {
+        id: EntryId::generate(),
+        role: Role::Assistant,
+        content: serde_json::json!([{ "type": "text", "text": reclaim.notice }]).to_string(),
+        preview: reclaim.notice.clone(),
+        timestamp: reclaim.now,
+        run: Some(orphan.run.clone()),
+        boundary: false,
+        in_context: false,
+        extra: EntryExtra {
+            stop_reason: Some("interrupted".to_owned()),
+            error_message: Some(reclaim.notice.clone()),
+            abort_origin: Some(Origin::Restart.word().to_owned()),
+            ..EntryExtra::default()
+        },
+    };
+    let end = End {
+        entry: Some(notice),
+        reply: Some(reclaim.notice.clone()),
+        stop_reason: Some(Origin::Restart.word().to_owned()),
+        error: Some(reclaim.notice.clone()),
+        ..End::new(TurnState::Interrupted, reclaim.now)
+    };
+    turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)
+}
+
+pub(super) fn prune(conn: &Connection, before: i64) -> Result<u64, Error> {
+    let statements = [
+        "DELETE FROM inbound WHERE (channel, account, message) IN
+            (SELECT channel, account, message FROM inbound WHERE created_at < ?1 LIMIT ?2)",
+        // A turn ends after its message came, so its key against doubles is gone by now or goes in this very call.
+        "DELETE FROM turns WHERE id IN (SELECT id FROM turns WHERE ended_at < ?1 LIMIT ?2)
+            AND NOT EXISTS (SELECT 1 FROM inbound WHERE created_at < ?1)",
+        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE settled_at < ?1 LIMIT ?2)",
+    ];
+    let mut forgotten = 0;
+    for statement in statements {
+        forgotten += conn.prepare_cached(statement)?.execute(params![before, PRUNE_MAX])?;
+    }
+    Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,142 @@
+//! The tables. A migration is never changed once released; the next one follows it.
+
+/// In order; the database remembers how many it has seen.
+pub(super) const MIGRATIONS: &[&str] = &[r"
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: rows of a forgotten session must not reappear
+    key TEXT NOT NULL UNIQUE,
+    agent TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    lifecycle_revision TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    last_interaction_at INTEGER,
+    label TEXT UNIQUE,
+    display_name TEXT,
+    derived_title TEXT,
+    preview TEXT,
+    channel TEXT,
+    chat_type TEXT,
+    target TEXT,
+    status TEXT,
+    active_run TEXT,
+    last_run TEXT,
+    started_at INTEGER,
+    ended_at INTEGER,
+    aborted_last_run INTEGER NOT NULL DEFAULT 0,
+    model_override TEXT,
+    answered_provider TEXT,
+    answered_model TEXT,
+    thinking_level TEXT,
+    queue_mode TEXT,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    archived INTEGER NOT NULL DEFAULT 0,
+    pinned INTEGER NOT NULL DEFAULT 0,
+    unread INTEGER NOT NULL DEFAULT 0,
+    first_seq INTEGER NOT NULL DEFAULT 1,
+    last_seq INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX sessions_newest ON sessions (archived, updated_at DESC, id DESC);
+CREATE INDEX sessions_newest_of_all ON sessions (updated_at DESC, id DESC);
+CREATE INDEX sessions_newest_of_agent ON sessions (agent, archived, updated_at DESC, id DESC);
+
+-- How many sessions there are, so that a list's total costs nothing.
+CREATE TABLE session_counts (
+    agent TEXT NOT NULL,
+    archived INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (agent, archived)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER session_counted AFTER INSERT ON sessions BEGIN
+    INSERT INTO session_counts (agent, archived, n) VALUES (new.agent, new.archived, 1)
+        ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER session_uncounted AFTER DELETE ON sessions BEGIN
+    UPDATE session_counts SET n = n - 1 WHERE agent = old.agent AND archived = old.archived;
+END;
+CREATE TRIGGER session_recounted AFTER UPDATE OF archived ON sessions WHEN old.archived <> new.archived BEGIN
+    UPDATE session_counts SET n = n - 1 WHERE agent = old.agent AND archived = old.archived;
+    INSERT INTO session_counts (agent, archived, n) VALUES (new.agent, new.archived, 1)
+        ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+
+-- Transcripts: rows are added, never changed.
+CREATE TABLE entries (
+    session INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    entry_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    content TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    run TEXT,
+    boundary INTEGER NOT NULL,
+    in_context INTEGER NOT NULL,
+    extra TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX entries_in_order ON entries (session, seq);
+
+CREATE TABLE turns (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of arrival
+    run TEXT NOT NULL UNIQUE,
+    session INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT,
+    lease_until INTEGER,
+    visible INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    mode TEXT NOT NULL,
+    target TEXT,
+    fingerprint BLOB NOT NULL,
+    model TEXT,
+    thinking TEXT,
+    timeout_ms INTEGER,
+    bytes INTEGER NOT NULL,
+    queued_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    stop_reason TEXT,
+    error TEXT,
+    abort_origin TEXT,
+    merged_into TEXT,
+    answer_seq INTEGER,
+    traceparent TEXT
+) STRICT;
+-- S1: the database itself refuses a second turn that is leased or running.
+CREATE UNIQUE INDEX turns_active ON turns (session) WHERE state IN ('leased', 'running');
+CREATE INDEX turns_queued ON turns (session, id) WHERE state = 'queued';
+CREATE INDEX turns_ended ON turns (ended_at) WHERE ended_at IS NOT NULL;
+
+-- Messages of channels that were taken: the key against doubles.
+CREATE TABLE inbound (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    message TEXT NOT NULL,
+    run TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbound_by_age ON inbound (created_at);
+
+-- Replies on their way to the bridge.
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    run TEXT NOT NULL,
+    session_key TEXT NOT NULL,
+    target TEXT NOT NULL,
+    text TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL DEFAULT 0,
+    settled_at INTEGER,
+    error TEXT
+) STRICT;
+CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'waiting';
+CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS NOT NULL;
+"];

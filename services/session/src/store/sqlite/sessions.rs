@@ -1,0 +1,247 @@
+//! The rows of sessions.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
+
+use super::entries;
+use super::super::{
+    Change, Entry, NewEntry, Seed, SessionFilter, SessionPage, SessionPatch, SessionRecord,
+};
+use crate::error::Error;
+use crate::id::{RunId, SessionId};
+use crate::key::{AgentId, SessionKey};
+
+pub(super) fn find(conn: &Connection, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
+    let mut statement = conn.prepare_cached("SELECT * FROM sessions WHERE key = ?1")?;
+    Ok(statement.query_row([key.as_str()], record).optional()?)
+}
+
+pub(super) fn by_id(conn: &Connection, id: i64) -> Result<SessionRecord, Error> {
+    let mut statement = conn.prepare_cached("SELECT * FROM sessions WHERE id = ?1")?;
+    Ok(statement.query_row([id], record)?)
+}
+
+pub(super) fn id_of(conn: &Connection, key: &SessionKey) -> Result<Option<i64>, Error> {
+    let mut statement = conn.prepare_cached("SELECT id FROM sessions WHERE key = ?1")?;
+    Ok(statement.query_row([key.as_str()], |row| row.get(0)).optional()?)
+}
+
+/// The session's number, making the session when there is none.
+pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: i64) -> Result<i64, Error> {
+    if let Some(id) = id_of(conn, key)? {
+        return Ok(id);
+    }
+    let kind = match seed.chat_type.as_deref() {
+        Some("group" | "channel") => "group",
+        Some(_) | None => "direct",
+    };
+    conn.prepare_cached(
+        "INSERT INTO sessions (key, agent, session_id, kind, lifecycle_revision, created_at, updated_at, channel, chat_type)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        key.as_str(),
+        key.agent().as_str(),
+        SessionId::generate().as_str(),
+        kind,
+        SessionId::generate().as_str(),
+        now,
+        seed.channel,
+        seed.chat_type,
+    ])?;
+    Ok(conn.last_insert_rowid())
+}
+
+pub(super) fn create(
+    conn: &Connection,
+    key: &SessionKey,
+    patch: &SessionPatch,
+    now: i64,
+) -> Result<(SessionRecord, bool), Error> {
+    if let Some(record) = find(conn, key)? {
+        return Ok((record, false));
+    }
+    let id = ensure(conn, key, &Seed::default(), now)?;
+    apply(conn, id, patch, now)?;
+    Ok((by_id(conn, id)?, true))
+}
+
+pub(super) fn patch(
+    conn: &Connection,
+    key: &SessionKey,
+    patch: &SessionPatch,
+    now: i64,
+) -> Result<SessionRecord, Error> {
+    let id = id_of(conn, key)?.ok_or_else(|| Error::NoSession(key.clone()))?;
+    apply(conn, id, patch, now)?;
+    by_id(conn, id)
+}
+
+fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(), Error> {
+    let SessionPatch { label, display_name, model, thinking_level, queue_mode, archived, pinned, unread } = patch;
+    if let Some(Some(label)) = label {
+        let taken: Option<i64> = conn
+            .prepare_cached("SELECT id FROM sessions WHERE label = ?1 AND id <> ?2")?
+            .query_row(params![label, id], |row| row.get(0))
+            .optional()?;
+        if taken.is_some() {
+            return Err(Error::LabelTaken(label.clone()));
+        }
+    }
+    let text = |change: &Change<String>| change.clone().map(|value| value.map_or(Value::Null, Value::Text));
+    let flag = |change: &Option<bool>| change.map(|value| Value::Integer(value.into()));
+    let changes = [
+        ("label", text(label)),
+        ("display_name", text(display_name)),
+        ("model_override", text(model)),
+        ("thinking_level", text(thinking_level)),
+        ("queue_mode", text(queue_mode)),
+        ("archived", flag(archived)),
+        ("pinned", flag(pinned)),
+        ("unread", flag(unread)),
+    ];
+    for (column, value) in changes {
+        if let Some(value) = value {
+            conn.prepare_cached(&format!("UPDATE sessions SET {column} = ?1 WHERE id = ?2"))?
+                .execute(params![value, id])?;
+        }
+    }
+    conn.prepare_cached("UPDATE sessions SET updated_at = max(updated_at, ?1) WHERE id = ?2")?.execute([now, id])?;
+    Ok(())
+}
+
+pub(super) fn reset(
+    conn: &Connection,
+    key: &SessionKey,
+    boundary: NewEntry,
+    now: i64,
+) -> Result<(SessionRecord, Entry), Error> {
+    let id = ensure(conn, key, &Seed::default(), now)?;
+    let entry = entries::append(conn, id, boundary)?;
+    conn.prepare_cached(
+        "UPDATE sessions SET session_id = :session, lifecycle_revision = :revision, first_seq = :first, preview = NULL,
+            derived_title = NULL, status = CASE WHEN active_run IS NULL THEN NULL ELSE status END,
+            aborted_last_run = 0, input_tokens = 0, output_tokens = 0, updated_at = max(updated_at, :now)
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":session": SessionId::generate().as_str(), ":revision": SessionId::generate().as_str(),
+        ":first": entry.seq, ":now": now, ":id": id,
+    })?;
+    Ok((by_id(conn, id)?, entry))
+}
+
+pub(super) fn delete(conn: &Connection, key: &SessionKey, expected: Option<&SessionId>) -> Result<bool, Error> {
+    let Some(id) = id_of(conn, key)? else {
+        return Ok(false);
+    };
+    let session = by_id(conn, id)?;
+    if expected.is_some_and(|expected| *expected != session.session_id) {
+        return Err(Error::SessionMoved(key.clone()));
+    }
+    let open: i64 = conn
+        .prepare_cached("SELECT count(*) FROM turns WHERE session = ?1 AND state IN ('queued', 'leased', 'running')")?
+        .query_row([id], |row| row.get(0))?;
+    if open > 0 {
+        return Err(Error::StillStopping(key.clone()));
+    }
+    conn.prepare_cached("DELETE FROM entries WHERE session = ?1")?.execute([id])?;
+    conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([id])?;
+    Ok(true)
+}
+
+pub(super) fn page(conn: &Connection, filter: &SessionFilter) -> Result<SessionPage, Error> {
+    let SessionFilter { agent, since, search, label, archived, limit, offset } = filter;
+    let mut wheres = vec!["1"];
+    let mut values = Vec::new();
+    let mut add = |clause: &'static str, value: Value| {
+        wheres.push(clause);
+        values.push(value);
+    };
+    if let Some(agent) = agent {
+        add("agent = ?", Value::Text(agent.to_string()));
+    }
+    if let Some(archived) = archived {
+        add("archived = ?", Value::Integer((*archived).into()));
+    }
+    if let Some(since) = since {
+        add("updated_at >= ?", Value::Integer(*since));
+    }
+    if let Some(label) = label {
+        add("label = ?", Value::Text(label.clone()));
+    }
+    if let Some(search) = search {
+        add(
+            "instr(lower(key || char(10) || coalesce(label, '') || char(10) || coalesce(display_name, '')
+                || char(10) || coalesce(derived_title, '')), ?) > 0",
+            Value::Text(search.to_lowercase()),
+        );
+    }
+    let wheres = wheres.join(" AND ");
+    let snapshot = conn.unchecked_transaction()?;
+    let total = if since.is_none() && search.is_none() && label.is_none() {
+        counted(&snapshot, agent.as_ref(), *archived)?
+    } else {
+        snapshot
+            .prepare_cached(&format!("SELECT count(*) FROM sessions WHERE {wheres}"))?
+            .query_row(params_from_iter(values.iter()), |row| row.get(0))?
+    };
+    values.push(Value::Integer((*limit).into()));
+    values.push(Value::Integer((*offset).into()));
+    let sessions = snapshot
+        .prepare_cached(&format!(
+            "SELECT * FROM sessions WHERE {wheres} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?"
+        ))?
+        .query_map(params_from_iter(values.iter()), record)?
+        .collect::<Result<_, _>>()?;
+    Ok(SessionPage { sessions, total })
+}
+
+fn counted(conn: &Connection, agent: Option<&AgentId>, archived: Option<bool>) -> Result<i64, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT coalesce(sum(n), 0) FROM session_counts
+         WHERE (?1 IS NULL OR agent = ?1) AND (?2 IS NULL OR archived = ?2)",
+    )?;
+    Ok(statement.query_row(params![agent.map(AgentId::as_str), archived], |row| row.get(0))?)
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
+    let key = SessionKey::stored(row.get("key")?);
+    let target: Option<String> = row.get("target")?;
+    let provider: Option<String> = row.get("answered_provider")?;
+    let model: Option<String> = row.get("answered_model")?;
+    Ok(SessionRecord {
+        agent: key.agent(),
+        key,
+        session_id: SessionId::new(row.get::<_, String>("session_id")?),
+        kind: row.get("kind")?,
+        lifecycle_revision: row.get("lifecycle_revision")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        last_interaction_at: row.get("last_interaction_at")?,
+        label: row.get("label")?,
+        display_name: row.get("display_name")?,
+        derived_title: row.get("derived_title")?,
+        preview: row.get("preview")?,
+        channel: row.get("channel")?,
+        chat_type: row.get("chat_type")?,
+        target: target.and_then(|target| serde_json::from_str(&target).ok()),
+        status: row.get("status")?,
+        active_run: row.get::<_, Option<String>>("active_run")?.map(RunId::new),
+        last_run: row.get::<_, Option<String>>("last_run")?.map(RunId::new),
+        started_at: row.get("started_at")?,
+        ended_at: row.get("ended_at")?,
+        aborted_last_run: row.get("aborted_last_run")?,
+        model_override: row.get("model_override")?,
+        answered_by: provider.zip(model),
+        thinking_level: row.get("thinking_level")?,
+        queue_mode: row.get("queue_mode")?,
+        input_tokens: row.get("input_tokens")?,
+        output_tokens: row.get("output_tokens")?,
+        archived: row.get("archived")?,
+        pinned: row.get("pinned")?,
+        unread: row.get("unread")?,
+        first_seq: row.get("first_seq")?,
+        last_seq: row.get("last_seq")?,
+    })
+}

@@ -1,0 +1,326 @@
+//! The rows of turns, and the only function that ends one.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::super::{
+    Aborted, Claimed, Ended, Finish, Hold, NewEntry, Origin, Target, Tokens, Turn, TurnState,
+};
+use super::{MERGE_BYTES_MAX, deliveries, entries, sessions};
+use crate::error::Error;
+use crate::id::{Owner, RunId, SessionId};
+use crate::key::SessionKey;
+use crate::queue::QueueMode;
+
+pub(super) fn find(conn: &Connection, run: &RunId) -> Result<Option<Turn>, Error> {
+    let mut statement = conn.prepare_cached("SELECT * FROM turns WHERE run = ?1")?;
+    Ok(statement.query_row([run.as_str()], turn).optional()?)
+}
+
+fn get(conn: &Connection, run: &RunId) -> Result<Turn, Error> {
+    find(conn, run)?.ok_or_else(|| Error::NoRun(run.to_string()))
+}
+
+pub(super) fn claim(conn: &Connection, owner: &Owner, now: i64, lease_until: i64) -> Result<Option<Claimed>, Error> {
+    let due: Option<(i64, i64, String)> = conn
+        .prepare_cached(
+            "SELECT t.id, t.session, t.run FROM turns t WHERE t.state = 'queued' AND t.not_before <= ?1
+                AND NOT EXISTS (SELECT 1 FROM turns o WHERE o.session = t.session AND o.state = 'queued' AND o.id < t.id)
+                AND NOT EXISTS (SELECT 1 FROM turns a WHERE a.session = t.session AND a.state IN ('leased', 'running'))
+             ORDER BY t.id LIMIT 1",
+        )?
+        .query_row([now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((id, session, run)) = due else {
+        return Ok(None);
+    };
+    let run = RunId::new(run);
+    conn.prepare_cached(
+        "UPDATE turns SET state = 'leased', owner = ?1, lease_until = ?2, attempt = attempt + 1 WHERE id = ?3",
+    )?
+    .execute(params![owner.as_str(), lease_until, id])?;
+    conn.prepare_cached("UPDATE sessions SET active_run = ?1, last_run = ?1, status = 'running' WHERE id = ?2")?
+        .execute(params![run.as_str(), session])?;
+    let turn = get(conn, &run)?;
+    let merged = if turn.mode == QueueMode::Collect { merge(conn, session, &turn, now)? } else { Vec::new() };
+    Ok(Some(Claimed { turn, merged }))
+}
+
+/// Ends the turns that wait directly behind this one and want the same: their messages are answered by it.
+fn merge(conn: &Connection, session: i64, head: &Turn, now: i64) -> Result<Vec<Ended>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT run, bytes, (SELECT bytes FROM turns WHERE run = ?2) FROM turns
+         WHERE session = ?1 AND state = 'queued' ORDER BY id",
+    )?;
+    let waiting = statement
+        .query_map(params![session, head.run.as_str()], |row| {
+            Ok((RunId::new(row.get::<_, String>(0)?), row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut merged = Vec::new();
+    let mut total = waiting.first().map_or(0, |(_, _, head)| *head);
+    for (run, bytes, _) in waiting {
+        let next = get(conn, &run)?;
+        total += bytes;
+        if total > MERGE_BYTES_MAX || !wants_the_same(head, &next) {
+            break;
+        }
+        let end = End { merged_into: Some(head.run.clone()), ..End::new(TurnState::Done, now) };
+        merged.extend(finish_as(conn, &run, &Guard::Queued, end)?);
+    }
+    Ok(merged)
+}
+
+/// Whether one answer can serve both. Never across chats: a reply goes to the chat that asked.
+fn wants_the_same(a: &Turn, b: &Turn) -> bool {
+    let same_chat = match (&a.target, &b.target) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.same_chat(b),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    same_chat
+        && b.mode == QueueMode::Collect
+        && a.session_id == b.session_id
+        && a.model == b.model
+        && a.thinking == b.thinking
+        && a.timeout_ms == b.timeout_ms
+}
+
+pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
+    let mut statement =
+        conn.prepare_cached("SELECT min(not_before) FROM turns WHERE state = 'queued' AND not_before > ?1")?;
+    Ok(statement.query_row([now], |row| row.get(0))?)
+}
+
+pub(super) fn start(conn: &Connection, run: &RunId, owner: &Owner, now: i64) -> Result<Hold, Error> {
+    conn.prepare_cached(
+        "UPDATE turns SET state = 'running', started_at = coalesce(started_at, ?3)
+         WHERE run = ?1 AND owner = ?2 AND state = 'leased'",
+    )?
+    .execute(params![run.as_str(), owner.as_str(), now])?;
+    conn.prepare_cached(
+        "UPDATE sessions SET started_at = ?2, ended_at = NULL, aborted_last_run = 0, updated_at = max(updated_at, ?2)
+         WHERE active_run = ?1",
+    )?
+    .execute(params![run.as_str(), now])?;
+    hold(conn, run, owner)
+}
+
+pub(super) fn renew(conn: &Connection, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error> {
+    conn.prepare_cached(
+        "UPDATE turns SET lease_until = ?3 WHERE run = ?1 AND owner = ?2 AND state IN ('leased', 'running')",
+    )?
+    .execute(params![run.as_str(), owner.as_str(), lease_until])?;
+    hold(conn, run, owner)
+}
+
+pub(super) fn show(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
+    conn.prepare_cached("UPDATE turns SET visible = 1 WHERE run = ?1 AND owner = ?2 AND state = 'running'")?
+        .execute(params![run.as_str(), owner.as_str()])?;
+    hold(conn, run, owner)
+}
+
+fn hold(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
+    let Some(turn) = find(conn, run)? else {
+        return Ok(Hold::Lost);
+    };
+    if turn.state.is_terminal() || turn.owner.as_ref() != Some(owner) {
+        return Ok(Hold::Lost);
+    }
+    Ok(turn.abort.map_or(Hold::Held, Hold::Stop))
+}
+
+pub(super) fn finish(conn: &Connection, finish: Finish) -> Result<Option<Ended>, Error> {
+    let Finish { run, owner, state, entry, reply, stop_reason, error, usage, answered_by, now } = finish;
+    let end = End { entry, reply, stop_reason, error, usage, answered_by, ..End::new(state, now) };
+    finish_as(conn, &run, &Guard::Owner(&owner), end)
+}
+
+pub(super) fn abort(
+    conn: &Connection,
+    key: &SessionKey,
+    run: Option<&RunId>,
+    origin: Origin,
+    now: i64,
+) -> Result<Aborted, Error> {
+    let Some(session) = sessions::id_of(conn, key)? else {
+        return Ok(Aborted::default());
+    };
+    let open = open_turns(conn, session)?;
+    let mut aborted = Aborted::default();
+    for (other, state) in open {
+        if run.is_some_and(|run| *run != other) {
+            continue;
+        }
+        if state == TurnState::Queued {
+            aborted.ended.extend(abort_queued(conn, &other, origin, now)?);
+        } else {
+            conn.prepare_cached("UPDATE turns SET abort_origin = coalesce(abort_origin, ?2) WHERE run = ?1")?
+                .execute(params![other.as_str(), origin.word()])?;
+            aborted.asked.push(other);
+        }
+    }
+    Ok(aborted)
+}
+
+pub(super) fn abort_queued(conn: &Connection, run: &RunId, origin: Origin, now: i64) -> Result<Option<Ended>, Error> {
+    let end = End { stop_reason: Some(origin.word().to_owned()), abort: Some(origin), ..End::new(TurnState::Aborted, now) };
+    finish_as(conn, run, &Guard::Queued, end)
+}
+
+/// The turns of a session that have not ended, in order of arrival.
+pub(super) fn open_turns(conn: &Connection, session: i64) -> Result<Vec<(RunId, TurnState)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT run, state, id FROM turns WHERE session = ?1 AND state = 'queued'
+         UNION ALL SELECT run, state, id FROM turns WHERE session = ?1 AND state IN ('leased', 'running') ORDER BY id",
+    )?;
+    let rows = statement.query_map([session], |row| {
+        let state: String = row.get(1)?;
+        Ok((RunId::new(row.get::<_, String>(0)?), TurnState::parse(&state).unwrap_or(TurnState::Queued)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// In which state a turn must be to be ended.
+#[derive(Debug)]
+pub(super) enum Guard<'a> {
+    /// Waiting.
+    Queued,
+    /// Leased or running, by this owner.
+    Owner(&'a Owner),
+    /// Leased or running, whoever the owner is: it is dead.
+    AnyOwner,
+}
+
+/// How a turn ends, inside the store.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) state: TurnState,
+    pub(super) entry: Option<NewEntry>,
+    pub(super) reply: Option<String>,
+    pub(super) stop_reason: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) usage: Option<Tokens>,
+    pub(super) answered_by: Option<(String, String)>,
+    pub(super) abort: Option<Origin>,
+    pub(super) merged_into: Option<RunId>,
+    pub(super) now: i64,
+}
+
+impl End {
+    pub(super) fn new(state: TurnState, now: i64) -> Self {
+        Self {
+            state,
+            entry: None,
+            reply: None,
+            stop_reason: None,
+            error: None,
+            usage: None,
+            answered_by: None,
+            abort: None,
+            merged_into: None,
+            now,
+        }
+    }
+}
+
+/// S2: the one way out of the open states. Answers `None` when the turn is not, or no longer, as the guard wants it.
+pub(super) fn finish_as(conn: &Connection, run: &RunId, guard: &Guard<'_>, end: End) -> Result<Option<Ended>, Error> {
+    let guarded = match guard {
+        Guard::Queued => "state = 'queued' AND :owner IS NULL",
+        Guard::Owner(_) => "state IN ('leased', 'running') AND owner = :owner",
+        Guard::AnyOwner => "state IN ('leased', 'running') AND :owner IS NULL",
+    };
+    let owner = match guard {
+        Guard::Owner(owner) => Some(owner.as_str()),
+        Guard::Queued | Guard::AnyOwner => None,
+    };
+    let changed = conn
+        .prepare_cached(&format!(
+            "UPDATE turns SET state = :state, lease_until = NULL, ended_at = :now, stop_reason = :stop, error = :error,
+                abort_origin = coalesce(abort_origin, :abort), merged_into = :merged WHERE run = :run AND {guarded}"
+        ))?
+        .execute(named_params! {
+            ":state": end.state.word(), ":now": end.now, ":stop": end.stop_reason, ":error": end.error,
+            ":abort": end.abort.map(Origin::word), ":merged": end.merged_into.as_ref().map(RunId::as_str),
+            ":run": run.as_str(), ":owner": owner,
+        })?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    let mut turn = get(conn, run)?;
+    let Some(session) = sessions::id_of(conn, &turn.key)? else {
+        return Ok(Some(Ended { turn, entry: None, session: None }));
+    };
+    settle_session(conn, session, run, &end)?;
+    let same_transcript = sessions::by_id(conn, session)?.session_id == turn.session_id;
+    let entry = match end.entry {
+        Some(entry) if same_transcript => Some(entries::append(conn, session, entry)?),
+        Some(_) | None => None, // what belongs to a transcript that was left behind is not said into the new one
+    };
+    if let Some(entry) = &entry {
+        conn.prepare_cached("UPDATE turns SET answer_seq = ?2 WHERE run = ?1")?
+            .execute(params![run.as_str(), entry.seq])?;
+        turn.answer_seq = Some(entry.seq);
+    }
+    if let (Some(text), Some(target)) = (&end.reply, &turn.target) {
+        deliveries::add(conn, &turn, target, text, end.now)?;
+    }
+    let session = Some(sessions::by_id(conn, session)?);
+    Ok(Some(Ended { turn, entry, session }))
+}
+
+/// Keeps the session's row in step with the end of a turn. While another turn runs, that one is the news.
+fn settle_session(conn: &Connection, session: i64, run: &RunId, end: &End) -> Result<(), Error> {
+    let usage = end.usage.unwrap_or_default();
+    conn.prepare_cached(
+        "UPDATE sessions SET
+            status = CASE WHEN active_run IS NULL OR active_run = :run THEN :status ELSE status END,
+            ended_at = CASE WHEN active_run IS NULL OR active_run = :run THEN :now ELSE ended_at END,
+            aborted_last_run = CASE WHEN active_run IS NULL OR active_run = :run THEN :aborted ELSE aborted_last_run END,
+            active_run = CASE WHEN active_run = :run THEN NULL ELSE active_run END,
+            answered_provider = coalesce(:provider, answered_provider), answered_model = coalesce(:model, answered_model),
+            input_tokens = input_tokens + :input, output_tokens = output_tokens + :output,
+            updated_at = max(updated_at, :now)
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":run": run.as_str(), ":status": end.state.session_status(), ":now": end.now,
+        ":aborted": end.state == TurnState::Aborted,
+        ":provider": end.answered_by.as_ref().map(|(provider, _)| provider),
+        ":model": end.answered_by.as_ref().map(|(_, model)| model),
+        ":input": usage.input, ":output": usage.output, ":id": session,
+    })?;
+    Ok(())
+}
+
+pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
+    let state: String = row.get("state")?;
+    let mode: String = row.get("mode")?;
+    let target: Option<String> = row.get("target")?;
+    let abort: Option<String> = row.get("abort_origin")?;
+    Ok(Turn {
+        run: RunId::new(row.get::<_, String>("run")?),
+        key: SessionKey::stored(row.get("key")?),
+        session_id: SessionId::new(row.get::<_, String>("session_id")?),
+        state: TurnState::parse(&state).unwrap_or(TurnState::Failed),
+        owner: row.get::<_, Option<String>>("owner")?.map(Owner::new),
+        lease_until: row.get("lease_until")?,
+        visible: row.get("visible")?,
+        attempt: row.get("attempt")?,
+        mode: QueueMode::parse(&mode).unwrap_or_default(),
+        target: target.and_then(|target| serde_json::from_str::<Target>(&target).ok()),
+        fingerprint: row.get("fingerprint")?,
+        model: row.get("model")?,
+        thinking: row.get("thinking")?,
+        timeout_ms: row.get("timeout_ms")?,
+        queued_at: row.get("queued_at")?,
+        started_at: row.get("started_at")?,
+        ended_at: row.get("ended_at")?,
+        stop_reason: row.get("stop_reason")?,
+        error: row.get("error")?,
+        abort: abort.as_deref().and_then(Origin::parse),
+        merged_into: row.get::<_, Option<String>>("merged_into")?.map(RunId::new),
+        answer_seq: row.get("answer_seq")?,
+        traceparent: row.get("traceparent")?,
+    })
+}

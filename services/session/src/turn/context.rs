@@ -1,0 +1,130 @@
+//! What a model reads: the conversation, oldest first, and the message to answer last.
+
+use std::collections::{HashSet, VecDeque};
+
+use gatehouse_proto::agent::v1::TurnMessage;
+use gatehouse_proto::agent::v1::turn_message;
+
+use crate::id::RunId;
+use crate::rows::text_of;
+use crate::store::{ContextRow, Role};
+
+/// Rows of the conversation that a model reads at most. Older ones rarely matter and always cost.
+pub(super) const ROWS_MAX: u32 = 400;
+/// Bytes of the conversation that a model reads at most: with the merged messages it stays below gRPC's 4 MiB.
+const BYTES_MAX: usize = 1024 * 1024;
+
+/// Puts the rows into the order in which they were answered, leaves out what still waits, and cuts the oldest off at
+/// the bound. A message that came while another run was being answered was stored before that answer; the model reads it
+/// where its own run begins.
+pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
+    let (own, others): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.role == Role::User && row.answered_in.as_ref() == Some(run));
+    let answered: HashSet<RunId> =
+        others.iter().filter(|row| row.role == Role::Assistant).filter_map(|row| row.run.clone()).collect();
+    let answered_later = |question: &ContextRow, run: &Option<RunId>| {
+        question.answered_in != *run && question.answered_in.as_ref().is_some_and(|run| answered.contains(run))
+    };
+    let mut earlier: Vec<ContextRow> = Vec::new();
+    let mut asked: VecDeque<ContextRow> = VecDeque::new();
+    for row in others {
+        match row.role {
+            Role::User if row.waiting => {}
+            Role::User if row.run.is_some() => asked.push_back(row),
+            Role::User | Role::System => earlier.push(row),
+            Role::Assistant => {
+                // Its questions first, and whatever was asked before them and never answered.
+                let (later, now): (VecDeque<_>, VecDeque<_>) =
+                    asked.drain(..).partition(|question| answered_later(question, &row.run));
+                earlier.extend(now);
+                asked = later;
+                earlier.push(row);
+            }
+        }
+    }
+    earlier.extend(asked);
+
+    let own: Vec<TurnMessage> = own.iter().filter_map(message).collect();
+    let mut bytes = 0;
+    let mut kept: VecDeque<TurnMessage> = VecDeque::new();
+    for message in earlier.iter().rev().filter_map(message) {
+        bytes += message.text.len();
+        if bytes > BYTES_MAX {
+            break;
+        }
+        kept.push_front(message);
+    }
+    kept.into_iter().chain(own).collect()
+}
+
+fn message(row: &ContextRow) -> Option<TurnMessage> {
+    let role = match row.role {
+        Role::User => turn_message::Role::User,
+        Role::Assistant => turn_message::Role::Assistant,
+        Role::System => return None,
+    };
+    let text = text_of(&row.content);
+    (!text.is_empty()).then(|| TurnMessage { role: role.into(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::plain;
+
+    fn row(role: Role, text: &str, run: &str) -> ContextRow {
+        let run = Some(RunId::new(run));
+        ContextRow { role, content: plain(text), answered_in: run.clone(), run, waiting: false }
+    }
+
+    fn texts(rows: Vec<ContextRow>, run: &str) -> Vec<String> {
+        arrange(rows, &RunId::new(run)).into_iter().map(|message| message.text).collect()
+    }
+
+    #[test]
+    fn the_message_to_answer_comes_last() {
+        let rows = vec![
+            row(Role::User, "one", "1"),
+            row(Role::User, "two", "2"),
+            row(Role::Assistant, "to one", "1"),
+        ];
+
+        assert_eq!(texts(rows, "2"), ["one", "to one", "two"]);
+    }
+
+    #[test]
+    fn a_question_is_read_before_its_answer_even_when_it_was_said_earlier() {
+        let rows = vec![
+            row(Role::User, "one", "1"),
+            row(Role::User, "two", "2"),
+            row(Role::Assistant, "to one", "1"),
+            row(Role::Assistant, "to two", "2"),
+            row(Role::User, "three", "3"),
+        ];
+
+        assert_eq!(texts(rows, "3"), ["one", "to one", "two", "to two", "three"]);
+    }
+
+    #[test]
+    fn what_still_waits_is_not_read_and_what_was_merged_is() {
+        let merged = ContextRow { answered_in: Some(RunId::new("1")), ..row(Role::User, "and", "2") };
+        let waiting = ContextRow { waiting: true, ..row(Role::User, "later", "3") };
+
+        assert_eq!(texts(vec![row(Role::User, "one", "1"), merged, waiting], "1"), ["one", "and"]);
+    }
+
+    #[test]
+    fn the_oldest_is_cut_off_and_the_message_to_answer_never() {
+        let long = "x".repeat(BYTES_MAX - 1);
+        let rows = vec![
+            row(Role::Assistant, "old", "0"),
+            row(Role::Assistant, &long, "1"),
+            row(Role::User, &long, "2"),
+        ];
+
+        let texts = texts(rows, "2");
+
+        assert_eq!(texts.len(), 2);
+        assert_eq!(texts.first().map(String::len), Some(BYTES_MAX - 1));
+    }
+}

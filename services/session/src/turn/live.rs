@@ -1,0 +1,115 @@
+//! What this process knows of a run while it runs it: the text so far, the count of its events, and whether it must stop.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::id::RunId;
+use crate::key::SessionKey;
+use crate::store::Origin;
+
+/// Events of one attempt at most, so that the next attempt's numbers are higher than all that were seen.
+const EVENTS_PER_ATTEMPT: i64 = 1_000_000;
+
+/// The number before the first event of an attempt, counted from 1; attempt 0 is a turn that never ran.
+pub(super) fn seq_before(attempt: u32) -> i64 {
+    i64::from(attempt) * EVENTS_PER_ATTEMPT
+}
+
+/// Why a run stops before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Somebody wants it to.
+    Abort(Origin),
+    /// It belongs to another process now, or to none: nothing more may be said about it here.
+    Lost,
+    /// This process ends; the next one takes it over.
+    Drain,
+}
+
+/// A run in this process.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) run: RunId,
+    pub(super) key: SessionKey,
+    pub(super) started_at: i64,
+    cancel: CancellationToken,
+    said: Mutex<Said>,
+}
+
+#[derive(Debug)]
+struct Said {
+    text: String,
+    seq: i64,
+    text_seq: i64,
+    stop: Option<Stop>,
+}
+
+/// The text so far and the number of the event that completes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// The run.
+    pub run: RunId,
+    /// Its text so far.
+    pub text: String,
+    /// When it began.
+    pub started_at: i64,
+    /// The number of the newest event that the text contains.
+    pub seq: i64,
+}
+
+impl Live {
+    pub(super) fn new(run: RunId, key: SessionKey, attempt: u32, started_at: i64) -> Self {
+        let seq = seq_before(attempt.saturating_sub(1));
+        let said = Said { text: String::new(), seq, text_seq: seq, stop: None };
+        Self { run, key, started_at, cancel: CancellationToken::new(), said: Mutex::new(said) }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the next event.
+    pub(super) fn next_seq(&self) -> i64 {
+        let mut said = self.said();
+        said.seq += 1;
+        said.seq
+    }
+
+    /// Adds text; the number is that of the event which carries it.
+    pub(super) fn say(&self, delta: &str) -> i64 {
+        let mut said = self.said();
+        said.text.push_str(delta);
+        said.seq += 1;
+        said.text_seq = said.seq;
+        said.seq
+    }
+
+    /// The text so far.
+    pub(super) fn text(&self) -> String {
+        self.said().text.clone()
+    }
+
+    /// Its length in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.said().text.len()
+    }
+
+    /// What somebody sees who comes late.
+    pub(super) fn in_flight(&self) -> InFlight {
+        let said = self.said();
+        InFlight { run: self.run.clone(), text: said.text.clone(), started_at: self.started_at, seq: said.text_seq }
+    }
+
+    /// Makes it stop. The first reason holds.
+    pub(super) fn stop(&self, reason: Stop) {
+        self.said().stop.get_or_insert(reason);
+        self.cancel.cancel();
+    }
+
+    /// Waits until it must stop.
+    pub(super) async fn stopped(&self) -> Stop {
+        self.cancel.cancelled().await;
+        self.said().stop.unwrap_or(Stop::Lost)
+    }
+}

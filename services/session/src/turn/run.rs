@@ -1,0 +1,473 @@
+//! One run, from its lease to its end. A run may stop saying anything at any moment, because its lease is lost; it says its
+//! end only when the store says that its own transition won.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_core::backoff::Backoff;
+use gatehouse_core::{Chain, Drain};
+use gatehouse_proto::agent::v1 as agent;
+use gatehouse_proto::agent::v1::FailureKind;
+use gatehouse_proto::agent::v1::run_turn_response::Event;
+use serde_json::json;
+use tokio::time::{self, Instant};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::context::{ROWS_MAX, arrange};
+use super::engine::{INTERRUPTED, Inner};
+use super::events::{Stream, Voice};
+use super::live::{Live, Stop};
+use super::pacing::Pacer;
+use crate::error::Error;
+use crate::id::EntryId;
+use crate::rows::blocks;
+use crate::store::{EntryExtra, Finish, Hold, NewEntry, Origin, Role, Store, Tokens, Turn, TurnState};
+
+/// The most text of one answer: what a delivery may hold.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long the agent service may overstay the turn's time before this side gives up on it.
+const OVERTIME: Duration = Duration::from_secs(5);
+/// The longest pause before the agent service is asked again.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
+const FINISH_ATTEMPTS: u32 = 15;
+/// What the user reads when the agent service cannot be reached.
+const UNREACHABLE: &str = "The assistant cannot be reached at the moment. Please try again in a minute.";
+/// What the user reads when the answer broke off.
+const BROKEN_OFF: &str = "The answer broke off. Please ask again if you still need the rest.";
+
+/// How a run ends.
+#[derive(Debug)]
+enum Outcome {
+    Done { stop_reason: String, usage: Option<Tokens>, answered_by: (String, String) },
+    Failed { message: String, kind: FailureKind, answered_by: Option<(String, String)> },
+    /// The agent service went away. Nothing was seen: the run may begin again.
+    Unreachable,
+    /// The agent service went away in the middle.
+    BrokenOff,
+    Stopped(Stop),
+}
+
+struct Run<S> {
+    inner: Arc<Inner<S>>,
+    turn: Turn,
+    live: Arc<Live>,
+    voice: Voice,
+    seen: bool,
+    answer: Pacer,
+    thinking: Pacer,
+    thought: String,
+}
+
+/// Runs a turn that was leased.
+pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Live>, drain: Drain) {
+    let leash = tokio::spawn(keep_lease(Arc::clone(&inner), Arc::clone(&live), drain));
+    let _leash = AbortOnDropHandle::new(leash);
+    let voice = inner.events.voice(&turn.run, &turn.key);
+    let mut run = Run {
+        inner,
+        turn,
+        live,
+        voice,
+        seen: false,
+        answer: Pacer::default(),
+        thinking: Pacer::default(),
+        thought: String::new(),
+    };
+    match run.answer().await {
+        Ok(outcome) => run.end(outcome).await,
+        Err(error) => {
+            tracing::error!(run = %run.turn.run, error = %Chain(&error), "a turn failed inside");
+            let message = "Something went wrong inside. The operator's log says what.".to_owned();
+            run.end(Outcome::Failed { message, kind: FailureKind::Unspecified, answered_by: None }).await;
+        }
+    }
+}
+
+/// Renews the lease until the run is over, and makes the run stop when it must.
+async fn keep_lease<S: Store>(inner: Arc<Inner<S>>, live: Arc<Live>, drain: Drain) {
+    let mut ends = Instant::now() + inner.timing.lease;
+    let mut draining = pin!(async {
+        drain.requested().await;
+        time::sleep(inner.timing.drain).await;
+    });
+    loop {
+        tokio::select! {
+            () = &mut draining => return live.stop(Stop::Drain),
+            () = time::sleep(inner.timing.renew) => {}
+        }
+        let now = Instant::now();
+        match inner.store.renew(&live.run, &inner.owner, inner.lease_until()).await {
+            Ok(Hold::Held) => ends = now + inner.timing.lease,
+            Ok(Hold::Stop(origin)) => return live.stop(Stop::Abort(origin)),
+            Ok(Hold::Lost) => return live.stop(Stop::Lost),
+            Err(error) => {
+                tracing::error!(run = %live.run, error = %Chain(&error), "a lease could not be renewed");
+                if Instant::now() >= ends {
+                    return live.stop(Stop::Lost);
+                }
+            }
+        }
+    }
+}
+
+impl<S: Store> Run<S> {
+    async fn answer(&mut self) -> Result<Outcome, Error> {
+        drop(self.inner.order(&self.turn.key).await); // behind the message that caused it
+        let hold = self.inner.store.start(&self.turn.run, &self.inner.owner, self.inner.clock.now_ms()).await?;
+        if let Some(stop) = stop_of(hold) {
+            return Ok(Outcome::Stopped(stop));
+        }
+        self.voice.status(self.live.next_seq(), "starting_model");
+        self.voice.lifecycle(self.live.next_seq(), &json!({ "phase": "start", "startedAt": self.live.started_at }));
+        let session = self.inner.store.session(&self.turn.key).await?;
+        let agents = self.inner.policy().map(|policy| Arc::clone(&policy.agents));
+        self.inner.events.changed(
+            &self.turn.key,
+            session.as_ref(),
+            agents.as_deref(),
+            "agent.run.started",
+            Some(&self.turn.run),
+        );
+
+        let mut backoff = Backoff::new(self.inner.timing.retry, RETRY_MAX);
+        for attempt in 1.. {
+            let request = self.request().await?;
+            match self.ask(request).await? {
+                Outcome::Unreachable if self.seen => return Ok(Outcome::BrokenOff),
+                Outcome::Unreachable if attempt < self.inner.timing.attempts_max => {
+                    let live = Arc::clone(&self.live);
+                    tokio::select! {
+                        biased;
+                        stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+                        () = time::sleep(backoff.next()) => {}
+                    }
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+        Ok(Outcome::Unreachable)
+    }
+
+    async fn request(&self) -> Result<agent::RunTurnRequest, Error> {
+        let policy = self.inner.policy().ok_or(Error::NotReady)?;
+        let configured = policy.agents.of(&self.turn.key)?;
+        let session = self.inner.store.session(&self.turn.key).await?;
+        let chosen = self.turn.model.clone().or_else(|| session.and_then(|session| session.model_override));
+        let models = match chosen {
+            Some(model) => std::iter::once(model).chain(configured.models.iter().skip(1).cloned()).collect(),
+            None => configured.models.clone(),
+        };
+        let rows = self.inner.store.context(&self.turn, ROWS_MAX).await?;
+        Ok(agent::RunTurnRequest {
+            run_id: self.turn.run.to_string(),
+            models,
+            system_prompt: configured.system_prompt.clone(),
+            messages: arrange(rows, &self.turn.run),
+            timeout_ms: self.turn.timeout_ms.filter(|ms| *ms > 0).unwrap_or(configured.timeout_ms),
+            agent_name: configured.display_name(),
+        })
+    }
+
+    /// Asks the agent service once. Dropping the stream cancels the call at once.
+    async fn ask(&mut self, request: agent::RunTurnRequest) -> Result<Outcome, Error> {
+        let live = Arc::clone(&self.live);
+        let time_limit = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)) + OVERTIME;
+        let deadline = Instant::now() + time_limit;
+        let mut client = self.inner.agent.clone();
+        let mut request = tonic::Request::new(request);
+        if let Some(traceparent) = self.turn.traceparent.as_deref().and_then(|trace| trace.parse().ok()) {
+            request.metadata_mut().insert("traceparent", traceparent);
+        }
+        let opened = tokio::select! {
+            biased;
+            stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+            () = time::sleep_until(deadline) => return Ok(out_of_time()),
+            opened = client.run_turn(request) => opened,
+        };
+        let mut stream = match opened {
+            Ok(response) => response.into_inner(),
+            Err(status) => return Ok(self.gone(&status)),
+        };
+        loop {
+            let due = self.next_due();
+            let next = tokio::select! {
+                biased;
+                stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+                () = time::sleep_until(deadline) => return Ok(out_of_time()),
+                () = sleep_until_some(due) => {
+                    self.show_due();
+                    continue;
+                }
+                next = stream.message() => next,
+            };
+            let event = match next {
+                Ok(Some(response)) => response.event,
+                Ok(None) => return Ok(Outcome::Unreachable), // it ended without an end
+                Err(status) => return Ok(self.gone(&status)),
+            };
+            let Some(event) = event else { continue }; // an event of a newer version
+            if let Some(outcome) = self.take(event).await? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<Option<Outcome>, Error> {
+        match event {
+            Event::ModelStarted(agent::ModelStarted { provider, model }) => {
+                let data = json!({ "phase": "model", "provider": provider, "model": model });
+                self.voice.lifecycle(self.live.next_seq(), &data);
+            }
+            Event::TextDelta(agent::TextDelta { text }) => {
+                if text.is_empty() {
+                    return Ok(None);
+                }
+                if let Some(stop) = self.see().await? {
+                    return Ok(Some(Outcome::Stopped(stop)));
+                }
+                if self.live.text_bytes() + text.len() > ANSWER_BYTES_MAX {
+                    let answered_by = (String::new(), String::new());
+                    return Ok(Some(Outcome::Done { stop_reason: "length".to_owned(), usage: None, answered_by }));
+                }
+                let seq = self.live.say(&text);
+                self.voice.increment(Stream::Assistant, seq, &text);
+                self.answer.push(&text);
+                self.show_due();
+            }
+            Event::ThinkingDelta(agent::ThinkingDelta { text }) => {
+                if text.is_empty() || self.thought.len() + text.len() > ANSWER_BYTES_MAX {
+                    return Ok(None);
+                }
+                if let Some(stop) = self.see().await? {
+                    return Ok(Some(Outcome::Stopped(stop)));
+                }
+                self.thought.push_str(&text);
+                self.voice.increment(Stream::Thinking, self.live.next_seq(), &text);
+                self.thinking.push(&text);
+                self.show_due();
+            }
+            Event::Retrying(agent::Retrying { attempt, attempt_max, kind: _, message }) => {
+                let data = json!({ "phase": "retry", "attempt": attempt, "maxAttempts": attempt_max, "reason": message });
+                self.voice.lifecycle(self.live.next_seq(), &data);
+            }
+            Event::Completed(agent::Completed { stop_reason, usage, provider, model }) => {
+                let usage = usage.map(|usage| Tokens { input: usage.input, output: usage.output });
+                return Ok(Some(Outcome::Done { stop_reason, usage, answered_by: (provider, model) }));
+            }
+            Event::Failed(failed) => {
+                let kind = failed.kind();
+                let answered_by = failed.provider.zip(failed.model);
+                return Ok(Some(Outcome::Failed { message: failed.message, kind, answered_by }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Before the first thing is seen: writes down that it was. From then on this turn is never run a second time.
+    async fn see(&mut self) -> Result<Option<Stop>, Error> {
+        if self.seen {
+            return Ok(None);
+        }
+        let hold = self.inner.store.show(&self.turn.run, &self.inner.owner).await?;
+        let stop = stop_of(hold);
+        self.seen = stop.is_none();
+        Ok(stop)
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        [self.answer.due(now), self.thinking.due(now)].into_iter().flatten().min()
+    }
+
+    fn show_due(&mut self) {
+        let now = Instant::now();
+        if let Some(delta) = self.thinking.take_due(now, self.thought.len()) {
+            self.voice.cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
+        }
+        if let Some(delta) = self.answer.take_due(now, self.live.text_bytes()) {
+            self.voice.cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
+        }
+    }
+
+    fn show_rest(&mut self) {
+        let now = Instant::now();
+        if let Some(delta) = self.thinking.take(now, 0) {
+            self.voice.cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
+        }
+        if let Some(delta) = self.answer.take(now, 0) {
+            self.voice.cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
+        }
+    }
+
+    /// The agent service did not answer, or stopped answering.
+    fn gone(&self, status: &tonic::Status) -> Outcome {
+        tracing::warn!(run = %self.turn.run, code = ?status.code(), message = status.message(), "the agent service broke off");
+        match status.code() {
+            tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition | tonic::Code::OutOfRange => Outcome::Failed {
+                message: status.message().to_owned(),
+                kind: FailureKind::Rejected,
+                answered_by: None,
+            },
+            _ => Outcome::Unreachable,
+        }
+    }
+
+    /// Stores the end, and says it if this run was the one to end the turn.
+    async fn end(&mut self, outcome: Outcome) {
+        let mut kind = None;
+        let text = self.live.text();
+        let mut finish = Finish {
+            run: self.turn.run.clone(),
+            owner: self.inner.owner.clone(),
+            state: TurnState::Failed,
+            entry: None,
+            reply: None,
+            stop_reason: None,
+            error: None,
+            usage: None,
+            answered_by: None,
+            now: self.inner.clock.now_ms(),
+        };
+        match outcome {
+            Outcome::Stopped(Stop::Lost | Stop::Drain) => return self.inner.forget(&self.turn.run),
+            Outcome::Stopped(Stop::Abort(origin)) => {
+                finish.state = TurnState::Aborted;
+                finish.stop_reason = Some(origin.word().to_owned());
+                finish.entry = (!text.is_empty()).then(|| self.aborted_row(&text, origin));
+            }
+            Outcome::Done { stop_reason, usage, answered_by } => {
+                finish.state = TurnState::Done;
+                let extra = EntryExtra {
+                    provider: Some(answered_by.0.clone()).filter(|provider| !provider.is_empty()),
+                    model: Some(answered_by.1.clone()).filter(|model| !model.is_empty()),
+                    stop_reason: Some(stop_reason.clone()),
+                    usage,
+                    ..EntryExtra::default()
+                };
+                finish.entry = Some(self.row(&text, true, extra));
+                finish.reply = Some(text).filter(|text| !text.trim().is_empty());
+                finish.stop_reason = Some(stop_reason);
+                finish.usage = usage;
+                finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
+            }
+            Outcome::Failed { message, kind: failure, answered_by } => {
+                kind = Some(error_kind(failure));
+                self.failed(&mut finish, &text, message, "error", answered_by);
+            }
+            Outcome::Unreachable => self.failed(&mut finish, &text, UNREACHABLE.to_owned(), "error", None),
+            Outcome::BrokenOff => {
+                finish.state = TurnState::Interrupted;
+                self.failed(&mut finish, &text, BROKEN_OFF.to_owned(), "interrupted", None);
+                finish.state = TurnState::Interrupted;
+            }
+        }
+        self.show_rest();
+        self.commit(finish, kind).await;
+    }
+
+    fn failed(
+        &self,
+        finish: &mut Finish,
+        text: &str,
+        message: String,
+        stop_reason: &str,
+        answered_by: Option<(String, String)>,
+    ) {
+        let message = if message.trim().is_empty() { INTERRUPTED.to_owned() } else { message };
+        let (provider, model) = answered_by.unzip();
+        let extra = EntryExtra {
+            provider,
+            model,
+            stop_reason: Some(stop_reason.to_owned()),
+            error_message: Some(message.clone()),
+            ..EntryExtra::default()
+        };
+        finish.state = TurnState::Failed;
+        // What was said stays, and a model may read it; the notice alone is for people.
+        let said = if text.is_empty() { message.as_str() } else { text };
+        finish.entry = Some(self.row(said, !text.is_empty(), extra));
+        finish.reply = Some(message.clone());
+        finish.stop_reason = Some(stop_reason.to_owned());
+        finish.error = Some(message);
+    }
+
+    fn aborted_row(&self, text: &str, origin: Origin) -> NewEntry {
+        let extra = EntryExtra {
+            provider: Some("gatehouse".to_owned()),
+            model: Some("gateway-injected".to_owned()),
+            stop_reason: Some("aborted".to_owned()),
+            abort_origin: Some(origin.word().to_owned()),
+            ..EntryExtra::default()
+        };
+        self.row(text, true, extra)
+    }
+
+    fn row(&self, text: &str, in_context: bool, extra: EntryExtra) -> NewEntry {
+        NewEntry {
+            id: EntryId::generate(),
+            role: Role::Assistant,
+            content: blocks(text),
+            preview: text.to_owned(),
+            timestamp: self.inner.clock.now_ms(),
+            run: Some(self.turn.run.clone()),
+            boundary: false,
+            in_context,
+            extra,
+        }
+    }
+
+    async fn commit(&self, finish: Finish, kind: Option<&'static str>) {
+        for _ in 0..FINISH_ATTEMPTS {
+            let order = self.inner.order(&self.turn.key).await;
+            match self.inner.store.finish(finish.clone()).await {
+                Ok(Some(ended)) => {
+                    let last = self.live.next_seq();
+                    return self.inner.settle(&ended, kind, last);
+                }
+                Ok(None) => {
+                    tracing::warn!(run = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
+                    return self.inner.forget(&self.turn.run);
+                }
+                Err(error) => {
+                    tracing::error!(run = %self.turn.run, error = %Chain(&error), "the end of a turn could not be stored");
+                }
+            }
+            drop(order);
+            time::sleep(Duration::from_secs(1)).await;
+        }
+        self.inner.forget(&self.turn.run); // its lease ends, and the dispatcher takes it over
+    }
+}
+
+fn stop_of(hold: Hold) -> Option<Stop> {
+    match hold {
+        Hold::Held => None,
+        Hold::Stop(origin) => Some(Stop::Abort(origin)),
+        Hold::Lost => Some(Stop::Lost),
+    }
+}
+
+fn out_of_time() -> Outcome {
+    let message = "The model did not answer in time. Please try again, or raise timeoutSeconds.".to_owned();
+    Outcome::Failed { message, kind: FailureKind::Timeout, answered_by: None }
+}
+
+/// The words that chat screens know.
+fn error_kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::RateLimit => "rate_limit",
+        FailureKind::Context => "context_length",
+        FailureKind::Timeout => "timeout",
+        FailureKind::Rejected => "refusal",
+        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => "unknown",
+    }
+}
+
+async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
