@@ -368,3 +368,6 @@ fn refuse_duplicates<'a>(names: impl Iterator<Item = (&'a String, &'a str)>) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,8 @@ mod planner;
 pub mod reference;
 mod render;
 pub mod rules;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 pub use access::{Access, Grants, Role};

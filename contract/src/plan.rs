@@ -114,8 +114,6 @@ pub(crate) struct Message {
     pub(crate) names: Vec<usize>,
     /// Indexes into `fields` by number, for the small numbers that nearly all fields have.
     pub(crate) small: Vec<Option<usize>>,
-    /// The proto names of the oneofs; `Shape::Oneof` counts into them.
-    pub(crate) oneofs: Vec<String>,
     /// The field that collects explicit nulls.
     pub(crate) nulls: Option<usize>,
     pub(crate) house_only: Vec<String>,

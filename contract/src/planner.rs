@@ -118,7 +118,6 @@ impl Planner<'_> {
             small: small(&fields),
             fields,
             names,
-            oneofs,
             nulls,
             house_only,
         })

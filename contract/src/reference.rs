@@ -1,2 +1,175 @@
-//! The reference of all methods and events.
+//! The reference of all methods and events, written from the contracts: what a person reads who wants to call the house.
+
 pub(crate) mod comments;
+
+use std::fmt::Write as _;
+
+use crate::{
+    Contract, MessagePlan,
+    plan::{Bounds, Field, Kind, Message, Schema, Shape},
+};
+
+/// The reference as Markdown: methods, then events, then the messages that they are made of, each once.
+#[must_use]
+pub fn markdown(contract: &Contract) -> String {
+    let mut page = Page::default();
+    page.line("# Methods and events\n");
+    page.line("Written from the contracts. Names and types are those of the JSON form.\n");
+    page.line("## Methods\n");
+    for method in contract.methods() {
+        page.line(&format!("### `{}`\n", method.name));
+        page.line(&format!("{}\n", method.comment));
+        let kind = if method.streaming { "answers more than once" } else { "answers once" };
+        let repeat = if method.idempotent { "may be repeated" } else { "must not be repeated blindly" };
+        let deadline = method.deadline.as_secs();
+        page.line(&format!("Access `{}`; {kind}; {repeat}; waits {deadline} s. gRPC `{}`.\n", method.access, method.path));
+        page.fields("Request", &method.request);
+        if let Some(field) = &method.unwrap {
+            page.line(&format!("The payload is the value of `{field}`, not the object around it.\n"));
+        }
+        page.fields("Response", &method.response);
+    }
+    page.line("## Events\n");
+    for event in contract.events() {
+        page.line(&format!("### `{}` event\n", event.name));
+        page.line(&format!("{}\n", event.comment));
+        page.line(&format!("Access `{}`.\n", event.access));
+        page.fields("Payload", &event.plan);
+    }
+    page.messages();
+    page.text
+}
+
+#[derive(Default)]
+struct Page<'a> {
+    text: String,
+    /// Messages that were mentioned, in that order; each is written once, at the end.
+    mentioned: Vec<(&'a Schema, usize)>,
+}
+
+impl<'a> Page<'a> {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn fields(&mut self, title: &str, plan: &'a MessagePlan) {
+        self.text.push_str(title);
+        self.table(&plan.schema, plan.message());
+    }
+
+    fn messages(&mut self) {
+        if !self.mentioned.is_empty() {
+            self.line("## Messages\n");
+        }
+        let mut next = 0;
+        while let Some((schema, index)) = self.mentioned.get(next).copied() {
+            let message = schema.message(index);
+            self.line(&format!("### `{}`\n", message.full_name));
+            self.line(&format!("{}\n", message.comment));
+            self.text.push_str("Fields");
+            self.table(schema, message);
+            next += 1;
+        }
+    }
+
+    fn table(&mut self, schema: &'a Schema, message: &'a Message) {
+        let fields = message.fields.iter().enumerate().filter(|(index, _)| message.nulls != Some(*index));
+        let fields: Vec<_> = fields.map(|(_, field)| field).collect();
+        if fields.is_empty() {
+            self.line(": an empty object.\n");
+            return;
+        }
+        self.line(":\n");
+        self.line("| name | type | bounds | meaning |");
+        self.line("|---|---|---|---|");
+        for field in fields {
+            let required = if field.shape == Shape::Required { "" } else { ", optional" };
+            let nullable = message.nulls.is_some() && field.shape != Shape::Required;
+            let null = if nullable || field.emit_null { " or null" } else { "" };
+            let kind = self.kind(schema, field);
+            let bounds = bounds(&field.bounds);
+            let meaning = field.comment.replace('|', "\\|");
+            self.line(&format!("| `{}` | {kind}{null}{required} | {bounds} | {meaning} |", field.name));
+        }
+        self.text.push('\n');
+    }
+
+    fn kind(&mut self, schema: &'a Schema, field: &'a Field) -> String {
+        match field.shape {
+            Shape::Repeated => format!("array of {}", self.single(schema, field)),
+            Shape::Map => {
+                let Kind::Message(entry) = field.kind else { return "object".to_owned() };
+                let value = schema.message(entry).fields.get(1);
+                value.map_or_else(|| "object".to_owned(), |value| format!("object of {}", self.single(schema, value)))
+            }
+            Shape::Required | Shape::Optional | Shape::Oneof(_) => self.single(schema, field),
+        }
+    }
+
+    fn single(&mut self, schema: &'a Schema, field: &Field) -> String {
+        match field.kind {
+            Kind::String if field.raw_json => "any JSON".to_owned(),
+            Kind::String => "string".to_owned(),
+            Kind::Bytes => "string of base64".to_owned(),
+            Kind::Bool => "boolean".to_owned(),
+            Kind::Float | Kind::Double => "number".to_owned(),
+            Kind::Enum(words) => {
+                let words = schema.words(words).choices();
+                words.split('|').map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" or ")
+            }
+            Kind::Message(index) => {
+                let name = &schema.message(index).full_name;
+                let known = self.mentioned.iter().any(|(schema, known)| schema.message(*known).full_name == *name);
+                if !known {
+                    self.mentioned.push((schema, index));
+                }
+                let anchor = name.to_lowercase().replace('.', "");
+                format!("[{}](#{anchor})", name.rsplit('.').next().unwrap_or(name))
+            }
+            _ => "integer".to_owned(),
+        }
+    }
+}
+
+fn bounds(bounds: &Bounds) -> String {
+    let mut text = String::new();
+    let mut range = |least: Option<String>, most: Option<String>, unit: &str| {
+        let range = match (least, most) {
+            (Some(least), Some(most)) => format!("{least} to {most}{unit}"),
+            (Some(least), None) => format!("at least {least}{unit}"),
+            (None, Some(most)) => format!("at most {most}{unit}"),
+            (None, None) => return,
+        };
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{range}");
+    };
+    range(bounds.min_length.map(|n| n.to_string()), bounds.max_length.map(|n| n.to_string()), " bytes");
+    range(bounds.minimum.map(|n| n.to_string()), bounds.maximum.map(|n| n.to_string()), "");
+    range(None, bounds.max_items.map(|n| n.to_string()), " items");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_and_event_of_the_house_is_there() {
+        let house = Contract::house();
+
+        let page = markdown(house);
+
+        assert!(house.methods().all(|method| page.contains(&format!("### `{}`\n", method.name))));
+        assert!(house.events().all(|event| page.contains(&format!("### `{}` event\n", event.name))));
+        assert!(!page.contains("DeliverMessage"), "methods between services are nobody's business");
+        assert!(page.contains("| `limit` | integer, optional | 1 to 10000 | Rows on the page; 100 when unset. |"));
+        assert!(page.contains("| `label` | string or null, optional | 1 to 512 bytes | The name; unique. |"));
+        assert!(page.contains("| `archived` | any JSON, optional |  | True: only archived ones."));
+        assert!(page.contains("[SessionRow](#gatehousesessionv1sessionrow)"));
+        assert!(page.contains("Access `operator.read`; answers once; may be repeated; waits 30 s."));
+        assert!(page.contains("object of [ChannelHealth]"));
+        assert!(!page.contains("| `nullFields`"));
+    }
+}
