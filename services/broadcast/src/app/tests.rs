@@ -1,0 +1,104 @@
+use gatehouse_core::credential;
+use gatehouse_proto::{
+    broadcast::v1::{
+        Event, GetStatusRequest, PublishRequest, SubscribeRequest,
+        broadcast_service_client::BroadcastServiceClient,
+    },
+    session::v1::ChatEvent,
+};
+use prost::Name;
+
+use super::*;
+
+struct Running {
+    _home: tempfile::TempDir,
+    client: BroadcastServiceClient<gatehouse_core::client::PeerService>,
+    drain: Drain,
+}
+
+async fn running() -> Running {
+    let home = tempfile::tempdir().unwrap();
+    let settings = ServiceSettings::for_tests(home.path(), Service::Broadcast);
+    let credential = credential::load_or_create(&settings.house.credential).unwrap();
+    let listener = Listener::bind(&settings.listen).await.unwrap();
+    let client = BroadcastServiceClient::new(Peer::lazy(&settings.listen, &credential).service());
+    let app = App::new(settings, listener, credential, Clock::system());
+    let drain = Drain::new();
+    let end = drain.clone();
+    drain.spawn("app", async move { app.run(end).await.unwrap() });
+    Running {
+        _home: home,
+        client,
+        drain,
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_with_the_drain() {
+    let mut house = running().await;
+    let mut stream = house
+        .client
+        .subscribe(SubscribeRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let position = stream.message().await.unwrap().unwrap().position.unwrap();
+    let event = Event {
+        r#type: ChatEvent::full_name(),
+        ..Event::default()
+    };
+    for sequence in 1..=3 {
+        let events = vec![event.clone(); 200];
+        let request = PublishRequest {
+            publisher_id: "test".into(),
+            sequence,
+            events,
+            lost: sequence == 3,
+        };
+        house.client.publish(request).await.unwrap();
+    }
+
+    let (mut chats, mut gaps, mut last) = (0, 0, position.offset);
+    while chats < 600 {
+        let page = stream.message().await.unwrap().unwrap();
+        gaps += u32::from(page.gap);
+        for event in page.events {
+            assert!(event.offset > last);
+            last = event.offset;
+            chats += usize::from(event.r#type == ChatEvent::full_name());
+        }
+    }
+
+    assert_eq!(gaps, 1);
+    house.drain.start();
+    while stream.message().await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn it_reports_itself() {
+    let mut house = running().await;
+    let reported = async {
+        loop {
+            let status = house
+                .client
+                .get_status(GetStatusRequest {})
+                .await
+                .unwrap()
+                .into_inner();
+            if status
+                .services
+                .iter()
+                .any(|service| service.service == "broadcast")
+            {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+
+    let status = tokio::time::timeout(Duration::from_secs(10), reported)
+        .await
+        .expect("a report");
+
+    assert!(status.ok);
+}

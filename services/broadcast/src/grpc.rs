@@ -1,0 +1,135 @@
+//! The calls: parse, ask, answer.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures::{Stream, stream};
+use gatehouse_core::Drain;
+use gatehouse_proto::broadcast::v1::{
+    GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
+    GetStatusResponse, PublishRequest, PublishResponse, ReportHealthRequest, ReportHealthResponse,
+    ReportPresenceRequest, ReportPresenceResponse, SubscribeRequest, SubscribeResponse,
+    broadcast_service_server::BroadcastService,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{error::Error, hub::Hub, metrics::Metrics};
+
+/// Events in one message of a subscription: what gathered while the last one was on its way.
+const PAGE_EVENTS: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Grpc {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) metrics: Metrics,
+    pub(crate) drain: Drain,
+}
+
+#[tonic::async_trait]
+impl BroadcastService for Grpc {
+    type SubscribeStream = Pin<Box<dyn Stream<Item = Result<SubscribeResponse, Status>> + Send>>;
+
+    async fn get_presence(
+        &self,
+        _: Request<GetPresenceRequest>,
+    ) -> Result<Response<GetPresenceResponse>, Status> {
+        Ok(Response::new(GetPresenceResponse {
+            presence: self.hub.presence(),
+        }))
+    }
+
+    async fn get_health(&self, _: Request<GetHealthRequest>) -> Result<Response<GetHealthResponse>, Status> {
+        Ok(Response::new(GetHealthResponse {
+            health: Some(self.hub.health()),
+        }))
+    }
+
+    async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
+        Ok(Response::new(self.hub.status()))
+    }
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
+        let request = request.into_inner();
+        self.metrics.published(&request);
+        let offset = self.hub.publish(request).map_err(Error::into_failure)?;
+        Ok(Response::new(PublishResponse { offset }))
+    }
+
+    async fn subscribe(
+        &self,
+        request: Request<SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let SubscribeRequest {
+            edge_id,
+            epoch,
+            offset,
+        } = request.into_inner();
+        tracing::info!(edge.id = edge_id, "an edge subscribes");
+        let events = follow(Arc::clone(&self.hub), epoch.as_deref(), offset);
+        Ok(Response::new(Box::pin(self.drain.end_stream(events))))
+    }
+
+    async fn report_presence(
+        &self,
+        request: Request<ReportPresenceRequest>,
+    ) -> Result<Response<ReportPresenceResponse>, Status> {
+        let ReportPresenceRequest { edge_id, entries } = request.into_inner();
+        self.hub
+            .report_presence(edge_id, entries)
+            .map_err(Error::into_failure)?;
+        Ok(Response::new(ReportPresenceResponse {}))
+    }
+
+    async fn report_health(
+        &self,
+        request: Request<ReportHealthRequest>,
+    ) -> Result<Response<ReportHealthResponse>, Status> {
+        let ReportHealthRequest { service, leaving } = request.into_inner();
+        let service = service
+            .ok_or(Error::MissingService)
+            .map_err(Error::into_failure)?;
+        self.hub
+            .report_health(service, leaving)
+            .map_err(Error::into_failure)?;
+        Ok(Response::new(ReportHealthResponse {}))
+    }
+}
+
+/// One edge's stream. It reads the ring by offset and keeps nothing: an edge that does not read falls behind in the ring, and
+/// is told of the gap, instead of growing a queue.
+fn follow(
+    hub: Arc<Hub>,
+    epoch: Option<&str>,
+    offset: Option<u64>,
+) -> impl Stream<Item = Result<SubscribeResponse, Status>> + Send + use<> {
+    let head = hub.watch_head();
+    let position = hub.begin(epoch, offset);
+    let at = position.offset;
+    stream::unfold(
+        (hub, head, at, Some(position)),
+        async |(hub, mut head, at, position)| {
+            let epoch = hub.epoch().to_owned();
+            if position.is_some() {
+                let first = SubscribeResponse {
+                    epoch,
+                    position,
+                    ..SubscribeResponse::default()
+                };
+                return Some((Ok(first), (hub, head, at, None)));
+            }
+            loop {
+                head.borrow_and_update();
+                let page = hub.page(at, PAGE_EVENTS);
+                if page.next != at || page.gap {
+                    let next = SubscribeResponse {
+                        epoch,
+                        position: None,
+                        events: page.events,
+                        gap: page.gap,
+                    };
+                    return Some((Ok(next), (hub, head, page.next, None)));
+                }
+                head.changed().await.ok()?;
+            }
+        },
+    )
+}

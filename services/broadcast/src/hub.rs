@@ -1,0 +1,216 @@
+//! The state of broadcast, behind one short lock, and the wake-up for those who wait on it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gatehouse_contract::Contract;
+use gatehouse_core::{Clock, publish::Outgoing};
+use gatehouse_proto::broadcast::v1::{
+    GetStatusResponse, HealthEvent, Position, PresenceEntry, PresenceEvent, PublishRequest, ServiceHealth,
+    StateVersion,
+};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    error::Error,
+    health::{RollUp, is_ok},
+    presence::Presence,
+    publishers::Publishers,
+    ring::{Page, Ring},
+};
+
+/// Everything that broadcast knows.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    epoch: String,
+    began: Instant,
+    clock: Clock,
+    // Held for a few lines and never across an await: a map look-up or a push.
+    state: Mutex<State>,
+    head: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    ring: Ring,
+    publishers: Publishers,
+    presence: Presence,
+    health: RollUp,
+    version: StateVersion,
+}
+
+impl Hub {
+    /// A new epoch. Versions begin at the time of day, so that none of an earlier epoch looks current.
+    pub(crate) fn new(clock: Clock) -> Self {
+        let now = clock.now_ms();
+        let state = State {
+            ring: Ring::default(),
+            publishers: Publishers::default(),
+            presence: Presence::new(now),
+            health: RollUp::default(),
+            version: StateVersion {
+                presence: now,
+                health: now,
+            },
+        };
+        let epoch = uuid::Uuid::new_v4().to_string();
+        Self {
+            epoch,
+            began: Instant::now(),
+            clock,
+            state: Mutex::new(state),
+            head: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Adds a publisher's events. Unknown families are refused whole: they would reach nobody.
+    pub(crate) fn publish(&self, request: PublishRequest) -> Result<u64, Error> {
+        let PublishRequest {
+            publisher_id,
+            sequence,
+            events,
+            lost,
+        } = request;
+        if let Some(unknown) = events
+            .iter()
+            .find(|event| Contract::house().event(&event.r#type).is_none())
+        {
+            return Err(Error::UnknownEvent(unknown.r#type.clone()));
+        }
+        let mut state = self.lock();
+        if let Some(offset) = state.publishers.repeated(&publisher_id, sequence) {
+            return Ok(offset);
+        }
+        if lost {
+            state.ring.push_gap();
+        }
+        for event in events {
+            state.ring.push(event);
+        }
+        let head = state.ring.head();
+        state.publishers.remember(publisher_id, sequence, head);
+        drop(state);
+        self.head.send_replace(head);
+        Ok(head)
+    }
+
+    /// Where a subscription begins, and the states as they are there.
+    pub(crate) fn begin(&self, epoch: Option<&str>, offset: Option<u64>) -> Position {
+        let state = self.lock();
+        let known = offset.filter(|offset| epoch == Some(&self.epoch) && state.ring.holds(*offset));
+        Position {
+            offset: known.unwrap_or_else(|| state.ring.head()),
+            gap: known.is_none() && epoch.is_some(),
+            state_version: Some(state.version),
+            presence: Some(PresenceEvent {
+                presence: state.presence.entries(),
+            }),
+            health: Some(state.health.event(self.clock.now_ms())),
+        }
+    }
+
+    /// The events after an offset.
+    pub(crate) fn page(&self, after: u64, count: usize) -> Page {
+        self.lock().ring.page(after, count)
+    }
+
+    /// Tells when the newest offset changes.
+    pub(crate) fn watch_head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    pub(crate) fn report_presence(&self, edge: String, entries: Vec<PresenceEntry>) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.presence.report(edge, entries).ok_or(Error::Full("edges"))? {
+            self.presence_changed(state);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn report_health(&self, health: ServiceHealth, leaving: bool) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state
+            .health
+            .report(health, leaving)
+            .ok_or(Error::Full("processes"))?
+        {
+            self.health_changed(state);
+        }
+        Ok(())
+    }
+
+    /// Forgets and marks what fell silent.
+    pub(crate) fn expire(&self) {
+        let mut state = self.lock();
+        if state.presence.expire() {
+            self.presence_changed(state);
+            state = self.lock();
+        }
+        if state.health.expire() {
+            self.health_changed(state);
+        }
+    }
+
+    /// Says how everybody is although nothing changed: clients take it as a sign of life.
+    pub(crate) fn repeat_health(&self) {
+        let mut state = self.lock();
+        let event = Outgoing::new(&state.health.event(self.clock.now_ms())).state_version(state.version);
+        self.push(&mut state, event);
+    }
+
+    pub(crate) fn presence(&self) -> Vec<PresenceEntry> {
+        self.expire(); // before answering, whichever task comes first
+        self.lock().presence.entries()
+    }
+
+    pub(crate) fn health(&self) -> HealthEvent {
+        self.expire();
+        self.lock().health.event(self.clock.now_ms())
+    }
+
+    pub(crate) fn status(&self) -> GetStatusResponse {
+        let services = self.health().services;
+        let config_hash = services
+            .iter()
+            .find(|service| service.service == "config")
+            .or(services.first());
+        GetStatusResponse {
+            ok: is_ok(&services),
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime_ms: i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX),
+            connections: i64::try_from(self.lock().presence.connections()).unwrap_or(i64::MAX),
+            config_hash: config_hash.and_then(|service| service.config_hash.clone()),
+            services,
+        }
+    }
+
+    fn presence_changed(&self, mut state: MutexGuard<'_, State>) {
+        state.version.presence += 1;
+        let event = PresenceEvent {
+            presence: state.presence.entries(),
+        };
+        let event = Outgoing::new(&event).state_version(state.version);
+        self.push(&mut state, event);
+    }
+
+    fn health_changed(&self, mut state: MutexGuard<'_, State>) {
+        state.version.health += 1;
+        let event = Outgoing::new(&state.health.event(self.clock.now_ms())).state_version(state.version);
+        self.push(&mut state, event);
+    }
+
+    fn push(&self, state: &mut MutexGuard<'_, State>, event: Outgoing) {
+        let head = state.ring.push(event.into_event());
+        self.head.send_replace(head);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

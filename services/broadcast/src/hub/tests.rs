@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use gatehouse_proto::{
+    broadcast::v1::{Event, service_health},
+    session::v1::ChatEvent,
+};
+use prost::Name;
+
+use super::*;
+
+fn hub() -> Hub {
+    Hub::new(Clock::fixed(1_000))
+}
+
+fn publish(publisher: &str, sequence: u64, count: usize) -> PublishRequest {
+    let event = Event {
+        r#type: ChatEvent::full_name(),
+        ..Event::default()
+    };
+    PublishRequest {
+        publisher_id: publisher.into(),
+        sequence,
+        events: vec![event; count],
+        lost: false,
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_adds_nothing_and_gets_the_same_answer() {
+    let hub = hub();
+
+    assert_eq!(hub.publish(publish("a", 1, 2)).unwrap(), 2);
+    assert_eq!(hub.publish(publish("a", 1, 2)).unwrap(), 2);
+    assert_eq!(hub.publish(publish("a", 2, 1)).unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_unknown_family_reaches_nobody() {
+    let hub = hub();
+    let mut request = publish("a", 1, 1);
+    request.events.push(Event {
+        r#type: "gatehouse.session.v1.SessionRow".into(),
+        ..Event::default()
+    });
+
+    assert!(matches!(hub.publish(request), Err(Error::UnknownEvent(name)) if name.ends_with("SessionRow")));
+    assert_eq!(hub.page(0, 9).events.len(), 0);
+}
+
+#[tokio::test]
+async fn an_edge_goes_on_where_it_was_or_hears_that_it_cannot() {
+    let hub = hub();
+    hub.publish(publish("a", 1, 3)).unwrap();
+
+    let fresh = hub.begin(None, None);
+    let back = hub.begin(Some(hub.epoch()), Some(1));
+    let stranger = hub.begin(Some("another epoch"), Some(1));
+
+    assert_eq!((fresh.offset, fresh.gap), (3, false));
+    assert_eq!((back.offset, back.gap), (1, false));
+    assert_eq!((stranger.offset, stranger.gap), (3, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_presence_is_told_once_with_its_version() {
+    let hub = hub();
+    let before = hub.begin(None, None).state_version.unwrap();
+    let entry = PresenceEntry {
+        connection_id: Some("c".into()),
+        ..PresenceEntry::default()
+    };
+
+    hub.report_presence("edge".into(), vec![entry.clone()]).unwrap();
+    hub.report_presence("edge".into(), vec![entry]).unwrap();
+
+    let events = hub.page(0, 9).events;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].state_version.unwrap().presence, before.presence + 1);
+    tokio::time::advance(crate::presence::LEASE).await;
+    assert_eq!(hub.presence().len(), 1, "expired before answered");
+    assert_eq!(hub.page(0, 9).events.len(), 2, "and told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_shows_every_service_and_the_revision_it_runs() {
+    let hub = hub();
+    let config = ServiceHealth {
+        service: "config".into(),
+        instance_id: "1".into(),
+        state: service_health::State::Serving.into(),
+        config_hash: Some("abc".into()),
+        ..ServiceHealth::default()
+    };
+    hub.report_health(config, false).unwrap();
+
+    let status = hub.status();
+
+    assert!(status.ok);
+    assert_eq!(status.config_hash.as_deref(), Some("abc"));
+    tokio::time::advance(Duration::from_secs(16)).await;
+    assert!(!hub.status().ok);
+}

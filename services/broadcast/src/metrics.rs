@@ -1,0 +1,34 @@
+//! What broadcast counts.
+
+use gatehouse_proto::broadcast::v1::PublishRequest;
+use prometheus_client::{metrics::counter::Counter, registry::Registry};
+
+/// Every instrument of broadcast. None has labels.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    events: Counter,
+    lost: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn registered(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "gatehouse_broadcast_events",
+            "Events published",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "gatehouse_broadcast_gaps",
+            "Times a publisher lost events",
+            metrics.lost.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn published(&self, request: &PublishRequest) {
+        self.events
+            .inc_by(u64::try_from(request.events.len()).unwrap_or(u64::MAX));
+        self.lost.inc_by(u64::from(request.lost));
+    }
+}

@@ -1,0 +1,109 @@
+//! Who is connected: what each edge reported last, as long as it keeps reporting.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use gatehouse_proto::broadcast::v1::PresenceEntry;
+use tokio::time::Instant;
+
+/// A report holds for three intervals of reporting.
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
+
+/// Edges that may report: far more than a company runs.
+const EDGES_MAX: usize = 64;
+
+/// Presence, merged over all edges.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    gateway: PresenceEntry,
+    edges: BTreeMap<String, (Vec<PresenceEntry>, Instant)>,
+}
+
+impl Presence {
+    /// Nobody but the gateway itself.
+    pub(crate) fn new(now_ms: i64) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let gateway = PresenceEntry {
+            host: Some("gateway".into()),
+            version: Some(version.into()),
+            mode: Some("gateway".into()),
+            reason: Some("self".into()),
+            text: Some(format!("Gateway: Gatehouse {version}")),
+            ts: now_ms,
+            ..PresenceEntry::default()
+        };
+        Self {
+            gateway,
+            edges: BTreeMap::new(),
+        }
+    }
+
+    /// Takes an edge's report. Answers whether anything changed, or nothing when there are too many edges.
+    pub(crate) fn report(&mut self, edge: String, entries: Vec<PresenceEntry>) -> Option<bool> {
+        if self.edges.len() >= EDGES_MAX && !self.edges.contains_key(&edge) {
+            return None;
+        }
+        let known = self.edges.get(&edge).map_or(&[][..], |(entries, _)| entries);
+        let changed = known != entries;
+        self.edges.insert(edge, (entries, Instant::now() + LEASE));
+        Some(changed)
+    }
+
+    /// Forgets edges that fell silent. Answers whether anything changed.
+    pub(crate) fn expire(&mut self) -> bool {
+        let (now, before) = (Instant::now(), self.connections());
+        self.edges.retain(|_, (_, until)| *until > now);
+        self.connections() != before
+    }
+
+    /// Everybody: the gateway, then each connection.
+    pub(crate) fn entries(&self) -> Vec<PresenceEntry> {
+        let connected = self
+            .edges
+            .values()
+            .flat_map(|(entries, _)| entries.iter().cloned());
+        std::iter::once(self.gateway.clone()).chain(connected).collect()
+    }
+
+    /// How many are connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.edges.values().map(|(entries, _)| entries.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str) -> PresenceEntry {
+        PresenceEntry {
+            connection_id: Some(id.into()),
+            ..PresenceEntry::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn edges_are_merged_and_a_silent_one_is_forgotten() {
+        let mut presence = Presence::new(0);
+        assert_eq!(presence.report("one".into(), vec![entry("a")]), Some(true));
+        tokio::time::advance(LEASE / 2).await;
+        assert_eq!(presence.report("two".into(), vec![entry("b")]), Some(true));
+        assert_eq!(presence.report("two".into(), vec![entry("b")]), Some(false));
+        assert_eq!(presence.entries().len(), 3);
+
+        tokio::time::advance(LEASE / 2).await;
+
+        assert!(presence.expire());
+        assert_eq!(presence.connections(), 1);
+        assert!(!presence.expire());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_many_edges_are_refused() {
+        let mut presence = Presence::new(0);
+        for edge in 0..EDGES_MAX {
+            presence.report(edge.to_string(), Vec::new()).unwrap();
+        }
+
+        assert_eq!(presence.report("one more".into(), Vec::new()), None);
+    }
+}
