@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{
+    Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDescriptor, MethodDescriptor,
+};
 
 use crate::{
     ContractError,
@@ -26,10 +28,16 @@ pub fn breaks(released: &[u8], current: &[u8]) -> Result<Vec<String>, ContractEr
         breaks: Vec::new(),
     };
     comparison.methods(&released)?;
-    for message in released.all_messages().filter(|message| !is_foreign(message.package_name())) {
+    for message in released
+        .all_messages()
+        .filter(|message| !is_foreign(message.package_name()))
+    {
         comparison.message(&message)?;
     }
-    for words in released.all_enums().filter(|words| !is_foreign(words.package_name())) {
+    for words in released
+        .all_enums()
+        .filter(|words| !is_foreign(words.package_name()))
+    {
         comparison.words(&words);
     }
     Ok(comparison.breaks)
@@ -50,7 +58,10 @@ impl Comparison<'_> {
             .flat_map(|service| service.methods().collect::<Vec<_>>())
             .map(|method| (method.full_name().to_owned(), method))
             .collect();
-        for service in released.services().filter(|service| !is_foreign(service.package_name())) {
+        for service in released
+            .services()
+            .filter(|service| !is_foreign(service.package_name()))
+        {
             for old in service.methods() {
                 match current.get(old.full_name()) {
                     Some(new) => self.method(&old, new)?,
@@ -64,12 +75,21 @@ impl Comparison<'_> {
     fn method(&mut self, old: &MethodDescriptor, new: &MethodDescriptor) -> Result<(), ContractError> {
         let element = old.full_name();
         self.same(element, "takes", old.input().full_name(), new.input().full_name());
-        self.same(element, "answers", old.output().full_name(), new.output().full_name());
-        let streams = |method: &MethodDescriptor| (method.is_client_streaming(), method.is_server_streaming());
+        self.same(
+            element,
+            "answers",
+            old.output().full_name(),
+            new.output().full_name(),
+        );
+        let streams =
+            |method: &MethodDescriptor| (method.is_client_streaming(), method.is_server_streaming());
         if streams(old) != streams(new) {
             self.say(element, "changed what it streams");
         }
-        let (was, is) = (self.old.method(old)?.unwrap_or_default(), self.new.method(new)?.unwrap_or_default());
+        let (was, is) = (
+            self.old.method(old)?.unwrap_or_default(),
+            self.new.method(new)?.unwrap_or_default(),
+        );
         if !was.name.is_empty() {
             self.same(element, "is named", &was.name, &is.name);
         }
@@ -106,11 +126,22 @@ impl Comparison<'_> {
 
     fn field(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) -> Result<(), ContractError> {
         let element = old.full_name();
-        self.same(element, "has the number", &old.number().to_string(), &new.number().to_string());
-        self.same(element, "has the type", &format!("{:?}", old.kind()), &format!("{:?}", new.kind()));
+        self.same(
+            element,
+            "has the number",
+            &old.number().to_string(),
+            &new.number().to_string(),
+        );
+        self.same(
+            element,
+            "has the type",
+            &format!("{:?}", old.kind()),
+            &format!("{:?}", new.kind()),
+        );
         self.same(element, "has the JSON name", old.json_name(), new.json_name());
         self.same(element, "is", form(old), form(new));
-        let oneof = |field: &FieldDescriptor| field.containing_oneof().filter(|o| !o.is_synthetic()).is_some();
+        let oneof =
+            |field: &FieldDescriptor| field.containing_oneof().filter(|o| !o.is_synthetic()).is_some();
         if oneof(old) != oneof(new) {
             self.say(element, "moved into or out of a oneof");
         }
@@ -130,9 +161,19 @@ impl Comparison<'_> {
             let element = format!("{}.{}", old.full_name(), value.name());
             match new.get_value_by_name(value.name()) {
                 Some(found) => {
-                    self.same(&element, "has the number", &value.number().to_string(), &found.number().to_string());
+                    self.same(
+                        &element,
+                        "has the number",
+                        &value.number().to_string(),
+                        &found.number().to_string(),
+                    );
                     let (was, is) = (self.old.word(&value), self.new.word(&found));
-                    self.same(&element, "is called", &was.unwrap_or_default(), &is.unwrap_or_default());
+                    self.same(
+                        &element,
+                        "is called",
+                        &was.unwrap_or_default(),
+                        &is.unwrap_or_default(),
+                    );
                 }
                 None => self.say(&element, "was removed"),
             }

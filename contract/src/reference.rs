@@ -19,13 +19,26 @@ pub fn markdown(contract: &Contract) -> String {
     for method in contract.methods() {
         page.line(&format!("### `{}`\n", method.name));
         page.line(&format!("{}\n", method.comment));
-        let kind = if method.streaming { "answers more than once" } else { "answers once" };
-        let repeat = if method.idempotent { "may be repeated" } else { "must not be repeated blindly" };
+        let kind = if method.streaming {
+            "answers more than once"
+        } else {
+            "answers once"
+        };
+        let repeat = if method.idempotent {
+            "may be repeated"
+        } else {
+            "must not be repeated blindly"
+        };
         let deadline = method.deadline.as_secs();
-        page.line(&format!("Access `{}`; {kind}; {repeat}; waits {deadline} s. gRPC `{}`.\n", method.access, method.path));
+        page.line(&format!(
+            "Access `{}`; {kind}; {repeat}; waits {deadline} s. gRPC `{}`.\n",
+            method.access, method.path
+        ));
         page.fields("Request", &method.request);
         if let Some(field) = &method.unwrap {
-            page.line(&format!("The payload is the value of `{field}`, not the object around it.\n"));
+            page.line(&format!(
+                "The payload is the value of `{field}`, not the object around it.\n"
+            ));
         }
         page.fields("Response", &method.response);
     }
@@ -74,7 +87,11 @@ impl<'a> Page<'a> {
     }
 
     fn table(&mut self, schema: &'a Schema, message: &'a Message) {
-        let fields = message.fields.iter().enumerate().filter(|(index, _)| message.nulls != Some(*index));
+        let fields = message
+            .fields
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| message.nulls != Some(*index));
         let fields: Vec<_> = fields.map(|(_, field)| field).collect();
         if fields.is_empty() {
             self.line(": an empty object.\n");
@@ -84,13 +101,24 @@ impl<'a> Page<'a> {
         self.line("| name | type | bounds | meaning |");
         self.line("|---|---|---|---|");
         for field in fields {
-            let required = if field.shape == Shape::Required { "" } else { ", optional" };
+            let required = if field.shape == Shape::Required {
+                ""
+            } else {
+                ", optional"
+            };
             let nullable = message.nulls.is_some() && field.shape != Shape::Required;
-            let null = if nullable || field.emit_null { " or null" } else { "" };
+            let null = if nullable || field.emit_null {
+                " or null"
+            } else {
+                ""
+            };
             let kind = self.kind(schema, field);
             let bounds = bounds(&field.bounds);
             let meaning = field.comment.replace('|', "\\|");
-            self.line(&format!("| `{}` | {kind}{null}{required} | {bounds} | {meaning} |", field.name));
+            self.line(&format!(
+                "| `{}` | {kind}{null}{required} | {bounds} | {meaning} |",
+                field.name
+            ));
         }
         self.text.push('\n');
     }
@@ -99,9 +127,14 @@ impl<'a> Page<'a> {
         match field.shape {
             Shape::Repeated => format!("array of {}", self.single(schema, field)),
             Shape::Map => {
-                let Kind::Message(entry) = field.kind else { return "object".to_owned() };
+                let Kind::Message(entry) = field.kind else {
+                    return "object".to_owned();
+                };
                 let value = schema.message(entry).fields.get(1);
-                value.map_or_else(|| "object".to_owned(), |value| format!("object of {}", self.single(schema, value)))
+                value.map_or_else(
+                    || "object".to_owned(),
+                    |value| format!("object of {}", self.single(schema, value)),
+                )
             }
             Shape::Required | Shape::Optional | Shape::Oneof(_) => self.single(schema, field),
         }
@@ -116,11 +149,18 @@ impl<'a> Page<'a> {
             Kind::Float | Kind::Double => "number".to_owned(),
             Kind::Enum(words) => {
                 let words = schema.words(words).choices();
-                words.split('|').map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" or ")
+                words
+                    .split('|')
+                    .map(|word| format!("`\"{word}\"`"))
+                    .collect::<Vec<_>>()
+                    .join(" or ")
             }
             Kind::Message(index) => {
                 let name = &schema.message(index).full_name;
-                let known = self.mentioned.iter().any(|(schema, known)| schema.message(*known).full_name == *name);
+                let known = self
+                    .mentioned
+                    .iter()
+                    .any(|(schema, known)| schema.message(*known).full_name == *name);
                 if !known {
                     self.mentioned.push((schema, index));
                 }
@@ -145,8 +185,16 @@ fn bounds(bounds: &Bounds) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, "{comma}{range}");
     };
-    range(bounds.min_length.map(|n| n.to_string()), bounds.max_length.map(|n| n.to_string()), " bytes");
-    range(bounds.minimum.map(|n| n.to_string()), bounds.maximum.map(|n| n.to_string()), "");
+    range(
+        bounds.min_length.map(|n| n.to_string()),
+        bounds.max_length.map(|n| n.to_string()),
+        " bytes",
+    );
+    range(
+        bounds.minimum.map(|n| n.to_string()),
+        bounds.maximum.map(|n| n.to_string()),
+        "",
+    );
     range(None, bounds.max_items.map(|n| n.to_string()), " items");
     text
 }
@@ -161,10 +209,23 @@ mod tests {
 
         let page = markdown(house);
 
-        assert!(house.methods().all(|method| page.contains(&format!("### `{}`\n", method.name))));
-        assert!(house.events().all(|event| page.contains(&format!("### `{}` event\n", event.name))));
-        assert!(!page.contains("DeliverMessage"), "methods between services are nobody's business");
-        assert!(page.contains("| `limit` | integer, optional | 1 to 10000 | Rows on the page; 100 when unset. |"));
+        assert!(
+            house
+                .methods()
+                .all(|method| page.contains(&format!("### `{}`\n", method.name)))
+        );
+        assert!(
+            house
+                .events()
+                .all(|event| page.contains(&format!("### `{}` event\n", event.name)))
+        );
+        assert!(
+            !page.contains("DeliverMessage"),
+            "methods between services are nobody's business"
+        );
+        assert!(
+            page.contains("| `limit` | integer, optional | 1 to 10000 | Rows on the page; 100 when unset. |")
+        );
         assert!(page.contains("| `label` | string or null, optional | 1 to 512 bytes | The name; unique. |"));
         assert!(page.contains("| `archived` | any JSON, optional |  | True: only archived ones."));
         assert!(page.contains("[SessionRow](#gatehousesessionv1sessionrow)"));

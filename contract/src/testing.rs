@@ -27,10 +27,16 @@ pub(crate) fn descriptors(body: &str) -> Vec<u8> {
 pub(crate) fn descriptors_of(name: &str, source: &str) -> Vec<u8> {
     let mut resolver = ChainFileResolver::new();
     resolver.add(Sources(vec![(name.to_owned(), source.to_owned())]));
-    resolver.add(IncludeFileResolver::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../proto").into()));
+    resolver.add(IncludeFileResolver::new(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../proto").into(),
+    ));
     resolver.add(GoogleFileResolver::new());
     let mut compiler = Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true).include_source_info(true).open_file(name).expect("the test's contract compiles");
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_file(name)
+        .expect("the test's contract compiles");
     compiler.encode_file_descriptor_set()
 }
 

@@ -3,8 +3,11 @@ use gatehouse_proto::{broadcast, channel, session};
 use crate::Contract;
 
 fn check(message: &str, value: &impl prost::Message) -> Result<(), String> {
-    let plan = Contract::house().message(&format!("gatehouse.{message}")).expect("known");
-    plan.check(&value.encode_to_vec()).map_err(|error| error.to_string())
+    let plan = Contract::house()
+        .message(&format!("gatehouse.{message}"))
+        .expect("known");
+    plan.check(&value.encode_to_vec())
+        .map_err(|error| error.to_string())
 }
 
 fn send() -> session::v1::SendChatRequest {
@@ -29,17 +32,35 @@ fn the_bounds_of_json_hold_on_the_wire() {
         check("session.v1.SendChatRequest", &request).unwrap_err()
     };
 
-    assert_eq!(refused(|r| r.session_key.clear()), "at /sessionKey: must not be empty");
-    assert_eq!(refused(|r| r.session_key = "x".repeat(513)), "at /sessionKey: must be at most 512 bytes long");
-    assert_eq!(refused(|r| r.timeout_ms = Some(-1)), "at /timeoutMs: must be between 0 and 3600000");
-    assert_eq!(refused(|r| r.agent_id = Some(String::new())), "at /agentId: must not be empty");
+    assert_eq!(
+        refused(|r| r.session_key.clear()),
+        "at /sessionKey: must not be empty"
+    );
+    assert_eq!(
+        refused(|r| r.session_key = "x".repeat(513)),
+        "at /sessionKey: must be at most 512 bytes long"
+    );
+    assert_eq!(
+        refused(|r| r.timeout_ms = Some(-1)),
+        "at /timeoutMs: must be between 0 and 3600000"
+    );
+    assert_eq!(
+        refused(|r| r.agent_id = Some(String::new())),
+        "at /agentId: must not be empty"
+    );
 }
 
 #[test]
 fn a_required_message_must_be_there() {
-    let report = broadcast::v1::ReportHealthRequest { service: None, leaving: false };
+    let report = broadcast::v1::ReportHealthRequest {
+        service: None,
+        leaving: false,
+    };
 
-    assert_eq!(check("broadcast.v1.ReportHealthRequest", &report).unwrap_err(), "at /service: is required");
+    assert_eq!(
+        check("broadcast.v1.ReportHealthRequest", &report).unwrap_err(),
+        "at /service: is required"
+    );
 }
 
 #[test]
@@ -49,10 +70,20 @@ fn raw_json_must_be_json() {
         ..Default::default()
     };
 
-    assert_eq!(check("session.v1.ListSessionsRequest", &list(" \"all\" ")), Ok(()));
+    assert_eq!(
+        check("session.v1.ListSessionsRequest", &list(" \"all\" ")),
+        Ok(())
+    );
     let refused = check("session.v1.ListSessionsRequest", &list("tru")).unwrap_err();
-    assert_eq!(refused, "at /archived: not valid JSON: expected a value at byte 0");
-    assert!(check("session.v1.ListSessionsRequest", &list(&"[".repeat(100_000))).unwrap_err().contains("deeper"));
+    assert_eq!(
+        refused,
+        "at /archived: not valid JSON: expected a value at byte 0"
+    );
+    assert!(
+        check("session.v1.ListSessionsRequest", &list(&"[".repeat(100_000)))
+            .unwrap_err()
+            .contains("deeper")
+    );
 }
 
 #[test]
@@ -63,10 +94,19 @@ fn only_fields_that_may_be_null_can_be_named_as_null() {
         ..Default::default()
     };
 
-    assert_eq!(check("session.v1.PatchSessionRequest", &patch(&["label", "thinkingLevel"])), Ok(()));
+    assert_eq!(
+        check(
+            "session.v1.PatchSessionRequest",
+            &patch(&["label", "thinkingLevel"])
+        ),
+        Ok(())
+    );
     let refused = "at /nullFields/1: expected the JSON name of a field that may be null";
     for wrong in ["key", "nullFields", "thinking_level", ""] {
-        assert_eq!(check("session.v1.PatchSessionRequest", &patch(&["label", wrong])).unwrap_err(), refused);
+        assert_eq!(
+            check("session.v1.PatchSessionRequest", &patch(&["label", wrong])).unwrap_err(),
+            refused
+        );
     }
 }
 
@@ -90,7 +130,10 @@ fn items_are_counted() {
 
 #[test]
 fn bytes_have_bounds_too() {
-    let webhook = channel::v1::ReceiveWebhookRequest { body: vec![0; 1_048_577].into(), ..Default::default() };
+    let webhook = channel::v1::ReceiveWebhookRequest {
+        body: vec![0; 1_048_577].into(),
+        ..Default::default()
+    };
 
     let refused = check("channel.v1.ReceiveWebhookRequest", &webhook).unwrap_err();
 
@@ -99,9 +142,14 @@ fn bytes_have_bounds_too() {
 
 #[test]
 fn broken_bytes_are_refused() {
-    let plan = Contract::house().message("gatehouse.session.v1.SendChatRequest").unwrap();
+    let plan = Contract::house()
+        .message("gatehouse.session.v1.SendChatRequest")
+        .unwrap();
 
     let error = plan.check(&[0x0a, 0x05, b'x']).unwrap_err();
 
-    assert_eq!(error.to_string(), "at root: malformed: the bytes end in the middle of a value");
+    assert_eq!(
+        error.to_string(),
+        "at root: malformed: the bytes end in the middle of a value"
+    );
 }

@@ -20,13 +20,24 @@ fn the_house_has_its_methods_and_events() {
     assert_eq!(list.deadline, Duration::from_secs(30));
     assert!(list.idempotent && !list.streaming && list.subscription.is_none());
     assert_eq!(list.comment, "A page of sessions, the newest first.");
-    assert_eq!(house.method("agent.wait").unwrap().deadline, Duration::from_secs(3600));
+    assert_eq!(
+        house.method("agent.wait").unwrap().deadline,
+        Duration::from_secs(3600)
+    );
     assert!(house.method("agent").unwrap().streaming);
     assert!(!house.method("sessions.reset").unwrap().idempotent);
     assert_eq!(house.method("health").unwrap().unwrap.as_deref(), Some("health"));
-    let subscription = house.method("sessions.messages.subscribe").unwrap().subscription.clone().unwrap();
-    let expected =
-        Subscription { action: Action::Add, topic: "session".to_owned(), key_field: Some("key".to_owned()) };
+    let subscription = house
+        .method("sessions.messages.subscribe")
+        .unwrap()
+        .subscription
+        .clone()
+        .unwrap();
+    let expected = Subscription {
+        action: Action::Add,
+        topic: "session".to_owned(),
+        key_field: Some("key".to_owned()),
+    };
     assert_eq!(subscription, expected);
 
     let chat = house.event("gatehouse.session.v1.ChatEvent").unwrap();
@@ -39,11 +50,17 @@ fn the_house_has_its_methods_and_events() {
 fn methods_between_services_have_a_path_and_no_name() {
     let house = Contract::house();
 
-    let deliver = house.rpc("/gatehouse.session.v1.SessionService/DeliverMessage").unwrap();
+    let deliver = house
+        .rpc("/gatehouse.session.v1.SessionService/DeliverMessage")
+        .unwrap();
 
     assert_eq!((deliver.access, &*deliver.name), (Access::Internal, ""));
     assert!(house.method("").is_none());
-    assert!(house.methods().all(|method| !method.name.is_empty() && method.access != Access::Internal));
+    assert!(
+        house
+            .methods()
+            .all(|method| !method.name.is_empty() && method.access != Access::Internal)
+    );
     assert!(house.methods().is_sorted_by_key(|method| &method.name));
 }
 
@@ -59,25 +76,57 @@ fn a_method_that_is_silent_about_access_is_refused_by_name() {
 #[test]
 fn a_contract_that_cannot_be_kept_is_refused() {
     let internal = method("option (gatehouse.options.v1.method) = { name: \"a\" access: ACCESS_INTERNAL };");
-    assert_eq!(refusal(&internal), "t.v1.S.Do: has a name, so its access cannot be internal");
+    assert_eq!(
+        refusal(&internal),
+        "t.v1.S.Do: has a name, so its access cannot be internal"
+    );
     let unwraps = method("option (gatehouse.options.v1.method) = { access: ACCESS_NODE unwrap: \"x\" };");
-    assert_eq!(refusal(&unwraps), "t.v1.S.Do: unwraps 'x', which is no response field");
+    assert_eq!(
+        refusal(&unwraps),
+        "t.v1.S.Do: unwraps 'x', which is no response field"
+    );
     let topic = "subscription: { action: ACTION_ADD topic: \"t\" key_field: \"nope\" }";
-    let subscribes = method(&format!("option (gatehouse.options.v1.method) = {{ access: ACCESS_NODE {topic} }};"));
+    let subscribes = method(&format!(
+        "option (gatehouse.options.v1.method) = {{ access: ACCESS_NODE {topic} }};"
+    ));
     assert!(refusal(&subscribes).contains("subscribes by 'nope'"));
 
     for (field, problem) in [
-        ("int32 a = 1 [(gatehouse.options.v1.field) = { raw_json: true }];", "raw_json is for singular strings"),
-        ("string a = 1 [(gatehouse.options.v1.field) = { nulls: true }];", "nulls is for repeated strings"),
-        ("string a = 1 [(gatehouse.options.v1.field) = { emit_null: true }];", "emit_null is for optional fields"),
-        ("int32 a = 1 [(gatehouse.options.v1.field) = { max_length: 1 }];", "min_length and max_length"),
-        ("string a = 1 [(gatehouse.options.v1.field) = { minimum: 1 }];", "minimum and maximum are for numbers"),
-        ("string a = 1 [(gatehouse.options.v1.field) = { max_items: 1 }];", "omit_empty and max_items"),
-        ("repeated string a = 1 [(gatehouse.options.v1.field) = { append: true }];", "append is for singular"),
+        (
+            "int32 a = 1 [(gatehouse.options.v1.field) = { raw_json: true }];",
+            "raw_json is for singular strings",
+        ),
+        (
+            "string a = 1 [(gatehouse.options.v1.field) = { nulls: true }];",
+            "nulls is for repeated strings",
+        ),
+        (
+            "string a = 1 [(gatehouse.options.v1.field) = { emit_null: true }];",
+            "emit_null is for optional fields",
+        ),
+        (
+            "int32 a = 1 [(gatehouse.options.v1.field) = { max_length: 1 }];",
+            "min_length and max_length",
+        ),
+        (
+            "string a = 1 [(gatehouse.options.v1.field) = { minimum: 1 }];",
+            "minimum and maximum are for numbers",
+        ),
+        (
+            "string a = 1 [(gatehouse.options.v1.field) = { max_items: 1 }];",
+            "omit_empty and max_items",
+        ),
+        (
+            "repeated string a = 1 [(gatehouse.options.v1.field) = { append: true }];",
+            "append is for singular",
+        ),
         ("M a = 1;", "requires itself without end"),
     ] {
         let refused = refusal(&format!("message M {{ {field} }}"));
-        assert!(refused.starts_with("t.v1.M") && refused.contains(problem), "{refused}");
+        assert!(
+            refused.starts_with("t.v1.M") && refused.contains(problem),
+            "{refused}"
+        );
     }
     contract("message M { optional M a = 1; repeated M b = 2; oneof c { M d = 3; } }");
 }
@@ -94,7 +143,10 @@ fn two_methods_of_one_name_are_refused() {
 
 #[test]
 fn descriptors_that_are_none_are_refused() {
-    assert!(matches!(Contract::from_descriptors(b"\xff"), Err(ContractError::Descriptors(_))));
+    assert!(matches!(
+        Contract::from_descriptors(b"\xff"),
+        Err(ContractError::Descriptors(_))
+    ));
     assert_eq!(Contract::from_descriptors(b"").unwrap().methods().count(), 0);
 }
 

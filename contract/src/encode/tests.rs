@@ -14,7 +14,8 @@ fn encode(message: &str, json: &str) -> Result<Vec<u8>, String> {
 fn echo(message: &str, json: &str) -> String {
     let wire = encode(message, json).expect("taken");
     let plan = EVERYTHING.message(&format!("t.v1.{message}")).expect("known");
-    plan.check(&wire).expect("what is taken as JSON is taken on the wire");
+    plan.check(&wire)
+        .expect("what is taken as JSON is taken on the wire");
     let mut out = Vec::new();
     plan.render(&wire, &mut out).expect("rendered");
     String::from_utf8(out).expect("text")
@@ -57,27 +58,73 @@ fn integers_of_every_kind_come_back_as_integers() {
 
 #[test]
 fn what_is_no_integer_is_refused_with_its_place() {
-    assert_eq!(refusal("All", r#"{"i32":"5"}"#), "at /i32: expected an integer, got a string");
-    assert_eq!(refusal("All", r#"{"i32":5.0}"#), "at /i32: expected an integer, got 5.0");
-    assert_eq!(refusal("All", r#"{"i64":1e3}"#), "at /i64: expected an integer, got 1e3");
-    assert_eq!(refusal("All", r#"{"i32":2147483648}"#), "at /i32: must be between -2147483648 and 2147483647");
-    assert_eq!(refusal("All", r#"{"u64":-1}"#), "at /u64: must be between 0 and 18446744073709551615");
-    assert!(refusal("All", &format!("{{\"u64\":{}}}", "9".repeat(500))).starts_with("at /u64: must be between 0"));
-    assert_eq!(refusal("All", r#"{"numbers":[1,true]}"#), "at /numbers/1: expected an integer, got a boolean");
-    assert_eq!(refusal("All", r#"{"numbers":[1,null]}"#), "at /numbers/1: expected an integer, got null");
-    assert_eq!(refusal("All", r#"{"i32":}"#), "at /i32: not valid JSON: expected a value at byte 7");
+    assert_eq!(
+        refusal("All", r#"{"i32":"5"}"#),
+        "at /i32: expected an integer, got a string"
+    );
+    assert_eq!(
+        refusal("All", r#"{"i32":5.0}"#),
+        "at /i32: expected an integer, got 5.0"
+    );
+    assert_eq!(
+        refusal("All", r#"{"i64":1e3}"#),
+        "at /i64: expected an integer, got 1e3"
+    );
+    assert_eq!(
+        refusal("All", r#"{"i32":2147483648}"#),
+        "at /i32: must be between -2147483648 and 2147483647"
+    );
+    assert_eq!(
+        refusal("All", r#"{"u64":-1}"#),
+        "at /u64: must be between 0 and 18446744073709551615"
+    );
+    assert!(
+        refusal("All", &format!("{{\"u64\":{}}}", "9".repeat(500))).starts_with("at /u64: must be between 0")
+    );
+    assert_eq!(
+        refusal("All", r#"{"numbers":[1,true]}"#),
+        "at /numbers/1: expected an integer, got a boolean"
+    );
+    assert_eq!(
+        refusal("All", r#"{"numbers":[1,null]}"#),
+        "at /numbers/1: expected an integer, got null"
+    );
+    assert_eq!(
+        refusal("All", r#"{"i32":}"#),
+        "at /i32: not valid JSON: expected a value at byte 7"
+    );
 }
 
 #[test]
 fn other_scalars_come_back_as_they_were() {
-    same(r#""text":"a \"quoted\" \u00e9 \ud83d\ude00 line\n","bool":true,"words":["", "x"],"float":0.1,"double":-2.5e-9"#);
-    assert_eq!(echo("All", r#"{"bytes":"-_8"}"#), echo("All", r#"{"bytes":"+/8="}"#));
+    same(
+        r#""text":"a \"quoted\" \u00e9 \ud83d\ude00 line\n","bool":true,"words":["", "x"],"float":0.1,"double":-2.5e-9"#,
+    );
+    assert_eq!(
+        echo("All", r#"{"bytes":"-_8"}"#),
+        echo("All", r#"{"bytes":"+/8="}"#)
+    );
     assert_eq!(refusal("All", r#"{"bytes":"*"}"#), "at /bytes: expected base64");
-    assert_eq!(refusal("All", r#"{"text":5}"#), "at /text: expected a string, got a number");
-    assert_eq!(refusal("All", r#"{"bool":1}"#), "at /bool: expected a boolean, got a number");
-    assert_eq!(refusal("All", r#"{"bool":truth}"#), "at /bool: not valid JSON: expected a value at byte 8");
-    assert_eq!(refusal("All", r#"{"double":"NaN"}"#), "at /double: expected a number, got a string");
-    assert_eq!(refusal("All", r#"{"double":1e999}"#), "at /double: is out of range");
+    assert_eq!(
+        refusal("All", r#"{"text":5}"#),
+        "at /text: expected a string, got a number"
+    );
+    assert_eq!(
+        refusal("All", r#"{"bool":1}"#),
+        "at /bool: expected a boolean, got a number"
+    );
+    assert_eq!(
+        refusal("All", r#"{"bool":truth}"#),
+        "at /bool: not valid JSON: expected a value at byte 8"
+    );
+    assert_eq!(
+        refusal("All", r#"{"double":"NaN"}"#),
+        "at /double: expected a number, got a string"
+    );
+    assert_eq!(
+        refusal("All", r#"{"double":1e999}"#),
+        "at /double: is out of range"
+    );
     assert_eq!(refusal("All", r#"{"float":1e39}"#), "at /float: is out of range");
 }
 
@@ -85,7 +132,14 @@ fn other_scalars_come_back_as_they_were() {
 fn an_enum_is_its_word() {
     same(r#""mode":"read-only","modes":["off","full_open"]"#);
     let refused = "at /mode: expected one of off|read-only|full_open";
-    for wrong in ["\"MODE_OFF\"", "\"Off\"", "1", "\"unspecified\"", "\"unknown-7\"", "{}"] {
+    for wrong in [
+        "\"MODE_OFF\"",
+        "\"Off\"",
+        "1",
+        "\"unspecified\"",
+        "\"unknown-7\"",
+        "{}",
+    ] {
         assert_eq!(refusal("All", &format!("{{\"mode\":{wrong}}}")), refused);
     }
 }
@@ -93,20 +147,38 @@ fn an_enum_is_its_word() {
 #[test]
 fn a_null_is_refused_unless_something_declares_it() {
     assert_eq!(refusal("All", r#"{"i32":null}"#), "at /i32: must not be null");
-    assert_eq!(refusal("All", r#"{"numbers":null}"#), "at /numbers: must not be null");
+    assert_eq!(
+        refusal("All", r#"{"numbers":null}"#),
+        "at /numbers: must not be null"
+    );
     assert_eq!(refusal("Patch", r#"{"key":null}"#), "at /key: must not be null");
     assert_eq!(refusal("All", "null"), "at root: expected an object, got null");
-    assert_eq!(echo("All", r#"{"maybe":null}"#), r#"{"numbers":[],"words":[],"maybe":null}"#);
-    assert_eq!(echo("All", r#"{"raw":null}"#), r#"{"numbers":[],"words":[],"raw":null,"maybe":null}"#);
+    assert_eq!(
+        echo("All", r#"{"maybe":null}"#),
+        r#"{"numbers":[],"words":[],"maybe":null}"#
+    );
+    assert_eq!(
+        echo("All", r#"{"raw":null}"#),
+        r#"{"numbers":[],"words":[],"raw":null,"maybe":null}"#
+    );
 }
 
 #[test]
 fn a_patch_tells_null_from_absent() {
     let json = r#"{"key":"k","label":null,"raw":null,"tags":["a"]}"#;
 
-    assert_eq!(echo("Patch", json), r#"{"key":"k","tags":["a"],"label":null,"raw":null}"#);
-    assert_eq!(echo("Patch", r#"{"key":"k","label":"x"}"#), r#"{"key":"k","label":"x","tags":[]}"#);
-    assert_eq!(refusal("Patch", r#"{"key":"k","nullFields":["label"]}"#), "at root: unexpected property 'nullFields'");
+    assert_eq!(
+        echo("Patch", json),
+        r#"{"key":"k","tags":["a"],"label":null,"raw":null}"#
+    );
+    assert_eq!(
+        echo("Patch", r#"{"key":"k","label":"x"}"#),
+        r#"{"key":"k","label":"x","tags":[]}"#
+    );
+    assert_eq!(
+        refusal("Patch", r#"{"key":"k","nullFields":["label"]}"#),
+        "at root: unexpected property 'nullFields'"
+    );
 }
 
 #[test]
@@ -114,7 +186,10 @@ fn required_means_required_and_optional_means_optional() {
     let whole = r#"{"name":"","count":0,"on":false,"body":{},"leaf":{"ratio":0}}"#;
     assert_eq!(echo("Named", whole), whole);
     assert_eq!(refusal("Named", r#"{"name":""}"#), "at /count: is required");
-    assert_eq!(refusal("All", r#"{"children":[{},{"named":{"name":"x"}}]}"#), "at /children/1/named/count: is required");
+    assert_eq!(
+        refusal("All", r#"{"children":[{},{"named":{"name":"x"}}]}"#),
+        "at /children/1/named/count: is required"
+    );
     assert_eq!(echo("All", "{}"), r#"{"numbers":[],"words":[],"maybe":null}"#);
 }
 
@@ -131,10 +206,22 @@ fn only_one_member_of_a_oneof_may_be_given() {
 
 #[test]
 fn names_are_json_names_and_nothing_else() {
-    assert_eq!(refusal("All", r#"{"by_name":{}}"#), "at root: unexpected property 'by_name'");
-    assert_eq!(refusal("All", r#"{"inner":{"foo":1}}"#), "at /inner: unexpected property 'foo'");
-    assert_eq!(refusal("All", r#"{"i32":1,"i32":2}"#), "at root: property 'i32' is given twice");
-    assert_eq!(refusal("All", r#"{"i32":1,"\u0069\u00332":2}"#), "at root: property 'i32' is given twice");
+    assert_eq!(
+        refusal("All", r#"{"by_name":{}}"#),
+        "at root: unexpected property 'by_name'"
+    );
+    assert_eq!(
+        refusal("All", r#"{"inner":{"foo":1}}"#),
+        "at /inner: unexpected property 'foo'"
+    );
+    assert_eq!(
+        refusal("All", r#"{"i32":1,"i32":2}"#),
+        "at root: property 'i32' is given twice"
+    );
+    assert_eq!(
+        refusal("All", r#"{"i32":1,"\u0069\u00332":2}"#),
+        "at root: property 'i32' is given twice"
+    );
     same(r#""i3\u0032":7"#);
 }
 
@@ -151,35 +238,85 @@ fn fields_of_the_house_are_refused_from_outside() {
     let mut count = Count(Vec::new());
 
     for name in ["callerId", "reserved"] {
-        let error = plan.encode(&format!("{{\"{name}\":\"x\"}}"), &mut count).unwrap_err();
-        assert_eq!(error.to_string(), format!("at /{name}: may only be set by the house"));
+        let error = plan
+            .encode(&format!("{{\"{name}\":\"x\"}}"), &mut count)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("at /{name}: may only be set by the house")
+        );
     }
-    plan.encode(r#"{"a/b":1,"children":[{"x":[[{}]]}],"inner":{"y":null}}"#, &mut count).unwrap();
+    plan.encode(
+        r#"{"a/b":1,"children":[{"x":[[{}]]}],"inner":{"y":null}}"#,
+        &mut count,
+    )
+    .unwrap();
 
     assert_eq!(count.0, ["/a~1b", "/children/0/x", "/inner/y"]);
 }
 
 #[test]
 fn maps_keep_their_keys_apart() {
-    same(r#""byName":{"a":{"i32":1,"numbers":[],"words":[],"maybe":null},"":{"numbers":[],"words":[],"maybe":null}}"#);
+    same(
+        r#""byName":{"a":{"i32":1,"numbers":[],"words":[],"maybe":null},"":{"numbers":[],"words":[],"maybe":null}}"#,
+    );
     same(r#""byNumber":{"-5":"x","7":""},"byFlag":{"true":false,"false":true}"#);
-    assert_eq!(refusal("All", r#"{"byName":{"a":{},"a":{}}}"#), "at /byName: property 'a' is given twice");
-    assert_eq!(refusal("All", r#"{"byName":{"a/b":{"i32":""}}}"#), "at /byName/a~1b/i32: expected an integer, got a string");
-    assert_eq!(refusal("All", r#"{"byNumber":{"x":""}}"#), "at /byNumber/x: expected an integer as key");
-    assert_eq!(refusal("All", r#"{"byNumber":{"01":""}}"#), "at /byNumber/01: expected an integer as key");
-    assert_eq!(refusal("All", r#"{"byNumber":{"1.0":""}}"#), "at /byNumber/1.0: expected an integer, got 1.0");
-    assert_eq!(refusal("All", r#"{"byFlag":{"yes":true}}"#), "at /byFlag/yes: expected the key true or false");
-    assert_eq!(refusal("All", r#"{"byNumber":{"1":"","2":"","3":""}}"#), "at /byNumber: must have at most 2 items");
+    assert_eq!(
+        refusal("All", r#"{"byName":{"a":{},"a":{}}}"#),
+        "at /byName: property 'a' is given twice"
+    );
+    assert_eq!(
+        refusal("All", r#"{"byName":{"a/b":{"i32":""}}}"#),
+        "at /byName/a~1b/i32: expected an integer, got a string"
+    );
+    assert_eq!(
+        refusal("All", r#"{"byNumber":{"x":""}}"#),
+        "at /byNumber/x: expected an integer as key"
+    );
+    assert_eq!(
+        refusal("All", r#"{"byNumber":{"01":""}}"#),
+        "at /byNumber/01: expected an integer as key"
+    );
+    assert_eq!(
+        refusal("All", r#"{"byNumber":{"1.0":""}}"#),
+        "at /byNumber/1.0: expected an integer, got 1.0"
+    );
+    assert_eq!(
+        refusal("All", r#"{"byFlag":{"yes":true}}"#),
+        "at /byFlag/yes: expected the key true or false"
+    );
+    assert_eq!(
+        refusal("All", r#"{"byNumber":{"1":"","2":"","3":""}}"#),
+        "at /byNumber: must have at most 2 items"
+    );
 }
 
 #[test]
 fn bounds_are_kept() {
-    assert_eq!(refusal("All", r#"{"bounded":"x"}"#), "at /bounded: must be at least 2 bytes long");
-    assert_eq!(refusal("All", r#"{"bounded":"xxxxx"}"#), "at /bounded: must be at most 4 bytes long");
-    assert_eq!(refusal("All", r#"{"ranged":11}"#), "at /ranged: must be between -1 and 10");
-    assert_eq!(refusal("All", r#"{"ranged":-2}"#), "at /ranged: must be between -1 and 10");
-    assert_eq!(refusal("All", r#"{"share":1.5}"#), "at /share: must be between 0 and 1");
-    assert_eq!(refusal("All", r#"{"words":["","","",""]}"#), "at /words: must have at most 3 items");
+    assert_eq!(
+        refusal("All", r#"{"bounded":"x"}"#),
+        "at /bounded: must be at least 2 bytes long"
+    );
+    assert_eq!(
+        refusal("All", r#"{"bounded":"xxxxx"}"#),
+        "at /bounded: must be at most 4 bytes long"
+    );
+    assert_eq!(
+        refusal("All", r#"{"ranged":11}"#),
+        "at /ranged: must be between -1 and 10"
+    );
+    assert_eq!(
+        refusal("All", r#"{"ranged":-2}"#),
+        "at /ranged: must be between -1 and 10"
+    );
+    assert_eq!(
+        refusal("All", r#"{"share":1.5}"#),
+        "at /share: must be between 0 and 1"
+    );
+    assert_eq!(
+        refusal("All", r#"{"words":["","","",""]}"#),
+        "at /words: must have at most 3 items"
+    );
     same(r#""bounded":"éé","ranged":10,"share":1,"words":["","",""]"#);
 }
 
@@ -189,7 +326,10 @@ fn raw_json_is_copied_as_it_is() {
     let json = format!("{{\"raw\": \n {raw} }}");
 
     assert!(echo("All", &json).contains(raw));
-    assert_eq!(refusal("All", r#"{"raw":[1,]}"#), "at /raw: not valid JSON: expected a value at byte 10");
+    assert_eq!(
+        refusal("All", r#"{"raw":[1,]}"#),
+        "at /raw: not valid JSON: expected a value at byte 10"
+    );
 }
 
 #[test]
@@ -210,13 +350,27 @@ fn depth_is_bounded_everywhere() {
     }
     let plan = EVERYTHING.message("t.v1.All").unwrap();
     let unknown = format!("{{\"foo\":{}", "[".repeat(100_000));
-    assert!(plan.encode(&unknown, &mut Ignore).unwrap_err().problem.contains("deeper"));
+    assert!(
+        plan.encode(&unknown, &mut Ignore)
+            .unwrap_err()
+            .problem
+            .contains("deeper")
+    );
 }
 
 #[test]
 fn what_stands_after_the_value_is_refused() {
-    assert_eq!(refusal("All", "{} x"), "at root: not valid JSON: expected the end at byte 3");
-    assert_eq!(refusal("All", ""), "at root: not valid JSON: expected a value at byte 0");
+    assert_eq!(
+        refusal("All", "{} x"),
+        "at root: not valid JSON: expected the end at byte 3"
+    );
+    assert_eq!(
+        refusal("All", ""),
+        "at root: not valid JSON: expected a value at byte 0"
+    );
     assert_eq!(refusal("All", "[]"), "at root: expected an object, got an array");
-    assert_eq!(refusal("All", r#"{"i32":1,}"#), "at root: not valid JSON: expected a string at byte 9");
+    assert_eq!(
+        refusal("All", r#"{"i32":1,}"#),
+        "at root: not valid JSON: expected a string at byte 9"
+    );
 }

@@ -10,7 +10,19 @@ fn string(text: &str) -> Result<String, Syntax> {
 
 #[test]
 fn every_form_of_a_value_is_taken_and_trimmed() {
-    let forms = ["{}", "[]", "\"\"", "true", "false", "null", "0", "-0", "-1.5e+10", "1E3", "[1, [2, {}], {\"a\": [] }]"];
+    let forms = [
+        "{}",
+        "[]",
+        "\"\"",
+        "true",
+        "false",
+        "null",
+        "0",
+        "-0",
+        "-1.5e+10",
+        "1E3",
+        "[1, [2, {}], {\"a\": [] }]",
+    ];
     for form in forms {
         assert_eq!(whole(&format!(" \n{form}\t\r ")), Ok(form));
     }
@@ -19,10 +31,43 @@ fn every_form_of_a_value_is_taken_and_trimmed() {
 #[test]
 fn what_is_not_json_is_refused() {
     let wrong = [
-        "", " ", "{", "[", "\"", "tru", "nul", "01", "-", "1.", "1e", ".5", "+1", "NaN", "Infinity", "[1,]", "[,]",
-        "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]", "[1}", "{\"a\":1]", "1 2", "\"\n\"",
-        "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\u{feff}1", "[]]",
-        "//x\n1", "\u{a0}1",
+        "",
+        " ",
+        "{",
+        "[",
+        "\"",
+        "tru",
+        "nul",
+        "01",
+        "-",
+        "1.",
+        "1e",
+        ".5",
+        "+1",
+        "NaN",
+        "Infinity",
+        "[1,]",
+        "[,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{'a':1}",
+        "[1 2]",
+        "[1}",
+        "{\"a\":1]",
+        "1 2",
+        "\"\n\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\u0041\"",
+        "\u{feff}1",
+        "[]]",
+        "//x\n1",
+        "\u{a0}1",
     ];
     for text in wrong {
         assert!(whole(text).is_err(), "{text:?}");
@@ -50,7 +95,10 @@ fn depth_is_counted_without_recursion() {
 
 #[test]
 fn a_written_string_reads_back() {
-    let text: String = (0..0x300u32).filter_map(char::from_u32).chain(['\u{2028}', '😀', '\u{10ffff}']).collect();
+    let text: String = (0..0x300u32)
+        .filter_map(char::from_u32)
+        .chain(['\u{2028}', '😀', '\u{10ffff}'])
+        .collect();
     let mut out = Vec::new();
 
     write_string(&text, &mut out);
@@ -81,7 +129,20 @@ fn numbers_are_written_short_and_exact() {
     assert_eq!(double(1e300), "1e300");
     assert_eq!(double(f64::NAN), "null");
     assert_eq!(double(f64::NEG_INFINITY), "null");
-    for value in [1e-7, 123_456.789, f64::MAX, f64::MIN_POSITIVE, -0.0, 9_007_199_254_740_993.0, 1e21] {
-        assert_eq!(serde_json::from_str::<f64>(&double(value)).unwrap(), value, "{}", double(value));
+    for value in [
+        1e-7,
+        123_456.789,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        -0.0,
+        9_007_199_254_740_993.0,
+        1e21,
+    ] {
+        assert_eq!(
+            serde_json::from_str::<f64>(&double(value)).unwrap(),
+            value,
+            "{}",
+            double(value)
+        );
     }
 }

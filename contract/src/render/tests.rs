@@ -12,7 +12,9 @@ fn all() -> &'static MessagePlan {
 }
 
 fn house(message: &str) -> &'static MessagePlan {
-    Contract::house().message(&format!("gatehouse.{message}")).expect("known")
+    Contract::house()
+        .message(&format!("gatehouse.{message}"))
+        .expect("known")
 }
 
 fn render(plan: &MessagePlan, wire: &[u8]) -> Result<String, String> {
@@ -36,23 +38,44 @@ fn record(number: u32, bytes: &[u8]) -> Vec<u8> {
 fn defaults_are_written_where_a_field_is_not_optional() {
     let expected = r#"{"name":"","count":0,"on":false,"body":null,"leaf":{"ratio":0}}"#;
 
-    assert_eq!(render(EVERYTHING.message("t.v1.Named").unwrap(), &[]).unwrap(), expected);
-    assert_eq!(render(all(), &[]).unwrap(), r#"{"numbers":[],"words":[],"maybe":null}"#);
+    assert_eq!(
+        render(EVERYTHING.message("t.v1.Named").unwrap(), &[]).unwrap(),
+        expected
+    );
+    assert_eq!(
+        render(all(), &[]).unwrap(),
+        r#"{"numbers":[],"words":[],"maybe":null}"#
+    );
 }
 
 #[test]
 fn the_last_value_wins_and_parts_of_a_message_are_joined() {
     let twice = [0x08, 1, 0x08, 2].to_vec();
-    assert_eq!(render(all(), &twice).unwrap(), r#"{"i32":2,"numbers":[],"words":[],"maybe":null}"#);
+    assert_eq!(
+        render(all(), &twice).unwrap(),
+        r#"{"i32":2,"numbers":[],"words":[],"maybe":null}"#
+    );
 
     let parts = [record(17, &[0x08, 1]), vec![0x08, 9], record(17, &[0x10, 2])].concat();
     let joined = r#""inner":{"i32":1,"i64":2,"#;
-    assert!(render(all(), &parts).unwrap().contains(joined), "{}", render(all(), &parts).unwrap());
+    assert!(
+        render(all(), &parts).unwrap().contains(joined),
+        "{}",
+        render(all(), &parts).unwrap()
+    );
 
     let oneof = [record(26, b"x"), vec![0xd8, 0x01, 0x05]].concat();
-    assert!(render(all(), &oneof).unwrap().ends_with(r#""maybe":null,"right":5}"#));
+    assert!(
+        render(all(), &oneof)
+            .unwrap()
+            .ends_with(r#""maybe":null,"right":5}"#)
+    );
     let other = [vec![0xd8, 0x01, 0x05], record(26, b"x")].concat();
-    assert!(render(all(), &other).unwrap().ends_with(r#""maybe":null,"left":"x"}"#));
+    assert!(
+        render(all(), &other)
+            .unwrap()
+            .ends_with(r#""maybe":null,"left":"x"}"#)
+    );
 }
 
 #[test]
@@ -67,15 +90,31 @@ fn repeated_numbers_are_read_packed_and_one_by_one() {
 
 #[test]
 fn unknown_fields_of_a_newer_peer_are_skipped() {
-    let wire = [record(4000, b"\xff"), vec![0x08, 1], vec![0x83, 0x7d, 0x08, 1, 0x84, 0x7d]].concat();
+    let wire = [
+        record(4000, b"\xff"),
+        vec![0x08, 1],
+        vec![0x83, 0x7d, 0x08, 1, 0x84, 0x7d],
+    ]
+    .concat();
 
-    assert_eq!(render(all(), &wire).unwrap(), r#"{"i32":1,"numbers":[],"words":[],"maybe":null}"#);
+    assert_eq!(
+        render(all(), &wire).unwrap(),
+        r#"{"i32":1,"numbers":[],"words":[],"maybe":null}"#
+    );
 }
 
 #[test]
 fn unknown_enum_values_have_a_word_of_their_own() {
-    assert!(render(all(), &[0x80, 0x01, 0x07]).unwrap().contains(r#""mode":"unknown-7""#));
-    assert!(render(all(), &[0x80, 0x01, 0x00]).unwrap().contains(r#""mode":"unspecified""#));
+    assert!(
+        render(all(), &[0x80, 0x01, 0x07])
+            .unwrap()
+            .contains(r#""mode":"unknown-7""#)
+    );
+    assert!(
+        render(all(), &[0x80, 0x01, 0x00])
+            .unwrap()
+            .contains(r#""mode":"unspecified""#)
+    );
 }
 
 #[test]
@@ -93,7 +132,12 @@ fn a_map_is_written_once_for_each_key_in_their_order() {
     let json = render(all(), &wire).unwrap();
 
     let tail = r#""numbers":[],"words":[],"maybe":null}"#;
-    assert!(json.contains(&format!(r#""byName":{{"a":{{"i32":2,{tail},"b":{{"i32":3,{tail}}}"#)), "{json}");
+    assert!(
+        json.contains(&format!(
+            r#""byName":{{"a":{{"i32":2,{tail},"b":{{"i32":3,{tail}}}"#
+        )),
+        "{json}"
+    );
 }
 
 #[test]
@@ -102,10 +146,19 @@ fn broken_bytes_are_refused_with_their_place_and_the_buffer_stays() {
 
     let error = all().render(&record(17, &[0x08]), &mut out).unwrap_err();
 
-    assert_eq!(error.to_string(), "at /inner: malformed: the bytes end in the middle of a value");
+    assert_eq!(
+        error.to_string(),
+        "at /inner: malformed: the bytes end in the middle of a value"
+    );
     assert_eq!(out, b"before");
-    assert_eq!(render(all(), &record(14, b"\xff")).unwrap_err(), "at /text: malformed: a string is not UTF-8");
-    assert_eq!(render(all(), &record(1, b"x")).unwrap_err(), "at root: malformed: a value has another type than its field");
+    assert_eq!(
+        render(all(), &record(14, b"\xff")).unwrap_err(),
+        "at /text: malformed: a string is not UTF-8"
+    );
+    assert_eq!(
+        render(all(), &record(1, b"x")).unwrap_err(),
+        "at root: malformed: a value has another type than its field"
+    );
     assert_eq!(
         render(all(), &record(24, b"1},\"x\":{")).unwrap_err(),
         "at /raw: not valid JSON: expected the end at byte 1"
@@ -117,8 +170,18 @@ fn depth_is_bounded() {
     let nested = |depth: usize| (0..depth).fold(Vec::new(), |inner, _| record(17, &inner));
 
     assert!(render(all(), &nested(crate::DEPTH_MAX - 1)).is_ok());
-    assert!(render(all(), &nested(crate::DEPTH_MAX)).unwrap_err().ends_with("nests deeper than 64"));
-    assert!(all().check(&nested(3_000)).unwrap_err().problem.ends_with("nests deeper than 64"));
+    assert!(
+        render(all(), &nested(crate::DEPTH_MAX))
+            .unwrap_err()
+            .ends_with("nests deeper than 64")
+    );
+    assert!(
+        all()
+            .check(&nested(3_000))
+            .unwrap_err()
+            .problem
+            .ends_with("nests deeper than 64")
+    );
 }
 
 #[test]
@@ -132,14 +195,18 @@ fn the_growing_string_is_found_in_the_text() {
     };
     let mut out = b"[".to_vec();
 
-    let rendered = house("session.v1.ChatEvent").render(&event.encode_to_vec(), &mut out).unwrap();
+    let rendered = house("session.v1.ChatEvent")
+        .render(&event.encode_to_vec(), &mut out)
+        .unwrap();
 
     let content = out.get(rendered.append.expect("a delta")).unwrap();
     assert_eq!(content, br#"a \"b\"\n"#);
     let text = String::from_utf8(out).unwrap();
     let expected = r#"[{"runId":"r","sessionKey":"","seq":0,"state":"delta","deltaText":"a \"b\"\n","message":{"role":"assistant"}}"#;
     assert_eq!(text, expected);
-    let unset = house("session.v1.ChatEvent").render(&[], &mut Vec::new()).unwrap();
+    let unset = house("session.v1.ChatEvent")
+        .render(&[], &mut Vec::new())
+        .unwrap();
     assert_eq!(unset.append, None);
 }
 
@@ -153,13 +220,20 @@ fn the_growing_string_of_an_inner_message_does_not_count() {
 #[test]
 fn messages_of_the_house_read_as_their_clients_expect() {
     let defaults = house("session.v1.SessionDefaults");
-    assert_eq!(render(defaults, &[]).unwrap(), r#"{"modelProvider":null,"model":null,"contextTokens":null}"#);
+    assert_eq!(
+        render(defaults, &[]).unwrap(),
+        r#"{"modelProvider":null,"model":null,"contextTokens":null}"#
+    );
     let describe = house("session.v1.DescribeSessionResponse");
     assert_eq!(render(describe, &[]).unwrap(), r#"{"session":null}"#);
     let row = session::v1::TranscriptMessage {
         role: "user".to_owned(),
         content: "\"hi\"".to_owned(),
-        meta: Some(session::v1::TranscriptMeta { id: "m".to_owned(), seq: 1, ..Default::default() }),
+        meta: Some(session::v1::TranscriptMeta {
+            id: "m".to_owned(),
+            seq: 1,
+            ..Default::default()
+        }),
         ..Default::default()
     };
     assert_eq!(
@@ -176,7 +250,10 @@ fn messages_of_the_house_read_as_their_clients_expect() {
 
 #[test]
 fn a_string_is_found_by_its_json_name() {
-    let done = session::v1::SubscribeMessagesResponse { subscribed: true, key: "agent:main:main".to_owned() };
+    let done = session::v1::SubscribeMessagesResponse {
+        subscribed: true,
+        key: "agent:main:main".to_owned(),
+    };
     let wire = done.encode_to_vec();
     let plan = house("session.v1.SubscribeMessagesResponse");
 

@@ -4,12 +4,18 @@ use crate::testing::descriptors_of;
 fn breaches_of(body: &str) -> Vec<String> {
     let head = "syntax = \"proto3\";\npackage t.v1;\nimport \"gatehouse/options/v1/options.proto\";\n";
     let found = breaches(&descriptors_of("t/v1/t.proto", &format!("{head}{body}"))).unwrap();
-    found.into_iter().filter(|breach| !breach.starts_with("gatehouse.")).collect()
+    found
+        .into_iter()
+        .filter(|breach| !breach.starts_with("gatehouse."))
+        .collect()
 }
 
 #[test]
 fn the_contracts_of_the_house_keep_the_rules() {
-    assert_eq!(breaches(gatehouse_proto::DESCRIPTORS).unwrap(), Vec::<String>::new());
+    assert_eq!(
+        breaches(gatehouse_proto::DESCRIPTORS).unwrap(),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -23,8 +29,20 @@ fn every_element_without_a_comment_is_named() {
 
     let named: Vec<_> = breaches_of(body);
 
-    let silent = ["DoRequest", "DoRequest.a", "DoRequest.c", "DoRequest.b", "Word", "WORD_UNSPECIFIED", "AService", "AService.Do"];
-    let expected: Vec<_> = silent.iter().map(|element| format!("t.v1.{element}: has no comment above it")).collect();
+    let silent = [
+        "DoRequest",
+        "DoRequest.a",
+        "DoRequest.c",
+        "DoRequest.b",
+        "Word",
+        "WORD_UNSPECIFIED",
+        "AService",
+        "AService.Do",
+    ];
+    let expected: Vec<_> = silent
+        .iter()
+        .map(|element| format!("t.v1.{element}: has no comment above it"))
+        .collect();
     assert_eq!(named, expected);
 }
 
@@ -73,10 +91,17 @@ fn names_that_break_the_rules_are_named() {
 
 #[test]
 fn a_file_lives_where_its_package_says() {
-    let found = breaches(&descriptors_of("wrong/place.proto", "syntax = \"proto3\"; package t;")).unwrap();
+    let found = breaches(&descriptors_of(
+        "wrong/place.proto",
+        "syntax = \"proto3\"; package t;",
+    ))
+    .unwrap();
 
     assert_eq!(
         found,
-        ["wrong/place.proto: its directory is not its package", "wrong/place.proto: its package does not end in a version"]
+        [
+            "wrong/place.proto: its directory is not its package",
+            "wrong/place.proto: its package does not end in a version"
+        ]
     );
 }

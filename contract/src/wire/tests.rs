@@ -7,11 +7,18 @@ fn records(wire: &[u8]) -> Result<Vec<(u32, Raw<'_>)>, Malformed> {
 
 #[test]
 fn records_are_read_one_by_one() {
-    let wire = [0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x1d, 1, 0, 0, 0, 0x21, 2, 0, 0, 0, 0, 0, 0, 0];
+    let wire = [
+        0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x1d, 1, 0, 0, 0, 0x21, 2, 0, 0, 0, 0, 0, 0, 0,
+    ];
 
     let read = records(&wire).unwrap();
 
-    let expected = [(1, Raw::Varint(150)), (2, Raw::Bytes(b"hi")), (3, Raw::Fixed32(1)), (4, Raw::Fixed64(2))];
+    let expected = [
+        (1, Raw::Varint(150)),
+        (2, Raw::Bytes(b"hi")),
+        (3, Raw::Fixed32(1)),
+        (4, Raw::Fixed64(2)),
+    ];
     assert_eq!(read, expected);
 }
 
@@ -26,9 +33,15 @@ fn a_group_is_skipped_with_what_it_holds() {
 fn broken_bytes_are_named() {
     assert_eq!(records(&[0x08]), Err(Malformed::Short));
     assert_eq!(records(&[0x12, 0x05, b'a']), Err(Malformed::Short));
-    assert_eq!(records(&[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]), Err(Malformed::Short));
+    assert_eq!(
+        records(&[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
+        Err(Malformed::Short)
+    );
     assert_eq!(records(&[0x0d, 1, 2]), Err(Malformed::Short));
-    assert_eq!(records(&[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]), Err(Malformed::Varint));
+    assert_eq!(
+        records(&[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]),
+        Err(Malformed::Varint)
+    );
     assert_eq!(records(&[0x00, 0x01]), Err(Malformed::Tag));
     assert_eq!(records(&[0x0e]), Err(Malformed::Tag));
     assert_eq!(records(&[0x0c]), Err(Malformed::Group));
