@@ -19,6 +19,8 @@ pub mod routing;
 mod rows;
 pub mod settings;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod turn;
 
 pub use app::App;
