@@ -31,7 +31,10 @@ impl Agent {
     /// The name for people.
     pub fn display_name(&self) -> String {
         let identity = self.identity.as_ref().and_then(|identity| identity.name.clone());
-        self.name.clone().or(identity).unwrap_or_else(|| self.id.to_string())
+        self.name
+            .clone()
+            .or(identity)
+            .unwrap_or_else(|| self.id.to_string())
     }
 }
 
@@ -46,7 +49,10 @@ impl Agents {
     /// Reads them. Without any there is one called `main`.
     pub fn read(section: &AgentsSection) -> Self {
         let entries = section.entries.0.iter().map(|(id, entry)| (id.as_str(), entry));
-        let list = section.list.iter().filter_map(|entry| entry.id.as_deref().map(|id| (id, entry)));
+        let list = section
+            .list
+            .iter()
+            .filter_map(|entry| entry.id.as_deref().map(|id| (id, entry)));
         let mut agents: Vec<Agent> = Vec::new();
         let mut default = None;
         for (id, entry) in entries.chain(list).take(AGENTS_MAX) {
@@ -91,7 +97,10 @@ impl Agents {
 
     /// Who is shown first.
     pub fn first_id(&self) -> AgentId {
-        self.default.clone().or_else(|| self.agents.first().map(|agent| agent.id.clone())).unwrap_or_else(AgentId::main)
+        self.default
+            .clone()
+            .or_else(|| self.agents.first().map(|agent| agent.id.clone()))
+            .unwrap_or_else(AgentId::main)
     }
 
     /// The full key that a caller means by a key or an alias and, beside it, perhaps an agent. Whether the agent exists is
@@ -127,13 +136,24 @@ impl Agents {
 }
 
 fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentEntry) -> Agent {
-    let seconds = entry.timeout_seconds.or(defaults.timeout_seconds).unwrap_or(TURN_SECONDS_DEFAULT);
+    let seconds = entry
+        .timeout_seconds
+        .or(defaults.timeout_seconds)
+        .unwrap_or(TURN_SECONDS_DEFAULT);
     Agent {
         id,
         name: entry.name.clone(),
         identity: entry.identity.clone().or_else(|| defaults.identity.clone()),
-        models: entry.model.as_ref().or(defaults.model.as_ref()).map(crate::config::ModelChoice::chain).unwrap_or_default(),
-        system_prompt: entry.system_prompt.clone().or_else(|| defaults.system_prompt.clone()),
+        models: entry
+            .model
+            .as_ref()
+            .or(defaults.model.as_ref())
+            .map(crate::config::ModelChoice::chain)
+            .unwrap_or_default(),
+        system_prompt: entry
+            .system_prompt
+            .clone()
+            .or_else(|| defaults.system_prompt.clone()),
         timeout_ms: i64::from(seconds.clamp(1, TURN_SECONDS_MAX)) * 1000,
     }
 }
@@ -174,7 +194,10 @@ mod tests {
 
         assert_eq!(agents.default_id().unwrap().as_str(), "main");
         assert_eq!(agents.resolve("main", None).unwrap().as_str(), "agent:main:main");
-        assert_eq!(agents.resolve("Global", None).unwrap().as_str(), "agent:main:global");
+        assert_eq!(
+            agents.resolve("Global", None).unwrap().as_str(),
+            "agent:main:global"
+        );
     }
 
     #[test]
@@ -182,13 +205,21 @@ mod tests {
         let agents = agents(r#"{"entries":{"b":{},"a":{}}}"#);
 
         assert_eq!(agents.resolve("main", None), Err(AgentError::SelectionRequired));
-        assert_eq!(agents.resolve("main", Some("A")).unwrap().as_str(), "agent:a:main");
-        assert_eq!(agents.all().iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(
+            agents.resolve("main", Some("A")).unwrap().as_str(),
+            "agent:a:main"
+        );
+        assert_eq!(
+            agents.all().iter().map(|a| a.id.as_str()).collect::<Vec<_>>(),
+            ["b", "a"]
+        );
     }
 
     #[test]
     fn the_older_list_names_the_default() {
-        let agents = agents(r#"{"list":[{"id":"a"},{"id":"b","default":true,"model":"p/m"}],"defaults":{"model":{"primary":"x/y","fallbacks":["x/z"]}}}"#);
+        let agents = agents(
+            r#"{"list":[{"id":"a"},{"id":"b","default":true,"model":"p/m"}],"defaults":{"model":{"primary":"x/y","fallbacks":["x/z"]}}}"#,
+        );
 
         assert_eq!(agents.default_id().unwrap().as_str(), "b");
         assert_eq!(agents.all()[0].models, ["x/y", "x/z"]);
@@ -199,7 +230,10 @@ mod tests {
     fn a_key_of_another_agent_is_a_contradiction() {
         let agents = agents("{}");
 
-        assert!(matches!(agents.resolve("agent:a:main", Some("b")), Err(AgentError::Contradiction { .. })));
+        assert!(matches!(
+            agents.resolve("agent:a:main", Some("b")),
+            Err(AgentError::Contradiction { .. })
+        ));
         assert!(matches!(
             agents.of(&SessionKey::parse("agent:nobody:main").unwrap()),
             Err(AgentError::Unknown(_))

@@ -53,9 +53,12 @@ impl Settings {
     /// # Errors
     /// When the credential, the database or the address cannot be used.
     pub async fn build(self) -> Result<App, Error> {
-        let credential = credential::load_or_create(&self.service.house.credential).map_err(start("the credential"))?;
+        let credential =
+            credential::load_or_create(&self.service.house.credential).map_err(start("the credential"))?;
         let store = SqliteStore::open(&self.database)?;
-        let listener = Listener::bind(&self.service.listen).await.map_err(start("the address"))?;
+        let listener = Listener::bind(&self.service.listen)
+            .await
+            .map_err(start("the address"))?;
         Ok(App {
             settings: self,
             listener,
@@ -88,7 +91,14 @@ impl App {
     /// # Errors
     /// When serving fails.
     pub async fn run(self, drain: Drain) -> Result<(), Error> {
-        let Self { settings, listener, credential, store, timing, clock } = self;
+        let Self {
+            settings,
+            listener,
+            credential,
+            store,
+            timing,
+            clock,
+        } = self;
         let peers = &settings.service.peers;
         let peer = |service| Peer::lazy(peers.address(service), &credential);
         let metrics = Metrics::default();
@@ -121,7 +131,9 @@ impl App {
         let source = ReportSource::new(Service::Session, health.clone()).config_hash(move || hash.hash());
         report::spawn(&peer(Service::Broadcast), source, &drain);
         if let Some(address) = settings.service.metrics {
-            gatehouse_core::metrics::serve(registry, address, &drain).await.map_err(start("the metrics address"))?;
+            gatehouse_core::metrics::serve(registry, address, &drain)
+                .await
+                .map_err(start("the metrics address"))?;
         }
 
         drain.spawn("policy", follow(config, policy, drain.clone()));
@@ -138,7 +150,10 @@ impl App {
 }
 
 fn start<E: std::error::Error + Send + Sync + 'static>(step: &'static str) -> impl FnOnce(E) -> Error {
-    move |cause| Error::Start { step, cause: Box::new(cause) }
+    move |cause| Error::Start {
+        step,
+        cause: Box::new(cause),
+    }
 }
 
 /// Reads each revision once, for everybody.

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::Deserialize as Derive;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 /// The sections that this service reads.
 #[derive(Clone, Debug, Default, Derive)]
@@ -242,7 +242,10 @@ impl<T> Default for Ordered<T> {
 impl<T> Ordered<T> {
     /// The value of a name, whatever its case.
     pub fn get(&self, name: &str) -> Option<&T> {
-        self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.0
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Hands replies to the channel bridge until it has them. The bridge stores each under its key, so handing one over twice
 //! changes nothing; here it stays until the bridge said so. Replies of one chat go in order, a few chats at a time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +66,13 @@ impl<S: Store> Dispatcher<S> {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
-        Self { engine, bridge: ChannelServiceClient::new(bridge).max_encoding_message_size(MESSAGE_BYTES_MAX), replies, clock, metrics }
+        Self {
+            engine,
+            bridge: ChannelServiceClient::new(bridge).max_encoding_message_size(MESSAGE_BYTES_MAX),
+            replies,
+            clock,
+            metrics,
+        }
     }
 
     /// Hands replies over until the drain.
@@ -99,10 +108,15 @@ impl<S: Store> Dispatcher<S> {
         let mut chats: BTreeMap<(String, String, String), Vec<Delivery>> = BTreeMap::new();
         for delivery in waiting {
             let target = &delivery.target;
-            let chat = (target.channel.clone(), target.account_id.clone(), target.to.clone());
+            let chat = (
+                target.channel.clone(),
+                target.account_id.clone(),
+                target.to.clone(),
+            );
             chats.entry(chat).or_default().push(delivery);
         }
-        let mut results = stream::iter(chats.into_values().map(|chat| self.chat(chat))).buffer_unordered(CHATS_AT_ONCE);
+        let mut results =
+            stream::iter(chats.into_values().map(|chat| self.chat(chat))).buffer_unordered(CHATS_AT_ONCE);
         let (mut settled, mut bridge) = (0, Bridge::There);
         while let Some(result) = results.next().await {
             let (count, state) = result?;
@@ -122,7 +136,9 @@ impl<S: Store> Dispatcher<S> {
             let outcome = match self.hand_over(&delivery).await {
                 Ok(()) => {
                     self.metrics.replies_taken.inc();
-                    DeliveryOutcome::Taken { now: self.clock.now_ms() }
+                    DeliveryOutcome::Taken {
+                        now: self.clock.now_ms(),
+                    }
                 }
                 Err(failure) => match failure.kind {
                     Kind::Unavailable | Kind::Timeout | Kind::Unauthenticated | Kind::Internal => {
@@ -131,14 +147,24 @@ impl<S: Store> Dispatcher<S> {
                     }
                     Kind::Exhausted => {
                         let not_before = self.clock.now_ms() + LATER_MS;
-                        self.engine.store().settle(id, DeliveryOutcome::Later { not_before }).await?;
+                        self.engine
+                            .store()
+                            .settle(id, DeliveryOutcome::Later { not_before })
+                            .await?;
                         return Ok((settled, Bridge::There));
                     }
-                    Kind::Invalid | Kind::Forbidden | Kind::NotFound | Kind::Conflict | Kind::Precondition => {
+                    Kind::Invalid
+                    | Kind::Forbidden
+                    | Kind::NotFound
+                    | Kind::Conflict
+                    | Kind::Precondition => {
                         tracing::error!(delivery = %delivery.key, error = %failure.message, "the bridge refuses a reply");
                         self.metrics.replies_refused.inc();
                         self.say_refused(&delivery, &failure.message).await?;
-                        DeliveryOutcome::Refused { error: failure.message, now: self.clock.now_ms() }
+                        DeliveryOutcome::Refused {
+                            error: failure.message,
+                            now: self.clock.now_ms(),
+                        }
                     }
                 },
             };
@@ -181,8 +207,14 @@ impl<S: Store> Dispatcher<S> {
             run: Some(delivery.run.clone()),
             boundary: false,
             in_context: false,
-            extra: EntryExtra { error_message: Some(text.clone()), ..EntryExtra::default() },
+            extra: EntryExtra {
+                error_message: Some(text.clone()),
+                ..EntryExtra::default()
+            },
         };
-        self.engine.append(delivery.session.clone(), entry).await.map(drop)
+        self.engine
+            .append(delivery.session.clone(), entry)
+            .await
+            .map(drop)
     }
 }

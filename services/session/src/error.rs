@@ -95,11 +95,15 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Agent(AgentError::Unknown(_)) | Self::NoSession(_) | Self::NoRun(_) => Kind::NotFound,
-            Self::Agent(AgentError::Key(_) | AgentError::SelectionRequired | AgentError::Contradiction { .. })
+            Self::Agent(
+                AgentError::Key(_) | AgentError::SelectionRequired | AgentError::Contradiction { .. },
+            )
             | Self::Key(_)
             | Self::Field { .. } => Kind::Invalid,
             Self::Route(RouteError::Key(_)) => Kind::Invalid,
-            Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_)) | Self::NoTarget(_) => Kind::Precondition,
+            Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_)) | Self::NoTarget(_) => {
+                Kind::Precondition
+            }
             Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
             Self::QueueFull { .. } => Kind::Exhausted,
             Self::StillStopping(_) | Self::NotReady => Kind::Unavailable,
@@ -112,10 +116,11 @@ impl Error {
     /// The stable word for programs.
     pub fn reason(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Agent(AgentError::SelectionRequired) | Self::Route(RouteError::Agent(AgentError::SelectionRequired)) => {
-                "AGENT_SELECTION_REQUIRED"
+            Self::Agent(AgentError::SelectionRequired)
+            | Self::Route(RouteError::Agent(AgentError::SelectionRequired)) => "AGENT_SELECTION_REQUIRED",
+            Self::Agent(AgentError::Unknown(_)) | Self::Route(RouteError::UnknownAgent { .. }) => {
+                "agent-unknown"
             }
-            Self::Agent(AgentError::Unknown(_)) | Self::Route(RouteError::UnknownAgent { .. }) => "agent-unknown",
             Self::Agent(_) | Self::Key(_) | Self::Route(_) => "session-key-invalid",
             Self::Field { .. } => return None,
             Self::RequestConflict => "chat-request-conflict",

@@ -5,6 +5,8 @@ mod agents;
 mod chat;
 mod deliver;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 
@@ -44,14 +46,21 @@ fn traceparent<T>(request: &Request<T>) -> Option<String> {
 
 /// The methods between services are not for those who come through the edge, whatever their scopes.
 fn house_only<T>(request: &Request<T>) -> Result<(), Error> {
-    if Caller::from_request(request).is_some() { Err(Error::HouseOnly) } else { Ok(()) }
+    if Caller::from_request(request).is_some() {
+        Err(Error::HouseOnly)
+    } else {
+        Ok(())
+    }
 }
 
 #[tonic::async_trait]
 impl<S: Store> SessionService for Grpc<S> {
     type RunAgentStream = RunAgentStream;
 
-    async fn send_chat(&self, request: Request<SendChatRequest>) -> Result<Response<SendChatResponse>, Status> {
+    async fn send_chat(
+        &self,
+        request: Request<SendChatRequest>,
+    ) -> Result<Response<SendChatResponse>, Status> {
         let trace = traceparent(&request);
         answer(chat::send(&self.engine, request.into_inner(), trace).await)
     }
@@ -67,16 +76,35 @@ impl<S: Store> SessionService for Grpc<S> {
         &self,
         request: Request<StartChatRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
-        let StartChatRequest { session_key, agent_id, limit, cursor, max_bytes } = request.into_inner();
-        let request = GetChatHistoryRequest { session_key, agent_id, limit, offset: None, cursor, max_bytes };
+        let StartChatRequest {
+            session_key,
+            agent_id,
+            limit,
+            cursor,
+            max_bytes,
+        } = request.into_inner();
+        let request = GetChatHistoryRequest {
+            session_key,
+            agent_id,
+            limit,
+            offset: None,
+            cursor,
+            max_bytes,
+        };
         answer(chat::history(&self.engine, request).await)
     }
 
-    async fn abort_chat(&self, request: Request<AbortChatRequest>) -> Result<Response<AbortChatResponse>, Status> {
+    async fn abort_chat(
+        &self,
+        request: Request<AbortChatRequest>,
+    ) -> Result<Response<AbortChatResponse>, Status> {
         answer(chat::abort(&self.engine, request.into_inner()).await)
     }
 
-    async fn inject_chat(&self, request: Request<InjectChatRequest>) -> Result<Response<InjectChatResponse>, Status> {
+    async fn inject_chat(
+        &self,
+        request: Request<InjectChatRequest>,
+    ) -> Result<Response<InjectChatResponse>, Status> {
         answer(chat::inject(&self.engine, request.into_inner()).await)
     }
 
@@ -86,11 +114,20 @@ impl<S: Store> SessionService for Grpc<S> {
         answer(stream.map(|stream| Box::pin(self.drain.end_stream(stream)) as RunAgentStream))
     }
 
-    async fn wait_agent(&self, request: Request<WaitAgentRequest>) -> Result<Response<WaitAgentResponse>, Status> {
-        answer(agents::wait(&self.engine, request.into_inner()).await)
+    async fn wait_agent(
+        &self,
+        request: Request<WaitAgentRequest>,
+    ) -> Result<Response<WaitAgentResponse>, Status> {
+        tokio::select! {
+            waited = agents::wait(&self.engine, request.into_inner()) => answer(waited),
+            () = self.drain.requested() => Err(Status::unavailable("the session service is ending; the run goes on")),
+        }
     }
 
-    async fn list_agents(&self, _: Request<ListAgentsRequest>) -> Result<Response<ListAgentsResponse>, Status> {
+    async fn list_agents(
+        &self,
+        _: Request<ListAgentsRequest>,
+    ) -> Result<Response<ListAgentsResponse>, Status> {
         answer(agents::list(&self.engine))
     }
 
@@ -171,7 +208,10 @@ impl<S: Store> SessionService for Grpc<S> {
     ) -> Result<Response<SubscribeMessagesResponse>, Status> {
         let SubscribeMessagesRequest { key, agent_id } = request.into_inner();
         let key = sessions::key(&self.engine, &key, agent_id.as_deref());
-        answer(key.map(|key| SubscribeMessagesResponse { subscribed: true, key: key.to_string() }))
+        answer(key.map(|key| SubscribeMessagesResponse {
+            subscribed: true,
+            key: key.to_string(),
+        }))
     }
 
     async fn unsubscribe_messages(
@@ -180,7 +220,10 @@ impl<S: Store> SessionService for Grpc<S> {
     ) -> Result<Response<UnsubscribeMessagesResponse>, Status> {
         let UnsubscribeMessagesRequest { key, agent_id } = request.into_inner();
         let key = sessions::key(&self.engine, &key, agent_id.as_deref());
-        answer(key.map(|key| UnsubscribeMessagesResponse { subscribed: false, key: key.to_string() }))
+        answer(key.map(|key| UnsubscribeMessagesResponse {
+            subscribed: false,
+            key: key.to_string(),
+        }))
     }
 
     async fn deliver_message(
@@ -188,7 +231,11 @@ impl<S: Store> SessionService for Grpc<S> {
         request: Request<DeliverMessageRequest>,
     ) -> Result<Response<DeliverMessageResponse>, Status> {
         house_only(&request)?;
-        let trace = request.metadata().get("traceparent").and_then(|trace| trace.to_str().ok()).map(str::to_owned);
+        let trace = request
+            .metadata()
+            .get("traceparent")
+            .and_then(|trace| trace.to_str().ok())
+            .map(str::to_owned);
         answer(deliver::deliver(&self.engine, request.into_inner(), trace).await)
     }
 }

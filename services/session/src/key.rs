@@ -22,7 +22,13 @@ impl AgentId {
             .trim()
             .chars()
             .map(|c| c.to_ascii_lowercase())
-            .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-' { c } else { '-' })
+            .map(|c| {
+                if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-' {
+                    c
+                } else {
+                    '-'
+                }
+            })
             .collect();
         let id = mapped.trim_start_matches(['-', '_']);
         if id.is_empty() || id.len() > AGENT_BYTES_MAX {
@@ -144,9 +150,14 @@ impl KeyText {
         if text.len() > KEY_BYTES_MAX {
             return Err(KeyError::TooLong);
         }
-        let starts_like_a_key =
-            text.split_at_checked("agent:".len()).is_some_and(|(head, _)| head.eq_ignore_ascii_case("agent:"));
-        if starts_like_a_key { SessionKey::parse(text).map(Self::Full) } else { Ok(Self::OfAgent(text.to_lowercase())) }
+        let starts_like_a_key = text
+            .split_at_checked("agent:".len())
+            .is_some_and(|(head, _)| head.eq_ignore_ascii_case("agent:"));
+        if starts_like_a_key {
+            SessionKey::parse(text).map(Self::Full)
+        } else {
+            Ok(Self::OfAgent(text.to_lowercase()))
+        }
     }
 }
 
@@ -206,8 +217,14 @@ mod tests {
 
     #[test]
     fn an_alias_waits_for_its_agent() {
-        assert_eq!(KeyText::parse(" Main ").unwrap(), KeyText::OfAgent("main".to_owned()));
-        assert_eq!(KeyText::parse("agent:main:main").unwrap(), KeyText::Full(SessionKey::main(&AgentId::main())));
+        assert_eq!(
+            KeyText::parse(" Main ").unwrap(),
+            KeyText::OfAgent("main".to_owned())
+        );
+        assert_eq!(
+            KeyText::parse("agent:main:main").unwrap(),
+            KeyText::Full(SessionKey::main(&AgentId::main()))
+        );
     }
 
     #[test]

@@ -33,14 +33,30 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("gatehouse_session");
         registry.register("messages_accepted", "Messages taken", self.accepted.clone());
-        registry.register("messages_duplicate", "Messages that were known already", self.duplicates.clone());
+        registry.register(
+            "messages_duplicate",
+            "Messages that were known already",
+            self.duplicates.clone(),
+        );
         registry.register("turns_ended", "Turns ended, by state", self.turns.clone());
-        registry.register("replies_taken", "Replies that the bridge has taken", self.replies_taken.clone());
-        registry.register("replies_refused", "Replies that the bridge refused for good", self.replies_refused.clone());
+        registry.register(
+            "replies_taken",
+            "Replies that the bridge has taken",
+            self.replies_taken.clone(),
+        );
+        registry.register(
+            "replies_refused",
+            "Replies that the bridge refused for good",
+            self.replies_refused.clone(),
+        );
     }
 
     /// A turn ended.
     pub(crate) fn ended(&self, state: TurnState) {
-        self.turns.get_or_create(&EndLabels { state: state.word().to_owned() }).inc();
+        self.turns
+            .get_or_create(&EndLabels {
+                state: state.word().to_owned(),
+            })
+            .inc();
     }
 }

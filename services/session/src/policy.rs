@@ -30,7 +30,11 @@ pub struct Policy {
 impl Policy {
     /// Reads a revision.
     pub fn read(config: &SessionConfig) -> Self {
-        let concurrent = config.agents.defaults.max_concurrent.unwrap_or(CONCURRENT_DEFAULT);
+        let concurrent = config
+            .agents
+            .defaults
+            .max_concurrent
+            .unwrap_or(CONCURRENT_DEFAULT);
         Self {
             agents: Arc::new(Agents::read(&config.agents)),
             router: Router::read(config),

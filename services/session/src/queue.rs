@@ -68,15 +68,33 @@ pub struct QueueRule {
 }
 
 /// Decides: what the message says, then what the session says, then the channel, then the house.
-pub fn rule(section: &QueueSection, channel: Option<&str>, session: Option<&str>, message: Option<&str>) -> QueueRule {
-    let by_channel = channel.and_then(|channel| section.by_channel.get(channel)).map(String::as_str);
+pub fn rule(
+    section: &QueueSection,
+    channel: Option<&str>,
+    session: Option<&str>,
+    message: Option<&str>,
+) -> QueueRule {
+    let by_channel = channel
+        .and_then(|channel| section.by_channel.get(channel))
+        .map(String::as_str);
     let word = message.or(session).or(by_channel).or(section.mode.as_deref());
-    let quiet = channel.and_then(|channel| section.debounce_ms_by_channel.get(channel)).copied();
+    let quiet = channel
+        .and_then(|channel| section.debounce_ms_by_channel.get(channel))
+        .copied();
     QueueRule {
         mode: word.and_then(QueueMode::parse).unwrap_or_default(),
-        quiet_ms: i64::from(quiet.or(section.debounce_ms).unwrap_or(QUIET_MS_DEFAULT).min(QUIET_MS_MAX)),
+        quiet_ms: i64::from(
+            quiet
+                .or(section.debounce_ms)
+                .unwrap_or(QUIET_MS_DEFAULT)
+                .min(QUIET_MS_MAX),
+        ),
         cap: section.cap.unwrap_or(CAP_DEFAULT).clamp(1, CAP_MAX),
-        drop: if section.drop.as_deref() == Some("old") { DropPolicy::Old } else { DropPolicy::New },
+        drop: if section.drop.as_deref() == Some("old") {
+            DropPolicy::Old
+        } else {
+            DropPolicy::New
+        },
     }
 }
 
@@ -86,14 +104,21 @@ mod tests {
 
     #[test]
     fn the_nearest_word_wins() {
-        let section: QueueSection =
-            serde_json::from_str(r#"{"mode":"collect","byChannel":{"irc":"interrupt"},"debounceMsByChannel":{"irc":50}}"#)
-                .unwrap();
+        let section: QueueSection = serde_json::from_str(
+            r#"{"mode":"collect","byChannel":{"irc":"interrupt"},"debounceMsByChannel":{"irc":50}}"#,
+        )
+        .unwrap();
 
         assert_eq!(rule(&section, None, None, None).mode, QueueMode::Collect);
         assert_eq!(rule(&section, Some("irc"), None, None).mode, QueueMode::Interrupt);
-        assert_eq!(rule(&section, Some("irc"), Some("followup"), None).mode, QueueMode::Followup);
-        assert_eq!(rule(&section, Some("irc"), Some("followup"), Some("collect")).mode, QueueMode::Collect);
+        assert_eq!(
+            rule(&section, Some("irc"), Some("followup"), None).mode,
+            QueueMode::Followup
+        );
+        assert_eq!(
+            rule(&section, Some("irc"), Some("followup"), Some("collect")).mode,
+            QueueMode::Collect
+        );
         assert_eq!(rule(&section, Some("irc"), None, None).quiet_ms, 50);
     }
 
@@ -101,7 +126,10 @@ mod tests {
     fn without_configuration_messages_wait_their_turn() {
         let rule = rule(&QueueSection::default(), None, None, None);
 
-        assert_eq!((rule.mode, rule.quiet_ms, rule.cap), (QueueMode::Followup, 500, 20));
+        assert_eq!(
+            (rule.mode, rule.quiet_ms, rule.cap),
+            (QueueMode::Followup, 500, 20)
+        );
         assert_eq!(QueueMode::parse("steer"), Some(QueueMode::Followup));
         assert_eq!(QueueMode::parse("other"), None);
     }

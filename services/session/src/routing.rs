@@ -110,12 +110,21 @@ impl Router {
         let mut by_channel: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
         for (index, binding) in config.bindings.iter().take(BINDINGS_MAX).enumerate() {
             match Rule::read(index, binding) {
-                Some(rule) => by_channel.entry(lower(&binding.when.channel)).or_default().push(rule),
+                Some(rule) => by_channel
+                    .entry(lower(&binding.when.channel))
+                    .or_default()
+                    .push(rule),
                 None if is_acp(binding) => {}
-                None => tracing::warn!(binding = index, "a binding without a usable agent, channel or peer is left out"),
+                None => tracing::warn!(
+                    binding = index,
+                    "a binding without a usable agent, channel or peer is left out"
+                ),
             }
         }
-        Self { by_channel, scopes: Scopes::read(&config.session) }
+        Self {
+            by_channel,
+            scopes: Scopes::read(&config.session),
+        }
     }
 
     /// Decides.
@@ -125,26 +134,49 @@ impl Router {
     /// nothing matches and there is no default agent.
     pub fn route(&self, inbound: &Inbound, agents: &Agents) -> Result<Route, RouteError> {
         let place = tier::Place::of(inbound);
-        let rules = self.by_channel.get(&lower(&inbound.channel)).map_or(&[] as &[Rule], Vec::as_slice);
-        let found = Tier::BINDINGS
-            .into_iter()
-            .find_map(|tier| rules.iter().find(|rule| rule.holds(tier, &place)).map(|rule| (tier, rule)));
+        let rules = self
+            .by_channel
+            .get(&lower(&inbound.channel))
+            .map_or(&[] as &[Rule], Vec::as_slice);
+        let found = Tier::BINDINGS.into_iter().find_map(|tier| {
+            rules
+                .iter()
+                .find(|rule| rule.holds(tier, &place))
+                .map(|rule| (tier, rule))
+        });
         let (tier, agent, session) = match found {
             Some((tier, rule)) => {
                 if agents.get(&rule.agent).is_none() {
-                    return Err(RouteError::UnknownAgent { binding: rule.index, agent: rule.agent.clone() });
+                    return Err(RouteError::UnknownAgent {
+                        binding: rule.index,
+                        agent: rule.agent.clone(),
+                    });
                 }
                 (tier, rule.agent.clone(), rule.session)
             }
-            None => (Tier::Default, agents.default_id().map_err(RouteError::Agent)?.clone(), BindingSession::default()),
+            None => (
+                Tier::Default,
+                agents.default_id().map_err(RouteError::Agent)?.clone(),
+                BindingSession::default(),
+            ),
         };
-        let key = self.scopes.key(&agent, inbound, session).map_err(RouteError::Key)?;
-        Ok(Route { agent, key, matched_by: tier })
+        let key = self
+            .scopes
+            .key(&agent, inbound, session)
+            .map_err(RouteError::Key)?;
+        Ok(Route {
+            agent,
+            key,
+            matched_by: tier,
+        })
     }
 }
 
 fn is_acp(binding: &Binding) -> bool {
-    binding.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("acp"))
+    binding
+        .kind
+        .as_deref()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("acp"))
 }
 
 fn lower(text: &str) -> String {

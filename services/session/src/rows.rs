@@ -20,7 +20,10 @@ pub(crate) fn text_of(content: &str) -> String {
     match serde_json::from_str(content) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(serde_json::Value::Array(blocks)) => {
-            let texts: Vec<&str> = blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect();
+            let texts: Vec<&str> = blocks
+                .iter()
+                .filter_map(|block| block.get("text")?.as_str())
+                .collect();
             texts.join("\n")
         }
         Ok(_) | Err(_) => String::new(),
@@ -35,7 +38,15 @@ pub(crate) fn chat_message(content: &str, timestamp: i64) -> String {
 /// A row of a transcript.
 pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
     let row = &entry.row;
-    let EntryExtra { provider, model, stop_reason, error_message, usage, abort_origin, sender_label } = row.extra.clone();
+    let EntryExtra {
+        provider,
+        model,
+        stop_reason,
+        error_message,
+        usage,
+        abort_origin,
+        sender_label,
+    } = row.extra.clone();
     let run = row.run.as_ref().map(ToString::to_string);
     proto::TranscriptMessage {
         role: row.role.word().to_owned(),
@@ -78,7 +89,10 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// Everything.
-    pub(crate) const ALL: Self = Self { title: true, preview: true };
+    pub(crate) const ALL: Self = Self {
+        title: true,
+        preview: true,
+    };
 }
 
 /// A session's row.
@@ -128,13 +142,19 @@ fn answering(record: &SessionRecord, agents: Option<&Agents>) -> Option<(String,
     if let Some(chosen) = record.model_override.as_deref().and_then(provider_and_model) {
         return Some(chosen);
     }
-    let preferred = agents.and_then(|agents| agents.get(&record.agent)).and_then(|agent| agent.models.first());
-    record.answered_by.clone().or_else(|| preferred.and_then(|model| provider_and_model(model)))
+    let preferred = agents
+        .and_then(|agents| agents.get(&record.agent))
+        .and_then(|agent| agent.models.first());
+    record
+        .answered_by
+        .clone()
+        .or_else(|| preferred.and_then(|model| provider_and_model(model)))
 }
 
 /// `<provider>/<model>` in two. The model may hold further slashes.
 pub(crate) fn provider_and_model(text: &str) -> Option<(String, String)> {
-    text.split_once('/').map(|(provider, model)| (provider.to_owned(), model.to_owned()))
+    text.split_once('/')
+        .map(|(provider, model)| (provider.to_owned(), model.to_owned()))
 }
 
 #[cfg(test)]
@@ -153,6 +173,9 @@ mod tests {
     fn a_chat_message_is_json() {
         let message: serde_json::Value = serde_json::from_str(&chat_message(&blocks("hé"), 7)).unwrap();
 
-        assert_eq!(message, serde_json::json!({"role":"assistant","content":[{"type":"text","text":"hé"}],"timestamp":7}));
+        assert_eq!(
+            message,
+            serde_json::json!({"role":"assistant","content":[{"type":"text","text":"hé"}],"timestamp":7})
+        );
     }
 }

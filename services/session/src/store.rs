@@ -29,13 +29,23 @@ pub trait Store: Send + Sync + 'static {
     async fn sessions(&self, filter: SessionFilter) -> Result<SessionPage, Error>;
 
     /// Makes a session, or answers the one that is there. The flag says whether it is new.
-    async fn create(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<(SessionRecord, bool), Error>;
+    async fn create(
+        &self,
+        key: &SessionKey,
+        patch: SessionPatch,
+        now: i64,
+    ) -> Result<(SessionRecord, bool), Error>;
 
     /// Changes what a session is set to. A label that another session has is refused.
     async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error>;
 
     /// Begins a new transcript with a boundary row.
-    async fn reset(&self, key: &SessionKey, boundary: NewEntry, now: i64) -> Result<(SessionRecord, Entry), Error>;
+    async fn reset(
+        &self,
+        key: &SessionKey,
+        boundary: NewEntry,
+        now: i64,
+    ) -> Result<(SessionRecord, Entry), Error>;
 
     /// Forgets a session with its transcript and turns. Refused while a turn is leased or running.
     async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error>;
@@ -78,7 +88,13 @@ pub trait Store: Send + Sync + 'static {
     async fn finish(&self, finish: Finish) -> Result<Option<Ended>, Error>;
 
     /// Ends the queued turns of a session, or one of them, and asks the owner of what runs to stop.
-    async fn abort(&self, key: &SessionKey, run: Option<&RunId>, origin: Origin, now: i64) -> Result<Aborted, Error>;
+    async fn abort(
+        &self,
+        key: &SessionKey,
+        run: Option<&RunId>,
+        origin: Origin,
+        now: i64,
+    ) -> Result<Aborted, Error>;
 
     /// Takes turns from owners whose lease has ended, or from everybody else when the caller knows that they are dead. A
     /// turn of which nothing was seen is queued again; the others end as interrupted, with the notice.

@@ -36,7 +36,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for something, or fails.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited too long for {what}"))
+    time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited too long for {what}"))
 }
 
 /// Waits until something holds.
@@ -58,18 +60,28 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) async fn event(&self, event: TurnEvent) {
-        let _cancelled = self.answer.send(Ok(agent::RunTurnResponse { event: Some(event) })).await;
+        let _cancelled = self
+            .answer
+            .send(Ok(agent::RunTurnResponse { event: Some(event) }))
+            .await;
     }
 
     pub(crate) async fn text(&self, text: &str) {
-        self.event(TurnEvent::TextDelta(agent::TextDelta { text: text.to_owned() })).await;
+        self.event(TurnEvent::TextDelta(agent::TextDelta {
+            text: text.to_owned(),
+        }))
+        .await;
     }
 
     /// Ends it well.
     pub(crate) async fn done(self) {
         self.event(TurnEvent::Completed(agent::Completed {
             stop_reason: "stop".to_owned(),
-            usage: Some(agent::Usage { input: 1, output: 2, total_tokens: 3 }),
+            usage: Some(agent::Usage {
+                input: 1,
+                output: 2,
+                total_tokens: 3,
+            }),
             provider: "p".to_owned(),
             model: "m".to_owned(),
         }))
@@ -78,7 +90,13 @@ impl Call {
 
     pub(crate) async fn fail(self, kind: agent::FailureKind, message: &str) {
         let message = message.to_owned();
-        self.event(TurnEvent::Failed(agent::Failed { kind: kind.into(), message, provider: None, model: None })).await;
+        self.event(TurnEvent::Failed(agent::Failed {
+            kind: kind.into(),
+            message,
+            provider: None,
+            model: None,
+        }))
+        .await;
     }
 
     /// Breaks off, as a dying process does.
@@ -93,7 +111,11 @@ impl Call {
 
     /// What was said, oldest first.
     pub(crate) fn texts(&self) -> Vec<&str> {
-        self.request.messages.iter().map(|message| message.text.as_str()).collect()
+        self.request
+            .messages
+            .iter()
+            .map(|message| message.text.as_str())
+            .collect()
     }
 }
 
@@ -115,8 +137,14 @@ impl AgentService for FakeAgent {
         request: Request<agent::RunTurnRequest>,
     ) -> Result<Response<Self::RunTurnStream>, Status> {
         let (answer, events) = mpsc::channel(64);
-        let call = Call { request: request.into_inner(), answer };
-        self.0.send(call).await.map_err(|_| Status::unavailable("the test is over"))?;
+        let call = Call {
+            request: request.into_inner(),
+            answer,
+        };
+        self.0
+            .send(call)
+            .await
+            .map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(ReceiverStream::new(events)))
     }
 }
@@ -156,13 +184,24 @@ impl Seen {
         match self {
             Self::Chat(event, rendition) => format!(
                 "chat {}{}{}",
-                event.state().as_str_name().trim_start_matches("STATE_").to_lowercase(),
-                event.delta_text.as_ref().map(|text| format!(" '{text}'")).unwrap_or_default(),
+                event
+                    .state()
+                    .as_str_name()
+                    .trim_start_matches("STATE_")
+                    .to_lowercase(),
+                event
+                    .delta_text
+                    .as_ref()
+                    .map(|text| format!(" '{text}'"))
+                    .unwrap_or_default(),
                 mark(rendition)
             ),
             Self::Agent(event, rendition) => {
                 let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
-                let phase = data.get("phase").and_then(|phase| phase.as_str()).unwrap_or_default();
+                let phase = data
+                    .get("phase")
+                    .and_then(|phase| phase.as_str())
+                    .unwrap_or_default();
                 format!("agent {} {phase}{}", event.stream, mark(rendition)).replace("  ", " ")
             }
             Self::Row(event) => format!("row {}", event.message.as_ref().unwrap().role),
@@ -197,7 +236,9 @@ impl Running {
     /// Reads events up to the first that is wanted, and answers it.
     pub(crate) async fn see(&mut self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
         loop {
-            let event = within(what, self.events.recv()).await.expect("the engine is there");
+            let event = within(what, self.events.recv())
+                .await
+                .expect("the engine is there");
             let seen = Seen::read(&event);
             self.seen.push(seen.clone());
             if wanted(&seen) {
@@ -228,7 +269,10 @@ impl Running {
 
     /// How often the end of a run was said.
     pub(crate) fn ends(&self, run: &str) -> usize {
-        self.seen.iter().filter(|seen| seen.terminal().is_some_and(|(ended, _)| ended == run)).count()
+        self.seen
+            .iter()
+            .filter(|seen| seen.terminal().is_some_and(|(ended, _)| ended == run))
+            .count()
     }
 
     /// Dies without a word about what runs.
@@ -256,7 +300,14 @@ impl Bench {
         let (drain, credential) = (Drain::new(), Secret::generate());
         let address = serve_agent(folder.path(), sender, &credential, &drain).await;
         let agent = Peer::lazy(&address, &credential);
-        Self { folder, store, calls, agent, drain, credential }
+        Self {
+            folder,
+            store,
+            calls,
+            agent,
+            drain,
+            credential,
+        }
     }
 
     /// A peer that nobody serves yet.
@@ -295,19 +346,34 @@ impl Bench {
             metrics: Metrics::default(),
         });
         drain.spawn("turns", engine.clone().run(drain.clone(), others_are_dead));
-        Running { engine, drain, replies, events, seen: Vec::new(), policy }
+        Running {
+            engine,
+            drain,
+            replies,
+            events,
+            seen: Vec::new(),
+            policy,
+        }
     }
 
     pub(crate) async fn call(&mut self) -> Call {
-        within("a call of the agent service", self.calls.recv()).await.expect("the fake agent is there")
+        within("a call of the agent service", self.calls.recv())
+            .await
+            .expect("the fake agent is there")
     }
 }
 
 /// Serves the fake agent; answers where.
-pub(crate) async fn serve_agent(folder: &Path, calls: mpsc::Sender<Call>, secret: &Secret, drain: &Drain) -> Address {
+pub(crate) async fn serve_agent(
+    folder: &Path,
+    calls: mpsc::Sender<Call>,
+    secret: &Secret,
+    drain: &Drain,
+) -> Address {
     let address = Address::Unix(folder.join("agent.sock"));
     let listener = Listener::bind(&address).await.unwrap();
-    let server = Server::new(listener, secret.clone(), Health::new()).add(AgentServiceServer::new(FakeAgent(calls)));
+    let server =
+        Server::new(listener, secret.clone(), Health::new()).add(AgentServiceServer::new(FakeAgent(calls)));
     let end = drain.clone();
     drain.spawn("fake agent", async move { server.run(end).await.unwrap() });
     address
@@ -318,7 +384,13 @@ pub(crate) fn key(rest: &str) -> SessionKey {
 }
 
 pub(crate) fn room(to: &str) -> Target {
-    Target { channel: "irc".into(), account_id: "home".into(), to: to.into(), thread_id: None, reply_to_id: None }
+    Target {
+        channel: "irc".into(),
+        account_id: "home".into(),
+        to: to.into(),
+        thread_id: None,
+        reply_to_id: None,
+    }
 }
 
 /// A message in the main session.
@@ -339,7 +411,12 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
             extra: EntryExtra::default(),
         },
         fingerprint: text.as_bytes().to_vec(),
-        queue: QueueRule { mode: QueueMode::Followup, quiet_ms: 30, cap: 20, drop: DropPolicy::New },
+        queue: QueueRule {
+            mode: QueueMode::Followup,
+            quiet_ms: 30,
+            cap: 20,
+            drop: DropPolicy::New,
+        },
         reply: Reply::Screens,
         seed: Seed::default(),
         expected_session: None,
@@ -354,5 +431,11 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
 
 /// The same, joining the queue in another way.
 pub(crate) fn queued_as(mode: QueueMode, message: Admission) -> Admission {
-    Admission { queue: QueueRule { mode, ..message.queue }, ..message }
+    Admission {
+        queue: QueueRule {
+            mode,
+            ..message.queue
+        },
+        ..message
+    }
 }

@@ -39,10 +39,15 @@ pub(super) async fn run<S: Store>(
         thinking,
     } = request;
     if message.trim().is_empty() {
-        return Err(Error::Field { path: "/message", problem: "is empty" });
+        return Err(Error::Field {
+            path: "/message",
+            problem: "is empty",
+        });
     }
     let policy = engine.policy()?;
-    let key = policy.agents.resolve(session_key.as_deref().unwrap_or("main"), agent_id.as_deref())?;
+    let key = policy
+        .agents
+        .resolve(session_key.as_deref().unwrap_or("main"), agent_id.as_deref())?;
     policy.agents.of(&key)?;
     let session = engine.store().session(&key).await?;
     let channel = session.as_ref().and_then(|session| session.channel.as_deref());
@@ -50,18 +55,30 @@ pub(super) async fn run<S: Store>(
     let deliver = deliver.unwrap_or(false);
     let now = engine.now_ms();
     let run = RunId::new(idempotency_key);
-    let parts = ["agent", key.as_str(), &message, if deliver { "deliver" } else { "" }, model.as_deref().unwrap_or("")];
+    let parts = [
+        "agent",
+        key.as_str(),
+        &message,
+        if deliver { "deliver" } else { "" },
+        model.as_deref().unwrap_or(""),
+    ];
     let admission = Admission {
         entry: user_row(&message, &run, None, now),
         fingerprint: fingerprint(&parts),
         queue: queue::rule(&policy.queue, channel, chosen, None),
-        reply: if deliver { Reply::SessionChat } else { Reply::Screens },
+        reply: if deliver {
+            Reply::SessionChat
+        } else {
+            Reply::Screens
+        },
         seed: Seed::default(),
         expected_session: None,
         inbound: None,
         model,
         thinking,
-        timeout_ms: timeout.filter(|seconds| *seconds > 0).map(|seconds| seconds * 1000),
+        timeout_ms: timeout
+            .filter(|seconds| *seconds > 0)
+            .map(|seconds| seconds * 1000),
         traceparent,
         now,
         key,
@@ -82,7 +99,11 @@ pub(super) async fn run<S: Store>(
     Ok(Box::pin(stream::once(async { Ok(accepted) }).chain(end)))
 }
 
-async fn end<S: Store>(engine: &Engine<S>, run: &RunId, key: &SessionKey) -> Result<proto::RunAgentResponse, Error> {
+async fn end<S: Store>(
+    engine: &Engine<S>,
+    run: &RunId,
+    key: &SessionKey,
+) -> Result<proto::RunAgentResponse, Error> {
     let longest = Duration::from_millis(u64::try_from(WAIT_MS_MAX).unwrap_or(0));
     let mut turn = engine.wait(run, longest).await?;
     if let Some(other) = turn.merged_into.clone() {
@@ -92,13 +113,18 @@ async fn end<S: Store>(engine: &Engine<S>, run: &RunId, key: &SessionKey) -> Res
         Some(seq) => engine.store().entry(key, seq).await?,
         None => None,
     };
-    let text = answer.map(|entry| text_of(&entry.row.content)).unwrap_or_default();
+    let text = answer
+        .map(|entry| text_of(&entry.row.content))
+        .unwrap_or_default();
     let summary = turn.error.clone().unwrap_or_else(|| match turn.state {
         TurnState::Done => "completed".to_owned(),
         TurnState::Queued | TurnState::Leased | TurnState::Running => "still running".to_owned(),
         TurnState::Failed | TurnState::Aborted | TurnState::Interrupted => turn.state.word().to_owned(),
     });
-    let duration_ms = turn.ended_at.zip(turn.started_at).map_or(0, |(end, start)| end - start);
+    let duration_ms = turn
+        .ended_at
+        .zip(turn.started_at)
+        .map_or(0, |(end, start)| end - start);
     Ok(proto::RunAgentResponse {
         run_id: run.to_string(),
         status: status(&turn).to_owned(),
@@ -107,8 +133,14 @@ async fn end<S: Store>(engine: &Engine<S>, run: &RunId, key: &SessionKey) -> Res
         accepted_at: None,
         summary: Some(summary),
         result: Some(proto::RunResult {
-            payloads: vec![proto::ReplyPayload { text, media_url: None }],
-            meta: Some(proto::RunMeta { duration_ms, stop_reason: turn.stop_reason }),
+            payloads: vec![proto::ReplyPayload {
+                text,
+                media_url: None,
+            }],
+            meta: Some(proto::RunMeta {
+                duration_ms,
+                stop_reason: turn.stop_reason,
+            }),
         }),
     })
 }
@@ -159,12 +191,19 @@ pub(super) fn list<S: Store>(engine: &Engine<S>) -> Result<proto::ListAgentsResp
 const ECHO: &str = "echo/echo";
 
 fn agent(agent: &Agent) -> proto::Agent {
-    let identity = agent.identity.clone().map(|Identity { name, theme, emoji, avatar }| proto::AgentIdentity {
-        name,
-        theme,
-        emoji,
-        avatar,
-    });
+    let identity = agent.identity.clone().map(
+        |Identity {
+             name,
+             theme,
+             emoji,
+             avatar,
+         }| proto::AgentIdentity {
+            name,
+            theme,
+            emoji,
+            avatar,
+        },
+    );
     proto::Agent {
         id: agent.id.to_string(),
         name: agent.name.clone(),
@@ -180,7 +219,10 @@ pub(super) fn identity<S: Store>(
     engine: &Engine<S>,
     request: proto::GetAgentIdentityRequest,
 ) -> Result<proto::GetAgentIdentityResponse, Error> {
-    let proto::GetAgentIdentityRequest { agent_id, session_key } = request;
+    let proto::GetAgentIdentityRequest {
+        agent_id,
+        session_key,
+    } = request;
     let policy = engine.policy()?;
     let id = match (agent_id, session_key) {
         (Some(id), _) => AgentId::normalise(&id)?,

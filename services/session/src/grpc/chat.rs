@@ -8,9 +8,7 @@ use crate::error::Error;
 use crate::id::{EntryId, RunId, SessionId};
 use crate::queue::{self, QueueMode};
 use crate::rows::{self, Wanted, blocks, plain};
-use crate::store::{
-    Admission, EntryExtra, HistoryQuery, NewEntry, Reply, Role, Seed, Store, TurnState,
-};
+use crate::store::{Admission, EntryExtra, HistoryQuery, NewEntry, Reply, Role, Seed, Store, TurnState};
 use crate::turn::{Engine, Submitted};
 
 /// Rows of a page when the caller does not say.
@@ -42,7 +40,10 @@ pub(super) fn user_row(text: &str, run: &RunId, sender: Option<String>, now: i64
         run: Some(run.clone()),
         boundary: false,
         in_context: true,
-        extra: EntryExtra { sender_label: sender, ..EntryExtra::default() },
+        extra: EntryExtra {
+            sender_label: sender,
+            ..EntryExtra::default()
+        },
     }
 }
 
@@ -63,10 +64,19 @@ pub(super) async fn send<S: Store>(
         timeout_ms,
     } = request;
     if message.trim().is_empty() {
-        return Err(Error::Field { path: "/message", problem: "is empty" });
+        return Err(Error::Field {
+            path: "/message",
+            problem: "is empty",
+        });
     }
-    if queue_mode.as_deref().is_some_and(|word| QueueMode::parse(word).is_none()) {
-        return Err(Error::Field { path: "/queueMode", problem: "is not steer, followup, collect or interrupt" });
+    if queue_mode
+        .as_deref()
+        .is_some_and(|word| QueueMode::parse(word).is_none())
+    {
+        return Err(Error::Field {
+            path: "/queueMode",
+            problem: "is not steer, followup, collect or interrupt",
+        });
     }
     let policy = engine.policy()?;
     let key = policy.agents.resolve(&session_key, agent_id.as_deref())?;
@@ -79,9 +89,18 @@ pub(super) async fn send<S: Store>(
     let run = RunId::new(idempotency_key);
     let admission = Admission {
         entry: user_row(&message, &run, None, now),
-        fingerprint: fingerprint(&["chat", key.as_str(), &message, if deliver { "deliver" } else { "" }]),
+        fingerprint: fingerprint(&[
+            "chat",
+            key.as_str(),
+            &message,
+            if deliver { "deliver" } else { "" },
+        ]),
         queue: queue::rule(&policy.queue, channel, chosen, queue_mode.as_deref()),
-        reply: if deliver { Reply::SessionChat } else { Reply::Screens },
+        reply: if deliver {
+            Reply::SessionChat
+        } else {
+            Reply::Screens
+        },
         seed: Seed::default(),
         expected_session: session_id.map(SessionId::new),
         inbound: None,
@@ -101,14 +120,24 @@ pub(super) async fn send<S: Store>(
         TurnState::Failed | TurnState::Interrupted => "error",
         TurnState::Aborted => "aborted",
     };
-    Ok(proto::SendChatResponse { run_id: turn.run.to_string(), status: status.to_owned() })
+    Ok(proto::SendChatResponse {
+        run_id: turn.run.to_string(),
+        status: status.to_owned(),
+    })
 }
 
 pub(super) async fn history<S: Store>(
     engine: &Engine<S>,
     request: proto::GetChatHistoryRequest,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
-    let proto::GetChatHistoryRequest { session_key, agent_id, limit, offset, cursor, max_bytes } = request;
+    let proto::GetChatHistoryRequest {
+        session_key,
+        agent_id,
+        limit,
+        offset,
+        cursor,
+        max_bytes,
+    } = request;
     let policy = engine.policy()?;
     let key = policy.agents.resolve(&session_key, agent_id.as_deref())?;
     let offset = u32::try_from(offset.unwrap_or(0)).unwrap_or(u32::MAX);
@@ -116,14 +145,16 @@ pub(super) async fn history<S: Store>(
         limit: u32::try_from(limit.unwrap_or(PAGE_DEFAULT).clamp(1, 1000)).unwrap_or(1),
         offset,
         after: cursor.as_deref().and_then(parse_cursor),
-        bytes_max: usize::try_from(max_bytes.unwrap_or(PAGE_BYTES_DEFAULT).clamp(1, PAGE_BYTES_MAX)).unwrap_or(1),
+        bytes_max: usize::try_from(max_bytes.unwrap_or(PAGE_BYTES_DEFAULT).clamp(1, PAGE_BYTES_MAX))
+            .unwrap_or(1),
     };
 
     // The run is looked at before the rows: if it ends in between, the rows hold its answer and the session says so.
     let live = engine.in_flight(&key);
     let page = engine.store().history(&key, query).await?;
     let session = page.session.as_ref();
-    let live = live.filter(|live| session.is_some_and(|session| session.active_run.as_ref() == Some(&live.run)));
+    let live =
+        live.filter(|live| session.is_some_and(|session| session.active_run.as_ref() == Some(&live.run)));
     let rows = i64::try_from(page.entries.len()).unwrap_or(i64::MAX);
     let newest = page.entries.last().map(|entry| entry.seq);
     Ok(proto::GetChatHistoryResponse {
@@ -135,7 +166,11 @@ pub(super) async fn history<S: Store>(
         total_messages: session.map_or(0, |session| session.last_seq - session.first_seq + 1),
         delta_cursor: session.map_or_else(String::new, |session| {
             // An older page leaves the cursor at the newest row; an answer to a cursor moves it to what it holds.
-            let seq = if offset == 0 { newest.unwrap_or(session.last_seq) } else { session.last_seq };
+            let seq = if offset == 0 {
+                newest.unwrap_or(session.last_seq)
+            } else {
+                session.last_seq
+            };
             format!("{}:{seq}", session.session_id)
         }),
         in_flight_run: live.map(|live| proto::InFlightRun {
@@ -157,7 +192,11 @@ pub(super) async fn abort<S: Store>(
     engine: &Engine<S>,
     request: proto::AbortChatRequest,
 ) -> Result<proto::AbortChatResponse, Error> {
-    let proto::AbortChatRequest { session_key, agent_id, run_id } = request;
+    let proto::AbortChatRequest {
+        session_key,
+        agent_id,
+        run_id,
+    } = request;
     let key = key(engine, &session_key, agent_id.as_deref())?;
     let stopped = engine.abort(key, run_id.map(RunId::new)).await?;
     Ok(proto::AbortChatResponse {
@@ -171,7 +210,12 @@ pub(super) async fn inject<S: Store>(
     engine: &Engine<S>,
     request: proto::InjectChatRequest,
 ) -> Result<proto::InjectChatResponse, Error> {
-    let proto::InjectChatRequest { session_key, message, agent_id, label } = request;
+    let proto::InjectChatRequest {
+        session_key,
+        message,
+        agent_id,
+        label,
+    } = request;
     let policy = engine.policy()?;
     let key = policy.agents.resolve(&session_key, agent_id.as_deref())?;
     policy.agents.of(&key)?;

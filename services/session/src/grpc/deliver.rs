@@ -32,12 +32,22 @@ pub(super) async fn deliver<S: Store>(
         reply_target,
         sent_at: _, // kept by the bridge
     } = request;
-    let peer = peer.and_then(place).ok_or(Error::Field { path: "/peer", problem: "is needed, with a kind and an id" })?;
-    let target: Target =
-        reply_target.ok_or(Error::Field { path: "/replyTarget", problem: "is needed" })?.into();
+    let peer = peer.and_then(place).ok_or(Error::Field {
+        path: "/peer",
+        problem: "is needed, with a kind and an id",
+    })?;
+    let target: Target = reply_target
+        .ok_or(Error::Field {
+            path: "/replyTarget",
+            problem: "is needed",
+        })?
+        .into();
     if target.channel != channel || target.account_id != account_id || target.to.is_empty() {
         // A reply goes to the chat that asked; a target elsewhere is a mistake of the bridge.
-        return Err(Error::Field { path: "/replyTarget", problem: "is not in the channel and account of the message" });
+        return Err(Error::Field {
+            path: "/replyTarget",
+            problem: "is not in the channel and account of the message",
+        });
     }
     let policy = engine.policy()?;
     let inbound = Inbound {
@@ -55,15 +65,24 @@ pub(super) async fn deliver<S: Store>(
     let chosen = session.as_ref().and_then(|session| session.queue_mode.as_deref());
     let now = engine.now_ms();
     let run = RunId::generate();
-    let sender = sender_name.filter(|name| !name.trim().is_empty()).unwrap_or(sender_id);
+    let sender = sender_name
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or(sender_id);
     let admission = Admission {
         entry: user_row(&text, &run, Some(sender), now),
         fingerprint: fingerprint(&["channel", &channel, &account_id, &message_id]),
         queue: queue::rule(&policy.queue, Some(&channel), chosen, None),
         reply: Reply::To(target),
-        seed: Seed { channel: Some(channel.clone()), chat_type: Some(inbound.peer.kind.word().to_owned()) },
+        seed: Seed {
+            channel: Some(channel.clone()),
+            chat_type: Some(inbound.peer.kind.word().to_owned()),
+        },
         expected_session: None,
-        inbound: Some(InboundKey { channel, account: account_id, message: message_id }),
+        inbound: Some(InboundKey {
+            channel,
+            account: account_id,
+            message: message_id,
+        }),
         model: None,
         thinking: None,
         timeout_ms: None,

@@ -9,9 +9,7 @@ use crate::id::{EntryId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::queue::QueueMode;
 use crate::rows::{self, Wanted, plain, provider_and_model};
-use crate::store::{
-    Change, EntryExtra, NewEntry, Role, SessionFilter, SessionPatch, SessionRecord, Store,
-};
+use crate::store::{Change, EntryExtra, NewEntry, Role, SessionFilter, SessionPatch, SessionRecord, Store};
 use crate::turn::Engine;
 
 /// Rows of a page when the caller does not say: the contract's figure.
@@ -20,7 +18,11 @@ const PAGE_DEFAULT: i64 = 100;
 const PAGE_MAX: i64 = 10_000;
 
 /// The full key of what a caller wrote.
-pub(super) fn key<S: Store>(engine: &Engine<S>, text: &str, agent: Option<&str>) -> Result<SessionKey, Error> {
+pub(super) fn key<S: Store>(
+    engine: &Engine<S>,
+    text: &str,
+    agent: Option<&str>,
+) -> Result<SessionKey, Error> {
     Ok(engine.policy()?.agents.resolve(text, agent)?)
 }
 
@@ -47,7 +49,12 @@ pub(super) async fn list<S: Store>(
         None | Some("false" | "null") => Some(false),
         Some("true") => Some(true),
         Some(r#""all""#) => None,
-        Some(_) => return Err(Error::Field { path: "/archived", problem: "is not true, false or \"all\"" }),
+        Some(_) => {
+            return Err(Error::Field {
+                path: "/archived",
+                problem: "is not true, false or \"all\"",
+            });
+        }
     };
     let page = engine
         .store()
@@ -61,11 +68,16 @@ pub(super) async fn list<S: Store>(
             offset: u32::try_from(offset).unwrap_or(u32::MAX),
         })
         .await?;
-    let wanted =
-        Wanted { title: include_derived_titles.unwrap_or(false), preview: include_last_message.unwrap_or(false) };
+    let wanted = Wanted {
+        title: include_derived_titles.unwrap_or(false),
+        preview: include_last_message.unwrap_or(false),
+    };
     let count = i64::try_from(page.sessions.len()).unwrap_or(0);
     let has_more = offset + count < page.total;
-    let default = policy.agents.get(&policy.agents.first_id()).and_then(|agent| agent.models.first());
+    let default = policy
+        .agents
+        .get(&policy.agents.first_id())
+        .and_then(|agent| agent.models.first());
     let (provider, model) = default.and_then(|model| provider_and_model(model)).unzip();
     Ok(proto::ListSessionsResponse {
         ts: now,
@@ -74,8 +86,16 @@ pub(super) async fn list<S: Store>(
         total_count: page.total,
         has_more,
         next_offset: has_more.then_some(offset + count),
-        defaults: Some(proto::SessionDefaults { model_provider: provider, model, context_tokens: None }),
-        sessions: page.sessions.iter().map(|session| rows::session(session, Some(&policy.agents), wanted)).collect(),
+        defaults: Some(proto::SessionDefaults {
+            model_provider: provider,
+            model,
+            context_tokens: None,
+        }),
+        sessions: page
+            .sessions
+            .iter()
+            .map(|session| rows::session(session, Some(&policy.agents), wanted))
+            .collect(),
     })
 }
 
@@ -83,11 +103,17 @@ pub(super) async fn describe<S: Store>(
     engine: &Engine<S>,
     request: proto::DescribeSessionRequest,
 ) -> Result<proto::DescribeSessionResponse, Error> {
-    let proto::DescribeSessionRequest { key: text, include_derived_titles, include_last_message } = request;
+    let proto::DescribeSessionRequest {
+        key: text,
+        include_derived_titles,
+        include_last_message,
+    } = request;
     let policy = engine.policy()?;
     let key = key(engine, &text, None)?;
-    let wanted =
-        Wanted { title: include_derived_titles.unwrap_or(false), preview: include_last_message.unwrap_or(false) };
+    let wanted = Wanted {
+        title: include_derived_titles.unwrap_or(false),
+        preview: include_last_message.unwrap_or(false),
+    };
     let session = engine.store().session(&key).await?;
     Ok(proto::DescribeSessionResponse {
         session: session.map(|session| rows::session(&session, Some(&policy.agents), wanted)),
@@ -100,15 +126,26 @@ pub(super) fn resolve<S: Store>(
 ) -> Result<proto::ResolveSessionResponse, Error> {
     let proto::ResolveSessionRequest { key: text, agent_id } = request;
     let key = key(engine, &text, agent_id.as_deref())?;
-    Ok(proto::ResolveSessionResponse { ok: true, agent_id: key.agent().to_string(), key: key.to_string() })
+    Ok(proto::ResolveSessionResponse {
+        ok: true,
+        agent_id: key.agent().to_string(),
+        key: key.to_string(),
+    })
 }
 
 pub(super) async fn create<S: Store>(
     engine: &Engine<S>,
     request: proto::CreateSessionRequest,
 ) -> Result<proto::CreateSessionResponse, Error> {
-    let proto::CreateSessionRequest { key: text, agent_id, label, display_name, model, thinking_level, idempotency_key } =
-        request;
+    let proto::CreateSessionRequest {
+        key: text,
+        agent_id,
+        label,
+        display_name,
+        model,
+        thinking_level,
+        idempotency_key,
+    } = request;
     let policy = engine.policy()?;
     let text = text.unwrap_or_else(|| format!("dashboard:{}", new_id(idempotency_key.as_deref())));
     let key = policy.agents.resolve(&text, agent_id.as_deref())?;
@@ -167,8 +204,14 @@ pub(super) async fn patch<S: Store>(
         null_fields,
     } = request;
     let key = key(engine, &text, agent_id.as_deref())?;
-    if queue_mode.as_deref().is_some_and(|word| QueueMode::parse(word).is_none()) {
-        return Err(Error::Field { path: "/queueMode", problem: "is not steer, followup, collect or interrupt" });
+    if queue_mode
+        .as_deref()
+        .is_some_and(|word| QueueMode::parse(word).is_none())
+    {
+        return Err(Error::Field {
+            path: "/queueMode",
+            problem: "is not steer, followup, collect or interrupt",
+        });
     }
     let null = |name: &str| null_fields.iter().any(|field| field == name);
     let change = |name: &str, value: Option<String>| -> Change<String> {
@@ -193,13 +236,20 @@ pub(super) async fn patch<S: Store>(
             Ok((session.clone(), Some(session)))
         })
         .await?;
-    Ok(proto::PatchSessionResponse { ok: true, key: session.key.to_string(), entry: Some(entry(&session, engine)) })
+    Ok(proto::PatchSessionResponse {
+        ok: true,
+        key: session.key.to_string(),
+        entry: Some(entry(&session, engine)),
+    })
 }
 
 fn model_name(model: String) -> Result<String, Error> {
     match provider_and_model(&model) {
         Some((provider, name)) if !provider.is_empty() && !name.is_empty() => Ok(model),
-        Some(_) | None => Err(Error::Field { path: "/model", problem: "is not <provider>/<model>" }),
+        Some(_) | None => Err(Error::Field {
+            path: "/model",
+            problem: "is not <provider>/<model>",
+        }),
     }
 }
 
@@ -207,7 +257,11 @@ pub(super) async fn reset<S: Store>(
     engine: &Engine<S>,
     request: proto::ResetSessionRequest,
 ) -> Result<proto::ResetSessionResponse, Error> {
-    let proto::ResetSessionRequest { key: text, reason, agent_id } = request;
+    let proto::ResetSessionRequest {
+        key: text,
+        reason,
+        agent_id,
+    } = request;
     let policy = engine.policy()?;
     let key = policy.agents.resolve(&text, agent_id.as_deref())?;
     policy.agents.of(&key)?;
@@ -236,31 +290,56 @@ pub(super) async fn reset<S: Store>(
             Ok((session.clone(), Some(session)))
         })
         .await?;
-    Ok(proto::ResetSessionResponse { ok: true, key: session.key.to_string(), entry: Some(entry(&session, engine)) })
+    Ok(proto::ResetSessionResponse {
+        ok: true,
+        key: session.key.to_string(),
+        entry: Some(entry(&session, engine)),
+    })
 }
 
 pub(super) async fn delete<S: Store>(
     engine: &Engine<S>,
     request: proto::DeleteSessionRequest,
 ) -> Result<proto::DeleteSessionResponse, Error> {
-    let proto::DeleteSessionRequest { key: text, agent_id, expected_session_id } = request;
+    let proto::DeleteSessionRequest {
+        key: text,
+        agent_id,
+        expected_session_id,
+    } = request;
     let key = key(engine, &text, agent_id.as_deref())?;
     let expected = expected_session_id.map(SessionId::new);
     let Some(session) = engine.store().session(&key).await? else {
-        return Ok(proto::DeleteSessionResponse { ok: true, key: key.to_string(), deleted: false });
+        return Ok(proto::DeleteSessionResponse {
+            ok: true,
+            key: key.to_string(),
+            deleted: false,
+        });
     };
-    if expected.as_ref().is_some_and(|expected| *expected != session.session_id) {
+    if expected
+        .as_ref()
+        .is_some_and(|expected| *expected != session.session_id)
+    {
         return Err(Error::SessionMoved(key)); // before anything is aborted
     }
     engine.abort(key.clone(), None).await?;
     let gone = key.clone();
     let deleted = engine
-        .change(key.clone(), "delete", async move |store: &S| Ok((store.delete(&gone, expected).await?, None)))
+        .change(key.clone(), "delete", async move |store: &S| {
+            Ok((store.delete(&gone, expected).await?, None))
+        })
         .await?;
-    Ok(proto::DeleteSessionResponse { ok: true, key: key.to_string(), deleted })
+    Ok(proto::DeleteSessionResponse {
+        ok: true,
+        key: key.to_string(),
+        deleted,
+    })
 }
 
 fn entry<S: Store>(session: &SessionRecord, engine: &Engine<S>) -> proto::SessionRow {
     let policy = engine.policy().ok();
-    rows::session(session, policy.as_ref().map(|policy| &*policy.agents), Wanted::ALL)
+    rows::session(
+        session,
+        policy.as_ref().map(|policy| &*policy.agents),
+        Wanted::ALL,
+    )
 }

@@ -25,14 +25,24 @@ impl Scopes {
                 people.entry(lower(id)).or_insert_with(|| person.clone());
             }
         }
-        Self { scope: section.scope, dm: section.dm_scope, group: section.group_scope, people }
+        Self {
+            scope: section.scope,
+            dm: section.dm_scope,
+            group: section.group_scope,
+            people,
+        }
     }
 
     /// The session of a message.
     ///
     /// # Errors
     /// When the platform's ids are too long for a key.
-    pub fn key(&self, agent: &AgentId, inbound: &Inbound, over: BindingSession) -> Result<SessionKey, KeyError> {
+    pub fn key(
+        &self,
+        agent: &AgentId,
+        inbound: &Inbound,
+        over: BindingSession,
+    ) -> Result<SessionKey, KeyError> {
         if self.scope == Scope::Global {
             return SessionKey::of(agent, "global");
         }
@@ -44,7 +54,9 @@ impl Scopes {
                     DmScope::Main => return Ok(SessionKey::main(agent)),
                     DmScope::PerPeer => format!("direct:{peer}"),
                     DmScope::PerChannelPeer => format!("{channel}:direct:{peer}"),
-                    DmScope::PerAccountChannelPeer => format!("{channel}:{}:direct:{peer}", part(&inbound.account)),
+                    DmScope::PerAccountChannelPeer => {
+                        format!("{channel}:{}:direct:{peer}", part(&inbound.account))
+                    }
                 }
             }
             kind @ (PeerKind::Group | PeerKind::Channel) => match over.group_scope.unwrap_or(self.group) {
@@ -52,7 +64,11 @@ impl Scopes {
                 GroupScope::PerGroup => format!("{channel}:{}:{}", kind.word(), part(&inbound.peer.id)),
             },
         };
-        match inbound.thread.as_deref().filter(|thread| !thread.trim().is_empty()) {
+        match inbound
+            .thread
+            .as_deref()
+            .filter(|thread| !thread.trim().is_empty())
+        {
             Some(thread) => SessionKey::of(agent, &format!("{place}:thread:{}", part(thread))),
             None => SessionKey::of(agent, &place),
         }

@@ -17,7 +17,10 @@ fn direct(id: &str) -> Inbound {
     Inbound {
         channel: "irc".to_owned(),
         account: "home".to_owned(),
-        peer: Peer { kind: PeerKind::Direct, id: id.to_owned() },
+        peer: Peer {
+            kind: PeerKind::Direct,
+            id: id.to_owned(),
+        },
         parent: None,
         guild: None,
         team: None,
@@ -27,7 +30,13 @@ fn direct(id: &str) -> Inbound {
 }
 
 fn room(id: &str) -> Inbound {
-    Inbound { peer: Peer { kind: PeerKind::Channel, id: id.to_owned() }, ..direct("") }
+    Inbound {
+        peer: Peer {
+            kind: PeerKind::Channel,
+            id: id.to_owned(),
+        },
+        ..direct("")
+    }
 }
 
 fn key(config_json: &str, inbound: &Inbound) -> String {
@@ -43,23 +52,38 @@ fn direct_messages_go_where_the_scope_says() {
     assert_eq!(scoped("main"), "agent:main:main");
     assert_eq!(scoped("per-peer"), "agent:main:direct:alice");
     assert_eq!(scoped("per-channel-peer"), "agent:main:irc:direct:alice");
-    assert_eq!(scoped("per-account-channel-peer"), "agent:main:irc:home:direct:alice");
+    assert_eq!(
+        scoped("per-account-channel-peer"),
+        "agent:main:irc:home:direct:alice"
+    );
 }
 
 #[test]
 fn rooms_have_their_own_session_unless_told_otherwise() {
-    let thread = Inbound { thread: Some("9".to_owned()), ..room("#House") };
+    let thread = Inbound {
+        thread: Some("9".to_owned()),
+        ..room("#House")
+    };
 
     assert_eq!(key("{}", &room("#House")), "agent:main:irc:channel:#house");
     assert_eq!(key("{}", &thread), "agent:main:irc:channel:#house:thread:9");
-    assert_eq!(key(r#"{"session":{"groupScope":"main"}}"#, &room("#house")), "agent:main:main");
-    assert_eq!(key(r#"{"session":{"scope":"global"}}"#, &room("#house")), "agent:main:global");
+    assert_eq!(
+        key(r#"{"session":{"groupScope":"main"}}"#, &room("#house")),
+        "agent:main:main"
+    );
+    assert_eq!(
+        key(r#"{"session":{"scope":"global"}}"#, &room("#house")),
+        "agent:main:global"
+    );
 }
 
 #[test]
 fn one_person_on_two_channels_is_one_session() {
     let linked = r#"{"session":{"dmScope":"per-peer","identityLinks":{"Alice":["irc:ali","webhook:7"]}}}"#;
-    let webhook = Inbound { channel: "webhook".to_owned(), ..direct("7") };
+    let webhook = Inbound {
+        channel: "webhook".to_owned(),
+        ..direct("7")
+    };
 
     assert_eq!(key(linked, &direct("ALI")), "agent:main:direct:alice");
     assert_eq!(key(linked, &webhook), "agent:main:direct:alice");
@@ -76,26 +100,42 @@ fn a_binding_may_change_the_scope() {
 
 #[test]
 fn a_binding_for_an_unknown_agent_is_an_error_and_no_fallback() {
-    let bound = config(r#"{"bindings":[{"agentId":"ghost","match":{"channel":"irc","accountId":"home"}},{"agentId":"main","match":{"channel":"irc","accountId":"*"}}]}"#);
+    let bound = config(
+        r#"{"bindings":[{"agentId":"ghost","match":{"channel":"irc","accountId":"home"}},{"agentId":"main","match":{"channel":"irc","accountId":"*"}}]}"#,
+    );
 
-    assert!(matches!(decide(&bound, &direct("bob")), Err(RouteError::UnknownAgent { binding: 0, .. })));
+    assert!(matches!(
+        decide(&bound, &direct("bob")),
+        Err(RouteError::UnknownAgent { binding: 0, .. })
+    ));
 }
 
 #[test]
 fn several_agents_and_no_binding_need_a_default() {
     let two = config(r#"{"agents":{"entries":{"a":{},"b":{}}}}"#);
 
-    assert_eq!(decide(&two, &direct("bob")), Err(RouteError::Agent(AgentError::SelectionRequired)));
+    assert_eq!(
+        decide(&two, &direct("bob")),
+        Err(RouteError::Agent(AgentError::SelectionRequired))
+    );
 }
 
 #[test]
 fn a_binding_without_an_account_is_for_the_default_account() {
-    let bound = config(r#"{"agents":{"entries":{"a":{"default":true},"b":{}}},"bindings":[{"agentId":"b","match":{"channel":"irc"}}]}"#);
+    let bound = config(
+        r#"{"agents":{"entries":{"a":{"default":true},"b":{}}},"bindings":[{"agentId":"b","match":{"channel":"irc"}}]}"#,
+    );
 
     assert_eq!(decide(&bound, &direct("bob")).unwrap().agent.as_str(), "a");
-    let on_default = Inbound { account: String::new(), ..direct("bob") };
+    let on_default = Inbound {
+        account: String::new(),
+        ..direct("bob")
+    };
     let route = decide(&bound, &on_default).unwrap();
-    assert_eq!((route.agent.as_str(), route.matched_by.word()), ("b", "binding.account"));
+    assert_eq!(
+        (route.agent.as_str(), route.matched_by.word()),
+        ("b", "binding.account")
+    );
 }
 
 /// The rules once more, said the slow way: give every binding a score by what it names, throw out what does not fit,
@@ -137,7 +177,11 @@ fn naive(bindings: &[Binding], inbound: &Inbound) -> (u8, Option<usize>) {
                 }
             }
             None if when.guild_id.is_some() => {
-                if when.roles.is_empty() { 5 } else { 4 }
+                if when.roles.is_empty() {
+                    5
+                } else {
+                    4
+                }
             }
             None if when.team_id.is_some() => 6,
             None if account != "*" => 7,

@@ -112,7 +112,10 @@ impl Rule {
             Some(peer) => {
                 let kind = PeerKind::parse(&peer.kind)?;
                 let id = Some(lower(&peer.id)).filter(|id| !id.is_empty())?;
-                Some(PeerRule { direct: kind.is_direct(), id: Some(id).filter(|id| id != "*") })
+                Some(PeerRule {
+                    direct: kind.is_direct(),
+                    id: Some(id).filter(|id| id != "*"),
+                })
             }
         };
         let named = |text: &Option<String>| text.as_deref().map(lower).filter(|text| !text.is_empty());
@@ -120,7 +123,8 @@ impl Rule {
             index,
             agent: AgentId::normalise(&binding.agent_id).ok()?,
             session: binding.session.unwrap_or_default(),
-            account: Some(account(when.account_id.as_deref().unwrap_or_default())).filter(|account| account != "*"),
+            account: Some(account(when.account_id.as_deref().unwrap_or_default()))
+                .filter(|account| account != "*"),
             peer,
             guild: named(&when.guild_id),
             team: named(&when.team_id),
@@ -146,9 +150,10 @@ impl Rule {
         };
         match (&peer.id, tier) {
             (Some(id), Tier::Peer) => place.peer.0 == peer.direct && place.peer.1 == *id,
-            (Some(id), Tier::Parent) => {
-                place.parent.as_ref().is_some_and(|(direct, parent)| *direct == peer.direct && parent == id)
-            }
+            (Some(id), Tier::Parent) => place
+                .parent
+                .as_ref()
+                .is_some_and(|(direct, parent)| *direct == peer.direct && parent == id),
             (None, Tier::PeerWildcard) => place.peer.0 == peer.direct,
             _ => false,
         }
@@ -156,7 +161,9 @@ impl Rule {
 
     fn surroundings_match(&self, place: &Place) -> bool {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
-        self.account.as_ref().is_none_or(|account| *account == place.account)
+        self.account
+            .as_ref()
+            .is_none_or(|account| *account == place.account)
             && same(&self.guild, &place.guild)
             && same(&self.team, &place.team)
             && (self.roles.is_empty() || self.roles.iter().any(|role| place.roles.contains(role)))
@@ -166,5 +173,9 @@ impl Rule {
 /// An account that is not named is `default`, in bindings and in messages.
 fn account(text: &str) -> String {
     let account = lower(text);
-    if account.is_empty() { "default".to_owned() } else { account }
+    if account.is_empty() {
+        "default".to_owned()
+    } else {
+        account
+    }
 }

@@ -27,22 +27,55 @@ pub struct Target {
 impl Target {
     /// Whether both are the same chat, whichever message is answered in it.
     pub fn same_chat(&self, other: &Self) -> bool {
-        let Self { channel, account_id, to, thread_id, reply_to_id: _ } = self;
-        *channel == other.channel && *account_id == other.account_id && *to == other.to && *thread_id == other.thread_id
+        let Self {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id: _,
+        } = self;
+        *channel == other.channel
+            && *account_id == other.account_id
+            && *to == other.to
+            && *thread_id == other.thread_id
     }
 }
 
 impl From<proto::Target> for Target {
     fn from(target: proto::Target) -> Self {
-        let proto::Target { channel, account_id, to, thread_id, reply_to_id } = target;
-        Self { channel, account_id, to, thread_id, reply_to_id }
+        let proto::Target {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        } = target;
+        Self {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        }
     }
 }
 
 impl From<Target> for proto::Target {
     fn from(target: Target) -> Self {
-        let Target { channel, account_id, to, thread_id, reply_to_id } = target;
-        Self { channel, account_id, to, thread_id, reply_to_id }
+        let Target {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        } = target;
+        Self {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        }
     }
 }
 
@@ -190,7 +223,9 @@ impl Role {
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::User, Self::Assistant, Self::System].into_iter().find(|role| role.word() == word)
+        [Self::User, Self::Assistant, Self::System]
+            .into_iter()
+            .find(|role| role.word() == word)
     }
 }
 
@@ -321,8 +356,15 @@ pub enum TurnState {
 }
 
 impl TurnState {
-    const ALL: [Self; 7] =
-        [Self::Queued, Self::Leased, Self::Running, Self::Done, Self::Failed, Self::Aborted, Self::Interrupted];
+    const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Leased,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Aborted,
+        Self::Interrupted,
+    ];
 
     /// The word in the store.
     pub fn word(self) -> &'static str {
@@ -386,7 +428,9 @@ impl Origin {
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Rpc, Self::Interrupt, Self::Restart].into_iter().find(|origin| origin.word() == word)
+        [Self::Rpc, Self::Interrupt, Self::Restart]
+            .into_iter()
+            .find(|origin| origin.word() == word)
     }
 }
 

@@ -36,7 +36,9 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be used or another process has it open.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { database: Database::open(path, schema::MIGRATIONS)? })
+        Ok(Self {
+            database: Database::open(path, schema::MIGRATIONS)?,
+        })
     }
 }
 
@@ -48,37 +50,61 @@ impl Store for SqliteStore {
     }
 
     async fn sessions(&self, filter: SessionFilter) -> Result<SessionPage, Error> {
-        self.database.read(move |conn| sessions::page(conn, &filter)).await
+        self.database
+            .read(move |conn| sessions::page(conn, &filter))
+            .await
     }
 
-    async fn create(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<(SessionRecord, bool), Error> {
+    async fn create(
+        &self,
+        key: &SessionKey,
+        patch: SessionPatch,
+        now: i64,
+    ) -> Result<(SessionRecord, bool), Error> {
         let key = key.clone();
-        self.database.write(move |tx| sessions::create(tx, &key, &patch, now)).await
+        self.database
+            .write(move |tx| sessions::create(tx, &key, &patch, now))
+            .await
     }
 
     async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error> {
         let key = key.clone();
-        self.database.write(move |tx| sessions::patch(tx, &key, &patch, now)).await
+        self.database
+            .write(move |tx| sessions::patch(tx, &key, &patch, now))
+            .await
     }
 
-    async fn reset(&self, key: &SessionKey, boundary: NewEntry, now: i64) -> Result<(SessionRecord, Entry), Error> {
+    async fn reset(
+        &self,
+        key: &SessionKey,
+        boundary: NewEntry,
+        now: i64,
+    ) -> Result<(SessionRecord, Entry), Error> {
         let key = key.clone();
-        self.database.write(move |tx| sessions::reset(tx, &key, boundary, now)).await
+        self.database
+            .write(move |tx| sessions::reset(tx, &key, boundary, now))
+            .await
     }
 
     async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error> {
         let key = key.clone();
-        self.database.write(move |tx| sessions::delete(tx, &key, expected.as_ref())).await
+        self.database
+            .write(move |tx| sessions::delete(tx, &key, expected.as_ref()))
+            .await
     }
 
     async fn history(&self, key: &SessionKey, query: HistoryQuery) -> Result<HistoryPage, Error> {
         let key = key.clone();
-        self.database.read(move |conn| entries::history(conn, &key, &query)).await
+        self.database
+            .read(move |conn| entries::history(conn, &key, &query))
+            .await
     }
 
     async fn entry(&self, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error> {
         let key = key.clone();
-        self.database.read(move |conn| entries::find(conn, &key, seq)).await
+        self.database
+            .read(move |conn| entries::find(conn, &key, seq))
+            .await
     }
 
     async fn append(&self, key: &SessionKey, entry: NewEntry) -> Result<(SessionRecord, Entry), Error> {
@@ -94,7 +120,9 @@ impl Store for SqliteStore {
 
     async fn context(&self, turn: &Turn, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
         let key = turn.key.clone();
-        self.database.read(move |conn| entries::context(conn, &key, rows_max)).await
+        self.database
+            .read(move |conn| entries::context(conn, &key, rows_max))
+            .await
     }
 
     async fn admit(&self, admission: Admission) -> Result<Admitted, Error> {
@@ -108,7 +136,9 @@ impl Store for SqliteStore {
 
     async fn claim(&self, owner: &Owner, now: i64, lease_until: i64) -> Result<Option<Claimed>, Error> {
         let owner = owner.clone();
-        self.database.write(move |tx| turns::claim(tx, &owner, now, lease_until)).await
+        self.database
+            .write(move |tx| turns::claim(tx, &owner, now, lease_until))
+            .await
     }
 
     async fn next_due(&self, now: i64) -> Result<Option<i64>, Error> {
@@ -117,12 +147,16 @@ impl Store for SqliteStore {
 
     async fn start(&self, run: &RunId, owner: &Owner, now: i64) -> Result<Hold, Error> {
         let (run, owner) = (run.clone(), owner.clone());
-        self.database.write(move |tx| turns::start(tx, &run, &owner, now)).await
+        self.database
+            .write(move |tx| turns::start(tx, &run, &owner, now))
+            .await
     }
 
     async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error> {
         let (run, owner) = (run.clone(), owner.clone());
-        self.database.write(move |tx| turns::renew(tx, &run, &owner, lease_until)).await
+        self.database
+            .write(move |tx| turns::renew(tx, &run, &owner, lease_until))
+            .await
     }
 
     async fn show(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
@@ -134,21 +168,35 @@ impl Store for SqliteStore {
         self.database.write(move |tx| turns::finish(tx, finish)).await
     }
 
-    async fn abort(&self, key: &SessionKey, run: Option<&RunId>, origin: Origin, now: i64) -> Result<Aborted, Error> {
+    async fn abort(
+        &self,
+        key: &SessionKey,
+        run: Option<&RunId>,
+        origin: Origin,
+        now: i64,
+    ) -> Result<Aborted, Error> {
         let (key, run) = (key.clone(), run.cloned());
-        self.database.write(move |tx| turns::abort(tx, &key, run.as_ref(), origin, now)).await
+        self.database
+            .write(move |tx| turns::abort(tx, &key, run.as_ref(), origin, now))
+            .await
     }
 
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Reclaimed, Error> {
-        self.database.write(move |tx| reclaim::reclaim(tx, &reclaim)).await
+        self.database
+            .write(move |tx| reclaim::reclaim(tx, &reclaim))
+            .await
     }
 
     async fn deliveries(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
-        self.database.read(move |conn| deliveries::waiting(conn, now, rows_max)).await
+        self.database
+            .read(move |conn| deliveries::waiting(conn, now, rows_max))
+            .await
     }
 
     async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<(), Error> {
-        self.database.write(move |tx| deliveries::settle(tx, delivery, &outcome)).await
+        self.database
+            .write(move |tx| deliveries::settle(tx, delivery, &outcome))
+            .await
     }
 
     async fn prune(&self, before: i64) -> Result<u64, Error> {
@@ -173,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_sqlite_store_keeps_the_contract() {
-        contract::all(|| open()).await;
+        contract::all(open).await;
     }
 
     #[tokio::test]
@@ -188,7 +236,13 @@ mod tests {
 
         let store = contract::reopen(|| SqliteStore::open(&path)).await;
 
-        assert_eq!(store.turn(&RunId::new("r1")).await.unwrap().unwrap().state, TurnState::Queued);
-        assert_eq!(store.session(&key).await.unwrap().unwrap().preview.as_deref(), Some("hello"));
+        assert_eq!(
+            store.turn(&RunId::new("r1")).await.unwrap().unwrap().state,
+            TurnState::Queued
+        );
+        assert_eq!(
+            store.session(&key).await.unwrap().unwrap().preview.as_deref(),
+            Some("hello")
+        );
     }
 }

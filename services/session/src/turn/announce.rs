@@ -10,7 +10,13 @@ use crate::rows;
 use crate::store::{Ended, TurnState};
 
 /// Says the end of a run: its row, its lifecycle, its terminal event, the session. The numbers follow `seq`.
-pub(super) fn announce(events: &Events, ended: &Ended, agents: Option<&Agents>, error_kind: Option<&str>, seq: i64) {
+pub(super) fn announce(
+    events: &Events,
+    ended: &Ended,
+    agents: Option<&Agents>,
+    error_kind: Option<&str>,
+    seq: i64,
+) {
     let Ended { turn, entry, session } = ended;
     let voice = events.voice(&turn.run, &turn.key);
     if let (Some(entry), Some(session)) = (entry, session) {
@@ -20,7 +26,9 @@ pub(super) fn announce(events: &Events, ended: &Ended, agents: Option<&Agents>, 
     let stop = turn.stop_reason.clone();
     let ended_at = turn.ended_at;
     let settled = match turn.state {
-        TurnState::Done => json!({ "phase": "end", "stopReason": stop, "endedAt": ended_at, "executionSettled": true }),
+        TurnState::Done => {
+            json!({ "phase": "end", "stopReason": stop, "endedAt": ended_at, "executionSettled": true })
+        }
         TurnState::Aborted => json!({
             "phase": "end", "status": "cancelled", "aborted": true, "stopReason": stop, "endedAt": ended_at,
             "executionSettled": true,
@@ -32,18 +40,53 @@ pub(super) fn announce(events: &Events, ended: &Ended, agents: Option<&Agents>, 
     };
     voice.lifecycle(seq + 1, &settled);
 
-    let message = entry.as_ref().map(|entry| rows::chat_message(&entry.row.content, entry.row.timestamp));
+    let message = entry
+        .as_ref()
+        .map(|entry| rows::chat_message(&entry.row.content, entry.row.timestamp));
     let usage = entry.as_ref().and_then(|entry| rows::message(entry).usage);
     let (state, end) = match turn.state {
-        TurnState::Done => (State::Final, Terminal { message, stop_reason: stop, usage, ..Terminal::default() }),
-        TurnState::Aborted => (State::Aborted, Terminal { message, stop_reason: stop, ..Terminal::default() }),
-        TurnState::Failed | TurnState::Interrupted | TurnState::Queued | TurnState::Leased | TurnState::Running => {
+        TurnState::Done => (
+            State::Final,
+            Terminal {
+                message,
+                stop_reason: stop,
+                usage,
+                ..Terminal::default()
+            },
+        ),
+        TurnState::Aborted => (
+            State::Aborted,
+            Terminal {
+                message,
+                stop_reason: stop,
+                ..Terminal::default()
+            },
+        ),
+        TurnState::Failed
+        | TurnState::Interrupted
+        | TurnState::Queued
+        | TurnState::Leased
+        | TurnState::Running => {
             let error_kind = Some(error_kind.unwrap_or("unknown").to_owned());
             let error_message = turn.error.clone();
-            (State::Error, Terminal { stop_reason: stop, error_message, error_kind, ..Terminal::default() })
+            (
+                State::Error,
+                Terminal {
+                    stop_reason: stop,
+                    error_message,
+                    error_kind,
+                    ..Terminal::default()
+                },
+            )
         }
     };
     voice.terminal(seq + 2, state, end);
 
-    events.changed(&turn.key, session.as_ref(), agents, "agent.input.settled", Some(&turn.run));
+    events.changed(
+        &turn.key,
+        session.as_ref(),
+        agents,
+        "agent.input.settled",
+        Some(&turn.run),
+    );
 }

@@ -18,12 +18,20 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// the bound. A message that came while another run was being answered was stored before that answer; the model reads it
 /// where its own run begins.
 pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
-    let (own, others): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|row| row.role == Role::User && row.answered_in.as_ref() == Some(run));
-    let answered: HashSet<RunId> =
-        others.iter().filter(|row| row.role == Role::Assistant).filter_map(|row| row.run.clone()).collect();
+    let (own, others): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|row| row.role == Role::User && row.answered_in.as_ref() == Some(run));
+    let answered: HashSet<RunId> = others
+        .iter()
+        .filter(|row| row.role == Role::Assistant)
+        .filter_map(|row| row.run.clone())
+        .collect();
     let answered_later = |question: &ContextRow, run: &Option<RunId>| {
-        question.answered_in != *run && question.answered_in.as_ref().is_some_and(|run| answered.contains(run))
+        question.answered_in != *run
+            && question
+                .answered_in
+                .as_ref()
+                .is_some_and(|run| answered.contains(run))
     };
     let mut earlier: Vec<ContextRow> = Vec::new();
     let mut asked: VecDeque<ContextRow> = VecDeque::new();
@@ -34,8 +42,9 @@ pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
             Role::User | Role::System => earlier.push(row),
             Role::Assistant => {
                 // Its questions first, and whatever was asked before them and never answered.
-                let (later, now): (VecDeque<_>, VecDeque<_>) =
-                    asked.drain(..).partition(|question| answered_later(question, &row.run));
+                let (later, now): (VecDeque<_>, VecDeque<_>) = asked
+                    .drain(..)
+                    .partition(|question| answered_later(question, &row.run));
                 earlier.extend(now);
                 asked = later;
                 earlier.push(row);
@@ -64,7 +73,10 @@ fn message(row: &ContextRow) -> Option<TurnMessage> {
         Role::System => return None,
     };
     let text = text_of(&row.content);
-    (!text.is_empty()).then(|| TurnMessage { role: role.into(), text })
+    (!text.is_empty()).then(|| TurnMessage {
+        role: role.into(),
+        text,
+    })
 }
 
 #[cfg(test)]
@@ -74,11 +86,20 @@ mod tests {
 
     fn row(role: Role, text: &str, run: &str) -> ContextRow {
         let run = Some(RunId::new(run));
-        ContextRow { role, content: plain(text), answered_in: run.clone(), run, waiting: false }
+        ContextRow {
+            role,
+            content: plain(text),
+            answered_in: run.clone(),
+            run,
+            waiting: false,
+        }
     }
 
     fn texts(rows: Vec<ContextRow>, run: &str) -> Vec<String> {
-        arrange(rows, &RunId::new(run)).into_iter().map(|message| message.text).collect()
+        arrange(rows, &RunId::new(run))
+            .into_iter()
+            .map(|message| message.text)
+            .collect()
     }
 
     #[test]
@@ -107,10 +128,19 @@ mod tests {
 
     #[test]
     fn what_still_waits_is_not_read_and_what_was_merged_is() {
-        let merged = ContextRow { answered_in: Some(RunId::new("1")), ..row(Role::User, "and", "2") };
-        let waiting = ContextRow { waiting: true, ..row(Role::User, "later", "3") };
+        let merged = ContextRow {
+            answered_in: Some(RunId::new("1")),
+            ..row(Role::User, "and", "2")
+        };
+        let waiting = ContextRow {
+            waiting: true,
+            ..row(Role::User, "later", "3")
+        };
 
-        assert_eq!(texts(vec![row(Role::User, "one", "1"), merged, waiting], "1"), ["one", "and"]);
+        assert_eq!(
+            texts(vec![row(Role::User, "one", "1"), merged, waiting], "1"),
+            ["one", "and"]
+        );
     }
 
     #[test]

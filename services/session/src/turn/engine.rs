@@ -27,7 +27,8 @@ use crate::key::SessionKey;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::{
-    Aborted, Admission, Admitted, Claimed, Ended, NewEntry, NewTurn, Origin, Reclaim, SessionRecord, Store, Turn,
+    Aborted, Admission, Admitted, Claimed, Ended, NewEntry, NewTurn, Origin, Reclaim, SessionRecord, Store,
+    Turn,
 };
 
 /// Sessions share this many places in the order: enough that two rarely meet, few enough to cost nothing.
@@ -112,7 +113,9 @@ pub struct Engine<S> {
 
 impl<S> Clone for Engine<S> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
     }
 }
 
@@ -137,7 +140,16 @@ pub(super) struct Inner<S> {
 impl<S: Store> Engine<S> {
     /// Puts it together; nothing runs yet.
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { store, agent, publisher, policy, clock, timing, replies, metrics } = parts;
+        let Parts {
+            store,
+            agent,
+            publisher,
+            policy,
+            clock,
+            timing,
+            replies,
+            metrics,
+        } = parts;
         let inner = Inner {
             store,
             agent: AgentServiceClient::new(agent)
@@ -155,7 +167,9 @@ impl<S: Store> Engine<S> {
             order: (0..ORDER_PLACES).map(|_| tokio::sync::Mutex::new(())).collect(),
             metrics,
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// What holds at the moment.
@@ -241,13 +255,17 @@ impl<S: Store> Engine<S> {
         let inner = &self.inner;
         let _order = inner.order(&key).await;
         let (value, session) = change(&inner.store).await?;
-        inner.events.changed(&key, session.as_ref(), inner.agents().as_deref(), reason, None);
+        inner
+            .events
+            .changed(&key, session.as_ref(), inner.agents().as_deref(), reason, None);
         Ok(value)
     }
 
     /// Says that a row was added, with the session after it.
     pub(crate) fn announce_row(&self, entry: &crate::store::Entry, session: &SessionRecord) {
-        self.inner.events.row(entry, session, self.inner.agents().as_deref());
+        self.inner
+            .events
+            .row(entry, session, self.inner.agents().as_deref());
     }
 
     /// Runs turns until the drain. `others_are_dead`: this process opened a store that only one process can open, so
@@ -313,7 +331,11 @@ impl<S: Store> Inner<S> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
         let places = u64::try_from(self.order.len()).unwrap_or(1);
         let place = usize::try_from(hash % places).unwrap_or(0);
-        self.order.get(place).expect("the remainder is below the length").lock().await
+        self.order
+            .get(place)
+            .expect("the remainder is below the length")
+            .lock()
+            .await
     }
 
     /// The time of day when a lease taken now ends.
@@ -326,17 +348,31 @@ impl<S: Store> Inner<S> {
         let new = match self.store.admit(admission).await? {
             Admitted::Known(turn) => {
                 self.metrics.duplicates.inc();
-                return Ok(Submitted { turn: *turn, duplicate: true });
+                return Ok(Submitted {
+                    turn: *turn,
+                    duplicate: true,
+                });
             }
             Admitted::New(new) => new,
         };
-        let NewTurn { turn, entry, session, gave_way: Aborted { ended, asked } } = *new;
+        let NewTurn {
+            turn,
+            entry,
+            session,
+            gave_way: Aborted { ended, asked },
+        } = *new;
         let agents = self.agents();
         self.metrics.accepted.inc();
         for ended in ended {
             self.settle(&ended, None, seq_before(ended.turn.attempt));
         }
-        self.events.changed(&turn.key, Some(&session), agents.as_deref(), "send", Some(&turn.run));
+        self.events.changed(
+            &turn.key,
+            Some(&session),
+            agents.as_deref(),
+            "send",
+            Some(&turn.run),
+        );
         self.events.row(&entry, &session, agents.as_deref());
         drop(order);
         for run in asked {
@@ -345,10 +381,18 @@ impl<S: Store> Inner<S> {
             }
         }
         self.wake.notify_one();
-        Ok(Submitted { turn, duplicate: false })
+        Ok(Submitted {
+            turn,
+            duplicate: false,
+        })
     }
 
-    async fn abort(&self, key: &SessionKey, run: Option<&RunId>, origin: Origin) -> Result<Vec<RunId>, Error> {
+    async fn abort(
+        &self,
+        key: &SessionKey,
+        run: Option<&RunId>,
+        origin: Origin,
+    ) -> Result<Vec<RunId>, Error> {
         let now = self.clock.now_ms();
         let Aborted { ended, asked } = {
             let _order = self.order(key).await;
@@ -378,7 +422,11 @@ impl<S: Store> Inner<S> {
         let deadline = Instant::now() + patience;
         let mut settled = self.settled.subscribe(); // before the look, so that no end falls between
         loop {
-            let turn = self.store.turn(run).await?.ok_or_else(|| Error::NoRun(run.to_string()))?;
+            let turn = self
+                .store
+                .turn(run)
+                .await?
+                .ok_or_else(|| Error::NoRun(run.to_string()))?;
             if turn.state.is_terminal() || Instant::now() >= deadline {
                 return Ok(turn);
             }
@@ -448,9 +496,12 @@ impl<S: Store> Inner<S> {
             return Ok(Dispatch::Idle(IDLE_MAX)); // the end of a run wakes the dispatcher
         }
         let now = self.clock.now_ms();
-        let Some(Claimed { turn, merged }) = self.store.claim(&self.owner, now, self.lease_until()).await? else {
+        let Some(Claimed { turn, merged }) = self.store.claim(&self.owner, now, self.lease_until()).await?
+        else {
             let due = self.store.next_due(now).await?;
-            let wait = due.map_or(IDLE_MAX, |due| Duration::from_millis(u64::try_from(due - now).unwrap_or(0)));
+            let wait = due.map_or(IDLE_MAX, |due| {
+                Duration::from_millis(u64::try_from(due - now).unwrap_or(0))
+            });
             return Ok(Dispatch::Idle(wait.min(IDLE_MAX)));
         };
         let live = Arc::new(Live::new(turn.run.clone(), turn.key.clone(), turn.attempt, now));
@@ -479,6 +530,9 @@ async fn detached<T: Send + 'static>(
 ) -> Result<T, Error> {
     match tokio::spawn(future).await {
         Ok(result) => result,
-        Err(cause) => Err(Error::Start { step: "a task of the engine", cause: Box::new(cause) }),
+        Err(cause) => Err(Error::Start {
+            step: "a task of the engine",
+            cause: Box::new(cause),
+        }),
     }
 }

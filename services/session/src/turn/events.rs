@@ -58,12 +58,21 @@ impl Events {
             message_seq: entry.seq,
             session: Some(rows::session(session, agents, Wanted::ALL)),
         };
-        self.publisher.publish(Outgoing::new(&event).topic(SESSIONS).topic(format!("session/{}", session.key)));
+        self.publisher.publish(
+            Outgoing::new(&event)
+                .topic(SESSIONS)
+                .topic(format!("session/{}", session.key)),
+        );
     }
 
     /// A run's own events.
     pub(super) fn voice(&self, run: &RunId, key: &SessionKey) -> Voice {
-        Voice { events: self.clone(), run: run.to_string(), key: key.to_string(), agent: key.agent().to_string() }
+        Voice {
+            events: self.clone(),
+            run: run.to_string(),
+            key: key.to_string(),
+            agent: key.agent().to_string(),
+        }
     }
 }
 
@@ -120,46 +129,81 @@ impl Voice {
 
     /// Before the first word.
     pub(super) fn status(&self, seq: i64, phase: &str) {
-        let event = proto::ChatEvent { phase: Some(phase.to_owned()), ..self.chat(seq, State::Status) };
+        let event = proto::ChatEvent {
+            phase: Some(phase.to_owned()),
+            ..self.chat(seq, State::Status)
+        };
         self.events.publisher.publish(Outgoing::new(&event));
     }
 
     /// Something about the run as a whole.
     pub(super) fn lifecycle(&self, seq: i64, data: &Value) {
-        self.events.publisher.publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
+        self.events
+            .publisher
+            .publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
     }
 
     /// New text, at once.
     pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str) {
         let detail = self.agent(seq, stream.word(), &json!({ "delta": delta }));
-        self.events.publisher.publish(Outgoing::new(&detail).rendition(Rendition::Increment));
+        self.events
+            .publisher
+            .publish(Outgoing::new(&detail).rendition(Rendition::Increment));
         if stream == Stream::Assistant {
-            let event = proto::ChatEvent { delta_text: Some(delta.to_owned()), ..self.chat(seq, State::Delta) };
+            let event = proto::ChatEvent {
+                delta_text: Some(delta.to_owned()),
+                ..self.chat(seq, State::Delta)
+            };
             let key = format!("{}/i", self.run);
-            self.events.publisher.publish(Outgoing::new(&event).rendition(Rendition::Increment).merge_key(key));
+            self.events.publisher.publish(
+                Outgoing::new(&event)
+                    .rendition(Rendition::Increment)
+                    .merge_key(key),
+            );
         }
     }
 
     /// New text and all of it so far, paced.
     pub(super) fn cumulative(&self, stream: Stream, seq: i64, delta: &str, text: &str) {
         let detail = self.agent(seq, stream.word(), &json!({ "text": text, "delta": delta }));
-        self.events.publisher.publish(Outgoing::new(&detail).rendition(Rendition::Cumulative));
+        self.events
+            .publisher
+            .publish(Outgoing::new(&detail).rendition(Rendition::Cumulative));
         if stream == Stream::Assistant {
             let event = proto::ChatEvent {
                 delta_text: Some(delta.to_owned()),
-                message: Some(rows::chat_message(&rows::blocks(text), self.events.clock.now_ms())),
+                message: Some(rows::chat_message(
+                    &rows::blocks(text),
+                    self.events.clock.now_ms(),
+                )),
                 ..self.chat(seq, State::Delta)
             };
             let key = format!("{}/c", self.run);
-            self.events.publisher.publish(Outgoing::new(&event).rendition(Rendition::Cumulative).merge_key(key));
+            self.events.publisher.publish(
+                Outgoing::new(&event)
+                    .rendition(Rendition::Cumulative)
+                    .merge_key(key),
+            );
         }
     }
 
     /// The end of the run. Only [`super::announce`] says it.
     pub(super) fn terminal(&self, seq: i64, state: State, end: Terminal) {
-        let Terminal { message, stop_reason, error_message, error_kind, usage } = end;
-        let event =
-            proto::ChatEvent { message, stop_reason, error_message, error_kind, usage, ..self.chat(seq, state) };
+        let Terminal {
+            message,
+            stop_reason,
+            error_message,
+            error_kind,
+            usage,
+        } = end;
+        let event = proto::ChatEvent {
+            message,
+            stop_reason,
+            error_message,
+            error_kind,
+            usage,
+            ..self.chat(seq, state)
+        };
         self.events.publisher.publish(Outgoing::new(&event));
     }
 }

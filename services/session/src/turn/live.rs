@@ -61,8 +61,19 @@ pub struct InFlight {
 impl Live {
     pub(super) fn new(run: RunId, key: SessionKey, attempt: u32, started_at: i64) -> Self {
         let seq = seq_before(attempt.saturating_sub(1));
-        let said = Said { text: String::new(), seq, text_seq: seq, stop: None };
-        Self { run, key, started_at, cancel: CancellationToken::new(), said: Mutex::new(said) }
+        let said = Said {
+            text: String::new(),
+            seq,
+            text_seq: seq,
+            stop: None,
+        };
+        Self {
+            run,
+            key,
+            started_at,
+            cancel: CancellationToken::new(),
+            said: Mutex::new(said),
+        }
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {
@@ -98,7 +109,12 @@ impl Live {
     /// What somebody sees who comes late.
     pub(super) fn in_flight(&self) -> InFlight {
         let said = self.said();
-        InFlight { run: self.run.clone(), text: said.text.clone(), started_at: self.started_at, seq: said.text_seq }
+        InFlight {
+            run: self.run.clone(),
+            text: said.text.clone(),
+            started_at: self.started_at,
+            seq: said.text_seq,
+        }
     }
 
     /// Makes it stop. The first reason holds.

@@ -40,8 +40,16 @@ const BROKEN_OFF: &str = "The answer broke off. Please ask again if you still ne
 /// How a run ends.
 #[derive(Debug)]
 enum Outcome {
-    Done { stop_reason: String, usage: Option<Tokens>, answered_by: (String, String) },
-    Failed { message: String, kind: FailureKind, answered_by: Option<(String, String)> },
+    Done {
+        stop_reason: String,
+        usage: Option<Tokens>,
+        answered_by: (String, String),
+    },
+    Failed {
+        message: String,
+        kind: FailureKind,
+        answered_by: Option<(String, String)>,
+    },
     /// The agent service went away. Nothing was seen: the run may begin again.
     Unreachable,
     /// The agent service went away in the middle.
@@ -80,7 +88,12 @@ pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Li
         Err(error) => {
             tracing::error!(run = %run.turn.run, error = %Chain(&error), "a turn failed inside");
             let message = "Something went wrong inside. The operator's log says what.".to_owned();
-            run.end(Outcome::Failed { message, kind: FailureKind::Unspecified, answered_by: None }).await;
+            run.end(Outcome::Failed {
+                message,
+                kind: FailureKind::Unspecified,
+                answered_by: None,
+            })
+            .await;
         }
     }
 }
@@ -98,7 +111,11 @@ async fn keep_lease<S: Store>(inner: Arc<Inner<S>>, live: Arc<Live>, drain: Drai
             () = time::sleep(inner.timing.renew) => {}
         }
         let now = Instant::now();
-        match inner.store.renew(&live.run, &inner.owner, inner.lease_until()).await {
+        match inner
+            .store
+            .renew(&live.run, &inner.owner, inner.lease_until())
+            .await
+        {
             Ok(Hold::Held) => ends = now + inner.timing.lease,
             Ok(Hold::Stop(origin)) => return live.stop(Stop::Abort(origin)),
             Ok(Hold::Lost) => return live.stop(Stop::Lost),
@@ -115,12 +132,19 @@ async fn keep_lease<S: Store>(inner: Arc<Inner<S>>, live: Arc<Live>, drain: Drai
 impl<S: Store> Run<S> {
     async fn answer(&mut self) -> Result<Outcome, Error> {
         drop(self.inner.order(&self.turn.key).await); // behind the message that caused it
-        let hold = self.inner.store.start(&self.turn.run, &self.inner.owner, self.inner.clock.now_ms()).await?;
+        let hold = self
+            .inner
+            .store
+            .start(&self.turn.run, &self.inner.owner, self.inner.clock.now_ms())
+            .await?;
         if let Some(stop) = stop_of(hold) {
             return Ok(Outcome::Stopped(stop));
         }
         self.voice.status(self.live.next_seq(), "starting_model");
-        self.voice.lifecycle(self.live.next_seq(), &json!({ "phase": "start", "startedAt": self.live.started_at }));
+        self.voice.lifecycle(
+            self.live.next_seq(),
+            &json!({ "phase": "start", "startedAt": self.live.started_at }),
+        );
         let session = self.inner.store.session(&self.turn.key).await?;
         let agents = self.inner.policy().map(|policy| Arc::clone(&policy.agents));
         self.inner.events.changed(
@@ -154,9 +178,15 @@ impl<S: Store> Run<S> {
         let policy = self.inner.policy().ok_or(Error::NotReady)?;
         let configured = policy.agents.of(&self.turn.key)?;
         let session = self.inner.store.session(&self.turn.key).await?;
-        let chosen = self.turn.model.clone().or_else(|| session.and_then(|session| session.model_override));
+        let chosen = self
+            .turn
+            .model
+            .clone()
+            .or_else(|| session.and_then(|session| session.model_override));
         let models = match chosen {
-            Some(model) => std::iter::once(model).chain(configured.models.iter().skip(1).cloned()).collect(),
+            Some(model) => std::iter::once(model)
+                .chain(configured.models.iter().skip(1).cloned())
+                .collect(),
             None => configured.models.clone(),
         };
         let rows = self.inner.store.context(&self.turn, ROWS_MAX).await?;
@@ -165,7 +195,11 @@ impl<S: Store> Run<S> {
             models,
             system_prompt: configured.system_prompt.clone(),
             messages: arrange(rows, &self.turn.run),
-            timeout_ms: self.turn.timeout_ms.filter(|ms| *ms > 0).unwrap_or(configured.timeout_ms),
+            timeout_ms: self
+                .turn
+                .timeout_ms
+                .filter(|ms| *ms > 0)
+                .unwrap_or(configured.timeout_ms),
             agent_name: configured.display_name(),
         })
     }
@@ -177,7 +211,12 @@ impl<S: Store> Run<S> {
         let deadline = Instant::now() + time_limit;
         let mut client = self.inner.agent.clone();
         let mut request = tonic::Request::new(request);
-        if let Some(traceparent) = self.turn.traceparent.as_deref().and_then(|trace| trace.parse().ok()) {
+        if let Some(traceparent) = self
+            .turn
+            .traceparent
+            .as_deref()
+            .and_then(|trace| trace.parse().ok())
+        {
             request.metadata_mut().insert("traceparent", traceparent);
         }
         let opened = tokio::select! {
@@ -229,7 +268,11 @@ impl<S: Store> Run<S> {
                 }
                 if self.live.text_bytes() + text.len() > ANSWER_BYTES_MAX {
                     let answered_by = (String::new(), String::new());
-                    return Ok(Some(Outcome::Done { stop_reason: "length".to_owned(), usage: None, answered_by }));
+                    return Ok(Some(Outcome::Done {
+                        stop_reason: "length".to_owned(),
+                        usage: None,
+                        answered_by,
+                    }));
                 }
                 let seq = self.live.say(&text);
                 self.voice.increment(Stream::Assistant, seq, &text);
@@ -244,22 +287,44 @@ impl<S: Store> Run<S> {
                     return Ok(Some(Outcome::Stopped(stop)));
                 }
                 self.thought.push_str(&text);
-                self.voice.increment(Stream::Thinking, self.live.next_seq(), &text);
+                self.voice
+                    .increment(Stream::Thinking, self.live.next_seq(), &text);
                 self.thinking.push(&text);
                 self.show_due();
             }
-            Event::Retrying(agent::Retrying { attempt, attempt_max, kind: _, message }) => {
+            Event::Retrying(agent::Retrying {
+                attempt,
+                attempt_max,
+                kind: _,
+                message,
+            }) => {
                 let data = json!({ "phase": "retry", "attempt": attempt, "maxAttempts": attempt_max, "reason": message });
                 self.voice.lifecycle(self.live.next_seq(), &data);
             }
-            Event::Completed(agent::Completed { stop_reason, usage, provider, model }) => {
-                let usage = usage.map(|usage| Tokens { input: usage.input, output: usage.output });
-                return Ok(Some(Outcome::Done { stop_reason, usage, answered_by: (provider, model) }));
+            Event::Completed(agent::Completed {
+                stop_reason,
+                usage,
+                provider,
+                model,
+            }) => {
+                let usage = usage.map(|usage| Tokens {
+                    input: usage.input,
+                    output: usage.output,
+                });
+                return Ok(Some(Outcome::Done {
+                    stop_reason,
+                    usage,
+                    answered_by: (provider, model),
+                }));
             }
             Event::Failed(failed) => {
                 let kind = failed.kind();
                 let answered_by = failed.provider.zip(failed.model);
-                return Ok(Some(Outcome::Failed { message: failed.message, kind, answered_by }));
+                return Ok(Some(Outcome::Failed {
+                    message: failed.message,
+                    kind,
+                    answered_by,
+                }));
             }
         }
         Ok(None)
@@ -278,26 +343,33 @@ impl<S: Store> Run<S> {
 
     fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        [self.answer.due(now), self.thinking.due(now)].into_iter().flatten().min()
+        [self.answer.due(now), self.thinking.due(now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn show_due(&mut self) {
         let now = Instant::now();
         if let Some(delta) = self.thinking.take_due(now, self.thought.len()) {
-            self.voice.cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
+            self.voice
+                .cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
         }
         if let Some(delta) = self.answer.take_due(now, self.live.text_bytes()) {
-            self.voice.cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
+            self.voice
+                .cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
         }
     }
 
     fn show_rest(&mut self) {
         let now = Instant::now();
         if let Some(delta) = self.thinking.take(now, 0) {
-            self.voice.cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
+            self.voice
+                .cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
         }
         if let Some(delta) = self.answer.take(now, 0) {
-            self.voice.cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
+            self.voice
+                .cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
         }
     }
 
@@ -305,11 +377,13 @@ impl<S: Store> Run<S> {
     fn gone(&self, status: &tonic::Status) -> Outcome {
         tracing::warn!(run = %self.turn.run, code = ?status.code(), message = status.message(), "the agent service broke off");
         match status.code() {
-            tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition | tonic::Code::OutOfRange => Outcome::Failed {
-                message: status.message().to_owned(),
-                kind: FailureKind::Rejected,
-                answered_by: None,
-            },
+            tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition | tonic::Code::OutOfRange => {
+                Outcome::Failed {
+                    message: status.message().to_owned(),
+                    kind: FailureKind::Rejected,
+                    answered_by: None,
+                }
+            }
             _ => Outcome::Unreachable,
         }
     }
@@ -337,7 +411,11 @@ impl<S: Store> Run<S> {
                 finish.stop_reason = Some(origin.word().to_owned());
                 finish.entry = (!text.is_empty()).then(|| self.aborted_row(&text, origin));
             }
-            Outcome::Done { stop_reason, usage, answered_by } => {
+            Outcome::Done {
+                stop_reason,
+                usage,
+                answered_by,
+            } => {
                 finish.state = TurnState::Done;
                 let extra = EntryExtra {
                     provider: Some(answered_by.0.clone()).filter(|provider| !provider.is_empty()),
@@ -352,7 +430,11 @@ impl<S: Store> Run<S> {
                 finish.usage = usage;
                 finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
             }
-            Outcome::Failed { message, kind: failure, answered_by } => {
+            Outcome::Failed {
+                message,
+                kind: failure,
+                answered_by,
+            } => {
                 kind = Some(error_kind(failure));
                 self.failed(&mut finish, &text, message, "error", answered_by);
             }
@@ -375,7 +457,11 @@ impl<S: Store> Run<S> {
         stop_reason: &str,
         answered_by: Option<(String, String)>,
     ) {
-        let message = if message.trim().is_empty() { INTERRUPTED.to_owned() } else { message };
+        let message = if message.trim().is_empty() {
+            INTERRUPTED.to_owned()
+        } else {
+            message
+        };
         let (provider, model) = answered_by.unzip();
         let extra = EntryExtra {
             provider,
@@ -451,7 +537,11 @@ fn stop_of(hold: Hold) -> Option<Stop> {
 
 fn out_of_time() -> Outcome {
     let message = "The model did not answer in time. Please try again, or raise timeoutSeconds.".to_owned();
-    Outcome::Failed { message, kind: FailureKind::Timeout, answered_by: None }
+    Outcome::Failed {
+        message,
+        kind: FailureKind::Timeout,
+        answered_by: None,
+    }
 }
 
 /// The words that chat screens know.
@@ -461,7 +551,9 @@ fn error_kind(kind: FailureKind) -> &'static str {
         FailureKind::Context => "context_length",
         FailureKind::Timeout => "timeout",
         FailureKind::Rejected => "refusal",
-        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => "unknown",
+        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => {
+            "unknown"
+        }
     }
 }
 

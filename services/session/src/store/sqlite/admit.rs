@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::{Aborted, Admission, Admitted, InboundKey, NewTurn, Origin, Reply, Target, Turn, TurnState};
+use super::super::{
+    Aborted, Admission, Admitted, InboundKey, NewTurn, Origin, Reply, Target, Turn, TurnState,
+};
 use super::{entries, sessions, turns};
 use crate::error::Error;
 use crate::id::RunId;
@@ -15,11 +17,22 @@ pub(super) fn admit(conn: &Connection, admission: Admission) -> Result<Admitted,
     if let Some(known) = known(conn, &admission)? {
         return Ok(Admitted::Known(Box::new(known)));
     }
-    let Admission { key, run, entry, queue, seed, inbound, now, .. } = &admission;
+    let Admission {
+        key,
+        run,
+        entry,
+        queue,
+        seed,
+        inbound,
+        now,
+        ..
+    } = &admission;
 
     let existing = sessions::find(conn, key)?;
     if let Some(expected) = &admission.expected_session
-        && existing.as_ref().is_none_or(|session| session.session_id != *expected)
+        && existing
+            .as_ref()
+            .is_none_or(|session| session.session_id != *expected)
     {
         return Err(Error::SessionMoved(key.clone()));
     }
@@ -55,14 +68,20 @@ pub(super) fn admit(conn: &Connection, admission: Admission) -> Result<Admitted,
         not_before,
         admission.traceparent,
     ])?;
-    if let Some(InboundKey { channel, account, message }) = inbound {
+    if let Some(InboundKey {
+        channel,
+        account,
+        message,
+    }) = inbound
+    {
         conn.prepare_cached(
             "INSERT INTO inbound (channel, account, message, run, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![channel, account, message, run.as_str(), now])?;
     }
     if let Reply::To(target) = &admission.reply {
-        conn.prepare_cached("UPDATE sessions SET target = ?2 WHERE id = ?1")?.execute(params![session, json(target)?])?;
+        conn.prepare_cached("UPDATE sessions SET target = ?2 WHERE id = ?1")?
+            .execute(params![session, json(target)?])?;
     }
     conn.prepare_cached(
         "UPDATE sessions SET last_run = CASE WHEN active_run IS NULL THEN ?2 ELSE last_run END,
@@ -73,11 +92,21 @@ pub(super) fn admit(conn: &Connection, admission: Admission) -> Result<Admitted,
     let entry = entries::append(conn, session, admission.entry.clone())?;
     let turn = turns::find(conn, run)?.ok_or(Error::Unreadable("turn"))?;
     let session = sessions::by_id(conn, session)?;
-    Ok(Admitted::New(Box::new(NewTurn { turn, entry, session, gave_way })))
+    Ok(Admitted::New(Box::new(NewTurn {
+        turn,
+        entry,
+        session,
+        gave_way,
+    })))
 }
 
 fn known(conn: &Connection, admission: &Admission) -> Result<Option<Turn>, Error> {
-    if let Some(InboundKey { channel, account, message }) = &admission.inbound {
+    if let Some(InboundKey {
+        channel,
+        account,
+        message,
+    }) = &admission.inbound
+    {
         let run: Option<String> = conn
             .prepare_cached("SELECT run FROM inbound WHERE channel = ?1 AND account = ?2 AND message = ?3")?
             .query_row([channel, account, message], |row| row.get(0))
@@ -110,7 +139,9 @@ fn make_room(conn: &Connection, session: i64, admission: &Admission) -> Result<A
             DropPolicy::New => return Err(Error::QueueFull { cap: queue.cap }),
             DropPolicy::Old => {
                 let oldest = queued.remove(0);
-                gave_way.ended.extend(turns::abort_queued(conn, &oldest, Origin::Interrupt, *now)?);
+                gave_way
+                    .ended
+                    .extend(turns::abort_queued(conn, &oldest, Origin::Interrupt, *now)?);
             }
         }
     }

@@ -11,7 +11,13 @@ use crate::key::SessionKey;
 const TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Adds the reply of a turn. A run has one reply, so its part is always 0; the key keeps it from being sent twice.
-pub(super) fn add(conn: &Connection, turn: &Turn, target: &Target, text: &str, now: i64) -> Result<(), Error> {
+pub(super) fn add(
+    conn: &Connection,
+    turn: &Turn,
+    target: &Target,
+    text: &str,
+    now: i64,
+) -> Result<(), Error> {
     let target = serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))?;
     conn.prepare_cached(
         "INSERT INTO deliveries (key, run, session_key, target, text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -47,13 +53,17 @@ pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<
 pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome) -> Result<(), Error> {
     match outcome {
         DeliveryOutcome::Taken { now } => conn
-            .prepare_cached("UPDATE deliveries SET state = 'taken', text = '', settled_at = ?2 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE deliveries SET state = 'taken', text = '', settled_at = ?2 WHERE id = ?1",
+            )?
             .execute([delivery, *now])?,
         DeliveryOutcome::Later { not_before } => conn
             .prepare_cached("UPDATE deliveries SET attempts = attempts + 1, not_before = ?2 WHERE id = ?1")?
             .execute([delivery, *not_before])?,
         DeliveryOutcome::Refused { error, now } => conn
-            .prepare_cached("UPDATE deliveries SET state = 'refused', error = ?2, settled_at = ?3 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE deliveries SET state = 'refused', error = ?2, settled_at = ?3 WHERE id = ?1",
+            )?
             .execute(params![delivery, error, now])?,
     };
     Ok(())

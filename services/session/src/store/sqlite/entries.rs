@@ -18,7 +18,8 @@ const TITLE_CHARS: usize = 60;
 /// Adds a row and keeps the session's own row in step.
 pub(super) fn append(conn: &Connection, session: i64, row: NewEntry) -> Result<Entry, Error> {
     let preview = Some(clip(&row.preview, PREVIEW_CHARS)).filter(|text| !text.is_empty());
-    let title = Some(clip(&row.preview, TITLE_CHARS)).filter(|text| row.role == Role::User && !text.is_empty());
+    let title =
+        Some(clip(&row.preview, TITLE_CHARS)).filter(|text| row.role == Role::User && !text.is_empty());
     let seq: i64 = conn
         .prepare_cached(
             "UPDATE sessions SET last_seq = last_seq + 1, updated_at = max(updated_at, :now),
@@ -56,37 +57,68 @@ pub(super) fn find(conn: &Connection, key: &SessionKey, seq: i64) -> Result<Opti
     let mut statement = conn.prepare_cached(
         "SELECT * FROM entries WHERE session = (SELECT id FROM sessions WHERE key = ?1) AND seq = ?2",
     )?;
-    Ok(statement.query_row(params![key.as_str(), seq], entry).optional()?)
+    Ok(statement
+        .query_row(params![key.as_str(), seq], entry)
+        .optional()?)
 }
 
-pub(super) fn history(conn: &Connection, key: &SessionKey, query: &HistoryQuery) -> Result<HistoryPage, Error> {
+pub(super) fn history(
+    conn: &Connection,
+    key: &SessionKey,
+    query: &HistoryQuery,
+) -> Result<HistoryPage, Error> {
     let snapshot = conn.unchecked_transaction()?;
     let Some(id) = sessions::id_of(&snapshot, key)? else {
-        return Ok(HistoryPage { session: None, entries: Vec::new(), has_more: false });
+        return Ok(HistoryPage {
+            session: None,
+            entries: Vec::new(),
+            has_more: false,
+        });
     };
     let session = sessions::by_id(&snapshot, id)?;
-    let after = query.after.as_ref().filter(|(id, _)| *id == session.session_id).map(|(_, seq)| *seq);
+    let after = query
+        .after
+        .as_ref()
+        .filter(|(id, _)| *id == session.session_id)
+        .map(|(_, seq)| *seq);
     let page = match after {
         Some(seq) => {
             let entries = newer(&snapshot, id, seq.max(session.first_seq - 1), query.bytes_max)?;
-            HistoryPage { session: Some(session), entries, has_more: false }
+            HistoryPage {
+                session: Some(session),
+                entries,
+                has_more: false,
+            }
         }
         None => {
             let last = session.last_seq - i64::from(query.offset);
             let entries = older(&snapshot, id, session.first_seq, last, query)?;
             let has_more = entries.first().is_some_and(|entry| entry.seq > session.first_seq);
-            HistoryPage { session: Some(session), entries, has_more }
+            HistoryPage {
+                session: Some(session),
+                entries,
+                has_more,
+            }
         }
     };
     Ok(page)
 }
 
 /// The newest rows up to `last`, oldest first.
-fn older(conn: &Connection, session: i64, first: i64, last: i64, query: &HistoryQuery) -> Result<Vec<Entry>, Error> {
+fn older(
+    conn: &Connection,
+    session: i64,
+    first: i64,
+    last: i64,
+    query: &HistoryQuery,
+) -> Result<Vec<Entry>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM entries WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4",
     )?;
-    let mut entries = bounded(statement.query_map(params![session, first, last, query.limit], entry)?, query.bytes_max)?;
+    let mut entries = bounded(
+        statement.query_map(params![session, first, last, query.limit], entry)?,
+        query.bytes_max,
+    )?;
     entries.reverse();
     Ok(entries)
 }
@@ -95,10 +127,16 @@ fn older(conn: &Connection, session: i64, first: i64, last: i64, query: &History
 fn newer(conn: &Connection, session: i64, after: i64, bytes_max: usize) -> Result<Vec<Entry>, Error> {
     let mut statement =
         conn.prepare_cached("SELECT * FROM entries WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-    bounded(statement.query_map(params![session, after, DELTA_ROWS_MAX], entry)?, bytes_max)
+    bounded(
+        statement.query_map(params![session, after, DELTA_ROWS_MAX], entry)?,
+        bytes_max,
+    )
 }
 
-fn bounded(rows: impl Iterator<Item = rusqlite::Result<Entry>>, bytes_max: usize) -> Result<Vec<Entry>, Error> {
+fn bounded(
+    rows: impl Iterator<Item = rusqlite::Result<Entry>>,
+    bytes_max: usize,
+) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     let mut bytes = 0;
     for entry in rows {

@@ -15,14 +15,21 @@ pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed,
     )?;
     let orphans = statement
         .query_map(
-            params![reclaim.owner.as_str(), reclaim.others_are_dead, reclaim.now, RECLAIM_MAX],
+            params![
+                reclaim.owner.as_str(),
+                reclaim.others_are_dead,
+                reclaim.now,
+                RECLAIM_MAX
+            ],
             turns::turn,
         )?
         .collect::<Result<Vec<_>, _>>()?;
     let mut reclaimed = Reclaimed::default();
     for orphan in orphans {
         if let Some(origin) = orphan.abort {
-            reclaimed.ended.extend(end_aborted(conn, &orphan, origin, reclaim)?);
+            reclaimed
+                .ended
+                .extend(end_aborted(conn, &orphan, origin, reclaim)?);
         } else if orphan.visible || orphan.attempt >= reclaim.attempts_max {
             reclaimed.ended.extend(end_interrupted(conn, &orphan, reclaim)?);
         } else {
@@ -34,8 +41,10 @@ pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed,
 }
 
 fn queue_again(conn: &Connection, orphan: &Turn) -> Result<(), Error> {
-    conn.prepare_cached("UPDATE turns SET state = 'queued', owner = NULL, lease_until = NULL WHERE run = ?1")?
-        .execute([orphan.run.as_str()])?;
+    conn.prepare_cached(
+        "UPDATE turns SET state = 'queued', owner = NULL, lease_until = NULL WHERE run = ?1",
+    )?
+    .execute([orphan.run.as_str()])?;
     conn.prepare_cached("UPDATE sessions SET active_run = NULL, status = 'queued' WHERE active_run = ?1")?
         .execute([orphan.run.as_str()])?;
     Ok(())
@@ -47,7 +56,10 @@ fn end_aborted(
     origin: Origin,
     reclaim: &Reclaim,
 ) -> Result<Option<super::super::Ended>, Error> {
-    let end = End { stop_reason: Some(origin.word().to_owned()), ..End::new(TurnState::Aborted, reclaim.now) };
+    let end = End {
+        stop_reason: Some(origin.word().to_owned()),
+        ..End::new(TurnState::Aborted, reclaim.now)
+    };
     turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)
 }
 
@@ -93,7 +105,9 @@ pub(super) fn prune(conn: &Connection, before: i64) -> Result<u64, Error> {
     ];
     let mut forgotten = 0;
     for statement in statements {
-        forgotten += conn.prepare_cached(statement)?.execute(params![before, PRUNE_MAX])?;
+        forgotten += conn
+            .prepare_cached(statement)?
+            .execute(params![before, PRUNE_MAX])?;
     }
     Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
 }

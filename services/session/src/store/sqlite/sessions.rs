@@ -3,10 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
 
+use super::super::{Change, Entry, NewEntry, Seed, SessionFilter, SessionPage, SessionPatch, SessionRecord};
 use super::entries;
-use super::super::{
-    Change, Entry, NewEntry, Seed, SessionFilter, SessionPage, SessionPatch, SessionRecord,
-};
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
@@ -78,7 +76,16 @@ pub(super) fn patch(
 }
 
 fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(), Error> {
-    let SessionPatch { label, display_name, model, thinking_level, queue_mode, archived, pinned, unread } = patch;
+    let SessionPatch {
+        label,
+        display_name,
+        model,
+        thinking_level,
+        queue_mode,
+        archived,
+        pinned,
+        unread,
+    } = patch;
     if let Some(Some(label)) = label {
         let taken: Option<i64> = conn
             .prepare_cached("SELECT id FROM sessions WHERE label = ?1 AND id <> ?2")?
@@ -106,7 +113,8 @@ fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(
                 .execute(params![value, id])?;
         }
     }
-    conn.prepare_cached("UPDATE sessions SET updated_at = max(updated_at, ?1) WHERE id = ?2")?.execute([now, id])?;
+    conn.prepare_cached("UPDATE sessions SET updated_at = max(updated_at, ?1) WHERE id = ?2")?
+        .execute([now, id])?;
     Ok(())
 }
 
@@ -131,7 +139,11 @@ pub(super) fn reset(
     Ok((by_id(conn, id)?, entry))
 }
 
-pub(super) fn delete(conn: &Connection, key: &SessionKey, expected: Option<&SessionId>) -> Result<bool, Error> {
+pub(super) fn delete(
+    conn: &Connection,
+    key: &SessionKey,
+    expected: Option<&SessionId>,
+) -> Result<bool, Error> {
     let Some(id) = id_of(conn, key)? else {
         return Ok(false);
     };
@@ -140,18 +152,30 @@ pub(super) fn delete(conn: &Connection, key: &SessionKey, expected: Option<&Sess
         return Err(Error::SessionMoved(key.clone()));
     }
     let open: i64 = conn
-        .prepare_cached("SELECT count(*) FROM turns WHERE session = ?1 AND state IN ('queued', 'leased', 'running')")?
+        .prepare_cached(
+            "SELECT count(*) FROM turns WHERE session = ?1 AND state IN ('queued', 'leased', 'running')",
+        )?
         .query_row([id], |row| row.get(0))?;
     if open > 0 {
         return Err(Error::StillStopping(key.clone()));
     }
-    conn.prepare_cached("DELETE FROM entries WHERE session = ?1")?.execute([id])?;
-    conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([id])?;
+    conn.prepare_cached("DELETE FROM entries WHERE session = ?1")?
+        .execute([id])?;
+    conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?
+        .execute([id])?;
     Ok(true)
 }
 
 pub(super) fn page(conn: &Connection, filter: &SessionFilter) -> Result<SessionPage, Error> {
-    let SessionFilter { agent, since, search, label, archived, limit, offset } = filter;
+    let SessionFilter {
+        agent,
+        since,
+        search,
+        label,
+        archived,
+        limit,
+        offset,
+    } = filter;
     let mut wheres = vec!["1"];
     let mut values = Vec::new();
     let mut add = |clause: &'static str, value: Value| {

@@ -20,7 +20,12 @@ fn get(conn: &Connection, run: &RunId) -> Result<Turn, Error> {
     find(conn, run)?.ok_or_else(|| Error::NoRun(run.to_string()))
 }
 
-pub(super) fn claim(conn: &Connection, owner: &Owner, now: i64, lease_until: i64) -> Result<Option<Claimed>, Error> {
+pub(super) fn claim(
+    conn: &Connection,
+    owner: &Owner,
+    now: i64,
+    lease_until: i64,
+) -> Result<Option<Claimed>, Error> {
     let due: Option<(i64, i64, String)> = conn
         .prepare_cached(
             "SELECT t.id, t.session, t.run FROM turns t WHERE t.state = 'queued' AND t.not_before <= ?1
@@ -38,10 +43,16 @@ pub(super) fn claim(conn: &Connection, owner: &Owner, now: i64, lease_until: i64
         "UPDATE turns SET state = 'leased', owner = ?1, lease_until = ?2, attempt = attempt + 1 WHERE id = ?3",
     )?
     .execute(params![owner.as_str(), lease_until, id])?;
-    conn.prepare_cached("UPDATE sessions SET active_run = ?1, last_run = ?1, status = 'running' WHERE id = ?2")?
-        .execute(params![run.as_str(), session])?;
+    conn.prepare_cached(
+        "UPDATE sessions SET active_run = ?1, last_run = ?1, status = 'running' WHERE id = ?2",
+    )?
+    .execute(params![run.as_str(), session])?;
     let turn = get(conn, &run)?;
-    let merged = if turn.mode == QueueMode::Collect { merge(conn, session, &turn, now)? } else { Vec::new() };
+    let merged = if turn.mode == QueueMode::Collect {
+        merge(conn, session, &turn, now)?
+    } else {
+        Vec::new()
+    };
     Ok(Some(Claimed { turn, merged }))
 }
 
@@ -53,7 +64,11 @@ fn merge(conn: &Connection, session: i64, head: &Turn, now: i64) -> Result<Vec<E
     )?;
     let waiting = statement
         .query_map(params![session, head.run.as_str()], |row| {
-            Ok((RunId::new(row.get::<_, String>(0)?), row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            Ok((
+                RunId::new(row.get::<_, String>(0)?),
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+            ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
     let mut merged = Vec::new();
@@ -64,7 +79,10 @@ fn merge(conn: &Connection, session: i64, head: &Turn, now: i64) -> Result<Vec<E
         if total > MERGE_BYTES_MAX || !wants_the_same(head, &next) {
             break;
         }
-        let end = End { merged_into: Some(head.run.clone()), ..End::new(TurnState::Done, now) };
+        let end = End {
+            merged_into: Some(head.run.clone()),
+            ..End::new(TurnState::Done, now)
+        };
         merged.extend(finish_as(conn, &run, &Guard::Queued, end)?);
     }
     Ok(merged)
@@ -130,8 +148,27 @@ fn hold(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
 }
 
 pub(super) fn finish(conn: &Connection, finish: Finish) -> Result<Option<Ended>, Error> {
-    let Finish { run, owner, state, entry, reply, stop_reason, error, usage, answered_by, now } = finish;
-    let end = End { entry, reply, stop_reason, error, usage, answered_by, ..End::new(state, now) };
+    let Finish {
+        run,
+        owner,
+        state,
+        entry,
+        reply,
+        stop_reason,
+        error,
+        usage,
+        answered_by,
+        now,
+    } = finish;
+    let end = End {
+        entry,
+        reply,
+        stop_reason,
+        error,
+        usage,
+        answered_by,
+        ..End::new(state, now)
+    };
     finish_as(conn, &run, &Guard::Owner(&owner), end)
 }
 
@@ -162,8 +199,17 @@ pub(super) fn abort(
     Ok(aborted)
 }
 
-pub(super) fn abort_queued(conn: &Connection, run: &RunId, origin: Origin, now: i64) -> Result<Option<Ended>, Error> {
-    let end = End { stop_reason: Some(origin.word().to_owned()), abort: Some(origin), ..End::new(TurnState::Aborted, now) };
+pub(super) fn abort_queued(
+    conn: &Connection,
+    run: &RunId,
+    origin: Origin,
+    now: i64,
+) -> Result<Option<Ended>, Error> {
+    let end = End {
+        stop_reason: Some(origin.word().to_owned()),
+        abort: Some(origin),
+        ..End::new(TurnState::Aborted, now)
+    };
     finish_as(conn, run, &Guard::Queued, end)
 }
 
@@ -175,7 +221,10 @@ pub(super) fn open_turns(conn: &Connection, session: i64) -> Result<Vec<(RunId, 
     )?;
     let rows = statement.query_map([session], |row| {
         let state: String = row.get(1)?;
-        Ok((RunId::new(row.get::<_, String>(0)?), TurnState::parse(&state).unwrap_or(TurnState::Queued)))
+        Ok((
+            RunId::new(row.get::<_, String>(0)?),
+            TurnState::parse(&state).unwrap_or(TurnState::Queued),
+        ))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -224,7 +273,12 @@ impl End {
 }
 
 /// S2: the one way out of the open states. Answers `None` when the turn is not, or no longer, as the guard wants it.
-pub(super) fn finish_as(conn: &Connection, run: &RunId, guard: &Guard<'_>, end: End) -> Result<Option<Ended>, Error> {
+pub(super) fn finish_as(
+    conn: &Connection,
+    run: &RunId,
+    guard: &Guard<'_>,
+    end: End,
+) -> Result<Option<Ended>, Error> {
     let guarded = match guard {
         Guard::Queued => "state = 'queued' AND :owner IS NULL",
         Guard::Owner(_) => "state IN ('leased', 'running') AND owner = :owner",
@@ -249,7 +303,11 @@ pub(super) fn finish_as(conn: &Connection, run: &RunId, guard: &Guard<'_>, end: 
     }
     let mut turn = get(conn, run)?;
     let Some(session) = sessions::id_of(conn, &turn.key)? else {
-        return Ok(Some(Ended { turn, entry: None, session: None }));
+        return Ok(Some(Ended {
+            turn,
+            entry: None,
+            session: None,
+        }));
     };
     settle_session(conn, session, run, &end)?;
     let same_transcript = sessions::by_id(conn, session)?.session_id == turn.session_id;

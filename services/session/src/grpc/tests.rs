@@ -1,0 +1,590 @@
+use std::time::Duration;
+
+use futures::StreamExt;
+use gatehouse_core::error::Failure;
+use gatehouse_core::{Caller, Drain, Kind};
+use tonic::Code;
+
+use super::*;
+use crate::testing::{Bench, Running, until, within};
+
+fn grpc(house: &Running) -> Grpc<crate::store::sqlite::SqliteStore> {
+    Grpc::new(house.engine.clone(), Drain::new())
+}
+
+fn said(session: &str, run: &str, text: &str) -> Request<SendChatRequest> {
+    Request::new(SendChatRequest {
+        session_key: session.to_owned(),
+        idempotency_key: run.to_owned(),
+        message: text.to_owned(),
+        ..SendChatRequest::default()
+    })
+}
+
+fn history(session: &str) -> GetChatHistoryRequest {
+    GetChatHistoryRequest {
+        session_key: session.to_owned(),
+        ..GetChatHistoryRequest::default()
+    }
+}
+
+fn refusal<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> (Kind, Option<String>) {
+    let failure = Failure::from_status(&answer.unwrap_err());
+    (failure.kind, failure.reason.map(|reason| reason.to_string()))
+}
+
+#[tokio::test]
+async fn a_repeated_message_is_answered_with_the_state_of_its_run() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let grpc = grpc(&house);
+    let status = async |text: &str| {
+        grpc.send_chat(said("main", "r1", text))
+            .await
+            .map(|answer| answer.into_inner().status)
+    };
+
+    assert_eq!(status("hi").await.unwrap(), "started");
+    assert_eq!(status("hi").await.unwrap(), "in_flight");
+    let conflict = grpc.send_chat(said("main", "r1", "other")).await;
+    assert_eq!(
+        refusal(conflict),
+        (Kind::Conflict, Some("chat-request-conflict".to_owned()))
+    );
+    bench.call().await.done().await;
+    house.end_of("r1").await;
+
+    assert_eq!(status("hi").await.unwrap(), "ok");
+    assert_eq!(
+        refusal(grpc.send_chat(said("main", "r2", "  ")).await).0,
+        Kind::Invalid
+    );
+}
+
+#[tokio::test]
+async fn several_agents_without_a_default_must_be_chosen_from() {
+    let bench = Bench::new().await;
+    let house = bench.run(r#"{"agents":{"entries":{"a":{},"b":{}}}}"#);
+    let grpc = grpc(&house);
+
+    let open = grpc.send_chat(said("main", "r1", "hi")).await;
+    assert_eq!(
+        refusal(open),
+        (Kind::Invalid, Some("AGENT_SELECTION_REQUIRED".to_owned()))
+    );
+    let unknown = grpc.send_chat(said("agent:ghost:main", "r1", "hi")).await;
+    assert_eq!(
+        refusal(unknown),
+        (Kind::NotFound, Some("agent-unknown".to_owned()))
+    );
+    grpc.send_chat(said("agent:b:main", "r1", "hi")).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_configuration_callers_are_asked_to_come_back() {
+    let bench = Bench::new().await;
+    let house = bench.run("{}");
+    house.policy.send_replace(None);
+
+    let early = grpc(&house).send_chat(said("main", "r1", "hi")).await;
+
+    assert_eq!(early.unwrap_err().code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let grpc = grpc(&house);
+    let read = async |request: GetChatHistoryRequest| {
+        grpc.get_chat_history(Request::new(request))
+            .await
+            .unwrap()
+            .into_inner()
+    };
+    let empty = read(history("main")).await;
+    assert_eq!(
+        (empty.messages.len(), empty.session_id, empty.total_messages),
+        (0, None, 0)
+    );
+    for n in 1..=3 {
+        let inject = InjectChatRequest {
+            session_key: "main".into(),
+            message: format!("m{n}"),
+            agent_id: None,
+            label: None,
+        };
+        grpc.inject_chat(Request::new(inject)).await.unwrap();
+    }
+
+    let page = read(GetChatHistoryRequest {
+        limit: Some(2),
+        ..history("main")
+    })
+    .await;
+    assert_eq!(
+        (
+            page.messages.len(),
+            page.has_more,
+            page.next_offset,
+            page.total_messages
+        ),
+        (2, true, Some(2), 3)
+    );
+    let older = read(GetChatHistoryRequest {
+        limit: Some(2),
+        offset: Some(2),
+        ..history("main")
+    })
+    .await;
+    assert_eq!(
+        (older.messages.len(), older.has_more, older.next_offset),
+        (1, false, None)
+    );
+
+    grpc.send_chat(said("main", "r1", "hi")).await.unwrap();
+    let call = bench.call().await;
+    call.text("half").await;
+    house
+        .see("the text", |seen| seen.label().starts_with("chat delta"))
+        .await;
+    let delta = read(GetChatHistoryRequest {
+        cursor: Some(page.delta_cursor),
+        ..history("main")
+    })
+    .await;
+    assert_eq!(delta.messages.len(), 1);
+    let live = delta.in_flight_run.unwrap();
+    assert_eq!((live.run_id.as_str(), live.text.as_str()), ("r1", "half"));
+    assert!(live.seq > 0 && delta.session_info.unwrap().has_active_run);
+
+    call.done().await;
+    house.end_of("r1").await;
+    let request = StartChatRequest {
+        session_key: "agent:main:main".into(),
+        cursor: Some(delta.delta_cursor.clone()),
+        ..StartChatRequest::default()
+    };
+    let end = grpc.start_chat(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!((end.messages.len(), end.in_flight_run), (1, None));
+    let nothing = read(GetChatHistoryRequest {
+        cursor: Some(end.delta_cursor.clone()),
+        ..history("main")
+    })
+    .await;
+    assert_eq!(
+        (nothing.messages.len(), nothing.delta_cursor),
+        (0, end.delta_cursor)
+    );
+}
+
+#[tokio::test]
+async fn agent_says_accepted_and_later_the_answer() {
+    let mut bench = Bench::new().await;
+    let house = bench.run("{}");
+    let grpc = grpc(&house);
+    let request = RunAgentRequest {
+        message: "hi".into(),
+        idempotency_key: "r1".into(),
+        model: Some("p/special".into()),
+        ..RunAgentRequest::default()
+    };
+    let mut answers = grpc.run_agent(Request::new(request)).await.unwrap().into_inner();
+
+    let accepted = answers.next().await.unwrap().unwrap();
+    assert_eq!(
+        (accepted.status.as_str(), accepted.session_key.as_str()),
+        ("accepted", "agent:main:main")
+    );
+    let wait = WaitAgentRequest {
+        run_id: "r1".into(),
+        timeout_ms: Some(1),
+    };
+    assert_eq!(
+        grpc.wait_agent(Request::new(wait))
+            .await
+            .unwrap()
+            .into_inner()
+            .status,
+        "timeout"
+    );
+    let call = bench.call().await;
+    assert_eq!(call.request.models, ["p/special"]);
+    call.text("hello").await;
+    call.done().await;
+
+    let end = within("the end", answers.next()).await.unwrap().unwrap();
+    assert_eq!(
+        (end.status.as_str(), end.summary.as_deref()),
+        ("ok", Some("completed"))
+    );
+    assert_eq!(
+        end.result
+            .unwrap()
+            .payloads
+            .first()
+            .map(|payload| payload.text.clone()),
+        Some("hello".into())
+    );
+    assert!(answers.next().await.is_none());
+    let wait = WaitAgentRequest {
+        run_id: "r1".into(),
+        timeout_ms: None,
+    };
+    assert_eq!(
+        grpc.wait_agent(Request::new(wait))
+            .await
+            .unwrap()
+            .into_inner()
+            .status,
+        "ok"
+    );
+}
+
+fn from_room(message: &str) -> DeliverMessageRequest {
+    DeliverMessageRequest {
+        channel: "irc".into(),
+        account_id: "home".into(),
+        message_id: message.into(),
+        peer: Some(Peer {
+            kind: peer::Kind::Channel.into(),
+            id: "#House".into(),
+        }),
+        sender_id: "alice".into(),
+        sender_name: Some("Alice".into()),
+        text: "hi".into(),
+        reply_target: Some(Target {
+            channel: "irc".into(),
+            account_id: "home".into(),
+            to: "#House".into(),
+            thread_id: None,
+            reply_to_id: None,
+        }),
+        ..DeliverMessageRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let grpc = grpc(&house);
+
+    let first = grpc
+        .deliver_message(Request::new(from_room("m1")))
+        .await
+        .unwrap()
+        .into_inner();
+    let again = grpc
+        .deliver_message(Request::new(from_room("m1")))
+        .await
+        .unwrap()
+        .into_inner();
+
+    assert_eq!(
+        (first.session_key.as_str(), first.matched_by.as_str()),
+        ("agent:main:irc:channel:#house", "default")
+    );
+    assert_eq!(
+        (again.run_id, again.duplicate, first.duplicate),
+        (first.run_id.clone(), true, false)
+    );
+    let call = bench.call().await;
+    call.text("hello").await;
+    call.done().await;
+    house.end_of(&first.run_id).await;
+    let waiting = house.engine.store().deliveries(i64::MAX, 10).await.unwrap();
+    let (delivery, rest) = waiting.split_first().unwrap();
+    assert!(rest.is_empty());
+    assert_eq!(
+        (delivery.text.as_str(), delivery.target.to.as_str()),
+        ("hello", "#House")
+    );
+    let row = DescribeSessionRequest {
+        key: first.session_key,
+        ..DescribeSessionRequest::default()
+    };
+    let row = grpc
+        .describe_session(Request::new(row))
+        .await
+        .unwrap()
+        .into_inner()
+        .session
+        .unwrap();
+    assert_eq!(
+        (row.kind.as_str(), row.chat_type.as_deref(), row.status.as_deref()),
+        ("group", Some("channel"), Some("done"))
+    );
+}
+
+#[tokio::test]
+async fn a_message_of_a_channel_from_outside_or_with_another_target_is_refused() {
+    let bench = Bench::new().await;
+    let house = bench.run("{}");
+    let grpc = grpc(&house);
+
+    let mut outside = Request::new(from_room("m1"));
+    Caller {
+        role: "operator".into(),
+        scopes: vec!["operator.admin".into()],
+        ..Caller::default()
+    }
+    .attach(outside.metadata_mut());
+    assert_eq!(refusal(grpc.deliver_message(outside).await).0, Kind::Forbidden);
+    let mut elsewhere = from_room("m1");
+    elsewhere.reply_target.as_mut().unwrap().account_id = "other".into();
+    assert_eq!(
+        refusal(grpc.deliver_message(Request::new(elsewhere)).await).0,
+        Kind::Invalid
+    );
+    let nowhere = DeliverMessageRequest {
+        peer: None,
+        ..from_room("m1")
+    };
+    assert_eq!(
+        refusal(grpc.deliver_message(Request::new(nowhere)).await).0,
+        Kind::Invalid
+    );
+}
+
+#[tokio::test]
+async fn a_session_is_made_changed_reset_and_forgotten() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run(r#"{"agents":{"defaults":{"model":"p/m"}}}"#);
+    let grpc = grpc(&house);
+    let create = || CreateSessionRequest {
+        idempotency_key: Some("k".into()),
+        label: Some("Home".into()),
+        ..CreateSessionRequest::default()
+    };
+    let made = grpc
+        .create_session(Request::new(create()))
+        .await
+        .unwrap()
+        .into_inner();
+    let again = grpc
+        .create_session(Request::new(create()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(made.key.starts_with("agent:main:dashboard:"));
+    assert_eq!(made.key, again.key);
+    assert_eq!(made.entry.unwrap().model.as_deref(), Some("m"));
+
+    let patch = PatchSessionRequest {
+        key: made.key.clone(),
+        model: Some("x/y/z".into()),
+        null_fields: vec!["label".into()],
+        ..PatchSessionRequest::default()
+    };
+    let patched = grpc
+        .patch_session(Request::new(patch))
+        .await
+        .unwrap()
+        .into_inner()
+        .entry
+        .unwrap();
+    assert_eq!(
+        (
+            patched.label,
+            patched.model_provider.as_deref(),
+            patched.model.as_deref()
+        ),
+        (None, Some("x"), Some("y/z"))
+    );
+    let wrong = PatchSessionRequest {
+        key: made.key.clone(),
+        model: Some("y".into()),
+        ..PatchSessionRequest::default()
+    };
+    let failure = Failure::from_status(&grpc.patch_session(Request::new(wrong)).await.unwrap_err());
+    assert_eq!(failure.path.as_deref(), Some("/model"));
+
+    grpc.send_chat(said(&made.key, "r1", "hi")).await.unwrap();
+    let call = bench.call().await;
+    assert_eq!(call.request.models, ["x/y/z"]);
+    let reset = ResetSessionRequest {
+        key: made.key.clone(),
+        reason: None,
+        agent_id: None,
+    };
+    let reset = grpc
+        .reset_session(Request::new(reset))
+        .await
+        .unwrap()
+        .into_inner()
+        .entry
+        .unwrap();
+    call.cancelled().await;
+    assert_ne!(reset.session_id, made.session_id);
+    let page = grpc
+        .get_chat_history(Request::new(history(&made.key)))
+        .await
+        .unwrap()
+        .into_inner();
+    let kinds: Vec<_> = page
+        .messages
+        .iter()
+        .map(|row| row.meta.as_ref().and_then(|meta| meta.kind.clone()))
+        .collect();
+    assert_eq!(kinds, [Some("reset".to_owned())]);
+
+    let stale = SendChatRequest {
+        session_id: Some(made.session_id.clone()),
+        ..said(&made.key, "r2", "hi").into_inner()
+    };
+    assert_eq!(
+        refusal(grpc.send_chat(Request::new(stale)).await).1.as_deref(),
+        Some("session-changed")
+    );
+    let delete = |expected: Option<String>| {
+        Request::new(DeleteSessionRequest {
+            key: made.key.clone(),
+            agent_id: None,
+            expected_session_id: expected,
+        })
+    };
+    assert_eq!(
+        refusal(grpc.delete_session(delete(Some(made.session_id.clone()))).await).0,
+        Kind::Conflict
+    );
+    assert!(
+        grpc.delete_session(delete(None))
+            .await
+            .unwrap()
+            .into_inner()
+            .deleted
+    );
+    assert!(
+        !grpc
+            .delete_session(delete(None))
+            .await
+            .unwrap()
+            .into_inner()
+            .deleted
+    );
+    house
+        .see("the end of the session", |seen| seen.label() == "changed delete")
+        .await;
+    assert_eq!(house.ends("r1"), 1);
+}
+
+#[tokio::test]
+async fn lists_show_agents_and_pages_of_sessions() {
+    let bench = Bench::new().await;
+    let house = bench.run(
+        r#"{"agents":{"entries":{"main":{"default":true,"name":"Rusty","identity":{"emoji":"*"}},"b":{"model":{"primary":"p/q"}}}}}"#,
+    );
+    let grpc = grpc(&house);
+    for n in 0..3 {
+        let create = CreateSessionRequest {
+            key: Some(format!("s{n}")),
+            ..CreateSessionRequest::default()
+        };
+        grpc.create_session(Request::new(create)).await.unwrap();
+    }
+
+    let agents = grpc
+        .list_agents(Request::new(ListAgentsRequest {}))
+        .await
+        .unwrap()
+        .into_inner();
+    let models: Vec<_> = agents
+        .agents
+        .iter()
+        .map(|agent| agent.model.clone().unwrap().primary)
+        .collect();
+    assert_eq!(
+        (agents.default_id.as_str(), models),
+        ("main", vec!["echo/echo".to_owned(), "p/q".to_owned()])
+    );
+    let who = GetAgentIdentityRequest {
+        session_key: Some("main".into()),
+        agent_id: None,
+    };
+    let who = grpc
+        .get_agent_identity(Request::new(who))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((who.name.as_str(), who.emoji.as_deref()), ("Rusty", Some("*")));
+
+    let list = async |request: ListSessionsRequest| grpc.list_sessions(Request::new(request)).await;
+    let page = list(ListSessionsRequest {
+        limit: Some(2),
+        ..Default::default()
+    })
+    .await
+    .unwrap()
+    .into_inner();
+    assert_eq!(
+        (page.count, page.total_count, page.has_more, page.next_offset),
+        (2, 3, true, Some(2))
+    );
+    let all = list(ListSessionsRequest {
+        archived: Some("\"all\"".into()),
+        ..Default::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(all.into_inner().count, 3);
+    assert!(
+        list(ListSessionsRequest {
+            archived: Some("7".into()),
+            ..Default::default()
+        })
+        .await
+        .is_err()
+    );
+    let resolve = ResolveSessionRequest {
+        key: "Main".into(),
+        agent_id: Some("B".into()),
+    };
+    let resolved = grpc
+        .resolve_session(Request::new(resolve))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (resolved.key.as_str(), resolved.agent_id.as_str()),
+        ("agent:b:main", "b")
+    );
+    let listen = SubscribeMessagesRequest {
+        key: "s1".into(),
+        agent_id: None,
+    };
+    let listen = grpc
+        .subscribe_messages(Request::new(listen))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((listen.subscribed, listen.key.as_str()), (true, "agent:main:s1"));
+}
+
+#[tokio::test]
+async fn who_hangs_up_after_sending_is_answered_all_the_same() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let grpc = grpc(&house);
+    {
+        let sending = grpc.send_chat(said("main", "r1", "hi"));
+        let _hung_up = tokio::time::timeout(Duration::from_micros(1), sending).await;
+    }
+
+    let store = std::sync::Arc::clone(&bench.store);
+    let run = crate::id::RunId::new("r1");
+    // Either the message was never taken, or all of it happened.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    if store.turn(&run).await.unwrap().is_some() {
+        bench.call().await.done().await;
+        house.end_of("r1").await;
+        until("the end in the store", async || {
+            store.turn(&run).await.unwrap().unwrap().state.is_terminal()
+        })
+        .await;
+        assert_eq!(
+            house.labels().iter().filter(|label| *label == "row user").count(),
+            1
+        );
+    }
+}
