@@ -130,7 +130,7 @@ impl<'a> Check<'a> {
     fn value(&mut self, field: &'a Field, raw: Raw<'_>, depth: usize) -> Result<(), Problem> {
         match scalar(field.kind, raw)? {
             Scalar::Text(text) if field.raw_json => {
-                json::verbatim(text, DEPTH_MAX - depth)?;
+                json::verbatim(text, DEPTH_MAX.saturating_sub(depth))?;
                 Ok(field.bounds.length(text.len())?)
             }
             Scalar::Text(text) => Ok(field.bounds.length(text.len())?),

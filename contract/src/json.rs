@@ -199,8 +199,8 @@ impl<'a> Scanner<'a> {
 
     fn hex(&self, at: usize) -> Result<u32, Syntax> {
         let bytes = self.text.as_bytes().get(at..at + 4).unwrap_or_default();
-        let digits = bytes.iter().map(|byte| char::from(*byte).to_digit(16));
-        let value = digits.fold(Some(0), |all, digit| Some(all? * 16 + digit?));
+        let mut digits = bytes.iter().map(|byte| char::from(*byte).to_digit(16));
+        let value = digits.try_fold(0, |all, digit| Some(all * 16 + digit?));
         value.filter(|_| bytes.len() == 4).ok_or(Syntax {
             at,
             what: "expected four hex digits",
