@@ -2,11 +2,12 @@
 
 use std::{
     fmt, fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
+use http::uri::Authority;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 /// The kernel's bound on the path of a Unix socket, without the closing zero (`sockaddr_un`, Linux unix(7)).
@@ -38,13 +39,15 @@ impl FromStr for Address {
             };
         }
         let host = text.strip_prefix("tcp:").unwrap_or(text);
-        let port = host
-            .rsplit_once(':')
-            .filter(|(name, _)| !name.is_empty())
-            .map(|(_, port)| port.parse::<u16>());
-        match port {
-            Some(Ok(_)) => Ok(Self::Tcp(host.into())),
-            Some(Err(_)) | None => Err(AddressError(text.into())),
+        // What is an authority here is one for the client too, which makes a URI of it.
+        let plain = |authority: &Authority| {
+            !authority.host().is_empty()
+                && authority.port_u16().is_some()
+                && !authority.as_str().contains('@')
+        };
+        match host.parse::<Authority>() {
+            Ok(authority) if plain(&authority) => Ok(Self::Tcp(host.into())),
+            Ok(_) | Err(_) => Err(AddressError(text.into())),
         }
     }
 }
@@ -99,22 +102,33 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, hint));
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    }
-    if path.exists() {
-        if UnixStream::connect(path).await.is_ok() {
-            return Err(io::Error::new(
-                io::ErrorKind::AddrInUse,
-                format!("another process answers at {}", path.display()),
-            ));
+    make_private_folder(path)?;
+    if let Ok(found) = fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            let hint = format!("{} is there already, and is no socket", path.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, hint));
+        }
+        // Only a refusal proves that nobody listens. A busy server, whose queue of connections is full, answers otherwise.
+        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if !UnixStream::connect(path).await.is_err_and(refused) {
+            let hint = format!("another process listens at {}", path.display());
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, hint));
         }
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(Listener::Unix(listener, path.to_owned()))
+}
+
+/// Makes the folder of a file for this user only. One that was there keeps its mode: it may be `/tmp`.
+pub(crate) fn make_private_folder(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +145,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
-        for wrong in ["", "unix:", "session", "tcp::7000", "host:port"] {
+        for wrong in [
+            "",
+            "unix:",
+            "session",
+            "tcp::7000",
+            "host:port",
+            "a b:1",
+            "a/b:1",
+            "me@host:1",
+        ] {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }
     }
@@ -149,5 +172,22 @@ mod tests {
         drop(first);
 
         Listener::bind(&address).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_is_not_taken_for_a_dead_socket_and_a_folder_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = folder.path().join("note");
+        fs::write(&path, "kept").unwrap();
+
+        let refused = Listener::bind(&Address::Unix(path.clone())).await.unwrap_err();
+
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+        assert_eq!(
+            fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
     }
 }

@@ -84,7 +84,13 @@ pub fn on_signal(supervised: bool) -> std::io::Result<Drain> {
         // A thread of its own: tokio's standard input would keep the runtime from ending.
         std::thread::spawn(move || {
             let mut nothing = [0; 16];
-            while matches!(std::io::stdin().read(&mut nothing), Ok(1..)) {}
+            loop {
+                match std::io::stdin().read(&mut nothing) {
+                    Ok(1..) => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => break,
+                }
+            }
             watched.start();
         });
     }

@@ -180,6 +180,14 @@ impl Failure {
     /// Reads what a peer answered.
     #[must_use]
     pub fn from_status(status: &Status) -> Self {
+        // Only a status that was made here has a source: the peer is away, or went away during the call.
+        if status.source().is_some()
+            && !matches!(status.code(), Code::DeadlineExceeded | Code::ResourceExhausted)
+        {
+            tracing::debug!(error = %Chain(status), "a service does not answer");
+            return Self::new(Kind::Unavailable, "a service of the house does not answer")
+                .reason("SERVICE_AWAY");
+        }
         let rich = status.get_error_details();
         let info = rich.error_info().filter(|info| info.domain == DOMAIN);
         let mut failure = Self::new(Kind::from_grpc(status.code()), status.message());

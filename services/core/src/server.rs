@@ -1,18 +1,18 @@
 //! The gRPC server of a service: the same for all of them.
 //!
 //! A call passes, in this order: room (a bound on how many at once, and a panic stays one caller's failure), the service
-//! credential, the bounds that its contract declares, and then the service. Health and reflection come with it.
+//! credential, a span that names the call and who stands behind it, the bounds that its contract declares, and then the service. Health and reflection come with it.
 
 mod bounds;
 mod guard;
+mod incoming;
 mod room;
+mod trace;
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
-use futures::StreamExt;
 use http::{Request, Response};
 use tokio::time::timeout;
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::{
     body::Body,
     server::NamedService,
@@ -145,6 +145,7 @@ async fn serve(
     let layers = ServiceBuilder::new()
         .layer(room::RoomLayer::new())
         .layer(guard::GuardLayer::new(credential))
+        .layer(trace::TraceLayer)
         .layer(bounds::BoundsLayer)
         .into_inner();
     let server = tonic::transport::Server::builder()
@@ -154,19 +155,20 @@ async fn serve(
         .add_routes(routes);
     match listener {
         Listener::Unix(socket, path) => {
+            let ours = incoming::identity(&path);
             let ended = server
-                .serve_with_incoming_shutdown(UnixListenerStream::new(socket), end)
+                .serve_with_incoming_shutdown(incoming::unix(socket), end)
                 .await;
-            let _ = std::fs::remove_file(path);
+            // A successor may have bound the same path by now.
+            if ours.is_some() && incoming::identity(&path) == ours {
+                let _ = std::fs::remove_file(path);
+            }
             ended
         }
         Listener::Tcp(socket) => {
-            // A reply must not wait for the next one to fill a packet.
-            let incoming =
-                TcpListenerStream::new(socket).map(|accepted: io::Result<tokio::net::TcpStream>| {
-                    accepted.inspect(|stream| drop(stream.set_nodelay(true)))
-                });
-            server.serve_with_incoming_shutdown(incoming, end).await
+            server
+                .serve_with_incoming_shutdown(incoming::tcp(socket), end)
+                .await
         }
     }
 }

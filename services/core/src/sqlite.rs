@@ -10,7 +10,11 @@ mod writer;
 use std::{
     any::Any,
     path::Path,
-    sync::{Arc, mpsc::SyncSender},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
 };
 
 use rusqlite::{Connection, ErrorCode, Transaction};
@@ -85,22 +89,34 @@ impl Error {
 
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
-/// An open database. Clones share it; when the last one is gone, the threads end and the file is closed.
+/// An open database. Clones share it; dropping the last one does what waits, ends the threads and closes the file.
 #[derive(Clone, Debug)]
-pub struct Database {
-    writer: SyncSender<writer::Job>,
-    readers: Arc<Readers>,
-}
+pub struct Database(Arc<Shared>);
 
-struct Readers {
-    queue: SyncSender<ReadJob>,
-    // Held for as long as the database is open: the kernel lets go of it even when the process is killed.
+struct Shared {
+    // Gone only while this is dropped.
+    writer: Option<SyncSender<writer::Job>>,
+    readers: Option<SyncSender<ReadJob>>,
+    threads: Vec<JoinHandle<()>>,
+    // Held until the threads are gone: the kernel lets go of it even when the process is killed.
     _lock: std::fs::File,
 }
 
-impl std::fmt::Debug for Readers {
+impl std::fmt::Debug for Shared {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Readers")
+        out.write_str("Shared")
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        (self.writer, self.readers) = (None, None);
+        for thread in self.threads.drain(..) {
+            // A job may hold the last handle; its own thread cannot wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
     }
 }
 
@@ -115,12 +131,17 @@ impl Database {
         let lock = open::lock(path)?;
         let mut connection = open::for_writing(path)?;
         open::migrate(&mut connection, path, migrations)?;
-        let writer = writer::spawn(connection, WRITE_QUEUE_JOBS)?;
-        let queue = spawn_readers(path)?;
-        Ok(Self {
-            writer,
-            readers: Arc::new(Readers { queue, _lock: lock }),
-        })
+        let (writer, jobs) = sync_channel(WRITE_QUEUE_JOBS);
+        let mut threads = vec![spawn("sqlite-write".into(), move || {
+            writer::run(connection, &jobs)
+        })?];
+        let readers = spawn_readers(path, &mut threads)?;
+        Ok(Self(Arc::new(Shared {
+            writer: Some(writer),
+            readers: Some(readers),
+            threads,
+            _lock: lock,
+        })))
     }
 
     /// Runs a job that writes, and answers when it is on the disk. A job that fails or panics leaves nothing behind.
@@ -137,7 +158,12 @@ impl Database {
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (job, answer) = writer::job(job);
-        self.writer.try_send(job).map_err(busy)?;
+        self.0
+            .writer
+            .as_ref()
+            .ok_or(Error::Closed)?
+            .try_send(job)
+            .map_err(busy)?;
         answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
@@ -156,7 +182,12 @@ impl Database {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(connection)));
             let _ = reply.send(outcome.unwrap_or_else(|panic| Err(panicked(&*panic).into())));
         });
-        self.readers.queue.try_send(job).map_err(busy)?;
+        self.0
+            .readers
+            .as_ref()
+            .ok_or(Error::Closed)?
+            .try_send(job)
+            .map_err(busy)?;
         answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
@@ -193,26 +224,27 @@ impl Database {
     }
 }
 
-fn spawn_readers(path: &Path) -> Result<SyncSender<ReadJob>, Error> {
-    let (queue, jobs) = std::sync::mpsc::sync_channel::<ReadJob>(READ_QUEUE_JOBS);
-    let jobs = Arc::new(std::sync::Mutex::new(jobs));
+fn spawn_readers(path: &Path, threads: &mut Vec<JoinHandle<()>>) -> Result<SyncSender<ReadJob>, Error> {
+    let (queue, jobs) = sync_channel::<ReadJob>(READ_QUEUE_JOBS);
+    let jobs = Arc::new(Mutex::new(jobs));
     for reader in 0..READERS {
         let connection = open::for_reading(path)?;
         let jobs = Arc::clone(&jobs);
         let run = move || loop {
-            let next = jobs
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .recv();
+            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = next else { return };
             job(&connection);
         };
-        std::thread::Builder::new()
-            .name(format!("sqlite-read-{reader}"))
-            .spawn(run)
-            .map_err(Error::File)?;
+        threads.push(spawn(format!("sqlite-read-{reader}"), run)?);
     }
     Ok(queue)
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(run)
+        .map_err(Error::File)
 }
 
 fn busy<J>(error: std::sync::mpsc::TrySendError<J>) -> Error {

@@ -187,3 +187,37 @@ async fn a_drained_server_lets_go_of_its_socket() {
         Code::Unavailable
     );
 }
+
+#[tokio::test]
+async fn a_caller_that_cannot_be_read_is_not_taken_for_the_house() {
+    let house = running().await;
+    let mut client = SessionServiceClient::new(Peer::lazy(&house.address, &house.credential).service());
+    let mut request = Request::new(resolve("main"));
+    request.metadata_mut().insert_bin(
+        crate::caller::CALLER_KEY,
+        tonic::metadata::BinaryMetadataValue::from_bytes(b"\xff\xff"),
+    );
+
+    assert_eq!(
+        client.resolve_session(request).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+}
+
+#[tokio::test]
+async fn an_absent_peer_is_unavailable_and_may_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = Peer::lazy(&Address::Unix(folder.path().join("none.sock")), &Secret::new("x"));
+
+    let failed = SessionServiceClient::new(nobody.service())
+        .resolve_session(resolve("main"))
+        .await
+        .unwrap_err();
+
+    let failure = Failure::from_status(&failed);
+    assert_eq!(
+        (failure.kind, failure.kind.retryable()),
+        (crate::Kind::Unavailable, true)
+    );
+    assert!(!failure.message.contains("none.sock"));
+}

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,6 +10,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
+use crate::address::make_private_folder;
 
 /// A reader waits this long for a checkpoint to let it in.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,10 +20,7 @@ const STATEMENTS: usize = 128;
 
 /// Takes the kernel's lock on `<path>.lock`. A killed process leaves the file but not the lock.
 pub(super) fn lock(path: &Path) -> Result<File, Error> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::File)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(Error::File)?;
-    }
+    make_private_folder(path).map_err(Error::File)?;
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -38,13 +36,7 @@ pub(super) fn lock(path: &Path) -> Result<File, Error> {
 }
 
 pub(super) fn for_writing(path: &Path) -> Result<Connection, Error> {
-    // SQLite would make the file readable by all: it is made here, and only then given to SQLite.
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(Error::File)?;
+    make_private_file(path)?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -80,15 +72,30 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, migrations: &[&s
     if found > 0 && found < known {
         let copy = beside(path, &format!("before-{known}"));
         let _ = fs::remove_file(&copy);
+        make_private_file(&copy)?;
         connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         tracing::info!(copy = %copy.display(), from = found, to = known, "copied the database before migrating it");
     }
-    for (version, migration) in migrations.iter().enumerate().skip(found) {
+    if found < known {
+        // All or none: a process killed in between would else find a half migrated file, and copy that over the good copy.
         let transaction = connection.transaction()?;
-        transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", version + 1)?;
+        for migration in migrations.iter().skip(found) {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "user_version", known)?;
         transaction.commit()?;
     }
+    Ok(())
+}
+
+/// SQLite would make the file readable by all: it is made here, and only then given to SQLite.
+fn make_private_file(path: &Path) -> Result<(), Error> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::File)?;
     Ok(())
 }
 

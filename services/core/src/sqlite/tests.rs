@@ -124,3 +124,58 @@ async fn a_migration_keeps_a_copy_and_a_newer_file_is_refused() {
         })
     ));
 }
+
+#[tokio::test]
+async fn a_full_disk_fails_its_group_and_says_so_and_later_jobs_go_on() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    database
+        .write(|tx| Ok::<_, Error>(tx.pragma_update(None, "max_page_count", 16)?))
+        .await
+        .unwrap();
+    let (hold, held) = channel::<()>();
+    let first = database.write(move |_| {
+        held.recv().unwrap();
+        Ok::<_, Error>(())
+    });
+    let before = add(&database, "before");
+    let big = "x".repeat(1024 * 1024);
+    let full = add(&database, &big);
+    let after = add(&database, "after");
+
+    let release = async { hold.send(()).unwrap() };
+    let (_, before, full, after, ()) = tokio::join!(first, before, full, after, release);
+
+    let full = full.unwrap_err();
+    assert_eq!(full.kind(), Kind::Unavailable, "{full:?}");
+    let answered = usize::from(before.is_ok()) + usize::from(after.is_ok());
+    assert_eq!(
+        count(&database).await,
+        answered,
+        "exactly what was acknowledged is there"
+    );
+    add(&database, "later").await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_does_what_waits_and_lets_go_of_the_file() {
+    let (_folder, path) = temporary();
+    for round in 0..20 {
+        let database = Database::open(&path, SCHEMA).unwrap();
+        assert_eq!(count(&database).await, round);
+        let name = round.to_string();
+        let mut waiting = Box::pin(add(&database, &name));
+        let _ = futures::poll!(&mut waiting); // handed over, and nobody waits for the answer
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_the_old_schema() {
+    const BROKEN: &[&str] = &[SCHEMA[0], "ALTER TABLE item ADD COLUMN note TEXT", "nonsense"];
+    let (_folder, path) = temporary();
+    drop(Database::open(&path, SCHEMA).unwrap());
+
+    assert!(matches!(Database::open(&path, BROKEN), Err(Error::Sqlite(_))));
+
+    Database::open(&path, SCHEMA).unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::Receiver,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -13,13 +13,13 @@ use super::{Error, panicked};
 /// Jobs that share one commit. More would only make the first of them wait longer.
 const GROUP_JOBS: usize = 128;
 
-/// A job, in two steps: `run` inside the transaction, and what to call with the commit's outcome. `run` answers whether its
-/// savepoint is to be kept.
+/// A job, in two steps: `run` inside the transaction, or with the reason why there is none, and what to call with the commit's
+/// outcome. `run` answers whether its savepoint is to be kept.
 pub(super) struct Job {
     run: Box<Run>,
 }
 
-type Run = dyn FnOnce(&Transaction<'_>) -> (bool, Answer) + Send;
+type Run = dyn FnOnce(Result<&Transaction<'_>, Error>) -> (bool, Answer) + Send;
 type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// Packs a job with the place where its answer goes.
@@ -30,9 +30,12 @@ where
     F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    let run = move |transaction: &Transaction<'_>| {
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(transaction)));
-        let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
+    let run = move |transaction: Result<&Transaction<'_>, Error>| {
+        let outcome = match transaction {
+            Ok(transaction) => catch_unwind(AssertUnwindSafe(|| job(transaction)))
+                .unwrap_or_else(|panic| Err(panicked(&*panic).into())),
+            Err(error) => Err(error.into()),
+        };
         let keep = outcome.is_ok();
         let answer: Answer = Box::new(move |committed| {
             // A failed job has its own answer, whatever became of the commit.
@@ -43,19 +46,14 @@ where
     (Job { run: Box::new(run) }, answer)
 }
 
-pub(super) fn spawn(connection: Connection, queue_jobs: usize) -> Result<SyncSender<Job>, Error> {
-    let (queue, jobs) = sync_channel(queue_jobs);
-    std::thread::Builder::new()
-        .name("sqlite-write".into())
-        .spawn(move || run(connection, &jobs))
-        .map_err(Error::File)?;
-    Ok(queue)
-}
-
-fn run(mut connection: Connection, jobs: &Receiver<Job>) {
+pub(super) fn run(mut connection: Connection, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
-        let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP_JOBS - 1));
-        commit(&mut connection, group);
+        let mut group = std::iter::once(first)
+            .chain(jobs.try_iter().take(GROUP_JOBS - 1))
+            .peekable();
+        while group.peek().is_some() {
+            commit(&mut connection, &mut group);
+        }
     }
     // Closing moves the WAL into the file, so that a copy of the file alone is whole.
     if let Err((_, error)) = connection.close() {
@@ -63,16 +61,38 @@ fn run(mut connection: Connection, jobs: &Receiver<Job>) {
     }
 }
 
-fn commit(connection: &mut Connection, group: impl Iterator<Item = Job>) {
+/// Runs and commits a group, or as much of it as one transaction lives to see.
+fn commit(connection: &mut Connection, group: &mut impl Iterator<Item = Job>) {
     let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
-        Err(error) => return refuse(group, &error),
+        Err(error) => {
+            tracing::error!(%error, "a transaction could not be begun");
+            for job in group {
+                let (_, answer) = (job.run)(Err(Error::Sqlite(copy(&error))));
+                answer(Ok(()));
+            }
+            return;
+        }
     };
     let mut answers = Vec::new();
+    let mut lost = None;
     for job in group {
-        answers.push(run_in_savepoint(&transaction, job));
+        let (answer, ended) = run_in_savepoint(&transaction, job);
+        answers.push(answer);
+        // A full disk and the like make SQLite roll back the whole transaction, not the statement alone
+        // (sqlite.org/lang_transaction.html, 2.3). Going on would commit each further job by itself, unseen by the commit below.
+        if transaction.is_autocommit() {
+            lost = ended.or_else(|| Some(rusqlite::Error::InvalidQuery));
+            break;
+        }
     }
-    let committed = transaction.commit();
+    let committed = match lost {
+        Some(error) => {
+            tracing::error!(%error, "the database took back a whole group of jobs");
+            Err(error)
+        }
+        None => transaction.commit(),
+    };
     for answer in answers {
         answer(match &committed {
             Ok(()) => Ok(()),
@@ -81,35 +101,25 @@ fn commit(connection: &mut Connection, group: impl Iterator<Item = Job>) {
     }
 }
 
-fn run_in_savepoint(transaction: &Transaction<'_>, job: Job) -> Answer {
+/// The answer of the job, and why its savepoint could not be ended, when it could not.
+fn run_in_savepoint(transaction: &Transaction<'_>, job: Job) -> (Answer, Option<rusqlite::Error>) {
     if let Err(error) = transaction.execute_batch("SAVEPOINT job") {
-        return failed(error);
+        let (_, answer) = (job.run)(Err(Error::Sqlite(copy(&error))));
+        return (answer, Some(error));
     }
-    let (keep, answer) = (job.run)(transaction);
+    let (keep, answer) = (job.run)(Ok(transaction));
     let end = if keep {
         "RELEASE job"
     } else {
         "ROLLBACK TO job; RELEASE job"
     };
     match transaction.execute_batch(end) {
-        Ok(()) => answer,
+        Ok(()) => (answer, None),
         Err(error) => {
-            let error = Error::Sqlite(error);
-            Box::new(move |_| answer(Err(error)))
+            let told = Error::Sqlite(copy(&error));
+            (Box::new(move |_| answer(Err(told))), Some(error))
         }
     }
-}
-
-/// A job that never ran: dropping it tells the caller that the database is closed, which is what it looks like from there.
-fn failed(error: rusqlite::Error) -> Answer {
-    tracing::error!(%error, "a savepoint could not be set");
-    Box::new(|_| ())
-}
-
-/// No transaction can be begun: every job of the group is answered with the reason.
-fn refuse(group: impl Iterator<Item = Job>, error: &rusqlite::Error) {
-    tracing::error!(%error, "a transaction could not be begun");
-    group.for_each(drop);
 }
 
 /// The same error for each caller of a group; SQLite's errors cannot be cloned.
