@@ -162,7 +162,12 @@ impl Courier {
                 count = queue.recv_many(&mut batch, BATCH_EVENTS) => if count == 0 { return },
                 () = drain.requested() => break,
             }
-            self.hand_over(&mut batch).await;
+            // Broadcast may be away and stay away, at the latest when the whole house ends: then this ends too.
+            let patience = async {
+                drain.requested().await;
+                tokio::time::sleep(FLUSH).await;
+            };
+            tokio::select! { () = self.hand_over(&mut batch) => (), () = patience => return }
         }
         let flush = async {
             while let Ok(event) = queue.try_recv() {
@@ -199,5 +204,23 @@ impl Courier {
             bytes.min(self.state.bytes.load(Ordering::Relaxed)),
             Ordering::Relaxed,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{address::Address, secret::Secret};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broadcast_that_is_away_does_not_hold_up_the_end() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let address = Address::Unix(nowhere.path().join("broadcast.sock"));
+        let drain = Drain::new();
+        let publisher = Publisher::spawn(&Peer::lazy(&address, &Secret::new("x")), &drain);
+        publisher.publish(Outgoing::new(&gatehouse_proto::broadcast::v1::TickEvent { ts: 1 }));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+
+        assert!(drain.finish(FLUSH + Duration::from_secs(1)).await);
     }
 }
