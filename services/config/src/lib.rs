@@ -1,1 +1,40 @@
-//! placeholder
+//! Owns the configuration document, its revisions and its schema, the references to secrets, and the gateway token. The
+//! only writer of the file. It restarts nobody: services watch and apply what concerns them.
+//!
+//! In reading order: [`schema`] says what the document may hold; `text` reads JSON5 and changes it in place; `outline` asks
+//! the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; a `revision`
+//! is a document that can run; the `store` keeps files durably; the `keeper` puts these together and the `registry` is its
+//! task; `grpc` answers.
+
+mod app;
+mod check;
+mod error;
+mod grpc;
+mod issue;
+mod keeper;
+mod metrics;
+mod outline;
+mod path;
+mod preflight;
+mod redact;
+mod reference;
+mod refusal;
+mod registry;
+mod revision;
+pub mod schema;
+mod secrets;
+mod settings;
+mod store;
+mod text;
+mod token;
+mod watcher;
+
+pub use app::App;
+pub use error::Error;
+pub use issue::{Issue, Severity};
+pub use preflight::{Preflight, gateway_token, preflight};
+pub use redact::MARKER;
+pub use reference::reference_markdown;
+pub use refusal::{ConfigError, EXIT_CONFIG};
+pub use secrets::Missing;
+pub use settings::Settings;

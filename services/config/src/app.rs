@@ -1,0 +1,167 @@
+//! The only file that knows all the parts.
+
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    time::Duration,
+};
+
+use gatehouse_core::{
+    Address, Clock, Drain, Health, Listener, Secret, Service, ServiceSettings,
+    client::Peer,
+    credential, metrics as instruments,
+    publish::Publisher,
+    report::{self, ReportSource},
+    server::{MESSAGE_BYTES_MAX, Server},
+};
+use gatehouse_proto::{broadcast::v1::Component, config::v1::config_service_server::ConfigServiceServer};
+use prometheus_client::registry::Registry;
+
+use crate::{
+    error::Error,
+    grpc::Grpc,
+    keeper::{Keeper, sources_of, store_of},
+    metrics::Metrics,
+    refusal::ConfigError,
+    registry::{self, complaint},
+    settings::Settings,
+    watcher,
+};
+
+/// How long everything may take to end: a write to a slow disk.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// The config service, bound and not yet running.
+#[derive(Debug)]
+pub struct App {
+    service: ServiceSettings,
+    listener: Listener,
+    address: Address,
+    credential: Secret,
+    keeper: Keeper,
+    /// Held as long as the process lives: two writers would undo each other's work.
+    lock: File,
+}
+
+impl Settings {
+    /// Reads the configuration, follows its references, and binds; nothing runs yet.
+    ///
+    /// # Errors
+    /// When the configuration cannot run, another config service works on the same files, or the address is taken.
+    pub async fn build(self) -> Result<App, Error> {
+        let Self { service, env } = self;
+        let credential = credential_of(&service.house.credential)?;
+        let lock = lock(&service)?;
+        let (store, sources) = (store_of(&service.house), sources_of(&service.house, &env));
+        let keeper = Keeper::start(store, sources, Clock::system())?;
+        let listener = Listener::bind(&service.listen)
+            .await
+            .map_err(start("the config service cannot listen"))?;
+        let address = listener
+            .address()
+            .map_err(start("the config service cannot listen"))?;
+        Ok(App {
+            service,
+            listener,
+            address,
+            credential,
+            keeper,
+            lock,
+        })
+    }
+}
+
+impl App {
+    /// Where it listens.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Serves until the drain starts.
+    ///
+    /// # Errors
+    /// When it cannot serve.
+    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+        let Self {
+            service,
+            listener,
+            address: _,
+            credential,
+            keeper,
+            lock,
+        } = self;
+        let (health, metrics) = (Health::new(), Metrics::default());
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+
+        let broadcast = Peer::lazy(service.peers.address(Service::Broadcast), &credential);
+        let publisher = Publisher::spawn(&broadcast, &drain);
+        let (watcher, signs) = watcher::watch(keeper.store().document());
+        let path = keeper.store().document().display().to_string();
+        let handle = registry::spawn(keeper, signs, publisher, health.clone(), metrics, &drain);
+
+        let (hash, file) = (handle.clone(), handle.clone());
+        let source = ReportSource::new(Service::Config, health.clone())
+            .config_hash(move || Some(hash.state().revision.hash().to_owned()))
+            .components(move || {
+                let detail = complaint(&file.state());
+                vec![Component {
+                    name: "file".to_owned(),
+                    ok: detail.is_none(),
+                    detail,
+                }]
+            });
+        report::spawn(&broadcast, source, &drain);
+        if let Some(address) = service.metrics {
+            instruments::serve(registry, address, &drain)
+                .await
+                .map_err(start("the metrics cannot be served"))?;
+        }
+
+        let grpc = ConfigServiceServer::new(Grpc::new(handle, path, drain.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let served = Server::new(listener, credential, health)
+            .add(grpc)
+            .run(drain.clone())
+            .await;
+        drain.finish(GRACE).await;
+        drop((watcher, lock));
+        served.map_err(start("the config service cannot serve"))
+    }
+}
+
+pub(crate) fn credential_of(path: &std::path::Path) -> Result<Secret, ConfigError> {
+    credential::load_or_create(path).map_err(|error| ConfigError::Credential {
+        path: path.to_owned(),
+        problem: gatehouse_core::Chain(&error).to_string(),
+    })
+}
+
+/// A lock of the kernel: it goes with the process, however that ends.
+fn lock(service: &ServiceSettings) -> Result<File, Error> {
+    let folder = service.house.folder(Service::Config);
+    let step = || ConfigError::files(format!("lock {}", folder.display()));
+    std::fs::create_dir_all(&folder).map_err(step())?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(folder.join("lock"));
+    let file = file.map_err(step())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(step()(std::io::Error::other("another config service works there")).into())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(step()(error).into()),
+    }
+}
+
+fn start<E: std::error::Error + Send + Sync + 'static>(step: &'static str) -> impl FnOnce(E) -> Error {
+    move |source| Error::Start {
+        step,
+        source: Box::new(source),
+    }
+}

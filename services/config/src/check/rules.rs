@@ -1,0 +1,397 @@
+//! What the schema cannot say: rules between keys, and forms of texts.
+
+use std::net::IpAddr;
+
+use url::Url;
+
+use crate::{
+    issue::Issue,
+    schema::{
+        Document, SecretInput,
+        channels::{DmPolicy, Policies, SendRate},
+        gateway::Bind,
+        irc::IrcAccount,
+        webhook::WebhookAccount,
+    },
+    token::TOKEN_CHARS_MIN,
+};
+
+/// The provider that is built in.
+const ECHO: &str = "echo";
+
+/// Channels that Gatehouse has.
+const CHANNELS: &[&str] = &["irc", "webhook"];
+
+/// The shortest key of a webhook, in bytes: a shorter one can be guessed from one signed request. The bridge refuses it too.
+const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
+
+/// Every rule that the document breaks.
+pub(crate) fn check(document: &Document) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    gateway(document, &mut issues);
+    agents(document, &mut issues);
+    models(document, &mut issues);
+    channels(document, &mut issues);
+    issues
+}
+
+fn gateway(document: &Document, issues: &mut Vec<Issue>) {
+    let gateway = &document.gateway;
+    match (gateway.bind, gateway.custom_bind_host.as_deref()) {
+        (Bind::Custom, None) => {
+            issues.push(Issue::error(
+                "gateway.customBindHost",
+                "is required with `bind: \"custom\"`: an IP address",
+            ));
+        }
+        (_, Some(host)) if host.parse::<IpAddr>().is_err() => {
+            issues.push(Issue::error(
+                "gateway.customBindHost",
+                "must be an IP address, for example \"192.168.1.10\"",
+            ));
+        }
+        (Bind::Loopback | Bind::Auto | Bind::Lan, Some(_)) => {
+            issues.push(Issue::warning(
+                "gateway.customBindHost",
+                "has no effect without `bind: \"custom\"`",
+            ));
+        }
+        _ => {}
+    }
+    if let Some(SecretInput::Text(token)) = &gateway.auth.token {
+        let path = "gateway.auth.token";
+        if token.trim().is_empty() {
+            issues.push(Issue::error(
+                path,
+                "must not be empty; remove the key to let Gatehouse make a token",
+            ));
+        } else if token.chars().count() < TOKEN_CHARS_MIN {
+            issues.push(Issue::warning(
+                path,
+                format!("can be guessed: use {TOKEN_CHARS_MIN} characters or more"),
+            ));
+        }
+    }
+    if let Some(origin) = &gateway.public_origin
+        && !is_origin(origin)
+    {
+        issues.push(Issue::error(
+            "gateway.publicOrigin",
+            "must be an origin, for example \"https://home.example.org\"",
+        ));
+    }
+    for (index, origin) in gateway.control_ui.allowed_origins.iter().enumerate() {
+        let path = format!("gateway.controlUi.allowedOrigins[{index}]");
+        if origin == "*" {
+            issues.push(Issue::warning(
+                path,
+                "lets every page of the web try to connect; list the origins you use",
+            ));
+        } else if !is_origin(origin) {
+            issues.push(Issue::error(
+                path,
+                "must be an origin, for example \"https://ui.example.org\"",
+            ));
+        }
+    }
+    for (index, proxy) in gateway.trusted_proxies.iter().enumerate() {
+        if !is_network(proxy) {
+            issues.push(Issue::error(
+                format!("gateway.trustedProxies[{index}]"),
+                "must be an IP address or a range, for example \"172.16.0.0/12\"",
+            ));
+        }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+fn is_network(text: &str) -> bool {
+    let (address, prefix) = text
+        .split_once('/')
+        .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let Ok(address) = address.parse::<IpAddr>() else {
+        return false;
+    };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|bits| bits <= most))
+}
+
+fn agents(document: &Document, issues: &mut Vec<Issue>) {
+    let agents = &document.agents;
+    let known: Vec<&str> = agents
+        .entries
+        .keys()
+        .map(String::as_str)
+        .chain(agents.list.iter().map(|listed| listed.id.as_str()))
+        .collect();
+    let defaults = agents
+        .entries
+        .values()
+        .chain(agents.list.iter().map(|listed| &listed.agent));
+    if defaults.filter(|agent| agent.default == Some(true)).count() > 1 {
+        issues.push(Issue::error("agents", "only one agent can have `default: true`"));
+    }
+    for (index, binding) in document.bindings.iter().enumerate() {
+        let exists = if known.is_empty() {
+            binding.agent_id == "main"
+        } else {
+            known.contains(&binding.agent_id.as_str())
+        };
+        if !exists {
+            let list = if known.is_empty() {
+                "main".to_owned()
+            } else {
+                known.join(", ")
+            };
+            issues.push(Issue::error(
+                format!("bindings[{index}].agentId"),
+                format!("there is no agent \"{}\"; there is: {list}", binding.agent_id),
+            ));
+        }
+        if !CHANNELS.contains(&binding.when.channel.as_str()) {
+            issues.push(Issue::warning(
+                format!("bindings[{index}].match.channel"),
+                format!(
+                    "Gatehouse has no channel \"{}\" yet; this rule matches nothing",
+                    binding.when.channel
+                ),
+            ));
+        }
+    }
+}
+
+fn models(document: &Document, issues: &mut Vec<Issue>) {
+    for (id, provider) in &document.models.providers {
+        let path = format!("models.providers.{id}.baseUrl");
+        match &provider.base_url {
+            None if id != ECHO => issues.push(Issue::error(path, "is required: where the provider's API is")),
+            None => {}
+            Some(url)
+                if !Url::parse(url)
+                    .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) =>
+            {
+                issues.push(Issue::error(
+                    path,
+                    "must be an address, for example \"http://127.0.0.1:11434/v1\"",
+                ));
+            }
+            Some(_) => {}
+        }
+        if let Some((name, _)) = provider.headers.iter().find(|(name, _)| !is_header(name)) {
+            let path = format!("models.providers.{id}.headers.{name}");
+            issues.push(Issue::error(path, "is not the name of an HTTP header"));
+        }
+    }
+    let agents = &document.agents;
+    let mut chosen = Vec::new();
+    chosen.extend(
+        agents
+            .defaults
+            .model
+            .as_ref()
+            .map(|model| ("agents.defaults.model".to_owned(), model)),
+    );
+    for (id, agent) in &agents.entries {
+        chosen.extend(
+            agent
+                .model
+                .as_ref()
+                .map(|model| (format!("agents.entries.{id}.model"), model)),
+        );
+    }
+    for (index, listed) in agents.list.iter().enumerate() {
+        chosen.extend(
+            listed
+                .agent
+                .model
+                .as_ref()
+                .map(|model| (format!("agents.list[{index}].model"), model)),
+        );
+    }
+    for (path, choice) in chosen {
+        for model in choice.primary.iter().chain(&choice.fallbacks) {
+            if let Some(problem) = model_problem(document, model) {
+                issues.push(Issue::warning(&path, problem));
+            }
+        }
+    }
+}
+
+/// A model that is not there is a warning: the agent then says so in its answer, and everything else works.
+fn model_problem(document: &Document, model: &str) -> Option<String> {
+    let provider = model.split_once('/').map_or(model, |(provider, _)| provider);
+    if provider == ECHO || document.models.providers.contains_key(provider) {
+        return None;
+    }
+    let known: Vec<&str> = document
+        .models
+        .providers
+        .keys()
+        .map(String::as_str)
+        .chain(std::iter::once(ECHO))
+        .collect();
+    Some(format!(
+        "\"{model}\" needs an entry `models.providers.{provider}`, which is not there; there is: {}",
+        known.join(", ")
+    ))
+}
+
+fn is_header(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+}
+
+fn channels(document: &Document, issues: &mut Vec<Issue>) {
+    if let Some(irc) = &document.channels.irc {
+        let base = &irc.account;
+        let path = "channels.irc";
+        policies(path, &base.policies, None, issues);
+        rate(path, base.rate_limit.as_ref(), issues);
+        if irc.accounts.is_empty() && base.enabled != Some(false) {
+            irc_account(path, base, None, issues);
+        }
+        for (id, account) in &irc.accounts {
+            let path = format!("{path}.accounts.{id}");
+            policies(&path, &account.policies, Some(&base.policies), issues);
+            rate(&path, account.rate_limit.as_ref(), issues);
+            if base.enabled != Some(false) && account.enabled != Some(false) {
+                irc_account(&path, account, Some(base), issues);
+            }
+        }
+        default_account(path, irc.default_account.as_deref(), irc.accounts.keys(), issues);
+    }
+    if let Some(webhook) = &document.channels.webhook {
+        let base = &webhook.account;
+        let path = "channels.webhook";
+        policies(path, &base.policies, None, issues);
+        rate(path, base.rate_limit.as_ref(), issues);
+        if webhook.accounts.is_empty() && base.enabled != Some(false) {
+            webhook_account(path, base, None, issues);
+        }
+        for (id, account) in &webhook.accounts {
+            let path = format!("{path}.accounts.{id}");
+            policies(&path, &account.policies, Some(&base.policies), issues);
+            rate(&path, account.rate_limit.as_ref(), issues);
+            if base.enabled != Some(false) && account.enabled != Some(false) {
+                webhook_account(&path, account, Some(base), issues);
+            }
+        }
+        default_account(
+            path,
+            webhook.default_account.as_deref(),
+            webhook.accounts.keys(),
+            issues,
+        );
+    }
+}
+
+fn irc_account(path: &str, account: &IrcAccount, base: Option<&IrcAccount>, issues: &mut Vec<Issue>) {
+    let given = |key: fn(&IrcAccount) -> &Option<String>| {
+        key(account).is_some() || base.is_some_and(|base| key(base).is_some())
+    };
+    if !given(|account| &account.server) {
+        issues.push(Issue::error(
+            format!("{path}.server"),
+            "is required: the server's host name",
+        ));
+    }
+    if !given(|account| &account.nick) {
+        issues.push(Issue::error(
+            format!("{path}.nick"),
+            "is required: the assistant's nick",
+        ));
+    }
+}
+
+fn webhook_account(
+    path: &str,
+    account: &WebhookAccount,
+    base: Option<&WebhookAccount>,
+    issues: &mut Vec<Issue>,
+) {
+    let short = |secret: Option<&SecretInput>| matches!(secret, Some(SecretInput::Text(text)) if text.trim().len() < WEBHOOK_SECRET_BYTES_MIN);
+    let secret = account
+        .secret
+        .as_ref()
+        .or(base.and_then(|base| base.secret.as_ref()));
+    if secret.is_none() {
+        issues.push(Issue::error(
+            format!("{path}.secret"),
+            "is required: the key that signs requests",
+        ));
+    }
+    for (key, secret) in [
+        ("secret", secret),
+        ("callbackSecret", account.callback_secret.as_ref()),
+    ] {
+        if short(secret) {
+            let message = format!("must have {WEBHOOK_SECRET_BYTES_MIN} characters or more");
+            issues.push(Issue::error(format!("{path}.{key}"), message));
+        }
+    }
+    if let Some(url) = &account.callback_url
+        && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    {
+        issues.push(Issue::error(
+            format!("{path}.callbackUrl"),
+            "must be an address with http or https",
+        ));
+    }
+}
+
+fn default_account<'a>(
+    path: &str,
+    default: Option<&str>,
+    mut ids: impl ExactSizeIterator<Item = &'a String>,
+    issues: &mut Vec<Issue>,
+) {
+    let Some(default) = default else { return };
+    let known = if ids.len() == 0 {
+        default == "default"
+    } else {
+        ids.any(|id| id == default)
+    };
+    if !known {
+        issues.push(Issue::error(
+            format!("{path}.defaultAccount"),
+            format!("there is no account \"{default}\""),
+        ));
+    }
+}
+
+fn rate(path: &str, rate: Option<&SendRate>, issues: &mut Vec<Issue>) {
+    if rate.is_some_and(|rate| !rate.per_second.is_finite() || rate.per_second <= 0.0) {
+        issues.push(Issue::error(
+            format!("{path}.rateLimit.perSecond"),
+            "must be above zero, for example 0.5",
+        ));
+    }
+}
+
+fn policies(path: &str, own: &Policies, base: Option<&Policies>, issues: &mut Vec<Issue>) {
+    let policy = own.dm_policy.or(base.and_then(|base| base.dm_policy));
+    let allowed = own
+        .allow_from
+        .as_ref()
+        .or(base.and_then(|base| base.allow_from.as_ref()));
+    let everybody = allowed.is_some_and(|senders| senders.iter().any(|sender| sender.0 == "*"));
+    if policy == Some(DmPolicy::Open) && !everybody {
+        issues.push(Issue::error(
+            format!("{path}.dmPolicy"),
+            "\"open\" lets everybody talk to the assistant and needs `allowFrom: [\"*\"]` beside it",
+        ));
+    }
+}

@@ -1,0 +1,143 @@
+//! Why a request fails.
+
+use std::io;
+
+use gatehouse_core::{Failure, Kind};
+
+use crate::{issue::Issue, refusal::ConfigError};
+
+/// Why the config service refuses or fails.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A change without the hash it was made against.
+    #[error(
+        "baseHash is required: read the configuration with config.get, and send its hash with the change"
+    )]
+    BaseHashMissing,
+    /// Somebody else changed the document first.
+    #[error(
+        "the configuration changed since it was read: read it again with config.get and make the change anew"
+    )]
+    Changed {
+        /// The revision that runs.
+        hash: String,
+    },
+    /// The change is not JSON5, or not an object.
+    #[error("the change cannot be read: {0}")]
+    Unreadable(String),
+    /// The document would have mistakes.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<Issue>),
+    /// The gateway token is not ours to change.
+    #[error(
+        "gateway.auth.token is a reference: change the token where it is kept and start the config service again, or \
+         remove the key to let Gatehouse keep the token"
+    )]
+    TokenReferred,
+    /// No such service.
+    #[error("there is no service of this name that reads the configuration")]
+    NoSuchService,
+    /// Too many changes wait.
+    #[error("too many changes at once")]
+    Busy,
+    /// The process is ending.
+    #[error("the config service is ending")]
+    Ending,
+    /// The token file cannot be used.
+    #[error("the gateway token cannot be read or kept")]
+    Token(#[source] ConfigError),
+    /// The disk failed.
+    #[error("the configuration cannot be written")]
+    Store(#[source] io::Error),
+    /// The process cannot start.
+    #[error("{step}")]
+    Start {
+        /// What was tried.
+        step: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The configuration cannot run.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Error {
+    /// What it is from the caller's side.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred => Kind::Precondition,
+            Self::Unreadable(_) | Self::Invalid(_) | Self::NoSuchService => Kind::Invalid,
+            Self::Busy => Kind::Exhausted,
+            Self::Ending => Kind::Unavailable,
+            Self::Token(_) | Self::Store(_) | Self::Start { .. } | Self::Config(_) => Kind::Internal,
+        }
+    }
+
+    /// The exit code of a process that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(error) => error.exit_code(),
+            _ => 1,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::BaseHashMissing => "BASE_HASH_REQUIRED",
+            Self::Changed { .. } => "CONFIG_CHANGED",
+            Self::Unreadable(_) | Self::Invalid(_) => "CONFIG_INVALID",
+            Self::TokenReferred => "TOKEN_BY_REFERENCE",
+            Self::NoSuchService => "NO_SUCH_SERVICE",
+            Self::Busy => "BUSY",
+            Self::Ending => "ENDING",
+            Self::Token(_) | Self::Store(_) | Self::Start { .. } | Self::Config(_) => "INTERNAL",
+        }
+    }
+}
+
+/// The mistakes in one line: all of them while they are few.
+fn summary(issues: &[Issue]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let errors: Vec<String> = issues
+        .iter()
+        .filter(|issue| issue.is_error())
+        .map(ToString::to_string)
+        .collect();
+    let shown = errors
+        .iter()
+        .take(SHOWN_MAX)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
+    match errors.len().saturating_sub(SHOWN_MAX) {
+        0 => format!("the configuration would have mistakes: {shown}"),
+        more => format!("the configuration would have mistakes: {shown}; and {more} more"),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        if error.kind() == Kind::Internal {
+            return Failure::internal(&error);
+        }
+        let failure = Failure::new(error.kind(), error.to_string()).reason(error.reason());
+        match error {
+            Error::Changed { hash } => failure.path("/baseHash").detail("hash", hash),
+            Error::BaseHashMissing => failure.path("/baseHash"),
+            Error::Unreadable(_) => failure.path("/raw"),
+            Error::Invalid(issues) => {
+                let first = issues
+                    .iter()
+                    .find(|issue| issue.is_error())
+                    .map(|issue| issue.path.clone());
+                failure
+                    .path("/raw")
+                    .detail("configPath", first.unwrap_or_default())
+            }
+            _ => failure,
+        }
+    }
+}

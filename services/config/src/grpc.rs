@@ -1,0 +1,120 @@
+//! Parse, ask, answer.
+
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt};
+use gatehouse_core::{Drain, Failure};
+use gatehouse_proto::config::v1::{
+    GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest, GetConfigSchemaResponse, PatchConfigRequest,
+    PatchConfigResponse, RotateTokenRequest, RotateTokenResponse, WatchConfigRequest, WatchConfigResponse,
+    config_service_server::ConfigService,
+};
+use tokio_stream::wrappers::WatchStream;
+use tonic::{Request, Response, Status};
+
+use crate::{error::Error, issue::Issue, keeper::State, outline, registry::Handle, revision::Reader};
+
+#[derive(Debug)]
+pub(crate) struct Grpc {
+    handle: Handle,
+    path: String,
+    drain: Drain,
+}
+
+impl Grpc {
+    pub(crate) fn new(handle: Handle, path: String, drain: Drain) -> Self {
+        Self { handle, path, drain }
+    }
+}
+
+type Answers = Pin<Box<dyn Stream<Item = Result<WatchConfigResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ConfigService for Grpc {
+    type WatchConfigStream = Answers;
+
+    async fn get_config(&self, _: Request<GetConfigRequest>) -> Result<Response<GetConfigResponse>, Status> {
+        let State { revision, file, .. } = self.handle.state();
+        Ok(Response::new(GetConfigResponse {
+            path: self.path.clone(),
+            exists: file.exists,
+            raw: file.shown.clone(),
+            parsed: file.parsed.to_string(),
+            valid: file.valid,
+            config: revision.shown().to_string(),
+            hash: revision.hash().to_owned(),
+            issues: file.issues.iter().map(Issue::to_proto).collect(),
+        }))
+    }
+
+    async fn patch_config(
+        &self,
+        request: Request<PatchConfigRequest>,
+    ) -> Result<Response<PatchConfigResponse>, Status> {
+        let PatchConfigRequest { raw, base_hash, note } = request.into_inner();
+        let patched = self.handle.patch(raw, base_hash, note).await.map_err(refuse)?;
+        let State { revision, file, .. } = patched.state;
+        Ok(Response::new(PatchConfigResponse {
+            ok: true,
+            path: self.path.clone(),
+            hash: revision.hash().to_owned(),
+            config: revision.shown().to_string(),
+            issues: patched
+                .notes
+                .iter()
+                .chain(&file.issues)
+                .map(Issue::to_proto)
+                .collect(),
+        }))
+    }
+
+    async fn get_config_schema(
+        &self,
+        _: Request<GetConfigSchemaRequest>,
+    ) -> Result<Response<GetConfigSchemaResponse>, Status> {
+        let schema = outline::schema().to_string();
+        Ok(Response::new(GetConfigSchemaResponse {
+            schema,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
+    }
+
+    async fn rotate_token(
+        &self,
+        _: Request<RotateTokenRequest>,
+    ) -> Result<Response<RotateTokenResponse>, Status> {
+        let (token, path) = self.handle.rotate().await.map_err(refuse)?;
+        Ok(Response::new(RotateTokenResponse {
+            token: token.expose().to_owned(),
+            path,
+        }))
+    }
+
+    async fn watch_config(&self, request: Request<WatchConfigRequest>) -> Result<Response<Answers>, Status> {
+        let reader = Reader::parse(&request.get_ref().service).ok_or_else(|| refuse(Error::NoSuchService))?;
+        let mut told: Option<(String, String)> = None;
+        // The state also changes when only the file does; services hear of what runs.
+        let answers = WatchStream::new(self.handle.watch()).filter_map(move |state| {
+            let token_digest = if reader == Reader::Edge {
+                state.token_digest.clone()
+            } else {
+                String::new()
+            };
+            let news = (state.revision.hash().to_owned(), token_digest);
+            let answer = (told.as_ref() != Some(&news)).then(|| {
+                told = Some(news.clone());
+                Ok(WatchConfigResponse {
+                    hash: news.0,
+                    config: state.revision.cut(reader),
+                    token_digest: news.1,
+                })
+            });
+            std::future::ready(answer)
+        });
+        Ok(Response::new(Box::pin(self.drain.end_stream(answers))))
+    }
+}
+
+fn refuse(error: Error) -> Status {
+    Failure::from(error).into()
+}

@@ -1,0 +1,73 @@
+//! What is wrong with a document, for the person who wrote it.
+
+use std::fmt;
+
+use gatehouse_proto::config::v1::{ConfigIssue, config_issue};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The value cannot be used.
+    Error,
+    /// The key is kept and has no effect, or deserves attention.
+    Warning,
+}
+
+/// One finding. Never contains a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The key's path with dots. Empty for the document as a whole.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// More findings than this are cut off: nobody reads on.
+pub(crate) const ISSUES_MAX: usize = 100;
+
+impl Issue {
+    pub(crate) fn error(path: impl fmt::Display, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            path: path.to_string(),
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn warning(path: impl fmt::Display, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            path: path.to_string(),
+            message: message.into(),
+        }
+    }
+
+    /// Whether the document cannot be used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    pub(crate) fn to_proto(&self) -> ConfigIssue {
+        let severity = match self.severity {
+            Severity::Error => config_issue::Severity::Error,
+            Severity::Warning => config_issue::Severity::Warning,
+        };
+        ConfigIssue {
+            severity: severity.into(),
+            path: self.path.clone(),
+            message: self.message.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Issue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
+    }
+}

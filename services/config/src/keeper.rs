@@ -1,0 +1,402 @@
+//! Owns the running revision, the gateway token and the files: the only writer. Everything here blocks on the disk; the
+//! task in [`crate::registry`] runs it one step at a time.
+
+use std::sync::Arc;
+
+use gatehouse_core::{Chain, Clock, House, Secret};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::{
+    error::Error,
+    issue::Issue,
+    redact,
+    refusal::ConfigError,
+    revision::{Refused, Revision, has_written_secret, hash, hex},
+    secrets::Sources,
+    store::{Disk, Store},
+    text,
+    token::{self, Origin},
+};
+
+/// What is written when there is no file.
+pub(crate) const SAMPLE: &str = include_str!("sample.json5");
+
+/// What runs, and how the file is. Readers get it whole.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) revision: Arc<Revision>,
+    /// Lower-case hex SHA-256 of the gateway token.
+    pub(crate) token_digest: String,
+    pub(crate) file: Arc<FileState>,
+}
+
+/// The file as it was last seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FileState {
+    pub(crate) exists: bool,
+    /// Whether what stands in the file runs.
+    pub(crate) valid: bool,
+    /// The text, secrets redacted. `None` when there is no file or when it cannot be read well enough to redact it.
+    pub(crate) shown: Option<String>,
+    /// The document, secrets redacted.
+    pub(crate) parsed: Value,
+    pub(crate) issues: Vec<Issue>,
+}
+
+/// The outcome of a change.
+#[derive(Debug)]
+pub(crate) struct Patched {
+    pub(crate) state: State,
+    /// What deserves attention about this change in particular.
+    pub(crate) notes: Vec<Issue>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Keeper<D = crate::store::Real> {
+    store: Store<D>,
+    sources: Sources,
+    clock: Clock,
+    /// The hash of the text that was last seen in the file. Not the text: this type can be printed.
+    seen: Option<String>,
+    /// Whether the last refusal was for secrets that may come: then the same text is tried again.
+    waits: bool,
+    token: Secret,
+    state: watch::Sender<State>,
+}
+
+impl<D: Disk> Keeper<D> {
+    /// Reads everything that is needed to run. The credential is not touched here.
+    pub(crate) fn start(store: Store<D>, sources: Sources, clock: Clock) -> Result<Self, ConfigError> {
+        let path = store.document().to_owned();
+        let step = |what: &str| ConfigError::files(format!("{what} {}", path.display()));
+        store.prepare().map_err(step("make the folders of"))?;
+        let text = match store.read_document().map_err(step("read"))? {
+            Some(text) => text,
+            None => {
+                store
+                    .write_document(SAMPLE, clock.now_ms(), None)
+                    .map_err(step("write the sample"))?;
+                tracing::info!(path = %path.display(), "wrote a sample configuration");
+                SAMPLE.to_owned()
+            }
+        };
+        let open = store.document_is_open();
+        let (revision, file, waits) = match Revision::read(&text, &sources) {
+            Ok(revision) => {
+                let file = FileState::of(&text, true, issues_of(&revision, open));
+                (revision, file, false)
+            }
+            Err(refused) if refused.only_secrets() => {
+                return Err(ConfigError::Secrets {
+                    path,
+                    missing: refused.missing,
+                });
+            }
+            Err(refused) => {
+                let Some(last) = store
+                    .read_last_valid()
+                    .map_err(step("read the last valid copy of"))?
+                else {
+                    return Err(ConfigError::Invalid {
+                        path,
+                        issues: refused.all(),
+                    });
+                };
+                let revision = Revision::read(&last, &sources).map_err(|old| match old.only_secrets() {
+                    true => ConfigError::Secrets {
+                        path: path.clone(),
+                        missing: old.missing,
+                    },
+                    false => ConfigError::Invalid {
+                        path: path.clone(),
+                        issues: refused.all(),
+                    },
+                })?;
+                for issue in refused.issues.iter().filter(|issue| issue.is_error()) {
+                    tracing::error!(%issue, "the configuration file has a mistake; the last valid revision runs");
+                }
+                (
+                    revision,
+                    FileState::of(&text, false, refused.all()),
+                    !refused.missing.is_empty(),
+                )
+            }
+        };
+        let token = token::of(&revision, &store)?;
+        for issue in revision.warnings() {
+            tracing::warn!(%issue, "the configuration deserves attention");
+        }
+        let state = State {
+            revision: Arc::new(revision),
+            token_digest: hex(&token.digest()),
+            file: Arc::new(file),
+        };
+        Ok(Self {
+            store,
+            sources,
+            clock,
+            seen: Some(hash(&text)),
+            waits,
+            token,
+            state: watch::Sender::new(state),
+        })
+    }
+
+    /// Keeps the running revision for the next start. Not part of [`Keeper::start`]: a mere check writes nothing.
+    pub(crate) fn keep_running(&self) {
+        let running = self.state();
+        match self.store.read_last_valid() {
+            Ok(Some(last)) if last == running.revision.text() => {}
+            _ => self.keep(running.revision.text()),
+        }
+    }
+
+    fn keep(&self, text: &str) {
+        // Without the copy everything runs; only a later start with a mistake in the file would be refused.
+        if let Err(error) = self.store.write_last_valid(text) {
+            tracing::warn!(error = %Chain(&error), "the copy of the valid configuration cannot be written");
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(crate) fn store(&self) -> &Store<D> {
+        &self.store
+    }
+
+    pub(crate) fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Reads the file again, and runs it if it is new and valid.
+    pub(crate) fn look(&mut self) -> Result<(), Error> {
+        let text = match self.store.read_document() {
+            Ok(text) => text,
+            Err(error) => {
+                let issue = Issue::error("", format!("the file cannot be read ({})", error.kind()));
+                self.seen = None;
+                return self.refuse(FileState {
+                    exists: true,
+                    issues: vec![issue],
+                    ..FileState::default()
+                });
+            }
+        };
+        let seen = text.as_deref().map(hash);
+        if seen == self.seen && !self.waits {
+            return Ok(());
+        }
+        self.waits = false;
+        self.seen = seen;
+        let Some(text) = text else {
+            let message = "the file is gone; what runs goes on, and the next change writes the file again";
+            return self.refuse(FileState {
+                issues: vec![Issue::error("", message)],
+                ..FileState::default()
+            });
+        };
+        if text == self.state().revision.text() {
+            // It stands in the file again, after a mistake or a removal.
+            let file = FileState::of(
+                &text,
+                true,
+                issues_of(&self.state().revision, self.store.document_is_open()),
+            );
+            self.state.send_modify(|state| state.file = Arc::new(file));
+            return Ok(());
+        }
+        match Revision::read(&text, &self.sources) {
+            Ok(revision) => {
+                self.waits = true; // until it runs
+                self.run(revision)?;
+                tracing::info!(
+                    config.hash = self.state().revision.hash(),
+                    "took a configuration edited by hand"
+                );
+                Ok(())
+            }
+            Err(refused) => {
+                self.waits = !refused.missing.is_empty();
+                self.refuse(FileState::of(&text, false, refused.all()))
+            }
+        }
+    }
+
+    fn refuse(&self, file: FileState) -> Result<(), Error> {
+        let news = self.state.borrow().file.issues != file.issues;
+        for issue in file.issues.iter().filter(|issue| issue.is_error() && news) {
+            tracing::error!(%issue, "the configuration file is not taken; what runs goes on");
+        }
+        self.state.send_modify(|state| state.file = Arc::new(file));
+        Ok(())
+    }
+
+    /// Takes a revision that stands in the file.
+    fn run(&mut self, revision: Revision) -> Result<(), Error> {
+        let token = token::of(&revision, &self.store).map_err(Error::Token)?;
+        self.keep(revision.text());
+        let file = FileState::of(
+            revision.text(),
+            true,
+            issues_of(&revision, self.store.document_is_open()),
+        );
+        self.seen = Some(revision.hash().to_owned());
+        self.waits = false;
+        let digest = hex(&token.digest());
+        self.token = token;
+        self.state.send_replace(State {
+            revision: Arc::new(revision),
+            token_digest: digest,
+            file: Arc::new(file),
+        });
+        Ok(())
+    }
+
+    /// Merges a partial document into the running one and writes the result.
+    pub(crate) fn patch(
+        &mut self,
+        raw: &str,
+        base_hash: Option<&str>,
+        note: Option<&str>,
+    ) -> Result<Patched, Error> {
+        self.look()?; // an edit by hand that nobody has noticed yet is a change too
+        let running = self.state();
+        match base_hash {
+            None => return Err(Error::BaseHashMissing),
+            Some(base) if base != running.revision.hash() => {
+                return Err(Error::Changed {
+                    hash: running.revision.hash().to_owned(),
+                });
+            }
+            Some(_) => {}
+        }
+        let (mut patch, _) = text::parse(raw).map_err(|error| Error::Unreadable(error.to_string()))?;
+        redact::restore(&mut patch, running.revision.written()).map_err(Error::Invalid)?;
+        self.write(&running, &patch, note)
+    }
+
+    fn write(&mut self, running: &State, patch: &Value, note: Option<&str>) -> Result<Patched, Error> {
+        let mut notes = Vec::new();
+        let new = text::merge_text(running.revision.text(), patch).unwrap_or_else(|| {
+            notes.push(Issue::warning(
+                "",
+                "the file was written anew, without its comments; the former text is in config/history",
+            ));
+            let mut value = running.revision.written().clone();
+            text::merge(&mut value, patch);
+            text::render(&value, 0) + "\n"
+        });
+        if !running.file.valid && running.file.exists {
+            notes.push(Issue::warning(
+                "",
+                "the file had mistakes and was replaced by the running configuration with this change; \
+                 what stood there is in config/history",
+            ));
+        }
+        if new == running.revision.text() && running.file.valid {
+            return Ok(Patched {
+                state: running.clone(),
+                notes,
+            });
+        }
+        let revision =
+            Revision::read(&new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
+        if let Err(source) = self.store.write_document(&new, self.clock.now_ms(), note) {
+            // The disk failed in the middle: what stands there now is one of the two, and it is what runs.
+            let _ = self.look();
+            return Err(Error::Store(source));
+        }
+        self.run(revision)?;
+        Ok(Patched {
+            state: self.state(),
+            notes,
+        })
+    }
+
+    /// Makes a new gateway token, and says where it is kept.
+    pub(crate) fn rotate(&mut self) -> Result<(Secret, String), Error> {
+        self.look()?;
+        let running = self.state();
+        let token = Secret::generate();
+        match token::origin(&running.revision) {
+            Origin::Referred => Err(Error::TokenReferred),
+            Origin::Kept => {
+                self.store.write_token(token.expose()).map_err(Error::Store)?;
+                let digest = hex(&token.digest());
+                self.token = token.clone();
+                self.state.send_modify(|state| state.token_digest = digest);
+                Ok((token, self.store.token_path().display().to_string()))
+            }
+            Origin::Written => {
+                let patch = serde_json::json!({ "gateway": { "auth": { "token": token.expose() } } });
+                self.write(&running, &patch, Some("gateway token rotated"))?;
+                Ok((token, self.store.document().display().to_string()))
+            }
+        }
+    }
+}
+
+impl FileState {
+    fn of(text: &str, valid: bool, issues: Vec<Issue>) -> Self {
+        let (shown, parsed) = match text::parse(text) {
+            Ok((value, found)) => (
+                Some(redact::redact_text(text, &found, &value)),
+                redact::redact(&value),
+            ),
+            // What cannot be parsed cannot be redacted.
+            Err(_) => (None, Value::Object(serde_json::Map::new())),
+        };
+        Self {
+            exists: true,
+            valid,
+            shown,
+            parsed,
+            issues,
+        }
+    }
+}
+
+/// What there is to say about a revision that runs from its file.
+fn issues_of(revision: &Revision, open: bool) -> Vec<Issue> {
+    let mut issues = revision.warnings().to_vec();
+    if open && has_written_secret(revision.written()) {
+        issues.push(Issue::warning(
+            "",
+            "everybody on this machine can read the file, and secrets stand in it: `chmod 600` it",
+        ));
+    }
+    issues
+}
+
+/// The store of an installation.
+pub(crate) fn store_of(house: &House) -> Store {
+    Store::new(
+        crate::store::Real,
+        house.config.clone(),
+        house.folder(gatehouse_core::Service::Config),
+    )
+}
+
+/// Where an installation's references are looked up.
+pub(crate) fn sources_of(house: &House, env: &gatehouse_core::Env) -> Sources {
+    let folder = house
+        .config
+        .parent()
+        .map(std::path::Path::to_owned)
+        .unwrap_or_default();
+    let env = env.clone();
+    Sources {
+        env: Box::new(move |name| env.get(name).map(ToOwned::to_owned)),
+        folder,
+    }
+}
+
+#[cfg(test)]
+mod tests;

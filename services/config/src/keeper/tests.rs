@@ -1,0 +1,312 @@
+use std::{fs, path::Path};
+
+use gatehouse_core::Env;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+struct Home(TempDir);
+
+impl Home {
+    fn new(document: Option<&str>) -> Self {
+        let home = Self(tempfile::tempdir().expect("a folder"));
+        if let Some(text) = document {
+            home.edit(text);
+        }
+        home
+    }
+
+    fn house(&self) -> House {
+        House::read(&Env::of([(
+            "GATEHOUSE_HOME",
+            self.0.path().to_str().expect("UTF-8"),
+        )]))
+    }
+
+    fn start(&self, env: &[(&str, &str)]) -> Result<Keeper, ConfigError> {
+        let env = Env::of(env.iter().copied());
+        let keeper = Keeper::start(
+            store_of(&self.house()),
+            sources_of(&self.house(), &env),
+            Clock::fixed(1_000),
+        )?;
+        keeper.keep_running();
+        Ok(keeper)
+    }
+
+    fn edit(&self, text: &str) {
+        fs::write(self.file(), text).expect("written");
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.0.path().join("gatehouse.json5")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.file()).expect("there")
+    }
+
+    fn history(&self) -> Vec<String> {
+        let mut texts: Vec<String> = fs::read_dir(self.0.path().join("config/history"))
+            .expect("there")
+            .map(|entry| fs::read_to_string(entry.expect("readable").path()).expect("text"))
+            .collect();
+        texts.sort();
+        texts
+    }
+}
+
+fn running(keeper: &Keeper) -> String {
+    keeper.state().revision.hash().to_owned()
+}
+
+fn patch(keeper: &mut Keeper, value: &Value) -> Result<Patched, Error> {
+    let base = running(keeper);
+    keeper.patch(&value.to_string(), Some(&base), None)
+}
+
+#[test]
+fn without_a_file_the_defaults_run_and_a_sample_is_written() {
+    let home = Home::new(None);
+
+    let keeper = home.start(&[]).expect("defaults run");
+
+    assert_eq!(home.text(), SAMPLE);
+    assert_eq!(keeper.state().revision.document().gateway.port, 18_789);
+    assert!(keeper.state().file.valid && keeper.state().file.issues.is_empty());
+    assert_eq!(keeper.token().expose().len(), 43);
+    assert_eq!(home.start(&[]).expect("again").token(), keeper.token());
+}
+
+#[test]
+fn what_the_sample_proposes_is_valid() {
+    let text: String = SAMPLE
+        .lines()
+        .map(|line| {
+            line.trim_start()
+                .strip_prefix("// ")
+                .filter(|rest| rest.contains(['{', '}', ':']))
+                .map_or(line, |rest| {
+                    if rest.chars().next().is_some_and(char::is_uppercase) {
+                        ""
+                    } else {
+                        rest
+                    }
+                })
+        })
+        .filter(|line| !line.contains("http://127.0.0.1:18789"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let text = text.replace(
+        "`gatehouse config schema --markdown`. Check an edit with `gatehouse config validate`.",
+        "",
+    );
+    let home = Home::new(Some(&text));
+
+    let keeper = home.start(&[("OPENAI_API_KEY", "k")]).expect("valid");
+
+    assert_eq!(keeper.state().file.issues, []);
+    assert!(
+        keeper.state().revision.document().channels.irc.is_some(),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_invalid_file_stops_a_first_start_and_not_a_later_one() {
+    let home = Home::new(Some("{gateway: {port: 'x'}}"));
+    let refusal = home.start(&[]).expect_err("nothing valid is kept");
+    assert_eq!(refusal.exit_code(), 78);
+    let words = refusal.to_string();
+    assert!(
+        words.contains("gateway.port: must be a whole number from 1 to 65535; it is \"x\""),
+        "{words}"
+    );
+
+    home.edit("{gateway: {port: 2000}}");
+    home.start(&[]).expect("valid");
+    home.edit("{gateway: {port: 'y'}}");
+    let keeper = home.start(&[]).expect("the last valid revision runs");
+
+    assert_eq!(keeper.state().revision.document().gateway.port, 2000);
+    assert!(!keeper.state().file.valid);
+    assert_eq!(keeper.state().file.issues.len(), 1);
+    assert_eq!(home.text(), "{gateway: {port: 'y'}}", "the file is left alone");
+}
+
+#[test]
+fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
+    let home = Home::new(Some("{}"));
+    home.start(&[]).expect("valid");
+    home.edit("{gateway: {auth: {token: '${ONE}'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${TWO}'}}}}");
+
+    let refusal = home
+        .start(&[("ONE", "0123456789abcdef")])
+        .expect_err("TWO is missing");
+
+    let words = refusal.to_string();
+    assert_eq!(refusal.exit_code(), 78);
+    assert!(
+        words.contains("models.providers.a.apiKey\n    looked for: the environment variable TWO is not set"),
+        "{words}"
+    );
+    assert!(words.contains("to set it: set TWO"), "{words}");
+}
+
+#[test]
+fn a_change_needs_the_hash_it_was_made_against() {
+    let home = Home::new(Some("{\n  // mine\n  gateway: { port: 2000 },\n}\n"));
+    let mut keeper = home.start(&[]).expect("valid");
+    let first = running(&keeper);
+
+    assert!(matches!(
+        keeper.patch("{}", None, None),
+        Err(Error::BaseHashMissing)
+    ));
+    patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
+
+    assert_eq!(home.text(), "{\n  // mine\n  gateway: { port: 2001 },\n}\n");
+    assert!(
+        matches!(keeper.patch("{}", Some(&first), None), Err(Error::Changed { hash: now }) if now == running(&keeper))
+    );
+    assert_eq!(home.history(), ["{\n  // mine\n  gateway: { port: 2000 },\n}\n"]);
+}
+
+#[test]
+fn a_change_with_a_mistake_changes_nothing() {
+    let home = Home::new(Some("{}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    let before = running(&keeper);
+
+    for wrong in [
+        "{gateway: {port: 0}}",
+        "{gateway: {auth: {token: '${NOWHERE}'}}}",
+        "{gateway: {auth: {token: ''}}}",
+    ] {
+        let error = keeper.patch(wrong, Some(&before), None).expect_err(wrong);
+        assert!(matches!(error, Error::Invalid(_)), "{error}");
+    }
+    assert!(matches!(
+        keeper.patch("{a: ", Some(&before), None),
+        Err(Error::Unreadable(_))
+    ));
+
+    assert_eq!((running(&keeper), home.text().as_str()), (before, "{}"));
+}
+
+#[test]
+fn an_unnoticed_edit_by_hand_is_never_overwritten() {
+    let home = Home::new(Some("{}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    home.edit("{gateway: {port: 2000}} // by hand");
+
+    let error = patch(&mut keeper, &json!({"gateway": {"port": 3000}})).expect_err("the base is old");
+
+    assert!(matches!(error, Error::Changed { .. }));
+    assert_eq!(keeper.state().revision.document().gateway.port, 2000);
+    patch(&mut keeper, &json!({"gateway": {"bind": "lan"}})).expect("taken");
+    assert_eq!(home.text(), "{gateway: {port: 2000, bind: \"lan\" }} // by hand");
+}
+
+#[test]
+fn an_edit_with_a_mistake_is_reported_and_what_runs_goes_on() {
+    let home = Home::new(Some("{gateway: {port: 2000}}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    let before = running(&keeper);
+
+    home.edit("{gateway: {port: 2000, auth: {token: 'secret-in-a-broken-file'}");
+    keeper.look().expect("looked");
+
+    let state = keeper.state();
+    assert_eq!(state.revision.hash(), before);
+    assert!(!state.file.valid);
+    assert_eq!(state.file.shown, None, "what cannot be read cannot be redacted");
+    let patched = patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
+    assert_eq!(patched.notes.len(), 1);
+    assert!(patched.state.file.valid);
+    assert_eq!(home.text(), "{gateway: {port: 2001}}");
+    assert!(
+        home.history()
+            .iter()
+            .any(|text| text.contains("secret-in-a-broken-file")),
+        "it is kept"
+    );
+
+    fs::remove_file(home.file()).expect("removed");
+    keeper.look().expect("looked");
+    assert!(!keeper.state().file.exists && !keeper.state().file.valid);
+    home.edit("{gateway: {port: 2001}}");
+    keeper.look().expect("looked");
+    assert!(keeper.state().file.valid);
+}
+
+#[test]
+fn a_secret_file_that_comes_later_is_noticed() {
+    let home = Home::new(Some("{}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    home.edit("{models: {providers: {a: {baseUrl: 'http://h', apiKey: {source: 'file', path: 'key'}}}}}");
+    keeper.look().expect("looked");
+    assert!(!keeper.state().file.valid);
+
+    fs::write(home.0.path().join("key"), "k\n").expect("written");
+    keeper.look().expect("looked");
+
+    assert!(keeper.state().file.valid);
+}
+
+#[test]
+fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
+    let home = Home::new(Some(
+        "{models: {providers: {a: {baseUrl: 'http://h', apiKey: 'sk-very-secret'}}}}",
+    ));
+    let mut keeper = home.start(&[]).expect("valid");
+    let mut read = keeper.state().file.parsed.clone();
+    assert!(!read.to_string().contains("sk-very-secret"));
+
+    read["models"]["providers"]["a"]["baseUrl"] = json!("http://other");
+    patch(&mut keeper, &read).expect("taken");
+
+    assert_eq!(
+        home.text(),
+        "{models: {providers: {a: {baseUrl: \"http://other\", apiKey: \"sk-very-secret\"}}}}"
+    );
+}
+
+#[test]
+fn the_token_is_changed_where_it_is_kept() {
+    let home = Home::new(Some("{}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    let (before, revision) = (keeper.state().token_digest, running(&keeper));
+    let (token, path) = keeper.rotate().expect("ours");
+    assert_eq!(fs::read_to_string(&path).expect("there").trim(), token.expose());
+    assert_ne!(keeper.state().token_digest, before);
+    assert_eq!(running(&keeper), revision, "the document is the same");
+
+    let home = Home::new(Some("{gateway: {auth: {token: 'written-out-in-the-file'}}}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    assert_eq!(keeper.token().expose(), "written-out-in-the-file");
+    let (token, path) = keeper.rotate().expect("ours");
+    assert!(fs::read_to_string(&path).expect("there").contains(token.expose()));
+    assert_eq!(keeper.state().token_digest, hex(&token.digest()));
+
+    let home = Home::new(Some("{gateway: {auth: {token: '${TOKEN}'}}}"));
+    let mut keeper = home.start(&[("TOKEN", "from-the-environment")]).expect("valid");
+    assert!(matches!(keeper.rotate(), Err(Error::TokenReferred)));
+    assert!(!Path::new(&home.0.path().join("config/token")).exists());
+}
+
+#[test]
+fn nothing_that_can_be_printed_holds_a_secret() {
+    let home = Home::new(Some(
+        "{gateway: {auth: {token: 'token-secret-000000'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${KEY}'}}},
+          plugins: {x: {password: 'plugin-secret-00'}}}",
+    ));
+    let keeper = home.start(&[("KEY", "key-secret-00000")]).expect("valid");
+
+    let printed = format!("{keeper:?} {:?}", keeper.state().revision.document());
+
+    assert!(!printed.contains("key-secret"), "{printed}");
+    assert!(!printed.contains("token-secret"), "{printed}");
+    assert!(!printed.contains("plugin-secret"), "{printed}");
+}

@@ -1,0 +1,89 @@
+//! What the start does up to secrets, without starting: for `gatehouse up`, which must say what is wrong before it starts
+//! six processes, and for `gatehouse config validate`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+use gatehouse_core::{Clock, Env, House, Secret};
+
+use crate::{
+    app::credential_of,
+    issue::Issue,
+    keeper::{Keeper, sources_of, store_of},
+    refusal::ConfigError,
+    schema::gateway::{Bind, Gateway},
+    token::{self, Origin},
+};
+
+/// What a start would find.
+#[derive(Debug, Clone)]
+pub struct Preflight {
+    /// The configuration file.
+    pub config_path: PathBuf,
+    /// `gateway.port`. `GATEHOUSE_PORT` of the edge goes before it.
+    pub port: u16,
+    /// The address of `gateway.bind`. `GATEHOUSE_BIND` of the edge goes before it.
+    pub bind: IpAddr,
+    /// False when the file has mistakes and the last valid revision would run instead.
+    pub file_valid: bool,
+    /// Everything that was found, mistakes of the file included.
+    pub warnings: Vec<Issue>,
+    /// Where the gateway token is: a file that holds it alone, or the configuration file.
+    pub token_path: PathBuf,
+    /// Whether the token comes from the configuration instead of a file of its own.
+    pub token_in_config: bool,
+}
+
+/// Makes what a first start makes (folders, service credential, gateway token, sample configuration), reads the
+/// configuration and follows every reference.
+///
+/// # Errors
+/// When a start would be refused, with words for the person who has to mend it.
+pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
+    credential_of(&house.credential)?;
+    let keeper = Keeper::start(store_of(house), sources_of(house, env), Clock::system())?;
+    let state = keeper.state();
+    let gateway = &state.revision.document().gateway;
+    let token_in_config = token::origin(&state.revision) != Origin::Kept;
+    Ok(Preflight {
+        config_path: house.config.clone(),
+        port: gateway.port,
+        bind: address(gateway),
+        file_valid: state.file.valid,
+        warnings: state.file.issues.clone(),
+        token_path: if token_in_config {
+            house.config.clone()
+        } else {
+            keeper.store().token_path()
+        },
+        token_in_config,
+    })
+}
+
+/// The gateway token, wherever it comes from: for `gatehouse token show`, which runs as the owner of the files.
+///
+/// # Errors
+/// When the configuration cannot be read.
+pub fn gateway_token(house: &House, env: &Env) -> Result<Secret, ConfigError> {
+    let keeper = Keeper::start(store_of(house), sources_of(house, env), Clock::system())?;
+    Ok(keeper.token().clone())
+}
+
+fn address(gateway: &Gateway) -> IpAddr {
+    match gateway.bind {
+        Bind::Loopback | Bind::Auto => Ipv4Addr::LOCALHOST.into(),
+        Bind::Lan => Ipv4Addr::UNSPECIFIED.into(),
+        Bind::Custom => {
+            let host = gateway
+                .custom_bind_host
+                .as_deref()
+                .and_then(|host| host.parse().ok());
+            host.unwrap_or(Ipv4Addr::LOCALHOST.into()) // a rule of the document: it is an address
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! Takes secrets out of what leaves the config service, and puts them back into what comes in again. References stay as
+//! they are written; a secret that is written out becomes [`MARKER`]; a change that sends the marker back keeps the secret.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::{
+    issue::Issue,
+    outline::{Place, sounds_secret},
+    path::{Path, Step, children},
+    secrets::{is_reference, is_whole_reference},
+    text::{Kind, Node, Scan},
+};
+
+/// What stands in place of a secret. OpenClaw's word, so that its clients keep it as they keep OpenClaw's.
+pub const MARKER: &str = "__OPENCLAW_REDACTED__";
+
+/// Secrets shorter than this are not looked for in comments: they would be found everywhere.
+const COMMENT_SECRET_BYTES_MIN: usize = 6;
+
+/// A place on the way through a document: what the schema knows, and what the names say where it knows nothing.
+#[derive(Clone)]
+struct Here {
+    place: Place,
+    secret: bool,
+}
+
+impl Here {
+    fn root() -> Self {
+        Self {
+            place: Place::root(),
+            secret: false,
+        }
+    }
+
+    fn step(&self, step: &Step) -> Self {
+        let place = self.place.step(step);
+        let named = match step {
+            Step::Key(key) => place.is_unknown() && sounds_secret(key),
+            Step::Index(_) => false,
+        };
+        Self {
+            secret: self.secret || place.is_secret() || named,
+            place,
+        }
+    }
+}
+
+/// Whether a secret belongs at this place: by the types, and by its name where the types say nothing.
+pub(crate) fn is_secret_place(path: &Path) -> bool {
+    path.steps()
+        .iter()
+        .fold(Here::root(), |here, step| here.step(step))
+        .secret
+}
+
+/// Whether a text carries a secret wherever it stands: an address with a password in it.
+pub(crate) fn holds_secret(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest
+            .split(['/', '?', '#', ' ', '"', '\''])
+            .next()
+            .unwrap_or_default();
+        authority
+            .rsplit_once('@')
+            .is_some_and(|(user, _)| user.contains(':'))
+    })
+}
+
+/// The document with secrets replaced.
+pub(crate) fn redact(value: &Value) -> Value {
+    let mut value = value.clone();
+    redact_here(&mut value, &Here::root());
+    value
+}
+
+fn redact_here(value: &mut Value, here: &Here) {
+    if hides(value, here) {
+        *value = Value::from(MARKER);
+        return;
+    }
+    if here.secret && is_reference(value) {
+        return;
+    }
+    match value {
+        Value::Object(object) => {
+            for (key, child) in object.iter_mut() {
+                redact_here(child, &here.step(&Step::Key(key.clone())));
+            }
+        }
+        Value::Array(items) => {
+            for (index, child) in items.iter_mut().enumerate() {
+                redact_here(child, &here.step(&Step::Index(index)));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether this value, not one inside it, is a secret that is written out.
+fn hides(value: &Value, here: &Here) -> bool {
+    match value {
+        Value::String(text) if here.secret => !is_whole_reference(text) && !text.is_empty(),
+        Value::String(text) => holds_secret(text),
+        Value::Number(_) => here.secret,
+        _ => false,
+    }
+}
+
+/// The text of a document with secrets replaced where they stand; comments stay, unless they look like a secret that was
+/// commented out.
+pub(crate) fn redact_text(text: &str, found: &Scan, value: &Value) -> String {
+    let mut spans: Vec<(Range<usize>, String)> = Vec::new();
+    if let Some(root) = &found.root {
+        secret_spans(root, Some(value), text, &Here::root(), &mut spans);
+    }
+    let mut secrets = Vec::new();
+    literals(value, &Here::root(), &mut secrets);
+    for span in &found.comments {
+        let comment = text.get(span.clone()).unwrap_or_default();
+        if let Some(clean) = clean_comment(comment, &secrets) {
+            spans.push((span.clone(), clean));
+        }
+    }
+    spans.sort_by_key(|(span, _)| span.start);
+    let mut text = text.to_owned();
+    for (span, replacement) in spans.into_iter().rev() {
+        text.replace_range(span, &replacement);
+    }
+    text
+}
+
+fn secret_spans(
+    node: &Node,
+    value: Option<&Value>,
+    text: &str,
+    here: &Here,
+    spans: &mut Vec<(Range<usize>, String)>,
+) {
+    if here.secret && value.is_some_and(is_reference) {
+        return;
+    }
+    match &node.kind {
+        Kind::Leaf => {
+            // The value is read from the text and not from the parsed document: of a key that is given twice, the parsed
+            // document has only the last.
+            let raw = text.get(node.span.clone()).unwrap_or_default();
+            let own: Value = json5::from_str(raw).unwrap_or_else(|_| Value::from(raw));
+            if hides(&own, here) {
+                spans.push((node.span.clone(), Value::from(MARKER).to_string()));
+            }
+        }
+        Kind::Object(members) => {
+            for member in members {
+                let step = Step::Key(member.key.clone());
+                secret_spans(
+                    &member.value,
+                    value.and_then(|v| v.get(&member.key)),
+                    text,
+                    &here.step(&step),
+                    spans,
+                );
+            }
+        }
+        Kind::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let step = Step::Index(index);
+                secret_spans(
+                    item,
+                    value.and_then(|v| v.get(index)),
+                    text,
+                    &here.step(&step),
+                    spans,
+                );
+            }
+        }
+    }
+}
+
+/// Every secret that is written out in the document.
+fn literals(value: &Value, here: &Here, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if hides(value, here) && text.len() >= COMMENT_SECRET_BYTES_MIN => {
+            found.push(text.clone())
+        }
+        _ => {}
+    }
+    for (step, child) in children(value) {
+        literals(child, &here.step(&step), found);
+    }
+}
+
+/// A comment without what looks like a secret; `None` when nothing does.
+fn clean_comment(comment: &str, secrets: &[String]) -> Option<String> {
+    let suspicious = |line: &str| {
+        secrets.iter().any(|secret| line.contains(secret.as_str()))
+            || holds_secret(line)
+            || assigns_secret(line)
+    };
+    if !comment.lines().any(suspicious) {
+        return None;
+    }
+    let (open, body, close) = match comment.strip_prefix("/*") {
+        Some(rest) => ("/*", rest.strip_suffix("*/").unwrap_or(rest), "*/"),
+        None => ("//", comment.strip_prefix("//").unwrap_or(comment), ""),
+    };
+    let lines: Vec<String> = body
+        .split('\n')
+        .map(|line| {
+            if suspicious(line) {
+                format!(" {MARKER} ")
+            } else {
+                line.to_owned()
+            }
+        })
+        .collect();
+    Some(format!(
+        "{open}{}{close}",
+        lines.join("\n").trim_end_matches([' '])
+    ))
+}
+
+/// Whether a line looks like `apiKey: "..."` with something other than a reference behind it.
+fn assigns_secret(line: &str) -> bool {
+    line.match_indices([':', '=']).any(|(at, _)| {
+        let (Some(before), Some(after)) = (line.get(..at), line.get(at + 1..)) else {
+            return false;
+        };
+        let key = before.trim_end().trim_end_matches(['"', '\'']);
+        let word = key
+            .rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+            .next();
+        let value = after.trim_start();
+        let quoted = value.trim_start_matches(['"', '\'']);
+        let written_out = !quoted.starts_with("${") && !value.starts_with('{') && !value.is_empty();
+        written_out && word.is_some_and(|word| !word.is_empty() && sounds_secret(word))
+    })
+}
+
+/// Puts the secrets of `current` back where `patch` has the marker.
+///
+/// # Errors
+/// When there is no secret at such a place.
+pub(crate) fn restore(patch: &mut Value, current: &Value) -> Result<(), Vec<Issue>> {
+    let mut issues = Vec::new();
+    restore_here(patch, Some(current), &Path::default(), &Here::root(), &mut issues);
+    if issues.is_empty() { Ok(()) } else { Err(issues) }
+}
+
+fn restore_here(
+    value: &mut Value,
+    current: Option<&Value>,
+    path: &Path,
+    here: &Here,
+    issues: &mut Vec<Issue>,
+) {
+    match value {
+        Value::String(text) if text == MARKER => match current {
+            Some(kept) if hides(kept, here) => *value = kept.clone(),
+            _ => issues.push(Issue::error(
+                path,
+                "is the mark of a hidden secret, but no secret is kept here; write it out",
+            )),
+        },
+        Value::Object(object) => {
+            for (key, child) in object.iter_mut() {
+                let step = Step::Key(key.clone());
+                let kept = current.and_then(|current| current.get(key));
+                restore_here(child, kept, &path.with(step.clone()), &here.step(&step), issues);
+            }
+        }
+        Value::Array(items) => {
+            let kept = current.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            for (index, child) in items.iter_mut().enumerate() {
+                if !has_marker(child) {
+                    continue;
+                }
+                // A list is replaced whole, so its elements may have moved: an element gets its secrets back only when it
+                // is recognised, never by its place alone, and not when two look the same.
+                let here = here.step(&Step::Index(index));
+                let looks_same = |old: &&Value| {
+                    let mut shown = (*old).clone();
+                    redact_here(&mut shown, &here);
+                    shown == *child
+                };
+                let only = || {
+                    let mut alike = kept.iter().filter(looks_same);
+                    alike.next().filter(|_| alike.next().is_none())
+                };
+                let same = kept.get(index).filter(looks_same).or_else(only);
+                let named = || {
+                    let id = child.get("id")?;
+                    kept.iter().find(|old| old.get("id") == Some(id))
+                };
+                match same {
+                    Some(same) => *child = same.clone(),
+                    None => {
+                        let named = named();
+                        restore_here(child, named, &path.index(index), &here, issues);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn has_marker(value: &Value) -> bool {
+    value.as_str() == Some(MARKER) || children(value).into_iter().any(|(_, child)| has_marker(child))
+}
+
+/// Takes every secret out, key and all, for services that have no use for it.
+pub(crate) fn without_secrets(value: &mut Value, at: &[&str]) {
+    let here = at
+        .iter()
+        .fold(Here::root(), |here, key| here.step(&Step::Key((*key).to_owned())));
+    drop_here(value, &here);
+}
+
+fn drop_here(value: &mut Value, here: &Here) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|key, child| {
+                let next = here.step(&Step::Key(key.clone()));
+                let dropped = next.secret || child.as_str().is_some_and(holds_secret);
+                if !dropped {
+                    drop_here(child, &next);
+                }
+                !dropped
+            });
+        }
+        Value::Array(items) => {
+            for (index, child) in items.iter_mut().enumerate() {
+                drop_here(child, &here.step(&Step::Index(index)));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! The task that owns the [`Keeper`], and its handle. Changes are made one after the other; readers watch the state.
+
+use std::time::Duration;
+
+use gatehouse_core::{
+    Drain, Failure, Health, Secret, health,
+    publish::{Outgoing, Publisher},
+};
+use gatehouse_proto::config::v1::ConfigChangedEvent;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task,
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    error::Error,
+    keeper::{Keeper, Patched, State},
+    metrics::{Metrics, Outcome},
+    revision::changed_paths,
+    store::Disk,
+};
+
+/// Changes that may wait. Each is at most 1 MiB and takes some milliseconds of a disk.
+const QUEUE_CHANGES: usize = 64;
+
+/// Paths that a `config.changed` event names at most; more than that is a new document.
+const EVENT_PATHS_MAX: usize = 100;
+
+/// How long a file must be quiet before it is read: editors write in several steps.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// A file that is never quiet is read nevertheless.
+const QUIET_MAX: Duration = Duration::from_secs(2);
+
+/// How often the file is looked at without a sign: network file systems and swapped links give none.
+const POLL: Duration = Duration::from_secs(5);
+
+enum Command {
+    Patch {
+        raw: String,
+        base_hash: Option<String>,
+        note: Option<String>,
+        reply: oneshot::Sender<Result<Patched, Error>>,
+    },
+    Rotate {
+        reply: oneshot::Sender<Result<(Secret, String), Error>>,
+    },
+}
+
+/// What others hold of the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle {
+    queue: mpsc::Sender<Command>,
+    state: watch::Receiver<State>,
+}
+
+impl Handle {
+    /// What runs now.
+    pub(crate) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// What runs now, and each change of it.
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// Merges a partial document into the running one.
+    pub(crate) async fn patch(
+        &self,
+        raw: String,
+        base_hash: Option<String>,
+        note: Option<String>,
+    ) -> Result<Patched, Error> {
+        self.ask(|reply| Command::Patch {
+            raw,
+            base_hash,
+            note,
+            reply,
+        })
+        .await
+    }
+
+    /// Makes a new gateway token.
+    pub(crate) async fn rotate(&self) -> Result<(Secret, String), Error> {
+        self.ask(|reply| Command::Rotate { reply }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(command(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            mpsc::error::TrySendError::Closed(_) => Error::Ending,
+        })?;
+        answer.await.unwrap_or(Err(Error::Ending))
+    }
+}
+
+/// Starts the task. `signs` brings a sign whenever the file may have changed.
+pub(crate) fn spawn<D: Disk + Sync>(
+    keeper: Keeper<D>,
+    signs: mpsc::Receiver<()>,
+    publisher: Publisher,
+    health: Health,
+    metrics: Metrics,
+    drain: &Drain,
+) -> Handle {
+    let (queue, commands) = mpsc::channel(QUEUE_CHANGES);
+    let handle = Handle {
+        queue,
+        state: keeper.watch(),
+    };
+    let task = Task {
+        keeper: Some(keeper),
+        publisher,
+        health,
+        metrics,
+    };
+    drain.spawn("configuration", task.run(commands, signs, drain.clone()));
+    handle
+}
+
+struct Task<D: Disk> {
+    /// Out for the time of one step on the disk.
+    keeper: Option<Keeper<D>>,
+    publisher: Publisher,
+    health: Health,
+    metrics: Metrics,
+}
+
+impl<D: Disk + Sync> Task<D> {
+    async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut signs: mpsc::Receiver<()>,
+        drain: Drain,
+    ) {
+        self.step(|keeper| keeper.keep_running()).await;
+        self.tell_health();
+        let mut next_look = Instant::now() + POLL;
+        loop {
+            tokio::select! {
+                () = drain.requested() => return,
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command).await,
+                    None => return,
+                },
+                () = quiet(&mut signs) => {
+                    self.look().await;
+                    next_look = Instant::now() + POLL;
+                }
+                () = sleep_until(next_look) => {
+                    self.look().await;
+                    next_look = Instant::now() + POLL;
+                }
+            }
+            if self.keeper.is_none() {
+                // A step panicked; nothing that comes after it could be trusted.
+                self.health.not_serving("the configuration task failed");
+                drain.start();
+                return;
+            }
+        }
+    }
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Patch {
+                raw,
+                base_hash,
+                note,
+                reply,
+            } => {
+                let result = self
+                    .step(move |keeper| keeper.patch(&raw, base_hash.as_deref(), note.as_deref()))
+                    .await;
+                let result = result.unwrap_or(Err(Error::Ending));
+                self.metrics.patch(match &result {
+                    Ok(_) => Outcome::Taken,
+                    Err(_) => Outcome::Refused,
+                });
+                let _ = reply.send(result); // the caller may have gone; the change stands
+            }
+            Command::Rotate { reply } => {
+                let result = self.step(Keeper::rotate).await.unwrap_or(Err(Error::Ending));
+                if result.is_ok() {
+                    tracing::info!("the gateway token was changed");
+                }
+                let _ = reply.send(result);
+            }
+        }
+    }
+
+    async fn look(&mut self) {
+        let before = self.hash();
+        if let Some(Err(error)) = self.step(Keeper::look).await {
+            let _ = Failure::from(error); // logs it
+        }
+        if self.hash() != before {
+            self.metrics.edit(Outcome::Taken);
+        }
+    }
+
+    /// Does one step on the disk and tells everybody what came of it.
+    async fn step<T: Send + 'static>(
+        &mut self,
+        step: impl FnOnce(&mut Keeper<D>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut keeper = self.keeper.take()?;
+        let before = keeper.state();
+        let done = task::spawn_blocking(move || {
+            let result = step(&mut keeper);
+            (keeper, result)
+        });
+        let (keeper, result) = done.await.ok()?;
+        let after = keeper.state();
+        self.keeper = Some(keeper);
+        if before.revision.hash() != after.revision.hash() {
+            let paths = changed_paths(
+                before.revision.written(),
+                after.revision.written(),
+                EVENT_PATHS_MAX,
+            );
+            let hash = after.revision.hash().to_owned();
+            self.publisher
+                .publish(Outgoing::new(&ConfigChangedEvent { hash, paths }));
+        }
+        if before.file.valid && !after.file.valid {
+            self.metrics.edit(Outcome::Refused);
+        }
+        self.tell_health();
+        Some(result)
+    }
+
+    fn hash(&self) -> Option<String> {
+        self.keeper
+            .as_ref()
+            .map(|keeper| keeper.state().revision.hash().to_owned())
+    }
+
+    fn tell_health(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        let state = keeper.state();
+        self.health.set(match complaint(&state) {
+            None => health::State::Serving,
+            Some(words) => health::State::Degraded(words),
+        });
+    }
+}
+
+/// What is wrong with the file, in one line. `None` when it runs.
+pub(crate) fn complaint(state: &State) -> Option<String> {
+    if state.file.valid {
+        return None;
+    }
+    let first = state
+        .file
+        .issues
+        .iter()
+        .find(|issue| issue.is_error())
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    Some(format!("the configuration file is not taken: {first}"))
+}
+
+/// Waits for a sign, and then until the file is quiet.
+async fn quiet(signs: &mut mpsc::Receiver<()>) {
+    if signs.recv().await.is_none() {
+        return std::future::pending().await; // no watcher: the poll finds changes
+    }
+    let latest = Instant::now() + QUIET_MAX;
+    while Instant::now() < latest && matches!(timeout(QUIET, signs.recv()).await, Ok(Some(()))) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! One state of the document: its text, what it means, and what each service gets of it.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    check::{self, rules},
+    issue::{ISSUES_MAX, Issue},
+    outline::Place,
+    path::{Path, Step, children},
+    redact,
+    schema::Document,
+    secrets::{self, Missing, Sources},
+    text,
+};
+
+/// A document that can run. It holds secrets: it is never printed.
+pub(crate) struct Revision {
+    text: String,
+    hash: String,
+    /// As written, references included.
+    written: Value,
+    /// References followed and defaults filled in.
+    filled: Value,
+    document: Document,
+    warnings: Vec<Issue>,
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revision")
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a text is not a revision.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Everything that was found, warnings included.
+    pub(crate) issues: Vec<Issue>,
+    /// References that lead nowhere. With no error among the issues, they are all that is wrong.
+    pub(crate) missing: Vec<Missing>,
+}
+
+impl Refused {
+    /// Every finding in one list.
+    pub(crate) fn all(&self) -> Vec<Issue> {
+        let missing = self
+            .missing
+            .iter()
+            .map(|one| Issue::error(&one.path, format!("{}; {}", one.looked_for, one.remedy)));
+        self.issues
+            .iter()
+            .cloned()
+            .chain(missing)
+            .take(ISSUES_MAX)
+            .collect()
+    }
+
+    /// Whether nothing but secrets is missing.
+    pub(crate) fn only_secrets(&self) -> bool {
+        !self.missing.is_empty() && !self.issues.iter().any(Issue::is_error)
+    }
+}
+
+/// Which services get a part of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Edge,
+    Session,
+    Agent,
+    ChannelBridge,
+    Broadcast,
+}
+
+impl Reader {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "edge" => Self::Edge,
+            "session" => Self::Session,
+            "agent" => Self::Agent,
+            "channel-bridge" => Self::ChannelBridge,
+            "broadcast" => Self::Broadcast,
+            _ => return None,
+        })
+    }
+
+    /// What this service gets: the way to a part, and whether its secrets go with it.
+    fn parts(self) -> &'static [(&'static [&'static str], bool)] {
+        match self {
+            Self::Edge => &[(&["gateway"], false)],
+            Self::Session => &[
+                (&["agents"], false),
+                (&["bindings"], false),
+                (&["session"], false),
+                (&["messages"], false),
+                (&["models"], false),
+            ],
+            Self::Agent => &[(&["models"], true), (&["agents", "defaults"], false)],
+            Self::ChannelBridge => &[(&["channels"], true)],
+            Self::Broadcast => &[],
+        }
+    }
+}
+
+impl Revision {
+    /// Reads a text.
+    pub(crate) fn read(text: &str, sources: &Sources) -> Result<Self, Refused> {
+        let (written, found) = text::parse(text).map_err(|error| Refused {
+            issues: vec![Issue::error("", error.to_string())],
+            missing: Vec::new(),
+        })?;
+        let resolved = secrets::resolve(&written, sources);
+
+        let mut issues = twice(found.root.as_ref());
+        issues.extend(resolved.issues);
+        issues.extend(check::check(&resolved.value, &written));
+        let mut document = None;
+        if !issues.iter().any(Issue::is_error) {
+            match typed(&resolved.value) {
+                Ok(typed) => {
+                    issues.extend(rules::check(&typed));
+                    document = Some(typed);
+                }
+                Err(issue) => issues.push(issue),
+            }
+        }
+        issues.truncate(ISSUES_MAX);
+        let Some(document) =
+            document.filter(|_| resolved.missing.is_empty() && !issues.iter().any(Issue::is_error))
+        else {
+            return Err(Refused {
+                issues,
+                missing: resolved.missing,
+            });
+        };
+        let filled = fill(resolved.value, &document);
+        Ok(Self {
+            text: text.to_owned(),
+            hash: hash(text),
+            written,
+            filled,
+            document,
+            warnings: issues,
+        })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// SHA-256 of the text, lower-case hex.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    pub(crate) fn written(&self) -> &Value {
+        &self.written
+    }
+
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    pub(crate) fn warnings(&self) -> &[Issue] {
+        &self.warnings
+    }
+
+    /// For people: defaults filled in, references as written, secrets redacted.
+    pub(crate) fn shown(&self) -> Value {
+        let mut shown = self.filled.clone();
+        overlay(&mut shown, &self.written);
+        redact::redact(&shown)
+    }
+
+    /// For one service: its parts as JSON, with the secrets that it needs and no other.
+    pub(crate) fn cut(&self, reader: Reader) -> String {
+        let mut out = Value::Object(Map::new());
+        for (way, with_secrets) in reader.parts() {
+            let Some(mut part) = way
+                .iter()
+                .try_fold(&self.filled, |value, key| value.get(key))
+                .cloned()
+            else {
+                continue;
+            };
+            if !with_secrets {
+                redact::without_secrets(&mut part, way);
+            }
+            drop_nulls(&mut part);
+            let mut nested = part;
+            for key in way.iter().rev() {
+                nested = Value::Object(Map::from_iter([((*key).to_owned(), nested)]));
+            }
+            overlay(&mut out, &nested);
+        }
+        out.to_string()
+    }
+}
+
+/// SHA-256, lower-case hex.
+pub(crate) fn hash(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The paths whose values differ, shortest that say everything, at most `max`; then one more, `...`.
+pub(crate) fn changed_paths(old: &Value, new: &Value, max: usize) -> Vec<String> {
+    fn walk(old: &Value, new: &Value, path: &Path, max: usize, out: &mut Vec<String>) {
+        if old == new || out.len() > max {
+            return;
+        }
+        let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
+            out.push(path.to_string());
+            return;
+        };
+        let gone = before.keys().filter(|key| !after.contains_key(*key));
+        for key in after.keys().chain(gone) {
+            match (before.get(key), after.get(key)) {
+                (Some(before), Some(after)) => walk(before, after, &path.key(key), max, out),
+                _ => out.push(path.key(key).to_string()),
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(old, new, &Path::default(), max, &mut out);
+    if out.len() > max {
+        out.truncate(max);
+        out.push("...".to_owned());
+    }
+    out
+}
+
+/// The last guard: the schema has found nothing wrong, so the types must read it. A difference between the two still ends
+/// in a message with a path, and never in a value.
+fn typed(value: &Value) -> Result<Document, Issue> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        Issue::error(
+            error.path().to_string(),
+            "has a value that cannot be used here; see the configuration reference",
+        )
+    })
+}
+
+/// Adds the defaults. What the types know wins, so that readers find one form; what they do not know stays.
+fn fill(resolved: Value, document: &Document) -> Value {
+    let mut filled = resolved;
+    use_real_names(&mut filled, &Place::root());
+    let known =
+        serde_json::to_value(document).expect("the document's types have string keys and finite numbers");
+    overlay(&mut filled, &known);
+    filled
+}
+
+/// Gives keys that were written with their other name the one that readers look for.
+fn use_real_names(value: &mut Value, place: &Place) {
+    match value {
+        Value::Object(object) => {
+            for (key, mut child) in std::mem::take(object) {
+                use_real_names(&mut child, &place.step(&Step::Key(key.clone())));
+                let name = place.real_name(&key).map_or(key, ToOwned::to_owned);
+                object.insert(name, child);
+            }
+        }
+        Value::Array(items) => {
+            for (index, child) in items.iter_mut().enumerate() {
+                use_real_names(child, &place.step(&Step::Index(index)));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts `over` on `base`: objects merge, lists of one length merge element by element, everything else is replaced.
+fn overlay(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                match base.get_mut(key) {
+                    Some(kept) => overlay(kept, value),
+                    None => {
+                        base.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (Value::Array(base), Value::Array(over)) if base.len() == over.len() => {
+            for (kept, value) in base.iter_mut().zip(over) {
+                overlay(kept, value);
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|_, child| !child.is_null());
+            object.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// Keys that are given twice in one object.
+fn twice(root: Option<&text::Node>) -> Vec<Issue> {
+    fn walk(node: &text::Node, path: &Path, issues: &mut Vec<Issue>) {
+        match &node.kind {
+            text::Kind::Object(members) => {
+                for (place, member) in members.iter().enumerate() {
+                    let inner = path.key(&member.key);
+                    if members
+                        .iter()
+                        .take(place)
+                        .any(|earlier| earlier.key == member.key)
+                    {
+                        issues.push(Issue::warning(&inner, "is given twice; the last one counts"));
+                    }
+                    walk(&member.value, &inner, issues);
+                }
+            }
+            text::Kind::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    walk(item, &path.with(Step::Index(index)), issues);
+                }
+            }
+            text::Kind::Leaf => {}
+        }
+    }
+    let mut issues = Vec::new();
+    if let Some(root) = root {
+        walk(root, &Path::default(), &mut issues);
+    }
+    issues
+}
+
+/// Whether a secret stands in the text itself, at a place that the types or the names call secret.
+pub(crate) fn has_written_secret(written: &Value) -> bool {
+    fn has_marker(value: &Value) -> bool {
+        value.as_str() == Some(redact::MARKER)
+            || children(value).into_iter().any(|(_, child)| has_marker(child))
+    }
+    has_marker(&redact::redact(written))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+use serde_json::json;
+
+use super::*;
+
+fn sources() -> Sources {
+    Sources {
+        env: Box::new(|name| (name == "KEY").then(|| "key-from-env".to_owned())),
+        folder: std::path::PathBuf::from("."),
+    }
+}
+
+fn read(value: Value) -> Revision {
+    Revision::read(&value.to_string(), &sources()).unwrap_or_else(|refused| panic!("{refused:?}"))
+}
+
+fn errors(value: Value) -> Vec<String> {
+    match Revision::read(&value.to_string(), &sources()) {
+        Ok(_) => Vec::new(),
+        Err(refused) => refused
+            .all()
+            .iter()
+            .filter(|issue| issue.is_error())
+            .map(ToString::to_string)
+            .collect(),
+    }
+}
+
+fn warnings(value: Value) -> Vec<String> {
+    read(value).warnings().iter().map(ToString::to_string).collect()
+}
+
+fn full() -> Revision {
+    read(json!({
+        "gateway": {"auth": {"token": "the-gateway-token", "password": "old-password"}, "publicOrigin": "http://${KEY}"},
+        "agents": {"defaults": {"model": "a/m"}, "entries": {"main": {"name": "Main", "memorySearch": {"apiKey": "x-secret"}}}},
+        "bindings": [{"agentId": "main", "match": {"channel": "irc"}, "extra": 1}],
+        "models": {"providers": {"a": {"baseUrl": "http://h/v1", "apiKey": "${KEY}", "headers": {"X-Key": "header-secret"}}}},
+        "channels": {"irc": {"server": "s", "nick": "n", "password": "irc-secret"}, "telegram": {"botToken": "tg-secret"}},
+        "hooks": {"token": "hook-secret"},
+    }))
+}
+
+#[test]
+fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
+    let revision = full();
+    let cut = |reader| -> Value { serde_json::from_str(&revision.cut(reader)).expect("JSON") };
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().expect("an object").keys().cloned().collect() };
+
+    let [edge, session, agent, bridge, broadcast] = [
+        Reader::Edge,
+        Reader::Session,
+        Reader::Agent,
+        Reader::ChannelBridge,
+        Reader::Broadcast,
+    ]
+    .map(cut);
+
+    assert_eq!(keys(&edge), ["gateway"]);
+    assert_eq!(
+        keys(&session),
+        ["agents", "bindings", "session", "messages", "models"]
+    );
+    assert_eq!(keys(&agent), ["models", "agents"]);
+    assert_eq!(keys(&agent["agents"]), ["defaults"]);
+    assert_eq!(keys(&bridge), ["channels"]);
+    assert_eq!(broadcast, json!({}));
+    assert_eq!(agent["models"]["providers"]["a"]["apiKey"], "key-from-env");
+    assert_eq!(bridge["channels"]["irc"]["password"], "irc-secret");
+    for (who, document) in [("edge", &edge), ("session", &session)] {
+        let text = document.to_string();
+        for secret in [
+            "the-gateway-token",
+            "old-password",
+            "header-secret",
+            "apiKey",
+            "x-secret",
+            "irc-secret",
+        ] {
+            assert!(!text.contains(secret), "{secret} goes to {who}");
+        }
+    }
+    for document in [&edge, &session, &agent, &bridge] {
+        assert!(!document.to_string().contains("the-gateway-token"));
+    }
+}
+
+#[test]
+fn defaults_are_filled_in_and_one_form_is_handed_out() {
+    let revision = full();
+
+    let session: Value = serde_json::from_str(&revision.cut(Reader::Session)).expect("JSON");
+    assert_eq!(
+        session["agents"]["defaults"]["model"],
+        json!({"primary": "a/m", "fallbacks": []})
+    );
+    assert_eq!(session["agents"]["defaults"]["timeoutSeconds"], 600);
+    assert_eq!(session["bindings"][0]["extra"], 1, "unknown keys stay");
+    assert_eq!(
+        session["messages"]["queue"],
+        json!({
+            "mode": "steer", "byChannel": {}, "debounceMs": 500, "debounceMsByChannel": {}, "cap": 20, "drop": "summarize"
+        })
+    );
+    let shown = revision.shown();
+    assert_eq!(shown["gateway"]["port"], 18_789);
+    assert_eq!(shown["gateway"]["publicOrigin"], "http://${KEY}");
+    assert_eq!(shown["models"]["providers"]["a"]["apiKey"], "${KEY}");
+    assert_eq!(shown["hooks"]["token"], redact::MARKER);
+    let text = shown.to_string();
+    for secret in ["-secret", "key-from-env", "the-gateway-token", "old-password"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[test]
+fn every_way_to_write_a_channel_is_handed_out_in_one_form() {
+    let revision = read(json!({"channels": {
+        "irc": {"host": "irc.example.org", "nick": "n", "allowFrom": [42, "anna"], "password": null},
+        "webhook": {"secret": "0123456789abcdef", "accounts": {"a": {"callbackUrl": "http://h/x"}, "b": {"rateLimit": {"burst": 1, "perSecond": 0.5}}}},
+    }}));
+
+    let bridge: Value = serde_json::from_str(&revision.cut(Reader::ChannelBridge)).expect("JSON");
+
+    let irc = json!({"server": "irc.example.org", "nick": "n", "allowFrom": ["42", "anna"]});
+    assert_eq!(bridge["channels"]["irc"], irc);
+    assert_eq!(
+        bridge["channels"]["webhook"]["accounts"]["b"]["rateLimit"]["perSecond"],
+        0.5
+    );
+    assert_eq!(revision.warnings(), []);
+}
+
+#[test]
+fn a_minimal_document_of_openclaw_runs() {
+    let found = warnings(json!({
+        "gateway": {"mode": "local", "port": 18789, "bind": "loopback", "auth": {"mode": "token", "token": "t-0123456789abcdef"},
+            "http": {"endpoints": {"chatCompletions": {"enabled": true}}}},
+        "models": {"mode": "replace", "providers": {"fake": {"baseUrl": "http://127.0.0.1:19400/v1", "apiKey": "k",
+            "api": "openai-completions", "models": [{"id": "fake-1", "name": "Fake One", "reasoning": false,
+            "input": ["text"], "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+            "contextWindow": 128000, "maxTokens": 32000}]}}},
+        "agents": {"defaults": {"model": {"primary": "fake/fake-1"}, "skipBootstrap": true, "workspace": "…"}},
+        "hooks": {"enabled": true, "token": "…", "path": "/hooks"},
+    }));
+
+    assert_eq!(
+        found,
+        [
+            "gateway.http: unknown key, kept without effect",
+            "agents.defaults.skipBootstrap: unknown key, kept without effect",
+            "agents.defaults.workspace: unknown key, kept without effect",
+            "hooks: unknown key, kept without effect",
+        ]
+    );
+}
+
+#[test]
+fn every_wrong_value_is_told_with_its_path_and_what_would_be_right() {
+    let found = errors(json!({
+        "gateway": {"port": 99999, "bind": "everywhere", "auth": {"token": 12345, "rateLimit": []}},
+        "bindings": [{"match": {"channel": "irc", "peer": {"kind": "person", "id": "x"}}}],
+        "session": {"dmScope": true},
+        "models": {"providers": {"a": {"apiKey": false}}},
+    }));
+
+    assert_eq!(
+        found,
+        [
+            "gateway.port: must be a whole number from 1 to 65535; it is 99999",
+            "gateway.bind: must be one of \"loopback\", \"auto\", \"lan\", \"custom\"; it is \"everywhere\"",
+            "gateway.auth.token: must be a text or a reference like { source: \"env\", id: \"NAME\" }; it is something else \
+         (not shown: a secret belongs here)",
+            "gateway.auth.rateLimit: must be an object; it is a list",
+            "bindings[0].agentId: is required here",
+            "bindings[0].match.peer.kind: must be one of \"direct\", \"group\", \"channel\"; it is \"person\"",
+            "session.dmScope: must be one of \"main\", \"per-peer\", \"per-channel-peer\", \"per-account-channel-peer\"; it is true",
+            "models.providers.a.apiKey: must be a text or a reference like { source: \"env\", id: \"NAME\" }; it is something \
+         else (not shown: a secret belongs here)",
+        ]
+    );
+}
+
+#[test]
+fn unknown_keys_are_kept_with_a_hint() {
+    let found = warnings(json!({
+        "gatway": {}, "gateway": {"Port": 1, "controlUI": {}}, "session": {"dm_scope": "main"}, "channels": {"slack": {}},
+    }));
+
+    assert_eq!(
+        found,
+        [
+            "gatway: unknown key, kept without effect; did you mean `gateway`?",
+            "gateway.Port: unknown key, kept without effect; did you mean `gateway.port`?",
+            "gateway.controlUI: unknown key, kept without effect; did you mean `gateway.controlUi`?",
+            "session.dm_scope: unknown key, kept without effect; did you mean `session.dmScope`?",
+            "channels.slack: Gatehouse has no channel \"slack\" yet; its keys are kept without effect",
+        ]
+    );
+}
+
+#[test]
+fn rules_between_keys_hold() {
+    let found = errors(json!({
+        "gateway": {"bind": "custom", "publicOrigin": "home.example.org", "trustedProxies": ["10.0.0.0/40"]},
+        "agents": {"entries": {"a": {"default": true}, "b": {"default": true}}},
+        "bindings": [{"agentId": "c", "match": {"channel": "irc"}}],
+        "models": {"providers": {"x": {"baseUrl": "not an address"}, "y": {}}},
+        "channels": {"irc": {"dmPolicy": "open"}, "webhook": {"defaultAccount": "none", "accounts": {"shop": {"callbackUrl": "ftp://x"}}}},
+    }));
+
+    let paths: Vec<&str> = found.iter().filter_map(|text| text.split(": ").next()).collect();
+    assert_eq!(
+        paths,
+        [
+            "gateway.customBindHost",
+            "gateway.publicOrigin",
+            "gateway.trustedProxies[0]",
+            "agents",
+            "bindings[0].agentId",
+            "models.providers.x.baseUrl",
+            "models.providers.y.baseUrl",
+            "channels.irc.dmPolicy",
+            "channels.irc.server",
+            "channels.irc.nick",
+            "channels.webhook.accounts.shop.secret",
+            "channels.webhook.accounts.shop.callbackUrl",
+            "channels.webhook.defaultAccount",
+        ]
+    );
+}
+
+#[test]
+fn a_resolved_secret_is_in_no_message() {
+    let found = errors(json!({"gateway": {"bind": "${KEY}"}, "session": {"dmScope": "${NOWHERE}"}}));
+
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(!found.join("\n").contains("key-from-env"), "{found:?}");
+}
+
+#[test]
+fn changed_paths_name_keys_and_no_values() {
+    let old = json!({"a": {"b": 1, "c": 2}, "d": [1]});
+    let new = json!({"a": {"b": 1, "c": 3, "e": {}}, "f": "x"});
+
+    assert_eq!(changed_paths(&old, &new, 10), ["a.c", "a.e", "f", "d"]);
+    assert_eq!(changed_paths(&old, &new, 2), ["a.c", "a.e", "..."]);
+}

@@ -1,0 +1,75 @@
+//! The configuration document as types, one file per section. They are the only description of the document: the JSON
+//! Schema, the reference page, the names of unknown keys' neighbours, the places of secrets and the defaults all come from
+//! here. Key names follow OpenClaw wherever the feature exists there, so that a user moves by copying sections.
+//!
+//! Unknown keys are not an error for these types: [`crate::check`] warns about them and the file keeps them.
+
+pub mod agents;
+pub mod bindings;
+pub mod channels;
+pub mod gateway;
+pub mod irc;
+pub mod logging;
+pub mod messages;
+pub mod models;
+pub mod plugins;
+pub mod secret;
+pub mod session;
+pub mod webhook;
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use agents::Agents;
+pub use bindings::Binding;
+pub use channels::Channels;
+pub use gateway::Gateway;
+pub use logging::Logging;
+pub use messages::Messages;
+pub use models::Models;
+pub use plugins::Plugins;
+pub use secret::{SecretInput, Secrets};
+pub use session::Session;
+
+/// The configuration of Gatehouse: one JSON5 document, every section optional.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Document {
+    /// For editors: where the schema of this document is. Gatehouse does not read it.
+    #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// The door: where it listens and who may come in.
+    pub gateway: Gateway,
+    /// Who answers.
+    pub agents: Agents,
+    /// Which agent answers where, most specific first; within one tier the first in this order wins.
+    pub bindings: Vec<Binding>,
+    /// How conversations are told apart.
+    pub session: Session,
+    /// What happens to messages that have to wait.
+    pub messages: Messages,
+    /// Where models are and how to reach them.
+    pub models: Models,
+    /// The chat surfaces and who may talk there.
+    pub channels: Channels,
+    /// Where secrets of references with `source: "file"` are kept.
+    pub secrets: Secrets,
+    /// Plugins. Kept; Gatehouse does not load plugins yet.
+    pub plugins: Plugins,
+    /// Kept; how much is logged is a setting of each process (`GATEHOUSE_LOG`).
+    pub logging: Logging,
+}
+
+/// The JSON Schema (draft 2020-12) of [`Document`], without references, so that a reader finds every key in its place.
+pub fn json_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<Document>()
+        .to_value();
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("title".to_owned(), Value::from("Gatehouse configuration"));
+    }
+    schema
+}

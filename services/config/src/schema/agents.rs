@@ -1,0 +1,174 @@
+//! `agents`: who answers.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Who answers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Agents {
+    /// What holds for every agent that does not say otherwise.
+    pub defaults: AgentDefaults,
+    /// The agents by id. Empty: one agent `main`.
+    pub entries: BTreeMap<String, AgentEntry>,
+    /// The older form of `entries`: each with its `id`.
+    #[schemars(extend("x-same-as" = "agents.entries.<name>"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<ListedAgent>,
+}
+
+/// What holds for every agent.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AgentDefaults {
+    /// The model, as `<provider>/<model>`. Unset: the echo agent answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelChoice>,
+    /// What the model is told before every conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    /// How hard the model thinks, in the model's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking_default: Option<String>,
+    /// The longest a turn may take, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub timeout_seconds: u32,
+    /// Turns that run at the same time, over all agents. Unset: the session service's own limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
+    pub max_concurrent: Option<u16>,
+    /// How agents introduce themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+impl Default for AgentDefaults {
+    fn default() -> Self {
+        Self {
+            model: None,
+            system_prompt: None,
+            thinking_default: None,
+            timeout_seconds: 600, // OpenClaw's
+            max_concurrent: None,
+            identity: None,
+        }
+    }
+}
+
+/// One agent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AgentEntry {
+    /// Its name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// True for the agent that answers when nothing chose one. At most one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<bool>,
+    /// Its model, as `<provider>/<model>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelChoice>,
+    /// What the model is told before every conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    /// How hard the model thinks, in the model's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking_default: Option<String>,
+    /// The longest a turn may take, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub timeout_seconds: Option<u32>,
+    /// How it introduces itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// One agent of the older form.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedAgent {
+    /// Its id.
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// The rest of it.
+    #[serde(flatten)]
+    pub agent: AgentEntry,
+}
+
+/// How an agent introduces itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Identity {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub theme: Option<String>,
+    /// Its sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    /// Its picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+}
+
+/// A model and what to try when it fails. In the document also one string: the model alone.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelChoice {
+    /// Asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary: Option<String>,
+    /// Asked next, in order.
+    pub fallbacks: Vec<String>,
+}
+
+/// The long form, as the document may give it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+#[derive(Default)]
+struct ModelChain {
+    /// Asked first.
+    primary: Option<String>,
+    /// Asked next, in order.
+    fallbacks: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for ModelChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            One(String),
+            Chain(ModelChain),
+        }
+        Ok(match Form::deserialize(deserializer)? {
+            Form::One(model) => Self {
+                primary: Some(model),
+                fallbacks: Vec::new(),
+            },
+            Form::Chain(chain) => Self {
+                primary: chain.primary,
+                fallbacks: chain.fallbacks,
+            },
+        })
+    }
+}
+
+impl JsonSchema for ModelChoice {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ModelChoice".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let chain = generator.subschema_for::<ModelChain>();
+        json_schema!({ "anyOf": [{ "type": "string" }, chain] })
+    }
+}

@@ -1,0 +1,156 @@
+//! `gateway`: where the door listens and who may come in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SecretInput;
+
+/// The door.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Gateway {
+    /// Where the gateway runs. Only `local` can be run; it is here because OpenClaw's documents have it.
+    pub mode: GatewayMode,
+    /// The TCP port of WebSocket and HTTP.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: u16,
+    /// The address to listen on.
+    pub bind: Bind,
+    /// The IP address to listen on with `bind: "custom"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_bind_host: Option<String>,
+    /// Who may come in.
+    pub auth: GatewayAuth,
+    /// Pages in a browser.
+    pub control_ui: ControlUi,
+    /// Reverse proxies whose `X-Forwarded-For` is believed: IP addresses or CIDR ranges. Requests with forwarding headers
+    /// from anybody else are not taken for local ones.
+    pub trusted_proxies: Vec<String>,
+    /// The origin under which people reach the gateway, for example `https://home.example.org`. Its host is accepted in
+    /// `Host`, itself in `Origin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_origin: Option<String>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            mode: GatewayMode::default(),
+            port: 18_789, // OpenClaw's, so that clients find it
+            bind: Bind::default(),
+            custom_bind_host: None,
+            auth: GatewayAuth::default(),
+            control_ui: ControlUi::default(),
+            trusted_proxies: Vec::new(),
+            public_origin: None,
+        }
+    }
+}
+
+/// Where the gateway runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatewayMode {
+    /// Here.
+    #[default]
+    Local,
+}
+
+/// The address to listen on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bind {
+    /// 127.0.0.1: this machine only.
+    #[default]
+    Loopback,
+    /// The same as `loopback`; OpenClaw's documents have it.
+    Auto,
+    /// 0.0.0.0: every address of this machine.
+    Lan,
+    /// The address in `customBindHost`.
+    Custom,
+}
+
+/// Who may come in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GatewayAuth {
+    /// What a caller shows.
+    pub mode: AuthMode,
+    /// The gateway token, better as a reference. Unset: a random one is kept in `config/token` of the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretInput>,
+    /// The operator scopes that the gateway token can be used for. Unset: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_scopes: Option<Vec<OperatorScope>>,
+    /// How failed logins are slowed down.
+    pub rate_limit: RateLimit,
+}
+
+/// What a caller shows. `none`, `password` and `trusted-proxy` of OpenClaw are not supported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthMode {
+    /// The gateway token.
+    #[default]
+    Token,
+}
+
+/// What an operator may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OperatorScope {
+    /// Everything.
+    #[serde(rename = "operator.admin")]
+    Admin,
+    /// Look at things.
+    #[serde(rename = "operator.read")]
+    Read,
+    /// Talk and change conversations; contains reading.
+    #[serde(rename = "operator.write")]
+    Write,
+    /// Decide on approvals.
+    #[serde(rename = "operator.approvals")]
+    Approvals,
+    /// Decide on pairings.
+    #[serde(rename = "operator.pairing")]
+    Pairing,
+    /// Answer questions.
+    #[serde(rename = "operator.questions")]
+    Questions,
+}
+
+/// How failed logins are slowed down.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RateLimit {
+    /// Failed logins of one address within the window before it is locked out.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_attempts: u32,
+    /// The window, in milliseconds.
+    #[schemars(range(min = 1_000, max = 86_400_000))]
+    pub window_ms: u64,
+    /// How long an address is locked out, in milliseconds.
+    #[schemars(range(min = 1_000, max = 86_400_000))]
+    pub lockout_ms: u64,
+    /// Whether programs on this machine are never locked out. Pages in a browser always can be.
+    pub exempt_loopback: bool,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            max_attempts: 10,
+            window_ms: 60_000,
+            lockout_ms: 300_000,
+            exempt_loopback: true,
+        } // OpenClaw's figures
+    }
+}
+
+/// Pages in a browser.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ControlUi {
+    /// Origins other than the gateway's own whose pages may connect, for example `https://ui.example.org`.
+    pub allowed_origins: Vec<String>,
+}

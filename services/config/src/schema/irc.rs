@@ -1,0 +1,107 @@
+//! `channels.irc`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    SecretInput,
+    channels::{Policies, SendRate},
+};
+
+/// IRC. Without `accounts` the keys beside it describe one account, `default`; with it they hold for every account that does
+/// not say otherwise.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Irc {
+    /// The one account, or what holds for all.
+    #[serde(flatten)]
+    pub account: IrcAccount,
+    /// The accounts by id.
+    #[schemars(extend("x-same-as" = "channels.irc"))]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, IrcAccount>,
+    /// The account that is meant when none is named. Unset: `default`, else the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_account: Option<String>,
+}
+
+/// One account: a nick on a network.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct IrcAccount {
+    /// Its name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// False: the account stays off. Unset: on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The server's host name or IP address. `host`, OpenClaw's name for it, means the same.
+    #[serde(alias = "host", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-alias" = "host"))]
+    pub server: Option<String>,
+    /// The server's port. Unset: 6697 with TLS, 6667 without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<u16>,
+    /// Whether to use TLS. Unset: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<bool>,
+    /// A PEM file with a certificate to trust besides the usual ones: for a server of your own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_ca_file: Option<String>,
+    /// The nick.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nick: Option<String>,
+    /// The user name. Unset: the nick in lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The real name. Unset: `Gatehouse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realname: Option<String>,
+    /// The server's password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretInput>,
+    /// Login with SASL PLAIN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sasl: Option<Sasl>,
+    /// Login with a nick service, where there is no SASL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nickserv: Option<NickServ>,
+    /// Rooms to join, for example `#home`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<String>>,
+    /// How fast to speak. Unset: five messages at once, then one in two seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<SendRate>,
+    /// Who may talk.
+    #[serde(flatten)]
+    pub policies: Policies,
+}
+
+/// Login with SASL PLAIN.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sasl {
+    /// The account's name.
+    #[schemars(length(min = 1))]
+    pub account: String,
+    /// The account's password.
+    pub password: SecretInput,
+}
+
+/// Login with a nick service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NickServ {
+    /// False: no login. Unset: login when there is a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The service's nick. Unset: `NickServ`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretInput>,
+}

@@ -1,0 +1,75 @@
+//! `messages`: what happens to messages that have to wait.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What happens to messages that have to wait.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Messages {
+    /// Messages that come while a turn runs.
+    pub queue: Queue,
+}
+
+/// Messages that come while a turn runs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Queue {
+    /// What happens to them.
+    pub mode: QueueMode,
+    /// The same for single channels, by the channel's name.
+    pub by_channel: BTreeMap<String, QueueMode>,
+    /// The quiet time that `collect` waits for, in milliseconds.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub debounce_ms: u32,
+    /// The same for single channels, by the channel's name.
+    pub debounce_ms_by_channel: BTreeMap<String, u32>,
+    /// Messages that may wait in one session.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub cap: u16,
+    /// What happens to one more.
+    pub drop: QueueDrop,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            mode: QueueMode::default(),
+            by_channel: BTreeMap::new(),
+            debounce_ms: 500, // OpenClaw's, as is the cap
+            debounce_ms_by_channel: BTreeMap::new(),
+            cap: 20,
+            drop: QueueDrop::default(),
+        }
+    }
+}
+
+/// What happens to a message that comes while a turn runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueMode {
+    /// Accepted from OpenClaw's documents; Gatehouse does not steer a running turn yet and treats it as `followup`.
+    #[default]
+    Steer,
+    /// Each becomes a turn of its own, later.
+    Followup,
+    /// All become one turn, later.
+    Collect,
+    /// The running turn is aborted and the newest message runs.
+    Interrupt,
+}
+
+/// What happens to a message that finds the queue full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueDrop {
+    /// Accepted from OpenClaw's documents; Gatehouse does not summarise yet and treats it as `new`.
+    #[default]
+    Summarize,
+    /// The oldest waiting message is given up.
+    Old,
+    /// The new message is refused.
+    New,
+}

@@ -1,0 +1,101 @@
+//! A place in the document that holds a secret, and where references to secrets point.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// A secret as the document gives it: the text itself, text with `${ENV_NAME}` in it, or a reference. It cannot be
+/// printed; a key of this type is redacted in everything that leaves the config service.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SecretInput {
+    /// The secret, or text with `${ENV_NAME}` in it.
+    Text(String),
+    /// Where the secret is.
+    Reference(SecretReference),
+}
+
+impl fmt::Debug for SecretInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretReference {
+    /// What kind of place.
+    pub source: SecretSource,
+    /// With `source: "file"`: the entry of `secrets.providers` that names the file. With `source: "env"`: accepted, has no
+    /// effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// With `source: "env"`: the variable's name. With `source: "file"` and `provider`: a JSON pointer into the file, or
+    /// `value` for a file that is the secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// With `source: "file"` and no `provider`: the file, whose whole content is the secret. A relative path starts at the
+    /// folder of the configuration file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// What kind of place a secret is kept in. `exec` and `store` of OpenClaw are not supported yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// An environment variable of the config service.
+    Env,
+    /// A file that the config service can read.
+    File,
+}
+
+impl JsonSchema for SecretInput {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "SecretInput".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let reference = generator.subschema_for::<SecretReference>();
+        json_schema!({ "anyOf": [{ "type": "string" }, reference], "x-sensitive": true })
+    }
+}
+
+/// Where secrets are kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Secrets {
+    /// Named places, for references that give a `provider`.
+    pub providers: BTreeMap<String, SecretProvider>,
+}
+
+/// One named place.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretProvider {
+    /// What kind of place.
+    pub source: SecretSource,
+    /// The file. A relative path starts at the folder of the configuration file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How the file is read.
+    #[serde(default)]
+    pub mode: SecretFileMode,
+}
+
+/// How a file of secrets is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SecretFileMode {
+    /// JSON; a reference's `id` is a JSON pointer, for example `/openai/apiKey`.
+    #[default]
+    Json,
+    /// The whole file is one secret; a reference's `id` is `value`.
+    SingleValue,
+}

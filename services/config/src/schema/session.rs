@@ -1,0 +1,58 @@
+//! `session`: how conversations are told apart.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How conversations are told apart.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Session {
+    /// Whether everybody shares one session.
+    pub scope: Scope,
+    /// How direct messages are told apart.
+    pub dm_scope: DmScope,
+    /// How groups are told apart.
+    pub group_scope: GroupScope,
+    /// People by a name of your choice: the `<channel>:<id>` under which each is known, so that one person has one
+    /// session over several channels.
+    pub identity_links: BTreeMap<String, Vec<String>>,
+}
+
+/// Whether everybody shares one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// No.
+    #[default]
+    PerSender,
+    /// Yes.
+    Global,
+}
+
+/// How direct messages are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DmScope {
+    /// All in the agent's main session: right for one person, wrong for several.
+    #[default]
+    Main,
+    /// By person.
+    PerPeer,
+    /// By channel and person.
+    PerChannelPeer,
+    /// By channel, account and person.
+    PerAccountChannelPeer,
+}
+
+/// How groups are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupScope {
+    /// Each is its own session.
+    #[default]
+    PerGroup,
+    /// All in the agent's main session.
+    Main,
+}

@@ -1,0 +1,281 @@
+//! Resolves references to secrets, all of them before anything else starts, and reports every one that is missing at once.
+
+mod file;
+
+use std::{fmt, path::PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    issue::Issue,
+    outline::Place,
+    path::{Path, Step},
+};
+
+/// Reads an environment variable.
+type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Where references are looked up.
+pub(crate) struct Sources {
+    /// Reads an environment variable.
+    pub(crate) env: Box<Variables>,
+    /// Where relative paths start: the folder of the configuration file.
+    pub(crate) folder: PathBuf,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A reference that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Where in the document it stands.
+    pub path: String,
+    /// What was looked for.
+    pub looked_for: String,
+    /// How to set it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.path, self.looked_for, self.remedy)
+    }
+}
+
+/// A document with its references followed. It holds secrets: it is never printed.
+#[derive(Default)]
+pub(crate) struct Resolved {
+    pub(crate) value: Value,
+    pub(crate) missing: Vec<Missing>,
+    /// References that cannot be right, and warnings.
+    pub(crate) issues: Vec<Issue>,
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolved")
+            .field("missing", &self.missing)
+            .field("issues", &self.issues)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a value has the shape of a reference.
+pub(crate) fn is_reference(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| {
+        object.get("source").is_some_and(Value::is_string)
+            && object
+                .keys()
+                .all(|key| matches!(key.as_str(), "source" | "provider" | "id" | "path"))
+    })
+}
+
+/// Whether a text is one `${NAME}` and nothing else, so that showing it shows no part of a secret.
+pub(crate) fn is_whole_reference(text: &str) -> bool {
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(is_variable)
+}
+
+fn is_variable(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_uppercase() || c == '_')
+        && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Follows every reference of the document.
+pub(crate) fn resolve(written: &Value, sources: &Sources) -> Resolved {
+    let mut resolver = Resolver {
+        sources,
+        providers: Value::Null,
+        out: Resolved::default(),
+    };
+    // Where files of secrets are may itself come from the environment.
+    let secrets = Path::default().key("secrets");
+    if let Some(section) = written.get("secrets") {
+        let place = Place::root().step(&Step::Key("secrets".to_owned()));
+        resolver.providers = resolver.value(section, &place, &secrets, true);
+        resolver.out = Resolved::default(); // told again below, with everything else
+    }
+    let value = resolver.value(written, &Place::root(), &Path::default(), true);
+    Resolved {
+        value,
+        ..resolver.out
+    }
+}
+
+struct Resolver<'s> {
+    sources: &'s Sources,
+    providers: Value,
+    out: Resolved,
+}
+
+impl Resolver<'_> {
+    /// `active` is false inside what is switched off: a reference there may lead nowhere.
+    fn value(&mut self, value: &Value, place: &Place, path: &Path, active: bool) -> Value {
+        let needed = active && !place.is_unknown();
+        match value {
+            Value::String(text) => Value::from(self.text(text, place, path, needed)),
+            Value::Object(_) if place.is_secret() && value.get("source").is_some() => {
+                Value::from(self.reference(value, path, needed))
+            }
+            Value::Object(object) => {
+                let on = value.get("enabled").and_then(Value::as_bool) != Some(false) || !in_channels(path);
+                let child = |this: &mut Self, key: &String, child: &Value| {
+                    let step = Step::Key(key.clone());
+                    this.value(child, &place.step(&step), &path.with(step), active && on)
+                };
+                Value::Object(
+                    object
+                        .iter()
+                        .map(|(key, inner)| (key.clone(), child(self, key, inner)))
+                        .collect(),
+                )
+            }
+            Value::Array(items) => {
+                let item = |this: &mut Self, index: usize, item: &Value| {
+                    let step = Step::Index(index);
+                    this.value(item, &place.step(&step), &path.with(step), active)
+                };
+                Value::Array(
+                    items
+                        .iter()
+                        .enumerate()
+                        .map(|(index, inner)| item(self, index, inner))
+                        .collect(),
+                )
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Replaces each `${NAME}`; `$${NAME}` stands for itself. Only upper-case names are references, as in OpenClaw.
+    fn text(&mut self, text: &str, place: &Place, path: &Path, needed: bool) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((name, tail)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
+                out.push_str(before);
+                out.push_str("${");
+                rest = after;
+                continue;
+            };
+            if let Some(escaped) = before.strip_suffix('$') {
+                out.push_str(escaped);
+                out.push_str(&format!("${{{name}}}"));
+            } else {
+                out.push_str(before);
+                match self.variable(name, path, place.is_secret(), needed) {
+                    Some(found) => out.push_str(&found),
+                    None => out.push_str(&format!("${{{name}}}")),
+                }
+            }
+            rest = tail;
+        }
+        out.push_str(rest);
+        out
+    }
+
+    fn variable(&mut self, name: &str, path: &Path, secret: bool, needed: bool) -> Option<String> {
+        let state = match (self.sources.env)(name) {
+            Some(value) if !(secret && value.trim().is_empty()) => return Some(value),
+            Some(_) => "is empty",
+            None => "is not set",
+        };
+        self.miss(
+            path,
+            format!("the environment variable {name} {state}"),
+            format!("set {name} in the environment of the config service and start again, or write another reference"),
+            needed,
+        );
+        None
+    }
+
+    fn reference(&mut self, reference: &Value, path: &Path, needed: bool) -> String {
+        let part = |key: &str| reference.get(key).and_then(Value::as_str);
+        let unresolved = String::from("unresolved");
+        match part("source") {
+            Some("env") => {
+                match part("id") {
+                    Some(name) if is_variable(name) => {
+                        self.variable(name, path, true, needed).unwrap_or(unresolved)
+                    }
+                    _ => {
+                        self.wrong(path, "a reference with `source: \"env\"` needs `id`: the name of an upper-case variable");
+                        unresolved
+                    }
+                }
+            }
+            Some("file") => match file::read(
+                part("path"),
+                part("provider"),
+                part("id"),
+                &self.providers,
+                &self.sources.folder,
+            ) {
+                Ok(found) => {
+                    if let Some(warning) = found.warning {
+                        self.out.issues.push(Issue::warning(path, warning));
+                    }
+                    found.secret
+                }
+                Err(file::Error::Missing { looked_for, remedy }) => {
+                    self.miss(path, looked_for, remedy, needed);
+                    unresolved
+                }
+                Err(file::Error::Wrong(problem)) => {
+                    self.wrong(path, problem);
+                    unresolved
+                }
+            },
+            Some(later @ ("exec" | "store")) => {
+                let problem = format!(
+                    "Gatehouse cannot follow a reference with `source: \"{later}\"` yet; use \"env\" or \"file\""
+                );
+                if needed {
+                    self.wrong(path, problem);
+                } else {
+                    self.out.issues.push(Issue::warning(path, problem));
+                }
+                unresolved
+            }
+            _ => {
+                self.wrong(path, "`source` must be \"env\" or \"file\"");
+                unresolved
+            }
+        }
+    }
+
+    fn wrong(&mut self, path: &Path, problem: impl Into<String>) {
+        self.out.issues.push(Issue::error(path, problem));
+    }
+
+    /// A reference that leads nowhere stops the start, unless nothing uses it.
+    fn miss(&mut self, path: &Path, looked_for: String, remedy: String, needed: bool) {
+        if needed {
+            self.out.missing.push(Missing {
+                path: path.to_string(),
+                looked_for,
+                remedy,
+            });
+        } else {
+            self.out.issues.push(Issue::warning(
+                path,
+                format!("{looked_for}; nothing uses it yet, so it is left as it is"),
+            ));
+        }
+    }
+}
+
+fn in_channels(path: &Path) -> bool {
+    matches!(path.steps().first(), Some(Step::Key(key)) if key == "channels")
+}
+
+#[cfg(test)]
+mod tests;

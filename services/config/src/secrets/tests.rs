@@ -1,0 +1,125 @@
+use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt};
+
+use serde_json::json;
+
+use super::*;
+
+fn sources(variables: &[(&str, &str)], folder: &std::path::Path) -> Sources {
+    let variables: HashMap<String, String> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Sources {
+        env: Box::new(move |name| variables.get(name).cloned()),
+        folder: folder.to_owned(),
+    }
+}
+
+#[test]
+fn references_are_followed_in_texts_and_objects() {
+    let home = tempfile::tempdir().expect("a folder");
+    fs::write(home.path().join("key"), "from-file\n").expect("written");
+    fs::write(home.path().join("keys.json"), r#"{"a":{"b":"inside"}}"#).expect("written");
+    fs::set_permissions(home.path().join("key"), fs::Permissions::from_mode(0o600)).expect("closed");
+    fs::set_permissions(home.path().join("keys.json"), fs::Permissions::from_mode(0o644)).expect("open");
+    let written = json!({
+        "secrets": {"providers": {"main": {"source": "file", "path": "keys.json"}}},
+        "gateway": {"publicOrigin": "https://${HOST}", "auth": {"token": "$${HOST} ${host}"}},
+        "models": {"providers": {
+            "a": {"apiKey": {"source": "env", "provider": "default", "id": "KEY"}, "headers": {"X": "Bearer ${KEY}"}},
+            "b": {"apiKey": {"source": "file", "path": "key"}},
+            "c": {"apiKey": {"source": "file", "provider": "main", "id": "/a/b"}},
+        }},
+    });
+
+    let resolved = resolve(
+        &written,
+        &sources(&[("HOST", "home"), ("KEY", "k1")], home.path()),
+    );
+
+    assert_eq!(resolved.missing, []);
+    assert_eq!(resolved.value["gateway"]["publicOrigin"], "https://home");
+    assert_eq!(resolved.value["gateway"]["auth"]["token"], "${HOST} ${host}");
+    assert_eq!(
+        resolved.value["models"]["providers"]["a"],
+        json!({"apiKey": "k1", "headers": {"X": "Bearer k1"}})
+    );
+    assert_eq!(resolved.value["models"]["providers"]["b"]["apiKey"], "from-file");
+    assert_eq!(resolved.value["models"]["providers"]["c"]["apiKey"], "inside");
+    let warnings: Vec<&str> = resolved.issues.iter().map(|issue| issue.path.as_str()).collect();
+    assert_eq!(
+        warnings,
+        ["models.providers.c.apiKey"],
+        "a file that everybody can read"
+    );
+}
+
+#[test]
+fn everything_that_is_missing_is_told_at_once() {
+    let home = tempfile::tempdir().expect("a folder");
+    let written = json!({
+        "gateway": {"auth": {"token": "${TOKEN}"}, "publicOrigin": "${ORIGIN}"},
+        "models": {"providers": {
+            "a": {"apiKey": {"source": "env", "id": "EMPTY"}},
+            "b": {"apiKey": {"source": "file", "path": "nowhere"}},
+        }},
+    });
+
+    let resolved = resolve(&written, &sources(&[("EMPTY", "")], home.path()));
+
+    let paths: Vec<&str> = resolved
+        .missing
+        .iter()
+        .map(|missing| missing.path.as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "gateway.auth.token",
+            "gateway.publicOrigin",
+            "models.providers.a.apiKey",
+            "models.providers.b.apiKey"
+        ]
+    );
+    assert_eq!(
+        resolved.missing[0].looked_for,
+        "the environment variable TOKEN is not set"
+    );
+    assert!(
+        resolved.missing[3]
+            .looked_for
+            .ends_with("nowhere cannot be opened (entity not found)")
+    );
+}
+
+#[test]
+fn what_nothing_uses_may_be_missing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let written = json!({"channels": {
+        "telegram": {"botToken": "${TELEGRAM}"},
+        "irc": {"enabled": false, "password": "${IRC}", "accounts": {"x": {"password": {"source": "exec", "id": "x"}}}},
+    }});
+
+    let resolved = resolve(&written, &sources(&[], home.path()));
+
+    assert_eq!(resolved.missing, []);
+    assert_eq!(resolved.issues.len(), 3);
+    assert!(!resolved.issues.iter().any(Issue::is_error));
+    assert_eq!(resolved.value["channels"]["telegram"]["botToken"], "${TELEGRAM}");
+}
+
+#[test]
+fn sources_of_later_are_refused_in_clear_words() {
+    let home = tempfile::tempdir().expect("a folder");
+    let written = json!({"gateway": {"auth": {"token": {"source": "exec", "provider": "vault", "id": "x"}}}});
+
+    let resolved = resolve(&written, &sources(&[], home.path()));
+
+    assert_eq!(
+        resolved.issues,
+        [Issue::error(
+            "gateway.auth.token",
+            "Gatehouse cannot follow a reference with `source: \"exec\"` yet; use \"env\" or \"file\""
+        )]
+    );
+}

@@ -1,0 +1,179 @@
+//! The files of the configuration: every write is durable and whole, whatever moment the machine dies at.
+//!
+//! A write goes to a new file beside the old one, is flushed to the disk, takes the old one's name, and the folder is
+//! flushed. So a name always leads to one whole text: the old one or the new one.
+
+mod disk;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use disk::{Disk, Real};
+
+use crate::revision::hash;
+
+/// Former texts that are kept: at one change a day some weeks, and at most 200 MiB with documents of the longest length.
+pub(crate) const HISTORY_MAX: usize = 50;
+
+/// The end of a name that is being written. Left over after a crash, it is overwritten by the next write.
+const TEMPORARY: &str = "gatehouse-new";
+
+/// The mode of files that may hold secrets: for their owner alone.
+const PRIVATE: u32 = 0o600;
+
+/// The files of one installation.
+#[derive(Debug)]
+pub(crate) struct Store<D = Real> {
+    disk: D,
+    document: PathBuf,
+    folder: PathBuf,
+}
+
+impl<D: Disk> Store<D> {
+    /// `document` is the configuration file, `folder` holds what the service keeps beside it.
+    pub(crate) fn new(disk: D, document: PathBuf, folder: PathBuf) -> Self {
+        Self {
+            disk,
+            document,
+            folder,
+        }
+    }
+
+    pub(crate) fn document(&self) -> &Path {
+        &self.document
+    }
+
+    pub(crate) fn token_path(&self) -> PathBuf {
+        self.folder.join("token")
+    }
+
+    fn last_valid_path(&self) -> PathBuf {
+        self.folder.join("last-valid.json5")
+    }
+
+    fn history_path(&self) -> PathBuf {
+        self.folder.join("history")
+    }
+
+    /// Makes the folders.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        if let Some(parent) = self.document.parent() {
+            self.disk.create_folder(parent)?;
+        }
+        self.disk.create_folder(&self.folder)?;
+        self.disk.create_folder(&self.history_path())
+    }
+
+    /// The configuration file's text. `None` when there is no file.
+    pub(crate) fn read_document(&self) -> io::Result<Option<String>> {
+        self.read_text(&self.document)
+    }
+
+    /// Whether everybody on the machine can read the configuration file.
+    pub(crate) fn document_is_open(&self) -> bool {
+        self.disk
+            .mode(&self.document)
+            .ok()
+            .flatten()
+            .is_some_and(|mode| mode & 0o004 != 0)
+    }
+
+    fn read_text(&self, path: &Path) -> io::Result<Option<String>> {
+        let Some(bytes) = self.disk.read(path)? else {
+            return Ok(None);
+        };
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8"))
+    }
+
+    /// Writes the configuration file, and keeps the text that stood there before.
+    pub(crate) fn write_document(&self, text: &str, time_ms: i64, note: Option<&str>) -> io::Result<()> {
+        // A file that is not text cannot be a document, but it is somebody's work: it is kept as it is.
+        if let Some(previous) = self.disk.read(&self.document)? {
+            self.keep(&previous, time_ms, note)?;
+        }
+        let target = self.disk.resolve(&self.document); // a link stays a link
+        self.replace(&target, text.as_bytes())
+    }
+
+    /// Keeps a former text in the history.
+    pub(crate) fn keep(&self, previous: &[u8], time_ms: i64, note: Option<&str>) -> io::Result<()> {
+        let folder = self.history_path();
+        let digest = crate::revision::hex(&<sha2::Sha256 as sha2::Digest>::digest(previous));
+        let short: String = digest.chars().take(12).collect();
+        // A replaced text, then why it was replaced; the time in front makes the names sort by age.
+        let name = format!("{time_ms:015}-{short}");
+        self.replace(&folder.join(format!("{name}.json5")), previous)?;
+        if let Some(note) = note {
+            self.replace(&folder.join(format!("{name}.note")), note.as_bytes())?;
+        }
+        self.prune(&folder)
+    }
+
+    fn prune(&self, folder: &Path) -> io::Result<()> {
+        let mut names = self.disk.list(folder)?;
+        names.sort();
+        let texts: Vec<&String> = names.iter().filter(|name| name.ends_with(".json5")).collect();
+        for name in texts.iter().take(texts.len().saturating_sub(HISTORY_MAX)) {
+            self.disk.remove(&folder.join(name))?;
+            let note = name.trim_end_matches("json5").to_owned() + "note";
+            if names.contains(&note) {
+                self.disk.remove(&folder.join(note))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the text of a revision that runs, with its hash in the first line, so that a torn or edited copy is noticed.
+    pub(crate) fn write_last_valid(&self, text: &str) -> io::Result<()> {
+        let content = format!("// revision {}\n{text}", hash(text));
+        self.replace(&self.last_valid_path(), content.as_bytes())
+    }
+
+    /// The text of the last revision that ran. `None` when there is none, or when it is not what was written.
+    pub(crate) fn read_last_valid(&self) -> io::Result<Option<String>> {
+        let Some(content) = self.read_text(&self.last_valid_path())? else {
+            return Ok(None);
+        };
+        Ok(content.split_once('\n').and_then(|(first, text)| {
+            let known = first.strip_prefix("// revision ")?;
+            (known == hash(text)).then(|| text.to_owned())
+        }))
+    }
+
+    pub(crate) fn read_token(&self) -> io::Result<Option<String>> {
+        Ok(self
+            .read_text(&self.token_path())?
+            .map(|text| text.trim().to_owned())
+            .filter(|token| !token.is_empty()))
+    }
+
+    pub(crate) fn write_token(&self, token: &str) -> io::Result<()> {
+        self.replace(&self.token_path(), format!("{token}\n").as_bytes())
+    }
+
+    /// Puts a whole new content under a name.
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let temporary = folder.join(format!(".{name}.{TEMPORARY}"));
+        // Somebody may have opened the file to a group on purpose: that stays. To everybody it never is.
+        let mode = self
+            .disk
+            .mode(path)?
+            .map_or(PRIVATE, |mode| mode & 0o770 | PRIVATE);
+        self.disk.write(&temporary, content, mode)?;
+        self.disk.rename(&temporary, path)?;
+        self.disk.sync_folder(folder)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,99 @@
+//! The few operations on files that the store needs, so that a test can let the machine die between any two of them.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::text::DOCUMENT_BYTES_MAX;
+
+/// Operations on files.
+pub(crate) trait Disk: Send + 'static {
+    /// Makes a folder for its owner alone, and those above it.
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    /// The content of a file. `None` when there is none.
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+    /// The permission bits of a file. `None` when there is none.
+    fn mode(&self, path: &Path) -> io::Result<Option<u32>>;
+    /// Where a link leads; other paths as they are.
+    fn resolve(&self, path: &Path) -> PathBuf;
+    /// Writes a new or truncated file and flushes it to the disk.
+    fn write(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()>;
+    /// Gives a file another name, which may be in use.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Flushes the names of a folder to the disk.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+    /// Takes a file away.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The names in a folder.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+}
+
+/// The disk of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Real;
+
+impl Disk for Real {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // One byte more than a document may have: the reader then sees that it is too long.
+        let most = u64::try_from(DOCUMENT_BYTES_MAX)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        let mut content = Vec::new();
+        file.take(most).read_to_end(&mut content)?;
+        Ok(Some(content))
+    }
+
+    fn mode(&self, path: &Path) -> io::Result<Option<u32>> {
+        match fs::metadata(path) {
+            Ok(facts) => Ok(Some(facts.permissions().mode() & 0o777)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn resolve(&self, path: &Path) -> PathBuf {
+        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    }
+
+    fn write(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(path)?;
+        file.set_permissions(Permissions::from_mode(mode))?; // a left-over of a crash keeps its own mode otherwise
+        file.write_all(content)?;
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        fs::read_dir(path)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    }
+}

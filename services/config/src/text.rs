@@ -1,0 +1,67 @@
+//! JSON5 text with the places of its parts, so that a change or a redaction touches one value and leaves every comment
+//! where it is. Values are read by the `json5` crate; this module only finds where they stand.
+
+mod edit;
+mod scan;
+
+use serde_json::Value;
+
+pub(crate) use edit::{merge, merge_text, render};
+pub(crate) use scan::{Kind, Node, Scan, scan};
+
+/// The longest document that is read, in bytes: a large configuration has a few hundred KiB.
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The deepest nesting that is read: the schema needs 8, plugins' own settings a few more. Bounds every recursion over a
+/// document, this module's and the parser's.
+pub(crate) const DEPTH_MAX: usize = 64;
+
+/// Why a text cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TextError {
+    /// It is not JSON5.
+    #[error("{problem} in line {line}, column {column}")]
+    Syntax {
+        /// What is wrong.
+        problem: String,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+    },
+    /// It is JSON5, but not an object.
+    #[error("the document must be an object: {{ ... }}")]
+    NotAnObject,
+    /// It is longer than [`DOCUMENT_BYTES_MAX`].
+    #[error("the document is longer than {} MiB", DOCUMENT_BYTES_MAX / 1024 / 1024)]
+    TooLong,
+}
+
+/// Reads a document. A text without any value is an empty document.
+pub(crate) fn parse(text: &str) -> Result<(Value, Scan), TextError> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        return Err(TextError::TooLong);
+    }
+    let found = scan(text)?;
+    if found.root.is_none() {
+        return Ok((Value::Object(serde_json::Map::new()), found));
+    }
+    let value: Value = json5::from_str(text).map_err(|error| {
+        let (line, column) = error.position().map_or((1, 1), |at| (at.line + 1, at.column + 1));
+        let problem = error
+            .code()
+            .map_or_else(|| "invalid value".to_owned(), |code| code.to_string());
+        TextError::Syntax {
+            problem,
+            line,
+            column,
+        }
+    })?;
+    if !value.is_object() {
+        return Err(TextError::NotAnObject);
+    }
+    Ok((value, found))
+}
+
+#[cfg(test)]
+mod tests;

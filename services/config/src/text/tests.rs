@@ -1,0 +1,119 @@
+use proptest::prelude::*;
+use serde_json::{Map, json};
+
+use super::*;
+
+const TEXT: &str = "// the house\n{\n  gateway: {\n    port: 18789, // OpenClaw's\n    bind: 'loopback',\n  },\n  /* who answers */\n  agents: { defaults: { timeoutSeconds: 600 } },\n}\n";
+
+fn after(text: &str, patch: &Value) -> String {
+    let edited = merge_text(text, patch).expect("editable");
+    let mut expected = parse(text).expect("valid").0;
+    merge(&mut expected, patch);
+    assert_eq!(parse(&edited).expect("valid").0, expected);
+    edited
+}
+
+#[test]
+fn a_change_leaves_comments_and_everything_else_in_place() {
+    let edited = after(TEXT, &json!({"gateway": {"port": 19000}}));
+
+    assert_eq!(edited, TEXT.replace("18789", "19000"));
+}
+
+#[test]
+fn a_new_key_joins_the_others_and_a_null_takes_its_line_away() {
+    let edited = after(
+        TEXT,
+        &json!({"gateway": {"bind": null, "publicOrigin": "https://x"}, "session": {"dmScope": "main"}}),
+    );
+
+    assert!(
+        edited.contains("    port: 18789, // OpenClaw's\n    publicOrigin: \"https://x\",\n  },"),
+        "{edited}"
+    );
+    assert!(
+        edited.contains("\n  session: {\n    dmScope: \"main\",\n  },\n}\n"),
+        "{edited}"
+    );
+    assert!(edited.contains("/* who answers */"), "{edited}");
+}
+
+#[test]
+fn one_line_objects_and_missing_commas_are_extended() {
+    after("{a: 1}", &json!({"b": 2}));
+    after("{a: {}}", &json!({"a": {"b": {"c": [1, {"d": 2}]}}}));
+    after("{\n  a: 1\n}", &json!({"b": 2, "c": null}));
+    after("{\n  a: 1 // last\n}", &json!({"b": 2}));
+    after("{a: 1, b: 2}", &json!({"a": null, "c": 3}));
+    after("{a: 1, b: 2}", &json!({"b": null, "c": 3}));
+    after("{a: 1}", &json!({"a": 2, "b": 3}));
+    after("{}", &json!({"strange key": "x"}));
+    after("// nothing yet\n", &json!({"a": 1}));
+    after("", &json!({"a": 1}));
+}
+
+#[test]
+fn a_mistake_names_its_line() {
+    let error = parse("{\n  a: 1\n  b: 2\n}").expect_err("a comma is missing");
+
+    assert_eq!(
+        error.to_string(),
+        "a comma or a closing brace `}` is missing in line 3, column 3"
+    );
+    assert_eq!(parse("[1]").expect_err("an array"), TextError::NotAnObject);
+}
+
+#[test]
+fn endless_nesting_is_refused_before_it_is_followed() {
+    let deep = format!("{{a: {}", "[".repeat(100_000));
+
+    assert!(matches!(parse(&deep), Err(TextError::Syntax { .. })));
+}
+
+fn tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-z \"'/*\\\\\n,{}\u{2028}é]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec(("[abc]|a b|\"|\\$x", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+fn object() -> impl Strategy<Value = Value> {
+    prop::collection::vec(("[abcd]|e f", tree()), 0..5)
+        .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>()))
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(value in object()) {
+        prop_assert_eq!(&parse(&render(&value, 0)).expect("own text").0, &value);
+        prop_assert_eq!(&parse(&value.to_string()).expect("JSON").0, &value);
+    }
+
+    #[test]
+    fn an_edit_in_place_equals_the_merge_of_the_values(
+        value in object(), patch in object(), compact in any::<bool>()
+    ) {
+        let text = if compact { value.to_string() } else { render(&value, 0) };
+        let mut expected = value;
+        merge(&mut expected, &patch);
+
+        let edited = merge_text(&text, &patch).expect("editable in place");
+
+        prop_assert_eq!(&parse(&edited).expect("valid").0, &expected);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[{}\\[\\]:,\"'/*a1\\\\\n ]{0,40}") {
+        let _ = parse(&text);
+        let _ = merge_text(&text, &json!({"a": {"b": 1}}));
+    }
+}

@@ -1,0 +1,56 @@
+//! The gateway token: what a person shows at the door. It comes from the document, or from a file that is made at the
+//! first start. Nobody gets it from here but the administrator who changes it; the edge gets its digest.
+
+use gatehouse_core::Secret;
+
+use crate::{
+    refusal::ConfigError,
+    revision::Revision,
+    schema::SecretInput,
+    secrets::is_reference,
+    store::{Disk, Store},
+};
+
+/// Where the token comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The file beside the configuration.
+    Kept,
+    /// `gateway.auth.token`, written out.
+    Written,
+    /// `gateway.auth.token`, as a reference.
+    Referred,
+}
+
+/// Tokens shorter than this deserve a warning: they can be guessed.
+pub(crate) const TOKEN_CHARS_MIN: usize = 16;
+
+/// Where the token of a revision comes from.
+pub(crate) fn origin(revision: &Revision) -> Origin {
+    match revision.written().pointer("/gateway/auth/token") {
+        None | Some(serde_json::Value::Null) => Origin::Kept,
+        Some(value) if is_reference(value) || value.as_str().is_some_and(|text| text.contains("${")) => {
+            Origin::Referred
+        }
+        Some(_) => Origin::Written,
+    }
+}
+
+/// The token of a revision; a new one is made and kept when there is none.
+pub(crate) fn of<D: Disk>(revision: &Revision, store: &Store<D>) -> Result<Secret, ConfigError> {
+    if let Some(SecretInput::Text(token)) = &revision.document().gateway.auth.token {
+        return Ok(Secret::new(token.clone()));
+    }
+    let path = store.token_path();
+    if let Some(token) = store
+        .read_token()
+        .map_err(ConfigError::files(format!("read {}", path.display())))?
+    {
+        return Ok(Secret::new(token));
+    }
+    let token = Secret::generate();
+    store
+        .write_token(token.expose())
+        .map_err(ConfigError::files(format!("write {}", path.display())))?;
+    Ok(token)
+}

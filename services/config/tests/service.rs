@@ -1,0 +1,197 @@
+//! The whole service over its socket, as other services and operators see it.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use gatehouse_config::{App, MARKER, Settings};
+use gatehouse_core::{
+    Drain, Env, Failure, Kind, Secret, Service,
+    client::{Peer, PeerService},
+    config, credential,
+};
+use gatehouse_proto::config::v1::{
+    GetConfigRequest, GetConfigSchemaRequest, PatchConfigRequest, RotateTokenRequest, WatchConfigRequest,
+    config_service_client::ConfigServiceClient,
+};
+use serde_json::Value;
+use tokio::time::timeout;
+
+const DOCUMENT: &str = "{\n  // the door\n  gateway: { port: 2000, auth: { token: 'the-token-0123456789' } },\n  \
+    models: { providers: { a: { baseUrl: 'http://h/v1', apiKey: '${KEY}' } } },\n}\n";
+
+fn document(home: &Path) {
+    let file = home.join("gatehouse.json5");
+    fs::write(&file, DOCUMENT).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("closed");
+}
+
+fn settings(home: &Path) -> Settings {
+    Settings::read(&Env::of([
+        ("GATEHOUSE_HOME", home.to_str().expect("UTF-8")),
+        ("KEY", "key-from-env"),
+    ]))
+    .expect("readable")
+}
+
+async fn started(
+    home: &Path,
+) -> (
+    ConfigServiceClient<PeerService>,
+    Peer,
+    Drain,
+    tokio::task::JoinHandle<()>,
+) {
+    let app: App = settings(home).build().await.expect("builds");
+    let secret = credential::load(&home.join("credential/service")).expect("made at the start");
+    let peer = Peer::lazy(app.address(), &secret);
+    let drain = Drain::new();
+    let end = drain.clone();
+    let running = tokio::spawn(async move { app.run(end).await.expect("serves") });
+    (ConfigServiceClient::new(peer.service()), peer, drain, running)
+}
+
+fn patch(raw: &str, base_hash: &str) -> PatchConfigRequest {
+    PatchConfigRequest {
+        raw: raw.into(),
+        base_hash: Some(base_hash.into()),
+        note: None,
+    }
+}
+
+#[tokio::test]
+async fn it_is_read_changed_and_watched() {
+    let home = tempfile::tempdir().expect("a folder");
+    document(home.path());
+    let (mut client, peer, drain, running) = started(home.path()).await;
+
+    let read = client
+        .get_config(GetConfigRequest {})
+        .await
+        .expect("answers")
+        .into_inner();
+    assert!(
+        read.exists && read.valid && read.issues.is_empty(),
+        "{:?}",
+        read.issues
+    );
+    let raw = read.raw.expect("readable");
+    assert!(
+        raw.contains("// the door") && raw.contains(MARKER) && raw.contains("${KEY}"),
+        "{raw}"
+    );
+    for shown in [&raw, &read.parsed, &read.config] {
+        assert!(
+            !shown.contains("the-token") && !shown.contains("key-from-env"),
+            "{shown}"
+        );
+    }
+
+    let mut edge = config::watch::<Value>(&peer, Service::Edge, &drain);
+    let agent = config::watch::<Value>(&peer, Service::Agent, &drain);
+    let first = edge.ready().await;
+    assert_eq!(first.token_digest.len(), 64);
+    assert_eq!(agent.ready().await.token_digest, "");
+    assert_eq!(
+        agent.ready().await.value["models"]["providers"]["a"]["apiKey"],
+        "key-from-env"
+    );
+
+    let changed = client
+        .patch_config(patch("{gateway: {port: 2001}}", &read.hash))
+        .await
+        .expect("taken")
+        .into_inner();
+    assert!(changed.ok && !changed.config.contains("the-token"));
+    let second = timeout(Duration::from_secs(10), edge.changed())
+        .await
+        .expect("in time");
+    assert_eq!(
+        (second.hash.as_str(), &second.value["gateway"]["port"]),
+        (changed.hash.as_str(), &Value::from(2001))
+    );
+
+    let token = client
+        .rotate_token(RotateTokenRequest {})
+        .await
+        .expect("ours")
+        .into_inner()
+        .token;
+    let third = timeout(Duration::from_secs(10), edge.changed())
+        .await
+        .expect("in time");
+    assert_ne!(third.token_digest, second.token_digest);
+    assert_eq!(
+        third.token_digest,
+        Secret::new(token)
+            .digest()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+    );
+
+    let schema = client
+        .get_config_schema(GetConfigSchemaRequest {})
+        .await
+        .expect("answers")
+        .into_inner()
+        .schema;
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    assert_eq!(
+        schema["properties"]["gateway"]["properties"]["port"]["default"],
+        18_789
+    );
+
+    // A long stream is open: the end comes nevertheless.
+    drain.start();
+    timeout(Duration::from_secs(5), running)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+}
+
+#[tokio::test]
+async fn refusals_have_reasons_that_programs_can_act_on() {
+    let home = tempfile::tempdir().expect("a folder");
+    document(home.path());
+    let (mut client, _, drain, running) = started(home.path()).await;
+    let hash = client
+        .get_config(GetConfigRequest {})
+        .await
+        .expect("answers")
+        .into_inner()
+        .hash;
+
+    let stale = Failure::from_status(&client.patch_config(patch("{}", "00")).await.expect_err("stale"));
+    assert_eq!(
+        (stale.kind, stale.reason.as_deref()),
+        (Kind::Precondition, Some("CONFIG_CHANGED"))
+    );
+    assert_eq!(stale.details.get("hash"), Some(&hash));
+    let wrong = client
+        .patch_config(patch("{gateway: {bind: 'x'}}", &hash))
+        .await
+        .expect_err("wrong");
+    let wrong = Failure::from_status(&wrong);
+    assert_eq!(
+        (wrong.kind, wrong.reason.as_deref()),
+        (Kind::Invalid, Some("CONFIG_INVALID"))
+    );
+    assert_eq!(
+        wrong.details.get("configPath").map(String::as_str),
+        Some("gateway.bind")
+    );
+    let nobody = client
+        .watch_config(WatchConfigRequest {
+            service: "nobody".into(),
+        })
+        .await
+        .expect_err("unknown");
+    assert_eq!(Failure::from_status(&nobody).kind, Kind::Invalid);
+
+    let second = settings(home.path()).build().await.expect_err("one writer only");
+    assert!(second.to_string().contains("lock"), "{second}");
+    drain.start();
+    timeout(Duration::from_secs(5), running)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+}
