@@ -1,1 +1,18 @@
-//! placeholder
+//! Runs one turn: asks a model, and streams what happens. Owns nothing durable and decides nothing about who may talk.
+//!
+//! A turn is a gRPC stream. Dropping the stream drops the task that reads the provider, and with it the provider's
+//! connection: cancelling needs no message. The stream ends with exactly one `completed` or `failed`.
+
+mod app;
+mod breaker;
+mod config;
+mod error;
+mod grpc;
+mod metrics;
+mod provider;
+mod settings;
+mod turn;
+
+pub use app::App;
+pub use error::Error;
+pub use settings::Settings;

@@ -1,0 +1,92 @@
+//! The life of the process: the only file that knows all the parts.
+
+use std::sync::Arc;
+
+use gatehouse_core::{
+    Address, Drain, Health, Listener, Secret, Service, ServiceSettings,
+    client::Peer,
+    config, metrics,
+    report::{self, ReportSource},
+    server::{MESSAGE_BYTES_MAX, Server},
+};
+use gatehouse_proto::agent::v1::agent_service_server::AgentServiceServer;
+use prometheus_client::registry::Registry;
+
+use crate::{breaker::Breakers, config::Config, error::Error, grpc::Grpc, metrics::Metrics, turn::Tools};
+
+/// The agent service, bound and not yet running.
+#[derive(Debug)]
+pub struct App {
+    settings: ServiceSettings,
+    listener: Listener,
+    credential: Secret,
+    http: reqwest::Client,
+}
+
+impl App {
+    pub(crate) fn new(
+        settings: ServiceSettings,
+        listener: Listener,
+        credential: Secret,
+        http: reqwest::Client,
+    ) -> Self {
+        Self {
+            settings,
+            listener,
+            credential,
+            http,
+        }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn address(&self) -> std::io::Result<Address> {
+        self.listener.address()
+    }
+
+    /// Serves until the drain starts.
+    ///
+    /// # Errors
+    /// When it cannot serve.
+    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+        let Self {
+            settings,
+            listener,
+            credential,
+            http,
+        } = self;
+        let mut registry = Registry::default();
+        let metrics = Metrics::registered(&mut registry);
+        if let Some(address) = settings.metrics {
+            let bound = metrics::serve(registry, address, &drain).await;
+            bound.map_err(|source| Error::Bind {
+                address: address.to_string(),
+                source,
+            })?;
+        }
+
+        let health = Health::new();
+        let peer = |service| Peer::lazy(settings.peers.address(service), &credential);
+        let config = config::watch::<Config>(&peer(Service::Config), Service::Agent, &drain);
+        let (hash, arrived, ready) = (config.clone(), config.clone(), health.clone());
+        let source = ReportSource::new(Service::Agent, health.clone()).config_hash(move || hash.hash());
+        report::spawn(&peer(Service::Broadcast), source, &drain);
+        let end = drain.clone();
+        drain.spawn("first configuration", async move {
+            tokio::select! { _ = arrived.ready() => ready.serving(), () = end.requested() => () }
+        });
+
+        let tools = Tools {
+            http,
+            breakers: Arc::new(Breakers::default()),
+        };
+        let grpc = Grpc::new(config, tools, metrics, drain.clone());
+        let service = AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        Ok(Server::new(listener, credential, health)
+            .add(service)
+            .run(drain)
+            .await?)
+    }
+}

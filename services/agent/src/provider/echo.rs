@@ -1,0 +1,156 @@
+//! The echo agent: repeats what it was told, word by word, and says what it is. The only pretend part of the house.
+//!
+//! For trying things out it understands `[[echo tokens=N delay=MS]]` anywhere in a message: N words, one every MS milliseconds.
+
+use std::time::Duration;
+
+use gatehouse_proto::agent::v1::{TurnMessage, Usage, turn_message::Role};
+
+use super::{Answered, Piece, Pieces, Question};
+
+/// The pause between words: visible as streaming, and still quick.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Bounds of what a message may ask for.
+const TOKENS_MAX: u64 = 20_000;
+const DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// Streams the answer.
+pub(crate) async fn answer(question: &Question, pieces: &Pieces) -> Answered {
+    let said = question
+        .messages
+        .iter()
+        .rev()
+        .find(|message| message.role() == Role::User);
+    let said = said.map_or("", |message| message.text.as_str());
+    let (words, pause) = match Script::read(said) {
+        Some(script) => (script.words(), script.delay),
+        None => (words(&reply(said, &question.agent_name)), PAUSE),
+    };
+    let output = i64::try_from(words.len()).unwrap_or(i64::MAX);
+    for word in words {
+        if pieces.send(Piece::Text(word)).await.is_err() {
+            break; // cancelled
+        }
+        tokio::time::sleep(pause).await;
+    }
+    let input = question.messages.iter().map(read_tokens).sum();
+    Answered {
+        stop_reason: "stop".into(),
+        usage: Some(Usage {
+            input,
+            output,
+            total_tokens: input + output,
+        }),
+    }
+}
+
+fn reply(said: &str, agent: &str) -> String {
+    format!(
+        "{said}\n\n(This is the echo agent of \"{agent}\": it only repeats what you say. For real answers, add a provider under \
+         models.providers in gatehouse.json5 and name its model in agents.defaults.model.primary.)"
+    )
+}
+
+/// Words with the space before them, so that joined they are the text.
+fn words(text: &str) -> Vec<String> {
+    text.split_inclusive(' ').map(str::to_owned).collect()
+}
+
+fn read_tokens(message: &TurnMessage) -> i64 {
+    i64::try_from(message.text.split_whitespace().count()).unwrap_or(i64::MAX)
+}
+
+/// What a message asks the echo to do.
+#[derive(Debug, PartialEq, Eq)]
+struct Script {
+    tokens: u64,
+    delay: Duration,
+}
+
+impl Script {
+    fn read(said: &str) -> Option<Self> {
+        let (_, rest) = said.split_once("[[echo ")?;
+        let (inside, _) = rest.split_once("]]")?;
+        let mut script = Self {
+            tokens: 1,
+            delay: Duration::ZERO,
+        };
+        for word in inside.split_whitespace() {
+            let (name, value) = word.split_once('=')?;
+            let value = value.parse().ok()?;
+            match name {
+                "tokens" => script.tokens = u64::min(value, TOKENS_MAX),
+                "delay" => script.delay = Duration::from_millis(value).min(DELAY_MAX),
+                _ => return None,
+            }
+        }
+        Some(script)
+    }
+
+    fn words(&self) -> Vec<String> {
+        (0..self.tokens)
+            .map(|number| {
+                if number == 0 {
+                    "w0".into()
+                } else {
+                    format!(" w{number}")
+                }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    async fn say(text: &str) -> (Vec<String>, Answered) {
+        let (sender, mut receiver) = mpsc::channel(4);
+        let messages = vec![TurnMessage {
+            role: Role::User.into(),
+            text: text.into(),
+        }];
+        let question = Question {
+            system_prompt: None,
+            messages,
+            agent_name: "Main".into(),
+        };
+        let answering = tokio::spawn(async move { answer(&question, &sender).await });
+        let mut pieces = Vec::new();
+        while let Some(Piece::Text(text)) = receiver.recv().await {
+            pieces.push(text);
+        }
+        (pieces, answering.await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_repeats_what_was_said_and_says_what_it_is() {
+        let (pieces, end) = say("good morning").await;
+
+        let text = pieces.concat();
+        assert!(
+            text.starts_with("good morning\n\n")
+                && text.contains("echo agent")
+                && text.contains("models.providers")
+        );
+        assert!(pieces.len() > 10, "word by word");
+        assert_eq!(end.stop_reason, "stop");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_follows_a_script_within_bounds() {
+        let began = tokio::time::Instant::now();
+        let (pieces, _) = say("please [[echo tokens=3 delay=100]]").await;
+
+        assert_eq!(pieces, ["w0", " w1", " w2"]);
+        assert_eq!(began.elapsed(), Duration::from_millis(300));
+        assert_eq!(
+            Script::read("[[echo tokens=99999999]]").unwrap().tokens,
+            TOKENS_MAX
+        );
+        assert_eq!(Script::read("[[echo nonsense]]"), None);
+    }
+}

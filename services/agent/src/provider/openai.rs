@@ -1,0 +1,276 @@
+//! Any endpoint that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp, ...
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use gatehouse_core::Secret;
+use gatehouse_proto::agent::v1::{FailureKind, Usage, turn_message::Role};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{
+    Answered, Piece, Pieces, Question, Unanswered, failure,
+    sse::{Parser, TooLong},
+};
+use crate::config;
+
+/// The longest silence inside an answer. A reasoning model that streams nothing for longer looks dead to a person too.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The most of an error body that is read.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// One endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    name: String,
+    url: url::Url,
+    headers: HeaderMap,
+    secrets: Vec<Secret>,
+    timeout: Duration,
+    http: reqwest::Client,
+}
+
+/// One piece of a streamed answer. Fields that nobody reads here are left out.
+#[derive(Debug, Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    usage: Option<TokenCount>,
+    error: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Delta,
+    finish_reason: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Delta {
+    content: Option<String>,
+    // Two spellings are about: DeepSeek's and vLLM's, and OpenRouter's.
+    #[serde(alias = "reasoning")]
+    reasoning_content: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TokenCount {
+    #[serde(default)]
+    prompt_tokens: i64,
+    #[serde(default)]
+    completion_tokens: i64,
+}
+
+impl Endpoint {
+    /// Reads an entry of `models.providers`.
+    pub(crate) fn new(
+        name: &str,
+        provider: &config::Provider,
+        http: reqwest::Client,
+    ) -> Result<Self, Unanswered> {
+        let wrong = |key: &str, what: &str| {
+            Unanswered::new(
+                FailureKind::Config,
+                format!("models.providers.{name}.{key} {what}"),
+            )
+        };
+        if provider
+            .api
+            .as_deref()
+            .is_some_and(|api| api != "openai-completions")
+        {
+            return Err(wrong("api", "is not supported: use `openai-completions`"));
+        }
+        let base = provider
+            .base_url
+            .as_deref()
+            .ok_or_else(|| wrong("baseUrl", "is missing"))?;
+        let url = url::Url::parse(&format!("{}/chat/completions", base.trim_end_matches('/')));
+        let url = url.ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or_else(|| wrong("baseUrl", "is no http or https address"))?;
+
+        let mut headers = HeaderMap::new();
+        let mut secrets = Vec::new();
+        let bearer = provider
+            .api_key
+            .iter()
+            .filter(|key| !key.is_empty())
+            .map(|key| ("authorization", "Bearer ", key));
+        let others = provider
+            .headers
+            .iter()
+            .map(|(header, value)| (header.as_str(), "", value));
+        for (header, prefix, secret) in bearer.chain(others) {
+            let value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()));
+            let mut value = value.map_err(|_| wrong("headers", "holds a value that no header can carry"))?;
+            value.set_sensitive(true);
+            let header = HeaderName::try_from(header)
+                .map_err(|_| wrong("headers", "holds a name that no header can have"))?;
+            headers.insert(header, value);
+            secrets.push(secret.clone());
+        }
+        Ok(Self {
+            name: name.into(),
+            url,
+            headers,
+            secrets,
+            timeout: provider.timeout(),
+            http,
+        })
+    }
+
+    /// Asks, and hands the pieces on as they come. Dropping the future ends the provider's connection.
+    pub(crate) async fn answer(
+        &self,
+        model: &str,
+        max_tokens: Option<i64>,
+        question: &Question,
+        pieces: &Pieces,
+    ) -> Result<Answered, Unanswered> {
+        let late = || {
+            Unanswered::new(
+                FailureKind::Timeout,
+                format!("provider {} did not answer in time", self.name),
+            )
+        };
+        timeout(self.timeout, self.stream(model, max_tokens, question, pieces))
+            .await
+            .map_err(|_| late())?
+    }
+
+    async fn stream(
+        &self,
+        model: &str,
+        max_tokens: Option<i64>,
+        question: &Question,
+        pieces: &Pieces,
+    ) -> Result<Answered, Unanswered> {
+        let body = body(model, max_tokens, question).to_string();
+        let request = self.http.post(self.url.clone()).headers(self.headers.clone());
+        let request = request
+            .header("content-type", "application/json")
+            .header("accept", "text/event-stream")
+            .body(body);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| failure::from_transport(&self.name, &error))?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+
+        let broken =
+            |what: &str| Unanswered::new(FailureKind::Unavailable, format!("provider {} {what}", self.name));
+        let mut bytes = response.bytes_stream();
+        let (mut parser, mut events) = (Parser::default(), Vec::new());
+        let mut answered = Answered {
+            stop_reason: String::new(),
+            usage: None,
+        };
+        loop {
+            let next = timeout(IDLE_TIMEOUT, bytes.next()).await;
+            let idle = || {
+                Unanswered::new(
+                    FailureKind::Timeout,
+                    format!("provider {} fell silent in its answer", self.name),
+                )
+            };
+            let Some(chunk) = next.map_err(|_| idle())? else {
+                break;
+            };
+            let chunk = chunk.map_err(|error| failure::from_transport(&self.name, &error))?;
+            parser
+                .push(&chunk, &mut events)
+                .map_err(|TooLong| broken("sent an event that is too long"))?;
+            for event in events.drain(..) {
+                if event == "[DONE]" {
+                    return Ok(answered);
+                }
+                let chunk: Chunk = serde_json::from_str(&event)
+                    .map_err(|_| broken("sent something that is no chat completion"))?;
+                if let Some(error) = chunk.error {
+                    let body = json!({"error": error}).to_string();
+                    return Err(self.read_refusal(
+                        reqwest::StatusCode::BAD_GATEWAY,
+                        &HeaderMap::new(),
+                        body.as_bytes(),
+                    ));
+                }
+                take(chunk, &mut answered, pieces).await;
+            }
+        }
+        // Some servers leave out the closing mark; a reason to stop is as good.
+        if answered.stop_reason.is_empty() {
+            Err(broken("ended in the middle of its answer"))
+        } else {
+            Ok(answered)
+        }
+    }
+
+    async fn refusal(&self, response: reqwest::Response) -> Unanswered {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        let mut bytes = response.bytes_stream();
+        while let Some(Ok(chunk)) = bytes.next().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY_BYTES_MAX {
+                break;
+            }
+        }
+        self.read_refusal(status, &headers, &body)
+    }
+
+    fn read_refusal(&self, status: reqwest::StatusCode, headers: &HeaderMap, body: &[u8]) -> Unanswered {
+        let secrets: Vec<&str> = self.secrets.iter().map(Secret::expose).collect();
+        failure::from_response(&self.name, status, headers, body, &secrets)
+    }
+}
+
+async fn take(chunk: Chunk, answered: &mut Answered, pieces: &Pieces) {
+    if let Some(TokenCount {
+        prompt_tokens: input,
+        completion_tokens: output,
+    }) = chunk.usage
+    {
+        answered.usage = Some(Usage {
+            input,
+            output,
+            total_tokens: input + output,
+        });
+    }
+    for choice in chunk.choices {
+        let thinking = choice.delta.reasoning_content.map(Piece::Thinking);
+        let text = choice.delta.content.map(Piece::Text);
+        for piece in thinking.into_iter().chain(text).filter(|piece| !piece.is_empty()) {
+            let _ = pieces.send(piece).await; // nobody listens: this future is about to be dropped
+        }
+        if let Some(reason) = choice.finish_reason {
+            answered.stop_reason = reason;
+        }
+    }
+}
+
+fn body(model: &str, max_tokens: Option<i64>, question: &Question) -> Value {
+    let system = question
+        .system_prompt
+        .iter()
+        .map(|prompt| json!({"role": "system", "content": prompt}));
+    let said = question.messages.iter().map(|message| {
+        let role = if message.role() == Role::Assistant {
+            "assistant"
+        } else {
+            "user"
+        };
+        json!({"role": role, "content": message.text})
+    });
+    let messages: Vec<Value> = system.chain(said).collect();
+    let mut body = json!({"model": model, "messages": messages, "stream": true, "stream_options": {"include_usage": true}});
+    if let (Some(max_tokens), Value::Object(fields)) = (max_tokens, &mut body) {
+        fields.insert("max_tokens".into(), max_tokens.into());
+    }
+    body
+}

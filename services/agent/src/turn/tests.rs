@@ -1,0 +1,280 @@
+use std::net::SocketAddr;
+
+use gatehouse_proto::agent::v1::{TurnMessage, turn_message::Role};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{body_partial_json, header, method, path},
+};
+
+use super::*;
+
+const KEY: &str = "sk-very-secret";
+
+fn tools() -> Tools {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Tools {
+        http: crate::settings::http().unwrap(),
+        breakers: Arc::default(),
+    }
+}
+
+fn config(base: &str) -> Arc<Config> {
+    let provider = |base: &str| json!({"baseUrl": format!("{base}/v1"), "apiKey": KEY});
+    let config =
+        json!({"models": {"providers": {"p": provider(base), "gone": provider("http://127.0.0.1:1")}}});
+    Arc::new(serde_json::from_value(config).unwrap())
+}
+
+fn request(models: &[&str]) -> RunTurnRequest {
+    RunTurnRequest {
+        run_id: "run".into(),
+        models: models.iter().map(ToString::to_string).collect(),
+        system_prompt: Some("be kind".into()),
+        messages: vec![TurnMessage {
+            role: Role::User.into(),
+            text: "hello".into(),
+        }],
+        timeout_ms: 60_000,
+        agent_name: "Main".into(),
+    }
+}
+
+/// All events of a turn.
+async fn turn(request: RunTurnRequest, config: Arc<Config>, tools: Tools) -> Vec<Event> {
+    let (sender, mut receiver) = mpsc::channel(8);
+    let running = tokio::spawn(run(request, config, tools, sender));
+    let mut events = Vec::new();
+    while let Some(response) = receiver.recv().await {
+        events.extend(response.event);
+    }
+    running.await.unwrap();
+    events
+}
+
+fn text(events: &[Event]) -> String {
+    let deltas = events.iter().filter_map(|event| {
+        if let Event::TextDelta(delta) = event {
+            Some(&*delta.text)
+        } else {
+            None
+        }
+    });
+    deltas.collect()
+}
+
+fn failed(events: &[Event]) -> Failed {
+    match events.last() {
+        Some(Event::Failed(failed)) => failed.clone(),
+        other => panic!("not failed: {other:?}"),
+    }
+}
+
+fn stream(words: &[&str]) -> ResponseTemplate {
+    let chunks = words
+        .iter()
+        .map(|word| format!("data: {}\n\n", json!({"choices": [{"delta": {"content": word}}]})));
+    let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
+    ResponseTemplate::new(200).set_body_raw(
+        chunks.chain([end.to_owned()]).collect::<String>(),
+        "text/event-stream",
+    )
+}
+
+#[tokio::test]
+async fn an_answer_is_streamed_with_its_usage() {
+    let server = MockServer::start().await;
+    let body = json!({"model": "m", "stream": true, "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hello"}]});
+    Mock::given(method("POST"))
+        .and(path("/v1/chat/completions"))
+        .and(header("authorization", format!("Bearer {KEY}")))
+        .and(body_partial_json(body))
+        .respond_with(stream(&["Hi", " there"]))
+        .expect(1)
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/m"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(text(&events), "Hi there");
+    let Some(Event::Completed(done)) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (done.stop_reason.as_str(), done.usage.unwrap().total_tokens),
+        ("stop", 5)
+    );
+    assert_eq!(
+        events
+            .iter()
+            .filter(|event| matches!(event, Event::Completed(_) | Event::Failed(_)))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_outage_is_retried_within_the_bound_and_the_next_model_answers() {
+    let server = MockServer::start().await;
+    Mock::given(body_partial_json(json!({"model": "broken"})))
+        .respond_with(ResponseTemplate::new(503))
+        .expect(2)
+        .mount(&server)
+        .await;
+    Mock::given(body_partial_json(json!({"model": "good"})))
+        .respond_with(stream(&["yes"]))
+        .expect(1)
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/broken", "p/good"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(text(&events), "yes");
+    assert_eq!(
+        events
+            .iter()
+            .filter(|event| matches!(event, Event::Retrying(_)))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_always_fails_is_called_four_times_at_most_and_then_left_alone() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(500))
+        .expect(3)
+        .mount(&server)
+        .await;
+    let (tools, models) = (tools(), ["p/a", "p/b", "p/c", "p/d"]);
+
+    let first = turn(request(&models), config(&server.uri()), tools.clone()).await;
+    let second = turn(request(&models), config(&server.uri()), tools).await;
+
+    assert_eq!(failed(&first).kind(), FailureKind::Unavailable);
+    assert!(
+        failed(&second).message.contains("left alone"),
+        "{:?}",
+        failed(&second)
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_not_retried_and_not_shown() {
+    let server = MockServer::start().await;
+    let words = json!({"error": {"message": format!("bad key {KEY}")}});
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(401).set_body_json(words))
+        .expect(1)
+        .mount(&server)
+        .await;
+
+    let failure = failed(&turn(request(&["p/m"]), config(&server.uri()), tools()).await);
+
+    assert_eq!(failure.kind(), FailureKind::Auth);
+    assert!(
+        !failure.message.contains(KEY) && failure.message.contains("apiKey"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_takes_the_key_nowhere() {
+    let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+    let away = ResponseTemplate::new(307)
+        .insert_header("location", format!("{}/v1/chat/completions", elsewhere.uri()));
+    Mock::given(method("POST"))
+        .respond_with(away)
+        .mount(&server)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(stream(&["stolen"]))
+        .expect(0)
+        .mount(&elsewhere)
+        .await;
+
+    let events = turn(request(&["p/m"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(failed(&events).kind(), FailureKind::Rejected);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_twice_once_a_word_was_shown() {
+    let server = MockServer::start().await;
+    let cut = "data: {\"choices\":[{\"delta\":{\"content\":\"half\"}}]}\n\n";
+    let response = ResponseTemplate::new(200).set_body_raw(cut, "text/event-stream");
+    Mock::given(method("POST"))
+        .respond_with(response)
+        .expect(1)
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/m", "echo/echo"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(text(&events), "half");
+    assert_eq!(failed(&events).kind(), FailureKind::Unavailable);
+}
+
+#[tokio::test]
+async fn an_unknown_provider_says_what_to_add() {
+    let events = turn(request(&["nobody/m"]), config("http://127.0.0.1:1"), tools()).await;
+
+    let failure = failed(&events);
+    assert_eq!(failure.kind(), FailureKind::Config);
+    assert!(failure.message.contains("models.providers.nobody"));
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_providers_connection() {
+    let (address, closed) = endless_provider().await;
+    let (sender, mut receiver) = mpsc::channel(8);
+    let running = tokio::spawn(run(
+        request(&["p/m"]),
+        config(&format!("http://{address}")),
+        tools(),
+        sender,
+    ));
+    while !matches!(receiver.recv().await.unwrap().event, Some(Event::TextDelta(_))) {}
+
+    drop(receiver);
+
+    tokio::time::timeout(Duration::from_secs(10), closed)
+        .await
+        .expect("the provider sees the end")
+        .unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_turns_own_limit_ends_it() {
+    let mut limited = request(&["echo/echo"]);
+    limited.messages[0].text = "[[echo tokens=1000 delay=1000]]".into();
+    limited.timeout_ms = 2_500;
+
+    let events = turn(limited, config("http://127.0.0.1:1"), tools()).await;
+
+    assert_eq!(failed(&events).kind(), FailureKind::Timeout);
+    assert_eq!(text(&events), "w0 w1 w2");
+}
+
+/// A provider that streams one word and then nothing. The receiver hears when its connection is closed.
+async fn endless_provider() -> (SocketAddr, tokio::sync::oneshot::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (open, closed) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut rest = [0; 1024];
+        while !matches!(socket.read(&mut rest).await, Ok(0) | Err(_)) {}
+        let _ = open.send(());
+    });
+    (address, closed)
+}
