@@ -54,10 +54,16 @@ impl<T> ConfigHandle<T> {
     /// Nothing is lost.
     pub async fn ready(&self) -> Arc<Revision<T>> {
         let mut receiver = self.0.clone();
-        match receiver.wait_for(Option::is_some).await {
-            Ok(revision) => revision.clone().expect("waited for"),
+        // The guard must be gone before the next await, or no task that waits here could be sent to another thread.
+        let revision = receiver
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|revision| revision.clone());
+        match revision {
+            Some(revision) => revision,
             // The watching task is gone only when the process ends.
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 

@@ -5,6 +5,7 @@
 //! their state anew.
 
 use std::{
+    borrow::Borrow,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,7 +17,7 @@ use gatehouse_proto::broadcast::v1::{
     Event, PublishRequest, Rendition, StateVersion, broadcast_service_client::BroadcastServiceClient,
 };
 use prost::{Message, Name};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tonic::Code;
 
 use crate::{backoff::Backoff, client::Peer, drain::Drain, server::MESSAGE_BYTES_MAX};
@@ -35,6 +36,9 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 
 /// Time to hand over what is left when the process ends.
 const FLUSH: Duration = Duration::from_secs(2);
+
+/// When nothing came for this long after the end was asked for, nothing more will.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// An event on its way out.
 #[derive(Clone, Debug)]
@@ -109,9 +113,10 @@ struct State {
 impl Publisher {
     /// Starts handing events to this peer.
     #[must_use]
-    pub fn spawn(peer: &Peer, drain: &Drain) -> Self {
+    pub fn spawn(peer: impl Borrow<Peer>, drain: &Drain) -> Self {
         let (publisher, queue) = Self::for_tests();
-        let client = BroadcastServiceClient::new(peer.service()).max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let client =
+            BroadcastServiceClient::new(peer.borrow().service()).max_encoding_message_size(MESSAGE_BYTES_MAX);
         let courier = Courier {
             client,
             id: uuid::Uuid::new_v4().to_string(),
@@ -138,10 +143,13 @@ impl Publisher {
     /// Hands an event over. Never waits: a full queue loses it, and screens are told.
     pub fn publish(&self, event: Outgoing) {
         let bytes = event.0.payload.len();
-        let room = self.state.bytes.load(Ordering::Relaxed) + bytes <= QUEUE_BYTES;
+        // Reserved before it is sent: the courier may have it, and give the room back, before this line ends.
+        let room = self.state.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
         if room && self.queue.try_send(event.0).is_ok() {
-            self.state.bytes.fetch_add(bytes, Ordering::Relaxed);
-        } else if !self.state.lost.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.state.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if !self.state.lost.swap(true, Ordering::Relaxed) {
             tracing::warn!("events are lost: broadcast does not take them fast enough");
         }
     }
@@ -156,28 +164,36 @@ struct Courier {
 
 impl Courier {
     async fn run(mut self, mut queue: mpsc::Receiver<Event>, drain: Drain) {
+        // Broadcast may end with us: what it does not take within the flush is given up.
+        let limit = async {
+            drain.requested().await;
+            tokio::time::sleep(FLUSH).await;
+        };
+        tokio::select! {
+            () = self.work(&mut queue, &drain) => {}
+            () = limit => tracing::warn!(events = queue.len(), "events are lost: broadcast did not take them before the end"),
+        }
+    }
+
+    /// Hands over what comes. Tasks still say their last words after the end was asked for, so it ends with the first quiet.
+    async fn work(&mut self, queue: &mut mpsc::Receiver<Event>, drain: &Drain) {
         let mut batch = Vec::new();
         loop {
-            tokio::select! {
-                count = queue.recv_many(&mut batch, BATCH_EVENTS) => if count == 0 { return },
-                () = drain.requested() => break,
-            }
-            // Broadcast may be away and stay away, at the latest when the whole house ends: then this ends too.
-            let patience = async {
-                drain.requested().await;
-                tokio::time::sleep(FLUSH).await;
-            };
-            tokio::select! { () = self.hand_over(&mut batch) => (), () = patience => return }
-        }
-        let flush = async {
-            while let Ok(event) = queue.try_recv() {
-                batch.push(event);
-                if batch.len() == BATCH_EVENTS || queue.is_empty() {
-                    self.hand_over(&mut batch).await;
+            let count = if drain.is_requested() {
+                timeout(QUIET, queue.recv_many(&mut batch, BATCH_EVENTS))
+                    .await
+                    .unwrap_or_default()
+            } else {
+                tokio::select! {
+                    count = queue.recv_many(&mut batch, BATCH_EVENTS) => count,
+                    () = drain.requested() => continue,
                 }
+            };
+            if count == 0 {
+                return;
             }
-        };
-        let _ = tokio::time::timeout(FLUSH, flush).await;
+            self.hand_over(&mut batch).await;
+        }
     }
 
     /// Tries until broadcast has the batch. It knows the sequence, so a repeat after a lost answer adds nothing.
@@ -200,27 +216,66 @@ impl Courier {
             }
             tokio::time::sleep(backoff.next()).await;
         }
-        self.state.bytes.fetch_sub(
-            bytes.min(self.state.bytes.load(Ordering::Relaxed)),
-            Ordering::Relaxed,
-        );
+        self.state.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_proto::broadcast::v1::TickEvent;
+    use tokio::time::Instant;
+
     use super::*;
     use crate::{address::Address, secret::Secret};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_broadcast_that_is_away_does_not_hold_up_the_end() {
-        let nowhere = tempfile::tempdir().unwrap();
-        let address = Address::Unix(nowhere.path().join("broadcast.sock"));
-        let drain = Drain::new();
-        let publisher = Publisher::spawn(&Peer::lazy(&address, &Secret::new("x")), &drain);
-        publisher.publish(Outgoing::new(&gatehouse_proto::broadcast::v1::TickEvent { ts: 1 }));
-        tokio::time::sleep(Duration::from_secs(60)).await;
-
-        assert!(drain.finish(FLUSH + Duration::from_secs(1)).await);
+    fn tick() -> Outgoing {
+        Outgoing::new(&TickEvent { ts: 1 })
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absent_broadcast_holds_up_nobodys_end() {
+        let (drain, folder) = (Drain::new(), tempfile::tempdir().unwrap());
+        let nobody = Peer::lazy(&Address::Unix(folder.path().join("none.sock")), &Secret::new("x"));
+        let publisher = Publisher::spawn(&nobody, &drain);
+        publisher.publish(tick());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+
+        let began = Instant::now();
+        assert!(drain.finish(Duration::from_secs(60)).await);
+
+        assert!(began.elapsed() <= FLUSH + QUIET, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_loses_the_newest_and_remembers_it() {
+        let (publisher, mut events) = Publisher::for_tests();
+        for _ in 0..=QUEUE_EVENTS {
+            publisher.publish(tick());
+        }
+
+        assert!(publisher.state.lost.load(Ordering::Relaxed));
+        let mut kept = 0;
+        while events.try_recv().is_ok() {
+            kept += 1;
+        }
+        assert_eq!(kept, QUEUE_EVENTS);
+        assert_eq!(events.recv().now_or_never(), None);
+    }
+
+    #[test]
+    fn an_event_that_is_refused_keeps_no_room() {
+        let (publisher, _events) = Publisher::for_tests();
+        let huge = GetStatus {
+            version: "x".repeat(QUEUE_BYTES + 1),
+            ..GetStatus::default()
+        };
+
+        publisher.publish(Outgoing::new(&huge));
+
+        assert!(publisher.state.lost.load(Ordering::Relaxed));
+        assert_eq!(publisher.state.bytes.load(Ordering::Relaxed), 0);
+    }
+
+    use futures::FutureExt;
+    use gatehouse_proto::broadcast::v1::GetStatusResponse as GetStatus;
 }
