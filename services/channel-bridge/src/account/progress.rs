@@ -1,0 +1,184 @@
+//! The clock of one account: when the platform was last heard, and what state that means. The adapter touches it, the
+//! supervisor judges by it, `channels.status` shows it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gatehouse_core::Clock;
+use tokio::{sync::watch, time::Instant};
+
+/// How an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Connecting.
+    Starting,
+    /// Connected, and heard of late.
+    Connected,
+    /// Connected, but silent for too long.
+    Degraded,
+    /// Waiting to connect anew.
+    Backoff,
+    /// Not wanted.
+    Stopped,
+    /// Cannot work until somebody changes the configuration.
+    Failed,
+}
+
+impl State {
+    /// The word for `channels.status`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Connected => "connected",
+            Self::Degraded => "degraded",
+            Self::Backoff => "backoff",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether its task runs.
+    pub const fn running(self) -> bool {
+        !matches!(self, Self::Stopped | Self::Failed)
+    }
+}
+
+/// What is known of an account.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// How it is.
+    pub state: State,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When its task last started, milliseconds since 1970; so are the others.
+    pub last_start_at: Option<i64>,
+    /// When it last connected.
+    pub last_connected_at: Option<i64>,
+    /// When a message last came in.
+    pub last_inbound_at: Option<i64>,
+    /// When the platform was last heard at all.
+    pub last_progress_at: Option<i64>,
+    /// When a message last went out.
+    pub last_outbound_at: Option<i64>,
+    /// How often it connected anew.
+    pub reconnect_count: i64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    snapshot: Snapshot,
+    heard: Instant,
+}
+
+/// A handle on the clock. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    clock: Clock,
+    // A std lock around a few field writes; it never crosses an await.
+    inner: Arc<Mutex<Inner>>,
+    state: Arc<watch::Sender<State>>,
+}
+
+impl Progress {
+    /// An account that does not run yet.
+    pub fn new(clock: Clock) -> Self {
+        let snapshot = Snapshot {
+            state: State::Stopped,
+            last_error: None,
+            last_start_at: None,
+            last_connected_at: None,
+            last_inbound_at: None,
+            last_progress_at: None,
+            last_outbound_at: None,
+            reconnect_count: 0,
+        };
+        Self {
+            clock,
+            inner: Arc::new(Mutex::new(Inner {
+                snapshot,
+                heard: Instant::now(),
+            })),
+            state: Arc::new(watch::Sender::new(State::Stopped)),
+        }
+    }
+
+    /// The platform was heard: anything at all, also an answer to a ping.
+    pub fn heard(&self) {
+        let now = self.clock.now_ms();
+        let mut inner = self.lock();
+        inner.heard = Instant::now();
+        inner.snapshot.last_progress_at = Some(now);
+        if inner.snapshot.state == State::Degraded {
+            inner.snapshot.state = State::Connected;
+            drop(inner);
+            self.tell(State::Connected);
+        }
+    }
+
+    /// The account is connected: what is to be sent may come now.
+    pub fn connected(&self) {
+        let now = self.clock.now_ms();
+        let mut inner = self.lock();
+        if inner.snapshot.last_connected_at.is_some() {
+            inner.snapshot.reconnect_count += 1;
+        }
+        inner.snapshot.last_connected_at = Some(now);
+        inner.snapshot.last_progress_at = Some(now);
+        inner.snapshot.state = State::Connected;
+        inner.heard = Instant::now();
+        drop(inner);
+        self.tell(State::Connected);
+    }
+
+    /// What is known.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot.clone()
+    }
+
+    /// The state as it changes.
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(crate) fn received(&self) {
+        let now = self.clock.now_ms();
+        self.lock().snapshot.last_inbound_at = Some(now);
+    }
+
+    pub(crate) fn sent(&self) {
+        let now = self.clock.now_ms();
+        self.lock().snapshot.last_outbound_at = Some(now);
+    }
+
+    pub(crate) fn last_heard(&self) -> Instant {
+        self.lock().heard
+    }
+
+    pub(crate) fn starting(&self) {
+        let now = self.clock.now_ms();
+        let mut inner = self.lock();
+        inner.snapshot.last_start_at = Some(now);
+        inner.snapshot.state = State::Starting;
+        inner.heard = Instant::now();
+        drop(inner);
+        self.tell(State::Starting);
+    }
+
+    pub(crate) fn enter(&self, state: State, error: Option<String>) {
+        let mut inner = self.lock();
+        inner.snapshot.state = state;
+        if error.is_some() {
+            inner.snapshot.last_error = error;
+        }
+        drop(inner);
+        self.tell(state);
+    }
+
+    fn tell(&self, state: State) {
+        self.state
+            .send_if_modified(|old| std::mem::replace(old, state) != state);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

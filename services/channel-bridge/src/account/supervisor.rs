@@ -1,0 +1,168 @@
+//! Keeps one account connected: runs its adapter in a task of its own, watches the clock, drops a connection that is dead or
+//! panicked, and makes a new one after a growing wait. The old connection is gone before the new one is made, so an account
+//! never has two sockets.
+
+use std::{future::Future, time::Duration};
+
+use gatehouse_core::backoff::Backoff;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinHandle},
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::progress::State;
+use crate::{
+    adapter::{Ended, Inbound, Link, SendRequest},
+    outbox::dispatch::Worker,
+};
+
+/// Requests that wait for a connection: the dispatcher has one under way for each chat, and few chats at once.
+const REQUESTS_MAX: usize = 8;
+/// The waits between connections. The first is short, because most ends are short; the last keeps a server that is down
+/// from being hammered, and finds it within two minutes of its return.
+const RECONNECT_FIRST: Duration = Duration::from_secs(1);
+const RECONNECT_MAX: Duration = Duration::from_secs(120);
+/// A connection that held this long was good: the next wait is short again.
+const GOOD_AFTER: Duration = Duration::from_secs(60);
+/// How often the clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long an adapter may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why one connection is over.
+enum Over {
+    Asked,
+    Ended(Ended),
+    Broken(JoinError),
+    Silent(Duration),
+}
+
+/// Runs the account until it is asked to end.
+pub(crate) async fn supervise(
+    worker: Worker,
+    line: watch::Sender<Option<mpsc::Sender<SendRequest>>>,
+    inbound: Inbound,
+    end: CancellationToken,
+) {
+    let (account, progress) = (worker.account.clone(), worker.progress.clone());
+    let dispatcher = AbortOnDrop(tokio::spawn(worker.clone().run()));
+    let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
+    loop {
+        progress.starting();
+        let began = Instant::now();
+        let over = connection(&worker, &line, &inbound, &end).await;
+        line.send_replace(None);
+        let reason = match over {
+            Over::Asked => break,
+            Over::Ended(Ended::Failed(reason)) => {
+                tracing::error!(%account, reason, "an account cannot work as it is configured");
+                progress.enter(State::Failed, Some(reason));
+                end.cancelled().await;
+                break;
+            }
+            Over::Ended(Ended::Retry(reason)) => reason,
+            Over::Broken(error) => {
+                tracing::error!(%account, %error, "an account's task broke");
+                "the adapter panicked".to_owned()
+            }
+            Over::Silent(silence) => format!("nothing was heard for {} seconds", silence.as_secs()),
+        };
+        if began.elapsed() >= GOOD_AFTER {
+            backoff.reset();
+        }
+        let wait = backoff.next();
+        tracing::warn!(%account, reason, wait_ms = wait.as_millis(), "an account is disconnected");
+        progress.enter(State::Backoff, Some(reason));
+        tokio::select! {
+            () = time::sleep(wait) => {}
+            () = end.cancelled() => break,
+        }
+    }
+    drop(dispatcher);
+    progress.enter(State::Stopped, None);
+}
+
+/// One connection, from its start until nothing of it is left.
+async fn connection(
+    worker: &Worker,
+    line: &watch::Sender<Option<mpsc::Sender<SendRequest>>>,
+    inbound: &Inbound,
+    end: &CancellationToken,
+) -> Over {
+    let progress = &worker.progress;
+    let (requests, outgoing) = mpsc::channel(REQUESTS_MAX);
+    let mut requests = Some(requests);
+    let link = Link {
+        inbound: inbound.clone(),
+        progress: progress.clone(),
+        outgoing,
+    };
+    let adapter = std::sync::Arc::clone(&worker.adapter);
+    let mut task = AbortOnDrop(tokio::spawn(async move { adapter.run(link).await }));
+    let mut states = progress.watch();
+    let mut look = time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            ended = &mut task.0 => return match ended {
+                Ok(ended) => Over::Ended(ended),
+                Err(error) => Over::Broken(error),
+            },
+            () = end.cancelled() => {
+                line.send_replace(None);
+                drop(requests);
+                let _ = time::timeout(GOODBYE, &mut task.0).await;
+                task.gone().await;
+                return Over::Asked;
+            }
+            Ok(()) = states.changed() => {
+                if *states.borrow_and_update() == State::Connected && let Some(requests) = requests.take() {
+                    tracing::info!(account = %worker.account, "an account is connected");
+                    line.send_replace(Some(requests));
+                }
+            }
+            _ = look.tick() => {
+                let Some(liveness) = worker.limits.liveness else { continue };
+                let silence = progress.last_heard().elapsed();
+                if silence >= liveness.dead_after {
+                    line.send_replace(None);
+                    task.gone().await;
+                    return Over::Silent(silence);
+                }
+                if silence >= liveness.degraded_after && progress.snapshot().state == State::Connected {
+                    let reason = format!("nothing was heard for {} seconds", silence.as_secs());
+                    tracing::warn!(account = %worker.account, reason, "an account is degraded");
+                    progress.enter(State::Degraded, Some(reason));
+                }
+            }
+        }
+    }
+}
+
+/// A task that does not outlive who holds it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> AbortOnDrop<T> {
+    /// Ends the task and waits until nothing of it is left.
+    fn gone(&mut self) -> impl Future<Output = ()> + Send
+    where
+        T: Send,
+    {
+        self.0.abort();
+        async {
+            if !self.0.is_finished() {
+                let _ = (&mut self.0).await;
+            }
+        }
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! The bridge as a whole: the only file that knows all of its parts.
+
+use std::{sync::Arc, time::Duration};
+
+use gatehouse_core::{
+    Address, Chain, Clock, Drain, Health, Listener, Secret, Service, ServiceSettings,
+    client::Peer,
+    config, metrics,
+    report::{self, ReportSource},
+    server::{MESSAGE_BYTES_MAX, Server},
+};
+use gatehouse_proto::{
+    broadcast::v1::Component, channel::v1::channel_service_server::ChannelServiceServer,
+    session::v1::session_service_client::SessionServiceClient,
+};
+use prometheus_client::registry::Registry;
+use tokio::{
+    sync::watch,
+    time::{self, MissedTickBehavior},
+};
+
+use crate::{
+    account::{Manager, State, manager},
+    config::Config,
+    error::Error,
+    grpc::Channels,
+    inbox::Inbox,
+    metrics::{Direction, Fate, Metrics},
+    outbox::{Outbox, dispatch::AGE_MAX},
+    store::{Sqlite, Store},
+};
+
+/// How long the parts may take to end. Accounts say goodbye within two seconds.
+const GRACE: Duration = Duration::from_secs(5);
+/// A disk that takes nothing shows in the health within this time (demand 15 allows 15 s).
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// Old rows go, and deliveries that nobody can send any more are given up on.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// A bridge that is bound and does not run yet.
+#[derive(Debug)]
+pub struct App {
+    settings: ServiceSettings,
+    listener: Listener,
+    credential: Secret,
+    store: Sqlite,
+    clock: Clock,
+}
+
+impl App {
+    /// A bridge on this listener and store.
+    pub fn new(
+        settings: ServiceSettings,
+        listener: Listener,
+        credential: Secret,
+        store: Sqlite,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            settings,
+            listener,
+            credential,
+            store,
+            clock,
+        }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the socket does not say.
+    pub fn address(&self) -> Result<Address, Error> {
+        self.listener.address().map_err(Error::Listen)
+    }
+
+    /// Runs until the drain, then ends in order: no new calls, then the accounts, then the store.
+    ///
+    /// # Errors
+    /// When it cannot serve.
+    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+        let Self {
+            settings,
+            listener,
+            credential,
+            store,
+            clock,
+        } = self;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let peer = |service| Peer::lazy(settings.peers.address(service), &credential);
+        let (metrics, health) = (Metrics::default(), Health::new());
+        if let Some(address) = settings.metrics {
+            let mut registry = Registry::default();
+            metrics.register(&mut registry);
+            metrics::serve(registry, address, &drain)
+                .await
+                .map_err(Error::Listen)?;
+        }
+
+        let config = config::watch::<Config>(&peer(Service::Config), Service::ChannelBridge, &drain);
+        let outbox = Outbox::new(Arc::clone(&store), clock.clone(), metrics.clone());
+        // Made before the inbox, which reads it, and filled by the accounts, which need the inbox.
+        let (view, seen) = watch::channel(None);
+        let session = SessionServiceClient::new(peer(Service::Session).service())
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let inbox = Inbox::new(
+            Arc::clone(&store),
+            Arc::new(session),
+            outbox.clone(),
+            seen,
+            clock.clone(),
+            metrics.clone(),
+        );
+        inbox.spawn(&drain);
+        let tools = manager::Tools {
+            store: Arc::clone(&store),
+            outbox: outbox.clone(),
+            sink: Arc::new(inbox),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let manager = Manager::spawn(config.clone(), tools, view, &drain);
+
+        let (hash, parts) = (config.clone(), manager.clone());
+        let source = ReportSource::new(Service::ChannelBridge, health.clone())
+            .config_hash(move || hash.hash())
+            .components(move || components(&parts));
+        report::spawn(&peer(Service::Broadcast), source, &drain);
+        spawn_probe(Arc::clone(&store), health.clone(), &drain);
+        spawn_sweep(Arc::clone(&store), clock.clone(), metrics, &drain);
+
+        let channels = ChannelServiceServer::new(Channels::new(manager, outbox, store, clock))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let served = Server::new(listener, credential, health)
+            .add(channels)
+            .run(drain.clone())
+            .await;
+        if !drain.finish(GRACE).await {
+            tracing::warn!("some parts did not end within the grace period");
+        }
+        served.map_err(Error::Serve)
+    }
+}
+
+/// Channel accounts, as parts that can fail alone. What nobody wants to run is no fault.
+fn components(manager: &Manager) -> Vec<Component> {
+    let Ok(view) = manager.view() else {
+        return Vec::new();
+    };
+    let component = |(key, entry): (&crate::adapter::AccountKey, &crate::account::Entry)| {
+        let snapshot = entry.progress.snapshot();
+        let ok = matches!(snapshot.state, State::Connected | State::Stopped);
+        let detail = (!ok).then(|| {
+            snapshot
+                .last_error
+                .unwrap_or_else(|| snapshot.state.as_str().to_owned())
+        });
+        Component {
+            name: key.to_string(),
+            ok,
+            detail,
+        }
+    };
+    view.accounts.iter().map(component).collect()
+}
+
+fn spawn_probe(store: Arc<dyn Store>, health: Health, drain: &Drain) {
+    let end = drain.clone();
+    drain.spawn("store probe", async move {
+        let mut every = time::interval(PROBE_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! { _ = every.tick() => {}, () = end.requested() => return }
+            match store.probe().await {
+                Ok(()) => health.serving(),
+                Err(error) => {
+                    tracing::error!(error = %Chain(&error), "the store does not take anything");
+                    health.not_serving("the bridge's store does not take anything");
+                }
+            }
+        }
+    });
+}
+
+fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Drain) {
+    let end = drain.clone();
+    drain.spawn("store sweep", async move {
+        let mut every = time::interval(SWEEP_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! { _ = every.tick() => {}, () = end.requested() => return }
+            let now = clock.now_ms();
+            let before = now - i64::try_from(AGE_MAX.as_millis()).unwrap_or(i64::MAX);
+            match store.expire_deliveries(before, now).await {
+                Ok(channels) => {
+                    channels
+                        .iter()
+                        .for_each(|channel| metrics.count(channel, Direction::Out, Fate::Expired));
+                }
+                Err(error) => tracing::error!(error = %Chain(&error), "old deliveries cannot be given up on"),
+            }
+            if let Err(error) = store.prune(now).await {
+                tracing::error!(error = %Chain(&error), "old rows cannot be removed");
+            }
+        }
+    });
+}

@@ -1,0 +1,264 @@
+//! The section `channels` as accounts. Reading is lenient towards what this bridge does not know, and strict towards what
+//! it does: an account with a mistake does not run, and says why.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    adapter::AccountKey,
+    irc::{IrcConfig, config::shape},
+    policy::Policy,
+    webhook::WebhookConfig,
+};
+
+/// Channels that this bridge speaks, in the order to show them, with a name for a person.
+pub const CHANNELS: [(&str, &str); 2] = [("irc", "IRC"), ("webhook", "Webhook")];
+/// The account of a channel that lists none.
+pub const DEFAULT_ACCOUNT: &str = "default";
+/// Accounts in all. Each costs a connection and a task; a household has a few.
+const ACCOUNTS_MAX: usize = 256;
+/// The longest id of an account; the contract declares the same bound.
+const ACCOUNT_BYTES_MAX: usize = 128;
+/// Keys that say who may talk and what is wanted, not how to connect: changing them does not reconnect.
+const POLICY_KEYS: [&str; 8] = [
+    "enabled",
+    "name",
+    "dmPolicy",
+    "allowFrom",
+    "groupPolicy",
+    "groupAllowFrom",
+    "groups",
+    "dangerouslyAllowNameMatching",
+];
+
+/// What this service reads of the configuration.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// By channel; `defaults` holds for all.
+    pub channels: Map<String, Value>,
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub enum Platform {
+    /// To an IRC server.
+    Irc(Box<IrcConfig>),
+    /// Not at all: the platform calls us.
+    Webhook(Box<WebhookConfig>),
+}
+
+/// One account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Which.
+    pub key: AccountKey,
+    /// Whether it is wanted.
+    pub enabled: bool,
+    /// Who may talk.
+    pub policy: Policy,
+    /// How to connect, or what is wrong.
+    pub platform: Result<Platform, String>,
+    /// The keys that `platform` was read from, to tell whether they changed. Holds secrets.
+    connection: Value,
+}
+
+impl Account {
+    /// Whether the other is connected to in the same way.
+    pub fn connects_like(&self, other: &Self) -> bool {
+        self.connection == other.connection
+    }
+}
+
+/// All accounts.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    /// By key.
+    pub by_key: BTreeMap<AccountKey, Account>,
+    /// The account that is meant when none is named, by channel.
+    pub defaults: BTreeMap<String, String>,
+}
+
+impl Accounts {
+    /// Reads the section.
+    pub fn read(config: &Config) -> Self {
+        let mut accounts = Self::default();
+        let group_policy = config
+            .channels
+            .get("defaults")
+            .and_then(|defaults| defaults.get("groupPolicy"));
+        for (channel, _) in CHANNELS {
+            let Some(Value::Object(section)) = config.channels.get(channel) else {
+                continue;
+            };
+            let mut base = section.clone();
+            let listed = base.remove("accounts");
+            let default = base
+                .remove("defaultAccount")
+                .and_then(|id| id.as_str().map(str::to_owned));
+            if let Some(policy) = group_policy {
+                base.entry("groupPolicy").or_insert_with(|| policy.clone());
+            }
+            let listed = match listed {
+                Some(Value::Object(listed)) if !listed.is_empty() => listed,
+                _ => Map::from_iter([(DEFAULT_ACCOUNT.to_owned(), Value::Object(Map::new()))]),
+            };
+            let first = listed
+                .keys()
+                .find(|id| *id == DEFAULT_ACCOUNT)
+                .or_else(|| listed.keys().next())
+                .cloned();
+            accounts
+                .defaults
+                .extend(default.or(first).map(|id| (channel.to_owned(), id)));
+            for (id, own) in listed {
+                if id.is_empty() || id.len() > ACCOUNT_BYTES_MAX || accounts.by_key.len() >= ACCOUNTS_MAX {
+                    tracing::warn!(
+                        channel,
+                        "an account was left out: its id is blank or too long, or there are too many"
+                    );
+                    continue;
+                }
+                let account = read(AccountKey::new(channel, id), &base, own);
+                accounts.by_key.insert(account.key.clone(), account);
+            }
+        }
+        for channel in config.channels.keys() {
+            if !CHANNELS.iter().any(|(known, _)| known == channel)
+                && !["defaults", "modelByChannel"].contains(&channel.as_str())
+            {
+                tracing::warn!(channel, "this channel is configured and not spoken");
+            }
+        }
+        accounts
+    }
+
+    /// The accounts that are meant.
+    pub fn meant(&self, channel: &str, account: Option<&str>) -> Vec<AccountKey> {
+        let fits = |key: &&AccountKey| key.channel == channel && account.is_none_or(|id| id == key.account);
+        self.by_key.keys().filter(fits).cloned().collect()
+    }
+}
+
+/// The account's own keys over the channel's.
+fn read(key: AccountKey, base: &Map<String, Value>, own: Value) -> Account {
+    let mut merged = base.clone();
+    let mut broken = None;
+    match own {
+        Value::Object(own) => merged.extend(own),
+        Value::Null => {}
+        _ => broken = Some("the account must be an object".to_owned()),
+    }
+    // A channel's switch off is for all of its accounts.
+    let on = |value: Option<&Value>| value.is_none_or(|value| value == &Value::Bool(true));
+    let enabled = on(base.get("enabled")) && on(merged.get("enabled"));
+    let connection: Map<String, Value> = merged
+        .iter()
+        .filter(|(key, _)| !POLICY_KEYS.contains(&key.as_str()))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
+    let connection = Value::Object(connection);
+    let (policy, unreadable) = match Policy::deserialize(Value::Object(merged)) {
+        Ok(policy) => (policy, None),
+        // The safest policy there is, and the account does not run.
+        Err(error) => (Policy::default(), Some(shape(&error))),
+    };
+    let platform = match broken.or(unreadable) {
+        Some(problem) => Err(problem),
+        None if key.channel == "irc" => {
+            IrcConfig::read(&connection).map(|config| Platform::Irc(Box::new(config)))
+        }
+        None => WebhookConfig::read(&connection).map(|config| Platform::Webhook(Box::new(config))),
+    };
+    let platform = platform.map_err(|problem| format!("channels.{key}: {problem}"));
+    Account {
+        key,
+        enabled,
+        policy,
+        platform,
+        connection,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{AccountKey, Accounts, Config};
+    use crate::policy::{DmPolicy, GroupPolicy};
+
+    fn accounts(channels: Value) -> Accounts {
+        Accounts::read(
+            &serde_json::from_value::<Config>(json!({"channels": channels, "gateway": {}})).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_channel_without_accounts_is_one_account() {
+        let accounts = accounts(json!({"irc": {"server": "s", "nick": "gate", "dmPolicy": "open"}}));
+
+        let account = &accounts.by_key[&AccountKey::new("irc", "default")];
+        assert!(account.enabled && account.platform.is_ok());
+        assert_eq!(account.policy.dm_policy, DmPolicy::Open);
+        assert_eq!(accounts.defaults["irc"], "default");
+    }
+
+    #[test]
+    fn accounts_inherit_what_the_channel_says_and_may_say_otherwise() {
+        let accounts = accounts(json!({
+            "defaults": {"groupPolicy": "open"},
+            "irc": {"nick": "gate", "tls": false, "defaultAccount": "work", "accounts": {
+                "home": {"server": "one"}, "work": {"server": "two", "nick": "clerk", "groupPolicy": "disabled"}}},
+        }));
+
+        let home = &accounts.by_key[&AccountKey::new("irc", "home")];
+        let work = &accounts.by_key[&AccountKey::new("irc", "work")];
+        assert!(home.platform.is_ok() && work.platform.is_ok());
+        assert_eq!(
+            (home.policy.group_policy, work.policy.group_policy),
+            (GroupPolicy::Open, GroupPolicy::Disabled)
+        );
+        assert_eq!(accounts.defaults["irc"], "work");
+        assert!(!home.connects_like(work));
+    }
+
+    #[test]
+    fn a_change_of_policy_does_not_reconnect() {
+        let with = |policy: &str| {
+            accounts(json!({"irc": {"server": "s", "nick": "g", "dmPolicy": policy}})).by_key
+                [&AccountKey::new("irc", "default")]
+                .clone()
+        };
+        assert!(with("open").connects_like(&with("disabled")));
+    }
+
+    #[test]
+    fn a_mistake_stops_its_account_only_and_falls_to_the_strictest_policy() {
+        let accounts = accounts(json!({"webhook": {"accounts": {
+            "bad": {"secret": "0123456789abcdef", "dmPolicy": "opne", "allowFrom": ["*"]},
+            "blank": {"secret": ""},
+            "good": {"secret": "0123456789abcdef"}}}}));
+
+        let get = |id: &str| &accounts.by_key[&AccountKey::new("webhook", id)];
+        assert!(
+            get("bad")
+                .platform
+                .as_ref()
+                .unwrap_err()
+                .contains("channels.webhook/bad")
+        );
+        assert!(get("bad").policy.allow_from.is_empty());
+        assert!(get("blank").platform.is_err());
+        assert!(get("good").platform.is_ok());
+    }
+
+    #[test]
+    fn a_channel_that_is_off_has_no_account_that_is_on() {
+        let accounts = accounts(
+            json!({"webhook": {"enabled": false, "accounts": {"a": {"enabled": true, "secret": "0123456789abcdef"}}}}),
+        );
+        assert!(!accounts.by_key[&AccountKey::new("webhook", "a")].enabled);
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong in the bridge, and what it means to a caller.
+
+use gatehouse_core::{
+    Failure, Kind, credential::CredentialError, server::ServerError, settings::SettingsError,
+};
+
+use crate::{adapter::AccountKey, store::StoreError};
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The environment holds mistakes.
+    #[error("the settings are wrong")]
+    Settings(#[source] SettingsError),
+    /// There is no service credential.
+    #[error("the service credential cannot be read")]
+    Credential(#[source] CredentialError),
+    /// The address is taken or not ours.
+    #[error("cannot listen")]
+    Listen(#[source] std::io::Error),
+    /// The server failed.
+    #[error("the gRPC server failed")]
+    Serve(#[source] ServerError),
+    /// The store failed.
+    #[error("the bridge's store failed")]
+    Store(#[from] StoreError),
+    /// No such channel is set up.
+    #[error("channel {0} is not set up")]
+    NoChannel(String),
+    /// No such account is set up.
+    #[error("account {0} is not set up")]
+    NoAccount(AccountKey),
+    /// More than one channel is meant.
+    #[error("several channels are set up: name one")]
+    WhichChannel,
+    /// No such request waits.
+    #[error("no such pairing request waits; it may have ended")]
+    NoRequest,
+    /// The bridge has not read its configuration yet.
+    #[error("the configuration is not there yet")]
+    NotReady,
+    /// The bridge ends.
+    #[error("the bridge is shutting down")]
+    Ending,
+}
+
+impl Error {
+    /// What it means to a caller.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Settings(_) | Self::WhichChannel => Kind::Invalid,
+            Self::Credential(_) | Self::Listen(_) | Self::Serve(_) => Kind::Internal,
+            Self::Store(error) => error.kind(),
+            Self::NoChannel(_) | Self::NoAccount(_) | Self::NoRequest => Kind::NotFound,
+            Self::NotReady | Self::Ending => Kind::Unavailable,
+        }
+    }
+
+    fn path(&self) -> Option<&'static str> {
+        match self {
+            Self::NoChannel(_) | Self::WhichChannel => Some("/channel"),
+            Self::NoAccount(_) => Some("/accountId"),
+            Self::NoRequest => Some("/requestId"),
+            Self::Settings(_)
+            | Self::Credential(_)
+            | Self::Listen(_)
+            | Self::Serve(_)
+            | Self::Store(_)
+            | Self::NotReady
+            | Self::Ending => None,
+        }
+    }
+
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::NoChannel(_) => Some("CHANNEL_NOT_CONFIGURED"),
+            Self::NoAccount(_) => Some("ACCOUNT_NOT_CONFIGURED"),
+            Self::WhichChannel => Some("CHANNEL_SELECTION_REQUIRED"),
+            Self::NoRequest => Some("PAIRING_REQUEST_NOT_FOUND"),
+            Self::Store(StoreError::Full(_)) => Some("QUEUE_FULL"),
+            Self::Settings(_)
+            | Self::Credential(_)
+            | Self::Listen(_)
+            | Self::Serve(_)
+            | Self::Store(_)
+            | Self::NotReady
+            | Self::Ending => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = error.kind();
+        if kind == Kind::Internal {
+            return Self::internal(&error);
+        }
+        let message = match &error {
+            Error::Store(StoreError::Full(what)) => (*what).to_owned(),
+            other => other.to_string(),
+        };
+        let mut failure = Self::new(kind, message);
+        if let Some(reason) = error.reason() {
+            failure = failure.reason(reason);
+        }
+        match error.path() {
+            Some(path) => failure.path(path),
+            None => failure,
+        }
+    }
+}

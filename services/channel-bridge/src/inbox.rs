@@ -1,0 +1,349 @@
+//! What people say, on its way to the session service: committed first, then judged, then handed on until it is answered.
+//!
+//! A row is judged when it is handed on, not when it comes in: after a restart the policy of that moment holds. Each chat
+//! is handed on in order; one that the session service cannot take does not hold up the others.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use gatehouse_core::{Chain, Clock, Drain, Failure, Kind, backoff::Backoff, client::PeerService};
+use gatehouse_proto::session::v1::{
+    DeliverMessageRequest, DeliverMessageResponse, Peer, Target, peer,
+    session_service_client::SessionServiceClient,
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::{Id, JoinSet},
+    time,
+};
+
+use crate::{
+    account::View,
+    adapter::{AccountKey, ChatKind, InboundMessage, Receive, ReceiveError, Received},
+    metrics::{Direction, Fate, Metrics},
+    outbox::Outbox,
+    pairing,
+    policy::{DmPolicy, Verdict},
+    store::{Asked, InboxRow, NewDelivery, Settlement, Store, StoreError},
+};
+
+/// Chats that are handed on at the same time.
+const CONCURRENCY: usize = 32;
+/// Chats that are looked at in one go.
+const HEADS_MAX: u32 = 256;
+/// The session service commits within milliseconds; this long means that it is not there.
+const DELIVER_WITHIN: Duration = Duration::from_secs(10);
+/// The waits between attempts. Short, because the session service is on the same machine and back within seconds.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// When the store does not answer.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// A message that waited longer is not answered any more; its sender is told.
+const AGE_MAX_MS: i64 = 24 * 3600 * 1000;
+
+/// The session service, as the inbox sees it.
+#[async_trait]
+pub trait Session: Send + Sync + 'static {
+    /// Takes a message over; a repeat with the same id is answered the same.
+    async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure>;
+}
+
+#[async_trait]
+impl Session for SessionServiceClient<PeerService> {
+    async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
+        let answer = self.clone().deliver_message(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| Failure::from_status(&status))
+    }
+}
+
+/// The inbox. Clones share it.
+#[derive(Clone)]
+pub struct Inbox {
+    store: Arc<dyn Store>,
+    session: Arc<dyn Session>,
+    outbox: Outbox,
+    view: watch::Receiver<Option<Arc<View>>>,
+    clock: Clock,
+    metrics: Metrics,
+    wake: Arc<Notify>,
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inbox")
+    }
+}
+
+#[async_trait]
+impl Receive for Inbox {
+    async fn receive(&self, account: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError> {
+        let received = self
+            .store
+            .receive(account.clone(), message, self.clock.now_ms())
+            .await
+            .map_err(|error| match error {
+                StoreError::Full(_) => ReceiveError::Full,
+                StoreError::Database(_) | StoreError::Row(_) => ReceiveError::Store(error),
+            })?;
+        self.metrics
+            .count(&account.channel, Direction::In, Fate::Accepted);
+        match received {
+            Received::Stored => self.wake.notify_one(),
+            Received::Duplicate => self.metrics.count(&account.channel, Direction::In, Fate::Deduped),
+        }
+        Ok(received)
+    }
+}
+
+impl Inbox {
+    /// An inbox on this store.
+    pub fn new(
+        store: Arc<dyn Store>,
+        session: Arc<dyn Session>,
+        outbox: Outbox,
+        view: watch::Receiver<Option<Arc<View>>>,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            store,
+            session,
+            outbox,
+            view,
+            clock,
+            metrics,
+            wake: Arc::default(),
+        }
+    }
+
+    /// Hands messages on until the drain.
+    pub fn spawn(&self, drain: &Drain) {
+        let (inbox, end) = (self.clone(), drain.clone());
+        drain.spawn("inbox", async move {
+            tokio::select! { () = inbox.run() => {}, () = end.requested() => {} }
+        });
+    }
+
+    async fn run(mut self) {
+        // Without a configuration nobody can be judged: what came in before waits.
+        if self.view.wait_for(Option::is_some).await.is_err() {
+            return;
+        }
+        let mut under_way = JoinSet::new();
+        let mut chats: HashMap<Id, (AccountKey, String, i64)> = HashMap::new();
+        loop {
+            let mut pause = None;
+            match self.store.inbox_heads(HEADS_MAX).await {
+                Ok(heads) => {
+                    let now = self.clock.now_ms();
+                    for row in heads {
+                        let busy = |(account, chat, _): &(AccountKey, String, i64)| {
+                            *account == row.account && *chat == row.message.chat_id
+                        };
+                        if chats.values().any(busy) {
+                            continue;
+                        }
+                        if row.next_at > now {
+                            pause = u64::try_from(row.next_at - now).ok().map(Duration::from_millis);
+                            break;
+                        }
+                        if under_way.len() >= CONCURRENCY {
+                            break;
+                        }
+                        let place = (row.account.clone(), row.message.chat_id.clone(), row.seq);
+                        let inbox = self.clone();
+                        chats.insert(
+                            under_way.spawn(async move { inbox.handle(row).await }).id(),
+                            place,
+                        );
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %Chain(&error), "the inbox cannot be read");
+                    pause = Some(STORE_RETRY);
+                }
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                Some(ended) = under_way.join_next_with_id() => {
+                    let id = match &ended { Ok((id, ())) => *id, Err(error) => error.id() };
+                    let place = chats.remove(&id);
+                    if let (Err(error), Some((account, _, seq))) = (ended, place) {
+                        tracing::error!(%account, %error, "handing a message on panicked");
+                        drop(self.store.postpone_inbound(seq, self.clock.now_ms() + 60_000).await);
+                    }
+                }
+                () = time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
+            }
+        }
+    }
+
+    async fn handle(&self, row: InboxRow) {
+        if let Err(error) = self.judge(&row).await {
+            tracing::error!(account = %row.account, error = %Chain(&error), "a message could not be judged yet");
+            time::sleep(STORE_RETRY).await;
+        }
+    }
+
+    async fn judge(&self, row: &InboxRow) -> Result<(), StoreError> {
+        let entry = self
+            .view
+            .borrow()
+            .as_ref()
+            .and_then(|view| view.accounts.get(&row.account).cloned());
+        let Some(entry) = entry else {
+            return self
+                .refuse(row, "the account is not configured any more", Fate::Refused)
+                .await;
+        };
+        let (policy, message) = (&entry.config.policy, &row.message);
+        let approved = message.chat_kind == ChatKind::Direct
+            && policy.dm_policy == DmPolicy::Pairing
+            && self.store.approved(row.account.clone(), ids(message)).await?;
+        match policy.decide(message, approved) {
+            Verdict::Accept => self.hand_on(row).await,
+            Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
+            Verdict::Pair => {
+                let asked = pairing::ask(
+                    self.store.as_ref(),
+                    &self.outbox,
+                    &self.clock,
+                    &row.account,
+                    message,
+                )
+                .await?;
+                let reason = match asked {
+                    Asked::Created => "pairing: a code was offered",
+                    Asked::Waiting => "pairing: the sender waits",
+                    Asked::Full => "pairing: too many wait",
+                };
+                self.refuse(row, reason, Fate::Refused).await
+            }
+        }
+    }
+
+    async fn hand_on(&self, row: &InboxRow) -> Result<(), StoreError> {
+        let now = self.clock.now_ms();
+        if now.saturating_sub(row.received_at) > AGE_MAX_MS {
+            self.tell(row, "Your message waited for a day and is not answered any more.")
+                .await?;
+            return self.refuse(row, "expired", Fate::Expired).await;
+        }
+        let answer = match time::timeout(DELIVER_WITHIN, self.session.deliver(request(row))).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::new(
+                Kind::Timeout,
+                "the session service did not answer in time",
+            )),
+        };
+        match answer {
+            Ok(response) => {
+                self.store
+                    .settle_inbound(row.seq, Settlement::Adopted(response.run_id))
+                    .await?;
+                self.metrics
+                    .count(&row.account.channel, Direction::In, Fate::Delivered);
+                Ok(())
+            }
+            Err(failure) if final_refusal(failure.kind) => {
+                tracing::warn!(account = %row.account, message = row.message.message_id, reason = failure.message,
+                    "the session service refused a message");
+                self.tell(
+                    row,
+                    &format!("Your message could not be answered: {}.", failure.message),
+                )
+                .await?;
+                self.refuse(row, &failure.message, Fate::Failed).await
+            }
+            Err(failure) => {
+                tracing::debug!(account = %row.account, reason = failure.message, "a message waits for the session service");
+                let wait = Backoff::new(RETRY_FIRST * 2_u32.pow(row.attempts.min(5)), RETRY_MAX)
+                    .next()
+                    .min(RETRY_MAX);
+                let wait = failure
+                    .retry_after
+                    .map_or(wait, |after| after.clamp(wait, Duration::from_secs(300)));
+                self.store
+                    .postpone_inbound(row.seq, now + i64::try_from(wait.as_millis()).unwrap_or(0))
+                    .await
+            }
+        }
+    }
+
+    async fn refuse(&self, row: &InboxRow, reason: &str, fate: Fate) -> Result<(), StoreError> {
+        tracing::debug!(account = %row.account, message = row.message.message_id, reason, "a message goes no further");
+        self.store
+            .settle_inbound(row.seq, Settlement::Refused(reason.to_owned()))
+            .await?;
+        self.metrics.count(&row.account.channel, Direction::In, fate);
+        Ok(())
+    }
+
+    /// Tells the sender, where the message was said, that it will not be answered.
+    async fn tell(&self, row: &InboxRow, text: &str) -> Result<(), StoreError> {
+        let key = format!("notice/{}/{}", row.account, row.message.message_id);
+        let delivery = NewDelivery {
+            run_id: key.clone(),
+            key,
+            account: row.account.clone(),
+            to: row.message.reply_to.clone(),
+            thread_id: row.message.thread_id.clone(),
+            reply_to_id: Some(row.message.message_id.clone()),
+            text: text.to_owned(),
+            created_at: self.clock.now_ms(),
+        };
+        self.outbox.enqueue(delivery).await.map(drop)
+    }
+}
+
+/// Whether the same message would be refused again.
+const fn final_refusal(kind: Kind) -> bool {
+    match kind {
+        Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Precondition | Kind::Forbidden => true,
+        // Ours to mend: a wrong credential, a full queue, a service that is away or broken.
+        Kind::Unauthenticated | Kind::Exhausted | Kind::Unavailable | Kind::Timeout | Kind::Internal => false,
+    }
+}
+
+fn ids(message: &InboundMessage) -> Vec<String> {
+    std::iter::once(&message.sender_id)
+        .chain(&message.sender_aliases)
+        .cloned()
+        .collect()
+}
+
+fn request(row: &InboxRow) -> DeliverMessageRequest {
+    let message = &row.message;
+    let kind = match message.chat_kind {
+        ChatKind::Direct => peer::Kind::Direct,
+        ChatKind::Group => peer::Kind::Group,
+        ChatKind::Channel => peer::Kind::Channel,
+    };
+    DeliverMessageRequest {
+        channel: row.account.channel.clone(),
+        account_id: row.account.account.clone(),
+        message_id: message.message_id.clone(),
+        peer: Some(Peer {
+            kind: kind.into(),
+            id: message.chat_id.clone(),
+        }),
+        sender_id: message.sender_id.clone(),
+        sender_name: message.sender_name.clone(),
+        text: message.text.clone(),
+        thread_id: message.thread_id.clone(),
+        reply_target: Some(Target {
+            channel: row.account.channel.clone(),
+            account_id: row.account.account.clone(),
+            to: message.reply_to.clone(),
+            thread_id: message.thread_id.clone(),
+            reply_to_id: Some(message.message_id.clone()),
+        }),
+        sent_at: message.sent_at,
+        ..DeliverMessageRequest::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Counters whose sum closes: for each channel and direction, accepted = delivered + refused + failed + expired + deduped
+//! + what still waits.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Direction {
+    /// From a platform.
+    In,
+    /// To a platform.
+    Out,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Fate {
+    /// Handed to the bridge.
+    Accepted,
+    /// Taken over by the session service, or by the platform.
+    Delivered,
+    /// The sender may not talk.
+    Refused,
+    /// Given up on.
+    Failed,
+    /// Too old.
+    Expired,
+    /// Known already.
+    Deduped,
+}
+
+/// Bounded by the channels that exist, two directions and six fates.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    channel: String,
+    direction: Direction,
+    fate: Fate,
+}
+
+/// The instruments. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    messages: Family<Labels, Counter>,
+}
+
+impl Metrics {
+    /// Makes them visible.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "gatehouse_channel_messages",
+            "Messages by channel, direction and fate",
+            self.messages.clone(),
+        );
+    }
+
+    /// One more.
+    pub fn count(&self, channel: &str, direction: Direction, fate: Fate) {
+        self.messages
+            .get_or_create(&Labels {
+                channel: channel.to_owned(),
+                direction,
+                fate,
+            })
+            .inc();
+    }
+
+    /// How many so far.
+    pub fn get(&self, channel: &str, direction: Direction, fate: Fate) -> u64 {
+        self.messages
+            .get_or_create(&Labels {
+                channel: channel.to_owned(),
+                direction,
+                fate,
+            })
+            .get()
+    }
+}

@@ -1,0 +1,366 @@
+//! The worker of one account: takes the oldest delivery of each chat and sees it through.
+//!
+//! A delivery that fails goes back with a time before which it is not touched, and its chat waits behind it, so order
+//! holds. What was leaving when a connection or a process ended is sent again: a platform with an idempotency key
+//! recognises it, elsewhere it is flagged in its row and in the log, because somebody may see it twice.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use gatehouse_core::{Chain, Clock, backoff::Backoff};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::{Id, JoinSet},
+    time::{self, Instant},
+};
+
+use super::bucket::Buckets;
+use crate::{
+    adapter::{AccountKey, Adapter, Limits, Progress, Receipt, SendError, SendPart, SendRequest},
+    metrics::{Direction, Fate, Metrics},
+    store::{Delivery, Outcome, Part, Retry, Sent, Store, StoreError},
+};
+
+/// A reply older than this when it leaves says so (demand 2).
+pub(crate) const LATE_AFTER: Duration = Duration::from_secs(600);
+/// How it says so.
+pub(crate) const LATE_LABEL: &str = "(delayed) ";
+/// A delivery older than this is given up on: nobody waits for it any more.
+pub(crate) const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Attempts without the platform taking anything. With the waits below that is three and a half hours.
+pub(crate) const ATTEMPTS_MAX: u32 = 50;
+/// Attempts whose outcome nobody knows, each a possible duplicate.
+pub(crate) const UNKNOWNS_MAX: u32 = 3;
+/// The waits between attempts.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(300);
+/// Chats that are looked at in one go.
+const HEADS_MAX: u32 = 256;
+/// When the store does not answer.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How often a receipt is tried to be written, since losing it means a duplicate.
+const RECEIPT_TRIES_MAX: u32 = 60;
+
+/// Where the current connection takes requests; `None` while there is none.
+pub(crate) type Line = watch::Receiver<Option<mpsc::Sender<SendRequest>>>;
+
+/// The worker of one account.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    pub(crate) account: AccountKey,
+    pub(crate) adapter: Arc<dyn Adapter>,
+    pub(crate) limits: Limits,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) progress: Progress,
+    pub(crate) metrics: Metrics,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) line: Line,
+}
+
+impl Worker {
+    /// Works until it is dropped.
+    pub(crate) async fn run(mut self) {
+        self.recover().await;
+        let buckets = Arc::new(Mutex::new(Buckets::new(&self.limits, Instant::now())));
+        let mut under_way = JoinSet::new();
+        let mut chats: HashMap<Id, (String, i64)> = HashMap::new();
+        loop {
+            let ready = self.line.borrow_and_update().is_some();
+            let pause = if ready {
+                match self.store.outbox_heads(self.account.clone(), HEADS_MAX).await {
+                    Ok(heads) => {
+                        let now = self.clock.now_ms();
+                        let mut pause = None;
+                        for delivery in heads {
+                            if chats.values().any(|(chat, _)| *chat == delivery.content.to) {
+                                continue;
+                            }
+                            if delivery.next_at > now {
+                                // Ordered by time: the first that is not due is the next.
+                                pause = u64::try_from(delivery.next_at - now)
+                                    .ok()
+                                    .map(Duration::from_millis);
+                                break;
+                            }
+                            if under_way.len() >= self.limits.concurrency {
+                                break;
+                            }
+                            let place = (delivery.content.to.clone(), delivery.seq);
+                            let deliver = Delivering {
+                                worker: self.clone(),
+                                buckets: Arc::clone(&buckets),
+                            }
+                            .deliver(delivery);
+                            chats.insert(under_way.spawn(deliver).id(), place);
+                        }
+                        pause
+                    }
+                    Err(error) => {
+                        tracing::error!(error = %Chain(&error), "the outbox cannot be read");
+                        Some(STORE_RETRY)
+                    }
+                }
+            } else {
+                None
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                Ok(()) = self.line.changed() => {}
+                Some(ended) = under_way.join_next_with_id() => {
+                    let id = match &ended { Ok((id, ())) => *id, Err(error) => error.id() };
+                    let place = chats.remove(&id);
+                    if let (Err(error), Some((_, seq))) = (ended, place) {
+                        tracing::error!(account = %self.account, %error, "a delivery panicked");
+                        let retry = Retry { next_at: self.clock.now_ms() + 60_000, unknown: true };
+                        drop(self.store.postpone_delivery(seq, retry).await);
+                    }
+                }
+                () = time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
+            }
+        }
+    }
+
+    async fn recover(&self) {
+        loop {
+            match self.store.recover(self.account.clone()).await {
+                Ok(0) => return,
+                Ok(count) => {
+                    tracing::warn!(account = %self.account, count, idempotent = self.limits.idempotent,
+                        "parts were leaving when the bridge stopped; they are sent again");
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(error = %Chain(&error), "the outbox cannot be read");
+                    time::sleep(STORE_RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+/// One delivery under way.
+struct Delivering {
+    worker: Worker,
+    buckets: Arc<Mutex<Buckets>>,
+}
+
+impl Delivering {
+    async fn deliver(self, delivery: Delivery) {
+        if let Err(error) = self.attempt(&delivery).await {
+            tracing::error!(delivery = delivery.id, error = %Chain(&error), "a delivery could not be recorded");
+            time::sleep(STORE_RETRY).await;
+        }
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let Worker {
+            store,
+            clock,
+            adapter,
+            limits,
+            ..
+        } = &self.worker;
+        if age(clock.now_ms(), delivery.queued_at) > AGE_MAX {
+            return self
+                .settle(delivery, Outcome::Dead("expired".into()), Fate::Expired)
+                .await;
+        }
+        let content = &delivery.content;
+        let parts = cut(
+            adapter.split(&content.to, &content.text, LATE_LABEL.len()),
+            limits.parts_max,
+        );
+        let mut late = delivery.late;
+        for part in store
+            .parts(delivery.seq, parts)
+            .await?
+            .into_iter()
+            .filter(|part| !part.sent)
+        {
+            let label = !late && age(clock.now_ms(), content.created_at) > LATE_AFTER;
+            if part.possible_duplicate && !limits.idempotent {
+                tracing::warn!(
+                    delivery = delivery.id,
+                    part = part.position,
+                    "possible duplicate: sent again after an unknown outcome"
+                );
+            }
+            match self.send(delivery, &part, label).await? {
+                Ok(receipt) => self.sent(delivery, &part, receipt, label).await?,
+                Err(error) => return self.failed(delivery, error).await,
+            }
+            late |= label;
+        }
+        self.settle(delivery, Outcome::Sent, Fate::Delivered).await
+    }
+
+    /// Waits for its turn, says that the part leaves, and lets it leave.
+    async fn send(
+        &self,
+        delivery: &Delivery,
+        part: &Part,
+        label: bool,
+    ) -> Result<Result<Receipt, SendError>, StoreError> {
+        let content = &delivery.content;
+        let mut turn = self.buckets().take(&content.to, Instant::now());
+        loop {
+            time::sleep_until(turn).await;
+            match self.buckets().paused(Instant::now()) {
+                Some(until) => turn = until,
+                None => break,
+            }
+        }
+        let Some(line) = self.worker.line.borrow().clone() else {
+            return Ok(Err(SendError::retry("not connected")));
+        };
+        self.worker.store.part_leaves(delivery.seq, part.position).await?;
+        let text = if label {
+            format!("{LATE_LABEL}{}", part.text)
+        } else {
+            part.text.clone()
+        };
+        let (request, answer) = SendRequest::new(SendPart {
+            key: format!("{}/{}", content.key, part.position),
+            delivery: content.key.clone(),
+            index: part.position,
+            to: content.to.clone(),
+            thread_id: content.thread_id.clone(),
+            reply_to_id: content.reply_to_id.clone(),
+            text,
+            created_at: content.created_at,
+        });
+        if line.send(request).await.is_err() {
+            return Ok(Err(SendError::retry("not connected")));
+        }
+        Ok(
+            match time::timeout(self.worker.limits.send_timeout, answer).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(SendError::unknown("the connection ended")),
+                Err(_) => Err(SendError::unknown("the platform did not answer in time")),
+            },
+        )
+    }
+
+    async fn sent(
+        &self,
+        delivery: &Delivery,
+        part: &Part,
+        receipt: Receipt,
+        labelled: bool,
+    ) -> Result<(), StoreError> {
+        let Worker {
+            store,
+            clock,
+            progress,
+            ..
+        } = &self.worker;
+        progress.sent();
+        let sent = Sent {
+            receipt: receipt.platform_id,
+            labelled,
+            at: clock.now_ms(),
+        };
+        let mut tries = 0;
+        loop {
+            match store.part_sent(delivery.seq, part.position, sent.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) if tries >= RECEIPT_TRIES_MAX => return Err(error),
+                Err(error) => {
+                    tries += 1;
+                    tracing::error!(error = %Chain(&error), "a receipt cannot be written yet");
+                    time::sleep(STORE_RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn failed(&self, delivery: &Delivery, error: SendError) -> Result<(), StoreError> {
+        let Worker {
+            store,
+            clock,
+            account,
+            ..
+        } = &self.worker;
+        let reason = error.to_string();
+        tracing::info!(%account, delivery = delivery.id, attempts = delivery.attempts, reason, "a delivery was not taken");
+        let (unknown, after) = match error {
+            SendError::Permanent { .. } => {
+                return self.settle(delivery, Outcome::Dead(reason), Fate::Failed).await;
+            }
+            SendError::Retry { after, .. } => (false, after),
+            SendError::Unknown { .. } => (true, None),
+        };
+        if unknown && delivery.unknowns + 1 >= UNKNOWNS_MAX && !self.worker.limits.idempotent {
+            return self
+                .settle(delivery, Outcome::Unknown(reason), Fate::Failed)
+                .await;
+        }
+        if delivery.attempts + 1 >= ATTEMPTS_MAX {
+            return self
+                .settle(
+                    delivery,
+                    Outcome::Dead(format!("given up: {reason}")),
+                    Fate::Failed,
+                )
+                .await;
+        }
+        let mut backoff = Backoff::new(
+            RETRY_FIRST * 2_u32.saturating_pow(delivery.attempts.min(16)).min(300),
+            RETRY_MAX,
+        );
+        let mut wait = backoff.next();
+        if let Some(after) = after {
+            self.buckets().pause(Instant::now() + after);
+            wait = wait.max(after);
+        }
+        let next_at = clock
+            .now_ms()
+            .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        store
+            .postpone_delivery(delivery.seq, Retry { next_at, unknown })
+            .await
+    }
+
+    async fn settle(&self, delivery: &Delivery, outcome: Outcome, fate: Fate) -> Result<(), StoreError> {
+        let Worker {
+            store,
+            clock,
+            account,
+            metrics,
+            ..
+        } = &self.worker;
+        if let Outcome::Dead(reason) | Outcome::Unknown(reason) = &outcome {
+            tracing::warn!(%account, delivery = delivery.id, run = delivery.content.run_id, reason, "a delivery was given up on");
+        }
+        store
+            .settle_delivery(delivery.seq, outcome, clock.now_ms())
+            .await?;
+        metrics.count(&account.channel, Direction::Out, fate);
+        Ok(())
+    }
+
+    fn buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn age(now: i64, then: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
+}
+
+/// At most so many parts; the last one says what is missing.
+fn cut(mut parts: Vec<String>, parts_max: usize) -> Vec<String> {
+    let missing = parts.len().saturating_sub(parts_max);
+    if missing > 0 {
+        parts.truncate(parts_max.saturating_sub(1));
+        parts.push(format!("(cut: {} more parts)", missing + 1));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;

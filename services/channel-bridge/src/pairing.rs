@@ -1,0 +1,132 @@
+//! Letting strangers in: a code that a stranger is told and the owner types.
+
+use gatehouse_core::Clock;
+use uuid::Uuid;
+
+use crate::{
+    adapter::{AccountKey, InboundMessage},
+    error::Error,
+    outbox::Outbox,
+    store::{Asked, NewDelivery, PAIRING_TTL, PairingRow, Store, StoreError},
+};
+
+/// Letters and digits that nobody confuses: no 0, O, 1, I. Thirty-two of them, five bits each.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Characters of a code: 40 bits. Guessing one needs an operator's rights in the first place.
+const CODE_LENGTH: usize = 8;
+
+/// A fresh code.
+///
+/// # Panics
+/// When the kernel has no randomness to give.
+fn code() -> String {
+    let mut random = [0; CODE_LENGTH];
+    getrandom::fill(&mut random).expect("the kernel gives randomness");
+    random
+        .iter()
+        .map(|byte| char::from(*ALPHABET.get(usize::from(byte % 32)).expect("32 characters")))
+        .collect()
+}
+
+/// Offers a stranger a code, once; while it is good the stranger hears nothing more.
+pub(crate) async fn ask(
+    store: &dyn Store,
+    outbox: &Outbox,
+    clock: &Clock,
+    account: &AccountKey,
+    message: &InboundMessage,
+) -> Result<Asked, StoreError> {
+    let now = clock.now_ms();
+    let request = PairingRow {
+        id: Uuid::now_v7().to_string(),
+        account: account.clone(),
+        sender_id: message.sender_id.clone(),
+        sender_name: message.sender_name.clone(),
+        reply_to: message.reply_to.clone(),
+        code: code(),
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now + i64::try_from(PAIRING_TTL.as_millis()).unwrap_or(i64::MAX),
+    };
+    let asked = store.ask(request.clone(), now).await?;
+    if asked == Asked::Created {
+        tracing::info!(%account, request = request.id, "a stranger asks to be let in");
+        let code = &request.code;
+        let text = format!(
+            "We have not met. Your pairing code is {code}. The owner of this assistant can let you in with it within an hour: \
+             gatehouse call channels.pairing.approve '{{\"channel\":\"{}\",\"accountId\":\"{}\",\"requestId\":\"{code}\"}}'",
+            account.channel, account.account,
+        );
+        tell(outbox, &request, "code", text, now).await?;
+    }
+    Ok(asked)
+}
+
+/// Lets a stranger in, named by request or code. Returns the sender.
+pub(crate) async fn approve(
+    store: &dyn Store,
+    outbox: &Outbox,
+    clock: &Clock,
+    account: AccountKey,
+    named: String,
+    notify: bool,
+) -> Result<String, Error> {
+    let now = clock.now_ms();
+    let (sender, request) = store
+        .approve(account, named, now)
+        .await?
+        .ok_or(Error::NoRequest)?;
+    if let Some(request) = request {
+        tracing::info!(account = %request.account, request = request.id, "a stranger was let in");
+        if notify {
+            tell(
+                outbox,
+                &request,
+                "approved",
+                "You are let in. What may I do for you?".into(),
+                now,
+            )
+            .await?;
+        }
+    }
+    Ok(sender)
+}
+
+async fn tell(
+    outbox: &Outbox,
+    request: &PairingRow,
+    what: &str,
+    text: String,
+    now: i64,
+) -> Result<(), StoreError> {
+    let delivery = NewDelivery {
+        key: format!("pairing/{}/{what}", request.id),
+        run_id: format!("pairing/{}", request.id),
+        account: request.account.clone(),
+        to: request.reply_to.clone(),
+        thread_id: None,
+        reply_to_id: None,
+        text,
+        created_at: now,
+    };
+    outbox.enqueue(delivery).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::code;
+
+    #[test]
+    fn a_code_has_eight_characters_that_nobody_confuses() {
+        let codes: HashSet<String> = (0..500).map(|_| code()).collect();
+
+        assert_eq!(codes.len(), 500);
+        for code in codes {
+            assert_eq!(code.len(), 8);
+            assert!(code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()));
+            assert!(!code.contains(['0', 'O', '1', 'I']), "{code}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Statements of the inbox.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::{
+    adapter::{AccountKey, InboundMessage, Received},
+    store::{INBOX_WAITING_MAX, InboxRow, Settlement, StoreError},
+};
+
+pub(super) fn receive(
+    tx: &Transaction<'_>,
+    account: &AccountKey,
+    message: &InboundMessage,
+    now: i64,
+) -> Result<Received, StoreError> {
+    let known = tx
+        .prepare_cached("SELECT 1 FROM inbox WHERE channel = ?1 AND account = ?2 AND message_id = ?3")?
+        .exists(params![account.channel, account.account, message.message_id])?;
+    if known {
+        return Ok(Received::Duplicate);
+    }
+    let full = tx
+        .prepare_cached(
+            "SELECT 1 FROM inbox WHERE state = 'new' AND channel = ?1 AND account = ?2 LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(
+            params![account.channel, account.account, INBOX_WAITING_MAX - 1],
+            |_| Ok(()),
+        )
+        .optional()?;
+    if full.is_some() {
+        return Err(StoreError::Full("too many messages wait"));
+    }
+    let json = serde_json::to_string(message).map_err(StoreError::Row)?;
+    tx.prepare_cached(
+        "INSERT INTO inbox (channel, account, message_id, chat_id, message, next_at, received_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+    )?
+    .execute(params![
+        account.channel,
+        account.account,
+        message.message_id,
+        message.chat_id,
+        json,
+        now
+    ])?;
+    Ok(Received::Stored)
+}
+
+pub(super) fn heads(connection: &Connection, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, channel, account, message, attempts, next_at, received_at FROM inbox WHERE seq IN
+         (SELECT min(seq) FROM inbox WHERE state = 'new' GROUP BY channel, account, chat_id)
+         ORDER BY next_at, seq LIMIT ?1",
+    )?;
+    let mut rows = statement.query([limit])?;
+    let mut heads = Vec::new();
+    while let Some(row) = rows.next()? {
+        heads.push(read(row)?);
+    }
+    Ok(heads)
+}
+
+fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
+    let json: String = row.get(3)?;
+    Ok(InboxRow {
+        seq: row.get(0)?,
+        account: AccountKey {
+            channel: row.get(1)?,
+            account: row.get(2)?,
+        },
+        message: serde_json::from_str(&json).map_err(StoreError::Row)?,
+        attempts: row.get(4)?,
+        next_at: row.get(5)?,
+        received_at: row.get(6)?,
+    })
+}
+
+pub(super) fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) -> Result<(), StoreError> {
+    let (state, run, reason) = match settlement {
+        Settlement::Adopted(run) => ("adopted", Some(run), None),
+        Settlement::Refused(reason) => ("refused", None, Some(reason)),
+    };
+    tx.prepare_cached(
+        "UPDATE inbox SET state = ?2, run_id = ?3, reason = ?4, message = '' WHERE seq = ?1 AND state = 'new'",
+    )?
+    .execute(params![seq, state, run, reason])?;
+    Ok(())
+}
+
+pub(super) fn postpone(tx: &Transaction<'_>, seq: i64, next_at: i64) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE inbox SET attempts = attempts + 1, next_at = ?2 WHERE seq = ?1")?
+        .execute([seq, next_at])?;
+    Ok(())
+}

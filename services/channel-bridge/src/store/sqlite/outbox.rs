@@ -1,0 +1,203 @@
+//! Statements of the outbox.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::{
+    adapter::AccountKey,
+    store::{Counts, Delivery, NewDelivery, OUTBOX_WAITING_MAX, Outcome, Part, Retry, Sent, StoreError},
+};
+
+pub(super) fn enqueue(
+    tx: &Transaction<'_>,
+    id: String,
+    new: &NewDelivery,
+    now: i64,
+) -> Result<(String, bool), StoreError> {
+    let known = tx
+        .prepare_cached("SELECT id FROM outbox WHERE delivery_key = ?1")?
+        .query_row([&new.key], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok((id, true));
+    }
+    let full = tx
+        .prepare_cached(
+            "SELECT 1 FROM outbox WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(params![new.account.channel, new.account.account, OUTBOX_WAITING_MAX - 1], |_| Ok(()))
+        .optional()?;
+    if full.is_some() {
+        return Err(StoreError::Full("too many deliveries wait"));
+    }
+    tx.prepare_cached(
+        "INSERT INTO outbox (id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, next_at,
+         created_at, queued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?10)",
+    )?
+    .execute(params![
+        id,
+        new.key,
+        new.run_id,
+        new.account.channel,
+        new.account.account,
+        new.to,
+        new.thread_id,
+        new.reply_to_id,
+        new.text,
+        now,
+        new.created_at
+    ])?;
+    Ok((id, false))
+}
+
+pub(super) fn heads(
+    connection: &Connection,
+    account: &AccountKey,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, created_at, attempts,
+         unknowns, late, next_at, queued_at FROM outbox WHERE seq IN
+         (SELECT min(seq) FROM outbox WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 GROUP BY chat)
+         ORDER BY next_at, seq LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![account.channel, account.account, limit], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        content: NewDelivery {
+            key: row.get(2)?,
+            run_id: row.get(3)?,
+            account: AccountKey {
+                channel: row.get(4)?,
+                account: row.get(5)?,
+            },
+            to: row.get(6)?,
+            thread_id: row.get(7)?,
+            reply_to_id: row.get(8)?,
+            text: row.get(9)?,
+            created_at: row.get(10)?,
+        },
+        attempts: row.get(11)?,
+        unknowns: row.get(12)?,
+        late: row.get(13)?,
+        next_at: row.get(14)?,
+        queued_at: row.get(15)?,
+    })
+}
+
+pub(super) fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<Vec<Part>, StoreError> {
+    let kept = tx
+        .prepare_cached("SELECT 1 FROM outbox_part WHERE delivery = ?1")?
+        .exists([seq])?;
+    if !kept {
+        for (position, text) in parts.iter().enumerate() {
+            tx.prepare_cached("INSERT INTO outbox_part (delivery, position, text) VALUES (?1, ?2, ?3)")?
+                .execute(params![seq, position, text])?;
+        }
+    }
+    let mut statement = tx.prepare_cached(
+        "SELECT position, text, state = 'sent', possible_duplicate FROM outbox_part WHERE delivery = ?1 ORDER BY position",
+    )?;
+    let rows = statement.query_map([seq], |row| {
+        Ok(Part {
+            position: row.get(0)?,
+            text: row.get(1)?,
+            sent: row.get(2)?,
+            possible_duplicate: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn part_leaves(tx: &Transaction<'_>, seq: i64, position: u32) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE outbox SET state = 'sending' WHERE seq = ?1")?
+        .execute([seq])?;
+    tx.prepare_cached("UPDATE outbox_part SET state = 'sending' WHERE delivery = ?1 AND position = ?2")?
+        .execute(params![seq, position])?;
+    Ok(())
+}
+
+pub(super) fn part_sent(
+    tx: &Transaction<'_>,
+    seq: i64,
+    position: u32,
+    sent: &Sent,
+) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE outbox SET attempts = 0, late = late OR ?2 WHERE seq = ?1")?
+        .execute(params![seq, sent.labelled])?;
+    tx.prepare_cached(
+        "UPDATE outbox_part SET state = 'sent', receipt = ?3, sent_at = ?4 WHERE delivery = ?1 AND position = ?2",
+    )?
+    .execute(params![seq, position, sent.receipt, sent.at])?;
+    Ok(())
+}
+
+pub(super) fn postpone(tx: &Transaction<'_>, seq: i64, retry: Retry) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE outbox SET state = 'queued', attempts = attempts + 1, unknowns = unknowns + ?3, next_at = ?2 WHERE seq = ?1",
+    )?
+    .execute(params![seq, retry.next_at, retry.unknown])?;
+    tx.prepare_cached(
+        "UPDATE outbox_part SET state = 'queued', possible_duplicate = possible_duplicate OR ?2
+         WHERE delivery = ?1 AND state = 'sending'",
+    )?
+    .execute(params![seq, retry.unknown])?;
+    Ok(())
+}
+
+pub(super) fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64) -> Result<(), StoreError> {
+    let (state, reason) = match outcome {
+        Outcome::Sent => ("sent", None),
+        Outcome::Dead(reason) => ("dead", Some(reason)),
+        Outcome::Unknown(reason) => ("unknown", Some(reason)),
+    };
+    // What was sent stands in the session's transcript; what was given up on is kept, for whoever asks why.
+    tx.prepare_cached(
+        "UPDATE outbox SET state = ?2, reason = ?3, settled_at = ?4, text = iif(?2 = 'sent', '', text) WHERE seq = ?1",
+    )?
+    .execute(params![seq, state, reason, now])?;
+    tx.prepare_cached("UPDATE outbox_part SET text = '' WHERE delivery = ?1 AND state = 'sent'")?
+        .execute([seq])?;
+    Ok(())
+}
+
+pub(super) fn recover(tx: &Transaction<'_>, account: &AccountKey) -> Result<usize, StoreError> {
+    let parts = tx.execute(
+        "UPDATE outbox_part SET state = 'queued', possible_duplicate = 1 WHERE state = 'sending' AND delivery IN
+         (SELECT seq FROM outbox WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2)",
+        params![account.channel, account.account],
+    )?;
+    tx.execute(
+        "UPDATE outbox SET state = 'queued' WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2",
+        params![account.channel, account.account],
+    )?;
+    Ok(parts)
+}
+
+pub(super) fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE outbox SET state = 'dead', reason = 'expired', settled_at = ?2
+         WHERE state = 'queued' AND queued_at < ?1 RETURNING channel",
+    )?;
+    let rows = statement.query_map([before, now], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, StoreError> {
+    let count = |states: &str| {
+        let query = format!(
+            "SELECT count(*) FROM outbox WHERE state IN ({states}) AND channel = ?1 AND account = ?2"
+        );
+        connection
+            .prepare_cached(&query)?
+            .query_row(params![account.channel, account.account], |row| row.get(0))
+    };
+    Ok(Counts {
+        waiting: count("'queued', 'sending'")?,
+        dead: count("'dead', 'unknown'")?,
+    })
+}

@@ -1,0 +1,131 @@
+//! Statements of pairing.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::{
+    adapter::AccountKey,
+    store::{Asked, PENDING_PER_ACCOUNT, PairingRow, StoreError},
+};
+
+const COLUMNS: &str =
+    "id, channel, account, sender_id, sender_name, reply_to, code, created_at, last_seen_at, expires_at";
+
+pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Result<Asked, StoreError> {
+    let AccountKey { channel, account } = &request.account;
+    tx.execute("DELETE FROM pairing_request WHERE expires_at <= ?1", [now])?;
+    let seen = tx.execute(
+        "UPDATE pairing_request SET last_seen_at = ?4 WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
+        params![channel, account, request.sender_id, now],
+    )?;
+    if seen > 0 {
+        return Ok(Asked::Waiting);
+    }
+    let waiting: usize = tx.query_row(
+        "SELECT count(*) FROM pairing_request WHERE channel = ?1 AND account = ?2",
+        params![channel, account],
+        |row| row.get(0),
+    )?;
+    if waiting >= PENDING_PER_ACCOUNT {
+        return Ok(Asked::Full);
+    }
+    tx.execute(
+        &format!("INSERT INTO pairing_request ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)"),
+        params![
+            request.id,
+            channel,
+            account,
+            request.sender_id,
+            request.sender_name,
+            request.reply_to,
+            request.code,
+            now,
+            request.expires_at
+        ],
+    )?;
+    Ok(Asked::Created)
+}
+
+pub(super) fn waiting(connection: &Connection, now: i64) -> Result<Vec<PairingRow>, StoreError> {
+    let query =
+        format!("SELECT {COLUMNS} FROM pairing_request WHERE expires_at > ?1 ORDER BY created_at, id");
+    let mut statement = connection.prepare_cached(&query)?;
+    let rows = statement.query_map([now], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<PairingRow> {
+    Ok(PairingRow {
+        id: row.get(0)?,
+        account: AccountKey {
+            channel: row.get(1)?,
+            account: row.get(2)?,
+        },
+        sender_id: row.get(3)?,
+        sender_name: row.get(4)?,
+        reply_to: row.get(5)?,
+        code: row.get(6)?,
+        created_at: row.get(7)?,
+        last_seen_at: row.get(8)?,
+        expires_at: row.get(9)?,
+    })
+}
+
+pub(super) fn approve(
+    tx: &Transaction<'_>,
+    account: &AccountKey,
+    named: &str,
+    now: i64,
+) -> Result<Option<(String, Option<PairingRow>)>, StoreError> {
+    let code = named.trim().to_ascii_uppercase();
+    let query = format!(
+        "SELECT {COLUMNS} FROM pairing_request
+         WHERE channel = ?1 AND account = ?2 AND expires_at > ?3 AND (id = ?4 OR code = ?5)"
+    );
+    let found = tx
+        .query_row(
+            &query,
+            params![account.channel, account.account, now, named, code],
+            read,
+        )
+        .optional()?;
+    let Some(request) = found else {
+        let earlier = tx
+            .query_row(
+                "SELECT sender_id FROM approved_sender WHERE request_id = ?1 AND channel = ?2 AND account = ?3",
+                params![named, account.channel, account.account],
+                |row| row.get(0),
+            )
+            .optional()?;
+        return Ok(earlier.map(|sender| (sender, None)));
+    };
+    tx.execute(
+        "INSERT OR REPLACE INTO approved_sender (channel, account, sender_id, request_id, approved_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![account.channel, account.account, request.sender_id, request.id, now],
+    )?;
+    tx.execute("DELETE FROM pairing_request WHERE id = ?1", [&request.id])?;
+    Ok(Some((request.sender_id.clone(), Some(request))))
+}
+
+pub(super) fn dismiss(tx: &Transaction<'_>, account: &AccountKey, id: &str) -> Result<bool, StoreError> {
+    let gone = tx.execute(
+        "DELETE FROM pairing_request WHERE id = ?1 AND channel = ?2 AND account = ?3",
+        params![id, account.channel, account.account],
+    )?;
+    Ok(gone > 0)
+}
+
+pub(super) fn approved(
+    connection: &Connection,
+    account: &AccountKey,
+    ids: &[String],
+) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM approved_sender WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
+    )?;
+    for id in ids {
+        if statement.exists(params![account.channel, account.account, id])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

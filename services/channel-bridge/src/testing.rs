@@ -1,0 +1,339 @@
+//! What the tests of several modules share: a platform that does as it is told, and a session service that remembers.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use gatehouse_core::{Clock, Failure};
+use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse};
+use tempfile::TempDir;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    account::{Progress, supervisor::supervise},
+    adapter::{
+        AccountKey, Adapter, ChatKind, Ended, Inbound, InboundMessage, Limits, Link, Rate, Receipt, Receive,
+        ReceiveError, Received, SendError, SendPart,
+    },
+    inbox::Session,
+    metrics::Metrics,
+    outbox::{Outbox, dispatch::Worker},
+    store::{NewDelivery, Sqlite, Store},
+};
+
+pub(crate) const NOW: i64 = 1_790_000_000_000;
+
+pub(crate) fn store() -> (TempDir, Arc<dyn Store>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("bridge.db")).unwrap();
+    (folder, Arc::new(store))
+}
+
+pub(crate) fn key(account: &str) -> AccountKey {
+    AccountKey::new("webhook", account)
+}
+
+pub(crate) fn message(id: &str, chat: &str, text: &str) -> InboundMessage {
+    InboundMessage {
+        message_id: id.into(),
+        chat_kind: ChatKind::Direct,
+        chat_id: chat.into(),
+        reply_to: chat.into(),
+        thread_id: None,
+        sender_id: chat.into(),
+        sender_aliases: Vec::new(),
+        sender_name: Some(format!("name of {chat}")),
+        text: text.into(),
+        mentioned: true,
+        sent_at: NOW,
+    }
+}
+
+pub(crate) fn delivery(key: &str, to: &str, text: &str, now: i64) -> NewDelivery {
+    NewDelivery {
+        key: key.into(),
+        run_id: "run".into(),
+        account: self::key("a"),
+        to: to.into(),
+        thread_id: None,
+        reply_to_id: None,
+        text: text.into(),
+        created_at: now,
+    }
+}
+
+/// Waits for a value with a deadline.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(value) = look().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A way in that keeps what came in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(pub(crate) Mutex<Vec<InboundMessage>>);
+
+#[async_trait]
+impl Receive for Heard {
+    async fn receive(&self, _: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError> {
+        let mut heard = self.0.lock().unwrap();
+        if heard.iter().any(|known| known.message_id == message.message_id) {
+            return Ok(Received::Duplicate);
+        }
+        heard.push(message);
+        Ok(Received::Stored)
+    }
+}
+
+/// What a [`Puppet`] does with the next connection or part.
+type Script<T> = Mutex<Vec<T>>;
+
+/// How one connection of a [`Puppet`] goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Life {
+    /// It stays and sends.
+    Serve,
+    /// It panics.
+    Panic,
+    /// It connects and is never heard again.
+    BlackHole,
+    /// It ends at once.
+    End(Ended),
+    /// It takes a request, says that it began, and dies.
+    DieSending,
+}
+
+/// A platform that does as it is told.
+#[derive(Debug)]
+pub(crate) struct Puppet {
+    pub(crate) limits: Limits,
+    pub(crate) lives: Script<Life>,
+    pub(crate) results: Script<Result<Receipt, SendError>>,
+    pub(crate) sent: Mutex<Vec<(Instant, SendPart)>>,
+    pub(crate) open: Mutex<(usize, usize, usize)>,
+}
+
+impl Puppet {
+    pub(crate) fn new() -> Self {
+        let fast = Rate {
+            burst: 1000,
+            per_second: 1000.0,
+        };
+        Self {
+            limits: Limits {
+                parts_max: 5,
+                account_rate: fast,
+                chat_rate: fast,
+                concurrency: 4,
+                idempotent: false,
+                send_timeout: Duration::from_secs(30),
+                liveness: Some(crate::adapter::Liveness {
+                    degraded_after: Duration::from_secs(60),
+                    dead_after: Duration::from_secs(90),
+                }),
+            },
+            lives: Mutex::default(),
+            results: Mutex::default(),
+            sent: Mutex::default(),
+            open: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.sent
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, part)| part.text.clone())
+            .collect()
+    }
+
+    fn next<T>(script: &Script<T>) -> Option<T> {
+        let mut script = script.lock().unwrap();
+        if script.is_empty() {
+            None
+        } else {
+            Some(script.remove(0))
+        }
+    }
+}
+
+/// Counts open connections: now, at most, ever.
+struct Open<'a>(&'a Puppet);
+
+impl<'a> Open<'a> {
+    fn new(puppet: &'a Puppet) -> Self {
+        let mut open = puppet.open.lock().unwrap();
+        open.0 += 1;
+        open.1 = open.1.max(open.0);
+        open.2 += 1;
+        Self(puppet)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.lock().unwrap().0 -= 1;
+    }
+}
+
+#[async_trait]
+impl Adapter for Puppet {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn split(&self, _to: &str, text: &str, _reserve: usize) -> Vec<String> {
+        text.split('|')
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    async fn run(&self, mut link: Link) -> Ended {
+        let _open = Open::new(self);
+        let life = Self::next(&self.lives).unwrap_or(Life::Serve);
+        match life {
+            Life::Panic => panic!("on purpose"),
+            Life::End(ended) => return ended,
+            Life::BlackHole => {
+                link.progress.connected();
+                return std::future::pending().await;
+            }
+            Life::Serve | Life::DieSending => link.progress.connected(),
+        }
+        let mut alive = time::interval(Duration::from_secs(30));
+        loop {
+            let request = tokio::select! {
+                request = link.outgoing.recv() => request,
+                _ = alive.tick() => {
+                    link.progress.heard();
+                    continue;
+                }
+            };
+            let Some(mut request) = request else {
+                return Ended::Retry("asked to end".into());
+            };
+            request.begin();
+            if matches!(life, Life::DieSending) {
+                return Ended::Retry("died".into());
+            }
+            let result = Self::next(&self.results).unwrap_or(Ok(Receipt::default()));
+            if result.is_ok() {
+                self.sent
+                    .lock()
+                    .unwrap()
+                    .push((Instant::now(), request.part().clone()));
+            }
+            request.answer(result);
+        }
+    }
+}
+
+/// One account that runs, with everything around it.
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) outbox: Outbox,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) progress: Progress,
+    pub(crate) heard: Arc<Heard>,
+    pub(crate) end: CancellationToken,
+    pub(crate) task: tokio::task::JoinHandle<()>,
+}
+
+impl Bench {
+    /// Runs an adapter as account `a` over this store.
+    pub(crate) fn run(store: &Arc<dyn Store>, clock: Clock, adapter: Arc<dyn Adapter>) -> Self {
+        let metrics = Metrics::default();
+        let outbox = Outbox::new(Arc::clone(store), clock.clone(), metrics.clone());
+        let progress = Progress::new(clock.clone());
+        let heard = Arc::new(Heard::default());
+        let (line, requests) = watch::channel::<Option<mpsc::Sender<_>>>(None);
+        let worker = Worker {
+            account: key("a"),
+            limits: adapter.limits(),
+            adapter,
+            store: Arc::clone(store),
+            clock: clock.clone(),
+            progress: progress.clone(),
+            metrics: metrics.clone(),
+            wake: outbox.wake(&key("a")),
+            line: requests,
+        };
+        let sink: Arc<dyn Receive> = heard.clone();
+        let inbound = Inbound::new(key("a"), sink, progress.clone());
+        let end = CancellationToken::new();
+        let task = tokio::spawn(supervise(worker, line, inbound, end.clone()));
+        Self {
+            store: Arc::clone(store),
+            outbox,
+            clock,
+            metrics,
+            progress,
+            heard,
+            end,
+            task,
+        }
+    }
+
+    pub(crate) async fn say(&self, id: &str, to: &str, text: &str) {
+        self.outbox
+            .enqueue(delivery(id, to, text, self.clock.now_ms()))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn settled(&self) {
+        until("an empty outbox", async || {
+            (self.store.counts(key("a")).await.unwrap().waiting == 0).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn stop(self) {
+        self.end.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+/// A session service that remembers, and answers as it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) taken: Mutex<Vec<DeliverMessageRequest>>,
+    pub(crate) refusals: Mutex<Vec<Failure>>,
+}
+
+#[async_trait]
+impl Session for Memory {
+    async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
+        let refusal = self.refusals.lock().unwrap().pop();
+        match refusal {
+            Some(failure) => Err(failure),
+            None => {
+                let mut taken = self.taken.lock().unwrap();
+                let duplicate = taken.iter().any(|known| known.message_id == request.message_id);
+                let run_id = format!("run-{}", request.message_id);
+                if !duplicate {
+                    taken.push(request);
+                }
+                Ok(DeliverMessageResponse {
+                    run_id,
+                    duplicate,
+                    ..DeliverMessageResponse::default()
+                })
+            }
+        }
+    }
+}
