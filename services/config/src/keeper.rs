@@ -1,7 +1,7 @@
 //! Owns the running revision, the gateway token and the files: the only writer. Everything here blocks on the disk; the
 //! task in [`crate::registry`] runs it one step at a time.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use gatehouse_core::{Chain, Clock, House, Secret};
 use serde_json::Value;
@@ -19,6 +19,8 @@ use crate::{
     token::{self, Origin},
 };
 
+const NOT_TEXT: &str = "the file is not UTF-8 text";
+
 /// What is written when there is no file.
 pub(crate) const SAMPLE: &str = include_str!("sample.json5");
 
@@ -32,7 +34,7 @@ pub(crate) struct State {
 }
 
 /// The file as it was last seen.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct FileState {
     pub(crate) exists: bool,
     /// Whether what stands in the file runs.
@@ -71,20 +73,29 @@ impl<D: Disk> Keeper<D> {
         let path = store.document().to_owned();
         let step = |what: &str| ConfigError::files(format!("{what} {}", path.display()));
         store.prepare().map_err(step("make the folders of"))?;
-        let text = match store.read_document().map_err(step("read"))? {
-            Some(text) => text,
-            None => {
+        let text = match store.read_document() {
+            Ok(Some(text)) => Some(text),
+            Ok(None) => {
                 store
                     .write_document(SAMPLE, clock.now_ms(), None)
                     .map_err(step("write the sample"))?;
                 tracing::info!(path = %path.display(), "wrote a sample configuration");
-                SAMPLE.to_owned()
+                Some(SAMPLE.to_owned())
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None, // a mistake in it, like others
+            Err(error) => return Err(step("read")(error)),
         };
         let open = store.document_is_open();
-        let (revision, file, waits) = match Revision::read(&text, &sources) {
+        let read = match &text {
+            Some(text) => Revision::read(text, &sources),
+            None => Err(Refused {
+                issues: vec![Issue::error("", NOT_TEXT)],
+                missing: Vec::new(),
+            }),
+        };
+        let (revision, file, waits) = match read {
             Ok(revision) => {
-                let file = FileState::of(&text, true, issues_of(&revision, open));
+                let file = FileState::of(text.as_deref(), true, issues_of(&revision, open));
                 (revision, file, false)
             }
             Err(refused) if refused.only_secrets() => {
@@ -118,7 +129,7 @@ impl<D: Disk> Keeper<D> {
                 }
                 (
                     revision,
-                    FileState::of(&text, false, refused.all()),
+                    FileState::of(text.as_deref(), false, refused.all()),
                     !refused.missing.is_empty(),
                 )
             }
@@ -136,7 +147,7 @@ impl<D: Disk> Keeper<D> {
             store,
             sources,
             clock,
-            seen: Some(hash(&text)),
+            seen: text.as_deref().map(hash),
             waits,
             token,
             state: watch::Sender::new(state),
@@ -180,7 +191,11 @@ impl<D: Disk> Keeper<D> {
         let text = match self.store.read_document() {
             Ok(text) => text,
             Err(error) => {
-                let issue = Issue::error("", format!("the file cannot be read ({})", error.kind()));
+                let message = match error.kind() {
+                    io::ErrorKind::InvalidData => NOT_TEXT.to_owned(),
+                    other => format!("the file cannot be read ({other})"),
+                };
+                let issue = Issue::error("", message);
                 self.seen = None;
                 return self.refuse(FileState {
                     exists: true,
@@ -205,7 +220,7 @@ impl<D: Disk> Keeper<D> {
         if text == self.state().revision.text() {
             // It stands in the file again, after a mistake or a removal.
             let file = FileState::of(
-                &text,
+                Some(&text),
                 true,
                 issues_of(&self.state().revision, self.store.document_is_open()),
             );
@@ -224,7 +239,7 @@ impl<D: Disk> Keeper<D> {
             }
             Err(refused) => {
                 self.waits = !refused.missing.is_empty();
-                self.refuse(FileState::of(&text, false, refused.all()))
+                self.refuse(FileState::of(Some(&text), false, refused.all()))
             }
         }
     }
@@ -243,7 +258,7 @@ impl<D: Disk> Keeper<D> {
         let token = token::of(&revision, &self.store).map_err(Error::Token)?;
         self.keep(revision.text());
         let file = FileState::of(
-            revision.text(),
+            Some(revision.text()),
             true,
             issues_of(&revision, self.store.document_is_open()),
         );
@@ -308,6 +323,7 @@ impl<D: Disk> Keeper<D> {
         }
         let revision =
             Revision::read(&new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
+        self.still_seen()?;
         if let Err(source) = self.store.write_document(&new, self.clock.now_ms(), note) {
             // The disk failed in the middle: what stands there now is one of the two, and it is what runs.
             let _ = self.look();
@@ -317,6 +333,21 @@ impl<D: Disk> Keeper<D> {
         Ok(Patched {
             state: self.state(),
             notes,
+        })
+    }
+
+    /// An editor may have been faster than this change: then its text is taken, and the change is refused.
+    fn still_seen(&mut self) -> Result<(), Error> {
+        let now = self
+            .store
+            .read_document()
+            .map_or(None, |text| text.as_deref().map(hash));
+        if now == self.seen {
+            return Ok(());
+        }
+        self.look()?;
+        Err(Error::Changed {
+            hash: self.state().revision.hash().to_owned(),
         })
     }
 
@@ -343,15 +374,30 @@ impl<D: Disk> Keeper<D> {
     }
 }
 
+impl Default for FileState {
+    fn default() -> Self {
+        let parsed = Value::Object(serde_json::Map::new());
+        Self {
+            exists: false,
+            valid: false,
+            shown: None,
+            parsed,
+            issues: Vec::new(),
+        }
+    }
+}
+
 impl FileState {
-    fn of(text: &str, valid: bool, issues: Vec<Issue>) -> Self {
-        let (shown, parsed) = match text::parse(text) {
-            Ok((value, found)) => (
+    /// `None` for a file that is not text.
+    fn of(text: Option<&str>, valid: bool, issues: Vec<Issue>) -> Self {
+        let read = text.and_then(|text| Some((text, text::parse(text).ok()?)));
+        let (shown, parsed) = match read {
+            Some((text, (value, found))) => (
                 Some(redact::redact_text(text, &found, &value)),
                 redact::redact(&value),
             ),
             // What cannot be parsed cannot be redacted.
-            Err(_) => (None, Value::Object(serde_json::Map::new())),
+            None => (None, Value::Object(serde_json::Map::new())),
         };
         Self {
             exists: true,

@@ -55,7 +55,7 @@ pub(crate) fn is_secret_place(path: &Path) -> bool {
         .secret
 }
 
-/// Whether a text carries a secret wherever it stands: an address with a password in it.
+/// Whether a text carries a secret wherever it stands: an address with a name or password in it.
 pub(crate) fn holds_secret(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let authority = rest
@@ -64,7 +64,7 @@ pub(crate) fn holds_secret(text: &str) -> bool {
             .unwrap_or_default();
         authority
             .rsplit_once('@')
-            .is_some_and(|(user, _)| user.contains(':'))
+            .is_some_and(|(user, _)| !user.is_empty())
     })
 }
 

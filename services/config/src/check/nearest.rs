@@ -8,7 +8,7 @@ const LIKENESS_MIN: f64 = 0.8;
 
 pub(super) fn unknown_key(parent: &Path, place: &Place, key: &str) -> String {
     if parent.to_string() == "channels" {
-        return format!("Gatehouse has no channel \"{key}\" yet; its keys are kept without effect");
+        return format!("Gatehouse has no channel {key:?} yet; its keys are kept without effect");
     }
     let near = place
         .keys()

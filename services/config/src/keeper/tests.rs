@@ -136,6 +136,19 @@ fn an_invalid_file_stops_a_first_start_and_not_a_later_one() {
 }
 
 #[test]
+fn a_file_that_is_no_text_is_a_mistake_like_others() {
+    let home = Home::new(Some("{gateway: {port: 2000}}"));
+    home.start(&[]).expect("valid");
+    fs::write(home.file(), [0xff, 0xfe, 0x00]).expect("written");
+
+    let mut keeper = home.start(&[]).expect("the last valid revision runs");
+
+    assert!(!keeper.state().file.valid && keeper.state().file.exists);
+    patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
+    assert_eq!(home.text(), "{gateway: {port: 2001}}");
+}
+
+#[test]
 fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
     let home = Home::new(Some("{}"));
     home.start(&[]).expect("valid");
