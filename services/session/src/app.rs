@@ -33,6 +33,8 @@ const PRUNE: Duration = Duration::from_secs(600);
 const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// The pause between two steps of forgetting, so that others get at the writer.
 const PRUNE_PAUSE: Duration = Duration::from_millis(200);
+/// How long the last events may take to get out.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long everything may take to end: a little more than a run may go on.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -105,7 +107,9 @@ impl App {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
 
-        let publisher = Publisher::spawn(&peer(Service::Broadcast), &drain);
+        // Events have a drain of their own, which starts when nobody is left who could say anything.
+        let last = Drain::new();
+        let publisher = Publisher::spawn(peer(Service::Broadcast), &last);
         let config = config::watch::<SessionConfig>(&peer(Service::Config), Service::Session, &drain);
         let (policy, policies) = watch::channel(None);
         let replies = Arc::new(Notify::new());
@@ -144,7 +148,10 @@ impl App {
 
         let served = server.run(drain.clone()).await;
         drain.start();
-        drain.finish(GRACE).await;
+        if !drain.finish(GRACE).await {
+            tracing::warn!(grace = ?GRACE, "some tasks were still under way at the end of the grace period");
+        }
+        last.finish(LAST_WORDS).await;
         served.map_err(start("serving"))
     }
 }

@@ -6,6 +6,7 @@ mod announce;
 mod context;
 mod engine;
 mod events;
+mod inner;
 mod live;
 mod pacing;
 mod run;

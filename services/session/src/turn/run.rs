@@ -1,12 +1,14 @@
 //! One run, from its lease to its end. A run may stop saying anything at any moment, because its lease is lost; it says its
 //! end only when the store says that its own transition won.
 
+mod ending;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::backoff::Backoff;
-use gatehouse_core::{Chain, Drain};
+use gatehouse_core::{Chain, Drain, Kind};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::agent::v1::run_turn_response::Event;
@@ -15,14 +17,12 @@ use tokio::time::{self, Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::{ROWS_MAX, arrange};
-use super::engine::{INTERRUPTED, Inner};
 use super::events::{Stream, Voice};
+use super::inner::Inner;
 use super::live::{Live, Stop};
 use super::pacing::Pacer;
 use crate::error::Error;
-use crate::id::EntryId;
-use crate::rows::blocks;
-use crate::store::{EntryExtra, Finish, Hold, NewEntry, Origin, Role, Store, Tokens, Turn, TurnState};
+use crate::store::{Hold, Store, Tokens, Turn};
 
 /// The most text of one answer: what a delivery may hold.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -30,12 +30,6 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const OVERTIME: Duration = Duration::from_secs(5);
 /// The longest pause before the agent service is asked again.
 const RETRY_MAX: Duration = Duration::from_secs(5);
-/// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
-const FINISH_ATTEMPTS: u32 = 15;
-/// What the user reads when the agent service cannot be reached.
-const UNREACHABLE: &str = "The assistant cannot be reached at the moment. Please try again in a minute.";
-/// What the user reads when the answer broke off.
-const BROKEN_OFF: &str = "The answer broke off. Please ask again if you still need the rest.";
 
 /// How a run ends.
 #[derive(Debug)]
@@ -87,7 +81,10 @@ pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Li
         Ok(outcome) => run.end(outcome).await,
         Err(error) => {
             tracing::error!(run = %run.turn.run, error = %Chain(&error), "a turn failed inside");
-            let message = "Something went wrong inside. The operator's log says what.".to_owned();
+            let message = match error.kind() {
+                Kind::Internal => "Something went wrong inside. The operator's log says what.".to_owned(),
+                _ => error.to_string(), // for example that its agent is no longer configured
+            };
             run.end(Outcome::Failed {
                 message,
                 kind: FailureKind::Unspecified,
@@ -387,144 +384,6 @@ impl<S: Store> Run<S> {
             _ => Outcome::Unreachable,
         }
     }
-
-    /// Stores the end, and says it if this run was the one to end the turn.
-    async fn end(&mut self, outcome: Outcome) {
-        let mut kind = None;
-        let text = self.live.text();
-        let mut finish = Finish {
-            run: self.turn.run.clone(),
-            owner: self.inner.owner.clone(),
-            state: TurnState::Failed,
-            entry: None,
-            reply: None,
-            stop_reason: None,
-            error: None,
-            usage: None,
-            answered_by: None,
-            now: self.inner.clock.now_ms(),
-        };
-        match outcome {
-            Outcome::Stopped(Stop::Lost | Stop::Drain) => return self.inner.forget(&self.turn.run),
-            Outcome::Stopped(Stop::Abort(origin)) => {
-                finish.state = TurnState::Aborted;
-                finish.stop_reason = Some(origin.word().to_owned());
-                finish.entry = (!text.is_empty()).then(|| self.aborted_row(&text, origin));
-            }
-            Outcome::Done {
-                stop_reason,
-                usage,
-                answered_by,
-            } => {
-                finish.state = TurnState::Done;
-                let extra = EntryExtra {
-                    provider: Some(answered_by.0.clone()).filter(|provider| !provider.is_empty()),
-                    model: Some(answered_by.1.clone()).filter(|model| !model.is_empty()),
-                    stop_reason: Some(stop_reason.clone()),
-                    usage,
-                    ..EntryExtra::default()
-                };
-                finish.entry = Some(self.row(&text, true, extra));
-                finish.reply = Some(text).filter(|text| !text.trim().is_empty());
-                finish.stop_reason = Some(stop_reason);
-                finish.usage = usage;
-                finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
-            }
-            Outcome::Failed {
-                message,
-                kind: failure,
-                answered_by,
-            } => {
-                kind = Some(error_kind(failure));
-                self.failed(&mut finish, &text, message, "error", answered_by);
-            }
-            Outcome::Unreachable => self.failed(&mut finish, &text, UNREACHABLE.to_owned(), "error", None),
-            Outcome::BrokenOff => {
-                finish.state = TurnState::Interrupted;
-                self.failed(&mut finish, &text, BROKEN_OFF.to_owned(), "interrupted", None);
-                finish.state = TurnState::Interrupted;
-            }
-        }
-        self.show_rest();
-        self.commit(finish, kind).await;
-    }
-
-    fn failed(
-        &self,
-        finish: &mut Finish,
-        text: &str,
-        message: String,
-        stop_reason: &str,
-        answered_by: Option<(String, String)>,
-    ) {
-        let message = if message.trim().is_empty() {
-            INTERRUPTED.to_owned()
-        } else {
-            message
-        };
-        let (provider, model) = answered_by.unzip();
-        let extra = EntryExtra {
-            provider,
-            model,
-            stop_reason: Some(stop_reason.to_owned()),
-            error_message: Some(message.clone()),
-            ..EntryExtra::default()
-        };
-        finish.state = TurnState::Failed;
-        // What was said stays, and a model may read it; the notice alone is for people.
-        let said = if text.is_empty() { message.as_str() } else { text };
-        finish.entry = Some(self.row(said, !text.is_empty(), extra));
-        finish.reply = Some(message.clone());
-        finish.stop_reason = Some(stop_reason.to_owned());
-        finish.error = Some(message);
-    }
-
-    fn aborted_row(&self, text: &str, origin: Origin) -> NewEntry {
-        let extra = EntryExtra {
-            provider: Some("gatehouse".to_owned()),
-            model: Some("gateway-injected".to_owned()),
-            stop_reason: Some("aborted".to_owned()),
-            abort_origin: Some(origin.word().to_owned()),
-            ..EntryExtra::default()
-        };
-        self.row(text, true, extra)
-    }
-
-    fn row(&self, text: &str, in_context: bool, extra: EntryExtra) -> NewEntry {
-        NewEntry {
-            id: EntryId::generate(),
-            role: Role::Assistant,
-            content: blocks(text),
-            preview: text.to_owned(),
-            timestamp: self.inner.clock.now_ms(),
-            run: Some(self.turn.run.clone()),
-            boundary: false,
-            in_context,
-            extra,
-        }
-    }
-
-    async fn commit(&self, finish: Finish, kind: Option<&'static str>) {
-        for _ in 0..FINISH_ATTEMPTS {
-            let order = self.inner.order(&self.turn.key).await;
-            match self.inner.store.finish(finish.clone()).await {
-                Ok(Some(ended)) => {
-                    let last = self.live.next_seq();
-                    return self.inner.settle(&ended, kind, last);
-                }
-                Ok(None) => {
-                    tracing::warn!(run = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
-                    return self.inner.forget(&self.turn.run);
-                }
-                Err(error) => {
-                    tracing::error!(run = %self.turn.run, error = %Chain(&error), "the end of a turn could not be stored");
-                }
-            }
-            drop(order);
-            time::sleep(Duration::from_secs(1)).await;
-        }
-        self.inner.forget(&self.turn.run); // its lease ends, and the dispatcher takes it over
-    }
 }
 
 fn stop_of(hold: Hold) -> Option<Stop> {
@@ -541,19 +400,6 @@ fn out_of_time() -> Outcome {
         message,
         kind: FailureKind::Timeout,
         answered_by: None,
-    }
-}
-
-/// The words that chat screens know.
-fn error_kind(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::RateLimit => "rate_limit",
-        FailureKind::Context => "context_length",
-        FailureKind::Timeout => "timeout",
-        FailureKind::Rejected => "refusal",
-        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => {
-            "unknown"
-        }
     }
 }
 

@@ -1,0 +1,125 @@
+//! What waits.
+
+use super::*;
+
+pub(super) async fn what_waits_together_is_answered_together_but_never_across_chats<S: Store>(store: &S) {
+    let a = Owner::new("a");
+    for (id, to) in [("r1", "#a"), ("r2", "#a"), ("r3", "#b"), ("r4", "#a")] {
+        let message = Admission {
+            reply: Reply::To(chat(to)),
+            ..admission(&key("main"), id, id)
+        };
+        admit(store, mode(message, QueueMode::Collect)).await;
+    }
+
+    let claimed = store.claim(&a, T0 + 10_000, T0 + 20_000).await.unwrap().unwrap();
+
+    assert_eq!(claimed.turn.run, run("r1"));
+    let merged: Vec<_> = claimed
+        .merged
+        .iter()
+        .map(|ended| ended.turn.run.as_str().to_owned())
+        .collect();
+    assert_eq!(merged, ["r2"]);
+    let second = store.turn(&run("r2")).await.unwrap().unwrap();
+    assert_eq!(
+        (second.state, second.merged_into),
+        (TurnState::Done, Some(run("r1")))
+    );
+    assert_eq!(
+        store.turn(&run("r3")).await.unwrap().unwrap().state,
+        TurnState::Queued
+    );
+    assert_eq!(
+        store.session(&key("main")).await.unwrap().unwrap().active_run,
+        Some(run("r1"))
+    );
+}
+
+pub(super) async fn collected_messages_wait_for_a_quiet_moment<S: Store>(store: &S) {
+    let a = Owner::new("a");
+    let message = |id: &str, now: i64| Admission {
+        now,
+        ..mode(admission(&key("main"), id, id), QueueMode::Collect)
+    };
+    admit(store, message("r1", T0)).await;
+    assert_eq!(
+        claim(store, &a, T0).await,
+        Some(run("r1")),
+        "an idle session answers at once"
+    );
+    admit(store, message("r2", T0)).await;
+    admit(store, message("r3", T0 + 300)).await;
+    store
+        .finish(finish("r1", &a, TurnState::Done, "x"))
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert_eq!(claim(store, &a, T0 + 600).await, None);
+    assert_eq!(store.next_due(T0 + 600).await.unwrap(), Some(T0 + 800));
+    let claimed = store.claim(&a, T0 + 800, T0 + 20_000).await.unwrap().unwrap();
+    assert_eq!((claimed.turn.run, claimed.merged.len()), (run("r2"), 1));
+}
+
+pub(super) async fn an_interrupting_message_ends_what_waits_and_stops_what_runs<S: Store>(store: &S) {
+    let a = Owner::new("a");
+    say(store, &key("main"), "r1", "one").await;
+    claim(store, &a, T0).await;
+    say(store, &key("main"), "r2", "two").await;
+
+    let new = admit(
+        store,
+        mode(admission(&key("main"), "r3", "three"), QueueMode::Interrupt),
+    )
+    .await;
+
+    assert_eq!(
+        new.gave_way
+            .ended
+            .iter()
+            .map(|ended| ended.turn.run.clone())
+            .collect::<Vec<_>>(),
+        [run("r2")]
+    );
+    assert_eq!(new.gave_way.asked, [run("r1")]);
+    assert_eq!(
+        store.renew(&run("r1"), &a, T0 + 9).await.unwrap(),
+        Hold::Stop(Origin::Interrupt)
+    );
+    store
+        .finish(finish("r1", &a, TurnState::Aborted, "part"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(claim(store, &a, T0).await, Some(run("r3")));
+}
+
+pub(super) async fn a_full_queue_refuses_or_gives_up_the_oldest<S: Store>(store: &S) {
+    let small = |id: &str, drop| {
+        let message = admission(&key("main"), id, id);
+        Admission {
+            queue: QueueRule {
+                cap: 2,
+                drop,
+                ..message.queue
+            },
+            ..message
+        }
+    };
+    admit(store, small("r1", DropPolicy::New)).await;
+    admit(store, small("r2", DropPolicy::New)).await;
+
+    assert!(matches!(
+        store.admit(small("r3", DropPolicy::New)).await,
+        Err(Error::QueueFull { cap: 2 })
+    ));
+    let new = admit(store, small("r4", DropPolicy::Old)).await;
+
+    assert_eq!(new.gave_way.ended.len(), 1);
+    assert_eq!(
+        store.turn(&run("r1")).await.unwrap().unwrap().state,
+        TurnState::Aborted
+    );
+    assert!(store.turn(&run("r3")).await.unwrap().is_none());
+}

@@ -1,0 +1,122 @@
+//! A reply on its way out.
+
+use gatehouse_proto::session::v1 as proto;
+use serde::{Deserialize, Serialize};
+
+use crate::id::RunId;
+use crate::key::SessionKey;
+
+/// Where a reply goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The channel.
+    pub channel: String,
+    /// The account of it.
+    pub account_id: String,
+    /// The conversation on the platform.
+    pub to: String,
+    /// The thread in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<String>,
+    /// The message to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to_id: Option<String>,
+}
+
+impl Target {
+    /// Whether both are the same chat, whichever message is answered in it.
+    pub fn same_chat(&self, other: &Self) -> bool {
+        let Self {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id: _,
+        } = self;
+        *channel == other.channel
+            && *account_id == other.account_id
+            && *to == other.to
+            && *thread_id == other.thread_id
+    }
+}
+
+impl From<proto::Target> for Target {
+    fn from(target: proto::Target) -> Self {
+        let proto::Target {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        } = target;
+        Self {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        }
+    }
+}
+
+impl From<Target> for proto::Target {
+    fn from(target: Target) -> Self {
+        let Target {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        } = target;
+        Self {
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+        }
+    }
+}
+
+/// A reply on its way to a chat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// Its key against doubles.
+    pub key: String,
+    /// The run.
+    pub run: RunId,
+    /// The session.
+    pub session: SessionKey,
+    /// Where.
+    pub target: Target,
+    /// The text.
+    pub text: String,
+    /// When the run ended.
+    pub created_at: i64,
+    /// How often it was offered.
+    pub attempts: u32,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug)]
+pub enum DeliveryOutcome {
+    /// The bridge has it.
+    Taken {
+        /// When.
+        now: i64,
+    },
+    /// Again, not before this time.
+    Later {
+        /// When.
+        not_before: i64,
+    },
+    /// The bridge will never take it.
+    Refused {
+        /// Why.
+        error: String,
+        /// When.
+        now: i64,
+    },
+}

@@ -1,0 +1,244 @@
+//! Turns, their leases and their ends.
+
+use super::{Entry, NewEntry, SessionRecord, Target, Tokens};
+use crate::id::{Owner, RunId, SessionId};
+use crate::key::SessionKey;
+use crate::queue::QueueMode;
+
+/// The state of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnState {
+    /// Waits.
+    Queued,
+    /// Somebody is about to run it.
+    Leased,
+    /// Runs.
+    Running,
+    /// Answered.
+    Done,
+    /// Could not be answered.
+    Failed,
+    /// Stopped by somebody.
+    Aborted,
+    /// Cut off by the end of its process.
+    Interrupted,
+}
+
+impl TurnState {
+    const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Leased,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Aborted,
+        Self::Interrupted,
+    ];
+
+    /// The word in the store.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased => "leased",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// The word in a session's row.
+    pub fn session_status(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased | Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Aborted => "killed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether nothing follows.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Queued | Self::Leased | Self::Running => false,
+            Self::Done | Self::Failed | Self::Aborted | Self::Interrupted => true,
+        }
+    }
+}
+
+/// Who stopped a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody asked for it.
+    Rpc,
+    /// A newer message.
+    Interrupt,
+    /// A restart.
+    Restart,
+}
+
+impl Origin {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rpc => "rpc",
+            Self::Interrupt => "interrupt",
+            Self::Restart => "restart",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Rpc, Self::Interrupt, Self::Restart]
+            .into_iter()
+            .find(|origin| origin.word() == word)
+    }
+}
+
+/// One turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// Its run.
+    pub run: RunId,
+    /// The session.
+    pub key: SessionKey,
+    /// The transcript it belongs to.
+    pub session_id: SessionId,
+    /// Where it stands.
+    pub state: TurnState,
+    /// Who holds it.
+    pub owner: Option<Owner>,
+    /// Until when.
+    pub lease_until: Option<i64>,
+    /// Whether anything of it was seen.
+    pub visible: bool,
+    /// How often it was taken up before.
+    pub attempt: u32,
+    /// How it joined the queue.
+    pub mode: QueueMode,
+    /// Where the reply goes.
+    pub target: Option<Target>,
+    /// What was asked, as a digest.
+    pub fingerprint: Vec<u8>,
+    /// The model chosen for it.
+    pub model: Option<String>,
+    /// How hard to think.
+    pub thinking: Option<String>,
+    /// The longest it may take, in milliseconds.
+    pub timeout_ms: Option<i64>,
+    /// When it was taken.
+    pub queued_at: i64,
+    /// When it began.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// Why it stopped.
+    pub stop_reason: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Who asked it to stop.
+    pub abort: Option<Origin>,
+    /// The run that answers it, when it was merged.
+    pub merged_into: Option<RunId>,
+    /// The row of its answer.
+    pub answer_seq: Option<i64>,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// A turn that was leased, and what was merged into it.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The turn.
+    pub turn: Turn,
+    /// The turns that ended because this one answers them.
+    pub merged: Vec<Ended>,
+}
+
+/// What a lease says when it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Still ours.
+    Held,
+    /// Ours, and somebody wants it to stop.
+    Stop(Origin),
+    /// Not ours any more: whatever happens to it is somebody else's to say.
+    Lost,
+}
+
+/// How a turn ends.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The run.
+    pub run: RunId,
+    /// Who holds it.
+    pub owner: Owner,
+    /// Done, failed, aborted or interrupted.
+    pub state: TurnState,
+    /// The row to add.
+    pub entry: Option<NewEntry>,
+    /// What the chat reads, when the turn has one.
+    pub reply: Option<String>,
+    /// Why it stopped.
+    pub stop_reason: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What it cost.
+    pub usage: Option<Tokens>,
+    /// Who answered.
+    pub answered_by: Option<(String, String)>,
+    /// Now.
+    pub now: i64,
+}
+
+/// A turn that ended, and what ended with it.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The turn after it.
+    pub turn: Turn,
+    /// The row that was added.
+    pub entry: Option<Entry>,
+    /// The session after it; unset when it is gone.
+    pub session: Option<SessionRecord>,
+}
+
+/// What an abort did.
+#[derive(Clone, Debug, Default)]
+pub struct Aborted {
+    /// Turns that waited and have ended.
+    pub ended: Vec<Ended>,
+    /// Turns whose owner was asked to stop.
+    pub asked: Vec<RunId>,
+}
+
+/// Which turns to take, and what to say about those that cannot be run again.
+#[derive(Clone, Debug)]
+pub struct Reclaim {
+    /// Who takes them.
+    pub owner: Owner,
+    /// True: every other owner is dead. False: only leases that have ended.
+    pub others_are_dead: bool,
+    /// The text for the transcript and the chat.
+    pub notice: String,
+    /// How often a turn may be taken up in all.
+    pub attempts_max: u32,
+    /// Now.
+    pub now: i64,
+}
+
+/// What was taken.
+#[derive(Clone, Debug, Default)]
+pub struct Reclaimed {
+    /// Turns that wait again.
+    pub queued: Vec<RunId>,
+    /// Turns that have ended.
+    pub ended: Vec<Ended>,
+}

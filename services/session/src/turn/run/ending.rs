@@ -1,0 +1,180 @@
+//! The end of a run: what is stored, and what is said when this run was the one to end its turn.
+
+use std::time::Duration;
+
+use gatehouse_core::Chain;
+use gatehouse_proto::agent::v1::FailureKind;
+use tokio::time;
+
+use super::super::inner::INTERRUPTED;
+use super::super::live::Stop;
+use super::{Outcome, Run};
+use crate::id::EntryId;
+use crate::rows::blocks;
+use crate::store::{EntryExtra, Finish, NewEntry, Origin, Role, Store, TurnState};
+
+/// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
+const FINISH_ATTEMPTS: u32 = 15;
+/// What the user reads when the agent service cannot be reached.
+const UNREACHABLE: &str = "The assistant cannot be reached at the moment. Please try again in a minute.";
+/// What the user reads when the answer broke off.
+const BROKEN_OFF: &str = "The answer broke off. Please ask again if you still need the rest.";
+
+impl<S: Store> Run<S> {
+    /// Stores the end, and says it if this run was the one to end the turn.
+    pub(super) async fn end(&mut self, outcome: Outcome) {
+        let mut kind = None;
+        let text = self.live.text();
+        let mut finish = Finish {
+            run: self.turn.run.clone(),
+            owner: self.inner.owner.clone(),
+            state: TurnState::Failed,
+            entry: None,
+            reply: None,
+            stop_reason: None,
+            error: None,
+            usage: None,
+            answered_by: None,
+            now: self.inner.clock.now_ms(),
+        };
+        match outcome {
+            Outcome::Stopped(Stop::Lost) => return self.inner.forget(&self.turn.run),
+            // The next process runs it again: nothing of it was seen.
+            Outcome::Stopped(Stop::Drain) if !self.seen => return self.inner.forget(&self.turn.run),
+            Outcome::Stopped(Stop::Drain) => {
+                self.failed(&mut finish, &text, INTERRUPTED.to_owned(), "interrupted", None);
+                finish.state = TurnState::Interrupted;
+                finish.stop_reason = Some(Origin::Restart.word().to_owned());
+            }
+            Outcome::Stopped(Stop::Abort(origin)) => {
+                finish.state = TurnState::Aborted;
+                finish.stop_reason = Some(origin.word().to_owned());
+                finish.entry = (!text.is_empty()).then(|| self.aborted_row(&text, origin));
+            }
+            Outcome::Done {
+                stop_reason,
+                usage,
+                answered_by,
+            } => {
+                finish.state = TurnState::Done;
+                let extra = EntryExtra {
+                    provider: Some(answered_by.0.clone()).filter(|provider| !provider.is_empty()),
+                    model: Some(answered_by.1.clone()).filter(|model| !model.is_empty()),
+                    stop_reason: Some(stop_reason.clone()),
+                    usage,
+                    ..EntryExtra::default()
+                };
+                finish.entry = Some(self.row(&text, true, extra));
+                finish.reply = Some(text).filter(|text| !text.trim().is_empty());
+                finish.stop_reason = Some(stop_reason);
+                finish.usage = usage;
+                finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
+            }
+            Outcome::Failed {
+                message,
+                kind: failure,
+                answered_by,
+            } => {
+                kind = Some(error_kind(failure));
+                self.failed(&mut finish, &text, message, "error", answered_by);
+            }
+            Outcome::Unreachable => self.failed(&mut finish, &text, UNREACHABLE.to_owned(), "error", None),
+            Outcome::BrokenOff => {
+                self.failed(&mut finish, &text, BROKEN_OFF.to_owned(), "interrupted", None);
+                finish.state = TurnState::Interrupted;
+            }
+        }
+        self.show_rest();
+        self.commit(finish, kind).await;
+    }
+
+    fn failed(
+        &self,
+        finish: &mut Finish,
+        text: &str,
+        message: String,
+        stop_reason: &str,
+        answered_by: Option<(String, String)>,
+    ) {
+        let message = if message.trim().is_empty() {
+            BROKEN_OFF.to_owned()
+        } else {
+            message
+        };
+        let (provider, model) = answered_by.unzip();
+        let extra = EntryExtra {
+            provider,
+            model,
+            stop_reason: Some(stop_reason.to_owned()),
+            error_message: Some(message.clone()),
+            ..EntryExtra::default()
+        };
+        finish.state = TurnState::Failed;
+        // What was said stays, and a model may read it; the notice alone is for people.
+        let said = if text.is_empty() { message.as_str() } else { text };
+        finish.entry = Some(self.row(said, !text.is_empty(), extra));
+        finish.reply = Some(message.clone());
+        finish.stop_reason = Some(stop_reason.to_owned());
+        finish.error = Some(message);
+    }
+
+    fn aborted_row(&self, text: &str, origin: Origin) -> NewEntry {
+        let extra = EntryExtra {
+            provider: Some("gatehouse".to_owned()),
+            model: Some("gateway-injected".to_owned()),
+            stop_reason: Some("aborted".to_owned()),
+            abort_origin: Some(origin.word().to_owned()),
+            ..EntryExtra::default()
+        };
+        self.row(text, true, extra)
+    }
+
+    fn row(&self, text: &str, in_context: bool, extra: EntryExtra) -> NewEntry {
+        NewEntry {
+            id: EntryId::generate(),
+            role: Role::Assistant,
+            content: blocks(text),
+            preview: text.to_owned(),
+            timestamp: self.inner.clock.now_ms(),
+            run: Some(self.turn.run.clone()),
+            boundary: false,
+            in_context,
+            extra,
+        }
+    }
+
+    async fn commit(&self, finish: Finish, kind: Option<&'static str>) {
+        for _ in 0..FINISH_ATTEMPTS {
+            let order = self.inner.order(&self.turn.key).await;
+            match self.inner.store.finish(finish.clone()).await {
+                Ok(Some(ended)) => {
+                    let last = self.live.next_seq();
+                    return self.inner.settle(&ended, kind, last);
+                }
+                Ok(None) => {
+                    tracing::warn!(run = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
+                    return self.inner.forget(&self.turn.run);
+                }
+                Err(error) => {
+                    tracing::error!(run = %self.turn.run, error = %Chain(&error), "the end of a turn could not be stored");
+                }
+            }
+            drop(order);
+            time::sleep(Duration::from_secs(1)).await;
+        }
+        self.inner.forget(&self.turn.run); // its lease ends, and the dispatcher takes it over
+    }
+}
+
+/// The words that chat screens know.
+fn error_kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::RateLimit => "rate_limit",
+        FailureKind::Context => "context_length",
+        FailureKind::Timeout => "timeout",
+        FailureKind::Rejected => "refusal",
+        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => {
+            "unknown"
+        }
+    }
+}
