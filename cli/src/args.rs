@@ -1,0 +1,407 @@
+//! The command line: every word of it, with its help and examples. Nothing is decided here.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const ABOUT: &str = "One door to a personal AI assistant.";
+
+const CODES: &str = "\
+Exit codes:
+  0   done
+  1   it was tried and it failed
+  2   the command line makes no sense
+  69  nobody answers: the gateway or a service is not there
+  77  refused: token, scope, or a home that another process holds
+  78  the configuration or the settings are wrong
+
+Start a house with `gatehouse up`, then talk to it with `gatehouse chat`.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "gatehouse", version, about = ABOUT, after_help = CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Where, who and how: the same for every command.
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Common {
+    /// The gateway's WebSocket address [default: that of the house in the home, else ws://127.0.0.1:18789]
+    #[arg(long, global = true, env = "GATEHOUSE_URL", hide_env_values = true)]
+    pub(crate) url: Option<String>,
+    /// The gateway token [default: that of the house in the home, for a gateway on this machine only]
+    #[arg(long, global = true, env = "GATEHOUSE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// A file that holds the gateway token
+    #[arg(long, global = true, env = "GATEHOUSE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The folder that holds everything a house keeps
+    #[arg(
+        long,
+        global = true,
+        env = "GATEHOUSE_HOME",
+        value_name = "DIR",
+        default_value = "./data"
+    )]
+    pub(crate) home: PathBuf,
+    /// Print JSON for a program instead of text for a person
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The folder of the services' sockets.
+    #[arg(long, global = true, env = "GATEHOUSE_RUN_DIR", hide = true)]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// See <https://no-color.org>.
+    #[arg(long, global = true, env = "NO_COLOR", hide = true)]
+    pub(crate) no_color: Option<String>,
+}
+
+impl Common {
+    /// The folder of the services' sockets.
+    pub(crate) fn run_dir(&self) -> PathBuf {
+        self.run_dir.clone().unwrap_or_else(|| self.home.join("run"))
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole house on this machine: the edge and the five services
+    #[command(after_help = "\
+Examples:
+  gatehouse up                            data in ./data, port 18789, this machine only
+  gatehouse up --port 8080 --home ~/house
+  gatehouse up --bind 0.0.0.0             for everybody in the network: the token is all that protects it
+
+Ctrl-C stops everything in order; a second Ctrl-C stops it at once.")]
+    Up(Up),
+    /// Talk to the assistant
+    #[command(after_help = "\
+Examples:
+  gatehouse chat                          the main session; /help lists what you can type
+  gatehouse chat \"what is on today?\"      one question, one answer
+  git diff | gatehouse chat \"review this\" the input follows the question
+  gatehouse chat --session agent:main:work
+  gatehouse chat --json \"hello\"           every event as a line of JSON
+
+Ctrl-C stops the answer that is being written; Ctrl-C again leaves.")]
+    Chat(Chat),
+    /// Services, the configuration each runs, channels and connections
+    #[command(after_help = "\
+Examples:
+  gatehouse status
+  gatehouse status --json | jq .status.ok
+
+Ends with 1 when a service does not serve.")]
+    Status,
+    /// Call one method and print its answer
+    #[command(after_help = "\
+Examples:
+  gatehouse call health
+  gatehouse call sessions.list '{limit: 5}'        JSON5 is fine
+  gatehouse call chat.send @message.json           from a file; @- is the standard input
+  gatehouse call --service session ListSessions    straight to a service, past the edge
+  gatehouse call --service session /gatehouse.session.v1.SessionService/ListSessions '{}'
+
+`gatehouse methods` lists the methods.")]
+    Call(Call),
+    /// Show or replace the gateway token
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  gatehouse token show                    the token and nothing else, for a script
+  gatehouse token rotate                  a new one; clients with the old one are cut off"
+    )]
+    Token(Token),
+    /// Read and change the configuration; alone, run the config service
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+Examples:
+  gatehouse config get                    everything, defaults filled in, secrets hidden
+  gatehouse config get channels.irc
+  gatehouse config set gateway.port 8080
+  gatehouse config set channels.irc '{enabled: true, host: \"irc.example.org\", nick: \"gate\"}'
+  gatehouse config unset channels.irc
+  gatehouse config validate               checks the file, with or without a running house
+  gatehouse config schema > schema.json
+  gatehouse config                        runs the service (containers and `gatehouse up` do this)"
+    )]
+    Config(Config),
+    /// The methods and events of the house, with who may use them
+    #[command(after_help = "\
+Examples:
+  gatehouse methods
+  gatehouse methods sessions.             those that begin so
+  gatehouse methods --markdown > docs/methods.md")]
+    Methods(Methods),
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Examples:
+  gatehouse completions bash > ~/.local/share/bash-completion/completions/gatehouse
+  gatehouse completions zsh > ~/.zfunc/_gatehouse
+  gatehouse completions fish > ~/.config/fish/completions/gatehouse.fish")]
+    Completions(Completions),
+    /// Run the edge: WebSocket and HTTP
+    #[command(after_help = SERVICE)]
+    Edge,
+    /// Run the session service: conversations
+    #[command(after_help = SERVICE)]
+    Session,
+    /// Run the agent service: turns
+    #[command(after_help = SERVICE)]
+    Agent,
+    /// Run the channel bridge: chat surfaces
+    #[command(after_help = SERVICE)]
+    ChannelBridge,
+    /// Run the broadcast service: events
+    #[command(after_help = SERVICE)]
+    Broadcast,
+    /// Ask one service whether it serves; ends with 0 or 69
+    #[command(after_help = "\
+Examples:
+  gatehouse healthcheck edge
+  gatehouse healthcheck session
+
+The address is the one that the service itself would listen on, so that a container asks itself.")]
+    Healthcheck(Healthcheck),
+    /// Pass TCP connections on: NAME=HOST:PORT listens and leads there
+    #[command(after_help = "\
+Examples:
+  gatehouse forward 0.0.0.0:7001=session:7000 0.0.0.0:7002=agent:7000
+
+The compose profile `operator` uses it to publish internal gRPC on 127.0.0.1.")]
+    Forward(Forward),
+}
+
+const SERVICE: &str = "\
+Settings come from GATEHOUSE_* environment variables: see docs/operations.md.
+`gatehouse up` runs all services together.";
+
+/// `up`
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The port of WebSocket and HTTP; 0 takes a free one [default: gateway.port of the configuration, 18789]
+    #[arg(long, env = "GATEHOUSE_PORT", value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// The IP address to listen on [default: gateway.bind of the configuration, 127.0.0.1]
+    #[arg(long, env = "GATEHOUSE_BIND", value_name = "IP")]
+    pub(crate) bind: Option<IpAddr>,
+    /// `text` or `json`.
+    #[arg(long, env = "GATEHOUSE_LOG_FORMAT", hide = true)]
+    pub(crate) log_format: Option<String>,
+}
+
+/// `chat`
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// Ask this, print the answer, and end
+    pub(crate) message: Vec<String>,
+    /// The session: a key, or an alias such as main
+    #[arg(long, short, default_value = "main")]
+    pub(crate) session: String,
+    /// How many earlier messages to show
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub(crate) history: u16,
+}
+
+/// `call`
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// The method, for example sessions.list
+    pub(crate) method: String,
+    /// The parameters: JSON or JSON5, @FILE, or @- for the standard input
+    #[arg(default_value = "{}")]
+    pub(crate) params: String,
+    /// Call this service directly over gRPC, with the service credential
+    #[arg(long, value_enum, value_name = "SERVICE")]
+    pub(crate) service: Option<Backend>,
+    /// The service's address, when it is not the one in the settings: unix:PATH or tcp:HOST:PORT
+    #[arg(long, requires = "service")]
+    pub(crate) address: Option<String>,
+    /// Give up after so many seconds [default: what the method declares, and five more]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=7200))]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// The services behind the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// Conversations.
+    Session,
+    /// Turns.
+    Agent,
+    /// Chat surfaces.
+    ChannelBridge,
+    /// The document and the token.
+    Config,
+    /// Events.
+    Broadcast,
+}
+
+/// `token`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Print the gateway token of the house in the home, and nothing else
+    Show,
+    /// Make a new gateway token and cut off whoever uses the old one
+    Rotate,
+}
+
+/// `config`
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// What to do; nothing runs the service.
+    #[command(subcommand)]
+    pub(crate) command: Option<ConfigCommand>,
+}
+
+/// `config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the running configuration, or one part of it; secrets are hidden
+    Get {
+        /// Keys with dots, for example channels.irc
+        path: Option<String>,
+        /// Print the file as it stands instead, with its comments
+        #[arg(long, conflicts_with = "path")]
+        raw: bool,
+    },
+    /// Change one key; everything else stays as it is, comments included
+    Set {
+        /// Keys with dots; a key that has dots itself goes in brackets: groups["#a.b"]
+        path: String,
+        /// JSON or JSON5; anything else is taken as text
+        value: String,
+    },
+    /// Take one key out: its default is back
+    Unset {
+        /// Keys with dots
+        path: String,
+    },
+    /// Check a file; ends with 78 when it cannot be used
+    Validate {
+        /// The file [default: $GATEHOUSE_CONFIG, else gatehouse.json5 in the home]
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of the configuration
+    Schema,
+}
+
+/// `methods`
+#[derive(Debug, Args)]
+pub(crate) struct Methods {
+    /// Only names that begin so
+    pub(crate) prefix: Option<String>,
+    /// The whole reference, with requests and responses
+    #[arg(long, conflicts_with = "prefix")]
+    pub(crate) markdown: bool,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `healthcheck`
+#[derive(Debug, Args)]
+pub(crate) struct Healthcheck {
+    /// edge, session, agent, channel-bridge, config or broadcast
+    #[arg(value_enum)]
+    pub(crate) service: Checked,
+    /// Where the edge's WebSocket and HTTP port is
+    #[arg(long, env = "GATEHOUSE_PORT", default_value_t = 18_789, hide = true)]
+    pub(crate) port: u16,
+}
+
+/// Everything that can be asked for its health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Checked {
+    /// The door, by `/readyz`.
+    Edge,
+    /// Conversations.
+    Session,
+    /// Turns.
+    Agent,
+    /// Chat surfaces.
+    ChannelBridge,
+    /// The document and the token.
+    Config,
+    /// Events.
+    Broadcast,
+}
+
+/// `forward`
+#[derive(Debug, Args)]
+pub(crate) struct Forward {
+    /// LISTEN=TARGET, both HOST:PORT
+    #[arg(required = true, value_name = "LISTEN=TARGET")]
+    pub(crate) routes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_a_person_types_has_examples() {
+        let cli = Cli::command();
+        for command in cli
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+        {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Examples:") || help == SERVICE,
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn config_alone_is_the_service_and_with_a_word_a_client() {
+        let service = Cli::try_parse_from(["gatehouse", "config"]).unwrap();
+        let client = Cli::try_parse_from(["gatehouse", "config", "get", "gateway.port"]).unwrap();
+
+        assert!(matches!(
+            service.command,
+            Command::Config(Config { command: None })
+        ));
+        assert!(matches!(
+            client.command,
+            Command::Config(Config {
+                command: Some(ConfigCommand::Get { .. })
+            })
+        ));
+    }
+
+    #[test]
+    fn common_options_may_stand_anywhere() {
+        let before = Cli::try_parse_from(["gatehouse", "--json", "--home", "/h", "status"]).unwrap();
+        let after = Cli::try_parse_from(["gatehouse", "up", "--port", "0", "--home", "/h"]).unwrap();
+
+        assert!(before.common.json);
+        assert_eq!(after.common.home, PathBuf::from("/h"));
+    }
+}

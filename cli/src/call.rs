@@ -1,0 +1,244 @@
+//! `gatehouse call`: one method, its answer on the standard output.
+
+use std::{
+    io::{IsTerminal, Read, Write},
+    time::Duration,
+};
+
+use gatehouse_contract::Contract;
+use gatehouse_core::ServiceSettings;
+use serde_json::value::RawValue;
+
+use crate::{
+    args::{Call, Common},
+    client::{self, Client, SCOPES_ALL, grpc},
+    exit::{Exit, Failed},
+    place::Place,
+    service::{by_backend, environment},
+};
+
+/// The largest parameters that are read from a file: the largest frame the edge accepts.
+const PARAMS_BYTES_MAX: u64 = 25 * 1024 * 1024;
+
+/// Waiting for a method that we do not know, a plugin's for example.
+const DEADLINE_UNKNOWN: Duration = Duration::from_secs(60);
+
+/// What the network may add to the deadline that a method declares.
+const DEADLINE_EXTRA: Duration = Duration::from_secs(5);
+
+/// Calls a method.
+pub(crate) async fn run(common: &Common, call: &Call) -> Result<(), Failed> {
+    let params = read_params(&call.params)?;
+    match call.service {
+        Some(backend) => direct(common, call, by_backend(backend), &params).await,
+        None => through_the_edge(common, call, &params).await,
+    }
+}
+
+async fn direct(
+    common: &Common,
+    call: &Call,
+    service: gatehouse_core::Service,
+    params: &RawValue,
+) -> Result<(), Failed> {
+    let settings = ServiceSettings::read(&environment(common), service)
+        .map_err(|error| Failed::new(Exit::Configuration, error.to_string()))?;
+    let method = grpc::method(service, &call.method)?;
+    let deadline = call
+        .timeout
+        .map_or(method.deadline + DEADLINE_EXTRA, Duration::from_secs);
+    let backend = grpc::Backend::find(&settings, service, call.address.as_deref())?;
+    backend
+        .call(method, params.get(), deadline, |answer| {
+            print(answer, common.json || method.streaming)
+        })
+        .await
+}
+
+async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Result<(), Failed> {
+    let place = Place::find(common)?;
+    let method = Contract::house().method(&call.method);
+    // The least that the method needs; a method that only the gateway knows may need anything.
+    let needed = method.map(|method| method.access.required_scope());
+    let one;
+    let scopes = match needed {
+        Some(Some(scope)) => {
+            one = [scope];
+            &one
+        }
+        Some(None) => &["operator.read"],
+        None => SCOPES_ALL,
+    };
+    let deadline = call
+        .timeout
+        .map(Duration::from_secs)
+        .or_else(|| method.map(|method| method.deadline + DEADLINE_EXTRA))
+        .unwrap_or(DEADLINE_UNKNOWN);
+    let mut client = Client::connect(&place, scopes).await?;
+    let id = client.send(&call.method, params).await?;
+    let streaming = method.is_some_and(|method| method.streaming);
+    let mut wait = deadline;
+    loop {
+        let payload = client
+            .answer(&id, wait)
+            .await?
+            .map_err(|refusal| client::refused(&call.method, &refusal))?;
+        print(payload.get(), common.json || streaming)?;
+        if !(streaming && is_only_accepted(&payload)) {
+            break;
+        }
+        wait = call
+            .timeout
+            .map_or(Duration::from_secs(3_600), Duration::from_secs);
+    }
+    client.close().await;
+    Ok(())
+}
+
+/// A method that answers twice says `accepted` first.
+fn is_only_accepted(payload: &RawValue) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Status {
+        status: String,
+    }
+    serde_json::from_str::<Status>(payload.get()).is_ok_and(|payload| payload.status == "accepted")
+}
+
+/// The parameters: JSON as it is, or JSON5 made JSON.
+fn read_params(text: &str) -> Result<Box<RawValue>, Failed> {
+    let read;
+    let (text, from) = match text.strip_prefix('@') {
+        Some("-") => {
+            read = read_bounded(std::io::stdin().lock())
+                .map_err(|error| Failed::new(Exit::Usage, format!("cannot read the input: {error}")))?;
+            (read.as_str(), "the input")
+        }
+        Some(path) => {
+            read = std::fs::File::open(path)
+                .and_then(read_bounded)
+                .map_err(|error| Failed::new(Exit::Usage, format!("cannot read {path}: {error}")))?;
+            (read.as_str(), path)
+        }
+        None => (text, "the parameters"),
+    };
+    // JSON goes through untouched: numbers, order, white space inside strings.
+    if let Ok(raw) = RawValue::from_string(text.trim().to_owned()) {
+        return Ok(raw);
+    }
+    let value: serde_json::Value = json5::from_str(text).map_err(|error| {
+        Failed::new(Exit::Usage, format!("{from}: no JSON and no JSON5: {error}"))
+            .next("for example '{limit: 5}'")
+    })?;
+    Ok(client::params(&value))
+}
+
+fn read_bounded(input: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    input.take(PARAMS_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Prints JSON: indented for a person, as it is for a program.
+pub(crate) fn print(json: &str, compact: bool) -> Result<(), Failed> {
+    let mut out = std::io::stdout();
+    let text = if compact || !out.is_terminal() {
+        json.to_owned()
+    } else {
+        pretty(json)
+    };
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failed::new(Exit::Failed, format!("cannot print: {error}")))
+}
+
+/// The same JSON with line breaks. Works on the text, so that no number loses a digit.
+pub(crate) fn pretty(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut rest = json.trim().chars().peekable();
+    while let Some(c) = rest.next() {
+        if in_string {
+            out.push(c);
+            in_string = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        match c {
+            '{' | '[' => {
+                out.push(c);
+                while rest.next_if(|next| next.is_whitespace()).is_some() {}
+                if let Some(end) = rest.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            c if c.is_whitespace() => {}
+            c => {
+                in_string = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, depth: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_goes_through_untouched_and_json5_becomes_json() {
+        assert_eq!(
+            read_params(r#"{"b":9007199254740993,"a":1.0}"#).unwrap().get(),
+            r#"{"b":9007199254740993,"a":1.0}"#
+        );
+        assert_eq!(
+            read_params("{limit: 5, // five\n}").unwrap().get(),
+            r#"{"limit":5}"#
+        );
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_an_example() {
+        let failed = read_params("{limit").expect_err("half an object");
+
+        assert_eq!(failed.exit, Exit::Usage);
+        assert!(failed.to_string().contains("limit: 5"), "{failed}");
+    }
+
+    #[test]
+    fn indenting_loses_no_digit_and_breaks_no_string() {
+        let json = r#"{"a":[1,2.50,{}],"b":"x, {\"y\": [z]} \\","c":[],"n":9007199254740993}"#;
+
+        let text = pretty(json);
+
+        let expected = "{\n  \"a\": [\n    1,\n    2.50,\n    {}\n  ],\n  \"b\": \"x, {\\\"y\\\": [z]} \\\\\",\n  \"c\": [],\n  \"n\": 9007199254740993\n}";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn only_the_first_of_two_answers_is_waited_beyond() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+
+        assert!(is_only_accepted(&raw(r#"{"runId":"r","status":"accepted"}"#)));
+        assert!(!is_only_accepted(&raw(r#"{"runId":"r","status":"ok"}"#)));
+        assert!(!is_only_accepted(&raw("[1]")));
+    }
+}

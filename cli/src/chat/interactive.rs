@@ -1,0 +1,226 @@
+//! The chat on a terminal.
+
+use serde_json::json;
+use tokio::{signal::ctrl_c, sync::mpsc};
+
+use super::{
+    Talk,
+    input::{self, Line},
+    print,
+    wire::{Session, Sessions},
+};
+use crate::{
+    args::Chat,
+    client::Incoming,
+    exit::{Exit, Failed},
+    term::{Ink, Table, ago, printable},
+};
+
+/// Rows of `/sessions`.
+const SESSIONS_SHOWN: u16 = 20;
+
+/// Talks until the person leaves.
+pub(super) async fn run(talk: Talk, chat: &Chat) -> Result<(), Failed> {
+    let mut room = Room {
+        talk,
+        shown: Vec::new(),
+        leaving: false,
+    };
+    room.go(&chat.session, chat.history).await?;
+    let mut lines = input::lines();
+    room.prompt()?;
+    while room.step(&mut lines).await? {}
+    room.talk.client.close().await;
+    print("\n")
+}
+
+struct Room {
+    talk: Talk,
+    /// The sessions of the last `/sessions`, for `/switch <number>`.
+    shown: Vec<Session>,
+    /// Ctrl-C was pressed and nothing was being written: once more leaves.
+    leaving: bool,
+}
+
+impl Room {
+    /// One thing that happens. False: the person leaves.
+    async fn step(&mut self, lines: &mut mpsc::Receiver<String>) -> Result<bool, Failed> {
+        tokio::select! {
+            line = lines.recv() => {
+                let Some(line) = line else { return Ok(false) };
+                self.leaving = false;
+                match self.typed(&line).await {
+                    Ok(stays) => Ok(stays),
+                    Err(failed) if failed.exit == Exit::Unavailable => self.come_back().await,
+                    Err(failed) => {
+                        self.note(Ink::Red, &failed.to_string())?;
+                        self.prompt()?;
+                        Ok(true)
+                    }
+                }
+            }
+            incoming = self.talk.client.next() => match incoming {
+                Ok(incoming) => self.happened(&incoming).await,
+                Err(_) => self.come_back().await,
+            },
+            _ = ctrl_c() => self.interrupted().await,
+        }
+    }
+
+    async fn happened(&mut self, incoming: &Incoming) -> Result<bool, Failed> {
+        let was_running = self.talk.screen.running().is_some();
+        let lost = self.talk.show(incoming)?;
+        if lost && self.talk.catch_up().await.is_err() {
+            return self.come_back().await;
+        }
+        if was_running && self.talk.screen.running().is_none() {
+            self.prompt()?;
+        }
+        Ok(true)
+    }
+
+    async fn come_back(&mut self) -> Result<bool, Failed> {
+        self.note(
+            Ink::Yellow,
+            "\nthe gateway went away; coming back (Ctrl-C leaves)",
+        )?;
+        tokio::select! {
+            back = self.talk.come_back() => back?,
+            _ = ctrl_c() => return Ok(false),
+        }
+        self.note(Ink::Green, "back")?;
+        if self.talk.screen.running().is_none() {
+            self.prompt()?;
+        }
+        Ok(true)
+    }
+
+    async fn interrupted(&mut self) -> Result<bool, Failed> {
+        if self.leaving {
+            return Ok(false);
+        }
+        // The events say that it was stopped.
+        if let Ok(true) = self.talk.stop().await {
+            return Ok(true);
+        }
+        self.leaving = true;
+        self.note(Ink::Dim, "\nCtrl-C again leaves")?;
+        self.prompt()?;
+        Ok(true)
+    }
+
+    async fn typed(&mut self, line: &str) -> Result<bool, Failed> {
+        match input::read(line) {
+            Line::Empty => {}
+            Line::Say(text) => {
+                self.talk.say(text).await?;
+                return Ok(true); // the prompt comes after the answer
+            }
+            Line::Help => self.note(Ink::Dim, input::HELP)?,
+            Line::Sessions => self.sessions().await?,
+            Line::Switch("") => self.note(Ink::Yellow, "say which: /switch 2, or /switch agent:main:work")?,
+            Line::Switch(which) => {
+                let key = self.key_of(which);
+                self.go(&key, 10).await?;
+            }
+            Line::New(name) => {
+                let params = if name.is_empty() {
+                    json!({})
+                } else {
+                    json!({"label": name})
+                };
+                let made = self.talk.ask("sessions.create", &params).await?;
+                let key = made
+                    .get("key")
+                    .and_then(serde_json::Value::as_str)
+                    .unwrap_or("main")
+                    .to_owned();
+                self.go(&key, 10).await?;
+            }
+            Line::History(count) => {
+                let session = self.talk.screen.session().to_owned();
+                let history = self.talk.history(&session, count).await?;
+                print(&self.talk.screen.rows(&history))?;
+            }
+            Line::Abort => match self.talk.stop().await? {
+                true => return Ok(true),
+                false => self.note(Ink::Dim, "nothing is being written")?,
+            },
+            Line::Quit => return Ok(false),
+            Line::Unknown(word) => self.note(
+                Ink::Yellow,
+                &format!("/{} means nothing here; /help lists what does", printable(word)),
+            )?,
+        }
+        self.prompt()?;
+        Ok(true)
+    }
+
+    async fn go(&mut self, session: &str, rows: u16) -> Result<(), Failed> {
+        let before = self.talk.screen.session().to_owned();
+        let history = self.talk.enter(session, rows).await?;
+        if !before.is_empty() && before != history.session_key {
+            self.talk
+                .ask("sessions.messages.unsubscribe", &json!({"key": before}))
+                .await?;
+        }
+        self.note(
+            Ink::Dim,
+            &format!(
+                "{} at {}   /help lists what you can type",
+                history.session_key, self.talk.place.url
+            ),
+        )?;
+        print(&self.talk.screen.rows(&history))?;
+        let running = self.talk.screen.catch_up(&history);
+        print(&running)
+    }
+
+    async fn sessions(&mut self) -> Result<(), Failed> {
+        let params = json!({"limit": SESSIONS_SHOWN, "includeDerivedTitles": true});
+        let list: Sessions = self.talk.get("sessions.list", &params).await?;
+        let mut table = Table::new(&["", "SESSION", "TITLE", "CHANGED"]);
+        for (index, session) in list.sessions.iter().enumerate() {
+            let here = session.key == self.talk.screen.session();
+            let mut changed = ago(list.ts.saturating_sub(session.updated_at));
+            changed.push_str(if session.has_active_run {
+                " ago, busy"
+            } else {
+                " ago"
+            });
+            table.row(vec![
+                (
+                    Some(Ink::Dim),
+                    format!("{}{}", index + 1, if here { "*" } else { "" }),
+                ),
+                (Some(Ink::Cyan), session.key.clone()),
+                (None, session.title().chars().take(50).collect()),
+                (Some(Ink::Dim), changed),
+            ]);
+        }
+        print(&table.render(self.talk.style))?;
+        if list.total_count > i64::from(SESSIONS_SHOWN) {
+            self.note(Ink::Dim, &format!("{} sessions in all", list.total_count))?;
+        }
+        self.shown = list.sessions;
+        Ok(())
+    }
+
+    fn key_of(&self, which: &str) -> String {
+        let number = which
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| number.checked_sub(1));
+        number
+            .and_then(|index| self.shown.get(index))
+            .map_or_else(|| which.to_owned(), |session| session.key.clone())
+    }
+
+    fn prompt(&self) -> Result<(), Failed> {
+        print(&self.talk.style.paint(Ink::Bold, "> "))
+    }
+
+    fn note(&self, ink: Ink, text: &str) -> Result<(), Failed> {
+        print(&format!("{}\n", self.talk.style.paint(ink, text)))
+    }
+}

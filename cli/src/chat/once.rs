@@ -1,0 +1,68 @@
+//! One question, one answer, and the end: for scripts and pipes. The answer alone goes to the standard output.
+
+use std::time::Duration;
+
+use tokio::{signal::ctrl_c, time::timeout};
+
+use super::{Talk, screen::End};
+use crate::exit::{Exit, Failed};
+
+/// How long a script waits for a gateway that went away.
+const RETURN: Duration = Duration::from_secs(60);
+
+impl Talk {
+    /// Asks and prints the answer.
+    pub(super) async fn once(mut self, session: &str, message: String) -> Result<(), Failed> {
+        if message.trim().is_empty() {
+            return Err(Failed::new(
+                Exit::Usage,
+                "there is nothing to say: the message is empty",
+            ));
+        }
+        self.enter(session, 0).await?;
+        let run = match self.say(message.trim_end()).await {
+            Ok(run) => run,
+            Err(failed) if failed.exit == Exit::Unavailable && !self.unanswered.is_empty() => {
+                let run = self
+                    .unanswered
+                    .first()
+                    .map(|(run, _)| run.clone())
+                    .unwrap_or_default();
+                self.return_in_time().await?;
+                run
+            }
+            Err(failed) => return Err(failed),
+        };
+        loop {
+            match self.screen.end_of(&run) {
+                None => {}
+                Some(End::Answered) => break,
+                Some(End::Stopped) => return Err(Failed::new(Exit::Failed, "the answer was stopped")),
+                Some(End::Failed(why)) => return Err(Failed::new(Exit::Failed, why.clone())),
+            }
+            tokio::select! {
+                incoming = self.client.next() => match incoming {
+                    Ok(incoming) => if self.show(&incoming)? { self.catch_up().await?; },
+                    Err(_) => self.return_in_time().await?,
+                },
+                _ = ctrl_c() => {
+                    // Whether it was stopped comes as an event; whoever presses twice does not wait for it.
+                    self.stop().await?;
+                    return Err(Failed::new(Exit::Failed, "stopped"));
+                }
+            }
+        }
+        self.client.close().await;
+        Ok(())
+    }
+
+    async fn return_in_time(&mut self) -> Result<(), Failed> {
+        timeout(RETURN, self.come_back()).await.map_err(|_| {
+            Failed::new(
+                Exit::Unavailable,
+                "the gateway went away and did not come back within a minute",
+            )
+            .next("the message is kept if it was acknowledged: `gatehouse chat` shows the answer")
+        })?
+    }
+}

@@ -1,0 +1,149 @@
+//! What the chat reads of the house's answers and events. Everything else in them is left alone.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Event `chat`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ChatEvent {
+    /// The run.
+    pub(super) run_id: String,
+    /// The session's full key.
+    pub(super) session_key: String,
+    /// Grows within the run.
+    pub(super) seq: i64,
+    /// `status`, `delta`, `final`, `aborted` or `error`.
+    pub(super) state: String,
+    /// New text.
+    pub(super) delta_text: Option<String>,
+    /// True: `delta_text` is the whole text.
+    pub(super) replace: Option<bool>,
+    /// The message so far, or whole.
+    pub(super) message: Option<Message>,
+    /// What went wrong.
+    pub(super) error_message: Option<String>,
+}
+
+/// A row of a transcript.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Message {
+    /// `user`, `assistant` or `system`.
+    pub(super) role: String,
+    /// Text or content blocks.
+    pub(super) content: Value,
+    /// Who wrote it, on a chat platform.
+    pub(super) sender_label: Option<String>,
+    /// What went wrong.
+    pub(super) error_message: Option<String>,
+    /// `stop`, `aborted`, `error`, ...
+    pub(super) stop_reason: Option<String>,
+    /// Where it stands.
+    #[serde(rename = "__openclaw")]
+    pub(super) meta: Meta,
+}
+
+/// Where a row stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Meta {
+    /// The run.
+    pub(super) run_id: Option<String>,
+}
+
+impl Message {
+    /// Its text, whatever its form.
+    pub(super) fn text(&self) -> String {
+        match &self.content {
+            Value::String(text) => text.clone(),
+            Value::Array(blocks) => blocks
+                .iter()
+                .map(|block| match (block.get("text"), block.get("type")) {
+                    (Some(Value::String(text)), _) => text.clone(),
+                    (_, Some(Value::String(kind))) => format!("[{kind}]"),
+                    _ => String::new(),
+                })
+                .collect::<Vec<_>>()
+                .join("\n"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Event `session.message`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct SessionMessage {
+    /// The session's full key.
+    pub(super) session_key: String,
+    /// The row.
+    pub(super) message: Message,
+}
+
+/// The answer to `chat.history`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct History {
+    /// The session's full key.
+    pub(super) session_key: String,
+    /// The rows, oldest first.
+    pub(super) messages: Vec<Message>,
+    /// Whether there are older ones.
+    pub(super) has_more: bool,
+    /// What is being written now.
+    pub(super) in_flight_run: Option<InFlight>,
+}
+
+/// What is being written now.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct InFlight {
+    /// The run.
+    pub(super) run_id: String,
+    /// Its text so far.
+    pub(super) text: String,
+    /// The newest event that `text` contains.
+    pub(super) seq: i64,
+}
+
+/// The answer to `sessions.list`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Sessions {
+    /// The rows, the newest first.
+    pub(super) sessions: Vec<Session>,
+    /// Rows on all pages.
+    pub(super) total_count: i64,
+    /// The gateway's clock.
+    pub(super) ts: i64,
+}
+
+/// One session.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Session {
+    /// Its full key.
+    pub(super) key: String,
+    /// A name somebody gave it.
+    pub(super) label: Option<String>,
+    /// A title.
+    pub(super) display_name: Option<String>,
+    /// A title made from the first message.
+    pub(super) derived_title: Option<String>,
+    /// Last change.
+    pub(super) updated_at: i64,
+    /// Whether something is being written.
+    pub(super) has_active_run: bool,
+}
+
+impl Session {
+    /// What a person calls it.
+    pub(super) fn title(&self) -> &str {
+        [&self.label, &self.display_name, &self.derived_title]
+            .into_iter()
+            .flatten()
+            .next()
+            .map_or("", String::as_str)
+    }
+}

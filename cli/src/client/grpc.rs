@@ -1,0 +1,229 @@
+//! Straight to one service, past the edge: the same contract, the service credential, bytes in and bytes out.
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use gatehouse_contract::{Contract, Method, Refuse};
+use gatehouse_core::{Address, Failure, House, Service, ServiceSettings, client::Peer, credential};
+use tonic::{
+    Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+use crate::exit::{Exit, Failed};
+
+/// Messages go through as they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct RawBytes;
+
+impl Codec for RawBytes {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for RawBytes {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for RawBytes {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, input: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(input.copy_to_bytes(input.remaining())))
+    }
+}
+
+/// One service, reachable.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    service: Service,
+    address: Address,
+    peer: Peer,
+}
+
+impl Backend {
+    /// The service where the settings, or `address`, say that it is.
+    pub(crate) fn find(
+        settings: &ServiceSettings,
+        service: Service,
+        address: Option<&str>,
+    ) -> Result<Self, Failed> {
+        let address = match address {
+            Some(text) => text
+                .parse()
+                .map_err(|error| Failed::new(Exit::Usage, format!("{error}")))?,
+            None => settings.peers.address(service).clone(),
+        };
+        let credential = load_credential(&settings.house)?;
+        Ok(Self {
+            service,
+            peer: Peer::lazy(&address, &credential),
+            address,
+        })
+    }
+
+    /// Calls a method and hands each answer to `each`, as JSON.
+    pub(crate) async fn call(
+        &self,
+        method: &Method,
+        params: &str,
+        deadline: Duration,
+        mut each: impl FnMut(&str) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let wire = method.request.encode(params, &mut Refuse).map_err(|error| {
+            Failed::new(
+                Exit::Usage,
+                format!("the parameters of {} are wrong: {error}", method.path),
+            )
+        })?;
+        let path = method
+            .path
+            .parse()
+            .map_err(|error| Failed::new(Exit::Usage, format!("{}: {error}", method.path)))?;
+        let mut request = Request::new(Bytes::from(wire));
+        self.peer.authorize(request.metadata_mut());
+        if !method.streaming {
+            request.set_timeout(deadline);
+        }
+        let refused = |status: &Status| self.refused(status);
+        let mut grpc = Grpc::new(self.peer.channel());
+        grpc.ready()
+            .await
+            .map_err(|error| refused(&Status::unavailable(error.to_string())))?;
+        let answers = grpc
+            .server_streaming(request, path, RawBytes)
+            .await
+            .map_err(|status| refused(&status))?;
+        let mut answers = answers.into_inner();
+        while let Some(answer) = answers.message().await.map_err(|status| refused(&status))? {
+            let mut json = Vec::new();
+            method.response.render(&answer, &mut json).map_err(|error| {
+                Failed::new(
+                    Exit::Failed,
+                    format!("the answer does not fit our contract: {error}"),
+                )
+                .next("the service runs another version of Gatehouse")
+            })?;
+            each(&String::from_utf8_lossy(&json))?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, status: &Status) -> Failed {
+        let failure = Failure::from_status(status);
+        let code = failure.kind.protocol_code();
+        let message = match &failure.path {
+            Some(path) => format!("{code}: at {path}: {}", failure.message),
+            None => format!("{code}: {}", failure.message),
+        };
+        let exit = match status.code() {
+            tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => Exit::Unavailable,
+            tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        match exit {
+            Exit::Unavailable => Failed::new(
+                exit,
+                format!("{} does not answer at {}: {message}", self.service, self.address),
+            )
+            .next("`gatehouse up` starts it; --address names another place"),
+            Exit::Refused => Failed::new(exit, message).next(
+                "the service credential is not that of this house: see --home and GATEHOUSE_CREDENTIAL",
+            ),
+            Exit::Failed | Exit::Usage | Exit::Configuration => Failed::new(exit, message),
+        }
+    }
+}
+
+fn load_credential(house: &House) -> Result<gatehouse_core::Secret, Failed> {
+    credential::load(&house.credential).map_err(|error| {
+        Failed::new(Exit::Refused, format!("{}", gatehouse_core::Chain(&error)))
+            .next("run this where the house runs, as its user, or name the file with GATEHOUSE_CREDENTIAL")
+    })
+}
+
+/// The method of a service that somebody means: its client name, its RPC name, or its whole path.
+pub(crate) fn method(service: Service, name: &str) -> Result<&'static Method, Failed> {
+    let contract = Contract::house();
+    let owner = match service {
+        Service::Session => "gatehouse.session.v1.SessionService",
+        Service::Agent => "gatehouse.agent.v1.AgentService",
+        Service::ChannelBridge => "gatehouse.channel.v1.ChannelService",
+        Service::Config => "gatehouse.config.v1.ConfigService",
+        Service::Broadcast => "gatehouse.broadcast.v1.BroadcastService",
+        Service::Edge => return Err(Failed::new(Exit::Usage, "the edge is called without --service")),
+    };
+    let rpc = name.rsplit('/').next().unwrap_or(name);
+    let found = match name.contains('/') {
+        true => contract
+            .rpc(&format!("/{}", name.trim_start_matches('/')))
+            .or_else(|| contract.rpc(&format!("/{owner}/{rpc}"))),
+        false => contract
+            .method(name)
+            .or_else(|| contract.rpc(&format!("/{owner}/{rpc}"))),
+    };
+    match found {
+        Some(method) if method.service == owner => Ok(method),
+        Some(method) => Err(Failed::new(
+            Exit::Usage,
+            format!("{name} belongs to {}, not to {service}", method.service),
+        )),
+        None => Err(
+            Failed::new(Exit::Usage, format!("{service} has no method {name}"))
+                .next("`gatehouse methods --markdown` lists what each service offers"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_found_by_each_of_its_names() {
+        let path = "/gatehouse.session.v1.SessionService/ListSessions";
+        for name in [
+            "ListSessions",
+            "sessions.list",
+            "SessionService/ListSessions",
+            path,
+            path.trim_start_matches('/'),
+        ] {
+            assert_eq!(method(Service::Session, name).unwrap().path, path, "{name}");
+        }
+    }
+
+    #[test]
+    fn methods_between_services_are_within_reach_of_whoever_has_the_credential() {
+        assert!(method(Service::Session, "DeliverMessage").is_ok());
+    }
+
+    #[test]
+    fn a_method_of_another_service_is_said_to_be_one() {
+        let failed = method(Service::Agent, "sessions.list").expect_err("it is session's");
+
+        assert!(failed.to_string().contains("SessionService"), "{failed}");
+        assert_eq!(
+            method(Service::Agent, "nothing").expect_err("unknown").exit,
+            Exit::Usage
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! What to tell a person who was not let in or not served: what happened, and what to do now.
+
+use gatehouse_contract::Contract;
+use tokio_tungstenite::tungstenite::{self, http::StatusCode};
+use url::Url;
+
+use super::Refusal;
+use crate::{
+    exit::{Exit, Failed},
+    place::Place,
+    term::printable,
+};
+
+/// Nobody listens there, or somebody else does.
+pub(super) fn unreachable(url: &Url, error: &tungstenite::Error) -> Failed {
+    let (message, next) = match error {
+        tungstenite::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => (
+            format!("no gateway answers at {url}"),
+            "start one with `gatehouse up`, or name another with --url".to_owned(),
+        ),
+        tungstenite::Error::Http(response) if response.status() == StatusCode::FORBIDDEN => (
+            format!("the gateway at {url} does not accept connections made in this way (403)"),
+            "behind a proxy: set gateway.publicOrigin and gateway.trustedProxies in its configuration"
+                .to_owned(),
+        ),
+        tungstenite::Error::Http(response) => (
+            format!("what answers at {url} is no gateway ({})", response.status()),
+            "check the address, and that nothing else has the port".to_owned(),
+        ),
+        other => (
+            format!("no gateway answers at {url}: {other}"),
+            "check the address with --url, and that the gateway runs".to_owned(),
+        ),
+    };
+    Failed::new(Exit::Unavailable, message).next(next)
+}
+
+/// The gateway answered the handshake with a refusal.
+pub(super) fn not_let_in(refusal: &Refusal, place: &Place) -> Failed {
+    let code = refusal
+        .details
+        .get("code")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
+    let exit = match refusal.code.as_str() {
+        "UNAVAILABLE" => Exit::Unavailable,
+        _ => Exit::Refused,
+    };
+    let next = match code {
+        "AUTH_RATE_LIMITED" => {
+            let seconds = refusal.retry_after_ms.unwrap_or(60_000).div_ceil(1000);
+            format!("too many wrong tokens: try again in {seconds} s")
+        }
+        _ if exit == Exit::Unavailable => "it is starting or stopping: try again in a moment".to_owned(),
+        _ => token_step(place),
+    };
+    Failed::new(
+        exit,
+        format!(
+            "the gateway at {} refused: {}",
+            place.url,
+            printable(&refusal.message)
+        ),
+    )
+    .next(next)
+}
+
+/// The gateway closed the socket during the handshake.
+pub(super) fn closed_at_the_door(reason: &str, place: &Place) -> Failed {
+    Failed::new(
+        Exit::Refused,
+        format!("the gateway at {} closed the connection: {reason}", place.url),
+    )
+    .next(token_step(place))
+}
+
+fn token_step(place: &Place) -> String {
+    place.tokenless.clone().unwrap_or_else(|| {
+        "check the token: `gatehouse token show` on the gateway's machine prints it; give it with --token or GATEHOUSE_TOKEN"
+            .to_owned()
+    })
+}
+
+/// A method was refused.
+pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
+    let failed = Failed::new(
+        Exit::of_protocol(&refusal.code),
+        format!("{}: {}", refusal.code, printable(&refusal.message)),
+    );
+    if refusal.message.starts_with("unknown method") {
+        let near = nearest(method);
+        let hint = near.map_or_else(String::new, |name| format!("did you mean {name}? "));
+        return failed.next(format!("{hint}`gatehouse methods` lists them all"));
+    }
+    let scope = refusal
+        .details
+        .get("missingScope")
+        .and_then(serde_json::Value::as_str);
+    match (scope, refusal.retryable) {
+        (Some(scope), _) => failed.next(format!(
+            "this token may not: gateway.auth.tokenScopes of the gateway's configuration must contain {scope}"
+        )),
+        (None, true) => failed.next("try again in a moment; `gatehouse status` shows what is missing"),
+        (None, false) => failed,
+    }
+}
+
+/// The method whose name is most like this one, if any is like it.
+fn nearest(name: &str) -> Option<&'static str> {
+    Contract::house()
+        .methods()
+        .map(|method| (strsim::jaro_winkler(name, &method.name), method.name.as_str()))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(code: &str, message: &str, details: serde_json::Value) -> Refusal {
+        Refusal {
+            code: code.into(),
+            message: message.into(),
+            details,
+            retryable: false,
+            retry_after_ms: None,
+        }
+    }
+
+    fn place() -> Place {
+        Place {
+            url: Url::parse("ws://127.0.0.1:1").unwrap(),
+            token: None,
+            tokenless: Some("give one with --token".into()),
+        }
+    }
+
+    #[test]
+    fn a_silent_port_says_how_to_start_a_gateway() {
+        let error = tungstenite::Error::Io(std::io::ErrorKind::ConnectionRefused.into());
+
+        let failed = unreachable(&place().url, &error);
+
+        assert_eq!(failed.exit, Exit::Unavailable);
+        assert!(failed.to_string().contains("gatehouse up"), "{failed}");
+    }
+
+    #[test]
+    fn a_wrong_token_says_where_the_right_one_is() {
+        let wrong = refusal(
+            "INVALID_REQUEST",
+            "unauthorized",
+            json!({"code": "AUTH_TOKEN_MISMATCH"}),
+        );
+
+        let failed = not_let_in(&wrong, &place());
+
+        assert_eq!(failed.exit, Exit::Refused);
+        assert!(failed.to_string().contains("--token"), "{failed}");
+    }
+
+    #[test]
+    fn a_typing_error_in_a_method_names_the_nearest_one() {
+        let failed = refused(
+            "sesions.list",
+            &refusal("INVALID_REQUEST", "unknown method: sesions.list", json!({})),
+        );
+
+        assert!(
+            failed.to_string().contains("did you mean sessions.list?"),
+            "{failed}"
+        );
+    }
+
+    #[test]
+    fn a_missing_scope_says_where_it_is_granted() {
+        let details = json!({"code": "MISSING_SCOPE", "missingScope": "operator.admin"});
+
+        let failed = refused(
+            "config.patch",
+            &refusal("FORBIDDEN", "missing scope: operator.admin", details),
+        );
+
+        assert_eq!(failed.exit, Exit::Refused);
+        assert!(
+            failed.to_string().contains("gateway.auth.tokenScopes"),
+            "{failed}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_cannot_command_the_terminal() {
+        let failed = refused("health", &refusal("INVALID_REQUEST", "\x1b[2Jgone", json!({})));
+
+        assert!(!failed.to_string().contains('\x1b'));
+    }
+}

@@ -1,0 +1,218 @@
+//! `gatehouse config get | set | unset | validate | schema`.
+//!
+//! Changes go through the running house and name the revision they were made against, so that two people who change the
+//! configuration at once do not undo each other. Checks need no house.
+
+mod path;
+
+use std::{fs, path::Path, time::Duration};
+
+use gatehouse_core::{Chain, House};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use uuid::Uuid;
+
+use self::path::{merge_patch, segments};
+use crate::{
+    args::{Common, ConfigCommand},
+    call,
+    client::{self, Client},
+    exit::{Exit, Failed},
+    place::Place,
+    service::environment,
+};
+
+/// A change is written durably before it is acknowledged.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// How often one key is set again when somebody else changed the document in between.
+const ATTEMPTS_MAX: usize = 3;
+
+/// Does what was asked.
+pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), Failed> {
+    match command {
+        ConfigCommand::Get { path, raw } => get(common, path.as_deref(), *raw).await,
+        ConfigCommand::Set { path, value } => {
+            let value = json5::from_str(value).unwrap_or_else(|_| Value::String(value.clone()));
+            change(common, path, value).await
+        }
+        ConfigCommand::Unset { path } => change(common, path, Value::Null).await,
+        ConfigCommand::Validate { file } => validate(common, file.as_deref()),
+        ConfigCommand::Schema => {
+            let schema = gatehouse_config::schema::json_schema();
+            let text = serde_json::to_string_pretty(&schema)
+                .map_err(|error| Failed::new(Exit::Failed, error.to_string()))?;
+            call::print(&text, true)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Running {
+    raw: Option<String>,
+    config: Box<RawValue>,
+    hash: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Changed {
+    path: String,
+    issues: Vec<Finding>,
+}
+
+#[derive(Deserialize)]
+struct Finding {
+    path: String,
+    message: String,
+}
+
+async fn read(client: &mut Client) -> Result<Running, Failed> {
+    let answer = client
+        .call("config.get", &client::params(&json!({})), ANSWER)
+        .await?;
+    unpack("config.get", &answer)
+}
+
+fn unpack<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> Result<T, Failed> {
+    serde_json::from_str(payload.get()).map_err(|error| {
+        Failed::new(
+            Exit::Failed,
+            format!("{method}: the answer cannot be read: {error}"),
+        )
+    })
+}
+
+async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Failed> {
+    let path = path.map(segments).transpose()?;
+    let mut client = Client::connect(&Place::find(common)?, &["operator.read"]).await?;
+    let running = read(&mut client).await?;
+    client.close().await;
+    if raw {
+        return call::print(running.raw.as_deref().unwrap_or_default().trim_end(), true);
+    }
+    let Some(path) = path else {
+        return call::print(running.config.get(), common.json);
+    };
+    let config: Value = unpack("config.get", &running.config)?;
+    let mut place = &config;
+    for (index, key) in path.iter().enumerate() {
+        let inside = match place {
+            Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
+            other => other.get(key),
+        };
+        place = inside.ok_or_else(|| {
+            let walked = path.get(..=index).unwrap_or_default().join(".");
+            Failed::new(Exit::Failed, format!("{walked} is not set"))
+                .next("`gatehouse config get` shows everything that is")
+        })?;
+    }
+    match place {
+        Value::String(text) if !common.json => call::print(text, true),
+        other => call::print(&other.to_string(), common.json),
+    }
+}
+
+async fn change(common: &Common, path: &str, value: Value) -> Result<(), Failed> {
+    let patch = merge_patch(&segments(path)?, value);
+    let mut client = Client::connect(&Place::find(common)?, &["operator.admin", "operator.read"]).await?;
+    let mut attempts = 1;
+    let answer = loop {
+        let base = read(&mut client).await?.hash;
+        let params =
+            json!({"raw": patch.to_string(), "baseHash": base, "note": format!("gatehouse config: {path}")});
+        let id = client.send("config.patch", &client::params(&params)).await?;
+        match client.answer(&id, ANSWER).await? {
+            Ok(answer) => break answer,
+            // Somebody else was faster. One key is all we change, so doing it again undoes nothing of theirs.
+            Err(refusal) if attempts < ATTEMPTS_MAX && reason(&refusal) == "CONFIG_CHANGED" => attempts += 1,
+            Err(refusal) => return Err(client::refused("config.patch", &refusal)),
+        }
+    };
+    client.close().await;
+    if common.json {
+        return call::print(answer.get(), true);
+    }
+    let changed: Changed = unpack("config.patch", &answer)?;
+    for issue in &changed.issues {
+        eprintln!("warning: {}: {}", issue.path, issue.message);
+    }
+    eprintln!(
+        "{path} is changed in {}; every service applies it now",
+        changed.path
+    );
+    Ok(())
+}
+
+fn reason(refusal: &client::Refusal) -> &str {
+    refusal
+        .details
+        .get("reason")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn validate(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
+    let env = environment(common);
+    let file = file.map_or_else(|| House::read(&env).config, Path::to_owned);
+    if !file.is_file() {
+        return Err(
+            Failed::new(Exit::Configuration, format!("there is no {}", file.display()))
+                .next("without a file the defaults run; `gatehouse up` writes a commented sample"),
+        );
+    }
+    // A home of its own for the check: the running house's files are not ours to touch, and its last valid revision must
+    // not stand in for this file.
+    let home = Scratch::make()?;
+    let house = House {
+        home: home.0.clone(),
+        run: home.0.join("run"),
+        credential: home.0.join("credential"),
+        config: file.clone(),
+    };
+    let found = gatehouse_config::preflight(&house, &env)
+        .map_err(|refusal| Failed::new(Exit::Configuration, Chain(&refusal).to_string()))?;
+    if common.json {
+        let warnings: Vec<_> = found
+            .warnings
+            .iter()
+            .map(|issue| json!({"path": issue.path, "message": issue.message}))
+            .collect();
+        return call::print(
+            &json!({"ok": true, "path": file, "warnings": warnings}).to_string(),
+            true,
+        );
+    }
+    for issue in &found.warnings {
+        println!("warning: {issue}");
+    }
+    let count = match found.warnings.len() {
+        0 => "no warnings".to_owned(),
+        1 => "1 warning".to_owned(),
+        count => format!("{count} warnings"),
+    };
+    println!("{} is valid: {count}", file.display());
+    Ok(())
+}
+
+/// A private folder that is gone when the check is done.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn make() -> Result<Self, Failed> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = std::env::temp_dir().join(format!("gatehouse-check-{}", Uuid::new_v4()));
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failed::new(Exit::Failed, format!("cannot make {}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Left behind, it is a small folder in the temporary one.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

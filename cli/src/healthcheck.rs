@@ -1,0 +1,103 @@
+//! `gatehouse healthcheck`: for container health checks, so that the image needs neither a shell nor curl.
+
+use std::time::Duration;
+
+use gatehouse_core::{Address, Secret, Service, ServiceSettings, client::Peer};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::{
+    args::{Checked, Common, Healthcheck},
+    exit::{Exit, Failed},
+    http,
+    service::environment,
+};
+
+/// Shorter than the shortest interval of a health check.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Asks one service.
+pub(crate) async fn run(common: &Common, check: &Healthcheck) -> Result<(), Failed> {
+    let service = match check.service {
+        Checked::Edge => return edge(check.port).await,
+        Checked::Session => Service::Session,
+        Checked::Agent => Service::Agent,
+        Checked::ChannelBridge => Service::ChannelBridge,
+        Checked::Config => Service::Config,
+        Checked::Broadcast => Service::Broadcast,
+    };
+    let settings = ServiceSettings::read(&environment(common), service)
+        .map_err(|error| Failed::new(Exit::Configuration, error.to_string()))?;
+    let address = reachable(&settings.listen);
+    // Health asks for no credential: a health check must not need to read one.
+    let peer = Peer::lazy(&address, &Secret::new("none"));
+    let mut client = HealthClient::new(peer.channel());
+    let asked = client.check(HealthCheckRequest {
+        service: String::new(),
+    });
+    match tokio::time::timeout(DEADLINE, asked).await {
+        Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving => {
+            println!("{service} serves");
+            Ok(())
+        }
+        Ok(Ok(answer)) => Err(unhealthy(format!(
+            "{service} at {address} says {}",
+            answer.get_ref().status().as_str_name()
+        ))),
+        Ok(Err(status)) => Err(unhealthy(format!("{service} at {address}: {}", status.message()))),
+        Err(_) => Err(unhealthy(format!("{service} at {address} does not answer"))),
+    }
+}
+
+async fn edge(port: u16) -> Result<(), Failed> {
+    let authority = format!("127.0.0.1:{port}");
+    match http::get(&authority, "/readyz", DEADLINE).await {
+        Ok(answer) if answer.status == 200 => {
+            println!("edge is ready");
+            Ok(())
+        }
+        Ok(answer) => Err(unhealthy(format!(
+            "edge is not ready ({}): {}",
+            answer.status, answer.body
+        ))),
+        Err(error) => Err(unhealthy(format!("edge at {authority} does not answer: {error}"))),
+    }
+}
+
+fn unhealthy(message: String) -> Failed {
+    Failed::new(Exit::Unavailable, message)
+}
+
+/// Where to reach what listens there: "every address" is not one to connect to.
+fn reachable(listen: &Address) -> Address {
+    match listen {
+        Address::Unix(path) => Address::Unix(path.clone()),
+        Address::Tcp(host) => match host.rsplit_once(':') {
+            Some(("0.0.0.0", port)) => Address::Tcp(format!("127.0.0.1:{port}")),
+            Some(("[::]", port)) => Address::Tcp(format!("[::1]:{port}")),
+            _ => Address::Tcp(host.clone()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_asks_itself() {
+        assert_eq!(
+            reachable(&"tcp:0.0.0.0:7000".parse().unwrap()).to_string(),
+            "tcp:127.0.0.1:7000"
+        );
+        assert_eq!(
+            reachable(&"tcp:[::]:7000".parse().unwrap()).to_string(),
+            "tcp:[::1]:7000"
+        );
+        assert_eq!(
+            reachable(&"unix:/r/a.sock".parse().unwrap()).to_string(),
+            "unix:/r/a.sock"
+        );
+    }
+}

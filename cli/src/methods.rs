@@ -1,0 +1,97 @@
+//! `gatehouse methods`: what can be called, by whom. Needs no running house: the contract is in this binary.
+
+use gatehouse_contract::{Contract, reference};
+use serde_json::json;
+
+use crate::{
+    args::{Common, Methods},
+    call,
+    exit::Failed,
+    term::{Ink, Style, Table},
+};
+
+/// Lists the methods and events.
+pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<(), Failed> {
+    let contract = Contract::house();
+    if methods.markdown {
+        return call::print(reference::markdown(contract).trim_end(), true);
+    }
+    let prefix = methods.prefix.as_deref().unwrap_or_default();
+    let wanted = |name: &str| name.starts_with(prefix);
+    if common.json {
+        let methods: Vec<_> = contract
+            .methods()
+            .filter(|method| wanted(&method.name))
+            .map(|method| {
+                json!({"name": method.name, "access": method.access.to_string(), "grpc": method.path, "description": method.comment})
+            })
+            .collect();
+        let events: Vec<_> = contract
+            .events()
+            .filter(|event| wanted(&event.name))
+            .map(|event| json!({"name": event.name, "access": event.access.to_string(), "description": event.comment}))
+            .collect();
+        return call::print(&json!({"methods": methods, "events": events}).to_string(), true);
+    }
+    let mut table = Table::new(&["METHOD", "ACCESS", "WHAT IT DOES"]);
+    for method in contract.methods().filter(|method| wanted(&method.name)) {
+        table.row(vec![
+            (Some(Ink::Cyan), method.name.clone()),
+            (Some(Ink::Dim), method.access.to_string()),
+            (None, first_sentence(&method.comment)),
+        ]);
+    }
+    let mut events = Table::new(&["EVENT", "ACCESS", "WHAT IT SAYS"]);
+    for event in contract.events().filter(|event| wanted(&event.name)) {
+        events.row(vec![
+            (Some(Ink::Cyan), event.name.clone()),
+            (Some(Ink::Dim), event.access.to_string()),
+            (None, first_sentence(&event.comment)),
+        ]);
+    }
+    call::print(
+        &format!("{}\n{}", table.render(style), events.render(style).trim_end()),
+        true,
+    )
+}
+
+fn first_sentence(comment: &str) -> String {
+    let text = comment.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.split_once(". ").map_or_else(
+        || text.trim_end_matches('.').to_owned(),
+        |(first, _)| first.to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// The committed reference. `UPDATE_DOCS=1` writes it anew.
+    #[test]
+    fn the_committed_reference_says_what_the_contract_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/methods.md");
+        let written = format!("{}\n", reference::markdown(Contract::house()).trim_end());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, &written).unwrap();
+        }
+
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+
+        assert!(
+            committed == written,
+            "docs/methods.md is out of date: `make docs` writes it anew"
+        );
+    }
+
+    #[test]
+    fn the_first_sentence_is_enough_for_a_list() {
+        assert_eq!(first_sentence("One session.\nMore of it."), "One session");
+        assert_eq!(
+            first_sentence("Stops one run, or v1.2 of it."),
+            "Stops one run, or v1.2 of it"
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! One service in this process: read settings, build, run, exit code. No decision is made here.
+
+use std::{
+    error::Error,
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use gatehouse_core::{Chain, Drain, Env, Service, drain, telemetry};
+
+use crate::{
+    args::Common,
+    exit::{Exit, Failed},
+    place::URL_FILE,
+};
+
+/// Services wait for sockets, not for processors: two threads are enough on a small machine, and cost less memory.
+const WORKERS: usize = 2;
+
+/// How long tasks that block may hold the process back at its end.
+const RUNTIME_END: Duration = Duration::from_millis(500);
+
+/// Runs a service until it is asked to end.
+pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
+    let env = environment(common);
+    telemetry::init(&env, service);
+    let workers = match service {
+        Service::Edge => std::thread::available_parallelism().map_or(WORKERS, usize::from),
+        Service::Session | Service::Agent | Service::ChannelBridge | Service::Config | Service::Broadcast => {
+            WORKERS
+        }
+    };
+    let runtime = crate::runtime(workers)?;
+    let ended = runtime.block_on(async {
+        let supervised = env.get("GATEHOUSE_SUPERVISED").is_some();
+        let drain = drain::on_signal(supervised).map_err(|error| failed(Exit::Failed, service, &error))?;
+        start(service, &env, drain).await
+    });
+    runtime.shutdown_timeout(RUNTIME_END);
+    ended
+}
+
+/// The environment with what the command line says before it.
+pub(crate) fn environment(common: &Common) -> Env {
+    Env::process().with("GATEHOUSE_HOME", common.home.to_string_lossy())
+}
+
+macro_rules! serve {
+    ($service:expr, $env:expr, $drain:expr, $settings:path) => {{
+        let settings =
+            <$settings>::read($env).map_err(|error| failed(Exit::Configuration, $service, &error))?;
+        let app = settings
+            .build()
+            .await
+            .map_err(|error| failed(Exit::Failed, $service, &error))?;
+        app.run($drain)
+            .await
+            .map_err(|error| failed(Exit::Failed, $service, &error))
+    }};
+}
+
+async fn start(service: Service, env: &Env, drain: Drain) -> Result<(), Failed> {
+    match service {
+        Service::Edge => edge(env, drain).await,
+        Service::Session => serve!(service, env, drain, gatehouse_session::Settings),
+        Service::Agent => serve!(service, env, drain, gatehouse_agent::Settings),
+        Service::ChannelBridge => serve!(service, env, drain, gatehouse_channel_bridge::Settings),
+        Service::Config => config(env, drain).await,
+        Service::Broadcast => serve!(service, env, drain, gatehouse_broadcast::Settings),
+    }
+}
+
+/// The config service knows which of its failures a person has to mend.
+async fn config(env: &Env, drain: Drain) -> Result<(), Failed> {
+    let service = Service::Config;
+    let of = |error: gatehouse_config::Error| {
+        let exit = if error.exit_code() == gatehouse_config::EXIT_CONFIG {
+            Exit::Configuration
+        } else {
+            Exit::Failed
+        };
+        failed(exit, service, &error)
+    };
+    let settings = gatehouse_config::Settings::read(env)
+        .map_err(|error| failed(Exit::Configuration, service, &error))?;
+    settings.build().await.map_err(of)?.run(drain).await.map_err(of)
+}
+
+/// The edge's address is known once it is bound, and whoever started it may have asked for any port.
+async fn edge(env: &Env, drain: Drain) -> Result<(), Failed> {
+    let service = Service::Edge;
+    let settings =
+        gatehouse_edge::Settings::read(env).map_err(|error| failed(Exit::Configuration, service, &error))?;
+    let run_dir = settings.service.house.run.clone();
+    let app = settings
+        .build()
+        .await
+        .map_err(|error| failed(Exit::Failed, service, &error))?;
+    announce(&run_dir, app.address());
+    app.run(drain)
+        .await
+        .map_err(|error| failed(Exit::Failed, service, &error))
+}
+
+/// Writes the address for clients of the same home. A folder that cannot be written costs them the convenience, not us the start.
+fn announce(run_dir: &Path, address: SocketAddr) {
+    let draft = run_dir.join(format!(".{URL_FILE}"));
+    let written = fs::write(&draft, format!("{}\n", url_of(address)))
+        .and_then(|()| fs::rename(&draft, run_dir.join(URL_FILE)));
+    if let Err(error) = written {
+        tracing::warn!(%error, folder = %run_dir.display(), "the edge's address cannot be written for clients");
+    }
+}
+
+/// An address that a client on this machine can connect to: "every address" is none.
+fn url_of(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    format!("ws://{address}")
+}
+
+fn failed(exit: Exit, service: Service, error: &(impl Error + 'static)) -> Failed {
+    Failed::new(exit, format!("{service}: {}", Chain(error)))
+}
+
+/// A service by the word on the command line.
+pub(crate) const fn by_backend(backend: crate::args::Backend) -> Service {
+    use crate::args::Backend;
+    match backend {
+        Backend::Session => Service::Session,
+        Backend::Agent => Service::Agent,
+        Backend::ChannelBridge => Service::ChannelBridge,
+        Backend::Config => Service::Config,
+        Backend::Broadcast => Service::Broadcast,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_an_address_that_they_can_connect_to() {
+        for (bound, url) in [
+            ("127.0.0.1:5", "ws://127.0.0.1:5"),
+            ("0.0.0.0:5", "ws://127.0.0.1:5"),
+            ("[::]:5", "ws://[::1]:5"),
+            ("192.0.2.7:5", "ws://192.0.2.7:5"),
+        ] {
+            assert_eq!(url_of(bound.parse().unwrap()), url);
+        }
+    }
+}

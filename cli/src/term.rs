@@ -1,0 +1,190 @@
+//! What goes to a terminal: colours when somebody looks and did not say `NO_COLOR`, tables, and text made safe to print.
+
+use std::{fmt::Write as _, io::IsTerminal};
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    color: bool,
+}
+
+/// The colours the house uses, from the eight that every terminal has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ink {
+    /// Good.
+    Green,
+    /// Look at this.
+    Yellow,
+    /// Bad.
+    Red,
+    /// Names.
+    Cyan,
+    /// Of lesser interest.
+    Dim,
+    /// Of greater interest.
+    Bold,
+    /// One of six, to tell services apart.
+    Service(usize),
+}
+
+impl Style {
+    /// Colours when `output` is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).
+    pub(crate) fn of(output: &impl IsTerminal, no_color: Option<&str>) -> Self {
+        Self {
+            color: output.is_terminal() && no_color.is_none_or(str::is_empty),
+        }
+    }
+
+    /// No colours.
+    #[cfg(test)]
+    pub(crate) const fn plain() -> Self {
+        Self { color: false }
+    }
+
+    /// Whether it colours.
+    #[cfg(test)]
+    pub(crate) const fn colored() -> Self {
+        Self { color: true }
+    }
+
+    /// The text in this colour.
+    pub(crate) fn paint(self, ink: Ink, text: &str) -> String {
+        if !self.color {
+            return text.to_owned();
+        }
+        let code = match ink {
+            Ink::Red => 31,
+            Ink::Green => 32,
+            Ink::Yellow => 33,
+            Ink::Cyan => 36,
+            Ink::Dim => 2,
+            Ink::Bold => 1,
+            Ink::Service(index) => *[36, 33, 35, 32, 34, 31].get(index % 6).unwrap_or(&36),
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Text from elsewhere, without the control characters that would move the cursor, recolour or retitle the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// A table for people: columns as wide as their widest cell, two spaces between, no lines.
+#[derive(Debug)]
+pub(crate) struct Table {
+    head: Vec<&'static str>,
+    rows: Vec<Vec<(Option<Ink>, String)>>,
+}
+
+impl Table {
+    /// An empty table with these column names.
+    pub(crate) fn new(head: &[&'static str]) -> Self {
+        Self {
+            head: head.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: Vec<(Option<Ink>, String)>) {
+        self.rows.push(cells);
+    }
+
+    /// The table as text.
+    pub(crate) fn render(&self, style: Style) -> String {
+        let mut widths: Vec<usize> = self.head.iter().map(|head| head.chars().count()).collect();
+        for row in &self.rows {
+            for (width, (_, cell)) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut text = String::new();
+        let head: Vec<_> = self
+            .head
+            .iter()
+            .map(|head| (Some(Ink::Dim), (*head).to_owned()))
+            .collect();
+        for row in std::iter::once(&head).chain(&self.rows) {
+            let last = row.len().saturating_sub(1);
+            for (column, (ink, cell)) in row.iter().enumerate() {
+                let cell = printable(cell);
+                let pad = widths
+                    .get(column)
+                    .copied()
+                    .unwrap_or(0)
+                    .saturating_sub(cell.chars().count());
+                let painted = ink.map_or_else(|| cell.clone(), |ink| style.paint(ink, &cell));
+                text.push_str(&painted);
+                if column < last {
+                    let _ = write!(text, "{:pad$}  ", "");
+                }
+            }
+            while text.ends_with(' ') {
+                text.pop();
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A duration in milliseconds as people say it: `850 ms`, `12 s`, `3 m`, `5 h`, `2 d`.
+pub(crate) fn ago(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        ..1 => format!("{} ms", milliseconds.max(0)),
+        1..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} m", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_rows_do_not_end_in_spaces() {
+        let mut table = Table::new(&["SERVICE", "STATE"]);
+        table.row(vec![(None, "edge".into()), (Some(Ink::Green), "serving".into())]);
+        table.row(vec![(None, "channel-bridge".into()), (None, String::new())]);
+
+        let text = table.render(Style::plain());
+
+        assert_eq!(
+            text,
+            "SERVICE         STATE\nedge            serving\nchannel-bridge\n"
+        );
+    }
+
+    #[test]
+    fn a_colour_does_not_move_the_columns() {
+        let mut table = Table::new(&["A", "B"]);
+        table.row(vec![(Some(Ink::Red), "x".into()), (None, "y".into())]);
+
+        assert!(table.render(Style::colored()).contains("\x1b[31mx\x1b[0m  y"));
+    }
+
+    #[test]
+    fn nothing_from_elsewhere_reaches_the_terminal_as_a_command() {
+        assert_eq!(printable("a\x1b]0;evil\x07b\nc"), "a\u{fffd}]0;evil\u{fffd}b\nc");
+    }
+
+    #[test]
+    fn durations_are_said_in_one_unit() {
+        assert_eq!(ago(-5), "0 ms");
+        assert_eq!(ago(1_500), "1 s");
+        assert_eq!(ago(7_200_000), "2 h");
+        assert_eq!(ago(200_000_000), "2 d");
+    }
+}

@@ -1,0 +1,151 @@
+//! `gatehouse up`: a whole house on one machine, without containers. Checks the configuration, starts the six processes over
+//! Unix sockets, merges their logs, starts again whoever dies, and stops all of them in order.
+//!
+//! No process outlives this one, however it ends: every service ends when its standard input does, and the kernel closes
+//! that with us. So there is nothing to clean up at the next start and no PID file to go stale.
+
+mod child;
+mod lines;
+mod lock;
+mod log;
+mod plan;
+mod ready;
+mod supervisor;
+
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
+
+use gatehouse_core::{House, Service};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::Instant,
+};
+
+use self::{child::Program, lock::HomeLock, log::Log, plan::Plan, ready::Ready, supervisor::Supervisor};
+use crate::{
+    args::{Common, Up},
+    exit::{Exit, Failed},
+    place::URL_FILE,
+    service::environment,
+    term::Style,
+};
+
+/// Runs a house until it is asked to stop.
+pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Failed> {
+    let began = Instant::now();
+    let mut signals = Signals::watch()
+        .map_err(|error| Failed::new(Exit::Failed, format!("cannot watch signals: {error}")))?;
+    let env = environment(common);
+    let house = House::read(&env);
+    make_private(&house.home)?;
+    make_private(&house.run)?;
+    let _held = HomeLock::take(&house.home)?;
+    let url_file = house.run.join(URL_FILE);
+    // A killed house leaves its address behind; waiting for the new one must not find the old.
+    let _ = fs::remove_file(&url_file);
+
+    let plan = Plan::make(&env, &house, up)?;
+    let json = up.log_format.as_deref() == Some("json");
+    let (log, writer) = Log::to(io::stdout(), style, !json);
+    for warning in &plan.warnings {
+        log.own(warning);
+    }
+    let mut supervisor = start(&plan, &log)?;
+    let ready = Ready {
+        url_file: &url_file,
+        home: &house.home,
+        log: &log,
+        style,
+        began,
+    };
+
+    let ended = tokio::select! {
+        () = ready.announce() => unreachable_after_announcing(),
+        fatal = supervisor.fatal() => Err(Failed::new(
+            Exit::Configuration,
+            format!("{} cannot run with this configuration: {}", fatal.name, fatal.last_line),
+        )
+        .next(format!("correct {} and start again; `gatehouse config validate` checks it", house.config.display()))),
+        () = signals.next() => Ok(()),
+    };
+    log.own("stopping; once more stops at once");
+    supervisor.stop(signals.next()).await;
+    let _ = fs::remove_file(&url_file);
+    log.own("stopped");
+    drop(log);
+    writer.finish();
+    ended
+}
+
+/// [`Ready::announce`] waits for ever once it has announced.
+fn unreachable_after_announcing() -> Result<(), Failed> {
+    Ok(())
+}
+
+fn make_private(folder: &Path) -> Result<(), Failed> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| {
+            Failed::new(Exit::Failed, format!("cannot make {}: {error}", folder.display()))
+                .next("choose another folder with --home DIR")
+        })
+}
+
+fn start(plan: &Plan, log: &Log) -> Result<Supervisor, Failed> {
+    let executable = std::env::current_exe()
+        .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
+    let program = |(index, service): (usize, Service)| {
+        let (executable, variables, removed) =
+            (executable.clone(), plan.variables(service), plan.removed(service));
+        let command = move || {
+            let mut command = tokio::process::Command::new(&executable);
+            command.arg(service.name()).envs(variables.clone());
+            for name in &removed {
+                command.env_remove(name);
+            }
+            command
+        };
+        Program {
+            name: service.name(),
+            index,
+            command: Box::new(command),
+        }
+    };
+    let (door, rest): (Vec<_>, Vec<_>) = Service::ALL
+        .into_iter()
+        .enumerate()
+        .partition(|(_, service)| *service == Service::Edge);
+    let door = door.into_iter().map(program).next();
+    let door = door.ok_or_else(|| Failed::new(Exit::Failed, "a house has no edge"))?;
+    Ok(Supervisor::start(
+        door,
+        rest.into_iter().map(program).collect(),
+        log,
+    ))
+}
+
+/// What a person or a service manager stops us with.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn watch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}

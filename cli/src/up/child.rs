@@ -1,0 +1,178 @@
+//! Keeps one program running: starts it, passes its output on, starts it again with growing pauses when it ends.
+
+use std::{process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{lines::next_line, log::Log};
+use crate::exit::Exit;
+
+/// The first pause before a program is started again.
+const RESTART_FIRST: Duration = Duration::from_millis(100);
+
+/// The longest pause: a program that cannot start costs nothing, and is back soon after its cause is gone.
+const RESTART_MAX: Duration = Duration::from_secs(10);
+
+/// A program that lived so long is healthy: the next pause is the first one again.
+const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// How long the rest of a dead program's output is waited for. A grandchild may hold the pipe open for ever.
+const OUTPUT_AFTER_END: Duration = Duration::from_millis(500);
+
+/// Something to keep running.
+pub(super) struct Program {
+    /// The name in the log.
+    pub(super) name: &'static str,
+    /// Its place, which chooses the colour.
+    pub(super) index: usize,
+    /// Makes the command. Pipes and the process group are ours to set.
+    pub(super) command: Box<dyn Fn() -> Command + Send + Sync>,
+}
+
+/// A program said that its configuration is wrong: nothing that we can do by starting it again.
+#[derive(Debug)]
+pub(super) struct Fatal {
+    /// The program.
+    pub(super) name: &'static str,
+    /// Its last line, which says why.
+    pub(super) last_line: String,
+}
+
+/// When a program is asked to end, and when it is made to.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    /// Asked: its standard input is closed, which every service takes as the request to drain.
+    pub(super) asked: CancellationToken,
+    /// Made to.
+    pub(super) forced: CancellationToken,
+}
+
+/// Keeps `program` running until it is asked to stop. Returns when the process is gone.
+pub(super) async fn keep(program: Program, log: Log, stop: Stop, fatal: mpsc::Sender<Fatal>) {
+    let mut pause = RESTART_FIRST;
+    while !stop.asked.is_cancelled() {
+        let born = Instant::now();
+        let ended = match start(&program) {
+            Ok(child) => live(child, &program, &log, &stop).await,
+            Err(error) => End::Crashed(format!("cannot be started: {error}")),
+        };
+        let why = match ended {
+            End::Stopped => return,
+            End::Misconfigured(last_line) => {
+                // The queue has room for one word of each program.
+                let _ = fatal.try_send(Fatal {
+                    name: program.name,
+                    last_line,
+                });
+                return;
+            }
+            End::Crashed(why) => why,
+        };
+        if born.elapsed() >= HEALTHY_AFTER {
+            pause = RESTART_FIRST;
+        }
+        log.own(&format!(
+            "{} {why}; starting it again in {} ms",
+            program.name,
+            pause.as_millis()
+        ));
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stop.asked.cancelled() => return,
+        }
+        pause = (pause * 2).min(RESTART_MAX);
+    }
+}
+
+enum End {
+    /// By request.
+    Stopped,
+    /// With the exit code for a wrong configuration.
+    Misconfigured(String),
+    /// Otherwise.
+    Crashed(String),
+}
+
+fn start(program: &Program) -> std::io::Result<Child> {
+    let mut command = (program.command)();
+    command
+        .stdin(Stdio::piped()) // its end tells the program that we are gone, however we went
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0) // Ctrl-C reaches us alone, so that the order of stopping is ours
+        .kill_on_drop(true)
+        .spawn()
+}
+
+async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> End {
+    let outputs = [
+        child.stdout.take().map(|output| pass_on(output, program, log)),
+        child.stderr.take().map(|output| pass_on(output, program, log)),
+    ];
+    // Taken out of the child, because waiting for a child closes the standard input that it still has.
+    let input = child.stdin.take();
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = stop.asked.cancelled() => {
+            drop(input);
+            tokio::select! {
+                status = child.wait() => drop(status),
+                () = stop.forced.cancelled() => {
+                    log.own(&format!("{} does not end: killed", program.name));
+                    // It may have ended between the two.
+                    let _ = child.kill().await;
+                }
+            }
+            last_words(outputs).await;
+            return End::Stopped;
+        }
+    };
+    let last_line = last_words(outputs).await;
+    match status {
+        Ok(status) if status.code() == Some(i32::from(Exit::Configuration.code())) => {
+            End::Misconfigured(last_line)
+        }
+        Ok(status) => End::Crashed(format!("ended with {status}")),
+        Err(error) => End::Crashed(format!("cannot be waited for: {error}")),
+    }
+}
+
+/// Passes an output on line by line. The task's result is the last line.
+fn pass_on(
+    output: impl AsyncRead + Send + Unpin + 'static,
+    program: &Program,
+    log: &Log,
+) -> JoinHandle<String> {
+    let (index, name, log) = (program.index, program.name, log.clone());
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(output);
+        let mut last = String::new();
+        while let Some(line) = next_line(&mut reader).await {
+            log.service(index, name, &line);
+            if !line.trim().is_empty() {
+                last = line;
+            }
+        }
+        last
+    })
+}
+
+async fn last_words(outputs: [Option<JoinHandle<String>>; 2]) -> String {
+    let deadline = Instant::now() + OUTPUT_AFTER_END;
+    let mut last = String::new();
+    for mut output in outputs.into_iter().flatten() {
+        match timeout_at(deadline, &mut output).await {
+            Ok(Ok(line)) if !line.is_empty() => last = line,
+            Ok(_) => {}
+            Err(_) => output.abort(),
+        }
+    }
+    last
+}

@@ -1,0 +1,74 @@
+//! One house for each home, held by a kernel lock: it is gone the moment its holder is, however that ended.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::Path,
+};
+
+use crate::exit::{Exit, Failed};
+
+/// The file in the home. It is always empty; only the lock on it means something.
+const FILE: &str = "up.lock";
+
+/// Held while the house runs.
+#[derive(Debug)]
+pub(super) struct HomeLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+
+impl HomeLock {
+    /// Takes the home.
+    pub(super) fn take(home: &Path) -> Result<Self, Failed> {
+        let path = home.join(FILE);
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| {
+                Failed::new(
+                    Exit::Failed,
+                    format!("cannot write in {}: {error}", home.display()),
+                )
+                .next("choose another folder with --home DIR, or make this one yours")
+            })?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Failed::new(
+                Exit::Refused,
+                format!("another `gatehouse up` runs in {}", home.display()),
+            )
+            .next(
+                "talk to it with `gatehouse chat`, stop it, or start a second house with --home DIR --port N",
+            )),
+            Err(TryLockError::Error(error)) => Err(Failed::new(
+                Exit::Failed,
+                format!("cannot lock {}: {error}", path.display()),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_held_once_and_free_again_afterwards() {
+        let home = tempfile::tempdir().unwrap();
+
+        let first = HomeLock::take(home.path()).unwrap();
+        let second = HomeLock::take(home.path());
+
+        let refused = second.expect_err("it is held");
+        assert_eq!(refused.exit, Exit::Refused);
+        assert!(refused.to_string().contains("--home"), "{refused}");
+        drop(first);
+        HomeLock::take(home.path()).unwrap();
+    }
+
+    #[test]
+    fn a_home_that_cannot_be_written_is_said_with_what_to_do() {
+        let failed = HomeLock::take(Path::new("/nonexistent")).expect_err("no such folder");
+
+        assert!(failed.to_string().contains("--home"), "{failed}");
+    }
+}

@@ -1,0 +1,189 @@
+//! One merged log: every line with the name of the service that wrote it.
+//!
+//! A terminal that stands still (Ctrl-S, a stuck pipe) must not stand the services still: lines wait in a bounded queue, and
+//! those that find it full are counted and dropped. A thread of its own writes, because writing may block.
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use crate::term::{Ink, Style};
+
+/// Lines that wait for the terminal: a few seconds of the busiest log we have seen.
+const QUEUE_LINES_MAX: usize = 4_096;
+
+/// The width of the longest name, `channel-bridge`.
+const NAME_WIDTH: usize = 14;
+
+/// Hands lines to the writer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    queue: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+    style: Style,
+    prefix: bool,
+}
+
+/// The thread that writes. Ends when every [`Log`] is gone.
+#[derive(Debug)]
+pub(super) struct Writer(JoinHandle<()>);
+
+impl Writer {
+    /// Waits until everything is written.
+    pub(super) fn finish(self) {
+        // A writer that panicked has nothing left to write.
+        let _ = self.0.join();
+    }
+}
+
+impl Log {
+    /// Starts a writer to `output`. Without `prefix` the lines of services are written as they are: JSON for a machine.
+    pub(super) fn to(output: impl Write + Send + 'static, style: Style, prefix: bool) -> (Self, Writer) {
+        let (queue, lines) = sync_channel(QUEUE_LINES_MAX);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&dropped);
+        let thread = std::thread::spawn(move || write(output, &lines, &counted));
+        (
+            Self {
+                queue,
+                dropped,
+                style,
+                prefix,
+            },
+            Writer(thread),
+        )
+    }
+
+    /// A line of a service.
+    pub(super) fn service(&self, index: usize, name: &str, line: &str) {
+        if self.prefix {
+            let name = self
+                .style
+                .paint(Ink::Service(index), &format!("{name:NAME_WIDTH$}"));
+            self.put(format!("{name} | {line}"));
+        } else {
+            self.put(line.to_owned());
+        }
+    }
+
+    /// A line of the supervisor itself.
+    pub(super) fn own(&self, line: &str) {
+        let name = self.style.paint(Ink::Bold, &format!("{:NAME_WIDTH$}", "up"));
+        self.put(format!("{name} | {line}"));
+    }
+
+    /// Text that stands out: no name before it.
+    pub(super) fn banner(&self, text: &str) {
+        self.put(text.to_owned());
+    }
+
+    fn put(&self, line: String) {
+        if self.queue.try_send(line).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn write(mut output: impl Write, lines: &Receiver<String>, dropped: &AtomicU64) {
+    for line in lines {
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        // Nobody reads any more: the services go on, and so must the queue.
+        if lost > 0 {
+            let _ = writeln!(
+                output,
+                "{:NAME_WIDTH$} | {lost} lines were dropped: the output stood still",
+                "up"
+            );
+        }
+        let _ = writeln!(output, "{line}");
+        let _ = output.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError, mpsc};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shared {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn every_line_has_its_service_before_it() {
+        let output = Shared::default();
+        let (log, writer) = Log::to(output.clone(), Style::plain(), true);
+
+        log.service(0, "edge", "listens");
+        log.own("ready");
+        drop(log);
+        writer.finish();
+
+        assert_eq!(
+            output.text(),
+            "edge           | listens\nup             | ready\n"
+        );
+    }
+
+    #[test]
+    fn json_for_a_machine_stays_json() {
+        let output = Shared::default();
+        let (log, writer) = Log::to(output.clone(), Style::plain(), false);
+
+        log.service(0, "edge", "{}");
+        drop(log);
+        writer.finish();
+
+        assert_eq!(output.text(), "{}\n");
+    }
+
+    #[test]
+    fn an_output_that_stands_still_stops_nobody_and_is_told_what_it_missed() {
+        struct Stuck(mpsc::Receiver<()>, Shared);
+        impl Write for Stuck {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                let _ = self.0.recv();
+                self.1.write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (release, stuck) = mpsc::channel();
+        let output = Shared::default();
+        let (log, writer) = Log::to(Stuck(stuck, output.clone()), Style::plain(), true);
+
+        for number in 0..QUEUE_LINES_MAX * 2 {
+            log.own(&number.to_string());
+        }
+        drop(release);
+        drop(log);
+        writer.finish();
+
+        let text = output.text();
+        assert!(text.contains("lines were dropped"), "{}", text.lines().count());
+        assert!(text.lines().count() <= QUEUE_LINES_MAX + 3);
+    }
+}

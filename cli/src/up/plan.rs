@@ -1,0 +1,192 @@
+//! What is decided before anything is started: the configuration is usable, the port is free, the sockets have short
+//! enough paths, and each service gets the environment that is meant for it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use gatehouse_core::{Chain, Env, House, Service};
+
+use crate::{
+    args::Up,
+    exit::{Exit, Failed},
+};
+
+/// The longest path of a Unix socket: `sockaddr_un`, unix(7), less the closing zero.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// What a house is started with.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// For a person to read, once.
+    pub(super) warnings: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Decides, or says what is in the way.
+    pub(super) fn make(env: &Env, house: &House, up: &Up) -> Result<Self, Failed> {
+        sockets_fit(house)?;
+        let checked = gatehouse_config::preflight(house, env)
+            .map_err(|refusal| Failed::new(Exit::Configuration, Chain(&refusal).to_string()))?;
+        let port = up.port.unwrap_or(checked.port);
+        let bind = up.bind.unwrap_or(checked.bind);
+        port_is_free(bind, port)?;
+        let variables = vec![
+            (
+                "GATEHOUSE_HOME".to_owned(),
+                house.home.to_string_lossy().into_owned(),
+            ),
+            ("GATEHOUSE_SUPERVISED".to_owned(), "1".to_owned()),
+            // The edge binds before it knows the configuration.
+            ("GATEHOUSE_PORT".to_owned(), port.to_string()),
+            ("GATEHOUSE_BIND".to_owned(), bind.to_string()),
+            // People read this log: a collector says GATEHOUSE_LOG_FORMAT=json.
+            (
+                "GATEHOUSE_LOG_FORMAT".to_owned(),
+                up.log_format.clone().unwrap_or_else(|| "text".to_owned()),
+            ),
+        ];
+        let mut warnings: Vec<String> = checked
+            .warnings
+            .iter()
+            .map(|issue| format!("configuration: {issue}"))
+            .collect();
+        if !checked.file_valid {
+            warnings.push(format!(
+                "{} has mistakes: the last valid configuration runs until they are mended",
+                checked.config_path.display()
+            ));
+        }
+        Ok(Self { warnings, variables })
+    }
+
+    /// What a service gets on top of our own environment.
+    pub(super) fn variables(&self, _service: Service) -> Vec<(String, String)> {
+        self.variables.clone()
+    }
+
+    /// What a service must not inherit: addresses meant for one process would be taken by all six.
+    pub(super) fn removed(&self, service: Service) -> Vec<String> {
+        let mut removed = vec!["GATEHOUSE_LISTEN".to_owned()];
+        let address = |service: Service| {
+            format!(
+                "GATEHOUSE_{}_ADDRESS",
+                service.name().replace('-', "_").to_uppercase()
+            )
+        };
+        removed.extend(Service::ALL.map(address));
+        if service != Service::Edge {
+            removed.push("GATEHOUSE_METRICS_LISTEN".to_owned());
+        }
+        removed
+    }
+}
+
+fn sockets_fit(house: &House) -> Result<(), Failed> {
+    let longest = Service::ALL.map(|service| house.run.join(format!("{service}.sock")).as_os_str().len());
+    match longest.into_iter().max() {
+        Some(length) if length > SOCKET_PATH_BYTES_MAX => Err(Failed::new(
+            Exit::Configuration,
+            format!(
+                "{} is too long a path for sockets ({length} bytes, at most {SOCKET_PATH_BYTES_MAX})",
+                house.run.display()
+            ),
+        )
+        .next("set GATEHOUSE_RUN_DIR to a short folder of your own, for example /tmp/gatehouse-$USER")),
+        _ => Ok(()),
+    }
+}
+
+/// Tries the port, so that a taken one is said once and with the remedy instead of by a service that dies again and again.
+fn port_is_free(bind: IpAddr, port: u16) -> Result<(), Failed> {
+    match TcpListener::bind(SocketAddr::new(bind, port)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(Failed::new(
+            Exit::Failed,
+            format!("port {port} on {bind} is in use: another gatehouse, or OpenClaw?"),
+        )
+        .next(format!(
+            "see who with `ss -ltnp sport = :{port}`, or take another port: gatehouse up --port {}",
+            other(port)
+        ))),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(Failed::new(
+            Exit::Refused,
+            format!("port {port} needs the administrator's rights"),
+        )
+        .next("take a port above 1023: gatehouse up --port 18789")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => Err(Failed::new(
+            Exit::Configuration,
+            format!("{bind} is no address of this machine"),
+        )
+        .next(format!(
+            "use --bind {} for this machine only, or --bind 0.0.0.0 for everybody",
+            Ipv4Addr::LOCALHOST
+        ))),
+        Err(error) => Err(Failed::new(
+            Exit::Failed,
+            format!("cannot listen on {bind} port {port}: {error}"),
+        )),
+    }
+}
+
+const fn other(port: u16) -> u16 {
+    match port.checked_add(1) {
+        Some(next) => next,
+        None => 18_789,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_said_with_another_one() {
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = holder.local_addr().unwrap().port();
+
+        let failed = port_is_free(Ipv4Addr::LOCALHOST.into(), port).expect_err("it is taken");
+
+        assert!(failed.to_string().contains("--port"), "{failed}");
+        drop(holder);
+        port_is_free(Ipv4Addr::LOCALHOST.into(), port).unwrap();
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_said() {
+        let failed =
+            port_is_free("192.0.2.1".parse().unwrap(), 0).expect_err("documentation addresses are nobody's");
+
+        assert!(failed.to_string().contains("--bind"), "{failed}");
+    }
+
+    #[test]
+    fn a_path_too_long_for_sockets_is_said_before_anything_starts() {
+        let env = Env::of([("GATEHOUSE_HOME", "/tmp/".to_owned() + &"x".repeat(100))]);
+
+        let failed = sockets_fit(&House::read(&env)).expect_err("too long");
+
+        assert!(failed.to_string().contains("GATEHOUSE_RUN_DIR"), "{failed}");
+    }
+
+    #[test]
+    fn only_the_edge_inherits_the_metrics_address() {
+        let plan = Plan {
+            warnings: Vec::new(),
+            variables: Vec::new(),
+        };
+
+        assert!(
+            !plan
+                .removed(Service::Edge)
+                .contains(&"GATEHOUSE_METRICS_LISTEN".to_owned())
+        );
+        assert!(
+            plan.removed(Service::Session)
+                .contains(&"GATEHOUSE_METRICS_LISTEN".to_owned())
+        );
+        assert!(
+            plan.removed(Service::Session)
+                .contains(&"GATEHOUSE_CHANNEL_BRIDGE_ADDRESS".to_owned())
+        );
+    }
+}

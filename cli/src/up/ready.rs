@@ -1,0 +1,140 @@
+//! Waits until the house can accept and keep a message, and then says so with the three things a person wants to know.
+
+use std::{fs, path::Path, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::log::Log;
+use crate::{
+    http,
+    place::TOKEN_FILE,
+    term::{Ink, Style},
+};
+
+/// How often the edge is asked. A start takes about half a second.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long one question may take.
+const QUESTION: Duration = Duration::from_secs(2);
+
+/// When a person begins to wonder: what is missing is said then, and again each time.
+const WONDER: Duration = Duration::from_secs(10);
+
+/// Whom to ask and where to say it.
+pub(super) struct Ready<'a> {
+    /// Where the edge writes its address.
+    pub(super) url_file: &'a Path,
+    /// The home.
+    pub(super) home: &'a Path,
+    /// Where to say it.
+    pub(super) log: &'a Log,
+    /// How to say it.
+    pub(super) style: Style,
+    /// When the start began.
+    pub(super) began: Instant,
+}
+
+impl Ready<'_> {
+    /// Announces the house once it is ready. Never ends.
+    pub(super) async fn announce(&self) {
+        let mut wondered = self.began;
+        loop {
+            let missing = match self.ask().await {
+                Ok(url) => {
+                    self.log
+                        .banner(&banner(&url, self.home, self.began.elapsed(), self.style));
+                    return std::future::pending().await;
+                }
+                Err(missing) => missing,
+            };
+            if wondered.elapsed() >= WONDER {
+                wondered = Instant::now();
+                self.log.own(&format!("not ready yet: {missing}"));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// The address of the edge when the house is ready, else what is missing.
+    async fn ask(&self) -> Result<String, String> {
+        let url = fs::read_to_string(self.url_file).map_err(|_| "the edge does not listen yet".to_owned())?;
+        let url = url.trim().to_owned();
+        let authority = url.trim_start_matches("ws://").trim_end_matches('/');
+        match http::get(authority, "/readyz", QUESTION).await {
+            Ok(answer) if answer.status == 200 => Ok(url),
+            Ok(answer) => Err(answer.body),
+            Err(error) => Err(format!("the edge does not answer at {url}: {error}")),
+        }
+    }
+}
+
+fn banner(url: &str, home: &Path, took: Duration, style: Style) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "gatehouse".to_owned());
+    let elsewhere = if home == Path::new("./data") || home == Path::new("data") {
+        String::new()
+    } else {
+        format!(" --home {}", home.display())
+    };
+    let row = |name: &str, text: &str| format!("  {} {text}", style.paint(Ink::Dim, &format!("{name:6}")));
+    [
+        String::new(),
+        format!(
+            "{} in {:.1} s",
+            style.paint(Ink::Green, "Gatehouse is ready"),
+            took.as_secs_f64()
+        ),
+        String::new(),
+        row("url", url),
+        row(
+            "token",
+            &format!(
+                "{program} token show{elsewhere}   (kept in {})",
+                home.join(TOKEN_FILE).display()
+            ),
+        ),
+        row(
+            "next",
+            &style.paint(Ink::Bold, &format!("{program} chat{elsewhere}")),
+        ),
+        row("stop", "Ctrl-C"),
+        String::new(),
+    ]
+    .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newcomer_is_told_the_address_the_token_and_the_next_step() {
+        let text = banner(
+            "ws://127.0.0.1:18789",
+            Path::new("./data"),
+            Duration::from_millis(420),
+            Style::plain(),
+        );
+
+        for needed in [
+            "ready in 0.4 s",
+            "ws://127.0.0.1:18789",
+            "token show",
+            "./data/config/token",
+            " chat\n",
+        ] {
+            assert!(text.contains(needed), "{needed:?} is missing in {text}");
+        }
+    }
+
+    #[test]
+    fn a_home_elsewhere_is_part_of_the_next_step() {
+        let text = banner(
+            "ws://127.0.0.1:1",
+            Path::new("/srv/house"),
+            Duration::ZERO,
+            Style::plain(),
+        );
+
+        assert!(text.contains("chat --home /srv/house"), "{text}");
+    }
+}
