@@ -1,1 +1,40 @@
-//! placeholder
+//! The edge: WebSocket and HTTP in, gRPC out.
+//!
+//! It owns sockets, handshakes, the decision whether this caller may call this method, and one outbox per connection. It
+//! stores no fact and does not know what any method means: names, access, fields, deadlines and subscriptions are read from
+//! the contracts. What it is asked goes to the service that owns it, as bytes; what happens comes back as one stream of
+//! events, each rendered once for everybody who may see it.
+//!
+//! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
+//! `http` answers or upgrades, `handshake` (with `dialect`, `throttle` and `hello`) finds out who it is, `connection` (with
+//! `frame` and `outbox`) carries frames, `route` and `backend` carry requests, `hub`, `presence` and `sweep` carry the rest.
+
+mod accept;
+mod admission;
+mod app;
+mod backend;
+mod close;
+mod connection;
+mod dialect;
+mod edge;
+mod error;
+mod event;
+mod frame;
+mod handshake;
+mod hello;
+mod http;
+mod hub;
+mod metrics;
+mod outbox;
+mod policy;
+mod presence;
+mod ready;
+mod route;
+mod settings;
+mod sweep;
+mod throttle;
+mod webhook;
+
+pub use app::App;
+pub use error::Error;
+pub use settings::{Limits, Settings};

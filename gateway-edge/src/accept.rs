@@ -1,0 +1,166 @@
+//! From a TCP socket to a conversation.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn, upgrade::Upgraded};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    admission::Place,
+    close::Close,
+    connection::{Arrival, Connection},
+    edge::Edge,
+    frame::reader::{Incoming, Reader},
+    handshake, hello,
+    http::Http,
+    metrics::Reason,
+    route,
+};
+
+/// What the kernel may hold for a client that does not read. Its own default grows to 4 MiB per socket (measured).
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
+/// How long a request's headers may take; also how long a kept-alive socket may stay silent.
+const HEADERS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Headers of one request: more than any browser and proxy add, less than an attacker would like.
+const HEADERS_MAX: usize = 64;
+const HEADERS_BYTES_MAX: usize = 16 * 1024;
+
+/// Largest message before the handshake (v4).
+const FIRST_FRAME_MAX: usize = 64 * 1024;
+
+/// A kernel without file descriptors needs a moment, not a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a socket hears for which there is no place. Nobody reads its request.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Accepts until the drain starts.
+pub(crate) async fn run(listener: TcpListener, http: Arc<Http>) {
+    let edge = Arc::clone(&http.edge);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = edge.drain.requested() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => greet(&http, stream, peer),
+            Err(error) => {
+                tracing::warn!(error = %error, "a socket could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
+    let edge = &http.edge;
+    let shared = edge.policy().is_some_and(|policy| policy.door.trusts(peer.ip()));
+    let Some(place) = edge.counter.enter(peer.ip(), shared) else {
+        edge.metrics
+            .turned_away
+            .get_or_create(&Reason { reason: "crowd" })
+            .inc();
+        // Writable at once, or the peer is not worth waiting for.
+        let _ = socket2::SockRef::from(&stream).send(NO_PLACE);
+        return;
+    };
+    let tuned = stream.set_nodelay(true);
+    if let Err(error) = tuned.and(socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES)) {
+        tracing::debug!(error = %error, "a socket could not be tuned");
+    }
+    let (http, drain) = (Arc::clone(http), edge.drain.clone());
+    edge.drain.spawn("http", async move {
+        let held = Arc::new(Mutex::new(Some(place)));
+        let service = service_fn(|request| {
+            let (http, held) = (Arc::clone(&http), Arc::clone(&held));
+            async move { Ok::<_, std::convert::Infallible>(http.serve(request, peer.ip(), held).await) }
+        });
+        let mut server = http1::Builder::new();
+        server
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS_PATIENCE);
+        server.max_headers(HEADERS_MAX).max_buf_size(HEADERS_BYTES_MAX);
+        let served = server
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        tokio::pin!(served);
+        tokio::select! {
+            _ = &mut served => return,
+            () = drain.requested() => served.as_mut().graceful_shutdown(),
+        }
+        let _ = timeout(HEADERS_PATIENCE, served).await;
+    });
+}
+
+/// Serves one connection from its challenge to its last words.
+pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arrival, mut place: Place) {
+    static NUMBERS: AtomicU64 = AtomicU64::new(1);
+    // The bare socket: an idle connection holds nothing of the HTTP server that it came from.
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded socket is not the one that was accepted");
+        return;
+    };
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    let id = uuid::Uuid::new_v4().to_string();
+    let outbox_max = edge.limits.outbox_bytes_max;
+    let connection = Arc::new(Connection::new(
+        number,
+        id,
+        arrival,
+        parts.io.into_inner(),
+        outbox_max,
+    ));
+    let mut reader = Reader::new(FIRST_FRAME_MAX);
+    connection.send(handshake::challenge(edge.clock.now_ms()));
+
+    let take = |reader: &mut Reader, incoming: Incoming| take(&edge, &connection, reader, incoming);
+    connection.digest(&mut reader, &parts.read_buf, take);
+    let known = Box::pin(timeout(
+        edge.limits.handshake_max,
+        connection.read(&mut reader, take, true),
+    ));
+    match known.await {
+        Ok(true) => {
+            place.known();
+            connection.read(&mut reader, take, false).await;
+        }
+        Ok(false) => (),
+        Err(_) => {
+            edge.metrics
+                .handshakes
+                .get_or_create(&Reason { reason: "too-late" })
+                .inc();
+            connection.close(&Close::SILENT);
+        }
+    }
+    edge.hub.leave(&connection);
+    if connection.is_slow() {
+        edge.metrics.slow_consumers.inc();
+    }
+    connection.finish().await;
+}
+
+fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, reader: &mut Reader, incoming: Incoming) {
+    let Incoming::Text(text) = incoming else { return };
+    match connection.profile.get() {
+        Some(profile) => route::take(edge, connection, profile, &text),
+        None => {
+            handshake::answer(edge, connection, &text);
+            reader.set_limit(hello::PAYLOAD_MAX);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The parts, put together; their beginning and their end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use gatehouse_contract::Contract;
+use gatehouse_core::{
+    Chain, Clock, Drain, Health, Listener, Secret, Service,
+    client::Peer,
+    config::{self, ConfigHandle},
+    health::State,
+    metrics as operator,
+    report::{self, ReportSource},
+    server::Server,
+};
+use prometheus_client::registry::Registry;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    Error, Settings, accept,
+    admission::{Bounds, Counter},
+    backend::Backend,
+    close::Close,
+    edge::Edge,
+    http::Http,
+    hub::{self, Hub},
+    metrics::Metrics,
+    policy::{Policy, View},
+    presence,
+    ready::Readiness,
+    settings::Need,
+    sweep,
+    throttle::Throttle,
+    webhook::Webhooks,
+};
+
+/// What requests under way are given before the connections close.
+const REQUESTS_GRACE: Duration = Duration::from_secs(2);
+
+/// What connections are given to hear the last words, and tasks to end.
+const TASKS_GRACE: Duration = Duration::from_secs(3);
+
+/// The edge, bound and ready to run.
+#[derive(Debug)]
+pub struct App {
+    settings: Settings,
+    credential: Secret,
+    door: TcpListener,
+    address: SocketAddr,
+    own: Listener,
+    clock: Clock,
+}
+
+impl App {
+    pub(crate) fn new(
+        settings: Settings,
+        credential: Secret,
+        door: TcpListener,
+        address: SocketAddr,
+        own: Listener,
+    ) -> Self {
+        Self {
+            settings,
+            credential,
+            door,
+            address,
+            own,
+            clock: Clock::system(),
+        }
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the drain starts, then lets everybody go in order.
+    ///
+    /// # Errors
+    /// When metrics were asked for on an address that cannot be bound.
+    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+        let Self {
+            settings,
+            credential,
+            door,
+            address,
+            own,
+            clock,
+        } = self;
+        let mut registry = Registry::default();
+        let metrics = Arc::new(Metrics::new(&mut registry));
+        serve_metrics(registry, settings.metrics, &drain).await?;
+
+        let contract = Contract::house();
+        let backend = Backend::new(&settings.service, &credential);
+        let config: ConfigHandle<View> = config::watch(backend.peer(Service::Config), Service::Edge, &drain);
+        let (policies, policy) = watch::channel(None);
+        let limits = settings.limits;
+        let edge = Arc::new(Edge {
+            id: uuid::Uuid::new_v4().to_string(),
+            contract,
+            limits,
+            hub: Hub::new(contract, Arc::clone(&metrics)),
+            backend,
+            policy,
+            throttle: Throttle::default(),
+            counter: Counter::new(Bounds {
+                strangers_max: limits.strangers_max,
+                strangers_of_one_max: limits.strangers_of_one_max,
+                sockets_max: limits.sockets_max,
+            }),
+            metrics,
+            clock,
+            drain: drain.clone(),
+            started: Instant::now(),
+            requests: TaskTracker::new(),
+        });
+        let broadcast: Peer = edge.backend.peer(Service::Broadcast).clone();
+        let (fed_sender, fed) = watch::channel(false);
+        let health = Health::new();
+
+        until_drain(&drain, "policy", apply(Arc::clone(&edge), config, policies));
+        until_drain(
+            &drain,
+            "hub",
+            hub::follow(Arc::clone(&edge), broadcast.clone(), fed_sender),
+        );
+        until_drain(
+            &drain,
+            "presence",
+            presence::report(Arc::clone(&edge), broadcast.clone()),
+        );
+        until_drain(&drain, "sweep", sweep::run(Arc::clone(&edge)));
+        until_drain(
+            &drain,
+            "health",
+            judge(health.clone(), edge.policy.clone(), fed.clone()),
+        );
+        let reported = Arc::clone(&edge);
+        let source = ReportSource::new(Service::Edge, health.clone())
+            .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
+        report::spawn(&broadcast, source, &drain);
+        let (server, end) = (Server::new(own, credential, health), drain.clone());
+        drain.spawn("grpc", async move {
+            if let Err(error) = server.run(end).await {
+                tracing::error!(error = %Chain(&error), "the edge's own gRPC server ended");
+            }
+        });
+
+        tracing::info!(server.address = %address, "the door is open");
+        let http = Http {
+            edge: Arc::clone(&edge),
+            readiness: Readiness::default(),
+            webhooks: Webhooks::default(),
+            fed,
+            bound: address.ip(),
+        };
+        accept::run(door, Arc::new(http)).await;
+        farewell(&edge, &broadcast).await;
+        Ok(())
+    }
+}
+
+async fn serve_metrics(
+    registry: Registry,
+    wanted: Option<(SocketAddr, Need)>,
+    drain: &Drain,
+) -> Result<(), Error> {
+    let Some((address, need)) = wanted else {
+        return Ok(());
+    };
+    match (operator::serve(registry, address, drain).await, need) {
+        (Ok(address), _) => tracing::info!(server.address = %address, "metrics are served"),
+        (Err(source), Need::Must) => return Err(Error::Metrics { address, source }),
+        (Err(error), Need::May) => {
+            tracing::warn!(server.address = %address, error = %error, "metrics are not served; set GATEHOUSE_METRICS_LISTEN");
+        }
+    }
+    Ok(())
+}
+
+fn until_drain(drain: &Drain, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let end = drain.clone();
+    drain.spawn(name, async move {
+        tokio::select! { () = task => (), () = end.requested() => () }
+    });
+}
+
+/// Takes in every revision, and ends the connections that a new one does not allow any more.
+async fn apply(
+    edge: Arc<Edge>,
+    mut config: ConfigHandle<View>,
+    policies: watch::Sender<Option<Arc<Policy>>>,
+) {
+    let mut revision = config.ready().await;
+    loop {
+        match Policy::new(&revision.hash, &revision.token_digest, &revision.value) {
+            Some(policy) => {
+                policies.send_replace(Some(Arc::new(policy)));
+                for connection in edge.hub.connections().iter() {
+                    edge.recheck(connection);
+                }
+            }
+            None => {
+                tracing::error!("the revision carries no digest of the gateway token; the last one stays")
+            }
+        }
+        revision = config.changed().await;
+    }
+}
+
+/// Keeps the edge's health: it serves when it can check tokens, in part when no events flow.
+async fn judge(
+    health: Health,
+    mut policy: watch::Receiver<Option<Arc<Policy>>>,
+    mut fed: watch::Receiver<bool>,
+) {
+    loop {
+        let known = policy.borrow_and_update().is_some();
+        let flows = *fed.borrow_and_update();
+        health.set(match (known, flows) {
+            (false, _) => State::Starting,
+            (true, true) => State::Serving,
+            (true, false) => State::Degraded("no events flow: the broadcast service is away".to_owned()),
+        });
+        let changed =
+            tokio::select! { changed = policy.changed() => changed, changed = fed.changed() => changed };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets everybody go: a word to all, a moment for what is under way, the last words, and then the tasks.
+async fn farewell(edge: &Edge, broadcast: &Peer) {
+    edge.hub.fan_out(&[hub::shutdown("gateway stopping")]);
+    edge.requests.close();
+    if timeout(REQUESTS_GRACE, edge.requests.wait()).await.is_err() {
+        tracing::warn!(requests = edge.requests.len(), "requests are left behind");
+    }
+    for connection in edge.hub.connections().iter() {
+        connection.close(&Close::RESTART);
+    }
+    presence::leave(edge, broadcast).await;
+    if !edge.drain.finish(TASKS_GRACE).await {
+        tracing::warn!("some tasks did not end in time");
+    }
+}

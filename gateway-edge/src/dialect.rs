@@ -1,0 +1,340 @@
+//! The two ways to say `connect`: the v4 handshake of existing clients, and the plain one for scripts.
+
+use gatehouse_contract::Role;
+use gatehouse_core::Secret;
+use serde_json::Value;
+
+use crate::event::Rendition;
+
+/// The one version of the protocol that is spoken here.
+pub(crate) const PROTOCOL: u64 = 4;
+
+/// Longest text in a handshake that is kept for the life of a connection.
+const LABEL_MAX: usize = 200;
+
+/// Most scopes and capabilities that are looked at.
+const LIST_MAX: usize = 64;
+
+/// Clients that are known to draw from increments alone (observed on their wire). Whoever is not known gets the cumulative
+/// form, which every client understands.
+const INCREMENT_CLIENTS: [&str; 1] = ["openclaw-control-ui"];
+
+/// How a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Protocol v4: unknown parameters are ignored, lost events are a hole in the numbers.
+    V4,
+    /// The same frames after a simpler handshake: unknown parameters are refused, lost events are an event.
+    Plain,
+}
+
+/// What a client says of itself. Labels, never a reason to allow something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) id: Box<str>,
+    pub(crate) display_name: Option<Box<str>>,
+    pub(crate) version: Option<Box<str>>,
+    pub(crate) platform: Option<Box<str>>,
+    pub(crate) mode: Option<Box<str>>,
+    pub(crate) instance_id: Option<Box<str>>,
+}
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) dialect: Dialect,
+    pub(crate) role: Role,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) token: Option<Secret>,
+    /// A device token without a shared one. Devices come later; until then no such token is good.
+    pub(crate) device_token: bool,
+    pub(crate) device: bool,
+    pub(crate) client: Client,
+    pub(crate) rendition: Rendition,
+    /// The versions of the states that a plain client remembers.
+    pub(crate) known: Option<(i64, i64)>,
+}
+
+/// Why parameters cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// A field is missing or wrong: its path and what is wrong there.
+    Field(String),
+    /// The client does not speak our version.
+    Protocol { min: u64, max: u64 },
+}
+
+impl Dialect {
+    /// Which one these parameters are written in: only v4 names protocol versions and describes its client.
+    pub(crate) fn of(params: &Value) -> Self {
+        let v4 = ["minProtocol", "maxProtocol", "client", "auth", "device"];
+        if v4.iter().any(|key| params.get(key).is_some()) {
+            Self::V4
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+impl Asked {
+    /// Reads the parameters of `connect`.
+    pub(crate) fn read(params: &Value) -> Result<Self, Unreadable> {
+        if !params.is_object() {
+            return Err(Unreadable::Field("at root: expected an object".to_owned()));
+        }
+        match Dialect::of(params) {
+            Dialect::V4 => Self::v4(params),
+            Dialect::Plain => Self::plain(params),
+        }
+    }
+
+    fn v4(params: &Value) -> Result<Self, Unreadable> {
+        let (min, max) = (number(params, "minProtocol")?, number(params, "maxProtocol")?);
+        let client = params.get("client").ok_or_else(|| missing("/client"))?;
+        if !client.is_object() {
+            return Err(Unreadable::Field("at /client: expected an object".to_owned()));
+        }
+        let of_client = |key: &str| label(client, key, &format!("/client/{key}"));
+        let required = |key: &str| of_client(key)?.ok_or_else(|| missing(&format!("/client/{key}")));
+        let client = Client {
+            id: required("id")?,
+            display_name: of_client("displayName")?,
+            version: Some(required("version")?),
+            platform: Some(required("platform")?),
+            mode: Some(required("mode")?),
+            instance_id: of_client("instanceId")?,
+        };
+        if !(min..=max).contains(&PROTOCOL) {
+            return Err(Unreadable::Protocol { min, max });
+        }
+        let auth = params.get("auth").unwrap_or(&Value::Null);
+        let secret = |key: &str| -> Result<Option<Secret>, Unreadable> {
+            let text = text(auth, key, &format!("/auth/{key}"))?;
+            Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
+        };
+        let token = secret("token")?.or(secret("password")?);
+        let increments = strings(params, "caps")?
+            .iter()
+            .any(|cap| cap == "text-increments");
+        let known_increments = INCREMENT_CLIENTS.contains(&&*client.id);
+        Ok(Self {
+            dialect: Dialect::V4,
+            role: role(params)?,
+            scopes: strings(params, "scopes")?,
+            device_token: token.is_none()
+                && (secret("deviceToken")?.is_some() || secret("bootstrapToken")?.is_some()),
+            token,
+            device: params.get("device").is_some_and(Value::is_object),
+            rendition: if increments || known_increments {
+                Rendition::Increment
+            } else {
+                Rendition::Cumulative
+            },
+            client,
+            known: None,
+        })
+    }
+
+    fn plain(params: &Value) -> Result<Self, Unreadable> {
+        let keys = ["token", "role", "scopes", "clientId", "stateVersion"];
+        let unknown = params
+            .as_object()
+            .and_then(|all| all.keys().find(|key| !keys.contains(&key.as_str())));
+        if let Some(key) = unknown {
+            let shown: String = key.chars().filter(|c| !c.is_control()).take(80).collect();
+            return Err(Unreadable::Field(format!(
+                "at root: unexpected property '{shown}'"
+            )));
+        }
+        let known = match params.get("stateVersion") {
+            None | Some(Value::Null) => None,
+            Some(versions) => {
+                let version = |key: &str| {
+                    let wrong = || Unreadable::Field(format!("at /stateVersion/{key}: expected an integer"));
+                    versions.get(key).and_then(Value::as_i64).ok_or_else(wrong)
+                };
+                Some((version("presence")?, version("health")?))
+            }
+        };
+        let token = text(params, "token", "/token")?
+            .filter(|token| !token.is_empty())
+            .map(Secret::new);
+        let id = label(params, "clientId", "/clientId")?.unwrap_or_else(|| "plain".into());
+        Ok(Self {
+            dialect: Dialect::Plain,
+            role: role(params)?,
+            scopes: strings(params, "scopes")?,
+            token,
+            device_token: false,
+            device: false,
+            client: Client {
+                id,
+                mode: Some("cli".into()),
+                ..Client::default()
+            },
+            rendition: Rendition::Increment,
+            known,
+        })
+    }
+}
+
+fn missing(path: &str) -> Unreadable {
+    Unreadable::Field(format!("at {path}: required"))
+}
+
+fn role(params: &Value) -> Result<Role, Unreadable> {
+    let word = text(params, "role", "/role")?.unwrap_or("operator");
+    Role::parse(word).ok_or_else(|| Unreadable::Field("at /role: expected operator or node".to_owned()))
+}
+
+fn number(params: &Value, key: &str) -> Result<u64, Unreadable> {
+    let value = params.get(key).ok_or_else(|| missing(&format!("/{key}")))?;
+    let wrong = || Unreadable::Field(format!("at /{key}: expected a positive integer"));
+    value.as_u64().filter(|number| *number > 0).ok_or_else(wrong)
+}
+
+fn text<'a>(object: &'a Value, key: &str, path: &str) -> Result<Option<&'a str>, Unreadable> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Unreadable::Field(format!("at {path}: expected a string"))),
+    }
+}
+
+/// A text that is kept and shown to people: not empty, not long, and nothing in it that moves a cursor.
+fn label(object: &Value, key: &str, path: &str) -> Result<Option<Box<str>>, Unreadable> {
+    let Some(text) = text(object, key, path)? else {
+        return Ok(None);
+    };
+    if text.is_empty() || text.len() > LABEL_MAX {
+        return Err(Unreadable::Field(format!(
+            "at {path}: expected 1 to {LABEL_MAX} bytes"
+        )));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Unreadable::Field(format!(
+            "at {path}: control characters are not allowed"
+        )));
+    }
+    Ok(Some(text.into()))
+}
+
+fn strings(params: &Value, key: &str) -> Result<Vec<String>, Unreadable> {
+    let wrong = || Unreadable::Field(format!("at /{key}: expected at most {LIST_MAX} strings"));
+    match params.get(key) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= LIST_MAX => list
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
+            .collect(),
+        Some(_) => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn v4() -> Value {
+        json!({"minProtocol": 3, "maxProtocol": 4, "client": {"id": "cli", "version": "1", "platform": "linux", "mode": "cli"}})
+    }
+
+    fn with(pointer: &str, value: Value) -> Value {
+        let mut params = v4();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        params.pointer_mut(parent).unwrap()[key] = value;
+        params
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_with_its_path() {
+        let problem = |params: &Value| match Asked::read(params) {
+            Err(Unreadable::Field(problem)) => problem,
+            other => panic!("{other:?}"),
+        };
+
+        assert_eq!(problem(&json!([])), "at root: expected an object");
+        assert_eq!(problem(&json!({"client": {}})), "at /minProtocol: required");
+        assert_eq!(
+            problem(&with("/client/id", json!(""))),
+            "at /client/id: expected 1 to 200 bytes"
+        );
+        assert_eq!(
+            problem(&with("/client/id", json!("a\u{1b}[2J"))),
+            "at /client/id: control characters are not allowed"
+        );
+        assert_eq!(
+            problem(&with("/client/mode", json!(null))),
+            "at /client/mode: required"
+        );
+        assert_eq!(
+            problem(&with("/role", json!("emperor"))),
+            "at /role: expected operator or node"
+        );
+        assert_eq!(
+            problem(&with("/scopes", json!("operator.admin"))),
+            "at /scopes: expected at most 64 strings"
+        );
+        assert_eq!(
+            problem(&with("/auth", json!({"token": 5}))),
+            "at /auth/token: expected a string"
+        );
+        assert_eq!(
+            problem(&json!({"tokn": "x"})),
+            "at root: unexpected property 'tokn'"
+        );
+        assert_eq!(
+            problem(&json!({"stateVersion": 7})),
+            "at /stateVersion/presence: expected an integer"
+        );
+    }
+
+    #[test]
+    fn fields_that_no_schema_has_are_no_reason_to_refuse_a_v4_client() {
+        let asked = Asked::read(&with("/modelCatalog", json!({"sessionKey": "main"}))).unwrap();
+
+        assert_eq!((asked.dialect, asked.scopes.len()), (Dialect::V4, 0));
+    }
+
+    #[test]
+    fn a_range_without_our_version_is_told_apart() {
+        let params = with("/maxProtocol", json!(3));
+
+        assert_eq!(
+            Asked::read(&params).unwrap_err(),
+            Unreadable::Protocol { min: 3, max: 3 }
+        );
+    }
+
+    #[test]
+    fn the_shared_secret_is_taken_as_token_or_password() {
+        for auth in [
+            json!({"token": "s"}),
+            json!({"password": "s"}),
+            json!({"token": "", "password": "s"}),
+        ] {
+            let asked = Asked::read(&with("/auth", auth)).unwrap();
+            assert!(asked.token.unwrap().matches("s"));
+        }
+        let asked = Asked::read(&with("/auth", json!({"deviceToken": "d"}))).unwrap();
+        assert!(asked.token.is_none() && asked.device_token);
+    }
+
+    #[test]
+    fn who_is_not_known_to_draw_increments_gets_the_whole_text() {
+        let rendition = |params: &Value| Asked::read(params).unwrap().rendition;
+
+        assert_eq!(rendition(&v4()), Rendition::Cumulative);
+        assert_eq!(
+            rendition(&with("/caps", json!(["text-increments"]))),
+            Rendition::Increment
+        );
+        assert_eq!(
+            rendition(&with("/client/id", json!("openclaw-control-ui"))),
+            Rendition::Increment
+        );
+        assert_eq!(rendition(&json!({"token": "t"})), Rendition::Increment);
+    }
+}

@@ -1,0 +1,64 @@
+//! What every part of the edge shares.
+
+use std::sync::Arc;
+
+use gatehouse_contract::Contract;
+use gatehouse_core::{Clock, Drain};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    admission::Counter, backend::Backend, close::Close, connection::Connection, hub::Hub, metrics::Metrics,
+    policy::Policy, settings::Limits, throttle::Throttle,
+};
+
+/// The version that clients and operators are told.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The parts, put together by the app.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// This process: chosen anew at each start.
+    pub(crate) id: String,
+    pub(crate) contract: &'static Contract,
+    pub(crate) limits: Limits,
+    pub(crate) backend: Backend,
+    pub(crate) hub: Hub,
+    /// `None` until the config service has spoken for the first time.
+    pub(crate) policy: watch::Receiver<Option<Arc<Policy>>>,
+    pub(crate) throttle: Throttle,
+    pub(crate) counter: Arc<Counter>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+    pub(crate) drain: Drain,
+    pub(crate) started: Instant,
+    /// Requests on their way; the drain gives them a short grace.
+    pub(crate) requests: TaskTracker,
+}
+
+impl Edge {
+    /// The newest revision, if there is one yet.
+    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
+        self.policy.borrow().clone()
+    }
+
+    /// Ends a connection that the newest revision would not let in as it is.
+    pub(crate) fn recheck(&self, connection: &Connection) {
+        let (Some(profile), Some(policy)) = (connection.profile.get(), self.policy()) else {
+            return;
+        };
+        let narrowed = profile.grants.intersect(&policy.bound) != profile.grants;
+        if profile.token_digest != policy.token_digest || narrowed {
+            tracing::info!(
+                connection.id = &*connection.id,
+                "a connection's token or scopes are no longer good"
+            );
+            connection.close(&Close::AUTH_CHANGED);
+        }
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}

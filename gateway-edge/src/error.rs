@@ -1,0 +1,216 @@
+//! What goes wrong here: errors that end the process, and refusals that a client is told.
+
+use std::{borrow::Cow, io, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use gatehouse_core::{Failure, Kind, credential::CredentialError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Why the edge cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The public address cannot be bound.
+    #[error("cannot listen on {address}; set GATEHOUSE_PORT or GATEHOUSE_BIND to another one")]
+    Bind {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The operator's listener for metrics cannot be bound.
+    #[error(
+        "cannot listen on {address} for metrics; set GATEHOUSE_METRICS_LISTEN to another one or to `off`"
+    )]
+    Metrics {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The address for operators' gRPC calls cannot be bound.
+    #[error("cannot listen on the edge's own address")]
+    Listen(#[source] io::Error),
+    /// The service credential cannot be read.
+    #[error("cannot read the service credential")]
+    Credential(#[source] CredentialError),
+}
+
+impl Error {
+    /// What went wrong, from the caller's side.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Bind { .. } | Self::Metrics { .. } | Self::Listen(_) => Kind::Unavailable,
+            Self::Credential(_) => Kind::Internal,
+        }
+    }
+}
+
+/// An error as a client is told of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) message: Box<str>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub(crate) details: Map<String, Value>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_ms: Option<u32>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &'static str, message: impl Into<Box<str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Map::new(),
+            retryable: false,
+            retry_after_ms: None,
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<Box<str>>) -> Self {
+        Self::new("INVALID_REQUEST", message)
+    }
+
+    pub(crate) fn unavailable(message: impl Into<Box<str>>, retry_after: Duration) -> Self {
+        Self::new("UNAVAILABLE", message).retry_after(retry_after)
+    }
+
+    /// The refusal that makes clients fall back to something older; they compare the text.
+    pub(crate) fn unknown_method(name: &str) -> Self {
+        Self::invalid(format!("unknown method: {name}"))
+    }
+
+    pub(crate) fn missing_scope(scope: &str) -> Self {
+        Self::new("FORBIDDEN", format!("missing scope: {scope}"))
+            .detail("code", "MISSING_SCOPE")
+            .detail("missingScope", scope)
+            .detail("requiredScopes", vec![scope])
+    }
+
+    pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        self.retryable = true;
+        self.retry_after_ms = Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// The frame that answers a request with this.
+    pub(crate) fn answer(&self, id: &str) -> Bytes {
+        to_bytes(&Failed {
+            kind: "res",
+            id,
+            ok: false,
+            error: self,
+        })
+    }
+
+    /// The frame that answers a request without an id, which only the plain dialect may send.
+    pub(crate) fn flat(&self) -> Bytes {
+        to_bytes(&Flat {
+            kind: "error",
+            error: self,
+        })
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        let Failure {
+            kind,
+            message,
+            reason,
+            path,
+            retry_after,
+            details,
+        } = failure;
+        let mut refusal = Self::new(kind.protocol_code(), message);
+        refusal.details = details
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(value)))
+            .collect();
+        if let Some(reason) = reason {
+            refusal = refusal.detail("reason", Cow::into_owned(reason));
+        }
+        if let Some(path) = path {
+            refusal = refusal.detail("path", path);
+        }
+        refusal.retryable = kind.retryable();
+        match retry_after {
+            Some(wait) => refusal.retry_after(wait),
+            None => refusal,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    ok: bool,
+    error: &'a Refusal,
+}
+
+#[derive(Serialize)]
+struct Flat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: &'a Refusal,
+}
+
+/// The frame that answers a request with a payload, which must be JSON.
+pub(crate) fn answer(id: &str, payload: &[u8]) -> Bytes {
+    let id = Value::from(id).to_string();
+    let mut frame = Vec::with_capacity(payload.len() + id.len() + 48);
+    frame.extend_from_slice(br#"{"type":"res","id":"#);
+    frame.extend_from_slice(id.as_bytes());
+    frame.extend_from_slice(br#","ok":true,"payload":"#);
+    frame.extend_from_slice(payload);
+    frame.push(b'}');
+    frame.into()
+}
+
+pub(crate) fn to_bytes(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value)
+        .expect("strings, numbers and maps with string keys are JSON")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_a_program_and_a_person_need() {
+        let failure = Failure::new(Kind::Exhausted, "the queue is full")
+            .reason("QUEUE_FULL")
+            .path("/message")
+            .retry_after(Duration::from_millis(1500));
+
+        let frame = Refusal::from(failure).answer("7");
+
+        assert_eq!(
+            frame,
+            r#"{"type":"res","id":"7","ok":false,"error":{"code":"UNAVAILABLE","message":"the queue is full","details":{"reason":"QUEUE_FULL","path":"/message"},"retryable":true,"retryAfterMs":1500}}"#
+        );
+    }
+
+    #[test]
+    fn an_id_is_repeated_as_json() {
+        assert_eq!(
+            answer("a\"b", b"[]"),
+            r#"{"type":"res","id":"a\"b","ok":true,"payload":[]}"#
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! One event of the stream, rendered once for everybody who may see it.
+
+use std::{collections::HashSet, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use gatehouse_contract::Access;
+use gatehouse_proto::broadcast::v1 as broadcast;
+
+use crate::connection::Profile;
+
+/// Which of the two forms of a text delta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rendition {
+    /// The increment alone, never paced.
+    Increment,
+    /// The increment and the whole text so far, paced.
+    Cumulative,
+}
+
+impl Rendition {
+    /// What the stream says. `None`: no text delta, or a form that this edge does not know and everybody may see.
+    pub(crate) fn of(number: i32) -> Option<Self> {
+        match broadcast::Rendition::try_from(number) {
+            Ok(broadcast::Rendition::Increment) => Some(Self::Increment),
+            Ok(broadcast::Rendition::Cumulative) => Some(Self::Cumulative),
+            Ok(broadcast::Rendition::Unspecified) | Err(_) => None,
+        }
+    }
+}
+
+/// Who an event is for.
+#[derive(Debug)]
+pub(crate) struct Audience {
+    pub(crate) access: Access,
+    /// Only connections that listen to one of these. Empty: everybody with the access.
+    pub(crate) topics: Vec<String>,
+    /// Only this connection.
+    pub(crate) connection: Option<String>,
+    pub(crate) rendition: Option<Rendition>,
+}
+
+impl Audience {
+    /// Everybody with this access.
+    pub(crate) fn everybody(access: Access) -> Self {
+        Self {
+            access,
+            topics: Vec::new(),
+            connection: None,
+            rendition: None,
+        }
+    }
+
+    /// Whether it is for a connection with this profile, these topics and this id.
+    pub(crate) fn holds(&self, profile: &Profile, topics: &HashSet<Box<str>>, id: &str) -> bool {
+        self.access.allows(&profile.grants)
+            && self
+                .rendition
+                .is_none_or(|rendition| rendition == profile.rendition)
+            && self
+                .connection
+                .as_deref()
+                .is_none_or(|connection| connection == id)
+            && (self.topics.is_empty() || self.topics.iter().any(|topic| topics.contains(topic.as_str())))
+    }
+}
+
+/// Waiting events of the same key are merged into one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Merge {
+    pub(crate) key: Arc<str>,
+    /// Where in the body the text stands that grows.
+    pub(crate) append: Option<Range<usize>>,
+}
+
+/// An event, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// The name clients see.
+    pub(crate) name: Arc<str>,
+    pub(crate) audience: Audience,
+    /// The frame up to its own number, which each connection adds: `{"type":"event",...` without the closing brace.
+    pub(crate) body: Bytes,
+    pub(crate) merge: Option<Merge>,
+    /// Whether it takes a number of the connection. What is sent to a node as a node does not.
+    pub(crate) numbered: bool,
+}
+
+impl Event {
+    /// An event from its name and its payload, which must be JSON.
+    pub(crate) fn new(
+        name: &str,
+        audience: Audience,
+        payload: &[u8],
+        versions: Option<&broadcast::StateVersion>,
+    ) -> Self {
+        let (body, _) = body(name, payload, versions);
+        let numbered = audience.access != Access::Node;
+        Self {
+            name: name.into(),
+            audience,
+            body,
+            merge: None,
+            numbered,
+        }
+    }
+
+    /// Lets waiting events of this key be merged; `append` is the place in the payload that grows.
+    pub(crate) fn merged_by(mut self, key: &str, append: Option<Range<usize>>) -> Self {
+        let start = head(&self.name).len();
+        let append = append.map(|range| range.start + start..range.end + start);
+        self.merge = Some(Merge {
+            key: key.into(),
+            append,
+        });
+        self
+    }
+}
+
+fn head(name: &str) -> String {
+    let name = serde_json::Value::from(name);
+    format!(r#"{{"type":"event","event":{name},"payload":"#)
+}
+
+fn body(name: &str, payload: &[u8], versions: Option<&broadcast::StateVersion>) -> (Bytes, usize) {
+    let head = head(name);
+    let start = head.len();
+    let mut body = head.into_bytes();
+    body.reserve_exact(payload.len() + if versions.is_some() { 80 } else { 0 });
+    body.extend_from_slice(payload);
+    if let Some(broadcast::StateVersion { presence, health }) = versions {
+        body.extend_from_slice(
+            format!(r#","stateVersion":{{"presence":{presence},"health":{health}}}"#).as_bytes(),
+        );
+    }
+    (body.into(), start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_a_frame_without_its_end() {
+        let versions = broadcast::StateVersion {
+            presence: 3,
+            health: 7,
+        };
+
+        let event = Event::new(
+            "presence",
+            Audience::everybody(Access::Read),
+            b"{}",
+            Some(&versions),
+        );
+
+        assert_eq!(
+            event.body,
+            r#"{"type":"event","event":"presence","payload":{},"stateVersion":{"presence":3,"health":7}"#
+        );
+    }
+
+    #[test]
+    fn the_growing_text_is_found_in_the_body() {
+        let event = Event::new(
+            "chat",
+            Audience::everybody(Access::Read),
+            br#"{"deltaText":"ab"}"#,
+            None,
+        );
+
+        let merge = event.merged_by("r/i", Some(14..16));
+
+        let range = merge.merge.unwrap().append.unwrap();
+        assert_eq!(&merge.body[range], b"ab");
+    }
+}

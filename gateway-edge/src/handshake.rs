@@ -1,0 +1,285 @@
+//! From a socket to a known caller: the challenge, the first frame, the token, the scopes.
+//!
+//! Nothing here waits. Until a frame has passed all checks its sender has no role, no scope and no event; every refusal says
+//! what to do next. Devices come later: a `device` object is read by nobody, grants nothing and replaces no token, and no
+//! device token is issued.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use gatehouse_contract::{Grants, Role};
+use gatehouse_core::Secret;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    close::Close,
+    connection::{Connection, Profile},
+    dialect::{Asked, Dialect, PROTOCOL, Unreadable},
+    edge::Edge,
+    error::{Refusal, to_bytes},
+    hello,
+    metrics::Reason,
+    policy::Policy,
+    throttle::Suspect,
+};
+
+/// How soon a client should come back while the edge starts. The house starts in less than a second.
+const STARTING_RETRY: Duration = Duration::from_millis(500);
+
+/// How soon a client should come back while the edge ends.
+const DRAINING_RETRY: Duration = Duration::from_secs(1);
+
+/// The first word of the house. Its nonce is for devices; today nobody signs it.
+pub(crate) fn challenge(now_ms: i64) -> Bytes {
+    let payload = json!({"nonce": uuid::Uuid::new_v4().to_string(), "ts": now_ms.max(0)});
+    to_bytes(&json!({"type": "event", "event": "connect.challenge", "payload": payload}))
+}
+
+#[derive(Deserialize)]
+struct First<'a> {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
+    method: Option<String>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
+
+/// A handshake that failed: what the client is told, and how the socket ends.
+struct Failed {
+    refusal: Refusal,
+    close: Close,
+    reason: &'static str,
+}
+
+impl Failed {
+    fn new(refusal: Refusal, reason: &'static str) -> Box<Self> {
+        let close = Close::with_reason(1008, &refusal.message);
+        Box::new(Self {
+            refusal,
+            close,
+            reason,
+        })
+    }
+
+    fn closing(mut self: Box<Self>, close: Close) -> Box<Self> {
+        self.close = close;
+        self
+    }
+}
+
+/// Answers the first frame. Afterwards the connection has a profile, or its last words are said.
+pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, text: &str) {
+    let ended = |reason: &'static str, close: &Close| {
+        edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
+        connection.close(close);
+    };
+    let Ok(first) = serde_json::from_str::<First<'_>>(text) else {
+        // JSON that is no frame is told apart from what is no JSON at all, as clients know it.
+        let json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let (reason, close) = if json {
+            ("not-a-request", Close::NOT_A_REQUEST)
+        } else {
+            ("not-json", Close::SILENT)
+        };
+        return ended(reason, &close);
+    };
+    let Some(method) = first
+        .method
+        .filter(|_| first.kind.as_deref().is_none_or(|kind| kind == "req"))
+    else {
+        return ended("not-a-request", &Close::NOT_A_REQUEST);
+    };
+    let id = first.id.filter(|id| !id.is_empty());
+    if id.is_none() && (first.kind.is_some() || method != "connect") {
+        return ended("not-a-request", &Close::NOT_A_REQUEST);
+    }
+    let known = if method == "connect" {
+        decide(edge, connection, first.params.map_or("{}", RawValue::get))
+    } else {
+        let refusal = Refusal::invalid("invalid handshake: first request must be connect")
+            .detail("code", "CONNECT_REQUIRED")
+            .detail("recommendedNextStep", "send_connect_first");
+        Err(Failed::new(refusal, "connect-required"))
+    };
+    match known {
+        Ok((profile, asked)) => {
+            edge.metrics
+                .handshakes
+                .get_or_create(&Reason { reason: "ok" })
+                .inc();
+            welcome(edge, connection, id.as_deref(), profile, &asked);
+        }
+        Err(failed) => {
+            let Failed {
+                refusal,
+                close,
+                reason,
+            } = *failed;
+            tracing::info!(client.address = %connection.arrival.ip, reason, "a handshake was refused");
+            connection.send(match &id {
+                Some(id) => refusal.answer(id),
+                None => refusal.flat(),
+            });
+            ended(reason, &close);
+        }
+    }
+}
+
+fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, profile: Profile, asked: &Asked) {
+    tracing::debug!(
+        connection.id = &*connection.id,
+        client.id = &*profile.client.id,
+        "a client came in"
+    );
+    edge.hub.enter(connection, |snapshot| {
+        let payload = hello::payload(edge, connection, &profile, snapshot, asked.known);
+        connection.send(match id {
+            Some(id) => crate::error::answer(id, &payload),
+            None => payload.into(),
+        });
+        let fresh = connection.profile.set(profile);
+        debug_assert!(fresh.is_ok(), "a handshake happens once");
+    });
+    // A revision that came in the meantime has not seen this connection.
+    edge.recheck(connection);
+}
+
+/// Decides who this is. The order matters: nothing about a token is told to whoever is locked out, and nothing about roles or
+/// devices to whoever has no token.
+fn decide(edge: &Edge, connection: &Connection, params: &str) -> Result<(Profile, Asked), Box<Failed>> {
+    let asked = read(params)?;
+    if edge.drain.is_requested() {
+        let refusal = Refusal::unavailable("the gateway is about to restart", DRAINING_RETRY)
+            .detail("code", "GATEWAY_DRAINING")
+            .detail("recommendedNextStep", "wait_then_retry");
+        return Err(Failed::new(refusal, "draining").closing(Close::RESTART.with_code(1013)));
+    }
+    let Some(policy) = edge.policy() else {
+        let refusal = Refusal::unavailable("gateway starting", STARTING_RETRY)
+            .detail("code", "GATEWAY_STARTING")
+            .detail("reason", "startup-sidecars") // the word that existing clients wait quietly for
+            .detail("recommendedNextStep", "wait_then_retry");
+        return Err(Failed::new(refusal, "starting").closing(Close::STARTING));
+    };
+    check_token(edge, connection, &policy, &asked)?;
+    if asked.role == Role::Node {
+        return Err(Failed::new(device_required(&asked), "node-without-device"));
+    }
+    let requested = Grants::new(asked.role, asked.scopes.iter().map(String::as_str));
+    let profile = Profile {
+        grants: requested.intersect(&policy.bound),
+        dialect: asked.dialect,
+        rendition: asked.rendition,
+        client: asked.client.clone(),
+        token_digest: policy.token_digest,
+        since_ms: edge.clock.now_ms(),
+    };
+    Ok((profile, asked))
+}
+
+fn read(params: &str) -> Result<Asked, Box<Failed>> {
+    let invalid = |problem: &str| {
+        let refusal = Refusal::invalid(format!("invalid connect params: {problem}"))
+            .detail("code", "CONNECT_PARAMS_INVALID")
+            .detail("recommendedNextStep", "fix_connect_params");
+        Failed::new(refusal, "params")
+    };
+    let params: Value = serde_json::from_str(params).map_err(|_| invalid("at root: too deeply nested"))?;
+    Asked::read(&params).map_err(|unreadable| match unreadable {
+        Unreadable::Field(problem) => invalid(&problem),
+        Unreadable::Protocol { min, max } => {
+            let refusal = Refusal::invalid(format!(
+                "protocol mismatch: this gateway speaks version {PROTOCOL}"
+            ))
+            .detail("code", "PROTOCOL_MISMATCH")
+            .detail("expectedProtocol", PROTOCOL)
+            .detail("clientMinProtocol", min)
+            .detail("clientMaxProtocol", max)
+            .detail("minimumProbeProtocol", PROTOCOL)
+            .detail("recommendedNextStep", "update_client");
+            let close = Close::with_reason(1002, &refusal.message);
+            Failed::new(refusal, "protocol").closing(close)
+        }
+    })
+}
+
+fn check_token(
+    edge: &Edge,
+    connection: &Connection,
+    policy: &Policy,
+    asked: &Asked,
+) -> Result<(), Box<Failed>> {
+    let suspect = Suspect {
+        ip: connection.arrival.ip,
+        browser: connection.arrival.browser,
+    };
+    if let Some(wait) = edge.throttle.wait(suspect, &policy.limits) {
+        let refusal = Refusal::invalid("too many failed logins from this address; wait before trying again")
+            .detail("code", "AUTH_RATE_LIMITED")
+            .detail("recommendedNextStep", "wait_then_retry")
+            .retry_after(wait);
+        return Err(Failed::new(refusal, "throttled"));
+    }
+    let Some(token) = asked.token.as_ref().or(connection.arrival.bearer.as_ref()) else {
+        return Err(no_token(asked));
+    };
+    if !same(token, &policy.token_digest) {
+        edge.throttle.failed(suspect, &policy.limits);
+        let refusal = Refusal::invalid("unauthorized: the gateway token does not match")
+            .detail("code", "AUTH_TOKEN_MISMATCH")
+            .detail("authReason", "token_mismatch")
+            .detail("canRetryWithDeviceToken", false)
+            .detail("recommendedNextStep", "update_auth_credentials");
+        return Err(Failed::new(refusal, "token-mismatch"));
+    }
+    edge.throttle.succeeded(suspect, &policy.limits);
+    Ok(())
+}
+
+fn no_token(asked: &Asked) -> Box<Failed> {
+    if asked.device_token {
+        let refusal =
+            Refusal::invalid("unauthorized: this gateway knows no such device token; use the gateway token")
+                .detail("code", "AUTH_DEVICE_TOKEN_MISMATCH")
+                .detail("recommendedNextStep", "update_auth_credentials");
+        return Failed::new(refusal, "device-token");
+    }
+    if asked.dialect == Dialect::V4 && !asked.device {
+        return Failed::new(device_required(asked), "no-token");
+    }
+    let refusal =
+        Refusal::invalid("unauthorized: the gateway token is missing; `gatehouse token show` prints it")
+            .detail("code", "AUTH_TOKEN_MISSING")
+            .detail("authReason", "token_missing")
+            .detail("recommendedNextStep", "update_auth_configuration");
+    Failed::new(refusal, "no-token")
+}
+
+fn device_required(asked: &Asked) -> Refusal {
+    let message = match asked.role {
+        Role::Node => {
+            "device identity required: a node needs a paired device, which this gateway cannot pair yet"
+        }
+        Role::Operator => {
+            "device identity required: connect with the gateway token; `gatehouse token show` prints it"
+        }
+    };
+    let step = match asked.role {
+        Role::Node => "connect_as_operator",
+        Role::Operator => "update_auth_configuration",
+    };
+    Refusal::new("NOT_PAIRED", message)
+        .detail("code", "DEVICE_IDENTITY_REQUIRED")
+        .detail("reason", "device-identity-required")
+        .detail("requestedRole", asked.role.as_str())
+        .detail("recommendedNextStep", step)
+}
+
+/// Whether this is the token with that digest. Digests are compared, in the same time wherever they differ.
+fn same(token: &Secret, digest: &[u8; 32]) -> bool {
+    !token.is_empty() && bool::from(token.digest().ct_eq(digest))
+}

@@ -1,0 +1,218 @@
+//! The answer to a handshake: what the house offers this caller, and how things stand.
+
+use gatehouse_contract::Role;
+use gatehouse_proto::broadcast::v1::{HealthEvent, StateVersion};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    connection::{Connection, Profile},
+    dialect::{Dialect, PROTOCOL},
+    edge::{Edge, VERSION},
+    hub::Snapshot,
+    outbox, sweep,
+};
+
+/// Largest message after the handshake; clients are told in `policy.maxPayload`.
+pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
+
+/// Capabilities that a method brings with it: named only while the method is there.
+const CAPABILITIES: [(&str, &str); 1] = [("published-model-catalog", "models.list")];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HelloV4<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    protocol: u64,
+    server: Server<'a>,
+    features: Features<'a>,
+    snapshot: SnapshotV4<'a>,
+    auth: Auth,
+    policy: Policy,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HelloPlain<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    protocol: u64,
+    version: &'static str,
+    conn_id: &'a str,
+    role: &'static str,
+    scopes: Vec<&'static str>,
+    gateway_methods: Vec<&'a str>,
+    events: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health_snapshot: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_snapshot: Option<&'a RawValue>,
+    state_version: Versions,
+    policy: Policy,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Server<'a> {
+    version: &'static str,
+    conn_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Features<'a> {
+    methods: Vec<&'a str>,
+    events: Vec<&'a str>,
+    capabilities: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SnapshotV4<'a> {
+    presence: &'a RawValue,
+    health: HealthV4,
+    state_version: Versions,
+    uptime_ms: u64,
+}
+
+/// Health in the words of the published schema, which knows no services and allows `ok` only when it is true. The event
+/// `health` and the method `health` carry everything.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HealthV4 {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ok: bool,
+    ts: i64,
+    duration_ms: i64,
+}
+
+/// The published schema has no `method` here, although a gateway has been seen to send one.
+#[derive(Serialize)]
+struct Auth {
+    role: &'static str,
+    scopes: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Policy {
+    max_payload: usize,
+    max_buffered_bytes: usize,
+    tick_interval_ms: u128,
+}
+
+#[derive(Serialize)]
+struct Versions {
+    presence: i64,
+    health: i64,
+}
+
+impl From<StateVersion> for Versions {
+    fn from(StateVersion { presence, health }: StateVersion) -> Self {
+        Self {
+            presence: presence.max(0),
+            health: health.max(0),
+        }
+    }
+}
+
+impl From<&HealthEvent> for HealthV4 {
+    fn from(health: &HealthEvent) -> Self {
+        Self {
+            ok: health.ok,
+            ts: health.ts.max(0),
+            duration_ms: health.duration_ms.max(0),
+        }
+    }
+}
+
+/// The hello as JSON. `known` are the versions that a plain client remembers.
+pub(crate) fn payload(
+    edge: &Edge,
+    connection: &Connection,
+    profile: &Profile,
+    snapshot: &Snapshot,
+    known: Option<(i64, i64)>,
+) -> Vec<u8> {
+    let grants = &profile.grants;
+    let may_read = gatehouse_contract::Access::Read.allows(grants);
+    let methods: Vec<&str> = edge
+        .contract
+        .methods()
+        .filter(|m| m.access.allows(grants))
+        .map(|m| m.name.as_str())
+        .collect();
+    let mut events: Vec<&str> = edge
+        .contract
+        .events()
+        .filter(|e| e.access.allows(grants))
+        .map(|e| e.name.as_str())
+        .collect();
+    let empty = RawValue::NULL;
+    let presence = raw(if may_read { &snapshot.presence } else { b"" }).unwrap_or(empty_list());
+    let policy = Policy {
+        max_payload: PAYLOAD_MAX,
+        max_buffered_bytes: outbox::BYTES_MAX,
+        tick_interval_ms: sweep::TICK.as_millis(),
+    };
+    let (role, scopes): (&'static str, Vec<&'static str>) = (role(grants.role()), grants.scopes().collect());
+    let json = match profile.dialect {
+        Dialect::V4 => serde_json::to_vec(&HelloV4 {
+            kind: "hello-ok",
+            protocol: PROTOCOL,
+            server: Server {
+                version: VERSION,
+                conn_id: &connection.id,
+            },
+            features: Features {
+                capabilities: CAPABILITIES
+                    .iter()
+                    .filter(|(_, m)| methods.contains(m))
+                    .map(|(name, _)| *name)
+                    .collect(),
+                methods,
+                events,
+            },
+            snapshot: SnapshotV4 {
+                presence,
+                health: HealthV4::from(&snapshot.health_event),
+                state_version: snapshot.versions.into(),
+                uptime_ms: edge.uptime_ms(),
+            },
+            auth: Auth { role, scopes },
+            policy,
+        }),
+        Dialect::Plain => {
+            events.push("gap");
+            events.sort_unstable();
+            let current = known == Some((snapshot.versions.presence, snapshot.versions.health));
+            serde_json::to_vec(&HelloPlain {
+                kind: "hello-ok",
+                protocol: PROTOCOL,
+                version: VERSION,
+                conn_id: &connection.id,
+                role,
+                scopes,
+                gateway_methods: methods,
+                events,
+                health_snapshot: (!current).then(|| raw(&snapshot.health).unwrap_or(empty)),
+                presence_snapshot: (!current).then_some(presence),
+                state_version: snapshot.versions.into(),
+                policy,
+            })
+        }
+    };
+    json.expect("strings, numbers and JSON texts are JSON")
+}
+
+fn role(role: Role) -> &'static str {
+    role.as_str()
+}
+
+fn raw(json: &[u8]) -> Option<&RawValue> {
+    serde_json::from_slice(json).ok()
+}
+
+fn empty_list() -> &'static RawValue {
+    serde_json::from_str("[]").expect("an empty list is JSON")
+}

@@ -1,0 +1,294 @@
+//! Who listens to what: all connections of this edge, the state that a newcomer is shown, and the stream that feeds both.
+//!
+//! One task reads the stream of broadcast, renders each event once and hands every connection its whole batch. A newcomer's
+//! snapshot is taken and the newcomer entered under one lock, so that it misses no change of state between the two.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use gatehouse_contract::{Access, Contract};
+use gatehouse_proto::broadcast::v1::{self as broadcast, HealthEvent, PresenceEvent, StateVersion};
+use prost::Message;
+use tokio::sync::Notify;
+
+use crate::{
+    connection::Connection,
+    event::{Audience, Event, Rendition},
+    metrics::Metrics,
+};
+
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use stream::follow;
+
+/// All connections after their handshake.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    contract: &'static Contract,
+    metrics: Arc<Metrics>,
+    state: Mutex<State>,
+    /// Rings when a connection came or went.
+    pub(crate) changed: Notify,
+    gap: Event,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    connections: HashMap<u64, Arc<Connection>>,
+    /// The same as a list, made anew when it is needed after a change.
+    list: Option<Arc<[Arc<Connection>]>>,
+    snapshot: Snapshot,
+}
+
+/// What a newcomer is shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) versions: StateVersion,
+    /// JSON: the list of entries. Empty until broadcast has spoken.
+    pub(crate) presence: Bytes,
+    /// JSON: the whole roll-up. Empty until broadcast has spoken.
+    pub(crate) health: Bytes,
+    pub(crate) health_event: HealthEvent,
+}
+
+impl Hub {
+    pub(crate) fn new(contract: &'static Contract, metrics: Arc<Metrics>) -> Self {
+        Self {
+            contract,
+            metrics,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            gap: Event::new("gap", Audience::everybody(Access::Connected), b"{}", None),
+        }
+    }
+
+    /// Enters a connection after showing it the state as it is now; `show` sends the hello.
+    pub(crate) fn enter(&self, connection: &Arc<Connection>, show: impl FnOnce(&Snapshot)) {
+        let mut state = self.lock();
+        show(&state.snapshot);
+        state
+            .connections
+            .insert(connection.number, Arc::clone(connection));
+        state.list = None;
+        drop(state);
+        self.metrics.connections.inc();
+        self.changed.notify_one();
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn leave(&self, connection: &Connection) {
+        let mut state = self.lock();
+        let known = state.connections.remove(&connection.number).is_some();
+        if known {
+            state.list = None;
+        }
+        drop(state);
+        if known {
+            self.metrics.connections.dec();
+            self.changed.notify_one();
+        }
+    }
+
+    /// All connections after their handshake.
+    pub(crate) fn connections(&self) -> Arc<[Arc<Connection>]> {
+        self.lock().list()
+    }
+
+    /// Sends events to all connections that they are for.
+    pub(crate) fn fan_out(&self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        self.connections()
+            .iter()
+            .for_each(|connection| connection.deliver(events));
+    }
+
+    /// Takes in a piece of the stream.
+    pub(crate) fn take(&self, events: Vec<broadcast::Event>) {
+        let mut rendered = Vec::with_capacity(events.len());
+        let mut state = self.lock();
+        for event in events {
+            self.remember(&mut state.snapshot, &event);
+            rendered.extend(self.render(event));
+        }
+        let list = state.list();
+        drop(state);
+        self.metrics.events.inc_by(rendered.len() as u64);
+        list.iter().for_each(|connection| connection.deliver(&rendered));
+    }
+
+    /// Takes in where the stream stands. Clients are shown states that are newer than what they have.
+    pub(crate) fn stand(&self, position: broadcast::Position) {
+        let broadcast::Position {
+            offset: _,
+            gap: _,
+            state_version,
+            presence,
+            health,
+        } = position;
+        let versions = state_version.unwrap_or_default();
+        let known = self.lock().snapshot.versions;
+        let event = |type_: &str, payload: Vec<u8>| broadcast::Event {
+            r#type: type_.to_owned(),
+            payload: payload.into(),
+            state_version: Some(versions),
+            ..broadcast::Event::default()
+        };
+        let unseen = self.lock().snapshot.presence.is_empty();
+        let mut events = Vec::new();
+        if unseen || known.presence != versions.presence {
+            events.push(event(PRESENCE, presence.unwrap_or_default().encode_to_vec()));
+        }
+        if unseen || known.health != versions.health {
+            events.push(event(HEALTH, health.unwrap_or_default().encode_to_vec()));
+        }
+        self.take(events);
+    }
+
+    /// Tells every connection that events were lost. A tick follows, so that a hole is seen at once.
+    pub(crate) fn announce_gap(&self, now_ms: i64) {
+        tracing::warn!("events were lost; clients are told to read their state anew");
+        self.metrics.gaps.inc();
+        let tick = tick(now_ms);
+        for connection in self.connections().iter() {
+            connection.announce_gap(&self.gap);
+            connection.deliver(std::slice::from_ref(&tick));
+        }
+    }
+
+    fn remember(&self, snapshot: &mut Snapshot, event: &broadcast::Event) {
+        if let Some(versions) = event.state_version {
+            snapshot.versions = versions;
+        }
+        match event.r#type.as_str() {
+            PRESENCE => {
+                let whole = self.payload(PRESENCE, &shown_presence(&event.payload));
+                snapshot.presence = field(&whole, "presence").unwrap_or_else(|| Bytes::from_static(b"[]"));
+            }
+            HEALTH => {
+                snapshot.health = self.payload(HEALTH, &event.payload).into();
+                snapshot.health_event = HealthEvent::decode(&*event.payload).unwrap_or_default();
+            }
+            _ => (),
+        }
+    }
+
+    fn payload(&self, message: &str, wire: &[u8]) -> Vec<u8> {
+        let mut json = Vec::new();
+        let kind = self.contract.event(message);
+        if kind.is_none_or(|kind| kind.plan.render(wire, &mut json).is_err()) {
+            json = b"{}".to_vec();
+        }
+        json
+    }
+
+    fn render(&self, event: broadcast::Event) -> Option<Event> {
+        let broadcast::Event {
+            r#type,
+            payload,
+            topics,
+            connection_id,
+            rendition,
+            merge_key,
+            state_version,
+            offset: _,
+        } = event;
+        let Some(kind) = self.contract.event(&r#type) else {
+            tracing::debug!(
+                event.kind = r#type,
+                "an event that no contract knows is shown to nobody"
+            );
+            self.metrics.events_unknown.inc();
+            return None;
+        };
+        let payload = if r#type == PRESENCE {
+            shown_presence(&payload).into()
+        } else {
+            payload
+        };
+        let mut json = Vec::with_capacity(payload.len() * 2 + 64);
+        let rendered = match kind.plan.render(&payload, &mut json) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                tracing::error!(event.name = kind.name, error = %error, "an event cannot be shown");
+                return None;
+            }
+        };
+        let audience = Audience {
+            access: kind.access,
+            topics,
+            connection: connection_id,
+            rendition: Rendition::of(rendition),
+        };
+        let versions = state_version.filter(|_| r#type == PRESENCE || r#type == HEALTH);
+        let event = Event::new(&kind.name, audience, &json, versions.as_ref());
+        Some(match merge_key {
+            Some(key) => event.merged_by(&key, rendered.append),
+            None => event,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn list(&mut self) -> Arc<[Arc<Connection>]> {
+        let connections = &self.connections;
+        Arc::clone(
+            self.list
+                .get_or_insert_with(|| connections.values().map(Arc::clone).collect()),
+        )
+    }
+}
+
+/// The messages that the edge itself must understand: newcomers are shown them.
+const PRESENCE: &str = "gatehouse.broadcast.v1.PresenceEvent";
+const HEALTH: &str = "gatehouse.broadcast.v1.HealthEvent";
+
+/// Presence as clients see it. Ids of connections and clients stay inside: the published schema of an entry has neither.
+/// Method `system-presence` shows them to operators.
+fn shown_presence(wire: &[u8]) -> Vec<u8> {
+    let mut event = PresenceEvent::decode(wire).unwrap_or_default();
+    for entry in &mut event.presence {
+        (entry.connection_id, entry.client_id) = (None, None);
+    }
+    event.encode_to_vec()
+}
+
+/// The JSON text of one field of an object.
+pub(crate) fn field(json: &[u8], name: &str) -> Option<Bytes> {
+    let object: HashMap<&str, &serde_json::value::RawValue> = serde_json::from_slice(json).ok()?;
+    object
+        .get(name)
+        .map(|value| Bytes::copy_from_slice(value.get().as_bytes()))
+}
+
+/// A sign of life.
+pub(crate) fn tick(now_ms: i64) -> Event {
+    let payload = format!(r#"{{"ts":{now_ms}}}"#);
+    Event::new(
+        "tick",
+        Audience::everybody(Access::Connected),
+        payload.as_bytes(),
+        None,
+    )
+}
+
+/// The edge is about to end.
+pub(crate) fn shutdown(reason: &str) -> Event {
+    let payload = serde_json::json!({"reason": reason}).to_string();
+    Event::new(
+        "shutdown",
+        Audience::everybody(Access::Connected),
+        payload.as_bytes(),
+        None,
+    )
+}

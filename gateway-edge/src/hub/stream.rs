@@ -1,0 +1,91 @@
+//! The stream of broadcast, followed across every loss of it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use gatehouse_core::{backoff::Backoff, client::Peer, server::MESSAGE_BYTES_MAX};
+use gatehouse_proto::broadcast::v1::{
+    SubscribeRequest, SubscribeResponse, broadcast_service_client::BroadcastServiceClient,
+};
+use tokio::sync::watch;
+
+use super::Hub;
+use crate::edge::Edge;
+
+const RECONNECT_FIRST: Duration = Duration::from_millis(20);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// Pieces of the stream taken in together. A burst costs each connection one write, not one for each piece.
+const PIECES_MAX: usize = 64;
+
+/// Where this edge is in the stream.
+#[derive(Debug, Default)]
+struct Place {
+    epoch: Option<String>,
+    offset: u64,
+}
+
+/// Follows the stream for ever. `fed` says whether it flows.
+pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>) {
+    let mut client = BroadcastServiceClient::new(peer.service()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
+    let mut place = Place::default();
+    loop {
+        let request = SubscribeRequest {
+            edge_id: edge.id.clone(),
+            offset: place.epoch.is_some().then_some(place.offset),
+            epoch: place.epoch.clone(),
+        };
+        match client.subscribe(request).await {
+            Ok(stream) => {
+                let mut stream = stream.into_inner();
+                while let Ok(Some(first)) = stream.message().await {
+                    backoff.reset();
+                    fed.send_replace(true);
+                    let mut pieces = vec![first];
+                    while pieces.len() < PIECES_MAX
+                        && let Some(Ok(Some(piece))) = stream.message().now_or_never()
+                    {
+                        pieces.push(piece);
+                    }
+                    take(&edge.hub, &mut place, pieces, edge.clock.now_ms());
+                }
+                tracing::warn!("the stream of events ended; following it anew");
+            }
+            Err(status) => tracing::debug!(code = ?status.code(), "broadcast is away"),
+        }
+        fed.send_replace(false);
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+/// Takes in pieces in their order: what came before a hole, then the hole, then what came after it.
+fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_ms: i64) {
+    let mut batch = Vec::new();
+    for SubscribeResponse {
+        epoch,
+        position,
+        events,
+        gap,
+    } in pieces
+    {
+        let other_life = place.epoch.as_ref().is_some_and(|known| *known != epoch);
+        let lost = gap || other_life || position.as_ref().is_some_and(|position| position.gap);
+        // A first subscription has nothing to lose: no client has seen an event yet.
+        if lost && place.epoch.is_some() {
+            hub.take(std::mem::take(&mut batch));
+            hub.announce_gap(now_ms);
+        }
+        place.epoch = Some(epoch);
+        if let Some(position) = position {
+            hub.take(std::mem::take(&mut batch));
+            place.offset = position.offset;
+            hub.stand(position);
+        }
+        if let Some(last) = events.last() {
+            place.offset = last.offset;
+        }
+        batch.extend(events);
+    }
+    hub.take(batch);
+}

@@ -1,0 +1,176 @@
+//! Every instrument of the edge: its name, its labels and what bounds them.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+/// Pairs of method and unknown field that are counted apart. Everything beyond goes to `other`: a client must not be able to
+/// grow our memory with invented names.
+const UNKNOWN_FIELDS_MAX: usize = 512;
+
+/// Labels of a request. Bounded by the methods of the contract and the few protocol codes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    pub(crate) method: String,
+    pub(crate) code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct UnknownField {
+    pub(crate) method: String,
+    pub(crate) field: String,
+}
+
+/// A reason out of a fixed set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Reason {
+    pub(crate) reason: &'static str,
+}
+
+/// The instruments.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) connections: Gauge,
+    pub(crate) handshakes: Family<Reason, Counter>,
+    pub(crate) turned_away: Family<Reason, Counter>,
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    pub(crate) request_seconds: Histogram,
+    pub(crate) unknown_fields: Family<UnknownField, Counter>,
+    pub(crate) events: Counter,
+    pub(crate) events_unknown: Counter,
+    pub(crate) gaps: Counter,
+    pub(crate) slow_consumers: Counter,
+    pub(crate) garbage: Counter,
+    pub(crate) webhooks: Family<Reason, Counter>,
+    seen: Mutex<HashSet<(String, String)>>,
+}
+
+impl Metrics {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            connections: Gauge::default(),
+            handshakes: Family::default(),
+            turned_away: Family::default(),
+            requests: Family::default(),
+            request_seconds: Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0]),
+            unknown_fields: Family::default(),
+            events: Counter::default(),
+            events_unknown: Counter::default(),
+            gaps: Counter::default(),
+            slow_consumers: Counter::default(),
+            garbage: Counter::default(),
+            webhooks: Family::default(),
+            seen: Mutex::default(),
+        };
+        let edge = registry.sub_registry_with_prefix("gatehouse_edge");
+        edge.register(
+            "connections",
+            "Connections after their handshake",
+            metrics.connections.clone(),
+        );
+        edge.register(
+            "handshakes",
+            "Handshakes by how they ended",
+            metrics.handshakes.clone(),
+        );
+        edge.register(
+            "turned_away",
+            "Sockets and requests refused before a handshake",
+            metrics.turned_away.clone(),
+        );
+        edge.register(
+            "requests",
+            "Requests by method and code",
+            metrics.requests.clone(),
+        );
+        edge.register(
+            "request_seconds",
+            "From frame to answer",
+            metrics.request_seconds.clone(),
+        );
+        edge.register(
+            "unknown_fields",
+            "Parameters that no contract knows, ignored",
+            metrics.unknown_fields.clone(),
+        );
+        edge.register("events", "Events rendered", metrics.events.clone());
+        edge.register(
+            "events_unknown",
+            "Events that no contract knows, shown to nobody",
+            metrics.events_unknown.clone(),
+        );
+        edge.register(
+            "gaps",
+            "Times that events were lost and clients were told",
+            metrics.gaps.clone(),
+        );
+        edge.register(
+            "slow_consumers",
+            "Connections closed because they did not read",
+            metrics.slow_consumers.clone(),
+        );
+        edge.register(
+            "garbage",
+            "Frames after the handshake that were no JSON",
+            metrics.garbage.clone(),
+        );
+        edge.register(
+            "webhooks",
+            "Webhook requests by how they ended",
+            metrics.webhooks.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a parameter that no contract knows, and logs it the first time. Places in lists count as one.
+    pub(crate) fn unknown_field(&self, method: &str, path: &str) {
+        let index = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let parts = path.split('/').map(|part| if index(part) { "*" } else { part });
+        let mut label = (method.to_owned(), parts.collect::<Vec<_>>().join("/"));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.contains(&label) {
+            if seen.len() >= UNKNOWN_FIELDS_MAX {
+                label = (method.to_owned(), "other".to_owned());
+            } else {
+                tracing::info!(
+                    rpc.method = method,
+                    field = label.1,
+                    "a client sends a field that no contract knows"
+                );
+                seen.insert(label.clone());
+            }
+        }
+        drop(seen);
+        let (method, field) = label;
+        self.unknown_fields
+            .get_or_create(&UnknownField { method, field })
+            .inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invented_fields_do_not_grow_our_memory() {
+        let metrics = Metrics::new(&mut Registry::default());
+
+        (0..2000).for_each(|n| metrics.unknown_field("m", &format!("/a{n}")));
+        metrics.unknown_field("m", "/list/17/x");
+
+        assert_eq!(metrics.seen.lock().unwrap().len(), UNKNOWN_FIELDS_MAX);
+        let other = UnknownField {
+            method: "m".to_owned(),
+            field: "other".to_owned(),
+        };
+        assert_eq!(metrics.unknown_fields.get_or_create(&other).get(), 2001 - 512);
+    }
+}

@@ -1,0 +1,298 @@
+//! What waits to be written to one socket: a bounded queue of frames whose bodies are shared with all other connections.
+//!
+//! A connection adds its own number to an event when the event is queued, so numbers follow the order of the socket and have
+//! no hole. Behind a slow reader, deltas of one run that still wait become one: the older one keeps its place and its number,
+//! takes the newer one's body, and the text that grows is the two texts joined. Nothing of it is lost, and a reader that
+//! catches up has less to read.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io::{self, IoSlice},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    event::{Event, Merge},
+    frame::{opcode, writer::Head},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The protocol's `policy.maxBufferedBytes`.
+pub(crate) const BYTES_MAX: usize = 50 * 1024 * 1024;
+
+/// What a waiting frame costs beside its bytes, so that many small ones are bounded too.
+const FRAME_COST: usize = 200;
+
+/// Slices handed to the kernel at once: 25 frames of up to five pieces. Linux takes 1,024; more than this gains nothing.
+const SLICES_MAX: usize = 128;
+
+/// The reader is too far behind.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// Frames that wait for one socket.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    frames: VecDeque<Frame>,
+    /// The place in the connection's life of the frame at the front.
+    first: u64,
+    /// Bytes of the frame at the front that are written.
+    written: usize,
+    /// What all waiting frames cost.
+    cost: usize,
+    limit: usize,
+    /// The last number given to an event.
+    seq: u64,
+    /// Waiting frames that a newer event may be merged into, by their place.
+    open: HashMap<Lane, u64>,
+}
+
+/// Events are merged with their like only.
+type Lane = (Arc<str>, Arc<str>);
+
+#[derive(Debug)]
+struct Frame {
+    head: Head,
+    /// The shared body, or what of it comes before the text that grew.
+    before: Bytes,
+    grown: Vec<u8>,
+    after: Bytes,
+    tail: Tail,
+    merge: Option<Merge>,
+}
+
+/// The end of an event's frame, kept inline: `,"seq":18446744073709551615}`.
+#[derive(Debug, Clone, Copy)]
+struct Tail {
+    bytes: [u8; 28],
+    len: u8,
+}
+
+impl Tail {
+    const NONE: Self = Self {
+        bytes: [0; 28],
+        len: 0,
+    };
+
+    fn of(seq: Option<u64>) -> Self {
+        let mut tail = Self::NONE;
+        let mut rest = tail.bytes.as_mut_slice();
+        let written = match seq {
+            Some(seq) => io::Write::write_fmt(&mut rest, format_args!(r#","seq":{seq}}}"#)),
+            None => io::Write::write_all(&mut rest, b"}"),
+        };
+        debug_assert!(written.is_ok(), "28 bytes hold the largest number");
+        let left = rest.len();
+        tail.len = u8::try_from(28 - left).unwrap_or(0);
+        tail
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Frame {
+    fn whole(opcode: u8, body: Bytes, tail: Tail) -> Self {
+        let head = Head::new(opcode, body.len() + usize::from(tail.len));
+        Self {
+            head,
+            before: body,
+            grown: Vec::new(),
+            after: Bytes::new(),
+            tail,
+            merge: None,
+        }
+    }
+
+    fn pieces(&self) -> [&[u8]; 5] {
+        [
+            self.head.as_slice(),
+            &self.before,
+            &self.grown,
+            &self.after,
+            self.tail.as_slice(),
+        ]
+    }
+
+    fn len(&self) -> usize {
+        self.pieces().iter().map(|piece| piece.len()).sum()
+    }
+
+    fn cost(&self) -> usize {
+        self.len() + FRAME_COST
+    }
+
+    /// Takes in a newer event of the same lane: its body, with the growing texts joined.
+    fn absorb(&mut self, newer: &Event, merge: &Merge) {
+        match (&merge.append, self.merge.take().and_then(|merge| merge.append)) {
+            (Some(new), old) => {
+                if self.grown.is_empty() {
+                    let text = old.and_then(|range| self.before.get(range));
+                    self.grown = text.unwrap_or_default().to_vec();
+                }
+                self.grown
+                    .extend_from_slice(newer.body.get(new.clone()).unwrap_or_default());
+                self.before = newer.body.slice(..new.start);
+                self.after = newer.body.slice(new.end..);
+            }
+            (None, _) => {
+                self.before = newer.body.clone();
+                (self.grown, self.after) = (Vec::new(), Bytes::new());
+            }
+        }
+        self.merge = Some(merge.clone());
+        let payload: usize = self.pieces().iter().skip(1).map(|piece| piece.len()).sum();
+        self.head = Head::new(opcode::TEXT, payload);
+    }
+}
+
+impl Outbox {
+    /// An empty outbox that holds at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            first: 0,
+            written: 0,
+            cost: 0,
+            limit,
+            seq: 0,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Whether everything is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Queues a text that is for this connection alone.
+    pub(crate) fn push_text(&mut self, text: Bytes) -> Result<(), Full> {
+        self.push(Frame::whole(opcode::TEXT, text, Tail::NONE))
+    }
+
+    /// Queues a control frame. It is never refused: it is small, and the last one says why the connection ends.
+    pub(crate) fn push_control(&mut self, opcode: u8, payload: Vec<u8>) {
+        let frame = Frame::whole(opcode, payload.into(), Tail::NONE);
+        self.cost += frame.cost();
+        self.frames.push_back(frame);
+    }
+
+    /// Queues an event under the next number, or merges it into one that waits.
+    pub(crate) fn push_event(&mut self, event: &Event) -> Result<(), Full> {
+        let Some(merge) = &event.merge else {
+            // An event between two deltas may change what the older one means, so they are not merged past it.
+            self.open.retain(|(name, _), _| *name != event.name);
+            return self.push_numbered(event, None);
+        };
+        let lane = (Arc::clone(&event.name), Arc::clone(&merge.key));
+        if let Some(frame) = self
+            .open
+            .get(&lane)
+            .copied()
+            .and_then(|place| self.untouched(place))
+        {
+            let before = frame.cost();
+            frame.absorb(event, merge);
+            let after = frame.cost();
+            self.cost = (self.cost + after).saturating_sub(before);
+            return if self.cost > self.limit { Err(Full) } else { Ok(()) };
+        }
+        let place = self.first + self.frames.len() as u64;
+        self.push_numbered(event, Some(merge))?;
+        self.open.insert(lane, place);
+        Ok(())
+    }
+
+    /// Uses up a number without an event: the announced hole that makes a client read its state anew.
+    pub(crate) fn skip_number(&mut self) {
+        self.seq += 1;
+    }
+
+    /// Forgets what waits, apart from a frame that is partly written: a closing word must follow a whole frame.
+    pub(crate) fn give_up(&mut self) {
+        self.frames.truncate(usize::from(self.written > 0));
+        self.frames.shrink_to_fit();
+        self.open = HashMap::new();
+        self.cost = self.frames.iter().map(Frame::cost).sum();
+    }
+
+    /// Hands frames to `write` until all are written or it fails; `WouldBlock` comes back like any other error.
+    pub(crate) fn flush(
+        &mut self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        while !self.frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut used = 0;
+            let mut skip = self.written;
+            let pieces = self.frames.iter().flat_map(Frame::pieces);
+            for (slot, piece) in slices.iter_mut().zip(pieces.filter_map(|piece| {
+                let left = piece.get(skip.min(piece.len())..).unwrap_or_default();
+                skip -= piece.len() - left.len();
+                (!left.is_empty()).then_some(left)
+            })) {
+                *slot = IoSlice::new(piece);
+                used += 1;
+            }
+            let count = write(slices.get(..used).unwrap_or_default())?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.advance(count);
+        }
+        Ok(())
+    }
+
+    fn push_numbered(&mut self, event: &Event, merge: Option<&Merge>) -> Result<(), Full> {
+        let seq = event.numbered.then_some(self.seq + 1);
+        let mut frame = Frame::whole(opcode::TEXT, event.body.clone(), Tail::of(seq));
+        frame.merge = merge.cloned();
+        self.push(frame)?;
+        self.seq = seq.unwrap_or(self.seq);
+        Ok(())
+    }
+
+    fn push(&mut self, frame: Frame) -> Result<(), Full> {
+        let cost = frame.cost();
+        if self.cost + cost > self.limit {
+            return Err(Full);
+        }
+        self.cost += cost;
+        self.frames.push_back(frame);
+        Ok(())
+    }
+
+    /// The frame at this place, if not a byte of it is written.
+    fn untouched(&mut self, place: u64) -> Option<&mut Frame> {
+        let index = usize::try_from(place.checked_sub(self.first)?).ok()?;
+        if index == 0 && self.written > 0 {
+            None
+        } else {
+            self.frames.get_mut(index)
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.written += count;
+        while let Some(frame) = self.frames.front() {
+            let len = frame.len();
+            if self.written < len {
+                return;
+            }
+            self.cost = self.cost.saturating_sub(len + FRAME_COST);
+            self.written -= len;
+            self.frames.pop_front();
+            self.first += 1;
+        }
+        // Drained: an idle connection keeps no memory here.
+        self.frames = VecDeque::new();
+        if !self.open.is_empty() {
+            self.open = HashMap::new();
+        }
+    }
+}

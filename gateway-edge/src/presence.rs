@@ -1,0 +1,88 @@
+//! Tells broadcast who is connected here: soon after a change, and every few seconds as a sign of life.
+
+use std::{sync::Arc, time::Duration};
+
+use gatehouse_core::client::Peer;
+use gatehouse_proto::broadcast::v1::{
+    PresenceEntry, ReportPresenceRequest, broadcast_service_client::BroadcastServiceClient,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::{connection::Connection, edge::Edge};
+
+/// A third of the time that a report holds.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A thousand clients that come back at once are one report, not a thousand.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// A report that is not taken in this time is given up; the next one is newer anyway.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Entries of one report; the contract allows no more.
+const ENTRIES_MAX: usize = 20_000;
+
+/// Reports for ever.
+pub(crate) async fn report(edge: Arc<Edge>, peer: Peer) {
+    let mut client = BroadcastServiceClient::new(peer.service());
+    loop {
+        let connections = edge.hub.connections();
+        let entries = connections
+            .iter()
+            .filter_map(|connection| entry(connection))
+            .take(ENTRIES_MAX)
+            .collect();
+        let request = ReportPresenceRequest {
+            edge_id: edge.id.clone(),
+            entries,
+        };
+        if let Ok(Err(status)) = timeout(PATIENCE, client.report_presence(request)).await {
+            tracing::debug!(code = ?status.code(), "presence was not taken");
+        }
+        tokio::select! {
+            () = edge.hub.changed.notified() => sleep(DEBOUNCE).await,
+            () = sleep(INTERVAL) => (),
+        }
+    }
+}
+
+/// Says goodbye for all connections.
+pub(crate) async fn leave(edge: &Edge, peer: &Peer) {
+    let request = ReportPresenceRequest {
+        edge_id: edge.id.clone(),
+        entries: Vec::new(),
+    };
+    let _ = timeout(
+        PATIENCE,
+        BroadcastServiceClient::new(peer.service()).report_presence(request),
+    )
+    .await;
+}
+
+fn entry(connection: &Connection) -> Option<PresenceEntry> {
+    let profile = connection.profile.get()?;
+    let client = &profile.client;
+    let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    let host = owned(&client.display_name).unwrap_or_else(|| client.id.to_string());
+    let text = match (client.mode.as_deref(), client.version.as_deref()) {
+        (Some(mode), Some(version)) => format!("{host} ({mode}, {version})"),
+        (Some(mode), None) => format!("{host} ({mode})"),
+        (None, _) => host.clone(),
+    };
+    Some(PresenceEntry {
+        host: Some(host),
+        ip: Some(connection.arrival.ip.to_string()),
+        version: owned(&client.version),
+        platform: owned(&client.platform),
+        mode: owned(&client.mode),
+        reason: Some("connect".to_owned()),
+        instance_id: owned(&client.instance_id),
+        device_id: None,
+        client_id: Some(client.id.to_string()),
+        roles: vec![profile.grants.role().as_str().to_owned()],
+        scopes: profile.grants.scopes().map(str::to_owned).collect(),
+        text: Some(text),
+        ts: profile.since_ms,
+        connection_id: Some(connection.id.to_string()),
+    })
+}

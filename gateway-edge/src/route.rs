@@ -1,0 +1,321 @@
+//! From a frame to a method and back. Everything about a method comes from its contract; none has a line of its own here.
+//!
+//! A request is parsed, authorised, looked up, transcoded, sent and answered, in this order. The authorisation comes before
+//! the lookup: who may not call everything is not told which names exist.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use bytes::Bytes;
+use gatehouse_contract::{Access, Action, Method, Refuse, Role, UnknownFields};
+use gatehouse_core::{Caller, Chain, Failure, Kind};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::{
+    backend::{self, Answer},
+    connection::{Connection, Profile},
+    dialect::Dialect,
+    edge::Edge,
+    error::{Refusal, answer},
+    hub::field,
+    metrics::{Metrics, RequestLabels},
+};
+
+/// Longest id that is repeated; the clients' are 40 bytes.
+const ID_MAX: usize = 256;
+
+/// Longest trace context (W3C: 55 bytes; the protocol's schema allows 128).
+const TRACEPARENT_MAX: usize = 128;
+
+/// What a client that asks too much is told to wait.
+const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    id: String,
+    method: String,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+    #[serde(default)]
+    traceparent: Option<String>,
+}
+
+/// The id of a frame that is no request, if it has one.
+#[derive(Deserialize)]
+struct Loose<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+}
+
+/// Takes in a frame of a known caller.
+pub(crate) fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, profile: &Profile, text: &str) {
+    let request = match serde_json::from_str::<Request<'_>>(text) {
+        Ok(request) if is_request(&request, profile) => request,
+        Ok(Request { id, .. }) => return refuse_frame(connection, Some(&id)),
+        Err(_) => {
+            if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+                edge.metrics.garbage.inc();
+                return;
+            }
+            let loose = serde_json::from_str::<Loose<'_>>(text)
+                .ok()
+                .and_then(|loose| loose.id);
+            let id = loose.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
+            return refuse_frame(connection, id.as_deref());
+        }
+    };
+    if let Err(refusal) = start(edge, connection, profile, &request, text.len()) {
+        count(&edge.metrics, label(edge, &request.method), refusal.code, None);
+        connection.send(refusal.answer(&request.id));
+    }
+}
+
+fn is_request(request: &Request<'_>, profile: &Profile) -> bool {
+    let kind = match profile.dialect {
+        Dialect::V4 => request.kind.as_deref() == Some("req"),
+        Dialect::Plain => request.kind.as_deref().is_none_or(|kind| kind == "req"),
+    };
+    kind && !request.id.is_empty() && request.id.len() <= ID_MAX && !request.method.is_empty()
+}
+
+fn refuse_frame(connection: &Connection, id: Option<&str>) {
+    let id = id
+        .filter(|id| !id.is_empty() && id.len() <= ID_MAX)
+        .unwrap_or("invalid");
+    connection.send(
+        Refusal::invalid("invalid request frame")
+            .detail("code", "FRAME_INVALID")
+            .answer(id),
+    );
+}
+
+fn start(
+    edge: &Arc<Edge>,
+    connection: &Arc<Connection>,
+    profile: &Profile,
+    request: &Request<'_>,
+    bytes: usize,
+) -> Result<(), Refusal> {
+    if request.method == "connect" {
+        return Err(
+            Refusal::invalid("already connected: connect comes once, as the first frame")
+                .detail("code", "ALREADY_CONNECTED"),
+        );
+    }
+    let method = authorise(edge, profile, &request.method)?;
+    let params = request.params.map_or("{}", RawValue::get);
+    let encoded = match profile.dialect {
+        Dialect::V4 => {
+            let mut counted = Counted {
+                metrics: &edge.metrics,
+                method: &method.name,
+            };
+            method.request.encode(params, &mut counted)
+        }
+        Dialect::Plain => method.request.encode(params, &mut Refuse),
+    };
+    let body = encoded.map_err(|error| {
+        let failure = Failure::new(Kind::Invalid, format!("invalid {} params: {error}", method.name));
+        Refusal::from(failure.reason("PARAMS_INVALID").path(error.path))
+    })?;
+    let ticket = Ticket::take(edge, connection, bytes)?;
+    let caller = Caller {
+        role: profile.grants.role().as_str().to_owned(),
+        scopes: profile.grants.scopes().map(str::to_owned).collect(),
+        connection_id: connection.id.to_string(),
+        client_id: profile.client.id.to_string(),
+        device_id: None,
+        traceparent: request
+            .traceparent
+            .clone()
+            .filter(|text| text.len() <= TRACEPARENT_MAX),
+    };
+    let id = request.id.clone();
+    edge.requests.spawn({
+        let edge = Arc::clone(edge);
+        async move { ticket.run(&edge, method, &id, body.into(), &caller).await }
+    });
+    Ok(())
+}
+
+/// The method, if this caller may call it.
+fn authorise(edge: &Edge, profile: &Profile, name: &str) -> Result<&'static Method, Refusal> {
+    let method = edge
+        .contract
+        .method(name)
+        .filter(|method| method.access != Access::Internal);
+    // A name that nobody knows asks for the most, so that guessing names tells nothing.
+    let access = method.map_or(Access::Admin, |method| method.access);
+    if !access.allows(&profile.grants) {
+        return Err(match (access.required_scope(), profile.grants.role()) {
+            (Some(scope), Role::Operator) => Refusal::missing_scope(scope),
+            (_, role) => Refusal::new(
+                "FORBIDDEN",
+                format!("unauthorized role: {role}", role = role.as_str()),
+            )
+            .detail("code", "WRONG_ROLE")
+            .detail(
+                "requiredRole",
+                if access == Access::Node {
+                    "node"
+                } else {
+                    "operator"
+                },
+            ),
+        });
+    }
+    method.ok_or_else(|| {
+        let shown: String = name.chars().take(120).collect();
+        Refusal::unknown_method(&shown)
+    })
+}
+
+/// Counts unknown parameters and lets them pass: real clients send fields that no published schema has.
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    method: &'a str,
+}
+
+impl UnknownFields for Counted<'_> {
+    fn unknown(&mut self, path: &str) -> bool {
+        self.metrics.unknown_field(self.method, path);
+        false
+    }
+}
+
+/// A request's place among those that a connection may have under way.
+struct Ticket {
+    connection: Arc<Connection>,
+    bytes: usize,
+    since: Instant,
+}
+
+impl Ticket {
+    fn take(edge: &Edge, connection: &Arc<Connection>, bytes: usize) -> Result<Self, Refusal> {
+        let count = connection.in_flight.fetch_add(1, Relaxed) + 1;
+        let held = connection.in_flight_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let ticket = Self {
+            connection: Arc::clone(connection),
+            bytes,
+            since: Instant::now(),
+        };
+        if count > edge.limits.requests_max || held > edge.limits.request_bytes_max {
+            return Err(Refusal::unavailable(
+                "the connection is busy: too many requests are under way",
+                BUSY_RETRY,
+            )
+            .detail("reason", "CONNECTION_BUSY"));
+        }
+        Ok(ticket)
+    }
+
+    async fn run(self, edge: &Edge, method: &'static Method, id: &str, body: Bytes, caller: &Caller) {
+        let connection = &*self.connection;
+        let work = async {
+            match edge.backend.call(method, body, caller).await {
+                Ok(Answer::One(wire)) => self.finish(edge, method, id, self.show(method, id, &wire)),
+                Ok(Answer::Many(first, mut stream)) => {
+                    let mut next = Ok(first);
+                    loop {
+                        match next {
+                            Ok(Some(wire)) => match self.show(method, id, &wire) {
+                                Ok(frame) => connection.send(frame),
+                                Err(refusal) => return self.finish(edge, method, id, Err(refusal)),
+                            },
+                            Ok(None) => return count(&edge.metrics, &method.name, "OK", Some(self.since)),
+                            Err(status) => {
+                                return self.finish(edge, method, id, Err(backend::refusal(method, &status)));
+                            }
+                        }
+                        next = stream.message().await;
+                    }
+                }
+                Err(refusal) => self.finish(edge, method, id, Err(refusal)),
+            }
+        };
+        tokio::select! {
+            () = work => (),
+            // Nobody is left to hear the answer; the service sees the call cancelled.
+            () = connection.gone.cancelled() => (),
+        }
+    }
+
+    /// The frame for one answer, and what a subscription does to the connection.
+    fn show(&self, method: &Method, id: &str, wire: &[u8]) -> Result<Bytes, Refusal> {
+        let mut payload = Vec::with_capacity(wire.len() * 2 + 64);
+        if let Err(error) = method.response.render(wire, &mut payload) {
+            tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be shown");
+            return Err(Refusal::from(Failure::new(Kind::Internal, "internal failure")));
+        }
+        self.subscribe(method, wire)?;
+        let whole = method.unwrap.as_deref().and_then(|name| field(&payload, name));
+        Ok(answer(id, whole.as_deref().unwrap_or(&payload)))
+    }
+
+    fn subscribe(&self, method: &Method, wire: &[u8]) -> Result<(), Refusal> {
+        let Some(subscription) = &method.subscription else {
+            return Ok(());
+        };
+        let topic = match &subscription.key_field {
+            Some(field) => {
+                let key = method.response.string_field(wire, field).unwrap_or_default();
+                format!("{}/{key}", subscription.topic)
+            }
+            None => subscription.topic.clone(),
+        };
+        match subscription.action {
+            Action::Add => {
+                let full = || Failure::new(Kind::Exhausted, "the connection listens to too many things");
+                let listens = self.connection.listen(topic);
+                listens
+                    .then_some(())
+                    .ok_or_else(|| full().reason("TOO_MANY_SUBSCRIPTIONS").into())
+            }
+            Action::Remove => {
+                self.connection.ignore(&topic);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&self, edge: &Edge, method: &Method, id: &str, frame: Result<Bytes, Refusal>) {
+        let (code, frame) = match frame {
+            Ok(frame) => ("OK", frame),
+            Err(refusal) => (refusal.code, refusal.answer(id)),
+        };
+        count(&edge.metrics, &method.name, code, Some(self.since));
+        self.connection.send(frame);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.connection.in_flight.fetch_sub(1, Relaxed);
+        self.connection.in_flight_bytes.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// The method's name as a label: only names of the contract, so that invented ones do not grow the metrics.
+fn label<'a>(edge: &Edge, name: &'a str) -> &'a str {
+    if edge.contract.method(name).is_some() {
+        name
+    } else {
+        "unknown"
+    }
+}
+
+fn count(metrics: &Metrics, method: &str, code: &'static str, since: Option<Instant>) {
+    metrics
+        .requests
+        .get_or_create(&RequestLabels {
+            method: method.to_owned(),
+            code,
+        })
+        .inc();
+    if let Some(since) = since {
+        metrics.request_seconds.observe(since.elapsed().as_secs_f64());
+    }
+}

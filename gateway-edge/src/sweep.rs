@@ -1,0 +1,75 @@
+//! Signs of life for all connections from one timer: ticks, pings, and the end of those that give none.
+//!
+//! Connections have their turn at different seconds, by their number, so that ten thousand of them are not served at once.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::{edge::Edge, hub};
+
+/// Clients are told this in `policy.tickIntervalMs`.
+pub(crate) const TICK: Duration = Duration::from_secs(30);
+
+/// How often a connection is asked for a sign of life.
+const PING: Duration = Duration::from_secs(25);
+
+/// A connection that gave none for so long is over: three pings.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+
+const STEP: Duration = Duration::from_secs(1);
+
+/// Serves every connection at its turn, for ever.
+pub(crate) async fn run(edge: Arc<Edge>) {
+    let mut steps = interval(STEP);
+    steps.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let began = Instant::now();
+    let mut done = 0;
+    loop {
+        steps.tick().await;
+        let now = began.elapsed().as_secs();
+        // A second that was missed under load is made up for: a tick too late is better than none.
+        while done < now {
+            done += 1;
+            step(&edge, done);
+        }
+    }
+}
+
+/// Does what is due in one second of this process.
+fn step(edge: &Edge, second: u64) {
+    let tick = hub::tick(edge.clock.now_ms());
+    for connection in edge.hub.connections().iter() {
+        if is_turn(connection.number, second, TICK) {
+            connection.deliver(std::slice::from_ref(&tick));
+        }
+        if is_turn(connection.number, second, PING) {
+            if connection.silent_for() >= SILENCE_MAX {
+                tracing::info!(connection.id = &*connection.id, "a client gave no sign of life");
+                connection.cut();
+            } else {
+                connection.ping();
+            }
+        }
+    }
+}
+
+fn is_turn(number: u64, second: u64, every: Duration) -> bool {
+    second % every.as_secs() == number % every.as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_has_its_turn_once_in_each_period() {
+        for number in 0..100 {
+            let turns: Vec<u64> = (1..=300)
+                .filter(|second| is_turn(number, *second, PING))
+                .collect();
+            assert_eq!(turns.len(), 12);
+            assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == 25));
+        }
+    }
+}
