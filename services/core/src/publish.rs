@@ -140,6 +140,12 @@ impl Publisher {
         )
     }
 
+    /// Says with the next request that events are lost: for a process whose last life may have ended between storing
+    /// something and saying it.
+    pub fn say_lost(&self) {
+        self.state.lost.store(true, Ordering::Relaxed);
+    }
+
     /// Hands an event over. Never waits: a full queue loses it, and screens are told.
     pub fn publish(&self, event: Outgoing) {
         let bytes = event.0.payload.len();

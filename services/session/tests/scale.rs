@@ -34,14 +34,14 @@ async fn pages(store: &SqliteStore, key: &SessionKey) -> Duration {
             limit: 100,
             ..SessionFilter::default()
         };
-        store.sessions(filter).await.unwrap();
+        store.sessions(filter).await.expect("the store reads");
         let query = HistoryQuery {
             limit: 200,
             offset: 0,
             after: None,
             bytes_max: 1 << 20,
         };
-        store.history(key, query).await.unwrap();
+        store.history(key, query).await.expect("the store reads");
         best = best.min(begin.elapsed());
     }
     best

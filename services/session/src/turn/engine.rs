@@ -207,7 +207,11 @@ impl<S: Store> Engine<S> {
                 return;
             }
             if looked.is_none_or(|at| at.elapsed() >= IDLE_MAX) {
-                match inner.reclaim(dead).await {
+                let taken_over = match inner.reclaim(dead).await {
+                    Ok(()) if dead => inner.catch_up().await,
+                    taken_over => taken_over,
+                };
+                match taken_over {
                     Ok(()) => {
                         dead = false;
                         looked = Some(Instant::now());

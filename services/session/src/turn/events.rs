@@ -28,6 +28,11 @@ impl Events {
         Self { publisher, clock }
     }
 
+    /// Events before the next one may never have gone out: screens read their state anew.
+    pub(super) fn say_lost(&self) {
+        self.publisher.say_lost();
+    }
+
     /// A session changed; `None` when it is gone.
     pub(crate) fn changed(
         &self,

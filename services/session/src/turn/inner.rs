@@ -27,7 +27,8 @@ use crate::key::SessionKey;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::{
-    Aborted, Admission, Admitted, Claimed, Ended, NewTurn, Origin, Reclaim, Store, Turn, TurnState,
+    Aborted, Admission, Admitted, Claimed, Ended, NewTurn, Origin, Reclaim, SessionFilter, Store, Turn,
+    TurnState,
 };
 
 /// Sessions share this many places in the order: enough that two rarely meet, few enough to cost nothing.
@@ -40,6 +41,11 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(5);
 /// How long it waits after the store failed.
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How far back the last moments of the last process reach, in milliseconds: longer than its events wait for a broadcast
+/// that is away.
+const LAST_MOMENTS_MS: i64 = 60_000;
+/// Sessions whose state is said anew after a restart; the screens read everything anyway.
+const CATCH_UP_MAX: u32 = 100;
 /// What the user reads when a process ended in the middle of an answer.
 pub(super) const INTERRUPTED: &str =
     "The answer was cut short by a restart. Please ask again if you still need it.";
@@ -246,6 +252,30 @@ impl<S: Store> Inner<S> {
     pub(super) fn forget(&self, run: &RunId) {
         self.live().remove(run);
         self.wake.notify_one();
+    }
+
+    /// What the last process stored in its last moments it may never have said: the end of a run above all. If there was
+    /// anything, the screens are told to read their state anew. A second end is never said for it.
+    pub(super) async fn catch_up(&self) -> Result<(), Error> {
+        let since = Some(self.clock.now_ms() - LAST_MOMENTS_MS);
+        let filter = SessionFilter {
+            since,
+            limit: CATCH_UP_MAX,
+            ..SessionFilter::default()
+        };
+        let recent = self.store.sessions(filter).await?.sessions;
+        let agents = self.agents();
+        for session in recent.iter().filter(|session| session.last_run.is_some()) {
+            self.events.say_lost();
+            self.events.changed(
+                &session.key,
+                Some(session),
+                agents.as_deref(),
+                "restart",
+                session.last_run.as_ref(),
+            );
+        }
+        Ok(())
     }
 
     pub(super) async fn reclaim(&self, others_are_dead: bool) -> Result<(), Error> {

@@ -104,3 +104,25 @@ async fn a_process_that_ends_in_order_says_what_it_could_not_finish() {
     bench.call().await.done().await;
     assert_eq!(next.end_of("r2").await.state(), State::Final);
 }
+
+#[tokio::test]
+async fn after_a_restart_the_screens_hear_how_the_last_sessions_stand() {
+    let mut bench = Bench::new().await;
+    let mut first = bench.run("{}");
+    first.engine.submit(message("r1", "hi")).await.unwrap();
+    bench.call().await.done().await;
+    first.end_of("r1").await;
+    first.die();
+
+    let mut second = bench.run("{}");
+    let Seen::Changed(event) = second
+        .see("the news", |seen| seen.label() == "changed restart")
+        .await
+    else {
+        unreachable!()
+    };
+
+    assert_eq!(event.session.unwrap().status.as_deref(), Some("done"));
+    second.rest();
+    assert_eq!(second.ends("r1"), 0, "an end is not said twice");
+}
