@@ -292,7 +292,11 @@ pub(crate) enum ConfigCommand {
         file: Option<PathBuf>,
     },
     /// Print the JSON Schema of the configuration
-    Schema,
+    Schema {
+        /// Print the configuration reference as Markdown instead
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// `methods`

@@ -38,7 +38,10 @@ pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), 
         }
         ConfigCommand::Unset { path } => change(common, path, Value::Null).await,
         ConfigCommand::Validate { file } => validate(common, file.as_deref()),
-        ConfigCommand::Schema => {
+        ConfigCommand::Schema { markdown: true } => {
+            call::print(gatehouse_config::reference_markdown().trim_end(), true)
+        }
+        ConfigCommand::Schema { markdown: false } => {
             let schema = gatehouse_config::schema::json_schema();
             let text = serde_json::to_string_pretty(&schema)
                 .map_err(|error| Failed::new(Exit::Failed, error.to_string()))?;
