@@ -82,8 +82,10 @@ pub struct Model {
     pub cost: Option<Map<String, Value>>,
     /// The most tokens of one conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub context_window: Option<u64>,
     /// The most tokens of one answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub max_tokens: Option<u64>,
 }
