@@ -424,3 +424,6 @@ pub trait Adapter: Send + Sync + 'static {
         None
     }
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

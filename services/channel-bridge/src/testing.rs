@@ -82,12 +82,28 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
 
 /// A way in that keeps what came in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(pub(crate) Mutex<Vec<InboundMessage>>);
+pub(crate) struct Heard {
+    /// What came in, each id once.
+    pub(crate) messages: Mutex<Vec<InboundMessage>>,
+    /// How often it fails before it commits anything.
+    pub(crate) failures: Mutex<u32>,
+}
+
+impl Heard {
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.messages.lock().unwrap().iter().map(|message| message.text.clone()).collect()
+    }
+}
 
 #[async_trait]
 impl Receive for Heard {
     async fn receive(&self, _: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError> {
-        let mut heard = self.0.lock().unwrap();
+        let mut failures = self.failures.lock().unwrap();
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(ReceiveError::Full);
+        }
+        let mut heard = self.messages.lock().unwrap();
         if heard.iter().any(|known| known.message_id == message.message_id) {
             return Ok(Received::Duplicate);
         }
@@ -249,6 +265,7 @@ pub(crate) struct Bench {
     pub(crate) metrics: Metrics,
     pub(crate) progress: Progress,
     pub(crate) heard: Arc<Heard>,
+    pub(crate) inbound: Inbound,
     pub(crate) end: CancellationToken,
     pub(crate) task: tokio::task::JoinHandle<()>,
 }
@@ -275,16 +292,14 @@ impl Bench {
         let sink: Arc<dyn Receive> = heard.clone();
         let inbound = Inbound::new(key("a"), sink, progress.clone());
         let end = CancellationToken::new();
-        let task = tokio::spawn(supervise(worker, line, inbound, end.clone()));
+        let task = tokio::spawn(supervise(worker, line, inbound.clone(), end.clone()));
         Self {
             store: Arc::clone(store),
             outbox,
             clock,
             metrics,
             progress,
-            heard,
-            end,
-            task,
+            heard, inbound, end, task,
         }
     }
 

@@ -1,1 +1,183 @@
+use std::{collections::BTreeMap, sync::Arc};
 
+use gatehouse_core::{Clock, Drain, Failure, Kind};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{AGE_MAX_MS, Inbox};
+use crate::{
+    account::{Entry, Progress, View},
+    adapter::{Inbound, Receive, Received},
+    config::{Accounts, Config},
+    metrics::{Direction, Fate, Metrics},
+    outbox::Outbox,
+    store::Store,
+    testing::{Heard, Memory, NOW, key, message, store, until},
+};
+
+struct Bench {
+    inbox: Inbox,
+    session: Arc<Memory>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    metrics: Metrics,
+    drain: Drain,
+}
+
+/// An inbox over account `a` with this policy.
+fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
+    let (clock, metrics, session) = (Clock::fixed(NOW), Metrics::default(), Arc::new(Memory::default()));
+    let mut account = policy.clone();
+    account["secret"] = json!("0123456789abcdef");
+    let config: Config = serde_json::from_value(json!({"channels": {"webhook": {"accounts": {"a": account}}}})).unwrap();
+    let progress = Progress::new(clock.clone());
+    let entries = Accounts::read(&config).by_key.into_iter().map(|(key, config)| {
+        let inbound = Inbound::new(key.clone(), Arc::new(Heard::default()), progress.clone());
+        (key, Entry { config, progress: progress.clone(), adapter: None, inbound })
+    });
+    let view = View { accounts: entries.collect(), defaults: BTreeMap::new() };
+    let (_, seen) = watch::channel(Some(Arc::new(view)));
+    let outbox = Outbox::new(Arc::clone(store), clock.clone(), metrics.clone());
+    let inbox = Inbox::new(Arc::clone(store), session.clone(), outbox, seen, clock.clone(), metrics.clone());
+    let drain = Drain::new();
+    inbox.spawn(&drain);
+    Bench { inbox, session, store: Arc::clone(store), clock, metrics, drain }
+}
+
+impl Bench {
+    async fn hear(&self, id: &str, chat: &str) -> Received {
+        self.inbox.receive(&key("a"), message(id, chat, id)).await.unwrap()
+    }
+
+    fn taken(&self) -> Vec<String> {
+        self.session.taken.lock().unwrap().iter().map(|request| request.message_id.clone()).collect()
+    }
+
+    async fn takes(&self, count: usize) {
+        until("messages to be handed on", async || (self.taken().len() >= count).then_some(())).await;
+    }
+
+    async fn counts(&self, fate: Fate, count: u64) {
+        let seen = async || (self.metrics.get("webhook", Direction::In, fate) == count).then_some(());
+        until(&format!("{count} {fate:?}"), seen).await;
+    }
+
+    async fn outgoing(&self) -> Vec<String> {
+        let heads = self.store.outbox_heads(key("a"), 10).await.unwrap();
+        heads.into_iter().map(|head| head.content.text).collect()
+    }
+}
+
+fn open() -> Value {
+    json!({"dmPolicy": "open", "allowFrom": ["*"]})
+}
+
+#[tokio::test]
+async fn a_redelivered_message_is_handed_on_once_and_the_sum_closes() {
+    let (_folder, store) = store();
+    let bench = bench(&store, &open());
+
+    for _ in 0..10 {
+        bench.hear("1", "anna").await;
+    }
+    bench.hear("2", "anna").await;
+    bench.takes(2).await;
+    bench.counts(Fate::Delivered, 2).await;
+
+    assert_eq!(bench.taken(), ["1", "2"]);
+    let count = |fate| bench.metrics.get("webhook", Direction::In, fate);
+    assert_eq!(count(Fate::Accepted), count(Fate::Delivered) + count(Fate::Deduped));
+}
+
+#[tokio::test]
+async fn while_the_session_service_is_away_messages_wait_in_order() {
+    let (_folder, store) = store();
+    let bench = bench(&store, &open());
+    let away = || Failure::new(Kind::Unavailable, "away");
+    bench.session.refusals.lock().unwrap().extend([away(), away()]);
+
+    for id in ["1", "2", "3"] {
+        bench.hear(id, "anna").await;
+    }
+    for _ in 0..100 {
+        bench.clock.advance_ms(200);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        bench.inbox.wake.notify_one();
+        if bench.taken().len() == 3 {
+            break;
+        }
+    }
+
+    assert_eq!(bench.taken(), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_message_of_before_the_restart_is_handed_on_after_it() {
+    let (_folder, store) = store();
+    store.receive(key("a"), message("1", "anna", "x"), NOW).await.unwrap();
+
+    let bench = bench(&store, &open());
+    bench.takes(1).await;
+
+    let request = bench.session.taken.lock().unwrap()[0].clone();
+    let target = request.reply_target.unwrap();
+    assert_eq!((request.message_id.as_str(), target.to.as_str()), ("1", "anna"));
+    bench.drain.start();
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
+    let (_folder, store) = store();
+    let bench = bench(&store, &open());
+    let refusal = Failure::new(Kind::Precondition, "several agents and none chosen");
+    bench.session.refusals.lock().unwrap().push(refusal);
+
+    bench.hear("1", "anna").await;
+    bench.counts(Fate::Failed, 1).await;
+
+    assert_eq!(bench.outgoing().await, ["Your message could not be answered: several agents and none chosen."]);
+    bench.hear("2", "anna").await;
+    bench.takes(1).await;
+}
+
+#[tokio::test]
+async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
+    let (_folder, store) = store();
+    store.receive(key("a"), message("1", "anna", "x"), NOW - AGE_MAX_MS - 1).await.unwrap();
+
+    let bench = bench(&store, &open());
+    bench.counts(Fate::Expired, 1).await;
+
+    assert!(bench.taken().is_empty());
+    assert_eq!(bench.outgoing().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_a_code_once_and_heard_after_the_approval() {
+    let (_folder, store) = store();
+    let bench = bench(&store, &json!({}));
+
+    bench.hear("1", "anna").await;
+    bench.hear("2", "anna").await;
+    bench.counts(Fate::Refused, 2).await;
+
+    let request = store.pairing_requests(NOW).await.unwrap().remove(0);
+    let told = bench.outgoing().await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains(&request.code));
+    store.approve(key("a"), request.code, NOW).await.unwrap().unwrap();
+    bench.hear("3", "anna").await;
+    bench.takes(1).await;
+    assert_eq!(bench.taken(), ["3"], "what was said before is not processed");
+}
+
+#[tokio::test]
+async fn nobody_is_heard_on_an_account_that_is_gone() {
+    let (_folder, store) = store();
+    store.receive(key("gone"), message("1", "anna", "x"), NOW).await.unwrap();
+
+    let bench = bench(&store, &open());
+    bench.counts(Fate::Refused, 1).await;
+
+    assert!(bench.taken().is_empty());
+}
