@@ -1,1 +1,16 @@
-//! placeholder
+//! The harness: real processes in a temporary home, the people who talk to them, and the platforms around them.
+//!
+//! Everything here stands outside the house. It knows the wire and the files that an operator knows, and nothing of the
+//! services' insides, so that a test fails when a user would notice.
+
+pub mod house;
+pub mod http;
+pub mod irc;
+pub mod ngircd;
+pub mod platform;
+pub mod socket;
+pub mod wait;
+
+pub use house::House;
+pub use socket::Client;
+pub use wait::until;

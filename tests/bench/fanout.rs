@@ -1,0 +1,205 @@
+//! What one delivered event costs the edge, beside a process that only writes the same bytes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use gatehouse_core::{Address, Secret, client::Peer};
+use gatehouse_proto::{
+    broadcast::v1::{Event, PublishRequest, Rendition, broadcast_service_client::BroadcastServiceClient},
+    session::v1::{ChatEvent, chat_event::State},
+};
+use gatehouse_tests::{House, until};
+use prost::{Message, Name};
+use serde_json::json;
+use tokio::{
+    io::AsyncRead,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    listener, process,
+    reference::{Bare, Load},
+    report::Report,
+};
+
+/// Human pace: 40,000 deliveries a second in all, a write for each client and event.
+const PACED: &[Load] = &[
+    Load {
+        clients: 200,
+        events: 1_000,
+        pause: Duration::from_millis(5),
+        bytes: 300,
+    },
+    Load {
+        clients: 2_000,
+        events: 100,
+        pause: Duration::from_millis(50),
+        bytes: 300,
+    },
+];
+const FLAT_OUT_CLIENTS: usize = 2_000;
+const FLAT_OUT_EVENTS: u64 = 2_000;
+
+pub(crate) async fn run(report: &mut Report) {
+    for load in PACED {
+        let bare = bare(*load).await;
+        let house = through_the_house(*load).await;
+        report.add(
+            format!(
+                "edge CPU per delivered 300-byte event, paced, {} clients",
+                load.clients
+            ),
+            house,
+            "us",
+            Some(bare * 1.3),
+            Some(bare),
+        );
+    }
+    flat_out(report).await;
+}
+
+/// Microseconds of the reference process per delivered event.
+async fn bare(load: Load) -> f64 {
+    let Bare { process, sockets } = Bare::start(load).await;
+    let (received, _readers) = count(sockets);
+    let pid = process.id().expect("a running reference");
+    let before = process::cpu(pid);
+    wait_for(&received, load.events * clients(load)).await;
+    each(process::cpu(pid) - before, load)
+}
+
+/// Microseconds of the edge per delivered event.
+async fn through_the_house(load: Load) -> f64 {
+    let house = House::start(&json!({})).await;
+    let mut sockets = Vec::new();
+    for _ in 0..load.clients {
+        sockets.push(listener::connect(&house).await);
+    }
+    let (received, _readers) = count_chat(sockets);
+    let edge = house.pid("edge").expect("an edge");
+    let mut publisher = Publisher::new(&house);
+    let before = process::cpu(edge);
+    let mut ticks = interval(load.pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for _ in 0..load.events {
+        ticks.tick().await;
+        publisher.publish(1).await;
+    }
+    wait_for(&received, load.events * clients(load)).await;
+    each(process::cpu(edge) - before, load)
+}
+
+async fn flat_out(report: &mut Report) {
+    let house = House::start(&json!({})).await;
+    let mut sockets = Vec::new();
+    for _ in 0..FLAT_OUT_CLIENTS {
+        sockets.push(listener::connect(&house).await);
+    }
+    let (received, _readers) = count_chat(sockets);
+    let mut publisher = Publisher::new(&house);
+    let began = Instant::now();
+    for _ in 0..FLAT_OUT_EVENTS / 100 {
+        publisher.publish(100).await;
+    }
+    let total = FLAT_OUT_EVENTS * u64::try_from(FLAT_OUT_CLIENTS).expect("a small number");
+    wait_for(&received, total).await;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let rate = total as f64 / began.elapsed().as_secs_f64();
+    report.add(
+        "deliveries a second flat out, 2,000 clients",
+        rate,
+        "1/s",
+        None,
+        None,
+    );
+}
+
+struct Publisher {
+    broadcast: BroadcastServiceClient<gatehouse_core::client::PeerService>,
+    sequence: u64,
+}
+
+impl Publisher {
+    fn new(house: &House) -> Self {
+        let credential = std::fs::read_to_string(house.path("credential/service")).expect("the credential");
+        let socket = Address::Unix(house.path("run/broadcast.sock"));
+        let peer = Peer::lazy(&socket, &Secret::new(credential.trim()));
+        Self {
+            broadcast: BroadcastServiceClient::new(peer.service()),
+            sequence: 0,
+        }
+    }
+
+    async fn publish(&mut self, count: usize) {
+        self.sequence += 1;
+        let chat = ChatEvent {
+            run_id: "bench".into(),
+            session_key: "agent:main:main".into(),
+            seq: i64::try_from(self.sequence).expect("a small number"),
+            state: State::Delta.into(),
+            delta_text: Some("x".repeat(160)),
+            ..ChatEvent::default()
+        };
+        let event = Event {
+            r#type: ChatEvent::full_name(),
+            payload: chat.encode_to_vec().into(),
+            rendition: Rendition::Increment.into(),
+            ..Event::default()
+        };
+        let request = PublishRequest {
+            publisher_id: "bench".into(),
+            sequence: self.sequence,
+            events: vec![event; count],
+            lost: false,
+        };
+        self.broadcast.publish(request).await.expect("published");
+    }
+}
+
+fn count<S: AsyncRead + Unpin + Send + 'static>(sockets: Vec<S>) -> (Arc<AtomicU64>, JoinSet<()>) {
+    count_if(sockets, |_| true)
+}
+
+fn count_chat<S: AsyncRead + Unpin + Send + 'static>(sockets: Vec<S>) -> (Arc<AtomicU64>, JoinSet<()>) {
+    count_if(sockets, |payload| {
+        payload.windows(12).any(|window| window == b"\"deltaText\":")
+    })
+}
+
+fn count_if<S: AsyncRead + Unpin + Send + 'static>(
+    sockets: Vec<S>,
+    counts: fn(&[u8]) -> bool,
+) -> (Arc<AtomicU64>, JoinSet<()>) {
+    let received = Arc::new(AtomicU64::new(0));
+    let mut readers = JoinSet::new();
+    for socket in sockets {
+        let received = Arc::clone(&received);
+        readers.spawn(listener::listen(socket, move |payload| {
+            received.fetch_add(u64::from(counts(payload)), Ordering::Relaxed);
+            true
+        }));
+    }
+    (received, readers)
+}
+
+async fn wait_for(received: &AtomicU64, total: u64) {
+    until("every delivery", async || {
+        (received.load(Ordering::Relaxed) >= total).then_some(())
+    })
+    .await;
+}
+
+fn clients(load: Load) -> u64 {
+    u64::try_from(load.clients).expect("a small number")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn each(cpu: Duration, load: Load) -> f64 {
+    cpu.as_secs_f64() * 1e6 / (load.events * clients(load)) as f64
+}

@@ -1,0 +1,164 @@
+//! From the model's socket to the screens: how long a token takes, one at a time and as fast as the model can.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    response::Response,
+    routing::post,
+};
+use futures::{StreamExt, stream};
+use gatehouse_tests::{Client, House, until};
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+use crate::{
+    listener,
+    report::{Report, percentile},
+    rpc::milliseconds,
+};
+
+const SCREENS: usize = 200;
+
+pub(crate) async fn run(report: &mut Report) {
+    let (paced, _) = measure(400, Duration::from_millis(10)).await;
+    let mut paced = paced;
+    report.add(
+        "token to 200 screens, 100 tokens/s, p50",
+        percentile(&mut paced, 0.5),
+        "ms",
+        Some(1.5),
+        None,
+    );
+    report.add(
+        "token to 200 screens, 100 tokens/s, p99",
+        percentile(&mut paced, 0.99),
+        "ms",
+        Some(5.0),
+        None,
+    );
+
+    let (mut burst, took) = measure(2_000, Duration::ZERO).await;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let rate = (2_000 * SCREENS) as f64 / took.as_secs_f64();
+    report.add(
+        "2,000 tokens flat out to 200 screens, p99",
+        percentile(&mut burst, 0.99),
+        "ms",
+        Some(50.0),
+        None,
+    );
+    report.add(
+        "tokens shown a second (merged ones count as many)",
+        rate,
+        "1/s",
+        None,
+        None,
+    );
+}
+
+/// The delays of every token on every screen, and how long the whole answer took.
+async fn measure(tokens: u64, pause: Duration) -> (Vec<f64>, Duration) {
+    let began = Instant::now();
+    let model = Model { began, tokens, pause };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let router = Router::new()
+        .route("/v1/chat/completions", post(answer))
+        .with_state(model);
+    let server = tokio::spawn(async move {
+        let _ = axum::serve(
+            axum::serve::ListenerExt::tap_io(listener, |socket| drop(socket.set_nodelay(true))),
+            router,
+        )
+        .await;
+    });
+    let house = House::start(&json!({
+        "models": {"providers": {"bench": {"baseUrl": base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
+        "agents": {"defaults": {"model": {"primary": "bench/m"}}},
+    }))
+    .await;
+
+    let delays = Arc::new(Mutex::new(Vec::new()));
+    let mut screens = JoinSet::new();
+    for _ in 0..SCREENS {
+        let socket = listener::connect(&house).await;
+        let delays = Arc::clone(&delays);
+        screens.spawn(listener::listen(socket, move |payload| {
+            note(payload, began, &delays)
+        }));
+    }
+    let client = Client::plain(&house, &["operator.read", "operator.write"]).await;
+    let asked = Instant::now();
+    let message =
+        json!({"sessionKey": "main", "message": "go", "idempotencyKey": Uuid::new_v4().to_string()});
+    client.call("chat.send", message).await.expect("taken");
+    until("the end on every screen", async || {
+        screens
+            .try_join_next()
+            .map_or(screens.is_empty().then_some(()), |_| None)
+    })
+    .await;
+    let took = asked.elapsed();
+    server.abort();
+    let delays = std::mem::take(&mut *delays.lock().expect("no panic"));
+    (delays, took)
+}
+
+/// Notes the delay of every token in a frame. False at the end of the run.
+fn note(payload: &[u8], began: Instant, delays: &Mutex<Vec<f64>>) -> bool {
+    let now = began.elapsed();
+    if payload.windows(15).any(|window| window == b"\"state\":\"final\"") {
+        return false;
+    }
+    if let Some(sent) = listener::number_after(payload, b"\"deltaText\":\"t") {
+        let delay = now.saturating_sub(Duration::from_micros(sent));
+        delays.lock().expect("no panic").push(milliseconds(delay));
+    }
+    true
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Model {
+    began: Instant,
+    tokens: u64,
+    pause: Duration,
+}
+
+/// Streams tokens that say when they were written.
+async fn answer(State(model): State<Model>) -> Response {
+    let tokens = stream::unfold(0, move |sent| async move {
+        if sent > model.tokens {
+            return None;
+        }
+        if !model.pause.is_zero() {
+            sleep(model.pause).await;
+        }
+        let chunk = if sent == model.tokens {
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n".to_owned()
+        } else {
+            let token = format!("t{} ", model.began.elapsed().as_micros());
+            format!(
+                "data: {}\n\n",
+                json!({"choices": [{"index": 0, "delta": {"content": token}}]})
+            )
+        };
+        Some((Bytes::from(chunk), sent + 1))
+    });
+    let body = Body::from_stream(tokens.map(Ok::<_, Infallible>));
+    Response::builder()
+        .header("content-type", "text/event-stream")
+        .body(body)
+        .expect("a response")
+}

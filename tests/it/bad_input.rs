@@ -1,0 +1,182 @@
+//! What a hostile or broken client sends, and that nobody else notices.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use gatehouse_tests::{Client, House, until};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+use uuid::Uuid;
+
+use crate::{ALL, SCREEN};
+
+/// Sends one message on a fresh socket and says how the house closed it.
+async fn closed_by(house: &House, message: Message) -> (u16, String) {
+    let client = Client::open(house.url()).await.expect("a socket");
+    client.send_message(message).await.expect("sent");
+    until("the close", async || client.close()).await
+}
+
+#[tokio::test]
+async fn what_comes_before_the_handshake_is_refused_by_name() {
+    let house = House::start(&json!({})).await;
+    let request = |method: &str| {
+        Message::text(json!({"type": "req", "id": "1", "method": method, "params": {}}).to_string())
+    };
+
+    let (code, reason) = closed_by(&house, request("sessions.list")).await;
+    assert_eq!((code, reason.contains("connect")), (1008, true), "{reason}");
+    assert_eq!(closed_by(&house, Message::text("{")).await.0, 1000);
+    assert_eq!(closed_by(&house, Message::text("[1]")).await.0, 1008);
+    assert_eq!(
+        closed_by(&house, Message::Binary(Bytes::from_static(b"\x00\x01")))
+            .await
+            .0,
+        1003
+    );
+    assert_eq!(closed_by(&house, Message::text("x".repeat(65_537))).await.0, 1009);
+    assert_eq!(closed_by(&house, Message::text("[".repeat(60_000))).await.0, 1000);
+}
+
+#[tokio::test]
+async fn a_refused_call_names_the_field_and_the_connection_goes_on() {
+    let house = House::start(&json!({})).await;
+    let client = Client::v4(&house, ALL).await;
+    let message = |method: &'static str, params: Value| client.call(method, params);
+
+    let wrong_type = message("sessions.list", json!({"limit": "ten"}))
+        .await
+        .expect_err("a wrong type");
+    assert!(wrong_type.message.contains("at /limit"), "{wrong_type:?}");
+    let missing = message("chat.send", json!({"sessionKey": "main", "message": "x"}))
+        .await
+        .expect_err("a missing field");
+    assert!(missing.message.contains("idempotencyKey"), "{missing:?}");
+    let unknown = message("no.such.method", json!({})).await.expect_err("unknown");
+    assert_eq!(
+        (unknown.code.as_str(), unknown.message.as_str()),
+        ("INVALID_REQUEST", "unknown method: no.such.method")
+    );
+    let again = message("connect", json!({})).await.expect_err("a second connect");
+    assert_eq!(again.code, "INVALID_REQUEST");
+    let nested = format!(
+        r#"{{"type":"req","id":"deep","method":"sessions.list","params":{}1{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    client.send_message(Message::text(nested)).await.expect("sent");
+    let twice = r#"{"type":"req","id":"twice","method":"sessions.list","params":{"limit":1,"limit":2}}"#;
+    client.send_message(Message::text(twice)).await.expect("sent");
+    let answer = client
+        .first(|frame| frame["id"] == "twice")
+        .await
+        .expect("an answer");
+    assert_eq!(answer["ok"], false, "duplicate keys: {answer}");
+
+    message("sessions.list", json!({"limit": 1}))
+        .await
+        .expect("the connection goes on");
+}
+
+#[tokio::test]
+async fn a_caller_does_no_more_than_its_scopes() {
+    let house = House::start(&json!({})).await;
+    let reader = Client::v4(&house, &["operator.read"]).await;
+    let nobody = Client::v4(&house, &[]).await;
+
+    let write = reader.call("chat.send", json!({})).await.expect_err("write");
+    assert_eq!(
+        (write.code.as_str(), &write.details["missingScope"]),
+        ("FORBIDDEN", &json!("operator.write"))
+    );
+    let unknown = reader
+        .call("no.such.method", json!({}))
+        .await
+        .expect_err("unknown");
+    assert_eq!(unknown.code, "FORBIDDEN", "authorisation comes before lookup");
+    let read = nobody
+        .call("sessions.list", json!({}))
+        .await
+        .expect_err("an empty request grants nothing");
+    assert_eq!(read.details["missingScope"], "operator.read");
+    let node = Client::open(house.url()).await.expect("a socket");
+    let params = json!({"minProtocol": 4, "maxProtocol": 4, "role": "node", "scopes": [], "auth": {"token": house.token()},
+        "client": {"id": "node-host", "version": "1", "platform": "linux", "mode": "node"}});
+    let refusal = node
+        .call("connect", params)
+        .await
+        .expect_err("a node without a device");
+    assert_eq!(refusal.code, "NOT_PAIRED");
+}
+
+#[tokio::test]
+async fn a_slow_reader_costs_the_others_nothing() {
+    let house = House::start(&json!({})).await;
+    let others: Vec<Client> = join_all((0..199).map(|_| Client::plain(&house, SCREEN))).await;
+    // Connected, and then never read from again: the stream is held, not polled.
+    let slow = connect_without_reading(&house).await;
+
+    let run = Uuid::new_v4().to_string();
+    let message =
+        json!({"sessionKey": "main", "message": "[[echo tokens=1000 delay=1]]", "idempotencyKey": run});
+    others[0].call("chat.send", message).await.expect("taken");
+
+    for client in &others {
+        client
+            .event("chat", |chat| chat["runId"] == run && chat["state"] == "final")
+            .await;
+        let numbers: Vec<u64> = client
+            .frames()
+            .iter()
+            .filter_map(|frame| frame["seq"].as_u64())
+            .collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no hole");
+    }
+    drop(slow);
+}
+
+async fn connect_without_reading(house: &House) -> impl Sized {
+    use futures::{SinkExt, StreamExt};
+    let (mut socket, _) = tokio_tungstenite::connect_async(house.url())
+        .await
+        .expect("a socket");
+    let params = json!({"token": house.token(), "role": "operator", "scopes": SCREEN, "clientId": "slow"});
+    socket
+        .send(Message::text(
+            json!({"method": "connect", "params": params}).to_string(),
+        ))
+        .await
+        .expect("sent");
+    while let Some(Ok(message)) = socket.next().await {
+        if message.to_text().is_ok_and(|text| text.contains("hello-ok")) {
+            break;
+        }
+    }
+    socket
+}
+
+#[tokio::test]
+async fn sockets_that_never_connect_are_bounded_and_the_house_goes_on() {
+    let house = House::start(&json!({})).await;
+    let address = house.url().trim_start_matches("ws://").to_owned();
+
+    // More than a machine's default limit of open files is no use here: the bound per address comes first.
+    let mut sockets = Vec::new();
+    for _ in 0..600 {
+        if let Ok(socket) = TcpStream::connect(&address).await {
+            sockets.push(socket);
+        }
+    }
+    let opened = join_all((0..600).map(|_| Client::open(house.url()))).await;
+    let refused = opened.iter().filter(|client| client.is_err()).count();
+
+    assert!(refused > 0, "unauthenticated sockets of one address are bounded");
+    drop((sockets, opened));
+    let client = until("a connection", async || {
+        Client::try_plain(&house, SCREEN).await.ok()
+    })
+    .await;
+    let listed = tokio::time::timeout(Duration::from_secs(10), client.call("sessions.list", json!({}))).await;
+    listed.expect("in time").expect("a list");
+}

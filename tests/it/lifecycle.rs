@@ -1,0 +1,131 @@
+//! Starting, stopping and being killed.
+
+use gatehouse_tests::{Client, House, house::is_alive, http, until};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::SCREEN;
+
+#[tokio::test]
+async fn ctrl_c_stops_everything_and_tells_the_clients() {
+    let mut house = House::start(&json!({})).await;
+    let client = Client::plain(&house, SCREEN).await;
+    let pids = house.pids();
+    assert_eq!(pids.len(), 7, "the supervisor, the edge and five services");
+
+    let code = house.interrupt().await;
+
+    assert_eq!(code, Some(0));
+    client.event("shutdown", |_| true).await;
+    until("the close", async || client.close()).await;
+    assert_eq!(client.close().map(|(code, _)| code), Some(1012));
+    assert!(pids.iter().all(|pid| !is_alive(*pid)), "nothing is left behind");
+}
+
+#[tokio::test]
+async fn no_orphan_survives_a_killed_supervisor() {
+    let mut house = House::start(&json!({})).await;
+    let pids = house.pids();
+
+    house.kill_supervisor().await;
+
+    until("every process gone", async || {
+        pids.iter().all(|pid| !is_alive(*pid)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_keeps_what_was_said() {
+    let house = House::start(&json!({})).await;
+    let client = Client::plain(&house, SCREEN).await;
+    let run = Uuid::new_v4().to_string();
+    client
+        .call(
+            "chat.send",
+            json!({"sessionKey": "main", "message": "remember me", "idempotencyKey": run}),
+        )
+        .await
+        .expect("taken");
+    client
+        .event("chat", |chat| chat["runId"] == run && chat["state"] == "final")
+        .await;
+    let before = client
+        .call("chat.history", json!({"sessionKey": "main"}))
+        .await
+        .expect("a history");
+
+    let house = house.restart().await;
+
+    let client = Client::plain(&house, SCREEN).await;
+    let after = client
+        .call("chat.history", json!({"sessionKey": "main"}))
+        .await
+        .expect("a history");
+    assert_eq!(after["messages"], before["messages"]);
+}
+
+#[tokio::test]
+async fn a_killed_service_comes_back_while_the_sockets_stay() {
+    let house = House::start(&json!({})).await;
+    let client = Client::plain(&house, SCREEN).await;
+    for service in ["session", "agent", "broadcast", "config", "channel-bridge"] {
+        let old = house.kill(service).await;
+        until("a new process", async || {
+            house.pid(service).filter(|pid| *pid != old)
+        })
+        .await;
+    }
+
+    until("a whole turn", async || {
+        let run = Uuid::new_v4().to_string();
+        let message = json!({"sessionKey": "main", "message": "still there?", "idempotencyKey": run});
+        client.call("chat.send", message).await.ok()?;
+        let wait = client
+            .call("agent.wait", json!({"runId": run, "timeoutMs": 20_000}))
+            .await
+            .ok()?;
+        (wait["status"] == "ok").then_some(())
+    })
+    .await;
+    assert!(!client.has_ended(), "no client was cut off");
+}
+
+#[tokio::test]
+async fn readiness_says_what_is_missing_while_liveness_stays() {
+    let house = House::start(&json!({})).await;
+    let get = async |path: &str| {
+        let answer = http::get(&format!("{}{path}", house.http()))
+            .await
+            .expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a body"))
+    };
+    assert_eq!(get("/readyz").await.0, 200);
+
+    // A stopped process answers nothing and is not restarted: the way a hang looks from outside.
+    let session = house.pid("session").expect("a session service");
+    let stop = |signal: &str| {
+        std::process::Command::new("kill")
+            .args([signal, &session.to_string()])
+            .status()
+            .expect("kill")
+    };
+    stop("-STOP");
+    let unready = until("not ready", async || {
+        Some(get("/readyz").await).filter(|(status, _)| *status == 503)
+    })
+    .await;
+    let live = get("/healthz").await.0;
+    stop("-CONT");
+
+    assert!(
+        unready.1.contains("session"),
+        "it names the service: {}",
+        unready.1
+    );
+    assert_eq!(live, 200);
+    until("ready again", async || {
+        (get("/readyz").await.0 == 200).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,25 @@
+//! Scenarios across the whole house, on real processes.
+
+mod bad_input;
+mod channel_to_screens;
+mod crash;
+mod lifecycle;
+mod screens;
+
+use serde_json::{Value, json};
+
+/// A configuration with these channels and nothing else: the embedded echo agent answers.
+fn with_channels(channels: &Value) -> Value {
+    json!({"channels": channels})
+}
+
+/// Everything an operator may be granted here.
+const ALL: &[&str] = &[
+    "operator.admin",
+    "operator.read",
+    "operator.write",
+    "operator.pairing",
+];
+
+/// What a screen needs.
+const SCREEN: &[&str] = &["operator.read", "operator.write"];

@@ -1,0 +1,226 @@
+//! A house as a user starts it: `gatehouse up` in a home of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command as AsyncCommand};
+
+use crate::{http, wait::until};
+
+/// A running house. Dropping it kills the supervisor; the services end by themselves when it is gone.
+#[derive(Debug)]
+pub struct House {
+    home: TempDir,
+    up: Child,
+    url: String,
+    token: String,
+}
+
+impl House {
+    /// Starts a house with this configuration and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready in time.
+    pub async fn start(config: &Value) -> Self {
+        Self::start_with(config, &[]).await
+    }
+
+    /// The same with environment variables on top.
+    ///
+    /// # Panics
+    /// When it does not become ready in time.
+    pub async fn start_with(config: &Value, env: &[(&str, &str)]) -> Self {
+        let home = tempfile::Builder::new()
+            .prefix("gatehouse-")
+            .tempdir()
+            .expect("a temporary folder");
+        fs::write(home.path().join("gatehouse.json5"), config.to_string()).expect("the configuration");
+        Self::start_in(home, env).await
+    }
+
+    async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
+        let up = spawn(home.path(), env);
+        let mut house = Self {
+            home,
+            up,
+            url: String::new(),
+            token: String::new(),
+        };
+        house.url = until("the edge's address", async || house.url_of_ready_edge().await).await;
+        house.token = fs::read_to_string(house.path("config/token"))
+            .expect("the token")
+            .trim()
+            .to_owned();
+        house
+    }
+
+    /// Ends the house as Ctrl-C does, and starts it again in the same home.
+    ///
+    /// # Panics
+    /// When it does not end or does not come back in time.
+    pub async fn restart(mut self) -> Self {
+        self.interrupt().await;
+        let Self { home, .. } = self;
+        Self::start_in(home, &[]).await
+    }
+
+    /// Ends the house as Ctrl-C does, and says how it ended.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn interrupt(&mut self) -> Option<i32> {
+        if let Some(pid) = self.up.id() {
+            signal(pid, "INT");
+        }
+        tokio::time::timeout(Duration::from_secs(30), self.up.wait())
+            .await
+            .expect("gatehouse up ends within 30 s")
+            .expect("gatehouse up can be waited for")
+            .code()
+    }
+
+    async fn url_of_ready_edge(&self) -> Option<String> {
+        let url = fs::read_to_string(self.path("run/edge.url"))
+            .ok()?
+            .trim()
+            .to_owned();
+        let ready = http::get(&format!("{}/readyz", url.replacen("ws://", "http://", 1)))
+            .await
+            .ok()?;
+        ready.status().is_success().then_some(url)
+    }
+
+    /// The WebSocket's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The HTTP address of the same port.
+    #[must_use]
+    pub fn http(&self) -> String {
+        self.url.replacen("ws://", "http://", 1)
+    }
+
+    /// The gateway token.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A file or folder in the home.
+    #[must_use]
+    pub fn path(&self, inside: impl AsRef<Path>) -> PathBuf {
+        self.home.path().join(inside)
+    }
+
+    /// The process id of one service, when it runs.
+    #[must_use]
+    pub fn pid(&self, service: &str) -> Option<u32> {
+        let up = self.up.id()?;
+        children(up)
+            .into_iter()
+            .find(|pid| arguments(*pid).get(1).is_some_and(|word| word == service))
+    }
+
+    /// The process ids of the supervisor and all services.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        let up = self.up.id();
+        up.into_iter()
+            .chain(up.map(children).unwrap_or_default())
+            .collect()
+    }
+
+    /// Kills one service without warning. Returns the process id it had.
+    ///
+    /// # Panics
+    /// When it does not run within the usual deadline.
+    pub async fn kill(&self, service: &str) -> u32 {
+        let pid = until(service, async || self.pid(service)).await;
+        signal(pid, "KILL");
+        pid
+    }
+
+    /// Kills the supervisor without warning.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub async fn kill_supervisor(&mut self) {
+        self.up.kill().await.expect("the supervisor runs");
+    }
+}
+
+/// Starts `gatehouse up` in a home. Its words go to the test's own output, where a failing test shows them.
+fn spawn(home: &Path, env: &[(&str, &str)]) -> Child {
+    AsyncCommand::new(binary())
+        .args(["up", "--port", "0", "--home"])
+        .arg(home)
+        .env("GATEHOUSE_METRICS_LISTEN", "off")
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the gatehouse binary: build it with `cargo build -p gatehouse`")
+}
+
+/// The binary under test, as built beside the tests.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("GATEHOUSE_BIN") {
+        return named.into();
+    }
+    // target/<profile>/deps/it-<hash> -> target/<profile>/gatehouse
+    let tests = std::env::current_exe().expect("the path of the tests");
+    let profile = tests.ancestors().find(|dir| dir.join("gatehouse").is_file());
+    profile.map_or_else(|| PathBuf::from("gatehouse"), |dir| dir.join("gatehouse"))
+}
+
+/// Whether a process exists and has not ended.
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    // The state follows the name, which stands in brackets and may hold anything.
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    // A process's children are listed with the thread that made them.
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let listed = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    listed
+        .flat_map(|line| {
+            line.split_whitespace()
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn arguments(pid: u32) -> Vec<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
+}
+
+fn signal(pid: u32, name: &str) {
+    // A process that has just ended is no error: the test looks at what follows.
+    let _ = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
+}
