@@ -1,0 +1,225 @@
+//! What happens, and who sees it.
+
+use std::time::Duration;
+
+use gatehouse_proto::{
+    broadcast::v1::{self as broadcast, Event, SubscribeResponse},
+    session::v1::{ChatEvent, SessionsChangedEvent, chat_event},
+};
+use prost::Message;
+use serde_json::json;
+
+use crate::{
+    client::{Client, v4},
+    house::{House, Reply},
+};
+
+fn chat(state: chat_event::State, delta: Option<&str>) -> Event {
+    let chat = ChatEvent {
+        run_id: "r".to_owned(),
+        session_key: "agent:main:main".to_owned(),
+        seq: 1,
+        state: state.into(),
+        delta_text: delta.map(str::to_owned),
+        ..ChatEvent::default()
+    };
+    Event {
+        r#type: "gatehouse.session.v1.ChatEvent".to_owned(),
+        payload: chat.encode_to_vec().into(),
+        ..Event::default()
+    }
+}
+
+fn delta(text: &str, rendition: broadcast::Rendition, key: &str) -> Event {
+    Event {
+        rendition: rendition.into(),
+        merge_key: Some(key.to_owned()),
+        ..chat(chat_event::State::Delta, Some(text))
+    }
+}
+
+fn changed() -> Event {
+    let changed = SessionsChangedEvent {
+        session_key: "agent:main:main".to_owned(),
+        reason: "send".to_owned(),
+        ..SessionsChangedEvent::default()
+    };
+    Event {
+        r#type: "gatehouse.session.v1.SessionsChangedEvent".to_owned(),
+        payload: changed.encode_to_vec().into(),
+        topics: vec!["sessions".to_owned()],
+        ..Event::default()
+    }
+}
+
+#[tokio::test]
+async fn events_are_numbered_without_a_hole_for_each_connection() {
+    let house = House::start().await;
+    let mut one = Client::v4(&house, &["operator.read"]).await;
+    let mut other = Client::plain(&house, &["operator.read"]).await;
+
+    house.publish(vec![
+        chat(chat_event::State::Status, None),
+        chat(chat_event::State::Final, None),
+    ]);
+    house.publish(vec![chat(chat_event::State::Final, None)]);
+
+    for client in [&mut one, &mut other] {
+        for seq in 1..=3 {
+            let event = client.event("chat").await;
+            assert_eq!(event["seq"], seq);
+            assert!(event.get("stateVersion").is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
+    let house = House::start().await;
+    house.answers("sessions.subscribe", Reply::Json(r#"{"subscribed":true}"#));
+    house.answers("sessions.unsubscribe", Reply::Json(r#"{"subscribed":false}"#));
+    let mut subscriber = Client::v4(&house, &["operator.read"]).await;
+    let mut reader = Client::v4(&house, &["operator.read"]).await;
+    let mut pairing = Client::v4(&house, &["operator.pairing"]).await;
+    assert_eq!(subscriber.call("sessions.subscribe", json!({})).await["ok"], true);
+    let only_reader = Event {
+        connection_id: Some(reader.hello["server"]["connId"].as_str().unwrap().to_owned()),
+        ..chat(chat_event::State::Error, None)
+    };
+    let unknown = Event {
+        r#type: "acme.v1.Nobody".to_owned(),
+        ..Event::default()
+    };
+    let end = health(2);
+
+    house.publish(vec![changed(), only_reader, unknown, end.clone()]);
+
+    let mut names = Vec::new();
+    for client in [&mut subscriber, &mut reader, &mut pairing] {
+        let first = client.frame().await;
+        assert_eq!(first["seq"], 1);
+        names.push(first["event"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(names, ["sessions.changed", "chat", "health"]);
+    assert_eq!(
+        subscriber.call("sessions.unsubscribe", json!({})).await["ok"],
+        true
+    );
+    house.publish(vec![changed(), chat(chat_event::State::Final, None)]);
+    assert_eq!(subscriber.frame().await["event"], "chat");
+}
+
+fn health(version: i64) -> Event {
+    Event {
+        r#type: "gatehouse.broadcast.v1.HealthEvent".to_owned(),
+        payload: broadcast::HealthEvent {
+            ok: true,
+            ..broadcast::HealthEvent::default()
+        }
+        .encode_to_vec()
+        .into(),
+        state_version: Some(broadcast::StateVersion {
+            presence: 1,
+            health: version,
+        }),
+        ..Event::default()
+    }
+}
+
+#[tokio::test]
+async fn a_state_carries_its_version_and_newcomers_see_the_newest() {
+    let house = House::start().await;
+    let mut client = Client::v4(&house, &["operator.read"]).await;
+
+    house.publish(vec![health(9)]);
+
+    assert_eq!(
+        client.event("health").await["stateVersion"],
+        json!({"presence": 1, "health": 9})
+    );
+    let newcomer = Client::v4(&house, &[]).await;
+    assert_eq!(newcomer.hello["snapshot"]["stateVersion"]["health"], 9);
+}
+
+#[tokio::test]
+async fn each_client_gets_the_rendition_it_draws() {
+    let house = House::start().await;
+    let mut params = v4(&["operator.read"]);
+    params["client"]["id"] = json!("openclaw-control-ui");
+    let mut increments = Client::connect(&house, params).await;
+    let mut whole = Client::v4(&house, &["operator.read"]).await;
+
+    house.publish(vec![
+        delta("a", broadcast::Rendition::Increment, "r/i"),
+        delta("A", broadcast::Rendition::Cumulative, "r/c"),
+        chat(chat_event::State::Final, None),
+    ]);
+
+    for (client, text) in [(&mut increments, "a"), (&mut whole, "A")] {
+        let event = client.event("chat").await;
+        assert_eq!(
+            (&event["payload"]["deltaText"], &event["seq"]),
+            (&json!(text), &json!(1))
+        );
+        assert_eq!(client.event("chat").await["payload"]["state"], "final");
+    }
+}
+
+#[tokio::test]
+async fn a_loss_is_a_hole_for_v4_clients_and_an_event_for_plain_ones() {
+    let house = House::start().await;
+    let mut v4 = Client::v4(&house, &["operator.read"]).await;
+    let mut plain = Client::plain(&house, &["operator.read"]).await;
+
+    house.publish(vec![chat(chat_event::State::Final, None)]);
+    house
+        .stream
+        .send(SubscribeResponse {
+            epoch: "e1".to_owned(),
+            gap: true,
+            ..SubscribeResponse::default()
+        })
+        .unwrap();
+
+    assert_eq!(v4.event("chat").await["seq"], 1);
+    assert_eq!(v4.event("tick").await["seq"], 3, "the hole is seen at once");
+    assert_eq!(plain.event("chat").await["seq"], 1);
+    assert_eq!(plain.event("gap").await["seq"], 2);
+    assert_eq!(plain.event("tick").await["seq"], 3);
+}
+
+#[tokio::test]
+async fn connections_are_reported_and_forgotten() {
+    let house = House::start().await;
+    let mut presence = house.presence.clone();
+    let patience = Duration::from_secs(10);
+
+    let client = Client::v4(&house, &[]).await;
+    tokio::time::timeout(patience, presence.wait_for(|count| *count == 1))
+        .await
+        .unwrap()
+        .unwrap();
+    drop(client);
+    tokio::time::timeout(patience, presence.wait_for(|count| *count == 0))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_ending_edge_says_so_and_closes_for_a_restart() {
+    let house = House::start().await;
+    let mut client = Client::v4(&house, &[]).await;
+
+    house.drain.start();
+
+    assert_eq!(
+        client.event("shutdown").await["payload"]["reason"],
+        "gateway stopping"
+    );
+    assert_eq!(client.closed().await, (1012, "service restart".to_owned()));
+    assert!(
+        tokio::net::TcpStream::connect(&house.http).await.is_err(),
+        "nobody new comes in"
+    );
+}

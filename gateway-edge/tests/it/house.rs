@@ -1,0 +1,321 @@
+//! A house whose services are fakes: one server that answers for all of them, as a test tells it to.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes};
+use futures::{Stream, StreamExt, stream};
+use gatehouse_contract::Contract;
+use gatehouse_core::{Caller, Drain, Env, Failure, Service, ServiceSettings, credential};
+use gatehouse_edge::{Limits, Settings};
+use gatehouse_proto::{
+    broadcast::v1::{
+        Event, HealthEvent, Position, PresenceEvent, ReportPresenceRequest, StateVersion, SubscribeResponse,
+    },
+    config::v1::WatchConfigResponse,
+};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use tempfile::TempDir;
+use tokio::{
+    net::UnixListener,
+    sync::{broadcast, watch},
+};
+use tokio_stream::wrappers::{BroadcastStream, WatchStream};
+use tonic::metadata::MetadataMap;
+
+/// The gateway token of every test.
+pub(crate) const TOKEN: &str = "the-token";
+
+/// What a fake answers.
+#[derive(Clone)]
+pub(crate) enum Reply {
+    /// A message, as JSON of the method's response.
+    Json(&'static str),
+    /// Several messages.
+    Many(Vec<Vec<u8>>),
+    /// A refusal.
+    Failure(Failure),
+    /// Nothing, ever.
+    Hang,
+}
+
+/// What reached the fakes.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+    pub(crate) caller: Option<Caller>,
+}
+
+#[derive(Default)]
+struct Fakes {
+    replies: Mutex<HashMap<String, Reply>>,
+    calls: Mutex<Vec<Call>>,
+    sick: Mutex<bool>,
+}
+
+/// An edge with fakes behind it.
+pub(crate) struct House {
+    pub(crate) url: String,
+    pub(crate) http: String,
+    pub(crate) drain: Drain,
+    pub(crate) config: watch::Sender<Option<WatchConfigResponse>>,
+    pub(crate) stream: broadcast::Sender<SubscribeResponse>,
+    pub(crate) presence: watch::Receiver<usize>,
+    fakes: Arc<Fakes>,
+    _home: TempDir,
+}
+
+/// A revision of the configuration.
+pub(crate) fn revision(config: &str, token: &str) -> WatchConfigResponse {
+    let digest = gatehouse_core::Secret::new(token).digest();
+    let token_digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    WatchConfigResponse {
+        hash: format!("{config}{token}"),
+        config: config.to_owned(),
+        token_digest,
+    }
+}
+
+impl House {
+    pub(crate) async fn start() -> Self {
+        Self::with(Limits::default(), Some(revision("{}", TOKEN))).await
+    }
+
+    pub(crate) async fn configured(config: &str) -> Self {
+        Self::with(Limits::default(), Some(revision(config, TOKEN))).await
+    }
+
+    pub(crate) async fn with(limits: Limits, first: Option<WatchConfigResponse>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let socket = home.path().join("fakes.sock");
+        let peer = format!("unix:{}", socket.display());
+        let names = ["SESSION", "AGENT", "CHANNEL_BRIDGE", "CONFIG", "BROADCAST"];
+        let mut env = Env::of([("GATEHOUSE_HOME", home.path().to_string_lossy())]);
+        for name in names {
+            env = env.with(format!("GATEHOUSE_{name}_ADDRESS"), &peer);
+        }
+        let service = ServiceSettings::read(&env, Service::Edge).unwrap();
+        credential::load_or_create(&service.house.credential).unwrap();
+        let known = first.is_some();
+        let (config, _) = watch::channel(first);
+        let (stream, _) = broadcast::channel(8192);
+        let (reports, presence) = watch::channel(0);
+        let fakes = Arc::new(Fakes::default());
+        let server = Server {
+            fakes: Arc::clone(&fakes),
+            config: config.clone(),
+            stream: stream.clone(),
+            reports,
+        };
+        serve(UnixListener::bind(socket).unwrap(), server);
+
+        let app = Settings::for_tests(service).limits(limits).build().await.unwrap();
+        let address = app.address();
+        let drain = Drain::new();
+        tokio::spawn(app.run(drain.clone()));
+        let house = Self {
+            url: format!("ws://{address}/"),
+            http: address.to_string(),
+            drain,
+            config,
+            stream,
+            presence,
+            fakes,
+            _home: home,
+        };
+        if known {
+            house.wait_ready().await;
+        }
+        house
+    }
+
+    async fn wait_ready(&self) {
+        for _ in 0..500 {
+            if crate::plain_http::get(&self.http, "/readyz")
+                .await
+                .starts_with("HTTP/1.1 200")
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the edge did not become ready");
+    }
+
+    /// What a method answers from now on.
+    pub(crate) fn answers(&self, method: &str, reply: Reply) {
+        let path = Contract::house()
+            .method(method)
+            .expect("a method of the contract")
+            .path
+            .clone();
+        self.fakes.replies.lock().unwrap().insert(path, reply);
+    }
+
+    /// The same for a method between services.
+    pub(crate) fn answers_path(&self, path: &str, reply: Reply) {
+        self.fakes.replies.lock().unwrap().insert(path.to_owned(), reply);
+    }
+
+    /// Calls that reached a method.
+    pub(crate) fn calls(&self, method: &str) -> Vec<Call> {
+        let path = Contract::house()
+            .method(method)
+            .map_or(method, |method| &method.path);
+        self.fakes
+            .calls
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|call| call.path == path)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn fall_sick(&self) {
+        *self.fakes.sick.lock().unwrap() = true;
+    }
+
+    /// Publishes events.
+    pub(crate) fn publish(&self, events: Vec<Event>) {
+        self.stream
+            .send(SubscribeResponse {
+                epoch: "e1".to_owned(),
+                events,
+                ..SubscribeResponse::default()
+            })
+            .unwrap();
+    }
+}
+
+#[derive(Clone)]
+struct Server {
+    fakes: Arc<Fakes>,
+    config: watch::Sender<Option<WatchConfigResponse>>,
+    stream: broadcast::Sender<SubscribeResponse>,
+    reports: watch::Sender<usize>,
+}
+
+type Answer = Response<StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
+
+fn serve(listener: UnixListener, server: Server) {
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let server = server.clone();
+            tokio::spawn(async move {
+                let service = hyper::service::service_fn(move |request| {
+                    let server = server.clone();
+                    async move { Ok::<_, Infallible>(server.answer(request).await) }
+                });
+                let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+}
+
+impl Server {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().slice(5..);
+        let path = parts.uri.path().to_owned();
+        let caller = Caller::from_metadata(&MetadataMap::from_headers(parts.headers));
+        self.fakes.calls.lock().unwrap().push(Call {
+            path: path.clone(),
+            body: body.clone(),
+            caller,
+        });
+        match path.as_str() {
+            "/gatehouse.config.v1.ConfigService/WatchConfig" => {
+                let revisions = WatchStream::new(self.config.subscribe());
+                many(revisions.filter_map(|revision| async move { revision.map(|r| r.encode_to_vec()) }))
+            }
+            "/gatehouse.broadcast.v1.BroadcastService/Subscribe" => {
+                let live = BroadcastStream::new(self.stream.subscribe());
+                let position = Position {
+                    state_version: Some(StateVersion {
+                        presence: 1,
+                        health: 1,
+                    }),
+                    presence: Some(PresenceEvent::default()),
+                    health: Some(HealthEvent {
+                        ok: true,
+                        ..HealthEvent::default()
+                    }),
+                    ..Position::default()
+                };
+                let first = SubscribeResponse {
+                    epoch: "e1".to_owned(),
+                    position: Some(position),
+                    ..SubscribeResponse::default()
+                };
+                let live = live.filter_map(|piece| async move { piece.ok() });
+                many(
+                    stream::iter([first])
+                        .chain(live)
+                        .map(|piece| piece.encode_to_vec()),
+                )
+            }
+            "/gatehouse.broadcast.v1.BroadcastService/ReportPresence" => {
+                self.reports
+                    .send_replace(ReportPresenceRequest::decode(body).unwrap().entries.len());
+                many(stream::iter([Vec::new()]))
+            }
+            "/grpc.health.v1.Health/Check" => {
+                let status = if *self.fakes.sick.lock().unwrap() { 2 } else { 1 };
+                many(stream::iter([vec![8, status]]))
+            }
+            _ => self.reply(&path).await,
+        }
+    }
+
+    async fn reply(&self, path: &str) -> Answer {
+        let reply = self.fakes.replies.lock().unwrap().get(path).cloned();
+        match reply {
+            Some(Reply::Json(json)) => {
+                let plan = &Contract::house().rpc(path).unwrap().response;
+                many(stream::iter([plan
+                    .encode(json, &mut gatehouse_contract::Refuse)
+                    .unwrap()]))
+            }
+            Some(Reply::Many(messages)) => many(stream::iter(messages)),
+            Some(Reply::Failure(failure)) => tonic::Status::from(failure)
+                .into_http::<tonic::body::Body>()
+                .map(|_| empty()),
+            Some(Reply::Hang) => std::future::pending().await,
+            None => tonic::Status::unimplemented("")
+                .into_http::<tonic::body::Body>()
+                .map(|_| empty()),
+        }
+    }
+}
+
+fn empty() -> StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>> {
+    StreamBody::new(stream::empty().boxed())
+}
+
+fn many(messages: impl Stream<Item = Vec<u8>> + Send + 'static) -> Answer {
+    let frames = messages.map(|message| {
+        let mut frame = vec![0];
+        frame.put_u32(u32::try_from(message.len()).unwrap());
+        frame.extend(message);
+        Ok(Frame::data(frame.into()))
+    });
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let body = frames.chain(stream::iter([Ok(Frame::trailers(trailers))]));
+    let mut response = Response::new(StreamBody::new(body.boxed()));
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+}

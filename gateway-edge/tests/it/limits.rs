@@ -1,0 +1,204 @@
+//! Bounds, and that whoever runs into one does not trouble the others.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use gatehouse_edge::Limits;
+use gatehouse_proto::{
+    broadcast::v1::{self as broadcast, Event},
+    session::v1::{ChatEvent, chat_event},
+};
+use prost::Message as _;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::{
+    Bytes, Error, Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
+
+use crate::{
+    client::Client,
+    house::{House, TOKEN, revision},
+};
+
+fn chat(text: &str, merge: Option<&str>) -> Event {
+    let chat = ChatEvent {
+        run_id: "r".to_owned(),
+        session_key: "agent:main:main".to_owned(),
+        state: chat_event::State::Delta.into(),
+        delta_text: Some(text.to_owned()),
+        ..ChatEvent::default()
+    };
+    Event {
+        r#type: "gatehouse.session.v1.ChatEvent".to_owned(),
+        payload: chat.encode_to_vec().into(),
+        merge_key: merge.map(str::to_owned),
+        ..Event::default()
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_closed_and_the_others_lose_nothing() {
+    let limits = Limits {
+        outbox_bytes_max: 256 * 1024,
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let mut slow = Client::v4(&house, &["operator.read"]).await;
+    let mut others = Vec::new();
+    for _ in 0..20 {
+        others.push(Client::v4(&house, &["operator.read"]).await);
+    }
+    let text = "x".repeat(16 * 1024);
+
+    let readers = others.into_iter().map(|mut client| async move {
+        let (mut seq, mut chats) = (0, 0);
+        while chats < 128 {
+            let event = client.frame().await;
+            seq += 1;
+            assert_eq!(event["seq"], seq);
+            chats += usize::from(event["event"] == "chat");
+        }
+    });
+    let publish = async {
+        for _ in 0..128 {
+            house.publish(vec![chat(&text, None)]);
+            tokio::time::sleep(Duration::from_millis(4)).await;
+        }
+        slow.closed().await
+    };
+    let (_, closed) = tokio::join!(futures::future::join_all(readers), publish);
+
+    assert_eq!(closed, (1008, "slow consumer".to_owned()));
+}
+
+#[tokio::test]
+async fn deltas_behind_a_slow_reader_are_merged_and_nothing_of_the_text_is_lost() {
+    let house = House::start().await;
+    let mut slow = Client::v4(&house, &["operator.read"]).await;
+    let pieces = 2_000_usize;
+
+    for n in 0..pieces {
+        let event = Event {
+            rendition: broadcast::Rendition::Cumulative.into(),
+            ..chat(&format!("[{n}]{}", "x".repeat(8 * 1024)), Some("r/c"))
+        };
+        house.publish(vec![event]);
+        if n % 50 == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    house.publish(vec![chat("end", None)]);
+
+    let (mut text, mut frames) = (String::new(), 0);
+    loop {
+        let event = slow.frame().await;
+        frames += 1;
+        assert_eq!(event["seq"], frames, "no number is lost");
+        if event["event"] != "chat" {
+            continue;
+        }
+        let delta = event["payload"]["deltaText"].as_str().unwrap();
+        if delta == "end" {
+            break;
+        }
+        text.push_str(delta);
+    }
+
+    let expected: String = (0..pieces)
+        .map(|n| format!("[{n}]{}", "x".repeat(8 * 1024)))
+        .collect();
+    let same = text
+        .bytes()
+        .zip(expected.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    assert_eq!(
+        (same, text.len()),
+        (expected.len(), expected.len()),
+        "the text is whole and in order"
+    );
+    assert!(frames < u64::try_from(pieces).unwrap(), "{frames} frames");
+}
+
+#[tokio::test]
+async fn frames_in_pieces_pass_and_too_large_or_binary_ones_end_the_connection() {
+    let house = House::start().await;
+    let mut client = Client::v4(&house, &["operator.admin"]).await;
+    let request = json!({"type": "req", "id": "f", "method": "no.such"}).to_string();
+    let (head, tail) = request.split_at(20);
+    let piece = |text: &str, kind, last| {
+        Message::Frame(Frame::message(
+            Bytes::copy_from_slice(text.as_bytes()),
+            OpCode::Data(kind),
+            last,
+        ))
+    };
+
+    client.message(piece(head, Data::Text, false)).await;
+    client
+        .message(Message::Ping(Bytes::from_static(b"between")))
+        .await;
+    client.message(piece(tail, Data::Continue, true)).await;
+    assert_eq!(client.answer("f").await["error"]["code"], "INVALID_REQUEST");
+
+    client.message(Message::Binary(Bytes::from_static(b"x"))).await;
+    assert_eq!(client.closed().await.0, 1003);
+    let mut client = Client::v4(&house, &["operator.admin"]).await;
+    let _ = client
+        .socket
+        .send(Message::text("x".repeat(25 * 1024 * 1024 + 1)))
+        .await;
+    assert_eq!(client.closed().await.0, 1009);
+}
+
+#[tokio::test]
+async fn strangers_beyond_the_bound_are_turned_away_and_leave_no_trace() {
+    let limits = Limits {
+        strangers_max: 5,
+        handshake_max: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let known = Client::v4(&house, &[]).await;
+    let mut strangers = Vec::new();
+    for _ in 0..5 {
+        strangers.push(Client::open(&house).await);
+    }
+
+    let refused = Client::open_with(&house, &[]).await.map(|_| ());
+
+    assert!(
+        matches!(&refused, Err(Error::Http(response)) if response.status() == 503)
+            || matches!(refused, Err(Error::Io(_))),
+        "{refused:?}"
+    );
+    for stranger in &mut strangers {
+        assert_eq!(stranger.closed().await.0, 1000);
+    }
+    drop(strangers);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    Client::v4(&house, &[]).await;
+    drop(known);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_with_its_payload() {
+    let house = House::start().await;
+    let mut client = Client::v4(&house, &[]).await;
+
+    client
+        .message(Message::Ping(Bytes::from_static(b"are you there")))
+        .await;
+
+    let pong = loop {
+        match client.socket.next().await.unwrap().unwrap() {
+            Message::Pong(payload) => break payload,
+            _ => continue,
+        }
+    };
+    assert_eq!(pong, "are you there");
+}

@@ -1,0 +1,17 @@
+//! The edge alone, over real sockets: clients in front of it, fake services behind it.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod house;
+
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod handshake;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod plain_http;
+#[cfg(test)]
+mod requests;
