@@ -205,3 +205,53 @@ fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Dr
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gatehouse_core::{Drain, Failure, Kind, Service, ServiceSettings, client::Peer, credential};
+    use gatehouse_proto::channel::v1::{
+        GetChannelsStatusRequest, channel_service_client::ChannelServiceClient,
+    };
+
+    use crate::{Error, Settings, testing::until};
+
+    #[tokio::test]
+    async fn the_bridge_serves_without_its_peers_and_ends_when_asked() {
+        let home = tempfile::tempdir().unwrap();
+        let settings = ServiceSettings::for_tests(home.path(), Service::ChannelBridge);
+        assert!(matches!(
+            Settings::of(settings.clone()).build().await,
+            Err(Error::Credential(_))
+        ));
+        let credential = credential::load_or_create(&settings.house.credential).unwrap();
+        let app = Settings::of(settings.clone()).build().await.unwrap();
+        let second = Settings::of(settings.clone()).build().await;
+        assert!(
+            matches!(second, Err(Error::Store(_))),
+            "one process owns the store"
+        );
+        let (address, drain) = (app.address().unwrap(), Drain::new());
+        let running = tokio::spawn(app.run(drain.clone()));
+
+        let client = ChannelServiceClient::new(Peer::lazy(&address, &credential).service());
+        let refusal = until("an answer of its own", async || {
+            let status = client
+                .clone()
+                .get_channels_status(GetChannelsStatusRequest::default())
+                .await
+                .unwrap_err();
+            Some(Failure::from_status(&status)).filter(|failure| failure.message.contains("configuration"))
+        })
+        .await;
+        assert_eq!(refusal.kind, Kind::Unavailable);
+
+        drain.start();
+        tokio::time::timeout(Duration::from_secs(10), running)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}

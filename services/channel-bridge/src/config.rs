@@ -94,6 +94,7 @@ impl Accounts {
                 continue;
             };
             let mut base = section.clone();
+            unset(&mut base);
             let listed = base.remove("accounts");
             let default = base
                 .remove("defaultAccount")
@@ -142,12 +143,25 @@ impl Accounts {
     }
 }
 
+/// Null is a key that was not written: it neither overrides the channel's value nor is a value itself.
+fn unset(section: &mut Map<String, Value>) {
+    section.retain(|_, value| !value.is_null());
+    for value in section.values_mut() {
+        if let Value::Object(inner) = value {
+            unset(inner);
+        }
+    }
+}
+
 /// The account's own keys over the channel's.
 fn read(key: AccountKey, base: &Map<String, Value>, own: Value) -> Account {
     let mut merged = base.clone();
     let mut broken = None;
     match own {
-        Value::Object(own) => merged.extend(own),
+        Value::Object(mut own) => {
+            unset(&mut own);
+            merged.extend(own);
+        }
         Value::Null => {}
         _ => broken = Some("the account must be an object".to_owned()),
     }
@@ -222,6 +236,18 @@ mod tests {
         );
         assert_eq!(accounts.defaults["irc"], "work");
         assert!(!home.connects_like(work));
+    }
+
+    #[test]
+    fn null_is_the_same_as_unwritten() {
+        let accounts = accounts(
+            json!({"irc": {"nick": "gate", "tls": false, "dmPolicy": null, "groups": {"*": {"allowFrom": null}},
+            "accounts": {"home": {"server": "s", "nick": null, "allowFrom": null}}}}),
+        );
+
+        let home = &accounts.by_key[&AccountKey::new("irc", "home")];
+        assert!(home.enabled && home.platform.is_ok(), "{:?}", home.platform);
+        assert_eq!(home.policy.dm_policy, DmPolicy::Pairing);
     }
 
     #[test]

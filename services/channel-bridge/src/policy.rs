@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::adapter::{ChatKind, InboundMessage};
 
@@ -58,6 +58,7 @@ pub struct GroupRule {
     /// Whether the house must be spoken to. Unset: yes.
     pub require_mention: Option<bool>,
     /// Senders who are heard here, besides `groupAllowFrom`. With the policy `open` it narrows to these.
+    #[serde(deserialize_with = "ids")]
     pub allow_from: Vec<String>,
 }
 
@@ -68,10 +69,12 @@ pub struct Policy {
     /// Direct messages.
     pub dm_policy: DmPolicy,
     /// Senders of direct messages.
+    #[serde(deserialize_with = "ids")]
     pub allow_from: Vec<String>,
     /// Groups.
     pub group_policy: GroupPolicy,
     /// Senders in groups.
+    #[serde(deserialize_with = "ids")]
     pub group_allow_from: Vec<String>,
     /// Groups by id.
     pub groups: BTreeMap<String, GroupRule>,
@@ -162,6 +165,24 @@ impl Policy {
                     && message.sender_name.as_ref().is_some_and(|name| same(entry, name)))
         })
     }
+}
+
+/// Ids as people write them: some platforms' are numbers.
+fn ids<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(i64),
+    }
+    let ids = Vec::<Id>::deserialize(source)?;
+    Ok(ids
+        .into_iter()
+        .map(|id| match id {
+            Id::Text(text) => text,
+            Id::Number(number) => number.to_string(),
+        })
+        .collect())
 }
 
 /// Ids are compared whole; ASCII case aside, because people type them. Blank never equals anything.

@@ -22,7 +22,7 @@ use crate::{
         ReceiveError, Received, SendError, SendPart,
     },
     inbox::Session,
-    metrics::Metrics,
+    metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::Worker},
     store::{NewDelivery, Sqlite, Store},
 };
@@ -91,7 +91,12 @@ pub(crate) struct Heard {
 
 impl Heard {
     pub(crate) fn texts(&self) -> Vec<String> {
-        self.messages.lock().unwrap().iter().map(|message| message.text.clone()).collect()
+        self.messages
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|message| message.text.clone())
+            .collect()
     }
 }
 
@@ -299,7 +304,10 @@ impl Bench {
             clock,
             metrics,
             progress,
-            heard, inbound, end, task,
+            heard,
+            inbound,
+            end,
+            task,
         }
     }
 
@@ -315,6 +323,12 @@ impl Bench {
             (self.store.counts(key("a")).await.unwrap().waiting == 0).then_some(())
         })
         .await;
+    }
+
+    /// Waits until so many deliveries ended in this way: they are counted just after they are settled.
+    pub(crate) async fn counts(&self, fate: Fate, count: u64) {
+        let seen = async || (self.metrics.get("webhook", Direction::Out, fate) == count).then_some(());
+        until(&format!("{count} {fate:?}"), seen).await;
     }
 
     pub(crate) async fn stop(self) {

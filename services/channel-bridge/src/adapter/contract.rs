@@ -42,18 +42,30 @@ struct Scene<P> {
 async fn scene<P: Platform>() -> Scene<P> {
     let platform = P::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(crate::store::Sqlite::open(&folder.path().join("bridge.db")).unwrap());
+    let store: Arc<dyn Store> =
+        Arc::new(crate::store::Sqlite::open(&folder.path().join("bridge.db")).unwrap());
     let bench = Bench::run(&store, Clock::system(), platform.adapter());
     connected(&bench).await;
-    Scene { _folder: folder, platform, bench }
+    Scene {
+        _folder: folder,
+        platform,
+        bench,
+    }
 }
 
 async fn connected(bench: &Bench) {
-    until("a connection", async || (bench.progress.snapshot().state == State::Connected).then_some(())).await;
+    until("a connection", async || {
+        (bench.progress.snapshot().state == State::Connected).then_some(())
+    })
+    .await;
 }
 
 pub(crate) async fn what_is_said_is_committed_once_and_in_order<P: Platform>() {
-    let Scene { platform, bench, .. } = scene::<P>().await;
+    let Scene {
+        _folder,
+        platform,
+        bench,
+    } = scene::<P>().await;
 
     let said: Vec<String> = (0..20).map(|n| format!("word {n}")).collect();
     for (n, text) in said.iter().enumerate() {
@@ -63,14 +75,21 @@ pub(crate) async fn what_is_said_is_committed_once_and_in_order<P: Platform>() {
         }
     }
 
-    until("all of it", async || (bench.heard.texts().len() >= said.len()).then_some(())).await;
+    until("all of it", async || {
+        (bench.heard.texts().len() >= said.len()).then_some(())
+    })
+    .await;
     assert_eq!(bench.heard.texts(), said);
     assert!(bench.progress.snapshot().last_inbound_at.is_some());
     bench.stop().await;
 }
 
 pub(crate) async fn nothing_is_acknowledged_before_it_is_committed<P: Platform>() {
-    let Scene { platform, bench, .. } = scene::<P>().await;
+    let Scene {
+        _folder,
+        platform,
+        bench,
+    } = scene::<P>().await;
     *bench.heard.failures.lock().unwrap() = 2;
 
     platform.say(&bench, "1", "first").await;
@@ -82,15 +101,24 @@ pub(crate) async fn nothing_is_acknowledged_before_it_is_committed<P: Platform>(
 }
 
 pub(crate) async fn what_is_sent_arrives_in_order_with_a_receipt<P: Platform>() {
-    let Scene { platform, bench, .. } = scene::<P>().await;
+    let Scene {
+        _folder,
+        platform,
+        bench,
+    } = scene::<P>().await;
 
     for n in 0..10 {
-        bench.say(&format!("k{n}"), &platform.person(), &format!("answer {n}")).await;
+        bench
+            .say(&format!("k{n}"), &platform.person(), &format!("answer {n}"))
+            .await;
     }
     bench.settled().await;
 
     let wanted: Vec<String> = (0..10).map(|n| format!("answer {n}")).collect();
-    until("the answers", async || (platform.heard().await.len() >= 10).then_some(())).await;
+    until("the answers", async || {
+        (platform.heard().await.len() >= 10).then_some(())
+    })
+    .await;
     assert_eq!(platform.heard().await, wanted);
     assert_eq!(bench.store.counts(key("a")).await.unwrap(), Counts::default());
     assert!(bench.progress.snapshot().last_outbound_at.is_some());
@@ -98,20 +126,31 @@ pub(crate) async fn what_is_sent_arrives_in_order_with_a_receipt<P: Platform>() 
 }
 
 pub(crate) async fn a_long_text_arrives_whole_in_parts<P: Platform>() {
-    let Scene { platform, bench, .. } = scene::<P>().await;
+    let Scene {
+        _folder,
+        platform,
+        bench,
+    } = scene::<P>().await;
     let long: String = (0..6000).map(|n| format!("wörd{n} ")).take(900).collect();
 
     bench.say("k", &platform.person(), &long).await;
     bench.settled().await;
 
     let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-    until("the end of it", async || platform.heard().await.concat().contains("wörd899").then_some(())).await;
+    until("the end of it", async || {
+        platform.heard().await.concat().contains("wörd899").then_some(())
+    })
+    .await;
     assert_eq!(solid(&platform.heard().await.concat()), solid(&long));
     bench.stop().await;
 }
 
 pub(crate) async fn after_a_cut_it_goes_on<P: Platform>() {
-    let Scene { mut platform, bench, .. } = scene::<P>().await;
+    let Scene {
+        _folder,
+        mut platform,
+        bench,
+    } = scene::<P>().await;
     bench.say("before", &platform.person(), "before").await;
     bench.settled().await;
 
@@ -121,17 +160,29 @@ pub(crate) async fn after_a_cut_it_goes_on<P: Platform>() {
     bench.say("after", &platform.person(), "after").await;
 
     bench.settled().await;
-    until("the answer", async || platform.heard().await.contains(&"after".to_owned()).then_some(())).await;
+    until("the answer", async || {
+        platform.heard().await.contains(&"after".to_owned()).then_some(())
+    })
+    .await;
     platform.say(&bench, "again", "again").await;
-    until("what is said", async || bench.heard.texts().contains(&"again".to_owned()).then_some(())).await;
+    until("what is said", async || {
+        bench.heard.texts().contains(&"again".to_owned()).then_some(())
+    })
+    .await;
     bench.stop().await;
 }
 
 pub(crate) async fn asked_to_end_it_ends<P: Platform>() {
-    let Scene { bench, platform: _platform, .. } = scene::<P>().await;
+    let Scene {
+        _folder,
+        bench,
+        platform: _platform,
+    } = scene::<P>().await;
     let progress = bench.progress.clone();
 
-    tokio::time::timeout(Duration::from_secs(5), bench.stop()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), bench.stop())
+        .await
+        .unwrap();
 
     assert_eq!(progress.snapshot().state, State::Stopped);
 }

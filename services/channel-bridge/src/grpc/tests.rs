@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use gatehouse_core::{Clock, Drain, Failure, config::ConfigHandle};
 use gatehouse_proto::channel::v1::{
-    ApprovePairingRequest, DismissPairingRequest, EnqueueDeliveryRequest, GetChannelsStatusRequest, HttpHeader,
-    ListPairingRequestsRequest, ReceiveWebhookRequest, SendMessageRequest, StartChannelRequest, StopChannelRequest,
-    channel_service_server::ChannelService,
+    ApprovePairingRequest, DismissPairingRequest, EnqueueDeliveryRequest, GetChannelsStatusRequest,
+    HttpHeader, ListPairingRequestsRequest, ReceiveWebhookRequest, SendMessageRequest, StartChannelRequest,
+    StopChannelRequest, channel_service_server::ChannelService,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -42,33 +42,66 @@ fn one() -> Value {
 async fn bench(channels: &Value) -> Bench {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (folder, store) = store();
-    let (clock, metrics, drain, session) = (Clock::fixed(NOW), Metrics::default(), Drain::new(), Arc::new(Memory::default()));
+    let (clock, metrics, drain, session) = (
+        Clock::fixed(NOW),
+        Metrics::default(),
+        Drain::new(),
+        Arc::new(Memory::default()),
+    );
     let (handle, sender) = ConfigHandle::fixed(config(channels));
     let (view, seen) = watch::channel(None);
     let outbox = Outbox::new(Arc::clone(&store), clock.clone(), metrics.clone());
-    let inbox = Inbox::new(Arc::clone(&store), session.clone(), outbox.clone(), seen, clock.clone(), metrics.clone());
+    let inbox = Inbox::new(
+        Arc::clone(&store),
+        session.clone(),
+        outbox.clone(),
+        seen,
+        clock.clone(),
+        metrics.clone(),
+    );
     inbox.spawn(&drain);
-    let tools =
-        Tools { store: Arc::clone(&store), outbox: outbox.clone(), sink: Arc::new(inbox), clock: clock.clone(), metrics };
+    let tools = Tools {
+        store: Arc::clone(&store),
+        outbox: outbox.clone(),
+        sink: Arc::new(inbox),
+        clock: clock.clone(),
+        metrics,
+    };
     let manager = Manager::spawn(handle, tools, view, &drain);
     until("a view", async || manager.view().ok()).await;
-    Bench { _folder: folder, channels: Channels::new(manager, outbox, store, clock), config: sender, session, drain }
+    Bench {
+        _folder: folder,
+        channels: Channels::new(manager, outbox, store, clock),
+        config: sender,
+        session,
+        drain,
+    }
 }
 
 impl Bench {
     async fn state(&self, account: &str) -> Option<State> {
         let view = self.channels.manager.view().unwrap();
-        view.accounts.get(&key(account)).map(|entry| entry.progress.snapshot().state)
+        view.accounts
+            .get(&key(account))
+            .map(|entry| entry.progress.snapshot().state)
     }
 
     async fn reaches(&self, account: &str, state: State) {
-        until(state.as_str(), async || (self.state(account).await == Some(state)).then_some(())).await;
+        until(state.as_str(), async || {
+            (self.state(account).await == Some(state)).then_some(())
+        })
+        .await;
     }
 
     async fn post(&self, account: &str, id: &str) -> (u32, Value) {
-        let body = json!({"id": id, "from": {"id": "anna"}, "chat": {"id": "anna", "kind": "direct"}, "text": "hi"}).to_string();
+        let body =
+            json!({"id": id, "from": {"id": "anna"}, "chat": {"id": "anna", "kind": "direct"}, "text": "hi"})
+                .to_string();
         let signature = signature::sign(&gatehouse_core::Secret::new(SECRET), NOW / 1000, body.as_bytes());
-        let header = |name: &str, value: String| HttpHeader { name: name.into(), value };
+        let header = |name: &str, value: String| HttpHeader {
+            name: name.into(),
+            value,
+        };
         let request = ReceiveWebhookRequest {
             channel: "webhook".into(),
             account_id: account.into(),
@@ -80,13 +113,23 @@ impl Bench {
             body: body.into(),
             peer_address: "192.0.2.1".into(),
         };
-        let answer = self.channels.receive_webhook(Request::new(request)).await.unwrap().into_inner();
+        let answer = self
+            .channels
+            .receive_webhook(Request::new(request))
+            .await
+            .unwrap()
+            .into_inner();
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }
 
     async fn status(&self) -> (Value, gatehouse_proto::channel::v1::GetChannelsStatusResponse) {
         let request = Request::new(GetChannelsStatusRequest::default());
-        let status = self.channels.get_channels_status(request).await.unwrap().into_inner();
+        let status = self
+            .channels
+            .get_channels_status(request)
+            .await
+            .unwrap()
+            .into_inner();
         (serde_json::from_str(&status.channel_accounts).unwrap(), status)
     }
 }
@@ -111,7 +154,10 @@ async fn a_webhook_goes_through_to_the_session_service_once() {
 
     assert_eq!(first, (202, json!({"accepted": true, "duplicate": false})));
     assert_eq!(second, (202, json!({"accepted": true, "duplicate": true})));
-    until("the message", async || (!bench.session.taken.lock().unwrap().is_empty()).then_some(())).await;
+    until("the message", async || {
+        (!bench.session.taken.lock().unwrap().is_empty()).then_some(())
+    })
+    .await;
     assert_eq!(bench.session.taken.lock().unwrap().len(), 1);
     assert_eq!(bench.post("other", "m2").await.0, 404);
     bench.drain.start();
@@ -121,24 +167,49 @@ async fn a_webhook_goes_through_to_the_session_service_once() {
 async fn a_stopped_account_takes_nothing_until_it_is_started() {
     let bench = bench(&one()).await;
     bench.reaches("a", State::Connected).await;
-    let stop = StopChannelRequest { channel: "webhook".into(), account_id: None };
-    let stopped = bench.channels.stop_channel(Request::new(stop)).await.unwrap().into_inner();
+    let stop = StopChannelRequest {
+        channel: "webhook".into(),
+        account_id: None,
+    };
+    let stopped = bench
+        .channels
+        .stop_channel(Request::new(stop))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((stopped.ok, stopped.account_ids), (true, vec!["a".to_owned()]));
 
     assert_eq!(bench.post("a", "m1").await.0, 503);
     // A change of policy does not start it either.
     let mut open = one();
     open["webhook"]["dmPolicy"] = json!("disabled");
-    let revision = gatehouse_core::config::Revision { hash: "2".into(), token_digest: String::new(), value: config(&open) };
+    let revision = gatehouse_core::config::Revision {
+        hash: "2".into(),
+        token_digest: String::new(),
+        value: config(&open),
+    };
     bench.config.send_replace(Some(Arc::new(revision)));
-    until("the policy", async || (bench.status().await.0["webhook"][0]["dmPolicy"] == "disabled").then_some(())).await;
+    until("the policy", async || {
+        (bench.status().await.0["webhook"][0]["dmPolicy"] == "disabled").then_some(())
+    })
+    .await;
     assert_eq!(bench.state("a").await, Some(State::Stopped));
 
-    let start = StartChannelRequest { channel: "webhook".into(), account_id: Some("a".into()) };
+    let start = StartChannelRequest {
+        channel: "webhook".into(),
+        account_id: Some("a".into()),
+    };
     bench.channels.start_channel(Request::new(start)).await.unwrap();
     bench.reaches("a", State::Connected).await;
-    let missing = StartChannelRequest { channel: "webhook".into(), account_id: Some("b".into()) };
-    let refused = bench.channels.start_channel(Request::new(missing)).await.unwrap_err();
+    let missing = StartChannelRequest {
+        channel: "webhook".into(),
+        account_id: Some("b".into()),
+    };
+    let refused = bench
+        .channels
+        .start_channel(Request::new(missing))
+        .await
+        .unwrap_err();
     assert_eq!(Failure::from_status(&refused).path.as_deref(), Some("/accountId"));
 }
 
@@ -151,15 +222,31 @@ async fn a_changed_account_restarts_alone_and_a_broken_one_says_why() {
     bench.reaches("b", State::Connected).await;
 
     channels["webhook"]["accounts"]["b"]["secret"] = json!("");
-    let revision = gatehouse_core::config::Revision { hash: "2".into(), token_digest: String::new(), value: config(&channels) };
+    let revision = gatehouse_core::config::Revision {
+        hash: "2".into(),
+        token_digest: String::new(),
+        value: config(&channels),
+    };
     bench.config.send_replace(Some(Arc::new(revision)));
     bench.reaches("b", State::Failed).await;
 
-    assert_eq!(bench.post("b", "m1").await.0, 503, "without a secret nothing is taken");
+    assert_eq!(
+        bench.post("b", "m1").await.0,
+        503,
+        "without a secret nothing is taken"
+    );
     assert_eq!(bench.post("a", "m1").await.0, 202);
     let (accounts, status) = bench.status().await;
-    assert_eq!(accounts["webhook"][0]["reconnectCount"], 0, "the other account was left alone");
-    assert!(accounts["webhook"][1]["lastError"].as_str().unwrap().contains("channels.webhook/b: secret"));
+    assert_eq!(
+        accounts["webhook"][0]["reconnectCount"], 0,
+        "the other account was left alone"
+    );
+    assert!(
+        accounts["webhook"][1]["lastError"]
+            .as_str()
+            .unwrap()
+            .contains("channels.webhook/b: secret")
+    );
     assert_eq!(status.channel_order, ["webhook"]);
     assert!(status.channels["webhook"].connected);
     assert_eq!(status.channel_default_account_id["webhook"], "a");
@@ -170,19 +257,53 @@ async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
     let mut channels = one();
     let bench = bench(&channels).await;
 
-    let first = bench.channels.send_message(send(None, "k")).await.unwrap().into_inner();
-    let again = bench.channels.send_message(send(Some("webhook"), "k")).await.unwrap().into_inner();
+    let first = bench
+        .channels
+        .send_message(send(None, "k"))
+        .await
+        .unwrap()
+        .into_inner();
+    let again = bench
+        .channels
+        .send_message(send(Some("webhook"), "k"))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(first, again);
-    assert_eq!((first.run_id.as_str(), first.channel.as_str(), first.account_id.as_str()), ("k", "webhook", "a"));
+    assert_eq!(
+        (
+            first.run_id.as_str(),
+            first.channel.as_str(),
+            first.account_id.as_str()
+        ),
+        ("k", "webhook", "a")
+    );
 
-    let refused = bench.channels.send_message(send(Some("irc"), "k2")).await.unwrap_err();
-    assert_eq!(Failure::from_status(&refused).reason.as_deref(), Some("CHANNEL_NOT_CONFIGURED"));
+    let refused = bench
+        .channels
+        .send_message(send(Some("irc"), "k2"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        Failure::from_status(&refused).reason.as_deref(),
+        Some("CHANNEL_NOT_CONFIGURED")
+    );
     channels["irc"] = json!({"server": "127.0.0.1", "port": 1, "tls": false, "nick": "g", "enabled": false});
-    let revision = gatehouse_core::config::Revision { hash: "2".into(), token_digest: String::new(), value: config(&channels) };
+    let revision = gatehouse_core::config::Revision {
+        hash: "2".into(),
+        token_digest: String::new(),
+        value: config(&channels),
+    };
     bench.config.send_replace(Some(Arc::new(revision)));
-    until("a second channel", async || (bench.status().await.1.channel_order.len() == 2).then_some(())).await;
+    until("a second channel", async || {
+        (bench.status().await.1.channel_order.len() == 2).then_some(())
+    })
+    .await;
     let refused = bench.channels.send_message(send(None, "k3")).await.unwrap_err();
-    assert_eq!(Failure::from_status(&refused).reason.as_deref(), Some("CHANNEL_SELECTION_REQUIRED"));
+    assert_eq!(
+        Failure::from_status(&refused).reason.as_deref(),
+        Some("CHANNEL_SELECTION_REQUIRED")
+    );
 }
 
 #[tokio::test]
@@ -199,7 +320,12 @@ async fn a_reply_is_stored_once() {
     };
 
     for duplicate in [false, true] {
-        let stored = bench.channels.enqueue_delivery(Request::new(reply.clone())).await.unwrap().into_inner();
+        let stored = bench
+            .channels
+            .enqueue_delivery(Request::new(reply.clone()))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(stored.duplicate, duplicate);
     }
 }
@@ -216,20 +342,42 @@ async fn strangers_are_listed_let_in_and_dismissed() {
     }
     let list = async || {
         let request = Request::new(ListPairingRequestsRequest::default());
-        bench.channels.list_pairing_requests(request).await.unwrap().into_inner()
+        bench
+            .channels
+            .list_pairing_requests(request)
+            .await
+            .unwrap()
+            .into_inner()
     };
-    let waiting = until("two strangers", async || Some(list().await).filter(|list| list.requests.len() == 2)).await;
+    let waiting = until("two strangers", async || {
+        Some(list().await).filter(|list| list.requests.len() == 2)
+    })
+    .await;
     assert_eq!(waiting.accounts.len(), 1);
     assert_eq!(waiting.limits.unwrap().pending_per_account, 3);
-    assert!(waiting.requests[0].expires_at.ends_with('Z'), "{}", waiting.requests[0].expires_at);
+    assert!(
+        waiting.requests[0].expires_at.ends_with('Z'),
+        "{}",
+        waiting.requests[0].expires_at
+    );
 
     let (let_in, sent_off) = (waiting.requests[0].clone(), waiting.requests[1].clone());
     let approve = |id: &str| {
         let (channel, account_id) = ("webhook".into(), "a".into());
-        Request::new(ApprovePairingRequest { channel, account_id, request_id: id.into(), notify: Some(true) })
+        Request::new(ApprovePairingRequest {
+            channel,
+            account_id,
+            request_id: id.into(),
+            notify: Some(true),
+        })
     };
     for _ in 0..2 {
-        let approved = bench.channels.approve_pairing(approve(&let_in.request_id)).await.unwrap().into_inner();
+        let approved = bench
+            .channels
+            .approve_pairing(approve(&let_in.request_id))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(approved.sender_id, let_in.sender_id);
     }
     let dismiss = DismissPairingRequest {
@@ -237,9 +385,20 @@ async fn strangers_are_listed_let_in_and_dismissed() {
         account_id: "a".into(),
         request_id: sent_off.request_id.clone(),
     };
-    bench.channels.dismiss_pairing(Request::new(dismiss)).await.unwrap();
+    bench
+        .channels
+        .dismiss_pairing(Request::new(dismiss))
+        .await
+        .unwrap();
 
     assert!(list().await.requests.is_empty());
-    let refused = bench.channels.approve_pairing(approve(&sent_off.request_id)).await.unwrap_err();
-    assert_eq!(Failure::from_status(&refused).reason.as_deref(), Some("PAIRING_REQUEST_NOT_FOUND"));
+    let refused = bench
+        .channels
+        .approve_pairing(approve(&sent_off.request_id))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        Failure::from_status(&refused).reason.as_deref(),
+        Some("PAIRING_REQUEST_NOT_FOUND")
+    );
 }

@@ -29,32 +29,70 @@ fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
     let (clock, metrics, session) = (Clock::fixed(NOW), Metrics::default(), Arc::new(Memory::default()));
     let mut account = policy.clone();
     account["secret"] = json!("0123456789abcdef");
-    let config: Config = serde_json::from_value(json!({"channels": {"webhook": {"accounts": {"a": account}}}})).unwrap();
+    let config: Config =
+        serde_json::from_value(json!({"channels": {"webhook": {"accounts": {"a": account}}}})).unwrap();
     let progress = Progress::new(clock.clone());
     let entries = Accounts::read(&config).by_key.into_iter().map(|(key, config)| {
         let inbound = Inbound::new(key.clone(), Arc::new(Heard::default()), progress.clone());
-        (key, Entry { config, progress: progress.clone(), adapter: None, inbound })
+        (
+            key,
+            Entry {
+                config,
+                progress: progress.clone(),
+                adapter: None,
+                inbound,
+            },
+        )
     });
-    let view = View { accounts: entries.collect(), defaults: BTreeMap::new() };
+    let view = View {
+        accounts: entries.collect(),
+        defaults: BTreeMap::new(),
+    };
     let (_, seen) = watch::channel(Some(Arc::new(view)));
     let outbox = Outbox::new(Arc::clone(store), clock.clone(), metrics.clone());
-    let inbox = Inbox::new(Arc::clone(store), session.clone(), outbox, seen, clock.clone(), metrics.clone());
+    let inbox = Inbox::new(
+        Arc::clone(store),
+        session.clone(),
+        outbox,
+        seen,
+        clock.clone(),
+        metrics.clone(),
+    );
     let drain = Drain::new();
     inbox.spawn(&drain);
-    Bench { inbox, session, store: Arc::clone(store), clock, metrics, drain }
+    Bench {
+        inbox,
+        session,
+        store: Arc::clone(store),
+        clock,
+        metrics,
+        drain,
+    }
 }
 
 impl Bench {
     async fn hear(&self, id: &str, chat: &str) -> Received {
-        self.inbox.receive(&key("a"), message(id, chat, id)).await.unwrap()
+        self.inbox
+            .receive(&key("a"), message(id, chat, id))
+            .await
+            .unwrap()
     }
 
     fn taken(&self) -> Vec<String> {
-        self.session.taken.lock().unwrap().iter().map(|request| request.message_id.clone()).collect()
+        self.session
+            .taken
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|request| request.message_id.clone())
+            .collect()
     }
 
     async fn takes(&self, count: usize) {
-        until("messages to be handed on", async || (self.taken().len() >= count).then_some(())).await;
+        until("messages to be handed on", async || {
+            (self.taken().len() >= count).then_some(())
+        })
+        .await;
     }
 
     async fn counts(&self, fate: Fate, count: u64) {
@@ -86,7 +124,10 @@ async fn a_redelivered_message_is_handed_on_once_and_the_sum_closes() {
 
     assert_eq!(bench.taken(), ["1", "2"]);
     let count = |fate| bench.metrics.get("webhook", Direction::In, fate);
-    assert_eq!(count(Fate::Accepted), count(Fate::Delivered) + count(Fate::Deduped));
+    assert_eq!(
+        count(Fate::Accepted),
+        count(Fate::Delivered) + count(Fate::Deduped)
+    );
 }
 
 #[tokio::test]
@@ -114,7 +155,10 @@ async fn while_the_session_service_is_away_messages_wait_in_order() {
 #[tokio::test]
 async fn a_message_of_before_the_restart_is_handed_on_after_it() {
     let (_folder, store) = store();
-    store.receive(key("a"), message("1", "anna", "x"), NOW).await.unwrap();
+    store
+        .receive(key("a"), message("1", "anna", "x"), NOW)
+        .await
+        .unwrap();
 
     let bench = bench(&store, &open());
     bench.takes(1).await;
@@ -135,7 +179,10 @@ async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
     bench.hear("1", "anna").await;
     bench.counts(Fate::Failed, 1).await;
 
-    assert_eq!(bench.outgoing().await, ["Your message could not be answered: several agents and none chosen."]);
+    assert_eq!(
+        bench.outgoing().await,
+        ["Your message could not be answered: several agents and none chosen."]
+    );
     bench.hear("2", "anna").await;
     bench.takes(1).await;
 }
@@ -143,7 +190,10 @@ async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
 #[tokio::test]
 async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
     let (_folder, store) = store();
-    store.receive(key("a"), message("1", "anna", "x"), NOW - AGE_MAX_MS - 1).await.unwrap();
+    store
+        .receive(key("a"), message("1", "anna", "x"), NOW - AGE_MAX_MS - 1)
+        .await
+        .unwrap();
 
     let bench = bench(&store, &open());
     bench.counts(Fate::Expired, 1).await;
@@ -174,7 +224,10 @@ async fn a_stranger_is_told_a_code_once_and_heard_after_the_approval() {
 #[tokio::test]
 async fn nobody_is_heard_on_an_account_that_is_gone() {
     let (_folder, store) = store();
-    store.receive(key("gone"), message("1", "anna", "x"), NOW).await.unwrap();
+    store
+        .receive(key("gone"), message("1", "anna", "x"), NOW)
+        .await
+        .unwrap();
 
     let bench = bench(&store, &open());
     bench.counts(Fate::Refused, 1).await;

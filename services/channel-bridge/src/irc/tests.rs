@@ -37,11 +37,19 @@ struct Ngircd {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn testdata(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name).display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(name)
+        .display()
+        .to_string()
 }
 
 impl Ngircd {
@@ -62,7 +70,12 @@ impl Ngircd {
         );
         fs::write(folder.path().join("ngircd.conf"), settings).unwrap();
         let server = Self::spawn(folder.path());
-        let ngircd = Self { folder, server, port, tls_port };
+        let ngircd = Self {
+            folder,
+            server,
+            port,
+            tls_port,
+        };
         ngircd.listens().await;
         ngircd
     }
@@ -80,7 +93,10 @@ impl Ngircd {
     }
 
     async fn listens(&self) {
-        until("ngircd", async || TcpStream::connect(("127.0.0.1", self.port)).await.ok()).await;
+        until("ngircd", async || {
+            TcpStream::connect(("127.0.0.1", self.port)).await.ok()
+        })
+        .await;
     }
 
     /// Kills it and starts it anew on the same port.
@@ -100,7 +116,10 @@ struct Person {
 
 impl Person {
     async fn connect(port: u16, nick: &str) -> Self {
-        let (reader, writer) = TcpStream::connect(("127.0.0.1", port)).await.unwrap().into_split();
+        let (reader, writer) = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap()
+            .into_split();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&lines);
         let reader = tokio::spawn(async move {
@@ -109,8 +128,14 @@ impl Person {
                 kept.lock().unwrap().push(line);
             }
         });
-        let person = Self { writer: Mutex::new(Some(writer)), lines, reader };
-        person.line(&format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}")).await;
+        let person = Self {
+            writer: Mutex::new(Some(writer)),
+            lines,
+            reader,
+        };
+        person
+            .line(&format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}"))
+            .await;
         person.sees(" 001 ").await;
         person
     }
@@ -126,7 +151,10 @@ impl Person {
     }
 
     async fn sees(&self, what: &str) -> String {
-        until(what, async || self.all().into_iter().find(|line| line.contains(what))).await
+        until(what, async || {
+            self.all().into_iter().find(|line| line.contains(what))
+        })
+        .await
     }
 
     /// Enters a room and waits until the house is in it.
@@ -134,7 +162,9 @@ impl Person {
         self.line(&format!("JOIN {room}")).await;
         until("the house in the room", async || {
             self.line(&format!("NAMES {room}")).await;
-            let names = |line: &String| line.contains(" 353 ") && line.split([' ', ':', '@']).any(|word| word == nick);
+            let names = |line: &String| {
+                line.contains(" 353 ") && line.split([' ', ':', '@']).any(|word| word == nick)
+            };
             self.all().iter().any(names).then_some(())
         })
         .await;
@@ -143,7 +173,9 @@ impl Person {
     fn heard(&self, from: &str) -> Vec<String> {
         let text = |line: String| {
             let (source, rest) = line.strip_prefix(':')?.split_once(" PRIVMSG ")?;
-            source.starts_with(&format!("{from}!")).then(|| rest.split_once(" :").map(|(_, text)| text.to_owned()))?
+            source
+                .starts_with(&format!("{from}!"))
+                .then(|| rest.split_once(" :").map(|(_, text)| text.to_owned()))?
         };
         self.all().into_iter().filter_map(text).collect()
     }
@@ -158,7 +190,10 @@ impl Drop for Person {
 fn irc(value: Value) -> Arc<dyn Adapter> {
     let mut whole = json!({"server": "127.0.0.1", "tls": false, "nick": "gate", "channels": ["#home"],
         "rateLimit": {"burst": 1000, "perSecond": 1000}});
-    whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+    whole
+        .as_object_mut()
+        .unwrap()
+        .extend(value.as_object().unwrap().clone());
     Arc::new(Irc::new(IrcConfig::read(&whole).unwrap(), Clock::system()))
 }
 
@@ -209,9 +244,15 @@ impl contract::Platform for Room {
 async fn house(server: &Ngircd, config: Value) -> (TempDir, Bench) {
     let (folder, store) = store();
     let mut value = json!({"port": server.port});
-    value.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+    value
+        .as_object_mut()
+        .unwrap()
+        .extend(config.as_object().unwrap().clone());
     let bench = Bench::run(&store, Clock::system(), irc(value));
-    until("a connection", async || (bench.progress.snapshot().state == State::Connected).then_some(())).await;
+    until("a connection", async || {
+        (bench.progress.snapshot().state == State::Connected).then_some(())
+    })
+    .await;
     (folder, bench)
 }
 
@@ -227,9 +268,15 @@ async fn rooms_and_private_messages_come_in_with_who_said_them() {
     anna.line("NOTICE gate :not a message").await;
     anna.line("PRIVMSG gate :in private").await;
 
-    until("three messages", async || (bench.heard.texts().len() >= 3).then_some(())).await;
+    until("three messages", async || {
+        (bench.heard.texts().len() >= 3).then_some(())
+    })
+    .await;
     let heard = bench.heard.messages.lock().unwrap().clone();
-    let seen: Vec<_> = heard.iter().map(|m| (m.text.as_str(), m.mentioned, m.chat_kind)).collect();
+    let seen: Vec<_> = heard
+        .iter()
+        .map(|m| (m.text.as_str(), m.mentioned, m.chat_kind))
+        .collect();
     assert_eq!(
         seen,
         [
@@ -239,7 +286,11 @@ async fn rooms_and_private_messages_come_in_with_who_said_them() {
         ]
     );
     assert_eq!(heard[0].chat_id, "#home");
-    assert!(heard[2].sender_id.starts_with("anna!~Anna@"), "{}", heard[2].sender_id);
+    assert!(
+        heard[2].sender_id.starts_with("anna!~Anna@"),
+        "{}",
+        heard[2].sender_id
+    );
     bench.stop().await;
 }
 
@@ -249,7 +300,10 @@ async fn a_private_reply_reaches_who_asked_and_nobody_who_took_the_nick() {
     let (_folder, bench) = house(&server, json!({})).await;
     let anna = Person::connect(server.port, "anna").await;
     anna.line("PRIVMSG gate :hello").await;
-    let asked = until("the question", async || bench.heard.messages.lock().unwrap().first().cloned()).await;
+    let asked = until("the question", async || {
+        bench.heard.messages.lock().unwrap().first().cloned()
+    })
+    .await;
 
     bench.say("k1", &asked.reply_to, "for anna").await;
     bench.settled().await;
@@ -263,7 +317,11 @@ async fn a_private_reply_reaches_who_asked_and_nobody_who_took_the_nick() {
     bench.settled().await;
 
     assert!(thief.heard("gate").is_empty());
-    assert_eq!(bench.store.counts(key("a")).await.unwrap().dead, 1, "it fails loudly");
+    assert_eq!(
+        bench.store.counts(key("a")).await.unwrap().dead,
+        1,
+        "it fails loudly"
+    );
     bench.stop().await;
 }
 
@@ -296,7 +354,10 @@ async fn after_a_kick_the_house_comes_back() {
     op.sees("KICK").await;
     bench.say("k", "#home", "still here").await;
 
-    until("the way back", async || (op.heard("gate") == ["still here"]).then_some(())).await;
+    until("the way back", async || {
+        (op.heard("gate") == ["still here"]).then_some(())
+    })
+    .await;
     bench.stop().await;
 }
 
@@ -319,7 +380,10 @@ async fn a_byte_that_is_not_utf_8_does_not_throw_the_house_out() {
     let anna = Person::connect(server.port, "anna").await;
     anna.meets("#home", "gate").await;
     let mut writer = anna.writer.lock().unwrap().take().unwrap();
-    writer.write_all(b"PRIVMSG #home :caf\xe9\r\nPRIVMSG #home :after\r\n").await.unwrap();
+    writer
+        .write_all(b"PRIVMSG #home :caf\xe9\r\nPRIVMSG #home :after\r\n")
+        .await
+        .unwrap();
 
     until("both", async || (bench.heard.texts().len() >= 2).then_some(())).await;
     assert_eq!(bench.heard.texts(), ["caf\u{fffd}", "after"]);
@@ -337,8 +401,15 @@ async fn tls_is_spoken_with_a_certificate_that_is_trusted_and_with_no_other() {
     bench.stop().await;
 
     let (_folder, store) = store();
-    let stranger = Bench::run(&store, Clock::system(), irc(json!({"port": server.tls_port, "tls": true})));
-    until("a refusal", async || (stranger.progress.snapshot().state == State::Backoff).then_some(())).await;
+    let stranger = Bench::run(
+        &store,
+        Clock::system(),
+        irc(json!({"port": server.tls_port, "tls": true})),
+    );
+    until("a refusal", async || {
+        (stranger.progress.snapshot().state == State::Backoff).then_some(())
+    })
+    .await;
     assert!(stranger.progress.snapshot().last_connected_at.is_none());
     stranger.stop().await;
 }
@@ -362,12 +433,18 @@ async fn a_server_that_is_away_is_found_when_it_is_back() {
     let mut server = Ngircd::start().await;
     let (_folder, bench) = house(&server, json!({})).await;
     server.server.kill().await.unwrap();
-    until("the loss", async || (bench.progress.snapshot().state != State::Connected).then_some(())).await;
+    until("the loss", async || {
+        (bench.progress.snapshot().state != State::Connected).then_some(())
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
 
     server.restart().await;
 
-    until("the way back", async || (bench.progress.snapshot().state == State::Connected).then_some(())).await;
+    until("the way back", async || {
+        (bench.progress.snapshot().state == State::Connected).then_some(())
+    })
+    .await;
     assert!(bench.progress.snapshot().reconnect_count >= 1);
     bench.stop().await;
 }

@@ -65,6 +65,19 @@ fn an_empty_list_is_nobody() {
 }
 
 #[test]
+fn an_id_may_be_written_as_a_number() {
+    let numbers = policy(json!({"dmPolicy": "allowlist", "allowFrom": [42], "groupAllowFrom": [-7]}));
+
+    assert_eq!(
+        numbers.decide(&said(ChatKind::Direct, "42", false), false),
+        Verdict::Accept
+    );
+    assert!(refused(
+        numbers.decide(&said(ChatKind::Direct, "421", false), false)
+    ));
+}
+
+#[test]
 fn open_needs_the_star() {
     let open = policy(json!({"dmPolicy": "open", "allowFrom": ["*"]}));
 

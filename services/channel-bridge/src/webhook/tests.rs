@@ -26,7 +26,11 @@ impl contract::Platform for Operators {
     async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let replies = MockServer::start().await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200)).with_priority(9).mount(&replies).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(200))
+            .with_priority(9)
+            .mount(&replies)
+            .await;
         Self { replies }
     }
 
@@ -41,7 +45,10 @@ impl contract::Platform for Operators {
     async fn say(&self, bench: &Bench, id: &str, text: &str) {
         let adapter = self.adapter();
         until("an acknowledgement", async || {
-            let answer = adapter.http(signed(&body(id, text)), &bench.inbound).await.unwrap();
+            let answer = adapter
+                .http(signed(&body(id, text)), &bench.inbound)
+                .await
+                .unwrap();
             (answer.status == 202).then_some(())
         })
         .await;
@@ -49,12 +56,19 @@ impl contract::Platform for Operators {
 
     async fn heard(&self) -> Vec<String> {
         let requests = self.replies.received_requests().await.unwrap();
-        let bodies = requests.iter().map(|request| serde_json::from_slice::<Value>(&request.body).unwrap());
-        bodies.map(|body| body["text"].as_str().unwrap().to_owned()).collect()
+        let bodies = requests
+            .iter()
+            .map(|request| serde_json::from_slice::<Value>(&request.body).unwrap());
+        bodies
+            .map(|body| body["text"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     async fn cut(&mut self) {
-        let down = Mock::given(any()).respond_with(ResponseTemplate::new(503)).up_to_n_times(1).with_priority(1);
+        let down = Mock::given(any())
+            .respond_with(ResponseTemplate::new(503))
+            .up_to_n_times(1)
+            .with_priority(1);
         down.mount(&self.replies).await;
     }
 
@@ -95,7 +109,11 @@ fn door() -> Door {
     let (folder, store) = store();
     let adapter = webhook(None);
     let bench = Bench::run(&store, Clock::system(), Arc::clone(&adapter));
-    Door { _folder: folder, bench, adapter }
+    Door {
+        _folder: folder,
+        bench,
+        adapter,
+    }
 }
 
 impl Door {
@@ -114,23 +132,42 @@ async fn a_signed_message_is_committed_and_a_replay_is_said_to_be_one() {
     let replay = door.post(request).await;
 
     let json = |answer: &HttpAnswer| serde_json::from_str::<Value>(&answer.body).unwrap();
-    assert_eq!((first.status, json(&first)), (202, json!({"accepted": true, "duplicate": false})));
-    assert_eq!((replay.status, json(&replay)), (202, json!({"accepted": true, "duplicate": true})));
+    assert_eq!(
+        (first.status, json(&first)),
+        (202, json!({"accepted": true, "duplicate": false}))
+    );
+    assert_eq!(
+        (replay.status, json(&replay)),
+        (202, json!({"accepted": true, "duplicate": true}))
+    );
     let heard = door.bench.heard.messages.lock().unwrap().clone();
     assert_eq!(heard.len(), 1);
-    assert_eq!((heard[0].chat_kind, heard[0].sender_id.as_str()), (ChatKind::Direct, "anna"));
+    assert_eq!(
+        (heard[0].chat_kind, heard[0].sender_id.as_str()),
+        (ChatKind::Direct, "anna")
+    );
 }
 
 #[tokio::test]
 async fn the_signature_is_checked_before_the_body_is_read() {
     let door = door();
     let mut request = signed("not json at all");
-    assert_eq!(door.post(request.clone()).await.status, 400, "signed, so it is read");
+    assert_eq!(
+        door.post(request.clone()).await.status,
+        400,
+        "signed, so it is read"
+    );
 
     request.headers.clear();
-    assert_eq!(door.post(request).await.status, 401, "not signed, so nobody learns that it is no JSON");
+    assert_eq!(
+        door.post(request).await.status,
+        401,
+        "not signed, so nobody learns that it is no JSON"
+    );
     let mut doubled = signed(&body("1", "x"));
-    doubled.headers.push((signature::SIGNATURE.into(), "sha256=00".into()));
+    doubled
+        .headers
+        .push((signature::SIGNATURE.into(), "sha256=00".into()));
     assert_eq!(door.post(doubled).await.status, 401);
     let mut changed = signed(&body("1", "x"));
     changed.body = body("2", "x").into();
@@ -150,7 +187,13 @@ async fn what_is_no_message_is_refused_by_name() {
         (signed(&body("", "x")), 400),
         (signed(&no_kind), 400),
         (signed("[]"), 400),
-        (HttpRequest { method: "GET".into(), ..signed("{}") }, 405),
+        (
+            HttpRequest {
+                method: "GET".into(),
+                ..signed("{}")
+            },
+            405,
+        ),
     ] {
         let answer = door.post(request).await;
         assert_eq!(answer.status, status, "{}", answer.body);
@@ -162,7 +205,11 @@ async fn what_is_no_message_is_refused_by_name() {
 #[tokio::test]
 async fn a_guesser_waits_and_the_platform_does_not() {
     let door = door();
-    let guess = HttpRequest { headers: Vec::new(), peer: "203.0.113.9".into(), ..signed("{}") };
+    let guess = HttpRequest {
+        headers: Vec::new(),
+        peer: "203.0.113.9".into(),
+        ..signed("{}")
+    };
     for _ in 0..10 {
         assert_eq!(door.post(guess.clone()).await.status, 401);
     }
@@ -177,8 +224,17 @@ async fn a_guesser_waits_and_the_platform_does_not() {
 async fn sends(response: ResponseTemplate) -> (MockServer, Bench, tempfile::TempDir) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let server = MockServer::start().await;
-    Mock::given(any()).respond_with(response).up_to_n_times(1).with_priority(1).mount(&server).await;
-    Mock::given(any()).respond_with(ResponseTemplate::new(200)).with_priority(9).mount(&server).await;
+    Mock::given(any())
+        .respond_with(response)
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(200))
+        .with_priority(9)
+        .mount(&server)
+        .await;
     let (folder, store) = store();
     let bench = Bench::run(&store, Clock::system(), webhook(Some(&server.uri())));
     bench.say("run/0", "anna", "hi").await;
@@ -197,7 +253,10 @@ async fn a_callback_is_signed_and_carries_the_deliverys_key() {
     signature::verify(&Secret::new(SECRET), now, timestamp, signature, &request.body).unwrap();
     assert_eq!(header("idempotency-key"), Some("run/0/0"));
     let body: Value = serde_json::from_slice(&request.body).unwrap();
-    assert_eq!((&body["to"], &body["text"], &body["id"]), (&json!("anna"), &json!("hi"), &json!("run/0/0")));
+    assert_eq!(
+        (&body["to"], &body["text"], &body["id"]),
+        (&json!("anna"), &json!("hi"), &json!("run/0/0"))
+    );
 }
 
 #[tokio::test]
@@ -206,16 +265,26 @@ async fn a_callback_that_is_limited_is_repeated_no_earlier_than_it_said() {
     let (server, _bench, _folder) = sends(ResponseTemplate::new(429).insert_header("retry-after", "2")).await;
 
     assert!(began.elapsed() >= Duration::from_secs(2));
-    let keys: Vec<_> = server.received_requests().await.unwrap().iter().map(|r| r.headers["idempotency-key"].clone()).collect();
+    let keys: Vec<_> = server
+        .received_requests()
+        .await
+        .unwrap()
+        .iter()
+        .map(|r| r.headers["idempotency-key"].clone())
+        .collect();
     assert_eq!(keys, ["run/0/0", "run/0/0"]);
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let (server, bench, _folder) = sends(ResponseTemplate::new(307).insert_header("location", "/elsewhere")).await;
+    let (server, bench, _folder) =
+        sends(ResponseTemplate::new(307).insert_header("location", "/elsewhere")).await;
 
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
-    assert_eq!(bench.store.counts(crate::testing::key("a")).await.unwrap().dead, 1);
+    assert_eq!(
+        bench.store.counts(crate::testing::key("a")).await.unwrap().dead,
+        1
+    );
 }
 
 #[test]

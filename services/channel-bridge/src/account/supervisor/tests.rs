@@ -12,7 +12,10 @@ use crate::{
 
 async fn reaches(bench: &Bench, state: State) {
     let mut states = bench.progress.watch();
-    time::timeout(Duration::from_secs(200), states.wait_for(|now| *now == state)).await.expect("in time").unwrap();
+    time::timeout(Duration::from_secs(200), states.wait_for(|now| *now == state))
+        .await
+        .expect("in time")
+        .unwrap();
 }
 
 fn bench(puppet: &Arc<Puppet>) -> (tempfile::TempDir, Bench) {
@@ -29,7 +32,14 @@ async fn a_panic_ends_one_connection_and_leaves_the_other_accounts_alone() {
 
     reaches(&sound, State::Connected).await;
     reaches(&broken_bench, State::Backoff).await;
-    assert!(broken_bench.progress.snapshot().last_error.unwrap().contains("panicked"));
+    assert!(
+        broken_bench
+            .progress
+            .snapshot()
+            .last_error
+            .unwrap()
+            .contains("panicked")
+    );
     reaches(&broken_bench, State::Connected).await;
 
     assert_eq!(sound.progress.snapshot().reconnect_count, 0);
@@ -47,19 +57,35 @@ async fn a_black_hole_is_degraded_within_90_seconds_and_connected_anew_within_12
     let began = Instant::now();
 
     reaches(&bench, State::Degraded).await;
-    assert!(began.elapsed() <= Duration::from_secs(90), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() <= Duration::from_secs(90),
+        "{:?}",
+        began.elapsed()
+    );
     reaches(&bench, State::Connected).await;
 
-    assert!(began.elapsed() <= Duration::from_secs(120), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() <= Duration::from_secs(120),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(bench.progress.snapshot().reconnect_count, 1);
-    assert_eq!(*puppet.open.lock().unwrap(), (1, 1, 2), "open now, at most at once, ever");
+    assert_eq!(
+        *puppet.open.lock().unwrap(),
+        (1, 1, 2),
+        "open now, at most at once, ever"
+    );
     bench.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_fifty_reconnects_there_is_one_connection() {
     let puppet = Arc::new(Puppet::new());
-    puppet.lives.lock().unwrap().extend(vec![Life::End(Ended::Retry("cut".into())); 50]);
+    puppet
+        .lives
+        .lock()
+        .unwrap()
+        .extend(vec![Life::End(Ended::Retry("cut".into())); 50]);
     let (_folder, bench) = bench(&puppet);
 
     // Fifty waits of at most two minutes.
@@ -78,7 +104,11 @@ async fn after_fifty_reconnects_there_is_one_connection() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_work_is_not_tried_again() {
     let puppet = Arc::new(Puppet::new());
-    puppet.lives.lock().unwrap().push(Life::End(Ended::Failed("no secret".into())));
+    puppet
+        .lives
+        .lock()
+        .unwrap()
+        .push(Life::End(Ended::Failed("no secret".into())));
     let (_folder, bench) = bench(&puppet);
 
     reaches(&bench, State::Failed).await;
@@ -107,11 +137,18 @@ async fn a_part_that_died_with_its_connection_is_sent_again_and_flagged() {
 async fn a_stopped_account_keeps_its_deliveries_and_sends_them_when_it_is_back() {
     let (_folder, store) = store();
     let puppet = Arc::new(Puppet::new());
-    puppet.results.lock().unwrap().push(Err(SendError::retry("not now")));
+    puppet
+        .results
+        .lock()
+        .unwrap()
+        .push(Err(SendError::retry("not now")));
     let bench = Bench::run(&store, Clock::system(), puppet.clone());
     reaches(&bench, State::Connected).await;
     bench.say("k", "anna", "one").await;
-    until("the first attempt", async || puppet.results.lock().unwrap().is_empty().then_some(())).await;
+    until("the first attempt", async || {
+        puppet.results.lock().unwrap().is_empty().then_some(())
+    })
+    .await;
     bench.stop().await;
 
     let bench = Bench::run(&store, Clock::system(), puppet.clone());
