@@ -71,7 +71,7 @@ mod tests {
 
     /// The committed reference. `UPDATE_DOCS=1` writes it anew.
     #[test]
-    fn the_committed_reference_says_what_the_contract_says() {
+    fn the_committed_reference_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/methods.md");
         let written = format!("{}\n", reference::markdown(Contract::house()).trim_end());
         if std::env::var_os("UPDATE_DOCS").is_some() {

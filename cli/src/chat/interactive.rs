@@ -88,8 +88,9 @@ impl Room {
             back = self.talk.come_back() => back?,
             _ = ctrl_c() => return Ok(false),
         }
-        self.note(Ink::Green, "back")?;
+        // In the middle of an answer its next words say that we are back.
         if self.talk.screen.running().is_none() {
+            self.note(Ink::Green, "back")?;
             self.prompt()?;
         }
         Ok(true)

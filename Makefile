@@ -1,0 +1,69 @@
+# What a person runs. Every step says its name; what is missing is named with the command that brings it.
+
+CARGO ?= cargo
+
+.PHONY: help up build test test-rust test-conformance lint docs bench fmt prerequisites image
+
+help:
+	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
+	@echo "make test    everything a submission must pass"
+	@echo "make bench   the figures the house is judged by"
+	@echo "make fmt     format the sources"
+	@echo "make docs    write the generated references anew"
+	@echo "make image   build the container image"
+
+# Arguments for the house: make up ARGS='--port 8080'
+up: build
+	@exec target/release/gatehouse up $(ARGS)
+
+build:
+	@deploy/prerequisites.sh build
+	@echo "== build (release; the first time takes some minutes)"
+	@$(CARGO) build --release --locked --quiet -p gatehouse
+
+test: prerequisites lint test-rust test-conformance
+	@echo "== all good"
+
+prerequisites:
+	@echo "== prerequisites"
+	@deploy/prerequisites.sh test
+
+lint:
+	@echo "== format"
+	@$(CARGO) fmt --all --check
+	@echo "== clippy"
+	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@echo "== rustdoc"
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
+
+test-rust:
+	@echo "== build"
+	@$(CARGO) build --locked --quiet -p gatehouse
+	@echo "== tests"
+	@$(CARGO) nextest run --workspace --locked --cargo-quiet
+	@echo "== doc tests"
+	@$(CARGO) test --doc --workspace --locked --quiet
+
+test-conformance:
+	@if [ -x tests/conformance/node_modules/node/bin/node ]; then \
+	  echo "== conformance"; npm test --prefix tests/conformance --silent; \
+	else \
+	  echo "== conformance: left out, npm is not here"; \
+	fi
+
+docs:
+	@echo "== generated references"
+	@UPDATE_DOCS=1 $(CARGO) nextest run --locked --cargo-quiet -p gatehouse -p gatehouse-config -E 'test(committed_reference)'
+
+bench:
+	@deploy/prerequisites.sh build
+	@echo "== build (release)"
+	@$(CARGO) build --release --locked --quiet -p gatehouse -p gatehouse-tests
+	@echo "== bench"
+	@GATEHOUSE_BIN=$(CURDIR)/target/release/gatehouse target/release/gatehouse-bench $(ARGS)
+
+fmt:
+	@$(CARGO) fmt --all
+
+image:
+	@docker build -f deploy/Dockerfile -t gatehouse .

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Looks for what a build or the tests need. `build` names what is missing with the one command that brings it and ends;
+# `test` installs what it can: ngircd (by apt-get), cargo-nextest (by cargo), the npm packages of tests/conformance.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "   $*"; }
+missing() {
+  echo "missing: $1" >&2
+  echo "  $2" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# The one command that installs a package of the system here.
+install_command() {
+  if have apt-get; then echo "sudo apt-get install -y $1"
+  elif have dnf; then echo "sudo dnf install -y $2"
+  elif have pacman; then echo "sudo pacman -S --needed $2"
+  elif have apk; then echo "sudo apk add $3"
+  elif have brew; then echo "xcode-select --install"
+  else echo "install $2 with your system's package manager"; fi
+}
+
+have cargo || missing "cargo, the Rust compiler's companion" \
+  "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env"
+have cc || missing "a C compiler (SQLite and the cryptography are compiled from C)" \
+  "$(install_command build-essential gcc build-base)"
+
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+found=$(rustc --version | cut -d' ' -f2)
+if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -1)" != "$wanted" ]; then
+  missing "Rust $wanted (this is $found)" "rustup update stable"
+fi
+[ "${1:-build}" = test ] || exit 0
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+may_be_root() { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
+
+# An IRC server as people run it: the bridge is tested against the real thing.
+if ! have ngircd && ! [ -x /usr/sbin/ngircd ]; then
+  if have apt-get && may_be_root; then
+    say "installing ngircd"
+    (as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ngircd) >/dev/null
+    # The package starts a server of its own; the tests start theirs.
+    as_root systemctl disable --now ngircd >/dev/null 2>&1 || true
+  else
+    missing "ngircd, the IRC server of the tests" "$(install_command ngircd ngircd ngircd)"
+  fi
+fi
+
+if ! cargo nextest --version >/dev/null 2>&1; then
+  say "installing cargo-nextest"
+  cargo install cargo-nextest --locked --quiet
+fi
+
+if have npm; then
+  # Again only when the list of packages changed.
+  if ! cmp -s tests/conformance/package-lock.json tests/conformance/node_modules/.gatehouse-lock; then
+    say "installing the clients of tests/conformance"
+    npm ci --prefix tests/conformance --silent --no-audit --no-fund
+    cp tests/conformance/package-lock.json tests/conformance/node_modules/.gatehouse-lock
+  fi
+else
+  say "npm is not here: the conformance tests are left out ($(install_command npm npm npm))"
+fi
