@@ -114,21 +114,17 @@ pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arriv
         tracing::error!("an upgraded socket is not the one that was accepted");
         return;
     };
+    let (stream, early) = (parts.io.into_inner(), parts.read_buf);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     let id = uuid::Uuid::new_v4().to_string();
     let outbox_max = edge.limits.outbox_bytes_max;
-    let connection = Arc::new(Connection::new(
-        number,
-        id,
-        arrival,
-        parts.io.into_inner(),
-        outbox_max,
-    ));
+    let connection = Arc::new(Connection::new(number, id, arrival, stream, outbox_max));
     let mut reader = Reader::new(FIRST_FRAME_MAX);
     connection.send(handshake::challenge(edge.clock.now_ms()));
 
     let take = |reader: &mut Reader, incoming: Incoming| take(&edge, &connection, reader, incoming);
-    connection.digest(&mut reader, &parts.read_buf, take);
+    connection.digest(&mut reader, &early, take);
+    drop(early); // it keeps the HTTP server's whole buffer alive
     let known = Box::pin(timeout(
         edge.limits.handshake_max,
         connection.read(&mut reader, take, true),

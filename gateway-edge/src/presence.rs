@@ -26,15 +26,9 @@ const ENTRIES_MAX: usize = 20_000;
 pub(crate) async fn report(edge: Arc<Edge>, peer: Peer) {
     let mut client = BroadcastServiceClient::new(peer.service());
     loop {
-        let connections = edge.hub.connections();
-        let entries = connections
-            .iter()
-            .filter_map(|connection| entry(connection))
-            .take(ENTRIES_MAX)
-            .collect();
         let request = ReportPresenceRequest {
             edge_id: edge.id.clone(),
-            entries,
+            entries: entries(&edge),
         };
         if let Ok(Err(status)) = timeout(PATIENCE, client.report_presence(request)).await {
             tracing::debug!(code = ?status.code(), "presence was not taken");
@@ -57,6 +51,17 @@ pub(crate) async fn leave(edge: &Edge, peer: &Peer) {
         BroadcastServiceClient::new(peer.service()).report_presence(request),
     )
     .await;
+}
+
+/// Everybody who is here. The connections themselves are not held while the report is on its way: a socket closes when the
+/// last holder lets go.
+fn entries(edge: &Edge) -> Vec<PresenceEntry> {
+    let connections = edge.hub.connections();
+    connections
+        .iter()
+        .filter_map(|connection| entry(connection))
+        .take(ENTRIES_MAX)
+        .collect()
 }
 
 fn entry(connection: &Connection) -> Option<PresenceEntry> {

@@ -40,17 +40,44 @@ pub(crate) async fn run(edge: Arc<Edge>) {
 fn step(edge: &Edge, second: u64) {
     let tick = hub::tick(edge.clock.now_ms());
     for connection in edge.hub.connections().iter() {
-        if is_turn(connection.number, second, TICK) {
+        let Due { ticks, pulse } = due(connection.number, second, connection.silent_for());
+        if ticks {
             connection.deliver(std::slice::from_ref(&tick));
         }
-        if is_turn(connection.number, second, PING) {
-            if connection.silent_for() >= SILENCE_MAX {
+        match pulse {
+            Pulse::Rest => (),
+            Pulse::Ask => connection.ping(),
+            Pulse::GiveUp => {
                 tracing::info!(connection.id = &*connection.id, "a client gave no sign of life");
                 connection.cut();
-            } else {
-                connection.ping();
             }
         }
+    }
+}
+
+/// What one connection is due.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    ticks: bool,
+    pulse: Pulse,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Pulse {
+    Rest,
+    Ask,
+    GiveUp,
+}
+
+fn due(number: u64, second: u64, silent_for: Duration) -> Due {
+    let pulse = match (is_turn(number, second, PING), silent_for >= SILENCE_MAX) {
+        (true, true) => Pulse::GiveUp,
+        (true, false) => Pulse::Ask,
+        (false, _) => Pulse::Rest,
+    };
+    Due {
+        ticks: is_turn(number, second, TICK),
+        pulse,
     }
 }
 
@@ -71,5 +98,16 @@ mod tests {
             assert_eq!(turns.len(), 12);
             assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == 25));
         }
+    }
+
+    #[test]
+    fn who_gives_no_sign_of_life_is_asked_and_then_given_up() {
+        // Connection 7 came in second 7 and never answers: its turns are the seconds 32, 57 and 82.
+        let pulses: Vec<(u64, Pulse)> = (8..=82)
+            .map(|second| (second, due(7, second, Duration::from_secs(second - 7)).pulse))
+            .filter(|(_, pulse)| *pulse != Pulse::Rest)
+            .collect();
+
+        assert_eq!(pulses, [(32, Pulse::Ask), (57, Pulse::Ask), (82, Pulse::GiveUp)]);
     }
 }
