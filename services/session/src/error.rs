@@ -58,8 +58,8 @@ pub enum Error {
     /// Only for the services of the house.
     #[error("this method is for the services of the house")]
     HouseOnly,
-    /// No configuration has come yet.
-    #[error("the configuration is not known yet")]
+    /// No configuration has come yet, or what the last process left behind was not looked at.
+    #[error("the session service is still starting")]
     NotReady,
     /// The database.
     #[error("session store failed")]
@@ -132,7 +132,7 @@ impl Error {
             Self::LabelTaken(_) => "label-taken",
             Self::StillStopping(_) => "still-stopping",
             Self::HouseOnly => "internal-method",
-            Self::NotReady => "config-not-ready",
+            Self::NotReady => "starting",
             Self::Store(_) | Self::Unreadable(_) | Self::Start { .. } => return None,
         })
     }

@@ -118,10 +118,11 @@ impl<S: Store> Engine<S> {
         self.inner.clock.now_ms()
     }
 
-    /// Takes a message. When this answers, the message and its turn are stored.
+    /// Takes a message. When this answers, the message and its turn are stored. Waits for [`Engine::run`] to have looked
+    /// at what the last process left behind.
     ///
     /// # Errors
-    /// Those of [`Store::admit`].
+    /// Those of [`Store::admit`], and that the process is still starting.
     ///
     /// # Cancel safety
     /// Goes on to its end when dropped: a message that is stored is also announced.
@@ -214,6 +215,7 @@ impl<S: Store> Engine<S> {
                 match taken_over {
                     Ok(()) => {
                         dead = false;
+                        inner.caught_up.send_replace(true);
                         looked = Some(Instant::now());
                     }
                     Err(error) => {

@@ -37,6 +37,8 @@ const ORDER_PLACES: usize = 64;
 const SETTLED_MAX: usize = 1024;
 /// How long an abort waits for a run in this process to say its end before it answers.
 const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message waits for a process that has just started; then its sender is asked to come back.
+const START_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that the dispatcher sleeps: it then looks whether another process left something.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(5);
 /// How long it waits after the store failed.
@@ -62,6 +64,8 @@ pub(super) struct Inner<S> {
     pub(super) owner: Owner,
     live: Mutex<HashMap<RunId, Arc<Live>>>,
     pub(super) wake: Notify,
+    /// Whether the last process's turns were looked at: before that, nothing new is taken.
+    pub(super) caught_up: watch::Sender<bool>,
     replies: Arc<Notify>,
     settled: broadcast::Sender<RunId>,
     order: Vec<tokio::sync::Mutex<()>>,
@@ -99,6 +103,7 @@ impl<S: Store> Inner<S> {
             owner: Owner::generate(),
             live: Mutex::default(),
             wake: Notify::new(),
+            caught_up: watch::Sender::new(false),
             replies,
             settled: broadcast::channel(SETTLED_MAX).0,
             order: (0..ORDER_PLACES).map(|_| tokio::sync::Mutex::new(())).collect(),
@@ -135,7 +140,17 @@ impl<S: Store> Inner<S> {
         self.clock.now_ms() + i64::try_from(self.timing.lease.as_millis()).unwrap_or(i64::MAX / 2)
     }
 
+    /// Waits until this process has looked at what the last one left behind.
+    async fn started(&self) -> Result<(), Error> {
+        let mut caught_up = self.caught_up.subscribe();
+        match time::timeout(START_PATIENCE, caught_up.wait_for(|ready| *ready)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::NotReady),
+        }
+    }
+
     pub(super) async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
+        self.started().await?;
         let order = self.order(&admission.key).await;
         let new = match self.store.admit(admission).await? {
             Admitted::Known(turn) => {
