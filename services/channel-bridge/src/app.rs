@@ -149,7 +149,7 @@ fn components(manager: &Manager) -> Vec<Component> {
     };
     let component = |(key, entry): (&crate::adapter::AccountKey, &crate::account::Entry)| {
         let snapshot = entry.progress.snapshot();
-        let ok = matches!(snapshot.state, State::Connected | State::Stopped);
+        let ok = !entry.config.enabled || matches!(snapshot.state, State::Connected | State::Stopped);
         let detail = (!ok).then(|| {
             snapshot
                 .last_error
