@@ -32,7 +32,7 @@ const RETRY_MAX: Duration = Duration::from_secs(4);
 /// The longest that a provider's own wish to wait is followed inside a turn; a person is waiting too.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 
-/// The longest answer. A model that loops is stopped here.
+/// The longest answer, and the longest thinking. A model that loops in either is stopped here.
 const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Pieces on their way from the provider: enough to read on while one is sent.
@@ -59,6 +59,7 @@ pub(crate) async fn run(request: RunTurnRequest, config: Arc<Config>, tools: Too
         tools,
         events: events.clone(),
         shown: 0,
+        thought: 0,
         calls: 0,
     };
     let late = || Failed {
@@ -87,6 +88,8 @@ struct Turn {
     events: Events,
     /// Bytes of the answer that were shown.
     shown: usize,
+    /// Bytes of thinking that were streamed.
+    thought: usize,
     calls: u32,
 }
 
@@ -197,15 +200,16 @@ impl Turn {
         question: &Question,
     ) -> Result<Answered, Unanswered> {
         let (sender, mut pieces) = mpsc::channel(PIECES);
-        let asking = ask_provider(&self.config, &self.tools.http, provider, model, question, sender);
+        let (config, http) = (Arc::clone(&self.config), self.tools.http.clone());
+        let asking = ask_provider(&config, &http, provider, model, question, sender);
         tokio::pin!(asking);
         let answered = loop {
             tokio::select! {
                 biased; // what was said comes before how it ended
-                Some(piece) = pieces.recv() => show(&self.events, &mut self.shown, piece).await,
+                Some(piece) = pieces.recv() => self.show(piece).await,
                 answered = &mut asking => break answered,
             }
-            if self.shown > ANSWER_BYTES_MAX {
+            if self.shown > ANSWER_BYTES_MAX || self.thought > ANSWER_BYTES_MAX {
                 return Ok(Answered {
                     stop_reason: "length".into(),
                     usage: None,
@@ -213,7 +217,7 @@ impl Turn {
             }
         };
         while let Ok(piece) = pieces.try_recv() {
-            show(&self.events, &mut self.shown, piece).await;
+            self.show(piece).await;
         }
         answered
     }
@@ -221,21 +225,24 @@ impl Turn {
     async fn send(&self, event: Event) {
         send(&self.events, event).await;
     }
+
+    async fn show(&mut self, piece: Piece) {
+        let event = match piece {
+            Piece::Text(text) => {
+                self.shown += text.len();
+                Event::TextDelta(TextDelta { text })
+            }
+            Piece::Thinking(text) => {
+                self.thought += text.len();
+                Event::ThinkingDelta(ThinkingDelta { text })
+            }
+        };
+        self.send(event).await;
+    }
 }
 
 async fn send(events: &Events, event: Event) {
     let _ = events.send(RunTurnResponse { event: Some(event) }).await; // nobody listens: the turn is about to be dropped
-}
-
-async fn show(events: &Events, shown: &mut usize, piece: Piece) {
-    let event = match piece {
-        Piece::Text(text) => {
-            *shown += text.len();
-            Event::TextDelta(TextDelta { text })
-        }
-        Piece::Thinking(text) => Event::ThinkingDelta(ThinkingDelta { text }),
-    };
-    send(events, event).await;
 }
 
 async fn ask_provider(

@@ -52,9 +52,9 @@ struct Choice {
 #[derive(Debug, Default, Deserialize)]
 struct Delta {
     content: Option<String>,
-    // Two spellings are about: DeepSeek's and vLLM's, and OpenRouter's.
-    #[serde(alias = "reasoning")]
+    // Two spellings are about, and some servers send both with the same words: an alias would refuse the second.
     reasoning_content: Option<String>,
+    reasoning: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -239,12 +239,20 @@ async fn take(chunk: Chunk, answered: &mut Answered, pieces: &Pieces) {
         answered.usage = Some(Usage {
             input,
             output,
-            total_tokens: input + output,
+            total_tokens: input.saturating_add(output),
         });
     }
     for choice in chunk.choices {
-        let thinking = choice.delta.reasoning_content.map(Piece::Thinking);
-        let text = choice.delta.content.map(Piece::Text);
+        let Delta {
+            content,
+            reasoning_content,
+            reasoning,
+        } = choice.delta;
+        let thinking = reasoning_content
+            .filter(|words| !words.is_empty())
+            .or(reasoning)
+            .map(Piece::Thinking);
+        let text = content.map(Piece::Text);
         for piece in thinking.into_iter().chain(text).filter(|piece| !piece.is_empty()) {
             let _ = pieces.send(piece).await; // nobody listens: this future is about to be dropped
         }

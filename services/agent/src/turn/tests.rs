@@ -278,3 +278,32 @@ async fn endless_provider() -> (SocketAddr, tokio::sync::oneshot::Receiver<()>) 
     });
     (address, closed)
 }
+
+#[tokio::test]
+async fn thinking_in_both_spellings_is_read_once_and_an_endless_one_is_stopped() {
+    let server = MockServer::start().await;
+    let word = "x".repeat(512 * 1024);
+    let both = json!({"choices": [{"delta": {"reasoning": "hm", "reasoning_content": "hm"}}]});
+    let endless = json!({"choices": [{"delta": {"reasoning": word}}]});
+    let body = format!("data: {both}\n\n{}", format!("data: {endless}\n\n").repeat(100));
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "text/event-stream"))
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/m"]), config(&server.uri()), tools()).await;
+
+    let thoughts: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ThinkingDelta(delta) => Some(&*delta.text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((thoughts[0], thoughts[1].len()), ("hm", word.len()));
+    assert!(
+        matches!(events.last(), Some(Event::Completed(done)) if done.stop_reason == "length"),
+        "stopped"
+    );
+    assert!(thoughts.len() < 100, "not read to its end");
+}
