@@ -99,6 +99,7 @@ impl Hub {
 
     /// Where a subscription begins, and the states as they are there.
     pub(crate) fn begin(&self, epoch: Option<&str>, offset: Option<u64>) -> Position {
+        self.expire(); // before answering, whichever task comes first
         let state = self.lock();
         let known = offset.filter(|offset| epoch == Some(&self.epoch) && state.ring.holds(*offset));
         Position {

@@ -100,3 +100,16 @@ async fn status_shows_every_service_and_the_revision_it_runs() {
     tokio::time::advance(Duration::from_secs(16)).await;
     assert!(!hub.status().ok);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_does_not_begin_with_who_fell_silent() {
+    let hub = hub();
+    hub.report_presence("edge".into(), vec![PresenceEntry::default()])
+        .unwrap();
+    tokio::time::advance(crate::presence::LEASE).await;
+
+    let position = hub.begin(None, None);
+
+    assert_eq!(position.presence.unwrap().presence.len(), 1, "the gateway itself");
+    assert_eq!(position.offset, hub.page(0, 9).next);
+}
