@@ -18,6 +18,8 @@ const SERVICES: [&str; 6] = [
 fn compose() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker-compose.yml");
     let mut compose: Value = serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    // Once for each level: a merged mapping may bring a merge of its own.
+    compose.apply_merge().unwrap();
     compose.apply_merge().unwrap();
     compose
 }
