@@ -14,10 +14,11 @@ use futures::{SinkExt, StreamExt};
 
 /// A connection that has said hello. What follows are unmasked frames.
 pub(crate) async fn connect(house: &House) -> TcpStream {
-    let address = house.url().trim_start_matches("ws://");
+    let url = house.url();
+    let address = url.trim_start_matches("ws://");
     let socket = TcpStream::connect(address).await.expect("the edge");
     socket.set_nodelay(true).expect("a socket option");
-    let (mut socket, _) = client_async(house.url(), socket).await.expect("an upgrade");
+    let (mut socket, _) = client_async(&url, socket).await.expect("an upgrade");
     let params = json!({"token": house.token(), "role": "operator", "scopes": ["operator.read", "operator.write"], "clientId": "bench"});
     socket
         .send(Message::text(

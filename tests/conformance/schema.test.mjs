@@ -2,14 +2,15 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import Ajv from "ajv";
 import WebSocket from "ws";
 
 import { House, until } from "./house.mjs";
 
-const schema = createRequire(import.meta.url)("@openclaw/gateway-protocol/protocol.schema.json");
+const published = new URL("node_modules/@openclaw/gateway-protocol/protocol.schema.json", import.meta.url);
+const schema = JSON.parse(readFileSync(published, "utf8"));
 const ajv = new Ajv({ strict: false, allErrors: true });
 ajv.addSchema(schema, "protocol");
 
@@ -71,14 +72,14 @@ test("a turn's frames conform", async () => {
 
 test("answers whose schema is published conform", async () => {
   const { socket, call } = await connect();
-  const published = {
+  const definitions = {
     "agents.list": "AgentsListResult",
     "channels.status": "ChannelsStatusResult",
     "channels.pairing.list": "ChannelsPairingListResult",
     "models.list": "ModelsListResult",
   };
 
-  for (const [method, definition] of Object.entries(published)) {
+  for (const [method, definition] of Object.entries(definitions)) {
     const answer = await call(method, {});
     assert.ok(answer.ok, `${method}: ${JSON.stringify(answer.error)}`);
     conforms(definition, answer.payload);

@@ -13,7 +13,7 @@ use crate::{ALL, SCREEN};
 
 /// Sends one message on a fresh socket and says how the house closed it.
 async fn closed_by(house: &House, message: Message) -> (u16, String) {
-    let client = Client::open(house.url()).await.expect("a socket");
+    let client = Client::open(&house.url()).await.expect("a socket");
     client.send_message(message).await.expect("sent");
     until("the close", async || client.close()).await
 }
@@ -100,7 +100,7 @@ async fn a_caller_does_no_more_than_its_scopes() {
         .await
         .expect_err("an empty request grants nothing");
     assert_eq!(read.details["missingScope"], "operator.read");
-    let node = Client::open(house.url()).await.expect("a socket");
+    let node = Client::open(&house.url()).await.expect("a socket");
     let params = json!({"minProtocol": 4, "maxProtocol": 4, "role": "node", "scopes": [], "auth": {"token": house.token()},
         "client": {"id": "node-host", "version": "1", "platform": "linux", "mode": "node"}});
     let refusal = node
@@ -168,7 +168,8 @@ async fn sockets_that_never_connect_are_bounded_and_the_house_goes_on() {
             sockets.push(socket);
         }
     }
-    let opened = join_all((0..600).map(|_| Client::open(house.url()))).await;
+    let url = house.url();
+    let opened = join_all((0..600).map(|_| Client::open(&url))).await;
     let refused = opened.iter().filter(|client| client.is_err()).count();
 
     assert!(refused > 0, "unauthenticated sockets of one address are bounded");

@@ -53,10 +53,7 @@ async fn no_acknowledged_message_is_lost_and_none_is_answered_twice() {
             .then_some(answered)
     })
     .await;
-    let doubled: Vec<_> = answered
-        .iter()
-        .filter(|(_, replies)| replies.iter().collect::<BTreeSet<_>>().len() > 1)
-        .collect();
+    let doubled: Vec<_> = answered.iter().filter(|(_, runs)| runs.len() > 1).collect();
     assert!(doubled.is_empty(), "answered by two runs: {doubled:?}");
     terminal_once(&house, &runs).await;
     databases_are_whole(&house);
@@ -112,19 +109,20 @@ async fn talk_on_a_screen(house: &House, stop: &AtomicBool) -> Vec<String> {
     runs
 }
 
-/// The delivery ids of each message's replies. The echo agent repeats the message, which carries its id.
-fn replies_by_message(platform: &Platform) -> BTreeMap<String, Vec<String>> {
-    let mut answered: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// The runs that answered each message, with words or with a notice that it was interrupted. The platform knows a repeated
+/// part by its id, as the house says it should.
+fn replies_by_message(platform: &Platform) -> BTreeMap<String, BTreeSet<String>> {
+    let mut answered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for reply in platform.replies() {
-        let text = reply["text"].as_str().unwrap_or_default();
-        let id = text
-            .split_once('[')
-            .and_then(|(_, rest)| rest.split_once(']'))
-            .map(|(id, _)| id.to_owned());
-        let run = reply["runId"].as_str().unwrap_or_default().to_owned();
-        if let Some(id) = id {
-            answered.entry(id).or_default().push(run);
-        }
+        let (message, delivery) = (reply["replyToId"].as_str(), reply["delivery"].as_str());
+        let run = delivery
+            .and_then(|delivery| delivery.rsplit_once('/'))
+            .map(|(run, _)| run.to_owned());
+        let message = message.expect("a reply names its message").to_owned();
+        answered
+            .entry(message)
+            .or_default()
+            .insert(run.expect("a reply names its run"));
     }
     answered
 }

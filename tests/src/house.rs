@@ -18,7 +18,6 @@ use crate::{http, wait::until};
 pub struct House {
     home: TempDir,
     up: Child,
-    url: String,
     token: String,
 }
 
@@ -49,10 +48,9 @@ impl House {
         let mut house = Self {
             home,
             up,
-            url: String::new(),
             token: String::new(),
         };
-        house.url = until("the edge's address", async || house.url_of_ready_edge().await).await;
+        until("the edge", async || house.is_ready().await.then_some(())).await;
         house.token = fs::read_to_string(house.path("config/token"))
             .expect("the token")
             .trim()
@@ -85,27 +83,22 @@ impl House {
             .code()
     }
 
-    async fn url_of_ready_edge(&self) -> Option<String> {
-        let url = fs::read_to_string(self.path("run/edge.url"))
-            .ok()?
-            .trim()
-            .to_owned();
-        let ready = http::get(&format!("{}/readyz", url.replacen("ws://", "http://", 1)))
-            .await
-            .ok()?;
-        ready.status().is_success().then_some(url)
+    async fn is_ready(&self) -> bool {
+        let answer = http::get(&format!("{}/readyz", self.http())).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// The WebSocket's address.
+    /// The WebSocket's address: a restarted edge may have another port here, because the house was asked for any.
     #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn url(&self) -> String {
+        let file = fs::read_to_string(self.path("run/edge.url"));
+        file.map_or_else(|_| "ws://127.0.0.1:1".to_owned(), |url| url.trim().to_owned())
     }
 
     /// The HTTP address of the same port.
     #[must_use]
     pub fn http(&self) -> String {
-        self.url.replacen("ws://", "http://", 1)
+        self.url().replacen("ws://", "http://", 1)
     }
 
     /// The gateway token.

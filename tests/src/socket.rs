@@ -84,7 +84,7 @@ impl Client {
             "client": {"id": "cli", "version": "1.0.0", "platform": "linux", "mode": "cli"},
             "role": "operator", "scopes": scopes, "auth": {"token": house.token()},
         });
-        let mut client = Self::open(house.url()).await.expect("a socket");
+        let mut client = Self::open(&house.url()).await.expect("a socket");
         client.hello = client.call("connect", params).await.expect("a hello");
         client
     }
@@ -104,7 +104,7 @@ impl Client {
     pub async fn try_plain(house: &House, scopes: &[&str]) -> Result<Self, String> {
         let params =
             json!({"token": house.token(), "role": "operator", "scopes": scopes, "clientId": "tests"});
-        let mut client = Self::open(house.url()).await?;
+        let mut client = Self::open(&house.url()).await?;
         client
             .send(&json!({"method": "connect", "params": params}))
             .await?;
