@@ -2,19 +2,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use gatehouse_contract::Method;
 use gatehouse_core::{
-    Caller, Failure, Kind, Secret, Service, ServiceSettings, client::Peer, server::MESSAGE_BYTES_MAX,
+    Caller, Failure, Kind, Secret, Service, ServiceSettings, client::Peer, raw::RawBytes,
+    server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
 use tokio::time::{Instant, timeout_at};
-use tonic::{
-    Code, Request, Status, Streaming,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::Channel,
-};
+use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 
 use crate::error::Refusal;
 
@@ -122,11 +118,11 @@ impl Backend {
             // A service that knows the deadline stops working for nobody.
             request.set_timeout(method.deadline);
             return grpc
-                .unary(request, path, Raw)
+                .unary(request, path, RawBytes)
                 .await
                 .map(|answer| Answer::One(answer.into_inner()));
         }
-        let mut stream = grpc.server_streaming(request, path, Raw).await?.into_inner();
+        let mut stream = grpc.server_streaming(request, path, RawBytes).await?.into_inner();
         let first = stream.message().await?;
         Ok(Answer::Many(first, Box::new(stream)))
     }
@@ -172,43 +168,5 @@ pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
             Refusal::from(Failure::new(Kind::Internal, "internal failure"))
         }
         _ => Refusal::from(Failure::from_status(status)),
-    }
-}
-
-/// Bytes in, bytes out.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }

@@ -2,54 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use gatehouse_contract::{Contract, Method, Refuse};
-use gatehouse_core::{Address, Failure, House, Service, ServiceSettings, client::Peer, credential};
-use tonic::{
-    Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+use gatehouse_core::{
+    Address, Failure, House, Service, ServiceSettings, client::Peer, credential, raw::RawBytes,
 };
+use tonic::{Request, Status, client::Grpc};
 
 use crate::exit::{Exit, Failed};
-
-/// Messages go through as they are.
-#[derive(Clone, Copy, Debug, Default)]
-struct RawBytes;
-
-impl Codec for RawBytes {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for RawBytes {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for RawBytes {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, input: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(input.copy_to_bytes(input.remaining())))
-    }
-}
 
 /// One service, reachable.
 #[derive(Debug)]

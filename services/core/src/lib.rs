@@ -17,6 +17,7 @@ pub mod error;
 pub mod health;
 pub mod metrics;
 pub mod publish;
+pub mod raw;
 pub mod report;
 pub mod secret;
 pub mod server;
