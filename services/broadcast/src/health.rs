@@ -30,6 +30,18 @@ struct Process {
     said_at: Instant,
 }
 
+impl Process {
+    /// What it said, and older by the time since; a silent one does not grow older.
+    fn now(&self) -> ServiceHealth {
+        let mut health = self.health.clone();
+        if health.state() != State::Silent {
+            let since = i64::try_from(self.said_at.elapsed().as_millis()).unwrap_or(i64::MAX);
+            health.uptime_ms = health.uptime_ms.saturating_add(since);
+        }
+        health
+    }
+}
+
 impl RollUp {
     /// Takes a report. Answers whether anything changed, or nothing when there are too many processes.
     pub(crate) fn report(&mut self, health: ServiceHealth, leaving: bool) -> Option<bool> {
@@ -78,7 +90,7 @@ impl RollUp {
 
     /// Each process, by service.
     pub(crate) fn services(&self) -> Vec<ServiceHealth> {
-        let mut services: Vec<_> = self.0.values().map(|process| process.health.clone()).collect();
+        let mut services: Vec<_> = self.0.values().map(Process::now).collect();
         services.sort_by(|a, b| (&a.service, &a.instance_id).cmp(&(&b.service, &b.instance_id)));
         services
     }
@@ -159,6 +171,22 @@ mod tests {
         assert_eq!(all.services()[0].state(), State::Silent);
         assert!(!all.event(0).ok);
         assert!(!all.expire(), "said once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_grows_older_between_its_reports() {
+        let mut all = RollUp::default();
+        all.report(
+            ServiceHealth {
+                uptime_ms: 7,
+                ..serving("session", "1")
+            },
+            false,
+        );
+
+        tokio::time::advance(Duration::from_secs(3)).await;
+
+        assert_eq!(all.services()[0].uptime_ms, 3_007);
     }
 
     #[tokio::test(start_paused = true)]
