@@ -55,13 +55,13 @@ if ! cargo nextest --version >/dev/null 2>&1; then
 fi
 
 if have npm; then
-  # Again only when the list of packages changed.
-  if ! cmp -s tests/conformance/package-lock.json tests/conformance/node_modules/.gatehouse-lock; then
+  # Again only when the list of packages changed. Versions are exact in package.json. Not `npm ci`: it wants a lock file
+  # with the packages of every platform.
+  if ! cmp -s tests/conformance/package.json tests/conformance/node_modules/.gatehouse-packages; then
     say "installing the clients of tests/conformance"
-    # Versions are exact in package.json. Not `npm ci`: it refuses a lock file that leaves out other platforms' packages.
     (cd tests/conformance && npm install --no-save --silent --no-audit --no-fund) \
       || missing "the clients of tests/conformance" "(cd tests/conformance && npm install), which says why"
-    cp tests/conformance/package-lock.json tests/conformance/node_modules/.gatehouse-lock
+    cp tests/conformance/package.json tests/conformance/node_modules/.gatehouse-packages
   fi
 else
   say "npm is not here: the conformance tests are left out ($(install_command npm npm npm))"
