@@ -1,7 +1,5 @@
 //! A client that costs little: it reads frames and hands their payloads on, and never answers.
 
-use std::future::Future;
-
 use gatehouse_tests::House;
 use serde_json::json;
 use tokio::{
@@ -39,28 +37,23 @@ pub(crate) async fn connect(house: &House) -> TcpStream {
 }
 
 /// Reads frames to the end of the socket, or until `each` answers false.
-pub(crate) fn listen<S>(
-    mut socket: S,
-    mut each: impl FnMut(&[u8]) -> bool + Send,
-) -> impl Future<Output = ()> + Send
+pub(crate) async fn listen<S>(mut socket: S, mut each: impl FnMut(&[u8]) -> bool + Send)
 where
     S: AsyncRead + Unpin + Send,
 {
-    async move {
-        let mut buffer = Vec::with_capacity(64 * 1024);
-        loop {
-            let mut start = 0;
-            while let Some((payload, end)) = buffer.get(start..).and_then(frame) {
-                let whole = start + end;
-                if !each(buffer.get(start + payload..whole).unwrap_or_default()) {
-                    return;
-                }
-                start = whole;
-            }
-            buffer.drain(..start);
-            if socket.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
+    let mut buffer = Vec::with_capacity(64 * 1024);
+    loop {
+        let mut start = 0;
+        while let Some((payload, end)) = buffer.get(start..).and_then(frame) {
+            let whole = start + end;
+            if !each(buffer.get(start + payload..whole).unwrap_or_default()) {
                 return;
             }
+            start = whole;
+        }
+        buffer.drain(..start);
+        if socket.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
+            return;
         }
     }
 }

@@ -119,7 +119,7 @@ async fn a_slow_reader_costs_the_others_nothing() {
 
     let run = Uuid::new_v4().to_string();
     let message =
-        json!({"sessionKey": "main", "message": "[[echo tokens=1000 delay=1]]", "idempotencyKey": run});
+        json!({"sessionKey": "main", "message": "[[echo tokens=200 delay=1]]", "idempotencyKey": run});
     others[0].call("chat.send", message).await.expect("taken");
 
     for client in &others {
