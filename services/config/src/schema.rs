@@ -2,7 +2,7 @@
 //! Schema, the reference page, the names of unknown keys' neighbours, the places of secrets and the defaults all come from
 //! here. Key names follow OpenClaw wherever the feature exists there, so that a user moves by copying sections.
 //!
-//! Unknown keys are not an error for these types: [`crate::check`] warns about them and the file keeps them.
+//! Unknown keys are not an error for these types: `crate::check` warns about them and the file keeps them.
 
 pub mod agents;
 pub mod bindings;

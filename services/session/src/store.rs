@@ -1,6 +1,6 @@
 //! What the session service remembers, as a trait. Every method is one transaction: what it answers is durable, and
 //! nothing it did halfway is ever seen. The trait speaks of sessions, rows of transcripts, turns and deliveries, never of
-//! SQL; another implementation passes the same [`contract`] suite.
+//! SQL; another implementation passes the same `contract` suite.
 //!
 //! S1: a session has at most one turn that is leased or running.
 //! S2: a turn leaves the states queued, leased and running exactly once; only the caller who made it leave is told so.
