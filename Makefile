@@ -2,12 +2,13 @@
 
 CARGO ?= cargo
 
-.PHONY: help up build test test-rust test-conformance lint docs bench fmt prerequisites image
+.PHONY: help up build test test-rust test-conformance lint docs bench crash fmt prerequisites image
 
 help:
 	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
 	@echo "make test    everything a submission must pass"
 	@echo "make bench   the figures the house is judged by"
+	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make fmt     format the sources"
 	@echo "make docs    write the generated references anew"
 	@echo "make image   build the container image"
@@ -61,6 +62,14 @@ bench:
 	@$(CARGO) build --release --locked --quiet -p gatehouse -p gatehouse-tests
 	@echo "== bench"
 	@GATEHOUSE_BIN=$(CURDIR)/target/release/gatehouse target/release/gatehouse-bench $(ARGS)
+
+# The long form of a test that `make test` runs for a few rounds.
+ROUNDS ?= 200
+crash:
+	@deploy/prerequisites.sh build
+	@$(CARGO) build --locked --quiet -p gatehouse
+	@echo "== crash: $(ROUNDS) rounds"
+	@GATEHOUSE_LOG=error GATEHOUSE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- crash --nocapture
 
 fmt:
 	@$(CARGO) fmt --all

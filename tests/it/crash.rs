@@ -1,6 +1,6 @@
 //! kill -9 of each process in turn, under load, with a checker outside the house that reconciles every message id.
 //!
-//! The number of rounds is small here and 200 in `make bench` (`GATEHOUSE_CRASH_ROUNDS`).
+//! The number of rounds is small here and 200 in `make crash` (`GATEHOUSE_CRASH_ROUNDS`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
