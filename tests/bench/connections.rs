@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::House;
+use gatehouse_tests::{House, process::pss_kib};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::{listener, process::pss_kib, report::Report};
+use crate::{listener, report::Report};
 
 /// Few enough for the usual limit of open files, many enough to drown the noise.
 const FEW: usize = 500;

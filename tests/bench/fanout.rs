@@ -13,7 +13,7 @@ use gatehouse_proto::{
     broadcast::v1::{Event, PublishRequest, Rendition, broadcast_service_client::BroadcastServiceClient},
     session::v1::{ChatEvent, chat_event::State},
 };
-use gatehouse_tests::{House, until};
+use gatehouse_tests::{House, process, until};
 use prost::{Message, Name};
 use serde_json::json;
 use tokio::{
@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    listener, process,
+    listener,
     reference::{Bare, Load},
     report::Report,
 };

@@ -5,7 +5,6 @@
 mod connections;
 mod fanout;
 mod listener;
-mod process;
 mod reference;
 mod report;
 mod rpc;

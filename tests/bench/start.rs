@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::{Client, House};
+use gatehouse_tests::{
+    Client, House,
+    process::{cpu, pss_kib},
+};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    process::pss_kib,
-    report::{Report, percentile},
-};
+use crate::report::{Report, percentile};
 
 const ROUNDS: usize = 5;
 
@@ -40,9 +40,9 @@ pub(crate) async fn run(report: &mut Report) {
         Some(80.0),
         None,
     );
-    let before: Duration = pids.iter().map(|pid| crate::process::cpu(*pid)).sum();
+    let before: Duration = pids.iter().map(|pid| cpu(*pid)).sum();
     sleep(Duration::from_secs(10)).await;
-    let idle = pids.iter().map(|pid| crate::process::cpu(*pid)).sum::<Duration>() - before;
+    let idle = pids.iter().map(|pid| cpu(*pid)).sum::<Duration>() - before;
     report.add(
         "processor time idle, all processes",
         idle.as_secs_f64() * 10.0,

@@ -24,6 +24,9 @@ const VICTIMS: &[&str] = &[
     "config",
 ];
 
+/// Messages that wait for their answer at once. More would only measure how fast the outbox is allowed to be.
+const IN_FLIGHT: usize = 25;
+
 /// Long enough for every outbox to retry its last message after the last kill.
 const SETTLE: Duration = Duration::from_secs(120);
 
@@ -89,6 +92,10 @@ async fn talk_on_the_platform(platform: &Platform, house: &House, stop: &AtomicB
         })
         .await;
         acknowledged.push(id);
+        until_within(SETTLE, "fewer messages in flight", async || {
+            (acknowledged.len() - replies_by_message(platform).len() < IN_FLIGHT).then_some(())
+        })
+        .await;
     }
     acknowledged
 }

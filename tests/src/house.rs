@@ -62,8 +62,17 @@ impl House {
     ///
     /// # Panics
     /// When it does not end or does not come back in time.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same, with something done to the home while the house is down.
+    ///
+    /// # Panics
+    /// When it does not end or does not come back in time.
+    pub async fn restart_after(mut self, meanwhile: impl FnOnce(&Path)) -> Self {
         self.interrupt().await;
+        meanwhile(self.home.path());
         let Self { home, .. } = self;
         Self::start_in(home, &[]).await
     }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod irc;
 pub mod ngircd;
 pub mod platform;
+pub mod process;
 pub mod socket;
 pub mod wait;
 

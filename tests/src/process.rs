@@ -3,7 +3,8 @@
 use std::{fs, time::Duration};
 
 /// Proportional set size in KiB: shared pages are divided among those who share them.
-pub(crate) fn pss_kib(pid: u32) -> u64 {
+#[must_use]
+pub fn pss_kib(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
     pss.and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse().ok())
@@ -11,7 +12,8 @@ pub(crate) fn pss_kib(pid: u32) -> u64 {
 }
 
 /// Time on a processor so far, all threads that still live.
-pub(crate) fn cpu(pid: u32) -> Duration {
+#[must_use]
+pub fn cpu(pid: u32) -> Duration {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return Duration::ZERO;
     };
