@@ -56,7 +56,8 @@ pub(crate) async fn leave(edge: &Edge, peer: &Peer) {
 /// Everybody who is here. The connections themselves are not held while the report is on its way: a socket closes when the
 /// last holder lets go.
 fn entries(edge: &Edge) -> Vec<PresenceEntry> {
-    let connections = edge.hub.connections();
+    let mut connections = edge.hub.connections().to_vec();
+    connections.sort_by_key(|connection| connection.number); // the same people are the same report
     connections
         .iter()
         .filter_map(|connection| entry(connection))

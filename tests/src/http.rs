@@ -1,14 +1,23 @@
 //! Plain HTTP requests, as a platform or a probe makes them.
 
-/// A client of its own.
+use std::sync::OnceLock;
+
+/// The client of this process. Making one reads the machine's certificates, which takes longer than a house needs to start.
 ///
 /// # Panics
 /// When the machine has no TLS roots at all.
 #[must_use]
 pub fn client() -> reqwest::Client {
-    // The first caller chooses for the process; a later one finds it chosen.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    let made = CLIENT.get_or_init(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A house restarts under the same address: a kept connection would be one to the house before.
+        reqwest::Client::builder()
+            .pool_max_idle_per_host(0)
+            .build()
+            .expect("TLS roots")
+    });
+    made.clone()
 }
 
 /// Gets a page.

@@ -121,7 +121,7 @@ impl Turn {
                     failed = Some(why);
                 }
             }
-            if self.shown > 0 || self.calls >= CALLS_MAX {
+            if self.was_seen() || self.calls >= CALLS_MAX {
                 break;
             }
         }
@@ -169,9 +169,11 @@ impl Turn {
             };
             if is_outage(why.kind) {
                 self.tools.breakers.failed(provider);
+            } else {
+                self.tools.breakers.succeeded(provider); // a refusal is an answer: the provider lives
             }
             let again = is_outage(why.kind)
-                && self.shown == 0
+                && !self.was_seen()
                 && attempt < CALLS_PER_MODEL_MAX
                 && self.calls < CALLS_MAX;
             if !again {
@@ -224,6 +226,11 @@ impl Turn {
 
     async fn send(&self, event: Event) {
         send(&self.events, event).await;
+    }
+
+    /// Whether a person saw anything of an answer, its thinking included.
+    fn was_seen(&self) -> bool {
+        self.shown > 0 || self.thought > 0
     }
 
     async fn show(&mut self, piece: Piece) {

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use gatehouse_core::Secret;
 use gatehouse_proto::agent::v1::{FailureKind, Usage, turn_message::Role};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -15,6 +15,9 @@ use super::{
     sse::{Parser, TooLong},
 };
 use crate::config;
+
+/// The longest wait for the head of an answer. Local servers load a model first; a minute is what the slowest disks need.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The longest silence inside an answer. A reasoning model that streams nothing for longer looks dead to a person too.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -36,7 +39,7 @@ pub(crate) struct Endpoint {
 /// One piece of a streamed answer. Fields that nobody reads here are left out.
 #[derive(Debug, Deserialize)]
 struct Chunk {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     choices: Vec<Choice>,
     usage: Option<TokenCount>,
     error: Option<Value>,
@@ -44,7 +47,7 @@ struct Chunk {
 
 #[derive(Debug, Deserialize)]
 struct Choice {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     delta: Delta,
     finish_reason: Option<String>,
 }
@@ -59,10 +62,17 @@ struct Delta {
 
 #[derive(Debug, Deserialize)]
 struct TokenCount {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     prompt_tokens: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     completion_tokens: i64,
+}
+
+/// Some servers write null for what they have nothing to say about.
+fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    input: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 impl Endpoint {
@@ -155,9 +165,15 @@ impl Endpoint {
             .header("content-type", "application/json")
             .header("accept", "text/event-stream")
             .body(body);
-        let response = request
-            .send()
-            .await
+        let head = timeout(HEAD_TIMEOUT, request.send()).await;
+        let late = || {
+            Unanswered::new(
+                FailureKind::Timeout,
+                format!("provider {} did not begin to answer", self.name),
+            )
+        };
+        let response = head
+            .map_err(|_| late())?
             .map_err(|error| failure::from_transport(&self.name, &error))?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);

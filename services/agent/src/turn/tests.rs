@@ -307,3 +307,38 @@ async fn thinking_in_both_spellings_is_read_once_and_an_endless_one_is_stopped()
     );
     assert!(thoughts.len() < 100, "not read to its end");
 }
+
+#[tokio::test]
+async fn a_server_that_writes_null_for_nothing_is_understood() {
+    let server = MockServer::start().await;
+    let chunks = "data: {\"choices\":[{\"delta\":{\"content\":\"yes\",\"reasoning\":null},\"finish_reason\":null}],\"usage\":null}\n\n\
+                  data: {\"choices\":[{\"delta\":null,\"finish_reason\":\"stop\"}]}\n\n\
+                  data: {\"choices\":null,\"usage\":{\"prompt_tokens\":null,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n";
+    let response = ResponseTemplate::new(200).set_body_raw(chunks, "text/event-stream");
+    Mock::given(method("POST"))
+        .respond_with(response)
+        .expect(1)
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/m"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(text(&events), "yes");
+    assert!(matches!(events.last(), Some(Event::Completed(_))), "{events:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_asked_twice_once_a_thought_was_shown() {
+    let server = MockServer::start().await;
+    let cut = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
+    let response = ResponseTemplate::new(200).set_body_raw(cut, "text/event-stream");
+    Mock::given(method("POST"))
+        .respond_with(response)
+        .expect(1)
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/m", "echo/echo"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(failed(&events).kind(), FailureKind::Unavailable);
+}
