@@ -90,11 +90,13 @@ async fn a_chat_is_not_flooded() {
     });
     let bench = Bench::run(&store, Clock::fixed(NOW), puppet.clone());
 
+    let began = tokio::time::Instant::now();
     bench.say("k", "anna", "1|2|3|4|5").await;
     until("five parts", async || (puppet.texts().len() == 5).then_some(())).await;
 
     let sent = puppet.sent.lock().unwrap().clone();
-    assert!(sent[4].0 - sent[0].0 >= Duration::from_millis(140));
+    // Two at once and three more at 20 a second: never sooner, however late the machine runs any of them.
+    assert!(sent[4].0 - began >= Duration::from_millis(149));
     drop(sent);
     bench.stop().await;
 }
