@@ -3,7 +3,7 @@
 
 mod write;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 pub(crate) use self::write::{write_double, write_signed, write_string, write_unsigned};
 use crate::DEPTH_MAX;
@@ -301,6 +301,20 @@ pub(crate) fn verbatim(text: &str, depth: usize) -> Result<&str, Syntax> {
     let value = scanner.value(depth)?;
     scanner.end()?;
     Ok(value)
+}
+
+/// Where the content of the string stands in an object that holds nothing else: `{"delta":"..."}`.
+pub(crate) fn only_string(text: &str) -> Option<Range<usize>> {
+    let mut scanner = Scanner::new(text);
+    let opens = |scanner: &mut Scanner<'_>, byte| scanner.take(byte).then_some(());
+    opens(&mut scanner, b'{')?;
+    scanner.string_body().ok()?;
+    opens(&mut scanner, b':')?;
+    let (body, _escaped) = scanner.string_body().ok()?;
+    let end = scanner.at - 1;
+    opens(&mut scanner, b'}')?;
+    scanner.end().ok()?;
+    Some(end - body.len()..end)
 }
 
 /// The text that a checked string body means.

@@ -142,7 +142,7 @@ impl Planner<'_> {
         if declared.nulls && (kind != Kind::String || shape != Shape::Repeated) {
             return refuse("nulls is for repeated strings");
         }
-        if declared.append && (kind != Kind::String || many || declared.raw_json) {
+        if declared.append && (kind != Kind::String || many) {
             return refuse("append is for singular strings");
         }
         if declared.emit_null && shape != Shape::Optional {

@@ -15,7 +15,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rendered {
     /// Where in the buffer the content of the message's own `append` string stands, without its quotes and still escaped:
-    /// two such texts are joined by joining their bytes. `None` when the message has no such field or it is unset.
+    /// two such texts are joined by joining their bytes. In a `raw_json` field it is the string of an object that holds
+    /// nothing else. `None` when the message has no such field or it is unset.
     pub append: Option<Range<usize>>,
 }
 
@@ -252,8 +253,13 @@ impl<'a, 'o> Render<'a, 'o> {
             Scalar::Double(value) => json::write_double(value, value, self.out),
             Scalar::Text("") if field.raw_json => self.out.extend_from_slice(b"null"),
             Scalar::Text(text) if field.raw_json => {
-                self.out
-                    .extend_from_slice(json::verbatim(text, DEPTH_MAX)?.as_bytes());
+                let json = json::verbatim(text, DEPTH_MAX)?;
+                if field.append && depth == 1 {
+                    let begin = self.out.len();
+                    let content = json::only_string(json);
+                    self.rendered.append = content.map(|range| begin + range.start..begin + range.end);
+                }
+                self.out.extend_from_slice(json.as_bytes());
             }
             Scalar::Text(text) => {
                 let begin = self.out.len() + 1;

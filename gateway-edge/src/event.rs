@@ -8,6 +8,10 @@ use gatehouse_proto::broadcast::v1 as broadcast;
 
 use crate::connection::Profile;
 
+mod merge;
+
+pub(crate) use merge::merged;
+
 /// Which of the two forms of a text delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rendition {
@@ -29,7 +33,7 @@ impl Rendition {
 }
 
 /// Who an event is for.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Audience {
     pub(crate) access: Access,
     /// Only connections that listen to one of these. Empty: everybody with the access.

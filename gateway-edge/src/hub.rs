@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::{
     connection::Connection,
-    event::{Audience, Event, Rendition},
+    event::{Audience, Event, Rendition, merged},
     metrics::Metrics,
 };
 
@@ -120,6 +120,7 @@ impl Hub {
         let list = state.list();
         drop(state);
         self.metrics.events.inc_by(rendered.len() as u64);
+        let rendered = merged(rendered);
         list.iter().for_each(|connection| connection.deliver(&rendered));
     }
 
@@ -226,11 +227,14 @@ impl Hub {
             connection: connection_id,
             rendition: Rendition::of(rendition),
         };
-        let versions = state_version.filter(|_| r#type == PRESENCE || r#type == HEALTH);
+        let is_state = r#type == PRESENCE || r#type == HEALTH;
+        let versions = state_version.filter(|_| is_state);
         let event = Event::new(&kind.name, audience, &json, versions.as_ref());
-        Some(match merge_key {
-            Some(key) => event.merged_by(&key, rendered.append),
-            None => event,
+        Some(match (merge_key, rendered.append) {
+            (Some(key), Some(text)) => event.merged_by(&key, Some(text)),
+            // A reader that is behind needs the newest state, not all that came before it.
+            _ if is_state => event.merged_by(&kind.name, None),
+            _ => event,
         })
     }
 

@@ -211,6 +211,38 @@ fn the_growing_string_is_found_in_the_text() {
 }
 
 #[test]
+fn a_json_value_grows_when_it_is_an_object_of_one_string() {
+    let growing = |data: &str| {
+        let event = session::v1::AgentEvent {
+            data: data.to_owned(),
+            ..Default::default()
+        };
+        let mut out = b"[".to_vec();
+        let rendered = house("session.v1.AgentEvent")
+            .render(&event.encode_to_vec(), &mut out)
+            .unwrap();
+        rendered
+            .append
+            .map(|range| String::from_utf8(out.get(range).unwrap().to_vec()).unwrap())
+    };
+
+    assert_eq!(
+        growing(r#"{"delta":"a \"b\"\n"}"#).as_deref(),
+        Some(r#"a \"b\"\n"#)
+    );
+    assert_eq!(growing(r#" { "delta" : "" } "#).as_deref(), Some(""));
+    for other in [
+        r#"{"delta":"a","text":"b"}"#,
+        r#"{"delta":1}"#,
+        "{}",
+        r#""delta""#,
+        r#"["delta"]"#,
+    ] {
+        assert_eq!(growing(other), None, "{other}");
+    }
+}
+
+#[test]
 fn the_growing_string_of_an_inner_message_does_not_count() {
     let wire = record(17, &record(14, b"inner"));
 

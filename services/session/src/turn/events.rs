@@ -151,9 +151,12 @@ impl Voice {
     /// New text, at once.
     pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str) {
         let detail = self.agent(seq, stream.word(), &json!({ "delta": delta }));
-        self.events
-            .publisher
-            .publish(Outgoing::new(&detail).rendition(Rendition::Increment));
+        let key = format!("{}/{}", self.run, stream.word());
+        self.events.publisher.publish(
+            Outgoing::new(&detail)
+                .rendition(Rendition::Increment)
+                .merge_key(key),
+        );
         if stream == Stream::Assistant {
             let event = proto::ChatEvent {
                 delta_text: Some(delta.to_owned()),
