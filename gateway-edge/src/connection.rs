@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashSet,
-    io,
+    io::{self, IoSlice},
     net::IpAddr,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
@@ -139,11 +139,11 @@ impl Connection {
     pub(crate) fn deliver(&self, events: &[Event]) {
         let Some(profile) = self.profile.get() else { return };
         self.push(|sending| {
-            let mine = |event: &&Event| event.audience.holds(profile, &sending.topics, &self.id);
-            events
+            let Sending { outbox, topics, .. } = sending;
+            let mine = events
                 .iter()
-                .filter(mine)
-                .try_for_each(|event| sending.outbox.push_event(event))
+                .filter(|event| event.audience.holds(profile, topics, &self.id));
+            outbox.send_events(mine, |slices| self.write(slices))
         });
     }
 
@@ -359,16 +359,20 @@ impl Connection {
         if sending.blocked || sending.outbox.is_empty() {
             return;
         }
-        match sending
-            .outbox
-            .flush(|slices| self.stream.try_write_vectored(slices))
-        {
+        match sending.outbox.flush(|slices| self.write(slices)) {
             Ok(()) => (),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 sending.blocked = true;
                 self.wake.notify_one();
             }
             Err(_) => self.gone.cancel(),
+        }
+    }
+
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [one] => self.stream.try_write(one), // cheaper than a list of one
+            many => self.stream.try_write_vectored(many),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     frame::{opcode, writer::Head},
 };
 
+mod direct;
 #[cfg(test)]
 mod tests;
 
@@ -65,16 +66,19 @@ struct Frame {
     merge: Option<Merge>,
 }
 
-/// The end of an event's frame, kept inline: `,"seq":18446744073709551615}`.
+/// Bytes of the longest end of a frame: `,"seq":18446744073709551615}`.
+const TAIL_MAX: usize = 28;
+
+/// The end of an event's frame, kept inline.
 #[derive(Debug, Clone, Copy)]
 struct Tail {
-    bytes: [u8; 28],
+    bytes: [u8; TAIL_MAX],
     len: u8,
 }
 
 impl Tail {
     const NONE: Self = Self {
-        bytes: [0; 28],
+        bytes: [0; TAIL_MAX],
         len: 0,
     };
 
@@ -87,7 +91,7 @@ impl Tail {
         };
         debug_assert!(written.is_ok(), "28 bytes hold the largest number");
         let left = rest.len();
-        tail.len = u8::try_from(28 - left).unwrap_or(0);
+        tail.len = u8::try_from(TAIL_MAX - left).unwrap_or(0);
         tail
     }
 
@@ -97,6 +101,13 @@ impl Tail {
 }
 
 impl Frame {
+    /// An event's frame under the number after `seq`, which moves on to it.
+    fn of(event: &Event, seq: &mut u64) -> Self {
+        *seq += u64::from(event.numbered);
+        let tail = Tail::of(event.numbered.then_some(*seq));
+        Self::whole(opcode::TEXT, event.body.clone(), tail)
+    }
+
     fn whole(opcode: u8, body: Bytes, tail: Tail) -> Self {
         let head = Head::new(opcode, body.len() + usize::from(tail.len));
         Self {
@@ -249,11 +260,11 @@ impl Outbox {
     }
 
     fn push_numbered(&mut self, event: &Event, merge: Option<&Merge>) -> Result<(), Full> {
-        let seq = event.numbered.then_some(self.seq + 1);
-        let mut frame = Frame::whole(opcode::TEXT, event.body.clone(), Tail::of(seq));
+        let mut seq = self.seq;
+        let mut frame = Frame::of(event, &mut seq);
         frame.merge = merge.cloned();
         self.push(frame)?;
-        self.seq = seq.unwrap_or(self.seq);
+        self.seq = seq;
         Ok(())
     }
 

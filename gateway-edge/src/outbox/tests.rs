@@ -180,6 +180,64 @@ fn frames_survive_any_pace_of_the_socket() {
 }
 
 #[test]
+fn events_that_pass_straight_through_and_events_that_wait_are_one_stream() {
+    let events: Vec<Event> = (0..30)
+        .map(|n| match n % 3 {
+            0 => event("tick", "{}"),
+            1 => delta("a", &"x".repeat(n), 1),
+            _ => event("chat", &format!(r#"{{"n":"{}"}}"#, "y".repeat(n * 7))),
+        })
+        .collect();
+    let whole = {
+        let (mut outbox, mut bytes) = (Outbox::new(BYTES_MAX), Vec::new());
+        let sent = outbox.send_events(events.iter(), |slices| take(&mut bytes, slices, usize::MAX));
+        sent.unwrap();
+        assert!(outbox.is_empty() && outbox.cost == 0, "nothing waits");
+        bytes
+    };
+    assert_eq!(payloads(&whole).len(), 30);
+    assert!(payloads(&whole)[29].ends_with(r#","seq":30}"#));
+
+    // A socket that takes so many bytes and then no more until it is asked again: the same bytes in the end.
+    for room in [0, 1, 2, 5, 57, 58, 59, 300, 1_000, whole.len() - 1] {
+        let (mut outbox, mut bytes, mut left) = (Outbox::new(BYTES_MAX), Vec::new(), room);
+        let sent = outbox.send_events(events.iter(), |slices| {
+            let count = take(&mut bytes, slices, left)?;
+            left -= count;
+            Ok(count)
+        });
+        sent.unwrap();
+        assert!(!outbox.is_empty(), "room {room}");
+        outbox
+            .flush(|slices| take(&mut bytes, slices, usize::MAX))
+            .unwrap();
+
+        assert_eq!(payloads(&bytes), payloads(&whole), "room {room}");
+        assert_eq!((outbox.cost, outbox.seq), (0, 30), "room {room}");
+    }
+}
+
+#[test]
+fn a_half_written_event_is_ended_even_when_there_is_no_room_for_it() {
+    let (mut outbox, mut bytes, mut left) = (Outbox::new(100), Vec::new(), 10);
+    let events = [event("chat", &"1".repeat(500)), event("tick", "{}")];
+
+    let sent = outbox.send_events(events.iter(), |slices| {
+        let count = take(&mut bytes, slices, left)?;
+        left -= count;
+        Ok(count)
+    });
+    assert_eq!(sent, Err(Full));
+    outbox.give_up();
+    outbox
+        .flush(|slices| take(&mut bytes, slices, usize::MAX))
+        .unwrap();
+
+    assert_eq!(payloads(&bytes).len(), 1);
+    assert!(payloads(&bytes)[0].ends_with(r#","seq":1}"#));
+}
+
+#[test]
 fn a_full_outbox_refuses_and_merging_counts_too() {
     let mut outbox = Outbox::new(1000);
     outbox.push_event(&delta("a", "x", 1)).unwrap();
