@@ -16,6 +16,10 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// A thousand clients that come back at once are one report, not a thousand.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
+/// A change of presence is written to every connection, so a full house reports less often: a thousand connections every
+/// second, ten thousand every five.
+const DEBOUNCE_EACH: Duration = Duration::from_millis(1);
+
 /// A report that is not taken in this time is given up; the next one is newer anyway.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -34,10 +38,15 @@ pub(crate) async fn report(edge: Arc<Edge>, peer: Peer) {
             tracing::debug!(code = ?status.code(), "presence was not taken");
         }
         tokio::select! {
-            () = edge.hub.changed.notified() => sleep(DEBOUNCE).await,
+            () = edge.hub.changed.notified() => sleep(debounce(edge.hub.connections().len())).await,
             () = sleep(INTERVAL) => (),
         }
     }
+}
+
+fn debounce(connections: usize) -> Duration {
+    let each = DEBOUNCE_EACH.saturating_mul(u32::try_from(connections).unwrap_or(u32::MAX));
+    (DEBOUNCE + each).min(INTERVAL)
 }
 
 /// Says goodbye for all connections.
@@ -91,4 +100,16 @@ fn entry(connection: &Connection) -> Option<PresenceEntry> {
         ts: profile.since_ms,
         connection_id: Some(connection.id.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_house_reports_less_often_but_within_the_interval() {
+        assert_eq!(debounce(0), DEBOUNCE);
+        assert_eq!(debounce(800), Duration::from_secs(1));
+        assert_eq!(debounce(1_000_000), INTERVAL);
+    }
 }

@@ -107,7 +107,7 @@ impl Hub {
             gap: known.is_none() && epoch.is_some(),
             state_version: Some(state.version),
             presence: Some(PresenceEvent {
-                presence: state.presence.entries(),
+                presence: state.presence.shown(),
             }),
             health: Some(state.health.event(self.clock.now_ms())),
         }
@@ -191,7 +191,7 @@ impl Hub {
     fn presence_changed(&self, mut state: MutexGuard<'_, State>) {
         state.version.presence += 1;
         let event = PresenceEvent {
-            presence: state.presence.entries(),
+            presence: state.presence.shown(),
         };
         let event = Outgoing::new(&event).state_version(state.version);
         self.push(&mut state, event);

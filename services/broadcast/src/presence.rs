@@ -1,6 +1,6 @@
 //! Who is connected: what each edge reported last, as long as it keeps reporting.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use gatehouse_proto::broadcast::v1::PresenceEntry;
 use tokio::time::Instant;
@@ -10,6 +10,10 @@ pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
 /// Edges that may report: far more than a company runs.
 const EDGES_MAX: usize = 64;
+
+/// Entries that screens are shown. Each change of presence goes to every screen, so a list that grew with the house would cost
+/// the square of its connections; method `system-presence` lists everybody.
+pub(crate) const SHOWN_MAX: usize = 200;
 
 /// Presence, merged over all edges.
 #[derive(Debug)]
@@ -64,6 +68,18 @@ impl Presence {
         std::iter::once(self.gateway.clone()).chain(connected).collect()
     }
 
+    /// What screens are shown: the gateway and those who came last.
+    pub(crate) fn shown(&self) -> Vec<PresenceEntry> {
+        let mut entries = self.entries();
+        if entries.len() > SHOWN_MAX
+            && let Some((_gateway, connected)) = entries.split_first_mut()
+        {
+            connected.sort_by_key(|entry| Reverse(entry.ts));
+            entries.truncate(SHOWN_MAX);
+        }
+        entries
+    }
+
     /// How many are connected.
     pub(crate) fn connections(&self) -> usize {
         self.edges.values().map(|(entries, _)| entries.len()).sum()
@@ -95,6 +111,22 @@ mod tests {
         assert!(presence.expire());
         assert_eq!(presence.connections(), 1);
         assert!(!presence.expire());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn screens_are_shown_the_gateway_and_those_who_came_last() {
+        let mut presence = Presence::new(0);
+        let crowd = (1..=1_000).map(|ts| PresenceEntry {
+            ts,
+            ..entry("someone")
+        });
+        presence.report("one".into(), crowd.collect());
+
+        let shown = presence.shown();
+
+        assert_eq!((shown.len(), presence.entries().len()), (SHOWN_MAX, 1_001));
+        assert_eq!(shown[0].mode.as_deref(), Some("gateway"));
+        assert!(shown[1..].iter().all(|entry| entry.ts > 800));
     }
 
     #[tokio::test(start_paused = true)]
