@@ -14,12 +14,13 @@ use gatehouse_proto::{
     session::v1::{ChatEvent, chat_event::State},
 };
 use gatehouse_tests::{House, process, until};
+use memchr::memmem;
 use prost::{Message, Name};
 use serde_json::json;
 use tokio::{
     io::AsyncRead,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
@@ -84,7 +85,7 @@ async fn through_the_house(load: Load) -> f64 {
     let (received, _readers) = count_chat(sockets);
     let edge = house.pid("edge").expect("an edge");
     let mut publisher = Publisher::new(&house);
-    let before = process::cpu(edge);
+    let before = settled(edge).await;
     let mut ticks = interval(load.pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for _ in 0..load.events {
@@ -168,7 +169,7 @@ fn count<S: AsyncRead + Unpin + Send + 'static>(sockets: Vec<S>) -> (Arc<AtomicU
 
 fn count_chat<S: AsyncRead + Unpin + Send + 'static>(sockets: Vec<S>) -> (Arc<AtomicU64>, JoinSet<()>) {
     count_if(sockets, |payload| {
-        payload.windows(12).any(|window| window == b"\"deltaText\":")
+        memmem::find(payload, b"\"deltaText\":").is_some()
     })
 }
 
@@ -193,6 +194,18 @@ async fn wait_for(received: &AtomicU64, total: u64) {
         (received.load(Ordering::Relaxed) >= total).then_some(())
     })
     .await;
+}
+
+/// The processor time of a process once it has come to rest: presence of so many new connections is written to all of them.
+async fn settled(pid: u32) -> Duration {
+    let mut before = process::cpu(pid);
+    until("a quiet edge", async || {
+        sleep(Duration::from_secs(1)).await;
+        let now = process::cpu(pid);
+        let used = now - std::mem::replace(&mut before, now);
+        (used < Duration::from_millis(20)).then_some(now)
+    })
+    .await
 }
 
 fn clients(load: Load) -> u64 {

@@ -1,39 +1,82 @@
-//! A client that costs little: it reads frames and hands their payloads on, and never answers.
+//! Clients that cost little, so that what is measured is the house: one reads frames and hands their payloads on, one calls
+//! and does not parse what it is answered.
 
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
 use gatehouse_tests::House;
-use serde_json::json;
+use memchr::memmem;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     net::TcpStream,
+    time::Instant,
 };
-use tokio_tungstenite::{client_async, tungstenite::Message};
-
-use futures::{SinkExt, StreamExt};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, Utf8Bytes},
+};
 
 /// A connection that has said hello. What follows are unmasked frames.
 pub(crate) async fn connect(house: &House) -> TcpStream {
+    hello(house).await.into_inner()
+}
+
+/// A connection that has said hello.
+async fn hello(house: &House) -> WebSocketStream<TcpStream> {
     let url = house.url();
     let address = url.trim_start_matches("ws://");
     let socket = TcpStream::connect(address).await.expect("the edge");
     socket.set_nodelay(true).expect("a socket option");
     let (mut socket, _) = client_async(&url, socket).await.expect("an upgrade");
     let params = json!({"token": house.token(), "role": "operator", "scopes": ["operator.read", "operator.write"], "clientId": "bench"});
+    let connect = json!({"method": "connect", "params": params});
     socket
-        .send(Message::text(
-            json!({"method": "connect", "params": params}).to_string(),
-        ))
+        .send(Message::text(connect.to_string()))
         .await
         .expect("sent");
-    while let Some(message) = socket.next().await {
-        if message
-            .expect("a frame")
-            .to_text()
-            .is_ok_and(|text| text.contains("\"hello-ok\""))
+    until_text(&mut socket, "\"hello-ok\"").await;
+    socket
+}
+
+/// Reads until a frame holds these words, and returns it.
+async fn until_text(socket: &mut WebSocketStream<TcpStream>, words: &str) -> Utf8Bytes {
+    loop {
+        let message = socket.next().await.expect("an open socket").expect("a frame");
+        if let Message::Text(text) = message
+            && text.contains(words)
         {
-            break;
+            return text;
         }
     }
-    socket.into_inner()
+}
+
+/// A connection that calls, one at a time.
+pub(crate) struct Caller {
+    socket: WebSocketStream<TcpStream>,
+    calls: u64,
+}
+
+impl Caller {
+    pub(crate) async fn connect(house: &House) -> Self {
+        Self {
+            socket: hello(house).await,
+            calls: 0,
+        }
+    }
+
+    /// Calls, and returns how long the answer took.
+    pub(crate) async fn call(&mut self, method: &str, params: &Value) -> Duration {
+        self.calls += 1;
+        let id = format!("b{}", self.calls);
+        let request = json!({"type": "req", "id": id, "method": method, "params": params}).to_string();
+        let began = Instant::now();
+        self.socket.send(Message::text(request)).await.expect("sent");
+        let answer = until_text(&mut self.socket, &format!(r#""id":"{id}""#)).await;
+        let took = began.elapsed();
+        assert!(answer.contains(r#""ok":true"#), "{method}: {answer}");
+        took
+    }
 }
 
 /// Reads frames to the end of the socket, or until `each` answers false.
@@ -76,7 +119,7 @@ fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
 
 /// The number that follows `mark` in a payload.
 pub(crate) fn number_after(payload: &[u8], mark: &[u8]) -> Option<u64> {
-    let at = payload.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    let at = memmem::find(payload, mark)? + mark.len();
     let digits = payload.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
     digits
         .map(|digit| u64::from(digit - b'0'))

@@ -9,19 +9,27 @@ use gatehouse_tests::{Client, House};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::report::{Report, percentile};
+use crate::{
+    listener::Caller,
+    report::{Report, percentile},
+};
 
 const WARM: usize = 200;
 const CALLS: usize = 3_000;
-const CLIENTS: usize = 64;
+/// Clients at once, and ten times as many.
+const CLIENTS: [usize; 2] = [64, 640];
+/// Calls of all clients together.
+const SHARED_CALLS: usize = 19_200;
 const ROWS: usize = 100;
 
 pub(crate) async fn run(report: &mut Report) {
     let house = House::start(&json!({})).await;
     let client = Client::plain(&house, &["operator.read", "operator.write"]).await;
 
+    let mut caller = Caller::connect(&house).await;
+
     let mut ping = grpc_ping(&house).await;
-    let mut small = time(&client, "sessions.resolve", &json!({"key": "main"})).await;
+    let mut small = time(&mut caller, "sessions.resolve", &json!({"key": "main"})).await;
     report.add(
         "small RPC p50, reference gRPC without the edge",
         percentile(&mut small, 0.5),
@@ -43,7 +51,7 @@ pub(crate) async fn run(report: &mut Report) {
             .await
             .expect("created");
     }
-    let mut list = time(&client, "sessions.list", &json!({"limit": ROWS})).await;
+    let mut list = time(&mut caller, "sessions.list", &json!({"limit": ROWS})).await;
     report.add(
         "sessions.list of 100 rows p50",
         percentile(&mut list, 0.5),
@@ -52,35 +60,33 @@ pub(crate) async fn run(report: &mut Report) {
         None,
     );
 
-    let clients = join_all((0..CLIENTS).map(|_| Client::plain(&house, &["operator.read"]))).await;
-    let began = Instant::now();
-    join_all(clients.iter().map(async |client| {
-        for _ in 0..CALLS / CLIENTS * 4 {
-            client
-                .call("sessions.resolve", json!({"key": "main"}))
-                .await
-                .expect("resolved");
-        }
-    }))
-    .await;
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let rate = (CALLS / CLIENTS * 4 * CLIENTS) as f64 / began.elapsed().as_secs_f64();
-    report.add(
-        "small RPCs a second, 64 clients in one process",
-        rate,
-        "1/s",
-        None,
-        None,
-    );
+    for clients in CLIENTS {
+        let mut callers = join_all((0..clients).map(|_| Caller::connect(&house))).await;
+        let began = Instant::now();
+        join_all(callers.iter_mut().map(async |caller| {
+            for _ in 0..SHARED_CALLS / clients {
+                caller.call("sessions.resolve", &json!({"key": "main"})).await;
+            }
+        }))
+        .await;
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let rate = (SHARED_CALLS / clients * clients) as f64 / began.elapsed().as_secs_f64();
+        report.add(
+            format!("small RPCs a second, {clients} clients in one process"),
+            rate,
+            "1/s",
+            None,
+            None,
+        );
+    }
 }
 
-async fn time(client: &Client, method: &str, params: &Value) -> Vec<f64> {
+async fn time(caller: &mut Caller, method: &str, params: &Value) -> Vec<f64> {
     let mut samples = Vec::with_capacity(CALLS);
     for call in 0..WARM + CALLS {
-        let began = Instant::now();
-        client.call(method, params.clone()).await.expect(method);
+        let took = caller.call(method, params).await;
         if call >= WARM {
-            samples.push(milliseconds(began.elapsed()));
+            samples.push(milliseconds(took));
         }
     }
     samples

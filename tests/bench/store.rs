@@ -5,12 +5,13 @@
 
 use std::{path::Path, time::Duration};
 
-use gatehouse_tests::{Client, House};
+use gatehouse_tests::House;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    listener::{self, Caller},
     report::{Report, percentile},
     rpc::milliseconds,
 };
@@ -83,16 +84,16 @@ async fn measure(size: Size) -> Pages {
     let house = house
         .restart_after(|home| fill(&home.join("session/session.db"), size))
         .await;
-    let client = Client::plain(&house, &["operator.read"]).await;
+    let mut caller = Caller::connect(&house).await;
     // The oldest session: its rows are far from what the disk cache saw last.
     let list = time(
-        &client,
+        &mut caller,
         "sessions.list",
         &json!({"limit": 10, "includeDerivedTitles": true, "includeLastMessage": true}),
     )
     .await;
     let history = time(
-        &client,
+        &mut caller,
         "chat.history",
         &json!({"sessionKey": key(0), "limit": 10}),
     )
@@ -100,7 +101,7 @@ async fn measure(size: Size) -> Pages {
     let mut hellos = Vec::new();
     for _ in 0..50 {
         let began = Instant::now();
-        drop(Client::plain(&house, &["operator.read"]).await);
+        drop(listener::connect(&house).await);
         hellos.push(milliseconds(began.elapsed()));
     }
     Pages {
@@ -110,12 +111,10 @@ async fn measure(size: Size) -> Pages {
     }
 }
 
-async fn time(client: &Client, method: &str, params: &Value) -> f64 {
+async fn time(caller: &mut Caller, method: &str, params: &Value) -> f64 {
     let mut samples = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
-        let began = Instant::now();
-        client.call(method, params.clone()).await.expect(method);
-        samples.push(milliseconds(began.elapsed()));
+        samples.push(milliseconds(caller.call(method, params).await));
     }
     percentile(&mut samples, 0.5)
 }

@@ -14,4 +14,4 @@ pub mod wait;
 
 pub use house::House;
 pub use socket::Client;
-pub use wait::until;
+pub use wait::{DEADLINE, until};

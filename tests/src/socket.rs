@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config, tungstenite::Message};
 
 use crate::{House, wait::DEADLINE};
 
@@ -123,7 +123,9 @@ impl Client {
     /// # Errors
     /// When the edge does not answer.
     pub async fn open(url: &str) -> Result<Self, String> {
-        let (socket, _) = connect_async(url).await.map_err(|error| error.to_string())?;
+        let (socket, _) = connect_async_with_config(url, None, true)
+            .await
+            .map_err(|error| error.to_string())?;
         let (sink, mut stream) = socket.split();
         let inbox = Arc::new(Inbox::default());
         let kept = Arc::clone(&inbox);
