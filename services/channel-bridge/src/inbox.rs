@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     account::View,
-    adapter::{AccountKey, ChatKind, InboundMessage, Receive, ReceiveError, Received},
+    adapter::{AccountKey, ChatKind, Hints, InboundMessage, Receive, ReceiveError, Received, Typing},
     metrics::{Direction, Fate, Metrics},
     outbox::Outbox,
     pairing,
@@ -203,7 +203,7 @@ impl Inbox {
             && policy.dm_policy == DmPolicy::Pairing
             && self.store.approved(row.account.clone(), ids(message)).await?;
         match policy.decide(message, approved) {
-            Verdict::Accept => self.hand_on(row).await,
+            Verdict::Accept => self.hand_on(row, &entry.hints).await,
             Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
             Verdict::Pair => {
                 let asked = pairing::ask(
@@ -224,7 +224,7 @@ impl Inbox {
         }
     }
 
-    async fn hand_on(&self, row: &InboxRow) -> Result<(), StoreError> {
+    async fn hand_on(&self, row: &InboxRow, hints: &Hints) -> Result<(), StoreError> {
         let now = self.clock.now_ms();
         if now.saturating_sub(row.received_at) > AGE_MAX_MS {
             self.tell(row, "Your message waited for a day and is not answered any more.")
@@ -245,6 +245,10 @@ impl Inbox {
                     .await?;
                 self.metrics
                     .count(&row.account.channel, Direction::In, Fate::Delivered);
+                // One that was known already may have been answered by now.
+                if !response.duplicate {
+                    hints.hint(typing(&row.message));
+                }
                 Ok(())
             }
             Err(failure) if final_refusal(failure.kind) => {
@@ -312,6 +316,14 @@ fn ids(message: &InboundMessage) -> Vec<String> {
         .chain(&message.sender_aliases)
         .cloned()
         .collect()
+}
+
+/// Only ever for somebody who spoke: what the house says of its own accord is not announced.
+fn typing(message: &InboundMessage) -> Typing {
+    Typing {
+        to: message.reply_to.clone(),
+        thread_id: message.thread_id.clone(),
+    }
 }
 
 fn request(row: &InboxRow) -> DeliverMessageRequest {

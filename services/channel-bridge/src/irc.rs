@@ -3,6 +3,9 @@
 //! A sender is known by the services account where the server tells it (`account:<name>`, capability account-tag), else by
 //! `nick!user@host`. A nick alone is nobody: it is free the moment its holder leaves. Of crate `irc` this adapter uses the
 //! grammar; its client queues without bound, ends at a byte that is not UTF-8, and brings a second TLS provider.
+//!
+//! Typing is not shown: the protocol has no word for it, and IRCv3's client tag `+typing` reaches few clients. Hints are
+//! taken out and dropped.
 
 mod client;
 pub mod config;

@@ -16,10 +16,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    account::{Progress, supervisor::supervise},
+    account::{
+        Progress,
+        supervisor::{Lines, supervise},
+    },
     adapter::{
-        AccountKey, Adapter, ChatKind, Ended, Inbound, InboundMessage, Limits, Link, Rate, Receipt, Receive,
-        ReceiveError, Received, SendError, SendPart,
+        AccountKey, Adapter, ChatKind, Ended, Hints, Inbound, InboundMessage, Limits, Link, Rate, Receipt,
+        Receive, ReceiveError, Received, SendError, SendPart, Typing,
     },
     inbox::Session,
     metrics::{Direction, Fate, Metrics},
@@ -142,6 +145,7 @@ pub(crate) struct Puppet {
     pub(crate) lives: Script<Life>,
     pub(crate) results: Script<Result<Receipt, SendError>>,
     pub(crate) sent: Mutex<Vec<(Instant, SendPart)>>,
+    pub(crate) typed: Mutex<Vec<Typing>>,
     pub(crate) open: Mutex<(usize, usize, usize)>,
 }
 
@@ -167,6 +171,7 @@ impl Puppet {
             lives: Mutex::default(),
             results: Mutex::default(),
             sent: Mutex::default(),
+            typed: Mutex::default(),
             open: Mutex::default(),
         }
     }
@@ -238,6 +243,10 @@ impl Adapter for Puppet {
         loop {
             let request = tokio::select! {
                 request = link.outgoing.recv() => request,
+                Some(hint) = link.typing.recv() => {
+                    self.typed.lock().unwrap().push(hint);
+                    continue;
+                }
                 _ = alive.tick() => {
                     link.progress.heard();
                     continue;
@@ -271,6 +280,7 @@ pub(crate) struct Bench {
     pub(crate) progress: Progress,
     pub(crate) heard: Arc<Heard>,
     pub(crate) inbound: Inbound,
+    pub(crate) hints: Hints,
     pub(crate) end: CancellationToken,
     pub(crate) task: tokio::task::JoinHandle<()>,
 }
@@ -282,7 +292,12 @@ impl Bench {
         let outbox = Outbox::new(Arc::clone(store), clock.clone(), metrics.clone());
         let progress = Progress::new(clock.clone());
         let heard = Arc::new(Heard::default());
-        let (line, requests) = watch::channel::<Option<mpsc::Sender<_>>>(None);
+        let (requests, line) = watch::channel::<Option<mpsc::Sender<_>>>(None);
+        let hints = Hints::default();
+        let lines = Lines {
+            requests,
+            hints: hints.clone(),
+        };
         let worker = Worker {
             account: key("a"),
             limits: adapter.limits(),
@@ -292,12 +307,12 @@ impl Bench {
             progress: progress.clone(),
             metrics: metrics.clone(),
             wake: outbox.wake(&key("a")),
-            line: requests,
+            line,
         };
         let sink: Arc<dyn Receive> = heard.clone();
         let inbound = Inbound::new(key("a"), sink, progress.clone());
         let end = CancellationToken::new();
-        let task = tokio::spawn(supervise(worker, line, inbound.clone(), end.clone()));
+        let task = tokio::spawn(supervise(worker, lines, inbound.clone(), end.clone()));
         Self {
             store: Arc::clone(store),
             outbox,
@@ -306,6 +321,7 @@ impl Bench {
             progress,
             heard,
             inbound,
+            hints,
             end,
             task,
         }

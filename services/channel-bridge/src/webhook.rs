@@ -1,7 +1,8 @@
 //! Webhook: a platform of the operator's own, over signed HTTP in both directions.
 //!
 //! What people say comes in as a POST through the edge, and is answered 202 once it is committed; what the house says goes
-//! out as a POST to `callbackUrl`, with the delivery's key for the receiver to recognise a repeat by.
+//! out as a POST to `callbackUrl`, with the delivery's key for the receiver to recognise a repeat by. Where the operator
+//! wants it, `callbackUrl` is also told that somebody is being answered; that takes nothing away from what is said.
 
 pub mod config;
 mod inbound;
@@ -17,7 +18,10 @@ use gatehouse_core::Clock;
 
 pub use config::WebhookConfig;
 
-use self::{outbound::Callback, throttle::Throttle};
+use self::{
+    outbound::{CALLBACK_WITHIN, Callback, TYPING_WITHIN},
+    throttle::Throttle,
+};
 use crate::adapter::{Adapter, Ended, HttpAnswer, HttpRequest, Inbound, Limits, Link, SendError};
 
 /// The longest text of one callback, in bytes: fits every receiver's usual bound of 64 KiB with the envelope.
@@ -26,6 +30,8 @@ const PART_BYTES_MAX: usize = 32 * 1024;
 const PARTS_MAX: usize = 130;
 /// Callbacks at the same time.
 const CONCURRENCY: usize = 8;
+/// Typing hints at the same time, beside the callbacks. What is beyond is dropped: it would come too late to be true.
+const TYPING_CONCURRENCY: usize = 4;
 
 /// One webhook account.
 #[derive(Debug)]
@@ -65,12 +71,19 @@ impl Adapter for Webhook {
     }
 
     async fn run(&self, mut link: Link) -> Ended {
-        let callback = match Callback::new(&self.config, self.clock.clone()) {
-            Ok(callback) => callback,
-            Err(reason) => return Ended::Failed(reason),
+        let callback = |within| Callback::new(&self.config, self.clock.clone(), within);
+        let shown = if self.config.typing {
+            callback(TYPING_WITHIN)
+        } else {
+            Ok(None)
+        };
+        let (callback, shown) = match (callback(CALLBACK_WITHIN), shown) {
+            (Ok(callback), Ok(shown)) => (callback, shown),
+            (Err(reason), _) | (_, Err(reason)) => return Ended::Failed(reason),
         };
         link.progress.connected();
         let mut under_way = FuturesUnordered::new();
+        let mut hints = FuturesUnordered::new();
         loop {
             tokio::select! {
                 request = link.outgoing.recv(), if under_way.len() < CONCURRENCY => {
@@ -92,6 +105,12 @@ impl Adapter for Webhook {
                     });
                 }
                 Some(()) = under_way.next() => {}
+                Some(hint) = link.typing.recv() => {
+                    if let Some(shown) = shown.as_ref().filter(|_| hints.len() < TYPING_CONCURRENCY) {
+                        hints.push(async move { shown.typing(&hint).await });
+                    }
+                }
+                Some(()) = hints.next() => {}
             }
         }
     }

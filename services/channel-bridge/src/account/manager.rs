@@ -9,10 +9,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     progress::{Progress, State},
-    supervisor::supervise,
+    supervisor::{Lines, supervise},
 };
 use crate::{
-    adapter::{AccountKey, Adapter, Inbound, Receive},
+    adapter::{AccountKey, Adapter, Hints, Inbound, Receive},
     config::{Account, Accounts, Config, Platform},
     error::Error,
     irc::Irc,
@@ -36,6 +36,8 @@ pub struct Entry {
     pub adapter: Option<Arc<dyn Adapter>>,
     /// The way in.
     pub inbound: Inbound,
+    /// Where it is told that somebody is being answered.
+    pub hints: Hints,
 }
 
 impl fmt::Debug for Entry {
@@ -276,6 +278,7 @@ impl Owner {
             progress,
             adapter,
             inbound,
+            hints: Hints::default(),
         }
     }
 
@@ -291,7 +294,11 @@ impl Owner {
         let Some(adapter) = running.entry.adapter.clone().filter(|_| running.task.is_none()) else {
             return;
         };
-        let (line, requests) = watch::channel(None);
+        let (requests, line) = watch::channel(None);
+        let lines = Lines {
+            requests,
+            hints: running.entry.hints.clone(),
+        };
         let worker = Worker {
             account: key.clone(),
             limits: adapter.limits(),
@@ -301,11 +308,11 @@ impl Owner {
             progress: running.entry.progress.clone(),
             metrics: self.tools.metrics.clone(),
             wake: self.tools.outbox.wake(key),
-            line: requests,
+            line,
         };
         let token = CancellationToken::new();
         let (gone, ended) = oneshot::channel::<()>();
-        let supervised = supervise(worker, line, running.entry.inbound.clone(), token.clone());
+        let supervised = supervise(worker, lines, running.entry.inbound.clone(), token.clone());
         self.tasks.spawn(async move {
             supervised.await;
             drop(gone);

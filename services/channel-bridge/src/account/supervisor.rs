@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::State;
 use crate::{
-    adapter::{Ended, Inbound, Link, SendRequest},
+    adapter::{Ended, Hints, Inbound, Link, SendRequest, TYPING_MAX, Typing},
     outbox::dispatch::Worker,
 };
 
@@ -31,6 +31,26 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long an adapter may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// What leads to the connection there is.
+pub(crate) struct Lines {
+    /// For what is to be sent.
+    pub(crate) requests: watch::Sender<Option<mpsc::Sender<SendRequest>>>,
+    /// For what is only shown.
+    pub(crate) hints: Hints,
+}
+
+impl Lines {
+    fn open(&self, requests: mpsc::Sender<SendRequest>, hints: mpsc::Sender<Typing>) {
+        self.hints.open(hints);
+        self.requests.send_replace(Some(requests));
+    }
+
+    fn close(&self) {
+        self.requests.send_replace(None);
+        self.hints.close();
+    }
+}
+
 /// Why one connection is over.
 enum Over {
     Asked,
@@ -40,20 +60,15 @@ enum Over {
 }
 
 /// Runs the account until it is asked to end.
-pub(crate) async fn supervise(
-    worker: Worker,
-    line: watch::Sender<Option<mpsc::Sender<SendRequest>>>,
-    inbound: Inbound,
-    end: CancellationToken,
-) {
+pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: Inbound, end: CancellationToken) {
     let (account, progress) = (worker.account.clone(), worker.progress.clone());
     let dispatcher = AbortOnDrop(tokio::spawn(worker.clone().run()));
     let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
     loop {
         progress.starting();
         let began = Instant::now();
-        let over = connection(&worker, &line, &inbound, &end).await;
-        line.send_replace(None);
+        let over = connection(&worker, &lines, &inbound, &end).await;
+        lines.close();
         let reason = match over {
             Over::Asked => break,
             Over::Ended(Ended::Failed(reason)) => {
@@ -85,19 +100,16 @@ pub(crate) async fn supervise(
 }
 
 /// One connection, from its start until nothing of it is left.
-async fn connection(
-    worker: &Worker,
-    line: &watch::Sender<Option<mpsc::Sender<SendRequest>>>,
-    inbound: &Inbound,
-    end: &CancellationToken,
-) -> Over {
+async fn connection(worker: &Worker, lines: &Lines, inbound: &Inbound, end: &CancellationToken) -> Over {
     let progress = &worker.progress;
     let (requests, outgoing) = mpsc::channel(REQUESTS_MAX);
-    let mut requests = Some(requests);
+    let (hints, typing) = mpsc::channel(TYPING_MAX);
+    let mut ends = Some((requests, hints));
     let link = Link {
         inbound: inbound.clone(),
         progress: progress.clone(),
         outgoing,
+        typing,
     };
     let adapter = std::sync::Arc::clone(&worker.adapter);
     let mut task = AbortOnDrop(tokio::spawn(async move { adapter.run(link).await }));
@@ -110,23 +122,23 @@ async fn connection(
                 Err(error) => Over::Broken(error),
             },
             () = end.cancelled() => {
-                line.send_replace(None);
-                drop(requests);
+                lines.close();
+                drop(ends);
                 let _ = time::timeout(GOODBYE, &mut task.0).await;
                 task.gone().await;
                 return Over::Asked;
             }
             Ok(()) = states.changed() => {
-                if *states.borrow_and_update() == State::Connected && let Some(requests) = requests.take() {
+                if *states.borrow_and_update() == State::Connected && let Some((requests, hints)) = ends.take() {
                     tracing::info!(account = %worker.account, "an account is connected");
-                    line.send_replace(Some(requests));
+                    lines.open(requests, hints);
                 }
             }
             _ = look.tick() => {
                 let Some(liveness) = worker.limits.liveness else { continue };
                 let silence = progress.last_heard().elapsed();
                 if silence >= liveness.dead_after {
-                    line.send_replace(None);
+                    lines.close();
                     task.gone().await;
                     return Over::Silent(silence);
                 }

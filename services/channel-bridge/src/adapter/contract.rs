@@ -7,7 +7,7 @@ use gatehouse_core::Clock;
 
 use crate::{
     account::State,
-    adapter::Adapter,
+    adapter::{Adapter, TYPING_MAX, Typing},
     store::{Counts, Store},
     testing::{Bench, key, until},
 };
@@ -172,6 +172,48 @@ pub(crate) async fn after_a_cut_it_goes_on<P: Platform>() {
     bench.stop().await;
 }
 
+pub(crate) async fn typing_hints_do_no_harm<P: Platform>() {
+    let Scene {
+        _folder,
+        mut platform,
+        bench,
+    } = scene::<P>().await;
+    let person = platform.person();
+    let storm = || {
+        for n in 0..TYPING_MAX * 2 {
+            bench.hints.hint(Typing {
+                to: person.clone(),
+                thread_id: (n % 2 == 0).then(|| "thread".into()),
+            });
+        }
+    };
+
+    storm();
+    bench.say("full", &person, "while hints wait").await;
+    storm();
+    bench.settled().await;
+    platform.say(&bench, "1", "said").await;
+    until("what is said", async || {
+        (!bench.heard.texts().is_empty()).then_some(())
+    })
+    .await;
+    platform.cut().await;
+    storm();
+    platform.mended().await;
+    connected(&bench).await;
+    storm();
+    bench.say("after", &person, "after the cut").await;
+    bench.settled().await;
+
+    until("both answers", async || {
+        (platform.heard().await.last().map(String::as_str) == Some("after the cut")).then_some(())
+    })
+    .await;
+    assert_eq!(bench.heard.texts(), ["said"]);
+    assert_eq!(bench.store.counts(key("a")).await.unwrap(), Counts::default());
+    bench.stop().await;
+}
+
 pub(crate) async fn asked_to_end_it_ends<P: Platform>() {
     let Scene {
         _folder,
@@ -197,6 +239,7 @@ macro_rules! contract {
             what_is_sent_arrives_in_order_with_a_receipt,
             a_long_text_arrives_whole_in_parts,
             after_a_cut_it_goes_on,
+            typing_hints_do_no_harm,
             asked_to_end_it_ends,
         );
     };

@@ -1,13 +1,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatehouse_core::{Clock, Drain, Failure, Kind};
+use gatehouse_proto::session::v1::DeliverMessageRequest;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{AGE_MAX_MS, Inbox};
 use crate::{
     account::{Entry, Progress, View},
-    adapter::{Inbound, Receive, Received},
+    adapter::{Hints, Inbound, Receive, Received, TYPING_MAX, Typing},
     config::{Accounts, Config},
     metrics::{Direction, Fate, Metrics},
     outbox::Outbox,
@@ -22,6 +23,7 @@ struct Bench {
     clock: Clock,
     metrics: Metrics,
     drain: Drain,
+    typing: mpsc::Receiver<Typing>,
 }
 
 /// An inbox over account `a` with this policy.
@@ -32,6 +34,8 @@ fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
     let config: Config =
         serde_json::from_value(json!({"channels": {"webhook": {"accounts": {"a": account}}}})).unwrap();
     let progress = Progress::new(clock.clone());
+    let (hints, (connection, typing)) = (Hints::default(), mpsc::channel(TYPING_MAX));
+    hints.open(connection);
     let entries = Accounts::read(&config).by_key.into_iter().map(|(key, config)| {
         let inbound = Inbound::new(key.clone(), Arc::new(Heard::default()), progress.clone());
         (
@@ -41,6 +45,7 @@ fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
                 progress: progress.clone(),
                 adapter: None,
                 inbound,
+                hints: hints.clone(),
             },
         )
     });
@@ -67,10 +72,18 @@ fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
         clock,
         metrics,
         drain,
+        typing,
     }
 }
 
 impl Bench {
+    /// Where somebody is said to be answered, so far.
+    fn shown(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.typing.try_recv().ok())
+            .map(|hint| hint.to)
+            .collect()
+    }
+
     async fn hear(&self, id: &str, chat: &str) -> Received {
         self.inbox
             .receive(&key("a"), message(id, chat, id))
@@ -233,4 +246,64 @@ async fn nobody_is_heard_on_an_account_that_is_gone() {
     bench.counts(Fate::Refused, 1).await;
 
     assert!(bench.taken().is_empty());
+}
+
+#[tokio::test]
+async fn typing_is_shown_once_for_a_message_that_is_answered() {
+    let (_folder, store) = store();
+    let mut bench = bench(&store, &open());
+    let mut threaded = message("1", "anna", "hi");
+    threaded.thread_id = Some("t".into());
+
+    for _ in 0..3 {
+        bench.inbox.receive(&key("a"), threaded.clone()).await.unwrap();
+    }
+    bench.counts(Fate::Delivered, 1).await;
+    let hint = bench.typing.recv().await.unwrap();
+    bench.hear("2", "bert").await;
+    bench.counts(Fate::Delivered, 2).await;
+
+    assert_eq!((hint.to.as_str(), hint.thread_id.as_deref()), ("anna", Some("t")));
+    assert_eq!(bench.typing.recv().await.unwrap().to, "bert");
+    assert!(bench.shown().is_empty());
+}
+
+#[tokio::test]
+async fn typing_is_not_shown_for_what_is_refused_or_known_already() {
+    let (_folder, store) = store();
+    let mut bench = bench(&store, &json!({"dmPolicy": "allowlist", "allowFrom": ["anna"]}));
+    let refusal = Failure::new(Kind::Precondition, "several agents and none chosen");
+    bench.session.refusals.lock().unwrap().push(refusal);
+
+    bench.hear("refused by the session service", "anna").await;
+    bench.counts(Fate::Failed, 1).await;
+    bench.hear("refused by the policy", "bert").await;
+    bench.counts(Fate::Refused, 1).await;
+    // As after a crash between the handing on and the settling.
+    let known = DeliverMessageRequest {
+        message_id: "known".into(),
+        ..DeliverMessageRequest::default()
+    };
+    bench.session.taken.lock().unwrap().push(known);
+    bench.hear("known", "anna").await;
+    bench.counts(Fate::Delivered, 1).await;
+    bench.hear("last", "anna").await;
+    bench.counts(Fate::Delivered, 2).await;
+
+    assert_eq!(bench.typing.recv().await.unwrap().to, "anna");
+    assert!(bench.shown().is_empty(), "only the last is answered");
+}
+
+#[tokio::test]
+async fn a_platform_that_takes_no_hints_holds_no_message_up() {
+    let (_folder, store) = store();
+    let mut bench = bench(&store, &open());
+    let count = TYPING_MAX + 8;
+
+    for n in 0..count {
+        bench.hear(&n.to_string(), &format!("person {n}")).await;
+    }
+    bench.counts(Fate::Delivered, u64::try_from(count).unwrap()).await;
+
+    assert_eq!(bench.shown().len(), TYPING_MAX);
 }

@@ -92,6 +92,7 @@ pub(crate) async fn run(config: &IrcConfig, clock: &Clock, mut link: Link) -> En
                 }
                 lines
             }
+            Some(_) = link.typing.recv() => continue,
             _ = tick.tick() => {
                 if let Some(late) = saying.take_if(|current| current.overdue(Instant::now())) {
                     late.give_up();

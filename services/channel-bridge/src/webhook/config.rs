@@ -29,6 +29,8 @@ pub struct WebhookConfig {
     pub callback_secret: Secret,
     /// How fast to speak.
     pub rate: Rate,
+    /// Whether the callback is told that somebody is being answered.
+    pub typing: bool,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,7 @@ struct Written {
     callback_url: Option<String>,
     callback_secret: Option<String>,
     rate_limit: Option<WrittenRate>,
+    typing: Option<bool>,
 }
 
 impl WebhookConfig {
@@ -59,6 +62,7 @@ impl WebhookConfig {
             callback_url,
             callback_secret,
             rate,
+            typing: written.typing.unwrap_or(false),
         })
     }
 }

@@ -1,23 +1,25 @@
-//! A reply on its way to the operator's platform.
+//! A reply on its way to the operator's platform, and the word before it that somebody is being answered.
 
 use std::time::Duration;
 
-use gatehouse_core::{Clock, Secret};
-use reqwest::{Client, Response, StatusCode, header, redirect};
+use gatehouse_core::{Chain, Clock, Secret};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, header, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::{WebhookConfig, signature};
-use crate::adapter::{ID_BYTES_MAX, Receipt, SendError, SendPart};
+use crate::adapter::{ID_BYTES_MAX, Receipt, SendError, SendPart, Typing};
 
-/// The whole of one callback.
-const CALLBACK_WITHIN: Duration = Duration::from_secs(15);
+/// The whole of one callback that carries a reply.
+pub(crate) const CALLBACK_WITHIN: Duration = Duration::from_secs(15);
+/// The whole of one that only says that somebody is being answered. A platform shows such a thing for a few seconds.
+pub(crate) const TYPING_WITHIN: Duration = Duration::from_secs(3);
 /// What is read of the answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The longest wait that a `Retry-After` is believed to mean.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
-/// Where replies go.
+/// Where replies go. Each has connections of its own.
 #[derive(Debug)]
 pub(crate) struct Callback {
     http: Client,
@@ -28,7 +30,11 @@ pub(crate) struct Callback {
 
 impl Callback {
     /// `None` when the account has no callback.
-    pub(crate) fn new(config: &WebhookConfig, clock: Clock) -> Result<Option<Self>, String> {
+    pub(crate) fn new(
+        config: &WebhookConfig,
+        clock: Clock,
+        within: Duration,
+    ) -> Result<Option<Self>, String> {
         let Some(url) = config.callback_url.clone() else {
             return Ok(None);
         };
@@ -36,7 +42,7 @@ impl Callback {
         let http = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .timeout(CALLBACK_WITHIN)
+            .timeout(within)
             .user_agent(concat!("gatehouse/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("the HTTP client cannot be built: {error}"))?;
@@ -55,18 +61,9 @@ impl Callback {
             "replyToId": part.reply_to_id, "text": part.text, "createdAt": part.created_at,
         })
         .to_string();
-        let now = self.clock.now_ms().div_euclid(1000);
         let sent = self
-            .http
-            .post(self.url.clone())
-            .header(header::CONTENT_TYPE, "application/json")
+            .signed(body)
             .header("idempotency-key", header_value(&part.key))
-            .header(signature::TIMESTAMP, now)
-            .header(
-                signature::SIGNATURE,
-                signature::sign(&self.secret, now, body.as_bytes()),
-            )
-            .body(body)
             .send()
             .await;
         match sent {
@@ -80,6 +77,32 @@ impl Callback {
                 error.without_url()
             ))),
         }
+    }
+
+    /// Says that somebody is being answered. Whether it was heard changes nothing, so it is said once.
+    pub(crate) async fn typing(&self, hint: &Typing) {
+        let body = json!({"typing": true, "to": hint.to, "threadId": hint.thread_id}).to_string();
+        match self.signed(body).send().await {
+            Ok(answer) if answer.status().is_success() => {}
+            Ok(answer) => {
+                tracing::debug!(status = answer.status().as_u16(), "a typing hint was refused");
+            }
+            Err(error) => {
+                tracing::debug!(error = %Chain(&error.without_url()), "a typing hint was not delivered");
+            }
+        }
+    }
+
+    /// Every request to the callback is signed, over its time and its body.
+    fn signed(&self, body: String) -> RequestBuilder {
+        let now = self.clock.now_ms().div_euclid(1000);
+        let signature = signature::sign(&self.secret, now, body.as_bytes());
+        self.http
+            .post(self.url.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(signature::TIMESTAMP, now)
+            .header(signature::SIGNATURE, signature)
+            .body(body)
     }
 }
 

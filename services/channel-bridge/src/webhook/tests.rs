@@ -11,6 +11,8 @@ use crate::{
     testing::{Bench, store, until},
 };
 
+mod typing;
+
 const SECRET: &str = "a secret of some length";
 
 contract::contract!(Operators);
@@ -35,7 +37,7 @@ impl contract::Platform for Operators {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        webhook(Some(&self.replies.uri()))
+        account(&json!({"secret": SECRET, "callbackUrl": self.replies.uri(), "typing": true}))
     }
 
     fn person(&self) -> String {
@@ -60,7 +62,7 @@ impl contract::Platform for Operators {
             .iter()
             .map(|request| serde_json::from_slice::<Value>(&request.body).unwrap());
         bodies
-            .map(|body| body["text"].as_str().unwrap().to_owned())
+            .filter_map(|body| body["text"].as_str().map(str::to_owned))
             .collect()
     }
 
@@ -76,8 +78,14 @@ impl contract::Platform for Operators {
 }
 
 fn webhook(url: Option<&str>) -> Arc<dyn Adapter> {
-    let config = WebhookConfig::read(&json!({"secret": SECRET, "callbackUrl": url})).unwrap();
-    Arc::new(Webhook::new(config, Clock::system()))
+    account(&json!({"secret": SECRET, "callbackUrl": url}))
+}
+
+fn account(config: &Value) -> Arc<dyn Adapter> {
+    Arc::new(Webhook::new(
+        WebhookConfig::read(config).unwrap(),
+        Clock::system(),
+    ))
 }
 
 fn body(id: &str, text: &str) -> String {

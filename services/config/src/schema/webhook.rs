@@ -49,6 +49,9 @@ pub struct WebhookAccount {
     /// How fast to send. Unset: fifty at once, then twenty in a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,
+    /// True: `callbackUrl` is also told when somebody is being answered. Unset: not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typing: Option<bool>,
     /// Who may talk.
     #[serde(flatten)]
     pub policies: Policies,

@@ -5,7 +5,7 @@ use tokio::time::{self, Instant};
 
 use crate::{
     account::State,
-    adapter::{Ended, SendError},
+    adapter::{Ended, SendError, TYPING_MAX, Typing},
     store::Counts,
     testing::{Bench, Life, Puppet, key, store, until},
 };
@@ -156,4 +156,33 @@ async fn a_stopped_account_keeps_its_deliveries_and_sends_them_when_it_is_back()
 
     assert_eq!(puppet.texts(), ["one"]);
     bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn typing_hints_go_to_the_connection_there_is_and_nowhere_in_between() {
+    let puppet = Arc::new(Puppet::new());
+    puppet.lives.lock().unwrap().push(Life::BlackHole);
+    let (_folder, bench) = bench(&puppet);
+    let typing = |to: &str| Typing {
+        to: to.into(),
+        thread_id: None,
+    };
+    reaches(&bench, State::Connected).await;
+    for _ in 0..TYPING_MAX * 2 {
+        bench.hints.hint(typing("nobody takes it"));
+    }
+
+    reaches(&bench, State::Backoff).await;
+    bench.hints.hint(typing("nobody is there"));
+    reaches(&bench, State::Connected).await;
+
+    until("a hint", async || {
+        bench.hints.hint(typing("anna"));
+        (!puppet.typed.lock().unwrap().is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(puppet.typed.lock().unwrap()[0], typing("anna"));
+    let hints = bench.hints.clone();
+    bench.stop().await;
+    hints.hint(typing("nobody is there"));
 }
