@@ -2,13 +2,14 @@
 
 CARGO ?= cargo
 
-.PHONY: help up build test test-rust test-conformance lint docs bench crash fmt prerequisites image
+.PHONY: help up build test test-rust test-conformance test-autobahn lint docs bench crash autobahn fmt prerequisites image
 
 help:
 	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
 	@echo "make test    everything a submission must pass"
 	@echo "make bench   the figures the house is judged by"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
+	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
 	@echo "make fmt     format the sources"
 	@echo "make docs    write the generated references anew"
 	@echo "make image   build the container image"
@@ -22,7 +23,7 @@ build:
 	@echo "== build (release; the first time takes some minutes)"
 	@$(CARGO) build --release --locked --quiet -p gatehouse
 
-test: prerequisites lint test-rust test-conformance
+test: prerequisites lint test-rust test-conformance test-autobahn
 	@echo "== all good"
 
 prerequisites:
@@ -52,6 +53,11 @@ test-conformance:
 	  echo "== conformance: left out, npm is not here"; \
 	fi
 
+# Twenty seconds where the suite is at hand; nothing is fetched for it here.
+test-autobahn:
+	@echo "== autobahn"
+	@CARGO="$(CARGO)" tests/autobahn.sh --if-here
+
 docs:
 	@echo "== generated references"
 	@UPDATE_DOCS=1 $(CARGO) nextest run --locked --cargo-quiet -p gatehouse -p gatehouse-config -E 'test(committed_reference)'
@@ -70,6 +76,10 @@ crash:
 	@$(CARGO) build --locked --quiet -p gatehouse
 	@echo "== crash: $(ROUNDS) rounds"
 	@GATEHOUSE_LOG=error GATEHOUSE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- crash --nocapture
+
+autobahn:
+	@echo "== autobahn"
+	@CARGO="$(CARGO)" tests/autobahn.sh
 
 fmt:
 	@$(CARGO) fmt --all

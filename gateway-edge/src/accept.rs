@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn, upgrade::Upgraded};
+use bytes::Bytes;
+use gatehouse_core::Drain;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, body::Incoming as Body, server::conn::http1, service::service_fn, upgrade::Upgraded,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -27,6 +32,9 @@ use crate::{
     metrics::Reason,
     route,
 };
+
+#[cfg(test)]
+mod echo;
 
 /// What the kernel may hold for a client that does not read. Its own default grows to 4 MiB per socket (measured).
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
@@ -78,43 +86,58 @@ fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
         let _ = socket2::SockRef::from(&stream).send(NO_PLACE);
         return;
     };
+    let (http, drain) = (Arc::clone(http), edge.drain.clone());
+    edge.drain.spawn("http", async move {
+        let held = Arc::new(Mutex::new(Some(place)));
+        let answer = |request| http.serve(request, peer.ip(), Arc::clone(&held));
+        speak_http(stream, drain, answer).await;
+    });
+}
+
+/// Answers the requests of one socket until it is over or has become a WebSocket.
+async fn speak_http<A>(stream: TcpStream, drain: Drain, answer: impl Fn(Request<Body>) -> A)
+where
+    A: Future<Output = Response<Full<Bytes>>>,
+{
     let tuned = stream.set_nodelay(true);
     if let Err(error) = tuned.and(socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES)) {
         tracing::debug!(error = %error, "a socket could not be tuned");
     }
-    let (http, drain) = (Arc::clone(http), edge.drain.clone());
-    edge.drain.spawn("http", async move {
-        let held = Arc::new(Mutex::new(Some(place)));
-        let service = service_fn(|request| {
-            let (http, held) = (Arc::clone(&http), Arc::clone(&held));
-            async move { Ok::<_, std::convert::Infallible>(http.serve(request, peer.ip(), held).await) }
-        });
-        let mut server = http1::Builder::new();
-        server
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADERS_PATIENCE);
-        server.max_headers(HEADERS_MAX).max_buf_size(HEADERS_BYTES_MAX);
-        let served = server
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        tokio::pin!(served);
-        tokio::select! {
-            _ = &mut served => return,
-            () = drain.requested() => served.as_mut().graceful_shutdown(),
-        }
-        let _ = timeout(HEADERS_PATIENCE, served).await;
+    let service = service_fn(|request| {
+        let answered = answer(request);
+        async { Ok::<_, std::convert::Infallible>(answered.await) }
     });
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_PATIENCE);
+    server.max_headers(HEADERS_MAX).max_buf_size(HEADERS_BYTES_MAX);
+    let served = server
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(served);
+    tokio::select! {
+        _ = &mut served => return,
+        () = drain.requested() => served.as_mut().graceful_shutdown(),
+    }
+    let _ = timeout(HEADERS_PATIENCE, served).await;
+}
+
+/// The bare socket and what it has said already: an idle connection holds nothing of the HTTP server that it came from.
+fn bare(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded socket is not the one that was accepted");
+        return None;
+    };
+    Some((parts.io.into_inner(), parts.read_buf))
 }
 
 /// Serves one connection from its challenge to its last words.
 pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arrival, mut place: Place) {
     static NUMBERS: AtomicU64 = AtomicU64::new(1);
-    // The bare socket: an idle connection holds nothing of the HTTP server that it came from.
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded socket is not the one that was accepted");
+    let Some((stream, early)) = bare(upgraded) else {
         return;
     };
-    let (stream, early) = (parts.io.into_inner(), parts.read_buf);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     let id = uuid::Uuid::new_v4().to_string();
     let outbox_max = edge.limits.outbox_bytes_max;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gatehouse_core::Secret;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 use tokio::sync::watch;
@@ -136,8 +136,8 @@ impl Http {
             Ok(visitor) => visitor,
             Err(response) => return *response,
         };
-        let accept = match check_upgrade(&request) {
-            Ok(accept) => accept,
+        let (response, upgrade) = match switch(&mut request) {
+            Ok(switched) => switched,
             Err(response) => return *response,
         };
         let place = held.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -156,7 +156,6 @@ impl Http {
             browser: visitor.browser,
             bearer: bearer(request.headers()),
         };
-        let upgrade = hyper::upgrade::on(&mut request);
         let edge = Arc::clone(&self.edge);
         self.edge.drain.spawn("connection", async move {
             match upgrade.await {
@@ -164,16 +163,10 @@ impl Http {
                 Err(error) => tracing::debug!(error = %error, "an upgrade was cut"),
             }
         });
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
         response
     }
 
-    fn admit(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Visitor, Box<Response<Full<Bytes>>>> {
+    fn admit(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Visitor, Refused> {
         match self.edge.policy() {
             Some(policy) => policy
                 .door
@@ -221,8 +214,23 @@ fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> boo
         .any(|word| word.trim().eq_ignore_ascii_case(token))
 }
 
+/// A refusal, boxed because it is the exception.
+type Refused = Box<Response<Full<Bytes>>>;
+
+/// The answer that makes a request a WebSocket, and the socket to come.
+pub(crate) fn switch(request: &mut Request<Incoming>) -> Result<(Response<Full<Bytes>>, OnUpgrade), Refused> {
+    let accept = check_upgrade(request)?;
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    Ok((response, hyper::upgrade::on(request)))
+}
+
 /// What RFC 6455, 4.2.1 asks of a client; the answer proves that we understood.
-fn check_upgrade(request: &Request<Incoming>) -> Result<HeaderValue, Box<Response<Full<Bytes>>>> {
+fn check_upgrade(request: &Request<Incoming>) -> Result<HeaderValue, Refused> {
     let headers = request.headers();
     let bad = |message| Box::new(plain(StatusCode::BAD_REQUEST, message));
     if request.method() != Method::GET || request.version() < http::Version::HTTP_11 {
