@@ -14,4 +14,6 @@ mod limits;
 #[cfg(test)]
 mod plain_http;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod requests;
