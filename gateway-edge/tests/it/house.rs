@@ -26,7 +26,7 @@ use prost::Message;
 use tempfile::TempDir;
 use tokio::{
     net::UnixListener,
-    sync::{broadcast, watch},
+    sync::{Notify, broadcast, watch},
 };
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tonic::metadata::MetadataMap;
@@ -59,6 +59,8 @@ pub(crate) struct Call {
 struct Fakes {
     replies: Mutex<HashMap<String, Reply>>,
     calls: Mutex<Vec<Call>>,
+    /// How many calls of a path still lose their connection.
+    losses: Mutex<HashMap<String, usize>>,
     sick: Mutex<bool>,
 }
 
@@ -166,6 +168,15 @@ impl House {
         self.fakes.replies.lock().unwrap().insert(path.to_owned(), reply);
     }
 
+    /// The next calls of a method reach it and then lose their connection, as if its service were killed.
+    pub(crate) fn loses(&self, method: &str, times: usize) {
+        let path = &Contract::house()
+            .method(method)
+            .expect("a method of the contract")
+            .path;
+        self.fakes.losses.lock().unwrap().insert(path.clone(), times);
+    }
+
     /// Calls that reached a method.
     pub(crate) fn calls(&self, method: &str) -> Vec<Call> {
         let path = Contract::house()
@@ -212,19 +223,24 @@ fn serve(listener: UnixListener, server: Server) {
         while let Ok((socket, _)) = listener.accept().await {
             let server = server.clone();
             tokio::spawn(async move {
+                let lost = Arc::new(Notify::new());
+                let losing = Arc::clone(&lost);
                 let service = hyper::service::service_fn(move |request| {
-                    let server = server.clone();
-                    async move { Ok::<_, Infallible>(server.answer(request).await) }
+                    let (server, losing) = (server.clone(), Arc::clone(&losing));
+                    async move { Ok::<_, Infallible>(server.answer(request, &losing).await) }
                 });
                 let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+                tokio::select! {
+                    _ = http.serve_connection(TokioIo::new(socket), service) => (),
+                    () = lost.notified() => (),
+                }
             });
         }
     });
 }
 
 impl Server {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, connection: &Notify) -> Answer {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes().slice(5..);
         let path = parts.uri.path().to_owned();
@@ -234,6 +250,11 @@ impl Server {
             body: body.clone(),
             caller,
         });
+        if let Some(left @ 1..) = self.fakes.losses.lock().unwrap().get_mut(&path) {
+            *left -= 1;
+            connection.notify_one();
+            return many(stream::pending());
+        }
         match path.as_str() {
             "/gatehouse.config.v1.ConfigService/WatchConfig" => {
                 let revisions = WatchStream::new(self.config.subscribe());

@@ -17,3 +17,5 @@ mod plain_http;
 mod proxy;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod retry;
