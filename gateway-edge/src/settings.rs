@@ -54,6 +54,8 @@ pub struct Limits {
     pub strangers_of_one_max: usize,
     /// Sockets of all kinds.
     pub sockets_max: usize,
+    /// How long the body of a webhook may take.
+    pub webhook_body_max: Duration,
 }
 
 impl Default for Limits {
@@ -72,6 +74,8 @@ impl Default for Limits {
             strangers_max,
             strangers_of_one_max,
             sockets_max,
+            // A platform sends its body at once; whoever needs longer holds a place that others wait for.
+            webhook_body_max: Duration::from_secs(10),
         }
     }
 }

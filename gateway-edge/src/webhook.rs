@@ -20,9 +20,6 @@ use crate::{edge::Edge, http::plain, metrics::Reason};
 /// What the contract allows.
 const BODY_MAX: usize = 1024 * 1024;
 
-/// A platform sends its body at once; whoever needs longer holds a place that others wait for.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The bridge commits before it answers. Platforms repeat what is not answered in about ten seconds.
 const BRIDGE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -77,7 +74,12 @@ impl Webhooks {
             ended("too-large");
             return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB");
         }
-        let body = match timeout(BODY_PATIENCE, Limited::new(body, BODY_MAX).collect()).await {
+        let body = match timeout(
+            edge.limits.webhook_body_max,
+            Limited::new(body, BODY_MAX).collect(),
+        )
+        .await
+        {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 ended("too-large");

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::house::{House, Reply};
+use crate::house::{House, Reply, TOKEN, revision};
 
 /// One request as it is, one answer as it is.
 pub(crate) async fn ask(address: &str, request: &str) -> String {
@@ -152,4 +152,21 @@ async fn a_webhook_goes_to_the_bridge_and_back_within_bounds() {
             .await
             .starts_with("HTTP/1.1 405")
     );
+}
+
+#[tokio::test]
+async fn a_webhook_whose_body_does_not_come_is_let_go() {
+    let limits = Limits {
+        webhook_body_max: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let head = "POST /webhooks/webhook/home HTTP/1.1\r\nHost: tunnel.example\r\n";
+
+    let slow = ask(&house.http, &format!("{head}Content-Length: 5\r\n\r\nhell")).await;
+
+    assert!(slow.starts_with("HTTP/1.1 408"), "{slow}");
+    assert!(slow.ends_with("the body did not come in time\n"), "{slow}");
+    let calls = house.calls("/gatehouse.channel.v1.ChannelService/ReceiveWebhook");
+    assert_eq!(calls.len(), 0, "the bridge is not troubled");
 }
