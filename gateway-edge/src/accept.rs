@@ -33,6 +33,7 @@ use crate::{
     route,
 };
 
+pub(crate) mod crowd;
 #[cfg(test)]
 mod echo;
 
@@ -51,10 +52,6 @@ const FIRST_FRAME_MAX: usize = 64 * 1024;
 
 /// A kernel without file descriptors needs a moment, not a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a socket hears for which there is no place. Nobody reads its request.
-const NO_PLACE: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// Accepts until the drain starts.
 pub(crate) async fn run(listener: TcpListener, http: Arc<Http>) {
@@ -82,8 +79,7 @@ fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
             .turned_away
             .get_or_create(&Reason { reason: "crowd" })
             .inc();
-        // Writable at once, or the peer is not worth waiting for.
-        let _ = socket2::SockRef::from(&stream).send(NO_PLACE);
+        http.crowd.turn_away(stream, &edge.drain);
         return;
     };
     let (http, drain) = (Arc::clone(http), edge.drain.clone());

@@ -21,7 +21,8 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Error, Settings, accept,
+    Error, Settings,
+    accept::{self, crowd::Crowd},
     admission::{Bounds, Counter},
     backend::Backend,
     close::Close,
@@ -157,6 +158,7 @@ impl App {
             edge: Arc::clone(&edge),
             readiness: Readiness::default(),
             webhooks: Webhooks::default(),
+            crowd: Crowd::default(),
             fed,
             bound: address.ip(),
         };

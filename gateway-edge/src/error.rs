@@ -122,6 +122,11 @@ impl Refusal {
             error: self,
         })
     }
+
+    /// The body of an HTTP answer that refuses with this.
+    pub(crate) fn told(&self) -> Bytes {
+        to_bytes(&Told { error: self })
+    }
 }
 
 impl From<Failure> for Refusal {
@@ -166,6 +171,11 @@ struct Failed<'a> {
 struct Flat<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
+    error: &'a Refusal,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
     error: &'a Refusal,
 }
 

@@ -3,6 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -16,11 +17,11 @@ use sha1::{Digest, Sha1};
 use tokio::sync::watch;
 
 use crate::{
-    accept,
+    accept::{self, crowd::Crowd},
     admission::{Place, Turned, Visitor},
     connection::Arrival,
     edge::{Edge, VERSION},
-    error::to_bytes,
+    error::{Refusal, to_bytes},
     metrics::Reason,
     policy::Door,
     ready::Readiness,
@@ -29,6 +30,9 @@ use crate::{
 
 /// RFC 6455, 1.3.
 const WEBSOCKET_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// What a client is told to wait for whom there is no place now.
+const COME_BACK: Duration = Duration::from_secs(1);
 
 const PAGE: &str = concat!(
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Gatehouse</title>",
@@ -42,6 +46,7 @@ pub(crate) struct Http {
     pub(crate) edge: Arc<Edge>,
     pub(crate) readiness: Readiness,
     pub(crate) webhooks: Webhooks,
+    pub(crate) crowd: Crowd,
     /// Whether the stream of events flows.
     pub(crate) fed: watch::Receiver<bool>,
     /// The address that the door listens on.
@@ -149,7 +154,7 @@ impl Http {
         };
         let Some(place) = place else {
             self.count("crowd");
-            return busy();
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, &crowded());
         };
         let arrival = Arrival {
             ip: visitor.ip,
@@ -175,7 +180,7 @@ impl Http {
             // The configuration may allow what the defaults do not: ask to come back instead of refusing.
             None => Door::default()
                 .admit(peer, self.bound, headers)
-                .map_err(|_| Box::new(busy())),
+                .map_err(|_| Box::new(refuse(StatusCode::SERVICE_UNAVAILABLE, &starting()))),
         }
     }
 
@@ -186,8 +191,7 @@ impl Http {
             code,
             message,
         } = turned;
-        let error = serde_json::json!({"error": {"code": "FORBIDDEN", "message": message, "details": {"code": code}}});
-        json(status, &error)
+        refuse(status, &Refusal::new("FORBIDDEN", message).detail("code", code))
     }
 
     fn count(&self, reason: &'static str) {
@@ -329,14 +333,24 @@ fn upgrade_required() -> Response<Full<Bytes>> {
     response
 }
 
-fn busy() -> Response<Full<Bytes>> {
-    let mut response = plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the gateway takes no more connections now; come back soon",
-    );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+/// There is no place for another connection.
+pub(crate) fn crowded() -> Refusal {
+    let message = "the gateway takes no more connections now; come back soon";
+    Refusal::unavailable(message, COME_BACK).detail("code", "TOO_MANY_CONNECTIONS")
+}
+
+/// The configuration is not known yet.
+fn starting() -> Refusal {
+    Refusal::unavailable("the gateway is starting; come back soon", COME_BACK).detail("code", "STARTING")
+}
+
+/// An answer that says to a program and to a person why not.
+fn refuse(status: StatusCode, refusal: &Refusal) -> Response<Full<Bytes>> {
+    let mut response = respond(status, "application/json", refusal.told());
+    if let Some(wait) = refusal.retry_after_ms {
+        let seconds = HeaderValue::from(wait.div_ceil(1000));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
     response
 }
 

@@ -9,7 +9,7 @@ use gatehouse_proto::{
     session::v1::{ChatEvent, chat_event},
 };
 use prost::Message as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{
     Bytes, Error, Message,
     protocol::frame::{
@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::{
 use crate::{
     client::Client,
     house::{House, TOKEN, revision},
+    plain_http::get,
 };
 
 fn chat(text: &str, merge: Option<&str>) -> Event {
@@ -169,13 +170,27 @@ async fn strangers_beyond_the_bound_are_turned_away_and_leave_no_trace() {
         strangers.push(Client::open(&house).await);
     }
 
+    for _ in 0..20 {
+        let refused = get(&house.http, "/").await;
+        assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+        assert!(refused.contains("Retry-After: 1\r\n"), "{refused}");
+        let (_, body) = refused.split_once("\r\n\r\n").unwrap();
+        let error = &serde_json::from_str::<Value>(body).unwrap()["error"];
+        assert_eq!(
+            (&error["code"], &error["details"]["code"], &error["retryable"]),
+            (
+                &json!("UNAVAILABLE"),
+                &json!("TOO_MANY_CONNECTIONS"),
+                &json!(true)
+            )
+        );
+    }
     let refused = Client::open_with(&house, &[]).await.map(|_| ());
-
     assert!(
-        matches!(&refused, Err(Error::Http(response)) if response.status() == 503)
-            || matches!(refused, Err(Error::Io(_))),
+        matches!(&refused, Err(Error::Http(response)) if response.status() == 503),
         "{refused:?}"
     );
+
     for stranger in &mut strangers {
         assert_eq!(stranger.closed().await.0, 1000);
     }
