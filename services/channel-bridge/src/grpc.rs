@@ -99,18 +99,19 @@ impl ChannelService for Channels {
         &self,
         request: Request<GetChannelsStatusRequest>,
     ) -> Result<Response<GetChannelsStatusResponse>, Status> {
-        // Asking anew would tell nothing new: every account's clock is driven by the platform's own answers.
         let GetChannelsStatusRequest {
-            probe: _,
-            timeout_ms: _,
+            probe,
+            timeout_ms,
             channel,
         } = request.into_inner();
         let view = self.manager.view().map_err(refuse)?;
+        let ask = probe.unwrap_or(false).then(|| status::ask_for(timeout_ms));
         let status = status::read(
             &view,
             self.store.as_ref(),
+            &self.clock,
             channel.as_deref(),
-            self.clock.now_ms(),
+            ask.flatten(),
         );
         Ok(Response::new(status.await.map_err(refuse)?))
     }

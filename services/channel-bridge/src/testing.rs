@@ -230,6 +230,7 @@ impl Adapter for Puppet {
     async fn run(&self, mut link: Link) -> Ended {
         let _open = Open::new(self);
         let life = Self::next(&self.lives).unwrap_or(Life::Serve);
+        let mut questions = link.progress.questions();
         match life {
             Life::Panic => panic!("on purpose"),
             Life::End(ended) => return ended,
@@ -248,6 +249,10 @@ impl Adapter for Puppet {
                     continue;
                 }
                 _ = alive.tick() => {
+                    link.progress.heard();
+                    continue;
+                }
+                Ok(()) = questions.changed() => {
                     link.progress.heard();
                     continue;
                 }

@@ -1,10 +1,19 @@
 //! The clock of one account: when the platform was last heard, and what state that means. The adapter touches it, the
 //! supervisor judges by it, `channels.status` shows it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use gatehouse_core::Clock;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{self, Instant},
+};
+
+/// Who was heard so lately is there: asking again would only be noise.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How an account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +72,15 @@ pub struct Snapshot {
     pub reconnect_count: i64,
 }
 
-#[derive(Debug)]
-struct Inner {
-    snapshot: Snapshot,
-    heard: Instant,
-}
-
 /// A handle on the clock. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Progress {
     clock: Clock,
     // A std lock around a few field writes; it never crosses an await.
-    inner: Arc<Mutex<Inner>>,
+    inner: Arc<Mutex<Snapshot>>,
+    heard: Arc<watch::Sender<Instant>>,
     state: Arc<watch::Sender<State>>,
+    asked: Arc<watch::Sender<Option<Instant>>>,
 }
 
 impl Progress {
@@ -93,11 +98,10 @@ impl Progress {
         };
         Self {
             clock,
-            inner: Arc::new(Mutex::new(Inner {
-                snapshot,
-                heard: Instant::now(),
-            })),
+            inner: Arc::new(Mutex::new(snapshot)),
+            heard: Arc::new(watch::Sender::new(Instant::now())),
             state: Arc::new(watch::Sender::new(State::Stopped)),
+            asked: Arc::new(watch::Sender::new(None)),
         }
     }
 
@@ -105,11 +109,13 @@ impl Progress {
     pub fn heard(&self) {
         let now = self.clock.now_ms();
         let mut inner = self.lock();
-        inner.heard = Instant::now();
-        inner.snapshot.last_progress_at = Some(now);
-        if inner.snapshot.state == State::Degraded {
-            inner.snapshot.state = State::Connected;
-            drop(inner);
+        inner.last_progress_at = Some(now);
+        let was_silent = inner.state == State::Degraded;
+        if was_silent {
+            inner.state = State::Connected;
+        }
+        self.touch(inner);
+        if was_silent {
             self.tell(State::Connected);
         }
     }
@@ -118,20 +124,42 @@ impl Progress {
     pub fn connected(&self) {
         let now = self.clock.now_ms();
         let mut inner = self.lock();
-        if inner.snapshot.last_connected_at.is_some() {
-            inner.snapshot.reconnect_count += 1;
+        if inner.last_connected_at.is_some() {
+            inner.reconnect_count += 1;
         }
-        inner.snapshot.last_connected_at = Some(now);
-        inner.snapshot.last_progress_at = Some(now);
-        inner.snapshot.state = State::Connected;
-        inner.heard = Instant::now();
-        drop(inner);
+        inner.last_connected_at = Some(now);
+        inner.last_progress_at = Some(now);
+        inner.state = State::Connected;
+        self.touch(inner);
         self.tell(State::Connected);
+    }
+
+    /// Changes when somebody wants to know whether the platform is there: the adapter then asks it for a word. Never more
+    /// often than once a second, because a platform throws out who floods it.
+    pub fn questions(&self) -> watch::Receiver<Option<Instant>> {
+        self.asked.subscribe()
+    }
+
+    /// Has the platform asked whether it is there. True when it is heard within this time, or was just before.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        let mut heard = self.heard.subscribe();
+        if heard.borrow_and_update().elapsed() < FRESH {
+            return true;
+        }
+        // A question that was asked just before and is still open is this one as well.
+        self.asked.send_if_modified(|last| {
+            let due = last.is_none_or(|at| at.elapsed() >= FRESH);
+            if due {
+                *last = Some(Instant::now());
+            }
+            due
+        });
+        matches!(time::timeout(within, heard.changed()).await, Ok(Ok(())))
     }
 
     /// What is known.
     pub fn snapshot(&self) -> Snapshot {
-        self.lock().snapshot.clone()
+        self.lock().clone()
     }
 
     /// The state as it changes.
@@ -141,36 +169,41 @@ impl Progress {
 
     pub(crate) fn received(&self) {
         let now = self.clock.now_ms();
-        self.lock().snapshot.last_inbound_at = Some(now);
+        self.lock().last_inbound_at = Some(now);
     }
 
     pub(crate) fn sent(&self) {
         let now = self.clock.now_ms();
-        self.lock().snapshot.last_outbound_at = Some(now);
+        self.lock().last_outbound_at = Some(now);
     }
 
     pub(crate) fn last_heard(&self) -> Instant {
-        self.lock().heard
+        *self.heard.borrow()
     }
 
     pub(crate) fn starting(&self) {
         let now = self.clock.now_ms();
         let mut inner = self.lock();
-        inner.snapshot.last_start_at = Some(now);
-        inner.snapshot.state = State::Starting;
-        inner.heard = Instant::now();
-        drop(inner);
+        inner.last_start_at = Some(now);
+        inner.state = State::Starting;
+        self.touch(inner);
         self.tell(State::Starting);
     }
 
     pub(crate) fn enter(&self, state: State, error: Option<String>) {
         let mut inner = self.lock();
-        inner.snapshot.state = state;
+        inner.state = state;
         if error.is_some() {
-            inner.snapshot.last_error = error;
+            inner.last_error = error;
         }
         drop(inner);
         self.tell(state);
+    }
+
+    /// Within the lock: whoever is woken by it sees what was written before.
+    fn touch(&self, inner: MutexGuard<'_, Snapshot>) {
+        self.heard.send_replace(Instant::now());
+        drop(inner);
     }
 
     fn tell(&self, state: State) {
@@ -178,7 +211,7 @@ impl Progress {
             .send_if_modified(|old| std::mem::replace(old, state) != state);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,17 +1,36 @@
-//! How every account is, for `channels.status`.
+//! How every account is, for `channels.status`: as it is known, or after asking the platforms anew.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
+use futures::future::join_all;
+use gatehouse_core::Clock;
 use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusResponse};
 use serde::Serialize;
 
 use super::label;
 use crate::{
     account::{Entry, State, View},
+    adapter::AccountKey,
     config::CHANNELS,
     error::Error,
     store::{Counts, Store, StoreError},
 };
+
+/// How long platforms are asked unless the caller says: a server that is well answers within a round trip.
+const ASK_FOR: Duration = Duration::from_secs(5);
+/// The longest that they are asked: the method itself may take 30 seconds.
+const ASK_FOR_MAX: Duration = Duration::from_secs(20);
+
+/// How long to ask, from a caller's milliseconds. Zero asks nobody.
+pub(super) fn ask_for(timeout_ms: Option<i64>) -> Option<Duration> {
+    let within = timeout_ms.map_or(ASK_FOR, |ms| {
+        Duration::from_millis(ms.try_into().unwrap_or(0)).min(ASK_FOR_MAX)
+    });
+    Some(within).filter(|within| !within.is_zero())
+}
 
 /// One account, as `AccountStatus` of the contract describes it.
 #[derive(Serialize)]
@@ -63,26 +82,59 @@ impl Account {
             dm_policy: entry.config.policy.dm_policy.as_str(),
         }
     }
+
+    /// It looks connected, was asked, and said nothing.
+    fn silent(&mut self, within: Duration) {
+        self.connected = false;
+        self.state = State::Degraded.as_str();
+        self.last_error = Some(format!(
+            "the platform did not answer within {} ms",
+            within.as_millis()
+        ));
+    }
 }
 
-/// Reads it all, or one channel.
+fn seems_connected(entry: &Entry) -> bool {
+    matches!(
+        entry.progress.snapshot().state,
+        State::Connected | State::Degraded
+    )
+}
+
+/// Whether the account looks connected, to a platform that can be asked, and that does not answer in time.
+async fn is_silent(entry: &Entry, ask: Option<Duration>) -> bool {
+    let (Some(within), Some(adapter)) = (ask, &entry.adapter) else {
+        return false;
+    };
+    // A platform that calls us is not there to be asked.
+    if adapter.limits().liveness.is_none() || !seems_connected(entry) {
+        return false;
+    }
+    // What ended while it was asked is told by its state.
+    !entry.progress.answers(within).await && seems_connected(entry)
+}
+
+/// Reads it all, or one channel. Asks the platforms first, all at once, where that is wanted.
 pub(super) async fn read(
     view: &View,
     store: &dyn Store,
+    clock: &Clock,
     only: Option<&str>,
-    now: i64,
+    ask: Option<Duration>,
 ) -> Result<GetChannelsStatusResponse, Error> {
+    let meant = || {
+        let fits = |(key, _): &(&AccountKey, &Entry)| only.is_none_or(|only| only == key.channel);
+        view.accounts.iter().filter(fits)
+    };
+    let silent = join_all(meant().map(|(_, entry)| is_silent(entry, ask))).await;
     let mut accounts: BTreeMap<&str, Vec<Account>> = BTreeMap::new();
-    for (key, entry) in view
-        .accounts
-        .iter()
-        .filter(|(key, _)| only.is_none_or(|only| only == key.channel))
-    {
+    for ((key, entry), silent) in meant().zip(silent) {
         let counts = store.counts(key.clone()).await?;
-        accounts
-            .entry(&key.channel)
-            .or_default()
-            .push(Account::of(entry, counts));
+        let mut account = Account::of(entry, counts);
+        if let Some(within) = ask.filter(|_| silent) {
+            account.silent(within);
+        }
+        accounts.entry(&key.channel).or_default().push(account);
     }
     let summary = |accounts: &Vec<Account>| {
         let running = || accounts.iter().filter(|account| account.running);
@@ -103,7 +155,7 @@ pub(super) async fn read(
         .collect();
     let fits = |(channel, _): &(&String, &String)| channels.contains_key(*channel);
     Ok(GetChannelsStatusResponse {
-        ts: now,
+        ts: clock.now_ms(),
         channel_labels: order
             .iter()
             .map(|channel| (channel.clone(), label(channel)))
@@ -119,4 +171,121 @@ pub(super) async fn read(
             .collect(),
         channels,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+    use gatehouse_core::Clock;
+    use serde_json::{Value, json};
+    use tokio::time::Instant;
+
+    use super::{ASK_FOR, ASK_FOR_MAX, ask_for, read};
+    use crate::{
+        account::{Entry, State, View},
+        config::{Accounts, Config},
+        testing::{Bench, Life, Puppet, key, store, until},
+    };
+
+    /// Account `a`, connected to a platform of this kind and last heard a while ago.
+    async fn connected(life: Life, calls_us: bool) -> (tempfile::TempDir, Bench, View) {
+        let (folder, store) = store();
+        let mut puppet = Puppet::new();
+        puppet.lives.lock().unwrap().push(life);
+        if calls_us {
+            puppet.limits.liveness = None;
+        }
+        let puppet = Arc::new(puppet);
+        let bench = Bench::run(&store, Clock::system(), puppet.clone());
+        until("a connection", async || {
+            (bench.progress.snapshot().state == State::Connected).then_some(())
+        })
+        .await;
+        until("some silence", async || {
+            (bench.progress.last_heard().elapsed() > Duration::from_millis(1100)).then_some(())
+        })
+        .await;
+        let written = json!({"channels": {"webhook": {"accounts": {"a": {"secret": "0123456789abcdef"}}}}});
+        let config: Config = serde_json::from_value(written).unwrap();
+        let mut accounts = Accounts::read(&config);
+        let entry = Entry {
+            config: accounts.by_key.remove(&key("a")).unwrap(),
+            progress: bench.progress.clone(),
+            adapter: Some(puppet),
+            inbound: bench.inbound.clone(),
+            hints: bench.hints.clone(),
+        };
+        let view = View {
+            accounts: BTreeMap::from([(key("a"), entry)]),
+            defaults: BTreeMap::new(),
+        };
+        (folder, bench, view)
+    }
+
+    async fn account(bench: &Bench, view: &View, ask: Option<Duration>) -> Value {
+        let status = read(view, bench.store.as_ref(), &bench.clock, None, ask)
+            .await
+            .unwrap();
+        serde_json::from_str::<Value>(&status.channel_accounts).unwrap()["webhook"][0].clone()
+    }
+
+    #[tokio::test]
+    async fn a_platform_that_answers_is_connected_and_was_heard_just_now() {
+        let (_folder, bench, view) = connected(Life::Serve, false).await;
+        let known = account(&bench, &view, None).await;
+
+        let asked = account(&bench, &view, Some(Duration::from_secs(10))).await;
+
+        let heard = |account: &Value| account["lastProgressAt"].as_i64().unwrap();
+        assert_eq!(
+            (&known["connected"], &asked["connected"]),
+            (&json!(true), &json!(true))
+        );
+        assert!(heard(&asked) >= heard(&known) + 1000, "{known} {asked}");
+        bench.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_platform_that_does_not_answer_is_said_to_be_silent() {
+        let (_folder, bench, view) = connected(Life::BlackHole, false).await;
+
+        let known = account(&bench, &view, None).await;
+        let asked = account(&bench, &view, Some(Duration::from_millis(100))).await;
+
+        assert_eq!(known["connected"], true, "without asking nobody can know");
+        assert_eq!(
+            (&asked["connected"], &asked["state"]),
+            (&json!(false), &json!("degraded"))
+        );
+        let error = asked["lastError"].as_str().unwrap();
+        assert!(error.contains("did not answer within 100 ms"), "{error}");
+        let snapshot = bench.progress.snapshot();
+        assert_eq!(
+            (snapshot.state, snapshot.last_error),
+            (State::Connected, None),
+            "asking changes nothing"
+        );
+        bench.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_platform_that_calls_us_is_not_asked() {
+        let (_folder, bench, view) = connected(Life::BlackHole, true).await;
+        let began = Instant::now();
+
+        let asked = account(&bench, &view, Some(Duration::from_secs(60))).await;
+
+        assert_eq!(asked["connected"], true);
+        assert!(began.elapsed() < Duration::from_secs(30));
+        bench.stop().await;
+    }
+
+    #[test]
+    fn the_time_to_ask_is_bounded_and_zero_asks_nobody() {
+        assert_eq!(ask_for(None), Some(ASK_FOR));
+        assert_eq!(ask_for(Some(250)), Some(Duration::from_millis(250)));
+        assert_eq!(ask_for(Some(60_000)), Some(ASK_FOR_MAX));
+        assert_eq!((ask_for(Some(0)), ask_for(Some(-1))), (None, None));
+    }
 }

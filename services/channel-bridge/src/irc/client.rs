@@ -31,6 +31,7 @@ const ENTER_WITHIN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(500);
 /// A silent server is asked whether it is there, so that silence means something.
 const PING_EVERY: Duration = Duration::from_secs(30);
+const PING: &str = "PING :gatehouse";
 /// How long a message waits for room in the inbox before the line stops being read.
 const INBOX_RETRY: Duration = Duration::from_millis(200);
 
@@ -38,8 +39,18 @@ type Input = Reader<ReadHalf<Box<dyn Socket>>>;
 type Output = WriteHalf<Box<dyn Socket>>;
 
 /// Runs until the connection ends.
-pub(crate) async fn run(config: &IrcConfig, clock: &Clock, mut link: Link) -> Ended {
-    let entered = time::timeout(ENTER_WITHIN, enter(config, clock, &link)).await;
+pub(crate) async fn run(config: &IrcConfig, clock: &Clock, link: Link) -> Ended {
+    over(connect(config), config, clock, link).await
+}
+
+/// Runs over the socket that comes out of this.
+pub(crate) async fn over(
+    socket: impl Future<Output = Result<Box<dyn Socket>, Ended>>,
+    config: &IrcConfig,
+    clock: &Clock,
+    mut link: Link,
+) -> Ended {
+    let entered = time::timeout(ENTER_WITHIN, enter(socket, config, clock, &link)).await;
     let (mut session, mut input, mut output) = match entered {
         Ok(Ok(entered)) => entered,
         Ok(Err(ended)) => return ended,
@@ -49,6 +60,8 @@ pub(crate) async fn run(config: &IrcConfig, clock: &Clock, mut link: Link) -> En
     if let Err(ended) = write(&mut output, &greeting).await {
         return ended;
     }
+    // Before anybody can think of asking.
+    let mut questions = link.progress.questions();
     link.progress.connected();
 
     let mut tick = time::interval(TICK);
@@ -99,7 +112,8 @@ pub(crate) async fn run(config: &IrcConfig, clock: &Clock, mut link: Link) -> En
                 }
                 session.tick(Instant::now())
             }
-            _ = ping.tick() => vec!["PING :gatehouse".to_owned()],
+            _ = ping.tick() => vec![PING.to_owned()],
+            Ok(()) = questions.changed() => vec![PING.to_owned()],
         };
         if let Err(ended) = write(&mut output, &lines).await {
             return ended;
@@ -135,8 +149,13 @@ async fn hand_in(link: &Link, message: crate::adapter::InboundMessage) {
     }
 }
 
-async fn enter(config: &IrcConfig, clock: &Clock, link: &Link) -> Result<(Session, Input, Output), Ended> {
-    let (input, mut output) = split(connect(config).await?);
+async fn enter(
+    socket: impl Future<Output = Result<Box<dyn Socket>, Ended>>,
+    config: &IrcConfig,
+    clock: &Clock,
+    link: &Link,
+) -> Result<(Session, Input, Output), Ended> {
+    let (input, mut output) = split(socket.await?);
     let mut input = Reader::new(input);
     let (mut register, lines) = Register::start(config);
     write(&mut output, &lines).await?;
