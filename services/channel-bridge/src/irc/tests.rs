@@ -26,6 +26,8 @@ use crate::{
     testing::{Bench, key, store, until},
 };
 
+mod fake;
+
 contract::contract!(Room);
 
 /// A real server. Dropping it kills it.
