@@ -4,7 +4,7 @@
 //! snapshot is taken and the newcomer entered under one lock, so that it misses no change of state between the two.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -39,7 +39,8 @@ pub(crate) struct Hub {
 
 #[derive(Debug, Default)]
 struct State {
-    connections: HashMap<u64, Arc<Connection>>,
+    /// In the order in which they came: neighbours in memory and in the kernel are written to one after the other.
+    connections: BTreeMap<u64, Arc<Connection>>,
     /// The same as a list, made anew when it is needed after a change.
     list: Option<Arc<[Arc<Connection>]>>,
     snapshot: Snapshot,

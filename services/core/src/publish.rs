@@ -6,6 +6,7 @@
 
 use std::{
     borrow::Borrow,
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -22,14 +23,15 @@ use tonic::Code;
 
 use crate::{backoff::Backoff, client::Peer, drain::Drain, server::MESSAGE_BYTES_MAX};
 
-/// Events that may wait: some seconds of a busy house.
-const QUEUE_EVENTS: usize = 8192;
+/// Batches that may wait, of one or two events nearly always: some seconds of a busy house.
+const QUEUE_BATCHES: usize = 8192;
 
 /// Bytes that may wait.
 const QUEUE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Events in one request. A batch is what gathered while the last request was under way, so waiting costs nothing.
-const BATCH_EVENTS: usize = 256;
+/// Batches in one request: what gathered while the last request was under way, so waiting costs nothing. Of two events each they
+/// are half of what a request may hold.
+const REQUEST_BATCHES: usize = 256;
 
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(1);
@@ -100,7 +102,7 @@ impl Outgoing {
 /// Where events go. Clones share one queue, and with it one order.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    queue: mpsc::Sender<Event>,
+    queue: mpsc::Sender<Vec<Event>>,
     state: Arc<State>,
 }
 
@@ -114,7 +116,7 @@ impl Publisher {
     /// Starts handing events to this peer.
     #[must_use]
     pub fn spawn(peer: impl Borrow<Peer>, drain: &Drain) -> Self {
-        let (publisher, queue) = Self::for_tests();
+        let (publisher, Published { queue, .. }) = Self::for_tests();
         let client =
             BroadcastServiceClient::new(peer.borrow().service()).max_encoding_message_size(MESSAGE_BYTES_MAX);
         let courier = Courier {
@@ -129,15 +131,17 @@ impl Publisher {
 
     /// A publisher whose events a test takes itself.
     #[must_use]
-    pub fn for_tests() -> (Self, mpsc::Receiver<Event>) {
-        let (queue, events) = mpsc::channel(QUEUE_EVENTS);
-        (
-            Self {
-                queue,
-                state: Arc::default(),
-            },
-            events,
-        )
+    pub fn for_tests() -> (Self, Published) {
+        let (sender, queue) = mpsc::channel(QUEUE_BATCHES);
+        let publisher = Self {
+            queue: sender,
+            state: Arc::default(),
+        };
+        let published = Published {
+            queue,
+            taken: VecDeque::new(),
+        };
+        (publisher, published)
     }
 
     /// Says with the next request that events are lost: for a process whose last life may have ended between storing
@@ -148,16 +152,48 @@ impl Publisher {
 
     /// Hands an event over. Never waits: a full queue loses it, and screens are told.
     pub fn publish(&self, event: Outgoing) {
-        let bytes = event.0.payload.len();
+        self.publish_together([event]);
+    }
+
+    /// Hands over events that say the same thing in different words. They travel together, so that a screen is written to
+    /// once; told one by one, the first is often on its way before the second is there.
+    pub fn publish_together(&self, events: impl IntoIterator<Item = Outgoing>) {
+        let batch: Vec<Event> = events.into_iter().map(Outgoing::into_event).collect();
+        let bytes = bytes(&batch);
         // Reserved before it is sent: the courier may have it, and give the room back, before this line ends.
         let room = self.state.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
-        if room && self.queue.try_send(event.0).is_ok() {
+        if room && self.queue.try_send(batch).is_ok() {
             return;
         }
         self.state.bytes.fetch_sub(bytes, Ordering::Relaxed);
         if !self.state.lost.swap(true, Ordering::Relaxed) {
             tracing::warn!("events are lost: broadcast does not take them fast enough");
         }
+    }
+}
+
+/// What a publisher hands over, for tests to take.
+#[derive(Debug)]
+pub struct Published {
+    queue: mpsc::Receiver<Vec<Event>>,
+    taken: VecDeque<Event>,
+}
+
+impl Published {
+    /// The next event; `None` when there is no publisher any more.
+    pub async fn recv(&mut self) -> Option<Event> {
+        while self.taken.is_empty() {
+            self.taken.extend(self.queue.recv().await?);
+        }
+        self.taken.pop_front()
+    }
+
+    /// The next event, if there is one.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        while self.taken.is_empty() {
+            self.taken.extend(self.queue.try_recv().ok()?);
+        }
+        self.taken.pop_front()
     }
 }
 
@@ -169,7 +205,7 @@ struct Courier {
 }
 
 impl Courier {
-    async fn run(mut self, mut queue: mpsc::Receiver<Event>, drain: Drain) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Vec<Event>>, drain: Drain) {
         // Broadcast may end with us: what it does not take within the flush is given up.
         let limit = async {
             drain.requested().await;
@@ -177,40 +213,40 @@ impl Courier {
         };
         tokio::select! {
             () = self.work(&mut queue, &drain) => {}
-            () = limit => tracing::warn!(events = queue.len(), "events are lost: broadcast did not take them before the end"),
+            () = limit => tracing::warn!(batches = queue.len(), "events are lost: broadcast did not take them before the end"),
         }
     }
 
     /// Hands over what comes. Tasks still say their last words after the end was asked for, so it ends with the first quiet.
-    async fn work(&mut self, queue: &mut mpsc::Receiver<Event>, drain: &Drain) {
-        let mut batch = Vec::new();
+    async fn work(&mut self, queue: &mut mpsc::Receiver<Vec<Event>>, drain: &Drain) {
+        let mut batches = Vec::new();
         loop {
             let count = if drain.is_requested() {
-                timeout(QUIET, queue.recv_many(&mut batch, BATCH_EVENTS))
+                timeout(QUIET, queue.recv_many(&mut batches, REQUEST_BATCHES))
                     .await
                     .unwrap_or_default()
             } else {
                 tokio::select! {
-                    count = queue.recv_many(&mut batch, BATCH_EVENTS) => count,
+                    count = queue.recv_many(&mut batches, REQUEST_BATCHES) => count,
                     () = drain.requested() => continue,
                 }
             };
             if count == 0 {
                 return;
             }
-            self.hand_over(&mut batch).await;
+            self.hand_over(batches.drain(..).flatten().collect()).await;
         }
     }
 
     /// Tries until broadcast has the batch. It knows the sequence, so a repeat after a lost answer adds nothing.
-    async fn hand_over(&mut self, batch: &mut Vec<Event>) {
-        let bytes: usize = batch.iter().map(|event| event.payload.len()).sum();
+    async fn hand_over(&mut self, events: Vec<Event>) {
+        let bytes = bytes(&events);
         self.sequence += 1;
         let lost = self.state.lost.swap(false, Ordering::Relaxed);
         let request = PublishRequest {
             publisher_id: self.id.clone(),
             sequence: self.sequence,
-            events: std::mem::take(batch),
+            events,
             lost,
         };
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
@@ -224,6 +260,10 @@ impl Courier {
         }
         self.state.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
+}
+
+fn bytes(events: &[Event]) -> usize {
+    events.iter().map(|event| event.payload.len()).sum()
 }
 
 #[cfg(test)]
@@ -255,16 +295,16 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_loses_the_newest_and_remembers_it() {
         let (publisher, mut events) = Publisher::for_tests();
-        for _ in 0..=QUEUE_EVENTS {
+        for _ in 0..=QUEUE_BATCHES {
             publisher.publish(tick());
         }
 
         assert!(publisher.state.lost.load(Ordering::Relaxed));
         let mut kept = 0;
-        while events.try_recv().is_ok() {
+        while events.try_recv().is_some() {
             kept += 1;
         }
-        assert_eq!(kept, QUEUE_EVENTS);
+        assert_eq!(kept, QUEUE_BATCHES);
         assert_eq!(events.recv().now_or_never(), None);
     }
 

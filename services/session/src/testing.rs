@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::client::Peer;
-use gatehouse_core::publish::Publisher;
+use gatehouse_core::publish::{Published, Publisher};
 use gatehouse_core::server::Server;
 use gatehouse_core::{Address, Clock, Drain, Health, Listener, Secret};
 use gatehouse_proto::agent::v1 as agent;
@@ -227,7 +227,7 @@ pub(crate) struct Running {
     pub(crate) engine: Engine<SqliteStore>,
     pub(crate) drain: Drain,
     pub(crate) replies: Arc<Notify>,
-    events: mpsc::Receiver<Event>,
+    events: Published,
     pub(crate) seen: Vec<Seen>,
     pub(crate) policy: watch::Sender<Option<Arc<Policy>>>,
 }
@@ -258,7 +258,7 @@ impl Running {
 
     /// Reads whatever is there by now.
     pub(crate) fn rest(&mut self) {
-        while let Ok(event) = self.events.try_recv() {
+        while let Some(event) = self.events.try_recv() {
             self.seen.push(Seen::read(&event));
         }
     }

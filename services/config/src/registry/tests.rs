@@ -1,6 +1,6 @@
 use std::{collections::HashSet, fs, sync::Arc};
 
-use gatehouse_core::{Clock, Env, House};
+use gatehouse_core::{Clock, Env, House, publish::Published};
 use prost::Message as _;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ struct Running {
     home: tempfile::TempDir,
     handle: Handle,
     health: Health,
-    events: mpsc::Receiver<gatehouse_proto::broadcast::v1::Event>,
+    events: Published,
     drain: Drain,
     _watcher: watcher::Watcher,
 }

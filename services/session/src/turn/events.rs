@@ -150,49 +150,41 @@ impl Voice {
 
     /// New text, at once.
     pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str) {
-        let detail = self.agent(seq, stream.word(), &json!({ "delta": delta }));
-        let key = format!("{}/{}", self.run, stream.word());
-        self.events.publisher.publish(
-            Outgoing::new(&detail)
-                .rendition(Rendition::Increment)
-                .merge_key(key),
-        );
-        if stream == Stream::Assistant {
+        let detail = Outgoing::new(&self.agent(seq, stream.word(), &json!({ "delta": delta })))
+            .rendition(Rendition::Increment)
+            .merge_key(format!("{}/{}", self.run, stream.word()));
+        let text = (stream == Stream::Assistant).then(|| {
             let event = proto::ChatEvent {
                 delta_text: Some(delta.to_owned()),
                 ..self.chat(seq, State::Delta)
             };
-            let key = format!("{}/i", self.run);
-            self.events.publisher.publish(
-                Outgoing::new(&event)
-                    .rendition(Rendition::Increment)
-                    .merge_key(key),
-            );
-        }
+            Outgoing::new(&event)
+                .rendition(Rendition::Increment)
+                .merge_key(format!("{}/i", self.run))
+        });
+        self.events
+            .publisher
+            .publish_together([detail].into_iter().chain(text));
     }
 
     /// New text and all of it so far, paced.
     pub(super) fn cumulative(&self, stream: Stream, seq: i64, delta: &str, text: &str) {
-        let detail = self.agent(seq, stream.word(), &json!({ "text": text, "delta": delta }));
-        self.events
-            .publisher
-            .publish(Outgoing::new(&detail).rendition(Rendition::Cumulative));
-        if stream == Stream::Assistant {
+        let detail = Outgoing::new(&self.agent(seq, stream.word(), &json!({ "text": text, "delta": delta })))
+            .rendition(Rendition::Cumulative);
+        let text = (stream == Stream::Assistant).then(|| {
+            let now = self.events.clock.now_ms();
             let event = proto::ChatEvent {
                 delta_text: Some(delta.to_owned()),
-                message: Some(rows::chat_message(
-                    &rows::blocks(text),
-                    self.events.clock.now_ms(),
-                )),
+                message: Some(rows::chat_message(&rows::blocks(text), now)),
                 ..self.chat(seq, State::Delta)
             };
-            let key = format!("{}/c", self.run);
-            self.events.publisher.publish(
-                Outgoing::new(&event)
-                    .rendition(Rendition::Cumulative)
-                    .merge_key(key),
-            );
-        }
+            Outgoing::new(&event)
+                .rendition(Rendition::Cumulative)
+                .merge_key(format!("{}/c", self.run))
+        });
+        self.events
+            .publisher
+            .publish_together([detail].into_iter().chain(text));
     }
 
     /// The end of the run. Only [`super::announce`] says it.
