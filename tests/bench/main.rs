@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use report::Report;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let wanted = arguments.next();
