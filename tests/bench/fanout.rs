@@ -44,8 +44,12 @@ const PACED: &[Load] = &[
         bytes: 300,
     },
 ];
-const FLAT_OUT_CLIENTS: usize = 2_000;
-const FLAT_OUT_EVENTS: u64 = 2_000;
+const FLAT_OUT: Load = Load {
+    clients: 2_000,
+    events: 2_000,
+    pause: Duration::ZERO,
+    bytes: 300,
+};
 
 pub(crate) async fn run(report: &mut Report) {
     for load in PACED {
@@ -68,7 +72,7 @@ pub(crate) async fn run(report: &mut Report) {
 /// Microseconds of the reference process per delivered event.
 async fn bare(load: Load) -> f64 {
     let Bare { process, sockets } = Bare::start(load).await;
-    let (received, _readers) = count(sockets);
+    let (received, _readers) = count_if(sockets, |_| true);
     let pid = process.id().expect("a running reference");
     let before = process::cpu(pid);
     wait_for(&received, load.events * clients(load)).await;
@@ -82,7 +86,7 @@ async fn through_the_house(load: Load) -> f64 {
     for _ in 0..load.clients {
         sockets.push(listener::connect(&house).await);
     }
-    let (received, _readers) = count_chat(sockets);
+    let (received, _readers) = count_if(sockets, is_chat);
     let edge = house.pid("edge").expect("an edge");
     let mut publisher = Publisher::new(&house);
     let before = settled(edge).await;
@@ -97,28 +101,47 @@ async fn through_the_house(load: Load) -> f64 {
 }
 
 async fn flat_out(report: &mut Report) {
+    let Bare {
+        process: _running,
+        sockets,
+    } = Bare::start(FLAT_OUT).await;
+    let bare = rate(sockets, |_| true, async || ()).await;
+
     let house = House::start(&json!({})).await;
     let mut sockets = Vec::new();
-    for _ in 0..FLAT_OUT_CLIENTS {
+    for _ in 0..FLAT_OUT.clients {
         sockets.push(listener::connect(&house).await);
     }
-    let (received, _readers) = count_chat(sockets);
+    settled(house.pid("edge").expect("an edge")).await;
     let mut publisher = Publisher::new(&house);
-    let began = Instant::now();
-    for _ in 0..FLAT_OUT_EVENTS / 100 {
-        publisher.publish(100).await;
-    }
-    let total = FLAT_OUT_EVENTS * u64::try_from(FLAT_OUT_CLIENTS).expect("a small number");
-    wait_for(&received, total).await;
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let rate = total as f64 / began.elapsed().as_secs_f64();
+    let rate = rate(sockets, is_chat, async || {
+        for _ in 0..FLAT_OUT.events / 100 {
+            publisher.publish(100).await;
+        }
+    })
+    .await;
     report.add(
-        "deliveries a second flat out, 2,000 clients",
+        "deliveries a second flat out, 2,000 clients; reference a write for each",
         rate,
         "1/s",
         None,
-        None,
+        Some(bare),
     );
+}
+
+/// How many of the flat-out load's deliveries arrive in a second, once `begin` has begun it.
+async fn rate<S>(sockets: Vec<S>, counts: fn(&[u8]) -> bool, begin: impl AsyncFnOnce()) -> f64
+where
+    S: AsyncRead + Unpin + Send + 'static,
+{
+    let began = Instant::now();
+    let (received, _readers) = count_if(sockets, counts);
+    begin().await;
+    let total = FLAT_OUT.events * clients(FLAT_OUT);
+    wait_for(&received, total).await;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let rate = total as f64 / began.elapsed().as_secs_f64();
+    rate
 }
 
 struct Publisher {
@@ -163,14 +186,8 @@ impl Publisher {
     }
 }
 
-fn count<S: AsyncRead + Unpin + Send + 'static>(sockets: Vec<S>) -> (Arc<AtomicU64>, JoinSet<()>) {
-    count_if(sockets, |_| true)
-}
-
-fn count_chat<S: AsyncRead + Unpin + Send + 'static>(sockets: Vec<S>) -> (Arc<AtomicU64>, JoinSet<()>) {
-    count_if(sockets, |payload| {
-        memmem::find(payload, b"\"deltaText\":").is_some()
-    })
+fn is_chat(payload: &[u8]) -> bool {
+    memmem::find(payload, b"\"deltaText\":").is_some()
 }
 
 fn count_if<S: AsyncRead + Unpin + Send + 'static>(

@@ -5,6 +5,7 @@
 mod connections;
 mod fanout;
 mod listener;
+mod model;
 mod reference;
 mod report;
 mod rpc;

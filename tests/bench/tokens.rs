@@ -1,50 +1,47 @@
 //! From the model's socket to the screens: how long a token takes, one at a time and as fast as the model can.
 
 use std::{
-    convert::Infallible,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::State,
-    response::Response,
-    routing::post,
-};
-use futures::{StreamExt, stream};
 use gatehouse_tests::{Client, DEADLINE, House};
 use memchr::memmem;
 use serde_json::json;
 use tokio::{
-    net::TcpListener,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 use uuid::Uuid;
 
 use crate::{
     listener,
+    model::Model,
     report::{Report, percentile},
     rpc::milliseconds,
 };
 
+/// Tokens of the answer that comes at the pace of a fast model, and the pace.
+const PACED: u64 = 400;
+const PACE: Duration = Duration::from_millis(10);
 /// Tokens of the answer that comes as fast as the model can.
 const BURST: u64 = 2_000;
 /// Screens, and ten times as many.
 const SCREENS: [usize; 2] = [20, 200];
 
 pub(crate) async fn run(report: &mut Report) {
+    let mut bare = Model::serve(Instant::now(), PACED, PACE).await.read().await;
     for screens in SCREENS {
-        let (mut paced, _) = measure(screens, 400, Duration::from_millis(10)).await;
+        let (mut paced, _) = measure(screens, PACED, PACE).await;
         for (name, share, aim) in [("p50", 0.5, 1.5), ("p99", 0.99, 5.0)] {
             report.add(
-                format!("token to {screens} screens, 100 tokens/s, {name}"),
+                format!(
+                    "token to {screens} screens, 100 tokens/s, {name}; reference one reader of the model"
+                ),
                 percentile(&mut paced, share),
                 "ms",
                 Some(aim),
-                None,
+                Some(percentile(&mut bare, share)),
             );
         }
     }
@@ -72,21 +69,9 @@ pub(crate) async fn run(report: &mut Report) {
 /// The delays of every token on every screen, and how long the whole answer took.
 async fn measure(screens: usize, tokens: u64, pause: Duration) -> (Vec<f64>, Duration) {
     let began = Instant::now();
-    let model = Model { began, tokens, pause };
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base = format!("http://{}/v1", listener.local_addr().expect("an address"));
-    let router = Router::new()
-        .route("/v1/chat/completions", post(answer))
-        .with_state(model);
-    let server = tokio::spawn(async move {
-        let _ = axum::serve(
-            axum::serve::ListenerExt::tap_io(listener, |socket| drop(socket.set_nodelay(true))),
-            router,
-        )
-        .await;
-    });
+    let model = Model::serve(began, tokens, pause).await;
     let house = House::start(&json!({
-        "models": {"providers": {"bench": {"baseUrl": base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
+        "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
     }))
     .await;
@@ -109,7 +94,6 @@ async fn measure(screens: usize, tokens: u64, pause: Duration) -> (Vec<f64>, Dur
         .await
         .expect("the end on every screen");
     let took = asked.elapsed();
-    server.abort();
     let delays = std::mem::take(&mut *delays.lock().expect("no panic"));
     (delays, took)
 }
@@ -125,38 +109,4 @@ fn note(payload: &[u8], began: Instant, delays: &Mutex<Vec<f64>>) -> bool {
         delays.lock().expect("no panic").push(milliseconds(delay));
     }
     true
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Model {
-    began: Instant,
-    tokens: u64,
-    pause: Duration,
-}
-
-/// Streams tokens that say when they were written.
-async fn answer(State(model): State<Model>) -> Response {
-    let tokens = stream::unfold(0, move |sent| async move {
-        if sent > model.tokens {
-            return None;
-        }
-        if !model.pause.is_zero() {
-            sleep(model.pause).await;
-        }
-        let chunk = if sent == model.tokens {
-            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n".to_owned()
-        } else {
-            let token = format!("t{} ", model.began.elapsed().as_micros());
-            format!(
-                "data: {}\n\n",
-                json!({"choices": [{"index": 0, "delta": {"content": token}}]})
-            )
-        };
-        Some((Bytes::from(chunk), sent + 1))
-    });
-    let body = Body::from_stream(tokens.map(Ok::<_, Infallible>));
-    Response::builder()
-        .header("content-type", "text/event-stream")
-        .body(body)
-        .expect("a response")
 }
