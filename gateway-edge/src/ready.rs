@@ -19,6 +19,9 @@ use crate::{backend::Backend, edge::Edge};
 /// How long an answer is remembered.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// The same for one that names somebody: whoever waits for a start wants to hear at once that it is over.
+const FRESH_FAILING: Duration = Duration::from_millis(50);
+
 /// A service that does not answer this fast cannot be called ready.
 const PATIENCE: Duration = Duration::from_millis(800);
 
@@ -46,11 +49,11 @@ pub(crate) struct Report {
 }
 
 impl Readiness {
-    /// How it is now, or was less than a second ago.
+    /// How it is now, or was a moment ago.
     pub(crate) async fn report(&self, edge: &Edge, fed: &watch::Receiver<bool>) -> Report {
         let mut last = self.last.lock().await;
         let failing = match &*last {
-            Some((at, failing)) if at.elapsed() < FRESH => failing.clone(),
+            Some((at, failing)) if at.elapsed() < fresh(failing) => failing.clone(),
             _ => {
                 let failing = ask(&edge.backend).await;
                 *last = Some((Instant::now(), failing.clone()));
@@ -74,6 +77,10 @@ impl Readiness {
             uptime_ms: edge.uptime_ms(),
         }
     }
+}
+
+fn fresh(failing: &[&str]) -> Duration {
+    if failing.is_empty() { FRESH } else { FRESH_FAILING }
 }
 
 async fn ask(backend: &Backend) -> Vec<&'static str> {
