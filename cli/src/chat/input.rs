@@ -36,8 +36,7 @@ pub(super) enum Line<'a> {
 }
 
 /// What can be typed.
-pub(super) const HELP: &str = "\
-  /sessions          the sessions, newest first
+pub(super) const HELP: &str = "  /sessions          the sessions, newest first
   /switch N or KEY   go to another session
   /new [NAME]        begin a new session
   /history [N]       the last N messages

@@ -239,6 +239,16 @@ fn a_resolved_secret_is_in_no_message() {
 }
 
 #[test]
+fn a_reference_that_leads_nowhere_is_all_that_is_said_about_its_key() {
+    let document = json!({"channels": {"webhook": {"secret": "${NOWHERE}"}}, "gateway": {"auth": {"token": "${NOWHERE}"}}});
+
+    let refused = Revision::read(&document.to_string(), &sources()).expect_err("nothing is there");
+
+    assert!(refused.only_secrets(), "{refused:?}");
+    assert_eq!(refused.missing.len(), 2);
+}
+
+#[test]
 fn changed_paths_name_keys_and_no_values() {
     let old = json!({"a": {"b": 1, "c": 2}, "d": [1]});
     let new = json!({"a": {"b": 1, "c": 3, "e": {}}, "f": "x"});
