@@ -10,6 +10,7 @@ use axum::{
     routing::post,
 };
 use futures::{StreamExt, stream};
+use gatehouse_tests::http;
 use serde_json::json;
 use tokio::{
     net::TcpListener,
@@ -57,8 +58,9 @@ impl Model {
 
     /// Reads the answer without a house between: the delay of every token.
     pub(crate) async fn read(&self) -> Vec<f64> {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let request = http.post(format!("{}/chat/completions", self.base)).body("{}");
+        let request = http::client()
+            .post(format!("{}/chat/completions", self.base))
+            .body("{}");
         let mut chunks = request.send().await.expect("an answer").bytes_stream();
         let mut delays = Vec::new();
         while let Some(Ok(chunk)) = chunks.next().await {

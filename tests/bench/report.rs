@@ -43,17 +43,19 @@ impl Report {
             aim,
             reference,
         };
-        eprintln!("{}", line(&figure));
+        eprintln!("{}", line(&figure, figure.name.len()));
         self.figures.push(figure);
     }
 
     pub(crate) fn print(&self) {
+        let width = self.figures.iter().map(|figure| figure.name.len()).max();
+        let width = width.unwrap_or_default();
         println!(
-            "\n{:<58} {:>12} {:<8} {:>10} {:>12} {:>7}",
+            "\n{:<width$} {:>12} {:<8} {:>10} {:>12} {:>7}",
             "figure", "measured", "unit", "aim", "reference", "ratio"
         );
         for figure in &self.figures {
-            println!("{}", line(figure));
+            println!("{}", line(figure, width));
         }
     }
 
@@ -73,7 +75,7 @@ impl Report {
     }
 }
 
-fn line(figure: &Figure) -> String {
+fn line(figure: &Figure, width: usize) -> String {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
     let ratio = figure.reference.map(|reference| figure.value / reference);
     let mark = if figure.aim.is_some_and(|aim| figure.value > aim) {
@@ -82,7 +84,7 @@ fn line(figure: &Figure) -> String {
         ""
     };
     format!(
-        "{:<58} {:>12} {:<8} {:>10} {:>12} {:>7}{mark}",
+        "{:<width$} {:>12} {:<8} {:>10} {:>12} {:>7}{mark}",
         figure.name,
         number(Some(figure.value)),
         figure.unit,
