@@ -20,6 +20,7 @@ use crate::{
     metrics::Metrics,
 };
 
+mod fan;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -111,7 +112,15 @@ impl Hub {
     }
 
     /// Takes in a piece of the stream.
-    pub(crate) fn take(&self, events: Vec<broadcast::Event>) {
+    pub(crate) async fn take(&self, events: Vec<broadcast::Event>) {
+        let (connections, rendered) = self.render_all(events);
+        if !rendered.is_empty() {
+            fan::out(connections, rendered).await;
+        }
+    }
+
+    /// The events as they are shown, and to whom: newcomers see them in their snapshot.
+    fn render_all(&self, events: Vec<broadcast::Event>) -> (Arc<[Arc<Connection>]>, Vec<Event>) {
         let mut rendered = Vec::with_capacity(events.len());
         let mut state = self.lock();
         for event in events {
@@ -121,12 +130,11 @@ impl Hub {
         let list = state.list();
         drop(state);
         self.metrics.events.inc_by(rendered.len() as u64);
-        let rendered = merged(rendered);
-        list.iter().for_each(|connection| connection.deliver(&rendered));
+        (list, merged(rendered))
     }
 
     /// Takes in where the stream stands. Clients are shown states that are newer than what they have.
-    pub(crate) fn stand(&self, position: broadcast::Position) {
+    pub(crate) async fn stand(&self, position: broadcast::Position) {
         let broadcast::Position {
             offset: _,
             gap: _,
@@ -150,7 +158,7 @@ impl Hub {
         if unseen || known.health != versions.health {
             events.push(event(HEALTH, health.unwrap_or_default().encode_to_vec()));
         }
-        self.take(events);
+        self.take(events).await;
     }
 
     /// Tells every connection that events were lost. A tick follows, so that a hole is seen at once.

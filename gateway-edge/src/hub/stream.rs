@@ -48,7 +48,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
                     {
                         pieces.push(piece);
                     }
-                    take(&edge.hub, &mut place, pieces, edge.clock.now_ms());
+                    take(&edge.hub, &mut place, pieces, edge.clock.now_ms()).await;
                 }
                 tracing::warn!("the stream of events ended; following it anew");
             }
@@ -60,7 +60,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
 }
 
 /// Takes in pieces in their order: what came before a hole, then the hole, then what came after it.
-fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_ms: i64) {
+async fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_ms: i64) {
     let mut batch = Vec::new();
     for SubscribeResponse {
         epoch,
@@ -73,19 +73,19 @@ fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_ms: i6
         let lost = gap || other_life || position.as_ref().is_some_and(|position| position.gap);
         // A first subscription has nothing to lose: no client has seen an event yet.
         if lost && place.epoch.is_some() {
-            hub.take(std::mem::take(&mut batch));
+            hub.take(std::mem::take(&mut batch)).await;
             hub.announce_gap(now_ms);
         }
         place.epoch = Some(epoch);
         if let Some(position) = position {
-            hub.take(std::mem::take(&mut batch));
+            hub.take(std::mem::take(&mut batch)).await;
             place.offset = position.offset;
-            hub.stand(position);
+            hub.stand(position).await;
         }
         if let Some(last) = events.last() {
             place.offset = last.offset;
         }
         batch.extend(events);
     }
-    hub.take(batch);
+    hub.take(batch).await;
 }

@@ -34,12 +34,12 @@ fn presence(version: i64) -> broadcast::Event {
     }
 }
 
-#[test]
-fn presence_shows_no_ids_of_connections_and_carries_its_version() {
+#[tokio::test]
+async fn presence_shows_no_ids_of_connections_and_carries_its_version() {
     let hub = hub();
 
     let event = hub.render(presence(4)).unwrap();
-    hub.take(vec![presence(4)]);
+    hub.take(vec![presence(4)]).await;
 
     let body = std::str::from_utf8(&event.body).unwrap();
     assert!(
@@ -89,8 +89,8 @@ fn a_delta_knows_where_its_text_stands() {
     assert_eq!(&event.body[range], br#"two \"words\""#);
 }
 
-#[test]
-fn where_the_stream_stands_fills_the_snapshot() {
+#[tokio::test]
+async fn where_the_stream_stands_fills_the_snapshot() {
     let hub = hub();
     let versions = StateVersion {
         presence: 2,
@@ -100,7 +100,8 @@ fn where_the_stream_stands_fills_the_snapshot() {
     hub.stand(broadcast::Position {
         state_version: Some(versions),
         ..broadcast::Position::default()
-    });
+    })
+    .await;
 
     let snapshot = hub.lock().snapshot.clone();
     assert_eq!(
