@@ -19,7 +19,7 @@ pub struct SendPart {
     pub thread_id: Option<String>,
     /// The platform's id of the message that is answered.
     pub reply_to_id: Option<String>,
-    /// The text, within [`Limits`].
+    /// The text, within [`Limits`](super::Limits).
     pub text: String,
     /// When the message was made, milliseconds since 1970.
     pub created_at: i64,
