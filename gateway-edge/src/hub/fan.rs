@@ -1,6 +1,10 @@
 //! One batch to all connections, by as many threads as the machine has for it.
 
-use std::{panic::resume_unwind, sync::Arc, thread::available_parallelism};
+use std::{
+    panic::resume_unwind,
+    sync::{Arc, LazyLock},
+    thread::available_parallelism,
+};
 
 use tokio::task::spawn_blocking;
 
@@ -9,10 +13,12 @@ use crate::{connection::Connection, event::Event};
 /// Fewer connections than this are not worth another thread: waking one costs about as much as ten writes.
 const SHARE_MIN: usize = 100;
 
+/// Asked once: the answer is read from files, which would be slower than what it is for.
+static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+
 /// Sends a batch, and returns when everybody has it: the next one comes after it on every socket.
 pub(super) async fn out(connections: Arc<[Arc<Connection>]>, events: Vec<Event>) {
-    let threads = available_parallelism().map_or(1, usize::from);
-    let shares = (connections.len() / SHARE_MIN).clamp(1, threads);
+    let shares = (connections.len() / SHARE_MIN).clamp(1, *THREADS);
     let share = connections.len().div_ceil(shares).max(1);
     let events: Arc<[Event]> = events.into();
     // Tasks would wait behind this one: a worker keeps the last that was spawned on it for itself.

@@ -74,6 +74,43 @@ async fn events_are_numbered_without_a_hole_for_each_connection() {
 }
 
 #[tokio::test]
+async fn a_crowd_is_written_to_in_shares_and_everybody_sees_the_same_order() {
+    let house = House::start().await;
+    let mut crowd = Vec::new();
+    for _ in 0..250 {
+        crowd.push(Client::v4(&house, &["operator.read"]).await);
+    }
+
+    for batch in 0..8 {
+        for number in 0..5 {
+            let text = format!("{batch}.{number}");
+            house.publish(vec![chat(chat_event::State::Final, Some(&text))]);
+        }
+        // The last of them has it: the next batch is another one.
+        let last = crowd.last_mut().unwrap();
+        for number in 0..5 {
+            let event = last.event("chat").await;
+            assert_eq!(event["payload"]["deltaText"], format!("{batch}.{number}"));
+        }
+    }
+
+    crowd.pop();
+    for client in &mut crowd {
+        let (mut seq, mut number) = (0, 0);
+        while number < 40 {
+            let event = client.frame().await;
+            seq += 1;
+            assert_eq!(event["seq"], seq);
+            if event["event"] == "chat" {
+                let text = format!("{}.{}", number / 5, number % 5);
+                assert_eq!(event["payload"]["deltaText"], text);
+                number += 1; // a tick may come between
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
     let house = House::start().await;
     house.answers("sessions.subscribe", Reply::Json(r#"{"subscribed":true}"#));
