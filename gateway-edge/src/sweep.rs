@@ -81,8 +81,9 @@ fn due(number: u64, second: u64, silent_for: Duration) -> Due {
     }
 }
 
+/// The first connections of a process have their turn last: whoever has only just said hello needs no sign of life.
 fn is_turn(number: u64, second: u64, every: Duration) -> bool {
-    second % every.as_secs() == number % every.as_secs()
+    (number + second).is_multiple_of(every.as_secs())
 }
 
 #[cfg(test)]
@@ -102,12 +103,14 @@ mod tests {
 
     #[test]
     fn who_gives_no_sign_of_life_is_asked_and_then_given_up() {
-        // Connection 7 came in second 7 and never answers: its turns are the seconds 32, 57 and 82.
-        let pulses: Vec<(u64, Pulse)> = (8..=82)
+        // Connection 7 came in second 7 and never answers: its turns are the seconds 18, 43, 68 and 93.
+        let pulses: Vec<(u64, Pulse)> = (8..=93)
             .map(|second| (second, due(7, second, Duration::from_secs(second - 7)).pulse))
             .filter(|(_, pulse)| *pulse != Pulse::Rest)
             .collect();
 
-        assert_eq!(pulses, [(32, Pulse::Ask), (57, Pulse::Ask), (82, Pulse::GiveUp)]);
+        let asked = [18, 43, 68].map(|second| (second, Pulse::Ask));
+        assert_eq!(pulses[..3], asked);
+        assert_eq!(pulses[3..], [(93, Pulse::GiveUp)]);
     }
 }
