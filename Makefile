@@ -1,6 +1,7 @@
 # What a person runs. Every step says its name; what is missing is named with the command that brings it.
 
 CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help up build test test-rust test-conformance test-autobahn lint docs bench crash autobahn fmt prerequisites image
 
@@ -16,7 +17,7 @@ help:
 
 # Arguments for the house: make up ARGS='--port 8080'
 up: build
-	@exec target/release/gatehouse up $(ARGS)
+	@exec $(TARGET)/release/gatehouse up $(ARGS)
 
 build:
 	@deploy/prerequisites.sh build
@@ -67,7 +68,7 @@ bench:
 	@echo "== build (release)"
 	@$(CARGO) build --release --locked --quiet -p gatehouse -p gatehouse-tests
 	@echo "== bench"
-	@GATEHOUSE_BIN=$(CURDIR)/target/release/gatehouse target/release/gatehouse-bench $(ARGS)
+	@GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse $(TARGET)/release/gatehouse-bench $(ARGS)
 
 # The long form of a test that `make test` runs for a few rounds.
 ROUNDS ?= 200

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const binary =
-  process.env.GATEHOUSE_BIN ?? fileURLToPath(new URL("../../target/debug/gatehouse", import.meta.url));
+  process.env.GATEHOUSE_BIN ??
+  join(process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url)), "debug/gatehouse");
 
 const START_DEADLINE_MS = 30_000;
 
