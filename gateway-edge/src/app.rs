@@ -240,7 +240,7 @@ async fn judge(
 
 /// Lets everybody go: a word to all, a moment for what is under way, the last words, and then the tasks.
 async fn farewell(edge: &Edge, broadcast: &Peer) {
-    edge.hub.fan_out(&[hub::shutdown("gateway stopping")]);
+    edge.hub.fan_out(vec![hub::shutdown("gateway stopping")]).await;
     edge.requests.close();
     if timeout(REQUESTS_GRACE, edge.requests.wait()).await.is_err() {
         tracing::warn!(requests = edge.requests.len(), "requests are left behind");

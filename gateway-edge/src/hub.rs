@@ -96,19 +96,14 @@ impl Hub {
         }
     }
 
-    /// All connections after their handshake.
+    /// All connections after their handshake, in the order in which they came.
     pub(crate) fn connections(&self) -> Arc<[Arc<Connection>]> {
         self.lock().list()
     }
 
     /// Sends events to all connections that they are for.
-    pub(crate) fn fan_out(&self, events: &[Event]) {
-        if events.is_empty() {
-            return;
-        }
-        self.connections()
-            .iter()
-            .for_each(|connection| connection.deliver(events));
+    pub(crate) async fn fan_out(&self, events: Vec<Event>) {
+        fan::out(self.connections(), events).await;
     }
 
     /// Takes in a piece of the stream.

@@ -65,8 +65,7 @@ pub(crate) async fn leave(edge: &Edge, peer: &Peer) {
 /// Everybody who is here. The connections themselves are not held while the report is on its way: a socket closes when the
 /// last holder lets go.
 fn entries(edge: &Edge) -> Vec<PresenceEntry> {
-    let mut connections = edge.hub.connections().to_vec();
-    connections.sort_by_key(|connection| connection.number); // the same people are the same report
+    let connections = edge.hub.connections(); // in the order in which they came: the same people are the same report
     connections
         .iter()
         .filter_map(|connection| entry(connection))
