@@ -5,8 +5,8 @@
 
 use std::{
     collections::HashSet,
-    io::{self, IoSlice},
-    net::IpAddr,
+    io,
+    net::{IpAddr, Shutdown},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use gatehouse_contract::Grants;
 use gatehouse_core::Secret;
+use socket2::SockRef;
 use tokio::{
     net::TcpStream,
     sync::Notify,
@@ -135,15 +136,16 @@ impl Connection {
         self.push(|sending| sending.outbox.push_text(text));
     }
 
-    /// Sends those of the events that are for this connection.
-    pub(crate) fn deliver(&self, events: &[Event]) {
+    /// Sends those of the events that are for this connection. `joined` is room for frames that the caller keeps, so that not
+    /// every delivery makes its own.
+    pub(crate) fn deliver(&self, events: &[Event], joined: &mut Vec<u8>) {
         let Some(profile) = self.profile.get() else { return };
         self.push(|sending| {
             let Sending { outbox, topics, .. } = sending;
             let mine = events
                 .iter()
                 .filter(|event| event.audience.holds(profile, topics, &self.id));
-            outbox.send_events(mine, |slices| self.write(slices))
+            outbox.send_events(mine, joined, |bytes| self.write_direct(bytes))
         });
     }
 
@@ -268,10 +270,7 @@ impl Connection {
                 }
                 if written && !shut {
                     shut = true;
-                    if socket2::SockRef::from(&self.stream)
-                        .shutdown(std::net::Shutdown::Write)
-                        .is_err()
-                    {
+                    if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
                         return;
                     }
                 }
@@ -359,7 +358,10 @@ impl Connection {
         if sending.blocked || sending.outbox.is_empty() {
             return;
         }
-        match sending.outbox.flush(|slices| self.write(slices)) {
+        match sending
+            .outbox
+            .flush(|slices| self.stream.try_write_vectored(slices))
+        {
             Ok(()) => (),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 sending.blocked = true;
@@ -369,11 +371,10 @@ impl Connection {
         }
     }
 
-    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
-            [one] => self.stream.try_write(one), // cheaper than a list of one
-            many => self.stream.try_write_vectored(many),
-        }
+    /// Writes past the runtime, which would look up first whether the socket is ready: a cache miss for each of all sockets.
+    /// What is refused here is tried again through the runtime, which then knows that the socket is full.
+    fn write_direct(&self, bytes: &[u8]) -> io::Result<usize> {
+        SockRef::from(&self.stream).send(bytes)
     }
 
     /// Whether it was closed because the peer did not read.

@@ -161,9 +161,10 @@ impl Hub {
         tracing::warn!("events were lost; clients are told to read their state anew");
         self.metrics.gaps.inc();
         let tick = tick(now_ms);
+        let mut joined = Vec::new();
         for connection in self.connections().iter() {
             connection.announce_gap(&self.gap);
-            connection.deliver(std::slice::from_ref(&tick));
+            connection.deliver(std::slice::from_ref(&tick), &mut joined);
         }
     }
 

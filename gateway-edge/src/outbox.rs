@@ -95,6 +95,12 @@ impl Tail {
         tail
     }
 
+    /// The end of an event's frame under the number after `seq`, which moves on to it.
+    fn next(event: &Event, seq: &mut u64) -> Self {
+        *seq += u64::from(event.numbered);
+        Self::of(event.numbered.then_some(*seq))
+    }
+
     fn as_slice(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -103,9 +109,7 @@ impl Tail {
 impl Frame {
     /// An event's frame under the number after `seq`, which moves on to it.
     fn of(event: &Event, seq: &mut u64) -> Self {
-        *seq += u64::from(event.numbered);
-        let tail = Tail::of(event.numbered.then_some(*seq));
-        Self::whole(opcode::TEXT, event.body.clone(), tail)
+        Self::whole(opcode::TEXT, event.body.clone(), Tail::next(event, seq))
     }
 
     fn whole(opcode: u8, body: Bytes, tail: Tail) -> Self {

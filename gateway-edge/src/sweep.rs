@@ -39,10 +39,11 @@ pub(crate) async fn run(edge: Arc<Edge>) {
 /// Does what is due in one second of this process.
 fn step(edge: &Edge, second: u64) {
     let tick = hub::tick(edge.clock.now_ms());
+    let mut joined = Vec::new();
     for connection in edge.hub.connections().iter() {
         let Due { ticks, pulse } = due(connection.number, second, connection.silent_for());
         if ticks {
-            connection.deliver(std::slice::from_ref(&tick));
+            connection.deliver(std::slice::from_ref(&tick), &mut joined);
         }
         match pulse {
             Pulse::Rest => (),

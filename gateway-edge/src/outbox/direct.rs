@@ -3,10 +3,16 @@
 //! It is what happens nearly always. The pieces of small frames are put side by side first, which costs less than handing the
 //! kernel a list of them. A queue is made only for what the kernel does not take.
 
-use std::io::{self, IoSlice};
+use std::io;
 
-use super::{Frame, Full, Outbox};
-use crate::{event::Event, frame::writer::HEAD_MAX};
+use super::{Frame, Full, Outbox, Tail};
+use crate::{
+    event::Event,
+    frame::{
+        opcode,
+        writer::{HEAD_MAX, Head},
+    },
+};
 
 /// Bytes that are put side by side at most. A larger event goes through the queue, where its body is shared: copying it for
 /// each connection would cost more than it saves.
@@ -14,28 +20,30 @@ const JOINED_MAX: usize = 16 * 1024;
 
 impl Outbox {
     /// Writes events while nothing waits, and queues what `write` does not take; [`Outbox::flush`] finds out why it did not.
+    /// `joined` is room to put frames side by side; what it holds is nobody's.
     pub(crate) fn send_events<'e>(
         &mut self,
         events: impl Iterator<Item = &'e Event> + Clone,
-        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+        joined: &mut Vec<u8>,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
     ) -> Result<(), Full> {
         let mut events = events.peekable();
         while self.is_empty()
             && let Some(first) = events.peek()
             && room(first) <= JOINED_MAX
         {
-            let mut bytes = Vec::with_capacity(room(first));
+            joined.clear();
             let mut rest = events.clone();
             let mut seq = self.seq;
-            while let Some(event) = rest.next_if(|event| bytes.len() + room(event) <= JOINED_MAX) {
-                let frame = Frame::of(event, &mut seq);
-                frame
-                    .pieces()
-                    .iter()
-                    .for_each(|piece| bytes.extend_from_slice(piece));
+            while let Some(event) = rest.next_if(|event| joined.len() + room(event) <= JOINED_MAX) {
+                let tail = Tail::next(event, &mut seq);
+                let head = Head::new(opcode::TEXT, event.body.len() + tail.as_slice().len());
+                for piece in [head.as_slice(), &event.body, tail.as_slice()] {
+                    joined.extend_from_slice(piece);
+                }
             }
-            let written = write(&[IoSlice::new(&bytes)]).unwrap_or(0);
-            if written < bytes.len() {
+            let written = write(joined).unwrap_or(0);
+            if written < joined.len() {
                 return self.queue_rest(events, written);
             }
             (self.seq, events) = (seq, rest);

@@ -190,7 +190,9 @@ fn events_that_pass_straight_through_and_events_that_wait_are_one_stream() {
         .collect();
     let whole = {
         let (mut outbox, mut bytes) = (Outbox::new(BYTES_MAX), Vec::new());
-        let sent = outbox.send_events(events.iter(), |slices| take(&mut bytes, slices, usize::MAX));
+        let sent = outbox.send_events(events.iter(), &mut Vec::new(), |frames| {
+            take(&mut bytes, &[IoSlice::new(frames)], usize::MAX)
+        });
         sent.unwrap();
         assert!(outbox.is_empty() && outbox.cost == 0, "nothing waits");
         bytes
@@ -201,8 +203,8 @@ fn events_that_pass_straight_through_and_events_that_wait_are_one_stream() {
     // A socket that takes so many bytes and then no more until it is asked again: the same bytes in the end.
     for room in [0, 1, 2, 5, 57, 58, 59, 300, 1_000, whole.len() - 1] {
         let (mut outbox, mut bytes, mut left) = (Outbox::new(BYTES_MAX), Vec::new(), room);
-        let sent = outbox.send_events(events.iter(), |slices| {
-            let count = take(&mut bytes, slices, left)?;
+        let sent = outbox.send_events(events.iter(), &mut Vec::new(), |frames| {
+            let count = take(&mut bytes, &[IoSlice::new(frames)], left)?;
             left -= count;
             Ok(count)
         });
@@ -222,8 +224,8 @@ fn a_half_written_event_is_ended_even_when_there_is_no_room_for_it() {
     let (mut outbox, mut bytes, mut left) = (Outbox::new(100), Vec::new(), 10);
     let events = [event("chat", &"1".repeat(500)), event("tick", "{}")];
 
-    let sent = outbox.send_events(events.iter(), |slices| {
-        let count = take(&mut bytes, slices, left)?;
+    let sent = outbox.send_events(events.iter(), &mut Vec::new(), |frames| {
+        let count = take(&mut bytes, &[IoSlice::new(frames)], left)?;
         left -= count;
         Ok(count)
     });

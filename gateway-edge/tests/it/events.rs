@@ -77,7 +77,7 @@ async fn events_are_numbered_without_a_hole_for_each_connection() {
 async fn a_crowd_is_written_to_in_shares_and_everybody_sees_the_same_order() {
     let house = House::start().await;
     let mut crowd = Vec::new();
-    for _ in 0..250 {
+    for _ in 0..350 {
         crowd.push(Client::v4(&house, &["operator.read"]).await);
     }
 
