@@ -102,7 +102,7 @@ where
 }
 
 /// Where the payload of the first frame begins and ends, when it is there whole.
-fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (header, length) = match *bytes.get(1)? {
         126 => (
             4,

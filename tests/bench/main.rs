@@ -9,6 +9,7 @@ mod model;
 mod reference;
 mod report;
 mod rpc;
+mod screens;
 mod start;
 mod store;
 mod tokens;

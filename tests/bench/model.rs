@@ -12,46 +12,40 @@ use axum::{
 use futures::{StreamExt, stream};
 use gatehouse_tests::http;
 use serde_json::json;
-use tokio::{
-    net::TcpListener,
-    time::{Instant, sleep},
-};
+use tokio::{net::TcpListener, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{listener::number_after, rpc::milliseconds};
+use crate::{listener::number_after, rpc::milliseconds, screens::now};
 
 /// A running model. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Model {
     /// Its address, as `baseUrl` wants it.
     pub(crate) base: String,
-    began: Instant,
     _server: AbortOnDropHandle<()>,
 }
 
 /// What it answers to every question.
 #[derive(Clone, Copy, Debug)]
 struct Script {
-    began: Instant,
     tokens: u64,
     pause: Duration,
 }
 
 impl Model {
-    /// Serves so many tokens with this pause between two. Tokens carry the microseconds since `began`.
-    pub(crate) async fn serve(began: Instant, tokens: u64, pause: Duration) -> Self {
+    /// Serves so many tokens with this pause between two. Tokens carry the microseconds since 1970.
+    pub(crate) async fn serve(tokens: u64, pause: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}/v1", listener.local_addr().expect("an address"));
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
-            .with_state(Script { began, tokens, pause });
+            .with_state(Script { tokens, pause });
         let listener = axum::serve::ListenerExt::tap_io(listener, |socket| drop(socket.set_nodelay(true)));
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
         Self {
             base,
-            began,
             _server: AbortOnDropHandle::new(server),
         }
     }
@@ -64,7 +58,7 @@ impl Model {
         let mut chunks = request.send().await.expect("an answer").bytes_stream();
         let mut delays = Vec::new();
         while let Some(Ok(chunk)) = chunks.next().await {
-            let now = self.began.elapsed();
+            let now = now();
             if let Some(sent) = number_after(&chunk, b"\"content\":\"t") {
                 delays.push(milliseconds(now.saturating_sub(Duration::from_micros(sent))));
             }
@@ -85,7 +79,7 @@ async fn answer(State(script): State<Script>) -> Response {
         let chunk = if sent == script.tokens {
             "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n".to_owned()
         } else {
-            let token = format!("t{} ", script.began.elapsed().as_micros());
+            let token = format!("t{} ", now().as_micros());
             format!(
                 "data: {}\n\n",
                 json!({"choices": [{"index": 0, "delta": {"content": token}}]})

@@ -3,64 +3,62 @@
 use std::{process::Stdio, time::Duration};
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     time::interval,
 };
 
 /// The word that makes this binary the reference process.
 pub(crate) const BARE_WRITER: &str = "bare-writer";
 
-/// A paced load: so many events a second, to so many sockets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
-    pub(crate) clients: usize,
-    pub(crate) events: u64,
-    pub(crate) pause: Duration,
-    pub(crate) bytes: usize,
-}
-
-/// The running reference, and the sockets it writes to. It starts to write when all are connected.
+/// The running reference, and the sockets it writes to.
 pub(crate) struct Bare {
     pub(crate) process: Child,
     pub(crate) sockets: Vec<TcpStream>,
+    orders: ChildStdin,
 }
 
 impl Bare {
-    pub(crate) async fn start(load: Load) -> Self {
+    pub(crate) async fn start(clients: usize, bytes: usize) -> Self {
         let own = std::env::current_exe().expect("the path of this program");
         let mut process = Command::new(own)
             .arg(BARE_WRITER)
-            .args([
-                load.clients.to_string(),
-                load.events.to_string(),
-                load.pause.as_micros().to_string(),
-                load.bytes.to_string(),
-            ])
+            .args([clients.to_string(), bytes.to_string()])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the reference process");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let address = lines.next_line().await.expect("a line").expect("an address");
-        let mut sockets = Vec::with_capacity(load.clients);
-        for _ in 0..load.clients {
+        let mut sockets = Vec::with_capacity(clients);
+        for _ in 0..clients {
             sockets.push(TcpStream::connect(&address).await.expect("the reference process"));
         }
-        Self { process, sockets }
+        let orders = process.stdin.take().expect("its input");
+        Self {
+            process,
+            sockets,
+            orders,
+        }
+    }
+
+    /// Lets it write so many frames to each socket, with this pause between two.
+    pub(crate) async fn write(&mut self, frames: u64, pause: Duration) {
+        let order = format!("{frames} {}\n", pause.as_micros());
+        let sent = self.orders.write_all(order.as_bytes()).await;
+        sent.expect("a reference that listens");
     }
 }
 
-/// Accepts the sockets, writes the load to each, and waits to be killed.
+/// Accepts the sockets, and writes what it is told to until nobody tells it any more.
 pub(crate) async fn bare_writer(mut arguments: impl Iterator<Item = String>) {
     let mut number = || {
-        arguments
-            .next()
-            .and_then(|word| word.parse::<u64>().ok())
-            .expect("four numbers")
+        let number = arguments.next().and_then(|word| word.parse::<usize>().ok());
+        number.expect("two numbers")
     };
-    let (clients, events, pause, bytes) = (number(), number(), Duration::from_micros(number()), number());
+    let (clients, bytes) = (number(), number());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("{}", listener.local_addr().expect("an address"));
     let mut sockets = Vec::new();
@@ -69,17 +67,22 @@ pub(crate) async fn bare_writer(mut arguments: impl Iterator<Item = String>) {
         socket.set_nodelay(true).expect("a socket option");
         sockets.push(socket);
     }
-    let frame = frame(usize::try_from(bytes).expect("a small number"));
-    let mut ticks = (!pause.is_zero()).then(|| interval(pause));
-    for _ in 0..events {
-        if let Some(ticks) = &mut ticks {
-            ticks.tick().await; // missed ticks come at once, as they do in the house's own load
-        }
-        for socket in &mut sockets {
-            socket.write_all(&frame).await.expect("a reader");
+    let frame = frame(bytes);
+    let mut orders = BufReader::new(io::stdin()).lines();
+    while let Ok(Some(order)) = orders.next_line().await {
+        let mut numbers = order.split(' ').map(|word| word.parse().expect("a number"));
+        let mut number = || numbers.next().expect("two numbers");
+        let (frames, pause) = (number(), Duration::from_micros(number()));
+        let mut ticks = (!pause.is_zero()).then(|| interval(pause));
+        for _ in 0..frames {
+            if let Some(ticks) = &mut ticks {
+                ticks.tick().await; // missed ticks come at once, as they do in the house's own load
+            }
+            for socket in &mut sockets {
+                socket.write_all(&frame).await.expect("a reader");
+            }
         }
     }
-    std::future::pending::<()>().await;
 }
 
 /// An unmasked text frame of this many bytes, between 126 and 65,535.

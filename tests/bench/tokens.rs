@@ -1,24 +1,16 @@
 //! From the model's socket to the screens: how long a token takes, one at a time and as fast as the model can.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use gatehouse_tests::{Client, DEADLINE, House};
-use memchr::memmem;
 use serde_json::json;
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout},
-};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
-    listener,
     model::Model,
     report::{Report, percentile},
-    rpc::milliseconds,
+    screens::{Screens, Shown},
 };
 
 /// Rounds of the paced answer, each beside its reference.
@@ -35,7 +27,7 @@ pub(crate) async fn run(report: &mut Report) {
     for screens in SCREENS {
         let (mut bare, mut paced, mut first) = (Spread::default(), Spread::default(), Vec::new());
         for _ in 0..ROUNDS {
-            bare.add(Model::serve(Instant::now(), PACED, PACE).await.read().await);
+            bare.add(Model::serve(PACED, PACE).await.read().await);
             let (first_words, rest) = apart(measure(screens, PACED, PACE).await.0);
             first.push(first_words);
             paced.add(rest);
@@ -84,15 +76,6 @@ pub(crate) async fn run(report: &mut Report) {
     }
 }
 
-/// A token on one screen.
-#[derive(Clone, Copy, Debug)]
-struct Shown {
-    /// When the model wrote it, microseconds since the beginning.
-    sent: u64,
-    /// How long it took, milliseconds.
-    delay: f64,
-}
-
 /// The longest delay of the first token, and the delays of those that came when it was through: a tenth of a second later.
 fn apart(shown: Vec<Shown>) -> (f64, Vec<f64>) {
     let first = shown.iter().map(|shown| shown.sent).min().unwrap_or_default();
@@ -120,45 +103,20 @@ impl Spread {
 
 /// Every token on every screen, and how long the whole answer took.
 async fn measure(screens: usize, tokens: u64, pause: Duration) -> (Vec<Shown>, Duration) {
-    let began = Instant::now();
-    let model = Model::serve(began, tokens, pause).await;
+    let model = Model::serve(tokens, pause).await;
     let house = House::start(&json!({
         "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
     }))
     .await;
-
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let mut listening: JoinSet<()> = JoinSet::new();
-    for _ in 0..screens {
-        let socket = listener::connect(&house).await;
-        let shown = Arc::clone(&shown);
-        listening.spawn(listener::listen(socket, move |payload| {
-            note(payload, began, &shown)
-        }));
-    }
+    let screens = Screens::open(&house, screens).await;
     let client = Client::plain(&house, &["operator.read", "operator.write"]).await;
-    let asked = Instant::now();
     let message =
         json!({"sessionKey": "main", "message": "go", "idempotencyKey": Uuid::new_v4().to_string()});
-    client.call("chat.send", message).await.expect("taken");
-    timeout(DEADLINE, listening.join_all())
-        .await
-        .expect("the end on every screen");
-    let took = asked.elapsed();
-    let shown = std::mem::take(&mut *shown.lock().expect("no panic"));
-    (shown, took)
-}
-
-/// Notes the token of a frame. False at the end of the run.
-fn note(payload: &[u8], began: Instant, shown: &Mutex<Vec<Shown>>) -> bool {
-    let now = began.elapsed();
-    if memmem::find(payload, b"\"state\":\"final\"").is_some() {
-        return false;
-    }
-    if let Some(sent) = listener::number_after(payload, b"\"deltaText\":\"t") {
-        let delay = milliseconds(now.saturating_sub(Duration::from_micros(sent)));
-        shown.lock().expect("no panic").push(Shown { sent, delay });
-    }
-    true
+    let (answer, watched) = tokio::join!(
+        client.call("chat.send", message),
+        timeout(DEADLINE, screens.watch())
+    );
+    answer.expect("taken");
+    watched.expect("the end on every screen")
 }

@@ -1,0 +1,134 @@
+//! Screens that do not get in the way: nobody waits for a frame, the kernel notes when it came, and all are read now and then.
+//!
+//! Two hundred readers that wait on the machine of the house are woken by whoever writes to them, once for nearly every frame,
+//! and half of what is measured is theirs. Real screens are elsewhere.
+
+use std::{
+    io::IoSliceMut,
+    os::fd::AsRawFd,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use gatehouse_tests::House;
+use memchr::memmem;
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns},
+        time::TimeSpec,
+    },
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{listener, rpc::milliseconds};
+
+/// Between two looks at all screens. Frames that are read together count as arrived with the last of them, so it is less than
+/// the pause between two tokens.
+const LOOK: Duration = Duration::from_millis(4);
+
+const READ_BYTES: usize = 64 * 1024;
+
+/// A token on one screen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    /// When the model wrote it, microseconds since 1970.
+    pub(crate) sent: u64,
+    /// How long it took, milliseconds.
+    pub(crate) delay: f64,
+}
+
+/// Screens of one house.
+#[derive(Debug)]
+pub(crate) struct Screens {
+    open: Vec<Screen>,
+}
+
+#[derive(Debug)]
+struct Screen {
+    socket: std::net::TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Screens {
+    pub(crate) async fn open(house: &House, count: usize) -> Self {
+        let mut open = Vec::with_capacity(count);
+        for _ in 0..count {
+            let socket = listener::connect(house).await;
+            // Outside of the runtime: nothing is told when something comes.
+            let socket = socket.into_std().expect("a socket");
+            setsockopt(&socket, ReceiveTimestampns, &true).expect("a socket option");
+            open.push(Screen {
+                socket,
+                unread: Vec::new(),
+            });
+        }
+        Self { open }
+    }
+
+    /// Every token on every screen, and how long it took from now until all had the whole answer.
+    pub(crate) async fn watch(mut self) -> (Vec<Shown>, Duration) {
+        let began = Instant::now();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut shown = Vec::new();
+        while !self.open.is_empty() {
+            sleep(LOOK).await;
+            self.open
+                .retain_mut(|screen| screen.look(&mut buffer, &mut shown));
+        }
+        (shown, began.elapsed())
+    }
+}
+
+impl Screen {
+    /// Takes in what has come. False at the end of the run.
+    fn look(&mut self, buffer: &mut [u8], shown: &mut Vec<Shown>) -> bool {
+        while let Some(arrived) = self.read(buffer) {
+            let mut start = 0;
+            while let Some((payload, end)) = self.unread.get(start..).and_then(listener::frame) {
+                let frame = self.unread.get(start + payload..start + end).unwrap_or_default();
+                if memmem::find(frame, b"\"state\":\"final\"").is_some() {
+                    return false;
+                }
+                if let Some(sent) = listener::number_after(frame, b"\"deltaText\":\"t") {
+                    let delay = milliseconds(arrived.saturating_sub(Duration::from_micros(sent)));
+                    shown.push(Shown { sent, delay });
+                }
+                start += end;
+            }
+            self.unread.drain(..start);
+        }
+        true
+    }
+
+    /// Reads what the kernel has, and returns when the last of it came.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<Duration> {
+        let mut stamp = nix::cmsg_space!(TimeSpec);
+        let mut slices = [IoSliceMut::new(buffer)];
+        let read = recvmsg::<()>(
+            self.socket.as_raw_fd(),
+            &mut slices,
+            Some(&mut stamp),
+            MsgFlags::MSG_DONTWAIT,
+        );
+        if read == Err(Errno::EAGAIN) {
+            return None;
+        }
+        let message = read.expect("a screen that can be read");
+        let count = message.bytes;
+        assert!(count > 0, "the edge closed a screen");
+        let arrived = message.cmsgs().expect("whole").find_map(|note| match note {
+            ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+            _ => None,
+        });
+        self.unread
+            .extend_from_slice(buffer.get(..count).unwrap_or_default());
+        Some(arrived.expect("a kernel that notes when bytes come"))
+    }
+}
+
+/// The time that the kernel's notes are in.
+pub(crate) fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock after 1970")
+}
