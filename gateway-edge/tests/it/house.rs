@@ -87,6 +87,21 @@ pub(crate) fn revision(config: &str, token: &str) -> WatchConfigResponse {
     }
 }
 
+/// Asks until the answer is yes.
+pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !ask().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(15), asking)
+        .await
+        .is_err()
+    {
+        panic!("{what}: not in time");
+    }
+}
+
 impl House {
     pub(crate) async fn start() -> Self {
         Self::with(Limits::default(), Some(revision("{}", TOKEN))).await
@@ -141,16 +156,11 @@ impl House {
     }
 
     async fn wait_ready(&self) {
-        for _ in 0..500 {
-            if crate::plain_http::get(&self.http, "/readyz")
-                .await
-                .starts_with("HTTP/1.1 200")
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the edge did not become ready");
+        until("an edge that is ready", async || {
+            let answer = crate::plain_http::get(&self.http, "/readyz").await;
+            answer.starts_with("HTTP/1.1 200")
+        })
+        .await;
     }
 
     /// What a method answers from now on.
@@ -194,6 +204,11 @@ impl House {
 
     pub(crate) fn fall_sick(&self) {
         *self.fakes.sick.lock().unwrap() = true;
+    }
+
+    /// They serve again.
+    pub(crate) fn recover(&self) {
+        *self.fakes.sick.lock().unwrap() = false;
     }
 
     /// Publishes events.

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::house::{House, Reply, TOKEN, revision};
+use crate::house::{House, Reply, TOKEN, revision, until};
 
 /// One request as it is, one answer as it is.
 pub(crate) async fn ask(address: &str, request: &str) -> String {
@@ -53,13 +53,17 @@ async fn it_is_alive_from_the_start_and_ready_when_the_house_is() {
             .contains(r#""ready":true,"failing":[]"#)
     );
     house.fall_sick();
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    let sick = get(&house.http, "/readyz").await;
-    assert!(
-        sick.starts_with("HTTP/1.1 503") && sick.contains("session") && sick.contains("channel-bridge"),
-        "{sick}"
-    );
+    until("an answer that names who is sick", async || {
+        let sick = get(&house.http, "/readyz").await;
+        sick.starts_with("HTTP/1.1 503") && sick.contains("session") && sick.contains("channel-bridge")
+    })
+    .await;
     assert!(get(&house.http, "/healthz").await.starts_with("HTTP/1.1 200"));
+    house.recover();
+    until("the end of it", async || {
+        get(&house.http, "/readyz").await.starts_with("HTTP/1.1 200")
+    })
+    .await;
 }
 
 #[tokio::test]

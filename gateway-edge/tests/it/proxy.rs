@@ -1,14 +1,12 @@
 //! Behind a proxy: whose address counts, and who may say it.
 
-use std::time::Duration;
-
 use prost::Message;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::{
     client::{Client, v4},
-    house::{House, Reply, TOKEN, revision},
+    house::{House, Reply, TOKEN, revision, until},
     plain_http::ask,
 };
 
@@ -79,13 +77,10 @@ async fn nobody_else_is_believed_and_nobody_pays_for_it() {
     }
 
     house.config.send_replace(Some(revision(TRUSTING, TOKEN)));
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while refused(&house, "203.0.113.77").await.is_some() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    until("the new configuration", async || {
+        refused(&house, "203.0.113.77").await.is_none()
     })
-    .await
-    .expect("the new configuration in time");
+    .await;
     assert_eq!(
         guess(&house, "203.0.113.9").await,
         "AUTH_TOKEN_MISMATCH",
