@@ -85,24 +85,29 @@ where
     S: AsyncRead + Unpin + Send,
 {
     let mut buffer = Vec::with_capacity(64 * 1024);
-    loop {
-        let mut start = 0;
-        while let Some((payload, end)) = buffer.get(start..).and_then(frame) {
-            let whole = start + end;
-            if !each(buffer.get(start + payload..whole).unwrap_or_default()) {
-                return;
-            }
-            start = whole;
-        }
-        buffer.drain(..start);
+    while take_frames(&mut buffer, &mut each) {
         if socket.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
             return;
         }
     }
 }
 
+/// Takes all whole frames out of what was read, and hands their payloads on. False when `each` has answered false.
+pub(crate) fn take_frames(read: &mut Vec<u8>, mut each: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut start = 0;
+    while let Some((payload, end)) = read.get(start..).and_then(frame) {
+        let whole = start + end;
+        if !each(read.get(start + payload..whole).unwrap_or_default()) {
+            return false;
+        }
+        start = whole;
+    }
+    read.drain(..start);
+    true
+}
+
 /// Where the payload of the first frame begins and ends, when it is there whole.
-pub(crate) fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
+fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (header, length) = match *bytes.get(1)? {
         126 => (
             4,

@@ -83,19 +83,16 @@ impl Screen {
     /// Takes in what has come. False at the end of the run.
     fn look(&mut self, buffer: &mut [u8], shown: &mut Vec<Shown>) -> bool {
         while let Some(arrived) = self.read(buffer) {
-            let mut start = 0;
-            while let Some((payload, end)) = self.unread.get(start..).and_then(listener::frame) {
-                let frame = self.unread.get(start + payload..start + end).unwrap_or_default();
-                if memmem::find(frame, b"\"state\":\"final\"").is_some() {
-                    return false;
-                }
+            let goes_on = listener::take_frames(&mut self.unread, |frame| {
                 if let Some(sent) = listener::number_after(frame, b"\"deltaText\":\"t") {
                     let delay = milliseconds(arrived.saturating_sub(Duration::from_micros(sent)));
                     shown.push(Shown { sent, delay });
                 }
-                start += end;
+                memmem::find(frame, b"\"state\":\"final\"").is_none()
+            });
+            if !goes_on {
+                return false;
             }
-            self.unread.drain(..start);
         }
         true
     }

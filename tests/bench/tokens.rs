@@ -34,25 +34,23 @@ pub(crate) async fn run(report: &mut Report) {
         }
         report.add(
             format!("first token to {screens} screens: that it will be seen is on the disk before"),
-            percentile(&mut first, 0.5),
+            median(first),
             "ms",
             None,
             None,
         );
-        report.add(
-            format!("token to {screens} screens, 100 tokens/s, p50; reference a reader of the model"),
-            percentile(&mut paced.p50, 0.5),
-            "ms",
-            Some(1.5),
-            Some(percentile(&mut bare.p50, 0.5)),
-        );
-        report.add(
-            format!("token to {screens} screens, 100 tokens/s, p99; the same"),
-            percentile(&mut paced.p99, 0.5),
-            "ms",
-            Some(5.0),
-            Some(percentile(&mut bare.p99, 0.5)),
-        );
+        for (share, aim, paced, bare) in [
+            ("p50; reference a reader of the model", 1.5, paced.p50, bare.p50),
+            ("p99; the same", 5.0, paced.p99, bare.p99),
+        ] {
+            report.add(
+                format!("token to {screens} screens, 100 tokens/s, {share}"),
+                median(paced),
+                "ms",
+                Some(aim),
+                Some(median(bare)),
+            );
+        }
     }
     for screens in SCREENS {
         let (burst, took) = measure(screens, BURST, Duration::ZERO).await;
@@ -85,6 +83,10 @@ fn apart(shown: Vec<Shown>) -> (f64, Vec<f64>) {
     };
     let first_words = percentile(&mut delays(|sent, first| sent == first), 1.0);
     (first_words, delays(|sent, first| sent > first + 100_000))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    percentile(&mut values, 0.5)
 }
 
 /// What several rounds showed, because one may fall into a busy moment of the machine: the median of them is told.

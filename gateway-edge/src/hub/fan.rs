@@ -8,7 +8,10 @@ use std::{
     thread::{available_parallelism, panicking},
 };
 
-use tokio::{sync::Notify, task::spawn_blocking};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::spawn_blocking,
+};
 
 use crate::{connection::Connection, event::Event};
 
@@ -19,86 +22,139 @@ const SHARE_MIN: usize = 150;
 /// Connections that a thread takes at once: a hundred microseconds of work, which is how long it may keep the others waiting.
 const TAKEN: usize = 20;
 
-/// Asked once: the answer is read from files, which would be slower than what it is for.
-static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+/// Places for threads that help, one for each processor beside the first. A helper that has not come to run yet keeps its place,
+/// so that a machine without time for helpers does not gather them.
+static HELPERS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(0, |count| count.get() - 1)));
 
 /// Sends a batch, and returns when everybody has it: the next one comes after it on every socket.
-///
-/// Each thread takes as many connections as it comes to. One that gets no processor takes none, and nobody waits for it.
 ///
 /// # Panics
 /// When a delivery panicked in any of the threads.
 pub(super) async fn out(connections: Arc<[Arc<Connection>]>, events: Vec<Event>) {
-    let threads = (connections.len() / SHARE_MIN).clamp(1, *THREADS);
-    let batch = Arc::new(Batch {
+    share(connections, move |connection, joined| {
+        connection.deliver(&events, joined);
+    })
+    .await;
+}
+
+/// Does something for all items, by several threads if they are many. Each thread takes as many as it comes to. One that gets no
+/// processor takes none, and nobody waits for it.
+async fn share<T, F>(items: Arc<[T]>, each: F)
+where
+    T: Send + Sync + 'static,
+    F: Fn(&T, &mut Vec<u8>) + Send + Sync + 'static,
+{
+    let helpers = (items.len() / SHARE_MIN).saturating_sub(1);
+    let work = Arc::new(Work {
         untaken: AtomicUsize::new(0),
-        left: AtomicUsize::new(connections.len()),
+        left: AtomicUsize::new(items.len()),
         panicked: AtomicBool::new(false),
         done: Notify::new(),
-        connections,
-        events,
+        items,
+        each,
     });
-    for _ in 1..threads {
-        let batch = Arc::clone(&batch);
+    for _ in 0..helpers {
+        let Ok(place) = HELPERS.try_acquire() else { break };
+        let work = Arc::clone(&work);
         // Tasks would wait behind this one: a worker keeps the last that was spawned on it for itself.
-        spawn_blocking(move || batch.deliver());
+        spawn_blocking(move || {
+            work.run();
+            drop(place);
+        });
     }
-    batch.deliver();
-    while batch.left.load(Ordering::Acquire) > 0 {
-        batch.done.notified().await;
+    work.run();
+    while work.left.load(Ordering::Acquire) > 0 {
+        work.done.notified().await;
     }
-    assert!(!batch.panicked.load(Ordering::Relaxed), "a delivery panicked");
+    assert!(!work.panicked.load(Ordering::Relaxed), "a delivery panicked");
 }
 
 #[derive(Debug)]
-struct Batch {
-    connections: Arc<[Arc<Connection>]>,
-    events: Vec<Event>,
-    /// The place of the first connection that no thread has taken.
+struct Work<T, F> {
+    items: Arc<[T]>,
+    each: F,
+    /// The place of the first item that no thread has taken.
     untaken: AtomicUsize,
-    /// Connections that do not have the batch yet.
+    /// Items that are not done yet.
     left: AtomicUsize,
     panicked: AtomicBool,
-    /// Rings when the last of them has it.
+    /// Rings when the last of them is done.
     done: Notify,
 }
 
-impl Batch {
-    /// Takes connections until none is left to take.
-    fn deliver(&self) {
+impl<T, F: Fn(&T, &mut Vec<u8>)> Work<T, F> {
+    /// Takes items until none is left to take.
+    fn run(&self) {
         let mut joined = Vec::new();
         while let Some(taken) = self.take() {
-            for connection in taken.connections {
-                connection.deliver(&self.events, &mut joined);
+            for item in taken.items {
+                (self.each)(item, &mut joined);
             }
         }
     }
 
-    fn take(&self) -> Option<Taken<'_>> {
+    fn take(&self) -> Option<Taken<'_, T, F>> {
         let first = self.untaken.fetch_add(TAKEN, Ordering::Relaxed);
-        let rest = self.connections.get(first..).filter(|rest| !rest.is_empty())?;
+        let rest = self.items.get(first..).filter(|rest| !rest.is_empty())?;
         Some(Taken {
-            batch: self,
-            connections: rest.get(..TAKEN).unwrap_or(rest),
+            work: self,
+            items: rest.get(..TAKEN).unwrap_or(rest),
         })
     }
 }
 
-/// Connections that one thread delivers to. They count as done at its end, whatever that is: nobody waits for a thread that
-/// has panicked.
-struct Taken<'b> {
-    batch: &'b Batch,
-    connections: &'b [Arc<Connection>],
+/// Items that one thread works on. They count as done at its end, whatever that is: nobody waits for a thread that has panicked.
+struct Taken<'w, T, F> {
+    work: &'w Work<T, F>,
+    items: &'w [T],
 }
 
-impl Drop for Taken<'_> {
+impl<T, F> Drop for Taken<'_, T, F> {
     fn drop(&mut self) {
-        let Self { batch, connections } = self;
+        let Self { work, items } = self;
         if panicking() {
-            batch.panicked.store(true, Ordering::Relaxed);
+            work.panicked.store(true, Ordering::Relaxed);
         }
-        if batch.left.fetch_sub(connections.len(), Ordering::AcqRel) == connections.len() {
-            batch.done.notify_one();
+        if work.left.fetch_sub(items.len(), Ordering::AcqRel) == items.len() {
+            work.done.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_item_has_had_its_turn_once_when_it_returns() {
+        for count in [0, 1, TAKEN, TAKEN + 1, SHARE_MIN * 3 + 7] {
+            let turns: Arc<[AtomicUsize]> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            for round in 1..=50 {
+                share(Arc::clone(&turns), |turn, _| {
+                    turn.fetch_add(1, Ordering::Relaxed);
+                })
+                .await;
+
+                let all = turns.iter().all(|turn| turn.load(Ordering::Relaxed) == round);
+                assert!(all, "{count} items, round {round}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_any_thread_is_told_and_nobody_waits_for_it() {
+        for bad in [0, SHARE_MIN, SHARE_MIN * 4 - 1] {
+            let items: Arc<[usize]> = (0..SHARE_MIN * 4).collect();
+            let sharing = tokio::spawn(share(items, move |item, _| assert!(*item != bad, "bad item")));
+
+            let ended = timeout(Duration::from_secs(10), sharing).await.expect("an end");
+
+            assert!(ended.unwrap_err().is_panic());
         }
     }
 }

@@ -94,12 +94,8 @@ pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    if tokio::time::timeout(Duration::from_secs(15), asking)
-        .await
-        .is_err()
-    {
-        panic!("{what}: not in time");
-    }
+    let asked = tokio::time::timeout(Duration::from_secs(15), asking).await;
+    assert!(asked.is_ok(), "{what}: not in time");
 }
 
 impl House {

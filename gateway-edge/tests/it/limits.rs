@@ -199,6 +199,7 @@ async fn strangers_beyond_the_bound_are_turned_away_and_leave_no_trace() {
         Client::open_with(&house, &[]).await.is_ok()
     })
     .await;
+    Client::v4(&house, &[]).await;
     drop(known);
 }
 
