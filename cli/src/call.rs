@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_contract::Contract;
+use gatehouse_contract::{Contract, Grants, Role};
 use gatehouse_core::ServiceSettings;
 use serde_json::value::RawValue;
 
 use crate::{
     args::{Call, Common},
-    client::{self, Client, SCOPES_ALL, grpc},
+    client::{self, Client, grpc},
     exit::{Exit, Failed},
     place::Place,
     service::{by_backend, environment},
@@ -60,21 +60,17 @@ async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Re
     let method = Contract::house().method(&call.method);
     // The least that the method needs; a method that only the gateway knows may need anything.
     let needed = method.map(|method| method.access.required_scope());
-    let one;
-    let scopes = match needed {
-        Some(Some(scope)) => {
-            one = [scope];
-            &one
-        }
-        Some(None) => &["operator.read"],
-        None => SCOPES_ALL,
+    let scopes: Vec<_> = match needed {
+        Some(Some(scope)) => vec![scope],
+        Some(None) => vec!["operator.read"],
+        None => Grants::all(Role::Operator).scopes().collect(),
     };
     let deadline = call
         .timeout
         .map(Duration::from_secs)
         .or_else(|| method.map(|method| method.deadline + DEADLINE_EXTRA))
         .unwrap_or(DEADLINE_UNKNOWN);
-    let mut client = Client::connect(&place, scopes).await?;
+    let mut client = Client::connect(&place, &scopes).await?;
     let id = client.send(&call.method, params).await?;
     let streaming = method.is_some_and(|method| method.streaming);
     let mut wait = deadline;

@@ -38,16 +38,6 @@ const FRAME_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// Events that are kept while an answer is waited for; the oldest go first. A busy house has some hundred a second.
 const KEPT_MAX: usize = 4_096;
 
-/// Everything a shared token may be bound to: asked for when we do not know what a method needs.
-pub(crate) const SCOPES_ALL: &[&str] = &[
-    "operator.admin",
-    "operator.read",
-    "operator.write",
-    "operator.pairing",
-    "operator.approvals",
-    "operator.questions",
-];
-
 /// A connection that passed the handshake.
 #[derive(Debug)]
 pub(crate) struct Client {

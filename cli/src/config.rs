@@ -170,7 +170,8 @@ fn validate(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
     let house = House {
         home: home.0.clone(),
         run: home.0.join("run"),
-        credential: home.0.join("credential"),
+        credentials: home.0.join("credential"),
+        credential: None,
         config: file.clone(),
     };
     let found = gatehouse_config::preflight(&house, &env)

@@ -1,5 +1,5 @@
 //! `gatehouse forward`: passes TCP connections on, byte by byte. It lets an operator reach internal gRPC from the host without
-//! publishing a port of the services themselves; the services still ask every caller for the credential.
+//! publishing a port of the services themselves; the services still ask every caller for a credential.
 
 use std::sync::Arc;
 

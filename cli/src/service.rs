@@ -51,10 +51,11 @@ macro_rules! serve {
     ($service:expr, $env:expr, $drain:expr, $settings:path) => {{
         let settings =
             <$settings>::read($env).map_err(|error| failed(Exit::Configuration, $service, &error))?;
-        let app = settings
-            .build()
-            .await
-            .map_err(|error| failed(Exit::Failed, $service, &error))?;
+        let built = tokio::select! {
+            built = settings.build() => built,
+            () = $drain.requested() => return Ok(()), // it waited for its credential
+        };
+        let app = built.map_err(|error| failed(Exit::Failed, $service, &error))?;
         app.run($drain)
             .await
             .map_err(|error| failed(Exit::Failed, $service, &error))
@@ -94,10 +95,11 @@ async fn edge(env: &Env, drain: Drain) -> Result<(), Failed> {
     let settings =
         gatehouse_edge::Settings::read(env).map_err(|error| failed(Exit::Configuration, service, &error))?;
     let run_dir = settings.service.house.run.clone();
-    let app = settings
-        .build()
-        .await
-        .map_err(|error| failed(Exit::Failed, service, &error))?;
+    let built = tokio::select! {
+        built = settings.build() => built,
+        () = drain.requested() => return Ok(()), // it waited for its credential
+    };
+    let app = built.map_err(|error| failed(Exit::Failed, service, &error))?;
     announce(&run_dir, app.address());
     app.run(drain)
         .await

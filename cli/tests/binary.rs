@@ -73,7 +73,7 @@ fn without_a_gateway_the_next_step_is_said_and_the_code_is_69() {
 fn a_service_that_is_away_is_named_with_its_address() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("credential")).unwrap();
-    fs::write(home.path().join("credential/service"), "secret-credential\n").unwrap();
+    fs::write(home.path().join("credential/operator"), "secret-credential\n").unwrap();
 
     let output = gatehouse(home.path(), &["call", "--service", "session", "ListSessions"]);
 
@@ -86,7 +86,7 @@ fn a_service_that_is_away_is_named_with_its_address() {
 fn an_unknown_field_is_refused_with_its_path_before_anybody_is_asked() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("credential")).unwrap();
-    fs::write(home.path().join("credential/service"), "c\n").unwrap();
+    fs::write(home.path().join("credential/operator"), "c\n").unwrap();
 
     let output = gatehouse(
         home.path(),

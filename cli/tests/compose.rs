@@ -152,44 +152,85 @@ fn services_wait_for_healthy_ones_and_say_how_they_are() {
     }
 }
 
+/// What a container may read or write: volume, folder, and whether it is read-only.
+fn mounts(container: &Value) -> Vec<(String, String, bool)> {
+    let mount = |text: &String| {
+        let parts: Vec<_> = text.split(':').collect();
+        (
+            parts[0].to_owned(),
+            parts[1].to_owned(),
+            parts.get(2) == Some(&"ro"),
+        )
+    };
+    strings(&container["volumes"]).iter().map(mount).collect()
+}
+
 #[test]
-fn each_volume_has_one_owner_and_only_config_writes_the_credential() {
+fn each_volume_has_one_owner() {
     let compose = compose();
     let mut writers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, container) in containers(&compose) {
-        for volume in strings(&container["volumes"]) {
-            let parts: Vec<_> = volume.split(':').collect();
-            assert_eq!(parts[1], format!("/data/{}", parts[0]), "{name}");
-            if parts.get(2) != Some(&"ro") {
-                writers.entry(parts[0].to_owned()).or_default().push(name.clone());
+        for (volume, folder, read_only) in mounts(&container) {
+            let place = volume.replace("credential-", "credential/");
+            assert_eq!(folder, format!("/data/{place}"), "{name}");
+            if !read_only {
+                writers.entry(volume).or_default().push(name.clone());
             }
         }
-        let reads = strings(&container["volumes"])
-            .iter()
-            .any(|volume| volume.starts_with("credential:"));
-        assert_eq!(
-            reads,
-            name != "operator",
-            "{name}: every service shows the credential, the forwarder has none"
-        );
     }
 
-    let owners: Vec<_> = writers
-        .iter()
-        .map(|(volume, writers)| (volume.as_str(), writers.join(" ")))
-        .collect();
-    let owners: Vec<_> = owners
-        .iter()
-        .map(|(volume, writers)| (*volume, writers.as_str()))
-        .collect();
-    let expected = [
-        ("channel-bridge", "channel-bridge"),
-        ("config", "config"),
-        ("credential", "config"),
-        ("session", "session"),
-    ];
-    assert_eq!(owners, expected);
-    assert_eq!(compose["volumes"].as_mapping().unwrap().len(), expected.len());
+    let declared = compose["volumes"].as_mapping().unwrap();
+    assert_eq!(writers.len(), declared.len());
+    for (volume, writers) in &writers {
+        let owner = match volume.as_str() {
+            "session" | "channel-bridge" => volume,
+            _ => "config",
+        };
+        assert_eq!(writers, &[owner], "{volume}");
+    }
+}
+
+#[test]
+fn a_service_reads_its_own_credential_and_the_digests_of_the_others() {
+    for (name, container) in containers(&compose()) {
+        let mut credentials: Vec<_> = mounts(&container)
+            .into_iter()
+            .filter(|(volume, ..)| volume.starts_with("credential"))
+            .collect();
+        credentials.sort();
+        match name.as_str() {
+            // Makes them all, that of operators' tools too.
+            "config" => assert_eq!(credentials.len(), SERVICES.len() + 2),
+            "operator" => assert_eq!(credentials, [], "the forwarder has none"),
+            _ => {
+                let mut expected = ["digests", &name].map(|place| {
+                    let volume = format!("credential-{place}");
+                    (volume, format!("/data/credential/{place}"), true)
+                });
+                expected.sort();
+                assert_eq!(credentials, expected, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_image_has_a_folder_for_each_volume() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/Dockerfile");
+    let image = fs::read_to_string(path).unwrap();
+
+    for (name, container) in containers(&compose()) {
+        for (_, folder, _) in mounts(&container) {
+            let folder = folder.trim_start_matches("/data/");
+            let made = image
+                .split(|c: char| c.is_whitespace() || c == ';')
+                .any(|word| word == folder);
+            assert!(
+                made,
+                "{name}: without {folder} in the image the volume would be root's"
+            );
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use gatehouse_proto::options::v1 as options;
 use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
 
 use crate::{
-    Access, ContractError, MessagePlan,
+    Access, ContractError, Identity, MessagePlan, identity,
     options::{Options, access},
     plan::{Kind, Shape},
     planner::{self, is_foreign},
@@ -33,6 +33,10 @@ pub struct Method {
     pub service: String,
     /// Who may call it.
     pub access: Access,
+    /// The processes that may call it. Never empty.
+    pub callers: Vec<Identity>,
+    /// Whether a call may wait for something that takes its time.
+    pub long_wait: bool,
     /// How long to wait for the answer; for a streaming method, for the first one.
     pub deadline: Duration,
     /// Whether it answers more than once.
@@ -78,6 +82,8 @@ pub struct EventKind {
     pub name: String,
     /// Who may see it.
     pub access: Access,
+    /// The services that may publish it. Empty: broadcast makes it itself.
+    pub publishers: Vec<Identity>,
     /// Its form.
     pub plan: Arc<MessagePlan>,
     /// What it says, in the contract's words.
@@ -177,6 +183,11 @@ impl Contract {
         self.methods.iter().filter(|method| !method.name.is_empty())
     }
 
+    /// Every method, those between services too.
+    pub fn rpcs(&self) -> impl Iterator<Item = &Method> {
+        self.methods.iter()
+    }
+
     /// The method that clients call by this name.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&Method> {
@@ -237,6 +248,7 @@ impl ContractReader<'_> {
         if access == Access::Internal && !declared.name.is_empty() {
             return Err(refuse("has a name, so its access cannot be internal".to_owned()));
         }
+        let callers = callers(&declared).map_err(refuse)?;
         if descriptor.is_client_streaming() && !declared.name.is_empty() {
             return Err(refuse("has a name, so it cannot take a stream".to_owned()));
         }
@@ -256,6 +268,8 @@ impl ContractReader<'_> {
             path: format!("/{service}/{}", descriptor.name()),
             service,
             access,
+            callers,
+            long_wait: declared.long_wait,
             deadline: match declared.deadline_ms {
                 0 => DEADLINE_DEFAULT,
                 ms => Duration::from_millis(u64::from(ms)),
@@ -296,9 +310,21 @@ impl ContractReader<'_> {
         Ok(Some(EventKind {
             name: declared.name,
             access,
+            publishers: identity::declared(&declared.publishers)
+                .map_err(|problem| ContractError::misdeclared(element, problem))?,
             comment: self.comments.of_message(descriptor),
             plan,
         }))
+    }
+}
+
+/// The processes that may call a method. What clients may call is forwarded by the edge, and open to an operator's tool.
+fn callers(declared: &options::Method) -> Result<Vec<Identity>, String> {
+    let listed = identity::declared(&declared.callers)?;
+    match (listed.is_empty(), declared.name.is_empty()) {
+        (false, _) => Ok(listed),
+        (true, false) => Ok(vec![Identity::Edge, Identity::Operator]),
+        (true, true) => Err("does not declare its callers".to_owned()),
     }
 }
 

@@ -27,6 +27,7 @@ pub mod compat;
 mod contract;
 mod encode;
 mod error;
+mod identity;
 mod json;
 mod options;
 mod path;
@@ -43,6 +44,7 @@ pub use access::{Access, Grants, Role};
 pub use contract::{Action, Contract, EventKind, Method, Subscription};
 pub use encode::{Ignore, Refuse, UnknownFields};
 pub use error::{ContractError, FieldError, WireError};
+pub use identity::Identity;
 pub use plan::MessagePlan;
 pub use render::Rendered;
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use gatehouse_contract::Contract;
 use gatehouse_core::{
-    Chain, Clock, Drain, Health, Listener, Secret, Service,
+    Chain, Clock, Credentials, Drain, Health, Listener, Service,
     client::Peer,
     config::{self, ConfigHandle},
     health::State,
@@ -49,7 +49,7 @@ const TASKS_GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct App {
     settings: Settings,
-    credential: Secret,
+    credentials: Credentials,
     door: TcpListener,
     address: SocketAddr,
     own: Listener,
@@ -59,14 +59,14 @@ pub struct App {
 impl App {
     pub(crate) fn new(
         settings: Settings,
-        credential: Secret,
+        credentials: Credentials,
         door: TcpListener,
         address: SocketAddr,
         own: Listener,
     ) -> Self {
         Self {
             settings,
-            credential,
+            credentials,
             door,
             address,
             own,
@@ -87,7 +87,7 @@ impl App {
     pub async fn run(self, drain: Drain) -> Result<(), Error> {
         let Self {
             settings,
-            credential,
+            credentials,
             door,
             address,
             own,
@@ -98,7 +98,7 @@ impl App {
         serve_metrics(registry, settings.metrics, &drain).await?;
 
         let contract = Contract::house();
-        let backend = Backend::new(&settings.service, &credential);
+        let backend = Backend::new(&credentials);
         let config: ConfigHandle<View> = config::watch(backend.peer(Service::Config), Service::Edge, &drain);
         let (policies, policy) = watch::channel(None);
         let limits = settings.limits;
@@ -146,7 +146,7 @@ impl App {
         let source = ReportSource::new(Service::Edge, health.clone())
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
         report::spawn(&broadcast, source, &drain);
-        let (server, end) = (Server::new(own, credential, health), drain.clone());
+        let (server, end) = (Server::new(own, credentials.callers(), health), drain.clone());
         drain.spawn("grpc", async move {
             if let Err(error) = server.run(end).await {
                 tracing::error!(error = %Chain(&error), "the edge's own gRPC server ended");

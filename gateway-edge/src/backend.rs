@@ -5,8 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use gatehouse_contract::Method;
 use gatehouse_core::{
-    Caller, Failure, Kind, Secret, Service, ServiceSettings, client::Peer, raw::RawBytes,
-    server::MESSAGE_BYTES_MAX,
+    Caller, Credentials, Failure, Kind, Service, client::Peer, raw::RawBytes, server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
 use tokio::time::{Instant, timeout_at};
@@ -45,12 +44,11 @@ pub(crate) enum Answer {
 }
 
 impl Backend {
-    pub(crate) fn new(settings: &ServiceSettings, credential: &Secret) -> Self {
-        let peer = |service| Peer::lazy(settings.peers.address(service), credential);
+    pub(crate) fn new(credentials: &Credentials) -> Self {
         Self {
             peers: PACKAGES
                 .into_iter()
-                .map(|(package, service)| (package, peer(service)))
+                .map(|(package, service)| (package, credentials.peer(service)))
                 .collect(),
         }
     }
@@ -155,7 +153,7 @@ pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
     }
     match status.code() {
         Code::Unauthenticated => {
-            // The credential of the house, not the client's: it must not read as the client's fault.
+            // The edge's credential, not the client's: it must not read as the client's fault.
             tracing::error!(
                 rpc.method = method.name,
                 service,

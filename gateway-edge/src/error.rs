@@ -33,8 +33,8 @@ pub enum Error {
     /// The address for operators' gRPC calls cannot be bound.
     #[error("cannot listen on the edge's own address")]
     Listen(#[source] io::Error),
-    /// The service credential cannot be read.
-    #[error("cannot read the service credential")]
+    /// The credentials cannot be read.
+    #[error("cannot read the credentials")]
     Credential(#[source] CredentialError),
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Env, Listener, Service, ServiceSettings, credential, settings::SettingsError};
+use gatehouse_core::{Credentials, Env, Listener, Service, ServiceSettings, settings::SettingsError};
 use tokio::net::TcpListener;
 
 use crate::{App, Error, admission::Bounds, hello, outbox};
@@ -144,9 +144,11 @@ impl Settings {
     /// Binds. Nothing runs yet.
     ///
     /// # Errors
-    /// When an address cannot be bound or the service credential cannot be read.
+    /// When an address cannot be bound or the credentials cannot be read.
     pub async fn build(self) -> Result<App, Error> {
-        let credential = credential::load(&self.service.house.credential).map_err(Error::Credential)?;
+        let credentials = Credentials::load(&self.service)
+            .await
+            .map_err(Error::Credential)?;
         let public = self.public;
         let door = TcpListener::bind(public).await.map_err(|source| Error::Bind {
             address: public,
@@ -159,7 +161,7 @@ impl Settings {
         let own = Listener::bind(&self.service.listen)
             .await
             .map_err(Error::Listen)?;
-        Ok(App::new(self, credential, door, address, own))
+        Ok(App::new(self, credentials, door, address, own))
     }
 }
 

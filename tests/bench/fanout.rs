@@ -173,7 +173,7 @@ struct Publisher {
 
 impl Publisher {
     fn new(house: &House) -> Self {
-        let credential = std::fs::read_to_string(house.path("credential/service")).expect("the credential");
+        let credential = std::fs::read_to_string(house.path("credential/session")).expect("the credential");
         let socket = Address::Unix(house.path("run/broadcast.sock"));
         let peer = Peer::lazy(&socket, &Secret::new(credential.trim()));
         Self {

@@ -94,7 +94,7 @@ struct Direct(SessionServiceClient<PeerService>);
 
 impl Direct {
     fn new(house: &House) -> Self {
-        let credential = std::fs::read_to_string(house.path("credential/service")).expect("the credential");
+        let credential = std::fs::read_to_string(house.path("credential/operator")).expect("the credential");
         let socket = Address::Unix(house.path("run/session.sock"));
         let peer = Peer::lazy(&socket, &Secret::new(credential.trim()));
         Self(SessionServiceClient::new(peer.service()))

@@ -20,7 +20,7 @@ let house;
 let credential;
 before(async () => {
   house = await House.start();
-  credential = (await readFile(join(house.home, "credential", "service"), "utf8")).trim();
+  credential = (await readFile(join(house.home, "credential", "operator"), "utf8")).trim();
 });
 after(() => house.stop());
 
@@ -64,6 +64,13 @@ test("a call shows what the WebSocket shows", async () => {
 test("nobody gets in without the credential", async () => {
   const url = "http://session/gatehouse.session.v1.SessionService/ListSessions";
   await assert.rejects(curl(["-d", "{}", "--schema", proto, url], null), /unauthenticated/i);
+});
+
+test("a service's own secret opens what it needs and nothing else", async () => {
+  const agent = (await readFile(join(house.home, "credential", "agent"), "utf8")).trim();
+  const header = `authorization: Bearer ${agent}`;
+  const url = "http://session/gatehouse.session.v1.SessionService/ListSessions";
+  await assert.rejects(curl(["-d", "{}", "--schema", proto, url], header), /agent may not call .*ListSessions/);
 });
 
 test("health needs no credential", async () => {

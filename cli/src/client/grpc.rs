@@ -1,11 +1,11 @@
-//! Straight to one service, past the edge: the same contract, the service credential, bytes in and bytes out.
+//! Straight to one service, past the edge: the same contract, the operator's credential, bytes in and bytes out.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use gatehouse_contract::{Contract, Method, Refuse};
+use gatehouse_contract::{Contract, Identity, Method, Refuse};
 use gatehouse_core::{
-    Address, Failure, House, Service, ServiceSettings, client::Peer, credential, raw::RawBytes,
+    Address, Failure, House, Service, ServiceSettings, client::Peer, credential::Credential, raw::RawBytes,
 };
 use tonic::{Request, Status, client::Grpc};
 
@@ -35,7 +35,7 @@ impl Backend {
         let credential = load_credential(&settings.house)?;
         Ok(Self {
             service,
-            peer: Peer::lazy(&address, &credential),
+            peer: credential.peer(service, &address),
             address,
         })
     }
@@ -106,15 +106,15 @@ impl Backend {
             )
             .next("`gatehouse up` starts it; --address names another place"),
             Exit::Refused => Failed::new(exit, message).next(
-                "the service credential is not that of this house: see --home and GATEHOUSE_CREDENTIAL",
+                "`credential/operator` of the home opens what clients may call, and nothing between services: see --home and GATEHOUSE_CREDENTIAL",
             ),
             Exit::Failed | Exit::Usage | Exit::Configuration => Failed::new(exit, message),
         }
     }
 }
 
-fn load_credential(house: &House) -> Result<gatehouse_core::Secret, Failed> {
-    credential::load(&house.credential).map_err(|error| {
+fn load_credential(house: &House) -> Result<Credential, Failed> {
+    Credential::load(house, Identity::Operator).map_err(|error| {
         Failed::new(Exit::Refused, format!("{}", gatehouse_core::Chain(&error)))
             .next("run this where the house runs, as its user, or name the file with GATEHOUSE_CREDENTIAL")
     })
@@ -172,8 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn methods_between_services_are_within_reach_of_whoever_has_the_credential() {
-        assert!(method(Service::Session, "DeliverMessage").is_ok());
+    fn a_method_between_services_is_found_and_is_not_an_operators() {
+        let deliver = method(Service::Session, "DeliverMessage").unwrap();
+
+        assert!(!deliver.callers.contains(&Identity::Operator));
     }
 
     #[test]

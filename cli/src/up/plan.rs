@@ -64,9 +64,11 @@ impl Plan {
         self.variables.clone()
     }
 
-    /// What a service must not inherit: addresses meant for one process would be taken by all six.
+    /// What a service must not inherit: what is meant for one process would be taken by all six.
     pub(super) fn removed(&self, service: Service) -> Vec<String> {
-        let mut removed = vec!["GATEHOUSE_LISTEN".to_owned()];
+        let mut removed = ["GATEHOUSE_LISTEN", "GATEHOUSE_CREDENTIAL"]
+            .map(str::to_owned)
+            .to_vec();
         let address = |service: Service| {
             format!(
                 "GATEHOUSE_{}_ADDRESS",
@@ -184,9 +186,11 @@ mod tests {
             plan.removed(Service::Session)
                 .contains(&"GATEHOUSE_METRICS_LISTEN".to_owned())
         );
-        assert!(
-            plan.removed(Service::Session)
-                .contains(&"GATEHOUSE_CHANNEL_BRIDGE_ADDRESS".to_owned())
-        );
+        for variable in ["GATEHOUSE_CHANNEL_BRIDGE_ADDRESS", "GATEHOUSE_CREDENTIAL"] {
+            assert!(
+                plan.removed(Service::Session).contains(&variable.to_owned()),
+                "{variable}"
+            );
+        }
     }
 }

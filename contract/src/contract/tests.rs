@@ -80,14 +80,15 @@ fn a_contract_that_cannot_be_kept_is_refused() {
         refusal(&internal),
         "t.v1.S.Do: has a name, so its access cannot be internal"
     );
-    let unwraps = method("option (gatehouse.options.v1.method) = { access: ACCESS_NODE unwrap: \"x\" };");
+    let unwraps =
+        method("option (gatehouse.options.v1.method) = { name: \"a\" access: ACCESS_NODE unwrap: \"x\" };");
     assert_eq!(
         refusal(&unwraps),
         "t.v1.S.Do: unwraps 'x', which is no response field"
     );
     let topic = "subscription: { action: ACTION_ADD topic: \"t\" key_field: \"nope\" }";
     let subscribes = method(&format!(
-        "option (gatehouse.options.v1.method) = {{ access: ACCESS_NODE {topic} }};"
+        "option (gatehouse.options.v1.method) = {{ name: \"a\" access: ACCESS_NODE {topic} }};"
     ));
     assert!(refusal(&subscribes).contains("subscribes by 'nope'"));
 
@@ -129,6 +130,64 @@ fn a_contract_that_cannot_be_kept_is_refused() {
         );
     }
     contract("message M { optional M a = 1; repeated M b = 2; oneof c { M d = 3; } }");
+}
+
+#[test]
+fn every_method_has_callers_and_one_between_services_must_name_them() {
+    let house = Contract::house();
+
+    assert!(house.rpcs().all(|method| !method.callers.is_empty()));
+    for method in house.methods() {
+        assert_eq!(
+            method.callers,
+            [Identity::Edge, Identity::Operator],
+            "{}",
+            method.name
+        );
+    }
+    assert!(
+        house
+            .rpcs()
+            .filter(|method| method.access == Access::Internal)
+            .all(|method| !method.callers.contains(&Identity::Operator)),
+        "an operator's tool is no service"
+    );
+    let silent = method("option (gatehouse.options.v1.method) = { access: ACCESS_INTERNAL };");
+    assert_eq!(refusal(&silent), "t.v1.S.Do: does not declare its callers");
+    let nobody = method(
+        "option (gatehouse.options.v1.method) = { access: ACCESS_INTERNAL callers: IDENTITY_UNSPECIFIED };",
+    );
+    assert_eq!(
+        refusal(&nobody),
+        "t.v1.S.Do: lists identity 0, which does not exist"
+    );
+}
+
+#[test]
+fn an_event_that_services_publish_says_which() {
+    let publishers = |name: &str| -> Vec<Identity> {
+        let event = Contract::house().events().find(|event| event.name == name);
+        event.unwrap().publishers.clone()
+    };
+
+    assert_eq!(publishers("chat"), [Identity::Session]);
+    assert_eq!(publishers("config.changed"), [Identity::Config]);
+    assert_eq!(publishers("health"), [], "broadcast makes it itself");
+}
+
+#[test]
+fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
+    let long: Vec<_> = Contract::house()
+        .methods()
+        .filter(|method| method.long_wait)
+        .map(|method| &*method.name)
+        .collect();
+
+    assert_eq!(long, ["agent", "agent.wait", "channels.status"]);
+    let outlasts = |method: &&Method| method.streaming || method.deadline > DEADLINE_DEFAULT;
+    for method in Contract::house().methods().filter(outlasts) {
+        assert!(method.long_wait, "{} may hold a place for long", method.name);
+    }
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl House {
             env = env.with(format!("GATEHOUSE_{name}_ADDRESS"), &peer);
         }
         let service = ServiceSettings::read(&env, Service::Edge).unwrap();
-        credential::load_or_create(&service.house.credential).unwrap();
+        credential::make_all(&service.house).unwrap();
         let known = first.is_some();
         let (config, _) = watch::channel(first);
         let (stream, _) = broadcast::channel(8192);

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use gatehouse_core::{
-    Address, Drain, Health, Listener, Secret, Service, ServiceSettings,
-    client::Peer,
-    config, metrics,
+    Address, Credentials, Drain, Health, Listener, Service, ServiceSettings, config, metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
 };
@@ -19,7 +17,7 @@ use crate::{breaker::Breakers, config::Config, error::Error, grpc::Grpc, metrics
 pub struct App {
     settings: ServiceSettings,
     listener: Listener,
-    credential: Secret,
+    credentials: Credentials,
     http: reqwest::Client,
 }
 
@@ -27,13 +25,13 @@ impl App {
     pub(crate) fn new(
         settings: ServiceSettings,
         listener: Listener,
-        credential: Secret,
+        credentials: Credentials,
         http: reqwest::Client,
     ) -> Self {
         Self {
             settings,
             listener,
-            credential,
+            credentials,
             http,
         }
     }
@@ -54,7 +52,7 @@ impl App {
         let Self {
             settings,
             listener,
-            credential,
+            credentials,
             http,
         } = self;
         let mut registry = Registry::default();
@@ -68,7 +66,7 @@ impl App {
         }
 
         let health = Health::new();
-        let peer = |service| Peer::lazy(settings.peers.address(service), &credential);
+        let peer = |service| credentials.peer(service);
         let config = config::watch::<Config>(&peer(Service::Config), Service::Agent, &drain);
         let (hash, arrived, ready) = (config.clone(), config.clone(), health.clone());
         let source = ReportSource::new(Service::Agent, health.clone()).config_hash(move || hash.hash());
@@ -84,7 +82,7 @@ impl App {
         };
         let grpc = Grpc::new(config, tools, metrics, drain.clone());
         let service = AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        Ok(Server::new(listener, credential, health)
+        Ok(Server::new(listener, credentials.callers(), health)
             .add(service)
             .run(drain)
             .await?)

@@ -17,7 +17,7 @@ pub enum Error {
     /// The settings cannot be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The service credential is missing.
+    /// The credentials cannot be read.
     #[error(transparent)]
     Credential(#[from] gatehouse_core::credential::CredentialError),
     /// An address cannot be bound.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Env, Listener, Service, ServiceSettings, credential};
+use gatehouse_core::{Credentials, Env, Listener, Service, ServiceSettings};
 
 use crate::{app::App, error::Error};
 
@@ -29,15 +29,15 @@ impl Settings {
     /// Binds. Nothing runs yet. The process must have chosen its TLS provider.
     ///
     /// # Errors
-    /// When the credential is missing or the address is taken.
+    /// When nobody makes the credentials or the address is taken.
     pub async fn build(self) -> Result<App, Error> {
-        let credential = credential::load(&self.service.house.credential)?;
+        let credentials = Credentials::load(&self.service).await?;
         let listener = Listener::bind(&self.service.listen).await;
         let listener = listener.map_err(|source| Error::Bind {
             address: self.service.listen.to_string(),
             source,
         })?;
-        Ok(App::new(self.service, listener, credential, http()?))
+        Ok(App::new(self.service, listener, credentials, http()?))
     }
 }
 

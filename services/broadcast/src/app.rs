@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Address, Clock, Drain, Health, Listener, Secret, Service, ServiceSettings,
-    client::Peer,
-    config, metrics,
+    Address, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings, config, metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
 };
@@ -27,7 +25,7 @@ const HEALTH_REPEAT: Duration = Duration::from_secs(60);
 pub struct App {
     settings: ServiceSettings,
     listener: Listener,
-    credential: Secret,
+    credentials: Credentials,
     hub: Arc<Hub>,
 }
 
@@ -39,13 +37,13 @@ impl App {
     pub(crate) fn new(
         settings: ServiceSettings,
         listener: Listener,
-        credential: Secret,
+        credentials: Credentials,
         clock: Clock,
     ) -> Self {
         Self {
             settings,
             listener,
-            credential,
+            credentials,
             hub: Arc::new(Hub::new(clock)),
         }
     }
@@ -66,7 +64,7 @@ impl App {
         let Self {
             settings,
             listener,
-            credential,
+            credentials,
             hub,
         } = self;
         let mut registry = Registry::default();
@@ -80,7 +78,7 @@ impl App {
         }
 
         let health = Health::new();
-        let peer = |service| Peer::lazy(settings.peers.address(service), &credential);
+        let peer = |service| credentials.peer(service);
         let config = config::watch::<Nothing>(&peer(Service::Config), Service::Broadcast, &drain);
         let source = ReportSource::new(Service::Broadcast, health.clone()).config_hash(move || config.hash());
         report::spawn(&peer(Service::Broadcast), source, &drain);
@@ -93,7 +91,7 @@ impl App {
         };
         let service = BroadcastServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX);
         health.serving();
-        let served = Server::new(listener, credential, health)
+        let served = Server::new(listener, credentials.callers(), health)
             .add(service)
             .run(drain)
             .await;

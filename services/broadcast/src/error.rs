@@ -8,6 +8,14 @@ pub enum Error {
     /// An event of a family that no contract declares.
     #[error("`{0}` is not declared as an event")]
     UnknownEvent(String),
+    /// An event that another service makes.
+    #[error("{publisher} may not publish `{event}` events")]
+    NotItsEvent {
+        /// Who tried.
+        publisher: &'static str,
+        /// The event's name.
+        event: String,
+    },
     /// A report without its subject.
     #[error("the report names no service")]
     MissingService,
@@ -17,7 +25,7 @@ pub enum Error {
     /// The settings cannot be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The service credential is missing.
+    /// The credentials cannot be read.
     #[error(transparent)]
     Credential(#[from] gatehouse_core::credential::CredentialError),
     /// An address cannot be bound.
@@ -40,6 +48,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::UnknownEvent(_) | Self::MissingService => Kind::Invalid,
+            Self::NotItsEvent { .. } => Kind::Forbidden,
             Self::Full(_) => Kind::Exhausted,
             Self::Settings(_) | Self::Credential(_) | Self::Bind { .. } | Self::Server(_) => Kind::Internal,
         }

@@ -3,7 +3,8 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, stream};
-use gatehouse_core::Drain;
+use gatehouse_contract::Contract;
+use gatehouse_core::{Drain, Identity, caller};
 use gatehouse_proto::broadcast::v1::{
     GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
     GetStatusResponse, PublishRequest, PublishResponse, ReportHealthRequest, ReportHealthResponse,
@@ -48,7 +49,14 @@ impl BroadcastService for Grpc {
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
-        let request = request.into_inner();
+        let publisher = caller::identity(&request);
+        let mut request = request.into_inner();
+        for event in &request.events {
+            may_publish(publisher, &event.r#type).map_err(Error::into_failure)?;
+        }
+        // Nobody can use up the sequence of another service.
+        let name = publisher.map_or("nobody", Identity::name);
+        request.publisher_id = format!("{name}/{}", request.publisher_id);
         self.metrics.published(&request);
         let offset = self.hub.publish(request).map_err(Error::into_failure)?;
         Ok(Response::new(PublishResponse { offset }))
@@ -83,14 +91,35 @@ impl BroadcastService for Grpc {
         &self,
         request: Request<ReportHealthRequest>,
     ) -> Result<Response<ReportHealthResponse>, Status> {
+        let name = request
+            .get_ref()
+            .service
+            .as_ref()
+            .map(|service| service.service.as_str());
+        let named = caller::names_itself(&request, name.unwrap_or_default());
         let ReportHealthRequest { service, leaving } = request.into_inner();
         let service = service
             .ok_or(Error::MissingService)
             .map_err(Error::into_failure)?;
+        named.map_err(Status::from)?;
         self.hub
             .report_health(service, leaving)
             .map_err(Error::into_failure)?;
         Ok(Response::new(ReportHealthResponse {}))
+    }
+}
+
+/// The contract says who may publish a family of events. One that it does not know is for the hub to refuse.
+fn may_publish(publisher: Option<Identity>, family: &str) -> Result<(), Error> {
+    let Some(event) = Contract::house().event(family) else {
+        return Ok(());
+    };
+    match publisher {
+        Some(publisher) if event.publishers.contains(&publisher) => Ok(()),
+        publisher => Err(Error::NotItsEvent {
+            publisher: publisher.map_or("nobody", Identity::name),
+            event: event.name.clone(),
+        }),
     }
 }
 

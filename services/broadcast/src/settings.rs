@@ -1,6 +1,6 @@
 //! What an operator gives broadcast: only what every service is given.
 
-use gatehouse_core::{Clock, Env, Listener, Service, ServiceSettings, credential};
+use gatehouse_core::{Clock, Credentials, Env, Listener, Service, ServiceSettings};
 
 use crate::{app::App, error::Error};
 
@@ -24,14 +24,14 @@ impl Settings {
     /// Binds. Nothing runs yet.
     ///
     /// # Errors
-    /// When the credential is missing or the address is taken.
+    /// When nobody makes the credentials or the address is taken.
     pub async fn build(self) -> Result<App, Error> {
-        let credential = credential::load(&self.service.house.credential)?;
+        let credentials = Credentials::load(&self.service).await?;
         let listener = Listener::bind(&self.service.listen).await;
         let listener = listener.map_err(|source| Error::Bind {
             address: self.service.listen.to_string(),
             source,
         })?;
-        Ok(App::new(self.service, listener, credential, Clock::system()))
+        Ok(App::new(self.service, listener, credentials, Clock::system()))
     }
 }

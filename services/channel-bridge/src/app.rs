@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Address, Chain, Clock, Drain, Health, Listener, Secret, Service, ServiceSettings,
-    client::Peer,
-    config, metrics,
+    Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings, config, metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
 };
@@ -42,7 +40,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 pub struct App {
     settings: ServiceSettings,
     listener: Listener,
-    credential: Secret,
+    credentials: Credentials,
     store: Sqlite,
     clock: Clock,
 }
@@ -52,14 +50,14 @@ impl App {
     pub fn new(
         settings: ServiceSettings,
         listener: Listener,
-        credential: Secret,
+        credentials: Credentials,
         store: Sqlite,
         clock: Clock,
     ) -> Self {
         Self {
             settings,
             listener,
-            credential,
+            credentials,
             store,
             clock,
         }
@@ -81,12 +79,12 @@ impl App {
         let Self {
             settings,
             listener,
-            credential,
+            credentials,
             store,
             clock,
         } = self;
         let store: Arc<dyn Store> = Arc::new(store);
-        let peer = |service| Peer::lazy(settings.peers.address(service), &credential);
+        let peer = |service| credentials.peer(service);
         let (metrics, health) = (Metrics::default(), Health::new());
         if let Some(address) = settings.metrics {
             let mut registry = Registry::default();
@@ -131,7 +129,7 @@ impl App {
         let channels = ChannelServiceServer::new(Channels::new(manager, outbox, store, clock))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let served = Server::new(listener, credential, health)
+        let served = Server::new(listener, credentials.callers(), health)
             .add(channels)
             .run(drain.clone())
             .await;
@@ -210,7 +208,9 @@ fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Dr
 mod tests {
     use std::time::Duration;
 
-    use gatehouse_core::{Drain, Failure, Kind, Service, ServiceSettings, client::Peer, credential};
+    use gatehouse_core::{
+        Credentials, Drain, Failure, Identity, Kind, Service, ServiceSettings, credential::Credential,
+    };
     use gatehouse_proto::channel::v1::{
         GetChannelsStatusRequest, channel_service_client::ChannelServiceClient,
     };
@@ -221,12 +221,12 @@ mod tests {
     async fn the_bridge_serves_without_its_peers_and_ends_when_asked() {
         let home = tempfile::tempdir().unwrap();
         let settings = ServiceSettings::for_tests(home.path(), Service::ChannelBridge);
-        assert!(matches!(
-            Settings::of(settings.clone()).build().await,
-            Err(Error::Credential(_))
-        ));
-        let credential = credential::load_or_create(&settings.house.credential).unwrap();
-        let app = Settings::of(settings.clone()).build().await.unwrap();
+        // It waits for its credential, which somebody else makes.
+        let waits = tokio::spawn(Settings::of(settings.clone()).build());
+        tokio::task::yield_now().await;
+        Credentials::make(&settings).unwrap();
+        let app = waits.await.unwrap().unwrap();
+        let operator = Credential::load(&settings.house, Identity::Operator).unwrap();
         let second = Settings::of(settings.clone()).build().await;
         assert!(
             matches!(second, Err(Error::Store(_))),
@@ -235,7 +235,7 @@ mod tests {
         let (address, drain) = (app.address().unwrap(), Drain::new());
         let running = tokio::spawn(app.run(drain.clone()));
 
-        let client = ChannelServiceClient::new(Peer::lazy(&address, &credential).service());
+        let client = ChannelServiceClient::new(operator.peer(Service::ChannelBridge, &address).service());
         let refusal = until("an answer of its own", async || {
             let status = client
                 .clone()

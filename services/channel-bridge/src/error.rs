@@ -12,8 +12,8 @@ pub enum Error {
     /// The environment holds mistakes.
     #[error("the settings are wrong")]
     Settings(#[source] SettingsError),
-    /// There is no service credential.
-    #[error("the service credential cannot be read")]
+    /// There are no credentials.
+    #[error("the credentials cannot be read")]
     Credential(#[source] CredentialError),
     /// The address is taken or not ours.
     #[error("cannot listen")]

@@ -1,6 +1,6 @@
 //! What an operator gives the bridge.
 
-use gatehouse_core::{Clock, Env, Listener, Service, ServiceSettings, credential};
+use gatehouse_core::{Clock, Credentials, Env, Listener, Service, ServiceSettings};
 use rustls::crypto::ring;
 
 use crate::{app::App, error::Error, store::Sqlite};
@@ -33,11 +33,13 @@ impl Settings {
     /// Binds; nothing runs yet.
     ///
     /// # Errors
-    /// When the credential, the database or the address cannot be had.
+    /// When the credentials, the database or the address cannot be had.
     pub async fn build(self) -> Result<App, Error> {
         // The HTTP client asks for the process's TLS provider. Somebody may have installed it already: the same one.
         let _ = ring::default_provider().install_default();
-        let credential = credential::load(&self.service.house.credential).map_err(Error::Credential)?;
+        let credentials = Credentials::load(&self.service)
+            .await
+            .map_err(Error::Credential)?;
         let path = self.service.house.folder(Service::ChannelBridge).join(DATABASE);
         let store = Sqlite::open(&path).map_err(Error::Store)?;
         let listener = Listener::bind(&self.service.listen)
@@ -46,7 +48,7 @@ impl Settings {
         Ok(App::new(
             self.service,
             listener,
-            credential,
+            credentials,
             store,
             Clock::system(),
         ))

@@ -7,9 +7,8 @@ use std::{
 };
 
 use gatehouse_core::{
-    Address, Clock, Drain, Health, Listener, Secret, Service, ServiceSettings,
-    client::Peer,
-    credential, metrics as instruments,
+    Address, Clock, Credentials, Drain, Health, House, Listener, Service, ServiceSettings, credential,
+    metrics as instruments,
     publish::Publisher,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
@@ -37,7 +36,7 @@ pub struct App {
     service: ServiceSettings,
     listener: Listener,
     address: Address,
-    credential: Secret,
+    credentials: Credentials,
     keeper: Keeper,
     /// Held as long as the process lives: two writers would undo each other's work.
     lock: File,
@@ -50,8 +49,9 @@ impl Settings {
     /// When the configuration cannot run, another config service works on the same files, or the address is taken.
     pub async fn build(self) -> Result<App, Error> {
         let Self { service, env } = self;
-        let credential = credential_of(&service.house.credential)?;
         let lock = lock(&service)?;
+        let credentials = Credentials::make(&service).map_err(|error| unusable(&service.house, &error))?;
+        credential::remove_shared(&service.house);
         let (store, sources) = (store_of(&service.house), sources_of(&service.house, &env));
         let keeper = Keeper::start(store, sources, Clock::system())?;
         let listener = Listener::bind(&service.listen)
@@ -64,7 +64,7 @@ impl Settings {
             service,
             listener,
             address,
-            credential,
+            credentials,
             keeper,
             lock,
         })
@@ -86,7 +86,7 @@ impl App {
             service,
             listener,
             address: _,
-            credential,
+            credentials,
             keeper,
             lock,
         } = self;
@@ -94,7 +94,7 @@ impl App {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
 
-        let broadcast = Peer::lazy(service.peers.address(Service::Broadcast), &credential);
+        let broadcast = credentials.peer(Service::Broadcast);
         let publisher = Publisher::spawn(&broadcast, &drain);
         let (watcher, signs) = watcher::watch(keeper.store().document());
         let path = keeper.store().document().display().to_string();
@@ -121,7 +121,7 @@ impl App {
         let grpc = ConfigServiceServer::new(Grpc::new(handle, path, drain.clone()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let served = Server::new(listener, credential, health)
+        let served = Server::new(listener, credentials.callers(), health)
             .add(grpc)
             .run(drain.clone())
             .await;
@@ -131,11 +131,16 @@ impl App {
     }
 }
 
-pub(crate) fn credential_of(path: &std::path::Path) -> Result<Secret, ConfigError> {
-    credential::load_or_create(path).map_err(|error| ConfigError::Credential {
-        path: path.to_owned(),
-        problem: gatehouse_core::Chain(&error).to_string(),
-    })
+/// Makes the credentials that are not there.
+pub(crate) fn make_credentials(house: &House) -> Result<(), ConfigError> {
+    credential::make_all(house).map_err(|error| unusable(house, &error))
+}
+
+fn unusable(house: &House, error: &credential::CredentialError) -> ConfigError {
+    ConfigError::Credential {
+        path: house.credentials.clone(),
+        problem: gatehouse_core::Chain(error).to_string(),
+    }
 }
 
 /// A lock of the kernel: it goes with the process, however that ends.

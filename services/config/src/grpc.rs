@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt};
-use gatehouse_core::{Drain, Failure};
+use gatehouse_core::{Drain, Failure, caller};
 use gatehouse_proto::config::v1::{
     GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest, GetConfigSchemaResponse, PatchConfigRequest,
     PatchConfigResponse, RotateTokenRequest, RotateTokenResponse, WatchConfigRequest, WatchConfigResponse,
@@ -91,7 +91,10 @@ impl ConfigService for Grpc {
     }
 
     async fn watch_config(&self, request: Request<WatchConfigRequest>) -> Result<Response<Answers>, Status> {
-        let reader = Reader::parse(&request.get_ref().service).ok_or_else(|| refuse(Error::NoSuchService))?;
+        let service = &request.get_ref().service;
+        let reader = Reader::parse(service).ok_or_else(|| refuse(Error::NoSuchService))?;
+        // What one service may see, secrets included, is nobody else's.
+        caller::names_itself(&request, service).map_err(Status::from)?;
         let mut told: Option<(String, String)> = None;
         // The state also changes when only the file does; services hear of what runs.
         let answers = WatchStream::new(self.handle.watch()).filter_map(move |state| {

@@ -9,7 +9,7 @@ use std::{
 use gatehouse_core::{Clock, Env, House, Secret};
 
 use crate::{
-    app::credential_of,
+    app::make_credentials,
     issue::Issue,
     keeper::{Keeper, sources_of, store_of},
     refusal::ConfigError,
@@ -36,13 +36,13 @@ pub struct Preflight {
     pub token_in_config: bool,
 }
 
-/// Makes what a first start makes (folders, service credential, gateway token, sample configuration), reads the
+/// Makes what a first start makes (folders, credentials, gateway token, sample configuration), reads the
 /// configuration and follows every reference.
 ///
 /// # Errors
 /// When a start would be refused, with words for the person who has to mend it.
 pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
-    credential_of(&house.credential)?;
+    make_credentials(house)?;
     let keeper = Keeper::start(store_of(house), sources_of(house, env), Clock::system())?;
     let state = keeper.state();
     let gateway = &state.revision.document().gateway;

@@ -32,7 +32,7 @@ pub enum ConfigError {
         /// Why it failed.
         source: io::Error,
     },
-    /// The service credential cannot be used.
+    /// The credentials cannot be used.
     Credential {
         /// Its file.
         path: PathBuf,
@@ -82,7 +82,7 @@ impl fmt::Display for ConfigError {
             Self::Credential { path, problem } => {
                 write!(
                     f,
-                    "the service credential {} cannot be used: {problem}",
+                    "the credentials in {} cannot be used: {problem}",
                     path.display()
                 )
             }

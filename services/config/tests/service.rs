@@ -4,9 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use gatehouse_config::{App, MARKER, Settings};
 use gatehouse_core::{
-    Drain, Env, Failure, Kind, Secret, Service,
+    Drain, Env, Failure, House, Identity, Kind, Secret, Service,
     client::{Peer, PeerService},
-    config, credential,
+    config,
+    credential::Credential,
 };
 use gatehouse_proto::config::v1::{
     GetConfigRequest, GetConfigSchemaRequest, PatchConfigRequest, RotateTokenRequest, WatchConfigRequest,
@@ -36,17 +37,28 @@ async fn started(
     home: &Path,
 ) -> (
     ConfigServiceClient<PeerService>,
-    Peer,
+    impl Fn(Identity) -> Peer,
     Drain,
     tokio::task::JoinHandle<()>,
 ) {
     let app: App = settings(home).build().await.expect("builds");
-    let secret = credential::load(&home.join("credential/service")).expect("made at the start");
-    let peer = Peer::lazy(app.address(), &secret);
+    let (env, address) = (
+        Env::of([("GATEHOUSE_HOME", home.to_str().expect("UTF-8"))]),
+        app.address().clone(),
+    );
+    let peer = move |identity| {
+        let credential = Credential::load(&House::read(&env), identity).expect("made at the start");
+        credential.peer(Service::Config, &address)
+    };
     let drain = Drain::new();
     let end = drain.clone();
     let running = tokio::spawn(async move { app.run(end).await.expect("serves") });
-    (ConfigServiceClient::new(peer.service()), peer, drain, running)
+    (
+        ConfigServiceClient::new(peer(Identity::Operator).service()),
+        peer,
+        drain,
+        running,
+    )
 }
 
 fn patch(raw: &str, base_hash: &str) -> PatchConfigRequest {
@@ -85,8 +97,8 @@ async fn it_is_read_changed_and_watched() {
         );
     }
 
-    let mut edge = config::watch::<Value>(&peer, Service::Edge, &drain);
-    let agent = config::watch::<Value>(&peer, Service::Agent, &drain);
+    let mut edge = config::watch::<Value>(&peer(Identity::Edge), Service::Edge, &drain);
+    let agent = config::watch::<Value>(&peer(Identity::Agent), Service::Agent, &drain);
     let first = edge.ready().await;
     assert_eq!(first.token_digest.len(), 64);
     assert_eq!(agent.ready().await.token_digest, "");
@@ -152,7 +164,7 @@ async fn it_is_read_changed_and_watched() {
 async fn refusals_have_reasons_that_programs_can_act_on() {
     let home = tempfile::tempdir().expect("a folder");
     document(home.path());
-    let (mut client, _, drain, running) = started(home.path()).await;
+    let (mut client, peer, drain, running) = started(home.path()).await;
     let hash = client
         .get_config(GetConfigRequest {})
         .await
@@ -179,7 +191,7 @@ async fn refusals_have_reasons_that_programs_can_act_on() {
         wrong.details.get("configPath").map(String::as_str),
         Some("gateway.bind")
     );
-    let nobody = client
+    let nobody = ConfigServiceClient::new(peer(Identity::Agent).service())
         .watch_config(WatchConfigRequest {
             service: "nobody".into(),
         })
@@ -189,6 +201,74 @@ async fn refusals_have_reasons_that_programs_can_act_on() {
 
     let second = settings(home.path()).build().await.expect_err("one writer only");
     assert!(second.to_string().contains("lock"), "{second}");
+    drain.start();
+    timeout(Duration::from_secs(5), running)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+}
+
+#[tokio::test]
+async fn a_service_sees_its_own_sections_and_nobody_elses() {
+    let home = tempfile::tempdir().expect("a folder");
+    document(home.path());
+    let (_, peer, drain, running) = started(home.path()).await;
+    let watch = async |identity, service: &str| {
+        let request = WatchConfigRequest {
+            service: service.into(),
+        };
+        ConfigServiceClient::new(peer(identity).service())
+            .watch_config(request)
+            .await
+    };
+
+    for (identity, service) in [
+        (Identity::Agent, "edge"),
+        (Identity::Agent, "channel-bridge"),
+        (Identity::ChannelBridge, "agent"),
+        (Identity::Operator, "agent"),
+    ] {
+        let refused = watch(identity, service).await.expect_err("not its own");
+        assert_eq!(
+            Failure::from_status(&refused).kind,
+            Kind::Forbidden,
+            "{identity}: {refused}"
+        );
+    }
+    watch(Identity::Agent, "agent").await.expect("its own");
+    drain.start();
+    timeout(Duration::from_secs(5), running)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+}
+
+#[tokio::test]
+async fn the_secret_that_all_services_shared_is_removed_and_opens_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    document(home.path());
+    fs::create_dir(home.path().join("credential")).expect("made");
+    let shared = home.path().join("credential/service");
+    fs::write(&shared, "shared-by-all\n").expect("written");
+
+    let (mut client, _, drain, running) = started(home.path()).await;
+
+    assert!(!shared.exists());
+    client
+        .get_config(GetConfigRequest {})
+        .await
+        .expect("the operator's opens");
+    let old = Peer::lazy(
+        &format!("unix:{}/run/config.sock", home.path().display())
+            .parse()
+            .expect("an address"),
+        &Secret::new("shared-by-all"),
+    );
+    let refused = ConfigServiceClient::new(old.service())
+        .get_config(GetConfigRequest {})
+        .await
+        .expect_err("nobody's");
+    assert_eq!(Failure::from_status(&refused).kind, Kind::Unauthenticated);
     drain.start();
     timeout(Duration::from_secs(5), running)
         .await

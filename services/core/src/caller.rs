@@ -1,8 +1,9 @@
-//! Who stands behind a call that the edge forwards.
+//! The client behind a call that the edge forwards.
 //!
-//! It travels as one binary metadata value. The server reads it only after the service credential was checked, so nobody
-//! outside the house can set it; a call without it comes from the house itself.
+//! It travels as one binary metadata value. The server takes it from the edge alone; a call without it comes from the process
+//! whose credential it shows ([`identity`]).
 
+use gatehouse_contract::{Grants, Identity, Role};
 use gatehouse_proto::common::v1 as wire;
 use prost::Message;
 use tonic::{
@@ -10,8 +11,31 @@ use tonic::{
     metadata::{BinaryMetadataValue, MetadataMap},
 };
 
+use crate::error::{Failure, Kind};
+
 /// The metadata key.
 pub const CALLER_KEY: &str = "gatehouse-caller-bin";
+
+/// Which process made a call. `None` when it did not come through our server.
+#[must_use]
+pub fn identity<T>(request: &Request<T>) -> Option<Identity> {
+    request.extensions().get().copied()
+}
+
+/// The process that makes a call, when what the call says about it is true.
+///
+/// # Errors
+/// When it names another one.
+pub fn names_itself<T>(request: &Request<T>, named: &str) -> Result<Identity, Failure> {
+    match identity(request) {
+        Some(identity) if identity.name() == named => Ok(identity),
+        identity => {
+            let identity = identity.map_or("nobody", Identity::name);
+            let refusal = format!("{identity} may not speak for {named:?}");
+            Err(Failure::new(Kind::Forbidden, refusal).reason("CALLER_NOT_ALLOWED"))
+        }
+    }
+}
 
 /// Who stands behind a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +55,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Who stands behind a request; `None` when it comes from the house itself.
+    /// Who stands behind a request; `None` when it comes from a process itself.
     #[must_use]
     pub fn from_request<T>(request: &Request<T>) -> Option<Self> {
         Self::from_metadata(request.metadata())
@@ -57,6 +81,13 @@ impl Caller {
             device_id,
             traceparent,
         })
+    }
+
+    /// What it was granted; `None` for a role that does not exist.
+    #[must_use]
+    pub fn grants(&self) -> Option<Grants> {
+        let scopes = self.scopes.iter().map(String::as_str);
+        Role::parse(&self.role).map(|role| Grants::new(role, scopes))
     }
 
     /// Puts the caller into the metadata of a call.

@@ -1,19 +1,44 @@
-//! The credential that services show each other: made at the first start, readable by this user only.
+//! Who a process is to the others. Each service, and the operator's gRPC tools, have a secret of their own; a service knows
+//! the others by digests alone, so that a broken one can show nothing but its own.
+//!
+//! The config service makes the secrets at its first start ([`make_all`]); every other waits for its own ([`Credentials`]).
+//! A service is not shown the caller's secret itself but a token that opens that one service ([`Credential::shown_to`]): what
+//! one receives is worth nothing to another. A tool that cannot derive tokens shows the secret as it is in the file.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+mod directory;
+mod files;
+
+use std::{fmt, io, time::Duration};
+
+use gatehouse_contract::Identity;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use tokio::time::{Instant, sleep};
+
+pub use directory::Directory;
+pub use files::{make_all, remove_shared};
+
+use crate::{
+    address::Address,
+    client::Peer,
+    secret::{Secret, hex},
+    settings::{House, Peers, Service, ServiceSettings},
 };
 
-use crate::secret::Secret;
+/// How long a service waits for the config service to make its secret: a first start of everything at once takes a second.
+const MADE_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Keeps these tokens apart from anything else that may ever be derived from the same secret.
+const PURPOSE: &str = "gatehouse-credential-v1";
 
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     /// The file cannot be read or written.
-    #[error("the service credential {path} cannot be used")]
+    #[error("the credential file {path} cannot be used")]
     File {
         /// Where it should be.
         path: String,
@@ -22,89 +47,136 @@ pub enum CredentialError {
         source: io::Error,
     },
     /// The file is empty: nothing may be opened by nothing.
-    #[error("the service credential {0} is empty: remove the file, the config service makes a new one")]
+    #[error("the credential file {0} is empty: remove it, the config service makes a new one when it starts")]
     Empty(String),
+    /// Nobody has made the file.
+    #[error(
+        "the credential file {0} is not there: the config service makes it when it starts, in the same home; \
+         GATEHOUSE_CREDENTIAL names another file"
+    )]
+    Missing(String),
+    /// The file of digests holds something else.
+    #[error(
+        "the digests of the credentials, {path}, cannot be read at line {line}: remove the file, the config service makes a \
+         new one when it starts"
+    )]
+    Digests {
+        /// The file.
+        path: String,
+        /// Where in it.
+        line: usize,
+    },
 }
 
-/// Reads the credential.
-///
-/// # Errors
-/// When there is none.
-pub fn load(path: &Path) -> Result<Secret, CredentialError> {
-    let text = fs::read_to_string(path).map_err(|source| file(path, source))?;
-    let secret = Secret::new(text.trim());
-    if secret.is_empty() {
-        Err(CredentialError::Empty(path.display().to_string()))
-    } else {
-        Ok(secret)
+/// A secret, and who is known by it.
+#[derive(Clone)]
+pub struct Credential {
+    identity: Identity,
+    secret: Secret,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Credential").field(&self.identity).finish()
     }
 }
 
-/// Reads the credential, or makes it. Two processes that do so at once end with the same one.
-///
-/// # Errors
-/// When it can be neither read nor made.
-pub fn load_or_create(path: &Path) -> Result<Secret, CredentialError> {
-    match write_new(path, &Secret::generate()) {
-        Ok(()) => load(path),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => load(path),
-        Err(error) => Err(file(path, error)),
+impl Credential {
+    /// A secret that was read elsewhere.
+    #[must_use]
+    pub fn new(identity: Identity, secret: Secret) -> Self {
+        Self { identity, secret }
+    }
+
+    /// Reads one from its file: the one that `GATEHOUSE_CREDENTIAL` names, or its own in the home.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn load(house: &House, identity: Identity) -> Result<Self, CredentialError> {
+        let own = house.credential.clone();
+        let path = own.unwrap_or_else(|| files::secret_path(&house.credentials, identity));
+        Ok(Self::new(identity, files::load(&path)?))
+    }
+
+    /// What a service is shown: a token that is worth nothing anywhere else.
+    ///
+    /// # Panics
+    /// Never: every length is a key.
+    #[must_use]
+    pub fn shown_to(&self, service: Service) -> Secret {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
+            .expect("HMAC takes keys of every length");
+        mac.update(format!("{PURPOSE}\n{}\n{service}", self.identity).as_bytes());
+        Secret::new(hex(&mac.finalize().into_bytes()))
+    }
+
+    /// A service at an address, called with this. Must be called inside a runtime.
+    #[must_use]
+    pub fn peer(&self, service: Service, address: &Address) -> Peer {
+        Peer::lazy(address, &self.shown_to(service))
     }
 }
 
-/// Writes a secret beside its place and links it there, so that nobody ever reads half of one.
-fn write_new(path: &Path, secret: &Secret) -> io::Result<()> {
-    if path.exists() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let draft = folder.join(format!(".draft-{}", uuid::Uuid::new_v4()));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut file| {
-            writeln!(file, "{}", secret.expose())?;
-            file.sync_all()
-        });
-    let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    let _ = fs::remove_file(&draft);
-    linked
+/// What a service shows, and how it knows who shows it something.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    own: Credential,
+    peers: Peers,
+    callers: Directory,
 }
 
-fn file(path: &Path, source: io::Error) -> CredentialError {
-    CredentialError::File {
-        path: path.display().to_string(),
-        source,
+impl Credentials {
+    /// Reads them, and waits a while for the config service to make them.
+    ///
+    /// # Errors
+    /// When they cannot be read, or nobody makes them in time.
+    pub async fn load(settings: &ServiceSettings) -> Result<Self, CredentialError> {
+        let deadline = Instant::now() + MADE_WITHIN;
+        let mut told = false;
+        loop {
+            match Self::read(settings) {
+                Err(CredentialError::Missing(path)) if Instant::now() < deadline => {
+                    if !told {
+                        tracing::info!(path, "waiting for the config service to make the credentials");
+                        told = true;
+                    }
+                    sleep(LOOK).await;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    /// Makes and reads them.
+    ///
+    /// # Errors
+    /// When they can be neither made nor read.
+    pub fn make(settings: &ServiceSettings) -> Result<Self, CredentialError> {
+        make_all(&settings.house)?;
+        Self::read(settings)
+    }
+
+    fn read(settings: &ServiceSettings) -> Result<Self, CredentialError> {
+        let house = &settings.house;
+        Ok(Self {
+            own: Credential::load(house, settings.service.identity())?,
+            peers: settings.peers.clone(),
+            callers: Directory::open(files::digests_path(&house.credentials), settings.service)?,
+        })
+    }
+
+    /// Another service, called as this one. Must be called inside a runtime.
+    #[must_use]
+    pub fn peer(&self, service: Service) -> Peer {
+        self.own.peer(service, self.peers.address(service))
+    }
+
+    /// Who may show this service something.
+    #[must_use]
+    pub fn callers(&self) -> Directory {
+        self.callers.clone()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn it_is_made_once_and_readable_by_its_user_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("credential/service");
-
-        let made = load_or_create(&path).unwrap();
-
-        assert_eq!(load_or_create(&path).unwrap(), made);
-        assert_eq!(load(&path).unwrap(), made);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn an_empty_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("service");
-        fs::write(&path, "\n").unwrap();
-
-        assert!(matches!(load(&path), Err(CredentialError::Empty(_))));
-    }
-}
+mod tests;

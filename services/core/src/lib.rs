@@ -1,6 +1,6 @@
 //! What every service of the house needs and none of them owns.
 //!
-//! A process reads its [`settings`], loads the service [`credential`], connects lazily to its peers ([`client`]), binds a
+//! A process reads its [`settings`], loads its [`credential`], connects lazily to its peers ([`client`]), binds a
 //! [`server`], follows the [`config`], publishes events ([`publish`]), tells how it is ([`health`], [`report`]) and ends in
 //! order ([`drain`]). Errors are decided once ([`error`]). Facts are kept in [`sqlite`]. This crate knows the contracts, and no
 //! service.
@@ -28,8 +28,10 @@ pub mod telemetry;
 pub use address::{Address, Listener};
 pub use caller::Caller;
 pub use clock::Clock;
+pub use credential::Credentials;
 pub use drain::Drain;
 pub use error::{Chain, Failure, Kind};
+pub use gatehouse_contract::Identity;
 pub use health::Health;
 pub use secret::Secret;
 pub use settings::{Env, House, Service, ServiceSettings};

@@ -1,18 +1,22 @@
 //! The gRPC server of a service: the same for all of them.
 //!
-//! A call passes, in this order: room (a bound on how many at once, and a panic stays one caller's failure), the service
-//! credential, a span that names the call and who stands behind it, the bounds that its contract declares, and then the service. Health and reflection come with it.
+//! A call passes, in this order: the guard (whose credential is it), the authority (may this process, and the client behind
+//! it, call this method), a place among those that are served at once (where a panic stays one caller's failure), a span that
+//! names the call and who stands behind it, the bounds that its contract declares, and then the service. Who is refused
+//! takes nobody's place. Health and reflection come with it.
 
+mod authority;
 mod bounds;
+mod budget;
 mod guard;
 mod incoming;
-mod room;
+mod places;
 mod trace;
 
 use std::{convert::Infallible, time::Duration};
 
 use http::{Request, Response};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tonic::{
     body::Body,
     server::NamedService,
@@ -20,13 +24,19 @@ use tonic::{
 };
 use tower::{Service as TowerService, ServiceBuilder};
 
-use crate::{address::Listener, drain::Drain, health::Health, secret::Secret};
+use crate::{address::Listener, credential::Directory, drain::Drain, health::Health};
 
 /// How long calls may go on after the end was asked for. Streams end at once (see [`Drain::end_stream`]).
 const GRACE: Duration = Duration::from_secs(8);
 
 /// How often a silent client is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How often the digests of the credentials are read again, so that one that was replaced does not open for long.
+const REREAD: Duration = Duration::from_secs(10);
+
+/// The paths of the standard health service, which answers anybody.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// The largest message between services: a history page of 8 MiB with room to spare. Services set it on their generated
 /// servers and clients, whose own default is 4 MiB.
@@ -46,7 +56,7 @@ pub enum ServerError {
 /// A server that is bound and does not serve yet.
 pub struct Server {
     listener: Listener,
-    credential: Secret,
+    callers: Directory,
     health: Health,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
@@ -62,12 +72,12 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server on this listener that lets in whoever shows the credential.
+    /// A server on this listener for those whom the directory knows.
     #[must_use]
-    pub fn new(listener: Listener, credential: Secret, health: Health) -> Self {
+    pub fn new(listener: Listener, callers: Directory, health: Health) -> Self {
         Self {
             listener,
-            credential,
+            callers,
             health,
             routes: RoutesBuilder::default(),
             names: Vec::new(),
@@ -98,7 +108,7 @@ impl Server {
     pub async fn run(self, drain: Drain) -> Result<(), ServerError> {
         let Self {
             listener,
-            credential,
+            callers,
             health,
             mut routes,
             names,
@@ -117,8 +127,9 @@ impl Server {
         routes.add_service(reflection().build_v1().map_err(ServerError::Reflection)?);
         routes.add_service(reflection().build_v1alpha().map_err(ServerError::Reflection)?);
 
+        drain.spawn("credentials", follow(callers.clone(), drain.clone()));
         let requested = drain.clone();
-        let serving = serve(listener, credential, routes.routes(), async move {
+        let serving = serve(listener, callers, routes.routes(), async move {
             requested.requested().await
         });
         tokio::pin!(serving);
@@ -138,13 +149,14 @@ impl Server {
 
 async fn serve(
     listener: Listener,
-    credential: Secret,
+    callers: Directory,
     routes: Routes,
     end: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let layers = ServiceBuilder::new()
-        .layer(room::RoomLayer::new())
-        .layer(guard::GuardLayer::new(credential))
+        .layer(guard::GuardLayer::new(callers))
+        .layer(authority::AuthorityLayer)
+        .layer(places::PlacesLayer::new())
         .layer(trace::TraceLayer)
         .layer(bounds::BoundsLayer)
         .into_inner();
@@ -169,6 +181,16 @@ async fn serve(
             server
                 .serve_with_incoming_shutdown(incoming::tcp(socket), end)
                 .await
+        }
+    }
+}
+
+/// Takes in credentials that were made or replaced.
+async fn follow(callers: Directory, drain: Drain) {
+    loop {
+        tokio::select! {
+            () = sleep(REREAD) => callers.reread().await,
+            () = drain.requested() => return,
         }
     }
 }

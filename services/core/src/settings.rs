@@ -8,6 +8,8 @@ use std::{
     str::FromStr,
 };
 
+use gatehouse_contract::Identity;
+
 use crate::address::Address;
 
 /// The processes of the house.
@@ -48,6 +50,19 @@ impl Service {
             Self::ChannelBridge => "channel-bridge",
             Self::Config => "config",
             Self::Broadcast => "broadcast",
+        }
+    }
+
+    /// Who it is to the others.
+    #[must_use]
+    pub const fn identity(self) -> Identity {
+        match self {
+            Self::Edge => Identity::Edge,
+            Self::Session => Identity::Session,
+            Self::Agent => Identity::Agent,
+            Self::ChannelBridge => Identity::ChannelBridge,
+            Self::Config => Identity::Config,
+            Self::Broadcast => Identity::Broadcast,
         }
     }
 
@@ -152,8 +167,10 @@ pub struct House {
     pub home: PathBuf,
     /// `GATEHOUSE_RUN_DIR`, default `<home>/run`: the sockets.
     pub run: PathBuf,
-    /// `GATEHOUSE_CREDENTIAL`, default `<home>/credential/service`.
-    pub credential: PathBuf,
+    /// `GATEHOUSE_CREDENTIAL_DIR`, default `<home>/credential`: a secret for each service, and the digests of all.
+    pub credentials: PathBuf,
+    /// `GATEHOUSE_CREDENTIAL`: the file with this process's own secret; default its own in the folder.
+    pub credential: Option<PathBuf>,
     /// `GATEHOUSE_CONFIG`, default `<home>/gatehouse.json5`.
     pub config: PathBuf,
 }
@@ -166,7 +183,8 @@ impl House {
         let or = |name: &str, inside: &str| env.get(name).map_or_else(|| home.join(inside), PathBuf::from);
         Self {
             run: or("GATEHOUSE_RUN_DIR", "run"),
-            credential: or("GATEHOUSE_CREDENTIAL", "credential/service"),
+            credentials: or("GATEHOUSE_CREDENTIAL_DIR", "credential"),
+            credential: env.get("GATEHOUSE_CREDENTIAL").map(PathBuf::from),
             config: or("GATEHOUSE_CONFIG", "gatehouse.json5"),
             home,
         }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse_core::client::Peer;
 use gatehouse_core::config::{self, ConfigHandle};
 use gatehouse_core::publish::Publisher;
 use gatehouse_core::report::{self, ReportSource};
 use gatehouse_core::server::{MESSAGE_BYTES_MAX, Server};
-use gatehouse_core::{Address, Chain, Clock, Drain, Health, Listener, Secret, Service, credential};
+use gatehouse_core::{Address, Chain, Clock, Credentials, Drain, Health, Listener, Service};
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
@@ -43,7 +42,7 @@ const GRACE: Duration = Duration::from_secs(8);
 pub struct App {
     settings: Settings,
     listener: Listener,
-    credential: Secret,
+    credentials: Credentials,
     store: Arc<SqliteStore>,
     timing: Timing,
     clock: Clock,
@@ -53,10 +52,11 @@ impl Settings {
     /// Opens the store and binds the address; nothing runs yet.
     ///
     /// # Errors
-    /// When the credential, the database or the address cannot be used.
+    /// When the credentials, the database or the address cannot be used.
     pub async fn build(self) -> Result<App, Error> {
-        let credential =
-            credential::load_or_create(&self.service.house.credential).map_err(start("the credential"))?;
+        let credentials = Credentials::load(&self.service)
+            .await
+            .map_err(start("the credentials"))?;
         let store = SqliteStore::open(&self.database)?;
         let listener = Listener::bind(&self.service.listen)
             .await
@@ -64,7 +64,7 @@ impl Settings {
         Ok(App {
             settings: self,
             listener,
-            credential,
+            credentials,
             store: Arc::new(store),
             timing: Timing::default(),
             clock: Clock::system(),
@@ -96,13 +96,12 @@ impl App {
         let Self {
             settings,
             listener,
-            credential,
+            credentials,
             store,
             timing,
             clock,
         } = self;
-        let peers = &settings.service.peers;
-        let peer = |service| Peer::lazy(peers.address(service), &credential);
+        let peer = |service| credentials.peer(service);
         let metrics = Metrics::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
@@ -130,7 +129,7 @@ impl App {
         let service = SessionServiceServer::new(Grpc::new(engine.clone(), drain.clone()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let server = Server::new(listener, credential.clone(), health.clone()).add(service);
+        let server = Server::new(listener, credentials.callers(), health.clone()).add(service);
         let hash = config.clone();
         let source = ReportSource::new(Service::Session, health.clone()).config_hash(move || hash.hash());
         report::spawn(&peer(Service::Broadcast), source, &drain);

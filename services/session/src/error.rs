@@ -55,9 +55,6 @@ pub enum Error {
     /// A turn did not stop in time.
     #[error("a turn of session {0} is still stopping")]
     StillStopping(SessionKey),
-    /// Only for the services of the house.
-    #[error("this method is for the services of the house")]
-    HouseOnly,
     /// No configuration has come yet, or what the last process left behind was not looked at.
     #[error("the session service is still starting")]
     NotReady,
@@ -107,7 +104,6 @@ impl Error {
             Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
             Self::QueueFull { .. } => Kind::Exhausted,
             Self::StillStopping(_) | Self::NotReady => Kind::Unavailable,
-            Self::HouseOnly => Kind::Forbidden,
             Self::Store(error) => error.kind(),
             Self::Unreadable(_) | Self::Start { .. } => Kind::Internal,
         }
@@ -131,7 +127,6 @@ impl Error {
             Self::NoTarget(_) => "no-delivery-target",
             Self::LabelTaken(_) => "label-taken",
             Self::StillStopping(_) => "still-stopping",
-            Self::HouseOnly => "internal-method",
             Self::NotReady => "starting",
             Self::Store(_) | Self::Unreadable(_) | Self::Start { .. } => return None,
         })

@@ -44,15 +44,6 @@ fn traceparent<T>(request: &Request<T>) -> Option<String> {
     Caller::from_request(request).and_then(|caller| caller.traceparent)
 }
 
-/// The methods between services are not for those who come through the edge, whatever their scopes.
-fn house_only<T>(request: &Request<T>) -> Result<(), Error> {
-    if Caller::from_request(request).is_some() {
-        Err(Error::HouseOnly)
-    } else {
-        Ok(())
-    }
-}
-
 #[tonic::async_trait]
 impl<S: Store> SessionService for Grpc<S> {
     type RunAgentStream = RunAgentStream;
@@ -230,7 +221,6 @@ impl<S: Store> SessionService for Grpc<S> {
         &self,
         request: Request<DeliverMessageRequest>,
     ) -> Result<Response<DeliverMessageResponse>, Status> {
-        house_only(&request)?;
         let trace = request
             .metadata()
             .get("traceparent")

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::client::Peer;
+use gatehouse_core::credential::Directory;
 use gatehouse_core::publish::{Published, Publisher};
 use gatehouse_core::server::Server;
-use gatehouse_core::{Address, Clock, Drain, Health, Listener, Secret};
+use gatehouse_core::{Address, Clock, Drain, Health, Identity, Listener, Secret};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
 use gatehouse_proto::agent::v1::run_turn_response::Event as TurnEvent;
@@ -316,8 +317,9 @@ impl Bench {
         (Peer::lazy(&address, &self.credential), address)
     }
 
-    pub(crate) fn credential(&self) -> Secret {
-        self.credential.clone()
+    /// Who is known to the fakes: the session service, by what the peers here show.
+    pub(crate) fn callers(&self) -> Directory {
+        Directory::of([(Identity::Session, &self.credential)])
     }
 
     pub(crate) fn run(&self, config: &str) -> Running {
@@ -383,8 +385,8 @@ pub(crate) async fn serve_agent(
 ) -> Address {
     let address = Address::Unix(folder.join("agent.sock"));
     let listener = Listener::bind(&address).await.unwrap();
-    let server =
-        Server::new(listener, secret.clone(), Health::new()).add(AgentServiceServer::new(FakeAgent(calls)));
+    let callers = Directory::of([(Identity::Session, secret)]);
+    let server = Server::new(listener, callers, Health::new()).add(AgentServiceServer::new(FakeAgent(calls)));
     let end = drain.clone();
     drain.spawn("fake agent", async move { server.run(end).await.unwrap() });
     address

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use gatehouse_core::client::Peer;
+use gatehouse_core::credential::{Credential, Credentials};
 use gatehouse_core::server::Server;
-use gatehouse_core::{Drain, Health, Listener, Service, ServiceSettings, credential};
+use gatehouse_core::{Drain, Health, Identity, Listener, Service, ServiceSettings};
 use gatehouse_proto::config::v1 as config;
 use gatehouse_proto::config::v1::config_service_server::{ConfigService, ConfigServiceServer};
 use gatehouse_proto::session::v1::session_service_client::SessionServiceClient;
@@ -71,12 +71,14 @@ impl ConfigService for FakeConfig {
 async fn the_service_starts_answers_keeps_what_it_took_and_ends_in_order() {
     let home = tempfile::tempdir().unwrap();
     let settings = ServiceSettings::for_tests(home.path(), Service::Session);
-    let secret = credential::load_or_create(&settings.house.credential).unwrap();
+    let known = Credentials::make(&ServiceSettings::for_tests(home.path(), Service::Config)).unwrap();
+    let operator = Credential::load(&settings.house, Identity::Operator).unwrap();
     let others = Drain::new();
     let config = Listener::bind(settings.peers.address(Service::Config))
         .await
         .unwrap();
-    let config = Server::new(config, secret.clone(), Health::new()).add(ConfigServiceServer::new(FakeConfig));
+    let config =
+        Server::new(config, known.callers(), Health::new()).add(ConfigServiceServer::new(FakeConfig));
     let end = others.clone();
     others.spawn("fake config", async move { config.run(end).await.unwrap() });
 
@@ -86,7 +88,7 @@ async fn the_service_starts_answers_keeps_what_it_took_and_ends_in_order() {
         let address = app.address().unwrap();
         let drain = Drain::new();
         let running = tokio::spawn(app.run(drain.clone()));
-        let mut client = SessionServiceClient::new(Peer::lazy(&address, &secret).service());
+        let mut client = SessionServiceClient::new(operator.peer(Service::Session, &address).service());
 
         let send = |text: &str| SendChatRequest {
             session_key: "main".to_owned(),

@@ -1,7 +1,7 @@
-use gatehouse_core::credential;
+use gatehouse_core::{Identity, client::PeerService, credential::Credential};
 use gatehouse_proto::{
     broadcast::v1::{
-        Event, GetStatusRequest, PublishRequest, SubscribeRequest,
+        Event, GetStatusRequest, PublishRequest, ReportHealthRequest, ServiceHealth, SubscribeRequest,
         broadcast_service_client::BroadcastServiceClient,
     },
     session::v1::ChatEvent,
@@ -12,32 +12,40 @@ use super::*;
 
 struct Running {
     _home: tempfile::TempDir,
-    client: BroadcastServiceClient<gatehouse_core::client::PeerService>,
+    settings: ServiceSettings,
     drain: Drain,
+}
+
+impl Running {
+    fn calls_as(&self, identity: Identity) -> BroadcastServiceClient<PeerService> {
+        let credential = Credential::load(&self.settings.house, identity).unwrap();
+        let peer = credential.peer(Service::Broadcast, &self.settings.listen);
+        BroadcastServiceClient::new(peer.service())
+    }
 }
 
 async fn running() -> Running {
     let home = tempfile::tempdir().unwrap();
     let settings = ServiceSettings::for_tests(home.path(), Service::Broadcast);
-    let credential = credential::load_or_create(&settings.house.credential).unwrap();
+    let credentials = Credentials::make(&settings).unwrap();
     let listener = Listener::bind(&settings.listen).await.unwrap();
-    let client = BroadcastServiceClient::new(Peer::lazy(&settings.listen, &credential).service());
-    let app = App::new(settings, listener, credential, Clock::system());
+    let app = App::new(settings.clone(), listener, credentials, Clock::system());
     let drain = Drain::new();
     let end = drain.clone();
     drain.spawn("app", async move { app.run(end).await.unwrap() });
     Running {
         _home: home,
-        client,
+        settings,
         drain,
     }
 }
 
 #[tokio::test]
 async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_with_the_drain() {
-    let mut house = running().await;
+    let house = running().await;
+    let mut session = house.calls_as(Identity::Session);
     let mut stream = house
-        .client
+        .calls_as(Identity::Edge)
         .subscribe(SubscribeRequest::default())
         .await
         .unwrap()
@@ -55,7 +63,7 @@ async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_wit
             events,
             lost: sequence == 3,
         };
-        house.client.publish(request).await.unwrap();
+        session.publish(request).await.unwrap();
     }
 
     let (mut chats, mut gaps, mut last) = (0, 0, position.offset);
@@ -76,11 +84,11 @@ async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_wit
 
 #[tokio::test]
 async fn it_reports_itself() {
-    let mut house = running().await;
+    let house = running().await;
+    let mut operator = house.calls_as(Identity::Operator);
     let reported = async {
         loop {
-            let status = house
-                .client
+            let status = operator
                 .get_status(GetStatusRequest {})
                 .await
                 .unwrap()
@@ -101,4 +109,50 @@ async fn it_reports_itself() {
         .expect("a report");
 
     assert!(status.ok);
+}
+
+#[tokio::test]
+async fn an_event_is_taken_from_the_service_that_makes_it_and_from_no_other() {
+    let house = running().await;
+    let request = PublishRequest {
+        publisher_id: "test".into(),
+        sequence: 1,
+        events: vec![Event {
+            r#type: ChatEvent::full_name(),
+            ..Event::default()
+        }],
+        lost: false,
+    };
+    let publish = async |identity| house.calls_as(identity).publish(request.clone()).await;
+
+    let config = publish(Identity::Config).await.unwrap_err();
+    let agent = publish(Identity::Agent).await.unwrap_err();
+
+    assert_eq!(
+        (config.code(), config.message()),
+        (
+            tonic::Code::PermissionDenied,
+            "config may not publish `chat` events"
+        )
+    );
+    assert_eq!(agent.code(), tonic::Code::PermissionDenied);
+    publish(Identity::Session).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_reports_its_own_health_and_no_others() {
+    let house = running().await;
+    let report = |service: &str| ReportHealthRequest {
+        service: Some(ServiceHealth {
+            service: service.into(),
+            ..ServiceHealth::default()
+        }),
+        leaving: true,
+    };
+    let mut agent = house.calls_as(Identity::Agent);
+
+    let refused = agent.report_health(report("session")).await.unwrap_err();
+
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{refused}");
+    agent.report_health(report("agent")).await.unwrap();
 }

@@ -22,7 +22,7 @@ fn a_fresh_machine_gets_everything_a_start_needs() {
         (18_789, "127.0.0.1", true)
     );
     assert_eq!(found.warnings, []);
-    assert!(house.credential.exists() && house.config.exists());
+    assert!(house.credentials.join("operator").exists() && house.config.exists());
     assert_eq!(
         fs::read_to_string(&found.token_path).expect("there").trim(),
         gateway_token(&house, &env).expect("there").expose()

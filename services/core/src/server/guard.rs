@@ -1,25 +1,28 @@
-//! Nobody calls a service of the house without its credential. Only health answers to anybody: it says nothing but yes or no.
+//! Nobody calls a service without a credential that it knows. Only health answers anybody: it says nothing but yes or no.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures::future::{Either, Ready, ready};
+use futures::future::{BoxFuture, Either, FutureExt, Ready, ready};
 use http::{Request, Response, header::AUTHORIZATION};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::secret::Secret;
-
-const HEALTH: &str = "/grpc.health.v1.Health/";
+use super::HEALTH;
+use crate::{
+    credential::Directory,
+    error::{Failure, Kind},
+};
 
 #[derive(Clone, Debug)]
-pub(super) struct GuardLayer(Arc<Secret>);
+pub(super) struct GuardLayer(Directory);
 
 impl GuardLayer {
-    pub(super) fn new(credential: Secret) -> Self {
-        Self(Arc::new(credential))
+    pub(super) fn new(callers: Directory) -> Self {
+        Self(callers)
     }
 }
 
@@ -28,7 +31,7 @@ impl<S> Layer<S> for GuardLayer {
 
     fn layer(&self, inner: S) -> Guard<S> {
         Guard {
-            credential: Arc::clone(&self.0),
+            callers: self.0.clone(),
             inner,
         }
     }
@@ -36,36 +39,65 @@ impl<S> Layer<S> for GuardLayer {
 
 #[derive(Clone, Debug)]
 pub(super) struct Guard<S> {
-    credential: Arc<Secret>,
+    callers: Directory,
     inner: S,
 }
 
-impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>> for Guard<S> {
+type Answer<E> = Result<Response<Body>, E>;
+
+impl<S> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error: Send, Future: Send> + Clone + Send + 'static,
+{
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+    type Future = Either<S::Future, Either<Ready<Answer<S::Error>>, BoxFuture<'static, Answer<S::Error>>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let offered = request
-            .headers()
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let offered = offered.and_then(|value| value.strip_prefix("Bearer "));
-        if request.uri().path().starts_with(HEALTH)
-            || offered.is_some_and(|offered| self.credential.matches(offered))
-        {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if request.uri().path().starts_with(HEALTH) {
             return Either::Left(self.inner.call(request));
         }
-        let refusal = match offered {
-            Some(_) => "the service credential is wrong: read it from the house's credential/service file",
-            None => {
-                "the service credential is missing: send `authorization: Bearer <content of credential/service>`"
-            }
+        let Some(shown) = shown(&request) else {
+            let refusal =
+                "a credential is missing: send `authorization: Bearer <content of credential/operator>`";
+            return Either::Right(Either::Left(ready(Ok(refuse(refusal)))));
         };
-        Either::Right(ready(Ok(Status::unauthenticated(refusal).into_http())))
+        if let Some(identity) = self.callers.identify(&shown) {
+            request.extensions_mut().insert(identity);
+            return Either::Left(self.inner.call(request));
+        }
+        if !self.callers.looks_again() {
+            return Either::Right(Either::Left(ready(Ok(refuse(UNKNOWN)))));
+        }
+        // Perhaps the secret was made after we read the digests. The service that was asked whether it is ready is the one
+        // to call.
+        let clone = self.inner.clone();
+        let (mut inner, callers) = (mem::replace(&mut self.inner, clone), self.callers.clone());
+        let again = async move {
+            callers.reread().await;
+            let Some(identity) = callers.identify(&shown) else {
+                return Ok(refuse(UNKNOWN));
+            };
+            request.extensions_mut().insert(identity);
+            inner.call(request).await
+        };
+        Either::Right(Either::Right(again.boxed()))
     }
+}
+
+const UNKNOWN: &str = "the credential is not known here: it is that of another home, of another service, or was replaced; an \
+                       operator's tool shows the content of credential/operator";
+
+fn shown(request: &Request<Body>) -> Option<Arc<str>> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").map(Arc::from)
+}
+
+fn refuse(message: &'static str) -> Response<Body> {
+    let refusal = Failure::new(Kind::Unauthenticated, message).reason("UNKNOWN_CREDENTIAL");
+    Status::from(refusal).into_http()
 }

@@ -1,14 +1,17 @@
 use gatehouse_proto::session::v1::{
-    ListSessionsRequest, ResolveSessionRequest, ResolveSessionResponse,
+    ListSessionsRequest, ResolveSessionRequest, ResolveSessionResponse, WaitAgentRequest,
     session_service_client::SessionServiceClient,
 };
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use super::*;
-use crate::{address::Address, client::Peer, error::Failure};
+use gatehouse_contract::Identity;
 
-/// A service that answers one method and panics on another; the rest of the contract is not its business.
+use super::*;
+use crate::{address::Address, caller::Caller, client::Peer, error::Failure, secret::Secret};
+
+/// A service that answers one method, panics on a second and waits for ever in a third; the rest of the contract is not its
+/// business.
 #[derive(Clone, Debug)]
 struct Fake;
 
@@ -28,6 +31,9 @@ impl TowerService<Request_> for Fake {
     fn call(&mut self, request: Request_) -> Self::Future {
         Box::pin(async move {
             assert!(!request.uri().path().ends_with("ListSessions"), "on purpose");
+            if request.uri().path().ends_with("WaitAgent") {
+                std::future::pending::<()>().await;
+            }
             let codec = tonic_prost::ProstCodec::<ResolveSessionResponse, ResolveSessionRequest>::default();
             Ok(tonic::server::Grpc::new(codec).unary(Echo, request).await)
         })
@@ -55,23 +61,34 @@ impl tonic::server::UnaryService<ResolveSessionRequest> for Echo {
 struct Running {
     _folder: tempfile::TempDir,
     address: Address,
-    credential: Secret,
     health: Health,
     drain: Drain,
+}
+
+/// What a process shows in these tests.
+fn secret(identity: Identity) -> Secret {
+    Secret::new(format!("secret-of-{identity}"))
+}
+
+impl Running {
+    fn calls_as(&self, identity: Identity) -> SessionServiceClient<crate::client::PeerService> {
+        SessionServiceClient::new(Peer::lazy(&self.address, &secret(identity)).service())
+    }
 }
 
 async fn running() -> Running {
     let folder = tempfile::tempdir().unwrap();
     let address = Address::Unix(folder.path().join("s.sock"));
-    let (credential, health, drain) = (Secret::generate(), Health::new(), Drain::new());
+    let (health, drain) = (Health::new(), Drain::new());
+    let secrets = Identity::ALL.map(|identity| (identity, secret(identity)));
+    let callers = Directory::of(secrets.iter().map(|(identity, secret)| (*identity, secret)));
     let listener = Listener::bind(&address).await.unwrap();
-    let server = Server::new(listener, credential.clone(), health.clone()).add(Fake);
+    let server = Server::new(listener, callers, health.clone()).add(Fake);
     let end = drain.clone();
     drain.spawn("server", async move { server.run(end).await.unwrap() });
     Running {
         _folder: folder,
         address,
-        credential,
         health,
         drain,
     }
@@ -87,7 +104,7 @@ fn resolve(key: &str) -> ResolveSessionRequest {
 #[tokio::test]
 async fn the_credential_opens_and_nothing_else_does() {
     let house = running().await;
-    let mut right = SessionServiceClient::new(Peer::lazy(&house.address, &house.credential).service());
+    let mut right = house.calls_as(Identity::Operator);
     let wrong = Peer::lazy(&house.address, &Secret::new("guess"));
     let mut wrong_client = SessionServiceClient::new(wrong.service());
     let mut none = SessionServiceClient::new(wrong.channel());
@@ -118,7 +135,7 @@ async fn the_credential_opens_and_nothing_else_does() {
 #[tokio::test]
 async fn a_declared_bound_is_refused_with_its_path() {
     let house = running().await;
-    let mut client = SessionServiceClient::new(Peer::lazy(&house.address, &house.credential).service());
+    let mut client = house.calls_as(Identity::Operator);
 
     let refusal = Failure::from_status(&client.resolve_session(resolve("")).await.unwrap_err());
 
@@ -131,7 +148,7 @@ async fn a_declared_bound_is_refused_with_its_path() {
 #[tokio::test]
 async fn a_panic_is_one_callers_failure() {
     let house = running().await;
-    let mut client = SessionServiceClient::new(Peer::lazy(&house.address, &house.credential).service());
+    let mut client = house.calls_as(Identity::Operator);
 
     let failed = client
         .list_sessions(ListSessionsRequest::default())
@@ -177,7 +194,7 @@ async fn health_answers_anybody_and_follows_the_process() {
 #[tokio::test]
 async fn a_drained_server_lets_go_of_its_socket() {
     let house = running().await;
-    let mut client = SessionServiceClient::new(Peer::lazy(&house.address, &house.credential).service());
+    let mut client = house.calls_as(Identity::Operator);
     client.resolve_session(resolve("main")).await.unwrap();
 
     assert!(house.drain.finish(Duration::from_secs(5)).await);
@@ -188,20 +205,238 @@ async fn a_drained_server_lets_go_of_its_socket() {
     );
 }
 
-#[tokio::test]
-async fn a_caller_that_cannot_be_read_is_not_taken_for_the_house() {
-    let house = running().await;
-    let mut client = SessionServiceClient::new(Peer::lazy(&house.address, &house.credential).service());
-    let mut request = Request::new(resolve("main"));
-    request.metadata_mut().insert_bin(
-        crate::caller::CALLER_KEY,
-        tonic::metadata::BinaryMetadataValue::from_bytes(b"\xff\xff"),
-    );
+fn with_caller<T>(message: T, caller: &Caller) -> Request<T> {
+    let mut request = Request::new(message);
+    caller.attach(request.metadata_mut());
+    request
+}
 
+fn client(connection: &str) -> Caller {
+    Caller {
+        role: "operator".into(),
+        scopes: vec!["operator.write".into()],
+        connection_id: connection.into(),
+        ..Caller::default()
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_cannot_be_read_is_not_taken_for_the_process() {
+    let house = running().await;
+    let mut client = house.calls_as(Identity::Edge);
+    let unreadable = tonic::metadata::BinaryMetadataValue::from_bytes(b"\xff\xff");
+    let mut request = Request::new(resolve("main"));
+    request
+        .metadata_mut()
+        .insert_bin(crate::caller::CALLER_KEY, unreadable.clone());
+    let mut twice = with_caller(resolve("main"), &self::client("c"));
+    twice
+        .metadata_mut()
+        .append_bin(crate::caller::CALLER_KEY, unreadable);
+
+    for request in [request, twice] {
+        assert_eq!(
+            client.resolve_session(request).await.unwrap_err().code(),
+            Code::InvalidArgument
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_the_edge_speaks_for_clients_and_says_for_whom() {
+    let house = running().await;
+    let request = || with_caller(resolve("main"), &client("c"));
+
+    house
+        .calls_as(Identity::Edge)
+        .resolve_session(request())
+        .await
+        .unwrap();
+    for identity in Identity::ALL
+        .into_iter()
+        .filter(|identity| *identity != Identity::Edge)
+    {
+        let forged = house
+            .calls_as(identity)
+            .resolve_session(request())
+            .await
+            .unwrap_err();
+        assert_eq!(forged.code(), Code::PermissionDenied, "{identity}");
+    }
+    let for_nobody = house
+        .calls_as(Identity::Edge)
+        .resolve_session(resolve("main"))
+        .await
+        .unwrap_err();
+    assert_eq!(for_nobody.code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_listed_is_refused_with_who_called_what() {
+    let house = running().await;
+
+    let refused = house
+        .calls_as(Identity::Agent)
+        .resolve_session(resolve("main"))
+        .await
+        .unwrap_err();
+
+    let failure = Failure::from_status(&refused);
+    assert_eq!(refused.code(), Code::PermissionDenied);
     assert_eq!(
-        client.resolve_session(request).await.unwrap_err().code(),
-        Code::InvalidArgument
+        failure.message,
+        "agent may not call /gatehouse.session.v1.SessionService/ResolveSession: its callers are edge, operator"
     );
+    assert_eq!(failure.reason.as_deref(), Some("CALLER_NOT_ALLOWED"));
+}
+
+#[tokio::test]
+async fn reflection_is_for_operators_tools() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest,
+    };
+    let house = running().await;
+    let ask = async |identity| {
+        let peer = Peer::lazy(&house.address, &secret(identity));
+        let list = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        ServerReflectionClient::new(peer.service())
+            .server_reflection_info(tokio_stream::once(list))
+            .await
+    };
+
+    ask(Identity::Operator).await.unwrap();
+    assert_eq!(
+        ask(Identity::Agent).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
+}
+
+/// A wait that somebody parks; it goes on until it is dropped.
+fn parked(house: &Running, caller: Option<&Caller>) -> tokio::task::JoinHandle<Code> {
+    let wait = WaitAgentRequest {
+        run_id: "r".into(),
+        timeout_ms: None,
+    };
+    let (identity, request) = match caller {
+        Some(caller) => (Identity::Edge, with_caller(wait, caller)),
+        None => (Identity::Operator, Request::new(wait)),
+    };
+    let mut client = house.calls_as(identity);
+    tokio::spawn(async move { client.wait_agent(request).await.unwrap_err().code() })
+}
+
+/// Waits until so many of them were refused.
+async fn refused(waits: &[tokio::task::JoinHandle<Code>], count: usize) {
+    let refused = async {
+        while waits.iter().filter(|wait| wait.is_finished()).count() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), refused)
+        .await
+        .expect("refused in time");
+}
+
+#[tokio::test]
+async fn a_client_that_parks_a_thousand_waits_holds_up_neither_others_nor_its_own_short_calls() {
+    let house = running().await;
+    house.health.serving();
+    let greedy: Vec<_> = (0..8).map(|n| client(&format!("greedy-{n}"))).collect();
+
+    let waits: Vec<_> = (0..1_024)
+        .map(|n| parked(&house, greedy.get(n % greedy.len())))
+        .collect();
+
+    // However many connections the credential has, a quarter of the places stays free.
+    refused(&waits, 256).await;
+    let mut edge = house.calls_as(Identity::Edge);
+    for caller in [&greedy[0], &client("quiet")] {
+        let short = with_caller(resolve("main"), caller);
+        edge.resolve_session(short)
+            .await
+            .expect("a short call of a client");
+    }
+    let quiet = parked(&house, Some(&client("quiet")));
+    house
+        .calls_as(Identity::Operator)
+        .resolve_session(resolve("main"))
+        .await
+        .expect("an operator's call");
+    let mut health = HealthClient::new(Peer::lazy(&house.address, &Secret::new("none")).channel());
+    health
+        .check(HealthCheckRequest::default())
+        .await
+        .expect("a health check");
+    assert!(!quiet.is_finished(), "another connection may wait too");
+    for wait in waits.into_iter().filter(tokio::task::JoinHandle::is_finished) {
+        assert_eq!(wait.await.unwrap(), Code::ResourceExhausted);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_is_given_up_frees_its_place() {
+    let house = running().await;
+    let caller = client("c");
+    let wait = WaitAgentRequest {
+        run_id: "r".into(),
+        timeout_ms: None,
+    };
+    let first: Vec<_> = (0..300).map(|_| parked(&house, Some(&caller))).collect();
+    refused(&first, 300 - 256).await;
+    let full = house
+        .calls_as(Identity::Edge)
+        .wait_agent(with_caller(wait, &caller))
+        .await
+        .unwrap_err();
+    let failure = Failure::from_status(&full);
+    assert_eq!(failure.reason.as_deref(), Some("CONNECTION_BUSY"), "{full}");
+    assert!(
+        failure.message.contains("256 long waits") && failure.kind.retryable(),
+        "{failure:?}"
+    );
+    assert!(failure.retry_after.is_some());
+
+    first.iter().for_each(tokio::task::JoinHandle::abort);
+
+    let again = async {
+        loop {
+            let wait = parked(&house, Some(&caller));
+            // A refusal comes back before the next call of the same connection is answered.
+            let mut edge = house.calls_as(Identity::Edge);
+            edge.resolve_session(with_caller(resolve("main"), &caller))
+                .await
+                .unwrap();
+            if !wait.is_finished() {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(30), again)
+        .await
+        .expect("a place again");
+}
+
+#[tokio::test]
+async fn strangers_cannot_take_the_places_of_a_health_check() {
+    let house = running().await;
+    let anybody = || HealthClient::new(Peer::lazy(&house.address, &Secret::new("none")).channel());
+    let mut watches = Vec::new();
+    loop {
+        match anybody().watch(HealthCheckRequest::default()).await {
+            Ok(watch) => watches.push(watch),
+            Err(full) => break assert_eq!(full.code(), Code::ResourceExhausted),
+        }
+        assert!(watches.len() <= 64);
+    }
+
+    anybody()
+        .check(HealthCheckRequest::default())
+        .await
+        .expect("a check needs no place");
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
-//! A span around each call: which method, from which connection, in which trace. It stands behind the credential, so that what
-//! it reads was written by the house; a caller that cannot be read is refused, because a call without one is the house's own.
+//! A span around each call: which method, from which process and connection, in which trace. It stands behind the guard and
+//! the authority, so that what it says is known.
 
 use std::task::{Context, Poll};
 
-use futures::future::{Either, Ready, ready};
+use gatehouse_contract::Identity;
 use http::{Request, Response};
-use tonic::{Status, body::Body, metadata::MetadataMap};
+use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::{Instrument, field::Empty, instrument::Instrumented};
 
-use crate::caller::{CALLER_KEY, Caller};
+use crate::caller::Caller;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TraceLayer;
@@ -30,7 +30,7 @@ pub(super) struct Trace<S> {
 impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>> for Trace<S> {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<Instrumented<S::Future>, Ready<Result<Response<Body>, S::Error>>>;
+    type Future = Instrumented<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -40,20 +40,19 @@ impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>
         let span = tracing::debug_span!(
             "rpc",
             rpc.method = request.uri().path(),
+            caller.identity = Empty,
             connection.id = Empty,
             traceparent = Empty
         );
-        if request.headers().contains_key(CALLER_KEY) {
-            let metadata = MetadataMap::from_headers(request.headers().clone());
-            let Some(caller) = Caller::from_metadata(&metadata) else {
-                let refusal = Status::invalid_argument(format!("`{CALLER_KEY}` cannot be read"));
-                return Either::Right(ready(Ok(refusal.into_http())));
-            };
-            span.record("connection.id", caller.connection_id);
-            if let Some(traceparent) = caller.traceparent {
+        if let Some(identity) = request.extensions().get::<Identity>() {
+            span.record("caller.identity", identity.name());
+        }
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            span.record("connection.id", &caller.connection_id);
+            if let Some(traceparent) = &caller.traceparent {
                 span.record("traceparent", traceparent);
             }
         }
-        Either::Left(self.inner.call(request).instrument(span))
+        self.inner.call(request).instrument(span)
     }
 }

@@ -31,7 +31,7 @@ impl FakeBridge {
     async fn serve(&self, bench: &Bench, address: &Address) {
         let listener = Listener::bind(address).await.unwrap();
         let service = ChannelServiceServer::new(self.clone());
-        let server = Server::new(listener, bench.credential(), Health::new()).add(service);
+        let server = Server::new(listener, bench.callers(), Health::new()).add(service);
         let end = bench.drain.clone();
         bench
             .drain

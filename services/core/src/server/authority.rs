@@ -1,0 +1,149 @@
+//! Who may call what, behind the edge too. The contract is the table: a process calls the methods that list it, and a client
+//! the ones that its grants allow. Whatever no rule names is refused.
+
+use std::task::{Context, Poll};
+
+use futures::future::{Either, Ready, ready};
+use gatehouse_contract::{Access, Contract, Identity, Method};
+use http::{HeaderMap, Request, Response};
+use tonic::{Status, body::Body, metadata::MetadataMap};
+use tower::{Layer, Service};
+
+use super::HEALTH;
+use crate::{
+    caller::{CALLER_KEY, Caller},
+    error::{Failure, Kind},
+};
+
+/// Only operators' tools ask which services there are; services know.
+const REFLECTION: &str = "/grpc.reflection.";
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AuthorityLayer;
+
+impl<S> Layer<S> for AuthorityLayer {
+    type Service = Authority<S>;
+
+    fn layer(&self, inner: S) -> Authority<S> {
+        Authority { inner }
+    }
+}
+
+/// It stands behind the guard, which says whose call it is.
+#[derive(Clone, Debug)]
+pub(super) struct Authority<S> {
+    inner: S,
+}
+
+impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>> for Authority<S> {
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let path = request.uri().path();
+        if path.starts_with(HEALTH) {
+            return Either::Left(self.inner.call(request));
+        }
+        let identity = request.extensions().get().copied();
+        let decided = caller(request.headers()).and_then(|caller| {
+            let identity = identity.ok_or_else(|| refuse("nobody is known to make this call"))?;
+            decide(Contract::house(), path, identity, caller.as_ref())?;
+            Ok(caller)
+        });
+        match decided {
+            Ok(caller) => {
+                if let Some(caller) = caller {
+                    request.extensions_mut().insert(caller);
+                }
+                Either::Left(self.inner.call(request))
+            }
+            Err(refusal) => {
+                let identity = identity.map_or("nobody", Identity::name);
+                tracing::warn!(rpc.method = path, caller.identity = identity, reason = %refusal.message, "a call is refused");
+                Either::Right(ready(Ok(Status::from(refusal).into_http())))
+            }
+        }
+    }
+}
+
+/// The client behind a call. One that cannot be read is not taken for none: a call without one is the process's own.
+fn caller(headers: &HeaderMap) -> Result<Option<Caller>, Failure> {
+    let unreadable = || Failure::new(Kind::Invalid, format!("`{CALLER_KEY}` cannot be read"));
+    match headers.get_all(CALLER_KEY).iter().count() {
+        0 => Ok(None),
+        1 => {
+            let metadata = MetadataMap::from_headers(headers.clone());
+            Caller::from_metadata(&metadata).map(Some).ok_or_else(unreadable)
+        }
+        _ => Err(unreadable()),
+    }
+}
+
+fn decide(
+    contract: &Contract,
+    path: &str,
+    identity: Identity,
+    caller: Option<&Caller>,
+) -> Result<(), Failure> {
+    if caller.is_some() && !identity.forwards_clients() {
+        return Err(refuse(format!(
+            "{identity} may not speak for a client, only edge may"
+        )));
+    }
+    let Some(method) = contract.rpc(path) else {
+        // Nothing else is offered: the router answers that it does not exist.
+        return if path.starts_with(REFLECTION) && identity != Identity::Operator {
+            Err(refuse(format!(
+                "{identity} may not ask for reflection, only operator may"
+            )))
+        } else {
+            Ok(())
+        };
+    };
+    if !method.callers.contains(&identity) {
+        let may: Vec<_> = method.callers.iter().map(|caller| caller.name()).collect();
+        let may = may.join(", ");
+        return Err(refuse(format!(
+            "{identity} may not call {path}: its callers are {may}"
+        )));
+    }
+    match caller {
+        Some(caller) => client(method, caller),
+        None if identity.forwards_clients() && method.access != Access::Internal => Err(refuse(format!(
+            "{identity} calls {path} for clients only, and names none"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The edge has decided the same; a mistake there must not open anything here.
+fn client(method: &Method, caller: &Caller) -> Result<(), Failure> {
+    let path = &method.path;
+    if method.access == Access::Internal {
+        return Err(refuse(format!(
+            "{path} is called between services, never for a client"
+        )));
+    }
+    let allowed = caller
+        .grants()
+        .is_some_and(|grants| method.access.allows(&grants));
+    if allowed {
+        return Ok(());
+    }
+    Err(refuse(match method.access.required_scope() {
+        Some(scope) => format!("{path} needs scope {scope}"),
+        None => format!("role {:?} may not call {path}", caller.role),
+    }))
+}
+
+fn refuse(message: impl Into<String>) -> Failure {
+    Failure::new(Kind::Forbidden, message).reason("CALLER_NOT_ALLOWED")
+}
+
+#[cfg(test)]
+mod tests;
