@@ -12,9 +12,9 @@ use prost::Message;
 /// Events that are kept: minutes of a busy gateway, for an edge that restarts within seconds.
 const EVENTS_MAX: usize = 65_536;
 
-/// Memory that is kept. The six processes are to stay below 80 MiB together; a subscriber that is further behind than this
-/// reads its state anew, which costs less than it would to catch up.
-const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Memory that is kept. The six processes are to stay below 80 MiB together, and ten times the load of a home fills this in
+/// two minutes; a subscriber that is further behind reads its state anew, which costs less than it would to catch up.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What an item costs beside its encoded bytes: its slot, which the queue may have twice (it doubles), and the allocator's
 /// header with what is lost by rounding up.
