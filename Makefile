@@ -75,12 +75,14 @@ docs:
 	@echo "== generated references"
 	@UPDATE_DOCS=1 $(CARGO) nextest run --locked --cargo-quiet -p gatehouse -p gatehouse-config -E 'test(committed_reference)'
 
+# `make bench ARGS=soak` takes twenty minutes; SECONDS=120 takes two.
+SECONDS ?= 1200
 bench:
 	@deploy/prerequisites.sh build
 	@echo "== build (release)"
 	@$(CARGO) build --release --locked --quiet -p gatehouse -p gatehouse-tests
 	@echo "== bench"
-	@GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse $(TARGET)/release/gatehouse-bench $(ARGS)
+	@GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse GATEHOUSE_SOAK_SECONDS=$(SECONDS) $(TARGET)/release/gatehouse-bench $(ARGS)
 
 # The long form of a test that `make test` runs for a few rounds.
 ROUNDS ?= 200

@@ -10,6 +10,7 @@ mod reference;
 mod report;
 mod rpc;
 mod screens;
+mod soak;
 mod start;
 mod store;
 mod tokens;
@@ -45,6 +46,10 @@ async fn main() {
     }
     if runs("store") {
         store::run(&mut report).await;
+    }
+    // Only by name: it takes twenty minutes.
+    if wanted.as_deref() == Some("soak") {
+        soak::run(&mut report).await;
     }
     report.print();
     let path = report.write(&PathBuf::from("tests/bench/results"));

@@ -14,6 +14,8 @@ pub(crate) struct Question {
     pub(crate) system_prompt: Option<String>,
     pub(crate) messages: Vec<TurnMessage>,
     pub(crate) agent_name: String,
+    /// Whether the answer goes to a chat.
+    pub(crate) in_chat: bool,
 }
 
 /// A piece of an answer, as it comes.

@@ -100,6 +100,7 @@ impl Turn {
             system_prompt,
             messages,
             agent_name,
+            in_chat,
             ..
         } = request;
         let models = if models.is_empty() {
@@ -111,6 +112,7 @@ impl Turn {
             system_prompt,
             messages,
             agent_name,
+            in_chat,
         };
         let mut failed = None;
         for name in &models {

@@ -13,10 +13,14 @@ use gatehouse_proto::broadcast::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, hub::Hub, metrics::Metrics};
+use crate::{error::Error, hub::Hub, metrics::Metrics, ring::PageMax};
 
-/// Events in one message of a subscription: what gathered while the last one was on its way.
-const PAGE_EVENTS: usize = 256;
+/// One message of a subscription: what gathered while the last one was on its way. Bounded in bytes as well, because it is
+/// held until the edge has read it; a message may be no longer than 32 MiB in any case.
+const PAGE_MAX: PageMax = PageMax {
+    events: 256,
+    bytes: 512 * 1024,
+};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
@@ -147,7 +151,7 @@ fn follow(
             }
             loop {
                 head.borrow_and_update();
-                let page = hub.page(at, PAGE_EVENTS);
+                let page = hub.page(at, PAGE_MAX);
                 if page.next != at || page.gap {
                     let next = SubscribeResponse {
                         epoch,

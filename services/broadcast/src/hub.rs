@@ -15,7 +15,7 @@ use crate::{
     health::{RollUp, is_ok},
     presence::Presence,
     publishers::Publishers,
-    ring::{Page, Ring},
+    ring::{Page, PageMax, Ring},
 };
 
 /// Everything that broadcast knows.
@@ -114,8 +114,8 @@ impl Hub {
     }
 
     /// The events after an offset.
-    pub(crate) fn page(&self, after: u64, count: usize) -> Page {
-        self.lock().ring.page(after, count)
+    pub(crate) fn page(&self, after: u64, max: PageMax) -> Page {
+        self.lock().ring.page(after, max)
     }
 
     /// Tells when the newest offset changes.

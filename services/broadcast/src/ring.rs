@@ -1,22 +1,30 @@
 //! The newest events, bounded in number and bytes. An offset never comes back within an epoch.
+//!
+//! An event is kept as it is encoded, in an allocation of its own. A decoded one is a struct of seven parts around a slice of
+//! the request that it came in, and holds all of that request's buffer for as long as it is kept: 16 MiB of payload of small
+//! events were 120 MiB of memory that way.
 
 use std::collections::VecDeque;
 
 use gatehouse_proto::broadcast::v1::Event;
+use prost::Message;
 
-/// Events that are kept: minutes of a busy house, for an edge that restarts within seconds.
+/// Events that are kept: minutes of a busy gateway, for an edge that restarts within seconds.
 const EVENTS_MAX: usize = 65_536;
 
-/// Bytes of payload that are kept. The memory of the whole house is to stay below 80 MiB.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Memory that is kept. The six processes are to stay below 80 MiB together, and ten times the load of a home fills this in
+/// two minutes; a subscriber that is further behind reads its state anew, which costs less than it would to catch up.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What an item costs beside its payload: the struct, the strings and the queue's slot, measured as about 300 bytes.
-const OVERHEAD_BYTES: usize = 300;
+/// What an item costs beside its encoded bytes: its slot, which the queue may have twice (it doubles), and the allocator's
+/// header with what is lost by rounding up.
+const OVERHEAD_BYTES: usize = 2 * size_of::<Item>() + 16;
 
 /// One place of the stream.
 #[derive(Clone, Debug, PartialEq)]
 enum Item {
-    Event(Box<Event>),
+    /// An event, encoded.
+    Event(Box<[u8]>),
     /// Events were lost here before they reached the ring.
     Gap,
 }
@@ -41,6 +49,15 @@ pub(crate) struct Page {
     pub(crate) next: u64,
 }
 
+/// How much one page may hold. One event is always there, whatever its size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageMax {
+    /// Events.
+    pub(crate) events: usize,
+    /// Bytes of encoded events.
+    pub(crate) bytes: usize,
+}
+
 impl Ring {
     pub(crate) fn head(&self) -> u64 {
         self.head
@@ -49,7 +66,7 @@ impl Ring {
     /// Adds an event and returns its offset.
     pub(crate) fn push(&mut self, mut event: Event) -> u64 {
         event.offset = self.head + 1;
-        self.add(Item::Event(Box::new(event)))
+        self.add(Item::Event(event.encode_to_vec().into_boxed_slice()))
     }
 
     /// Notes that events were lost.
@@ -57,16 +74,19 @@ impl Ring {
         self.add(Item::Gap);
     }
 
+    /// Makes room first, so that the queue of a full ring never doubles. The newest item is kept whatever its size: the
+    /// largest request bounds it, and a ring without it would make every subscriber read its state anew.
     fn add(&mut self, item: Item) -> u64 {
-        self.head += 1;
-        self.bytes += size(&item);
-        self.items.push_back(item);
-        while self.items.len() > EVENTS_MAX || self.bytes > BYTES_MAX {
+        let size = size(&item);
+        while self.items.len() >= EVENTS_MAX || self.bytes + size > BYTES_MAX {
             let Some(oldest) = self.items.pop_front() else {
                 break;
             };
-            self.bytes -= size(&oldest);
+            self.bytes -= self::size(&oldest);
         }
+        self.head += 1;
+        self.bytes += size;
+        self.items.push_back(item);
         self.head
     }
 
@@ -80,8 +100,9 @@ impl Ring {
         self.head - u64::try_from(self.items.len()).unwrap_or(self.head)
     }
 
-    /// At most `count` events after an offset. A reader that fell behind the oldest item is told so and goes on from there.
-    pub(crate) fn page(&self, after: u64, count: usize) -> Page {
+    /// The events after an offset, as many as a page may hold. A reader that fell behind the oldest item is told so and goes
+    /// on from there.
+    pub(crate) fn page(&self, after: u64, max: PageMax) -> Page {
         let behind = !self.holds(after);
         let start = if behind { self.tail() } else { after };
         let mut page = Page {
@@ -90,9 +111,17 @@ impl Ring {
             events: Vec::new(),
         };
         let skip = usize::try_from(start - self.tail()).unwrap_or(usize::MAX);
-        for item in self.items.iter().skip(skip).take(count) {
+        let mut bytes = 0;
+        for item in self.items.iter().skip(skip).take(max.events) {
             match item {
-                Item::Event(event) => page.events.push((**event).clone()),
+                Item::Event(encoded) => {
+                    bytes += encoded.len();
+                    if bytes > max.bytes && !page.events.is_empty() {
+                        break;
+                    }
+                    page.events
+                        .push(Event::decode(&**encoded).expect("the ring encoded it"));
+                }
                 Item::Gap if page.events.is_empty() => page.gap = true,
                 Item::Gap => break, // the gap belongs before what follows it
             }
@@ -104,7 +133,7 @@ impl Ring {
 
 fn size(item: &Item) -> usize {
     match item {
-        Item::Event(event) => OVERHEAD_BYTES + event.payload.len(),
+        Item::Event(encoded) => OVERHEAD_BYTES + encoded.len(),
         Item::Gap => OVERHEAD_BYTES,
     }
 }
@@ -114,6 +143,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn events(events: usize) -> PageMax {
+        PageMax {
+            events,
+            bytes: usize::MAX,
+        }
+    }
 
     fn event(bytes: usize) -> Event {
         Event {
@@ -129,7 +165,7 @@ mod tests {
             ring.push(event(1));
         }
 
-        let page = ring.page(2, 2);
+        let page = ring.page(2, events(2));
 
         assert_eq!(
             page.events.iter().map(|event| event.offset).collect::<Vec<_>>(),
@@ -137,7 +173,7 @@ mod tests {
         );
         assert_eq!((page.next, page.gap), (4, false));
         assert_eq!(
-            ring.page(5, 9),
+            ring.page(5, events(9)),
             Page {
                 next: 5,
                 ..Page::default()
@@ -152,8 +188,8 @@ mod tests {
         ring.push_gap();
         ring.push(event(1));
 
-        let before = ring.page(0, 9);
-        let after = ring.page(before.next, 9);
+        let before = ring.page(0, events(9));
+        let after = ring.page(before.next, events(9));
 
         assert_eq!((before.events.len(), before.gap), (1, false));
         assert_eq!((after.events.len(), after.gap, after.next), (1, true, 3));
@@ -166,7 +202,7 @@ mod tests {
             ring.push(event(BYTES_MAX / 10));
         }
 
-        let page = ring.page(1, 100);
+        let page = ring.page(1, events(100));
 
         assert!(page.gap && !ring.holds(1));
         assert!(page.events.len() < 10, "bounded in bytes");
@@ -174,11 +210,85 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_bounded_in_bytes_and_never_empty_for_the_size_of_its_first_event() {
+        let mut ring = Ring::default();
+        for bytes in [100, 100, 5_000, 100] {
+            ring.push(event(bytes));
+        }
+        let max = PageMax {
+            events: 9,
+            bytes: 1_000,
+        };
+
+        let (mut at, mut sizes) = (0, Vec::new());
+        while at < ring.head() {
+            let page = ring.page(at, max);
+            sizes.push(page.events.len());
+            at = page.next;
+        }
+
+        assert_eq!(sizes, [2, 1, 1]);
+    }
+
+    #[test]
+    fn an_event_does_not_hold_the_request_that_it_came_in() {
+        let request = bytes::Bytes::from(vec![0; 1024 * 1024]);
+        let mut ring = Ring::default();
+
+        ring.push(Event {
+            payload: request.slice(0..10),
+            ..Event::default()
+        });
+
+        assert!(request.is_unique(), "the ring shares the buffer of a request");
+    }
+
+    #[test]
+    fn the_ring_counts_what_its_items_take() {
+        let mut ring = Ring::default();
+        for _ in 0..2 * EVENTS_MAX {
+            ring.push(event(1));
+        }
+        let slots = ring.items.capacity() * size_of::<Item>();
+        let encoded = |item: &Item| match item {
+            // glibc: a header of 8 bytes, in steps of 16, at least 32.
+            Item::Event(encoded) => (encoded.len() + 8).next_multiple_of(16).max(32),
+            Item::Gap => 0,
+        };
+        let held: usize = ring.items.iter().map(encoded).sum::<usize>() + slots;
+
+        assert!(
+            held <= ring.bytes + ring.items.len() * 16,
+            "{held} of {}",
+            ring.bytes
+        );
+        assert!(ring.bytes <= BYTES_MAX);
+        assert_eq!(
+            ring.items.len(),
+            EVENTS_MAX,
+            "small events are bounded by their number"
+        );
+        assert_eq!(ring.items.capacity(), EVENTS_MAX, "a full ring does not grow");
+    }
+
+    #[test]
+    fn the_newest_event_is_kept_whatever_its_size() {
+        let mut ring = Ring::default();
+        ring.push(event(1));
+        ring.push(event(2 * BYTES_MAX));
+
+        assert_eq!(ring.page(1, events(9)).events.len(), 1);
+        ring.push(event(1));
+        assert_eq!(ring.page(2, events(9)).events.len(), 1);
+        assert!(!ring.holds(1), "the large one made room");
+    }
+
+    #[test]
     fn an_offset_of_another_epoch_is_told() {
         let mut ring = Ring::default();
         ring.push(event(1));
 
-        assert!(ring.page(99, 1).gap);
+        assert!(ring.page(99, events(1)).gap);
     }
 
     proptest! {
@@ -194,7 +304,7 @@ mod tests {
 
             let (mut at, mut seen) = (from, Vec::new());
             while at < ring.head() {
-                let page = ring.page(at, count);
+                let page = ring.page(at, events(count));
                 prop_assert!(page.next > at, "every page goes on");
                 seen.extend(page.events.iter().map(|event| event.offset));
                 at = page.next;

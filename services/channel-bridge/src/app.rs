@@ -25,7 +25,8 @@ use crate::{
     inbox::Inbox,
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::AGE_MAX},
-    store::{Sqlite, Store},
+    pairing,
+    store::{KEEP, Sqlite, Store},
 };
 
 /// How long the parts may take to end. Accounts say goodbye within two seconds.
@@ -188,16 +189,24 @@ fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Dr
         loop {
             tokio::select! { _ = every.tick() => {}, () = end.requested() => return }
             let now = clock.now_ms();
-            let before = now - i64::try_from(AGE_MAX.as_millis()).unwrap_or(i64::MAX);
-            match store.expire_deliveries(before, now).await {
+            match store.expire_deliveries(clock.before(AGE_MAX), now).await {
                 Ok(channels) => {
+                    if !channels.is_empty() {
+                        tracing::warn!(
+                            count = channels.len(),
+                            "replies waited for more than a day and were given up on: dead letters, `channels.status` counts them"
+                        );
+                    }
                     channels
                         .iter()
                         .for_each(|channel| metrics.count(channel, Direction::Out, Fate::Expired));
                 }
                 Err(error) => tracing::error!(error = %Chain(&error), "old deliveries cannot be given up on"),
             }
-            if let Err(error) = store.prune(now).await {
+            if let Err(error) = pairing::waiting(store.as_ref(), &clock).await {
+                tracing::error!(error = %Chain(&error), "old pairing requests cannot be removed");
+            }
+            if let Err(error) = store.prune(clock.before(KEEP)).await {
                 tracing::error!(error = %Chain(&error), "old rows cannot be removed");
             }
         }

@@ -202,9 +202,7 @@ impl ChannelService for Channels {
                 notify_supported: true,
             })
             .collect();
-        let waiting = self
-            .store
-            .pairing_requests(self.clock.now_ms())
+        let waiting = pairing::waiting(self.store.as_ref(), &self.clock)
             .await
             .map_err(refuse)?;
         let requests = waiting

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use gatehouse_core::{Chain, Clock, Drain, Failure, Kind, backoff::Backoff, client::PeerService};
+use gatehouse_core::{Chain, Clock, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService};
 use gatehouse_proto::session::v1::{
     DeliverMessageRequest, DeliverMessageResponse, Peer, Target, peer,
     session_service_client::SessionServiceClient,
@@ -21,7 +21,8 @@ use crate::{
     account::View,
     adapter::{AccountKey, ChatKind, Hints, InboundMessage, Receive, ReceiveError, Received, Typing},
     metrics::{Direction, Fate, Metrics},
-    outbox::Outbox,
+    notice,
+    outbox::{Outbox, due::Dues},
     pairing,
     policy::{DmPolicy, Verdict},
     store::{Asked, InboxRow, NewDelivery, Settlement, Store, StoreError},
@@ -39,7 +40,9 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 /// When the store does not answer.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// A message that waited longer is not answered any more; its sender is told.
-const AGE_MAX_MS: i64 = 24 * 3600 * 1000;
+const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The longest wait that is ever written down: what the session service may ask for.
+const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// The session service, as the inbox sees it.
 #[async_trait]
@@ -133,11 +136,15 @@ impl Inbox {
         }
         let mut under_way = JoinSet::new();
         let mut chats: HashMap<Id, (AccountKey, String, i64)> = HashMap::new();
+        let mut dues = Dues::new(WAIT_MAX);
         loop {
-            let mut pause = None;
+            let mut pause: Option<Duration> = None;
             match self.store.inbox_heads(HEADS_MAX).await {
                 Ok(heads) => {
-                    let now = self.clock.now_ms();
+                    dues.look(
+                        heads.iter().map(|row| (row.seq, row.next_at)),
+                        self.clock.now_ms(),
+                    );
                     for row in heads {
                         let busy = |(account, chat, _): &(AccountKey, String, i64)| {
                             *account == row.account && *chat == row.message.chat_id
@@ -145,9 +152,9 @@ impl Inbox {
                         if chats.values().any(busy) {
                             continue;
                         }
-                        if row.next_at > now {
-                            pause = u64::try_from(row.next_at - now).ok().map(Duration::from_millis);
-                            break;
+                        if let Some(wait) = dues.wait(row.seq) {
+                            pause = Some(pause.map_or(wait, |earlier| earlier.min(wait)));
+                            continue;
                         }
                         if under_way.len() >= CONCURRENCY {
                             break;
@@ -225,10 +232,8 @@ impl Inbox {
     }
 
     async fn hand_on(&self, row: &InboxRow, hints: &Hints) -> Result<(), StoreError> {
-        let now = self.clock.now_ms();
-        if now.saturating_sub(row.received_at) > AGE_MAX_MS {
-            self.tell(row, "Your message waited for a day and is not answered any more.")
-                .await?;
+        if self.clock.age(row.received_at) > AGE_MAX {
+            self.tell(row, notice::EXPIRED).await?;
             return self.refuse(row, "expired", Fate::Expired).await;
         }
         let answer = match time::timeout(DELIVER_WITHIN, self.session.deliver(request(row))).await {
@@ -252,14 +257,11 @@ impl Inbox {
                 Ok(())
             }
             Err(failure) if final_refusal(failure.kind) => {
-                tracing::warn!(account = %row.account, message = row.message.message_id, reason = failure.message,
+                let notice = notice::refused(&failure);
+                tracing::warn!(account = %row.account, message = row.message.message_id, reason = notice.for_operators(),
                     "the session service refused a message");
-                self.tell(
-                    row,
-                    &format!("Your message could not be answered: {}.", failure.message),
-                )
-                .await?;
-                self.refuse(row, &failure.message, Fate::Failed).await
+                self.tell(row, notice.for_people()).await?;
+                self.refuse(row, notice.for_operators(), Fate::Failed).await
             }
             Err(failure) => {
                 tracing::debug!(account = %row.account, reason = failure.message, "a message waits for the session service");
@@ -268,10 +270,9 @@ impl Inbox {
                     .min(RETRY_MAX);
                 let wait = failure
                     .retry_after
-                    .map_or(wait, |after| after.clamp(wait, Duration::from_secs(300)));
-                self.store
-                    .postpone_inbound(row.seq, now + i64::try_from(wait.as_millis()).unwrap_or(0))
-                    .await
+                    .map_or(wait, |after| after.clamp(wait, WAIT_MAX));
+                let next_at = self.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(0);
+                self.store.postpone_inbound(row.seq, next_at).await
             }
         }
     }
@@ -286,7 +287,7 @@ impl Inbox {
     }
 
     /// Tells the sender, where the message was said, that it will not be answered.
-    async fn tell(&self, row: &InboxRow, text: &str) -> Result<(), StoreError> {
+    async fn tell(&self, row: &InboxRow, text: ForPeople) -> Result<(), StoreError> {
         let key = format!("notice/{}/{}", row.account, row.message.message_id);
         let delivery = NewDelivery {
             run_id: key.clone(),
@@ -295,7 +296,7 @@ impl Inbox {
             to: row.message.reply_to.clone(),
             thread_id: row.message.thread_id.clone(),
             reply_to_id: Some(row.message.message_id.clone()),
-            text: text.to_owned(),
+            text: text.words().to_owned(),
             created_at: self.clock.now_ms(),
         };
         self.outbox.enqueue(delivery).await.map(drop)

@@ -10,6 +10,7 @@
 mod client;
 pub mod config;
 mod line;
+mod questions;
 mod register;
 mod rooms;
 mod say;
@@ -34,6 +35,10 @@ const LIVENESS: Liveness = Liveness {
     dead_after: Duration::from_secs(90),
 };
 
+/// Longer than any message may wait for its receipt: 90 seconds of silence end the connection, and a server that is heard
+/// has 40 seconds more. It only guards against an adapter that forgets a message.
+const SEND_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// One IRC account.
 #[derive(Debug)]
 pub struct Irc {
@@ -57,7 +62,7 @@ impl Adapter for Irc {
             chat_rate: self.config.rate,
             concurrency: 4,
             idempotent: false,
-            send_timeout: Duration::from_secs(120),
+            send_timeout: SEND_TIMEOUT,
             liveness: Some(LIVENESS),
         }
     }

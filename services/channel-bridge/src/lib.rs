@@ -15,6 +15,7 @@ pub mod grpc;
 pub mod inbox;
 pub mod irc;
 pub mod metrics;
+mod notice;
 pub mod outbox;
 mod pairing;
 pub mod policy;

@@ -3,6 +3,8 @@
 
 pub(crate) mod bucket;
 pub(crate) mod dispatch;
+mod doubt;
+pub(crate) mod due;
 
 use std::{
     collections::HashMap,

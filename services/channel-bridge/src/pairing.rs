@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     adapter::{AccountKey, InboundMessage},
     error::Error,
+    notice,
     outbox::Outbox,
     store::{Asked, NewDelivery, PAIRING_TTL, PairingRow, Store, StoreError},
 };
@@ -14,6 +15,22 @@ use crate::{
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Characters of a code: 40 bits. Guessing one needs an operator's rights in the first place.
 const CODE_LENGTH: usize = 8;
+
+/// Forgets requests whose hour is over. By time that went by: a clock that is set neither ends a code nor keeps it good.
+pub(crate) async fn waiting(store: &dyn Store, clock: &Clock) -> Result<Vec<PairingRow>, StoreError> {
+    let (mut waiting, mut ended) = (store.pairing_requests().await?, Vec::new());
+    waiting.retain(|row| {
+        let good = clock.age(row.created_at) < PAIRING_TTL;
+        if !good {
+            ended.push((row.account.clone(), row.id.clone()));
+        }
+        good
+    });
+    for (account, id) in ended {
+        store.dismiss(account, id).await?;
+    }
+    Ok(waiting)
+}
 
 /// A fresh code.
 ///
@@ -36,6 +53,7 @@ pub(crate) async fn ask(
     account: &AccountKey,
     message: &InboundMessage,
 ) -> Result<Asked, StoreError> {
+    waiting(store, clock).await?; // whose hour is over takes no place
     let now = clock.now_ms();
     let request = PairingRow {
         id: Uuid::now_v7().to_string(),
@@ -50,13 +68,9 @@ pub(crate) async fn ask(
     };
     let asked = store.ask(request.clone(), now).await?;
     if asked == Asked::Created {
-        tracing::info!(%account, request = request.id, "a stranger asks to be let in");
-        let code = &request.code;
-        let text = format!(
-            "We have not met. Your pairing code is {code}. The owner of this assistant can let you in with it within an hour: \
-             gatehouse call channels.pairing.approve '{{\"channel\":\"{}\",\"accountId\":\"{}\",\"requestId\":\"{code}\"}}'",
-            account.channel, account.account,
-        );
+        tracing::info!(%account, request = request.id, sender = request.sender_id,
+            "a stranger asks to be let in: `gatehouse call channels.pairing.list`, then `channels.pairing.approve`");
+        let text = notice::code(&request.code);
         tell(outbox, &request, "code", text, now).await?;
     }
     Ok(asked)
@@ -71,6 +85,7 @@ pub(crate) async fn approve(
     named: String,
     notify: bool,
 ) -> Result<String, Error> {
+    waiting(store, clock).await?; // whose hour is over lets nobody in
     let now = clock.now_ms();
     let (sender, request) = store
         .approve(account, named, now)
@@ -83,7 +98,7 @@ pub(crate) async fn approve(
                 outbox,
                 &request,
                 "approved",
-                "You are let in. What may I do for you?".into(),
+                notice::LET_IN.words().to_owned(),
                 now,
             )
             .await?;

@@ -114,7 +114,7 @@ pub struct Delivery {
     pub content: NewDelivery,
     /// How often it was tried without the platform taking anything.
     pub attempts: u32,
-    /// How often nobody knew whether the platform took a part.
+    /// How often nobody knew whether the platform took a part. For whoever looks into the database.
     pub unknowns: u32,
     /// Whether its label for lateness is out already.
     pub late: bool,
@@ -135,6 +135,8 @@ pub struct Part {
     pub sent: bool,
     /// Whether the platform may have taken it without us knowing, in an earlier attempt.
     pub possible_duplicate: bool,
+    /// Whether it counts as sent although the platform never said so.
+    pub unconfirmed: bool,
 }
 
 /// How a delivery ended.
@@ -153,8 +155,8 @@ pub enum Outcome {
 pub struct Sent {
     /// The platform's id of it.
     pub receipt: Option<String>,
-    /// Whether it carried the label for lateness.
-    pub labelled: bool,
+    /// Whether it counts as sent although the platform never said so.
+    pub unconfirmed: bool,
     /// When, milliseconds since 1970.
     pub at: i64,
 }
@@ -175,6 +177,10 @@ pub struct Counts {
     pub waiting: i64,
     /// Deliveries that were given up on.
     pub dead: i64,
+    /// Parts that were sent a second time after an unknown outcome, to a platform that does not recognise a repeat.
+    pub repeated: i64,
+    /// Parts that count as sent although the platform never said so.
+    pub unconfirmed: i64,
 }
 
 /// A stranger who waits to be let in.
@@ -239,8 +245,9 @@ pub trait Store: Send + Sync + 'static {
     async fn outbox_heads(&self, account: AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError>;
     /// Keeps the parts if there are none yet, and returns what is kept.
     async fn parts(&self, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError>;
-    /// A part is about to leave.
-    async fn part_leaves(&self, seq: i64, position: u32) -> Result<(), StoreError>;
+    /// A part is about to leave. With a text: so labelled as late it leaves now and in every later attempt, so that what is
+    /// sent under one key stays the same.
+    async fn part_leaves(&self, seq: i64, position: u32, labelled: Option<String>) -> Result<(), StoreError>;
     /// The platform took a part.
     async fn part_sent(&self, seq: i64, position: u32, sent: Sent) -> Result<(), StoreError>;
     /// Tries a delivery again later. The part that was leaving waits again, flagged when its outcome is unknown.
@@ -256,8 +263,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// A stranger wrote: makes a request unless one waits or too many do. One step, so that the bound holds.
     async fn ask(&self, request: PairingRow, now: i64) -> Result<Asked, StoreError>;
-    /// Requests that wait, oldest first.
-    async fn pairing_requests(&self, now: i64) -> Result<Vec<PairingRow>, StoreError>;
+    /// Requests, oldest first. Whether one has ended is for the caller to say: the time of day may have been set meanwhile.
+    async fn pairing_requests(&self) -> Result<Vec<PairingRow>, StoreError>;
     /// Lets the stranger of a request in, named by id or code. `None`: no such request waits. A repeat with the id returns
     /// the sender again, without the request.
     async fn approve(
@@ -271,8 +278,8 @@ pub trait Store: Send + Sync + 'static {
     /// Whether any of these ids was let in, for this very account.
     async fn approved(&self, account: AccountKey, ids: Vec<String>) -> Result<bool, StoreError>;
 
-    /// Forgets what is older than [`KEEP`], and requests that ended.
-    async fn prune(&self, now: i64) -> Result<(), StoreError>;
+    /// Forgets what came in or was settled before a time.
+    async fn prune(&self, before: i64) -> Result<(), StoreError>;
     /// Proves that the disk takes what is acknowledged.
     async fn probe(&self) -> Result<(), StoreError>;
 }

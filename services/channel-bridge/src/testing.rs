@@ -10,7 +10,7 @@ use gatehouse_core::{Clock, Failure};
 use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse};
 use tempfile::TempDir;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -145,6 +145,10 @@ pub(crate) struct Puppet {
     pub(crate) lives: Script<Life>,
     pub(crate) results: Script<Result<Receipt, SendError>>,
     pub(crate) sent: Mutex<Vec<(Instant, SendPart)>>,
+    /// Every part that was begun, whatever became of it.
+    pub(crate) tried: Mutex<Vec<SendPart>>,
+    /// Ends the connection.
+    pub(crate) cut: Notify,
     pub(crate) typed: Mutex<Vec<Typing>>,
     pub(crate) open: Mutex<(usize, usize, usize)>,
 }
@@ -171,9 +175,20 @@ impl Puppet {
             lives: Mutex::default(),
             results: Mutex::default(),
             sent: Mutex::default(),
+            tried: Mutex::default(),
+            cut: Notify::default(),
             typed: Mutex::default(),
             open: Mutex::default(),
         }
+    }
+
+    /// Key and text of every attempt.
+    pub(crate) fn tries(&self) -> Vec<(String, String)> {
+        let tried = self.tried.lock().unwrap();
+        tried
+            .iter()
+            .map(|part| (part.key.clone(), part.text.clone()))
+            .collect()
     }
 
     pub(crate) fn texts(&self) -> Vec<String> {
@@ -244,6 +259,7 @@ impl Adapter for Puppet {
         loop {
             let request = tokio::select! {
                 request = link.outgoing.recv() => request,
+                () = self.cut.notified() => return Ended::Retry("cut".into()),
                 Some(hint) = link.typing.recv() => {
                     self.typed.lock().unwrap().push(hint);
                     continue;
@@ -261,6 +277,7 @@ impl Adapter for Puppet {
                 return Ended::Retry("asked to end".into());
             };
             request.begin();
+            self.tried.lock().unwrap().push(request.part().clone());
             if matches!(life, Life::DieSending) {
                 return Ended::Retry("died".into());
             }

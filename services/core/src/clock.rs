@@ -1,16 +1,30 @@
-//! The time of day, as a dependency. Durations and deadlines are tokio's; this is for times that are stored or shown.
+//! The time of day, as a dependency. Deadlines are tokio's; this is for times that are stored or shown, and for the age of
+//! what was stored, which stays true when somebody sets the clock.
+
+mod timeline;
 
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use self::timeline::Timeline;
+
+/// One for the process, as there is one machine.
+static MACHINE: LazyLock<Mutex<Timeline>> = LazyLock::new(|| Mutex::new(Timeline::new(machine_ms())));
 
 /// A clock. Clones of a fixed one move together.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Option<Arc<Fixed>>);
+
+#[derive(Debug)]
+struct Fixed {
+    ms: AtomicI64,
+    timeline: Mutex<Timeline>,
+}
 
 impl Clock {
     /// The machine's clock.
@@ -22,25 +36,160 @@ impl Clock {
     /// A clock that stands until a test moves it.
     #[must_use]
     pub fn fixed(ms: i64) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(ms))))
+        Self(Some(Arc::new(Fixed {
+            ms: AtomicI64::new(ms),
+            timeline: Mutex::new(Timeline::new(ms)),
+        })))
     }
 
-    /// Now, in milliseconds since 1970.
+    /// Now, in milliseconds since 1970. May step: compare it with what is stored only through [`Self::age`].
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        match &self.0 {
-            Some(fixed) => fixed.load(Ordering::Acquire),
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-            }
-        }
+        let now = self.read();
+        self.timeline().look(now);
+        now
+    }
+
+    /// How long ago a stored time was, by time that went by and not by how the clock was set meanwhile. Zero for the future.
+    #[must_use]
+    pub fn age(&self, then_ms: i64) -> Duration {
+        let now = self.read();
+        let mut timeline = self.timeline();
+        timeline.look(now);
+        timeline.age(then_ms)
+    }
+
+    /// The time of day as it was so long ago: what is stored with an earlier one is older. Of what was stored before the clock
+    /// was set back some is left out; [`Self::age`] is exact.
+    #[must_use]
+    pub fn before(&self, ago: Duration) -> i64 {
+        let now = self.read();
+        let mut timeline = self.timeline();
+        timeline.look(now);
+        timeline.before(ago)
     }
 
     /// Moves a fixed clock. Does nothing to the machine's.
     pub fn advance_ms(&self, ms: i64) {
         if let Some(fixed) = &self.0 {
-            fixed.fetch_add(ms, Ordering::AcqRel);
+            fixed.ms.fetch_add(ms, Ordering::AcqRel);
         }
+    }
+
+    fn read(&self) -> i64 {
+        match &self.0 {
+            Some(fixed) => fixed.ms.load(Ordering::Acquire),
+            None => machine_ms(),
+        }
+    }
+
+    // A few lines of arithmetic under it; never across an await.
+    fn timeline(&self) -> MutexGuard<'_, Timeline> {
+        let timeline = self.0.as_ref().map_or(&*MACHINE, |fixed| &fixed.timeline);
+        timeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn machine_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time;
+
+    use super::Clock;
+
+    const HOUR: i64 = 3_600_000;
+    const YEAR: i64 = 365 * 24 * HOUR;
+    const NOW: i64 = 1_790_000_000_000;
+
+    /// Time goes by on both clocks.
+    async fn pass(clock: &Clock, ms: i64) {
+        clock.advance_ms(ms);
+        time::advance(Duration::from_millis(ms.unsigned_abs())).await;
+        let _ = clock.now_ms();
+    }
+
+    fn ms(duration: Duration) -> i64 {
+        i64::try_from(duration.as_millis()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_age_is_time_that_went_by_however_the_clock_is_set() {
+        for step in [HOUR, -HOUR, YEAR, -YEAR, 5_000, -5_000] {
+            let clock = Clock::fixed(NOW);
+            pass(&clock, HOUR).await;
+            let before = clock.now_ms();
+            pass(&clock, 10_000).await;
+
+            clock.advance_ms(step);
+            let after = clock.now_ms();
+            pass(&clock, 60_000).await;
+
+            assert_eq!(ms(clock.age(before)), 70_000, "{step}");
+            assert_eq!(ms(clock.age(after)), 60_000, "{step}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_earlier_process_stored_is_as_old_as_it_looks_and_the_future_as_old_as_the_process() {
+        let clock = Clock::fixed(NOW);
+        pass(&clock, HOUR).await;
+
+        assert_eq!(ms(clock.age(NOW - HOUR)), 2 * HOUR);
+        assert_eq!(ms(clock.age(NOW + YEAR)), HOUR);
+        assert_eq!(ms(clock.age(i64::MAX)), HOUR);
+        assert!(ms(clock.age(0)) > NOW);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bound_in_the_past_does_not_move_with_the_clock() {
+        let clock = Clock::fixed(NOW);
+        pass(&clock, HOUR).await;
+        assert_eq!(clock.before(Duration::from_secs(60)), NOW + HOUR - 60_000);
+
+        clock.advance_ms(YEAR);
+        let _ = clock.now_ms();
+        pass(&clock, 30_000).await;
+
+        assert_eq!(clock.before(Duration::from_secs(10)), NOW + HOUR + YEAR + 20_000);
+        assert_eq!(
+            clock.before(Duration::from_secs(60)),
+            NOW + HOUR - 30_000,
+            "before the step"
+        );
+        assert_eq!(
+            clock.before(Duration::from_secs(7_200)),
+            NOW - HOUR + 30_000,
+            "before the process"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slewing_is_no_step_and_a_clock_that_is_set_again_and_again_costs_no_memory() {
+        let clock = Clock::fixed(NOW);
+        let stored = clock.now_ms();
+        for _ in 0..100 {
+            clock.advance_ms(1_000);
+            time::advance(Duration::from_millis(1_001)).await;
+            let _ = clock.now_ms();
+        }
+        assert_eq!(
+            ms(clock.age(stored)),
+            100_000,
+            "by the time of day, which is the better clock"
+        );
+
+        for _ in 0..1_000 {
+            clock.advance_ms(YEAR);
+            let _ = clock.now_ms();
+            clock.advance_ms(-YEAR);
+            let _ = clock.now_ms();
+        }
+        assert!(ms(clock.age(clock.now_ms())) < 1_000);
     }
 }

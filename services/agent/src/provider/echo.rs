@@ -25,7 +25,7 @@ pub(crate) async fn answer(question: &Question, pieces: &Pieces) -> Answered {
     let said = said.map_or("", |message| message.text.as_str());
     let (words, pause) = match Script::read(said) {
         Some(script) => (script.words(), script.delay),
-        None => (words(&reply(said, &question.agent_name)), PAUSE),
+        None => (words(&reply(said, question)), PAUSE),
     };
     let output = i64::try_from(words.len()).unwrap_or(i64::MAX);
     for word in words {
@@ -45,11 +45,16 @@ pub(crate) async fn answer(question: &Question, pieces: &Pieces) -> Answered {
     }
 }
 
-fn reply(said: &str, agent: &str) -> String {
-    format!(
-        "{said}\n\n(This is the echo agent of \"{agent}\": it only repeats what you say. For real answers, add a provider under \
-         models.providers in gatehouse.json5 and name its model in agents.defaults.model.primary.)"
-    )
+/// What to do about it is told where an operator reads it; people in a chat cannot do it.
+fn reply(said: &str, question: &Question) -> String {
+    let agent = &question.agent_name;
+    let next = if question.in_chat {
+        "Its owner has not set up a model yet."
+    } else {
+        "For real answers, add a provider under models.providers in gatehouse.json5 and name its model in \
+         agents.defaults.model.primary."
+    };
+    format!("{said}\n\n(This is the echo agent of \"{agent}\": it only repeats what you say. {next})")
 }
 
 /// Words with the space before them, so that joined they are the text.
@@ -108,6 +113,10 @@ mod tests {
     use super::*;
 
     async fn say(text: &str) -> (Vec<String>, Answered) {
+        say_in(false, text).await
+    }
+
+    async fn say_in(in_chat: bool, text: &str) -> (Vec<String>, Answered) {
         let (sender, mut receiver) = mpsc::channel(4);
         let messages = vec![TurnMessage {
             role: Role::User.into(),
@@ -117,6 +126,7 @@ mod tests {
             system_prompt: None,
             messages,
             agent_name: "Main".into(),
+            in_chat,
         };
         let answering = tokio::spawn(async move { answer(&question, &sender).await });
         let mut pieces = Vec::new();
@@ -124,6 +134,17 @@ mod tests {
             pieces.push(text);
         }
         (pieces, answering.await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_chat_it_names_no_configuration() {
+        let text = say_in(true, "good morning").await.0.concat();
+
+        assert!(text.starts_with("good morning\n\n") && text.contains("echo agent"));
+        assert!(
+            !text.contains("models.") && !text.contains("agents.") && !text.contains("json5"),
+            "{text}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,6 +41,7 @@ fn request(models: &[&str]) -> RunTurnRequest {
         }],
         timeout_ms: 60_000,
         agent_name: "Main".into(),
+        ..RunTurnRequest::default()
     }
 }
 

@@ -156,3 +156,48 @@ async fn a_service_reports_its_own_health_and_no_others() {
     assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{refused}");
     agent.report_health(report("agent")).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_first_subscription_without_a_position_says_where_the_stream_stands() {
+    let house = running().await;
+    let (mut session, mut edge) = (house.calls_as(Identity::Session), house.calls_as(Identity::Edge));
+    let event = Event {
+        r#type: ChatEvent::full_name(),
+        ..Event::default()
+    };
+    let request = PublishRequest {
+        publisher_id: "test".into(),
+        sequence: 1,
+        events: vec![event; 3],
+        lost: false,
+    };
+    let published = session.publish(request).await.unwrap().into_inner().offset;
+
+    let mut stream = edge
+        .subscribe(SubscribeRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let first = stream.message().await.unwrap().unwrap();
+    let position = first.position.expect("in the first answer");
+
+    // What a subscriber needs to say its own gap: which stream this is, and that events were before it came.
+    assert!(!first.epoch.is_empty() && first.events.is_empty());
+    assert!(position.offset >= published);
+    assert!(!position.gap, "it knew nothing that could be missing");
+    assert!(position.state_version.is_some() && position.presence.is_some() && position.health.is_some());
+
+    let resumed = SubscribeRequest {
+        epoch: Some(first.epoch.clone()),
+        offset: Some(0),
+        ..SubscribeRequest::default()
+    };
+    let mut stream = edge.subscribe(resumed).await.unwrap().into_inner();
+    let from_the_start = stream.message().await.unwrap().unwrap();
+    assert_eq!(from_the_start.epoch, first.epoch);
+    assert_eq!(
+        from_the_start.position.unwrap().offset,
+        0,
+        "an edge may also ask for all of it"
+    );
+}

@@ -12,6 +12,14 @@ fn hub() -> Hub {
     Hub::new(Clock::fixed(1_000))
 }
 
+fn page(hub: &Hub) -> Page {
+    let max = PageMax {
+        events: 9,
+        bytes: usize::MAX,
+    };
+    hub.page(0, max)
+}
+
 fn publish(publisher: &str, sequence: u64, count: usize) -> PublishRequest {
     let event = Event {
         r#type: ChatEvent::full_name(),
@@ -44,7 +52,7 @@ async fn an_unknown_family_reaches_nobody() {
     });
 
     assert!(matches!(hub.publish(request), Err(Error::UnknownEvent(name)) if name.ends_with("SessionRow")));
-    assert_eq!(hub.page(0, 9).events.len(), 0);
+    assert_eq!(page(&hub).events.len(), 0);
 }
 
 #[tokio::test]
@@ -73,12 +81,12 @@ async fn a_change_of_presence_is_told_once_with_its_version() {
     hub.report_presence("edge".into(), vec![entry.clone()]).unwrap();
     hub.report_presence("edge".into(), vec![entry]).unwrap();
 
-    let events = hub.page(0, 9).events;
+    let events = page(&hub).events;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].state_version.unwrap().presence, before.presence + 1);
     tokio::time::advance(crate::presence::LEASE).await;
     assert_eq!(hub.presence().len(), 1, "expired before answered");
-    assert_eq!(hub.page(0, 9).events.len(), 2, "and told");
+    assert_eq!(page(&hub).events.len(), 2, "and told");
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,5 +119,5 @@ async fn a_subscription_does_not_begin_with_who_fell_silent() {
     let position = hub.begin(None, None);
 
     assert_eq!(position.presence.unwrap().presence.len(), 1, "the gateway itself");
-    assert_eq!(position.offset, hub.page(0, 9).next);
+    assert_eq!(position.offset, page(&hub).next);
 }

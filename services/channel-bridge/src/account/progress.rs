@@ -72,12 +72,30 @@ pub struct Snapshot {
     pub reconnect_count: i64,
 }
 
+/// What a snapshot is made of. Moments of the process: as times of day they would be wrong as soon as somebody sets the clock.
+#[derive(Debug, Default)]
+struct Moments {
+    start: Option<Instant>,
+    connected: Option<Instant>,
+    inbound: Option<Instant>,
+    progress: Option<Instant>,
+    outbound: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Known {
+    state: State,
+    last_error: Option<String>,
+    reconnect_count: i64,
+    last: Moments,
+}
+
 /// A handle on the clock. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Progress {
     clock: Clock,
     // A std lock around a few field writes; it never crosses an await.
-    inner: Arc<Mutex<Snapshot>>,
+    inner: Arc<Mutex<Known>>,
     heard: Arc<watch::Sender<Instant>>,
     state: Arc<watch::Sender<State>>,
     asked: Arc<watch::Sender<Option<Instant>>>,
@@ -86,19 +104,15 @@ pub struct Progress {
 impl Progress {
     /// An account that does not run yet.
     pub fn new(clock: Clock) -> Self {
-        let snapshot = Snapshot {
+        let known = Known {
             state: State::Stopped,
             last_error: None,
-            last_start_at: None,
-            last_connected_at: None,
-            last_inbound_at: None,
-            last_progress_at: None,
-            last_outbound_at: None,
             reconnect_count: 0,
+            last: Moments::default(),
         };
         Self {
             clock,
-            inner: Arc::new(Mutex::new(snapshot)),
+            inner: Arc::new(Mutex::new(known)),
             heard: Arc::new(watch::Sender::new(Instant::now())),
             state: Arc::new(watch::Sender::new(State::Stopped)),
             asked: Arc::new(watch::Sender::new(None)),
@@ -107,9 +121,8 @@ impl Progress {
 
     /// The platform was heard: anything at all, also an answer to a ping.
     pub fn heard(&self) {
-        let now = self.clock.now_ms();
         let mut inner = self.lock();
-        inner.last_progress_at = Some(now);
+        inner.last.progress = Some(Instant::now());
         let was_silent = inner.state == State::Degraded;
         if was_silent {
             inner.state = State::Connected;
@@ -122,13 +135,13 @@ impl Progress {
 
     /// The account is connected: what is to be sent may come now.
     pub fn connected(&self) {
-        let now = self.clock.now_ms();
+        let now = Instant::now();
         let mut inner = self.lock();
-        if inner.last_connected_at.is_some() {
+        if inner.last.connected.is_some() {
             inner.reconnect_count += 1;
         }
-        inner.last_connected_at = Some(now);
-        inner.last_progress_at = Some(now);
+        inner.last.connected = Some(now);
+        inner.last.progress = Some(now);
         inner.state = State::Connected;
         self.touch(inner);
         self.tell(State::Connected);
@@ -159,7 +172,22 @@ impl Progress {
 
     /// What is known.
     pub fn snapshot(&self) -> Snapshot {
-        self.lock().clone()
+        let now_ms = self.clock.now_ms();
+        let inner = self.lock();
+        let at = |moment: Option<Instant>| {
+            let since = moment?.elapsed().as_millis();
+            Some(now_ms.saturating_sub(i64::try_from(since).unwrap_or(i64::MAX)))
+        };
+        Snapshot {
+            state: inner.state,
+            last_error: inner.last_error.clone(),
+            last_start_at: at(inner.last.start),
+            last_connected_at: at(inner.last.connected),
+            last_inbound_at: at(inner.last.inbound),
+            last_progress_at: at(inner.last.progress),
+            last_outbound_at: at(inner.last.outbound),
+            reconnect_count: inner.reconnect_count,
+        }
     }
 
     /// The state as it changes.
@@ -168,13 +196,11 @@ impl Progress {
     }
 
     pub(crate) fn received(&self) {
-        let now = self.clock.now_ms();
-        self.lock().last_inbound_at = Some(now);
+        self.lock().last.inbound = Some(Instant::now());
     }
 
     pub(crate) fn sent(&self) {
-        let now = self.clock.now_ms();
-        self.lock().last_outbound_at = Some(now);
+        self.lock().last.outbound = Some(Instant::now());
     }
 
     pub(crate) fn last_heard(&self) -> Instant {
@@ -182,9 +208,8 @@ impl Progress {
     }
 
     pub(crate) fn starting(&self) {
-        let now = self.clock.now_ms();
         let mut inner = self.lock();
-        inner.last_start_at = Some(now);
+        inner.last.start = Some(Instant::now());
         inner.state = State::Starting;
         self.touch(inner);
         self.tell(State::Starting);
@@ -201,7 +226,7 @@ impl Progress {
     }
 
     /// Within the lock: whoever is woken by it sees what was written before.
-    fn touch(&self, inner: MutexGuard<'_, Snapshot>) {
+    fn touch(&self, inner: MutexGuard<'_, Known>) {
         self.heard.send_replace(Instant::now());
         drop(inner);
     }
@@ -211,7 +236,37 @@ impl Progress {
             .send_if_modified(|old| std::mem::replace(old, state) != state);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Snapshot> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gatehouse_core::Clock;
+    use tokio::time;
+
+    use super::Progress;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_keeps_its_ages_when_somebody_sets_the_clock() {
+        const YEAR: i64 = 365 * 24 * 3_600_000;
+        for step in [YEAR, -YEAR, 3_600_000, -3_600_000] {
+            let clock = Clock::fixed(1_790_000_000_000);
+            let progress = Progress::new(clock.clone());
+            progress.connected();
+            time::advance(Duration::from_secs(5)).await;
+            progress.received();
+            time::advance(Duration::from_secs(10)).await;
+
+            clock.advance_ms(15_000 + step);
+
+            let snapshot = progress.snapshot();
+            let age = |at: Option<i64>| clock.now_ms() - at.unwrap();
+            assert_eq!(age(snapshot.last_connected_at), 15_000, "{step}");
+            assert_eq!(age(snapshot.last_inbound_at), 10_000, "{step}");
+        }
     }
 }

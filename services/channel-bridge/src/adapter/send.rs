@@ -30,6 +30,19 @@ pub struct SendPart {
 pub struct Receipt {
     /// The platform's id of the message, where it tells one.
     pub platform_id: Option<String>,
+    /// The platform was given the message and is there, but never says whether it took anything.
+    pub unconfirmed: bool,
+}
+
+impl Receipt {
+    /// For a platform that is there and confirms nothing. Not sent again: that would say everything twice.
+    #[must_use]
+    pub fn unconfirmed() -> Self {
+        Self {
+            platform_id: None,
+            unconfirmed: true,
+        }
+    }
 }
 
 /// Why a part was not sent.

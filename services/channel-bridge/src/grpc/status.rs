@@ -57,12 +57,19 @@ struct Account {
     reconnect_count: i64,
     outbox_count: i64,
     dead_letter_count: i64,
+    possible_duplicate_count: i64,
+    unconfirmed_count: i64,
     dm_policy: &'static str,
 }
 
 impl Account {
     fn of(entry: &Entry, counts: Counts) -> Self {
         let snapshot = entry.progress.snapshot();
+        // A platform that recognises a repeat shows it once.
+        let repeats_show = entry
+            .adapter
+            .as_ref()
+            .is_some_and(|adapter| !adapter.limits().idempotent);
         Self {
             account_id: entry.config.key.account.clone(),
             enabled: entry.config.enabled,
@@ -79,6 +86,8 @@ impl Account {
             reconnect_count: snapshot.reconnect_count,
             outbox_count: counts.waiting,
             dead_letter_count: counts.dead,
+            possible_duplicate_count: if repeats_show { counts.repeated } else { 0 },
+            unconfirmed_count: counts.unconfirmed,
             dm_policy: entry.config.policy.dm_policy.as_str(),
         }
     }

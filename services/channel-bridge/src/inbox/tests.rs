@@ -3,16 +3,21 @@ use std::{collections::BTreeMap, sync::Arc};
 use gatehouse_core::{Clock, Drain, Failure, Kind};
 use gatehouse_proto::session::v1::DeliverMessageRequest;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time,
+};
 
-use super::{AGE_MAX_MS, Inbox};
+use super::{AGE_MAX, Inbox};
 use crate::{
     account::{Entry, Progress, View},
     adapter::{Hints, Inbound, Receive, Received, TYPING_MAX, Typing},
     config::{Accounts, Config},
+    error::Error,
     metrics::{Direction, Fate, Metrics},
     outbox::Outbox,
-    store::Store,
+    pairing,
+    store::{Asked, PAIRING_TTL, Store},
     testing::{Heard, Memory, NOW, key, message, store, until},
 };
 
@@ -194,7 +199,9 @@ async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
 
     assert_eq!(
         bench.outgoing().await,
-        ["Your message could not be answered: several agents and none chosen."]
+        [
+            "Your message could not be answered: the assistant is not set up for this chat. Its owner can see why."
+        ]
     );
     bench.hear("2", "anna").await;
     bench.takes(1).await;
@@ -204,7 +211,11 @@ async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
 async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
     let (_folder, store) = store();
     store
-        .receive(key("a"), message("1", "anna", "x"), NOW - AGE_MAX_MS - 1)
+        .receive(
+            key("a"),
+            message("1", "anna", "x"),
+            NOW - i64::try_from(AGE_MAX.as_millis()).unwrap() - 1,
+        )
         .await
         .unwrap();
 
@@ -224,10 +235,17 @@ async fn a_stranger_is_told_a_code_once_and_heard_after_the_approval() {
     bench.hear("2", "anna").await;
     bench.counts(Fate::Refused, 2).await;
 
-    let request = store.pairing_requests(NOW).await.unwrap().remove(0);
+    let request = store.pairing_requests().await.unwrap().remove(0);
     let told = bench.outgoing().await;
     assert_eq!(told.len(), 1);
-    assert!(told[0].contains(&request.code));
+    assert!(told[0].ends_with(&request.code));
+    for word in ["gatehouse", "channels.", "accountId", "{"] {
+        assert!(
+            !told[0].contains(word),
+            "a stranger is told no commands: {}",
+            told[0]
+        );
+    }
     store.approve(key("a"), request.code, NOW).await.unwrap().unwrap();
     bench.hear("3", "anna").await;
     bench.takes(1).await;
@@ -306,4 +324,70 @@ async fn a_platform_that_takes_no_hints_holds_no_message_up() {
     bench.counts(Fate::Delivered, u64::try_from(count).unwrap()).await;
 
     assert_eq!(bench.shown().len(), TYPING_MAX);
+}
+
+const HOUR: i64 = 3_600_000;
+const YEAR: i64 = 365 * 24 * HOUR;
+
+#[tokio::test]
+async fn a_clock_that_is_set_holds_up_no_message_and_makes_none_too_old() {
+    for step in [HOUR, -HOUR, YEAR, -YEAR] {
+        let (_folder, store) = store();
+        let bench = bench(&store, &open());
+        let away = || Failure::new(Kind::Unavailable, "away");
+        bench.session.refusals.lock().unwrap().extend([away(), away()]);
+
+        bench.hear("1", "anna").await;
+        until("the first attempt", async || {
+            (bench.session.refusals.lock().unwrap().len() < 2).then_some(())
+        })
+        .await;
+        bench.clock.advance_ms(step);
+
+        bench.takes(1).await;
+        bench.counts(Fate::Expired, 0).await;
+        bench.drain.start();
+    }
+}
+
+#[tokio::test]
+async fn after_a_restart_a_message_that_is_due_in_the_far_future_is_handed_on() {
+    let (_folder, store) = store();
+    store
+        .receive(key("a"), message("1", "anna", "x"), NOW + YEAR)
+        .await
+        .unwrap();
+
+    let bench = bench(&store, &open());
+
+    bench.takes(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
+    for step in [0, HOUR, -HOUR, YEAR, -YEAR] {
+        let (_folder, store) = store();
+        let clock = Clock::fixed(NOW);
+        let outbox = Outbox::new(Arc::clone(&store), clock.clone(), Metrics::default());
+        let ask = async |id: &str| {
+            let message = message(id, "anna", "hi");
+            pairing::ask(store.as_ref(), &outbox, &clock, &key("a"), &message)
+                .await
+                .unwrap()
+        };
+        assert_eq!(ask("1").await, Asked::Created);
+
+        clock.advance_ms(step);
+        assert_eq!(ask("2").await, Asked::Waiting, "{step}");
+        let waiting = pairing::waiting(store.as_ref(), &clock).await.unwrap();
+        assert_eq!(waiting.len(), 1, "{step}");
+        // Twice: a time of day that was there twice is taken for the later one.
+        time::advance(2 * PAIRING_TTL).await;
+        clock.advance_ms(2 * HOUR);
+
+        let code = waiting[0].code.clone();
+        let approved = pairing::approve(store.as_ref(), &outbox, &clock, key("a"), code, false).await;
+        assert!(matches!(approved, Err(Error::NoRequest)), "{step}");
+        assert_eq!(ask("3").await, Asked::Created, "{step}");
+    }
 }

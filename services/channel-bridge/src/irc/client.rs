@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::{
     config::IrcConfig,
     line::Line,
+    questions::Questions,
     register::{Register, Step},
     say::{Outcome, Saying},
     session::{Event, Session},
@@ -31,7 +32,6 @@ const ENTER_WITHIN: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(500);
 /// A silent server is asked whether it is there, so that silence means something.
 const PING_EVERY: Duration = Duration::from_secs(30);
-const PING: &str = "PING :gatehouse";
 /// How long a message waits for room in the inbox before the line stops being read.
 const INBOX_RETRY: Duration = Duration::from_millis(200);
 
@@ -61,12 +61,13 @@ pub(crate) async fn over(
         return ended;
     }
     // Before anybody can think of asking.
-    let mut questions = link.progress.questions();
+    let mut wanted = link.progress.questions();
     link.progress.connected();
 
     let mut tick = time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ping = time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+    let mut questions = Questions::new();
     let mut saying: Option<Saying> = None;
     loop {
         let lines = tokio::select! {
@@ -78,8 +79,9 @@ pub(crate) async fn over(
                 };
                 link.progress.heard();
                 let mut lines = Vec::new();
+                questions.on(&line, session.nick());
                 if let Some(current) = saying.take() {
-                    settle(current.on(&line), &mut saying, &mut lines);
+                    settle(current.on(&line, &mut questions, Instant::now()), &mut saying, &mut lines);
                 }
                 match session.on(&line, Instant::now()) {
                     Some(Event::Write(line)) => lines.push(line),
@@ -101,19 +103,21 @@ pub(crate) async fn over(
                 if session.rooms.outside(session.case, &request.part().to) {
                     request.answer(Err(crate::adapter::SendError::retry("not in the room yet")));
                 } else {
-                    settle(Saying::begin(request, Instant::now()), &mut saying, &mut lines);
+                    settle(Saying::begin(request, &mut questions, Instant::now()), &mut saying, &mut lines);
                 }
                 lines
             }
             Some(_) = link.typing.recv() => continue,
             _ = tick.tick() => {
-                if let Some(late) = saying.take_if(|current| current.overdue(Instant::now())) {
-                    late.give_up();
+                let mut lines = session.tick(Instant::now());
+                lines.extend(questions.rephrased(session.nick(), Instant::now()));
+                if let Some(current) = saying.take() {
+                    settle(current.tick(&mut questions, Instant::now()), &mut saying, &mut lines);
                 }
-                session.tick(Instant::now())
+                lines
             }
-            _ = ping.tick() => vec![PING.to_owned()],
-            Ok(()) = questions.changed() => vec![PING.to_owned()],
+            _ = ping.tick() => vec![questions.ping(Instant::now()).1],
+            Ok(()) = wanted.changed() => vec![questions.ping(Instant::now()).1],
         };
         if let Err(ended) = write(&mut output, &lines).await {
             return ended;

@@ -53,6 +53,11 @@ impl Session {
         }
     }
 
+    /// Our nick at this moment.
+    pub(crate) fn nick(&self) -> &str {
+        &self.nick
+    }
+
     /// The first lines after the welcome.
     pub(crate) fn greet(&mut self, config: &IrcConfig, now: Instant) -> Vec<String> {
         let identify = config.nickserv.iter().map(|service| {

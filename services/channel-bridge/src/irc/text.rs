@@ -60,6 +60,15 @@ pub(crate) fn mentions(case: Case, text: &str, nick: &str) -> bool {
     !nick.is_empty() && text.split(|c| !part_of_nick(c)).any(|word| case.same(word, nick))
 }
 
+/// Who holds a nick, from the reply to USERHOST: `nick*=+user@host`; the star marks an operator, the sign tells whether away.
+pub(crate) fn holds<'a>(reply: &'a str, nick: &str) -> Option<&'a str> {
+    reply.split(' ').find_map(|entry| {
+        let (name, holder) = entry.split_once('=')?;
+        let same = Case::Ascii.same(name.trim_end_matches('*'), nick);
+        same.then(|| holder.strip_prefix(['+', '-'])).flatten()
+    })
+}
+
 /// The text without mIRC formatting: bold, italics, underline, strike-through, monospace, reverse, reset and colours.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());

@@ -2,7 +2,8 @@
 //!
 //! A delivery that fails goes back with a time before which it is not touched, and its chat waits behind it, so order
 //! holds. What was leaving when a connection or a process ended is sent again: a platform with an idempotency key
-//! recognises it, elsewhere it is flagged in its row and in the log, because somebody may see it twice.
+//! recognises it. Elsewhere it is sent once more, over another connection, and says that it may have been said before: in its
+//! text, in its row, in the log and in the account's status.
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::bucket::Buckets;
+use super::{bucket::Buckets, doubt::Doubts, due::Dues};
 use crate::{
     adapter::{AccountKey, Adapter, Limits, Progress, Receipt, SendError, SendPart, SendRequest},
     metrics::{Direction, Fate, Metrics},
@@ -32,11 +33,14 @@ pub(crate) const LATE_LABEL: &str = "(delayed) ";
 pub(crate) const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Attempts without the platform taking anything. With the waits below that is three and a half hours.
 pub(crate) const ATTEMPTS_MAX: u32 = 50;
-/// Attempts whose outcome nobody knows, each a possible duplicate.
-pub(crate) const UNKNOWNS_MAX: u32 = 3;
+/// How a part says that it may have been said before. No longer than the label for lateness, which it takes the place of:
+/// parts are cut with room for one.
+pub(crate) const RESENT_LABEL: &str = "(resent) ";
 /// The waits between attempts.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(300);
+/// The longest wait that is ever written down: what a platform may ask for.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Chats that are looked at in one go.
 const HEADS_MAX: u32 = 256;
 /// When the store does not answer.
@@ -68,23 +72,24 @@ impl Worker {
         let buckets = Arc::new(Mutex::new(Buckets::new(&self.limits, Instant::now())));
         let mut under_way = JoinSet::new();
         let mut chats: HashMap<Id, (String, i64)> = HashMap::new();
+        let (mut dues, doubts) = (Dues::new(WAIT_MAX), Doubts::default());
         loop {
-            let ready = self.line.borrow_and_update().is_some();
-            let pause = if ready {
+            let line = self.line.borrow_and_update().clone();
+            doubts.settle(line.as_ref());
+            let pause = if line.is_some() {
                 match self.store.outbox_heads(self.account.clone(), HEADS_MAX).await {
                     Ok(heads) => {
-                        let now = self.clock.now_ms();
-                        let mut pause = None;
+                        let times = heads.iter().map(|delivery| (delivery.seq, delivery.next_at));
+                        dues.look(times, self.clock.now_ms());
+                        let mut pause: Option<Duration> = None;
                         for delivery in heads {
-                            if chats.values().any(|(chat, _)| *chat == delivery.content.to) {
+                            let busy = chats.values().any(|(chat, _)| *chat == delivery.content.to);
+                            if busy || doubts.holds(delivery.seq) {
                                 continue;
                             }
-                            if delivery.next_at > now {
-                                // Ordered by time: the first that is not due is the next.
-                                pause = u64::try_from(delivery.next_at - now)
-                                    .ok()
-                                    .map(Duration::from_millis);
-                                break;
+                            if let Some(wait) = dues.wait(delivery.seq) {
+                                pause = Some(pause.map_or(wait, |earlier| earlier.min(wait)));
+                                continue;
                             }
                             if under_way.len() >= self.limits.concurrency {
                                 break;
@@ -93,6 +98,7 @@ impl Worker {
                             let deliver = Delivering {
                                 worker: self.clone(),
                                 buckets: Arc::clone(&buckets),
+                                doubts: doubts.clone(),
                             }
                             .deliver(delivery);
                             chats.insert(under_way.spawn(deliver).id(), place);
@@ -107,6 +113,7 @@ impl Worker {
             } else {
                 None
             };
+            drop(line); // a connection ends when nobody can ask it for anything any more
             tokio::select! {
                 () = self.wake.notified() => {}
                 Ok(()) = self.line.changed() => {}
@@ -146,6 +153,7 @@ impl Worker {
 struct Delivering {
     worker: Worker,
     buckets: Arc<Mutex<Buckets>>,
+    doubts: Doubts,
 }
 
 impl Delivering {
@@ -164,7 +172,7 @@ impl Delivering {
             limits,
             ..
         } = &self.worker;
-        if age(clock.now_ms(), delivery.queued_at) > AGE_MAX {
+        if clock.age(delivery.queued_at) > AGE_MAX {
             return self
                 .settle(delivery, Outcome::Dead("expired".into()), Fate::Expired)
                 .await;
@@ -174,26 +182,45 @@ impl Delivering {
             adapter.split(&content.to, &content.text, LATE_LABEL.len()),
             limits.parts_max,
         );
-        let mut late = delivery.late;
-        for part in store
-            .parts(delivery.seq, parts)
-            .await?
-            .into_iter()
-            .filter(|part| !part.sent)
-        {
-            let label = !late && age(clock.now_ms(), content.created_at) > LATE_AFTER;
-            if part.possible_duplicate && !limits.idempotent {
+        let (mut late, mut doubtful) = (delivery.late, false);
+        for part in store.parts(delivery.seq, parts).await? {
+            let repeats = part.possible_duplicate && !limits.idempotent;
+            if part.sent {
+                doubtful |= repeats && part.unconfirmed;
+                continue;
+            }
+            // By the time of day, which goes on while a machine sleeps.
+            let label =
+                !late && !part.possible_duplicate && by_day(clock.now_ms(), content.created_at) > LATE_AFTER;
+            if repeats {
                 tracing::warn!(
+                    account = %delivery.content.account,
                     delivery = delivery.id,
                     part = part.position,
                     "possible duplicate: sent again after an unknown outcome"
                 );
             }
             match self.send(delivery, &part, label).await? {
-                Ok(receipt) => self.sent(delivery, &part, receipt, label).await?,
+                Ok(receipt) => self.sent(delivery, &part, receipt).await?,
+                // Twice is enough: a third time would be noise in the room. The parts behind it were not said at all.
+                Err(SendError::Unknown { reason }) if repeats => {
+                    tracing::warn!(
+                        account = %delivery.content.account,
+                        delivery = delivery.id,
+                        part = part.position,
+                        reason,
+                        "a part was said twice and its receipt never came; it is not said again"
+                    );
+                    doubtful = true;
+                    self.sent(delivery, &part, Receipt::unconfirmed()).await?;
+                }
                 Err(error) => return self.failed(delivery, error).await,
             }
             late |= label;
+        }
+        if doubtful {
+            let outcome = Outcome::Unknown("said twice, and the platform never said that it took it".into());
+            return self.settle(delivery, outcome, Fate::Failed).await;
         }
         self.settle(delivery, Outcome::Sent, Fate::Delivered).await
     }
@@ -217,12 +244,19 @@ impl Delivering {
         let Some(line) = self.worker.line.borrow().clone() else {
             return Ok(Err(SendError::retry("not connected")));
         };
-        self.worker.store.part_leaves(delivery.seq, part.position).await?;
-        let text = if label {
-            format!("{LATE_LABEL}{}", part.text)
-        } else {
-            part.text.clone()
+        let labelled = label.then(|| format!("{LATE_LABEL}{}", part.text));
+        let text = match &labelled {
+            Some(labelled) => labelled.clone(),
+            None if part.possible_duplicate && !self.worker.limits.idempotent => {
+                let said = part.text.strip_prefix(LATE_LABEL).unwrap_or(&part.text);
+                format!("{RESENT_LABEL}{said}")
+            }
+            None => part.text.clone(),
         };
+        self.worker
+            .store
+            .part_leaves(delivery.seq, part.position, labelled)
+            .await?;
         let (request, answer) = SendRequest::new(SendPart {
             key: format!("{}/{}", content.key, part.position),
             delivery: content.key.clone(),
@@ -236,22 +270,18 @@ impl Delivering {
         if line.send(request).await.is_err() {
             return Ok(Err(SendError::retry("not connected")));
         }
-        Ok(
-            match time::timeout(self.worker.limits.send_timeout, answer).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(SendError::unknown("the connection ended")),
-                Err(_) => Err(SendError::unknown("the platform did not answer in time")),
-            },
-        )
+        let result = match time::timeout(self.worker.limits.send_timeout, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(SendError::unknown("the connection ended")),
+            Err(_) => Err(SendError::unknown("the platform did not answer in time")),
+        };
+        if matches!(result, Err(SendError::Unknown { .. })) && !self.worker.limits.idempotent {
+            self.doubts.add(delivery.seq, &line);
+        }
+        Ok(result)
     }
 
-    async fn sent(
-        &self,
-        delivery: &Delivery,
-        part: &Part,
-        receipt: Receipt,
-        labelled: bool,
-    ) -> Result<(), StoreError> {
+    async fn sent(&self, delivery: &Delivery, part: &Part, receipt: Receipt) -> Result<(), StoreError> {
         let Worker {
             store,
             clock,
@@ -261,7 +291,7 @@ impl Delivering {
         progress.sent();
         let sent = Sent {
             receipt: receipt.platform_id,
-            labelled,
+            unconfirmed: receipt.unconfirmed,
             at: clock.now_ms(),
         };
         let mut tries = 0;
@@ -294,11 +324,6 @@ impl Delivering {
             SendError::Retry { after, .. } => (false, after),
             SendError::Unknown { .. } => (true, None),
         };
-        if unknown && delivery.unknowns + 1 >= UNKNOWNS_MAX && !self.worker.limits.idempotent {
-            return self
-                .settle(delivery, Outcome::Unknown(reason), Fate::Failed)
-                .await;
-        }
         if delivery.attempts + 1 >= ATTEMPTS_MAX {
             return self
                 .settle(
@@ -314,6 +339,7 @@ impl Delivering {
         );
         let mut wait = backoff.next();
         if let Some(after) = after {
+            let after = after.min(WAIT_MAX);
             self.buckets().pause(Instant::now() + after);
             wait = wait.max(after);
         }
@@ -348,7 +374,7 @@ impl Delivering {
     }
 }
 
-fn age(now: i64, then: i64) -> Duration {
+fn by_day(now: i64, then: i64) -> Duration {
     Duration::from_millis(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
 }
 

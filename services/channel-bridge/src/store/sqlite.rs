@@ -6,17 +6,16 @@ mod pairing;
 
 use std::path::Path;
 
-use async_trait::async_trait;
-use gatehouse_core::sqlite::Database;
-use rusqlite::params;
-
 use super::{
-    Asked, Counts, Delivery, InboxRow, KEEP, NewDelivery, Outcome, PairingRow, Part, Retry, Sent, Settlement,
+    Asked, Counts, Delivery, InboxRow, NewDelivery, Outcome, PairingRow, Part, Retry, Sent, Settlement,
     Store, StoreError,
 };
 use crate::adapter::{AccountKey, InboundMessage, Received};
+use async_trait::async_trait;
+use gatehouse_core::sqlite::Database;
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE inbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     channel TEXT NOT NULL,
@@ -92,7 +91,12 @@ CREATE TABLE approved_sender (
     PRIMARY KEY (channel, account, sender_id)
 ) WITHOUT ROWID;
 CREATE INDEX approved_by_request ON approved_sender (request_id);
-"];
+",
+    "
+ALTER TABLE outbox_part ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX outbox_part_doubtful ON outbox_part (delivery) WHERE possible_duplicate <> 0 OR unconfirmed <> 0;
+",
+];
 
 /// The store. Clones share it.
 #[derive(Clone, Debug)]
@@ -156,9 +160,9 @@ impl Store for Sqlite {
         self.0.write(move |tx| outbox::parts(tx, seq, &parts)).await
     }
 
-    async fn part_leaves(&self, seq: i64, position: u32) -> Result<(), StoreError> {
+    async fn part_leaves(&self, seq: i64, position: u32, labelled: Option<String>) -> Result<(), StoreError> {
         self.0
-            .write(move |tx| outbox::part_leaves(tx, seq, position))
+            .write(move |tx| outbox::part_leaves(tx, seq, position, labelled.as_deref()))
             .await
     }
 
@@ -196,10 +200,8 @@ impl Store for Sqlite {
         self.0.write(move |tx| pairing::ask(tx, &request, now)).await
     }
 
-    async fn pairing_requests(&self, now: i64) -> Result<Vec<PairingRow>, StoreError> {
-        self.0
-            .read(move |connection| pairing::waiting(connection, now))
-            .await
+    async fn pairing_requests(&self) -> Result<Vec<PairingRow>, StoreError> {
+        self.0.read(pairing::all).await
     }
 
     async fn approve(
@@ -223,8 +225,7 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn prune(&self, now: i64) -> Result<(), StoreError> {
-        let before = now - i64::try_from(KEEP.as_millis()).unwrap_or(i64::MAX);
+    async fn prune(&self, before: i64) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
                 tx.execute(
@@ -232,7 +233,6 @@ impl Store for Sqlite {
                     [before],
                 )?;
                 tx.execute("DELETE FROM outbox WHERE settled_at < ?1", [before])?;
-                tx.execute("DELETE FROM pairing_request WHERE expires_at <= ?1", params![now])?;
                 Ok(())
             })
             .await

@@ -16,9 +16,6 @@ pub(crate) const CALLBACK_WITHIN: Duration = Duration::from_secs(15);
 pub(crate) const TYPING_WITHIN: Duration = Duration::from_secs(3);
 /// What is read of the answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// The longest wait that a `Retry-After` is believed to mean.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
-
 /// Where replies go. Each has connections of its own.
 #[derive(Debug)]
 pub(crate) struct Callback {
@@ -112,13 +109,14 @@ async fn judge(answer: Response) -> Result<Receipt, SendError> {
     if status.is_success() {
         return Ok(Receipt {
             platform_id: platform_id(answer).await,
+            unconfirmed: false,
         });
     }
     let after = answer
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+        .map(Duration::from_secs); // the outbox bounds it
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
             Err(SendError::Retry { after, reason })

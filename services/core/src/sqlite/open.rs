@@ -56,6 +56,9 @@ pub(super) fn for_reading(path: &Path) -> Result<Connection, Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "query_only", true)?;
+    // Half of SQLite's default. The kernel has the pages as well, and a first page of history touches a few dozen; two services
+    // with two readers each fill theirs within the first hours and never give them back.
+    connection.pragma_update(None, "cache_size", -1024)?;
     Ok(connection)
 }
 

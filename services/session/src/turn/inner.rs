@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gatehouse_core::client::PeerService;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
-use gatehouse_core::{Clock, Drain};
+use gatehouse_core::{Clock, Drain, ForPeople};
 use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{self, Instant};
@@ -49,8 +49,8 @@ const LAST_MOMENTS_MS: i64 = 60_000;
 /// Sessions whose state is said anew after a restart; the screens read everything anyway.
 const CATCH_UP_MAX: u32 = 100;
 /// What the user reads when a process ended in the middle of an answer.
-pub(super) const INTERRUPTED: &str =
-    "The answer was cut short by a restart. Please ask again if you still need it.";
+pub(super) const INTERRUPTED: ForPeople =
+    ForPeople::new("The answer was cut short by a restart. Please ask again if you still need it.");
 
 /// What runs share.
 #[derive(Debug)]
@@ -300,7 +300,7 @@ impl<S: Store> Inner<S> {
                 .reclaim(Reclaim {
                     owner: self.owner.clone(),
                     others_are_dead,
-                    notice: INTERRUPTED.to_owned(),
+                    notice: INTERRUPTED.words().to_owned(),
                     attempts_max: self.timing.takeovers_max,
                     now: self.clock.now_ms(),
                 })

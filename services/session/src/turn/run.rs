@@ -2,6 +2,7 @@
 //! end only when the store says that its own transition won.
 
 mod ending;
+pub(super) mod notice;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -81,13 +82,16 @@ pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Li
         Ok(outcome) => run.end(outcome).await,
         Err(error) => {
             tracing::error!(run = %run.turn.run, error = %Chain(&error), "a turn failed inside");
-            let message = match error.kind() {
-                Kind::Internal => "Something went wrong inside. The operator's log says what.".to_owned(),
-                _ => error.to_string(), // for example that its agent is no longer configured
+            let (kind, message) = match error.kind() {
+                Kind::Internal => (
+                    FailureKind::Unspecified,
+                    "something went wrong inside: the log of the session service says what".to_owned(),
+                ),
+                _ => (FailureKind::Config, error.to_string()), // for example that its agent is no longer configured
             };
             run.end(Outcome::Failed {
                 message,
-                kind: FailureKind::Unspecified,
+                kind,
                 answered_by: None,
             })
             .await;
@@ -198,6 +202,7 @@ impl<S: Store> Run<S> {
                 .filter(|ms| *ms > 0)
                 .unwrap_or(configured.timeout_ms),
             agent_name: configured.display_name(),
+            in_chat: self.turn.target.is_some(),
         })
     }
 
@@ -395,7 +400,8 @@ fn stop_of(hold: Hold) -> Option<Stop> {
 }
 
 fn out_of_time() -> Outcome {
-    let message = "The model did not answer in time. Please try again, or raise timeoutSeconds.".to_owned();
+    let message =
+        "the model did not answer in time: try again, or raise agents.defaults.timeoutSeconds".to_owned();
     Outcome::Failed {
         message,
         kind: FailureKind::Timeout,

@@ -128,8 +128,12 @@ async fn a_part_that_died_with_its_connection_is_sent_again_and_flagged() {
     until("both parts", async || (puppet.texts().len() == 2).then_some(())).await;
     bench.settled().await;
 
-    assert_eq!(puppet.texts(), ["one", "two"]);
-    assert_eq!(bench.store.counts(key("a")).await.unwrap(), Counts::default());
+    assert_eq!(puppet.texts(), ["(resent) one", "two"]);
+    let counts = Counts {
+        repeated: 1,
+        ..Counts::default()
+    };
+    assert_eq!(bench.store.counts(key("a")).await.unwrap(), counts);
     bench.stop().await;
 }
 

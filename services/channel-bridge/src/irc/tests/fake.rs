@@ -18,6 +18,8 @@ use tokio::{
     time::{self, Instant},
 };
 
+mod receipts;
+
 use super::irc;
 use crate::{
     account::State,

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::Clock;
 
-use super::{AGE_MAX, LATE_AFTER, UNKNOWNS_MAX, cut};
+use super::{AGE_MAX, LATE_AFTER, cut};
 use crate::{
     adapter::{Rate, SendError},
     metrics::{Direction, Fate},
@@ -120,29 +120,11 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_the_chat_goes_on() {
     assert_eq!(puppet.texts(), ["next"]);
     assert_eq!(
         bench.store.counts(key("a")).await.unwrap(),
-        Counts { waiting: 0, dead: 1 }
+        Counts {
+            dead: 1,
+            ..Counts::default()
+        }
     );
-    bench.stop().await;
-}
-
-#[tokio::test]
-async fn an_unknown_outcome_is_tried_again_a_few_times_only() {
-    let (_folder, store) = store();
-    let unknown = || Err(SendError::unknown("cut off"));
-    let puppet = puppet(|puppet| {
-        puppet
-            .results
-            .lock()
-            .unwrap()
-            .extend((0..UNKNOWNS_MAX).map(|_| unknown()))
-    });
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
-
-    bench.say("k", "anna", "x").await;
-    bench.settled().await;
-
-    assert!(puppet.texts().is_empty());
-    bench.counts(Fate::Failed, 1).await;
     bench.stop().await;
 }
 
@@ -185,17 +167,17 @@ async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
         .parts(seq, vec!["one".into(), "two".into(), "three".into()])
         .await
         .unwrap();
-    store.part_leaves(seq, 0).await.unwrap();
+    store.part_leaves(seq, 0, None).await.unwrap();
     store
         .part_sent(seq, 0, crate::store::Sent::default())
         .await
         .unwrap();
-    store.part_leaves(seq, 1).await.unwrap();
+    store.part_leaves(seq, 1, None).await.unwrap();
 
     let bench = Bench::run(&store, Clock::fixed(NOW), puppet.clone());
     bench.settled().await;
 
-    assert_eq!(puppet.texts(), ["two", "three"]);
+    assert_eq!(puppet.texts(), ["(resent) two", "three"]);
     let keys: Vec<String> = puppet
         .sent
         .lock()
@@ -227,6 +209,9 @@ async fn a_repeated_key_sends_nothing_and_the_sum_closes() {
     );
     bench.stop().await;
 }
+
+mod clocks;
+mod doubts;
 
 #[test]
 fn a_flood_of_parts_is_cut_and_says_so() {

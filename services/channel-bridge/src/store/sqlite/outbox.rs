@@ -100,7 +100,7 @@ pub(super) fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<
         }
     }
     let mut statement = tx.prepare_cached(
-        "SELECT position, text, state = 'sent', possible_duplicate FROM outbox_part WHERE delivery = ?1 ORDER BY position",
+        "SELECT position, text, state = 'sent', possible_duplicate, unconfirmed FROM outbox_part WHERE delivery = ?1 ORDER BY position",
     )?;
     let rows = statement.query_map([seq], |row| {
         Ok(Part {
@@ -108,16 +108,24 @@ pub(super) fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<
             text: row.get(1)?,
             sent: row.get(2)?,
             possible_duplicate: row.get(3)?,
+            unconfirmed: row.get(4)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn part_leaves(tx: &Transaction<'_>, seq: i64, position: u32) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE outbox SET state = 'sending' WHERE seq = ?1")?
-        .execute([seq])?;
-    tx.prepare_cached("UPDATE outbox_part SET state = 'sending' WHERE delivery = ?1 AND position = ?2")?
-        .execute(params![seq, position])?;
+pub(super) fn part_leaves(
+    tx: &Transaction<'_>,
+    seq: i64,
+    position: u32,
+    labelled: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE outbox SET state = 'sending', late = late OR ?2 WHERE seq = ?1")?
+        .execute(params![seq, labelled.is_some()])?;
+    tx.prepare_cached(
+        "UPDATE outbox_part SET state = 'sending', text = coalesce(?3, text) WHERE delivery = ?1 AND position = ?2",
+    )?
+    .execute(params![seq, position, labelled])?;
     Ok(())
 }
 
@@ -127,12 +135,13 @@ pub(super) fn part_sent(
     position: u32,
     sent: &Sent,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE outbox SET attempts = 0, late = late OR ?2 WHERE seq = ?1")?
-        .execute(params![seq, sent.labelled])?;
+    tx.prepare_cached("UPDATE outbox SET attempts = 0 WHERE seq = ?1")?
+        .execute([seq])?;
     tx.prepare_cached(
-        "UPDATE outbox_part SET state = 'sent', receipt = ?3, sent_at = ?4 WHERE delivery = ?1 AND position = ?2",
+        "UPDATE outbox_part SET state = 'sent', receipt = ?3, sent_at = ?4, unconfirmed = ?5
+         WHERE delivery = ?1 AND position = ?2",
     )?
-    .execute(params![seq, position, sent.receipt, sent.at])?;
+    .execute(params![seq, position, sent.receipt, sent.at, sent.unconfirmed])?;
     Ok(())
 }
 
@@ -196,8 +205,19 @@ pub(super) fn counts(connection: &Connection, account: &AccountKey) -> Result<Co
             .prepare_cached(&query)?
             .query_row(params![account.channel, account.account], |row| row.get(0))
     };
+    let (repeated, unconfirmed) = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(possible_duplicate <> 0), 0), coalesce(sum(unconfirmed <> 0), 0)
+             FROM outbox_part INDEXED BY outbox_part_doubtful JOIN outbox ON outbox.seq = outbox_part.delivery
+             WHERE (possible_duplicate <> 0 OR unconfirmed <> 0) AND channel = ?1 AND account = ?2",
+        )?
+        .query_row(params![account.channel, account.account], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     Ok(Counts {
         waiting: count("'queued', 'sending'")?,
         dead: count("'dead', 'unknown'")?,
+        repeated,
+        unconfirmed,
     })
 }

@@ -12,7 +12,6 @@ const COLUMNS: &str =
 
 pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Result<Asked, StoreError> {
     let AccountKey { channel, account } = &request.account;
-    tx.execute("DELETE FROM pairing_request WHERE expires_at <= ?1", [now])?;
     let seen = tx.execute(
         "UPDATE pairing_request SET last_seen_at = ?4 WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
         params![channel, account, request.sender_id, now],
@@ -45,11 +44,10 @@ pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Resul
     Ok(Asked::Created)
 }
 
-pub(super) fn waiting(connection: &Connection, now: i64) -> Result<Vec<PairingRow>, StoreError> {
-    let query =
-        format!("SELECT {COLUMNS} FROM pairing_request WHERE expires_at > ?1 ORDER BY created_at, id");
+pub(super) fn all(connection: &Connection) -> Result<Vec<PairingRow>, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM pairing_request ORDER BY created_at, id");
     let mut statement = connection.prepare_cached(&query)?;
-    let rows = statement.query_map([now], read)?;
+    let rows = statement.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -79,12 +77,12 @@ pub(super) fn approve(
     let code = named.trim().to_ascii_uppercase();
     let query = format!(
         "SELECT {COLUMNS} FROM pairing_request
-         WHERE channel = ?1 AND account = ?2 AND expires_at > ?3 AND (id = ?4 OR code = ?5)"
+         WHERE channel = ?1 AND account = ?2 AND (id = ?3 OR code = ?4)"
     );
     let found = tx
         .query_row(
             &query,
-            params![account.channel, account.account, now, named, code],
+            params![account.channel, account.account, named, code],
             read,
         )
         .optional()?;

@@ -2,23 +2,19 @@
 
 use std::time::Duration;
 
-use gatehouse_core::Chain;
+use gatehouse_core::{Chain, Notice};
 use gatehouse_proto::agent::v1::FailureKind;
 use tokio::time;
 
 use super::super::inner::INTERRUPTED;
 use super::super::live::Stop;
-use super::{Outcome, Run};
+use super::{Outcome, Run, notice};
 use crate::id::EntryId;
 use crate::rows::blocks;
 use crate::store::{EntryExtra, Finish, NewEntry, Origin, Role, Store, TurnState};
 
 /// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
 const FINISH_ATTEMPTS: u32 = 15;
-/// What the user reads when the agent service cannot be reached.
-const UNREACHABLE: &str = "The assistant cannot be reached at the moment. Please try again in a minute.";
-/// What the user reads when the answer broke off.
-const BROKEN_OFF: &str = "The answer broke off. Please ask again if you still need the rest.";
 
 impl<S: Store> Run<S> {
     /// Stores the end, and says it if this run was the one to end the turn.
@@ -42,7 +38,7 @@ impl<S: Store> Run<S> {
             // The next process runs it again: nothing of it was seen.
             Outcome::Stopped(Stop::Drain) if !self.seen => return self.inner.forget(&self.turn.run),
             Outcome::Stopped(Stop::Drain) => {
-                self.failed(&mut finish, &text, INTERRUPTED.to_owned(), "interrupted", None);
+                self.failed(&mut finish, &text, &INTERRUPTED.into(), "interrupted", None);
                 finish.state = TurnState::Interrupted;
                 finish.stop_reason = Some(Origin::Restart.word().to_owned());
             }
@@ -76,11 +72,20 @@ impl<S: Store> Run<S> {
                 answered_by,
             } => {
                 kind = Some(error_kind(failure));
-                self.failed(&mut finish, &text, message, "error", answered_by);
+                let notice = notice::failed(failure, message);
+                self.failed(&mut finish, &text, &notice, "error", answered_by);
             }
-            Outcome::Unreachable => self.failed(&mut finish, &text, UNREACHABLE.to_owned(), "error", None),
+            Outcome::Unreachable => {
+                self.failed(&mut finish, &text, &notice::UNREACHABLE.into(), "error", None)
+            }
             Outcome::BrokenOff => {
-                self.failed(&mut finish, &text, BROKEN_OFF.to_owned(), "interrupted", None);
+                self.failed(
+                    &mut finish,
+                    &text,
+                    &notice::BROKEN_OFF.into(),
+                    "interrupted",
+                    None,
+                );
                 finish.state = TurnState::Interrupted;
             }
         }
@@ -92,30 +97,27 @@ impl<S: Store> Run<S> {
         &self,
         finish: &mut Finish,
         text: &str,
-        message: String,
+        notice: &Notice,
         stop_reason: &str,
         answered_by: Option<(String, String)>,
     ) {
-        let message = if message.trim().is_empty() {
-            BROKEN_OFF.to_owned()
-        } else {
-            message
-        };
+        let message = notice.for_operators();
         let (provider, model) = answered_by.unzip();
         let extra = EntryExtra {
             provider,
             model,
             stop_reason: Some(stop_reason.to_owned()),
-            error_message: Some(message.clone()),
+            error_message: Some(message.to_owned()),
             ..EntryExtra::default()
         };
         finish.state = TurnState::Failed;
         // What was said stays, and a model may read it; the notice alone is for people.
-        let said = if text.is_empty() { message.as_str() } else { text };
+        let said = if text.is_empty() { message } else { text };
         finish.entry = Some(self.row(said, !text.is_empty(), extra));
-        finish.reply = Some(message.clone());
+        // A chat gets what was written and why it ends there, in one delivery: in order, and once.
+        finish.reply = Some(notice.for_people().after(text));
         finish.stop_reason = Some(stop_reason.to_owned());
-        finish.error = Some(message);
+        finish.error = Some(message.to_owned());
     }
 
     fn aborted_row(&self, text: &str, origin: Origin) -> NewEntry {

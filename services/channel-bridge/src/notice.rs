@@ -1,0 +1,40 @@
+//! What the bridge itself says in a chat. Plain words: keys, commands and causes are for operators, in the log and in the
+//! answers of methods.
+
+use gatehouse_core::{Failure, ForPeople, Kind, Notice};
+
+/// A message waited for too long.
+pub(crate) const EXPIRED: ForPeople =
+    ForPeople::new("Your message waited for a day and is not answered any more.");
+/// A stranger was let in.
+pub(crate) const LET_IN: ForPeople = ForPeople::new("You are let in. What may I do for you?");
+const MET: ForPeople = ForPeople::new(
+    "We have not met. The owner of this assistant can let you in within an hour: tell them this code.",
+);
+const UNREADABLE: ForPeople =
+    ForPeople::new("Your message could not be taken as it is. Please write it in another way.");
+const NOT_SET_UP: ForPeople = ForPeople::new(
+    "Your message could not be answered: the assistant is not set up for this chat. Its owner can see why.",
+);
+
+/// A stranger is told a code, and nothing about how its owner uses it.
+pub(crate) fn code(code: &str) -> String {
+    format!("{} {code}", MET.words())
+}
+
+/// The session service refused a message for good.
+pub(crate) fn refused(failure: &Failure) -> Notice {
+    let for_people = match failure.kind {
+        Kind::Invalid => UNREADABLE,
+        Kind::NotFound
+        | Kind::Conflict
+        | Kind::Precondition
+        | Kind::Forbidden
+        | Kind::Unauthenticated
+        | Kind::Exhausted
+        | Kind::Unavailable
+        | Kind::Timeout
+        | Kind::Internal => NOT_SET_UP,
+    };
+    Notice::new(for_people, failure.message.clone())
+}

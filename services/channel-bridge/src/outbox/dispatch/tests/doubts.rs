@@ -1,0 +1,123 @@
+//! Outcomes that nobody knows.
+
+use std::sync::Arc;
+
+use gatehouse_core::Clock;
+
+use super::{LATE_AFTER, puppet};
+use crate::{
+    adapter::SendError,
+    metrics::Fate,
+    store::{Counts, Store},
+    testing::{Bench, Life, NOW, delivery, key, store, until},
+};
+
+/// Waits until the head of this chat was put off and its time has come.
+async fn due(store: &Arc<dyn Store>, chat: &str) {
+    until("a retry that is due", async || {
+        let heads = store.outbox_heads(key("a"), 10).await.unwrap();
+        let head = heads.into_iter().find(|head| head.content.to == chat)?;
+        (head.attempts > 0 && head.next_at + 300 < Clock::system().now_ms()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_not_tried_again_on_the_same_connection_and_once_on_the_next() {
+    let (_folder, store) = store();
+    let unknown = Err(SendError::unknown("no answer"));
+    let puppet = puppet(|puppet| puppet.results.lock().unwrap().push(unknown));
+    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+
+    bench.say("k1", "anna", "first").await;
+    bench.say("k2", "anna", "second").await;
+    due(&store, "anna").await;
+    bench.say("k3", "bert", "other").await;
+    bench.counts(Fate::Delivered, 1).await;
+    assert_eq!(
+        puppet.texts(),
+        ["other"],
+        "the others go on, its own chat keeps its order"
+    );
+
+    puppet.cut.notify_one();
+    bench.settled().await;
+
+    assert_eq!(puppet.texts(), ["other", "(resent) first", "second"]);
+    let counts = Counts {
+        repeated: 1,
+        ..Counts::default()
+    };
+    assert_eq!(store.counts(key("a")).await.unwrap(), counts);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_part_whose_receipt_never_comes_is_said_twice_and_what_is_behind_it_once() {
+    let (_folder, store) = store();
+    let puppet = puppet(|puppet| {
+        let lives = [Life::DieSending, Life::DieSending, Life::Serve];
+        puppet.lives.lock().unwrap().extend(lives);
+    });
+    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+
+    bench.say("k", "anna", "one|two").await;
+    bench.settled().await;
+
+    let tries = puppet.tries();
+    let texts: Vec<&str> = tries.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(texts, ["one", "(resent) one", "two"]);
+    let counts = Counts {
+        dead: 1,
+        repeated: 1,
+        unconfirmed: 1,
+        ..Counts::default()
+    };
+    assert_eq!(
+        store.counts(key("a")).await.unwrap(),
+        counts,
+        "and somebody can see it"
+    );
+    bench.counts(Fate::Failed, 1).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_knows_repeats_is_asked_again_at_once_with_the_same_key_and_the_same_words() {
+    let (_folder, store) = store();
+    let puppet = puppet(|puppet| {
+        puppet.limits.idempotent = true;
+        let unknown = || Err(SendError::unknown("no answer"));
+        puppet.results.lock().unwrap().extend([unknown(), unknown()]);
+    });
+    let late = i64::try_from(LATE_AFTER.as_millis()).unwrap();
+    let clock = Clock::fixed(NOW);
+    let bench = Bench::run(&store, clock.clone(), puppet.clone());
+
+    // One that is late already, and one that grows late between two attempts.
+    bench
+        .outbox
+        .enqueue(delivery("old", "anna", "x", NOW - late - 1))
+        .await
+        .unwrap();
+    bench.settled().await;
+    puppet
+        .results
+        .lock()
+        .unwrap()
+        .push(Err(SendError::unknown("no answer")));
+    bench.say("young", "bert", "y").await;
+    until("the first attempt", async || {
+        puppet.results.lock().unwrap().is_empty().then_some(())
+    })
+    .await;
+    clock.advance_ms(late + 1);
+    bench.settled().await;
+
+    let mut tries = puppet.tries();
+    tries.dedup();
+    let wanted = [("old/0", "(delayed) x"), ("young/0", "y")];
+    assert_eq!(tries, wanted.map(|(key, text)| (key.to_owned(), text.to_owned())));
+    assert_eq!(puppet.tries().len(), 5);
+    bench.stop().await;
+}
