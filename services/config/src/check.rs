@@ -7,6 +7,7 @@ pub(crate) mod rules;
 use serde_json::Value;
 
 use crate::{
+    address,
     issue::{ISSUES_MAX, Issue},
     outline::{self, Place},
     path::{Path, Step, children},
@@ -91,7 +92,7 @@ impl Checker<'_> {
             Some(_) if secret => {
                 format!("must be {right}; it is something else (not shown: a secret belongs here)")
             }
-            Some(value) => format!("must be {right}; it is {}", show(value)),
+            Some(value) => format!("must be {right}; it is {}", show(value, place)),
             None => format!("must be {right}"),
         }
     }
@@ -213,11 +214,11 @@ fn in_words(name: &str, form: &Value) -> String {
 }
 
 /// A wrong value, short. What is inside a list or an object is not shown: a secret may be.
-fn show(value: &Value) -> String {
+fn show(value: &Value, place: &Place) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),
         Value::Array(_) => "a list".to_owned(),
-        Value::String(text) if crate::redact::holds_secret(text) => "a text (not shown)".to_owned(),
+        Value::String(text) if !address::secrets(text, place.is_address()).is_empty() => "a text (not shown)".to_owned(),
         Value::String(text) => {
             let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
             if shown.len() < text.len() {

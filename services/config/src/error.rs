@@ -29,6 +29,12 @@ pub enum Error {
     /// The document would have mistakes.
     #[error("{}", summary(.0))]
     Invalid(Vec<Issue>),
+    /// The change names what a method may not, or sends a credential somewhere else.
+    #[error("{}", list("this cannot be changed through a method", .0))]
+    Forbidden(Vec<Issue>),
+    /// The change opens or locks something, and was not made with `force`.
+    #[error("{}; to do it nevertheless, send the change with `force: true` (`--force` on the command line)", list("this change wants force", .0))]
+    ForceRequired(Vec<Issue>),
     /// The gateway token is not ours to change.
     #[error(
         "gateway.auth.token is a reference: change the token where it is kept and start the config service again, or \
@@ -70,6 +76,8 @@ impl Error {
         match self {
             Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred => Kind::Precondition,
             Self::Unreadable(_) | Self::Invalid(_) | Self::NoSuchService => Kind::Invalid,
+            Self::Forbidden(_) => Kind::Forbidden,
+            Self::ForceRequired(_) => Kind::Precondition,
             Self::Busy => Kind::Exhausted,
             Self::Ending => Kind::Unavailable,
             Self::Token(_) | Self::Store(_) | Self::Start { .. } | Self::Config(_) => Kind::Internal,
@@ -89,6 +97,8 @@ impl Error {
             Self::BaseHashMissing => "BASE_HASH_REQUIRED",
             Self::Changed { .. } => "CONFIG_CHANGED",
             Self::Unreadable(_) | Self::Invalid(_) => "CONFIG_INVALID",
+            Self::Forbidden(_) => "CONFIG_BY_HAND_ONLY",
+            Self::ForceRequired(_) => "FORCE_REQUIRED",
             Self::TokenReferred => "TOKEN_BY_REFERENCE",
             Self::NoSuchService => "NO_SUCH_SERVICE",
             Self::Busy => "BUSY",
@@ -100,21 +110,17 @@ impl Error {
 
 /// The mistakes in one line: all of them while they are few.
 fn summary(issues: &[Issue]) -> String {
+    let errors: Vec<Issue> = issues.iter().filter(|issue| issue.is_error()).cloned().collect();
+    list("the configuration would have mistakes", &errors)
+}
+
+fn list(what: &str, issues: &[Issue]) -> String {
     const SHOWN_MAX: usize = 5;
-    let errors: Vec<String> = issues
-        .iter()
-        .filter(|issue| issue.is_error())
-        .map(ToString::to_string)
-        .collect();
-    let shown = errors
-        .iter()
-        .take(SHOWN_MAX)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
-    match errors.len().saturating_sub(SHOWN_MAX) {
-        0 => format!("the configuration would have mistakes: {shown}"),
-        more => format!("the configuration would have mistakes: {shown}; and {more} more"),
+    let shown: Vec<String> = issues.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+    let shown = shown.join("; ");
+    match issues.len().saturating_sub(SHOWN_MAX) {
+        0 => format!("{what}: {shown}"),
+        more => format!("{what}: {shown}; and {more} more"),
     }
 }
 
@@ -128,16 +134,15 @@ impl From<Error> for Failure {
             Error::Changed { hash } => failure.path("/baseHash").detail("hash", hash),
             Error::BaseHashMissing => failure.path("/baseHash"),
             Error::Unreadable(_) => failure.path("/raw"),
-            Error::Invalid(issues) => {
-                let first = issues
-                    .iter()
-                    .find(|issue| issue.is_error())
-                    .map(|issue| issue.path.clone());
-                failure
-                    .path("/raw")
-                    .detail("configPath", first.unwrap_or_default())
-            }
+            Error::Invalid(issues) => at_first(failure, issues.iter().find(|issue| issue.is_error())),
+            Error::Forbidden(issues) => at_first(failure, issues.first()),
+            Error::ForceRequired(issues) => at_first(failure, issues.first()).path("/force"),
             _ => failure,
         }
     }
+}
+
+fn at_first(failure: Failure, issue: Option<&Issue>) -> Failure {
+    let path = issue.map(|issue| issue.path.clone());
+    failure.path("/raw").detail("configPath", path.unwrap_or_default())
 }

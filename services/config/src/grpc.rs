@@ -12,7 +12,7 @@ use gatehouse_proto::config::v1::{
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, issue::Issue, keeper::State, outline, registry::Handle, revision::Reader};
+use crate::{error::Error, issue::Issue, keeper::{Patch, State}, outline, registry::Handle, revision::Reader};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
@@ -51,8 +51,19 @@ impl ConfigService for Grpc {
         &self,
         request: Request<PatchConfigRequest>,
     ) -> Result<Response<PatchConfigResponse>, Status> {
-        let PatchConfigRequest { raw, base_hash, note } = request.into_inner();
-        let patched = self.handle.patch(raw, base_hash, note).await.map_err(refuse)?;
+        let PatchConfigRequest {
+            raw,
+            base_hash,
+            note,
+            force,
+        } = request.into_inner();
+        let patch = Patch {
+            raw,
+            base_hash,
+            note,
+            force: force.unwrap_or_default(),
+        };
+        let patched = self.handle.patch(patch).await.map_err(refuse)?;
         let State { revision, file, .. } = patched.state;
         Ok(Response::new(PatchConfigResponse {
             ok: true,
@@ -62,6 +73,7 @@ impl ConfigService for Grpc {
             issues: patched
                 .notes
                 .iter()
+                .filter(|note| !file.issues.contains(note))
                 .chain(&file.issues)
                 .map(Issue::to_proto)
                 .collect(),

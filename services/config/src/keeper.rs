@@ -1,14 +1,16 @@
 //! Owns the running revision, the gateway token and the files: the only writer. Everything here blocks on the disk; the
 //! task in [`crate::registry`] runs it one step at a time.
 
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use gatehouse_core::{Chain, Clock, House, Secret};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
+    authority::{self, Change},
     error::Error,
+    exposure,
     issue::Issue,
     redact,
     refusal::ConfigError,
@@ -44,6 +46,28 @@ pub(crate) struct FileState {
     /// The document, secrets redacted.
     pub(crate) parsed: Value,
     pub(crate) issues: Vec<Issue>,
+}
+
+/// A change that comes through a method.
+#[derive(Clone, Default)]
+pub(crate) struct Patch {
+    /// The partial document.
+    pub(crate) raw: String,
+    /// What it was made against.
+    pub(crate) base_hash: Option<String>,
+    /// Why.
+    pub(crate) note: Option<String>,
+    /// Whether it may open or lock what the document before it did not.
+    pub(crate) force: bool,
+}
+
+/// Whether a change may open or lock something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    /// It is refused with what it would do.
+    Asked,
+    /// It is told what it did.
+    Given,
 }
 
 /// The outcome of a change.
@@ -275,15 +299,10 @@ impl<D: Disk> Keeper<D> {
     }
 
     /// Merges a partial document into the running one and writes the result.
-    pub(crate) fn patch(
-        &mut self,
-        raw: &str,
-        base_hash: Option<&str>,
-        note: Option<&str>,
-    ) -> Result<Patched, Error> {
+    pub(crate) fn patch(&mut self, patch: &Patch) -> Result<Patched, Error> {
         self.look()?; // an edit by hand that nobody has noticed yet is a change too
         let running = self.state();
-        match base_hash {
+        match patch.base_hash.as_deref() {
             None => return Err(Error::BaseHashMissing),
             Some(base) if base != running.revision.hash() => {
                 return Err(Error::Changed {
@@ -292,12 +311,33 @@ impl<D: Disk> Keeper<D> {
             }
             Some(_) => {}
         }
-        let (mut patch, _) = text::parse(raw).map_err(|error| Error::Unreadable(error.to_string()))?;
-        redact::restore(&mut patch, running.revision.written()).map_err(Error::Invalid)?;
-        self.write(&running, &patch, note)
+        let (sent, _) = text::parse(&patch.raw).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let before = running.revision.written();
+        let mut change = sent.clone();
+        redact::restore(&mut change, before).map_err(Error::Invalid)?;
+        let mut after = before.clone();
+        text::merge(&mut after, &change);
+        // Before anything is opened that the change names.
+        let refused = authority::check(&Change {
+            before,
+            after: &after,
+            sent: &sent,
+            sources: &self.sources,
+        });
+        if !refused.is_empty() {
+            return Err(Error::Forbidden(refused));
+        }
+        let consent = if patch.force { Consent::Given } else { Consent::Asked };
+        self.write(&running, &change, patch.note.as_deref(), consent)
     }
 
-    fn write(&mut self, running: &State, patch: &Value, note: Option<&str>) -> Result<Patched, Error> {
+    fn write(
+        &mut self,
+        running: &State,
+        patch: &Value,
+        note: Option<&str>,
+        consent: Consent,
+    ) -> Result<Patched, Error> {
         let mut notes = Vec::new();
         let new = text::merge_text(running.revision.text(), patch).unwrap_or_else(|| {
             notes.push(Issue::warning(
@@ -323,6 +363,11 @@ impl<D: Disk> Keeper<D> {
         }
         let revision =
             Revision::read(&new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
+        let exposed = exposure::added(running.revision.document(), revision.document());
+        match consent {
+            Consent::Asked if !exposed.is_empty() => return Err(Error::ForceRequired(exposed)),
+            Consent::Asked | Consent::Given => notes.extend(exposed),
+        }
         self.still_seen()?;
         if let Err(source) = self.store.write_document(&new, self.clock.now_ms(), note) {
             // The disk failed in the middle: what stands there now is one of the two, and it is what runs.
@@ -367,7 +412,7 @@ impl<D: Disk> Keeper<D> {
             }
             Origin::Written => {
                 let patch = serde_json::json!({ "gateway": { "auth": { "token": token.expose() } } });
-                self.write(&running, &patch, Some("gateway token rotated"))?;
+                self.write(&running, &patch, Some("gateway token rotated"), Consent::Given)?;
                 Ok((token, self.store.document().display().to_string()))
             }
         }
@@ -432,15 +477,14 @@ pub(crate) fn store_of(house: &House) -> Store {
 
 /// Where an installation's references are looked up.
 pub(crate) fn sources_of(house: &House, env: &gatehouse_core::Env) -> Sources {
-    let folder = house
-        .config
-        .parent()
-        .map(std::path::Path::to_owned)
-        .unwrap_or_default();
+    // What is absolute means the same in every process and at every time. It fails only without a working directory.
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute(&house.config).parent().map(Path::to_owned);
     let env = env.clone();
     Sources {
         env: Box::new(move |name| env.get(name).map(ToOwned::to_owned)),
-        folder,
+        folder: folder.unwrap_or_default(),
+        secrets: absolute(&house.home).join("secrets"),
     }
 }
 

@@ -2,13 +2,16 @@
 //! only writer of the file. It restarts nobody: services watch and apply what concerns them.
 //!
 //! In reading order: [`schema`] says what the document may hold; `text` reads JSON5 and changes it in place; `outline` asks
-//! the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; a `revision`
-//! is a document that can run; the `store` keeps files durably; the `keeper` puts these together and the `registry` is its
+//! the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; `authority`
+//! says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a document that can run; the `store` keeps files durably; the `keeper` puts these together and the `registry` is its
 //! task; `grpc` answers.
 
+mod address;
 mod app;
+mod authority;
 mod check;
 mod error;
+mod exposure;
 mod grpc;
 mod issue;
 mod keeper;
@@ -25,6 +28,7 @@ pub mod schema;
 mod secrets;
 mod settings;
 mod store;
+mod strength;
 mod text;
 mod token;
 mod watcher;

@@ -21,28 +21,29 @@ pub(crate) struct Place {
     forms: Vec<&'static Value>,
     /// A secret stands here or above.
     secret: bool,
+    /// Only somebody who edits the file may change what stands here or above.
+    by_hand: bool,
+    /// A file or folder is named here.
+    names_file: bool,
+    /// An address stands here.
+    address: bool,
 }
 
 impl Place {
     /// The whole document.
     pub(crate) fn root() -> Self {
-        Self::of(&SCHEMA, false)
-    }
-
-    fn of(node: &'static Value, secret: bool) -> Self {
-        let mut place = Self {
-            forms: Vec::new(),
-            secret,
-        };
-        place.collect(node);
+        let mut place = Self::default();
+        place.collect(&SCHEMA);
         place
     }
 
     /// Takes `anyOf` and `oneOf` apart.
     fn collect(&mut self, node: &'static Value) {
-        if node.get("x-sensitive").and_then(Value::as_bool) == Some(true) {
-            self.secret = true;
-        }
+        let has = |mark: &str| node.get(mark).and_then(Value::as_bool) == Some(true);
+        self.secret |= has("x-sensitive");
+        self.by_hand |= has("x-by-hand");
+        self.names_file |= has("x-path");
+        self.address |= has("x-address");
         let alternatives = ["anyOf", "oneOf"]
             .into_iter()
             .find_map(|word| node.get(word)?.as_array());
@@ -55,8 +56,9 @@ impl Place {
     /// The place one step further in.
     pub(crate) fn step(&self, step: &Step) -> Self {
         let mut next = Self {
-            forms: Vec::new(),
             secret: self.secret,
+            by_hand: self.by_hand,
+            ..Self::default()
         };
         for form in &self.forms {
             let child = match step {
@@ -74,7 +76,7 @@ impl Place {
     pub(crate) fn narrowed(&self, form: &'static Value) -> Self {
         Self {
             forms: vec![form],
-            secret: self.secret,
+            ..self.clone()
         }
     }
 
@@ -86,6 +88,21 @@ impl Place {
     /// Whether the schema says that a secret stands here.
     pub(crate) fn is_secret(&self) -> bool {
         self.secret
+    }
+
+    /// Whether only somebody who edits the file may change what stands here.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.by_hand
+    }
+
+    /// Whether a file or folder is named here.
+    pub(crate) fn names_file(&self) -> bool {
+        self.names_file
+    }
+
+    /// Whether an address stands here.
+    pub(crate) fn is_address(&self) -> bool {
+        self.address
     }
 
     pub(crate) fn forms(&self) -> &[&'static Value] {
@@ -204,6 +221,52 @@ mod tests {
             }
         }
         walk(schema(), "");
+    }
+
+    /// A key that sounds like one for a file must be of the type that keeps it within bounds, or say here why not.
+    #[test]
+    fn no_key_that_names_a_file_is_forgotten() {
+        fn walk(node: &Value, at: &str, found: &mut usize) {
+            for (key, child) in node
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                let words = key.to_ascii_lowercase();
+                let sounds = ["file", "path", "dir", "dirs", "folder", "cert", "certfile", "keyfile", "socket"]
+                    .iter()
+                    .any(|word| words.ends_with(word));
+                if sounds {
+                    let text = child.to_string();
+                    assert!(text.contains("x-path"), "{at}.{key} names a file: give it the type PathInput");
+                    *found += 1;
+                }
+                walk(child, &format!("{at}.{key}"), found);
+            }
+            for word in ["items", "additionalProperties"] {
+                node.get(word).into_iter().for_each(|child| walk(child, at, found));
+            }
+            for word in ["anyOf", "oneOf"] {
+                let forms = node.get(word).and_then(Value::as_array).into_iter().flatten();
+                forms.for_each(|child| walk(child, at, found));
+            }
+        }
+        let mut found = 0;
+        walk(schema(), "", &mut found);
+        assert!(found >= 4, "{found}: secrets.dirs, a provider's path, a reference's path, tlsCaFile");
+    }
+
+    #[test]
+    fn marks_of_the_types_are_found_at_their_places() {
+        assert!(place("channels.irc.tlsCaFile").names_file());
+        assert!(place("channels.irc.accounts.a.tlsCaFile").names_file());
+        assert!(place("secrets.providers.a.path").names_file());
+        assert!(place("secrets.dirs").is_by_hand() && place("env.allow").is_by_hand());
+        assert!(!place("secrets.providers").is_by_hand());
+        assert!(place("models.providers.a.baseUrl").is_address());
+        assert!(place("channels.webhook.accounts.a.callbackUrl").is_address());
+        assert!(!place("agents.entries.a.name").is_address());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::{
+    address,
     issue::Issue,
     outline::{Place, sounds_secret},
     path::{Path, Step, children},
@@ -55,17 +56,9 @@ pub(crate) fn is_secret_place(path: &Path) -> bool {
         .secret
 }
 
-/// Whether a text carries a secret wherever it stands: an address with a name or password in it.
+/// Whether a text carries a secret wherever it stands: an address with a password in it.
 pub(crate) fn holds_secret(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
-        let authority = rest
-            .split(['/', '?', '#', ' ', '"', '\''])
-            .next()
-            .unwrap_or_default();
-        authority
-            .rsplit_once('@')
-            .is_some_and(|(user, _)| !user.is_empty())
-    })
+    !address::secrets(text, false).is_empty()
 }
 
 /// The document with secrets replaced.
@@ -76,8 +69,8 @@ pub(crate) fn redact(value: &Value) -> Value {
 }
 
 fn redact_here(value: &mut Value, here: &Here) {
-    if hides(value, here) {
-        *value = Value::from(MARKER);
+    if let Some(shown) = shown_instead(value, here) {
+        *value = Value::from(shown);
         return;
     }
     if here.secret && is_reference(value) {
@@ -98,13 +91,27 @@ fn redact_here(value: &mut Value, here: &Here) {
     }
 }
 
-/// Whether this value, not one inside it, is a secret that is written out.
-fn hides(value: &Value, here: &Here) -> bool {
+/// What is shown in place of this value, when it is or holds a secret that is written out. Not of what is inside it.
+fn shown_instead(value: &Value, here: &Here) -> Option<String> {
+    let whole = || Some(MARKER.to_owned());
     match value {
-        Value::String(text) if here.secret => !is_whole_reference(text) && !text.is_empty(),
-        Value::String(text) => holds_secret(text),
-        Value::Number(_) => here.secret,
-        _ => false,
+        Value::String(text) if here.secret && (is_whole_reference(text) || text.is_empty()) => None,
+        Value::String(_) if here.secret => whole(),
+        Value::String(text) => address::hide(text, here.place.is_address()),
+        Value::Number(_) if here.secret => whole(),
+        _ => None,
+    }
+}
+
+/// The secrets that this value, not one inside it, writes out.
+fn secrets_of<'v>(value: &'v Value, here: &Here) -> Vec<&'v str> {
+    match value {
+        Value::String(text) if here.secret => shown_instead(value, here).map(|_| text.as_str()).into_iter().collect(),
+        Value::String(text) => {
+            let spans = address::secrets(text, here.place.is_address());
+            spans.into_iter().filter_map(|span| text.get(span)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -147,8 +154,8 @@ fn secret_spans(
             // document has only the last.
             let raw = text.get(node.span.clone()).unwrap_or_default();
             let own: Value = json5::from_str(raw).unwrap_or_else(|_| Value::from(raw));
-            if hides(&own, here) {
-                spans.push((node.span.clone(), Value::from(MARKER).to_string()));
+            if let Some(shown) = shown_instead(&own, here) {
+                spans.push((node.span.clone(), Value::from(shown).to_string()));
             }
         }
         Kind::Object(members) => {
@@ -180,12 +187,8 @@ fn secret_spans(
 
 /// Every secret that is written out in the document.
 fn literals(value: &Value, here: &Here, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) if hides(value, here) && text.len() >= COMMENT_SECRET_BYTES_MIN => {
-            found.push(text.clone())
-        }
-        _ => {}
-    }
+    let long = |secret: &&str| secret.len() >= COMMENT_SECRET_BYTES_MIN;
+    found.extend(secrets_of(value, here).into_iter().filter(long).map(str::to_owned));
     for (step, child) in children(value) {
         literals(child, &here.step(&step), found);
     }
@@ -256,8 +259,10 @@ fn restore_here(
     issues: &mut Vec<Issue>,
 ) {
     match value {
-        Value::String(text) if text == MARKER => match current {
-            Some(kept) if hides(kept, here) => *value = kept.clone(),
+        Value::String(text) if text.contains(MARKER) => match current {
+            // An address whose secret is hidden comes back as it was shown, or with its secret written out: the secret does
+            // not go into another one.
+            Some(kept) if shown_instead(kept, here).as_ref() == Some(text) => *value = kept.clone(),
             _ => issues.push(Issue::error(
                 path,
                 "is the mark of a hidden secret, but no secret is kept here; write it out",
@@ -307,7 +312,8 @@ fn restore_here(
 }
 
 fn has_marker(value: &Value) -> bool {
-    value.as_str() == Some(MARKER) || children(value).into_iter().any(|(_, child)| has_marker(child))
+    value.as_str().is_some_and(|text| text.contains(MARKER))
+        || children(value).into_iter().any(|(_, child)| has_marker(child))
 }
 
 /// Takes every secret out, key and all, for services that have no use for it.
@@ -323,7 +329,8 @@ fn drop_here(value: &mut Value, here: &Here) {
         Value::Object(object) => {
             object.retain(|key, child| {
                 let next = here.step(&Step::Key(key.clone()));
-                let dropped = next.secret || child.as_str().is_some_and(holds_secret);
+                let holds = |text: &str| !address::secrets(text, next.place.is_address()).is_empty();
+                let dropped = next.secret || child.as_str().is_some_and(holds);
                 if !dropped {
                     drop_here(child, &next);
                 }

@@ -32,6 +32,13 @@ pub enum ConfigError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The gateway token that is kept beside the configuration can be guessed.
+    WeakToken {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The credentials cannot be used.
     Credential {
         /// Its file.
@@ -79,6 +86,11 @@ impl fmt::Display for ConfigError {
                 Ok(())
             }
             Self::Files { step, .. } => write!(f, "cannot {step}"),
+            Self::WeakToken { path, why } => write!(
+                f,
+                "the gateway token in {} can be guessed: it {why}\nRemove the file and start again: Gatehouse makes a new one.",
+                path.display()
+            ),
             Self::Credential { path, problem } => {
                 write!(
                     f,
@@ -94,7 +106,10 @@ impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Files { source, .. } => Some(source),
-            Self::Invalid { .. } | Self::Secrets { .. } | Self::Credential { .. } => None,
+            Self::Invalid { .. }
+            | Self::Secrets { .. }
+            | Self::WeakToken { .. }
+            | Self::Credential { .. } => None,
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     error::Error,
-    keeper::{Keeper, Patched, State},
+    keeper::{Keeper, Patch, Patched, State},
     metrics::{Metrics, Outcome},
     revision::changed_paths,
     store::Disk,
@@ -38,9 +38,7 @@ const POLL: Duration = Duration::from_secs(5);
 
 enum Command {
     Patch {
-        raw: String,
-        base_hash: Option<String>,
-        note: Option<String>,
+        patch: Patch,
         reply: oneshot::Sender<Result<Patched, Error>>,
     },
     Rotate {
@@ -67,19 +65,8 @@ impl Handle {
     }
 
     /// Merges a partial document into the running one.
-    pub(crate) async fn patch(
-        &self,
-        raw: String,
-        base_hash: Option<String>,
-        note: Option<String>,
-    ) -> Result<Patched, Error> {
-        self.ask(|reply| Command::Patch {
-            raw,
-            base_hash,
-            note,
-            reply,
-        })
-        .await
+    pub(crate) async fn patch(&self, patch: Patch) -> Result<Patched, Error> {
+        self.ask(|reply| Command::Patch { patch, reply }).await
     }
 
     /// Makes a new gateway token.
@@ -169,15 +156,8 @@ impl<D: Disk + Sync> Task<D> {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Patch {
-                raw,
-                base_hash,
-                note,
-                reply,
-            } => {
-                let result = self
-                    .step(move |keeper| keeper.patch(&raw, base_hash.as_deref(), note.as_deref()))
-                    .await;
+            Command::Patch { patch, reply } => {
+                let result = self.step(move |keeper| keeper.patch(&patch)).await;
                 let result = result.unwrap_or(Err(Error::Ending));
                 self.metrics.patch(match &result {
                     Ok(_) => Outcome::Taken,

@@ -1,6 +1,6 @@
 //! One state of the document: its text, what it means, and what each service gets of it.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -139,7 +139,8 @@ impl Revision {
                 missing: resolved.missing,
             });
         };
-        let filled = fill(resolved.value, &document);
+        let mut filled = fill(resolved.value, &document);
+        name_files(&mut filled, &Place::root(), sources, &sources.dirs(&written));
         Ok(Self {
             text: text.to_owned(),
             hash: hash(text),
@@ -260,6 +261,26 @@ fn fill(resolved: Value, document: &Document) -> Value {
     filled
 }
 
+/// Makes files that the document names whole: absolute, and with the folder that they have to stay within.
+fn name_files(value: &mut Value, place: &Place, sources: &Sources, dirs: &[PathBuf]) {
+    match value {
+        Value::String(path) if place.names_file() => {
+            *value = serde_json::to_value(sources.file(path, dirs)).unwrap_or_default(); // a path of a document is UTF-8
+        }
+        Value::Object(object) => {
+            for (key, child) in object {
+                name_files(child, &place.step(&Step::Key(key.clone())), sources, dirs);
+            }
+        }
+        Value::Array(items) => {
+            for (index, child) in items.iter_mut().enumerate() {
+                name_files(child, &place.step(&Step::Index(index)), sources, dirs);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Gives keys that were written with their other name the one that readers look for.
 fn use_real_names(value: &mut Value, place: &Place) {
     match value {
@@ -347,7 +368,7 @@ fn twice(root: Option<&text::Node>) -> Vec<Issue> {
 /// Whether a secret stands in the text itself, at a place that the types or the names call secret.
 pub(crate) fn has_written_secret(written: &Value) -> bool {
     fn has_marker(value: &Value) -> bool {
-        value.as_str() == Some(redact::MARKER)
+        value.as_str().is_some_and(|text| text.contains(redact::MARKER))
             || children(value).into_iter().any(|(_, child)| has_marker(child))
     }
     has_marker(&redact::redact(written))

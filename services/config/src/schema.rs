@@ -29,7 +29,7 @@ pub use logging::Logging;
 pub use messages::Messages;
 pub use models::Models;
 pub use plugins::Plugins;
-pub use secret::{SecretInput, Secrets};
+pub use secret::{Environment, PathInput, SecretInput, Secrets};
 pub use session::Session;
 
 /// The configuration of Gatehouse: one JSON5 document, every section optional.
@@ -55,6 +55,8 @@ pub struct Document {
     pub channels: Channels,
     /// Where secrets of references with `source: "file"` are kept.
     pub secrets: Secrets,
+    /// Which environment variables may be named as secrets.
+    pub env: Environment,
     /// Plugins. Kept; Gatehouse does not load plugins yet.
     pub plugins: Plugins,
     /// Kept; how much is logged is a setting of each process (`GATEHOUSE_LOG`).

@@ -2,8 +2,12 @@
 
 mod file;
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path as FilePath, PathBuf},
+};
 
+use gatehouse_core::NamedFile;
 use serde_json::Value;
 
 use crate::{
@@ -19,8 +23,40 @@ type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 pub(crate) struct Sources {
     /// Reads an environment variable.
     pub(crate) env: Box<Variables>,
-    /// Where relative paths start: the folder of the configuration file.
+    /// Where relative paths start: the folder of the configuration file. Absolute.
     pub(crate) folder: PathBuf,
+    /// `secrets.dirs` of a document that says nothing about it. Absolute.
+    pub(crate) secrets: PathBuf,
+}
+
+impl Sources {
+    /// The folders that files named through a method have to stay within.
+    pub(crate) fn dirs(&self, written: &Value) -> Vec<PathBuf> {
+        match written.pointer("/secrets/dirs").and_then(Value::as_array) {
+            Some(dirs) => dirs
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|dir| self.folder.join(dir))
+                .collect(),
+            None => vec![self.secrets.clone()],
+        }
+    }
+
+    /// A file that the document names. Within one of `dirs` it has to stay there, whoever named it: only then may a method
+    /// have named it. Outside of them somebody wrote it into the file by hand, because no method can.
+    pub(crate) fn file(&self, path: &str, dirs: &[PathBuf]) -> NamedFile {
+        let path = self.folder.join(path);
+        Self::within(&path, dirs).unwrap_or_else(|| NamedFile::anywhere(path))
+    }
+
+    /// Whether a file that the document names is within one of `dirs`, as its path is written.
+    pub(crate) fn is_within(&self, path: &str, dirs: &[PathBuf]) -> bool {
+        Self::within(&self.folder.join(path), dirs).is_some()
+    }
+
+    fn within(path: &FilePath, dirs: &[PathBuf]) -> Option<NamedFile> {
+        dirs.iter().find_map(|dir| NamedFile::within(path, dir))
+    }
 }
 
 impl fmt::Debug for Sources {
@@ -83,26 +119,63 @@ pub(crate) fn is_whole_reference(text: &str) -> bool {
         .is_some_and(is_variable)
 }
 
-fn is_variable(name: &str) -> bool {
+pub(crate) fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_uppercase() || c == '_')
         && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Follows every reference of the document.
+/// The variables that a text refers to, in order.
+pub(crate) fn variables(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    parts(text, |part| {
+        if let Part::Variable(name) = part {
+            names.push(name);
+        }
+    });
+    names
+}
+
+/// A piece of a text.
+enum Part<'t> {
+    Literal(&'t str),
+    /// `$${NAME}`, which stands for `${NAME}` itself.
+    Escaped(&'t str),
+    /// `${NAME}`.
+    Variable(&'t str),
+}
+
+/// Takes a text apart. Only upper-case names are references, as in OpenClaw.
+fn parts<'t>(text: &'t str, mut take: impl FnMut(Part<'t>)) {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, tail)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
+            take(Part::Literal(before));
+            take(Part::Literal("${"));
+            rest = after;
+            continue;
+        };
+        if let Some(escaped) = before.strip_suffix('$') {
+            take(Part::Literal(escaped));
+            take(Part::Escaped(name));
+        } else {
+            take(Part::Literal(before));
+            take(Part::Variable(name));
+        }
+        rest = tail;
+    }
+    take(Part::Literal(rest));
+}
+
+/// Follows every reference of the document. They are followed where the types say that a secret belongs, and nowhere else:
+/// what is not a secret is shown to everybody who may read the configuration.
 pub(crate) fn resolve(written: &Value, sources: &Sources) -> Resolved {
     let mut resolver = Resolver {
         sources,
-        providers: Value::Null,
+        providers: written.get("secrets").unwrap_or(&Value::Null),
+        dirs: sources.dirs(written),
         out: Resolved::default(),
     };
-    // Where files of secrets are may itself come from the environment.
-    let secrets = Path::default().key("secrets");
-    if let Some(section) = written.get("secrets") {
-        let place = Place::root().step(&Step::Key("secrets".to_owned()));
-        resolver.providers = resolver.value(section, &place, &secrets, true);
-        resolver.out = Resolved::default(); // told again below, with everything else
-    }
     let value = resolver.value(written, &Place::root(), &Path::default(), true);
     Resolved {
         value,
@@ -112,7 +185,9 @@ pub(crate) fn resolve(written: &Value, sources: &Sources) -> Resolved {
 
 struct Resolver<'s> {
     sources: &'s Sources,
-    providers: Value,
+    /// The section `secrets`.
+    providers: &'s Value,
+    dirs: Vec<PathBuf>,
     out: Resolved,
 }
 
@@ -155,36 +230,32 @@ impl Resolver<'_> {
         }
     }
 
-    /// Replaces each `${NAME}`; `$${NAME}` stands for itself. Only upper-case names are references, as in OpenClaw.
+    /// Replaces each `${NAME}` where a secret belongs; `$${NAME}` stands for itself.
     fn text(&mut self, text: &str, place: &Place, path: &Path, needed: bool) -> String {
         let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, tail)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
-                out.push_str(before);
-                out.push_str("${");
-                rest = after;
-                continue;
-            };
-            if let Some(escaped) = before.strip_suffix('$') {
-                out.push_str(escaped);
-                out.push_str(&format!("${{{name}}}"));
-            } else {
-                out.push_str(before);
-                match self.variable(name, path, place.is_secret(), needed) {
-                    Some(found) => out.push_str(&found),
-                    None => out.push_str(&format!("${{{name}}}")),
+        let mut left = false;
+        parts(text, |part| match part {
+            Part::Literal(piece) => out.push_str(piece),
+            Part::Escaped(name) => out.push_str(&format!("${{{name}}}")),
+            Part::Variable(name) => match place.is_secret().then(|| self.variable(name, path, needed)) {
+                Some(Some(found)) => out.push_str(&found),
+                Some(None) => out.push_str(&format!("${{{name}}}")),
+                None => {
+                    left = true;
+                    out.push_str(&format!("${{{name}}}"));
                 }
-            }
-            rest = tail;
+            },
+        });
+        if left && needed {
+            let problem = "${NAME} is followed only where a secret belongs; here it stays as it is: write the value itself";
+            self.out.issues.push(Issue::warning(path, problem));
         }
-        out.push_str(rest);
         out
     }
 
-    fn variable(&mut self, name: &str, path: &Path, secret: bool, needed: bool) -> Option<String> {
+    fn variable(&mut self, name: &str, path: &Path, needed: bool) -> Option<String> {
         let state = match (self.sources.env)(name) {
-            Some(value) if !(secret && value.trim().is_empty()) => return Some(value),
+            Some(value) if !value.trim().is_empty() => return Some(value),
             Some(_) => "is empty",
             None => "is not set",
         };
@@ -204,7 +275,7 @@ impl Resolver<'_> {
             Some("env") => {
                 match part("id") {
                     Some(name) if is_variable(name) => {
-                        self.variable(name, path, true, needed).unwrap_or(unresolved)
+                        self.variable(name, path, needed).unwrap_or(unresolved)
                     }
                     _ => {
                         self.wrong(path, "a reference with `source: \"env\"` needs `id`: the name of an upper-case variable");
@@ -216,8 +287,8 @@ impl Resolver<'_> {
                 part("path"),
                 part("provider"),
                 part("id"),
-                &self.providers,
-                &self.sources.folder,
+                self.providers,
+                |path| self.sources.file(path, &self.dirs),
             ) {
                 Ok(found) => {
                     if let Some(warning) = found.warning {

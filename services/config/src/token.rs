@@ -9,6 +9,7 @@ use crate::{
     schema::SecretInput,
     secrets::is_reference,
     store::{Disk, Store},
+    strength::weakness,
 };
 
 /// Where the token comes from.
@@ -21,9 +22,6 @@ pub(crate) enum Origin {
     /// `gateway.auth.token`, as a reference.
     Referred,
 }
-
-/// Tokens shorter than this deserve a warning: they can be guessed.
-pub(crate) const TOKEN_CHARS_MIN: usize = 16;
 
 /// Where the token of a revision comes from.
 pub(crate) fn origin(revision: &Revision) -> Origin {
@@ -46,7 +44,11 @@ pub(crate) fn of<D: Disk>(revision: &Revision, store: &Store<D>) -> Result<Secre
         .read_token()
         .map_err(ConfigError::files(format!("read {}", path.display())))?
     {
-        return Ok(Secret::new(token));
+        // A person may have written it there.
+        return match weakness(&token) {
+            None => Ok(Secret::new(token)),
+            Some(why) => Err(ConfigError::WeakToken { path, why }),
+        };
     }
     let token = Secret::generate();
     store

@@ -66,6 +66,7 @@ fn patch(raw: &str, base_hash: &str) -> PatchConfigRequest {
         raw: raw.into(),
         base_hash: Some(base_hash.into()),
         note: None,
+        force: None,
     }
 }
 

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use url::Url;
 
 use crate::{
+    exposure,
     issue::Issue,
     schema::{Document, SecretInput, gateway::Bind},
-    token::TOKEN_CHARS_MIN,
+    strength::{TOKEN_CHARS_MIN, weakness},
 };
 
 /// The provider that is built in.
@@ -25,6 +26,8 @@ pub(crate) fn check(document: &Document) -> Vec<Issue> {
     agents(document, &mut issues);
     models(document, &mut issues);
     channels::check(document, &mut issues);
+    let exposed = exposure::of(document).into_iter().filter(|one| one.is_warned_about);
+    issues.extend(exposed.map(|one| one.issue));
     issues
 }
 
@@ -58,10 +61,13 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
                 path,
                 "must not be empty; remove the key to let Gatehouse make a token",
             ));
-        } else if token.chars().count() < TOKEN_CHARS_MIN {
-            issues.push(Issue::warning(
+        } else if let Some(why) = weakness(token) {
+            issues.push(Issue::error(
                 path,
-                format!("can be guessed: use {TOKEN_CHARS_MIN} characters or more"),
+                format!(
+                    "can be guessed: it {why}; use {TOKEN_CHARS_MIN} random characters or more, for example of `openssl \
+                     rand -hex 24`, or remove the key to let Gatehouse make a token"
+                ),
             ));
         }
     }
@@ -75,12 +81,7 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
     }
     for (index, origin) in gateway.control_ui.allowed_origins.iter().enumerate() {
         let path = format!("gateway.controlUi.allowedOrigins[{index}]");
-        if origin == "*" {
-            issues.push(Issue::warning(
-                path,
-                "lets every page of the web try to connect; list the origins you use",
-            ));
-        } else if !is_origin(origin) {
+        if origin != "*" && !is_origin(origin) {
             issues.push(Issue::error(
                 path,
                 "must be an origin, for example \"https://ui.example.org\"",
@@ -174,9 +175,10 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
                 if !Url::parse(url)
                     .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) =>
             {
+                let hint = if url.contains("${") { "; a variable is followed only where a secret belongs" } else { "" };
                 issues.push(Issue::error(
                     path,
-                    "must be an address, for example \"http://127.0.0.1:11434/v1\"",
+                    format!("must be an address, for example \"http://127.0.0.1:11434/v1\"{hint}"),
                 ));
             }
             Some(_) => {}

@@ -61,9 +61,16 @@ fn running(keeper: &Keeper) -> String {
     keeper.state().revision.hash().to_owned()
 }
 
+fn against(keeper: &Keeper, raw: &str) -> Patch {
+    Patch {
+        raw: raw.to_owned(),
+        base_hash: Some(running(keeper)),
+        ..Patch::default()
+    }
+}
+
 fn patch(keeper: &mut Keeper, value: &Value) -> Result<Patched, Error> {
-    let base = running(keeper);
-    keeper.patch(&value.to_string(), Some(&base), None)
+    keeper.patch(&against(keeper, &value.to_string()))
 }
 
 #[test]
@@ -155,7 +162,7 @@ fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
     home.edit("{gateway: {auth: {token: '${ONE}'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${TWO}'}}}}");
 
     let refusal = home
-        .start(&[("ONE", "0123456789abcdef")])
+        .start(&[("ONE", "kX9qmQ2vL7pR4wZ8")])
         .expect_err("TWO is missing");
 
     let words = refusal.to_string();
@@ -174,14 +181,14 @@ fn a_change_needs_the_hash_it_was_made_against() {
     let first = running(&keeper);
 
     assert!(matches!(
-        keeper.patch("{}", None, None),
+        keeper.patch(&Patch { raw: "{}".to_owned(), ..Patch::default() }),
         Err(Error::BaseHashMissing)
     ));
     patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
 
     assert_eq!(home.text(), "{\n  // mine\n  gateway: { port: 2001 },\n}\n");
     assert!(
-        matches!(keeper.patch("{}", Some(&first), None), Err(Error::Changed { hash: now }) if now == running(&keeper))
+        matches!(keeper.patch(&Patch { raw: "{}".to_owned(), base_hash: Some(first), ..Patch::default() }), Err(Error::Changed { hash: now }) if now == running(&keeper))
     );
     assert_eq!(home.history(), ["{\n  // mine\n  gateway: { port: 2000 },\n}\n"]);
 }
@@ -194,14 +201,16 @@ fn a_change_with_a_mistake_changes_nothing() {
 
     for wrong in [
         "{gateway: {port: 0}}",
-        "{gateway: {auth: {token: '${NOWHERE}'}}}",
+        "{gateway: {auth: {token: '${GATEHOUSE_SECRET_NOWHERE}'}}}",
         "{gateway: {auth: {token: ''}}}",
+        "{gateway: {auth: {token: 'short'}}}",
+        "{gateway: {auth: {token: 'aaaaaaaaaaaaaaaaaaaaaaaa'}}}",
     ] {
-        let error = keeper.patch(wrong, Some(&before), None).expect_err(wrong);
+        let error = keeper.patch(&against(&keeper, wrong)).expect_err(wrong);
         assert!(matches!(error, Error::Invalid(_)), "{error}");
     }
     assert!(matches!(
-        keeper.patch("{a: ", Some(&before), None),
+        keeper.patch(&against(&keeper, "{a: ")),
         Err(Error::Unreadable(_))
     ));
 
@@ -218,8 +227,8 @@ fn an_unnoticed_edit_by_hand_is_never_overwritten() {
 
     assert!(matches!(error, Error::Changed { .. }));
     assert_eq!(keeper.state().revision.document().gateway.port, 2000);
-    patch(&mut keeper, &json!({"gateway": {"bind": "lan"}})).expect("taken");
-    assert_eq!(home.text(), "{gateway: {port: 2000, bind: \"lan\" }} // by hand");
+    patch(&mut keeper, &json!({"gateway": {"bind": "auto"}})).expect("taken");
+    assert_eq!(home.text(), "{gateway: {port: 2000, bind: \"auto\" }} // by hand");
 }
 
 #[test]
@@ -277,12 +286,12 @@ fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
     let mut read = keeper.state().file.parsed.clone();
     assert!(!read.to_string().contains("sk-very-secret"));
 
-    read["models"]["providers"]["a"]["baseUrl"] = json!("http://other");
+    read["models"]["providers"]["a"]["baseUrl"] = json!("http://h/v2");
     patch(&mut keeper, &read).expect("taken");
 
     assert_eq!(
         home.text(),
-        "{models: {providers: {a: {baseUrl: \"http://other\", apiKey: \"sk-very-secret\"}}}}"
+        "{models: {providers: {a: {baseUrl: \"http://h/v2\", apiKey: \"sk-very-secret\"}}}}"
     );
 }
 
@@ -312,7 +321,7 @@ fn the_token_is_changed_where_it_is_kept() {
 #[test]
 fn nothing_that_can_be_printed_holds_a_secret() {
     let home = Home::new(Some(
-        "{gateway: {auth: {token: 'token-secret-000000'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${KEY}'}}},
+        "{gateway: {auth: {token: 'token-secret-kX9qvL7p'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${KEY}'}}},
           plugins: {x: {password: 'plugin-secret-00'}}}",
     ));
     let keeper = home.start(&[("KEY", "key-secret-00000")]).expect("valid");
@@ -322,4 +331,37 @@ fn nothing_that_can_be_printed_holds_a_secret() {
     assert!(!printed.contains("key-secret"), "{printed}");
     assert!(!printed.contains("token-secret"), "{printed}");
     assert!(!printed.contains("plugin-secret"), "{printed}");
+}
+
+#[test]
+fn what_opens_or_locks_is_done_with_force_alone_and_told() {
+    let home = Home::new(Some("{}"));
+    let mut keeper = home.start(&[]).expect("valid");
+    let raw = "{gateway: {auth: {tokenScopes: []}, trustedProxies: ['0.0.0.0/0']}}";
+
+    let error = keeper.patch(&against(&keeper, raw)).expect_err("wants force");
+
+    assert!(matches!(&error, Error::ForceRequired(issues) if issues.len() == 2), "{error}");
+    let words = error.to_string();
+    assert!(words.contains("locks everybody out") && words.contains("--force"), "{words}");
+    assert_eq!(home.text(), "{}");
+    let forced = Patch {
+        force: true,
+        ..against(&keeper, raw)
+    };
+    let patched = keeper.patch(&forced).expect("taken");
+    assert_eq!(patched.notes.len(), 2, "{:?}", patched.notes);
+    patch(&mut keeper, &json!({"gateway": {"port": 2000}})).expect("it is not new any more");
+}
+
+#[test]
+fn a_kept_token_that_can_be_guessed_stops_the_start() {
+    let home = Home::new(Some("{}"));
+    home.start(&[]).expect("valid");
+    fs::write(home.0.path().join("config/token"), "letmein\n").expect("written");
+
+    let refusal = home.start(&[]).expect_err("weak");
+
+    assert!(refusal.to_string().contains("Remove the file"), "{refusal}");
+    assert!(!refusal.to_string().contains("letmein"));
 }

@@ -5,7 +5,8 @@ use super::*;
 fn sources() -> Sources {
     Sources {
         env: Box::new(|name| (name == "KEY").then(|| "key-from-env".to_owned())),
-        folder: std::path::PathBuf::from("."),
+        folder: std::path::PathBuf::from("/home/house"),
+        secrets: std::path::PathBuf::from("/home/house/secrets"),
     }
 }
 
@@ -31,7 +32,7 @@ fn warnings(value: Value) -> Vec<String> {
 
 fn full() -> Revision {
     read(json!({
-        "gateway": {"auth": {"token": "the-gateway-token", "password": "old-password"}, "publicOrigin": "http://${KEY}"},
+        "gateway": {"auth": {"token": "the-gateway-token-kX9qvL7p", "password": "old-password"}, "publicOrigin": "http://h"},
         "agents": {"defaults": {"model": "a/m"}, "entries": {"main": {"name": "Main", "memorySearch": {"apiKey": "x-secret"}}}},
         "bindings": [{"agentId": "main", "match": {"channel": "irc"}, "extra": 1}],
         "models": {"providers": {"a": {"baseUrl": "http://h/v1", "apiKey": "${KEY}", "headers": {"X-Key": "header-secret"}}}},
@@ -70,7 +71,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     for (who, document) in [("edge", &edge), ("session", &session)] {
         let text = document.to_string();
         for secret in [
-            "the-gateway-token",
+            "the-gateway-token-kX9qvL7p",
             "old-password",
             "header-secret",
             "apiKey",
@@ -81,7 +82,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
         }
     }
     for document in [&edge, &session, &agent, &bridge] {
-        assert!(!document.to_string().contains("the-gateway-token"));
+        assert!(!document.to_string().contains("the-gateway-token-kX9qvL7p"));
     }
 }
 
@@ -104,11 +105,11 @@ fn defaults_are_filled_in_and_one_form_is_handed_out() {
     );
     let shown = revision.shown();
     assert_eq!(shown["gateway"]["port"], 18_789);
-    assert_eq!(shown["gateway"]["publicOrigin"], "http://${KEY}");
+    assert_eq!(shown["gateway"]["publicOrigin"], "http://h");
     assert_eq!(shown["models"]["providers"]["a"]["apiKey"], "${KEY}");
     assert_eq!(shown["hooks"]["token"], redact::MARKER);
     let text = shown.to_string();
-    for secret in ["-secret", "key-from-env", "the-gateway-token", "old-password"] {
+    for secret in ["-secret", "key-from-env", "the-gateway-token-kX9qvL7p", "old-password"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }
@@ -232,10 +233,52 @@ fn rules_between_keys_hold() {
 
 #[test]
 fn a_resolved_secret_is_in_no_message() {
-    let found = errors(json!({"gateway": {"bind": "${KEY}"}, "session": {"dmScope": "${NOWHERE}"}}));
+    let found = errors(json!({
+        "gateway": {"bind": "${KEY}", "auth": {"token": "${KEY}"}}, "session": {"dmScope": "${NOWHERE}"},
+        "models": {"providers": {"p": {"baseUrl": "${KEY}"}}}, "channels": {"irc": {"port": "${KEY}", "tlsCaFile": "${KEY}"}},
+    }));
 
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(!found.join("\n").contains("key-from-env"), "{found:?}");
+}
+
+#[test]
+fn a_variable_is_in_nothing_but_secrets() {
+    let revision = read(json!({
+        "agents": {"defaults": {"systemPrompt": "${KEY}"}, "entries": {"main": {"name": "${KEY}", "identity": {"theme": "a ${KEY}"}}}},
+        "models": {"providers": {"a": {"baseUrl": "http://h/${KEY}?k=${KEY}", "apiKey": "${KEY}", "models": [{"id": "${KEY}"}]}}},
+        "channels": {"irc": {"server": "s", "nick": "n", "realname": "${KEY}", "tlsCaFile": "${KEY}"}, "telegram": {"botToken": "${KEY}"}},
+        "plugins": {"x": "${KEY}"}, "${KEY}": "${KEY}",
+    }));
+
+    let mut found = 0;
+    for reader in [Reader::Edge, Reader::Session, Reader::Agent, Reader::ChannelBridge, Reader::Broadcast] {
+        found += revision.cut(reader).matches("key-from-env").count();
+    }
+
+    assert_eq!(found, 1, "apiKey, for the agent");
+    assert!(!revision.shown().to_string().contains("key-from-env"));
+    let told: Vec<&str> = revision.warnings().iter().map(|issue| issue.path.as_str()).collect();
+    for path in ["agents.defaults.systemPrompt", "agents.entries.main.name", "models.providers.a.baseUrl"] {
+        assert!(told.contains(&path), "{path} in {told:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_named_is_handed_out_whole_with_the_folder_it_must_not_leave() {
+    let of = |path: &str| {
+        let revision = read(json!({"channels": {"irc": {"server": "s", "nick": "n", "tlsCaFile": path}}}));
+        let cut: Value = serde_json::from_str(&revision.cut(Reader::ChannelBridge)).expect("JSON");
+        assert_eq!(revision.shown()["channels"]["irc"]["tlsCaFile"], path);
+        cut["channels"]["irc"]["tlsCaFile"].clone()
+    };
+
+    assert_eq!(of("ca.pem"), json!({"path": "/home/house/ca.pem"}));
+    assert_eq!(of("/etc/ca.pem"), json!({"path": "/etc/ca.pem"}));
+    assert_eq!(
+        of("secrets/ca.pem"),
+        json!({"path": "/home/house/secrets/ca.pem", "within": "/home/house/secrets"})
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SecretInput,
+    PathInput, SecretInput,
     channels::{Policies, SendRate},
 };
 
@@ -48,9 +48,10 @@ pub struct IrcAccount {
     /// Whether to use TLS. Unset: yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<bool>,
-    /// A PEM file with a certificate to trust besides the usual ones: for a server of your own.
+    /// A PEM file with a certificate to trust besides the usual ones: for a server of your own. A relative path starts at the
+    /// folder of the configuration file. The channel bridge reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_ca_file: Option<String>,
+    pub tls_ca_file: Option<PathInput>,
     /// The nick.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nick: Option<String>,

@@ -35,6 +35,7 @@ pub enum ModelsMode {
 pub struct Provider {
     /// Where its API is, up to and without `/chat/completions`, for example `http://127.0.0.1:11434/v1`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-address" = true))]
     pub base_url: Option<String>,
     /// The key, better as a reference. Unset: none is sent.
     #[serde(skip_serializing_if = "Option::is_none")]

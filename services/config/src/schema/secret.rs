@@ -37,9 +37,9 @@ pub struct SecretReference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// With `source: "file"` and no `provider`: the file, whose whole content is the secret. A relative path starts at the
-    /// folder of the configuration file.
+    /// folder of the configuration file. A change that comes through a method can only name files within `secrets.dirs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<PathInput>,
 }
 
 /// What kind of place a secret is kept in. `exec` and `store` of OpenClaw are not supported yet.
@@ -67,12 +67,48 @@ impl JsonSchema for SecretInput {
     }
 }
 
+/// A file by its path. Every key that names a file or folder has this type: its place is known by the mark `x-path`, and
+/// through a method it can only be set to what is within `secrets.dirs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PathInput(pub String);
+
+impl JsonSchema for PathInput {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "PathInput".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-path": true })
+    }
+}
+
 /// Where secrets are kept.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Secrets {
+    /// The folders whose files a change through a method may name, each itself and not by a link. A relative path starts at
+    /// the folder of the configuration file. Unset: `secrets` in the data folder. Only set by editing the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub dirs: Option<Vec<PathInput>>,
     /// Named places, for references that give a `provider`.
     pub providers: BTreeMap<String, SecretProvider>,
+}
+
+/// The environment of the config service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Environment {
+    /// The variables that a change through a method may name as a secret, besides those that begin with `GATEHOUSE_SECRET_`.
+    /// Other names that begin with `GATEHOUSE_` are never among them. Only set by editing the file.
+    #[schemars(extend("x-by-hand" = true))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
 }
 
 /// One named place.
@@ -83,7 +119,7 @@ pub struct SecretProvider {
     pub source: SecretSource,
     /// The file. A relative path starts at the folder of the configuration file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<PathInput>,
     /// How the file is read.
     #[serde(default)]
     pub mode: SecretFileMode,

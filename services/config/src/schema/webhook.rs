@@ -42,6 +42,7 @@ pub struct WebhookAccount {
     pub secret: Option<SecretInput>,
     /// Where replies are sent. Unset: replies of this account cannot be delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-address" = true))]
     pub callback_url: Option<String>,
     /// The key that signs replies: 16 characters or more. Unset: `secret`.
     #[serde(skip_serializing_if = "Option::is_none")]

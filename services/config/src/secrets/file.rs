@@ -1,12 +1,6 @@
 //! Secrets in files.
 
-use std::{
-    fs::File,
-    io::Read,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
-
+use gatehouse_core::NamedFile;
 use serde_json::Value;
 
 /// The longest file of secrets, in bytes: a key has a few KiB at most, a JSON file of many keys a few more.
@@ -38,11 +32,11 @@ pub(super) fn read(
     provider: Option<&str>,
     id: Option<&str>,
     secrets: &Value,
-    folder: &Path,
+    file: impl Fn(&str) -> NamedFile,
 ) -> Result<Found, Error> {
     let wrong = |problem: &str| Err(Error::Wrong(problem.to_owned()));
     match (path, provider) {
-        (Some(path), None) => whole(&folder.join(path)),
+        (Some(path), None) => whole(&file(path)),
         (Some(_), Some(_)) => {
             wrong("a reference with `source: \"file\"` takes `path` or `provider`, not both")
         }
@@ -61,7 +55,7 @@ pub(super) fn read(
                     "`secrets.providers.{provider}.path` is missing"
                 )));
             };
-            let file = folder.join(path);
+            let file = file(path);
             let single = entry.get("mode").and_then(Value::as_str) == Some("singleValue");
             match id {
                 Some("value") if single => whole(&file),
@@ -73,7 +67,7 @@ pub(super) fn read(
     }
 }
 
-fn whole(file: &Path) -> Result<Found, Error> {
+fn whole(file: &NamedFile) -> Result<Found, Error> {
     let (text, warning) = content(file)?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
@@ -86,7 +80,7 @@ fn whole(file: &Path) -> Result<Found, Error> {
     })
 }
 
-fn inside(file: &Path, pointer: &str) -> Result<Found, Error> {
+fn inside(file: &NamedFile, pointer: &str) -> Result<Found, Error> {
     let (text, warning) = content(file)?;
     let json: Value = serde_json::from_str(&text).map_err(|_| missing(file, "is not JSON"))?;
     match json.pointer(pointer).and_then(Value::as_str) {
@@ -98,38 +92,22 @@ fn inside(file: &Path, pointer: &str) -> Result<Found, Error> {
     }
 }
 
-fn content(file: &Path) -> Result<(String, Option<String>), Error> {
-    let open =
-        File::open(file).map_err(|error| missing(file, &format!("cannot be opened ({})", error.kind())))?;
-    let facts = open
-        .metadata()
-        .map_err(|error| missing(file, &format!("cannot be read ({})", error.kind())))?;
-    if !facts.is_file() {
-        return Err(missing(file, "is not a file"));
-    }
-    let mut bytes = Vec::new();
-    open.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| missing(file, &format!("cannot be read ({})", error.kind())))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(missing(
-            file,
-            &format!("is longer than {} KiB", FILE_BYTES_MAX / 1024),
-        ));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| missing(file, "is not text"))?;
-    let open_to_all = facts.permissions().mode() & 0o004 != 0;
+fn content(file: &NamedFile) -> Result<(String, Option<String>), Error> {
+    let content = file
+        .read(FILE_BYTES_MAX)
+        .map_err(|error| missing(file, &error.to_string()))?;
+    let text = String::from_utf8(content.bytes).map_err(|_| missing(file, "is not text"))?;
+    let open_to_all = content.mode & 0o004 != 0;
     let warning = open_to_all.then(|| {
-        let shown = file.display();
+        let shown = file.path().display();
         format!("everybody on this machine can read {shown}; `chmod 600 {shown}` closes it")
     });
     Ok((text, warning))
 }
 
-fn missing(file: &Path, state: &str) -> Error {
-    let shown: PathBuf = file.to_owned();
+fn missing(file: &NamedFile, state: &str) -> Error {
     Error::Missing {
-        looked_for: format!("the file {} {state}", shown.display()),
+        looked_for: format!("the file {} {state}", file.path().display()),
         remedy: "put the secret there, readable for the config service alone, and start again".to_owned(),
     }
 }

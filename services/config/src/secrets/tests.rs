@@ -12,6 +12,7 @@ fn sources(variables: &[(&str, &str)], folder: &std::path::Path) -> Sources {
     Sources {
         env: Box::new(move |name| variables.get(name).cloned()),
         folder: folder.to_owned(),
+        secrets: folder.join("secrets"),
     }
 }
 
@@ -38,7 +39,10 @@ fn references_are_followed_in_texts_and_objects() {
     );
 
     assert_eq!(resolved.missing, []);
-    assert_eq!(resolved.value["gateway"]["publicOrigin"], "https://home");
+    assert_eq!(
+        resolved.value["gateway"]["publicOrigin"], "https://${HOST}",
+        "no secret belongs there, so everybody may read it"
+    );
     assert_eq!(resolved.value["gateway"]["auth"]["token"], "${HOST} ${host}");
     assert_eq!(
         resolved.value["models"]["providers"]["a"],
@@ -49,8 +53,8 @@ fn references_are_followed_in_texts_and_objects() {
     let warnings: Vec<&str> = resolved.issues.iter().map(|issue| issue.path.as_str()).collect();
     assert_eq!(
         warnings,
-        ["models.providers.c.apiKey"],
-        "a file that everybody can read"
+        ["gateway.publicOrigin", "models.providers.c.apiKey"],
+        "a name that is not followed, and a file that everybody can read"
     );
 }
 
@@ -58,7 +62,7 @@ fn references_are_followed_in_texts_and_objects() {
 fn everything_that_is_missing_is_told_at_once() {
     let home = tempfile::tempdir().expect("a folder");
     let written = json!({
-        "gateway": {"auth": {"token": "${TOKEN}"}, "publicOrigin": "${ORIGIN}"},
+        "gateway": {"auth": {"token": "${TOKEN}"}, "publicOrigin": "https://h"},
         "models": {"providers": {
             "a": {"apiKey": {"source": "env", "id": "EMPTY"}},
             "b": {"apiKey": {"source": "file", "path": "nowhere"}},
@@ -76,7 +80,6 @@ fn everything_that_is_missing_is_told_at_once() {
         paths,
         [
             "gateway.auth.token",
-            "gateway.publicOrigin",
             "models.providers.a.apiKey",
             "models.providers.b.apiKey"
         ]
@@ -86,7 +89,7 @@ fn everything_that_is_missing_is_told_at_once() {
         "the environment variable TOKEN is not set"
     );
     assert!(
-        resolved.missing[3]
+        resolved.missing[2]
             .looked_for
             .ends_with("nowhere cannot be opened (entity not found)")
     );
@@ -103,7 +106,7 @@ fn what_nothing_uses_may_be_missing() {
     let resolved = resolve(&written, &sources(&[], home.path()));
 
     assert_eq!(resolved.missing, []);
-    assert_eq!(resolved.issues.len(), 3);
+    assert_eq!(resolved.issues.len(), 2, "an unknown key is not followed at all");
     assert!(!resolved.issues.iter().any(Issue::is_error));
     assert_eq!(resolved.value["channels"]["telegram"]["botToken"], "${TELEGRAM}");
 }
