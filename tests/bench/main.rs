@@ -13,6 +13,7 @@ mod screens;
 mod start;
 mod store;
 mod tokens;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,9 @@ async fn main() {
     }
     if runs("tokens") {
         tokens::run(&mut report).await;
+    }
+    if runs("turns") {
+        turns::run(&mut report).await;
     }
     if runs("fanout") {
         fanout::run(&mut report).await;

@@ -12,7 +12,7 @@ const COLUMNS: &str =
 
 pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Result<Asked, StoreError> {
     let AccountKey { channel, account } = &request.account;
-    tx.execute("DELETE FROM pairing_request WHERE expires_at <= ?1", [now])?;
+    forget_ended(tx, now)?;
     let seen = tx.execute(
         "UPDATE pairing_request SET last_seen_at = ?4 WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
         params![channel, account, request.sender_id, now],
@@ -45,9 +45,20 @@ pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Resul
     Ok(Asked::Created)
 }
 
+pub(super) fn forget_ended(tx: &Transaction<'_>, now: i64) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "DELETE FROM pairing_request WHERE expires_at <= ?1 -- scans: a few wait at each account, and none for long",
+    )?
+    .execute([now])?;
+    Ok(())
+}
+
 pub(super) fn waiting(connection: &Connection, now: i64) -> Result<Vec<PairingRow>, StoreError> {
-    let query =
-        format!("SELECT {COLUMNS} FROM pairing_request WHERE expires_at > ?1 ORDER BY created_at, id");
+    let query = format!(
+        "SELECT {COLUMNS} FROM pairing_request WHERE expires_at > ?1 ORDER BY created_at, id
+         -- scans: a few wait at each account, and none for long
+         -- sorts: the same few"
+    );
     let mut statement = connection.prepare_cached(&query)?;
     let rows = statement.query_map([now], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
