@@ -23,7 +23,7 @@ pub(crate) async fn connect(house: &House) -> TcpStream {
 }
 
 /// A connection that has said hello.
-async fn hello(house: &House) -> WebSocketStream<TcpStream> {
+pub(crate) async fn hello(house: &House) -> WebSocketStream<TcpStream> {
     let url = house.url();
     let address = url.trim_start_matches("ws://");
     let socket = TcpStream::connect(address).await.expect("the edge");

@@ -14,6 +14,7 @@ mod soak;
 mod start;
 mod store;
 mod tokens;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,9 @@ async fn main() {
     }
     if runs("tokens") {
         tokens::run(&mut report).await;
+    }
+    if runs("turns") {
+        turns::run(&mut report).await;
     }
     if runs("fanout") {
         fanout::run(&mut report).await;

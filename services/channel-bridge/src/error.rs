@@ -78,6 +78,8 @@ impl Error {
             Self::WhichChannel => Some("CHANNEL_SELECTION_REQUIRED"),
             Self::NoRequest => Some("PAIRING_REQUEST_NOT_FOUND"),
             Self::Store(StoreError::Full(_)) => Some("QUEUE_FULL"),
+            // The word that `chat.send` says it with, so that clients know it.
+            Self::Store(StoreError::Conflict { .. }) => Some("chat-request-conflict"),
             Self::Settings(_)
             | Self::Credential(_)
             | Self::Listen(_)

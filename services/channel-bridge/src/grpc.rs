@@ -24,7 +24,7 @@ use crate::{
     outbox::Outbox,
     pairing,
     policy::DmPolicy,
-    store::{NewDelivery, PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow, Store},
+    store::{NewDelivery, PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow, Store, StoreError},
 };
 
 /// The service.
@@ -295,10 +295,13 @@ impl ChannelService for Channels {
                 self.clock.now_ms()
             },
         };
-        let enqueued = self.outbox.enqueue(delivery).await.map_err(refuse)?;
-        Ok(Response::new(EnqueueDeliveryResponse {
-            duplicate: enqueued.duplicate,
-        }))
+        let duplicate = match self.outbox.enqueue(delivery).await {
+            Ok(enqueued) => enqueued.duplicate,
+            // A run has one reply: the one that is stored may be with its reader by now.
+            Err(StoreError::Conflict { .. }) => true,
+            Err(error) => return Err(refuse(error)),
+        };
+        Ok(Response::new(EnqueueDeliveryResponse { duplicate }))
     }
 
     async fn receive_webhook(

@@ -88,7 +88,9 @@ impl Receive for Inbox {
             .await
             .map_err(|error| match error {
                 StoreError::Full(_) => ReceiveError::Full,
-                StoreError::Database(_) | StoreError::Row(_) => ReceiveError::Store(error),
+                StoreError::Database(_) | StoreError::Row(_) | StoreError::Conflict { .. } => {
+                    ReceiveError::Store(error)
+                }
             })?;
         self.metrics
             .count(&account.channel, Direction::In, Fate::Accepted);

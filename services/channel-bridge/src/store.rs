@@ -37,6 +37,12 @@ pub enum StoreError {
     /// A bound is reached.
     #[error("{0}")]
     Full(&'static str),
+    /// The key of a delivery was used for another message.
+    #[error("this idempotency key was used for another message: use a new one for each message")]
+    Conflict {
+        /// The delivery that has the key.
+        id: String,
+    },
 }
 
 impl StoreError {
@@ -46,6 +52,7 @@ impl StoreError {
             Self::Database(error) => error.kind(),
             Self::Row(_) => Kind::Internal,
             Self::Full(_) => Kind::Exhausted,
+            Self::Conflict { .. } => Kind::Conflict,
         }
     }
 }
@@ -234,7 +241,7 @@ pub trait Store: Send + Sync + 'static {
     /// Tries a message again later.
     async fn postpone_inbound(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
 
-    /// Stores a delivery; true when the key was known. A key is stored once.
+    /// Stores a delivery; true when the key was known. A key is stored once; another message under it is a conflict.
     async fn enqueue(
         &self,
         id: String,

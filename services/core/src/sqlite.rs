@@ -5,6 +5,7 @@
 //! answer is sent after the commit that holds it: what was answered is on the disk.
 
 mod open;
+mod plans;
 mod writer;
 
 use std::{
@@ -98,6 +99,7 @@ struct Shared {
     writer: Option<SyncSender<writer::Job>>,
     readers: Option<SyncSender<ReadJob>>,
     threads: Vec<JoinHandle<()>>,
+    steps: plans::Steps,
     // Held until the threads are gone: the kernel lets go of it even when the process is killed.
     _lock: std::fs::File,
 }
@@ -131,15 +133,18 @@ impl Database {
         let lock = open::lock(path)?;
         let mut connection = open::for_writing(path)?;
         open::migrate(&mut connection, path, migrations)?;
+        let steps = plans::Steps::default();
+        plans::watch(&connection, &steps);
         let (writer, jobs) = sync_channel(WRITE_QUEUE_JOBS);
         let mut threads = vec![spawn("sqlite-write".into(), move || {
             writer::run(connection, &jobs)
         })?];
-        let readers = spawn_readers(path, &mut threads)?;
+        let readers = spawn_readers(path, &mut threads, &steps)?;
         Ok(Self(Arc::new(Shared {
             writer: Some(writer),
             readers: Some(readers),
             threads,
+            steps,
             _lock: lock,
         })))
     }
@@ -179,7 +184,11 @@ impl Database {
     {
         let (reply, answer) = oneshot::channel();
         let job: ReadJob = Box::new(move |connection| {
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(connection)));
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let outcome = job(connection);
+                plans::check(connection);
+                outcome
+            }));
             let _ = reply.send(outcome.unwrap_or_else(|panic| Err(panicked(&*panic).into())));
         });
         self.0
@@ -206,6 +215,13 @@ impl Database {
         .await
     }
 
+    /// How much this database worked since it was opened, in steps of SQLite's machine; 0 in release builds. Tests compare
+    /// what an operation costs on a young database and on an old one.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.0.steps.count()
+    }
+
     /// Asks SQLite to look at every page.
     ///
     /// # Errors
@@ -224,11 +240,16 @@ impl Database {
     }
 }
 
-fn spawn_readers(path: &Path, threads: &mut Vec<JoinHandle<()>>) -> Result<SyncSender<ReadJob>, Error> {
+fn spawn_readers(
+    path: &Path,
+    threads: &mut Vec<JoinHandle<()>>,
+    steps: &plans::Steps,
+) -> Result<SyncSender<ReadJob>, Error> {
     let (queue, jobs) = sync_channel::<ReadJob>(READ_QUEUE_JOBS);
     let jobs = Arc::new(Mutex::new(jobs));
     for reader in 0..READERS {
         let connection = open::for_reading(path)?;
+        plans::watch(&connection, steps);
         let jobs = Arc::clone(&jobs);
         let run = move || loop {
             let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();

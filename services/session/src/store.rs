@@ -28,11 +28,13 @@ pub trait Store: Send + Sync + 'static {
     /// A page of sessions, the newest change first.
     async fn sessions(&self, filter: SessionFilter) -> Result<SessionPage, Error>;
 
-    /// Makes a session, or answers the one that is there. The flag says whether it is new.
+    /// Makes a session, or answers the one that is there. The flag says whether it is new. The idempotency key of another
+    /// request is a conflict.
     async fn create(
         &self,
         key: &SessionKey,
         patch: SessionPatch,
+        once: Option<Once>,
         now: i64,
     ) -> Result<(SessionRecord, bool), Error>;
 
@@ -106,7 +108,7 @@ pub trait Store: Send + Sync + 'static {
     /// What became of a delivery.
     async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<(), Error>;
 
-    /// Forgets keys against doubles, ended turns and settled deliveries from before a time. At most some thousands in one
+    /// Forgets keys against doubles, of messages and of requests, ended turns and settled deliveries from before a time. At most some thousands in one
     /// call; the answer is how many.
     async fn prune(&self, before: i64) -> Result<u64, Error>;
 

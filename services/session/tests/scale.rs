@@ -60,7 +60,12 @@ async fn first_pages_do_not_grow_with_the_number_of_sessions() {
             let made = group.iter().map(|n| {
                 let key = SessionKey::parse(&format!("agent:main:s{n}")).unwrap();
                 let store = store.clone();
-                async move { store.create(&key, SessionPatch::default(), *n).await.unwrap() }
+                async move {
+                    store
+                        .create(&key, SessionPatch::default(), None, *n)
+                        .await
+                        .unwrap()
+                }
             });
             futures::future::join_all(made).await;
         }

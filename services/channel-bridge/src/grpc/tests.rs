@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use gatehouse_core::{Clock, Drain, Failure, config::ConfigHandle};
+use gatehouse_core::{Clock, Drain, Failure, Kind, config::ConfigHandle};
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, DismissPairingRequest, EnqueueDeliveryRequest, GetChannelsStatusRequest,
     HttpHeader, ListPairingRequestsRequest, ReceiveWebhookRequest, SendMessageRequest, StartChannelRequest,
@@ -270,6 +270,23 @@ async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
         .unwrap()
         .into_inner();
     assert_eq!(first, again);
+    let sent = |change: fn(&mut SendMessageRequest)| {
+        let mut request = send(Some("webhook"), "k").into_inner();
+        change(&mut request);
+        Request::new(request)
+    };
+    for other in [
+        sent(|request| request.message.push('!')),
+        sent(|request| request.to.push('!')),
+        sent(|request| request.thread_id = Some(String::new())),
+        sent(|request| request.reply_to_id = Some("m".to_owned())),
+    ] {
+        let refused = Failure::from_status(&bench.channels.send_message(other).await.unwrap_err());
+        assert_eq!(
+            (refused.kind, refused.reason.as_deref()),
+            (Kind::Conflict, Some("chat-request-conflict"))
+        );
+    }
     assert_eq!(
         (
             first.run_id.as_str(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Asked, Counts, Outcome, PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow, Retry, Sent, Settlement, Store,
+    StoreError,
 };
 use crate::{
     adapter::Received,
@@ -147,11 +148,15 @@ async fn a_delivery_is_stored_once(store: Arc<dyn Store>) {
         .await
         .unwrap();
     let again = store
-        .enqueue("id-2".into(), delivery("k", "bert", "y", NOW), NOW)
+        .enqueue("id-2".into(), delivery("k", "anna", "x", NOW + 5), NOW + 5)
         .await
         .unwrap();
-
     assert_eq!((first, again), (("id-1".into(), false), ("id-1".into(), true)));
+
+    for other in [delivery("k", "bert", "x", NOW), delivery("k", "anna", "y", NOW)] {
+        let refused = store.enqueue("id-3".into(), other, NOW).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { id }) if id == "id-1"));
+    }
     let heads = store.outbox_heads(key("a"), 10).await.unwrap();
     assert_eq!(heads.len(), 1);
     assert_eq!(heads[0].content, delivery("k", "anna", "x", NOW));

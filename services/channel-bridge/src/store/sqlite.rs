@@ -6,13 +6,14 @@ mod pairing;
 
 use std::path::Path;
 
+use async_trait::async_trait;
+use gatehouse_core::sqlite::Database;
+
 use super::{
     Asked, Counts, Delivery, InboxRow, NewDelivery, Outcome, PairingRow, Part, Retry, Sent, Settlement,
     Store, StoreError,
 };
 use crate::adapter::{AccountKey, InboundMessage, Received};
-use async_trait::async_trait;
-use gatehouse_core::sqlite::Database;
 
 const MIGRATIONS: &[&str] = &[
     "
@@ -95,6 +96,10 @@ CREATE INDEX approved_by_request ON approved_sender (request_id);
     "
 ALTER TABLE outbox_part ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX outbox_part_doubtful ON outbox_part (delivery) WHERE possible_duplicate <> 0 OR unconfirmed <> 0;
+",
+    "
+-- What makes two deliveries of one key the same; its text is forgotten once it is sent. Absent on rows of earlier versions.
+ALTER TABLE outbox ADD COLUMN fingerprint BLOB;
 ",
 ];
 

@@ -23,7 +23,11 @@ async fn add(database: &Database, name: &str) -> Result<(), Error> {
 
 async fn count(database: &Database) -> usize {
     let count = |connection: &Connection| {
-        Ok::<_, Error>(connection.query_row("SELECT count(*) FROM item", [], |row| row.get(0))?)
+        Ok::<_, Error>(connection.query_row(
+            "SELECT count(*) FROM item -- scans: a test counts",
+            [],
+            |row| row.get(0),
+        )?)
     };
     database.read(count).await.unwrap()
 }
@@ -178,4 +182,60 @@ async fn a_migration_that_fails_leaves_the_old_schema() {
     assert!(matches!(Database::open(&path, BROKEN), Err(Error::Sqlite(_))));
 
     Database::open(&path, SCHEMA).unwrap();
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_job_whose_work_grows_with_a_table_fails_where_tests_run() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    add(&database, "a").await.unwrap();
+
+    let reads = |connection: &Connection| {
+        Ok::<_, Error>(
+            connection.query_row("SELECT rowid FROM item WHERE name > ''", [], |row| {
+                row.get::<_, i64>(0)
+            })?,
+        )
+    };
+    assert_eq!(database.read(reads).await.unwrap(), 1);
+    let scans = |connection: &Connection| {
+        Ok::<_, Error>(connection.query_row("SELECT rowid FROM item", [], |row| row.get::<_, i64>(0))?)
+    };
+    assert!(matches!(database.read(scans).await, Err(Error::Panicked)));
+    let sorts = |transaction: &Transaction<'_>| {
+        let sql = "DELETE FROM item WHERE length(name) = 1";
+        Ok::<_, Error>(transaction.execute(sql, [])?)
+    };
+    assert!(matches!(database.write(sorts).await, Err(Error::Panicked)));
+
+    assert_eq!(count(&database).await, 1);
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn what_a_database_worked_is_counted() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    for n in 0..100 {
+        add(&database, &n.to_string()).await.unwrap();
+    }
+
+    let every = |connection: &Connection| {
+        let sql = "SELECT sum(length(name)) FROM item -- scans: a test sums up";
+        Ok::<_, Error>(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+    };
+    database.read(every).await.unwrap();
+    let before = database.steps();
+    database.read(every).await.unwrap();
+    let few = database.steps() - before;
+    for n in 100..1_000 {
+        add(&database, &n.to_string()).await.unwrap();
+    }
+
+    let before = database.steps();
+    database.read(every).await.unwrap();
+
+    let many = database.steps() - before;
+    assert!(many > few * 5, "{few} steps for 100 rows, {many} for 1,000");
 }

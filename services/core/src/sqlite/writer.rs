@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Error, panicked};
+use super::{Error, panicked, plans};
 
 /// Jobs that share one commit. More would only make the first of them wait longer.
 const GROUP_JOBS: usize = 128;
@@ -32,8 +32,12 @@ where
     let (reply, answer) = oneshot::channel();
     let run = move |transaction: Result<&Transaction<'_>, Error>| {
         let outcome = match transaction {
-            Ok(transaction) => catch_unwind(AssertUnwindSafe(|| job(transaction)))
-                .unwrap_or_else(|panic| Err(panicked(&*panic).into())),
+            Ok(transaction) => catch_unwind(AssertUnwindSafe(|| {
+                let outcome = job(transaction);
+                plans::check(transaction);
+                outcome
+            }))
+            .unwrap_or_else(|panic| Err(panicked(&*panic).into())),
             Err(error) => Err(error.into()),
         };
         let keep = outcome.is_ok();

@@ -7,7 +7,7 @@ use gatehouse_proto::session::v1 as proto;
 use tonic::Status;
 
 use super::RunAgentStream;
-use super::chat::{fingerprint, user_row};
+use super::chat::{fingerprint_of, user_row};
 use crate::agents::{Agent, AgentError};
 use crate::config::Identity;
 use crate::error::Error;
@@ -64,7 +64,7 @@ pub(super) async fn run<S: Store>(
     ];
     let admission = Admission {
         entry: user_row(&message, &run, None, now),
-        fingerprint: fingerprint(&parts),
+        fingerprint: fingerprint_of(&parts, thinking.as_deref()),
         queue: queue::rule(&policy.queue, channel, chosen, None),
         reply: if deliver {
             Reply::SessionChat

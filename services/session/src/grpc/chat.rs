@@ -29,6 +29,32 @@ pub(super) fn fingerprint(parts: &[&str]) -> Vec<u8> {
     digest.finalize().to_vec()
 }
 
+/// The same with how hard the model is to think, when the request says so: one that does not is known under the digest that
+/// earlier versions made.
+pub(super) fn fingerprint_of(parts: &[&str], thinking: Option<&str>) -> Vec<u8> {
+    let thinking = thinking.map(|level| ["thinking", level]);
+    let all: Vec<&str> = parts
+        .iter()
+        .copied()
+        .chain(thinking.into_iter().flatten())
+        .collect();
+    fingerprint(&all)
+}
+
+/// The same of parts that may be absent: what is absent is not what is empty.
+pub(super) fn fingerprint_of_options(parts: &[Option<&str>]) -> Vec<u8> {
+    let marked: Vec<&str> = parts
+        .iter()
+        .flat_map(|part| {
+            [
+                if part.is_some() { "set" } else { "unset" },
+                part.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    fingerprint(&marked)
+}
+
 /// A person's row.
 pub(super) fn user_row(text: &str, run: &RunId, sender: Option<String>, now: i64) -> NewEntry {
     NewEntry {
@@ -89,12 +115,15 @@ pub(super) async fn send<S: Store>(
     let run = RunId::new(idempotency_key);
     let admission = Admission {
         entry: user_row(&message, &run, None, now),
-        fingerprint: fingerprint(&[
-            "chat",
-            key.as_str(),
-            &message,
-            if deliver { "deliver" } else { "" },
-        ]),
+        fingerprint: fingerprint_of(
+            &[
+                "chat",
+                key.as_str(),
+                &message,
+                if deliver { "deliver" } else { "" },
+            ],
+            thinking.as_deref(),
+        ),
         queue: queue::rule(&policy.queue, channel, chosen, queue_mode.as_deref()),
         reply: if deliver {
             Reply::SessionChat

@@ -4,12 +4,15 @@ use gatehouse_proto::session::v1 as proto;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::chat::fingerprint_of_options;
 use crate::error::Error;
 use crate::id::{EntryId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::queue::QueueMode;
 use crate::rows::{self, Wanted, plain, provider_and_model};
-use crate::store::{Change, EntryExtra, NewEntry, Role, SessionFilter, SessionPatch, SessionRecord, Store};
+use crate::store::{
+    Change, EntryExtra, NewEntry, Once, Role, SessionFilter, SessionPatch, SessionRecord, Store,
+};
 use crate::turn::Engine;
 
 /// Rows of a page when the caller does not say: the contract's figure.
@@ -147,6 +150,17 @@ pub(super) async fn create<S: Store>(
         idempotency_key,
     } = request;
     let policy = engine.policy()?;
+    let once = idempotency_key.as_ref().map(|idempotency_key| Once {
+        key: idempotency_key.clone(),
+        fingerprint: fingerprint_of_options(&[
+            text.as_deref(),
+            agent_id.as_deref(),
+            label.as_deref(),
+            display_name.as_deref(),
+            model.as_deref(),
+            thinking_level.as_deref(),
+        ]),
+    });
     let text = text.unwrap_or_else(|| format!("dashboard:{}", new_id(idempotency_key.as_deref())));
     let key = policy.agents.resolve(&text, agent_id.as_deref())?;
     policy.agents.of(&key)?;
@@ -161,7 +175,7 @@ pub(super) async fn create<S: Store>(
     let made = key.clone();
     let session = engine
         .change(key, "create", async move |store: &S| {
-            let (session, _is_new) = store.create(&made, patch, now).await?;
+            let (session, _is_new) = store.create(&made, patch, once, now).await?;
             Ok((session.clone(), Some(session)))
         })
         .await?;

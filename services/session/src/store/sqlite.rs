@@ -59,11 +59,12 @@ impl Store for SqliteStore {
         &self,
         key: &SessionKey,
         patch: SessionPatch,
+        once: Option<Once>,
         now: i64,
     ) -> Result<(SessionRecord, bool), Error> {
         let key = key.clone();
         self.database
-            .write(move |tx| sessions::create(tx, &key, &patch, now))
+            .write(move |tx| sessions::create(tx, &key, &patch, once.as_ref(), now))
             .await
     }
 
@@ -209,40 +210,4 @@ impl Store for SqliteStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::contract;
-
-    fn open() -> (tempfile::TempDir, SqliteStore) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("session.db")).unwrap();
-        (folder, store)
-    }
-
-    #[tokio::test]
-    async fn the_sqlite_store_keeps_the_contract() {
-        contract::all(open).await;
-    }
-
-    #[tokio::test]
-    async fn what_was_acknowledged_is_there_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("session.db");
-        let key = SessionKey::parse("agent:main:main").unwrap();
-        {
-            let store = SqliteStore::open(&path).unwrap();
-            contract::say(&store, &key, "r1", "hello").await;
-        }
-
-        let store = contract::reopen(|| SqliteStore::open(&path)).await;
-
-        assert_eq!(
-            store.turn(&RunId::new("r1")).await.unwrap().unwrap().state,
-            TurnState::Queued
-        );
-        assert_eq!(
-            store.session(&key).await.unwrap().unwrap().preview.as_deref(),
-            Some("hello")
-        );
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::rows::{self, Wanted};
 use crate::store::{Entry, SessionRecord};
+use crate::turn::pacing::Piece;
 
 /// The topic of everything about sessions.
 const SESSIONS: &str = "sessions";
@@ -167,14 +168,20 @@ impl Voice {
             .publish_together([detail].into_iter().chain(text));
     }
 
-    /// New text and all of it so far, paced.
-    pub(super) fn cumulative(&self, stream: Stream, seq: i64, delta: &str, text: &str) {
-        let detail = Outgoing::new(&self.agent(seq, stream.word(), &json!({ "text": text, "delta": delta })))
-            .rendition(Rendition::Cumulative);
+    /// New text and all of it so far, paced. Clients draw from the chat event; the detailed one repeats the whole text only
+    /// now and then, and at the end.
+    pub(super) fn cumulative(&self, stream: Stream, seq: i64, piece: &Piece, text: &str) {
+        let Piece { delta, detail_whole } = piece;
+        let data = if *detail_whole {
+            json!({ "text": text, "delta": delta })
+        } else {
+            json!({ "delta": delta })
+        };
+        let detail = Outgoing::new(&self.agent(seq, stream.word(), &data)).rendition(Rendition::Cumulative);
         let text = (stream == Stream::Assistant).then(|| {
             let now = self.events.clock.now_ms();
             let event = proto::ChatEvent {
-                delta_text: Some(delta.to_owned()),
+                delta_text: Some(delta.clone()),
                 message: Some(rows::chat_message(&rows::blocks(text), now)),
                 ..self.chat(seq, State::Delta)
             };

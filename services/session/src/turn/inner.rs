@@ -19,6 +19,7 @@ use super::announce::announce;
 use super::engine::{Parts, Submitted, Timing};
 use super::events::Events;
 use super::live::{Live, Stop, seq_before};
+use super::pacing::Shared;
 use super::run;
 use crate::agents::Agents;
 use crate::error::Error;
@@ -70,6 +71,8 @@ pub(super) struct Inner<S> {
     settled: broadcast::Sender<RunId>,
     order: Vec<tokio::sync::Mutex<()>>,
     pub(super) metrics: Metrics,
+    /// What the rendition that repeats whole texts may cost a connection.
+    pub(super) shown: Shared,
 }
 
 /// What became of a look for the next turn.
@@ -108,6 +111,7 @@ impl<S: Store> Inner<S> {
             settled: broadcast::channel(SETTLED_MAX).0,
             order: (0..ORDER_PLACES).map(|_| tokio::sync::Mutex::new(())).collect(),
             metrics,
+            shown: Shared::default(),
         }
     }
 

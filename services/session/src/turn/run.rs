@@ -68,14 +68,15 @@ pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Li
     let leash = tokio::spawn(keep_lease(Arc::clone(&inner), Arc::clone(&live), drain));
     let _leash = AbortOnDropHandle::new(leash);
     let voice = inner.events.voice(&turn.run, &turn.key);
+    let shown = inner.shown.clone();
     let mut run = Run {
         inner,
         turn,
         live,
         voice,
         seen: false,
-        answer: Pacer::default(),
-        thinking: Pacer::default(),
+        answer: Pacer::new(shown.clone()),
+        thinking: Pacer::new(shown),
         thought: String::new(),
     };
     match run.answer().await {
@@ -353,25 +354,25 @@ impl<S: Store> Run<S> {
 
     fn show_due(&mut self) {
         let now = Instant::now();
-        if let Some(delta) = self.thinking.take_due(now, self.thought.len()) {
+        if let Some(piece) = self.thinking.take_due(now, self.thought.len()) {
             self.voice
-                .cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
+                .cumulative(Stream::Thinking, self.live.next_seq(), &piece, &self.thought);
         }
-        if let Some(delta) = self.answer.take_due(now, self.live.text_bytes()) {
+        if let Some(piece) = self.answer.take_due(now, self.live.text_bytes()) {
             self.voice
-                .cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
+                .cumulative(Stream::Assistant, self.live.say(""), &piece, &self.live.text());
         }
     }
 
     fn show_rest(&mut self) {
         let now = Instant::now();
-        if let Some(delta) = self.thinking.take(now, 0) {
+        if let Some(piece) = self.thinking.take(now, self.thought.len()) {
             self.voice
-                .cumulative(Stream::Thinking, self.live.next_seq(), &delta, &self.thought);
+                .cumulative(Stream::Thinking, self.live.next_seq(), &piece, &self.thought);
         }
-        if let Some(delta) = self.answer.take(now, 0) {
+        if let Some(piece) = self.answer.take(now, self.live.text_bytes()) {
             self.voice
-                .cumulative(Stream::Assistant, self.live.say(""), &delta, &self.live.text());
+                .cumulative(Stream::Assistant, self.live.say(""), &piece, &self.live.text());
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn receive(
     }
     let full = tx
         .prepare_cached(
-            "SELECT 1 FROM inbox WHERE state = 'new' AND channel = ?1 AND account = ?2 LIMIT 1 OFFSET ?3",
+            "SELECT 1 FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' AND channel = ?1 AND account = ?2 LIMIT 1 OFFSET ?3",
         )?
         .query_row(
             params![account.channel, account.account, INBOX_WAITING_MAX - 1],
@@ -50,8 +50,10 @@ pub(super) fn receive(
 pub(super) fn heads(connection: &Connection, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, channel, account, message, attempts, next_at, received_at FROM inbox WHERE seq IN
-         (SELECT min(seq) FROM inbox WHERE state = 'new' GROUP BY channel, account, chat_id)
-         ORDER BY next_at, seq LIMIT ?1",
+         (SELECT min(seq) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' GROUP BY channel, account, chat_id)
+         ORDER BY next_at, seq LIMIT ?1
+         -- scans: the index holds what waits, and nothing of the past
+         -- sorts: one message of each chat in which one waits",
     )?;
     let mut rows = statement.query([limit])?;
     let mut heads = Vec::new();

@@ -1,6 +1,7 @@
 //! Statements of the outbox.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use sha2::{Digest, Sha256};
 
 use crate::{
     adapter::AccountKey,
@@ -13,25 +14,33 @@ pub(super) fn enqueue(
     new: &NewDelivery,
     now: i64,
 ) -> Result<(String, bool), StoreError> {
-    let known = tx
-        .prepare_cached("SELECT id FROM outbox WHERE delivery_key = ?1")?
-        .query_row([&new.key], |row| row.get(0))
+    let fingerprint = fingerprint(new);
+    let known: Option<(String, Option<Vec<u8>>)> = tx
+        .prepare_cached("SELECT id, fingerprint FROM outbox WHERE delivery_key = ?1")?
+        .query_row([&new.key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some(id) = known {
-        return Ok((id, true));
+    if let Some((id, stored)) = known {
+        return match stored {
+            Some(stored) if stored != fingerprint => Err(StoreError::Conflict { id }),
+            Some(_) | None => Ok((id, true)),
+        };
     }
     let full = tx
         .prepare_cached(
-            "SELECT 1 FROM outbox WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 LIMIT 1 OFFSET ?3",
+            "SELECT 1 FROM outbox INDEXED BY outbox_waiting
+             WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 LIMIT 1 OFFSET ?3",
         )?
-        .query_row(params![new.account.channel, new.account.account, OUTBOX_WAITING_MAX - 1], |_| Ok(()))
+        .query_row(
+            params![new.account.channel, new.account.account, OUTBOX_WAITING_MAX - 1],
+            |_| Ok(()),
+        )
         .optional()?;
     if full.is_some() {
         return Err(StoreError::Full("too many deliveries wait"));
     }
     tx.prepare_cached(
         "INSERT INTO outbox (id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, next_at,
-         created_at, queued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?10)",
+         created_at, queued_at, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?10, ?12)",
     )?
     .execute(params![
         id,
@@ -44,9 +53,30 @@ pub(super) fn enqueue(
         new.reply_to_id,
         new.text,
         now,
-        new.created_at
+        new.created_at,
+        fingerprint
     ])?;
     Ok((id, false))
+}
+
+/// What makes two deliveries the same message: where it goes and what it says. Each part is preceded by its length, so that
+/// no two lists of parts look alike.
+fn fingerprint(new: &NewDelivery) -> Vec<u8> {
+    let parts = [
+        Some(&new.account.channel),
+        Some(&new.account.account),
+        Some(&new.to),
+        new.thread_id.as_ref(),
+        new.reply_to_id.as_ref(),
+        Some(&new.text),
+    ];
+    let mut digest = Sha256::new();
+    for part in parts {
+        let length = part.map_or(u64::MAX, |part| part.len() as u64); // an absent part is not an empty one
+        digest.update(length.to_le_bytes());
+        digest.update(part.map_or("", String::as_str).as_bytes());
+    }
+    digest.finalize().to_vec()
 }
 
 pub(super) fn heads(
@@ -57,8 +87,9 @@ pub(super) fn heads(
     let mut statement = connection.prepare_cached(
         "SELECT seq, id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, created_at, attempts,
          unknowns, late, next_at, queued_at FROM outbox WHERE seq IN
-         (SELECT min(seq) FROM outbox WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 GROUP BY chat)
-         ORDER BY next_at, seq LIMIT ?3",
+         (SELECT min(seq) FROM outbox INDEXED BY outbox_waiting
+          WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 GROUP BY chat)
+         ORDER BY next_at, seq LIMIT ?3 -- sorts: one delivery of each chat in which one waits",
     )?;
     let rows = statement.query_map(params![account.channel, account.account, limit], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -189,8 +220,9 @@ pub(super) fn recover(tx: &Transaction<'_>, account: &AccountKey) -> Result<usiz
 
 pub(super) fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
     let mut statement = tx.prepare_cached(
-        "UPDATE outbox SET state = 'dead', reason = 'expired', settled_at = ?2
-         WHERE state = 'queued' AND queued_at < ?1 RETURNING channel",
+        "UPDATE outbox INDEXED BY outbox_waiting SET state = 'dead', reason = 'expired', settled_at = ?2
+         WHERE state IN ('queued', 'sending') AND state = 'queued' AND queued_at < ?1 RETURNING channel
+         -- scans: the index holds what waits, and nothing of the past",
     )?;
     let rows = statement.query_map([before, now], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)

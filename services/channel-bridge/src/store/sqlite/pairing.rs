@@ -45,7 +45,11 @@ pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Resul
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<PairingRow>, StoreError> {
-    let query = format!("SELECT {COLUMNS} FROM pairing_request ORDER BY created_at, id");
+    let query = format!(
+        "SELECT {COLUMNS} FROM pairing_request ORDER BY created_at, id
+         -- scans: a few wait at each account, and none for long
+         -- sorts: the same few"
+    );
     let mut statement = connection.prepare_cached(&query)?;
     let rows = statement.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)

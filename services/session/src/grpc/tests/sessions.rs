@@ -22,6 +22,25 @@ async fn a_session_is_made_changed_reset_and_forgotten() {
         .into_inner();
     assert!(made.key.starts_with("agent:main:dashboard:"));
     assert_eq!(made.key, again.key);
+    for other in [
+        CreateSessionRequest {
+            label: Some("Work".into()),
+            ..create()
+        },
+        CreateSessionRequest {
+            key: Some("elsewhere".into()),
+            ..create()
+        },
+        CreateSessionRequest {
+            thinking_level: Some("high".into()),
+            ..create()
+        },
+    ] {
+        assert_eq!(
+            refusal(grpc.create_session(Request::new(other)).await),
+            (Kind::Conflict, Some("chat-request-conflict".to_owned()))
+        );
+    }
     assert_eq!(made.entry.unwrap().model.as_deref(), Some("m"));
 
     let patch = PatchSessionRequest {

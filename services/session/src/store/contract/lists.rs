@@ -5,7 +5,10 @@ use super::*;
 pub(super) async fn a_list_is_filtered_paged_and_counted<S: Store>(store: &S) {
     for n in 0..6 {
         let key = SessionKey::parse(&format!("agent:{}:s{n}", if n % 2 == 0 { "a" } else { "b" })).unwrap();
-        store.create(&key, SessionPatch::default(), T0 + n).await.unwrap();
+        store
+            .create(&key, SessionPatch::default(), None, T0 + n)
+            .await
+            .unwrap();
     }
     let archive = SessionPatch {
         archived: Some(true),
@@ -96,15 +99,15 @@ pub(super) async fn a_label_is_unique<S: Store>(store: &S) {
         label: Some(Some("Home".into())),
         ..SessionPatch::default()
     };
-    store.create(&key("a"), named(), T0).await.unwrap();
+    store.create(&key("a"), named(), None, T0).await.unwrap();
     let (again, is_new) = store
-        .create(&key("a"), SessionPatch::default(), T0)
+        .create(&key("a"), SessionPatch::default(), None, T0)
         .await
         .unwrap();
     assert!(!is_new && again.label.as_deref() == Some("Home"));
 
     assert!(matches!(
-        store.create(&key("b"), named(), T0).await,
+        store.create(&key("b"), named(), None, T0).await,
         Err(Error::LabelTaken(_))
     ));
     assert!(store.session(&key("b")).await.unwrap().is_none());
@@ -113,7 +116,7 @@ pub(super) async fn a_label_is_unique<S: Store>(store: &S) {
         ..SessionPatch::default()
     };
     assert_eq!(store.patch(&key("a"), cleared, T0).await.unwrap().label, None);
-    store.create(&key("b"), named(), T0).await.unwrap();
+    store.create(&key("b"), named(), None, T0).await.unwrap();
     assert!(matches!(
         store.patch(&key("c"), named(), T0).await,
         Err(Error::NoSession(_))

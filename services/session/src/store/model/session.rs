@@ -101,6 +101,15 @@ pub struct SessionPage {
     pub total: i64,
 }
 
+/// What keeps a request from being done twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The client's idempotency key.
+    pub key: String,
+    /// What makes two requests the same.
+    pub fingerprint: Vec<u8>,
+}
+
 /// A change of one field: unset stays, `Some(None)` goes back to the default.
 pub type Change<T> = Option<Option<T>>;
 

@@ -30,10 +30,10 @@ pub(super) fn add(
 pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
     // A reply waits for the older ones of its chat, also for one that is to be offered again later.
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM deliveries d WHERE state = 'waiting' AND not_before <= ?1
+        "SELECT * FROM deliveries d INDEXED BY deliveries_waiting WHERE state = 'waiting' AND not_before <= ?1
             AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.state = 'waiting' AND o.id < d.id
                 AND o.session_key = d.session_key AND o.not_before > ?1)
-         ORDER BY id LIMIT ?2",
+         ORDER BY id LIMIT ?2 -- scans: the index holds what waits, and nothing of the past",
     )?;
     let mut deliveries = Vec::new();
     let mut bytes = 0;

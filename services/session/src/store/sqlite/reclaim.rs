@@ -10,8 +10,10 @@ use crate::id::EntryId;
 
 pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM turns WHERE state IN ('leased', 'running') AND (lease_until < ?3 OR (?2 AND owner <> ?1))
-         ORDER BY id LIMIT ?4",
+        "SELECT * FROM turns INDEXED BY turns_active
+         WHERE state IN ('leased', 'running') AND (lease_until < ?3 OR (?2 AND owner <> ?1)) ORDER BY id LIMIT ?4
+         -- scans: the index holds what runs, and nothing of the past
+         -- sorts: as many as run at the same time",
     )?;
     let orphans = statement
         .query_map(
@@ -45,8 +47,11 @@ fn queue_again(conn: &Connection, orphan: &Turn) -> Result<(), Error> {
         "UPDATE turns SET state = 'queued', owner = NULL, lease_until = NULL WHERE run = ?1",
     )?
     .execute([orphan.run.as_str()])?;
-    conn.prepare_cached("UPDATE sessions SET active_run = NULL, status = 'queued' WHERE active_run = ?1")?
-        .execute([orphan.run.as_str()])?;
+    conn.prepare_cached(
+        "UPDATE sessions SET active_run = NULL, status = 'queued'
+         WHERE id = (SELECT session FROM turns WHERE run = ?1) AND active_run = ?1",
+    )?
+    .execute([orphan.run.as_str()])?;
     Ok(())
 }
 
@@ -101,6 +106,8 @@ pub(super) fn prune(conn: &Connection, before: i64) -> Result<u64, Error> {
         // A turn ends after its message came, so its key against doubles is gone by now or goes in this very call.
         "DELETE FROM turns WHERE id IN (SELECT id FROM turns WHERE ended_at < ?1 LIMIT ?2)
             AND NOT EXISTS (SELECT 1 FROM inbound WHERE created_at < ?1)",
+        "DELETE FROM requests WHERE idempotency_key IN
+            (SELECT idempotency_key FROM requests WHERE created_at < ?1 LIMIT ?2)",
         "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE settled_at < ?1 LIMIT ?2)",
     ];
     let mut forgotten = 0;

@@ -1,7 +1,8 @@
 //! The tables. A migration is never changed once released; the next one follows it.
 
 /// In order; the database remembers how many it has seen.
-pub(super) const MIGRATIONS: &[&str] = &[r"
+pub(super) const MIGRATIONS: &[&str] = &[
+    r"
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: rows of a forgotten session must not reappear
     key TEXT NOT NULL UNIQUE,
@@ -139,4 +140,22 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'waiting';
 CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS NOT NULL;
-"];
+",
+    r"
+-- What waits, in the order of arrival, with all that the choice of the next turn asks: the planner took the table's own order
+-- instead, and read every turn there ever was.
+CREATE INDEX turns_waiting ON turns (id, session, not_before) WHERE state = 'queued';
+-- Whether an older reply of a chat waits is asked for each reply that waits.
+CREATE INDEX deliveries_waiting_of_session ON deliveries (session_key, id, not_before) WHERE state = 'waiting';
+-- A list of one agent's sessions, archived or not.
+CREATE INDEX sessions_newest_of_agent_and_all ON sessions (agent, updated_at DESC, id DESC);
+
+-- Requests with an idempotency key that made no turn.
+CREATE TABLE requests (
+    idempotency_key TEXT PRIMARY KEY,
+    fingerprint BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_age ON requests (created_at);
+",
+];

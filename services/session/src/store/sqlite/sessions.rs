@@ -3,8 +3,10 @@
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
 
-use super::super::{Change, Entry, NewEntry, Seed, SessionFilter, SessionPage, SessionPatch, SessionRecord};
-use super::entries;
+use super::super::{
+    Change, Entry, NewEntry, Once, Seed, SessionFilter, SessionPage, SessionPatch, SessionRecord,
+};
+use super::{entries, turns};
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
@@ -54,14 +56,37 @@ pub(super) fn create(
     conn: &Connection,
     key: &SessionKey,
     patch: &SessionPatch,
+    once: Option<&Once>,
     now: i64,
 ) -> Result<(SessionRecord, bool), Error> {
+    if let Some(once) = once {
+        claim_key(conn, once, now)?;
+    }
     if let Some(record) = find(conn, key)? {
         return Ok((record, false));
     }
     let id = ensure(conn, key, &Seed::default(), now)?;
     apply(conn, id, patch, now)?;
     Ok((by_id(conn, id)?, true))
+}
+
+/// Keeps an idempotency key. One that was used with another request is refused.
+fn claim_key(conn: &Connection, once: &Once, now: i64) -> Result<(), Error> {
+    let known: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT fingerprint FROM requests WHERE idempotency_key = ?1")?
+        .query_row([&once.key], |row| row.get(0))
+        .optional()?;
+    match known {
+        Some(known) if known != once.fingerprint => Err(Error::RequestConflict),
+        Some(_) => Ok(()),
+        None => {
+            conn.prepare_cached(
+                "INSERT INTO requests (idempotency_key, fingerprint, created_at) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![once.key, once.fingerprint, now])?;
+            Ok(())
+        }
+    }
 }
 
 pub(super) fn patch(
@@ -151,12 +176,7 @@ pub(super) fn delete(
     if expected.is_some_and(|expected| *expected != session.session_id) {
         return Err(Error::SessionMoved(key.clone()));
     }
-    let open: i64 = conn
-        .prepare_cached(
-            "SELECT count(*) FROM turns WHERE session = ?1 AND state IN ('queued', 'leased', 'running')",
-        )?
-        .query_row([id], |row| row.get(0))?;
-    if open > 0 {
+    if !turns::open_turns(conn, id)?.is_empty() {
         return Err(Error::StillStopping(key.clone()));
     }
     conn.prepare_cached("DELETE FROM entries WHERE session = ?1")?
@@ -196,11 +216,14 @@ pub(super) fn page(conn: &Connection, filter: &SessionFilter) -> Result<SessionP
     }
     if let Some(search) = search {
         add(
-            "instr(lower(key || char(10) || coalesce(label, '') || char(10) || coalesce(display_name, '')
+            "-- scans: a search looks into every title, and a person asks for it
+             instr(lower(key || char(10) || coalesce(label, '') || char(10) || coalesce(display_name, '')
                 || char(10) || coalesce(derived_title, '')), ?) > 0",
             Value::Text(search.to_lowercase()),
         );
     }
+    // Without a filter the index in the order of the list is read, from the newest; as far as the page goes.
+    let pages = "-- scans: the index in the order of the list, up to the end of the page";
     let wheres = wheres.join(" AND ");
     let snapshot = conn.unchecked_transaction()?;
     let total = if since.is_none() && search.is_none() && label.is_none() {
@@ -214,7 +237,7 @@ pub(super) fn page(conn: &Connection, filter: &SessionFilter) -> Result<SessionP
     values.push(Value::Integer((*offset).into()));
     let sessions = snapshot
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM sessions WHERE {wheres} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?"
+            "SELECT {COLUMNS} FROM sessions WHERE {wheres} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ? {pages}"
         ))?
         .query_map(params_from_iter(values.iter()), record)?
         .collect::<Result<_, _>>()?;
@@ -224,7 +247,8 @@ pub(super) fn page(conn: &Connection, filter: &SessionFilter) -> Result<SessionP
 fn counted(conn: &Connection, agent: Option<&AgentId>, archived: Option<bool>) -> Result<i64, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT coalesce(sum(n), 0) FROM session_counts
-         WHERE (?1 IS NULL OR agent = ?1) AND (?2 IS NULL OR archived = ?2)",
+         WHERE (?1 IS NULL OR agent = ?1) AND (?2 IS NULL OR archived = ?2)
+         -- scans: two rows for each agent",
     )?;
     Ok(statement.query_row(params![agent.map(AgentId::as_str), archived], |row| row.get(0))?)
 }

@@ -28,10 +28,11 @@ pub(super) fn claim(
 ) -> Result<Option<Claimed>, Error> {
     let due: Option<(i64, i64, String)> = conn
         .prepare_cached(
-            "SELECT t.id, t.session, t.run FROM turns t WHERE t.state = 'queued' AND t.not_before <= ?1
+            "SELECT t.id, t.session, t.run FROM turns t INDEXED BY turns_waiting
+             WHERE t.state = 'queued' AND t.not_before <= ?1
                 AND NOT EXISTS (SELECT 1 FROM turns o WHERE o.session = t.session AND o.state = 'queued' AND o.id < t.id)
                 AND NOT EXISTS (SELECT 1 FROM turns a WHERE a.session = t.session AND a.state IN ('leased', 'running'))
-             ORDER BY t.id LIMIT 1",
+             ORDER BY t.id LIMIT 1 -- scans: the index holds what waits, and nothing of the past",
         )?
         .query_row([now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
@@ -104,8 +105,10 @@ fn wants_the_same(a: &Turn, b: &Turn) -> bool {
 }
 
 pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
-    let mut statement =
-        conn.prepare_cached("SELECT min(not_before) FROM turns WHERE state = 'queued' AND not_before > ?1")?;
+    let mut statement = conn.prepare_cached(
+        "SELECT min(not_before) FROM turns INDEXED BY turns_waiting WHERE state = 'queued' AND not_before > ?1
+         -- scans: the index holds what waits, and nothing of the past",
+    )?;
     Ok(statement.query_row([now], |row| row.get(0))?)
 }
 
@@ -117,7 +120,7 @@ pub(super) fn start(conn: &Connection, run: &RunId, owner: &Owner, now: i64) -> 
     .execute(params![run.as_str(), owner.as_str(), now])?;
     conn.prepare_cached(
         "UPDATE sessions SET started_at = ?2, ended_at = NULL, aborted_last_run = 0, updated_at = max(updated_at, ?2)
-         WHERE active_run = ?1",
+         WHERE id = (SELECT session FROM turns WHERE run = ?1) AND active_run = ?1",
     )?
     .execute(params![run.as_str(), now])?;
     hold(conn, run, owner)
@@ -217,7 +220,8 @@ pub(super) fn abort_queued(
 pub(super) fn open_turns(conn: &Connection, session: i64) -> Result<Vec<(RunId, TurnState)>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT run, state, id FROM turns WHERE session = ?1 AND state = 'queued'
-         UNION ALL SELECT run, state, id FROM turns WHERE session = ?1 AND state IN ('leased', 'running') ORDER BY id",
+         UNION ALL SELECT run, state, id FROM turns WHERE session = ?1 AND state IN ('leased', 'running') ORDER BY id
+         -- sorts: what waits in one session, and the one that runs",
     )?;
     let rows = statement.query_map([session], |row| {
         let state: String = row.get(1)?;
