@@ -24,12 +24,12 @@ use tokio::{
 use crate::{
     admission::Place,
     close::Close,
-    connection::{Arrival, Connection},
+    connection::{Arrival, Connection, inbound::Inbound},
     edge::Edge,
-    frame::reader::{Incoming, Reader},
-    handshake, hello,
+    handshake,
     http::Http,
     metrics::Reason,
+    outbox::Outbox,
     route,
 };
 
@@ -39,6 +39,9 @@ mod echo;
 
 /// What the kernel may hold for a client that does not read. Its own default grows to 4 MiB per socket (measured).
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
+/// What the kernel may hold of a client that is not read from. Its own default grows to 6 MiB per socket.
+const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// How long a request's headers may take; also how long a kept-alive socket may stay silent.
 const HEADERS_PATIENCE: Duration = Duration::from_secs(10);
@@ -95,8 +98,12 @@ async fn speak_http<A>(stream: TcpStream, drain: Drain, answer: impl Fn(Request<
 where
     A: Future<Output = Response<Full<Bytes>>>,
 {
-    let tuned = stream.set_nodelay(true);
-    if let Err(error) = tuned.and(socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES)) {
+    let socket = socket2::SockRef::from(&stream);
+    let tuned = stream
+        .set_nodelay(true)
+        .and(socket.set_send_buffer_size(SEND_BUFFER_BYTES))
+        .and(socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES));
+    if let Err(error) = tuned {
         tracing::debug!(error = %error, "a socket could not be tuned");
     }
     let service = service_fn(|request| {
@@ -136,24 +143,18 @@ pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arriv
     };
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     let id = uuid::Uuid::new_v4().to_string();
-    let outbox_max = edge.limits.outbox_bytes_max;
-    let connection = Arc::new(Connection::new(number, id, arrival, stream, outbox_max));
-    let mut reader = Reader::new(FIRST_FRAME_MAX);
+    let outbox = Outbox::new(edge.limits.outbox_bytes_max, edge.budgets.waiting.lease());
+    let connection = Arc::new(Connection::new(number, id, arrival, stream, outbox));
+    let lease = edge.budgets.unauthenticated.lease();
+    let shares = Arc::clone(&edge.shares);
+    let mut inbound = Inbound::new(Arc::clone(&connection), &early, FIRST_FRAME_MAX, lease, shares);
+    drop(early); // it keeps the HTTP server's whole buffer alive
     connection.send(handshake::challenge(edge.clock.now_ms()));
 
-    let take = |reader: &mut Reader, incoming: Incoming| take(&edge, &connection, reader, incoming);
-    connection.digest(&mut reader, &early, take);
-    drop(early); // it keeps the HTTP server's whole buffer alive
-    let known = Box::pin(timeout(
-        edge.limits.handshake_max,
-        connection.read(&mut reader, take, true),
-    ));
-    match known.await {
-        Ok(true) => {
-            place.known();
-            connection.read(&mut reader, take, false).await;
-        }
-        Ok(false) => (),
+    let first = Box::pin(timeout(edge.limits.handshake_max, inbound.next()));
+    match first.await {
+        Ok(Some(text)) => handshake::answer(&edge, &connection, &text),
+        Ok(None) => (),
         Err(_) => {
             edge.metrics
                 .handshakes
@@ -162,20 +163,28 @@ pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arriv
             connection.close(&Close::SILENT);
         }
     }
+    if let Some(profile) = connection.profile.get() {
+        place.known();
+        inbound.allow(profile.payload_max(), edge.budgets.messages.lease());
+        listen(&edge, &connection, &mut inbound).await;
+    }
+    drop(inbound); // what it holds is needed elsewhere
     edge.hub.leave(&connection);
     if connection.is_slow() {
         edge.metrics.slow_consumers.inc();
     }
+    if connection.is_flooded() {
+        edge.metrics.floods.inc();
+        tracing::info!(client.address = %connection.arrival.ip, "a flood of control frames or fragments was closed");
+    }
     connection.finish().await;
 }
 
-fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, reader: &mut Reader, incoming: Incoming) {
-    let Incoming::Text(text) = incoming else { return };
-    match connection.profile.get() {
-        Some(profile) => route::take(edge, connection, profile, &text),
-        None => {
-            handshake::answer(edge, connection, &text);
-            reader.set_limit(hello::PAYLOAD_MAX);
-        }
+/// Takes messages of a known caller until the connection is over.
+async fn listen(edge: &Arc<Edge>, connection: &Arc<Connection>, inbound: &mut Inbound) {
+    while let Some(text) = inbound.next().await {
+        let idle = connection.in_flight.load(Ordering::Relaxed) == 0;
+        let taken = route::take(edge, connection, text).await;
+        inbound.taken(taken, idle);
     }
 }

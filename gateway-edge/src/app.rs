@@ -15,7 +15,7 @@ use gatehouse_core::{
 use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{Semaphore, watch},
     time::{Instant, timeout},
 };
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,7 @@ use crate::{
     accept::{self, crowd::Crowd},
     admission::{Bounds, Counter},
     backend::Backend,
+    budget::Budgets,
     close::Close,
     edge::Edge,
     http::Http,
@@ -33,6 +34,7 @@ use crate::{
     policy::{Policy, View},
     presence,
     ready::Readiness,
+    route,
     settings::Need,
     sweep,
     throttle::Throttle,
@@ -115,6 +117,9 @@ impl App {
                 strangers_of_one_max: limits.strangers_of_one_max,
                 sockets_max: limits.sockets_max,
             }),
+            budgets: Budgets::default(),
+            shares: Arc::default(),
+            parsers: Semaphore::new(route::PARSERS_MAX),
             metrics,
             clock,
             drain: drain.clone(),
@@ -137,6 +142,7 @@ impl App {
             presence::report(Arc::clone(&edge), broadcast.clone()),
         );
         until_drain(&drain, "sweep", sweep::run(Arc::clone(&edge)));
+        until_drain(&drain, "relief", sweep::relieve(Arc::clone(&edge)));
         until_drain(
             &drain,
             "health",

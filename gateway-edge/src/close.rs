@@ -27,12 +27,22 @@ impl Close {
     pub(crate) const NOT_A_REQUEST: Self = Self::fixed(1008, "invalid request frame");
     /// The peer does not read what it is sent.
     pub(crate) const SLOW_CONSUMER: Self = Self::fixed(1008, "slow consumer");
+    /// More PING and PONG frames than a connection needs.
+    pub(crate) const CONTROL_FLOOD: Self =
+        Self::fixed(1008, "too many control frames; send a PING every few seconds");
+    /// A message in many small pieces, each of which costs as much as a large one.
+    pub(crate) const FRAGMENT_FLOOD: Self =
+        Self::fixed(1008, "too many small fragments; send messages in larger pieces");
+    /// A message that was begun holds memory and does not come.
+    pub(crate) const MESSAGE_TOO_SLOW: Self = Self::fixed(1008, "a message took too long to come");
     /// A frame or message is over the limit.
     pub(crate) const TOO_LARGE: Self = Self::fixed(1009, "frame too large");
     /// The edge ends; a client may come back at once.
     pub(crate) const RESTART: Self = Self::fixed(1012, "service restart");
     /// The edge cannot check a credential yet.
     pub(crate) const STARTING: Self = Self::fixed(1013, "gateway starting");
+    /// The memory for messages is in use; a client may come back soon.
+    pub(crate) const OVERLOADED: Self = Self::fixed(1013, "too many large messages at once; try again later");
     /// The credential that opened this connection is no longer good for it.
     pub(crate) const AUTH_CHANGED: Self = Self::fixed(4001, "the gateway token or its scopes changed");
 
@@ -60,6 +70,11 @@ impl Close {
     pub(crate) fn with_code(mut self, code: u16) -> Self {
         self.code = code;
         self
+    }
+
+    /// Whether the peer sent what no client has a use for.
+    pub(crate) fn is_flood(&self) -> bool {
+        [Self::CONTROL_FLOOD, Self::FRAGMENT_FLOOD].contains(self)
     }
 
     /// The payload of the close frame.

@@ -1,46 +1,48 @@
 //! One socket after its upgrade: its outbox, what is known about its owner, and the task that reads it.
 //!
-//! The hub writes to the socket itself; the task reads, and writes only what the kernel did not take at once. So an event
-//! wakes nobody, and an idle connection is this value, one small task and no buffer.
+//! The hub writes to the socket itself; the task ([`inbound`]) reads, and writes only what the kernel did not take at once. So
+//! an event wakes nobody, and an idle connection is this value, one small task and no buffer.
 
 use std::{
     collections::HashSet,
     io,
-    net::{IpAddr, Shutdown},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
 use bytes::Bytes;
-use gatehouse_contract::Grants;
+use gatehouse_contract::{Access, Grants};
 use gatehouse_core::Secret;
 use socket2::SockRef;
-use tokio::{
-    net::TcpStream,
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::{net::TcpStream, sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     close::Close,
     dialect::{Client, Dialect},
     event::{Event, Rendition},
-    frame::{
-        opcode,
-        reader::{Incoming, Reader},
-    },
+    hello::{PAYLOAD_MAX, PAYLOAD_SMALL_MAX},
     outbox::{Full, Outbox},
 };
 
-/// What is read at once. It lives on the stack only while something is there to read.
-const READ_BYTES: usize = 16 * 1024;
-
-/// How long the last words may take, and how long the peer may take to answer them.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
+mod ending;
+pub(crate) mod inbound;
+pub(crate) mod pace;
+mod wait;
 
 /// Topics of one connection. The Control UI listens to a few; a thousand open sessions are more than any screen shows.
 const TOPICS_MAX: usize = 1024;
+
+/// What may wait for a peer that is still read from. Beyond it the peer has to take its answers before it may ask again; less
+/// than this is a peer that is busy for a moment.
+const WAITING_MAX: usize = 64 * 1024;
+
+/// A message that holds memory may take this long, and longer by its size at the slowest pace that is waited for.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// One megabit a second, the upload of a poor line.
+const MESSAGE_PACE_BYTES: usize = 128 * 1024;
 
 /// What is known about a connection's owner after the handshake.
 #[derive(Debug)]
@@ -53,6 +55,15 @@ pub(crate) struct Profile {
     pub(crate) token_digest: [u8; 32],
     /// When it came, milliseconds since 1970.
     pub(crate) since_ms: i64,
+}
+
+impl Profile {
+    /// The largest message that this caller may send: only methods that write take large ones (the largest text that any other
+    /// method takes is 512 bytes).
+    pub(crate) fn payload_max(&self) -> usize {
+        let wide = Access::Write.allows(&self.grants) || Access::Node.allows(&self.grants);
+        if wide { PAYLOAD_MAX } else { PAYLOAD_SMALL_MAX }
+    }
 }
 
 /// How a request came to be a connection.
@@ -90,25 +101,24 @@ pub(crate) struct Connection {
 struct Sending {
     outbox: Outbox,
     topics: HashSet<Box<str>>,
-    last_pong: Instant,
+    /// When the peer answered a PING, or took something that had waited for it.
+    sign_of_life: Instant,
+    /// Since when a message has been under way for which memory is leased, and how much.
+    holds: Option<(Instant, usize)>,
     /// The kernel took no more: the task waits until it does, nobody else needs to try.
     blocked: bool,
     /// The last words are queued.
     closing: bool,
     /// The last words are about its not reading.
     slow: bool,
+    /// The last words are about a flood.
+    flooded: bool,
     /// The peer has said its own last words, or is gone.
     peer_done: bool,
 }
 
 impl Connection {
-    pub(crate) fn new(
-        number: u64,
-        id: String,
-        arrival: Arrival,
-        stream: TcpStream,
-        outbox_max: usize,
-    ) -> Self {
+    pub(crate) fn new(number: u64, id: String, arrival: Arrival, stream: TcpStream, outbox: Outbox) -> Self {
         Self {
             number,
             id: id.into(),
@@ -119,12 +129,14 @@ impl Connection {
             gone: CancellationToken::new(),
             stream,
             sending: Mutex::new(Sending {
-                outbox: Outbox::new(outbox_max),
+                outbox,
                 topics: HashSet::new(),
-                last_pong: Instant::now(),
+                sign_of_life: Instant::now(),
+                holds: None,
                 blocked: false,
                 closing: false,
                 slow: false,
+                flooded: false,
                 peer_done: false,
             }),
             wake: Notify::new(),
@@ -160,15 +172,53 @@ impl Connection {
 
     /// Asks for a sign of life.
     pub(crate) fn ping(&self) {
-        self.push(|sending| {
-            sending.outbox.push_control(opcode::PING, Vec::new());
-            Ok(())
-        });
+        self.push(|sending| sending.outbox.push_ping());
+    }
+
+    /// Answers a PING.
+    pub(crate) fn pong(&self, payload: Vec<u8>) {
+        self.push(|sending| sending.outbox.push_pong(payload));
+    }
+
+    /// The peer is there.
+    pub(crate) fn gives_sign_of_life(&self) {
+        self.lock().sign_of_life = Instant::now();
     }
 
     /// How long the peer has given no sign of life.
     pub(crate) fn silent_for(&self) -> Duration {
-        self.lock().last_pong.elapsed()
+        self.lock().sign_of_life.elapsed()
+    }
+
+    /// A message is under way for which so many bytes are leased; 0: none is.
+    pub(crate) fn holds(&self, bytes: usize) {
+        let mut sending = self.lock();
+        let since = sending.holds.map_or_else(Instant::now, |(since, _)| since);
+        sending.holds = (bytes > 0).then_some((since, bytes));
+    }
+
+    /// Ends a connection whose message holds memory for longer than its size explains.
+    pub(crate) fn check_message(&self) {
+        let mut sending = self.lock();
+        let late = sending.holds.is_some_and(|(since, bytes)| {
+            let seconds = u64::try_from(bytes / MESSAGE_PACE_BYTES).unwrap_or(0);
+            since.elapsed() > MESSAGE_PATIENCE + Duration::from_secs(seconds)
+        });
+        if late {
+            self.close_locked(&mut sending, &Close::MESSAGE_TOO_SLOW);
+        }
+    }
+
+    /// Since when the peer has taken nothing of what waits for it alone, and how much that is. `None`: nothing waits.
+    pub(crate) fn unread(&self) -> Option<(Instant, usize)> {
+        let sending = self.lock();
+        let waits = sending.blocked && !sending.closing;
+        waits.then(|| (sending.sign_of_life, sending.outbox.own()))
+    }
+
+    /// Ends a connection whose peer does not read. What waits for it is given up.
+    pub(crate) fn close_slow(&self) {
+        self.give_up(&mut self.lock());
     }
 
     /// Says the last words. Whatever waits is sent before them.
@@ -180,6 +230,11 @@ impl Connection {
     /// Ends without a word.
     pub(crate) fn cut(&self) {
         self.gone.cancel();
+    }
+
+    /// The peer has said its last words, or is gone.
+    fn peer_has_ended(&self) {
+        self.lock().peer_done = true;
     }
 
     /// Listens to a topic from now on. False when it listens to too many.
@@ -201,147 +256,23 @@ impl Connection {
         }
     }
 
-    /// Reads until the connection is over, or until its owner is known if `owner_only`. False: it is over.
-    pub(crate) async fn read(
-        &self,
-        reader: &mut Reader,
-        mut take: impl FnMut(&mut Reader, Incoming),
-        owner_only: bool,
-    ) -> bool {
-        loop {
-            if self.is_closing() {
-                return false;
-            }
-            if owner_only && self.profile.get().is_some() {
-                return true;
-            }
-            if !self.wait().await {
-                return false;
-            }
-            match self.read_now(reader, &mut take) {
-                Ok(true) => (),
-                Ok(false) | Err(_) => {
-                    self.lock().peer_done = true;
-                    return false;
-                }
-            }
-        }
-    }
-
-    /// Takes in bytes that came with the upgrade request or from the socket.
-    pub(crate) fn digest(
-        &self,
-        reader: &mut Reader,
-        mut input: &[u8],
-        mut take: impl FnMut(&mut Reader, Incoming),
-    ) {
-        while !self.is_closing() {
-            match reader.read(&mut input) {
-                Ok(Some(Incoming::Ping(payload))) => self.push(|sending| {
-                    sending.outbox.push_control(opcode::PONG, payload);
-                    Ok(())
-                }),
-                Ok(Some(Incoming::Pong)) => self.lock().last_pong = Instant::now(),
-                Ok(Some(Incoming::Close(code))) => {
-                    self.lock().peer_done = true;
-                    self.close(&Close {
-                        code: code.unwrap_or(1000),
-                        reason: "".into(),
-                    });
-                }
-                Ok(Some(text @ Incoming::Text(_))) => take(reader, text),
-                Ok(None) => return,
-                Err(close) => self.close(&close),
-            }
-        }
-    }
-
-    /// Waits until the last words are written and the peer has answered, but not for ever.
-    pub(crate) async fn finish(&self) {
-        let last_words = async {
-            let mut shut = false;
-            loop {
-                let (written, peer_done) = {
-                    let sending = self.lock();
-                    (sending.outbox.is_empty(), sending.peer_done)
-                };
-                if written && peer_done {
-                    return;
-                }
-                if written && !shut {
-                    shut = true;
-                    if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
-                        return;
-                    }
-                }
-                if !self.wait().await {
-                    return;
-                }
-                let mut nothing = [0; READ_BYTES];
-                match self.stream.try_read(&mut nothing) {
-                    Ok(0) => self.lock().peer_done = true,
-                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
-                    Ok(_) | Err(_) => (),
-                }
-            }
-        };
-        if self.is_closing() {
-            let _ = timeout(LAST_WORDS_MAX, last_words).await;
-        }
-        self.gone.cancel();
-    }
-
-    /// Waits for something to do, and writes what the kernel takes again. False: cut.
-    async fn wait(&self) -> bool {
-        let blocked = self.lock().blocked;
-        let mut interest = tokio::io::Interest::READABLE;
-        if blocked {
-            interest |= tokio::io::Interest::WRITABLE;
-        }
-        tokio::select! {
-            ready = self.stream.ready(interest) => {
-                let Ok(ready) = ready else { return false };
-                if blocked && ready.is_writable() {
-                    let mut sending = self.lock();
-                    sending.blocked = false;
-                    self.flush(&mut sending);
-                }
-                true
-            }
-            () = self.wake.notified() => true,
-            () = self.gone.cancelled() => false,
-        }
-    }
-
-    fn read_now(
-        &self,
-        reader: &mut Reader,
-        take: &mut impl FnMut(&mut Reader, Incoming),
-    ) -> io::Result<bool> {
-        let mut buffer = [0; READ_BYTES];
-        match self.stream.try_read(&mut buffer) {
-            Ok(0) => Ok(false),
-            Ok(count) => {
-                self.digest(reader, buffer.get(..count).unwrap_or_default(), take);
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-            Err(error) => Err(error),
-        }
-    }
-
     fn push(&self, queue: impl FnOnce(&mut Sending) -> Result<(), Full>) {
         let mut sending = self.lock();
         if sending.closing {
             return;
         }
         if queue(&mut sending) == Err(Full) {
-            sending.outbox.give_up();
-            sending.slow = true;
-            self.close_locked(&mut sending, &Close::SLOW_CONSUMER);
-            return;
+            return self.give_up(&mut sending);
         }
         self.flush(&mut sending);
+    }
+
+    fn give_up(&self, sending: &mut Sending) {
+        if !sending.closing {
+            sending.outbox.give_up();
+            sending.slow = true;
+            self.close_locked(sending, &Close::SLOW_CONSUMER);
+        }
     }
 
     fn close_locked(&self, sending: &mut Sending, close: &Close) {
@@ -349,26 +280,37 @@ impl Connection {
             return;
         }
         sending.closing = true;
-        sending.outbox.push_control(opcode::CLOSE, close.payload());
+        sending.flooded = close.is_flood();
+        sending.outbox.push_close(close.payload());
         self.flush(sending);
         self.wake.notify_one();
     }
 
+    /// Writes what the kernel takes.
     fn flush(&self, sending: &mut Sending) {
-        if sending.blocked || sending.outbox.is_empty() {
+        if sending.outbox.is_empty() {
             return;
         }
-        match sending
-            .outbox
-            .flush(|slices| self.stream.try_write_vectored(slices))
-        {
-            Ok(()) => (),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                sending.blocked = true;
-                self.wake.notify_one();
+        if !sending.blocked {
+            let write = |slices: &[io::IoSlice<'_>]| self.stream.try_write_vectored(slices);
+            match sending.outbox.flush(write) {
+                Ok(()) => (),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    sending.blocked = true;
+                    self.wake.notify_one();
+                }
+                Err(_) => self.gone.cancel(),
             }
-            Err(_) => self.gone.cancel(),
         }
+        sending.outbox.settle();
+    }
+
+    /// The kernel takes something again, which says that the peer has read.
+    fn unblock(&self) {
+        let mut sending = self.lock();
+        sending.blocked = false;
+        sending.sign_of_life = Instant::now();
+        self.flush(&mut sending);
     }
 
     /// Writes past the runtime, which would look up first whether the socket is ready: a cache miss for each of all sockets.
@@ -380,6 +322,11 @@ impl Connection {
     /// Whether it was closed because the peer did not read.
     pub(crate) fn is_slow(&self) -> bool {
         self.lock().slow
+    }
+
+    /// Whether it was closed because of a flood.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.lock().flooded
     }
 
     /// Whether the last words are said.

@@ -4,12 +4,23 @@ use std::sync::Arc;
 
 use gatehouse_contract::Contract;
 use gatehouse_core::{Clock, Drain};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    admission::Counter, backend::Backend, close::Close, connection::Connection, hub::Hub, metrics::Metrics,
-    policy::Policy, settings::Limits, throttle::Throttle,
+    admission::Counter,
+    backend::Backend,
+    budget::Budgets,
+    close::Close,
+    connection::{Connection, pace::Shares},
+    hub::Hub,
+    metrics::Metrics,
+    policy::Policy,
+    settings::Limits,
+    throttle::Throttle,
 };
 
 /// The version that clients and operators are told.
@@ -28,6 +39,10 @@ pub(crate) struct Edge {
     pub(crate) policy: watch::Receiver<Option<Arc<Policy>>>,
     pub(crate) throttle: Throttle,
     pub(crate) counter: Arc<Counter>,
+    pub(crate) budgets: Budgets,
+    pub(crate) shares: Arc<Shares>,
+    /// Places for large messages that are parsed: see [`crate::route::take`].
+    pub(crate) parsers: Semaphore,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) drain: Drain,

@@ -3,6 +3,8 @@
 //! The edge has its own codec because the hub writes to sockets itself: one shared body for all connections, a few own bytes
 //! before and after it, handed to the kernel without a copy. Both halves are plain state without input or output.
 
+mod head;
+mod message;
 pub(crate) mod reader;
 pub(crate) mod writer;
 

@@ -13,8 +13,11 @@ use crate::{
     outbox, sweep,
 };
 
-/// Largest message after the handshake; clients are told in `policy.maxPayload`.
+/// Largest message after the handshake of a caller that may write (v4); clients are told in `policy.maxPayload`.
 pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
+
+/// The same for a caller that may not: a hundred times what the methods that are open to it take.
+pub(crate) const PAYLOAD_SMALL_MAX: usize = 512 * 1024;
 
 /// Capabilities that a method brings with it: named only while the method is there.
 const CAPABILITIES: [(&str, &str); 1] = [("published-model-catalog", "models.list")];
@@ -151,7 +154,7 @@ pub(crate) fn payload(
     let empty = RawValue::NULL;
     let presence = raw(if may_read { &snapshot.presence } else { b"" }).unwrap_or(empty_list());
     let policy = Policy {
-        max_payload: PAYLOAD_MAX,
+        max_payload: profile.payload_max(),
         max_buffered_bytes: outbox::BYTES_MAX,
         tick_interval_ms: sweep::TICK.as_millis(),
     };

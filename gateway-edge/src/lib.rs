@@ -13,6 +13,7 @@ mod accept;
 mod admission;
 mod app;
 mod backend;
+mod budget;
 mod close;
 mod connection;
 mod dialect;

@@ -47,6 +47,7 @@ pub(crate) struct Metrics {
     pub(crate) events_unknown: Counter,
     pub(crate) gaps: Counter,
     pub(crate) slow_consumers: Counter,
+    pub(crate) floods: Counter,
     pub(crate) garbage: Counter,
     pub(crate) webhooks: Family<Reason, Counter>,
     seen: Mutex<HashSet<(String, String)>>,
@@ -65,6 +66,7 @@ impl Metrics {
             events_unknown: Counter::default(),
             gaps: Counter::default(),
             slow_consumers: Counter::default(),
+            floods: Counter::default(),
             garbage: Counter::default(),
             webhooks: Family::default(),
             seen: Mutex::default(),
@@ -115,6 +117,11 @@ impl Metrics {
             "slow_consumers",
             "Connections closed because they did not read",
             metrics.slow_consumers.clone(),
+        );
+        edge.register(
+            "floods",
+            "Connections closed because they sent too many control frames or small fragments",
+            metrics.floods.clone(),
         );
         edge.register(
             "garbage",

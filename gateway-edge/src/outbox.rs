@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    budget::Lease,
     event::{Event, Merge},
     frame::{opcode, writer::Head},
 };
@@ -46,10 +47,18 @@ pub(crate) struct Outbox {
     /// What all waiting frames cost.
     cost: usize,
     limit: usize,
+    /// What of it nobody else has: the bodies of events are shared by all who wait for them.
+    own: usize,
+    /// The part of the edge's memory that is leased for `own`.
+    lease: Lease,
     /// The last number given to an event.
     seq: u64,
     /// Waiting frames that a newer event may be merged into, by their place.
     open: HashMap<Lane, u64>,
+    /// The waiting PONG, by its place. A newer one replaces it (RFC 6455, 5.5.3).
+    pong: Option<u64>,
+    /// The waiting PING, by its place. A second one would ask nothing new.
+    ping: Option<u64>,
 }
 
 /// Events are merged with their like only.
@@ -64,6 +73,8 @@ struct Frame {
     after: Bytes,
     tail: Tail,
     merge: Option<Merge>,
+    /// Whether the body is for this connection alone.
+    private: bool,
 }
 
 /// Bytes of the longest end of a frame: `,"seq":18446744073709551615}`.
@@ -121,6 +132,15 @@ impl Frame {
             after: Bytes::new(),
             tail,
             merge: None,
+            private: false,
+        }
+    }
+
+    /// A frame for this connection alone.
+    fn private(opcode: u8, body: Bytes) -> Self {
+        Self {
+            private: true,
+            ..Self::whole(opcode, body, Tail::NONE)
         }
     }
 
@@ -140,6 +160,12 @@ impl Frame {
 
     fn cost(&self) -> usize {
         self.len() + FRAME_COST
+    }
+
+    /// The part of the cost that nobody else has.
+    fn own(&self) -> usize {
+        let body = if self.private { self.before.len() } else { 0 };
+        body + self.grown.len() + FRAME_COST
     }
 
     /// Takes in a newer event of the same lane: its body, with the growing texts joined.
@@ -167,16 +193,20 @@ impl Frame {
 }
 
 impl Outbox {
-    /// An empty outbox that holds at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// An empty outbox that holds at most `limit` bytes, and leases what it holds for its connection alone.
+    pub(crate) fn new(limit: usize, lease: Lease) -> Self {
         Self {
             frames: VecDeque::new(),
             first: 0,
             written: 0,
             cost: 0,
             limit,
+            own: 0,
+            lease,
             seq: 0,
             open: HashMap::new(),
+            pong: None,
+            ping: None,
         }
     }
 
@@ -185,16 +215,52 @@ impl Outbox {
         self.frames.is_empty()
     }
 
-    /// Queues a text that is for this connection alone.
-    pub(crate) fn push_text(&mut self, text: Bytes) -> Result<(), Full> {
-        self.push(Frame::whole(opcode::TEXT, text, Tail::NONE))
+    /// What waits, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
     }
 
-    /// Queues a control frame. It is never refused: it is small, and the last one says why the connection ends.
-    pub(crate) fn push_control(&mut self, opcode: u8, payload: Vec<u8>) {
-        let frame = Frame::whole(opcode, payload.into(), Tail::NONE);
-        self.cost += frame.cost();
-        self.frames.push_back(frame);
+    /// What waits for this connection alone, in bytes.
+    pub(crate) fn own(&self) -> usize {
+        self.own
+    }
+
+    /// Queues a text that is for this connection alone.
+    pub(crate) fn push_text(&mut self, text: Bytes) -> Result<(), Full> {
+        self.push(Frame::private(opcode::TEXT, text))
+    }
+
+    /// Queues the answer to a PING, in the place of one that waits.
+    pub(crate) fn push_pong(&mut self, payload: Vec<u8>) -> Result<(), Full> {
+        let frame = Frame::private(opcode::PONG, payload.into());
+        if let Some(waiting) = self.pong.and_then(|place| self.untouched(place)) {
+            let older = std::mem::replace(waiting, frame);
+            let newer = waiting.cost();
+            // At most 125 bytes more, and only once: that is within any limit.
+            self.cost = (self.cost + newer).saturating_sub(older.cost());
+            self.own = (self.own + newer).saturating_sub(older.cost());
+            return Ok(());
+        }
+        let place = self.end();
+        self.push(frame)?;
+        self.pong = Some(place);
+        Ok(())
+    }
+
+    /// Queues a question for a sign of life, unless one waits.
+    pub(crate) fn push_ping(&mut self) -> Result<(), Full> {
+        if self.ping.is_some_and(|place| self.untouched(place).is_some()) {
+            return Ok(());
+        }
+        let place = self.end();
+        self.push(Frame::private(opcode::PING, Bytes::new()))?;
+        self.ping = Some(place);
+        Ok(())
+    }
+
+    /// Queues the last words. They are never refused: they come once, are small, and say why the connection ends.
+    pub(crate) fn push_close(&mut self, payload: Vec<u8>) {
+        self.add(Frame::private(opcode::CLOSE, payload.into()));
     }
 
     /// Queues an event under the next number, or merges it into one that waits.
@@ -211,13 +277,14 @@ impl Outbox {
             .copied()
             .and_then(|place| self.untouched(place))
         {
-            let before = frame.cost();
+            let before = (frame.cost(), frame.own());
             frame.absorb(event, merge);
-            let after = frame.cost();
-            self.cost = (self.cost + after).saturating_sub(before);
+            let after = (frame.cost(), frame.own());
+            self.cost = (self.cost + after.0).saturating_sub(before.0);
+            self.own = (self.own + after.1).saturating_sub(before.1);
             return if self.cost > self.limit { Err(Full) } else { Ok(()) };
         }
-        let place = self.first + self.frames.len() as u64;
+        let place = self.end();
         self.push_numbered(event, Some(merge))?;
         self.open.insert(lane, place);
         Ok(())
@@ -233,7 +300,14 @@ impl Outbox {
         self.frames.truncate(usize::from(self.written > 0));
         self.frames.shrink_to_fit();
         self.open = HashMap::new();
+        (self.pong, self.ping) = (None, None);
         self.cost = self.frames.iter().map(Frame::cost).sum();
+        self.own = self.frames.iter().map(Frame::own).sum();
+    }
+
+    /// Leases what waits now. Called when something was queued or written: once for each change, not for each frame.
+    pub(crate) fn settle(&mut self) {
+        self.lease.set(self.own);
     }
 
     /// Hands frames to `write` until all are written or it fails; `WouldBlock` comes back like any other error.
@@ -277,9 +351,19 @@ impl Outbox {
         if self.cost + cost > self.limit {
             return Err(Full);
         }
-        self.cost += cost;
-        self.frames.push_back(frame);
+        self.add(frame);
         Ok(())
+    }
+
+    fn add(&mut self, frame: Frame) {
+        self.cost += frame.cost();
+        self.own += frame.own();
+        self.frames.push_back(frame);
+    }
+
+    /// The place of the next frame.
+    fn end(&self) -> u64 {
+        self.first + self.frames.len() as u64
     }
 
     /// The frame at this place, if not a byte of it is written.
@@ -300,6 +384,7 @@ impl Outbox {
                 return;
             }
             self.cost = self.cost.saturating_sub(len + FRAME_COST);
+            self.own = self.own.saturating_sub(frame.own());
             self.written -= len;
             self.frames.pop_front();
             self.first += 1;

@@ -10,11 +10,12 @@ use gatehouse_contract::{Access, Action, Method, Refuse, Role, UnknownFields};
 use gatehouse_core::{Caller, Chain, Failure, Kind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
     backend::{self, Answer},
-    connection::{Connection, Profile},
+    budget::Lease,
+    connection::{Connection, Profile, inbound::Taken},
     dialect::Dialect,
     edge::Edge,
     error::{Refusal, answer},
@@ -27,6 +28,16 @@ const ID_MAX: usize = 256;
 
 /// Longest trace context (W3C: 55 bytes; the protocol's schema allows 128).
 const TRACEPARENT_MAX: usize = 128;
+
+/// Largest message that is parsed where it is read: some 50 us.
+const INLINE_MAX: usize = 16 * 1024;
+
+/// Larger messages that are parsed at once. One costs up to three times its size for a moment, and with more of them the
+/// processors would have no time for small ones.
+pub(crate) const PARSERS_MAX: usize = 1;
+
+/// What a request costs beside its body: its task, its place in the channel, the names of its caller.
+const REQUEST_COST: usize = 2 * 1024;
 
 /// What a client that asks too much is told to wait.
 const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
@@ -50,27 +61,65 @@ struct Loose<'a> {
     id: Option<&'a RawValue>,
 }
 
-/// Takes in a frame of a known caller.
-pub(crate) fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, profile: &Profile, text: &str) {
+/// Takes in a message of a known caller.
+///
+/// A large one is parsed beside the runtime: it takes tens of milliseconds, in which nobody else would get a word.
+pub(crate) async fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, text: String) -> Taken {
+    let Some(profile) = connection.profile.get() else {
+        return Taken::Done;
+    };
+    if text.len() <= INLINE_MAX {
+        return parse(edge, connection, profile, &text);
+    }
+    let Ok(_place) = edge.parsers.acquire().await else {
+        return Taken::Done;
+    };
+    let parsing = {
+        let (edge, connection) = (Arc::clone(edge), Arc::clone(connection));
+        spawn_blocking(move || match connection.profile.get() {
+            Some(profile) => parse(&edge, &connection, profile, &text),
+            None => Taken::Done,
+        })
+    };
+    parsing.await.unwrap_or(Taken::Done)
+}
+
+fn parse(edge: &Arc<Edge>, connection: &Arc<Connection>, profile: &Profile, text: &str) -> Taken {
+    match read(edge, connection, profile, text) {
+        Some(request) => match start(edge, connection, profile, &request) {
+            Ok(()) => Taken::Begun,
+            Err(refusal) => {
+                count(&edge.metrics, label(edge, &request.method), refusal.code, None);
+                connection.send(refusal.answer(&request.id));
+                Taken::Done
+            }
+        },
+        None => Taken::Done,
+    }
+}
+
+/// The request, unless the text is none; then that is answered.
+fn read<'t>(edge: &Edge, connection: &Connection, profile: &Profile, text: &'t str) -> Option<Request<'t>> {
+    let refuse = |id: Option<&str>| {
+        refuse_frame(connection, id);
+        None
+    };
     let request = match serde_json::from_str::<Request<'_>>(text) {
         Ok(request) if is_request(&request, profile) => request,
-        Ok(Request { id, .. }) => return refuse_frame(connection, Some(&id)),
+        Ok(Request { id, .. }) => return refuse(Some(&id)),
         Err(_) => {
             if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
                 edge.metrics.garbage.inc();
-                return;
+                return None;
             }
             let loose = serde_json::from_str::<Loose<'_>>(text)
                 .ok()
                 .and_then(|loose| loose.id);
             let id = loose.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
-            return refuse_frame(connection, id.as_deref());
+            return refuse(id.as_deref());
         }
     };
-    if let Err(refusal) = start(edge, connection, profile, &request, text.len()) {
-        count(&edge.metrics, label(edge, &request.method), refusal.code, None);
-        connection.send(refusal.answer(&request.id));
-    }
+    Some(request)
 }
 
 fn is_request(request: &Request<'_>, profile: &Profile) -> bool {
@@ -97,7 +146,6 @@ fn start(
     connection: &Arc<Connection>,
     profile: &Profile,
     request: &Request<'_>,
-    bytes: usize,
 ) -> Result<(), Refusal> {
     if request.method == "connect" {
         return Err(
@@ -121,7 +169,7 @@ fn start(
         let failure = Failure::new(Kind::Invalid, format!("invalid {} params: {error}", method.name));
         Refusal::from(failure.reason("PARAMS_INVALID").path(error.path))
     })?;
-    let ticket = Ticket::take(edge, connection, bytes)?;
+    let ticket = Ticket::take(edge, connection, body.len())?;
     let caller = Caller {
         role: profile.grants.role().as_str().to_owned(),
         scopes: profile.grants.scopes().map(str::to_owned).collect(),
@@ -190,6 +238,8 @@ impl UnknownFields for Counted<'_> {
 struct Ticket {
     connection: Arc<Connection>,
     bytes: usize,
+    /// The memory of the request, until it is answered.
+    lease: Lease,
     since: Instant,
 }
 
@@ -197,11 +247,17 @@ impl Ticket {
     fn take(edge: &Edge, connection: &Arc<Connection>, bytes: usize) -> Result<Self, Refusal> {
         let count = connection.in_flight.fetch_add(1, Relaxed) + 1;
         let held = connection.in_flight_bytes.fetch_add(bytes, Relaxed) + bytes;
-        let ticket = Self {
+        let mut ticket = Self {
             connection: Arc::clone(connection),
             bytes,
+            lease: edge.budgets.messages.lease(),
             since: Instant::now(),
         };
+        // It may be sent again after a lost connection, so it is kept beside what is being sent.
+        if ticket.lease.grow(2 * bytes + REQUEST_COST).is_err() {
+            let message = "the gateway is busy: the requests under way take too much memory";
+            return Err(Refusal::unavailable(message, BUSY_RETRY).detail("reason", "GATEWAY_BUSY"));
+        }
         if count > edge.limits.requests_max || held > edge.limits.request_bytes_max {
             return Err(Refusal::unavailable(
                 "the connection is busy: too many requests are under way",

@@ -17,6 +17,9 @@ const PING: Duration = Duration::from_secs(25);
 /// A connection that gave none for so long is over: three pings.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 
+/// A connection for which less waits is not worth ending.
+const RELIEF_BYTES: usize = 64 * 1024;
+
 const STEP: Duration = Duration::from_secs(1);
 
 /// Serves every connection at its turn, for ever.
@@ -41,6 +44,7 @@ fn step(edge: &Edge, second: u64) {
     let tick = hub::tick(edge.clock.now_ms());
     let mut joined = Vec::new();
     for connection in edge.hub.connections().iter() {
+        connection.check_message();
         let Due { ticks, pulse } = due(connection.number, second, connection.silent_for());
         if ticks {
             connection.deliver(std::slice::from_ref(&tick), &mut joined);
@@ -50,8 +54,37 @@ fn step(edge: &Edge, second: u64) {
             Pulse::Ask => connection.ping(),
             Pulse::GiveUp => {
                 tracing::info!(connection.id = &*connection.id, "a client gave no sign of life");
-                connection.cut();
+                // One that has left its answers unread for so long may still read why it is closed.
+                match connection.unread() {
+                    Some(_) => connection.close_slow(),
+                    None => connection.cut(),
+                }
             }
+        }
+    }
+}
+
+/// Ends connections that leave answers unread, the one that has read nothing for the longest time first, whenever what waits for
+/// all of them together is more than there is memory for.
+pub(crate) async fn relieve(edge: Arc<Edge>) {
+    let waiting = &edge.budgets.waiting;
+    loop {
+        waiting.exceeded.notified().await;
+        while waiting.is_exceeded() {
+            let connections = edge.hub.connections();
+            let unread = connections.iter().filter_map(|connection| {
+                let (since, bytes) = connection.unread()?;
+                (bytes >= RELIEF_BYTES).then_some((since, connection))
+            });
+            let Some((since, connection)) = unread.min_by_key(|(since, _)| *since) else {
+                break; // what is left is small everywhere, and each connection has its own bound
+            };
+            tracing::warn!(
+                connection.id = &*connection.id,
+                silent = ?since.elapsed(),
+                "answers wait unread and take too much memory; the connection that has not read for the longest time is closed"
+            );
+            connection.close_slow();
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::http::switch;
+use crate::{budget::Budgets, connection::inbound::Taken, hello, http::switch};
 
 #[tokio::test]
 #[ignore = "serves tests/autobahn.sh until its standard input ends"]
@@ -48,15 +48,21 @@ async fn echo(upgraded: Upgraded) {
         browser: false,
         bearer: None,
     };
-    let connection = Connection::new(1, "echo".to_owned(), arrival, stream, crate::outbox::BYTES_MAX);
-    let mut reader = Reader::new(hello::PAYLOAD_MAX);
-    let repeat = |_: &mut Reader, incoming| {
-        if let Incoming::Text(text) = incoming {
-            connection.send(text.into());
-        }
-    };
+    let budgets = Budgets::default();
+    let outbox = Outbox::new(crate::outbox::BYTES_MAX, budgets.waiting.lease());
+    let connection = Arc::new(Connection::new(1, "echo".to_owned(), arrival, stream, outbox));
+    let lease = budgets.messages.lease();
+    let mut inbound = Inbound::new(
+        Arc::clone(&connection),
+        &early,
+        hello::PAYLOAD_MAX,
+        lease,
+        Arc::default(),
+    );
 
-    connection.digest(&mut reader, &early, repeat);
-    connection.read(&mut reader, repeat, false).await;
+    while let Some(text) = inbound.next().await {
+        connection.send(text.into());
+        inbound.taken(Taken::Begun, true);
+    }
     connection.finish().await;
 }

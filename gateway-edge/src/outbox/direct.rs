@@ -69,8 +69,7 @@ impl Outbox {
             }
             // Partly written: it is never refused, because what follows on the socket must follow a whole frame.
             self.written = written;
-            self.cost += frame.cost();
-            self.frames.push_back(frame);
+            self.add(frame);
         }
         Ok(())
     }

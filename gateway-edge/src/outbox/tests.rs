@@ -1,7 +1,11 @@
 use gatehouse_contract::Access;
 
 use super::*;
-use crate::event::Audience;
+use crate::{budget::Budget, event::Audience};
+
+fn outbox(limit: usize) -> Outbox {
+    Outbox::new(limit, Budget::new(limit, 0).lease())
+}
 
 fn event(name: &str, payload: &str) -> Event {
     Event::new(name, Audience::everybody(Access::Read), payload.as_bytes(), None)
@@ -55,7 +59,7 @@ fn payloads(mut bytes: &[u8]) -> Vec<String> {
 
 #[test]
 fn events_are_numbered_from_one_and_texts_are_not() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
 
     outbox.push_event(&event("tick", "{}")).unwrap();
     outbox.push_text("hello".into()).unwrap();
@@ -73,7 +77,7 @@ fn events_are_numbered_from_one_and_texts_are_not() {
 
 #[test]
 fn what_goes_to_a_node_as_a_node_takes_no_number() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
 
     outbox
         .push_event(&Event::new(
@@ -103,7 +107,7 @@ fn the_largest_number_fits() {
 
 #[test]
 fn waiting_deltas_of_a_run_become_one_and_no_number_is_lost() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
 
     outbox.push_event(&delta("a", "one", 1)).unwrap();
     outbox.push_event(&event("tick", "{}")).unwrap();
@@ -126,7 +130,7 @@ fn waiting_deltas_of_a_run_become_one_and_no_number_is_lost() {
 
 #[test]
 fn deltas_are_not_merged_past_another_event_of_their_name() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
 
     outbox.push_event(&delta("a", "one", 1)).unwrap();
     outbox.push_event(&event("chat", r#"{"replace":true}"#)).unwrap();
@@ -137,7 +141,7 @@ fn deltas_are_not_merged_past_another_event_of_their_name() {
 
 #[test]
 fn a_frame_that_is_partly_written_is_left_alone() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
     let mut bytes = Vec::new();
 
     outbox.push_event(&delta("a", "one", 1)).unwrap();
@@ -163,7 +167,7 @@ fn a_frame_that_is_partly_written_is_left_alone() {
 #[test]
 fn frames_survive_any_pace_of_the_socket() {
     for pace in [1, 2, 3, 7, 64, 1000] {
-        let mut outbox = Outbox::new(BYTES_MAX);
+        let mut outbox = outbox(BYTES_MAX);
         let mut bytes = Vec::new();
         for n in 0..60 {
             outbox
@@ -189,7 +193,7 @@ fn events_that_pass_straight_through_and_events_that_wait_are_one_stream() {
         })
         .collect();
     let whole = {
-        let (mut outbox, mut bytes) = (Outbox::new(BYTES_MAX), Vec::new());
+        let (mut outbox, mut bytes) = (outbox(BYTES_MAX), Vec::new());
         let sent = outbox.send_events(events.iter(), &mut Vec::new(), |frames| {
             take(&mut bytes, &[IoSlice::new(frames)], usize::MAX)
         });
@@ -202,7 +206,7 @@ fn events_that_pass_straight_through_and_events_that_wait_are_one_stream() {
 
     // A socket that takes so many bytes and then no more until it is asked again: the same bytes in the end.
     for room in [0, 1, 2, 5, 57, 58, 59, 300, 1_000, whole.len() - 1] {
-        let (mut outbox, mut bytes, mut left) = (Outbox::new(BYTES_MAX), Vec::new(), room);
+        let (mut outbox, mut bytes, mut left) = (outbox(BYTES_MAX), Vec::new(), room);
         let sent = outbox.send_events(events.iter(), &mut Vec::new(), |frames| {
             let count = take(&mut bytes, &[IoSlice::new(frames)], left)?;
             left -= count;
@@ -221,7 +225,7 @@ fn events_that_pass_straight_through_and_events_that_wait_are_one_stream() {
 
 #[test]
 fn a_half_written_event_is_ended_even_when_there_is_no_room_for_it() {
-    let (mut outbox, mut bytes, mut left) = (Outbox::new(100), Vec::new(), 10);
+    let (mut outbox, mut bytes, mut left) = (outbox(100), Vec::new(), 10);
     let events = [event("chat", &"1".repeat(500)), event("tick", "{}")];
 
     let sent = outbox.send_events(events.iter(), &mut Vec::new(), |frames| {
@@ -241,7 +245,7 @@ fn a_half_written_event_is_ended_even_when_there_is_no_room_for_it() {
 
 #[test]
 fn a_full_outbox_refuses_and_merging_counts_too() {
-    let mut outbox = Outbox::new(1000);
+    let mut outbox = outbox(1000);
     outbox.push_event(&delta("a", "x", 1)).unwrap();
 
     assert_eq!(outbox.push_text(vec![b'x'; 800].into()), Err(Full));
@@ -250,7 +254,7 @@ fn a_full_outbox_refuses_and_merging_counts_too() {
 
 #[test]
 fn giving_up_keeps_only_the_frame_that_is_half_written() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
     let mut bytes = Vec::new();
     outbox.push_text("first".into()).unwrap();
     outbox.push_text("second".into()).unwrap();
@@ -264,7 +268,7 @@ fn giving_up_keeps_only_the_frame_that_is_half_written() {
     });
 
     outbox.give_up();
-    outbox.push_control(opcode::CLOSE, b"\x03\xf0".to_vec());
+    outbox.push_close(b"\x03\xf0".to_vec());
     outbox
         .flush(|slices| take(&mut bytes, slices, usize::MAX))
         .unwrap();
@@ -275,10 +279,87 @@ fn giving_up_keeps_only_the_frame_that_is_half_written() {
 
 #[test]
 fn an_announced_hole_is_one_number() {
-    let mut outbox = Outbox::new(BYTES_MAX);
+    let mut outbox = outbox(BYTES_MAX);
     outbox.push_event(&event("tick", "{}")).unwrap();
     outbox.skip_number();
     outbox.push_event(&event("tick", "{}")).unwrap();
 
     assert!(drain(&mut outbox)[1].ends_with(r#""seq":3}"#));
+}
+
+#[test]
+fn a_newer_pong_takes_the_place_of_one_that_waits_and_a_second_ping_asks_nothing() {
+    let mut outbox = outbox(BYTES_MAX);
+    outbox.push_text("before".into()).unwrap();
+
+    for n in 0..100_000 {
+        outbox.push_pong(format!("{n}").into_bytes()).unwrap();
+        outbox.push_ping().unwrap();
+    }
+    let waiting = outbox.cost();
+
+    assert!(waiting < 1_000, "{waiting} bytes");
+    assert_eq!(drain(&mut outbox), ["before", "99999", ""]);
+    assert_eq!((outbox.cost(), outbox.own()), (0, 0));
+    outbox.push_ping().unwrap();
+    outbox.push_pong(b"again".to_vec()).unwrap();
+    assert_eq!(
+        drain(&mut outbox),
+        ["", "again"],
+        "the next ones are asked and answered"
+    );
+}
+
+#[test]
+fn a_pong_that_is_partly_written_is_ended_before_the_newest_follows() {
+    let (mut outbox, mut bytes, mut left) = (outbox(BYTES_MAX), Vec::new(), 3);
+    outbox.push_pong(b"first".to_vec()).unwrap();
+    let _ = outbox.flush(|slices| {
+        let count = take(&mut bytes, slices, left)?;
+        left -= count;
+        Ok(count)
+    });
+
+    outbox.push_pong(b"second".to_vec()).unwrap();
+    outbox.push_pong(b"third".to_vec()).unwrap();
+    outbox
+        .flush(|slices| take(&mut bytes, slices, usize::MAX))
+        .unwrap();
+
+    assert_eq!(payloads(&bytes), ["first", "third"]);
+}
+
+#[test]
+fn control_frames_count_in_the_bound_and_only_the_last_words_pass_it() {
+    let mut outbox = outbox(FRAME_COST);
+
+    assert_eq!(outbox.push_pong(vec![0; 125]), Err(Full));
+    assert_eq!(outbox.push_ping(), Err(Full));
+    outbox.push_close(vec![3, 240]);
+    assert_eq!(drain(&mut outbox).len(), 1);
+}
+
+#[test]
+fn what_waits_for_one_connection_alone_is_leased_and_shared_bodies_are_not() {
+    let budget = Budget::new(BYTES_MAX, 0);
+    let mut outbox = Outbox::new(BYTES_MAX, budget.lease());
+
+    outbox
+        .push_event(&event("chat", &format!(r#"{{"n":"{}"}}"#, "x".repeat(10_000))))
+        .unwrap();
+    outbox.settle();
+    assert_eq!(budget.used(), FRAME_COST);
+    outbox.push_text("x".repeat(10_000).into()).unwrap();
+    outbox.push_event(&delta("a", &"x".repeat(1_000), 1)).unwrap();
+    outbox.push_event(&delta("a", &"y".repeat(1_000), 2)).unwrap();
+    outbox.settle();
+    assert_eq!(
+        budget.used(),
+        3 * FRAME_COST + 10_000 + 2_000,
+        "a joined text is its own"
+    );
+
+    drain(&mut outbox);
+    outbox.settle();
+    assert_eq!(budget.used(), 0);
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::budget::Budget;
 
 const LIMIT: usize = 70_000;
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -35,12 +36,18 @@ fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(0x81, payload.as_ref())
 }
 
+fn reader() -> Reader {
+    Reader::new(LIMIT, Budget::new(10 * LIMIT, 0).lease())
+}
+
+/// What comes whole out of the bytes, without the fragments on the way, and how it ends.
 fn read_in_pieces(bytes: &[u8], piece: usize) -> (Vec<Incoming>, Option<u16>) {
-    let mut reader = Reader::new(LIMIT);
+    let mut reader = reader();
     let mut seen = Vec::new();
     for mut input in bytes.chunks(piece) {
         loop {
             match reader.read(&mut input) {
+                Ok(Some(Incoming::Fragment(_))) => (),
                 Ok(Some(incoming)) => seen.push(incoming),
                 Ok(None) => break,
                 Err(close) => return (seen, Some(close.code)),
@@ -259,12 +266,46 @@ fn a_length_with_its_highest_bit_set_is_refused() {
 
 #[test]
 fn an_idle_reader_holds_no_memory() {
-    let mut reader = Reader::new(LIMIT);
+    let mut reader = reader();
     let bytes = [text("x".repeat(5000)), frame(0x89, b"ping"), frame(0x8a, b"pong")].concat();
     let mut input = bytes.as_slice();
     while reader.read(&mut input).unwrap().is_some() {}
 
-    assert_eq!((reader.message.capacity(), reader.control.capacity()), (0, 0));
+    assert_eq!((reader.held(), reader.control.capacity()), (0, 0));
+}
+
+#[test]
+fn fragments_are_told_with_what_they_brought() {
+    let mut reader = reader();
+    let bytes = [frame(0x01, b"abc"), frame(0x00, b""), frame(0x80, b"d")].concat();
+    let mut input = bytes.as_slice();
+    let seen: Vec<Incoming> = std::iter::from_fn(|| reader.read(&mut input).unwrap()).collect();
+
+    assert_eq!(
+        seen,
+        [
+            Incoming::Fragment(3),
+            Incoming::Fragment(0),
+            Incoming::Text("abcd".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn a_message_for_which_there_is_no_memory_is_refused_and_gives_back_what_it_had() {
+    let budget = Budget::new(20_000, 0);
+    let mut held = budget.lease();
+    held.grow(10_000).unwrap();
+    let mut reader = Reader::new(LIMIT, budget.lease());
+    let bytes = text("x".repeat(30_000));
+
+    let refused = bytes
+        .chunks(1_000)
+        .find_map(|mut piece| reader.read(&mut piece).err());
+
+    assert_eq!(refused, Some(Close::OVERLOADED));
+    drop(reader);
+    assert_eq!(budget.used(), 10_000);
 }
 
 proptest! {
