@@ -28,7 +28,7 @@ use crate::{
     edge::Edge,
     frame::reader::{Incoming, Reader},
     handshake, hello,
-    http::Http,
+    http::{Ends, Http},
     metrics::Reason,
     route,
 };
@@ -73,8 +73,13 @@ pub(crate) async fn run(listener: TcpListener, http: Arc<Http>) {
 
 fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
     let edge = &http.edge;
-    let shared = edge.policy().is_some_and(|policy| policy.door.trusts(peer.ip()));
-    let Some(place) = edge.counter.enter(peer.ip(), shared) else {
+    let ends = Ends {
+        peer: peer.ip(),
+        // One that is over already has no end here; it is answered nothing.
+        local: stream.local_addr().map_or(http.bound, |local| local.ip()),
+    };
+    let client = http.peer_of(ends);
+    let Some(place) = edge.counter.enter(client.key(), client.reach) else {
         edge.metrics
             .turned_away
             .get_or_create(&Reason { reason: "crowd" })
@@ -84,9 +89,13 @@ fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
     };
     let (http, drain) = (Arc::clone(http), edge.drain.clone());
     edge.drain.spawn("http", async move {
+        let evicted = place.evicted();
         let held = Arc::new(Mutex::new(Some(place)));
-        let answer = |request| http.serve(request, peer.ip(), Arc::clone(&held));
-        speak_http(stream, drain, answer).await;
+        let answer = |request| http.serve(request, ends, Arc::clone(&held));
+        tokio::select! {
+            () = speak_http(stream, drain, answer) => (),
+            () = evicted.cancelled() => http.count("evicted"),
+        }
     });
 }
 
@@ -144,23 +153,28 @@ pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arriv
     let take = |reader: &mut Reader, incoming: Incoming| take(&edge, &connection, reader, incoming);
     connection.digest(&mut reader, &early, take);
     drop(early); // it keeps the HTTP server's whole buffer alive
+    let ended = |reason: &'static str, close: &Close| {
+        edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
+        connection.close(close);
+    };
+    let evicted = place.evicted();
     let known = Box::pin(timeout(
         edge.limits.handshake_max,
-        connection.read(&mut reader, take, true),
+        evicted.run_until_cancelled(connection.read(&mut reader, take, true)),
     ));
     match known.await {
-        Ok(true) => {
+        Ok(Some(true)) => {
+            drop(evicted);
             place.known();
             connection.read(&mut reader, take, false).await;
         }
-        Ok(false) => (),
-        Err(_) => {
-            edge.metrics
-                .handshakes
-                .get_or_create(&Reason { reason: "too-late" })
-                .inc();
-            connection.close(&Close::SILENT);
+        Ok(Some(false)) => (),
+        Ok(None) => {
+            ended("evicted", &Close::EVICTED);
+            // It is told, and not waited for: whoever needed its place has it already.
+            connection.cut();
         }
+        Err(_) => ended("too-late", &Close::SILENT),
     }
     edge.hub.leave(&connection);
     if connection.is_slow() {

@@ -16,6 +16,7 @@ pub mod drain;
 pub mod error;
 pub mod health;
 pub mod metrics;
+pub mod net;
 pub mod publish;
 pub mod raw;
 pub mod report;

@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub last_outbound_at: Option<i64>,
     /// How often it connected anew.
     pub reconnect_count: i64,
+    /// What works now and will not for ever.
+    pub warning: Option<String>,
 }
 
 /// A handle on the clock. Cheap to clone.
@@ -95,6 +97,7 @@ impl Progress {
             last_progress_at: None,
             last_outbound_at: None,
             reconnect_count: 0,
+            warning: None,
         };
         Self {
             clock,
@@ -165,6 +168,11 @@ impl Progress {
     /// The state as it changes.
     pub fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// Shows a warning from now on. True: nothing was shown before.
+    pub(crate) fn warn(&self, warning: String) -> bool {
+        self.lock().warning.replace(warning).is_none()
     }
 
     pub(crate) fn received(&self) {

@@ -58,6 +58,8 @@ struct Account {
     outbox_count: i64,
     dead_letter_count: i64,
     dm_policy: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 impl Account {
@@ -80,6 +82,7 @@ impl Account {
             outbox_count: counts.waiting,
             dead_letter_count: counts.dead,
             dm_policy: entry.config.policy.dm_policy.as_str(),
+            warning: snapshot.warning,
         }
     }
 
