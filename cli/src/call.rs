@@ -13,7 +13,6 @@ use crate::{
     args::{Call, Common},
     client::{self, Client, grpc},
     exit::{Exit, Failed},
-    place::Place,
     service::{by_backend, environment},
 };
 
@@ -56,7 +55,6 @@ async fn direct(
 }
 
 async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Result<(), Failed> {
-    let place = Place::find(common)?;
     let method = Contract::house().method(&call.method);
     // The least that the method needs; a method that only the gateway knows may need anything.
     let needed = method.map(|method| method.access.required_scope());
@@ -70,7 +68,7 @@ async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Re
         .map(Duration::from_secs)
         .or_else(|| method.map(|method| method.deadline + DEADLINE_EXTRA))
         .unwrap_or(DEADLINE_UNKNOWN);
-    let mut client = Client::connect(&place, &scopes).await?;
+    let (_, mut client) = Client::follow(common, &scopes).await?;
     let id = client.send(&call.method, params).await?;
     let streaming = method.is_some_and(|method| method.streaming);
     let mut wait = deadline;

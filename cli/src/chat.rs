@@ -45,11 +45,11 @@ const CATCH_UP_ROWS: u16 = 50;
 
 /// Talks.
 pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<(), Failed> {
-    let place = Place::find(common)?;
-    let client = Client::connect(&place, SCOPES).await?;
+    let (place, client) = Client::follow(common, SCOPES).await?;
     let piped = !io::stdin().is_terminal();
     let talk = Talk {
         client,
+        common: common.clone(),
         place,
         screen: Screen::new("", style, !piped && chat.message.is_empty() && !common.json),
         json: common.json,
@@ -89,6 +89,8 @@ fn read_input() -> Result<String, Failed> {
 #[derive(Debug)]
 struct Talk {
     client: Client,
+    /// How the gateway is found again: its token may have been replaced.
+    common: Common,
     place: Place,
     screen: Screen,
     json: bool,
@@ -222,7 +224,7 @@ impl Talk {
     }
 
     async fn try_to_come_back(&mut self) -> Result<(), Failed> {
-        self.client = Client::connect(&self.place, SCOPES).await?;
+        (self.place, self.client) = Client::follow(&self.common, SCOPES).await?;
         self.say_unanswered().await?;
         self.catch_up().await
     }

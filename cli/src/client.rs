@@ -3,6 +3,7 @@
 //! Payloads stay the text they came as: a number that is bigger than 2^53, and the order of keys, are printed as the house wrote
 //! them.
 
+pub(crate) mod follow;
 pub(crate) mod grpc;
 mod next_step;
 
@@ -61,6 +62,13 @@ pub(crate) struct Refusal {
     pub(crate) retryable: bool,
     /// When.
     pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl Refusal {
+    /// The token was replaced while the connection was open.
+    pub(crate) fn is_auth_changed(&self) -> bool {
+        self.details.get("code").and_then(serde_json::Value::as_str) == Some("AUTH_CHANGED")
+    }
 }
 
 /// What came over the socket.

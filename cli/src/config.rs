@@ -18,7 +18,6 @@ use crate::{
     call,
     client::{self, Client},
     exit::{Exit, Failed},
-    place::Place,
     service::environment,
 };
 
@@ -88,7 +87,7 @@ fn unpack<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> R
 
 async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Failed> {
     let path = path.map(segments).transpose()?;
-    let mut client = Client::connect(&Place::find(common)?, &["operator.read"]).await?;
+    let mut client = Client::follow(common, &["operator.read"]).await?.1;
     let running = read(&mut client).await?;
     client.close().await;
     if raw {
@@ -118,7 +117,9 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
 
 async fn change(common: &Common, path: &str, value: Value) -> Result<(), Failed> {
     let patch = merge_patch(&segments(path)?, value);
-    let mut client = Client::connect(&Place::find(common)?, &["operator.admin", "operator.read"]).await?;
+    let mut client = Client::follow(common, &["operator.admin", "operator.read"])
+        .await?
+        .1;
     let mut attempts = 1;
     let answer = loop {
         let base = read(&mut client).await?.hash;

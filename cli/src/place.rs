@@ -24,7 +24,7 @@ pub(crate) const URL_FILE: &str = "edge.url";
 pub(crate) const TOKEN_FILE: &str = "config/token";
 
 /// A gateway and what to show at its door.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The address.
     pub(crate) url: Url,

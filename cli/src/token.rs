@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
     args::{Common, Token},
     call,
-    client::{self, Client},
+    client::{self, Client, follow::replaced},
     exit::{Exit, Failed},
-    place::{Place, house_token},
+    place::{TOKEN_FILE, house_token},
 };
+
+const METHOD: &str = "gateway.token.rotate";
+
+/// Others that make a token at the same moment; each is through within milliseconds.
+const ATTEMPTS_MAX: usize = 10;
 
 /// A new token is written durably before it is shown.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -39,27 +44,57 @@ fn show(common: &Common) -> Result<(), Failed> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Rotated {
     token: String,
     path: String,
 }
 
 async fn rotate(common: &Common) -> Result<(), Failed> {
-    let place = Place::find(common)?;
-    let mut client = Client::connect(&place, &["operator.admin"]).await?;
-    let answer = client
-        .call("gateway.token.rotate", &client::params(&json!({})), ANSWER)
-        .await?;
-    client.close().await;
+    let rotated = make_new(common).await?;
     if common.json {
-        return call::print(answer.get(), true);
+        return call::print(&json!(rotated).to_string(), true);
     }
-    let rotated: Rotated = serde_json::from_str(answer.get())
-        .map_err(|error| Failed::new(Exit::Failed, format!("the answer cannot be read: {error}")))?;
     eprintln!(
         "The old token no longer opens anything. The new one is kept in {}:",
         rotated.path
     );
     call::print(&rotated.token, true)
+}
+
+/// Has a new token made. Another may be made at the same moment, and the connection that asks is one of those that a new token
+/// ends: neither is a reason to end without the token.
+async fn make_new(common: &Common) -> Result<Rotated, Failed> {
+    let nothing = client::params(&json!({}));
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let (place, mut client) = Client::follow(common, &["operator.admin"]).await?;
+        let answer = match client.send(METHOD, &nothing).await {
+            Ok(id) => client.answer(&id, ANSWER).await,
+            Err(lost) => Err(lost),
+        };
+        client.close().await;
+        match answer {
+            Ok(Ok(answer)) => return read(answer.get()),
+            Ok(Err(refusal)) if refusal.is_auth_changed() && attempts < ATTEMPTS_MAX => {}
+            Ok(Err(refusal)) => return Err(client::refused(METHOD, &refusal)),
+            Err(failed) if failed.exit == Exit::Unavailable => {
+                let replaced = replaced(common, &place).await;
+                let token = replaced.and_then(|place| place.token).ok_or(failed)?;
+                let path = common.token_file.clone();
+                let path = path.unwrap_or_else(|| common.home.join(TOKEN_FILE));
+                return Ok(Rotated {
+                    token: token.expose().to_owned(),
+                    path: path.display().to_string(),
+                });
+            }
+            Err(failed) => return Err(failed),
+        }
+    }
+}
+
+fn read(answer: &str) -> Result<Rotated, Failed> {
+    serde_json::from_str(answer)
+        .map_err(|error| Failed::new(Exit::Failed, format!("the answer cannot be read: {error}")))
 }

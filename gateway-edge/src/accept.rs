@@ -27,7 +27,7 @@ use crate::{
     connection::{Arrival, Connection, inbound::Inbound},
     edge::Edge,
     handshake,
-    http::Http,
+    http::{Ends, Http},
     metrics::Reason,
     outbox::Outbox,
     route,
@@ -76,8 +76,13 @@ pub(crate) async fn run(listener: TcpListener, http: Arc<Http>) {
 
 fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
     let edge = &http.edge;
-    let shared = edge.policy().is_some_and(|policy| policy.door.trusts(peer.ip()));
-    let Some(place) = edge.counter.enter(peer.ip(), shared) else {
+    let ends = Ends {
+        peer: peer.ip(),
+        // One that is over already has no end here; it is answered nothing.
+        local: stream.local_addr().map_or(http.bound, |local| local.ip()),
+    };
+    let client = http.peer_of(ends);
+    let Some(place) = edge.counter.enter(client.key(), client.reach) else {
         edge.metrics
             .turned_away
             .get_or_create(&Reason { reason: "crowd" })
@@ -87,9 +92,13 @@ fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
     };
     let (http, drain) = (Arc::clone(http), edge.drain.clone());
     edge.drain.spawn("http", async move {
+        let evicted = place.evicted();
         let held = Arc::new(Mutex::new(Some(place)));
-        let answer = |request| http.serve(request, peer.ip(), Arc::clone(&held));
-        speak_http(stream, drain, answer).await;
+        let answer = |request| http.serve(request, ends, Arc::clone(&held));
+        tokio::select! {
+            () = speak_http(stream, drain, answer) => (),
+            () = evicted.cancelled() => http.count("evicted"),
+        }
     });
 }
 
@@ -151,18 +160,26 @@ pub(crate) async fn converse(edge: Arc<Edge>, upgraded: Upgraded, arrival: Arriv
     drop(early); // it keeps the HTTP server's whole buffer alive
     connection.send(handshake::challenge(edge.clock.now_ms()));
 
-    let first = Box::pin(timeout(edge.limits.handshake_max, inbound.next()));
+    let ended = |reason: &'static str, close: &Close| {
+        edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
+        connection.close(close);
+    };
+    let evicted = place.evicted();
+    let first = Box::pin(timeout(
+        edge.limits.handshake_max,
+        evicted.run_until_cancelled(inbound.next()),
+    ));
     match first.await {
-        Ok(Some(text)) => handshake::answer(&edge, &connection, &text),
-        Ok(None) => (),
-        Err(_) => {
-            edge.metrics
-                .handshakes
-                .get_or_create(&Reason { reason: "too-late" })
-                .inc();
-            connection.close(&Close::SILENT);
+        Ok(Some(Some(text))) => handshake::answer(&edge, &connection, &text),
+        Ok(Some(None)) => (),
+        Ok(None) => {
+            ended("evicted", &Close::EVICTED);
+            // It is told, and not waited for: whoever needed its place has it already.
+            connection.cut();
         }
+        Err(_) => ended("too-late", &Close::SILENT),
     }
+    drop(evicted);
     if let Some(profile) = connection.profile.get() {
         place.known();
         inbound.allow(profile.payload_max(), edge.budgets.messages.lease());

@@ -3,21 +3,34 @@
 //! A page in a browser can dial loopback and can make its own name point here (DNS rebinding). Therefore `Host` must be a name
 //! that nobody else can own, and `Origin`, which browsers always send, must be ours or a configured one.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::net::IpAddr;
 
-use http::{HeaderMap, StatusCode, header};
+use gatehouse_core::net::{Gateways, HostName, PeerKey, host_of};
+use http::{HeaderMap, StatusCode, Uri, header};
 
-use crate::policy::{Door, name_of};
+use crate::policy::Door;
 
+mod counter;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use counter::{Bounds, Counter, Place};
+
 /// Headers by which a proxy says for whom it asks.
 const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host"];
+
+/// Further marks of a proxy. Who bears one is not refused for it, but is never taken for a program on this machine.
+const PROXY_MARKS: [&str; 6] = [
+    "via",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+];
+
+/// Headers that only browsers send, and pages cannot forge (Fetch, "forbidden request-header").
+const BROWSER_MARKS: [&str; 3] = ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"];
 
 /// Hops of `X-Forwarded-For` that are looked at.
 const HOPS_MAX: usize = 16;
@@ -58,69 +71,142 @@ const ORIGIN_REFUSED: Turned = Turned {
     message: "pages of this origin may not connect; add the origin to gateway.controlUi.allowedOrigins",
 };
 
+/// How many may stand behind an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// A program on this machine that reached us without a proxy.
+    Local,
+    /// Many: the bridge of a container network, or a trusted proxy that does not say for whom it asks. What one of them does
+    /// must not be held against the others.
+    Shared,
+    /// One client, as far as addresses tell.
+    Own,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// The address, as far as the edge trusts it. Never IPv4 written as IPv6.
+    pub(crate) ip: IpAddr,
+    pub(crate) reach: Reach,
+}
+
+impl Client {
+    /// The peer as bounds and lock-outs count it.
+    pub(crate) fn key(&self) -> PeerKey {
+        PeerKey::of(self.ip)
+    }
+}
+
 /// What is known about the sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Visitor {
-    /// The client's address, as far as the edge trusts it. Never IPv4 written as IPv6.
-    pub(crate) ip: IpAddr,
+    pub(crate) client: Client,
     /// Whether a browser page stands behind the request.
     pub(crate) browser: bool,
 }
 
+/// By which way a request came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// The other end of the socket.
+    pub(crate) peer: IpAddr,
+    /// This end of it.
+    pub(crate) local: IpAddr,
+    /// The address that the door listens on.
+    pub(crate) bound: IpAddr,
+    pub(crate) gateways: &'a Gateways,
+}
+
 impl Door {
     /// Checks all headers that decide whether a request may go on to a handshake.
-    pub(crate) fn admit(&self, peer: IpAddr, bound: IpAddr, headers: &HeaderMap) -> Result<Visitor, Turned> {
-        let ip = self.client_of(peer, headers)?;
+    pub(crate) fn admit(&self, way: Way<'_>, uri: &Uri, headers: &HeaderMap) -> Result<Visitor, Turned> {
+        let client = self.client_of(way, headers)?;
         let origin = single(headers, header::ORIGIN).map_err(|()| ORIGIN_REFUSED)?;
-        let host = single(headers, header::HOST)
-            .ok()
-            .flatten()
-            .ok_or(HOST_MISSING)?
-            .to_ascii_lowercase();
-        if !self.answers_to(&host, bound, origin.is_some()) {
-            return Err(HOST_REFUSED);
-        }
+        let host = self.check_host(way.bound, uri, headers)?;
         if let Some(origin) = origin
             && !self.lets_in(&origin.to_ascii_lowercase(), &host)
         {
             return Err(ORIGIN_REFUSED);
         }
         Ok(Visitor {
-            ip,
+            client,
             browser: origin.is_some(),
         })
     }
 
-    /// The address of the client: the right-most hop that is not one of our proxies.
-    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, Turned> {
-        let peer = peer.to_canonical();
-        if !FORWARDING.iter().any(|name| headers.contains_key(*name)) {
-            return Ok(peer);
+    /// The name under which we are asked, if it is one that nobody else can own. A target that names another host beside it is
+    /// checked as well.
+    pub(crate) fn check_host(&self, bound: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<String, Turned> {
+        let host = single(headers, header::HOST)
+            .ok()
+            .flatten()
+            .ok_or(HOST_MISSING)?
+            .to_ascii_lowercase();
+        let target = uri.authority().map(|target| target.as_str().to_ascii_lowercase());
+        let page = headers.contains_key(header::ORIGIN)
+            || BROWSER_MARKS.iter().any(|name| headers.contains_key(*name));
+        let ours = |name: &String| self.answers_to(host_of(name), bound, page);
+        if ours(&host) && target.is_none_or(|target| ours(&target)) {
+            Ok(host)
+        } else {
+            Err(HOST_REFUSED)
         }
-        if !self.trusts(peer) {
+    }
+
+    /// Who asks, before anything is said: the other end of the socket.
+    pub(crate) fn peer_of(&self, way: Way<'_>) -> Client {
+        let ip = way.peer.to_canonical();
+        // A trusted proxy on this machine cannot be told from a program on it. Whoever has our own address is on this machine
+        // too, but came by its network.
+        let shared = self.trusts(ip) || way.gateways.contains(ip);
+        let reach = match ip.is_loopback() {
+            _ if shared => Reach::Shared,
+            true => Reach::Local,
+            false if ip == way.local.to_canonical() => Reach::Shared,
+            false => Reach::Own,
+        };
+        Client { ip, reach }
+    }
+
+    /// The client: the right-most hop that is not one of our proxies. Where a proxy names none, it is the proxy, behind which
+    /// anybody may stand.
+    pub(crate) fn client_of(&self, way: Way<'_>, headers: &HeaderMap) -> Result<Client, Turned> {
+        let peer = self.peer_of(way);
+        if !FORWARDING.iter().any(|name| headers.contains_key(*name)) {
+            let marked = PROXY_MARKS.iter().any(|name| headers.contains_key(*name));
+            return Ok(match peer.reach {
+                Reach::Local if marked => Client {
+                    reach: Reach::Shared,
+                    ..peer
+                },
+                _ => peer,
+            });
+        }
+        if !self.trusts(peer.ip) {
             return Err(UNTRUSTED_PROXY);
         }
         let mut hops = Vec::new();
         for value in headers.get_all("x-forwarded-for") {
-            hops.extend(
-                value
-                    .to_str()
-                    .map_err(|_| BAD_FORWARDING)?
-                    .split(',')
-                    .map(str::trim),
-            );
+            let value = value.to_str().map_err(|_| BAD_FORWARDING)?;
+            hops.extend(value.split(',').map(str::trim));
         }
-        let mut client = peer;
         for hop in hops.into_iter().rev().take(HOPS_MAX) {
-            client = name_of(hop)
+            let ip = host_of(hop)
                 .parse::<IpAddr>()
                 .map_err(|_| BAD_FORWARDING)?
                 .to_canonical();
-            if !self.trusts(client) {
+            if self.trusts(ip) {
+                continue;
+            }
+            // The proxy's own machine, or nobody: so it does not say who.
+            if ip.is_loopback() || ip.is_unspecified() {
                 break;
             }
+            let reach = Reach::Own;
+            return Ok(Client { ip, reach });
         }
-        Ok(client)
+        Ok(peer)
     }
 
     /// Whether this is the address of one of our proxies.
@@ -128,17 +214,14 @@ impl Door {
         self.proxies.iter().any(|range| range.contains(ip))
     }
 
-    /// Whether nobody else can own this name. Addresses cannot be rebound. A name without a dot is no name on the
-    /// Internet; container networks use such names, browsers have no business with them.
-    fn answers_to(&self, host: &str, bound: IpAddr, browser: bool) -> bool {
-        let name = name_of(host);
-        let loopback = name == "localhost" || name.ends_with(".localhost");
-        let address = name.parse::<IpAddr>();
-        let plain = !browser && !name.is_empty() && !name.contains('.');
-        loopback
-            || plain
-            || address.is_ok_and(|ip| ip == bound || !ip.is_unspecified())
-            || self.hosts.contains(name)
+    /// Whether nobody else can own this name, or the operator has listed it.
+    fn answers_to(&self, name: &str, bound: IpAddr, page: bool) -> bool {
+        let ours = match HostName::of(name) {
+            HostName::Fixed => true,
+            HostName::Plain => !page,
+            HostName::Owned => name.parse::<IpAddr>().is_ok_and(|ip| ip == bound),
+        };
+        ours || self.hosts.contains(name)
     }
 
     /// A page may connect when it came from here or is listed. `null`, the origin of sandboxed pages and files, is neither.
@@ -157,108 +240,4 @@ fn single(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>,
         return Err(());
     }
     first.map(|value| value.to_str().map_err(|_| ())).transpose()
-}
-
-/// Bounds on sockets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    /// Sockets that have not shown a token, all together.
-    pub(crate) strangers_max: usize,
-    /// The same, of one address. Loopback is bounded by the total only: local proxies and scripts share it.
-    pub(crate) strangers_of_one_max: usize,
-    /// Sockets of all kinds. Broadcast takes the presence of 20,000 connections from one edge.
-    pub(crate) sockets_max: usize,
-}
-
-impl Default for Bounds {
-    /// 1,000 clients that come back at once after a restart must pass; 10,000 that never say who they are must not.
-    fn default() -> Self {
-        Self {
-            strangers_max: 4096,
-            strangers_of_one_max: 128,
-            sockets_max: 20_000,
-        }
-    }
-}
-
-/// Counts sockets.
-#[derive(Debug, Default)]
-pub(crate) struct Counter {
-    bounds: Bounds,
-    counts: Mutex<Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    sockets: usize,
-    strangers: usize,
-    by_ip: HashMap<IpAddr, usize>,
-}
-
-/// A place for one socket; dropping it frees the place.
-#[derive(Debug)]
-pub(crate) struct Place {
-    counter: Arc<Counter>,
-    stranger: Option<IpAddr>,
-}
-
-impl Counter {
-    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self {
-            bounds,
-            counts: Mutex::default(),
-        })
-    }
-
-    /// A place for a socket from this address, whose owner is not known yet.
-    /// An address that many share, like a trusted proxy's, is bounded by the totals only.
-    pub(crate) fn enter(self: &Arc<Self>, ip: IpAddr, shared: bool) -> Option<Place> {
-        let ip = ip.to_canonical();
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_one = counts.by_ip.get(&ip).copied().unwrap_or(0);
-        let crowd = !shared && !ip.is_loopback() && of_one >= self.bounds.strangers_of_one_max;
-        if crowd || counts.strangers >= self.bounds.strangers_max || counts.sockets >= self.bounds.sockets_max
-        {
-            return None;
-        }
-        counts.sockets += 1;
-        counts.strangers += 1;
-        *counts.by_ip.entry(ip).or_insert(0) += 1;
-        Some(Place {
-            counter: Arc::clone(self),
-            stranger: Some(ip),
-        })
-    }
-
-    /// All sockets.
-    #[cfg(test)]
-    pub(crate) fn sockets(&self) -> usize {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).sockets
-    }
-}
-
-impl Place {
-    /// The owner has shown a token: only the bound on all sockets counts from here on.
-    pub(crate) fn known(&mut self) {
-        let Some(ip) = self.stranger.take() else { return };
-        let mut counts = self.counter.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.strangers -= 1;
-        if let Some(count) = counts.by_ip.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                counts.by_ip.remove(&ip);
-            }
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.known();
-        self.counter
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .sockets -= 1;
-    }
 }

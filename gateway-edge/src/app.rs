@@ -9,6 +9,7 @@ use gatehouse_core::{
     config::{self, ConfigHandle},
     health::State,
     metrics as operator,
+    net::Gateways,
     report::{self, ReportSource},
     server::Server,
 };
@@ -120,10 +121,12 @@ impl App {
             budgets: Budgets::default(),
             shares: Arc::default(),
             parsers: Semaphore::new(route::PARSERS_MAX),
+            gateways: Gateways::of_this_network(),
             metrics,
             clock,
             drain: drain.clone(),
             started: Instant::now(),
+            config_calls: Arc::default(),
             requests: TaskTracker::new(),
         });
         let broadcast: Peer = edge.backend.peer(Service::Broadcast).clone();
@@ -205,13 +208,23 @@ async fn apply(
     mut config: ConfigHandle<View>,
     policies: watch::Sender<Option<Arc<Policy>>>,
 ) {
+    let drain = edge.drain.clone();
     let mut revision = config.ready().await;
     loop {
         match Policy::new(&revision.hash, &revision.token_digest, &revision.value) {
             Some(policy) => {
                 policies.send_replace(Some(Arc::new(policy)));
-                for connection in edge.hub.connections().iter() {
-                    edge.recheck(connection);
+                let connections = edge.hub.connections();
+                let revoked: Vec<_> = connections
+                    .iter()
+                    .filter(|connection| edge.revoke(connection))
+                    .cloned()
+                    .collect();
+                if !revoked.is_empty() {
+                    // The next revision does not wait for answers to the one that made this.
+                    let edge = Arc::clone(&edge);
+                    let closing = async move { edge.config_calls.close(revoked).await };
+                    drain.spawn("revoke", closing);
                 }
             }
             None => {

@@ -126,6 +126,13 @@ impl Backend {
     }
 }
 
+/// The service that serves a method.
+pub(crate) fn service_of(method: &Method) -> Option<Service> {
+    let package = method.service.split('.').nth(1)?;
+    let known = PACKAGES.iter().find(|(name, _)| *name == package);
+    known.map(|(_, service)| *service)
+}
+
 /// Whether the connection was lost, rather than the service having answered.
 fn is_lost(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled)
@@ -134,11 +141,7 @@ fn is_lost(status: &Status) -> bool {
 
 /// What a client is told. Only what a service said on purpose is repeated.
 pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
-    let package = method.service.split('.').nth(1).unwrap_or_default();
-    let service = PACKAGES
-        .iter()
-        .find(|(name, _)| *name == package)
-        .map_or(package, |(_, service)| service.name());
+    let service = service_of(method).map_or("", Service::name);
     if status.code() == Code::Unimplemented {
         return Refusal::unknown_method(&method.name);
     }

@@ -37,6 +37,9 @@ impl Close {
     pub(crate) const MESSAGE_TOO_SLOW: Self = Self::fixed(1008, "a message took too long to come");
     /// A frame or message is over the limit.
     pub(crate) const TOO_LARGE: Self = Self::fixed(1009, "frame too large");
+    /// The place of a socket that has not said who it is was needed for another; a client may come back at once.
+    pub(crate) const EVICTED: Self =
+        Self::fixed(1013, "too many sockets wait for their connect; say it at once");
     /// The edge ends; a client may come back at once.
     pub(crate) const RESTART: Self = Self::fixed(1012, "service restart");
     /// The edge cannot check a credential yet.

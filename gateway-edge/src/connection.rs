@@ -7,7 +7,10 @@ use std::{
     collections::HashSet,
     io,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,7 @@ use tokio::{net::TcpStream, sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::Reach,
     close::Close,
     dialect::{Client, Dialect},
     event::{Event, Rendition},
@@ -71,6 +75,8 @@ impl Profile {
 pub(crate) struct Arrival {
     /// The client's address, as far as the edge trusts it.
     pub(crate) ip: IpAddr,
+    /// How many may stand behind that address.
+    pub(crate) reach: Reach,
     /// Whether a browser page stands behind it.
     pub(crate) browser: bool,
     /// The token of the upgrade request.
@@ -89,6 +95,8 @@ pub(crate) struct Connection {
     /// Requests that are not answered yet, and their bytes.
     pub(crate) in_flight: AtomicUsize,
     pub(crate) in_flight_bytes: AtomicUsize,
+    /// What opened it is no longer good: it is shown nothing more, does nothing more, and is about to be closed.
+    pub(crate) revoked: AtomicBool,
     /// Cancelled when the connection is over: what was asked on it is not needed any more.
     pub(crate) gone: CancellationToken,
     stream: TcpStream,
@@ -126,6 +134,7 @@ impl Connection {
             profile: OnceLock::new(),
             in_flight: AtomicUsize::new(0),
             in_flight_bytes: AtomicUsize::new(0),
+            revoked: AtomicBool::new(false),
             gone: CancellationToken::new(),
             stream,
             sending: Mutex::new(Sending {
@@ -152,6 +161,9 @@ impl Connection {
     /// every delivery makes its own.
     pub(crate) fn deliver(&self, events: &[Event], joined: &mut Vec<u8>) {
         let Some(profile) = self.profile.get() else { return };
+        if self.revoked.load(Ordering::Acquire) {
+            return;
+        }
         self.push(|sending| {
             let Sending { outbox, topics, .. } = sending;
             let mine = events

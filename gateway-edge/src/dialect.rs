@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::event::Rendition;
 
+pub(crate) mod strict;
+
 /// The one version of the protocol that is spoken here.
 pub(crate) const PROTOCOL: u64 = 4;
 

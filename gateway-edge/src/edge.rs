@@ -1,9 +1,9 @@
 //! What every part of the edge shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use gatehouse_contract::Contract;
-use gatehouse_core::{Clock, Drain};
+use gatehouse_core::{Clock, Drain, net::Gateways};
 use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
@@ -19,6 +19,7 @@ use crate::{
     hub::Hub,
     metrics::Metrics,
     policy::Policy,
+    revoke::ConfigCalls,
     settings::Limits,
     throttle::Throttle,
 };
@@ -43,10 +44,12 @@ pub(crate) struct Edge {
     pub(crate) shares: Arc<Shares>,
     /// Places for large messages that are parsed: see [`crate::route::take`].
     pub(crate) parsers: Semaphore,
+    pub(crate) gateways: Gateways,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) drain: Drain,
     pub(crate) started: Instant,
+    pub(crate) config_calls: Arc<ConfigCalls>,
     /// Requests on their way; the drain gives them a short grace.
     pub(crate) requests: TaskTracker,
 }
@@ -59,17 +62,26 @@ impl Edge {
 
     /// Ends a connection that the newest revision would not let in as it is.
     pub(crate) fn recheck(&self, connection: &Connection) {
+        if self.revoke(connection) {
+            connection.close(&Close::AUTH_CHANGED);
+        }
+    }
+
+    /// Takes from a connection what the newest revision would not give it. True: it can do nothing any more.
+    pub(crate) fn revoke(&self, connection: &Connection) -> bool {
         let (Some(profile), Some(policy)) = (connection.profile.get(), self.policy()) else {
-            return;
+            return false;
         };
         let narrowed = profile.grants.intersect(&policy.bound) != profile.grants;
-        if profile.token_digest != policy.token_digest || narrowed {
+        let revoked = profile.token_digest != policy.token_digest || narrowed;
+        if revoked {
             tracing::info!(
                 connection.id = &*connection.id,
                 "a connection's token or scopes are no longer good"
             );
-            connection.close(&Close::AUTH_CHANGED);
+            connection.revoked.store(true, Ordering::Release);
         }
+        revoked
     }
 
     /// Milliseconds since the start.

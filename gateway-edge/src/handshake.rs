@@ -10,19 +10,20 @@ use bytes::Bytes;
 use gatehouse_contract::{Grants, Role};
 use gatehouse_core::Secret;
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    admission::Client,
     close::Close,
     connection::{Connection, Profile},
-    dialect::{Asked, Dialect, PROTOCOL, Unreadable},
+    dialect::{Asked, Dialect, PROTOCOL, Unreadable, strict},
     edge::Edge,
     error::{Refusal, to_bytes},
     hello,
     metrics::Reason,
     policy::Policy,
-    throttle::Suspect,
+    throttle::{Lockout, Suspect},
 };
 
 /// How soon a client should come back while the edge starts. The house starts in less than a second.
@@ -148,8 +149,8 @@ fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, profile:
     edge.recheck(connection);
 }
 
-/// Decides who this is. The order matters: nothing about a token is told to whoever is locked out, and nothing about roles or
-/// devices to whoever has no token.
+/// Decides who this is. The order matters: nothing about a token is told to whoever is locked out alone, and nothing about
+/// roles or devices to whoever has no token.
 fn decide(edge: &Edge, connection: &Connection, params: &str) -> Result<(Profile, Asked), Box<Failed>> {
     let asked = read(params)?;
     if edge.drain.is_requested() {
@@ -188,7 +189,7 @@ fn read(params: &str) -> Result<Asked, Box<Failed>> {
             .detail("recommendedNextStep", "fix_connect_params");
         Failed::new(refusal, "params")
     };
-    let params: Value = serde_json::from_str(params).map_err(|_| invalid("at root: too deeply nested"))?;
+    let params = strict::read(params).map_err(|problem| invalid(&problem))?;
     Asked::read(&params).map_err(|unreadable| match unreadable {
         Unreadable::Field(problem) => invalid(&problem),
         Unreadable::Protocol { min, max } => {
@@ -213,22 +214,26 @@ fn check_token(
     policy: &Policy,
     asked: &Asked,
 ) -> Result<(), Box<Failed>> {
+    let arrival = &connection.arrival;
     let suspect = Suspect {
-        ip: connection.arrival.ip,
-        browser: connection.arrival.browser,
+        client: Client {
+            ip: arrival.ip,
+            reach: arrival.reach,
+        },
+        browser: arrival.browser,
     };
-    if let Some(wait) = edge.throttle.wait(suspect, &policy.limits) {
-        let refusal = Refusal::invalid("too many failed logins from this address; wait before trying again")
-            .detail("code", "AUTH_RATE_LIMITED")
-            .detail("recommendedNextStep", "wait_then_retry")
-            .retry_after(wait);
-        return Err(Failed::new(refusal, "throttled"));
+    let locked = edge.throttle.lockout(suspect, &policy.limits);
+    if let Some(lockout) = locked.filter(|lockout| lockout.complete) {
+        return Err(locked_out(lockout));
     }
-    let Some(token) = asked.token.as_ref().or(connection.arrival.bearer.as_ref()) else {
+    let Some(token) = asked.token.as_ref().or(arrival.bearer.as_ref()) else {
         return Err(no_token(asked));
     };
     if !same(token, &policy.token_digest) {
         edge.throttle.failed(suspect, &policy.limits);
+        if let Some(lockout) = locked {
+            return Err(locked_out(lockout));
+        }
         let refusal = Refusal::invalid("unauthorized: the gateway token does not match")
             .detail("code", "AUTH_TOKEN_MISMATCH")
             .detail("authReason", "token_mismatch")
@@ -238,6 +243,14 @@ fn check_token(
     }
     edge.throttle.succeeded(suspect, &policy.limits);
     Ok(())
+}
+
+fn locked_out(lockout: Lockout) -> Box<Failed> {
+    let refusal = Refusal::invalid("too many failed logins from this address; wait before trying again")
+        .detail("code", "AUTH_RATE_LIMITED")
+        .detail("recommendedNextStep", "wait_then_retry")
+        .retry_after(lockout.wait);
+    Failed::new(refusal, "throttled")
 }
 
 fn no_token(asked: &Asked) -> Box<Failed> {

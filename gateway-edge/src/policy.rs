@@ -3,6 +3,7 @@
 use std::{collections::HashSet, net::IpAddr, time::Duration};
 
 use gatehouse_contract::{Grants, Role};
+use gatehouse_core::net::host_of;
 use serde::Deserialize;
 
 use crate::throttle::Limits;
@@ -141,7 +142,7 @@ impl Door {
         let hosts = origins
             .iter()
             .filter_map(|origin| origin.split_once("://"))
-            .map(|(_, host)| name_of(host));
+            .map(|(_, host)| host_of(host));
         let proxies = gateway.trusted_proxies.iter().filter_map(|text| {
             let range = Range::parse(text);
             if range.is_none() {
@@ -157,17 +158,6 @@ impl Door {
             proxies: proxies.collect(),
             origins,
         }
-    }
-}
-
-/// The name in `name:port`, `[::1]:port` or `name`, without brackets.
-pub(crate) fn name_of(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split_once(']').map_or(rest, |(address, _)| address);
-    }
-    match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.contains(':') => name,
-        _ => authority,
     }
 }
 

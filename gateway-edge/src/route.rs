@@ -3,11 +3,14 @@
 //! A request is parsed, authorised, looked up, transcoded, sent and answered, in this order. The authorisation comes before
 //! the lookup: who may not call everything is not told which names exist.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::Ordering::{Acquire, Relaxed},
+};
 
 use bytes::Bytes;
 use gatehouse_contract::{Access, Action, Method, Refuse, Role, UnknownFields};
-use gatehouse_core::{Caller, Chain, Failure, Kind};
+use gatehouse_core::{Caller, Chain, Failure, Kind, Service};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::{task::spawn_blocking, time::Instant};
@@ -153,6 +156,21 @@ fn start(
                 .detail("code", "ALREADY_CONNECTED"),
         );
     }
+    // Noted before anything else is asked: what a call changes is often heard of before it is answered, and then this is what
+    // keeps the connection until the answer is sent.
+    let of_config = edge
+        .contract
+        .method(&request.method)
+        .and_then(backend::service_of)
+        == Some(Service::Config);
+    let config_call = of_config.then(|| edge.config_calls.begin(connection.number));
+    if connection.revoked.load(Acquire) {
+        let refusal = Refusal::new(
+            "FORBIDDEN",
+            "the gateway token or its scopes changed; connect again",
+        );
+        return Err(refusal.detail("code", "AUTH_CHANGED"));
+    }
     let method = authorise(edge, profile, &request.method)?;
     let params = request.params.map_or("{}", RawValue::get);
     let encoded = match profile.dialect {
@@ -184,7 +202,10 @@ fn start(
     let id = request.id.clone();
     edge.requests.spawn({
         let edge = Arc::clone(edge);
-        async move { ticket.run(&edge, method, &id, body.into(), &caller).await }
+        async move {
+            ticket.run(&edge, method, &id, body.into(), &caller).await;
+            drop(config_call);
+        }
     });
     Ok(())
 }

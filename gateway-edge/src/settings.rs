@@ -50,12 +50,12 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// Sockets without a token, all together.
     pub strangers_max: usize,
-    /// The same, of one address other than loopback.
+    /// The same, of one peer that is not shared by many.
     pub strangers_of_one_max: usize,
     /// Sockets of all kinds.
     pub sockets_max: usize,
-    /// How long the body of a webhook may take.
-    pub webhook_body_max: Duration,
+    /// How long the body of a webhook may take before it has to keep the rate.
+    pub webhook_grace: Duration,
 }
 
 impl Default for Limits {
@@ -74,8 +74,7 @@ impl Default for Limits {
             strangers_max,
             strangers_of_one_max,
             sockets_max,
-            // A platform sends its body at once; whoever needs longer holds a place that others wait for.
-            webhook_body_max: Duration::from_secs(10),
+            webhook_grace: Duration::from_secs(2),
         }
     }
 }

@@ -1,19 +1,27 @@
-//! Slows down whoever guesses the token: failed logins are counted by address, and too many lock the address out.
+//! Slows down whoever guesses the token: failed logins are counted by peer, and too many lock the peer out.
 //!
-//! Loopback is exempt, because a person's own scripts would lock them out of their own house. A browser is not: any page
-//! that the person opens can dial loopback, so a request with an `Origin` counts wherever it comes from.
+//! Programs on this machine are exempt, because a person's own scripts would lock them out of their own gateway. A browser is
+//! not: any page that the person opens can dial loopback, so a request with an `Origin` counts wherever it comes from.
+//!
+//! A peer behind which many stand is locked out for wrong tokens only. One of them must not shut out the others, and what a
+//! lock-out defends, a token that can be guessed, the configuration does not take.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+use gatehouse_core::net::PeerKey;
 use tokio::time::Instant;
 
-/// Addresses remembered at once. At 100 bytes each this is less than a megabyte; the longest silent one goes first.
-const ADDRESSES_MAX: usize = 4096;
+use crate::admission::{Client, Reach};
+
+/// Peers remembered at once: at 80 bytes each somewhat over a megabyte.
+const PEERS_MAX: usize = 16_384;
+
+/// How many go when there is no room, so that not every failure after it looks through all of them.
+const ROOM: usize = PEERS_MAX / 16;
 
 /// How many failures are too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +47,31 @@ impl Default for Limits {
 /// Who tries to log in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Suspect {
-    /// The client's address, as far as the edge trusts it.
-    pub(crate) ip: IpAddr,
+    pub(crate) client: Client,
     /// Whether a browser page stands behind it.
     pub(crate) browser: bool,
+}
+
+/// A lock-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lockout {
+    /// How long it lasts from now on.
+    pub(crate) wait: Duration,
+    /// Whether even the right token is refused.
+    pub(crate) complete: bool,
 }
 
 /// Counts failed logins.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
-    records: Mutex<HashMap<IpAddr, Record>>,
+    records: Mutex<Records>,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    by_peer: HashMap<PeerKey, Record>,
+    /// Until then there is no room to be made: all are locked out.
+    full_until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,14 +91,14 @@ impl Record {
 }
 
 impl Throttle {
-    /// How long this suspect must wait before it may try, if it must.
-    pub(crate) fn wait(&self, suspect: Suspect, limits: &Limits) -> Option<Duration> {
+    /// Whether this suspect is locked out.
+    pub(crate) fn lockout(&self, suspect: Suspect, limits: &Limits) -> Option<Lockout> {
         let key = counted(suspect, limits)?;
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = records.get(&key)?.locked_until?;
-        until
-            .checked_duration_since(Instant::now())
-            .filter(|wait| !wait.is_zero())
+        let until = records.by_peer.get(&key)?.locked_until?;
+        let wait = until.checked_duration_since(Instant::now())?;
+        let complete = suspect.client.reach == Reach::Own;
+        (!wait.is_zero()).then_some(Lockout { wait, complete })
     }
 
     /// Remembers that a token was wrong.
@@ -85,157 +108,77 @@ impl Throttle {
         };
         let now = Instant::now();
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if records.len() >= ADDRESSES_MAX && !records.contains_key(&key) {
-            make_room(&mut records, now, limits);
+        if !records.by_peer.contains_key(&key) && !records.has_room(now, limits) {
+            return;
         }
         let fresh = Record {
             failures: 0,
             since: now,
             locked_until: None,
         };
-        let record = records.entry(key).or_insert(fresh);
+        let record = records.by_peer.entry(key).or_insert(fresh);
         if record.is_over(now, limits) {
             *record = fresh;
         }
         record.failures = record.failures.saturating_add(1);
-        if record.failures >= limits.attempts_max {
+        // What is tried during a lock-out does not prolong it.
+        if record.failures >= limits.attempts_max && record.locked_until.is_none() {
             record.locked_until = Some(now + limits.lockout);
         }
     }
 
-    /// Forgets the failures of an address that has shown the right token.
+    /// Forgets the failures of a client that has shown the right token. That one of many has it says nothing of the others.
     pub(crate) fn succeeded(&self, suspect: Suspect, limits: &Limits) {
-        if let Some(key) = counted(suspect, limits) {
-            self.records
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&key);
+        if let Some(key) = counted(suspect, limits)
+            && suspect.client.reach == Reach::Own
+        {
+            let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.by_peer.remove(&key);
         }
     }
 }
 
-fn make_room(records: &mut HashMap<IpAddr, Record>, now: Instant, limits: &Limits) {
-    records.retain(|_, record| !record.is_over(now, limits));
-    if records.len() >= ADDRESSES_MAX {
-        let oldest = records
-            .iter()
-            .min_by_key(|(_, record)| record.since)
-            .map(|(ip, _)| *ip);
-        oldest.map(|ip| records.remove(&ip));
+impl Records {
+    /// Makes room for one more, if need be: what is over goes first, then the oldest failures. Who is locked out stays, or a
+    /// guesser would buy itself out with failures of other addresses.
+    fn has_room(&mut self, now: Instant, limits: &Limits) -> bool {
+        if self.by_peer.len() < PEERS_MAX {
+            return true;
+        }
+        if self.full_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        self.by_peer.retain(|_, record| !record.is_over(now, limits));
+        let mut free: Vec<Instant> = self
+            .by_peer
+            .values()
+            .filter(|record| record.locked_until.is_none())
+            .map(|record| record.since)
+            .collect();
+        if self.by_peer.len() + ROOM > PEERS_MAX && !free.is_empty() {
+            let last = ROOM.min(free.len()) - 1;
+            let (_, newest_to_go, _) = free.select_nth_unstable(last);
+            let newest_to_go = *newest_to_go;
+            self.by_peer
+                .retain(|_, record| record.locked_until.is_some() || record.since > newest_to_go);
+        }
+        self.full_until = None;
+        if self.by_peer.len() >= PEERS_MAX {
+            self.full_until = self
+                .by_peer
+                .values()
+                .filter_map(|record| record.locked_until)
+                .min();
+        }
+        self.by_peer.len() < PEERS_MAX
     }
 }
 
-/// The key under which a suspect is counted. A network of IPv6 addresses that one customer owns counts as one.
-fn counted(suspect: Suspect, limits: &Limits) -> Option<IpAddr> {
-    let ip = suspect.ip.to_canonical();
-    if ip.is_loopback() && limits.exempt_loopback && !suspect.browser {
-        return None;
-    }
-    Some(match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-    })
+/// The key under which a suspect is counted, if it is.
+fn counted(suspect: Suspect, limits: &Limits) -> Option<PeerKey> {
+    let exempt = suspect.client.reach == Reach::Local && limits.exempt_loopback && !suspect.browser;
+    (!exempt).then(|| suspect.client.key())
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time;
-
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        attempts_max: 10,
-        window: Duration::from_secs(60),
-        lockout: Duration::from_secs(300),
-        exempt_loopback: true,
-    };
-
-    fn suspect(ip: &str, browser: bool) -> Suspect {
-        Suspect {
-            ip: ip.parse().unwrap(),
-            browser,
-        }
-    }
-
-    fn fail(throttle: &Throttle, who: Suspect, times: u32) {
-        (0..times).for_each(|_| throttle.failed(who, &LIMITS));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ten_failures_in_a_minute_lock_an_address_for_five() {
-        let throttle = Throttle::default();
-        let who = suspect("192.0.2.1", false);
-
-        fail(&throttle, who, 9);
-        assert_eq!(throttle.wait(who, &LIMITS), None);
-        fail(&throttle, who, 1);
-        assert_eq!(throttle.wait(who, &LIMITS), Some(LIMITS.lockout));
-        assert_eq!(throttle.wait(suspect("192.0.2.2", false), &LIMITS), None);
-
-        time::advance(LIMITS.lockout).await;
-        assert_eq!(throttle.wait(who, &LIMITS), None);
-        fail(&throttle, who, 1);
-        assert_eq!(
-            throttle.wait(who, &LIMITS),
-            None,
-            "a lockout that is over counts from the start"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn failures_are_forgotten_after_a_minute_and_by_a_success() {
-        let throttle = Throttle::default();
-        let who = suspect("192.0.2.1", false);
-
-        fail(&throttle, who, 9);
-        time::advance(LIMITS.window).await;
-        fail(&throttle, who, 9);
-        throttle.succeeded(who, &LIMITS);
-        fail(&throttle, who, 9);
-
-        assert_eq!(throttle.wait(who, &LIMITS), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn loopback_is_exempt_unless_a_browser_page_stands_behind_it() {
-        let throttle = Throttle::default();
-
-        fail(&throttle, suspect("127.0.0.1", false), 50);
-        assert_eq!(throttle.wait(suspect("127.0.0.1", false), &LIMITS), None);
-        fail(&throttle, suspect("::1", true), 10);
-        assert!(throttle.wait(suspect("::1", true), &LIMITS).is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_budget_for_an_address_however_it_is_written() {
-        let throttle = Throttle::default();
-
-        fail(&throttle, suspect("192.0.2.1", false), 5);
-        fail(&throttle, suspect("::ffff:192.0.2.1", false), 5);
-        assert!(throttle.wait(suspect("192.0.2.1", false), &LIMITS).is_some());
-
-        fail(&throttle, suspect("2001:db8::1", false), 5);
-        fail(&throttle, suspect("2001:db8::2:0:0:1", false), 5);
-        assert!(throttle.wait(suspect("2001:db8::3", false), &LIMITS).is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_map_stays_bounded_and_the_oldest_goes_first() {
-        let throttle = Throttle::default();
-        fail(&throttle, suspect("203.0.113.1", false), 10);
-
-        for n in 0..5000_u32 {
-            time::advance(Duration::from_millis(1)).await;
-            throttle.failed(
-                Suspect {
-                    ip: IpAddr::from((0x0a00_0000 + n).to_be_bytes()),
-                    browser: false,
-                },
-                &LIMITS,
-            );
-        }
-
-        assert!(throttle.records.lock().unwrap().len() <= ADDRESSES_MAX);
-        assert_eq!(throttle.wait(suspect("203.0.113.1", false), &LIMITS), None);
-    }
-}
+mod tests;

@@ -1,30 +1,57 @@
-//! Webhooks of chat platforms: read within bounds, handed to the bridge as they are, answered as the bridge says.
+//! Webhooks of chat platforms: looked at by their heads, read within bounds, handed to the bridge as they are, answered as the
+//! bridge says.
 //!
-//! Whether a request is genuine is the bridge's decision; here it only costs little until that is known.
+//! Whether a request is genuine is the bridge's decision. Its head is shown to the bridge before one byte of the body is read,
+//! so that what cannot be right costs a call and no place; what may be right is read at a rate that no platform misses.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use gatehouse_core::{Service, server::MESSAGE_BYTES_MAX};
+use gatehouse_core::{Service, client::PeerService, net::PeerKey, server::MESSAGE_BYTES_MAX};
 use gatehouse_proto::channel::v1::{
-    HttpHeader, ReceiveWebhookRequest, channel_service_client::ChannelServiceClient,
+    HttpHeader, InspectWebhookRequest, InspectWebhookResponse, ReceiveWebhookRequest, ReceiveWebhookResponse,
+    channel_service_client::ChannelServiceClient,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use tokio::{sync::Semaphore, time::timeout};
-use tonic::Code;
+use tokio::time::timeout;
+use tonic::{Code, Status};
 
-use crate::{edge::Edge, http::plain, metrics::Reason};
+use self::body::Unread;
+use crate::{
+    admission::{Client, Reach},
+    edge::Edge,
+    http::{Held, plain},
+    metrics::Reason,
+    places::{Place, Places},
+};
 
-/// What the contract allows.
+mod body;
+
+/// What the contract allows, whatever the bridge says.
 const BODY_MAX: usize = 1024 * 1024;
+
+/// The bridge answers what it knows by heart.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The bridge commits before it answers. Platforms repeat what is not answered in about ten seconds.
 const BRIDGE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Webhooks under way at once: 64 MiB of bodies at most.
-const AT_ONCE_MAX: usize = 64;
+/// Heads before the bridge at once. Each takes well under a millisecond.
+const HEADS_MAX: usize = 64;
+
+/// Bodies under way at once: 4 MiB of the usual size, 64 MiB at most.
+const BODIES_MAX: usize = 64;
+
+/// The same of one peer, when no others stand behind it.
+const OF_ONE_PEER_MAX: usize = 16;
+
+/// The same of a peer that many share, and for one account: never all.
+const OF_MANY_MAX: usize = BODIES_MAX / 2;
 
 /// Longest name of a channel or an account in the path.
 const NAME_MAX: usize = 64;
@@ -32,16 +59,23 @@ const NAME_MAX: usize = 64;
 /// Receives webhooks.
 #[derive(Debug)]
 pub(crate) struct Webhooks {
-    places: Semaphore,
+    heads: Arc<Places<PeerKey>>,
+    bodies: Arc<Places<PeerKey>>,
+    by_account: Arc<Places<Box<str>>>,
 }
 
 impl Default for Webhooks {
     fn default() -> Self {
         Self {
-            places: Semaphore::new(AT_ONCE_MAX),
+            heads: Places::new(HEADS_MAX),
+            bodies: Places::new(BODIES_MAX),
+            by_account: Places::new(BODIES_MAX),
         }
     }
 }
+
+/// How a webhook ended, for the metrics, and its answer.
+type Ended = (&'static str, Response<Full<Bytes>>);
 
 /// Channel and account of `/webhooks/<channel>/<account>`. Names are taken letter by letter: no escapes, no dots at the start.
 pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
@@ -54,89 +88,199 @@ pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
 }
 
 impl Webhooks {
-    /// Receives one.
+    /// Receives one whose path is a webhook's.
     pub(crate) async fn receive(
         &self,
         edge: &Edge,
-        (channel, account): (&str, &str),
-        client: IpAddr,
-        headers: &HeaderMap,
+        client: Client,
+        parts: &Parts,
         body: Incoming,
+        held: &Held,
     ) -> Response<Full<Bytes>> {
-        let ended = |reason: &'static str| {
-            edge.metrics.webhooks.get_or_create(&Reason { reason }).inc();
-        };
-        let Ok(_place) = self.places.try_acquire() else {
-            ended("busy");
-            return later("too many webhooks at once");
-        };
-        if body.size_hint().lower() > BODY_MAX as u64 {
-            ended("too-large");
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB");
-        }
-        let body = match timeout(
-            edge.limits.webhook_body_max,
-            Limited::new(body, BODY_MAX).collect(),
-        )
-        .await
-        {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                ended("too-large");
-                return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB");
-            }
-            Ok(Err(_)) => {
-                ended("cut");
-                return plain(StatusCode::BAD_REQUEST, "the body was cut");
-            }
-            Err(_) => {
-                ended("too-slow");
-                return plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            }
-        };
-        let request = ReceiveWebhookRequest {
-            channel: channel.to_owned(),
-            account_id: account.to_owned(),
-            method: "POST".to_owned(),
-            headers: headers.iter().filter_map(readable).collect(),
-            body,
-            peer_address: client.to_string(),
-        };
+        let ended = self.take_in(edge, client, parts, body, held).await;
+        let (reason, response) = ended.unwrap_or_else(|ended| ended);
+        edge.metrics.webhooks.get_or_create(&Reason { reason }).inc();
+        response
+    }
+
+    async fn take_in(
+        &self,
+        edge: &Edge,
+        client: Client,
+        parts: &Parts,
+        body: Incoming,
+        held: &Held,
+    ) -> Result<Ended, Ended> {
+        let (channel, account) = target(parts.uri.path()).unwrap_or_default();
         let mut bridge = ChannelServiceClient::new(edge.backend.peer(Service::ChannelBridge).service())
             .max_decoding_message_size(MESSAGE_BYTES_MAX);
-        match timeout(BRIDGE_PATIENCE, bridge.receive_webhook(request)).await {
-            Ok(Ok(answer)) => {
-                let answer = answer.into_inner();
-                ended("answered");
-                let status = u16::try_from(answer.status)
-                    .ok()
-                    .and_then(|status| StatusCode::from_u16(status).ok());
-                let mut response = Response::new(Full::new(answer.body));
-                *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
-                for HttpHeader { name, value } in answer.headers {
-                    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
-                        && !is_ours(&name)
-                    {
-                        response.headers_mut().append(name, value);
-                    }
-                }
-                response
-            }
-            Ok(Err(status)) if status.code() == Code::NotFound => {
-                ended("unknown");
-                plain(StatusCode::NOT_FOUND, "there is no such channel account")
-            }
-            Ok(Err(status)) => {
-                tracing::warn!(channel, account, code = ?status.code(), "a webhook could not be handed over");
-                ended("bridge-failed");
-                later("the gateway cannot take this in now")
-            }
-            Err(_) => {
-                ended("bridge-slow");
-                later("the gateway cannot take this in now")
-            }
+        let head = InspectWebhookRequest {
+            channel: channel.to_owned(),
+            account_id: account.to_owned(),
+            method: parts.method.to_string(),
+            target: parts
+                .uri
+                .path_and_query()
+                .map_or(String::new(), ToString::to_string),
+            headers: parts.headers.iter().filter_map(readable).collect(),
+            peer_address: client.ip.to_string(),
+        };
+        let InspectWebhookResponse {
+            body_bytes_max,
+            refusal,
+        } = self.inspect(&mut bridge, client, &head).await?;
+        if let Some(refusal) = refusal {
+            return Err(("refused", answer(refusal)));
+        }
+        let max = usize::try_from(body_bytes_max).unwrap_or(BODY_MAX).min(BODY_MAX);
+        if body.size_hint().lower() > max as u64 {
+            return Err(too_large());
+        }
+        let mut places = Bodies::enter(self, client, channel, account).ok_or_else(busy)?;
+        let read = body::read(body, max, edge.limits.webhook_grace);
+        let body = tokio::select! {
+            read = read => read.map_err(unread)?,
+            () = places.evicted() => return Err(busy()),
+        };
+        // From here on the bridge works for it: whoever comes, this one is answered.
+        if !places.settle(held) {
+            return Err(busy());
+        }
+        let answered = receive(&mut bridge, head, body).await;
+        places.release(held);
+        answered
+    }
+
+    /// What the bridge says of the head.
+    async fn inspect(
+        &self,
+        bridge: &mut Bridge,
+        client: Client,
+        head: &InspectWebhookRequest,
+    ) -> Result<InspectWebhookResponse, Ended> {
+        let place = self.heads.enter(client.key(), share(client)).ok_or_else(busy)?;
+        let evicted = place.evicted();
+        tokio::select! {
+            asked = timeout(HEAD_PATIENCE, bridge.inspect_webhook(head.clone())) => match asked {
+                Ok(Ok(answer)) => Ok(answer.into_inner()),
+                Ok(Err(status)) => Err(failed(head, &status)),
+                Err(_) => Err(("bridge-slow", later("the gateway cannot take this in now"))),
+            },
+            () = evicted.cancelled() => Err(busy()),
         }
     }
+}
+
+type Bridge = ChannelServiceClient<PeerService>;
+
+/// The two places of a body: one of its peer, one of its account.
+struct Bodies {
+    peer: Place<PeerKey>,
+    account: Place<Box<str>>,
+}
+
+impl Bodies {
+    fn enter(webhooks: &Webhooks, client: Client, channel: &str, account: &str) -> Option<Self> {
+        let name = format!("{channel}/{account}").into_boxed_str();
+        Some(Self {
+            peer: webhooks.bodies.enter(client.key(), share(client))?,
+            account: webhooks.by_account.enter(name, OF_MANY_MAX)?,
+        })
+    }
+
+    /// Ends when another needs one of the places.
+    async fn evicted(&self) {
+        let (peer, account) = (self.peer.evicted(), self.account.evicted());
+        tokio::select! { () = peer.cancelled() => (), () = account.cancelled() => () }
+    }
+
+    /// Keeps the places, and that of the socket. False: one of them is lost.
+    fn settle(&mut self, held: &Held) -> bool {
+        let mut socket = held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.peer.settle()
+            && self.account.settle()
+            && socket.as_mut().is_none_or(crate::admission::Place::settle)
+    }
+
+    fn release(self, held: &Held) {
+        let mut socket = held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = socket.as_mut() {
+            place.wait_again();
+        }
+    }
+}
+
+fn share(client: Client) -> usize {
+    match client.reach {
+        Reach::Own => OF_ONE_PEER_MAX,
+        Reach::Local | Reach::Shared => OF_MANY_MAX,
+    }
+}
+
+async fn receive(bridge: &mut Bridge, head: InspectWebhookRequest, body: Bytes) -> Result<Ended, Ended> {
+    let request = ReceiveWebhookRequest {
+        channel: head.channel.clone(),
+        account_id: head.account_id.clone(),
+        method: head.method.clone(),
+        headers: head.headers.clone(),
+        body,
+        peer_address: head.peer_address.clone(),
+        target: head.target.clone(),
+    };
+    match timeout(BRIDGE_PATIENCE, bridge.receive_webhook(request)).await {
+        Ok(Ok(received)) => Ok(("answered", answer(received.into_inner()))),
+        Ok(Err(status)) => Err(failed(&head, &status)),
+        Err(_) => Err(("bridge-slow", later("the gateway cannot take this in now"))),
+    }
+}
+
+/// What the bridge wants to be answered.
+fn answer(answer: ReceiveWebhookResponse) -> Response<Full<Bytes>> {
+    let status = u16::try_from(answer.status)
+        .ok()
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    for HttpHeader { name, value } in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            && !is_ours(&name)
+        {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+fn failed(head: &InspectWebhookRequest, status: &Status) -> Ended {
+    if status.code() == Code::NotFound {
+        return (
+            "unknown",
+            plain(StatusCode::NOT_FOUND, "there is no such channel account"),
+        );
+    }
+    let (channel, account) = (&*head.channel, &*head.account_id);
+    tracing::warn!(channel, account, code = ?status.code(), "a webhook could not be handed over");
+    ("bridge-failed", later("the gateway cannot take this in now"))
+}
+
+fn unread(unread: Unread) -> Ended {
+    match unread {
+        Unread::TooLarge => too_large(),
+        Unread::Cut => ("cut", plain(StatusCode::BAD_REQUEST, "the body was cut")),
+        Unread::TooSlow => (
+            "too-slow",
+            plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+        ),
+    }
+}
+
+fn too_large() -> Ended {
+    let told = "the body is larger than this account takes";
+    ("too-large", plain(StatusCode::PAYLOAD_TOO_LARGE, told))
+}
+
+fn busy() -> Ended {
+    ("busy", later("too many webhooks at once"))
 }
 
 fn readable((name, value): (&HeaderName, &HeaderValue)) -> Option<HttpHeader> {

@@ -90,7 +90,10 @@ impl Platform {
             .map_or(0, |since| since.as_secs())
             .to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("any key length fits");
-        mac.update(format!("{now}.{body}").as_bytes());
+        let target = "/webhooks/webhook/test";
+        let scope = format!("gatehouse-webhook-v2\ninbound\nPOST\n{target}\nwebhook/test\n{now}\n");
+        mac.update(scope.as_bytes());
+        mac.update(body.as_bytes());
         let signature: String = mac
             .finalize()
             .into_bytes()
@@ -99,9 +102,9 @@ impl Platform {
             .collect();
         let request = self
             .http
-            .post(format!("{}/webhooks/webhook/test", house.http()))
+            .post(format!("{}{target}", house.http()))
             .header("x-gatehouse-timestamp", now)
-            .header("x-gatehouse-signature", format!("sha256={signature}"))
+            .header("x-gatehouse-signature-v2", format!("sha256={signature}"))
             .header("content-type", "application/json")
             .body(body);
         Ok(request.send().await?.status())

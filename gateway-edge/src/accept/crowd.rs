@@ -23,7 +23,7 @@ pub(crate) struct Crowd {
 
 impl Default for Crowd {
     fn default() -> Self {
-        let body = http::crowded().told();
+        let body = http::answer::crowded().told();
         let head = format!(
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n\
              X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",

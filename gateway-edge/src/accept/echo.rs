@@ -45,6 +45,7 @@ async fn echo(upgraded: Upgraded) {
     let (stream, early) = bare(upgraded).unwrap();
     let arrival = Arrival {
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        reach: crate::admission::Reach::Local,
         browser: false,
         bearer: None,
     };

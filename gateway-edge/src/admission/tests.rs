@@ -21,7 +21,17 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn admit(door: &Door, peer: &str, pairs: &[(&str, &str)]) -> Result<Visitor, Turned> {
-    door.admit(peer.parse().unwrap(), BOUND.parse().unwrap(), &headers(pairs))
+    admit_to(door, peer, "/", pairs)
+}
+
+fn admit_to(door: &Door, peer: &str, target: &str, pairs: &[(&str, &str)]) -> Result<Visitor, Turned> {
+    let way = Way {
+        peer: peer.parse().unwrap(),
+        local: "198.51.100.1".parse().unwrap(),
+        bound: BOUND.parse().unwrap(),
+        gateways: &Gateways::default(),
+    };
+    door.admit(way, &target.parse().unwrap(), &headers(pairs))
 }
 
 #[test]
@@ -56,6 +66,19 @@ fn a_host_that_somebody_else_can_own_is_refused() {
     assert_eq!(
         admit(&door, "127.0.0.1", &[("host", "localhost"), ("host", "x.y")]),
         Err(HOST_MISSING)
+    );
+    let absolute = |target: &str| admit_to(&door, "127.0.0.1", target, &[("host", "localhost")]).map(|_| ());
+    assert_eq!(absolute("http://localhost:1/"), Ok(()));
+    assert_eq!(
+        absolute("http://evil.example/"),
+        Err(HOST_REFUSED),
+        "the target names a host too"
+    );
+    let page = [("host", "edge"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(
+        admit(&door, "127.0.0.1", &page),
+        Err(HOST_REFUSED),
+        "pages have no business there"
     );
 }
 
@@ -98,7 +121,7 @@ fn forwarding_headers_count_only_from_a_trusted_proxy() {
     let door = door(r#"{"gateway":{"trustedProxies":["10.0.0.0/8"]}}"#);
     let forwarded = |peer: &str, value: &str| {
         admit(&door, peer, &[("host", "localhost"), ("x-forwarded-for", value)])
-            .map(|visitor| visitor.ip.to_string())
+            .map(|visitor| visitor.client.ip.to_string())
     };
 
     assert_eq!(forwarded("127.0.0.1", "192.0.2.1"), Err(UNTRUSTED_PROXY));
@@ -127,36 +150,66 @@ fn forwarding_headers_count_only_from_a_trusted_proxy() {
 }
 
 #[test]
-fn strangers_are_bounded_by_address_and_in_total_and_known_ones_free_their_place() {
-    let counter = Counter::new(Bounds {
-        strangers_max: 3,
-        strangers_of_one_max: 2,
-        sockets_max: 4,
-    });
-    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+fn only_a_program_on_this_machine_that_came_without_a_proxy_is_local() {
+    let door = door(r#"{"gateway":{"trustedProxies":["10.0.0.0/8"]}}"#);
+    let local_proxy = self::door(r#"{"gateway":{"trustedProxies":["127.0.0.1", "10.0.0.0/8"]}}"#);
+    let client = |door: &Door, peer: &str, name: &str, value: &str| {
+        let visitor = admit(door, peer, &[("host", "localhost"), (name, value)]).unwrap();
+        (visitor.client.ip.to_string(), visitor.client.reach)
+    };
+    let shared = |ip: &str| (ip.to_owned(), Reach::Shared);
+    let own = |ip: &str| (ip.to_owned(), Reach::Own);
 
-    let mut first = counter.enter(ip("192.0.2.1"), false).unwrap();
-    let _second = counter.enter(ip("::ffff:192.0.2.1"), false).unwrap();
-    assert!(
-        counter.enter(ip("192.0.2.1"), false).is_none(),
-        "one address, however it is written"
+    assert_eq!(
+        client(&door, "127.0.0.1", "x-other", "1"),
+        ("127.0.0.1".to_owned(), Reach::Local)
     );
-    let _third = counter.enter(ip("192.0.2.2"), false).unwrap();
-    assert!(
-        counter.enter(ip("192.0.2.3"), false).is_none(),
-        "all strangers together"
+    assert_eq!(client(&door, "::1", "x-other", "1").1, Reach::Local);
+    assert_eq!(
+        client(&door, "127.0.0.1", "via", "1.1 tunnel"),
+        shared("127.0.0.1")
     );
-
-    first.known();
-    let fourth = counter.enter(ip("192.0.2.1"), false).unwrap();
-    drop(fourth);
-    let mut fifth = counter.enter(ip("127.0.0.1"), false).unwrap();
-    fifth.known();
-    assert_eq!(counter.sockets(), 4);
-    assert!(
-        counter.enter(ip("127.0.0.1"), false).is_none(),
-        "all sockets together"
+    assert_eq!(
+        client(&local_proxy, "127.0.0.1", "x-other", "1"),
+        shared("127.0.0.1")
     );
-    drop(first);
-    assert!(counter.enter(ip("127.0.0.1"), false).is_some());
+    for (name, value) in [
+        ("x-other", "says nothing"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-for", "::1"),
+        ("x-forwarded-for", "::ffff:127.0.0.1"),
+        ("x-forwarded-for", "10.9.9.9"),
+        ("x-forwarded-for", "0.0.0.0"),
+        ("x-forwarded-for", "203.0.113.1, 127.0.0.1"),
+        ("forwarded", "for=127.0.0.1"),
+        ("x-real-ip", "127.0.0.1"),
+    ] {
+        assert_eq!(
+            client(&door, "10.0.0.1", name, value),
+            shared("10.0.0.1"),
+            "{name}: {value}"
+        );
+        if value != "203.0.113.1, 127.0.0.1" {
+            assert_eq!(
+                client(&local_proxy, "127.0.0.1", name, value),
+                shared("127.0.0.1"),
+                "{name}: {value}"
+            );
+        }
+    }
+    assert_eq!(
+        client(
+            &local_proxy,
+            "127.0.0.1",
+            "x-forwarded-for",
+            "203.0.113.1, 127.0.0.1"
+        ),
+        own("203.0.113.1")
+    );
+    assert_eq!(client(&door, "192.0.2.1", "x-other", "1"), own("192.0.2.1"));
+    assert_eq!(
+        client(&door, "198.51.100.1", "x-other", "1"),
+        shared("198.51.100.1"),
+        "our own address"
+    );
 }

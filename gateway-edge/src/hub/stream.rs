@@ -71,8 +71,10 @@ async fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_
     {
         let other_life = place.epoch.as_ref().is_some_and(|known| *known != epoch);
         let lost = gap || other_life || position.as_ref().is_some_and(|position| position.gap);
-        // A first subscription has nothing to lose: no client has seen an event yet.
-        if lost && place.epoch.is_some() {
+        // Who came before the first subscription, because broadcast was away, may have missed anything. Nobody was kept
+        // waiting for it: without broadcast there are no events, but requests are answered.
+        let missed = place.epoch.is_none() && !hub.connections().is_empty();
+        if missed || (lost && place.epoch.is_some()) {
             hub.take(std::mem::take(&mut batch)).await;
             hub.announce_gap(now_ms);
         }

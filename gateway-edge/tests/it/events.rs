@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     client::{Client, v4},
-    house::{House, Reply},
+    house::{House, Reply, until},
 };
 
 fn chat(state: chat_event::State, delta: Option<&str>) -> Event {
@@ -258,5 +258,40 @@ async fn an_ending_edge_says_so_and_closes_for_a_restart() {
     assert!(
         tokio::net::TcpStream::connect(&house.http).await.is_err(),
         "nobody new comes in"
+    );
+}
+
+#[tokio::test]
+async fn who_came_while_no_events_could_be_had_is_told_that_some_may_be_missing() {
+    let house = House::deaf().await;
+    until("a policy", async || Client::open_with(&house, &[]).await.is_ok()).await;
+    let mut v4 = None;
+    until("a client", async || {
+        let mut client = Client::open(&house).await;
+        let answer = client.call("connect", self::v4(&["operator.read"])).await;
+        let known = answer["ok"] == true;
+        v4 = known.then_some(client);
+        known
+    })
+    .await;
+    let (mut v4, mut plain) = (v4.unwrap(), Client::plain(&house, &["operator.read"]).await);
+
+    house.hear();
+
+    assert_eq!(plain.event("gap").await["event"], "gap");
+    let mut numbers = Vec::new();
+    while !numbers.contains(&2) {
+        numbers.push(v4.frame().await["seq"].as_u64().unwrap());
+    }
+    assert_eq!(
+        numbers[0], 2,
+        "the hole is before everything that is heard: {numbers:?}"
+    );
+    let mut late = Client::v4(&house, &["operator.read"]).await;
+    house.publish(vec![chat(chat_event::State::Final, None)]);
+    assert_eq!(
+        late.event("chat").await["seq"],
+        1,
+        "who came later missed nothing"
     );
 }

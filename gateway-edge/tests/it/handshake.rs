@@ -337,3 +337,50 @@ async fn foreign_pages_hosts_and_proxies_do_not_get_as_far_as_a_socket() {
         assert!(body.contains(code), "{body}");
     }
 }
+
+#[tokio::test]
+async fn parameters_that_cannot_be_read_are_told_as_what_they_are() {
+    let house = House::start().await;
+    let told = async |params: &str| {
+        let mut client = Client::open(&house).await;
+        let frame = format!(r#"{{"type":"req","id":"1","method":"connect","params":{params}}}"#);
+        client.send(&frame).await;
+        let answer = client.answer("1").await;
+        assert_eq!(
+            answer["error"]["details"]["code"], "CONNECT_PARAMS_INVALID",
+            "{answer}"
+        );
+        assert_eq!(client.closed().await.0, 1008);
+        answer["error"]["message"].as_str().unwrap().to_owned()
+    };
+
+    for (params, problem) in [
+        (
+            r#"{"token":"\ud800"}"#,
+            "at /token: a string has half of a surrogate pair",
+        ),
+        (
+            r#"{"minProtocol":4,"maxProtocol":1e400}"#,
+            "at /maxProtocol: a number is out of range",
+        ),
+        (
+            r#"{"token":"the-token","token":"x"}"#,
+            "at root: property 'token' is given twice",
+        ),
+        (
+            r#"{"minProtocol":4,"maxProtocol":4,"auth":{"token":"the-token","token":"the-token"}}"#,
+            "at /auth: property 'token' is given twice",
+        ),
+        (
+            r#"{"minProtocol":4,"maxProtocol":4,"unknown":[{"deep":{"a":1,"a":1}}]}"#,
+            "at /unknown/0/deep: property 'a' is given twice",
+        ),
+    ] {
+        assert_eq!(told(params).await, format!("invalid connect params: {problem}"));
+    }
+    assert!(
+        told(&format!("{}{}", "[".repeat(500), "]".repeat(500)))
+            .await
+            .ends_with("nests too deeply")
+    );
+}

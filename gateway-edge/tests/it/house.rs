@@ -16,6 +16,7 @@ use gatehouse_proto::{
     broadcast::v1::{
         Event, HealthEvent, Position, PresenceEvent, ReportPresenceRequest, StateVersion, SubscribeResponse,
     },
+    channel::v1::InspectWebhookResponse,
     config::v1::WatchConfigResponse,
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -34,6 +35,12 @@ use tonic::metadata::MetadataMap;
 /// The gateway token of every test.
 pub(crate) const TOKEN: &str = "the-token";
 
+/// How the head of a webhook is looked at.
+pub(crate) const INSPECT: &str = "/gatehouse.channel.v1.ChannelService/InspectWebhook";
+
+/// How a webhook is handed over.
+pub(crate) const RECEIVE: &str = "/gatehouse.channel.v1.ChannelService/ReceiveWebhook";
+
 /// What a fake answers.
 #[derive(Clone)]
 pub(crate) enum Reply {
@@ -43,6 +50,8 @@ pub(crate) enum Reply {
     Many(Vec<Vec<u8>>),
     /// A refusal.
     Failure(Failure),
+    /// The same, once it may.
+    After(Arc<Notify>, &'static str),
     /// Nothing, ever.
     Hang,
 }
@@ -62,6 +71,8 @@ struct Fakes {
     /// How many calls of a path still lose their connection.
     losses: Mutex<HashMap<String, usize>>,
     sick: Mutex<bool>,
+    /// Whether nobody can subscribe to events.
+    deaf: Mutex<bool>,
 }
 
 /// An edge with fakes behind it.
@@ -108,6 +119,15 @@ impl House {
     }
 
     pub(crate) async fn with(limits: Limits, first: Option<WatchConfigResponse>) -> Self {
+        Self::begin(limits, first, false).await
+    }
+
+    /// One whose events cannot be subscribed to yet.
+    pub(crate) async fn deaf() -> Self {
+        Self::begin(Limits::default(), Some(revision("{}", TOKEN)), true).await
+    }
+
+    async fn begin(limits: Limits, first: Option<WatchConfigResponse>, deaf: bool) -> Self {
         let home = tempfile::tempdir().unwrap();
         let socket = home.path().join("fakes.sock");
         let peer = format!("unix:{}", socket.display());
@@ -118,11 +138,14 @@ impl House {
         }
         let service = ServiceSettings::read(&env, Service::Edge).unwrap();
         credential::make_all(&service.house).unwrap();
-        let known = first.is_some();
+        let known = first.is_some() && !deaf;
         let (config, _) = watch::channel(first);
         let (stream, _) = broadcast::channel(8192);
         let (reports, presence) = watch::channel(0);
-        let fakes = Arc::new(Fakes::default());
+        let fakes = Arc::new(Fakes {
+            deaf: Mutex::new(deaf),
+            ..Fakes::default()
+        });
         let server = Server {
             fakes: Arc::clone(&fakes),
             config: config.clone(),
@@ -207,6 +230,11 @@ impl House {
         *self.fakes.sick.lock().unwrap() = false;
     }
 
+    /// Events can be subscribed to from now on.
+    pub(crate) fn hear(&self) {
+        *self.fakes.deaf.lock().unwrap() = false;
+    }
+
     /// Publishes events.
     pub(crate) fn publish(&self, events: Vec<Event>) {
         self.stream
@@ -271,6 +299,11 @@ impl Server {
                 let revisions = WatchStream::new(self.config.subscribe());
                 many(revisions.filter_map(|revision| async move { revision.map(|r| r.encode_to_vec()) }))
             }
+            "/gatehouse.broadcast.v1.BroadcastService/Subscribe" if *self.fakes.deaf.lock().unwrap() => {
+                tonic::Status::unavailable("")
+                    .into_http::<tonic::body::Body>()
+                    .map(|_| empty())
+            }
             "/gatehouse.broadcast.v1.BroadcastService/Subscribe" => {
                 let live = BroadcastStream::new(self.stream.subscribe());
                 let position = Position {
@@ -313,22 +346,34 @@ impl Server {
     async fn reply(&self, path: &str) -> Answer {
         let reply = self.fakes.replies.lock().unwrap().get(path).cloned();
         match reply {
-            Some(Reply::Json(json)) => {
-                let plan = &Contract::house().rpc(path).unwrap().response;
-                many(stream::iter([plan
-                    .encode(json, &mut gatehouse_contract::Refuse)
-                    .unwrap()]))
+            Some(Reply::Json(json)) => one(path, json),
+            Some(Reply::After(may, json)) => {
+                may.notified().await;
+                one(path, json)
             }
             Some(Reply::Many(messages)) => many(stream::iter(messages)),
             Some(Reply::Failure(failure)) => tonic::Status::from(failure)
                 .into_http::<tonic::body::Body>()
                 .map(|_| empty()),
             Some(Reply::Hang) => std::future::pending().await,
+            None if path == INSPECT => {
+                let taken = InspectWebhookResponse {
+                    body_bytes_max: 64 * 1024,
+                    refusal: None,
+                };
+                many(stream::iter([taken.encode_to_vec()]))
+            }
             None => tonic::Status::unimplemented("")
                 .into_http::<tonic::body::Body>()
                 .map(|_| empty()),
         }
     }
+}
+
+fn one(path: &str, json: &str) -> Answer {
+    let plan = &Contract::house().rpc(path).unwrap().response;
+    let wire = plan.encode(json, &mut gatehouse_contract::Refuse).unwrap();
+    many(stream::iter([wire]))
 }
 
 fn empty() -> StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>> {

@@ -10,6 +10,7 @@ use gatehouse_proto::{
 };
 use prost::Message as _;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_tungstenite::tungstenite::{
     Bytes, Error, Message,
     protocol::frame::{
@@ -19,7 +20,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    client::Client,
+    client::{Client, v4},
     house::{House, TOKEN, revision, until},
     plain_http::get,
 };
@@ -156,18 +157,82 @@ async fn frames_in_pieces_pass_and_too_large_or_binary_ones_end_the_connection()
     assert_eq!(client.closed().await.0, 1009);
 }
 
+/// Sockets of one neighbour that say nothing, half a head, or nothing after the upgrade; as many as there are places.
+async fn silent(house: &House, count: usize) -> (Vec<TcpStream>, Vec<Client>) {
+    let mut sockets = Vec::new();
+    let mut upgraded = Vec::new();
+    for n in 0..count {
+        match n % 3 {
+            0 => sockets.push(TcpStream::connect(&house.http).await.unwrap()),
+            1 => {
+                let mut socket = TcpStream::connect(&house.http).await.unwrap();
+                socket
+                    .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+                    .await
+                    .unwrap();
+                sockets.push(socket);
+            }
+            _ => upgraded.push(Client::open(house).await),
+        }
+    }
+    (sockets, upgraded)
+}
+
 #[tokio::test]
-async fn strangers_beyond_the_bound_are_turned_away_and_leave_no_trace() {
+async fn a_neighbour_that_holds_all_places_shuts_nobody_out() {
     let limits = Limits {
-        strangers_max: 5,
-        handshake_max: Duration::from_secs(2), // time to be turned away a few times
+        strangers_max: 12,
         ..Limits::default()
     };
     let house = House::with(limits, Some(revision("{}", TOKEN))).await;
     let known = Client::v4(&house, &[]).await;
-    let mut strangers = Vec::new();
-    for _ in 0..5 {
-        strangers.push(Client::open(&house).await);
+
+    let _silent = silent(&house, 30).await;
+    for _ in 0..50 {
+        Client::v4(&house, &[]).await;
+        let page = get(&house.http, "/healthz").await;
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    }
+
+    drop(known);
+}
+
+#[tokio::test]
+async fn the_oldest_that_says_nothing_makes_room_and_is_told_so() {
+    let limits = Limits {
+        strangers_max: 4, // one peer may have two of them
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let mut first = Client::open(&house).await;
+    let mut second = Client::open(&house).await;
+
+    let _third = Client::open(&house).await;
+
+    let (code, reason) = first.closed().await;
+    assert_eq!(code, 1013, "{reason}");
+    let answer = second.call("connect", v4(&[])).await;
+    assert_eq!(answer["ok"], true, "who came later has its place still: {answer}");
+}
+
+#[tokio::test]
+async fn when_all_sockets_belong_to_somebody_newcomers_are_turned_away_by_name() {
+    let limits = Limits {
+        sockets_max: 3,
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    until("no socket of the start", async || {
+        let clients = [
+            Client::open_with(&house, &[]).await,
+            Client::open_with(&house, &[]).await,
+        ];
+        clients.iter().all(Result::is_ok)
+    })
+    .await;
+    let mut known = Vec::new();
+    for _ in 0..3 {
+        known.push(Client::v4(&house, &[]).await);
     }
 
     for _ in 0..20 {
@@ -191,16 +256,11 @@ async fn strangers_beyond_the_bound_are_turned_away_and_leave_no_trace() {
         "{refused:?}"
     );
 
-    for stranger in &mut strangers {
-        assert_eq!(stranger.closed().await.0, 1000);
-    }
-    drop(strangers);
+    known.pop();
     until("a place for the next", async || {
         Client::open_with(&house, &[]).await.is_ok()
     })
     .await;
-    Client::v4(&house, &[]).await;
-    drop(known);
 }
 
 #[tokio::test]

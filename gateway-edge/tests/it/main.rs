@@ -19,3 +19,7 @@ mod proxy;
 mod requests;
 #[cfg(test)]
 mod retry;
+#[cfg(test)]
+mod revoke;
+#[cfg(test)]
+mod webhooks;

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Error;
 
 use crate::{
     client::{Client, v4},
-    house::{House, Reply, TOKEN, revision, until},
+    house::{House, RECEIVE, Reply, TOKEN, revision, until},
     plain_http::ask,
 };
 
@@ -96,11 +96,12 @@ async fn nobody_else_is_believed_and_nobody_pays_for_it() {
 
 #[tokio::test]
 async fn a_webhook_names_the_client_that_a_trusted_proxy_names() {
-    let path = "/gatehouse.channel.v1.ChannelService/ReceiveWebhook";
+    let path = RECEIVE;
     let post = async |config: &str| {
         let house = House::configured(config).await;
         house.answers_path(path, Reply::Many(vec![vec![8, 200, 1]]));
-        let head = "POST /webhooks/webhook/home HTTP/1.1\r\nHost: tunnel.example\r\nX-Forwarded-For: 203.0.113.9\r\n";
+        let head =
+            "POST /webhooks/webhook/home HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.9\r\n";
         let answer = ask(
             &house.http,
             &format!("{head}Connection: close\r\nContent-Length: 5\r\n\r\nhello"),
@@ -120,4 +121,32 @@ async fn a_webhook_names_the_client_that_a_trusted_proxy_names() {
         "{turned}"
     );
     assert_eq!(no_calls.len(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_names_nobody_is_not_this_machine_and_its_clients_do_not_shut_each_other_out() {
+    let house = House::configured(TRUSTING).await;
+    let wrong = async |headers: &[(&'static str, &str)]| {
+        let mut client = Client::open_with(&house, headers).await.expect("an upgrade");
+        let mut params = v4(&[]);
+        params["auth"]["token"] = json!("guess");
+        client.call("connect", params).await["error"]["details"]["code"].clone()
+    };
+
+    assert_eq!(wrong(&[]).await, "AUTH_TOKEN_MISMATCH");
+    assert_eq!(
+        wrong(&[("x-forwarded-for", "127.0.0.1")]).await,
+        "AUTH_TOKEN_MISMATCH"
+    );
+    assert_eq!(
+        wrong(&[("forwarded", "for=127.0.0.1")]).await,
+        "AUTH_TOKEN_MISMATCH"
+    );
+
+    assert_eq!(
+        wrong(&[]).await,
+        "AUTH_RATE_LIMITED",
+        "loopback is exempt, a proxy on it is not"
+    );
+    Client::v4(&house, &[]).await; // the right token, from the address that guessed
 }

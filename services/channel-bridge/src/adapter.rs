@@ -148,6 +148,16 @@ impl Inbound {
         }
     }
 
+    /// The account.
+    pub fn account(&self) -> &AccountKey {
+        &self.account
+    }
+
+    /// What to say about the connection.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// Commits a message; returns when it is committed. Only then may the platform be told.
     ///
     /// # Errors
@@ -241,20 +251,29 @@ pub struct Link {
     pub typing: mpsc::Receiver<Typing>,
 }
 
-/// An HTTP request from the platform, as it came over the edge's port. Nothing about it is trusted.
+/// The head of an HTTP request from the platform, as it came over the edge's port. Nothing about it is trusted.
 #[derive(Clone, Debug)]
-pub struct HttpRequest {
+pub struct HttpHead {
     /// `POST`, ...
     pub method: String,
+    /// The path and the query.
+    pub target: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Bytes,
     /// The peer, as the edge trusts it.
     pub peer: String,
 }
 
-impl HttpRequest {
+/// The whole of it.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    /// The head.
+    pub head: HttpHead,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl HttpHead {
     /// The value of a header that occurs exactly once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self
@@ -263,6 +282,11 @@ impl HttpRequest {
             .filter(|(key, _)| key == name)
             .map(|(_, value)| value.as_str());
         values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether a header occurs at all.
+    pub fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(key, _)| key == name)
     }
 }
 
@@ -289,6 +313,12 @@ pub trait Adapter: Send + Sync + 'static {
 
     /// Runs one connection until it ends. Dropping the future closes the socket.
     async fn run(&self, link: Link) -> Ended;
+
+    /// Looks at the head of a request before one byte of its body is read: the most bytes that the body may have, or the answer
+    /// that it gets at once. `None`: this platform does not call us.
+    fn http_head(&self, _head: &HttpHead, _inbound: &Inbound) -> Option<Result<usize, HttpAnswer>> {
+        None
+    }
 
     /// Takes a request of a platform that calls us. `None`: this platform does not.
     async fn http(&self, _request: HttpRequest, _inbound: &Inbound) -> Option<HttpAnswer> {

@@ -1,6 +1,7 @@
 //! The bridge as others call it: parse, ask, answer.
 
 mod status;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -8,17 +9,17 @@ use gatehouse_core::{Clock, Failure};
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, ApprovePairingResponse, DismissPairingRequest, DismissPairingResponse,
     EnqueueDeliveryRequest, EnqueueDeliveryResponse, GetChannelsStatusRequest, GetChannelsStatusResponse,
-    HttpHeader, ListPairingRequestsRequest, ListPairingRequestsResponse, PairingAccount, PairingLimits,
-    PairingRequest, ReceiveWebhookRequest, ReceiveWebhookResponse, SendMessageRequest, SendMessageResponse,
-    StartChannelRequest, StartChannelResponse, StopChannelRequest, StopChannelResponse,
-    channel_service_server::ChannelService,
+    InspectWebhookRequest, InspectWebhookResponse, ListPairingRequestsRequest, ListPairingRequestsResponse,
+    PairingAccount, PairingLimits, PairingRequest, ReceiveWebhookRequest, ReceiveWebhookResponse,
+    SendMessageRequest, SendMessageResponse, StartChannelRequest, StartChannelResponse, StopChannelRequest,
+    StopChannelResponse, channel_service_server::ChannelService,
 };
 use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 use crate::{
     account::{Manager, View},
-    adapter::{AccountKey, HttpAnswer, HttpRequest},
+    adapter::AccountKey,
     config::CHANNELS,
     error::Error,
     outbox::Outbox,
@@ -304,64 +305,20 @@ impl ChannelService for Channels {
         Ok(Response::new(EnqueueDeliveryResponse { duplicate }))
     }
 
+    async fn inspect_webhook(
+        &self,
+        request: Request<InspectWebhookRequest>,
+    ) -> Result<Response<InspectWebhookResponse>, Status> {
+        let view = self.manager.view().map_err(refuse)?;
+        Ok(Response::new(webhook::inspect(&view, request.into_inner())))
+    }
+
     async fn receive_webhook(
         &self,
         request: Request<ReceiveWebhookRequest>,
     ) -> Result<Response<ReceiveWebhookResponse>, Status> {
-        let ReceiveWebhookRequest {
-            channel,
-            account_id,
-            method,
-            headers,
-            body,
-            peer_address,
-        } = request.into_inner();
-        let key = AccountKey::new(channel, account_id);
         let view = self.manager.view().map_err(refuse)?;
-        let headers = headers
-            .into_iter()
-            .map(|header| (header.name, header.value))
-            .collect();
-        let request = HttpRequest {
-            method,
-            headers,
-            body,
-            peer: peer_address,
-        };
-        let answer = match view.accounts.get(&key) {
-            Some(entry) if entry.progress.snapshot().state.running() => match &entry.adapter {
-                Some(adapter) => adapter.http(request, &entry.inbound).await,
-                None => Some(http(503, "ACCOUNT_NOT_RUNNING", "this account does not run")),
-            },
-            Some(_) => Some(http(503, "ACCOUNT_NOT_RUNNING", "this account does not run")),
-            None => None,
-        };
-        let HttpAnswer {
-            status,
-            retry_after,
-            body,
-        } = answer.unwrap_or_else(|| http(404, "NOT_FOUND", "no such webhook"));
-        let header = |name: &str, value: String| HttpHeader {
-            name: name.to_owned(),
-            value,
-        };
-        let mut headers = vec![header("content-type", "application/json".into())];
-        headers.extend(retry_after.map(|seconds| header("retry-after", seconds.to_string())));
-        Ok(Response::new(ReceiveWebhookResponse {
-            status: status.into(),
-            headers,
-            body: body.into(),
-        }))
-    }
-}
-
-fn http(status: u16, code: &str, message: &str) -> HttpAnswer {
-    let body =
-        serde_json::json!({"accepted": false, "error": {"code": code, "message": message}}).to_string();
-    HttpAnswer {
-        status,
-        retry_after: None,
-        body,
+        Ok(Response::new(webhook::receive(&view, request.into_inner()).await))
     }
 }
 

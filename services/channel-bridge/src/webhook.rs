@@ -19,10 +19,13 @@ use gatehouse_core::Clock;
 pub use config::WebhookConfig;
 
 use self::{
+    inbound::Desk,
     outbound::{CALLBACK_WITHIN, Callback, TYPING_WITHIN},
     throttle::Throttle,
 };
-use crate::adapter::{Adapter, Ended, HttpAnswer, HttpRequest, Inbound, Limits, Link, SendError};
+use crate::adapter::{
+    AccountKey, Adapter, Ended, HttpAnswer, HttpHead, HttpRequest, Inbound, Limits, Link, SendError,
+};
 
 /// The longest text of one callback, in bytes: fits every receiver's usual bound of 64 KiB with the envelope.
 const PART_BYTES_MAX: usize = 32 * 1024;
@@ -36,6 +39,7 @@ const TYPING_CONCURRENCY: usize = 4;
 /// One webhook account.
 #[derive(Debug)]
 pub struct Webhook {
+    account: AccountKey,
     config: WebhookConfig,
     clock: Clock,
     throttle: Throttle,
@@ -43,8 +47,9 @@ pub struct Webhook {
 
 impl Webhook {
     /// The account with this configuration.
-    pub fn new(config: WebhookConfig, clock: Clock) -> Self {
+    pub fn new(account: AccountKey, config: WebhookConfig, clock: Clock) -> Self {
         Self {
+            account,
             config,
             clock,
             throttle: Throttle::default(),
@@ -71,7 +76,7 @@ impl Adapter for Webhook {
     }
 
     async fn run(&self, mut link: Link) -> Ended {
-        let callback = |within| Callback::new(&self.config, self.clock.clone(), within);
+        let callback = |within| Callback::new(&self.account, &self.config, self.clock.clone(), within);
         let shown = if self.config.typing {
             callback(TYPING_WITHIN)
         } else {
@@ -115,8 +120,23 @@ impl Adapter for Webhook {
         }
     }
 
+    fn http_head(&self, head: &HttpHead, _: &Inbound) -> Option<Result<usize, HttpAnswer>> {
+        Some(self.desk().inspect(head))
+    }
+
     async fn http(&self, request: HttpRequest, inbound: &Inbound) -> Option<HttpAnswer> {
-        Some(inbound::receive(&self.config, &self.clock, &self.throttle, request, inbound).await)
+        Some(self.desk().receive(request, inbound).await)
+    }
+}
+
+impl Webhook {
+    fn desk(&self) -> Desk<'_> {
+        Desk {
+            account: &self.account,
+            config: &self.config,
+            clock: &self.clock,
+            throttle: &self.throttle,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod error;
 pub mod health;
 pub mod metrics;
 pub mod named_file;
+pub mod net;
 pub mod notice;
 pub mod private;
 pub mod publish;

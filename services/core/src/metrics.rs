@@ -9,7 +9,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
-use crate::drain::Drain;
+use crate::{
+    drain::Drain,
+    net::{HostName, host_of},
+};
 
 /// Scrapers at once: one or two in a household.
 const SCRAPERS_MAX: usize = 8;
@@ -57,6 +60,11 @@ pub async fn serve(registry: Registry, address: SocketAddr, drain: &Drain) -> st
 
 fn answer(registry: &Registry, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
+        // A page whose name was made to point here must not read what an operator reads.
+        _ if !is_ours(request) => (
+            StatusCode::FORBIDDEN,
+            "ask for an address, for localhost or for a name without dots\n".into(),
+        ),
         (&Method::GET, "/metrics") => {
             let mut text = String::new();
             match encode(&mut text, registry) {
@@ -79,6 +87,19 @@ fn answer(registry: &Registry, request: &Request<Incoming>) -> Response<Full<Byt
     response
 }
 
+/// Whether the request was meant for this listener, by every name that it gives. A scraper of HTTP/1.0 gives none.
+fn is_ours(request: &Request<Incoming>) -> bool {
+    let page = request.headers().contains_key(header::ORIGIN);
+    let ours = |authority: &str| match HostName::of(host_of(authority)) {
+        HostName::Fixed => true,
+        HostName::Plain => !page,
+        HostName::Owned => false,
+    };
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let target = request.uri().authority();
+    hosts.all(|host| host.to_str().is_ok_and(ours)) && target.is_none_or(|authority| ours(authority.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use prometheus_client::metrics::counter::Counter;
@@ -98,14 +119,36 @@ mod tests {
         let drain = Drain::new();
         let address = serve(registry, ([127, 0, 0, 1], 0).into(), &drain).await.unwrap();
 
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        socket
-            .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+        for host in ["x", "127.0.0.1:1", "localhost", "[::1]:9"] {
+            let text = scrape(address, &format!("GET /metrics HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+            assert!(text.contains("frames_total 1"), "{host}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_was_made_to_point_here_shows_nothing() {
+        let drain = Drain::new();
+        let address = serve(Registry::default(), ([127, 0, 0, 1], 0).into(), &drain)
             .await
             .unwrap();
+
+        for head in [
+            "GET /metrics HTTP/1.1\r\nhost: rebound.example\r\n",
+            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nhost: rebound.example\r\n",
+            "GET http://rebound.example/metrics HTTP/1.1\r\nhost: localhost\r\n",
+            "GET /metrics HTTP/1.1\r\nhost: edge\r\norigin: http://edge\r\n",
+            "GET /metrics HTTP/1.1\r\nhost: 0.0.0.0\r\n",
+        ] {
+            let text = scrape(address, &format!("{head}\r\n")).await;
+            assert!(text.starts_with("HTTP/1.1 403"), "{head}: {text}");
+        }
+    }
+
+    async fn scrape(address: SocketAddr, request: &str) -> String {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         socket.read_to_string(&mut text).await.unwrap();
-
-        assert!(text.contains("frames_total 1"), "{text}");
+        text
     }
 }

@@ -265,7 +265,10 @@ impl Owner {
         let progress = Progress::new(clock.clone());
         let adapter: Option<Arc<dyn Adapter>> = match &config.platform {
             Ok(Platform::Irc(irc)) => Some(Arc::new(Irc::new(irc.as_ref().clone(), clock))),
-            Ok(Platform::Webhook(webhook)) => Some(Arc::new(Webhook::new(webhook.as_ref().clone(), clock))),
+            Ok(Platform::Webhook(webhook)) => {
+                let webhook = webhook.as_ref().clone();
+                Some(Arc::new(Webhook::new(config.key.clone(), webhook, clock)))
+            }
             Err(problem) => {
                 tracing::error!(account = %config.key, problem, "an account cannot work as it is configured");
                 progress.enter(State::Failed, Some(problem.clone()));

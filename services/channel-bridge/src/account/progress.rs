@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub last_outbound_at: Option<i64>,
     /// How often it connected anew.
     pub reconnect_count: i64,
+    /// What works now and will not for ever.
+    pub warning: Option<String>,
 }
 
 /// What a snapshot is made of. Moments of the process: as times of day they would be wrong as soon as somebody sets the clock.
@@ -88,6 +90,7 @@ struct Known {
     last_error: Option<String>,
     reconnect_count: i64,
     last: Moments,
+    warning: Option<String>,
 }
 
 /// A handle on the clock. Cheap to clone.
@@ -109,6 +112,7 @@ impl Progress {
             last_error: None,
             reconnect_count: 0,
             last: Moments::default(),
+            warning: None,
         };
         Self {
             clock,
@@ -187,12 +191,18 @@ impl Progress {
             last_progress_at: at(inner.last.progress),
             last_outbound_at: at(inner.last.outbound),
             reconnect_count: inner.reconnect_count,
+            warning: inner.warning.clone(),
         }
     }
 
     /// The state as it changes.
     pub fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// Shows a warning from now on. True: nothing was shown before.
+    pub(crate) fn warn(&self, warning: String) -> bool {
+        self.lock().warning.replace(warning).is_none()
     }
 
     pub(crate) fn received(&self) {

@@ -60,6 +60,8 @@ struct Account {
     possible_duplicate_count: i64,
     unconfirmed_count: i64,
     dm_policy: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 impl Account {
@@ -89,6 +91,7 @@ impl Account {
             possible_duplicate_count: if repeats_show { counts.repeated } else { 0 },
             unconfirmed_count: counts.unconfirmed,
             dm_policy: entry.config.policy.dm_policy.as_str(),
+            warning: snapshot.warning,
         }
     }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use gatehouse_core::{Clock, Drain, Failure, Kind, config::ConfigHandle};
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, DismissPairingRequest, EnqueueDeliveryRequest, GetChannelsStatusRequest,
-    HttpHeader, ListPairingRequestsRequest, ReceiveWebhookRequest, SendMessageRequest, StartChannelRequest,
-    StopChannelRequest, channel_service_server::ChannelService,
+    HttpHeader, InspectWebhookRequest, ListPairingRequestsRequest, ReceiveWebhookRequest, SendMessageRequest,
+    StartChannelRequest, StopChannelRequest, channel_service_server::ChannelService,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -13,12 +13,13 @@ use tonic::Request;
 use super::Channels;
 use crate::{
     account::{Manager, State, manager::Tools},
+    adapter::AccountKey,
     config::Config,
     inbox::Inbox,
     metrics::Metrics,
     outbox::Outbox,
     testing::{Memory, NOW, key, message, store, until},
-    webhook::signature,
+    webhook::signature::{self, Direction, Scope},
 };
 
 const SECRET: &str = "a secret of some length";
@@ -97,7 +98,18 @@ impl Bench {
         let body =
             json!({"id": id, "from": {"id": "anna"}, "chat": {"id": "anna", "kind": "direct"}, "text": "hi"})
                 .to_string();
-        let signature = signature::sign(&gatehouse_core::Secret::new(SECRET), NOW / 1000, body.as_bytes());
+        let (key, target) = (
+            AccountKey::new("webhook", account),
+            format!("/webhooks/webhook/{account}"),
+        );
+        let scope = Scope {
+            direction: Direction::Inbound,
+            method: "POST",
+            target: &target,
+            account: &key,
+        };
+        let secret = gatehouse_core::Secret::new(SECRET);
+        let signature = signature::sign(&secret, scope, NOW / 1000, body.as_bytes());
         let header = |name: &str, value: String| HttpHeader {
             name: name.into(),
             value,
@@ -112,6 +124,7 @@ impl Bench {
             ],
             body: body.into(),
             peer_address: "192.0.2.1".into(),
+            target: target.clone(),
         };
         let answer = self
             .channels
@@ -418,4 +431,43 @@ async fn strangers_are_listed_let_in_and_dismissed() {
         Failure::from_status(&refused).reason.as_deref(),
         Some("PAIRING_REQUEST_NOT_FOUND")
     );
+}
+
+#[tokio::test]
+async fn what_the_head_of_a_webhook_gives_away_is_answered_at_once() {
+    let off = json!({"secret": SECRET, "enabled": false});
+    let bench = bench(&json!({"webhook": {"accounts": {"a": {"secret": SECRET}, "off": off}}})).await;
+    bench.reaches("a", State::Connected).await;
+    let inspect = async |channel: &str, account: &str, headers: Vec<HttpHeader>| {
+        let request = InspectWebhookRequest {
+            channel: channel.into(),
+            account_id: account.into(),
+            method: "POST".into(),
+            target: format!("/webhooks/{channel}/{account}"),
+            headers,
+            peer_address: "192.0.2.1".into(),
+        };
+        let inspected = bench.channels.inspect_webhook(Request::new(request)).await;
+        let inspected = inspected.unwrap().into_inner();
+        (
+            inspected.refusal.map(|answer| answer.status),
+            inspected.body_bytes_max,
+        )
+    };
+    let header = |name: &str, value: String| HttpHeader {
+        name: name.into(),
+        value,
+    };
+    let signed = || {
+        vec![
+            header(signature::TIMESTAMP, (NOW / 1000).to_string()),
+            header(signature::SIGNATURE, format!("sha256={}", "0".repeat(64))),
+        ]
+    };
+
+    assert_eq!(inspect("webhook", "nobody", signed()).await, (Some(404), 0));
+    assert_eq!(inspect("nothing", "a", signed()).await, (Some(404), 0));
+    assert_eq!(inspect("webhook", "off", signed()).await, (Some(503), 0));
+    assert_eq!(inspect("webhook", "a", Vec::new()).await, (Some(401), 0));
+    assert_eq!(inspect("webhook", "a", signed()).await, (None, 64 * 1024));
 }

@@ -18,6 +18,11 @@ const RATE: Rate = Rate {
 /// The shortest secret, in bytes. A shorter one can be guessed from one signed request.
 const SECRET_BYTES_MIN: usize = 16;
 
+/// The longest body of a request, in bytes, unless the operator allows more: what comes without a valid signature is read too.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The most that the operator may allow; the contract declares the same bound.
+const BODY_BYTES_LARGEST: usize = 1024 * 1024;
+
 /// One webhook account.
 #[derive(Clone, Debug)]
 pub struct WebhookConfig {
@@ -31,6 +36,10 @@ pub struct WebhookConfig {
     pub rate: Rate,
     /// Whether the callback is told that somebody is being answered.
     pub typing: bool,
+    /// The longest body of a request, in bytes.
+    pub body_bytes_max: usize,
+    /// Whether signatures of the first version are taken, and sent beside those of the second.
+    pub legacy_signature: bool,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +50,8 @@ struct Written {
     callback_secret: Option<String>,
     rate_limit: Option<WrittenRate>,
     typing: Option<bool>,
+    max_body_bytes: Option<usize>,
+    legacy_signature: Option<bool>,
 }
 
 impl WebhookConfig {
@@ -63,6 +74,10 @@ impl WebhookConfig {
             callback_secret,
             rate,
             typing: written.typing.unwrap_or(false),
+            body_bytes_max: written
+                .max_body_bytes
+                .map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_LARGEST)),
+            legacy_signature: written.legacy_signature.unwrap_or(true),
         })
     }
 }

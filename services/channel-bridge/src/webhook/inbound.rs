@@ -1,15 +1,18 @@
-//! A request from the platform: the signature first, then the body, then the commit, then 202.
+//! A request from the platform: the head first, then the signature, then the body, then the commit, then 202.
 
 use gatehouse_core::{Chain, Clock};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{WebhookConfig, signature, throttle::Throttle};
-use crate::adapter::{ChatKind, HttpAnswer, HttpRequest, Inbound, InboundMessage, ReceiveError, Received};
-
-/// The longest body, in bytes.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+use super::{
+    WebhookConfig,
+    signature::{Direction, SIGNATURE, Scope, Shown, SignatureError, Version},
+    throttle::Throttle,
+};
+use crate::adapter::{
+    AccountKey, ChatKind, HttpAnswer, HttpHead, HttpRequest, Inbound, InboundMessage, ReceiveError, Received,
+};
 
 /// The body.
 #[derive(Deserialize)]
@@ -37,44 +40,100 @@ struct Chat {
     kind: ChatKind,
 }
 
-/// Answers a request.
-pub(crate) async fn receive(
-    config: &WebhookConfig,
-    clock: &Clock,
-    throttle: &Throttle,
-    request: HttpRequest,
-    inbound: &Inbound,
-) -> HttpAnswer {
-    if request.method != "POST" {
-        return refuse(405, "METHOD_NOT_ALLOWED", "only POST is understood");
+/// Where requests of one account are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Desk<'a> {
+    pub(crate) account: &'a AccountKey,
+    pub(crate) config: &'a WebhookConfig,
+    pub(crate) clock: &'a Clock,
+    pub(crate) throttle: &'a Throttle,
+}
+
+impl Desk<'_> {
+    /// How long the body may be, or what is wrong already.
+    pub(crate) fn inspect(self, head: &HttpHead) -> Result<usize, HttpAnswer> {
+        self.check(head).map(|_| self.config.body_bytes_max)
     }
-    if request.body.len() > BODY_BYTES_MAX {
-        return refuse(413, "TOO_LARGE", "the body is longer than 1 MiB");
-    }
-    let now = clock.now_ms();
-    if let Some(wait) = throttle.wait(&request.peer, Instant::now()) {
-        let refused = refuse(429, "THROTTLED", "too many wrong signatures");
-        return HttpAnswer {
-            retry_after: Some(wait.as_secs().max(1)),
-            ..refused
+
+    /// Answers a request.
+    pub(crate) async fn receive(self, request: HttpRequest, inbound: &Inbound) -> HttpAnswer {
+        let HttpRequest { head, body } = request;
+        let shown = match self.check(&head) {
+            Ok(shown) => shown,
+            Err(answer) => return answer,
         };
+        if body.len() > self.config.body_bytes_max {
+            return refuse(
+                413,
+                "TOO_LARGE",
+                "the body is longer than channels.webhook.maxBodyBytes",
+            );
+        }
+        let scope = Scope {
+            direction: Direction::Inbound,
+            method: &head.method,
+            target: &head.target,
+            account: self.account,
+        };
+        if let Err(error) = shown.verify(&self.config.secret, scope, &body) {
+            return self.disbelieve(&head, error);
+        }
+        if shown.version == Version::First {
+            self.warn_of_old(inbound);
+        }
+        take(self.clock.now_ms(), &body, inbound).await
     }
-    let (timestamp, signed) = (
-        request.header(signature::TIMESTAMP),
-        request.header(signature::SIGNATURE),
-    );
-    if let Err(error) = signature::verify(
-        &config.secret,
-        now.div_euclid(1000),
-        timestamp,
-        signed,
-        &request.body,
-    ) {
-        throttle.count(&request.peer, Instant::now());
+
+    /// What the head alone tells.
+    fn check(self, head: &HttpHead) -> Result<Shown, HttpAnswer> {
+        if head.method != "POST" {
+            return Err(refuse(405, "METHOD_NOT_ALLOWED", "only POST is understood"));
+        }
+        let is_json = |kind: &str| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/json")
+        };
+        if head.has("content-type") && !head.header("content-type").is_some_and(is_json) {
+            return Err(refuse(
+                415,
+                "UNSUPPORTED_TYPE",
+                "the body must be application/json",
+            ));
+        }
+        let now = self.clock.now_ms().div_euclid(1000);
+        Shown::read(head, now, self.config.legacy_signature).map_err(|error| self.disbelieve(head, error))
+    }
+
+    /// A right signature is believed whoever else guessed from the same address, so only wrong ones are counted and slowed
+    /// down.
+    fn disbelieve(self, head: &HttpHead, error: SignatureError) -> HttpAnswer {
         tracing::debug!(%error, "a webhook request was refused");
-        return refuse(401, "SIGNATURE", &error.to_string());
+        let now = Instant::now();
+        if let Some(wait) = self.throttle.wait(&head.peer, now) {
+            let refused = refuse(429, "THROTTLED", "too many wrong signatures");
+            return HttpAnswer {
+                retry_after: Some(wait.as_secs().max(1)),
+                ..refused
+            };
+        }
+        self.throttle.count(&head.peer, now);
+        refuse(401, "SIGNATURE", &error.to_string())
     }
-    let body: Body = match serde_json::from_slice(&request.body) {
+
+    fn warn_of_old(self, inbound: &Inbound) {
+        let warning = format!(
+            "requests bear the old signature, which is good for every account with the same secret; \
+             send {SIGNATURE} instead (docs/getting-started.md) and set legacySignature: false. The next release takes no old ones"
+        );
+        if inbound.progress().warn(warning.clone()) {
+            tracing::warn!(account = %self.account, "{warning}");
+        }
+    }
+}
+
+/// Reads a genuine body and commits its message.
+async fn take(now: i64, body: &[u8], inbound: &Inbound) -> HttpAnswer {
+    let body: Body = match serde_json::from_slice(body) {
         Ok(body) => body,
         Err(error) => return refuse(400, "INVALID", &format!("the body is not a message: {error}")),
     };

@@ -7,8 +7,11 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, header, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{WebhookConfig, signature};
-use crate::adapter::{ID_BYTES_MAX, Receipt, SendError, SendPart, Typing};
+use super::{
+    WebhookConfig,
+    signature::{self, Direction, Scope},
+};
+use crate::adapter::{AccountKey, ID_BYTES_MAX, Receipt, SendError, SendPart, Typing};
 
 /// The whole of one callback that carries a reply.
 pub(crate) const CALLBACK_WITHIN: Duration = Duration::from_secs(15);
@@ -22,12 +25,16 @@ pub(crate) struct Callback {
     http: Client,
     url: Url,
     secret: Secret,
+    account: AccountKey,
+    /// Whether receivers of the first version are served as well.
+    legacy: bool,
     clock: Clock,
 }
 
 impl Callback {
     /// `None` when the account has no callback.
     pub(crate) fn new(
+        account: &AccountKey,
         config: &WebhookConfig,
         clock: Clock,
         within: Duration,
@@ -47,6 +54,8 @@ impl Callback {
             http,
             url,
             secret: config.callback_secret.clone(),
+            account: account.clone(),
+            legacy: config.legacy_signature,
             clock,
         }))
     }
@@ -90,16 +99,33 @@ impl Callback {
         }
     }
 
-    /// Every request to the callback is signed, over its time and its body.
+    /// Every request to the callback is signed.
     fn signed(&self, body: String) -> RequestBuilder {
         let now = self.clock.now_ms().div_euclid(1000);
-        let signature = signature::sign(&self.secret, now, body.as_bytes());
-        self.http
+        let target = match self.url.query() {
+            Some(query) => format!("{}?{query}", self.url.path()),
+            None => self.url.path().to_owned(),
+        };
+        let scope = Scope {
+            direction: Direction::Outbound,
+            method: "POST",
+            target: &target,
+            account: &self.account,
+        };
+        let mut request = self
+            .http
             .post(self.url.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .header(signature::TIMESTAMP, now)
-            .header(signature::SIGNATURE, signature)
-            .body(body)
+            .header(
+                signature::SIGNATURE,
+                signature::sign(&self.secret, scope, now, body.as_bytes()),
+            );
+        if self.legacy {
+            let old = signature::sign_v1(&self.secret, now, body.as_bytes());
+            request = request.header(signature::SIGNATURE_V1, old);
+        }
+        request.body(body)
     }
 }
 

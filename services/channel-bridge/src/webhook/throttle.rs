@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use gatehouse_core::net::PeerKey;
 use tokio::time::Instant;
 
 /// Wrong signatures of one peer in [`WINDOW`]. A platform whose clock or secret is wrong finds out within ten.
@@ -25,23 +26,24 @@ impl Throttle {
     /// Whether this peer has to wait, and for how long.
     pub(crate) fn wait(&self, peer: &str, now: Instant) -> Option<Duration> {
         let wrong = self.lock();
-        let (since, count) = wrong.get(peer)?;
+        let (since, count) = wrong.get(&key(peer))?;
         let left = (*since + WINDOW).checked_duration_since(now)?;
         (*count >= WRONG_MAX && !left.is_zero()).then_some(left)
     }
 
     /// This peer was wrong once more.
     pub(crate) fn count(&self, peer: &str, now: Instant) {
+        let key = key(peer);
         let mut wrong = self.lock();
         if wrong.len() >= PEERS_MAX {
             wrong.retain(|_, (since, _)| *since + WINDOW > now);
         }
-        if wrong.len() >= PEERS_MAX && !wrong.contains_key(peer) {
+        if wrong.len() >= PEERS_MAX && !wrong.contains_key(&key) {
             // So many addresses at once are one guesser: the map stays bounded, and a signature cannot be guessed in time
             // anyway.
             return;
         }
-        let entry = wrong.entry(peer.to_owned()).or_insert((now, 0));
+        let entry = wrong.entry(key).or_insert((now, 0));
         if entry.0 + WINDOW <= now {
             *entry = (now, 0);
         }
@@ -51,6 +53,12 @@ impl Throttle {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, u32)>> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One peer is one key however its address is written.
+fn key(peer: &str) -> String {
+    peer.parse()
+        .map_or_else(|_| peer.to_owned(), |ip| PeerKey::of(ip).to_string())
 }
 
 #[cfg(test)]
@@ -71,6 +79,17 @@ mod tests {
         assert!(throttle.wait("platform", Instant::now()).is_none());
         time::advance(WINDOW).await;
         assert!(throttle.wait("guesser", Instant::now()).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guesser_with_a_network_of_its_own_is_one_guesser() {
+        let throttle = Throttle::default();
+        for n in 0..WRONG_MAX {
+            throttle.count(&format!("2001:db8::{n:x}"), Instant::now());
+        }
+
+        assert!(throttle.wait("2001:db8::ffff", Instant::now()).is_some());
+        assert!(throttle.wait("2001:db8:0:1::1", Instant::now()).is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,14 @@ pub struct WebhookAccount {
     /// True: `callbackUrl` is also told when somebody is being answered. Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typing: Option<bool>,
+    /// The longest body of a request, in bytes. Unset: 65536.
+    #[schemars(range(min = 1_024, max = 1_048_576))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_body_bytes: Option<u32>,
+    /// Whether requests with the old signature (`x-gatehouse-signature` alone) are taken, and replies bear it too. It is good for
+    /// every account with the same secret. Unset: yes, with a warning; the next release takes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legacy_signature: Option<bool>,
     /// Who may talk.
     #[serde(flatten)]
     pub policies: Policies,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Clock, Secret};
+use gatehouse_core::Clock;
 use serde_json::{Value, json};
 use tokio::time;
 use wiremock::{
@@ -10,13 +10,13 @@ use wiremock::{
     matchers::{any, body_partial_json},
 };
 
-use super::{SECRET, account};
+use super::{SECRET, account, verify_callback};
 use crate::{
     account::State,
     adapter::{TYPING_MAX, Typing},
     store::Counts,
     testing::{Bench, key, store, until},
-    webhook::{TYPING_CONCURRENCY, signature},
+    webhook::{TYPING_CONCURRENCY, signature::Direction},
 };
 
 /// A callback that answers hints in this way and takes everything else, and an account that is connected to it.
@@ -85,9 +85,7 @@ async fn where_it_is_wanted_the_callback_is_told_with_a_signature() {
 
     assert_eq!(body, json!({"typing": true, "to": "anna", "threadId": "t1"}));
     let header = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap());
-    let (timestamp, signed) = (header(signature::TIMESTAMP), header(signature::SIGNATURE));
-    let now = Clock::system().now_ms() / 1000;
-    signature::verify(&Secret::new(SECRET), now, timestamp, signed, &request.body).unwrap();
+    verify_callback(&request, Direction::Outbound).unwrap();
     assert_eq!(header("idempotency-key"), None, "it is no delivery");
     scene.bench.stop().await;
 }

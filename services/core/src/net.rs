@@ -1,0 +1,218 @@
+//! What an address says about who is behind it: which addresses count as one peer, which of them many peers share, and which
+//! host names nobody else can own. Every bound, lock-out and `Host` check goes by these functions, so that what one of them
+//! counts as one no other counts as many.
+
+use std::{
+    fmt, fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// The network of one IPv6 customer: whoever has one address of it has all (RFC 6177).
+const CUSTOMER: u128 = !(u64::MAX as u128);
+
+/// The well-known prefix of NAT64 (RFC 6052): the IPv4 address is in its last 32 bits.
+const NAT64: u128 = 0x0064_ff9b << 96;
+
+/// One peer, as bounds and lock-outs count it, however its address is written.
+///
+/// IPv4 written as IPv6 is IPv4, loopback is one peer whichever of its addresses is used, and an IPv6 network of 64 bits is one
+/// peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerKey(IpAddr);
+
+impl PeerKey {
+    /// The peer that this address belongs to.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        if ip.is_loopback() {
+            return Self(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        let IpAddr::V6(v6) = ip else { return Self(ip) };
+        let bits = v6.to_bits();
+        let low = u32::try_from(bits & u128::from(u32::MAX)).unwrap_or(0);
+        if bits - u128::from(low) == NAT64 {
+            return Self::of(IpAddr::V4(Ipv4Addr::from_bits(low)));
+        }
+        Self(IpAddr::V6(Ipv6Addr::from_bits(bits & CUSTOMER)))
+    }
+}
+
+impl fmt::Display for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(ip) => ip.fmt(f),
+            IpAddr::V6(ip) => write!(f, "{ip}/64"),
+        }
+    }
+}
+
+/// Addresses of this network behind which many peers stand: its gateways. A container sees every client of its host under the
+/// address of the bridge, which is its gateway.
+#[derive(Clone, Debug, Default)]
+pub struct Gateways(Vec<IpAddr>);
+
+impl Gateways {
+    /// Reads the routes of this process's network. Where there are none to read, there are no gateways.
+    #[must_use]
+    pub fn of_this_network() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self::parse(&read("/proc/net/route"), &read("/proc/net/ipv6_route"))
+    }
+
+    /// From the text of the kernel's two tables (proc(5)). IPv4 addresses are written as the bytes lie in memory.
+    fn parse(v4: &str, v6: &str) -> Self {
+        let v4 = v4.lines().filter_map(|line| {
+            let gateway = u32::from_str_radix(line.split_whitespace().nth(2)?, 16).ok()?;
+            Some(IpAddr::V4(Ipv4Addr::from(gateway.to_ne_bytes())))
+        });
+        let v6 = v6.lines().filter_map(|line| {
+            let next_hop = u128::from_str_radix(line.split_whitespace().nth(4)?, 16).ok()?;
+            Some(IpAddr::V6(Ipv6Addr::from_bits(next_hop)))
+        });
+        Self(v4.chain(v6).filter(|ip| !ip.is_unspecified()).collect())
+    }
+
+    /// Whether this is the address of one of them.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.0.contains(&ip.to_canonical())
+    }
+}
+
+/// The name in `name:port`, `[::1]:port` or `name`, without brackets.
+#[must_use]
+pub fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split_once(']').map_or(rest, |(address, _)| address);
+    }
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.contains(':') => name,
+        _ => authority,
+    }
+}
+
+/// What kind of name a `Host` is, as far as DNS rebinding is concerned: a page whose owner makes the page's own name point
+/// here can reach only what answers to that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostName {
+    /// An address, or a name of this machine: it cannot be made to point elsewhere.
+    Fixed,
+    /// A name without a dot. It is no name on the Internet; container networks use such names, pages have no business with
+    /// them.
+    Plain,
+    /// Anything else: somebody may own it.
+    Owned,
+}
+
+impl HostName {
+    /// The kind of this name, which comes without its port.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        if name == "localhost" || name.ends_with(".localhost") {
+            return Self::Fixed;
+        }
+        match name.parse::<IpAddr>() {
+            Ok(ip) if ip.is_unspecified() => Self::Owned,
+            Ok(_) => Self::Fixed,
+            Err(_) if !name.is_empty() && !name.contains(['.', ':']) => Self::Plain,
+            Err(_) => Self::Owned,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(ip: &str) -> PeerKey {
+        PeerKey::of(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn one_peer_is_one_key_however_its_address_is_written() {
+        for (one, other) in [
+            ("192.0.2.1", "::ffff:192.0.2.1"),
+            ("192.0.2.1", "64:ff9b::192.0.2.1"),
+            ("127.0.0.1", "127.9.9.9"),
+            ("127.0.0.1", "::1"),
+            ("127.0.0.1", "::ffff:127.0.0.2"),
+            ("2001:db8::1", "2001:db8::ffff:0:0:1"),
+        ] {
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("192.0.2.1", "192.0.2.2"),
+            ("2001:db8::1", "2001:db8:0:1::1"),
+            ("64:ff9b::192.0.2.1", "64:ff9b::192.0.2.2"),
+            ("127.0.0.1", "128.0.0.1"),
+        ] {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+        assert_eq!(key("2001:db8::1").to_string(), "2001:db8::/64");
+    }
+
+    #[test]
+    fn the_gateways_are_those_of_the_routes() {
+        let v4 = "Iface\tDestination\tGateway \tFlags\n\
+                  eth0\t00000000\t010011AC\t0003\t0\n\
+                  eth0\t000011AC\t00000000\t0001\t0\n";
+        let v6 = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
+                  fe800000000000000000000000000001 00000400 00000001 00000000 00000003 eth0\n\
+                  fe800000000000000000000000000000 40 00000000000000000000000000000000 00 \
+                  00000000000000000000000000000000 00000100 00000001 00000000 00000001 eth0\n";
+
+        let gateways = Gateways::parse(v4, v6);
+
+        let has = |ip: &str| gateways.contains(ip.parse().unwrap());
+        if cfg!(target_endian = "little") {
+            assert!(has("172.17.0.1") && has("::ffff:172.17.0.1"));
+        }
+        assert!(has("fe80::1"));
+        assert!(!has("172.17.0.2") && !has("0.0.0.0") && !has("::"));
+        assert!(!Gateways::parse("", "nonsense").contains([0, 0, 0, 0].into()));
+    }
+
+    #[test]
+    fn a_name_that_somebody_can_own_is_told_from_one_that_nobody_can() {
+        for fixed in [
+            "localhost",
+            "LOCALHOST",
+            "ui.localhost",
+            "127.0.0.1",
+            "192.168.1.4",
+            "::1",
+        ] {
+            assert_eq!(HostName::of(fixed), HostName::Fixed, "{fixed}");
+        }
+        for plain in ["edge", "x"] {
+            assert_eq!(HostName::of(plain), HostName::Plain, "{plain}");
+        }
+        for owned in [
+            "",
+            "evil.example",
+            "edge.",
+            "localhost.",
+            "0.0.0.0",
+            "::",
+            "localhost.evil.example",
+            "1.2.3",
+        ] {
+            assert_eq!(HostName::of(owned), HostName::Owned, "{owned}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_a_host_is_cut_off() {
+        for (authority, name) in [
+            ("localhost:1", "localhost"),
+            ("[::1]:1", "::1"),
+            ("[::1]", "::1"),
+            ("::1", "::1"),
+            ("edge", "edge"),
+        ] {
+            assert_eq!(host_of(authority), name);
+        }
+    }
+}
