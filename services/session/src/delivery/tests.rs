@@ -103,6 +103,13 @@ impl ChannelService for FakeBridge {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn inspect_webhook(
+        &self,
+        _: Request<channel::InspectWebhookRequest>,
+    ) -> Result<Response<channel::InspectWebhookResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn receive_webhook(
         &self,
         _: Request<channel::ReceiveWebhookRequest>,
