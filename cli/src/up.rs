@@ -20,7 +20,8 @@ use tokio::{
     time::Instant,
 };
 
-use self::{child::Program, lock::HomeLock, log::Log, plan::Plan, ready::Ready, supervisor::Supervisor};
+pub(crate) use self::lock::HomeLock;
+use self::{child::Program, log::Log, plan::Plan, ready::Ready, supervisor::Supervisor};
 use crate::{
     args::{Common, Up},
     exit::{Exit, Failed},
