@@ -141,15 +141,15 @@ Examples:
   gatehouse backup gatehouse-2026-11-27.tar
   docker compose exec -T config gatehouse backup - > gatehouse.tar
 
-The file holds both databases as they were at one moment, the configuration, the gateway token, the service credential and
-the folder of secrets. Keep it like a password. Secrets that the configuration takes from the environment are not in it.")]
+The file holds both databases as they were at one moment, the configuration, the gateway token and the folder of secrets.
+Keep it like a password. Secrets that the configuration takes from the environment are not in it.")]
     Backup(Backup),
     /// Put a backup in place of what the home holds; the gateway must be stopped
     #[command(after_help = "\
 Examples:
   gatehouse restore gatehouse-2026-11-27.tar
   gatehouse restore --home ~/new gatehouse-2026-11-27.tar
-  docker compose run --rm -T restore < gatehouse.tar
+  gatehouse restore - < gatehouse.tar     docs/operations.md says how in containers
 
 What stood there before is kept beside it, with the ending .before-restore-<time>.")]
     Restore(Restore),
@@ -358,6 +358,9 @@ pub(crate) struct Healthcheck {
     /// Where the edge's WebSocket and HTTP port is
     #[arg(long, env = "GATEHOUSE_PORT", default_value_t = 18_789, hide = true)]
     pub(crate) port: u16,
+    /// Kill the service once it has not answered for so long, so that the container is started again
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub(crate) kill_after: Option<u64>,
 }
 
 /// Everything that can be asked for its health.

@@ -71,9 +71,7 @@ pub(crate) async fn run(common: &Common, backup: &Backup) -> Result<(), Failed> 
                 .and_then(|()| fs::rename(&partial, &backup.file))
                 .map_err(cannot)?;
             println!("{}: {summary}", backup.file.display());
-            println!(
-                "It holds the gateway token, the service credential and the folder of secrets: keep it like a password."
-            );
+            println!("It holds the gateway token and the folder of secrets: keep it like a password.");
             Ok(())
         }
         Err(failed) => {
@@ -176,12 +174,12 @@ fn stream<W: Write>(archive: &mut Archive<W>, name: &str, path: &Path) -> io::Re
     }
 }
 
-/// The small files of a home and where each belongs.
-pub(crate) fn files(house: &House) -> [(&'static str, PathBuf); 4] {
+/// The small files of a home and where each belongs. The credentials of the services are not among them: the config service
+/// makes what is missing.
+pub(crate) fn files(house: &House) -> [(&'static str, PathBuf); 3] {
     let config = house.folder(Service::Config);
     [
         (archive::DOCUMENT, house.config.clone()),
-        (archive::CREDENTIAL, house.credential.clone()),
         (archive::TOKEN, config.join("token")),
         (archive::LAST_VALID, config.join("last-valid.json5")),
     ]

@@ -182,12 +182,7 @@ fn check(manifest: &Manifest, house: &House, staged: &Staged) -> Result<(), Fail
             )));
         }
     }
-    for needed in [
-        archive::SESSION,
-        archive::BRIDGE,
-        archive::DOCUMENT,
-        archive::CREDENTIAL,
-    ] {
+    for needed in [archive::SESSION, archive::BRIDGE, archive::DOCUMENT] {
         if !manifest.parts.contains_key(needed) {
             return Err(unfit(format!("the backup lacks {needed}")));
         }

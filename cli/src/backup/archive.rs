@@ -21,8 +21,6 @@ pub(crate) const SESSION: &str = "session/session.db";
 pub(crate) const BRIDGE: &str = "channel-bridge/bridge.db";
 /// The configuration document.
 pub(crate) const DOCUMENT: &str = "config/document";
-/// The service credential.
-pub(crate) const CREDENTIAL: &str = "config/credential";
 /// The gateway token, unless the document has it.
 pub(crate) const TOKEN: &str = "config/token";
 /// The last document that ran.

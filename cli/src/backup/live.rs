@@ -3,9 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use gatehouse_core::{
-    Service, ServiceSettings,
-    client::{Peer, PeerService},
-    credential,
+    Identity, Service, ServiceSettings, client::PeerService, credential::Credential,
     server::MESSAGE_BYTES_MAX,
 };
 use gatehouse_proto::backup::v1::{
@@ -46,11 +44,11 @@ pub(super) async fn databases<W: Write>(
     archive: &mut Archive<W>,
 ) -> Result<Found, Failed> {
     // Without a credential nothing has ever run here, or somewhere else.
-    let Ok(credential) = credential::load(&settings.house.credential) else {
+    let Ok(operator) = Credential::load(&settings.house, Identity::Operator) else {
         return Ok(Found::NobodyThere);
     };
     let client = |service| {
-        let peer = Peer::lazy(settings.peers.address(service), &credential);
+        let peer = operator.peer(service, settings.peers.address(service));
         Client::new(peer.service()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     };
     let (mut bridge, session) = (client(Service::ChannelBridge), client(Service::Session));

@@ -206,6 +206,7 @@ impl<D: Disk> Keeper<D> {
         &self.store
     }
 
+    #[cfg(test)]
     pub(crate) fn token(&self) -> &Secret {
         &self.token
     }
