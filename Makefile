@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help up build test deny test-rust test-conformance test-autobahn lint docs bench crash autobahn fmt prerequisites image
+.PHONY: help up build test deny test-rust test-conformance test-autobahn lint docs bench crash backup-drill autobahn fmt prerequisites image
 
 help:
 	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
@@ -11,6 +11,7 @@ help:
 	@echo "make deny    licences, sources and bans of the dependencies, and their advisories where they can be fetched"
 	@echo "make bench   the figures the house is judged by"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
+	@echo "make backup-drill  50 backups under load, each restored and compared (ROUNDS=N)"
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
 	@echo "make fmt     format the sources"
 	@echo "make docs    write the generated references anew"
@@ -91,6 +92,13 @@ crash:
 	@$(CARGO) build --locked --quiet -p gatehouse
 	@echo "== crash: $(ROUNDS) rounds"
 	@GATEHOUSE_LOG=error GATEHOUSE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- crash --nocapture
+
+backup-drill: ROUNDS = 50
+backup-drill:
+	@deploy/prerequisites.sh build
+	@$(CARGO) build --locked --quiet -p gatehouse
+	@echo "== backup drill: $(ROUNDS) backups under load"
+	@GATEHOUSE_LOG=error GATEHOUSE_BACKUP_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- backup --nocapture
 
 autobahn:
 	@echo "== autobahn"

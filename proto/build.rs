@@ -7,6 +7,7 @@ use prost::Message;
 /// Every file that holds a service or an event; their imports follow by themselves.
 const ROOTS: &[&str] = &[
     "gatehouse/agent/v1/agent_service.proto",
+    "gatehouse/backup/v1/backup_service.proto",
     "gatehouse/broadcast/v1/broadcast_service.proto",
     "gatehouse/channel/v1/channel_service.proto",
     "gatehouse/common/v1/caller.proto",

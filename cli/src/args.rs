@@ -135,6 +135,24 @@ Examples:
   gatehouse config                        runs the service (containers and `gatehouse up` do this)"
     )]
     Config(Config),
+    /// Copy everything that a restore needs into one file, while the gateway runs or not
+    #[command(after_help = "\
+Examples:
+  gatehouse backup gatehouse-2026-11-27.tar
+  docker compose exec -T config gatehouse backup - > gatehouse.tar
+
+The file holds both databases as they were at one moment, the configuration, the gateway token and the folder of secrets.
+Keep it like a password. Secrets that the configuration takes from the environment are not in it.")]
+    Backup(Backup),
+    /// Put a backup in place of what the home holds; the gateway must be stopped
+    #[command(after_help = "\
+Examples:
+  gatehouse restore gatehouse-2026-11-27.tar
+  gatehouse restore --home ~/new gatehouse-2026-11-27.tar
+  gatehouse restore - < gatehouse.tar     docs/operations.md says how in containers
+
+What stood there before is kept beside it, with the ending .before-restore-<time>.")]
+    Restore(Restore),
     /// The methods and events of the house, with who may use them
     #[command(after_help = "\
 Examples:
@@ -299,6 +317,20 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+/// `backup`
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file to make; - is the standard output
+    pub(crate) file: PathBuf,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The file that `gatehouse backup` made; - is the standard input
+    pub(crate) file: PathBuf,
+}
+
 /// `methods`
 #[derive(Debug, Args)]
 pub(crate) struct Methods {
@@ -326,6 +358,9 @@ pub(crate) struct Healthcheck {
     /// Where the edge's WebSocket and HTTP port is
     #[arg(long, env = "GATEHOUSE_PORT", default_value_t = 18_789, hide = true)]
     pub(crate) port: u16,
+    /// Kill the service once it has not answered for so long, so that the container is started again
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub(crate) kill_after: Option<u64>,
 }
 
 /// Everything that can be asked for its health.

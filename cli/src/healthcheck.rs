@@ -1,5 +1,7 @@
 //! `gatehouse healthcheck`: for container health checks, so that the image needs neither a shell nor curl.
 
+mod hang;
+
 use std::time::Duration;
 
 use gatehouse_core::{Address, Secret, Service, ServiceSettings, client::Peer};
@@ -17,16 +19,45 @@ use crate::{
 /// Shorter than the shortest interval of a health check.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// Asks one service.
+/// What an answer says.
+enum Asked {
+    Serves(String),
+    /// It answers, and does not serve: a restart would not help.
+    DoesNotServe(String),
+    Silent(String),
+}
+
+/// Asks one service, and ends one that hangs if that was asked for.
 pub(crate) async fn run(common: &Common, check: &Healthcheck) -> Result<(), Failed> {
     let service = match check.service {
-        Checked::Edge => return edge(check.port).await,
+        Checked::Edge => Service::Edge,
         Checked::Session => Service::Session,
         Checked::Agent => Service::Agent,
         Checked::ChannelBridge => Service::ChannelBridge,
         Checked::Config => Service::Config,
         Checked::Broadcast => Service::Broadcast,
     };
+    let asked = match service {
+        Service::Edge => edge(check.port).await,
+        _ => backend(common, service).await?,
+    };
+    let answers = !matches!(asked, Asked::Silent(_));
+    let killed = check
+        .kill_after
+        .is_some_and(|seconds| hang::note(service.name(), answers, Duration::from_secs(seconds)));
+    match asked {
+        Asked::Serves(text) => {
+            println!("{text}");
+            Ok(())
+        }
+        Asked::Silent(text) if killed => {
+            Err(unhealthy(format!("{text}: killed, so that it is started again")))
+        }
+        Asked::Silent(text) | Asked::DoesNotServe(text) => Err(unhealthy(text)),
+    }
+}
+
+async fn backend(common: &Common, service: Service) -> Result<Asked, Failed> {
     let settings = ServiceSettings::read(&environment(common), service)
         .map_err(|error| Failed::new(Exit::Configuration, error.to_string()))?;
     let address = reachable(&settings.listen);
@@ -36,32 +67,25 @@ pub(crate) async fn run(common: &Common, check: &Healthcheck) -> Result<(), Fail
     let asked = client.check(HealthCheckRequest {
         service: String::new(),
     });
-    match tokio::time::timeout(DEADLINE, asked).await {
+    Ok(match tokio::time::timeout(DEADLINE, asked).await {
         Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving => {
-            println!("{service} serves");
-            Ok(())
+            Asked::Serves(format!("{service} serves"))
         }
-        Ok(Ok(answer)) => Err(unhealthy(format!(
+        Ok(Ok(answer)) => Asked::DoesNotServe(format!(
             "{service} at {address} says {}",
             answer.get_ref().status().as_str_name()
-        ))),
-        Ok(Err(status)) => Err(unhealthy(format!("{service} at {address}: {}", status.message()))),
-        Err(_) => Err(unhealthy(format!("{service} at {address} does not answer"))),
-    }
+        )),
+        Ok(Err(status)) => Asked::Silent(format!("{service} at {address}: {}", status.message())),
+        Err(_) => Asked::Silent(format!("{service} at {address} does not answer")),
+    })
 }
 
-async fn edge(port: u16) -> Result<(), Failed> {
+async fn edge(port: u16) -> Asked {
     let authority = format!("127.0.0.1:{port}");
     match http::get(&authority, "/readyz", DEADLINE).await {
-        Ok(answer) if answer.status == 200 => {
-            println!("edge is ready");
-            Ok(())
-        }
-        Ok(answer) => Err(unhealthy(format!(
-            "edge is not ready ({}): {}",
-            answer.status, answer.body
-        ))),
-        Err(error) => Err(unhealthy(format!("edge at {authority} does not answer: {error}"))),
+        Ok(answer) if answer.status == 200 => Asked::Serves("edge is ready".to_owned()),
+        Ok(answer) => Asked::DoesNotServe(format!("edge is not ready ({}): {}", answer.status, answer.body)),
+        Err(error) => Asked::Silent(format!("edge at {authority} does not answer: {error}")),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Decides nothing for a service: it reads settings, builds, runs, and says how that ended in an exit code.
 
 mod args;
+mod backup;
 mod call;
 mod chat;
 mod client;
@@ -13,6 +14,7 @@ mod healthcheck;
 mod http;
 mod methods;
 mod place;
+mod restore;
 mod service;
 mod status;
 mod term;
@@ -80,6 +82,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Status => client(status::run(common, style)),
         Command::Call(call) => client(call::run(common, call)),
         Command::Token(token) => client(token::run(common, token)),
+        Command::Backup(backup) => client(backup::run(common, backup)),
+        Command::Restore(restore) => restore::run(common, restore),
         Command::Methods(methods) => methods::run(common, methods, style),
         Command::Completions(completions) => {
             let mut script = Vec::new();

@@ -3,9 +3,9 @@
 //! The token of the house in the home goes to a gateway on this machine only. Sent to an address that somebody put into
 //! `--url`, it would hand the house over to whoever answers there.
 
-use std::{fs, io, net::IpAddr};
+use std::{fs, io, net::IpAddr, sync::mpsc::sync_channel, time::Duration};
 
-use gatehouse_core::{House, Secret, Service};
+use gatehouse_core::{House, Secret};
 use url::{Host, Url};
 
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
 
 /// Where clients find a gateway unless they are told otherwise: OpenClaw's port.
 const URL_DEFAULT: &str = "ws://127.0.0.1:18789";
+
+/// A few small files are read within milliseconds; on a tired disk within a second.
+const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// In the run folder: the address of the edge that runs, written by the edge.
 pub(crate) const URL_FILE: &str = "edge.url";
@@ -35,8 +38,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the gateway that these options mean.
+    /// Finds the gateway that these options mean. Nothing is written.
     pub(crate) fn find(common: &Common) -> Result<Self, Failed> {
+        let options = common.clone();
+        within_deadline(common, move || Self::look(&options))?
+    }
+
+    fn look(common: &Common) -> Result<Self, Failed> {
         let text = match &common.url {
             Some(url) => url.clone(),
             None => {
@@ -54,6 +62,22 @@ impl Place {
             tokenless,
         })
     }
+}
+
+/// Reads files of the home, and gives up on a disk that does not answer: on a thread of its own, which ends with the process.
+pub(crate) fn within_deadline<T: Send + 'static>(
+    common: &Common,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failed> {
+    let (done, outcome) = sync_channel(1);
+    std::thread::spawn(move || done.send(read()));
+    outcome.recv_timeout(DISK_PATIENCE).map_err(|_| {
+        Failed::new(
+            Exit::Unavailable,
+            format!("the disk that holds {} does not answer", common.home.display()),
+        )
+        .next("look at it (`dmesg`, `mount`); --url and --token name a gateway without reading the home")
+    })
 }
 
 /// The address, also written with `http`, or without a scheme.
@@ -110,11 +134,7 @@ fn token(common: &Common, url: &Url) -> Result<Result<Secret, String>, Failed> {
 pub(crate) fn house_token(common: &Common) -> io::Result<Secret> {
     let env = environment(common);
     let house = House::read(&env);
-    // Only where a house has been: looking for a token must not furnish an empty folder.
-    if house.config.is_file()
-        && house.folder(Service::Config).is_dir()
-        && let Ok(token) = gatehouse_config::gateway_token(&house, &env)
-    {
+    if let Ok(token) = gatehouse_config::gateway_token(&house, &env) {
         return Ok(token);
     }
     let token = fs::read_to_string(house.home.join(TOKEN_FILE))?;
@@ -213,6 +233,27 @@ mod tests {
         let place = Place::find(&common).unwrap();
 
         assert_eq!(place.token.unwrap().expose(), "the-token");
+    }
+
+    #[test]
+    fn looking_for_a_gateway_writes_nothing_and_gives_up_on_a_disk_that_hangs() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        fs::create_dir(&home).unwrap();
+        assert!(Place::find(&common(&home, None)).unwrap().token.is_none());
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "nothing was made");
+        // A reader of a pipe that nobody writes to waits for ever, as on a disk that hangs.
+        fs::create_dir(home.join("config")).unwrap();
+        let pipe = home.join(TOKEN_FILE);
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+
+        let failed = Place::find(&common(&home, None)).expect_err("it hangs");
+
+        assert_eq!(failed.exit, Exit::Unavailable);
+        assert!(failed.to_string().contains("does not answer"), "{failed}");
+        let mut named = common(&home, Some("ws://127.0.0.1:1"));
+        named.token = Some("t".to_owned());
+        assert!(Place::find(&named).unwrap().token.is_some(), "nothing is read");
     }
 
     #[test]

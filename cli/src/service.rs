@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Drain, Env, Service, drain, telemetry};
+use gatehouse_core::{
+    Chain, Drain, Env, Service, ServiceSettings, credential::Credential, drain, report, telemetry,
+};
 
 use crate::{
     args::Common,
@@ -26,6 +28,10 @@ const RUNTIME_END: Duration = Duration::from_millis(500);
 pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     let env = environment(common);
     telemetry::init(&env, service);
+    let supervised = env.get("GATEHOUSE_SUPERVISED").is_some();
+    if supervised {
+        end_with_supervisor();
+    }
     let workers = match service {
         Service::Edge => std::thread::available_parallelism().map_or(WORKERS, usize::from),
         Service::Session | Service::Agent | Service::ChannelBridge | Service::Config | Service::Broadcast => {
@@ -34,12 +40,20 @@ pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     };
     let runtime = crate::runtime(workers)?;
     let ended = runtime.block_on(async {
-        let supervised = env.get("GATEHOUSE_SUPERVISED").is_some();
         let drain = drain::on_signal(supervised).map_err(|error| failed(Exit::Failed, service, &error))?;
         start(service, &env, drain).await
     });
     runtime.shutdown_timeout(RUNTIME_END);
     ended
+}
+
+/// Has the kernel kill us when the supervisor dies. The end of the standard input says so as well, but only to a process that
+/// is not stopped and does not hang.
+fn end_with_supervisor() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL) {
+        tracing::warn!(%error, "this process may outlive its supervisor if it hangs");
+    }
 }
 
 /// The environment with what the command line says before it.
@@ -55,7 +69,14 @@ macro_rules! serve {
             built = settings.build() => built,
             () = $drain.requested() => return Ok(()), // it waited for its credential
         };
-        let app = built.map_err(|error| failed(Exit::Failed, $service, &error))?;
+        let app = match built {
+            Ok(app) => app,
+            Err(error) => {
+                let failed = failed(Exit::Failed, $service, &error);
+                last_words($service, $env, &failed.message).await;
+                return Err(failed);
+            }
+        };
         app.run($drain)
             .await
             .map_err(|error| failed(Exit::Failed, $service, &error))
@@ -70,6 +91,17 @@ async fn start(service: Service, env: &Env, drain: Drain) -> Result<(), Failed> 
         Service::ChannelBridge => serve!(service, env, drain, gatehouse_channel_bridge::Settings),
         Service::Config => config(env, drain).await,
         Service::Broadcast => serve!(service, env, drain, gatehouse_broadcast::Settings),
+    }
+}
+
+/// Tells why a service cannot start to whoever answers `gatehouse status`.
+async fn last_words(service: Service, env: &Env, reason: &str) {
+    let Ok(settings) = ServiceSettings::read(env, service) else {
+        return;
+    };
+    if let Ok(own) = Credential::load(&settings.house, service.identity()) {
+        let broadcast = own.peer(Service::Broadcast, settings.peers.address(Service::Broadcast));
+        report::last_words(&broadcast, service, reason).await;
     }
 }
 

@@ -10,12 +10,13 @@ use crate::{
     call,
     client::{self, Client, follow::has_changed},
     exit::{Exit, Failed},
+    http,
     place::Place,
     term::{Ink, Style, Table, ago},
 };
 
-/// Status answers from memory.
-const ANSWER: Duration = Duration::from_secs(10);
+/// Status asks every service, for a second at most; whoever takes longer is a finding.
+const ANSWER: Duration = Duration::from_secs(4);
 
 /// Characters of a revision's hash: enough to see whether two are the same.
 const HASH_SHOWN: usize = 8;
@@ -72,6 +73,10 @@ pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
         (place, Err(failed)) if failed.exit == Exit::Unavailable && has_changed(common, &place) => {
             ask(common).await?.1?
         }
+        // Broadcast knows how everybody is. Without it the edge still knows whom it misses.
+        (place, Err(failed)) if failed.exit == Exit::Unavailable => {
+            return Err(away(&place, failed).await);
+        }
         (_, asked) => asked?,
     };
     let house: House = read("status", &status)?;
@@ -121,6 +126,34 @@ async fn ask(common: &Common) -> Result<(Place, Result<Asked, Failed>), Failed> 
         channels,
     };
     Ok((place, Ok(asked)))
+}
+
+/// What the edge alone can tell.
+async fn away(place: &Place, failed: Failed) -> Failed {
+    let host = place.url.host_str().unwrap_or_default();
+    let authority = format!("{host}:{}", place.url.port_or_known_default().unwrap_or_default());
+    let report = match http::get(&authority, "/readyz", ANSWER).await {
+        Ok(answer) => serde_json::from_str(&answer.body).unwrap_or_default(),
+        Err(_) => serde_json::Value::Null,
+    };
+    let missing: Vec<&str> = ["failing", "degraded"]
+        .iter()
+        .filter_map(|list| report[list].as_array())
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    if missing.is_empty() {
+        return failed;
+    }
+    let verdict = match report["ready"].as_bool() {
+        Some(true) => "messages are taken",
+        _ => "messages are not taken",
+    };
+    Failed::new(
+        Exit::Failed,
+        format!("{verdict}; not serving: {}", missing.join(", ")),
+    )
+    .next("the log of `gatehouse up` says why")
 }
 
 fn read<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> Result<T, Failed> {

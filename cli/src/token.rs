@@ -10,7 +10,7 @@ use crate::{
     call,
     client::{self, Client, follow::replaced},
     exit::{Exit, Failed},
-    place::{TOKEN_FILE, house_token},
+    place::{TOKEN_FILE, house_token, within_deadline},
 };
 
 const METHOD: &str = "gateway.token.rotate";
@@ -30,7 +30,8 @@ pub(crate) async fn run(common: &Common, token: &Token) -> Result<(), Failed> {
 }
 
 fn show(common: &Common) -> Result<(), Failed> {
-    let token = house_token(common).map_err(|error| {
+    let home = common.clone();
+    let token = within_deadline(common, move || house_token(&home))?.map_err(|error| {
         Failed::new(
             Exit::Failed,
             format!("no token in {}: {error}", common.home.display()),

@@ -1,8 +1,8 @@
 //! `gatehouse up`: a whole house on one machine, without containers. Checks the configuration, starts the six processes over
 //! Unix sockets, merges their logs, starts again whoever dies, and stops all of them in order.
 //!
-//! No process outlives this one, however it ends: every service ends when its standard input does, and the kernel closes
-//! that with us. So there is nothing to clean up at the next start and no PID file to go stale.
+//! No process outlives this one, however it ends: the kernel kills every service when we die, and every service ends when its
+//! standard input does, which the kernel closes with us. So there is nothing to clean up at the next start and no PID file to go stale.
 
 mod child;
 mod lines;
@@ -11,16 +11,26 @@ mod log;
 mod plan;
 mod ready;
 mod supervisor;
+mod watchdog;
 
 use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
 
-use gatehouse_core::{House, Service};
+use gatehouse_core::{Address, House, Secret, Service, client::Peer};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use self::{child::Program, lock::HomeLock, log::Log, plan::Plan, ready::Ready, supervisor::Supervisor};
+pub(crate) use self::lock::HomeLock;
+use self::{
+    child::{Answers, Program, RESTART_MAX, RESTART_MAX_EDGE},
+    log::Log,
+    plan::Plan,
+    ready::Ready,
+    supervisor::Supervisor,
+};
 use crate::{
     args::{Common, Up},
     exit::{Exit, Failed},
@@ -49,7 +59,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     for warning in &plan.warnings {
         log.own(warning);
     }
-    let mut supervisor = start(&plan, &log)?;
+    let mut supervisor = start(&plan, &house, &log)?;
     let ready = Ready {
         url_file: &url_file,
         home: &house.home,
@@ -92,7 +102,7 @@ fn make_private(folder: &Path) -> Result<(), Failed> {
         })
 }
 
-fn start(plan: &Plan, log: &Log) -> Result<Supervisor, Failed> {
+fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
     let executable = std::env::current_exe()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let program = |(index, service): (usize, Service)| {
@@ -110,6 +120,11 @@ fn start(plan: &Plan, log: &Log) -> Result<Supervisor, Failed> {
             name: service.name(),
             index,
             command: Box::new(command),
+            answers: Some(answers(house, service)),
+            pause_max: match service {
+                Service::Edge => RESTART_MAX_EDGE,
+                _ => RESTART_MAX,
+            },
         }
     };
     let (door, rest): (Vec<_>, Vec<_>) = Service::ALL
@@ -123,6 +138,25 @@ fn start(plan: &Plan, log: &Log) -> Result<Supervisor, Failed> {
         rest.into_iter().map(program).collect(),
         log,
     ))
+}
+
+/// Asks a service over one connection that is kept. Any answer counts: whether it serves is readiness's question.
+fn answers(house: &House, service: Service) -> Answers {
+    // Health asks for no credential.
+    let address = Address::Unix(house.run.join(format!("{service}.sock")));
+    let peer = Peer::lazy(&address, &Secret::new("none"));
+    Box::new(move || {
+        let mut client = HealthClient::new(peer.channel());
+        Box::pin(async move {
+            match client.check(HealthCheckRequest::default()).await {
+                Ok(_) => true,
+                Err(status) => !matches!(
+                    status.code(),
+                    Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
+                ),
+            }
+        })
+    })
 }
 
 /// What a person or a service manager stops us with.

@@ -133,7 +133,14 @@ fn services_wait_for_healthy_ones_and_say_how_they_are() {
         }
         assert_eq!(
             strings(&container["healthcheck"]["test"]),
-            ["CMD", "/usr/local/bin/gatehouse", "healthcheck", &name],
+            [
+                "CMD",
+                "/usr/local/bin/gatehouse",
+                "healthcheck",
+                &name,
+                "--kill-after",
+                "30"
+            ],
             "{name}"
         );
         let waits = container["depends_on"].as_mapping().cloned().unwrap_or_default();

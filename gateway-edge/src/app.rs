@@ -153,6 +153,7 @@ impl App {
         );
         let reported = Arc::clone(&edge);
         let source = ReportSource::new(Service::Edge, health.clone())
+            .instance(&edge.id)
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
         report::spawn(&broadcast, source, &drain);
         let (server, end) = (Server::new(own, credentials.callers(), health), drain.clone());

@@ -27,6 +27,8 @@ macro_rules! package {
 
 package!(/// Executes one turn.
     agent, "gatehouse.agent.v1");
+package!(/// Copies of databases that are in use.
+    backup, "gatehouse.backup.v1");
 package!(/// Events, presence, health.
     broadcast, "gatehouse.broadcast.v1");
 package!(/// Chat surfaces.

@@ -1,8 +1,10 @@
 //! Scenarios across the whole house, on real processes.
 
+mod backup;
 mod bad_input;
 mod channel_to_screens;
 mod crash;
+mod faults;
 mod lifecycle;
 mod screens;
 

@@ -43,7 +43,11 @@ impl House {
         Self::start_in(home, env).await
     }
 
-    async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
+    /// Starts a house in a home that is there already.
+    ///
+    /// # Panics
+    /// When it does not become ready in time.
+    pub async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
         let up = spawn(home.path(), env);
         let mut house = Self {
             home,
@@ -92,9 +96,21 @@ impl House {
             .code()
     }
 
+    /// Starts a house that was ended again, and does not wait for it.
+    pub fn start_again(&mut self) {
+        self.up = spawn(self.home.path(), &[]);
+    }
+
     async fn is_ready(&self) -> bool {
         let answer = http::get(&format!("{}/readyz", self.http())).await;
-        answer.is_ok_and(|answer| answer.status().is_success())
+        match answer {
+            // Whole: a test that begins while events do not flow yet would miss them.
+            Ok(answer) if answer.status().is_success() => {
+                let report = answer.text().await.unwrap_or_default();
+                report.contains(r#""degraded":[]"#)
+            }
+            _ => false,
+        }
     }
 
     /// The WebSocket's address: a restarted edge may have another port here, because the house was asked for any.
@@ -150,6 +166,14 @@ impl House {
         pid
     }
 
+    /// Runs a command of the binary in this home.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        run_in(self.home.path(), arguments).await
+    }
+
     /// Kills the supervisor without warning.
     ///
     /// # Panics
@@ -157,6 +181,24 @@ impl House {
     pub async fn kill_supervisor(&mut self) {
         self.up.kill().await.expect("the supervisor runs");
     }
+}
+
+/// Runs a command of the binary in a home.
+///
+/// # Panics
+/// When it cannot be run.
+pub async fn run_in(home: &Path, arguments: &[&str]) -> std::process::Output {
+    let command = AsyncCommand::new(binary())
+        .args(arguments)
+        .arg("--home")
+        .arg(home)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    tokio::time::timeout(Duration::from_secs(60), command)
+        .await
+        .expect("the command ends within a minute")
+        .expect("the gatehouse binary: build it with `cargo build -p gatehouse`")
 }
 
 /// Starts `gatehouse up` in a home. Its words go to the test's own output, where a failing test shows them.
@@ -219,7 +261,8 @@ fn arguments(pid: u32) -> Vec<String> {
         .collect()
 }
 
-fn signal(pid: u32, name: &str) {
+/// Sends a signal, by its name without `SIG`.
+pub fn signal(pid: u32, name: &str) {
     // A process that has just ended is no error: the test looks at what follows.
     let _ = Command::new("kill")
         .args([&format!("-{name}"), &pid.to_string()])

@@ -1,6 +1,6 @@
 //! Keeps one program running: starts it, passes its output on, starts it again with growing pauses when it ends.
 
-use std::{process::Stdio, time::Duration};
+use std::{future::Future, pin::Pin, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncRead, BufReader},
@@ -11,14 +11,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{lines::next_line, log::Log};
+use super::{
+    lines::next_line,
+    log::Log,
+    watchdog::{Timing, hangs},
+};
 use crate::exit::Exit;
 
 /// The first pause before a program is started again.
 const RESTART_FIRST: Duration = Duration::from_millis(100);
 
 /// The longest pause: a program that cannot start costs nothing, and is back soon after its cause is gone.
-const RESTART_MAX: Duration = Duration::from_secs(10);
+pub(super) const RESTART_MAX: Duration = Duration::from_secs(10);
+
+/// The same for the edge: while it is away nobody is told anything.
+pub(super) const RESTART_MAX_EDGE: Duration = Duration::from_millis(400);
 
 /// A program that lived so long is healthy: the next pause is the first one again.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
@@ -34,7 +41,14 @@ pub(super) struct Program {
     pub(super) index: usize,
     /// Makes the command. Pipes and the process group are ours to set.
     pub(super) command: Box<dyn Fn() -> Command + Send + Sync>,
+    /// Whether it answers now. Unset: nobody asks.
+    pub(super) answers: Option<Answers>,
+    /// The longest pause before it is started again.
+    pub(super) pause_max: Duration,
 }
+
+/// Asks a program whether it answers.
+pub(super) type Answers = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// A program said that its configuration is wrong: nothing that we can do by starting it again.
 #[derive(Debug)]
@@ -87,7 +101,7 @@ pub(super) async fn keep(program: Program, log: Log, stop: Stop, fatal: mpsc::Se
             () = sleep(pause) => {}
             () = stop.asked.cancelled() => return,
         }
-        pause = (pause * 2).min(RESTART_MAX);
+        pause = (pause * 2).min(program.pause_max);
     }
 }
 
@@ -120,6 +134,12 @@ async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> En
     let input = child.stdin.take();
     let status = tokio::select! {
         status = child.wait() => status,
+        silent = silence(program) => {
+            // It may have ended between the two; a process that hangs does not drain.
+            let _ = child.kill().await;
+            last_words(outputs).await;
+            return End::Crashed(format!("has not answered for {} s and was killed", silent.as_secs()));
+        }
         () = stop.asked.cancelled() => {
             drop(input);
             tokio::select! {
@@ -141,6 +161,14 @@ async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> En
         }
         Ok(status) => End::Crashed(format!("ended with {status}")),
         Err(error) => End::Crashed(format!("cannot be waited for: {error}")),
+    }
+}
+
+/// How long a program has been silent, once that is too long.
+async fn silence(program: &Program) -> Duration {
+    match &program.answers {
+        Some(answers) => hangs(Timing::default(), answers).await,
+        None => std::future::pending().await,
     }
 }
 

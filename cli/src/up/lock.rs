@@ -12,11 +12,11 @@ const FILE: &str = "up.lock";
 
 /// Held while the house runs.
 #[derive(Debug)]
-pub(super) struct HomeLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+pub(crate) struct HomeLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
 
 impl HomeLock {
     /// Takes the home.
-    pub(super) fn take(home: &Path) -> Result<Self, Failed> {
+    pub(crate) fn take(home: &Path) -> Result<Self, Failed> {
         let path = home.join(FILE);
         let file = OpenOptions::new()
             .create(true)

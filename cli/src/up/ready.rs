@@ -20,6 +20,9 @@ const QUESTION: Duration = Duration::from_secs(2);
 /// When a person begins to wonder: what is missing is said then, and again each time.
 const WONDER: Duration = Duration::from_secs(10);
 
+/// How long the services without which messages are taken are waited for: whoever connects at once then misses nothing.
+const WHOLE: Duration = Duration::from_secs(5);
+
 /// Whom to ask and where to say it.
 pub(super) struct Ready<'a> {
     /// Where the edge writes its address.
@@ -61,11 +64,21 @@ impl Ready<'_> {
         let url = url.trim().to_owned();
         let authority = url.trim_start_matches("ws://").trim_end_matches('/');
         match http::get(authority, "/readyz", QUESTION).await {
-            Ok(answer) if answer.status == 200 => Ok(url),
+            Ok(answer)
+                if answer.status == 200 && (is_whole(&answer.body) || self.began.elapsed() > WHOLE) =>
+            {
+                Ok(url)
+            }
             Ok(answer) => Err(answer.body),
             Err(error) => Err(format!("the edge does not answer at {url}: {error}")),
         }
     }
+}
+
+/// Whether nobody is away, those included without whom messages are taken all the same.
+fn is_whole(report: &str) -> bool {
+    let report: serde_json::Value = serde_json::from_str(report).unwrap_or_default();
+    report["degraded"].as_array().is_none_or(Vec::is_empty)
 }
 
 fn banner(url: &str, home: &Path, took: Duration, style: Style) -> String {

@@ -112,7 +112,7 @@ mod tests {
     use tokio::{process::Command, time::sleep};
 
     use super::*;
-    use crate::term::Style;
+    use crate::{term::Style, up::child::RESTART_MAX};
 
     /// A program of our own: a shell script that knows where it may leave traces.
     fn script(name: &'static str, index: usize, home: &Path, text: &str) -> Program {
@@ -126,6 +126,8 @@ mod tests {
             name,
             index,
             command: Box::new(command),
+            answers: None,
+            pause_max: RESTART_MAX,
         }
     }
 
@@ -278,6 +280,8 @@ mod tests {
             name: "absent",
             index: 1,
             command: Box::new(|| Command::new("/nonexistent/program")),
+            answers: None,
+            pause_max: RESTART_MAX,
         };
         let supervisor = Supervisor::start(obedient("door", 0, home.path()), vec![absent], &quiet());
 

@@ -177,7 +177,7 @@ impl House {
     async fn wait_ready(&self) {
         until("an edge that is ready", async || {
             let answer = crate::plain_http::get(&self.http, "/readyz").await;
-            answer.starts_with("HTTP/1.1 200")
+            answer.starts_with("HTTP/1.1 200") && answer.contains(r#""degraded":[]"#)
         })
         .await;
     }

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{error::Error, grpc::Grpc, hub::Hub, metrics::Metrics};
+use crate::{error::Error, grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
 
 /// How often silence is looked for: small against the lease of 15 seconds.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -86,6 +86,7 @@ impl App {
 
         let grpc = Grpc {
             hub,
+            living: Living::new(peer),
             metrics,
             drain: drain.clone(),
         };

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use gatehouse_contract::Contract;
 use gatehouse_core::{Drain, Identity, caller};
 use gatehouse_proto::broadcast::v1::{
@@ -13,7 +13,7 @@ use gatehouse_proto::broadcast::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, hub::Hub, metrics::Metrics, ring::PageMax};
+use crate::{error::Error, hub::Hub, living::Living, metrics::Metrics, ring::PageMax};
 
 /// One message of a subscription: what gathered while the last one was on its way. Bounded in bytes as well, because it is
 /// held until the edge has read it; a message may be no longer than 32 MiB in any case.
@@ -25,6 +25,7 @@ const PAGE_MAX: PageMax = PageMax {
 #[derive(Debug)]
 pub(crate) struct Grpc {
     pub(crate) hub: Arc<Hub>,
+    pub(crate) living: Living,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
 }
@@ -44,12 +45,12 @@ impl BroadcastService for Grpc {
 
     async fn get_health(&self, _: Request<GetHealthRequest>) -> Result<Response<GetHealthResponse>, Status> {
         Ok(Response::new(GetHealthResponse {
-            health: Some(self.hub.health()),
+            health: Some(self.hub.health(&self.living.ask().await)),
         }))
     }
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
-        Ok(Response::new(self.hub.status()))
+        Ok(Response::new(self.hub.status(&self.living.ask().await)))
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
@@ -76,7 +77,14 @@ impl BroadcastService for Grpc {
             offset,
         } = request.into_inner();
         tracing::info!(edge.id = edge_id, "an edge subscribes");
-        let events = follow(Arc::clone(&self.hub), epoch.as_deref(), offset);
+        let subscribed = Subscribed {
+            hub: Arc::clone(&self.hub),
+            edge_id,
+        };
+        let events = follow(Arc::clone(&self.hub), epoch.as_deref(), offset).inspect(move |_| {
+            // Held for as long as the stream is.
+            let _ = &subscribed;
+        });
         Ok(Response::new(Box::pin(self.drain.end_stream(events))))
     }
 
@@ -124,6 +132,18 @@ fn may_publish(publisher: Option<Identity>, family: &str) -> Result<(), Error> {
             publisher: publisher.map_or("nobody", Identity::name),
             event: event.name.clone(),
         }),
+    }
+}
+
+/// An edge that is here. Dropped with its stream, however that ends.
+struct Subscribed {
+    hub: Arc<Hub>,
+    edge_id: String,
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.hub.edge_left(&self.edge_id);
     }
 }
 

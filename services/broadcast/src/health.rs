@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use gatehouse_proto::broadcast::v1::{ChannelHealth, HealthEvent, ServiceHealth, service_health::State};
 use tokio::time::Instant;
 
+use crate::living::{Answer, Answers};
+
 /// A report holds for three intervals of reporting.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
@@ -95,9 +97,47 @@ impl RollUp {
         services
     }
 
+    /// The process that is behind each service now: what it said last, as far as its answer agrees.
+    pub(crate) fn living(&self, answers: &Answers) -> Vec<ServiceHealth> {
+        // An edge has no answer of its own: it is here while it subscribes, and forgotten when it does not.
+        let mut services: Vec<ServiceHealth> = self
+            .0
+            .values()
+            .filter(|process| !answers.contains_key(process.health.service.as_str()))
+            .map(Process::now)
+            .collect();
+        for (service, answer) in answers {
+            let newest = self
+                .0
+                .values()
+                .filter(|process| process.health.service == *service)
+                .max_by_key(|process| process.said_at);
+            let health = newest.map_or_else(
+                || ServiceHealth {
+                    service: (*service).to_owned(),
+                    state: State::Starting.into(),
+                    ..ServiceHealth::default()
+                },
+                Process::now,
+            );
+            services.push(agree(health, *answer));
+        }
+        services.sort_by(|a, b| (&a.service, &a.instance_id).cmp(&(&b.service, &b.instance_id)));
+        services
+    }
+
+    /// Forgets an edge whose subscription ended. Should it live, it reports again. Answers whether anything changed.
+    pub(crate) fn forget(&mut self, instance: &str) -> bool {
+        self.0.remove(instance).is_some()
+    }
+
     /// The roll-up as clients see it.
     pub(crate) fn event(&self, now_ms: i64) -> HealthEvent {
-        let services = self.services();
+        Self::event_of(self.services(), now_ms)
+    }
+
+    /// The same for these services.
+    pub(crate) fn event_of(services: Vec<ServiceHealth>, now_ms: i64) -> HealthEvent {
         let bridges = services.iter().filter(|service| service.service == CHANNELS);
         let channels = bridges.flat_map(|bridge| &bridge.components).map(|component| {
             (
@@ -117,6 +157,29 @@ impl RollUp {
             channels,
         }
     }
+}
+
+/// What a service said last, corrected by what it answers now. Why it cannot serve is known from what it said alone.
+fn agree(mut health: ServiceHealth, answer: Answer) -> ServiceHealth {
+    let said_why = health.state() == State::NotServing && health.detail.is_some();
+    match answer {
+        Answer::Serves if !matches!(health.state(), State::Serving | State::Degraded) => {
+            health.set_state(State::Serving);
+            health.detail = None;
+        }
+        Answer::DoesNotServe
+            if matches!(health.state(), State::Serving | State::Degraded | State::Silent) =>
+        {
+            health.set_state(State::NotServing);
+            health.detail = Some("it says that it does not serve".into());
+        }
+        Answer::Nothing if !said_why => {
+            health.set_state(State::Silent);
+            health.detail = Some("it does not answer".into());
+        }
+        Answer::Serves | Answer::DoesNotServe | Answer::Nothing => {}
+    }
+    health
 }
 
 /// Whether every service serves.
@@ -210,6 +273,50 @@ mod tests {
         assert_eq!(all.report(serving("agent", "1"), true), Some(true));
 
         assert!(all.event(0).ok && all.services().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn status_shows_who_answers_now_and_why_somebody_cannot() {
+        let mut all = RollUp::default();
+        all.report(serving("session", "killed"), false);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        all.report(serving("session", "new"), false);
+        all.report(serving("agent", "1"), false);
+        all.report(serving("edge", "e"), false);
+        let damaged = ServiceHealth {
+            state: State::NotServing.into(),
+            detail: Some("bridge.db is damaged".into()),
+            ..serving("channel-bridge", "1")
+        };
+        all.report(damaged, false);
+        let answers: Answers = [
+            ("session", Answer::Serves),
+            ("agent", Answer::Nothing),
+            ("channel-bridge", Answer::Nothing),
+            ("config", Answer::Nothing),
+        ]
+        .into();
+
+        let shown: Vec<_> = all
+            .living(&answers)
+            .into_iter()
+            .map(|health| (health.service.clone(), health.state(), health.detail))
+            .collect();
+
+        let row = |service: &str, state, detail: Option<&str>| {
+            (service.to_owned(), state, detail.map(str::to_owned))
+        };
+        assert_eq!(
+            shown,
+            [
+                row("agent", State::Silent, Some("it does not answer")),
+                row("channel-bridge", State::NotServing, Some("bridge.db is damaged")),
+                row("config", State::Silent, Some("it does not answer")),
+                row("edge", State::Serving, None),
+                row("session", State::Serving, None),
+            ]
+        );
+        assert!(all.forget("e") && !all.forget("e"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     error::Error,
     health::{RollUp, is_ok},
+    living::Answers,
     presence::Presence,
     publishers::Publishers,
     ring::{Page, PageMax, Ring},
@@ -167,13 +168,23 @@ impl Hub {
         self.lock().presence.entries()
     }
 
-    pub(crate) fn health(&self) -> HealthEvent {
+    /// How everybody is, as they answer now.
+    pub(crate) fn health(&self, answers: &Answers) -> HealthEvent {
         self.expire();
-        self.lock().health.event(self.clock.now_ms())
+        let services = self.lock().health.living(answers);
+        RollUp::event_of(services, self.clock.now_ms())
     }
 
-    pub(crate) fn status(&self) -> GetStatusResponse {
-        let services = self.health().services;
+    /// An edge's subscription ended: it is gone, or comes back and says so.
+    pub(crate) fn edge_left(&self, edge: &str) {
+        let mut state = self.lock();
+        if state.health.forget(edge) {
+            self.health_changed(state);
+        }
+    }
+
+    pub(crate) fn status(&self, answers: &Answers) -> GetStatusResponse {
+        let services = self.health(answers).services;
         let config_hash = services
             .iter()
             .find(|service| service.service == "config")

@@ -9,6 +9,7 @@ mod error;
 mod grpc;
 mod health;
 mod hub;
+mod living;
 mod metrics;
 mod presence;
 mod publishers;

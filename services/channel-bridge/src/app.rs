@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings, config, metrics,
+    Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings,
+    backup::{self, Gate},
+    config, metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
+    sqlite,
 };
 use gatehouse_proto::{
     broadcast::v1::Component, channel::v1::channel_service_server::ChannelServiceServer,
@@ -26,13 +29,11 @@ use crate::{
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::AGE_MAX},
     pairing,
-    store::{KEEP, Sqlite, Store},
+    store::{KEEP, OFFER_AGAIN, Sqlite, Store},
 };
 
 /// How long the parts may take to end. Accounts say goodbye within two seconds.
 const GRACE: Duration = Duration::from_secs(5);
-/// A disk that takes nothing shows in the health within this time (demand 15 allows 15 s).
-const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// Old rows go, and deliveries that nobody can send any more are given up on.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
@@ -84,12 +85,14 @@ impl App {
             store,
             clock,
         } = self;
+        let database = store.database().clone();
         let store: Arc<dyn Store> = Arc::new(store);
         let peer = |service| credentials.peer(service);
         let (metrics, health) = (Metrics::default(), Health::new());
         if let Some(address) = settings.metrics {
             let mut registry = Registry::default();
             metrics.register(&mut registry);
+            database.register(&mut registry);
             metrics::serve(registry, address, &drain)
                 .await
                 .map_err(Error::Listen)?;
@@ -124,14 +127,23 @@ impl App {
             .config_hash(move || hash.hash())
             .components(move || components(&parts));
         report::spawn(&peer(Service::Broadcast), source, &drain);
-        spawn_probe(Arc::clone(&store), health.clone(), &drain);
+        sqlite::keep_health(
+            database.clone(),
+            sqlite::Timing::default(),
+            health.clone(),
+            || Ok(()),
+            &drain,
+        );
         spawn_sweep(Arc::clone(&store), clock.clone(), metrics, &drain);
 
-        let channels = ChannelServiceServer::new(Channels::new(manager, outbox, store, clock))
+        let gate = Gate::default();
+        let copies = backup::server(database, gate.clone(), &drain);
+        let channels = ChannelServiceServer::new(Channels::new(manager, outbox, store, clock, gate))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let served = Server::new(listener, credentials.callers(), health)
             .add(channels)
+            .add(copies)
             .run(drain.clone())
             .await;
         if !drain.finish(GRACE).await {
@@ -163,24 +175,6 @@ fn components(manager: &Manager) -> Vec<Component> {
     view.accounts.iter().map(component).collect()
 }
 
-fn spawn_probe(store: Arc<dyn Store>, health: Health, drain: &Drain) {
-    let end = drain.clone();
-    drain.spawn("store probe", async move {
-        let mut every = time::interval(PROBE_EVERY);
-        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! { _ = every.tick() => {}, () = end.requested() => return }
-            match store.probe().await {
-                Ok(()) => health.serving(),
-                Err(error) => {
-                    tracing::error!(error = %Chain(&error), "the store does not take anything");
-                    health.not_serving("the bridge's store does not take anything");
-                }
-            }
-        }
-    });
-}
-
 fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Drain) {
     let end = drain.clone();
     drain.spawn("store sweep", async move {
@@ -206,7 +200,7 @@ fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Dr
             if let Err(error) = pairing::waiting(store.as_ref(), &clock).await {
                 tracing::error!(error = %Chain(&error), "old pairing requests cannot be removed");
             }
-            if let Err(error) = store.prune(clock.before(KEEP)).await {
+            if let Err(error) = store.prune(clock.before(KEEP), clock.before(OFFER_AGAIN)).await {
                 tracing::error!(error = %Chain(&error), "old rows cannot be removed");
             }
         }

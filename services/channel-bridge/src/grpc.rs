@@ -5,7 +5,7 @@ mod webhook;
 
 use std::sync::Arc;
 
-use gatehouse_core::{Clock, Failure};
+use gatehouse_core::{Clock, Failure, backup::Gate};
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, ApprovePairingResponse, DismissPairingRequest, DismissPairingResponse,
     EnqueueDeliveryRequest, EnqueueDeliveryResponse, GetChannelsStatusRequest, GetChannelsStatusResponse,
@@ -34,6 +34,7 @@ pub struct Channels {
     outbox: Outbox,
     store: Arc<dyn Store>,
     clock: Clock,
+    gate: Gate,
 }
 
 impl std::fmt::Debug for Channels {
@@ -44,12 +45,13 @@ impl std::fmt::Debug for Channels {
 
 impl Channels {
     /// The service over these parts.
-    pub fn new(manager: Manager, outbox: Outbox, store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub fn new(manager: Manager, outbox: Outbox, store: Arc<dyn Store>, clock: Clock, gate: Gate) -> Self {
         Self {
             manager,
             outbox,
             store,
             clock,
+            gate,
         }
     }
 
@@ -296,6 +298,8 @@ impl ChannelService for Channels {
                 self.clock.now_ms()
             },
         };
+        // Session forgets the reply once it is answered here: between two copies of a backup it must not change hands.
+        let _passing = self.gate.pass().await?;
         let duplicate = match self.outbox.enqueue(delivery).await {
             Ok(enqueued) => enqueued.duplicate,
             // A run has one reply: the one that is stored may be with its reader by now.

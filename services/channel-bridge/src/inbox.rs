@@ -3,13 +3,15 @@
 //! A row is judged when it is handed on, not when it comes in: after a restart the policy of that moment holds. Each chat
 //! is handed on in order; one that the session service cannot take does not hold up the others.
 
+mod again;
+
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use gatehouse_core::{Chain, Clock, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService};
 use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, Peer, Target, peer,
-    session_service_client::SessionServiceClient,
+    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer, Target,
+    peer, session_service_client::SessionServiceClient,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -49,6 +51,8 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 pub trait Session: Send + Sync + 'static {
     /// Takes a message over; a repeat with the same id is answered the same.
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure>;
+    /// The places of those messages that it never took over.
+    async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure>;
 }
 
 #[async_trait]
@@ -57,6 +61,14 @@ impl Session for SessionServiceClient<PeerService> {
         let answer = self.clone().deliver_message(request).await;
         answer
             .map(tonic::Response::into_inner)
+            .map_err(|status| Failure::from_status(&status))
+    }
+
+    async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {
+        let asked = FindUnknownMessagesRequest { keys };
+        let answer = self.clone().find_unknown_messages(asked).await;
+        answer
+            .map(|answer| answer.into_inner().unknown)
             .map_err(|status| Failure::from_status(&status))
     }
 }
@@ -128,6 +140,10 @@ impl Inbox {
         let (inbox, end) = (self.clone(), drain.clone());
         drain.spawn("inbox", async move {
             tokio::select! { () = inbox.run() => {}, () = end.requested() => {} }
+        });
+        let (inbox, end) = (self.clone(), drain.clone());
+        drain.spawn("inbox again", async move {
+            tokio::select! { () = inbox.offer_again() => {}, () = end.requested() => {} }
         });
     }
 

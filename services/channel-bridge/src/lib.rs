@@ -28,3 +28,4 @@ pub mod webhook;
 pub use app::App;
 pub use error::Error;
 pub use settings::Settings;
+pub use store::SCHEMA;

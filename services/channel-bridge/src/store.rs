@@ -10,11 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatehouse_core::Kind;
 
-pub use self::sqlite::Sqlite;
+pub use self::sqlite::{SCHEMA, Sqlite};
 use crate::adapter::{AccountKey, InboundMessage, Received};
 
 /// How long an id that came in is remembered, and a delivery that is settled (demand 2: durable for 7 days).
 pub const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a message that session has taken over can be offered again: as long as a message may wait at all.
+pub const OFFER_AGAIN: Duration = Duration::from_secs(24 * 3600);
 /// Messages of one account that wait for the session service. At home that is weeks; beyond it the platform is told to
 /// keep them.
 pub const INBOX_WAITING_MAX: i64 = 10_000;
@@ -87,6 +89,17 @@ pub enum Settlement {
     Adopted(String),
     /// Nobody will answer it, for this reason.
     Refused(String),
+}
+
+/// A message that session has taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// Its place.
+    pub seq: i64,
+    /// The account.
+    pub account: AccountKey,
+    /// The platform's id of it.
+    pub message_id: String,
 }
 
 /// Something to deliver.
@@ -236,8 +249,12 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Received, StoreError>;
     /// The oldest waiting message of each chat, at most `limit`, earliest due first.
     async fn inbox_heads(&self, limit: u32) -> Result<Vec<InboxRow>, StoreError>;
-    /// Says what became of a message. What it said is forgotten here.
+    /// Says what became of a message. What it said is forgotten here, at once or, when session has it, after [`OFFER_AGAIN`].
     async fn settle_inbound(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError>;
+    /// Messages that session has taken over and that can be offered again: after a place, received since, oldest first.
+    async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError>;
+    /// Makes messages wait again that session had taken over. How many there were.
+    async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError>;
     /// Tries a message again later.
     async fn postpone_inbound(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
 
@@ -285,8 +302,8 @@ pub trait Store: Send + Sync + 'static {
     /// Whether any of these ids was let in, for this very account.
     async fn approved(&self, account: AccountKey, ids: Vec<String>) -> Result<bool, StoreError>;
 
-    /// Forgets what came in or was settled before a time.
-    async fn prune(&self, before: i64) -> Result<(), StoreError>;
+    /// Forgets what came in or was settled before a time, and what session took over before another.
+    async fn prune(&self, before: i64, texts_before: i64) -> Result<(), StoreError>;
     /// Proves that the disk takes what is acknowledged.
     async fn probe(&self) -> Result<(), StoreError>;
 }

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_core::{Clock, Failure};
-use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse};
+use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse, MessageKey};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -402,5 +402,15 @@ impl Session for Memory {
                 })
             }
         }
+    }
+
+    async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {
+        let taken = self.taken.lock().unwrap();
+        let known = |key: &MessageKey| taken.iter().any(|taken| taken.message_id == key.message_id);
+        Ok((0..)
+            .zip(&keys)
+            .filter(|(_, key)| !known(key))
+            .map(|(place, _)| place)
+            .collect())
     }
 }

@@ -206,6 +206,7 @@ impl<D: Disk> Keeper<D> {
         &self.store
     }
 
+    #[cfg(test)]
     pub(crate) fn token(&self) -> &Secret {
         &self.token
     }
@@ -327,7 +328,11 @@ impl<D: Disk> Keeper<D> {
         if !refused.is_empty() {
             return Err(Error::Forbidden(refused));
         }
-        let consent = if patch.force { Consent::Given } else { Consent::Asked };
+        let consent = if patch.force {
+            Consent::Given
+        } else {
+            Consent::Asked
+        };
         self.write(&running, &change, patch.note.as_deref(), consent)
     }
 

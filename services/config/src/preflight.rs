@@ -3,7 +3,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use gatehouse_core::{Clock, Env, House, Secret};
@@ -13,6 +13,7 @@ use crate::{
     issue::Issue,
     keeper::{Keeper, sources_of, store_of},
     refusal::ConfigError,
+    revision::Revision,
     schema::gateway::{Bind, Gateway},
     token::{self, Origin},
 };
@@ -62,13 +63,31 @@ pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
     })
 }
 
-/// The gateway token, wherever it comes from: for `gatehouse token show`, which runs as the owner of the files.
+/// The gateway token, wherever it comes from: for client commands, which run as the owner of the files. Nothing is written.
 ///
 /// # Errors
-/// When the configuration cannot be read.
+/// When the configuration cannot be read, or no token was made yet.
 pub fn gateway_token(house: &House, env: &Env) -> Result<Secret, ConfigError> {
-    let keeper = Keeper::start(store_of(house), sources_of(house, env), Clock::system())?;
-    Ok(keeper.token().clone())
+    let (store, sources) = (store_of(house), sources_of(house, env));
+    let failed = |path: &Path| ConfigError::files(format!("read {}", path.display()));
+    let document = store.read_document().map_err(failed(&house.config))?;
+    // As at a start: a document with mistakes leaves the last valid one running.
+    let revision = match document.map(|text| Revision::read(&text, &sources)) {
+        Some(Ok(revision)) => Some(revision),
+        Some(Err(_)) => {
+            let last = store.read_last_valid().map_err(failed(&house.config))?;
+            last.and_then(|text| Revision::read(&text, &sources).ok())
+        }
+        None => None,
+    };
+    if let Some(token) = revision.as_ref().and_then(token::written) {
+        return Ok(token);
+    }
+    let path = store.token_path();
+    let token = store.read_token().map_err(failed(&path))?;
+    token
+        .map(Secret::new)
+        .ok_or_else(|| failed(&path)(std::io::ErrorKind::NotFound.into()))
 }
 
 fn address(gateway: &Gateway) -> IpAddr {

@@ -34,10 +34,18 @@ pub(crate) fn origin(revision: &Revision) -> Origin {
     }
 }
 
+/// The token that a revision sets itself.
+pub(crate) fn written(revision: &Revision) -> Option<Secret> {
+    match &revision.document().gateway.auth.token {
+        Some(SecretInput::Text(token)) => Some(Secret::new(token.clone())),
+        _ => None,
+    }
+}
+
 /// The token of a revision; a new one is made and kept when there is none.
 pub(crate) fn of<D: Disk>(revision: &Revision, store: &Store<D>) -> Result<Secret, ConfigError> {
-    if let Some(SecretInput::Text(token)) = &revision.document().gateway.auth.token {
-        return Ok(Secret::new(token.clone()));
+    if let Some(token) = written(revision) {
+        return Ok(token);
     }
     let path = store.token_path();
     if let Some(token) = store

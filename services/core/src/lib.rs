@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod backoff;
+pub mod backup;
 pub mod caller;
 pub mod client;
 pub mod clock;

@@ -31,6 +31,7 @@ type Supplier<T> = Arc<dyn Fn() -> T + Send + Sync>;
 pub struct ReportSource {
     service: Service,
     health: Health,
+    instance_id: String,
     config_hash: Supplier<Option<String>>,
     components: Supplier<Vec<Component>>,
 }
@@ -50,9 +51,17 @@ impl ReportSource {
         Self {
             service,
             health,
+            instance_id: uuid::Uuid::new_v4().to_string(),
             config_hash: Arc::new(|| None),
             components: Arc::new(Vec::new),
         }
+    }
+
+    /// With the name that this process goes by elsewhere.
+    #[must_use]
+    pub fn instance(mut self, id: impl Into<String>) -> Self {
+        self.instance_id = id.into();
+        self
     }
 
     /// With the revision of the configuration that it runs.
@@ -71,7 +80,7 @@ impl ReportSource {
 
     /// What there is to say now.
     #[must_use]
-    pub fn read(&self, instance_id: &str, uptime: Duration) -> ServiceHealth {
+    pub fn read(&self, uptime: Duration) -> ServiceHealth {
         let (state, detail) = match self.health.current() {
             State::Starting => (service_health::State::Starting, None),
             State::Serving => (service_health::State::Serving, None),
@@ -80,7 +89,7 @@ impl ReportSource {
         };
         ServiceHealth {
             service: self.service.name().into(),
-            instance_id: instance_id.into(),
+            instance_id: self.instance_id.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
             state: state.into(),
             detail,
@@ -96,7 +105,7 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
     let mut client = BroadcastServiceClient::new(peer.service());
     let end = drain.clone();
     drain.spawn("health report", async move {
-        let (began, instance_id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
+        let began = Instant::now();
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut states = source.health.watch();
@@ -107,7 +116,7 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
                 Ok(()) = states.changed() => false,
                 () = end.requested() => true,
             };
-            let mut service = source.read(&instance_id, began.elapsed());
+            let mut service = source.read(began.elapsed());
             let uptime_ms = std::mem::take(&mut service.uptime_ms);
             let news = said
                 .as_ref()
@@ -131,3 +140,19 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
         }
     });
 }
+
+/// Says why a process ends before it could serve: nobody else knows. Whether it is heard does not change the end.
+pub async fn last_words(peer: &Peer, service: Service, reason: &str) {
+    let mut health = ReportSource::new(service, Health::new()).read(Duration::ZERO);
+    health.set_state(service_health::State::NotServing);
+    health.detail = Some(reason.to_owned());
+    let report = ReportHealthRequest {
+        service: Some(health),
+        leaving: false,
+    };
+    let mut client = BroadcastServiceClient::new(peer.service());
+    drop(timeout(PATIENCE_AT_END, client.report_health(report)).await);
+}
+
+/// A process that ends is not held up for longer.
+const PATIENCE_AT_END: Duration = Duration::from_millis(500);

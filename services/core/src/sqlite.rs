@@ -2,14 +2,22 @@
 //!
 //! One writer thread commits in groups: while a commit waits for the disk, the next jobs gather and share the next one, so that
 //! `synchronous=FULL` costs one flush for many callers. Readers stand beside it on connections that cannot write. A job's
-//! answer is sent after the commit that holds it: what was answered is on the disk.
+//! answer is sent after the commit that holds it: what was answered is on the disk, in a file that still has its name.
+//!
+//! What real statements find out about the file is its [`Fault`]; [`keep_health`] makes it the health of the process.
 
+mod check;
+mod condition;
+mod files;
+mod health;
 mod open;
 mod plans;
+mod snapshot;
 mod writer;
 
 use std::{
     any::Any,
+    error::Error as StdError,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,8 +27,18 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, Transaction};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+pub use self::{
+    condition::Fault,
+    health::{Timing, keep_health},
+    snapshot::{Closed, Snapshot, check_copy},
+};
+use self::{
+    condition::{Condition, HUNG_AFTER, Side},
+    files::Files,
+    writer::Writer,
+};
 use crate::error::Kind;
 
 /// Jobs that may wait for the writer: several full groups. More means that the disk is away; callers are told at once.
@@ -50,6 +68,23 @@ pub enum Error {
         /// Ours.
         known: usize,
     },
+    /// It was here, and is not any more.
+    #[error(
+        "{path} is missing or empty, although it has been in use: put it back or restore a backup with `gatehouse restore \
+         FILE`; to begin anew on purpose, remove {mark} as well"
+    )]
+    Missing {
+        /// The file.
+        path: String,
+        /// What says that it has been in use.
+        mark: String,
+    },
+    /// It cannot be relied on: why, and what to do.
+    #[error("{0}")]
+    Unusable(String),
+    /// The disk does not answer.
+    #[error("the disk that holds the database has not answered for {} s", HUNG_AFTER.as_secs())]
+    Hung,
     /// A file operation failed.
     #[error("the database file cannot be used")]
     File(#[source] std::io::Error),
@@ -73,13 +108,21 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Busy => Kind::Exhausted,
-            Self::Closed | Self::Locked(_) | Self::File(_) => Kind::Unavailable,
+            Self::Closed
+            | Self::Locked(_)
+            | Self::File(_)
+            | Self::Missing { .. }
+            | Self::Unusable(_)
+            | Self::Hung => Kind::Unavailable,
             Self::Newer { .. } | Self::Panicked => Kind::Internal,
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(
                     ErrorCode::DiskFull
                     | ErrorCode::ReadOnly
                     | ErrorCode::CannotOpen
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::NotADatabase
                     | ErrorCode::SystemIoFailure,
                 ) => Kind::Unavailable,
                 _ => Kind::Internal,
@@ -100,6 +143,7 @@ struct Shared {
     readers: Option<SyncSender<ReadJob>>,
     threads: Vec<JoinHandle<()>>,
     steps: plans::Steps,
+    condition: Arc<Condition>,
     // Held until the threads are gone: the kernel lets go of it even when the process is killed.
     _lock: std::fs::File,
 }
@@ -130,23 +174,53 @@ impl Database {
     /// # Errors
     /// When another process owns it, when it is newer than this program, or when it cannot be opened.
     pub fn open(path: &Path, migrations: &'static [&'static str]) -> Result<Self, Error> {
-        let lock = open::lock(path)?;
-        let mut connection = open::for_writing(path)?;
-        open::migrate(&mut connection, path, migrations)?;
+        Self::open_bounded(path, migrations, writer::WAL_BYTES_MAX)
+    }
+
+    fn open_bounded(
+        path: &Path,
+        migrations: &'static [&'static str],
+        wal_bytes_max: u64,
+    ) -> Result<Self, Error> {
+        let mut lock = open::lock(path)?;
+        check::expect_history(path, &mut lock)?;
+        check::header(path)?;
+        snapshot::forget_leftovers(path);
+        let mut connection = open::for_writing(path).map_err(|error| check::opened(path, error))?;
+        check::pages(path, &connection)?;
+        open::migrate(&mut connection, path, migrations).map_err(|error| check::opened(path, error))?;
+        check::mark(&mut lock).map_err(Error::File)?;
         let steps = plans::Steps::default();
         plans::watch(&connection, &steps);
-        let (writer, jobs) = sync_channel(WRITE_QUEUE_JOBS);
-        let mut threads = vec![spawn("sqlite-write".into(), move || {
-            writer::run(connection, &jobs)
-        })?];
+        let condition = Arc::new(Condition::new(path));
+        let (queue, jobs) = sync_channel(WRITE_QUEUE_JOBS);
+        let files = Files::of(path).map_err(Error::File)?;
+        let writer = Writer::new(connection, files, Arc::clone(&condition), wal_bytes_max);
+        let mut threads = vec![spawn("sqlite-write".into(), move || writer.run(&jobs))?];
         let readers = spawn_readers(path, &mut threads, &steps)?;
         Ok(Self(Arc::new(Shared {
-            writer: Some(writer),
+            writer: Some(queue),
             readers: Some(readers),
             threads,
             steps,
+            condition,
             _lock: lock,
         })))
+    }
+
+    /// What is wrong with the database, as it changes.
+    #[must_use]
+    pub fn faults(&self) -> watch::Receiver<Option<Fault>> {
+        self.0.condition.watch()
+    }
+
+    /// Adds the size of the log to a registry of metrics.
+    pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
+        registry.register(
+            "gatehouse_database_wal_bytes",
+            "Size of the database's write-ahead log; it grows while somebody reads an old state",
+            self.0.condition.wal_gauge.clone(),
+        );
     }
 
     /// Runs a job that writes, and answers when it is on the disk. A job that fails or panics leaves nothing behind.
@@ -159,7 +233,20 @@ impl Database {
     pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: StdError + From<Error> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
+        // Nobody waits behind a disk that does not answer: they are told, and try again.
+        if self.0.condition.writing_for() >= HUNG_AFTER {
+            return Err(Error::Hung.into());
+        }
+        self.submit(job).await
+    }
+
+    async fn submit<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: StdError + From<Error> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (job, answer) = writer::job(job);
@@ -179,17 +266,28 @@ impl Database {
     pub async fn read<T, E, F>(&self, job: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: StdError + From<Error> + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        let condition = Arc::clone(&self.0.condition);
         let job: ReadJob = Box::new(move |connection| {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let outcome = job(connection);
                 plans::check(connection);
                 outcome
-            }));
-            let _ = reply.send(outcome.unwrap_or_else(|panic| Err(panicked(&*panic).into())));
+            }))
+            .unwrap_or_else(|panic| Err(panicked(&*panic).into()));
+            if let Some(fault) = outcome
+                .as_ref()
+                .err()
+                .and_then(|error| condition.judge(error, Side::Read))
+            {
+                condition.report(fault);
+            }
+            // Before the answer: the clone held by this job must not outlive the database's last handle.
+            drop(condition);
+            let _ = reply.send(outcome);
         });
         self.0
             .readers
@@ -205,7 +303,7 @@ impl Database {
     /// # Errors
     /// When it does not.
     pub async fn probe(&self) -> Result<(), Error> {
-        self.write(|transaction| {
+        self.submit(|transaction| {
             transaction.execute_batch(
                 "CREATE TABLE IF NOT EXISTS gatehouse_probe (id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
                  INSERT INTO gatehouse_probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1;",
@@ -222,21 +320,22 @@ impl Database {
         self.0.steps.count()
     }
 
-    /// Asks SQLite to look at every page.
+    /// Asks SQLite to look at every page, and ends the fault of a damaged file when it finds nothing.
     ///
     /// # Errors
     /// When it finds something wrong or cannot look.
     pub async fn check_integrity(&self) -> Result<(), Error> {
-        let verdict: String = self
-            .read(|connection| {
-                Ok::<_, Error>(connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
-            })
+        let verdict = self
+            .read(|connection| Ok::<_, Error>(check::verdict(connection)?))
             .await?;
         if verdict == "ok" {
-            Ok(())
-        } else {
-            Err(Error::File(std::io::Error::other(verdict)))
+            self.0.condition.checked();
+            return Ok(());
         }
+        let path = self.0.condition.path().display();
+        let fault = Fault::Damaged(condition::damaged(&path, &verdict));
+        self.0.condition.report(fault.clone());
+        Err(fault.into())
     }
 }
 
@@ -249,6 +348,8 @@ fn spawn_readers(
     let jobs = Arc::new(Mutex::new(jobs));
     for reader in 0..READERS {
         let connection = open::for_reading(path)?;
+        // SQLite opens the log with the first statement; by then its name may lead elsewhere.
+        connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
         plans::watch(&connection, steps);
         let jobs = Arc::clone(&jobs);
         let run = move || loop {

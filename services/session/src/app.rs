@@ -7,7 +7,7 @@ use gatehouse_core::config::{self, ConfigHandle};
 use gatehouse_core::publish::Publisher;
 use gatehouse_core::report::{self, ReportSource};
 use gatehouse_core::server::{MESSAGE_BYTES_MAX, Server};
-use gatehouse_core::{Address, Chain, Clock, Credentials, Drain, Health, Listener, Service};
+use gatehouse_core::{Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, backup, sqlite};
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
@@ -24,8 +24,6 @@ use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::turn::{Engine, Parts, Timing};
 
-/// How often the store is tried: a full disk is seen within 15 s.
-const PROBE: Duration = Duration::from_secs(5);
 /// How often old rows are looked for.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How long a key against doubles is kept: demands.md, item 2.
@@ -105,6 +103,7 @@ impl App {
         let metrics = Metrics::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
+        store.database().register(&mut registry);
 
         // Events have a drain of their own, which starts when nobody is left who could say anything.
         let last = Drain::new();
@@ -129,7 +128,11 @@ impl App {
         let service = SessionServiceServer::new(Grpc::new(engine.clone(), drain.clone()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let server = Server::new(listener, credentials.callers(), health.clone()).add(service);
+        // Nothing of another service is stored here that is not offered again: its gate stays open.
+        let copies = backup::server(store.database().clone(), backup::Gate::default(), &drain);
+        let server = Server::new(listener, credentials.callers(), health.clone())
+            .add(service)
+            .add(copies);
         let hash = config.clone();
         let source = ReportSource::new(Service::Session, health.clone()).config_hash(move || hash.hash());
         report::spawn(&peer(Service::Broadcast), source, &drain);
@@ -142,7 +145,17 @@ impl App {
         drain.spawn("policy", follow(config, policy, drain.clone()));
         drain.spawn("turns", engine.clone().run(drain.clone(), true)); // the store's lock proves that the others are dead
         drain.spawn("replies", dispatcher.run(drain.clone()));
-        drain.spawn("probe", probe(Arc::clone(&store), engine, health, drain.clone()));
+        let ready = move || match engine.policy() {
+            Ok(_) => Ok(()),
+            Err(_) => Err("the configuration is not known yet".to_owned()),
+        };
+        sqlite::keep_health(
+            store.database().clone(),
+            sqlite::Timing::default(),
+            health,
+            ready,
+            &drain,
+        );
         drain.spawn("prune", prune(store, clock, drain.clone()));
 
         let served = server.run(drain.clone()).await;
@@ -175,31 +188,6 @@ async fn follow(
         tokio::select! {
             () = drain.requested() => return,
             _ = config.changed() => {}
-        }
-    }
-}
-
-/// Serves only while the store can be written and the configuration is known.
-async fn probe(store: Arc<SqliteStore>, engine: Engine<SqliteStore>, health: Health, drain: Drain) {
-    loop {
-        let ready = match store.probe().await {
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "the store cannot be written");
-                health.not_serving("the store cannot be written");
-                false
-            }
-            Ok(()) if engine.policy().is_err() => {
-                health.not_serving("the configuration is not known yet");
-                false
-            }
-            Ok(()) => {
-                health.serving();
-                true
-            }
-        };
-        tokio::select! {
-            () = drain.requested() => return,
-            () = time::sleep(if ready { PROBE } else { PROBE / 50 }) => {}
         }
     }
 }

@@ -228,4 +228,11 @@ impl<S: Store> SessionService for Grpc<S> {
             .map(str::to_owned);
         answer(deliver::deliver(&self.engine, request.into_inner(), trace).await)
     }
+
+    async fn find_unknown_messages(
+        &self,
+        request: Request<FindUnknownMessagesRequest>,
+    ) -> Result<Response<FindUnknownMessagesResponse>, Status> {
+        answer(deliver::unknown(&self.engine, request.into_inner()).await)
+    }
 }

@@ -26,3 +26,4 @@ pub mod turn;
 pub use app::App;
 pub use error::Error;
 pub use settings::Settings;
+pub use store::sqlite::SCHEMA;

@@ -114,4 +114,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes something, to see whether it can.
     async fn probe(&self) -> Result<(), Error>;
+
+    /// The places of those keys whose messages were never taken over.
+    async fn unknown(&self, keys: Vec<InboundKey>) -> Result<Vec<u32>, Error>;
 }

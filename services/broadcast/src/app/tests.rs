@@ -83,7 +83,7 @@ async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_wit
 }
 
 #[tokio::test]
-async fn it_reports_itself() {
+async fn it_reports_itself_and_names_who_does_not_answer() {
     let house = running().await;
     let mut operator = house.calls_as(Identity::Operator);
     let reported = async {
@@ -108,7 +108,14 @@ async fn it_reports_itself() {
         .await
         .expect("a report");
 
-    assert!(status.ok);
+    assert!(!status.ok, "nobody else is here");
+    let silent = |service: &gatehouse_proto::broadcast::v1::ServiceHealth| {
+        service.detail.as_deref() == Some("it does not answer")
+    };
+    let mut names: Vec<_> = status.services.iter().filter(|service| silent(service)).collect();
+    names.sort_by(|a, b| a.service.cmp(&b.service));
+    let names: Vec<_> = names.iter().map(|service| service.service.as_str()).collect();
+    assert_eq!(names, ["agent", "channel-bridge", "config", "session"]);
 }
 
 #[tokio::test]

@@ -101,12 +101,12 @@ async fn status_shows_every_service_and_the_revision_it_runs() {
     };
     hub.report_health(config, false).unwrap();
 
-    let status = hub.status();
+    let status = hub.status(&Answers::new());
 
     assert!(status.ok);
     assert_eq!(status.config_hash.as_deref(), Some("abc"));
     tokio::time::advance(Duration::from_secs(16)).await;
-    assert!(!hub.status().ok);
+    assert!(!hub.status(&Answers::new()).ok);
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,7 +72,13 @@ async fn bench(channels: &Value) -> Bench {
     until("a view", async || manager.view().ok()).await;
     Bench {
         _folder: folder,
-        channels: Channels::new(manager, outbox, store, clock),
+        channels: Channels::new(
+            manager,
+            outbox,
+            store,
+            clock,
+            gatehouse_core::backup::Gate::default(),
+        ),
         config: sender,
         session,
         drain,

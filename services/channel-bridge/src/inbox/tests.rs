@@ -33,7 +33,13 @@ struct Bench {
 
 /// An inbox over account `a` with this policy.
 fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
+    bench_with(store, policy, |_| ())
+}
+
+/// The same, with a session service that was prepared.
+fn bench_with(store: &Arc<dyn Store>, policy: &Value, prepare: impl FnOnce(&Memory)) -> Bench {
     let (clock, metrics, session) = (Clock::fixed(NOW), Metrics::default(), Arc::new(Memory::default()));
+    prepare(&session);
     let mut account = policy.clone();
     account["secret"] = json!("0123456789abcdef");
     let config: Config =
@@ -390,4 +396,34 @@ async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
         assert!(matches!(approved, Err(Error::NoRequest)), "{step}");
         assert_eq!(ask("3").await, Asked::Created, "{step}");
     }
+}
+
+#[tokio::test]
+async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_and_nothing_else_is() {
+    let (_folder, store) = store();
+    let first = bench(&store, &json!({"dmPolicy": "open", "allowFrom": ["*"]}));
+    for id in ["1", "2", "3"] {
+        first.hear(id, id).await;
+    }
+    first.takes(3).await;
+    until("nothing to be handed on", async || {
+        store.inbox_heads(10).await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    assert!(first.drain.finish(std::time::Duration::from_secs(5)).await);
+
+    // Another session service, which knows one of them only.
+    let second = bench_with(
+        &store,
+        &json!({"dmPolicy": "open", "allowFrom": ["*"]}),
+        |session| {
+            let known = first.session.taken.lock().unwrap()[0].clone();
+            session.taken.lock().unwrap().push(known);
+        },
+    );
+
+    second.takes(3).await;
+    let mut taken = second.taken();
+    taken.sort();
+    assert_eq!(taken, ["1", "2", "3"], "each once");
 }

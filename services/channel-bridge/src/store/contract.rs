@@ -30,6 +30,7 @@ contract! {
     each_chat_shows_its_oldest_message_first,
     a_postponed_message_keeps_its_place_in_its_chat,
     a_settled_message_is_remembered_until_it_is_pruned,
+    what_session_took_over_can_be_offered_again_for_a_day,
     a_delivery_is_stored_once,
     parts_are_kept_and_the_unsent_ones_remain,
     what_was_leaving_waits_again_and_is_flagged,
@@ -115,7 +116,7 @@ async fn a_settled_message_is_remembered_until_it_is_pruned(store: Arc<dyn Store
         .unwrap();
 
     // Received now: kept while a week ago is not after it.
-    store.prune(NOW).await.unwrap();
+    store.prune(NOW, 0).await.unwrap();
     assert_eq!(
         store
             .receive(key("a"), message("1", "anna", "x"), NOW)
@@ -124,7 +125,7 @@ async fn a_settled_message_is_remembered_until_it_is_pruned(store: Arc<dyn Store
         Received::Duplicate
     );
 
-    store.prune(NOW + 1).await.unwrap();
+    store.prune(NOW + 1, 0).await.unwrap();
     assert_eq!(
         store
             .receive(key("a"), message("1", "anna", "x"), NOW)
@@ -139,6 +140,46 @@ async fn a_settled_message_is_remembered_until_it_is_pruned(store: Arc<dyn Store
             .unwrap(),
         Received::Duplicate,
         "what waits stays"
+    );
+}
+
+async fn what_session_took_over_can_be_offered_again_for_a_day(store: Arc<dyn Store>) {
+    for (id, chat) in [("1", "anna"), ("2", "bert"), ("3", "carl")] {
+        store
+            .receive(key("a"), message(id, chat, "x"), NOW)
+            .await
+            .unwrap();
+    }
+    let heads = store.inbox_heads(10).await.unwrap();
+    for row in &heads[..2] {
+        store
+            .settle_inbound(row.seq, Settlement::Adopted("run".into()))
+            .await
+            .unwrap();
+    }
+    store
+        .settle_inbound(heads[2].seq, Settlement::Refused("no".into()))
+        .await
+        .unwrap();
+
+    let adopted = store.adopted(0, 0, 10).await.unwrap();
+    let ids: Vec<&str> = adopted
+        .iter()
+        .map(|message| message.message_id.as_str())
+        .collect();
+    assert_eq!(ids, ["1", "2"], "a refused one is never offered again");
+    assert_eq!(store.adopted(adopted[0].seq, 0, 10).await.unwrap().len(), 1);
+    assert!(store.adopted(0, NOW, 10).await.unwrap().is_empty(), "too old");
+
+    assert_eq!(store.offer_again(vec![adopted[0].seq], NOW).await.unwrap(), 1);
+    let waiting = store.inbox_heads(10).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].message, message("1", "anna", "x"));
+
+    store.prune(0, NOW).await.unwrap();
+    assert!(
+        store.adopted(0, 0, 10).await.unwrap().is_empty(),
+        "its text is forgotten"
     );
 }
 

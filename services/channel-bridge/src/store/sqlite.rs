@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use gatehouse_core::sqlite::Database;
 
 use super::{
-    Asked, Counts, Delivery, InboxRow, NewDelivery, Outcome, PairingRow, Part, Retry, Sent, Settlement,
-    Store, StoreError,
+    Adopted, Asked, Counts, Delivery, InboxRow, NewDelivery, Outcome, PairingRow, Part, Retry, Sent,
+    Settlement, Store, StoreError,
 };
 use crate::adapter::{AccountKey, InboundMessage, Received};
 
@@ -101,7 +101,15 @@ CREATE INDEX outbox_part_doubtful ON outbox_part (delivery) WHERE possible_dupli
 -- What makes two deliveries of one key the same; its text is forgotten once it is sent. Absent on rows of earlier versions.
 ALTER TABLE outbox ADD COLUMN fingerprint BLOB;
 ",
+    "
+-- What can be offered again to a session service that has lost it.
+CREATE INDEX inbox_adopted ON inbox (seq) WHERE state = 'adopted' AND message <> '';
+CREATE INDEX inbox_adopted_by_age ON inbox (received_at) WHERE state = 'adopted' AND message <> '';
+",
 ];
+
+/// The schema that this version writes.
+pub const SCHEMA: usize = MIGRATIONS.len();
 
 /// The store. Clones share it.
 #[derive(Clone, Debug)]
@@ -114,6 +122,11 @@ impl Sqlite {
     /// When another process has it, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self(Database::open(path, MIGRATIONS)?))
+    }
+
+    /// The database itself, for its health and its copies.
+    pub fn database(&self) -> &Database {
+        &self.0
     }
 }
 
@@ -138,6 +151,16 @@ impl Store for Sqlite {
 
     async fn settle_inbound(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError> {
         self.0.write(move |tx| inbox::settle(tx, seq, &settlement)).await
+    }
+
+    async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError> {
+        self.0
+            .read(move |connection| inbox::adopted(connection, after, since, limit))
+            .await
+    }
+
+    async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError> {
+        self.0.write(move |tx| inbox::offer_again(tx, &seqs, now)).await
     }
 
     async fn postpone_inbound(&self, seq: i64, next_at: i64) -> Result<(), StoreError> {
@@ -230,9 +253,10 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn prune(&self, before: i64) -> Result<(), StoreError> {
+    async fn prune(&self, before: i64, texts_before: i64) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
+                inbox::forget_texts(tx, texts_before)?;
                 tx.execute(
                     "DELETE FROM inbox WHERE state <> 'new' AND received_at < ?1",
                     [before],

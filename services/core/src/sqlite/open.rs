@@ -13,7 +13,7 @@ use super::Error;
 use crate::address::make_private_folder;
 
 /// A reader waits this long for a checkpoint to let it in.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements that are kept compiled, for each connection.
 const STATEMENTS: usize = 128;
@@ -22,6 +22,7 @@ const STATEMENTS: usize = 128;
 pub(super) fn lock(path: &Path) -> Result<File, Error> {
     make_private_folder(path).map_err(Error::File)?;
     let file = OpenOptions::new()
+        .read(true)
         .write(true)
         .create(true)
         .truncate(false)
@@ -92,7 +93,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, migrations: &[&s
 }
 
 /// SQLite would make the file readable by all: it is made here, and only then given to SQLite.
-fn make_private_file(path: &Path) -> Result<(), Error> {
+pub(super) fn make_private_file(path: &Path) -> Result<(), Error> {
     OpenOptions::new()
         .append(true)
         .create(true)

@@ -1,5 +1,8 @@
 use std::{path::PathBuf, sync::mpsc::channel};
 
+mod faults;
+mod snapshots;
+
 use super::*;
 
 const SCHEMA: &[&str] = &["CREATE TABLE item (name TEXT PRIMARY KEY)"];

@@ -101,6 +101,20 @@ pub(super) async fn deliver<S: Store>(
     })
 }
 
+pub(super) async fn unknown<S: Store>(
+    engine: &Engine<S>,
+    request: proto::FindUnknownMessagesRequest,
+) -> Result<proto::FindUnknownMessagesResponse, Error> {
+    let key = |key: proto::MessageKey| InboundKey {
+        channel: key.channel,
+        account: key.account_id,
+        message: key.message_id,
+    };
+    let keys = request.keys.into_iter().map(key).collect();
+    let unknown = engine.store().unknown(keys).await?;
+    Ok(proto::FindUnknownMessagesResponse { unknown })
+}
+
 fn place(peer: proto::Peer) -> Option<Peer> {
     let kind = match peer.kind() {
         Kind::Unspecified => return None,

@@ -19,6 +19,8 @@ use super::*;
 
 /// The most bytes of messages that are merged into one turn: they must fit into one request to the agent service.
 const MERGE_BYTES_MAX: i64 = 1024 * 1024;
+/// The schema that this version writes.
+pub const SCHEMA: usize = schema::MIGRATIONS.len();
 /// Turns taken from dead owners in one transaction.
 const RECLAIM_MAX: u32 = 64;
 /// Rows that one call of `prune` forgets of each kind, so that the writer is not held up.
@@ -39,6 +41,11 @@ impl SqliteStore {
         Ok(Self {
             database: Database::open(path, schema::MIGRATIONS)?,
         })
+    }
+
+    /// The database itself, for its health and its copies.
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 }
 
@@ -206,6 +213,10 @@ impl Store for SqliteStore {
 
     async fn probe(&self) -> Result<(), Error> {
         Ok(self.database.probe().await?)
+    }
+
+    async fn unknown(&self, keys: Vec<InboundKey>) -> Result<Vec<u32>, Error> {
+        self.database.read(move |conn| admit::unknown(conn, &keys)).await
     }
 }
 

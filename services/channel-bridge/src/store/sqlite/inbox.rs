@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::{
     adapter::{AccountKey, InboundMessage, Received},
-    store::{INBOX_WAITING_MAX, InboxRow, Settlement, StoreError},
+    store::{Adopted, INBOX_WAITING_MAX, InboxRow, Settlement, StoreError},
 };
 
 pub(super) fn receive(
@@ -84,7 +84,8 @@ pub(super) fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) ->
         Settlement::Refused(reason) => ("refused", None, Some(reason)),
     };
     tx.prepare_cached(
-        "UPDATE inbox SET state = ?2, run_id = ?3, reason = ?4, message = '' WHERE seq = ?1 AND state = 'new'",
+        "UPDATE inbox SET state = ?2, run_id = ?3, reason = ?4, message = iif(?2 = 'adopted', message, '')
+         WHERE seq = ?1 AND state = 'new'",
     )?
     .execute(params![seq, state, run, reason])?;
     Ok(())
@@ -93,5 +94,48 @@ pub(super) fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) ->
 pub(super) fn postpone(tx: &Transaction<'_>, seq: i64, next_at: i64) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE inbox SET attempts = attempts + 1, next_at = ?2 WHERE seq = ?1")?
         .execute([seq, next_at])?;
+    Ok(())
+}
+
+pub(super) fn adopted(
+    connection: &Connection,
+    after: i64,
+    since: i64,
+    limit: u32,
+) -> Result<Vec<Adopted>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, channel, account, message_id FROM inbox
+         WHERE state = 'adopted' AND message <> '' AND seq > ?1 AND received_at > ?2 ORDER BY seq LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![after, since, limit], |row| {
+        Ok(Adopted {
+            seq: row.get(0)?,
+            account: AccountKey {
+                channel: row.get(1)?,
+                account: row.get(2)?,
+            },
+            message_id: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn offer_again(tx: &Transaction<'_>, seqs: &[i64], now: i64) -> Result<usize, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE inbox SET state = 'new', run_id = NULL, attempts = 0, next_at = ?2
+         WHERE seq = ?1 AND state = 'adopted' AND message <> ''",
+    )?;
+    let mut offered = 0;
+    for seq in seqs {
+        offered += statement.execute([*seq, now])?;
+    }
+    Ok(offered)
+}
+
+pub(super) fn forget_texts(tx: &Transaction<'_>, before: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE inbox SET message = '' WHERE state = 'adopted' AND message <> '' AND received_at <= ?1",
+        [before],
+    )?;
     Ok(())
 }

@@ -60,4 +60,12 @@ pub(super) async fn a_platform_message_is_taken_once<S: Store>(store: &S) {
         store.session(&turn.key).await.unwrap().unwrap().target,
         Some(chat("#a"))
     );
+    let other = InboundKey {
+        message: "never".into(),
+        ..inbound.clone()
+    };
+    assert_eq!(
+        store.unknown(vec![other.clone(), inbound, other]).await.unwrap(),
+        [0, 2]
+    );
 }

@@ -167,3 +167,16 @@ fn quiet_until(conn: &Connection, session: i64, admission: &Admission) -> Result
 fn json(target: &Target) -> Result<String, Error> {
     serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))
 }
+
+/// The places of the keys that were never taken over.
+pub(super) fn unknown(conn: &Connection, keys: &[InboundKey]) -> Result<Vec<u32>, Error> {
+    let mut find =
+        conn.prepare_cached("SELECT 1 FROM inbound WHERE channel = ?1 AND account = ?2 AND message = ?3")?;
+    let mut unknown = Vec::new();
+    for (place, key) in (0..).zip(keys) {
+        if !find.exists(params![key.channel, key.account, key.message])? {
+            unknown.push(place);
+        }
+    }
+    Ok(unknown)
+}

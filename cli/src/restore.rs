@@ -1,0 +1,206 @@
+//! `gatehouse restore`: a backup in place of what the home holds.
+//!
+//! Everything is unpacked beside its place and checked before anything is moved: a file that does not fit changes nothing.
+//! The databases are put in place last, and a start is refused while one of them is missing, so that a restore that was
+//! killed half way is not taken for a whole one: it is run again.
+
+mod place;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use gatehouse_core::{
+    Chain, Clock, House,
+    sqlite::{Closed, check_copy},
+};
+
+use self::place::{Staged, create_private, put_aside, put_in_place};
+use crate::{
+    args::{Common, Restore},
+    backup::{
+        archive::{self, FORMAT, MANIFEST, MANIFEST_BYTES_MAX, Manifest, Part},
+        databases, files, secrets,
+    },
+    exit::{Exit, Failed},
+    service::environment,
+    up::HomeLock,
+};
+
+/// Puts a backup in place.
+pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
+    let house = House::read(&environment(common));
+    let source: Box<dyn Read> = if restore.file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(&restore.file).map_err(|error| {
+            Failed::new(
+                Exit::Failed,
+                format!("cannot read {}: {error}", restore.file.display()),
+            )
+        })?;
+        Box::new(io::BufReader::new(file))
+    };
+    let _home = hold_home(&house)?;
+    let mut held = hold_databases(&house)?;
+    let mut staged = Staged::default();
+    let manifest = unpack(source, &house, &mut staged)?;
+    check(&manifest, &house, &staged)?;
+
+    let moment = Clock::system().now_ms();
+    let cannot = |error: io::Error| {
+        Failed::new(
+            Exit::Failed,
+            format!("the backup cannot be put in place: {error}"),
+        )
+        .next("run the same command again; what stood there before has the ending .before-restore-<time>")
+    };
+    for closed in &mut held {
+        closed
+            .expect()
+            .map_err(|error| Failed::new(Exit::Failed, Chain(&error).to_string()))?;
+    }
+    let mut aside = 0;
+    for path in held.iter().flat_map(Closed::files) {
+        aside += usize::from(put_aside(&path, moment).map_err(cannot)?);
+    }
+    let databases = databases(&house).map(|(name, _, _)| name);
+    let (last, first): (Vec<_>, Vec<_>) = staged
+        .parts
+        .values()
+        .partition(|part| databases.contains(&part.name.as_str()));
+    for part in first.into_iter().chain(last) {
+        aside += usize::from(put_aside(&part.target, moment).map_err(cannot)?);
+        put_in_place(part).map_err(cannot)?;
+    }
+    println!(
+        "restored {} parts of a backup of version {} into {}",
+        manifest.parts.len(),
+        manifest.version,
+        house.home.display()
+    );
+    if aside > 0 {
+        println!("{aside} files that stood there are kept with the ending .before-restore-{moment}");
+    }
+    println!("next: gatehouse up");
+    Ok(())
+}
+
+/// Nobody starts the gateway meanwhile. A home in containers is several volumes and no folder of its own: there, the locks
+/// of the databases say whether it runs.
+fn hold_home(house: &House) -> Result<Option<HomeLock>, Failed> {
+    create_private(&house.home).map_err(|error| {
+        Failed::new(
+            Exit::Failed,
+            format!("cannot make {}: {error}", house.home.display()),
+        )
+    })?;
+    match HomeLock::take(&house.home) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(failed) if failed.exit == Exit::Refused => Err(Failed::new(Exit::Refused, failed.message)
+            .next("stop it first: a restore replaces what it works on")),
+        Err(_) => Ok(None),
+    }
+}
+
+fn hold_databases(house: &House) -> Result<Vec<Closed>, Failed> {
+    let held = databases(house).map(|(_, path, _)| Closed::hold(&path));
+    held.into_iter().collect::<Result<_, _>>().map_err(|error| {
+        Failed::new(Exit::Refused, Chain(&error).to_string())
+            .next("stop the gateway first: a restore replaces what it works on")
+    })
+}
+
+/// Where a part belongs. Nothing else is unpacked, whatever the file names.
+fn target(house: &House, name: &str) -> Option<PathBuf> {
+    let small = files(house).into_iter().find(|(known, _)| *known == name);
+    let database = databases(house).into_iter().find(|(known, _, _)| *known == name);
+    let secret = name.strip_prefix(archive::SECRETS).filter(|file| {
+        let plain = !file.is_empty() && !file.contains(['/', '\0']);
+        plain && !["..", "."].contains(file)
+    });
+    small
+        .map(|(_, path)| path)
+        .or(database.map(|(_, path, _)| path))
+        .or(secret.map(|file| secrets(house).join(file)))
+}
+
+fn unpack(source: impl Read, house: &House, staged: &mut Staged) -> Result<Manifest, Failed> {
+    let unfit = |error: io::Error| {
+        Failed::new(Exit::Failed, format!("this is no whole backup: {error}"))
+            .next("nothing was changed; take another file")
+    };
+    let mut tar = tar::Archive::new(source);
+    let mut manifest = None;
+    for entry in tar.entries().map_err(unfit)? {
+        let mut entry = entry.map_err(unfit)?;
+        let name = entry.path().map_err(unfit)?.to_string_lossy().into_owned();
+        let regular = entry.header().entry_type() == tar::EntryType::Regular;
+        if regular && name == MANIFEST {
+            let mut text = String::new();
+            Read::by_ref(&mut entry)
+                .take(MANIFEST_BYTES_MAX)
+                .read_to_string(&mut text)
+                .map_err(unfit)?;
+            manifest = Some(serde_json::from_str(&text).map_err(|error| unfit(error.into()))?);
+            continue;
+        }
+        let Some(target) = target(house, &name).filter(|_| regular) else {
+            return Err(unfit(io::Error::other(format!("{name} does not belong in one"))));
+        };
+        staged.unpack(&name, target, &mut entry).map_err(unfit)?;
+    }
+    manifest.ok_or_else(|| unfit(io::Error::other("it has no manifest: it was cut")))
+}
+
+/// Whether the parts are those of the manifest, all of them, and can be used by this version.
+fn check(manifest: &Manifest, house: &House, staged: &Staged) -> Result<(), Failed> {
+    let unfit = |why: String| Failed::new(Exit::Failed, why).next("nothing was changed; take another file");
+    if manifest.format != FORMAT {
+        return Err(Failed::new(
+            Exit::Failed,
+            format!(
+                "the backup has format {}, this version reads {FORMAT}",
+                manifest.format
+            ),
+        )
+        .next(format!("restore it with Gatehouse {}", manifest.version)));
+    }
+    let found: BTreeMap<&String, &Part> = staged
+        .parts
+        .iter()
+        .map(|(name, part)| (name, &part.part))
+        .collect();
+    let names: BTreeSet<&String> = found.keys().copied().chain(manifest.parts.keys()).collect();
+    for name in names {
+        if found.get(name).copied() != manifest.parts.get(name) {
+            return Err(unfit(format!(
+                "{name} is not the one that was backed up with the others: the file is damaged, or parts of two backups are mixed"
+            )));
+        }
+    }
+    for needed in [archive::SESSION, archive::BRIDGE, archive::DOCUMENT] {
+        if !manifest.parts.contains_key(needed) {
+            return Err(unfit(format!("the backup lacks {needed}")));
+        }
+    }
+    for (name, _, known) in databases(house) {
+        let Some(part) = staged.parts.get(name) else {
+            continue;
+        };
+        let schema = check_copy(&part.staged).map_err(|error| unfit(Chain(&error).to_string()))?;
+        if schema > known {
+            return Err(Failed::new(
+                Exit::Failed,
+                format!("{name} has schema {schema}, this version knows up to {known}"),
+            )
+            .next(format!("restore it with Gatehouse {}", manifest.version)));
+        }
+    }
+    fs::metadata(&house.home)
+        .map(drop)
+        .map_err(|error| unfit(error.to_string()))
+}

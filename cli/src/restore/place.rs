@@ -1,0 +1,99 @@
+//! Moving files in place: unpacked beside their place, so that putting them there is one rename, and durable.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::backup::archive::{self, Part};
+
+/// Parts that are unpacked and not yet in place. What is not put there is removed.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub(super) parts: BTreeMap<String, StagedPart>,
+}
+
+#[derive(Debug)]
+pub(super) struct StagedPart {
+    pub(super) name: String,
+    pub(super) staged: PathBuf,
+    pub(super) target: PathBuf,
+    pub(super) part: Part,
+}
+
+impl Staged {
+    pub(super) fn unpack(&mut self, name: &str, target: PathBuf, from: &mut impl Read) -> io::Result<()> {
+        if self.parts.contains_key(name) {
+            return Err(io::Error::other(format!("{name} stands in it twice")));
+        }
+        if let Some(folder) = target.parent() {
+            create_private(folder)?;
+        }
+        let staged = with_suffix(&target, "restore");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&staged)?;
+        // Known from here on, so that it is removed whatever happens.
+        let mut entry = StagedPart {
+            name: name.to_owned(),
+            staged,
+            target,
+            part: Part {
+                bytes: 0,
+                sha256: String::new(),
+            },
+        };
+        let copied = archive::copy(from, &mut file).and_then(|part| file.sync_all().map(|()| part));
+        let result = copied.map(|part| entry.part = part);
+        self.parts.insert(name.to_owned(), entry);
+        result
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        for part in self.parts.values() {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                let mut path = part.staged.clone().into_os_string();
+                path.push(suffix);
+                // Those that were put in place are not here any more.
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Renames what stands there. False when nothing does.
+pub(super) fn put_aside(path: &Path, moment: i64) -> io::Result<bool> {
+    match fs::rename(path, with_suffix(path, &format!("before-restore-{moment}"))) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames a part to where it belongs.
+pub(super) fn put_in_place(part: &StagedPart) -> io::Result<()> {
+    fs::rename(&part.staged, &part.target)?;
+    match part.target.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn create_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,131 @@
+//! Notices a process that lives and does not answer.
+//!
+//! A paused machine (suspend, a stopped container, a debugger on all of us) looks the same from here, except that our own
+//! timers oversleep as well: then counting begins anew.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+/// When a process is asked, and when it counts as hanging.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    /// The pause between two questions to a process that answers: seldom, because idling should cost nothing.
+    pub(super) pause: Duration,
+    /// The pause after a question without an answer.
+    pub(super) pause_silent: Duration,
+    /// The pause until the first answer.
+    pub(super) pause_start: Duration,
+    /// How long one answer may take.
+    pub(super) answer: Duration,
+    /// How long nothing may be answered.
+    pub(super) silent_max: Duration,
+    /// The same until the first answer: a large database is migrated before anything is served.
+    pub(super) start_max: Duration,
+    /// A timer that is this late was not alone in sleeping.
+    pub(super) overslept: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            pause: Duration::from_secs(10),
+            pause_silent: Duration::from_secs(4),
+            pause_start: Duration::from_millis(500),
+            answer: Duration::from_secs(3),
+            silent_max: Duration::from_secs(30),
+            start_max: Duration::from_secs(300),
+            overslept: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Returns when a process has not answered for too long. `answers` is whether it answers now.
+pub(super) async fn hangs<F: Future<Output = bool>>(timing: Timing, answers: impl Fn() -> F) -> Duration {
+    let (mut heard, mut known) = (Instant::now(), false);
+    let mut pause = timing.pause_start;
+    loop {
+        let asked = Instant::now();
+        sleep(pause).await;
+        let answered = timeout(timing.answer, answers()).await.unwrap_or(false);
+        if answered {
+            (heard, known, pause) = (Instant::now(), true, timing.pause);
+            continue;
+        }
+        if asked.elapsed() > pause + timing.answer + timing.overslept {
+            heard = Instant::now();
+        }
+        let silent_max = if known {
+            pause = timing.pause_silent;
+            timing.silent_max
+        } else {
+            timing.start_max
+        };
+        if heard.elapsed() >= silent_max {
+            return heard.elapsed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_stops_answering_is_noticed_after_half_a_minute() {
+        let asked = &Cell::new(0);
+        let begun = Instant::now();
+        let answers = || async move {
+            asked.set(asked.get() + 1);
+            if asked.get() > 10 {
+                std::future::pending::<()>().await;
+            }
+            true
+        };
+
+        let silent = hangs(Timing::default(), answers).await;
+
+        assert!(
+            silent >= Duration::from_secs(30) && silent < Duration::from_secs(40),
+            "{silent:?}"
+        );
+        assert!(
+            begun.elapsed() > Duration::from_secs(100),
+            "not while it answered"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_may_take_longer_than_a_silence() {
+        let begun = Instant::now();
+
+        hangs(Timing::default(), || std::future::ready(false)).await;
+
+        assert!(begun.elapsed() >= Timing::default().start_max);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_of_the_whole_machine_is_nobodys_silence() {
+        let (asked, begun) = (&Cell::new(0), Instant::now());
+        let answers = || async move {
+            asked.set(asked.get() + 1);
+            // The machine sleeps for ten minutes in the middle of a question, again and again.
+            if asked.get() % 2 == 0 && asked.get() < 20 {
+                tokio::time::advance(Duration::from_secs(600)).await;
+                return false;
+            }
+            asked.get() < 20
+        };
+
+        let silent = hangs(Timing::default(), answers).await;
+
+        assert!(
+            begun.elapsed() > Duration::from_secs(9 * 600),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert!(silent < Duration::from_secs(40), "{silent:?}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Looking at a file before it is served: that it is there when it should be, that it is a database, and that it is whole.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::Path,
+    sync::mpsc::{RecvTimeoutError, channel},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::{Error, condition::damaged, files::with_suffix};
+
+/// How long a start may look at every page: some hundred megabytes. The rest of a larger file is found by the statements
+/// that meet it.
+const QUICK_CHECK: Duration = Duration::from_secs(1);
+
+/// How every database begins (sqlite.org/fileformat2.html, 1.3).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// What the lock file holds once a database has been in use: its presence beside an absent database says that one is missing.
+const MARK: &str = "The database beside this file has been in use. To begin anew on purpose, remove both.\n";
+
+/// Refuses an absent or empty database where one has been.
+pub(super) fn expect_history(path: &Path, lock: &mut fs::File) -> Result<(), Error> {
+    let mut mark = String::new();
+    // Whatever it says: an unreadable mark is a mark.
+    let marked = !matches!(lock.read_to_string(&mut mark), Ok(0));
+    let bytes = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    let empty = bytes(path) == 0 && bytes(&with_suffix(path, "-wal")) == 0;
+    if marked && empty {
+        return Err(Error::Missing {
+            path: path.display().to_string(),
+            mark: with_suffix(path, ".lock").display().to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// Remembers that the database has been in use.
+pub(super) fn mark(lock: &mut fs::File) -> io::Result<()> {
+    if lock.metadata()?.len() == 0 {
+        lock.write_all(MARK.as_bytes())?;
+        lock.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Looks at the first page: a file that is none of ours, or that was cut, is told without reading it all.
+pub(super) fn header(path: &Path) -> Result<(), Error> {
+    let mut head = [0; 100];
+    let (mut file, bytes) = match fs::File::open(path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+        Ok((bytes, file)) => (file, bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::File(error)),
+    };
+    if bytes == 0 {
+        return Ok(());
+    }
+    let refuse = |verdict: &str| Err(Error::Unusable(damaged(&path.display(), verdict)));
+    match file.read_exact(&mut head) {
+        Ok(()) if head.starts_with(MAGIC) => {}
+        Ok(()) => return refuse("it does not begin as a database does"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return refuse("it is cut short"),
+        Err(error) => return Err(Error::File(error)),
+    }
+    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let page_bytes = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    };
+    // The count of pages counts only while both change counters agree, and pages may still stand in the log alone.
+    let counted = number(24) == number(92);
+    let logged = fs::metadata(with_suffix(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+    if counted && !logged && u64::from(number(28)) * page_bytes > bytes {
+        return refuse("it is cut short");
+    }
+    Ok(())
+}
+
+/// Looks at every page, as far as the time allows.
+pub(super) fn pages(path: &Path, connection: &Connection) -> Result<(), Error> {
+    match within(connection, QUICK_CHECK, || verdict(connection)) {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(verdict) => Err(Error::Unusable(damaged(&path.display(), &verdict))),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            tracing::info!(database = %path.display(), limit = ?QUICK_CHECK, "a large database was looked at in part");
+            Ok(())
+        }
+        Err(error) => Err(opened(path, error.into())),
+    }
+}
+
+/// One line: `ok`, or the first thing that is wrong.
+pub(super) fn verdict(connection: &Connection) -> Result<String, rusqlite::Error> {
+    connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+}
+
+/// Runs statements that are interrupted after a while.
+fn within<T>(connection: &Connection, limit: Duration, run: impl FnOnce() -> T) -> T {
+    let interrupt = connection.get_interrupt_handle();
+    let (done, ended) = channel::<()>();
+    std::thread::scope(|threads| {
+        threads.spawn(move || {
+            if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(limit) {
+                interrupt.interrupt();
+            }
+        });
+        let outcome = run();
+        drop(done);
+        outcome
+    })
+}
+
+/// An error of the first statements: about a damaged file more is said than SQLite says.
+pub(super) fn opened(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sqlite(error)
+            if matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            ) =>
+        {
+            Error::Unusable(damaged(&path.display(), &error.to_string()))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,324 @@
+use std::{fs, os::unix::fs::FileExt, time::Duration};
+
+use super::*;
+use crate::{drain::Drain, health::Health, health::State};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A file with more than a page of items, so that there is something to damage.
+async fn filled(path: &Path) -> Database {
+    let database = open(path, SCHEMA).await;
+    for item in 0..200 {
+        add(&database, &format!("{item}{}", "x".repeat(200)))
+            .await
+            .unwrap();
+    }
+    database
+}
+
+async fn fault(database: &Database) -> Fault {
+    let mut faults = database.faults();
+    let found = tokio::time::timeout(DEADLINE, faults.wait_for(Option::is_some)).await;
+    found.expect("a fault in time").unwrap().clone().unwrap()
+}
+
+async fn well(database: &Database) {
+    let mut faults = database.faults();
+    let found = tokio::time::timeout(DEADLINE, faults.wait_for(Option::is_none)).await;
+    found.expect("no fault any more").unwrap();
+}
+
+fn overwrite(path: &Path, from: u64, with: &[u8]) {
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(with, from).unwrap();
+}
+
+/// All that was written, in the file itself, and nobody has it open.
+async fn closed(path: &Path) {
+    drop(filled(path).await);
+    drop(open(path, SCHEMA).await);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_a_fault_until_something_is_written_again() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    let limit = |pages: i64| {
+        database.write(move |tx| Ok::<_, Error>(tx.pragma_update(None, "max_page_count", pages)?))
+    };
+    limit(16).await.unwrap();
+
+    add(&database, &"x".repeat(1024 * 1024)).await.unwrap_err();
+
+    let fault = fault(&database).await;
+    assert!(
+        matches!(&fault, Fault::Unwritable(text) if text.contains("full")),
+        "{fault}"
+    );
+    limit(100_000).await.unwrap();
+    add(&database, "small").await.unwrap();
+    well(&database).await;
+}
+
+#[tokio::test]
+async fn a_read_that_meets_damage_is_a_fault_that_no_write_elsewhere_ends() {
+    let (_folder, path) = temporary();
+    closed(&path).await;
+    let database = open(&path, SCHEMA).await;
+    // Behind the first page, which was read at the start; nothing of the others is in memory but what the check left there.
+    let bytes = fs::metadata(&path).unwrap().len();
+    overwrite(&path, 4096, &vec![0xa5; usize::try_from(bytes - 4096).unwrap()]);
+
+    let read = |connection: &Connection| {
+        Ok::<_, Error>(
+            connection.query_row("SELECT count(*) FROM item WHERE name > ''", [], |row| {
+                row.get::<_, i64>(0)
+            })?,
+        )
+    };
+    database.read(read).await.unwrap_err();
+
+    let fault = fault(&database).await;
+    assert!(
+        matches!(&fault, Fault::Damaged(text) if text.contains("gatehouse restore")),
+        "{fault}"
+    );
+    let _ = database.probe().await;
+    assert!(database.faults().borrow().is_some(), "the page is as it was");
+    assert!(database.check_integrity().await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_lost_its_name_or_its_content() {
+    type Attack = fn(&Path);
+    let attacks: [(&str, &str, Attack); 6] = [
+        ("", "deleted", |file| fs::remove_file(file).unwrap()),
+        ("-wal", "deleted", |file| fs::remove_file(file).unwrap()),
+        ("-shm", "deleted", |file| fs::remove_file(file).unwrap()),
+        ("", "cut", |file| {
+            fs::OpenOptions::new()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_len(0)
+                .unwrap();
+        }),
+        ("-wal", "cut", |file| {
+            fs::OpenOptions::new()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_len(0)
+                .unwrap();
+        }),
+        ("", "replaced", |file| {
+            fs::copy(file, file.with_extension("new")).unwrap();
+            fs::rename(file.with_extension("new"), file).unwrap();
+        }),
+    ];
+    for (suffix, word, attack) in attacks {
+        let (_folder, path) = temporary();
+        let database = filled(&path).await;
+
+        attack(&files::with_suffix(&path, suffix));
+
+        let refused = add(&database, "lost").await.expect_err(word);
+        assert_eq!(refused.kind(), Kind::Unavailable, "{refused:?}");
+        let fault = fault(&database).await;
+        assert!(
+            matches!(&fault, Fault::Detached(text) if text.contains(word)),
+            "{word}: {fault}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lost_file_is_noticed_while_nothing_is_written_and_is_well_when_it_is_back() {
+    let (_folder, path) = temporary();
+    let database = filled(&path).await;
+    let aside = path.with_extension("aside");
+
+    fs::rename(&path, &aside).unwrap();
+    fault(&database).await;
+    fs::rename(&aside, &path).unwrap();
+
+    well(&database).await;
+    add(&database, "later").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_a_tool_moved_into_the_database_is_no_fault() {
+    let (_folder, path) = temporary();
+    let database = filled(&path).await;
+    let tool = Connection::open(&path).unwrap();
+    tool.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    assert_eq!(fs::metadata(files::with_suffix(&path, "-wal")).unwrap().len(), 0);
+
+    add(&database, "later").await.unwrap();
+
+    assert_eq!(count(&database).await, 201);
+    assert!(database.faults().borrow().is_none());
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_at_the_start_with_what_to_do() {
+    type Attack = fn(&Path);
+    let attacks: [(&str, Attack); 5] = [
+        ("cut in half", |path| {
+            let bytes = fs::metadata(path).unwrap().len();
+            fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(bytes / 2)
+                .unwrap();
+        }),
+        ("cut within the header", |path| {
+            fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(50)
+                .unwrap();
+        }),
+        ("no header", |path| overwrite(path, 0, b"something else entirely")),
+        ("a page of nonsense", |path| overwrite(path, 4096, &[0xa5; 4096])),
+        ("text", |path| {
+            fs::write(path, "not a database\n".repeat(1000)).unwrap()
+        }),
+    ];
+    for (name, attack) in attacks {
+        let (_folder, path) = temporary();
+        closed(&path).await;
+
+        attack(&path);
+
+        let refused = Database::open(&path, SCHEMA).expect_err(name);
+        assert!(
+            refused.to_string().contains("gatehouse restore"),
+            "{name}: {refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_not_made_anew_unless_that_is_meant() {
+    for empty in [true, false] {
+        let (_folder, path) = temporary();
+        closed(&path).await;
+        fs::remove_file(&path).unwrap();
+        if empty {
+            fs::write(&path, "").unwrap();
+        }
+
+        let refused = Database::open(&path, SCHEMA).unwrap_err();
+
+        assert!(matches!(&refused, Error::Missing { .. }), "{refused}");
+        fs::remove_file(path.with_extension("db.lock")).unwrap();
+        let _ = fs::remove_file(&path);
+        open(&path, SCHEMA).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_a_reader_keeps_has_a_bound_and_is_well_when_the_reader_is_gone() {
+    const BOUND: u64 = 1024 * 1024;
+    let (_folder, path) = temporary();
+    let database = Database::open_bounded(&path, SCHEMA, BOUND).unwrap();
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM item").unwrap();
+
+    let mut refused = None;
+    for item in 0..2000 {
+        if let Err(error) = add(&database, &format!("{item}{}", "x".repeat(4000))).await {
+            refused = Some(error);
+            break;
+        }
+    }
+
+    let refused = refused.expect("the bound is reached").to_string();
+    assert!(refused.contains("fuser"), "{refused}");
+    let wal = fs::metadata(files::with_suffix(&path, "-wal")).unwrap().len();
+    assert!(wal < 2 * BOUND, "{wal}");
+    reader.execute_batch("COMMIT").unwrap();
+    add(&database, "later").await.unwrap();
+    well(&database).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_makes_the_process_unready_and_new_jobs_are_told_at_once() {
+    let (_folder, path) = temporary();
+    let database = open(&path, SCHEMA).await;
+    let (health, drain) = (Health::new(), Drain::new());
+    let timing = Timing {
+        probe_every: Duration::from_millis(20),
+        hung_after: Duration::from_millis(100),
+        ..Timing::default()
+    };
+    keep_health(database.clone(), timing, health.clone(), || Ok(()), &drain);
+    let mut states = health.watch();
+    let mut until = async |serves: bool| {
+        let found = tokio::time::timeout(DEADLINE, states.wait_for(|state| state.serves() == serves)).await;
+        found.expect("in time").unwrap().clone()
+    };
+    until(true).await;
+
+    let (hold, held) = channel::<()>();
+    let stuck = tokio::spawn({
+        let database = database.clone();
+        async move {
+            database
+                .write(move |_| {
+                    held.recv().unwrap();
+                    Ok::<_, Error>(())
+                })
+                .await
+        }
+    });
+    let state = until(false).await;
+
+    assert!(
+        matches!(&state, State::NotServing(text) if text.contains("does not answer")),
+        "{state:?}"
+    );
+    // Real time: the writer's clock is the machine's.
+    let refused = tokio::time::timeout(DEADLINE, async {
+        loop {
+            let asked = database.write(|_| Ok::<_, Error>(()));
+            if let Ok(refused) = tokio::time::timeout(Duration::from_millis(50), asked).await {
+                return refused;
+            }
+        }
+    });
+    assert!(matches!(refused.await.expect("in time"), Err(Error::Hung)));
+    hold.send(()).unwrap();
+    stuck.await.unwrap().unwrap();
+    until(true).await;
+    assert!(drain.finish(DEADLINE).await);
+}
+
+#[tokio::test]
+async fn health_names_the_fault_and_what_else_is_missing() {
+    let (_folder, path) = temporary();
+    let database = filled(&path).await;
+    let (health, drain) = (Health::new(), Drain::new());
+    let (missing, ready) = watch::channel(true);
+    let ready = move || match *ready.borrow() {
+        true => Err("the configuration is not known yet".to_owned()),
+        false => Ok(()),
+    };
+    keep_health(database.clone(), Timing::default(), health.clone(), ready, &drain);
+    let mut states = health.watch();
+    let mut until = async |text: &str| {
+        let says = |state: &State| format!("{state:?}").contains(text);
+        let found = tokio::time::timeout(DEADLINE, states.wait_for(says)).await;
+        found.unwrap_or_else(|_| panic!("{text} in time")).unwrap();
+    };
+
+    until("configuration").await;
+    missing.send_replace(false);
+    until("Serving").await;
+    fs::remove_file(&path).unwrap();
+    until("was deleted").await;
+}

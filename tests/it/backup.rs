@@ -1,0 +1,269 @@
+//! Backups under load, restored: what a backup holds is whole, of one moment, and lives on.
+//!
+//! The number of backups is small here and 50 in `make backup-drill` (`GATEHOUSE_BACKUP_ROUNDS`).
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use gatehouse_tests::{House, house::run_in, platform::Platform, until};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::with_channels;
+
+/// Messages that wait for their answer at once.
+const IN_FLIGHT: usize = 20;
+
+fn rounds() -> usize {
+    std::env::var_os("GATEHOUSE_BACKUP_ROUNDS")
+        .and_then(|rounds| rounds.to_str()?.parse().ok())
+        .unwrap_or(4)
+}
+
+fn home() -> TempDir {
+    let home = tempfile::Builder::new().prefix("gatehouse-").tempdir();
+    home.expect("a temporary folder")
+}
+
+/// Says one thing after the other; notes what was acknowledged.
+async fn talk(platform: &Platform, house: &House, said: &Mutex<Vec<String>>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Acquire) {
+        let count = said.lock().expect("a list").len();
+        let (id, from) = (format!("m{count}"), format!("person{}", count % 5));
+        until("an acknowledgement", async || {
+            platform
+                .deliver(house, &id, &from, &format!("[{id}]"))
+                .await
+                .then_some(())
+        })
+        .await;
+        said.lock().expect("a list").push(id);
+        until("fewer messages in flight", async || {
+            (count < platform.replies().len() + IN_FLIGHT).then_some(())
+        })
+        .await;
+    }
+}
+
+fn ids(database: &Path, query: &str) -> Vec<String> {
+    let connection = Connection::open(database).expect("a database");
+    let mut statement = connection.prepare(query).expect(query);
+    let rows = statement.query_map([], |row| row.get(0)).expect(query);
+    rows.collect::<Result<_, _>>().expect(query)
+}
+
+const ADOPTED: &str = "SELECT message_id FROM inbox WHERE state = 'adopted' ORDER BY message_id";
+const KNOWN: &str = "SELECT message FROM inbound ORDER BY message";
+const TAKEN: &str = "SELECT key FROM deliveries WHERE state = 'taken'";
+const ENQUEUED: &str = "SELECT delivery_key FROM outbox";
+/// Every message that the home has, in whichever of the two databases.
+const RECEIVED: &str = "SELECT message_id FROM inbox ORDER BY message_id";
+/// How often each was asked, in transcripts.
+const ASKED: &str = "SELECT content FROM entries WHERE role = 'user'";
+const ANSWERED: &str = "SELECT reply_to_id FROM outbox WHERE state = 'sent'";
+
+#[tokio::test]
+async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
+    let platform = Platform::start().await;
+    let mut house = House::start(&with_channels(&platform.config())).await;
+    let folder = home();
+    let (said, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let backups = async {
+        let mut promised = Vec::new();
+        for round in 0..rounds() {
+            until("work between two backups", async || {
+                (platform.replies().len() > 20 * (round + 1)).then_some(())
+            })
+            .await;
+            promised.clone_from(&*said.lock().expect("a list"));
+            let file = folder.path().join(format!("{round}.tar"));
+            let taken = house.run(&["backup", file.to_str().expect("a path")]).await;
+            assert!(taken.status.success(), "{taken:?}");
+        }
+        stop.store(true, Ordering::Release);
+        promised
+    };
+    let (promised, ()) = tokio::join!(backups, talk(&platform, &house, &said, &stop));
+    house.interrupt().await;
+
+    let mut last = None;
+    for round in 0..rounds() {
+        let (home, file) = (home(), folder.path().join(format!("{round}.tar")));
+        let restored = run_in(home.path(), &["restore", file.to_str().expect("a path")]).await;
+        assert!(restored.status.success(), "{restored:?}");
+        let (session, bridge) = (
+            home.path().join("session/session.db"),
+            home.path().join("channel-bridge/bridge.db"),
+        );
+        let (known, enqueued) = (ids(&session, KNOWN), ids(&bridge, ENQUEUED));
+        let lost: Vec<_> = ids(&bridge, ADOPTED)
+            .into_iter()
+            .filter(|id| !known.contains(id))
+            .collect();
+        assert!(lost.is_empty(), "messages that nobody has: {lost:?}");
+        let lost: Vec<_> = ids(&session, TAKEN)
+            .into_iter()
+            .filter(|key| !enqueued.contains(key))
+            .collect();
+        assert!(lost.is_empty(), "replies that nobody has: {lost:?}");
+        last = Some(home);
+    }
+    let mut restored = House::start_in(last.expect("a backup"), &[]).await;
+    let (session, bridge) = (
+        restored.path("session/session.db"),
+        restored.path("channel-bridge/bridge.db"),
+    );
+    let received = ids(&bridge, RECEIVED);
+    let missing: Vec<_> = promised.iter().filter(|id| !received.contains(id)).collect();
+    assert!(
+        missing.is_empty(),
+        "acknowledged before the backup began: {missing:?}"
+    );
+    until("every message of the backup answered", async || {
+        let answered = ids(&bridge, ANSWERED);
+        received.iter().all(|id| answered.contains(id)).then_some(())
+    })
+    .await;
+    restored.interrupt().await;
+    for (what, query, database) in [("asked", ASKED, &session), ("answered", ANSWERED, &bridge)] {
+        let rows = ids(database, query);
+        for id in &received {
+            let count = rows
+                .iter()
+                .filter(|row| *row == id || row.contains(&format!("[{id}]")))
+                .count();
+            assert_eq!(count, 1, "{id} was {what} {count} times");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
+    let platform = Platform::start().await;
+    let house = House::start(&with_channels(&platform.config())).await;
+    let say = async |house: &House, ids: std::ops::Range<usize>| {
+        for id in ids.clone() {
+            assert!(
+                platform
+                    .deliver(house, &format!("m{id}"), "anna", &format!("[m{id}]"))
+                    .await
+            );
+        }
+        until("the answers", async || {
+            (platform.replies().len() >= ids.end).then_some(())
+        })
+        .await;
+    };
+    say(&house, 0..5).await;
+    let old = tempfile::NamedTempFile::new().expect("a file");
+    let house = house
+        .restart_after(|home| {
+            fs::copy(home.join("session/session.db"), old.path()).expect("a copy");
+        })
+        .await;
+    say(&house, 5..10).await;
+
+    let mut house = house
+        .restart_after(|home| {
+            for name in ["session.db", "session.db-wal", "session.db-shm"] {
+                let _ = fs::remove_file(home.join("session").join(name));
+            }
+            fs::copy(old.path(), home.join("session/session.db")).expect("the older one");
+        })
+        .await;
+
+    until("the lost ones answered again", async || {
+        (platform.replies().len() >= 15).then_some(())
+    })
+    .await;
+    house.interrupt().await;
+    let asked = ids(&house.path("session/session.db"), ASKED);
+    for id in 0..10 {
+        let count = asked
+            .iter()
+            .filter(|row| row.contains(&format!("[m{id}]")))
+            .count();
+        assert_eq!(count, 1, "m{id} stands {count} times in the transcripts");
+    }
+    assert_eq!(
+        platform.replies().len(),
+        15,
+        "what session still knew is answered once"
+    );
+}
+
+#[tokio::test]
+async fn a_restore_refuses_what_does_not_fit_and_changes_nothing() {
+    let platform = Platform::start().await;
+    let mut house = House::start(&with_channels(&platform.config())).await;
+    let folder = home();
+    let [first, second] = ["a.tar", "b.tar"].map(|name| folder.path().join(name));
+    for (file, id) in [(&first, "m1"), (&second, "m2")] {
+        assert!(platform.deliver(&house, id, "anna", id).await);
+        let taken = house.run(&["backup", file.to_str().expect("a path")]).await;
+        assert!(taken.status.success(), "{taken:?}");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).expect("it").permissions());
+        assert_eq!(mode & 0o777, 0o600, "it holds the token");
+    }
+    let running = house.run(&["restore", first.to_str().expect("a path")]).await;
+    assert_eq!(running.status.code(), Some(77), "{running:?}");
+    house.interrupt().await;
+    let offline = folder.path().join("offline.tar");
+    let taken = house.run(&["backup", offline.to_str().expect("a path")]).await;
+    assert!(
+        taken.status.success(),
+        "a gateway that does not run is backed up too: {taken:?}"
+    );
+
+    let (one, other) = (fs::read(&first).expect("it"), fs::read(&second).expect("it"));
+    let mut flipped = one.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x55;
+    // The bridge's database of one backup and the rest of another.
+    let bridge_bytes = usize::from_str_radix(
+        std::str::from_utf8(&one[124..135])
+            .expect("digits")
+            .trim_matches(['\0', ' ']),
+        8,
+    )
+    .expect("a size");
+    let end = 512 + bridge_bytes.div_ceil(512) * 512;
+    let mixed = [&one[..end], &other[end..]].concat();
+    for (what, content) in [
+        ("cut", &one[..one.len() / 2]),
+        ("cut before the manifest", &one[..one.len() - 4096]),
+        ("changed", &flipped),
+        ("mixed", &mixed),
+        ("empty", &[]),
+        ("no archive", &b"hello".repeat(500)),
+    ] {
+        let (target, file) = (home(), folder.path().join("bad.tar"));
+        fs::write(&file, content).expect("a file");
+
+        let refused = run_in(target.path(), &["restore", file.to_str().expect("a path")]).await;
+
+        assert_eq!(refused.status.code(), Some(1), "{what}: {refused:?}");
+        for left in [
+            "gatehouse.json5",
+            "session/session.db",
+            "channel-bridge/bridge.db",
+            "session/session.db.restore",
+        ] {
+            assert!(!target.path().join(left).exists(), "{what}: {left}");
+        }
+    }
+    let again = house.run(&["restore", first.to_str().expect("a path")]).await;
+    assert!(again.status.success(), "over a home that has data: {again:?}");
+    let kept = fs::read_dir(house.path("session")).expect("a folder").flatten();
+    assert!(
+        kept.into_iter()
+            .any(|entry| entry.file_name().to_string_lossy().contains("before-restore")),
+        "what stood there is kept"
+    );
+}

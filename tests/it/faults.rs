@@ -1,0 +1,189 @@
+//! Faults that nobody announces: processes that hang, databases that are damaged or go away, and what is said of them.
+
+use std::{fs, time::Duration};
+
+use gatehouse_tests::{
+    Client, House,
+    house::{is_alive, signal},
+    http, until,
+    wait::until_within,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::SCREEN;
+
+const SERVICES: [&str; 6] = [
+    "agent",
+    "broadcast",
+    "channel-bridge",
+    "config",
+    "edge",
+    "session",
+];
+
+/// Half a minute of silence, the questions around it, and a busy machine.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(90);
+
+async fn ready(house: &House) -> (u16, Value) {
+    match http::get(&format!("{}/readyz", house.http())).await {
+        Ok(answer) => (answer.status().as_u16(), answer.json().await.unwrap_or_default()),
+        Err(_) => (0, Value::Null),
+    }
+}
+
+async fn status(house: &House) -> (Option<i32>, Value) {
+    let output = house.run(&["status", "--json"]).await;
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output.status.code(), report)
+}
+
+fn state<'a>(status: &'a Value, service: &str) -> Vec<&'a str> {
+    let rows = status["status"]["services"].as_array().into_iter().flatten();
+    rows.filter(|row| row["service"] == service)
+        .filter_map(|row| row["state"].as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn processes_that_hang_are_started_again_and_messages_are_answered_after() {
+    let house = House::start(&json!({})).await;
+    let before: Vec<u32> = SERVICES.iter().filter_map(|service| house.pid(service)).collect();
+    assert_eq!(before.len(), SERVICES.len());
+    // Until the supervisor has heard each of them once, which it tries twice a second, it counts as starting.
+    until("every process older than its start", async || {
+        let (_, shown) = status(&house).await;
+        let rows = shown["status"]["services"].as_array()?.clone();
+        let old = rows.iter().filter(|row| row["uptimeMs"].as_i64() > Some(3_000));
+        (old.count() == SERVICES.len()).then_some(())
+    })
+    .await;
+
+    before.iter().for_each(|pid| signal(*pid, "STOP"));
+
+    until_within(RESTARTED_WITHIN, "other processes", async || {
+        let now: Vec<u32> = SERVICES.iter().filter_map(|service| house.pid(service)).collect();
+        let all_new = now.len() == before.len() && now.iter().all(|pid| !before.contains(pid));
+        all_new.then_some(())
+    })
+    .await;
+    let run = Uuid::new_v4().to_string();
+    let answered = until("an answer", async || {
+        let client = Client::try_plain(&house, SCREEN).await.ok()?;
+        let message = json!({"sessionKey": "agent:main:main", "message": "hello", "idempotencyKey": run});
+        client.call("chat.send", message).await.ok()?;
+        let wait = client
+            .call("agent.wait", json!({"runId": run, "timeoutMs": 5000}))
+            .await
+            .ok()?;
+        (wait["status"] == "ok").then_some(wait)
+    });
+    answered.await;
+}
+
+#[tokio::test]
+async fn not_even_a_stopped_process_outlives_a_killed_supervisor() {
+    let mut house = House::start(&json!({})).await;
+    let pids = house.pids();
+    signal(house.pid("session").expect("a session service"), "STOP");
+    signal(house.pid("edge").expect("an edge"), "STOP");
+
+    house.kill_supervisor().await;
+
+    until("nobody left", async || {
+        pids.iter().all(|pid| !is_alive(*pid)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_are_taken_without_config_broadcast_and_agent_and_status_says_who_is_away() {
+    for service in ["config", "broadcast", "agent"] {
+        let house = House::start(&json!({})).await;
+        let pid = house.pid(service).expect(service);
+        signal(pid, "STOP");
+
+        let (code, report) = until("it to be named", async || {
+            let (code, report) = ready(&house).await;
+            let named = report["degraded"].as_array()?.iter().any(|name| name == service);
+            named.then_some((code, report))
+        })
+        .await;
+        let (exit, shown) = status(&house).await;
+        signal(pid, "CONT");
+
+        assert_eq!(code, 200, "{report}");
+        assert_eq!(exit, Some(1), "{shown}");
+        if service != "broadcast" {
+            assert_eq!(state(&shown, service), ["silent"], "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn status_shows_the_processes_that_live_right_after_a_kill() {
+    let house = House::start(&json!({})).await;
+    for service in ["session", "agent", "edge"] {
+        let old = house.kill(service).await;
+        until("the process back", async || {
+            house.pid(service).filter(|pid| *pid != old)
+        })
+        .await;
+        until("it ready", async || (ready(&house).await.0 == 200).then_some(())).await;
+
+        let shown = until("it in the status", async || {
+            let (exit, shown) = status(&house).await;
+            (exit == Some(0)).then_some(shown)
+        })
+        .await;
+
+        for service in SERVICES {
+            assert_eq!(state(&shown, service), ["serving"], "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_makes_the_gateway_unready_and_nothing_is_acknowledged() {
+    let house = House::start(&json!({})).await;
+    let client = Client::plain(&house, SCREEN).await;
+    let send = async || {
+        let message = json!({"sessionKey": "agent:main:main", "message": "hi", "idempotencyKey": Uuid::new_v4().to_string()});
+        client.call("chat.send", message).await
+    };
+    send().await.expect("it is well");
+
+    fs::remove_file(house.path("session/session.db")).expect("the database");
+
+    let refused = send()
+        .await
+        .expect_err("nothing is taken into a file without a name");
+    assert!(format!("{refused:?}").contains("UNAVAILABLE"), "{refused:?}");
+    until("unready", async || (ready(&house).await.0 == 503).then_some(())).await;
+    let (exit, shown) = status(&house).await;
+    assert_eq!(exit, Some(1));
+    assert!(
+        shown.to_string().contains("was deleted while it was in use"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_named_by_status_with_what_to_do() {
+    let mut house = House::start(&json!({})).await;
+    house.interrupt().await;
+    let path = house.path("session/session.db");
+    let bytes = fs::metadata(&path).expect("the database").len();
+    let file = fs::OpenOptions::new().write(true).open(&path).expect("it");
+    file.set_len(bytes / 2).expect("it is cut");
+    house.start_again();
+
+    let shown = until("status to name it", async || {
+        let (exit, shown) = status(&house).await;
+        (exit == Some(1) && state(&shown, "session") == ["not_serving"]).then_some(shown)
+    })
+    .await;
+
+    assert!(shown.to_string().contains("gatehouse restore"), "{shown}");
+    assert_eq!(ready(&house).await.0, 503);
+}
