@@ -15,7 +15,11 @@ use bytes::Bytes;
 use gatehouse_contract::{Access, Grants};
 use gatehouse_core::Secret;
 use socket2::SockRef;
-use tokio::{net::TcpStream, sync::Notify, time::Instant};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -89,6 +93,8 @@ pub(crate) struct Connection {
     /// Requests that are not answered yet, and their bytes.
     pub(crate) in_flight: AtomicUsize,
     pub(crate) in_flight_bytes: AtomicUsize,
+    /// The turns in which its large answers come.
+    pub(crate) large_answers: Semaphore,
     /// Cancelled when the connection is over: what was asked on it is not needed any more.
     pub(crate) gone: CancellationToken,
     stream: TcpStream,
@@ -126,6 +132,7 @@ impl Connection {
             profile: OnceLock::new(),
             in_flight: AtomicUsize::new(0),
             in_flight_bytes: AtomicUsize::new(0),
+            large_answers: Semaphore::new(1),
             gone: CancellationToken::new(),
             stream,
             sending: Mutex::new(Sending {
