@@ -29,6 +29,7 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 use gatehouse_core::Service;
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -36,6 +37,11 @@ use crate::{
     exit::{Exit, Failed},
     term::{Ink, Style},
 };
+
+/// All processes give back within seconds what a flood made them take. With glibc's allocator the edge kept 1.9 GiB of one and
+/// broadcast 124 MiB; with mimalloc the idle processes take a quarter more. Its settings are compiled in by `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A client waits for one socket.
 const CLIENT_WORKERS: usize = 1;

@@ -118,7 +118,7 @@ impl App {
                 strangers_of_one_max: limits.strangers_of_one_max,
                 sockets_max: limits.sockets_max,
             }),
-            budgets: Budgets::default(),
+            budgets: Budgets::new(limits.waiting_bytes_max),
             shares: Arc::default(),
             parsers: Semaphore::new(route::PARSERS_MAX),
             gateways: Gateways::of_this_network(),

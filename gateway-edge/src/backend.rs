@@ -8,10 +8,16 @@ use gatehouse_core::{
     Caller, Credentials, Failure, Kind, Service, client::Peer, raw::RawBytes, server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 
+use self::large::{Held, Metered, Places};
 use crate::error::Refusal;
+
+pub(crate) mod large;
 
 /// How long to wait before an idempotent call whose connection was lost is tried once more: a restarting service is back
 /// within this time or not soon.
@@ -33,12 +39,14 @@ const PACKAGES: [(&str, Service); 5] = [
 #[derive(Debug)]
 pub(crate) struct Backend {
     peers: HashMap<&'static str, Peer>,
+    /// Places for large answers, by the same names.
+    places: HashMap<&'static str, Places>,
 }
 
 /// A call that is under way.
 pub(crate) enum Answer {
-    /// The one answer.
-    One(Bytes),
+    /// The one answer, and its place if it is a large one.
+    One(Bytes, Held),
     /// The first of several, and where the others come from.
     Many(Option<Bytes>, Box<Streaming<Bytes>>),
 }
@@ -49,6 +57,10 @@ impl Backend {
             peers: PACKAGES
                 .into_iter()
                 .map(|(package, service)| (package, credentials.peer(service)))
+                .collect(),
+            places: PACKAGES
+                .into_iter()
+                .map(|(package, _)| (package, Places::default()))
                 .collect(),
         }
     }
@@ -67,12 +79,14 @@ impl Backend {
             .expect("every service but the edge has a peer")
     }
 
-    /// Calls a method. A call that may be repeated is repeated once when its connection was lost.
+    /// Calls a method. A call that may be repeated is repeated once when its connection was lost. `turns` are those in which the
+    /// large answers of one connection come: the next one waits for the last one, so that nobody fills the queue for places.
     pub(crate) async fn call(
         &self,
         method: &Method,
         body: Bytes,
         caller: &Caller,
+        turns: &Semaphore,
     ) -> Result<Answer, Refusal> {
         let deadline = Instant::now() + method.deadline;
         let late = |_| {
@@ -81,7 +95,7 @@ impl Backend {
                 format!("{} took too long", method.name),
             ))
         };
-        let first = timeout_at(deadline, self.attempt(method, body.clone(), caller))
+        let first = timeout_at(deadline, self.attempt(method, body.clone(), caller, turns))
             .await
             .map_err(late)?;
         let status = match first {
@@ -93,7 +107,7 @@ impl Backend {
         }
         let second = async {
             tokio::time::sleep(RETRY_PAUSE).await;
-            self.attempt(method, body, caller).await
+            self.attempt(method, body, caller, turns).await
         };
         timeout_at(deadline, second)
             .await
@@ -101,28 +115,27 @@ impl Backend {
             .map_err(|status| refusal(method, &status))
     }
 
-    async fn attempt(&self, method: &Method, body: Bytes, caller: &Caller) -> Result<Answer, Status> {
+    async fn attempt(
+        &self,
+        method: &Method,
+        body: Bytes,
+        caller: &Caller,
+        turns: &Semaphore,
+    ) -> Result<Answer, Status> {
         let package = method.service.split('.').nth(1).unwrap_or_default();
         let peer = self.peers.get(package).ok_or_else(|| Status::unimplemented(""))?;
-        let path = PathAndQuery::try_from(method.path.as_str()).map_err(|_| Status::unimplemented(""))?;
-        let mut request = Request::new(body);
-        peer.authorize(request.metadata_mut());
-        caller.attach(request.metadata_mut());
-        let mut grpc: Grpc<Channel> = Grpc::new(peer.channel()).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        grpc.ready()
-            .await
-            .map_err(|error| Status::from_error(error.into()))?;
-        if !method.streaming {
-            // A service that knows the deadline stops working for nobody.
-            request.set_timeout(method.deadline);
-            return grpc
-                .unary(request, path, RawBytes)
-                .await
-                .map(|answer| Answer::One(answer.into_inner()));
+        if method.streaming {
+            return stream(peer, method, body, caller).await;
         }
-        let mut stream = grpc.server_streaming(request, path, RawBytes).await?.into_inner();
-        let first = stream.message().await?;
-        Ok(Answer::Many(first, Box::new(stream)))
+        let places = self.places.get(package).filter(|_| method.idempotent);
+        let held = Held::default();
+        let answer = unary(peer, method, body.clone(), caller, places, held.clone()).await;
+        let (Some(places), true) = (places, held.is_lacking()) else {
+            return answer;
+        };
+        let _turn = turns.acquire().await;
+        let held = places.wait().await;
+        unary(peer, method, body, caller, Some(places), held).await
     }
 }
 
@@ -131,6 +144,51 @@ pub(crate) fn service_of(method: &Method) -> Option<Service> {
     let package = method.service.split('.').nth(1)?;
     let known = PACKAGES.iter().find(|(name, _)| *name == package);
     known.map(|(_, service)| *service)
+}
+
+async fn unary(
+    peer: &Peer,
+    method: &Method,
+    body: Bytes,
+    caller: &Caller,
+    places: Option<&Places>,
+    held: Held,
+) -> Result<Answer, Status> {
+    let (mut request, path) = request(peer, method, body, caller)?;
+    // A service that knows the deadline stops working for nobody.
+    request.set_timeout(method.deadline);
+    // Without places of the service, an answer has one of its own.
+    let channel = Metered::new(peer.channel(), places.cloned().unwrap_or_default(), held.clone());
+    let mut grpc = Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    grpc.ready().await.map_err(unready)?;
+    let answer = grpc.unary(request, path, RawBytes).await?;
+    Ok(Answer::One(answer.into_inner(), held))
+}
+
+async fn stream(peer: &Peer, method: &Method, body: Bytes, caller: &Caller) -> Result<Answer, Status> {
+    let (request, path) = request(peer, method, body, caller)?;
+    let mut grpc: Grpc<Channel> = Grpc::new(peer.channel()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    grpc.ready().await.map_err(unready)?;
+    let mut stream = grpc.server_streaming(request, path, RawBytes).await?.into_inner();
+    let first = stream.message().await?;
+    Ok(Answer::Many(first, Box::new(stream)))
+}
+
+fn request(
+    peer: &Peer,
+    method: &Method,
+    body: Bytes,
+    caller: &Caller,
+) -> Result<(Request<Bytes>, PathAndQuery), Status> {
+    let path = PathAndQuery::try_from(method.path.as_str()).map_err(|_| Status::unimplemented(""))?;
+    let mut request = Request::new(body);
+    peer.authorize(request.metadata_mut());
+    caller.attach(request.metadata_mut());
+    Ok((request, path))
+}
+
+fn unready(error: tonic::transport::Error) -> Status {
+    Status::from_error(error.into())
 }
 
 /// Whether the connection was lost, rather than the service having answered.

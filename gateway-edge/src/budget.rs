@@ -31,14 +31,17 @@ pub(crate) struct Budgets {
     pub(crate) waiting: Arc<Budget>,
 }
 
-impl Default for Budgets {
-    fn default() -> Self {
+/// One connection may leave 50 MiB unread, as clients are told in `policy.maxBufferedBytes`; all together a little more.
+pub(crate) const WAITING_MAX: usize = 64 * MIB;
+
+impl Budgets {
+    /// Budgets with so much for waiting answers.
+    pub(crate) fn new(waiting_max: usize) -> Self {
         Self {
             unauthenticated: Budget::new(4 * MIB, MIB),
             // A message of 25 MiB that grows into its last buffer holds 41; a quarter is for small messages alone.
             messages: Budget::new(64 * MIB, 16 * MIB),
-            // One connection may leave 50 MiB unread, as clients are told in `policy.maxBufferedBytes`.
-            waiting: Budget::new(64 * MIB, 0),
+            waiting: Budget::new(waiting_max, 0),
         }
     }
 }

@@ -18,7 +18,11 @@ use bytes::Bytes;
 use gatehouse_contract::{Access, Grants};
 use gatehouse_core::Secret;
 use socket2::SockRef;
-use tokio::{net::TcpStream, sync::Notify, time::Instant};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -97,6 +101,8 @@ pub(crate) struct Connection {
     pub(crate) in_flight_bytes: AtomicUsize,
     /// What opened it is no longer good: it is shown nothing more, does nothing more, and is about to be closed.
     pub(crate) revoked: AtomicBool,
+    /// The turns in which its large answers come.
+    pub(crate) large_answers: Semaphore,
     /// Cancelled when the connection is over: what was asked on it is not needed any more.
     pub(crate) gone: CancellationToken,
     stream: TcpStream,
@@ -135,6 +141,7 @@ impl Connection {
             in_flight: AtomicUsize::new(0),
             in_flight_bytes: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
+            large_answers: Semaphore::new(1),
             gone: CancellationToken::new(),
             stream,
             sending: Mutex::new(Sending {

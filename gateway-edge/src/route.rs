@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
-    backend::{self, Answer},
+    backend::{self, Answer, large},
     budget::Lease,
     connection::{Connection, Profile, inbound::Taken},
     dialect::Dialect,
@@ -292,13 +292,20 @@ impl Ticket {
     async fn run(self, edge: &Edge, method: &'static Method, id: &str, body: Bytes, caller: &Caller) {
         let connection = &*self.connection;
         let work = async {
-            match edge.backend.call(method, body, caller).await {
-                Ok(Answer::One(wire)) => self.finish(edge, method, id, self.show(method, id, &wire)),
+            match edge
+                .backend
+                .call(method, body, caller, &connection.large_answers)
+                .await
+            {
+                Ok(Answer::One(wire, place)) => {
+                    self.finish(edge, method, id, self.show(method, id, wire).await);
+                    drop(place); // the answer is in the outbox
+                }
                 Ok(Answer::Many(first, mut stream)) => {
                     let mut next = Ok(first);
                     loop {
                         match next {
-                            Ok(Some(wire)) => match self.show(method, id, &wire) {
+                            Ok(Some(wire)) => match self.show(method, id, wire).await {
                                 Ok(frame) => connection.send(frame),
                                 Err(refusal) => return self.finish(edge, method, id, Err(refusal)),
                             },
@@ -321,15 +328,17 @@ impl Ticket {
     }
 
     /// The frame for one answer, and what a subscription does to the connection.
-    fn show(&self, method: &Method, id: &str, wire: &[u8]) -> Result<Bytes, Refusal> {
-        let mut payload = Vec::with_capacity(wire.len() * 2 + 64);
-        if let Err(error) = method.response.render(wire, &mut payload) {
-            tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be shown");
-            return Err(Refusal::from(Failure::new(Kind::Internal, "internal failure")));
-        }
-        self.subscribe(method, wire)?;
-        let whole = method.unwrap.as_deref().and_then(|name| field(&payload, name));
-        Ok(answer(id, whole.as_deref().unwrap_or(&payload)))
+    async fn show(&self, method: &'static Method, id: &str, wire: Bytes) -> Result<Bytes, Refusal> {
+        let frame = if wire.len() <= large::SMALL_MAX {
+            render(method, id, &wire)?
+        } else {
+            // Beside the runtime, like large messages.
+            let (id, wire) = (id.to_owned(), wire.clone());
+            let rendering = spawn_blocking(move || render(method, &id, &wire));
+            rendering.await.unwrap_or_else(|_| Err(internal()))?
+        };
+        self.subscribe(method, &wire)?;
+        Ok(frame)
     }
 
     fn subscribe(&self, method: &Method, wire: &[u8]) -> Result<(), Refusal> {
@@ -366,6 +375,21 @@ impl Ticket {
         count(&edge.metrics, &method.name, code, Some(self.since));
         self.connection.send(frame);
     }
+}
+
+/// The frame for one answer.
+fn render(method: &Method, id: &str, wire: &[u8]) -> Result<Bytes, Refusal> {
+    let mut payload = Vec::with_capacity(wire.len() * 2 + 64);
+    if let Err(error) = method.response.render(wire, &mut payload) {
+        tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be shown");
+        return Err(internal());
+    }
+    let whole = method.unwrap.as_deref().and_then(|name| field(&payload, name));
+    Ok(answer(id, whole.as_deref().unwrap_or(&payload)))
+}
+
+fn internal() -> Refusal {
+    Refusal::from(Failure::new(Kind::Internal, "internal failure"))
 }
 
 impl Drop for Ticket {

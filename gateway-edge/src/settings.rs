@@ -8,7 +8,7 @@ use std::{
 use gatehouse_core::{Credentials, Env, Listener, Service, ServiceSettings, settings::SettingsError};
 use tokio::net::TcpListener;
 
-use crate::{App, Error, admission::Bounds, hello, outbox};
+use crate::{App, Error, admission::Bounds, budget, hello, outbox};
 
 /// OpenClaw's, so that clients find the door.
 const PORT: u16 = 18_789;
@@ -44,6 +44,8 @@ pub struct Limits {
     pub handshake_max: Duration,
     /// Bytes that wait for one socket.
     pub outbox_bytes_max: usize,
+    /// Bytes that wait for all sockets together, beside the bodies of events, which they share.
+    pub waiting_bytes_max: usize,
     /// Requests of one connection under way.
     pub requests_max: usize,
     /// Their bytes.
@@ -68,6 +70,7 @@ impl Default for Limits {
         Self {
             handshake_max: Duration::from_secs(15),
             outbox_bytes_max: outbox::BYTES_MAX,
+            waiting_bytes_max: budget::WAITING_MAX,
             requests_max: 256,
             // One request of the largest size must pass, and another beside it.
             request_bytes_max: 2 * hello::PAYLOAD_MAX,

@@ -4,8 +4,11 @@
 
 mod connections;
 mod fanout;
+mod flood;
+mod hostile;
 mod listener;
 mod model;
+mod raw;
 mod reference;
 mod report;
 mod rpc;
@@ -47,6 +50,12 @@ async fn main() {
     }
     if runs("connections") {
         connections::run(&mut report).await;
+    }
+    if runs("hostile") {
+        hostile::run(&mut report).await;
+    }
+    if runs("flood") {
+        flood::run(&mut report).await;
     }
     if runs("store") {
         store::run(&mut report).await;

@@ -49,7 +49,7 @@ async fn echo(upgraded: Upgraded) {
         browser: false,
         bearer: None,
     };
-    let budgets = Budgets::default();
+    let budgets = Budgets::new(crate::budget::WAITING_MAX);
     let outbox = Outbox::new(crate::outbox::BYTES_MAX, budgets.waiting.lease());
     let connection = Arc::new(Connection::new(1, "echo".to_owned(), arrival, stream, outbox));
     let lease = budgets.messages.lease();

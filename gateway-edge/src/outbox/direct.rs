@@ -5,7 +5,10 @@
 
 use std::io;
 
-use super::{Frame, Full, Outbox, Tail};
+use super::{
+    Full, Outbox,
+    frame::{Frame, TAIL_MAX, Tail},
+};
 use crate::{
     event::Event,
     frame::{
@@ -77,5 +80,5 @@ impl Outbox {
 
 /// Bytes that the frame of an event takes at most.
 fn room(event: &Event) -> usize {
-    HEAD_MAX + event.body.len() + super::TAIL_MAX
+    HEAD_MAX + event.body.len() + TAIL_MAX
 }

@@ -1,6 +1,6 @@
 use gatehouse_contract::Access;
 
-use super::*;
+use super::{frame::Tail, *};
 use crate::{budget::Budget, event::Audience};
 
 fn outbox(limit: usize) -> Outbox {

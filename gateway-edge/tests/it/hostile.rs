@@ -1,0 +1,300 @@
+//! Peers that mean harm, and the others beside them.
+//!
+//! Each test is one instance of a way to take more than one's share: control frames, tiny pieces, memory, answers left unread.
+
+use std::time::Duration;
+
+use gatehouse_contract::Contract;
+use gatehouse_edge::Limits;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::{
+    client::Client,
+    house::{House, Reply, TOKEN, revision, until},
+    plain_http::get,
+};
+
+const TEXT: u8 = 0x81;
+const TEXT_BEGINS: u8 = 0x01;
+const GOES_ON: u8 = 0x00;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+/// A frame under a mask of zeros, which leaves its payload as it is.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = head(first, payload.len());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// The head of a frame that announces so many bytes.
+fn head(first: u8, len: usize) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match u8::try_from(len) {
+        Ok(short) if short < 126 => bytes.push(0x80 | short),
+        _ => {
+            bytes.push(0x80 | 127);
+            bytes.extend((len as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes
+}
+
+impl Client {
+    /// Writes bytes as they are. False: the house takes no more of them.
+    async fn raw(&mut self, bytes: &[u8]) -> bool {
+        let writing = self.socket.get_mut().write_all(bytes);
+        matches!(timeout(Duration::from_secs(5), writing).await, Ok(Ok(())))
+    }
+}
+
+/// The house answers others: a page, a newcomer, and a call of somebody who was there before.
+async fn is_well(house: &House, bystander: &mut Client) {
+    assert!(get(&house.http, "/healthz").await.starts_with("HTTP/1.1 200"));
+    Client::v4(house, &[]).await;
+    let answer = bystander.call("sessions.resolve", json!({"key": "main"})).await;
+    assert_eq!(answer["ok"], true, "{answer}");
+}
+
+async fn house() -> House {
+    let house = House::start().await;
+    house.answers(
+        "sessions.resolve",
+        Reply::Json(r#"{"ok": true, "agentId": "main", "key": "agent:main:main"}"#),
+    );
+    house
+}
+
+#[tokio::test]
+async fn floods_of_what_no_client_needs_are_closed_by_name_and_nobody_else_notices() {
+    let house = house().await;
+    let mut bystander = Client::v4(&house, &["operator.read"]).await;
+    let begun = frame(TEXT_BEGINS, b"");
+    let floods: [(&[u8], &[u8], &str); 6] = [
+        (b"", &frame(PING, b""), "too many control frames"),
+        (b"", &frame(PING, &[b'x'; 125]), "too many control frames"),
+        (b"", &frame(PONG, b"unasked"), "too many control frames"),
+        (&begun, &frame(GOES_ON, b""), "too many small fragments"),
+        (&begun, &frame(GOES_ON, b"x"), "too many small fragments"),
+        (&begun, &frame(PING, b""), "too many control frames"),
+    ];
+
+    for (before, piece, reason) in floods {
+        for known in [false, true] {
+            let mut hostile = match known {
+                true => Client::v4(&house, &["operator.read"]).await,
+                false => Client::open(&house).await,
+            };
+            hostile.raw(before).await;
+            // Half a megabyte and more, and not a byte is read meanwhile.
+            let many = piece.repeat(1_000);
+            for _ in 0..100 {
+                if !hostile.raw(&many).await {
+                    break;
+                }
+            }
+            is_well(&house, &mut bystander).await;
+
+            let (code, words) = hostile.closed().await;
+            assert_eq!(code, 1008);
+            assert!(words.starts_with(reason), "{words}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_always_has_something_to_say_does_not_outrun_the_handshake() {
+    let limits = Limits {
+        handshake_max: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let mut hostile = Client::open(&house).await;
+    let mut bytes = head(TEXT, 64 * 1024);
+    bytes.resize(4_000, b' ');
+
+    // A byte at a time, for as long as it is taken: 4,000 bytes are four seconds.
+    for byte in bytes {
+        if !hostile.raw(&[byte]).await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    assert_eq!(hostile.closed().await, (1000, String::new()));
+}
+
+#[tokio::test]
+async fn who_may_not_write_sends_no_large_messages() {
+    let house = house().await;
+    let request = |bytes: usize| {
+        let params = json!({"key": "main", "unknown": "x".repeat(bytes)});
+        json!({"type": "req", "id": "1", "method": "sessions.resolve", "params": params}).to_string()
+    };
+
+    let mut reader = Client::v4(&house, &["operator.read"]).await;
+    assert_eq!(reader.hello["policy"]["maxPayload"], 512 * 1024);
+    reader.send(&request(500 * 1024)).await;
+    assert_eq!(reader.answer("1").await["ok"], true);
+    reader.raw(&head(TEXT, 512 * 1024 + 1)).await;
+    assert_eq!(reader.closed().await.0, 1009);
+
+    let mut writer = Client::v4(&house, &["operator.write"]).await;
+    writer.send(&request(5 * 1024 * 1024)).await;
+    assert_eq!(writer.answer("1").await["ok"], true);
+}
+
+#[tokio::test]
+async fn large_messages_that_do_not_end_use_up_their_budget_and_no_more() {
+    let house = house().await;
+    let mut bystander = Client::v4(&house, &["operator.write"]).await;
+    let chunk = vec![b'x'; 1024 * 1024];
+    let mut hostile = Vec::new();
+
+    for _ in 0..6 {
+        let mut client = Client::v4(&house, &["operator.write"]).await;
+        client.raw(&head(TEXT, 25 * chunk.len())).await;
+        for _ in 0..24 {
+            client.raw(&chunk).await;
+        }
+        hostile.push(client);
+    }
+
+    is_well(&house, &mut bystander).await;
+    let answer = bystander
+        .call(
+            "sessions.resolve",
+            json!({"key": "main", "unknown": "x".repeat(40 * 1024)}),
+        )
+        .await;
+    assert_eq!(
+        answer["ok"], true,
+        "messages of a usual size have a part that large ones cannot take"
+    );
+    let last = hostile.last_mut().unwrap().closed().await;
+    assert_eq!(
+        last,
+        (
+            1013,
+            "too many large messages at once; try again later".to_owned()
+        )
+    );
+
+    drop(hostile);
+    until("room again", async || {
+        let mut client = Client::v4(&house, &["operator.write"]).await;
+        let large = json!({"type": "req", "id": "1", "method": "sessions.resolve",
+            "params": {"key": "main", "unknown": "x".repeat(20 * chunk.len())}});
+        client.raw(&frame(TEXT, large.to_string().as_bytes())).await && client.answer("1").await["ok"] == true
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn first_messages_that_do_not_end_use_up_their_budget_and_a_real_one_still_passes() {
+    let house = house().await;
+    let mut refused = 0;
+    let mut hostile = Vec::new();
+
+    for _ in 0..100 {
+        let mut client = Client::open(&house).await;
+        client.raw(&head(TEXT, 64 * 1024)).await;
+        client.raw(&vec![b' '; 64 * 1024 - 1]).await;
+        hostile.push(client);
+    }
+
+    Client::v4(&house, &["operator.read"]).await;
+    for client in &mut hostile {
+        if let Ok(closed) = timeout(Duration::from_millis(50), client.closed()).await {
+            assert_eq!(closed.0, 1013);
+            refused += 1;
+        }
+    }
+    assert!(
+        (40..=70).contains(&refused),
+        "{refused} of 100 are over 3 MiB together"
+    );
+}
+
+/// An answer of so many bytes.
+fn answer_of(bytes: usize) -> Reply {
+    let plan = &Contract::house().method("sessions.resolve").unwrap().response;
+    let json = json!({"ok": true, "agentId": "main", "key": "x".repeat(bytes)}).to_string();
+    Reply::Many(vec![plan.encode(&json, &mut gatehouse_contract::Refuse).unwrap()])
+}
+
+#[tokio::test]
+async fn a_peer_that_leaves_its_answers_unread_is_not_read_from_until_it_takes_them() {
+    const REQUESTS: usize = 1_000;
+    const ANSWER_BYTES: usize = 40 * 1024;
+    const BEGINS: &[u8] = br#""type":"res""#;
+    let house = house().await;
+    house.answers("sessions.resolve", answer_of(ANSWER_BYTES));
+    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let params = json!({"key": "main", "unknown": "x".repeat(8 * 1024)});
+    let requests: Vec<u8> = (0..REQUESTS)
+        .flat_map(|n| {
+            let request =
+                json!({"type": "req", "id": format!("r{n}"), "method": "sessions.resolve", "params": params});
+            frame(TEXT, request.to_string().as_bytes())
+        })
+        .collect();
+
+    let (mut reading, mut writing) = tokio::io::split(client.socket.get_mut());
+    let mut written = 0;
+    while let Ok(Ok(count)) = timeout(Duration::from_secs(1), writing.write(&requests[written..])).await {
+        written += count;
+    }
+
+    assert!(
+        written < requests.len(),
+        "requests go out although no answer is read"
+    );
+    let calls = house.calls("sessions.resolve").len();
+    assert!(calls < REQUESTS / 2, "{calls} calls");
+
+    let write = async { writing.write_all(&requests[written..]).await.unwrap() };
+    let read = async {
+        let (mut answers, mut read, mut chunk) = (0, Vec::new(), vec![0; 64 * 1024]);
+        while answers < REQUESTS {
+            let count = reading.read(&mut chunk).await.unwrap();
+            read.extend_from_slice(&chunk[..count]);
+            answers += read
+                .windows(BEGINS.len())
+                .filter(|bytes| *bytes == BEGINS)
+                .count();
+            read.drain(..read.len().saturating_sub(BEGINS.len() - 1));
+        }
+    };
+    let all = timeout(Duration::from_secs(30), async { tokio::join!(write, read) }).await;
+    assert!(all.is_ok(), "reading goes on as soon as answers are taken");
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_end_the_one_that_has_not_read_for_the_longest_time() {
+    let limits = Limits {
+        waiting_bytes_max: 6 * 1024 * 1024,
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    house.answers("sessions.resolve", answer_of(2 * 1024 * 1024));
+    let mut slow = Vec::new();
+    let request = json!({"type": "req", "id": "1", "method": "sessions.resolve", "params": {"key": "main"}});
+
+    for n in 1..=8 {
+        let mut client = Client::v4(&house, &["operator.read"]).await;
+        client.send(&request.to_string()).await;
+        until("the call", async || house.calls("sessions.resolve").len() == n).await;
+        slow.push(client);
+    }
+    let mut reader = Client::v4(&house, &["operator.read"]).await;
+    let answer = reader.call("sessions.resolve", json!({"key": "main"})).await;
+
+    assert_eq!(answer["ok"], true, "who reads gets its answer");
+    assert_eq!(slow[0].closed().await, (1008, "slow consumer".to_owned()));
+}
