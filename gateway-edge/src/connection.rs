@@ -94,6 +94,8 @@ pub(crate) struct Connection {
     pub(crate) profile: OnceLock<Profile>,
     /// Requests that are not answered yet, and their bytes.
     pub(crate) in_flight: AtomicUsize,
+    /// Requests that may take long, which are counted apart.
+    pub(crate) waits: AtomicUsize,
     pub(crate) in_flight_bytes: AtomicUsize,
     /// What opened it is no longer good: it is shown nothing more, does nothing more, and is about to be closed.
     pub(crate) revoked: AtomicBool,
@@ -133,6 +135,7 @@ impl Connection {
             arrival,
             profile: OnceLock::new(),
             in_flight: AtomicUsize::new(0),
+            waits: AtomicUsize::new(0),
             in_flight_bytes: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
             gone: CancellationToken::new(),
@@ -150,6 +153,11 @@ impl Connection {
             }),
             wake: Notify::new(),
         }
+    }
+
+    /// The count that a request belongs to.
+    pub(crate) fn under_way(&self, wait: bool) -> &AtomicUsize {
+        if wait { &self.waits } else { &self.in_flight }
     }
 
     /// Sends a text that is for this connection alone.

@@ -46,6 +46,8 @@ pub struct Limits {
     pub outbox_bytes_max: usize,
     /// Requests of one connection under way.
     pub requests_max: usize,
+    /// Long waits of one connection under way, on top of them.
+    pub waits_max: usize,
     /// Their bytes.
     pub request_bytes_max: usize,
     /// Sockets without a token, all together.
@@ -69,6 +71,8 @@ impl Default for Limits {
             handshake_max: Duration::from_secs(15),
             outbox_bytes_max: outbox::BYTES_MAX,
             requests_max: 256,
+            // A screen follows a few runs. What a service grants one connection is shared with others beside it.
+            waits_max: 128,
             // One request of the largest size must pass, and another beside it.
             request_bytes_max: 2 * hello::PAYLOAD_MAX,
             strangers_max,

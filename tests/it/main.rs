@@ -3,6 +3,7 @@
 mod bad_input;
 mod channel_to_screens;
 mod crash;
+mod identity;
 mod lifecycle;
 mod screens;
 

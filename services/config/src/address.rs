@@ -10,7 +10,18 @@ use crate::{outline::sounds_secret, redact::MARKER};
 /// Query parameters that say how and not who. At a place for an address every other one counts as a secret: their names are
 /// made up by whoever runs the server.
 const HARMLESS: &[&str] = &[
-    "api-version", "apiversion", "version", "v", "model", "deployment", "region", "location", "format", "alt", "stream", "lang",
+    "api-version",
+    "apiversion",
+    "version",
+    "v",
+    "model",
+    "deployment",
+    "region",
+    "location",
+    "format",
+    "alt",
+    "stream",
+    "lang",
 ];
 
 /// Longer values are not harmless, whatever their name.
@@ -24,8 +35,11 @@ pub(crate) fn secrets(text: &str, is_address: bool) -> Vec<Range<usize>> {
         let start = text.find("://").map_or(0, |at| at + 3);
         inside(text, start..text.len(), true, &mut found);
         // Browsers' rules read more as an address than its usual form: `https:me:word@host`, or a line break inside.
-        let hidden_user = found.first().is_some_and(|span| text.get(span.end..).is_some_and(|rest| rest.starts_with('@')));
-        let has_user = Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+        let hidden_user = found
+            .first()
+            .is_some_and(|span| text.get(span.end..).is_some_and(|rest| rest.starts_with('@')));
+        let has_user =
+            Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
         if has_user && !hidden_user {
             return vec![0..text.len()];
         }
@@ -35,7 +49,9 @@ pub(crate) fn secrets(text: &str, is_address: bool) -> Vec<Range<usize>> {
     while let Some(at) = text.get(from..).and_then(|rest| rest.find("://")) {
         let start = from + at + 3;
         let rest = text.get(start..).unwrap_or_default();
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`'))
+            .unwrap_or(rest.len());
         inside(text, start..start + end, false, &mut found);
         from = start + end;
     }
@@ -47,10 +63,16 @@ fn inside(text: &str, span: Range<usize>, is_address: bool, found: &mut Vec<Rang
     let start = span.start;
     let Some(rest) = text.get(span) else { return };
     let authority = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    if let Some(at) = rest.get(..authority).and_then(|authority| authority.rfind('@')).filter(|at| *at > 0) {
+    if let Some(at) = rest
+        .get(..authority)
+        .and_then(|authority| authority.rfind('@'))
+        .filter(|at| *at > 0)
+    {
         found.push(start..start + at);
     }
-    let Some(query) = rest.find(['?', '#']) else { return };
+    let Some(query) = rest.find(['?', '#']) else {
+        return;
+    };
     let mut from = query + 1;
     for piece in rest.get(from..).unwrap_or_default().split(['&', ';', '#', '?']) {
         let (name, value) = piece.split_once('=').map_or(("", piece), |pair| pair);
@@ -63,14 +85,21 @@ fn inside(text: &str, span: Range<usize>, is_address: bool, found: &mut Vec<Rang
 }
 
 fn is_secret(name: &str, value: &str, is_address: bool) -> bool {
-    let name: String = url::form_urlencoded::parse(name.as_bytes()).map(|(name, _)| name).collect();
+    let name: String = url::form_urlencoded::parse(name.as_bytes())
+        .map(|(name, _)| name)
+        .collect();
     let name = name.to_ascii_lowercase();
     if is_address {
         return !(HARMLESS.contains(&name.as_str()) && value.chars().count() <= HARMLESS_CHARS_MAX);
     }
     sounds_secret(&name)
-        || matches!(name.as_str(), "sig" | "signature" | "auth" | "pass" | "pwd" | "pw" | "jwt" | "sas" | "bearer" | "access")
-        || ["_key", "-key", "_signature", "-signature"].iter().any(|end| name.ends_with(end))
+        || matches!(
+            name.as_str(),
+            "sig" | "signature" | "auth" | "pass" | "pwd" | "pw" | "jwt" | "sas" | "bearer" | "access"
+        )
+        || ["_key", "-key", "_signature", "-signature"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 /// The text with its secrets replaced by [`MARKER`]. `None`: there are none.
@@ -97,12 +126,27 @@ mod tests {
             ("https://hunter22@host.example/v1", "@host.example/v1"),
             ("https://:hunter22@host.example/v1", "@host.example/v1"),
             ("https://me:hun%74er22:hunter22@host.example", "@host.example"),
-            ("https://host.example/v1?key=hunter22", "https://host.example/v1?key="),
-            ("https://host.example/v1?api-version=2024&k=hunter22", "?api-version=2024&k="),
+            (
+                "https://host.example/v1?key=hunter22",
+                "https://host.example/v1?key=",
+            ),
+            (
+                "https://host.example/v1?api-version=2024&k=hunter22",
+                "?api-version=2024&k=",
+            ),
             ("https://host.example/v1?hunter22", "https://host.example/v1?"),
-            ("https://host.example/v1?a=1&b;c=hunter22", "https://host.example/v1?a="),
-            ("https://host.example/v1#access_token=hunter22", "https://host.example/v1#access_token="),
-            ("https://me:x@host.example/?version=hunter22hunter22hunter22hunter22hunter22", "@host.example/?version="),
+            (
+                "https://host.example/v1?a=1&b;c=hunter22",
+                "https://host.example/v1?a=",
+            ),
+            (
+                "https://host.example/v1#access_token=hunter22",
+                "https://host.example/v1#access_token=",
+            ),
+            (
+                "https://me:x@host.example/?version=hunter22hunter22hunter22hunter22hunter22",
+                "@host.example/?version=",
+            ),
         ] {
             let shown = hide(address, true).expect(address);
 
@@ -128,10 +172,21 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_stays() {
-        for address in ["http://127.0.0.1:11434/v1", "https://h/v1?api-version=2024-10-21", "https://h/a@b?", "", "text"] {
+        for address in [
+            "http://127.0.0.1:11434/v1",
+            "https://h/v1?api-version=2024-10-21",
+            "https://h/a@b?",
+            "",
+            "text",
+        ] {
             assert_eq!(hide(address, true), None, "{address}");
         }
-        for text in ["see https://x.example/search?q=foo&page=2, please", "mail me@x.example", "a?b=c", "https://@x"] {
+        for text in [
+            "see https://x.example/search?q=foo&page=2, please",
+            "mail me@x.example",
+            "a?b=c",
+            "https://@x",
+        ] {
             assert_eq!(hide(text, false), None, "{text}");
         }
     }
@@ -144,7 +199,9 @@ mod tests {
 
         assert_eq!(
             shown,
-            format!("ask https://{MARKER}@h/x?q=1&token={MARKER} and 'https://h?api_key={MARKER}' or https://h/?X-Amz-Signature={MARKER}")
+            format!(
+                "ask https://{MARKER}@h/x?q=1&token={MARKER} and 'https://h?api_key={MARKER}' or https://h/?X-Amz-Signature={MARKER}"
+            )
         );
     }
 }

@@ -218,7 +218,9 @@ fn show(value: &Value, place: &Place) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),
         Value::Array(_) => "a list".to_owned(),
-        Value::String(text) if !address::secrets(text, place.is_address()).is_empty() => "a text (not shown)".to_owned(),
+        Value::String(text) if !address::secrets(text, place.is_address()).is_empty() => {
+            "a text (not shown)".to_owned()
+        }
         Value::String(text) => {
             let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
             if shown.len() < text.len() {

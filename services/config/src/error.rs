@@ -144,5 +144,7 @@ impl From<Error> for Failure {
 
 fn at_first(failure: Failure, issue: Option<&Issue>) -> Failure {
     let path = issue.map(|issue| issue.path.clone());
-    failure.path("/raw").detail("configPath", path.unwrap_or_default())
+    failure
+        .path("/raw")
+        .detail("configPath", path.unwrap_or_default())
 }

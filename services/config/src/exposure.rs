@@ -55,7 +55,10 @@ fn gateway(document: &Document, found: &mut Vec<Exposure>) {
     if let Some(scopes) = &gateway.auth.token_scopes {
         let path = "gateway.auth.tokenScopes";
         if scopes.is_empty() {
-            found.push(warned(path, "locks everybody out: the gateway token may do nothing at all"));
+            found.push(warned(
+                path,
+                "locks everybody out: the gateway token may do nothing at all",
+            ));
         } else if !scopes.contains(&OperatorScope::Admin) {
             let does = "takes operator.admin from the gateway token: the configuration and the token can then only be \
                         changed on the gateway's machine";
@@ -65,7 +68,12 @@ fn gateway(document: &Document, found: &mut Vec<Exposure>) {
     for (path, does) in network::wide(&gateway.trusted_proxies) {
         found.push(warned(path, does));
     }
-    if gateway.control_ui.allowed_origins.iter().any(|origin| origin == "*") {
+    if gateway
+        .control_ui
+        .allowed_origins
+        .iter()
+        .any(|origin| origin == "*")
+    {
         let does = "lets every page of the web try to connect; list the origins you use";
         found.push(warned("gateway.controlUi.allowedOrigins", does));
     }
@@ -79,7 +87,8 @@ fn gateway(document: &Document, found: &mut Vec<Exposure>) {
             .is_none_or(|host| !host.to_canonical().is_loopback()),
     };
     if opens {
-        let does = "opens the gateway to other machines from the next start on: the token is all that protects it";
+        let does =
+            "opens the gateway to other machines from the next start on: the token is all that protects it";
         found.push(meant("gateway.bind", does));
     }
     let limit = &gateway.auth.rate_limit;
@@ -112,14 +121,32 @@ fn channels(document: &Document, found: &mut Vec<Exposure>) {
         policies("channels.irc", &irc.account.policies, None, default, found);
         for (id, account) in &irc.accounts {
             let path = format!("channels.irc.accounts.{id}");
-            policies(&path, &account.policies, Some(&irc.account.policies), default, found);
+            policies(
+                &path,
+                &account.policies,
+                Some(&irc.account.policies),
+                default,
+                found,
+            );
         }
     }
     if let Some(webhook) = &document.channels.webhook {
-        policies("channels.webhook", &webhook.account.policies, None, default, found);
+        policies(
+            "channels.webhook",
+            &webhook.account.policies,
+            None,
+            default,
+            found,
+        );
         for (id, account) in &webhook.accounts {
             let path = format!("channels.webhook.accounts.{id}");
-            policies(&path, &account.policies, Some(&webhook.account.policies), default, found);
+            policies(
+                &path,
+                &account.policies,
+                Some(&webhook.account.policies),
+                default,
+                found,
+            );
         }
     }
 }
@@ -134,15 +161,28 @@ fn policies(
     let everybody = |list: Option<&Vec<crate::schema::channels::Sender>>| {
         list.is_some_and(|senders| senders.iter().any(|sender| sender.0 == "*"))
     };
-    let dm = own.dm_policy.or(base.and_then(|base| base.dm_policy)).unwrap_or_default();
-    let from = own.allow_from.as_ref().or(base.and_then(|base| base.allow_from.as_ref()));
+    let dm = own
+        .dm_policy
+        .or(base.and_then(|base| base.dm_policy))
+        .unwrap_or_default();
+    let from = own
+        .allow_from
+        .as_ref()
+        .or(base.and_then(|base| base.allow_from.as_ref()));
     if dm != DmPolicy::Disabled && everybody(from) {
         let does = "lets everybody on this network talk to the assistant, at the cost of your model";
         found.push(meant(format!("{path}.allowFrom"), does));
     }
-    let group = own.group_policy.or(base.and_then(|base| base.group_policy)).or(default).unwrap_or_default();
+    let group = own
+        .group_policy
+        .or(base.and_then(|base| base.group_policy))
+        .or(default)
+        .unwrap_or_default();
     let groups = own.groups.as_ref().or(base.and_then(|base| base.groups.as_ref()));
-    let senders = own.group_allow_from.as_ref().or(base.and_then(|base| base.group_allow_from.as_ref()));
+    let senders = own
+        .group_allow_from
+        .as_ref()
+        .or(base.and_then(|base| base.group_allow_from.as_ref()));
     let every_group = groups.is_some_and(|groups| groups.contains_key("*"));
     if group == GroupPolicy::Open || (group == GroupPolicy::Allowlist && every_group && everybody(senders)) {
         let does = "lets everybody in every group that the account is in talk to the assistant";

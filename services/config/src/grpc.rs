@@ -12,7 +12,14 @@ use gatehouse_proto::config::v1::{
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, issue::Issue, keeper::{Patch, State}, outline, registry::Handle, revision::Reader};
+use crate::{
+    error::Error,
+    issue::Issue,
+    keeper::{Patch, State},
+    outline,
+    registry::Handle,
+    revision::Reader,
+};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {

@@ -327,7 +327,11 @@ impl<D: Disk> Keeper<D> {
         if !refused.is_empty() {
             return Err(Error::Forbidden(refused));
         }
-        let consent = if patch.force { Consent::Given } else { Consent::Asked };
+        let consent = if patch.force {
+            Consent::Given
+        } else {
+            Consent::Asked
+        };
         self.write(&running, &change, patch.note.as_deref(), consent)
     }
 

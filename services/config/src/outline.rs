@@ -234,18 +234,25 @@ mod tests {
                 .flatten()
             {
                 let words = key.to_ascii_lowercase();
-                let sounds = ["file", "path", "dir", "dirs", "folder", "cert", "certfile", "keyfile", "socket"]
-                    .iter()
-                    .any(|word| words.ends_with(word));
+                let sounds = [
+                    "file", "path", "dir", "dirs", "folder", "cert", "certfile", "keyfile", "socket",
+                ]
+                .iter()
+                .any(|word| words.ends_with(word));
                 if sounds {
                     let text = child.to_string();
-                    assert!(text.contains("x-path"), "{at}.{key} names a file: give it the type PathInput");
+                    assert!(
+                        text.contains("x-path"),
+                        "{at}.{key} names a file: give it the type PathInput"
+                    );
                     *found += 1;
                 }
                 walk(child, &format!("{at}.{key}"), found);
             }
             for word in ["items", "additionalProperties"] {
-                node.get(word).into_iter().for_each(|child| walk(child, at, found));
+                node.get(word)
+                    .into_iter()
+                    .for_each(|child| walk(child, at, found));
             }
             for word in ["anyOf", "oneOf"] {
                 let forms = node.get(word).and_then(Value::as_array).into_iter().flatten();
@@ -254,7 +261,10 @@ mod tests {
         }
         let mut found = 0;
         walk(schema(), "", &mut found);
-        assert!(found >= 4, "{found}: secrets.dirs, a provider's path, a reference's path, tlsCaFile");
+        assert!(
+            found >= 4,
+            "{found}: secrets.dirs, a provider's path, a reference's path, tlsCaFile"
+        );
     }
 
     #[test]

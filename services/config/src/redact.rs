@@ -106,7 +106,10 @@ fn shown_instead(value: &Value, here: &Here) -> Option<String> {
 /// The secrets that this value, not one inside it, writes out.
 fn secrets_of<'v>(value: &'v Value, here: &Here) -> Vec<&'v str> {
     match value {
-        Value::String(text) if here.secret => shown_instead(value, here).map(|_| text.as_str()).into_iter().collect(),
+        Value::String(text) if here.secret => shown_instead(value, here)
+            .map(|_| text.as_str())
+            .into_iter()
+            .collect(),
         Value::String(text) => {
             let spans = address::secrets(text, here.place.is_address());
             spans.into_iter().filter_map(|span| text.get(span)).collect()
@@ -188,7 +191,12 @@ fn secret_spans(
 /// Every secret that is written out in the document.
 fn literals(value: &Value, here: &Here, found: &mut Vec<String>) {
     let long = |secret: &&str| secret.len() >= COMMENT_SECRET_BYTES_MIN;
-    found.extend(secrets_of(value, here).into_iter().filter(long).map(str::to_owned));
+    found.extend(
+        secrets_of(value, here)
+            .into_iter()
+            .filter(long)
+            .map(str::to_owned),
+    );
     for (step, child) in children(value) {
         literals(child, &here.step(&step), found);
     }

@@ -272,17 +272,16 @@ impl Resolver<'_> {
         let part = |key: &str| reference.get(key).and_then(Value::as_str);
         let unresolved = String::from("unresolved");
         match part("source") {
-            Some("env") => {
-                match part("id") {
-                    Some(name) if is_variable(name) => {
-                        self.variable(name, path, needed).unwrap_or(unresolved)
-                    }
-                    _ => {
-                        self.wrong(path, "a reference with `source: \"env\"` needs `id`: the name of an upper-case variable");
-                        unresolved
-                    }
+            Some("env") => match part("id") {
+                Some(name) if is_variable(name) => self.variable(name, path, needed).unwrap_or(unresolved),
+                _ => {
+                    self.wrong(
+                        path,
+                        "a reference with `source: \"env\"` needs `id`: the name of an upper-case variable",
+                    );
+                    unresolved
                 }
-            }
+            },
             Some("file") => match file::read(
                 part("path"),
                 part("provider"),

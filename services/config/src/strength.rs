@@ -12,9 +12,34 @@ const SURPRISES_MIN: usize = 4;
 
 /// Words of examples, forms and habits. What is left without them has to be a token by itself.
 const WORDS: &[&str] = &[
-    "changeme", "change", "please", "replace", "password", "passwort", "secret", "gatehouse", "openclaw", "gateway", "token",
-    "default", "example", "insert", "placeholder", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "qwerty", "letmein",
-    "welcome", "admin", "your", "here", "this", "with", "test",
+    "changeme",
+    "change",
+    "please",
+    "replace",
+    "password",
+    "passwort",
+    "secret",
+    "gatehouse",
+    "openclaw",
+    "gateway",
+    "token",
+    "default",
+    "example",
+    "insert",
+    "placeholder",
+    "qwertyuiop",
+    "qwertzuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwerty",
+    "letmein",
+    "welcome",
+    "admin",
+    "your",
+    "here",
+    "this",
+    "with",
+    "test",
 ];
 
 /// What has to be left of a token without [`WORDS`].
@@ -54,8 +79,13 @@ fn period(chars: &[char]) -> usize {
 
 /// How many characters do not follow from the one before.
 fn surprises(chars: &[char]) -> usize {
-    let follows = |a: char, b: char| u32::from(a).abs_diff(u32::from(b)) <= 1 || (a, b) == ('9', '0') || (a, b) == ('0', '9');
-    let within = chars.windows(2).filter(|pair| matches!(pair, [a, b] if !follows(*a, *b))).count();
+    let follows = |a: char, b: char| {
+        u32::from(a).abs_diff(u32::from(b)) <= 1 || (a, b) == ('9', '0') || (a, b) == ('0', '9')
+    };
+    let within = chars
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if !follows(*a, *b)))
+        .count();
     within + usize::from(!chars.is_empty())
 }
 

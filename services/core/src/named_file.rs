@@ -123,7 +123,8 @@ impl NamedFile {
 
     fn open(&self) -> Result<OwnedFd, ReadError> {
         let Some(folder) = &self.within else {
-            return openat(CWD, &self.path, OPEN, Mode::empty()).map_err(|error| ReadError::Open(error.into()));
+            return openat(CWD, &self.path, OPEN, Mode::empty())
+                .map_err(|error| ReadError::Open(error.into()));
         };
         let inside = self
             .path
@@ -192,10 +193,7 @@ impl<'de> Deserialize<'de> for NamedFile {
         #[serde(untagged)]
         enum Form {
             Text(PathBuf),
-            Confined {
-                path: PathBuf,
-                within: Option<PathBuf>,
-            },
+            Confined { path: PathBuf, within: Option<PathBuf> },
         }
         Ok(match Form::deserialize(deserializer)? {
             Form::Text(path) => Self::anywhere(path),

@@ -52,14 +52,19 @@ pub(super) fn check(change: &Change<'_>) -> Vec<Issue> {
             "belongs to {from} and does not follow the address to {}: {way}",
             credential.destination
         );
-        issues.push(Issue::error(credential.pointer.trim_start_matches('/').replace('/', "."), problem));
+        issues.push(Issue::error(
+            credential.pointer.trim_start_matches('/').replace('/', "."),
+            problem,
+        ));
     }
     issues
 }
 
 /// Whether a credential of the same place was there before: then it is the address that changed.
 fn was_there(before: &[Credential<'_>], credential: &Credential<'_>) -> bool {
-    before.iter().any(|old| old.pointer == credential.pointer && old.secret == credential.secret)
+    before
+        .iter()
+        .any(|old| old.pointer == credential.pointer && old.secret == credential.secret)
 }
 
 /// A credential and where it is sent.
@@ -103,9 +108,19 @@ fn models<'d>(document: &'d Value, found: &mut Vec<Credential<'d>>) {
             .get("baseUrl")
             .and_then(Value::as_str)
             .map_or_else(|| "no server".to_owned(), origin);
-        add(found, format!("{at}/apiKey"), provider.get("apiKey"), &destination);
+        add(
+            found,
+            format!("{at}/apiKey"),
+            provider.get("apiKey"),
+            &destination,
+        );
         for (header, value) in members(provider, "/headers") {
-            add(found, format!("{at}/headers/{}", escape(header)), Some(value), &destination);
+            add(
+                found,
+                format!("{at}/headers/{}", escape(header)),
+                Some(value),
+                &destination,
+            );
         }
     }
 }
@@ -124,7 +139,12 @@ fn irc<'d>(document: &'d Value, found: &mut Vec<Credential<'d>>) {
     };
     account(base, None, "/channels/irc", found);
     for (id, own) in members(base, "/accounts") {
-        account(own, Some(base), &format!("/channels/irc/accounts/{}", escape(id)), found);
+        account(
+            own,
+            Some(base),
+            &format!("/channels/irc/accounts/{}", escape(id)),
+            found,
+        );
     }
 }
 
@@ -132,10 +152,19 @@ fn irc<'d>(document: &'d Value, found: &mut Vec<Credential<'d>>) {
 fn account<'d>(own: &'d Value, base: Option<&'d Value>, at: &str, found: &mut Vec<Credential<'d>>) {
     let inherits = base.is_some();
     let base = base.unwrap_or(own);
-    let get = |key: &str| own.get(key).or_else(|| base.get(key)).filter(|value| !value.is_null());
-    let server = get("server").or_else(|| get("host")).and_then(Value::as_str).unwrap_or("no server");
+    let get = |key: &str| {
+        own.get(key)
+            .or_else(|| base.get(key))
+            .filter(|value| !value.is_null())
+    };
+    let server = get("server")
+        .or_else(|| get("host"))
+        .and_then(Value::as_str)
+        .unwrap_or("no server");
     let tls = get("tls").and_then(Value::as_bool) != Some(false);
-    let port = get("port").and_then(Value::as_u64).unwrap_or(if tls { 6697 } else { 6667 });
+    let port = get("port")
+        .and_then(Value::as_u64)
+        .unwrap_or(if tls { 6697 } else { 6667 });
     let way = if tls { "TLS" } else { "no TLS" };
     let destination = format!("{}:{port} ({way})", server.trim().to_ascii_lowercase());
     for pointer in ["/password", "/sasl/password", "/nickserv/password"] {
@@ -145,7 +174,9 @@ fn account<'d>(own: &'d Value, base: Option<&'d Value>, at: &str, found: &mut Ve
             None if inherits => format!("/channels/irc{pointer}"),
             _ => format!("{at}{pointer}"),
         };
-        let service = own.pointer("/nickserv/service").or_else(|| base.pointer("/nickserv/service"));
+        let service = own
+            .pointer("/nickserv/service")
+            .or_else(|| base.pointer("/nickserv/service"));
         let service = service.and_then(Value::as_str).unwrap_or("NickServ");
         if pointer.starts_with("/nickserv") {
             add(found, place, secret, &format!("{service} on {destination}"));
@@ -169,7 +200,11 @@ fn names_of(secret: &Value, sources: &Sources, document: &Value) -> BTreeSet<Str
     let mut names = BTreeSet::new();
     let text = |key: &str| secret.get(key).and_then(Value::as_str);
     if let Some(written) = secret.as_str() {
-        names.extend(variables(written).into_iter().map(|name| format!("variable {name}")));
+        names.extend(
+            variables(written)
+                .into_iter()
+                .map(|name| format!("variable {name}")),
+        );
     } else if is_reference(secret) {
         let file = |path: &str, id: &str| {
             let dirs = sources.dirs(document);

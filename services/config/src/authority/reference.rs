@@ -26,8 +26,18 @@ pub(super) fn check(change: &Change<'_>) -> Vec<Issue> {
         providers: change.after.pointer("/secrets/providers").unwrap_or(&Value::Null),
         issues: Vec::new(),
     };
-    judge.by_hand(Some(change.before), Some(change.after), &Place::root(), &Path::default());
-    judge.place(Some(change.before), change.after, &Place::root(), &Path::default());
+    judge.by_hand(
+        Some(change.before),
+        Some(change.after),
+        &Place::root(),
+        &Path::default(),
+    );
+    judge.place(
+        Some(change.before),
+        change.after,
+        &Place::root(),
+        &Path::default(),
+    );
     judge.issues
 }
 
@@ -141,7 +151,11 @@ impl Judge<'_> {
             let problem = format!(
                 "a file named through a method must be within {}: put it there, or name this one by editing the \
                  configuration file",
-                if dirs.is_empty() { "secrets.dirs, which is empty".to_owned() } else { dirs.join(" or ") }
+                if dirs.is_empty() {
+                    "secrets.dirs, which is empty".to_owned()
+                } else {
+                    dirs.join(" or ")
+                }
             );
             self.issues.push(Issue::error(path, problem));
         }
@@ -153,7 +167,9 @@ impl Judge<'_> {
         let part = |key: &str| after.get(key).filter(|value| !value.is_null());
         let source = part("source").and_then(Value::as_str).unwrap_or_default();
         let known = matches!(source, "env" | "file");
-        if ["path", "id", "provider"].iter().any(|key| part(key).is_some_and(|value| !value.is_string()))
+        if ["path", "id", "provider"]
+            .iter()
+            .any(|key| part(key).is_some_and(|value| !value.is_string()))
             || (!known && place.is_unknown())
         {
             return self.strange(path); // nobody knows yet what it would reach
@@ -167,16 +183,24 @@ impl Judge<'_> {
             // An entry of `secrets.providers` may get another mode and keep its file: what a reference may take from it is
             // judged where the reference stands.
             let is_entry = place.step(&Step::Key("path".to_owned())).names_file() && !place.is_secret();
-            let stood = before.and_then(|before| before.get("path")).and_then(Value::as_str);
+            let stood = before
+                .and_then(|before| before.get("path"))
+                .and_then(Value::as_str);
             if !(is_entry && stood == Some(file)) {
                 self.file(file, &inner);
             }
         }
         if let ("file", Some(provider)) = (source, text("provider")) {
-            match self.providers.get(provider).and_then(|entry| entry.get("path")).and_then(Value::as_str) {
+            match self
+                .providers
+                .get(provider)
+                .and_then(|entry| entry.get("path"))
+                .and_then(Value::as_str)
+            {
                 Some(file) => self.file(file, path),
                 None => {
-                    let problem = format!("there is no `secrets.providers.{provider}` with a `path` to read from");
+                    let problem =
+                        format!("there is no `secrets.providers.{provider}` with a `path` to read from");
                     self.issues.push(Issue::error(path, problem));
                 }
             }
@@ -192,7 +216,9 @@ impl Judge<'_> {
 
 /// Whether a value may be taken for a reference, by this version or a later one.
 fn is_reference_like(value: &Value) -> bool {
-    let Some(object) = value.as_object() else { return false };
+    let Some(object) = value.as_object() else {
+        return false;
+    };
     match object.get("source").and_then(Value::as_str) {
         Some("env" | "file" | "exec" | "store") => true,
         Some(_) => object.contains_key("id") || object.contains_key("path"),

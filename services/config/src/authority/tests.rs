@@ -64,24 +64,62 @@ fn a_method_names_no_file_outside_of_the_folder_for_secrets() {
         for (what, patch) in [
             ("a secret", provider(&reference)),
             ("a token", json!({"gateway": {"auth": {"token": reference}}})),
-            ("a header", json!({"models": {"providers": {"p": {"headers": {"X": reference}}}}})),
-            ("an account", json!({"channels": {"irc": {"accounts": {"a": {"sasl": {"password": reference}}}}}})),
-            ("switched off", json!({"channels": {"irc": {"enabled": false, "password": reference}}})),
-            ("an unknown key", json!({"channels": {"telegram": {"botToken": reference}}})),
-            ("an array", json!({"plugins": {"x": [1, {"deep": [[reference]]}]}})),
-            ("a new section", json!({"tomorrow": {"where": {"ever": reference}}})),
-            ("with a provider", json!({"tomorrow": {"source": "file", "path": path, "provider": "p", "id": "value"}})),
-            ("of another source", json!({"tomorrow": {"source": "env", "path": path}})),
-            ("a provider", json!({"secrets": {"providers": {"p": {"source": "file", "path": path}}}})),
-            ("a provider of another source", json!({"secrets": {"providers": {"p": {"source": "env", "path": path}}}})),
+            (
+                "a header",
+                json!({"models": {"providers": {"p": {"headers": {"X": reference}}}}}),
+            ),
+            (
+                "an account",
+                json!({"channels": {"irc": {"accounts": {"a": {"sasl": {"password": reference}}}}}}),
+            ),
+            (
+                "switched off",
+                json!({"channels": {"irc": {"enabled": false, "password": reference}}}),
+            ),
+            (
+                "an unknown key",
+                json!({"channels": {"telegram": {"botToken": reference}}}),
+            ),
+            (
+                "an array",
+                json!({"plugins": {"x": [1, {"deep": [[reference]]}]}}),
+            ),
+            (
+                "a new section",
+                json!({"tomorrow": {"where": {"ever": reference}}}),
+            ),
+            (
+                "with a provider",
+                json!({"tomorrow": {"source": "file", "path": path, "provider": "p", "id": "value"}}),
+            ),
+            (
+                "of another source",
+                json!({"tomorrow": {"source": "env", "path": path}}),
+            ),
+            (
+                "a provider",
+                json!({"secrets": {"providers": {"p": {"source": "file", "path": path}}}}),
+            ),
+            (
+                "a provider of another source",
+                json!({"secrets": {"providers": {"p": {"source": "env", "path": path}}}}),
+            ),
             ("a certificate", json!({"channels": {"irc": {"tlsCaFile": path}}})),
-            ("an account's certificate", json!({"channels": {"irc": {"accounts": {"a": {"tlsCaFile": path}}}}})),
+            (
+                "an account's certificate",
+                json!({"channels": {"irc": {"accounts": {"a": {"tlsCaFile": path}}}}}),
+            ),
             ("without a source", provider(&json!({"path": path}))),
         ] {
             assert!(!refused(&json!({}), &patch).is_empty(), "{what}: {path}");
         }
     }
-    for path in ["secrets/key", "/home/x/secrets/key", "./secrets/a/b", "secrets/a/../key"] {
+    for path in [
+        "secrets/key",
+        "/home/x/secrets/key",
+        "./secrets/a/b",
+        "secrets/a/../key",
+    ] {
         let reference = json!({"source": "file", "path": path});
         assert_eq!(refused(&json!({}), &provider(&reference)), [""; 0], "{path}");
         let certificate = json!({"channels": {"irc": {"tlsCaFile": path}}});
@@ -102,7 +140,8 @@ fn a_reference_by_a_named_place_is_judged_by_the_file_it_leads_to() {
     // The file of a place that is in use is not exchanged either.
     let mut used = before.clone();
     text::merge(&mut used, &of("inside"));
-    let exchange = json!({"secrets": {"providers": {"inside": {"path": "/etc/shadow", "mode": "singleValue"}}}});
+    let exchange =
+        json!({"secrets": {"providers": {"inside": {"path": "/etc/shadow", "mode": "singleValue"}}}});
     assert_eq!(refused(&used, &exchange).len(), 1);
     // Another entry of a file that somebody allowed by hand is another secret.
     let mut by_hand = before;
@@ -219,7 +258,10 @@ fn references_that_only_a_later_version_follows_are_not_left_behind() {
         json!({"source": "env", "id": 5}),
         json!({"source": "vault", "path": "x"}),
     ] {
-        assert!(!refused(&json!({}), &json!({"tomorrow": [reference]})).is_empty(), "{reference}");
+        assert!(
+            !refused(&json!({}), &json!({"tomorrow": [reference]})).is_empty(),
+            "{reference}"
+        );
     }
     let harmless = json!({"tomorrow": {"source": "a newspaper"}});
     assert_eq!(refused(&json!({}), &harmless), [""; 0]);
@@ -247,15 +289,52 @@ fn a_key_does_not_follow_a_changed_address() {
         "https://127.0.0.1/v1",
         "nonsense",
     ] {
-        assert_eq!(change("p", json!({"baseUrl": address})), 2, "{address}: the key and the header");
-        assert_eq!(change("p", json!({"baseUrl": address, "apiKey": MARKER, "headers": {"X-Key": MARKER}})), 2, "{address}");
-        assert_eq!(change("p", json!({"baseUrl": address, "apiKey": "sk-literal"})), 1, "{address}: the header");
-        assert_eq!(change("p", json!({"baseUrl": address, "apiKey": "sk-literal", "headers": null})), 0, "{address}");
-        assert_eq!(change("p", json!({"baseUrl": address, "apiKey": "new", "headers": {"X-Key": "new"}})), 0, "{address}");
-        assert_eq!(change("p", json!({"baseUrl": address, "apiKey": null, "headers": null})), 0, "{address}");
+        assert_eq!(
+            change("p", json!({"baseUrl": address})),
+            2,
+            "{address}: the key and the header"
+        );
+        assert_eq!(
+            change(
+                "p",
+                json!({"baseUrl": address, "apiKey": MARKER, "headers": {"X-Key": MARKER}})
+            ),
+            2,
+            "{address}"
+        );
+        assert_eq!(
+            change("p", json!({"baseUrl": address, "apiKey": "sk-literal"})),
+            1,
+            "{address}: the header"
+        );
+        assert_eq!(
+            change(
+                "p",
+                json!({"baseUrl": address, "apiKey": "sk-literal", "headers": null})
+            ),
+            0,
+            "{address}"
+        );
+        assert_eq!(
+            change(
+                "p",
+                json!({"baseUrl": address, "apiKey": "new", "headers": {"X-Key": "new"}})
+            ),
+            0,
+            "{address}"
+        );
+        assert_eq!(
+            change("p", json!({"baseUrl": address, "apiKey": null, "headers": null})),
+            0,
+            "{address}"
+        );
         for id in ["e", "f"] {
             assert_eq!(change(id, json!({"baseUrl": address})), 1, "{id}: {address}");
-            assert_eq!(change(id, json!({"baseUrl": address, "apiKey": "written out"})), 0, "{id}: {address}");
+            assert_eq!(
+                change(id, json!({"baseUrl": address, "apiKey": "written out"})),
+                0,
+                "{id}: {address}"
+            );
         }
         // Naming it again, there, elsewhere, or after a rename, is not knowing it.
         for key in [
@@ -265,16 +344,44 @@ fn a_key_does_not_follow_a_changed_address() {
             json!({"source": "file", "path": "secrets/key"}),
             json!({"source": "file", "path": "/home/x/secrets/../secrets/key"}),
         ] {
-            assert_eq!(change("e", json!({"baseUrl": address, "apiKey": key})), 1, "{address} {key}");
-            assert_eq!(change("new", json!({"baseUrl": address, "apiKey": key})), 1, "{address} {key}");
+            assert_eq!(
+                change("e", json!({"baseUrl": address, "apiKey": key})),
+                1,
+                "{address} {key}"
+            );
+            assert_eq!(
+                change("new", json!({"baseUrl": address, "apiKey": key})),
+                1,
+                "{address} {key}"
+            );
             let renamed = json!({"models": {"providers": {"e": null, "f": null, "new": {"baseUrl": address, "apiKey": key}}}});
             assert_eq!(refused(&before, &renamed).len(), 1, "{address} {key}");
         }
     }
-    assert_eq!(change("p", json!({"baseUrl": "https://a.example/v2"})), 0, "the same server");
-    assert_eq!(change("p", json!({"baseUrl": "https://A.example:443/v2"})), 0, "the same server");
-    assert_eq!(change("new", json!({"baseUrl": "https://b.example", "apiKey": "${GATEHOUSE_SECRET_B}"})), 0);
-    assert_eq!(change("new", json!({"baseUrl": "https://a.example/", "apiKey": "${GATEHOUSE_SECRET_A}"})), 0);
+    assert_eq!(
+        change("p", json!({"baseUrl": "https://a.example/v2"})),
+        0,
+        "the same server"
+    );
+    assert_eq!(
+        change("p", json!({"baseUrl": "https://A.example:443/v2"})),
+        0,
+        "the same server"
+    );
+    assert_eq!(
+        change(
+            "new",
+            json!({"baseUrl": "https://b.example", "apiKey": "${GATEHOUSE_SECRET_B}"})
+        ),
+        0
+    );
+    assert_eq!(
+        change(
+            "new",
+            json!({"baseUrl": "https://a.example/", "apiKey": "${GATEHOUSE_SECRET_A}"})
+        ),
+        0
+    );
 }
 
 #[test]
@@ -297,14 +404,29 @@ fn a_password_does_not_follow_to_another_chat_server() {
     assert!(change(json!({"server": "evil.example"})) >= 2);
     assert!(change(json!({"host": "evil.example", "server": null})) >= 2);
     assert!(change(json!({"port": 6667})) >= 2);
-    assert!(change(json!({"tls": false})) >= 2, "everybody on the way reads it");
-    assert_eq!(change(json!({"accounts": {"evil": {"server": "evil.example"}}})), 2, "inherited");
-    assert_eq!(change(json!({"accounts": {"two": {"server": "irc.c.example"}}})), 2);
-    assert_eq!(change(json!({"accounts": {"two": {"password": null}}})), 1, "the other server's password takes its place");
+    assert!(
+        change(json!({"tls": false})) >= 2,
+        "everybody on the way reads it"
+    );
+    assert_eq!(
+        change(json!({"accounts": {"evil": {"server": "evil.example"}}})),
+        2,
+        "inherited"
+    );
+    assert_eq!(
+        change(json!({"accounts": {"two": {"server": "irc.c.example"}}})),
+        2
+    );
+    assert_eq!(
+        change(json!({"accounts": {"two": {"password": null}}})),
+        1,
+        "the other server's password takes its place"
+    );
     let given = json!({"server": "irc.c.example", "password": "given", "sasl": {"account": "me", "password": "given too"}});
     assert_eq!(change(json!({"accounts": {"three": given}})), 0);
     assert_eq!(change(json!({"accounts": {"one": {"nick": "x"}}})), 0);
-    let nickserv = json!({"channels": {"irc": {"server": "irc.a.example", "nickserv": {"password": "pass"}}}});
+    let nickserv =
+        json!({"channels": {"irc": {"server": "irc.a.example", "nickserv": {"password": "pass"}}}});
     let service = json!({"channels": {"irc": {"nickserv": {"service": "mallory"}}}});
     assert_eq!(refused(&nickserv, &service).len(), 1);
 }
@@ -325,7 +447,8 @@ impl Home {
         let home = self.0.path().to_str().expect("UTF-8");
         let env = Env::of([("GATEHOUSE_HOME", home), ("BY_HAND", "kept-in-the-environment")]);
         let house = House::read(&env);
-        let keeper = Keeper::start(store_of(&house), sources_of(&house, &env), Clock::fixed(1_000)).expect("starts");
+        let keeper =
+            Keeper::start(store_of(&house), sources_of(&house, &env), Clock::fixed(1_000)).expect("starts");
         keeper.keep_running();
         keeper
     }
@@ -404,7 +527,15 @@ fn what_was_written_by_hand_outlives_changes_and_restarts() {
 
     let cut = keeper.state().revision.cut(crate::revision::Reader::Agent);
     assert!(cut.contains("kept-outside-the-folder") && cut.contains("kept-in-the-environment"));
-    let error = patch(&mut keeper, "{models: {providers: {p: {baseUrl: 'http://evil'}}}}").expect_err("another server");
+    let error = patch(
+        &mut keeper,
+        "{models: {providers: {p: {baseUrl: 'http://evil'}}}}",
+    )
+    .expect_err("another server");
     assert!(error.to_string().contains("does not follow"), "{error}");
-    patch(&mut keeper, "{models: {providers: {q: {baseUrl: 'http://h', apiKey: '${BY_HAND}'}}}}").expect_err("not listed");
+    patch(
+        &mut keeper,
+        "{models: {providers: {q: {baseUrl: 'http://h', apiKey: '${BY_HAND}'}}}}",
+    )
+    .expect_err("not listed");
 }

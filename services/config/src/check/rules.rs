@@ -26,7 +26,9 @@ pub(crate) fn check(document: &Document) -> Vec<Issue> {
     agents(document, &mut issues);
     models(document, &mut issues);
     channels::check(document, &mut issues);
-    let exposed = exposure::of(document).into_iter().filter(|one| one.is_warned_about);
+    let exposed = exposure::of(document)
+        .into_iter()
+        .filter(|one| one.is_warned_about);
     issues.extend(exposed.map(|one| one.issue));
     issues
 }
@@ -175,7 +177,11 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
                 if !Url::parse(url)
                     .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) =>
             {
-                let hint = if url.contains("${") { "; a variable is followed only where a secret belongs" } else { "" };
+                let hint = if url.contains("${") {
+                    "; a variable is followed only where a secret belongs"
+                } else {
+                    ""
+                };
                 issues.push(Issue::error(
                     path,
                     format!("must be an address, for example \"http://127.0.0.1:11434/v1\"{hint}"),

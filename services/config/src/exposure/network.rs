@@ -21,7 +21,9 @@ pub(super) fn wide(proxies: &[String]) -> Vec<(String, String)> {
     let mut covered: u64 = 0;
     let mut is_wide = false;
     for (index, text) in proxies.iter().enumerate() {
-        let Some((address, prefix)) = parse(text) else { continue };
+        let Some((address, prefix)) = parse(text) else {
+            continue;
+        };
         let too_wide = match address {
             IpAddr::V4(_) => {
                 covered = covered.saturating_add(1 << (32 - u32::from(prefix.min(32))));

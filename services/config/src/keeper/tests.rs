@@ -181,7 +181,10 @@ fn a_change_needs_the_hash_it_was_made_against() {
     let first = running(&keeper);
 
     assert!(matches!(
-        keeper.patch(&Patch { raw: "{}".to_owned(), ..Patch::default() }),
+        keeper.patch(&Patch {
+            raw: "{}".to_owned(),
+            ..Patch::default()
+        }),
         Err(Error::BaseHashMissing)
     ));
     patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
@@ -341,9 +344,15 @@ fn what_opens_or_locks_is_done_with_force_alone_and_told() {
 
     let error = keeper.patch(&against(&keeper, raw)).expect_err("wants force");
 
-    assert!(matches!(&error, Error::ForceRequired(issues) if issues.len() == 2), "{error}");
+    assert!(
+        matches!(&error, Error::ForceRequired(issues) if issues.len() == 2),
+        "{error}"
+    );
     let words = error.to_string();
-    assert!(words.contains("locks everybody out") && words.contains("--force"), "{words}");
+    assert!(
+        words.contains("locks everybody out") && words.contains("--force"),
+        "{words}"
+    );
     assert_eq!(home.text(), "{}");
     let forced = Patch {
         force: true,

@@ -85,7 +85,13 @@ async fn a_thousand_changes_at_once_leave_one_that_was_submitted() {
                 .lock()
                 .expect("whole")
                 .insert(text::merge_text(&before, &change).expect("editable"));
-            let outcome = handle.patch(Patch { raw: change.to_string(), base_hash: Some(base), ..Patch::default() }).await;
+            let outcome = handle
+                .patch(Patch {
+                    raw: change.to_string(),
+                    base_hash: Some(base),
+                    ..Patch::default()
+                })
+                .await;
             let found = fs::read_to_string(file).expect("never gone");
             assert!(
                 submitted.lock().expect("whole").contains(&found),
@@ -169,7 +175,11 @@ async fn after_the_drain_changes_are_refused() {
 
     let refused = running
         .handle
-        .patch(Patch { raw: "{gateway: {port: 1}}".to_owned(), base_hash: Some(hash), ..Patch::default() })
+        .patch(Patch {
+            raw: "{gateway: {port: 1}}".to_owned(),
+            base_hash: Some(hash),
+            ..Patch::default()
+        })
         .await;
 
     assert!(matches!(refused, Err(Error::Ending)));

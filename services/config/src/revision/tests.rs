@@ -109,7 +109,12 @@ fn defaults_are_filled_in_and_one_form_is_handed_out() {
     assert_eq!(shown["models"]["providers"]["a"]["apiKey"], "${KEY}");
     assert_eq!(shown["hooks"]["token"], redact::MARKER);
     let text = shown.to_string();
-    for secret in ["-secret", "key-from-env", "the-gateway-token-kX9qvL7p", "old-password"] {
+    for secret in [
+        "-secret",
+        "key-from-env",
+        "the-gateway-token-kX9qvL7p",
+        "old-password",
+    ] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }
@@ -252,14 +257,28 @@ fn a_variable_is_in_nothing_but_secrets() {
     }));
 
     let mut found = 0;
-    for reader in [Reader::Edge, Reader::Session, Reader::Agent, Reader::ChannelBridge, Reader::Broadcast] {
+    for reader in [
+        Reader::Edge,
+        Reader::Session,
+        Reader::Agent,
+        Reader::ChannelBridge,
+        Reader::Broadcast,
+    ] {
         found += revision.cut(reader).matches("key-from-env").count();
     }
 
     assert_eq!(found, 1, "apiKey, for the agent");
     assert!(!revision.shown().to_string().contains("key-from-env"));
-    let told: Vec<&str> = revision.warnings().iter().map(|issue| issue.path.as_str()).collect();
-    for path in ["agents.defaults.systemPrompt", "agents.entries.main.name", "models.providers.a.baseUrl"] {
+    let told: Vec<&str> = revision
+        .warnings()
+        .iter()
+        .map(|issue| issue.path.as_str())
+        .collect();
+    for path in [
+        "agents.defaults.systemPrompt",
+        "agents.entries.main.name",
+        "models.providers.a.baseUrl",
+    ] {
         assert!(told.contains(&path), "{path} in {told:?}");
     }
 }

@@ -73,7 +73,15 @@ fn a_link_leads_out_at_no_component() {
     symlink("/proc/self/cwd/Cargo.toml", home.at("secrets/magic")).unwrap();
     symlink("loop", home.at("secrets/loop")).unwrap();
 
-    for name in ["relative", "absolute", "folder/key", "twice", "proc", "magic", "loop"] {
+    for name in [
+        "relative",
+        "absolute",
+        "folder/key",
+        "twice",
+        "proc",
+        "magic",
+        "loop",
+    ] {
         let refused = home.read(&format!("secrets/{name}")).expect_err(name);
 
         assert!(matches!(refused, ReadError::LeadsOut(_)), "{name}: {refused}");
@@ -103,10 +111,7 @@ fn a_folder_that_is_a_link_is_refused() {
     symlink(home.at("secrets"), home.at("linked")).unwrap();
     let file = NamedFile::within(&home.at("linked/key"), &home.at("linked")).unwrap();
 
-    assert!(matches!(
-        file.read(MAX).unwrap_err(),
-        ReadError::FolderIsLink(_)
-    ));
+    assert!(matches!(file.read(MAX).unwrap_err(), ReadError::FolderIsLink(_)));
 }
 
 #[test]
@@ -144,7 +149,11 @@ fn only_regular_files_of_a_bounded_length_are_read() {
             "{path} is {what}"
         );
     }
-    for path in ["/proc/self/environ", "/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"] {
+    for path in [
+        "/proc/self/environ",
+        "/proc/version",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+    ] {
         if Path::new(path).exists() {
             let refused = NamedFile::anywhere(path).read(MAX).expect_err(path);
             assert!(matches!(refused, ReadError::Kernel), "{path}: {refused}");
