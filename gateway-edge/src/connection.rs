@@ -98,6 +98,8 @@ pub(crate) struct Connection {
     pub(crate) profile: OnceLock<Profile>,
     /// Requests that are not answered yet, and their bytes.
     pub(crate) in_flight: AtomicUsize,
+    /// Requests that may take long, which are counted apart.
+    pub(crate) waits: AtomicUsize,
     pub(crate) in_flight_bytes: AtomicUsize,
     /// What opened it is no longer good: it is shown nothing more, does nothing more, and is about to be closed.
     pub(crate) revoked: AtomicBool,
@@ -139,6 +141,7 @@ impl Connection {
             arrival,
             profile: OnceLock::new(),
             in_flight: AtomicUsize::new(0),
+            waits: AtomicUsize::new(0),
             in_flight_bytes: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
             large_answers: Semaphore::new(1),
@@ -157,6 +160,11 @@ impl Connection {
             }),
             wake: Notify::new(),
         }
+    }
+
+    /// The count that a request belongs to.
+    pub(crate) fn under_way(&self, wait: bool) -> &AtomicUsize {
+        if wait { &self.waits } else { &self.in_flight }
     }
 
     /// Sends a text that is for this connection alone.

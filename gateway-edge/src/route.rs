@@ -187,7 +187,7 @@ fn start(
         let failure = Failure::new(Kind::Invalid, format!("invalid {} params: {error}", method.name));
         Refusal::from(failure.reason("PARAMS_INVALID").path(error.path))
     })?;
-    let ticket = Ticket::take(edge, connection, body.len())?;
+    let ticket = Ticket::take(edge, connection, method.long_wait, body.len())?;
     let caller = Caller {
         role: profile.grants.role().as_str().to_owned(),
         scopes: profile.grants.scopes().map(str::to_owned).collect(),
@@ -258,18 +258,21 @@ impl UnknownFields for Counted<'_> {
 /// A request's place among those that a connection may have under way.
 struct Ticket {
     connection: Arc<Connection>,
+    /// A long wait takes none of the places of short calls.
+    wait: bool,
     bytes: usize,
-    /// The memory of the request, until it is answered.
+    /// The memory of the request, until the service has it.
     lease: Lease,
     since: Instant,
 }
 
 impl Ticket {
-    fn take(edge: &Edge, connection: &Arc<Connection>, bytes: usize) -> Result<Self, Refusal> {
-        let count = connection.in_flight.fetch_add(1, Relaxed) + 1;
+    fn take(edge: &Edge, connection: &Arc<Connection>, wait: bool, bytes: usize) -> Result<Self, Refusal> {
+        let count = connection.under_way(wait).fetch_add(1, Relaxed) + 1;
         let held = connection.in_flight_bytes.fetch_add(bytes, Relaxed) + bytes;
         let mut ticket = Self {
             connection: Arc::clone(connection),
+            wait,
             bytes,
             lease: edge.budgets.messages.lease(),
             since: Instant::now(),
@@ -279,18 +282,34 @@ impl Ticket {
             let message = "the gateway is busy: the requests under way take too much memory";
             return Err(Refusal::unavailable(message, BUSY_RETRY).detail("reason", "GATEWAY_BUSY"));
         }
-        if count > edge.limits.requests_max || held > edge.limits.request_bytes_max {
-            return Err(Refusal::unavailable(
-                "the connection is busy: too many requests are under way",
-                BUSY_RETRY,
+        let (count_max, what) = if wait {
+            (edge.limits.waits_max, "long waits")
+        } else {
+            (edge.limits.requests_max, "requests")
+        };
+        let why = if count > count_max {
+            format!("{count_max} {what} are under way")
+        } else if held > edge.limits.request_bytes_max {
+            format!(
+                "requests of {} bytes are under way",
+                edge.limits.request_bytes_max
             )
-            .detail("reason", "CONNECTION_BUSY"));
-        }
-        Ok(ticket)
+        } else {
+            return Ok(ticket);
+        };
+        let busy = Refusal::unavailable(format!("the connection is busy: {why}"), BUSY_RETRY);
+        Err(busy.detail("reason", "CONNECTION_BUSY"))
     }
 
-    async fn run(self, edge: &Edge, method: &'static Method, id: &str, body: Bytes, caller: &Caller) {
-        let connection = &*self.connection;
+    /// Gives back the request's bytes: the service has it.
+    fn taken_in(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.connection.in_flight_bytes.fetch_sub(bytes, Relaxed);
+        self.lease.shrink_to(REQUEST_COST);
+    }
+
+    async fn run(mut self, edge: &Edge, method: &'static Method, id: &str, body: Bytes, caller: &Caller) {
+        let connection = Arc::clone(&self.connection);
         let work = async {
             match edge
                 .backend
@@ -302,6 +321,7 @@ impl Ticket {
                     drop(place); // the answer is in the outbox
                 }
                 Ok(Answer::Many(first, mut stream)) => {
+                    self.taken_in();
                     let mut next = Ok(first);
                     loop {
                         match next {
@@ -394,8 +414,8 @@ fn internal() -> Refusal {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.connection.in_flight.fetch_sub(1, Relaxed);
-        self.connection.in_flight_bytes.fetch_sub(self.bytes, Relaxed);
+        self.taken_in();
+        self.connection.under_way(self.wait).fetch_sub(1, Relaxed);
     }
 }
 

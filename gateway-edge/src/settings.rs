@@ -48,6 +48,8 @@ pub struct Limits {
     pub waiting_bytes_max: usize,
     /// Requests of one connection under way.
     pub requests_max: usize,
+    /// Long waits of one connection under way, on top of them.
+    pub waits_max: usize,
     /// Their bytes.
     pub request_bytes_max: usize,
     /// Sockets without a token, all together.
@@ -72,6 +74,8 @@ impl Default for Limits {
             outbox_bytes_max: outbox::BYTES_MAX,
             waiting_bytes_max: budget::WAITING_MAX,
             requests_max: 256,
+            // A screen follows a few runs. What a service grants one connection is shared with others beside it.
+            waits_max: 128,
             // One request of the largest size must pass, and another beside it.
             request_bytes_max: 2 * hello::PAYLOAD_MAX,
             strangers_max,

@@ -5,6 +5,7 @@ mod bad_input;
 mod channel_to_screens;
 mod crash;
 mod faults;
+mod identity;
 mod lifecycle;
 mod screens;
 

@@ -52,6 +52,8 @@ pub(crate) enum Reply {
     Failure(Failure),
     /// The same, once it may.
     After(Arc<Notify>, &'static str),
+    /// A message, and then nothing, ever.
+    First(&'static str),
     /// Nothing, ever.
     Hang,
 }
@@ -350,6 +352,11 @@ impl Server {
             Some(Reply::After(may, json)) => {
                 may.notified().await;
                 one(path, json)
+            }
+            Some(Reply::First(json)) => {
+                let plan = &Contract::house().rpc(path).unwrap().response;
+                let first = plan.encode(json, &mut gatehouse_contract::Refuse).unwrap();
+                many(stream::iter([first]).chain(stream::pending()))
             }
             Some(Reply::Many(messages)) => many(stream::iter(messages)),
             Some(Reply::Failure(failure)) => tonic::Status::from(failure)

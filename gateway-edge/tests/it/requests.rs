@@ -205,6 +205,60 @@ async fn a_method_that_answers_more_than_once_answers_under_one_id() {
 }
 
 #[tokio::test]
+async fn a_connection_full_of_long_waits_still_gets_short_calls_through() {
+    let limits = Limits {
+        requests_max: 1,
+        waits_max: 2,
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    house.answers("agent.wait", Reply::Hang);
+    house.answers(
+        "agents.list",
+        Reply::Json(r#"{"defaultId":"main","mainKey":"main","scope":"x","agents":[]}"#),
+    );
+    let mut client = Client::v4(&house, &["operator.write"]).await;
+
+    for id in ["a", "b", "c"] {
+        let wait = json!({"type": "req", "id": id, "method": "agent.wait", "params": {"runId": "r"}});
+        client.send(&wait.to_string()).await;
+    }
+    let refused = client.answer("c").await["error"].clone();
+    let short = client.call("agents.list", json!({})).await;
+
+    assert_eq!(
+        (&refused["details"]["reason"], &refused["retryable"]),
+        (&json!("CONNECTION_BUSY"), &json!(true))
+    );
+    assert_eq!(
+        refused["message"],
+        "the connection is busy: 2 long waits are under way"
+    );
+    assert_eq!(short["ok"], true, "{short}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_followed_does_not_keep_the_bytes_of_its_request() {
+    let limits = Limits {
+        request_bytes_max: 1_500,
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let accepted = r#"{"runId":"k","status":"accepted","sessionKey":"s","agentId":"main","acceptedAt":1}"#;
+    house.answers("agent", Reply::First(accepted));
+    let mut client = Client::v4(&house, &["operator.write"]).await;
+
+    for key in ["1", "2", "3"] {
+        let message = "x".repeat(1_000);
+        let first = client
+            .call("agent", json!({"message": message, "idempotencyKey": key}))
+            .await;
+
+        assert_eq!(first["ok"], true, "{first}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_asks_too_much_at_once_is_told_so() {
     let limits = Limits {
         requests_max: 2,
