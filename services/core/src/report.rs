@@ -1,12 +1,18 @@
 //! Telling broadcast how this process is: at once when it changes, and every few seconds as a sign of life.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use gatehouse_proto::broadcast::v1::{
     Component, ReportHealthRequest, ServiceHealth, broadcast_service_client::BroadcastServiceClient,
     service_health,
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{
     client::Peer,
@@ -18,11 +24,21 @@ use crate::{
 /// A third of the time after which broadcast calls a process silent.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often components and the revision are compared with what was last said.
+/// How often components are compared with what was last said, and how long after a new revision it is looked again: whoever
+/// applies it may need a moment. Also the pause after a report that was not taken.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// A new revision of the configuration is there. One for the whole process: who has nothing new to say says nothing.
+static REVISION: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
 
 /// A report that is not taken in this time is given up; the next one is newer anyway.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Lets the reports of this process look at once whether there is something to say. Timers that look for it would wake six
+/// idle processes twice a second.
+pub(crate) fn look() {
+    REVISION.send_replace(());
+}
 
 type Supplier<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
@@ -32,7 +48,7 @@ pub struct ReportSource {
     service: Service,
     health: Health,
     config_hash: Supplier<Option<String>>,
-    components: Supplier<Vec<Component>>,
+    components: Option<Supplier<Vec<Component>>>,
 }
 
 impl std::fmt::Debug for ReportSource {
@@ -51,7 +67,7 @@ impl ReportSource {
             service,
             health,
             config_hash: Arc::new(|| None),
-            components: Arc::new(Vec::new),
+            components: None,
         }
     }
 
@@ -65,7 +81,7 @@ impl ReportSource {
     /// With its parts that can fail alone.
     #[must_use]
     pub fn components(mut self, components: impl Fn() -> Vec<Component> + Send + Sync + 'static) -> Self {
-        self.components = Arc::new(components);
+        self.components = Some(Arc::new(components));
         self
     }
 
@@ -86,7 +102,11 @@ impl ReportSource {
             detail,
             config_hash: (self.config_hash)(),
             uptime_ms: i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX),
-            components: (self.components)(),
+            components: self
+                .components
+                .as_ref()
+                .map(|components| components())
+                .unwrap_or_default(),
         }
     }
 }
@@ -97,21 +117,32 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
     let end = drain.clone();
     drain.spawn("health report", async move {
         let (began, instance_id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut states = source.health.watch();
+        let mut revisions = REVISION.subscribe();
         let mut said: Option<(ServiceHealth, Instant)> = None;
+        let mut next = began;
         loop {
+            let mut look = Instant::now()
+                + if source.components.is_some() {
+                    LOOK
+                } else {
+                    INTERVAL
+                };
             let leaving = tokio::select! {
-                _ = looks.tick() => false,
+                () = sleep_until(next) => false,
                 Ok(()) = states.changed() => false,
+                Ok(()) = revisions.changed() => {
+                    look = Instant::now() + LOOK;
+                    false
+                }
                 () = end.requested() => true,
             };
+            next = look;
             let mut service = source.read(&instance_id, began.elapsed());
             let uptime_ms = std::mem::take(&mut service.uptime_ms);
             let news = said
                 .as_ref()
-                .is_none_or(|(last, at)| *last != service || at.elapsed() >= INTERVAL);
+                .is_none_or(|(last, at)| *last != service || at.elapsed() >= INTERVAL - LOOK);
             if !news && !leaving {
                 continue;
             }
@@ -122,8 +153,9 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
                 }),
                 leaving,
             };
-            if let Ok(Ok(_)) = timeout(PATIENCE, client.report_health(report)).await {
-                said = Some((service, Instant::now()));
+            match timeout(PATIENCE, client.report_health(report)).await {
+                Ok(Ok(_)) => said = Some((service, Instant::now())),
+                Ok(Err(_)) | Err(_) => next = Instant::now() + LOOK,
             }
             if leaving {
                 return;
