@@ -24,20 +24,23 @@ use crate::{
 /// A third of the time after which broadcast calls a process silent.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often components are compared with what was last said, and how long after a new revision it is looked again: whoever
-/// applies it may need a moment. Also the pause after a report that was not taken.
+/// How long after a sign it is looked again: whoever applies a revision may need a moment. Also the pause after a report that
+/// was not taken.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A new revision of the configuration is there. One for the whole process: who has nothing new to say says nothing.
-static REVISION: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
+/// How often components are compared with what was last said, should one have changed without a sign.
+const COMPONENTS_LOOK: Duration = Duration::from_secs(2);
+
+/// Something may have changed. One for the whole process: who has nothing new to say says nothing.
+static SIGN: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
 
 /// A report that is not taken in this time is given up; the next one is newer anyway.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lets the reports of this process look at once whether there is something to say. Timers that look for it would wake six
 /// idle processes twice a second.
-pub(crate) fn look() {
-    REVISION.send_replace(());
+pub fn look() {
+    SIGN.send_replace(());
 }
 
 type Supplier<T> = Arc<dyn Fn() -> T + Send + Sync>;
@@ -78,7 +81,7 @@ impl ReportSource {
         self
     }
 
-    /// With its parts that can fail alone.
+    /// With its parts that can fail alone. Whoever changes one calls [`look`].
     #[must_use]
     pub fn components(mut self, components: impl Fn() -> Vec<Component> + Send + Sync + 'static) -> Self {
         self.components = Some(Arc::new(components));
@@ -118,20 +121,20 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
     drain.spawn("health report", async move {
         let (began, instance_id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
         let mut states = source.health.watch();
-        let mut revisions = REVISION.subscribe();
+        let mut signs = SIGN.subscribe();
         let mut said: Option<(ServiceHealth, Instant)> = None;
         let mut next = began;
         loop {
             let mut look = Instant::now()
                 + if source.components.is_some() {
-                    LOOK
+                    COMPONENTS_LOOK
                 } else {
                     INTERVAL
                 };
             let leaving = tokio::select! {
                 () = sleep_until(next) => false,
                 Ok(()) = states.changed() => false,
-                Ok(()) = revisions.changed() => {
+                Ok(()) = signs.changed() => {
                     look = Instant::now() + LOOK;
                     false
                 }

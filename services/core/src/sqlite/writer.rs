@@ -107,23 +107,28 @@ fn commit(connection: &mut Connection, group: &mut impl Iterator<Item = Job>) {
 
 /// The answer of the job, and why its savepoint could not be ended, when it could not.
 fn run_in_savepoint(transaction: &Transaction<'_>, job: Job) -> (Answer, Option<rusqlite::Error>) {
-    if let Err(error) = transaction.execute_batch("SAVEPOINT job") {
+    if let Err(error) = run_cached(transaction, "SAVEPOINT job") {
         let (_, answer) = (job.run)(Err(Error::Sqlite(copy(&error))));
         return (answer, Some(error));
     }
     let (keep, answer) = (job.run)(Ok(transaction));
-    let end = if keep {
-        "RELEASE job"
+    let ended = if keep {
+        Ok(())
     } else {
-        "ROLLBACK TO job; RELEASE job"
+        run_cached(transaction, "ROLLBACK TO job")
     };
-    match transaction.execute_batch(end) {
+    match ended.and_then(|()| run_cached(transaction, "RELEASE job")) {
         Ok(()) => (answer, None),
         Err(error) => {
             let told = Error::Sqlite(copy(&error));
             (Box::new(move |_| answer(Err(told))), Some(error))
         }
     }
+}
+
+/// Savepoints come with every job, so their statements are kept compiled.
+fn run_cached(transaction: &Transaction<'_>, sql: &str) -> rusqlite::Result<()> {
+    transaction.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// The same error for each caller of a group; SQLite's errors cannot be cloned.
