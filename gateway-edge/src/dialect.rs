@@ -21,6 +21,10 @@ const LIST_MAX: usize = 64;
 /// form, which every client understands.
 const INCREMENT_CLIENTS: [&str; 1] = ["openclaw-control-ui"];
 
+/// The capability (`connect.params.caps`) of a client that draws from increments alone; hello names it too. Such a client is
+/// sent `deltaText` only, each at once, and after a reconnect takes the text so far from `inFlightRun`.
+pub(crate) const TEXT_INCREMENTS: &str = "text-increments";
+
 /// How a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -115,9 +119,7 @@ impl Asked {
             Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
         };
         let token = secret("token")?.or(secret("password")?);
-        let increments = strings(params, "caps")?
-            .iter()
-            .any(|cap| cap == "text-increments");
+        let increments = strings(params, "caps")?.iter().any(|cap| cap == TEXT_INCREMENTS);
         let known_increments = INCREMENT_CLIENTS.contains(&&*client.id);
         Ok(Self {
             dialect: Dialect::V4,

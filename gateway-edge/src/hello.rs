@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     connection::{Connection, Profile},
-    dialect::{Dialect, PROTOCOL},
+    dialect::{Dialect, PROTOCOL, TEXT_INCREMENTS},
     edge::{Edge, VERSION},
     hub::Snapshot,
     outbox, sweep,
@@ -19,8 +19,11 @@ pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
 /// The same for a caller that may not: a hundred times what the methods that are open to it take.
 pub(crate) const PAYLOAD_SMALL_MAX: usize = 512 * 1024;
 
-/// Capabilities that a method brings with it: named only while the method is there.
-const CAPABILITIES: [(&str, &str); 1] = [("published-model-catalog", "models.list")];
+/// What the gateway can do beside its methods, and the method without which it is nothing: named only while that is there.
+const CAPABILITIES: [(&str, &str); 2] = [
+    ("published-model-catalog", "models.list"),
+    (TEXT_INCREMENTS, "chat.history"),
+];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

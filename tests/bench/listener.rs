@@ -17,20 +17,48 @@ use tokio_tungstenite::{
     tungstenite::{Message, Utf8Bytes},
 };
 
+/// How a connection says hello.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hello {
+    /// As a script does: text comes as increments.
+    Plain,
+    /// As any client of protocol v4 does that claims no capability: text comes whole, too.
+    V4,
+}
+
 /// A connection that has said hello. What follows are unmasked frames.
 pub(crate) async fn connect(house: &House) -> TcpStream {
-    hello(house).await.into_inner()
+    connect_as(house, Hello::Plain).await
+}
+
+/// The same, in this dialect.
+pub(crate) async fn connect_as(house: &House, dialect: Hello) -> TcpStream {
+    hello_as(house, dialect).await.into_inner()
 }
 
 /// A connection that has said hello.
 pub(crate) async fn hello(house: &House) -> WebSocketStream<TcpStream> {
+    hello_as(house, Hello::Plain).await
+}
+
+async fn hello_as(house: &House, dialect: Hello) -> WebSocketStream<TcpStream> {
     let url = house.url();
     let address = url.trim_start_matches("ws://");
     let socket = TcpStream::connect(address).await.expect("the edge");
     socket.set_nodelay(true).expect("a socket option");
     let (mut socket, _) = client_async(&url, socket).await.expect("an upgrade");
-    let params = json!({"token": house.token(), "role": "operator", "scopes": ["operator.read", "operator.write"], "clientId": "bench"});
-    let connect = json!({"method": "connect", "params": params});
+    let mut params = json!({"role": "operator", "scopes": ["operator.read", "operator.write"]});
+    let own = match dialect {
+        Hello::Plain => json!({"token": house.token(), "clientId": "bench"}),
+        Hello::V4 => json!({
+            "minProtocol": 4, "maxProtocol": 4, "auth": {"token": house.token()},
+            "client": {"id": "cli", "version": "1", "platform": "linux", "mode": "cli"},
+        }),
+    };
+    if let (Some(params), Value::Object(own)) = (params.as_object_mut(), own) {
+        params.extend(own);
+    }
+    let connect = json!({"type": "req", "id": "hello", "method": "connect", "params": params});
     socket
         .send(Message::text(connect.to_string()))
         .await

@@ -20,7 +20,10 @@ use nix::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{listener, rpc::milliseconds};
+use crate::{
+    listener::{self, Hello},
+    rpc::milliseconds,
+};
 
 /// Between two looks at all screens. Frames that are read together count as arrived with the last of them, so it is less than
 /// the pause between two tokens.
@@ -37,6 +40,17 @@ pub(crate) struct Shown {
     pub(crate) delay: f64,
 }
 
+/// What all screens saw.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    /// Every frame with text, by its oldest token.
+    pub(crate) shown: Vec<Shown>,
+    /// How long it took until all had the whole answer.
+    pub(crate) took: Duration,
+    /// Bytes that came to all of them together.
+    pub(crate) bytes: usize,
+}
+
 /// Screens of one house.
 #[derive(Debug)]
 pub(crate) struct Screens {
@@ -50,10 +64,10 @@ struct Screen {
 }
 
 impl Screens {
-    pub(crate) async fn open(house: &House, count: usize) -> Self {
+    pub(crate) async fn open(house: &House, count: usize, dialect: Hello) -> Self {
         let mut open = Vec::with_capacity(count);
         for _ in 0..count {
-            let socket = listener::connect(house).await;
+            let socket = listener::connect_as(house, dialect).await;
             // Outside of the runtime: nothing is told when something comes.
             let socket = socket.into_std().expect("a socket");
             setsockopt(&socket, ReceiveTimestampns, &true).expect("a socket option");
@@ -65,28 +79,30 @@ impl Screens {
         Self { open }
     }
 
-    /// Every token on every screen, and how long it took from now until all had the whole answer.
-    pub(crate) async fn watch(mut self) -> (Vec<Shown>, Duration) {
+    /// Every token on every screen, until all had the whole answer.
+    pub(crate) async fn watch(mut self) -> Watched {
         let began = Instant::now();
         let mut buffer = vec![0; READ_BYTES];
-        let mut shown = Vec::new();
+        let mut watched = Watched::default();
         while !self.open.is_empty() {
             sleep(LOOK).await;
             self.open
-                .retain_mut(|screen| screen.look(&mut buffer, &mut shown));
+                .retain_mut(|screen| screen.look(&mut buffer, &mut watched));
         }
-        (shown, began.elapsed())
+        watched.took = began.elapsed();
+        watched
     }
 }
 
 impl Screen {
     /// Takes in what has come. False at the end of the run.
-    fn look(&mut self, buffer: &mut [u8], shown: &mut Vec<Shown>) -> bool {
-        while let Some(arrived) = self.read(buffer) {
+    fn look(&mut self, buffer: &mut [u8], watched: &mut Watched) -> bool {
+        while let Some((arrived, count)) = self.read(buffer) {
+            watched.bytes += count;
             let goes_on = listener::take_frames(&mut self.unread, |frame| {
                 if let Some(sent) = listener::number_after(frame, b"\"deltaText\":\"t") {
                     let delay = milliseconds(arrived.saturating_sub(Duration::from_micros(sent)));
-                    shown.push(Shown { sent, delay });
+                    watched.shown.push(Shown { sent, delay });
                 }
                 memmem::find(frame, b"\"state\":\"final\"").is_none()
             });
@@ -97,8 +113,8 @@ impl Screen {
         true
     }
 
-    /// Reads what the kernel has, and returns when the last of it came.
-    fn read(&mut self, buffer: &mut [u8]) -> Option<Duration> {
+    /// Reads what the kernel has, and returns when the last of it came and how much it was.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<(Duration, usize)> {
         let mut stamp = nix::cmsg_space!(TimeSpec);
         let mut slices = [IoSliceMut::new(buffer)];
         let read = recvmsg::<()>(
@@ -119,7 +135,7 @@ impl Screen {
         });
         self.unread
             .extend_from_slice(buffer.get(..count).unwrap_or_default());
-        Some(arrived.expect("a kernel that notes when bytes come"))
+        Some((arrived.expect("a kernel that notes when bytes come"), count))
     }
 }
 

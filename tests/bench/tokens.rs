@@ -8,9 +8,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
+    listener::Hello,
     model::Model,
     report::{Report, percentile},
-    screens::{Screens, Shown},
+    screens::{Screens, Shown, Watched},
 };
 
 /// Rounds of the paced answer, each beside its reference.
@@ -20,6 +21,11 @@ const PACED: u64 = 400;
 const PACE: Duration = Duration::from_millis(10);
 /// Tokens of the answer that comes as fast as the model can.
 const BURST: u64 = 2_000;
+/// Screens that are sent the whole text, the tokens of 20 KB, their pace, and how many of them are 2 KB.
+const WHOLE_SCREENS: usize = 20;
+const WHOLE: u64 = 1_140;
+const WHOLE_PACE: Duration = Duration::from_millis(5);
+const SHORT: usize = 114;
 /// Screens, and ten times as many.
 const SCREENS: [usize; 2] = [20, 200];
 
@@ -28,7 +34,7 @@ pub(crate) async fn run(report: &mut Report) {
         let (mut bare, mut paced, mut first) = (Spread::default(), Spread::default(), Vec::new());
         for _ in 0..ROUNDS {
             bare.add(Model::serve(PACED, PACE).await.read().await);
-            let (first_words, rest) = apart(measure(screens, PACED, PACE).await.0);
+            let (first_words, rest) = apart(measure(screens, PACED, PACE, Hello::Plain).await.shown);
             first.push(first_words);
             paced.add(rest);
         }
@@ -52,9 +58,10 @@ pub(crate) async fn run(report: &mut Report) {
             );
         }
     }
+    whole_texts(report).await;
     for screens in SCREENS {
-        let (burst, took) = measure(screens, BURST, Duration::ZERO).await;
-        let mut burst: Vec<f64> = burst.into_iter().map(|shown| shown.delay).collect();
+        let Watched { shown, took, .. } = measure(screens, BURST, Duration::ZERO, Hello::Plain).await;
+        let mut burst: Vec<f64> = shown.into_iter().map(|shown| shown.delay).collect();
         report.add(
             format!("{BURST} tokens flat out to {screens} screens, p99"),
             percentile(&mut burst, 0.99),
@@ -72,6 +79,49 @@ pub(crate) async fn run(report: &mut Report) {
             None,
         );
     }
+}
+
+/// Screens that say nothing of what they can draw, and are sent the whole text: how long the first 2 KB take, token by token,
+/// and what 20 KB cost in bytes.
+async fn whole_texts(report: &mut Report) {
+    let (mut p50, mut bytes) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let watched = measure(WHOLE_SCREENS, WHOLE, WHOLE_PACE, Hello::V4).await;
+        bytes.push(per_screen(watched.bytes));
+        let mut sent: Vec<u64> = watched.shown.iter().map(|shown| shown.sent).collect();
+        sent.sort_unstable();
+        sent.dedup();
+        let limit = sent.get(SHORT).copied().unwrap_or(u64::MAX);
+        let (_, rest) = apart(
+            watched
+                .shown
+                .into_iter()
+                .filter(|shown| shown.sent <= limit)
+                .collect(),
+        );
+        p50.push(percentile(&mut { rest }, 0.5));
+    }
+    report.add(
+        format!("token to {WHOLE_SCREENS} plain v4 screens, the first 2 KB at 200 tokens/s, p50"),
+        median(p50),
+        "ms",
+        Some(2.0),
+        None,
+    );
+    report.add(
+        "bytes to a plain v4 screen for 20 KB, 200 tokens/s",
+        median(bytes),
+        "MB",
+        None,
+        None,
+    );
+    let flat = measure(WHOLE_SCREENS, WHOLE, Duration::ZERO, Hello::V4).await;
+    report.add("the same flat out", per_screen(flat.bytes), "MB", None, None);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn per_screen(bytes: usize) -> f64 {
+    bytes as f64 / 1e6 / WHOLE_SCREENS as f64
 }
 
 /// The longest delay of the first token, and the delays of those that came when it was through: a tenth of a second later.
@@ -104,14 +154,14 @@ impl Spread {
 }
 
 /// Every token on every screen, and how long the whole answer took.
-async fn measure(screens: usize, tokens: u64, pause: Duration) -> (Vec<Shown>, Duration) {
+async fn measure(screens: usize, tokens: u64, pause: Duration, dialect: Hello) -> Watched {
     let model = Model::serve(tokens, pause).await;
     let house = House::start(&json!({
         "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
     }))
     .await;
-    let screens = Screens::open(&house, screens).await;
+    let screens = Screens::open(&house, screens, dialect).await;
     let client = Client::plain(&house, &["operator.read", "operator.write"]).await;
     let message =
         json!({"sessionKey": "main", "message": "go", "idempotencyKey": Uuid::new_v4().to_string()});

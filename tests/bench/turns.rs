@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
 
 use crate::{
     listener::{self, number_after},
@@ -40,11 +41,11 @@ pub(crate) async fn run(report: &mut Report) {
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
     }))
     .await;
-    let fresh = measure(&house).await;
+    let fresh = measure(&house, "fresh").await;
     let house = house
         .restart_after(|home| fill(&home.join("session/session.db")))
         .await;
-    let old = measure(&house).await;
+    let old = measure(&house, "old").await;
     report.add(
         "durable turns a second, 64 conversations",
         fresh.a_second,
@@ -75,7 +76,8 @@ pub(crate) async fn run(report: &mut Report) {
     );
 }
 
-async fn measure(house: &House) -> Rate {
+/// `name` makes conversations of their own: a model reads what was said in them, and that is not what is compared.
+async fn measure(house: &House, name: &str) -> Rate {
     let began = Instant::now();
     let warm = began + WARM;
     let end = warm + MEASURED;
@@ -87,7 +89,7 @@ async fn measure(house: &House) -> Rate {
         spent() - before
     };
     let (counts, cpu) = tokio::join!(
-        join_all((0..SCREENS).map(|screen| converse(house, screen, warm, end))),
+        join_all((0..SCREENS).map(|screen| converse(house, format!("{name}{screen}c"), warm, end))),
         watch
     );
     let turns: u32 = counts.iter().sum();
@@ -98,14 +100,15 @@ async fn measure(house: &House) -> Rate {
 }
 
 /// Keeps the conversations of one screen going until the end, and counts the turns that ended after `warm`.
-async fn converse(house: &House, screen: u64, warm: Instant, end: Instant) -> u32 {
+async fn converse(house: &House, name: String, warm: Instant, end: Instant) -> u32 {
     let mut socket = listener::hello(house).await;
     let mut ended = 0;
     let mut asked = 0_u64;
     let mut ask = |conversation: u64| {
         asked += 1;
-        let key = format!("{screen}-{asked}-{}", house.token().get(..6).unwrap_or_default());
-        let params = json!({"sessionKey": format!("s{screen}c{conversation}"), "message": "go", "idempotencyKey": key});
+        let key = Uuid::new_v4().to_string();
+        let params =
+            json!({"sessionKey": format!("{name}{conversation}"), "message": "go", "idempotencyKey": key});
         let request =
             json!({"type": "req", "id": asked.to_string(), "method": "chat.send", "params": params});
         Message::text(request.to_string())
@@ -114,7 +117,7 @@ async fn converse(house: &House, screen: u64, warm: Instant, end: Instant) -> u3
         socket.feed(ask(conversation)).await.expect("sent");
     }
     socket.flush().await.expect("sent");
-    let mark = format!("\"sessionKey\":\"agent:main:s{screen}c");
+    let mark = format!("\"sessionKey\":\"agent:main:{name}");
     loop {
         let Ok(frame) = tokio::time::timeout_at(end, socket.next()).await else {
             return ended;

@@ -54,7 +54,10 @@ async fn a_v4_client_is_told_what_it_may_use_and_how_things_stand() {
         list("methods").contains(&json!("sessions.list")) && !list("methods").contains(&json!("chat.send"))
     );
     assert!(list("events").contains(&json!("chat")));
-    assert_eq!(list("capabilities"), [json!("published-model-catalog")]);
+    assert_eq!(
+        list("capabilities"),
+        [json!("published-model-catalog"), json!("text-increments")]
+    );
     assert_eq!(
         hello["snapshot"]["stateVersion"],
         json!({"presence": 1, "health": 1})

@@ -8,7 +8,9 @@ use gatehouse_proto::config::v1::{
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use crate::{backoff::Backoff, client::Peer, drain::Drain, server::MESSAGE_BYTES_MAX, settings::Service};
+use crate::{
+    backoff::Backoff, client::Peer, drain::Drain, report, server::MESSAGE_BYTES_MAX, settings::Service,
+};
 
 /// The first wait is short: at a start of the whole house the config service is up within milliseconds.
 const RECONNECT_FIRST: Duration = Duration::from_millis(20);
@@ -151,6 +153,7 @@ fn take<T: DeserializeOwned>(
                 token_digest,
                 value,
             })));
+            report::look();
         }
         // The config service checked it; the words of a parser may quote a value, and a value may be a secret.
         Err(error) => tracing::error!(

@@ -1,12 +1,18 @@
 //! Telling broadcast how this process is: at once when it changes, and every few seconds as a sign of life.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use gatehouse_proto::broadcast::v1::{
     Component, ReportHealthRequest, ServiceHealth, broadcast_service_client::BroadcastServiceClient,
     service_health,
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{
     client::Peer,
@@ -18,11 +24,24 @@ use crate::{
 /// A third of the time after which broadcast calls a process silent.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often components and the revision are compared with what was last said.
+/// How long after a sign it is looked again: whoever applies a revision may need a moment. Also the pause after a report that
+/// was not taken.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often components are compared with what was last said, should one have changed without a sign.
+const COMPONENTS_LOOK: Duration = Duration::from_secs(2);
+
+/// Something may have changed. One for the whole process: who has nothing new to say says nothing.
+static SIGN: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
 
 /// A report that is not taken in this time is given up; the next one is newer anyway.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Lets the reports of this process look at once whether there is something to say. Timers that look for it would wake six
+/// idle processes twice a second.
+pub fn look() {
+    SIGN.send_replace(());
+}
 
 type Supplier<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
@@ -33,7 +52,7 @@ pub struct ReportSource {
     health: Health,
     instance_id: String,
     config_hash: Supplier<Option<String>>,
-    components: Supplier<Vec<Component>>,
+    components: Option<Supplier<Vec<Component>>>,
 }
 
 impl std::fmt::Debug for ReportSource {
@@ -53,7 +72,7 @@ impl ReportSource {
             health,
             instance_id: uuid::Uuid::new_v4().to_string(),
             config_hash: Arc::new(|| None),
-            components: Arc::new(Vec::new),
+            components: None,
         }
     }
 
@@ -71,10 +90,10 @@ impl ReportSource {
         self
     }
 
-    /// With its parts that can fail alone.
+    /// With its parts that can fail alone. Whoever changes one calls [`look`].
     #[must_use]
     pub fn components(mut self, components: impl Fn() -> Vec<Component> + Send + Sync + 'static) -> Self {
-        self.components = Arc::new(components);
+        self.components = Some(Arc::new(components));
         self
     }
 
@@ -95,7 +114,11 @@ impl ReportSource {
             detail,
             config_hash: (self.config_hash)(),
             uptime_ms: i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX),
-            components: (self.components)(),
+            components: self
+                .components
+                .as_ref()
+                .map(|components| components())
+                .unwrap_or_default(),
         }
     }
 }
@@ -106,21 +129,32 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
     let end = drain.clone();
     drain.spawn("health report", async move {
         let began = Instant::now();
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut states = source.health.watch();
+        let mut signs = SIGN.subscribe();
         let mut said: Option<(ServiceHealth, Instant)> = None;
+        let mut next = began;
         loop {
+            let mut look = Instant::now()
+                + if source.components.is_some() {
+                    COMPONENTS_LOOK
+                } else {
+                    INTERVAL
+                };
             let leaving = tokio::select! {
-                _ = looks.tick() => false,
+                () = sleep_until(next) => false,
                 Ok(()) = states.changed() => false,
+                Ok(()) = signs.changed() => {
+                    look = Instant::now() + LOOK;
+                    false
+                }
                 () = end.requested() => true,
             };
+            next = look;
             let mut service = source.read(began.elapsed());
             let uptime_ms = std::mem::take(&mut service.uptime_ms);
             let news = said
                 .as_ref()
-                .is_none_or(|(last, at)| *last != service || at.elapsed() >= INTERVAL);
+                .is_none_or(|(last, at)| *last != service || at.elapsed() >= INTERVAL - LOOK);
             if !news && !leaving {
                 continue;
             }
@@ -131,8 +165,9 @@ pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
                 }),
                 leaving,
             };
-            if let Ok(Ok(_)) = timeout(PATIENCE, client.report_health(report)).await {
-                said = Some((service, Instant::now()));
+            match timeout(PATIENCE, client.report_health(report)).await {
+                Ok(Ok(_)) => said = Some((service, Instant::now())),
+                Ok(Err(_)) | Err(_) => next = Instant::now() + LOOK,
             }
             if leaving {
                 return;

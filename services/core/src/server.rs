@@ -29,7 +29,8 @@ use crate::{address::Listener, credential::Directory, drain::Drain, health::Heal
 /// How long calls may go on after the end was asked for. Streams end at once (see [`Drain::end_stream`]).
 const GRACE: Duration = Duration::from_secs(8);
 
-/// How often a silent client is asked whether it is still there.
+/// How often a silent client in the network is asked whether it is still there. One behind a Unix socket cannot vanish unseen,
+/// because its kernel is ours.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// How often the digests of the credentials are read again, so that one that was replaced does not open for long.
@@ -160,9 +161,10 @@ async fn serve(
         .layer(trace::TraceLayer)
         .layer(bounds::BoundsLayer)
         .into_inner();
+    let keep_alive = matches!(listener, Listener::Tcp(_)).then_some(KEEP_ALIVE);
     let server = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(KEEP_ALIVE))
-        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .http2_keepalive_interval(keep_alive)
+        .http2_keepalive_timeout(keep_alive)
         .layer(layers)
         .add_routes(routes);
     match listener {

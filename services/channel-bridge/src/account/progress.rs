@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, report};
 use tokio::{
     sync::watch,
     time::{self, Instant},
@@ -242,8 +242,12 @@ impl Progress {
     }
 
     fn tell(&self, state: State) {
-        self.state
+        let changed = self
+            .state
             .send_if_modified(|old| std::mem::replace(old, state) != state);
+        if changed {
+            report::look();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

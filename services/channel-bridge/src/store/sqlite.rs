@@ -271,3 +271,6 @@ impl Store for Sqlite {
         Ok(self.0.probe().await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,7 +285,7 @@ fn refuse(group: &mut impl Iterator<Item = Job>, error: impl Fn() -> Error) {
 }
 
 fn run_in_savepoint(transaction: &Transaction<'_>, job: Job, condition: &Condition) -> Ran {
-    if let Err(error) = transaction.execute_batch("SAVEPOINT job") {
+    if let Err(error) = run_cached(transaction, "SAVEPOINT job") {
         let ran = (job.run)(Err(Error::Sqlite(copy(&error))));
         return Ran {
             ended: Some(error),
@@ -293,12 +293,12 @@ fn run_in_savepoint(transaction: &Transaction<'_>, job: Job, condition: &Conditi
         };
     }
     let ran = (job.run)(Ok((transaction, condition)));
-    let end = if ran.keep {
-        "RELEASE job"
+    let ended = if ran.keep {
+        Ok(())
     } else {
-        "ROLLBACK TO job; RELEASE job"
+        run_cached(transaction, "ROLLBACK TO job")
     };
-    match transaction.execute_batch(end) {
+    match ended.and_then(|()| run_cached(transaction, "RELEASE job")) {
         Ok(()) => ran,
         Err(error) => {
             let (told, answer) = (Error::Sqlite(copy(&error)), ran.answer);
@@ -309,6 +309,11 @@ fn run_in_savepoint(transaction: &Transaction<'_>, job: Job, condition: &Conditi
             }
         }
     }
+}
+
+/// Savepoints come with every job, so their statements are kept compiled.
+fn run_cached(transaction: &Transaction<'_>, sql: &str) -> rusqlite::Result<()> {
+    transaction.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// SQLite's errors cannot be cloned.

@@ -9,7 +9,7 @@ use gatehouse_core::{Clock, Drain};
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, Instant};
 
-use super::inner::{Dispatch, IDLE_MAX, Inner, STORE_PAUSE};
+use super::inner::{Dispatch, IDLE_MAX, Inner, STORE_PAUSE, TOGETHER_MAX};
 use super::live::InFlight;
 use crate::error::Error;
 use crate::id::RunId;
@@ -203,6 +203,8 @@ impl<S: Store> Engine<S> {
         let inner = self.inner;
         let mut dead = others_are_dead;
         let mut looked = None::<Instant>;
+        // One turn is asked for after a quiet time, and more while there are more.
+        let mut together = 1;
         loop {
             if drain.is_requested() {
                 return;
@@ -225,14 +227,18 @@ impl<S: Store> Engine<S> {
                     }
                 }
             }
-            let wait = match inner.dispatch(&drain).await {
-                Ok(Dispatch::Began) => continue,
+            let wait = match inner.dispatch(&drain, together).await {
+                Ok(Dispatch::Began) => {
+                    together = (together * 2).min(TOGETHER_MAX);
+                    continue;
+                }
                 Ok(Dispatch::Idle(wait)) => wait,
                 Err(error) => {
                     tracing::error!(error = %gatehouse_core::Chain(&error), "the next turn could not be taken");
                     STORE_PAUSE
                 }
             };
+            together = 1;
             tokio::select! {
                 () = drain.requested() => return,
                 () = inner.wake.notified() => {}

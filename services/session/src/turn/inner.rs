@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use gatehouse_core::client::PeerService;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
 use gatehouse_core::{Clock, Drain, ForPeople};
@@ -42,6 +43,8 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 const START_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that the dispatcher sleeps: it then looks whether another process left something.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(5);
+/// Turns that are leased in one commit at most: as many as run at the same time unless configured otherwise.
+pub(super) const TOGETHER_MAX: usize = 16;
 /// How long it waits after the store failed.
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How far back the last moments of the last process reach, in milliseconds: longer than its events wait for a broadcast
@@ -323,22 +326,50 @@ impl<S: Store> Inner<S> {
         }
     }
 
-    pub(super) async fn dispatch(self: &Arc<Self>, drain: &Drain) -> Result<Dispatch, Error> {
+    /// Leases what is due and runs it: at most `together` turns, which share one commit.
+    pub(super) async fn dispatch(
+        self: &Arc<Self>,
+        drain: &Drain,
+        together: usize,
+    ) -> Result<Dispatch, Error> {
         let Some(policy) = self.policy() else {
             return Ok(Dispatch::Idle(STORE_PAUSE));
         };
-        if self.live().len() >= policy.concurrent_max {
+        let free = policy.concurrent_max.saturating_sub(self.live().len());
+        if free == 0 {
             return Ok(Dispatch::Idle(IDLE_MAX)); // the end of a run wakes the dispatcher
         }
         let now = self.clock.now_ms();
-        let Some(Claimed { turn, merged }) = self.store.claim(&self.owner, now, self.lease_until()).await?
-        else {
+        let lease_until = self.lease_until();
+        let claims = (0..together.clamp(1, free)).map(|_| self.store.claim(&self.owner, now, lease_until));
+        let mut failed = None;
+        let mut began = false;
+        // Each turn that was leased is begun, whatever became of the others.
+        for claimed in join_all(claims).await {
+            match claimed {
+                Ok(Some(claimed)) => {
+                    self.begin(claimed, drain, now).await;
+                    began = true;
+                }
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if !began {
             let due = self.store.next_due(now).await?;
             let wait = due.map_or(IDLE_MAX, |due| {
                 Duration::from_millis(u64::try_from(due - now).unwrap_or(0))
             });
             return Ok(Dispatch::Idle(wait.min(IDLE_MAX)));
-        };
+        }
+        Ok(Dispatch::Began)
+    }
+
+    async fn begin(self: &Arc<Self>, claimed: Claimed, drain: &Drain, now: i64) {
+        let Claimed { turn, merged } = claimed;
         let live = Arc::new(Live::new(turn.run.clone(), turn.key.clone(), turn.attempt, now));
         self.live().insert(turn.run.clone(), Arc::clone(&live));
         if !merged.is_empty() {
@@ -348,6 +379,5 @@ impl<S: Store> Inner<S> {
             }
         }
         drain.spawn("turn", run::run(Arc::clone(self), turn, live, drain.clone()));
-        Ok(Dispatch::Began)
     }
 }

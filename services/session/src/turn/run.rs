@@ -157,9 +157,10 @@ impl<S: Store> Run<S> {
             Some(&self.turn.run),
         );
 
+        let model = session.and_then(|session| session.model_override);
         let mut backoff = Backoff::new(self.inner.timing.retry, RETRY_MAX);
         for attempt in 1.. {
-            let request = self.request().await?;
+            let request = self.request(model.as_deref()).await?;
             match self.ask(request).await? {
                 Outcome::Unreachable if self.seen => return Ok(Outcome::BrokenOff),
                 Outcome::Unreachable if attempt < self.inner.timing.attempts_max => {
@@ -176,15 +177,14 @@ impl<S: Store> Run<S> {
         Ok(Outcome::Unreachable)
     }
 
-    async fn request(&self) -> Result<agent::RunTurnRequest, Error> {
+    async fn request(&self, model_override: Option<&str>) -> Result<agent::RunTurnRequest, Error> {
         let policy = self.inner.policy().ok_or(Error::NotReady)?;
         let configured = policy.agents.of(&self.turn.key)?;
-        let session = self.inner.store.session(&self.turn.key).await?;
         let chosen = self
             .turn
             .model
             .clone()
-            .or_else(|| session.and_then(|session| session.model_override));
+            .or_else(|| model_override.map(str::to_owned));
         let models = match chosen {
             Some(model) => std::iter::once(model)
                 .chain(configured.models.iter().skip(1).cloned())

@@ -1,9 +1,11 @@
 //! The rows of transcripts.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::super::{ContextRow, Entry, EntryExtra, HistoryPage, HistoryQuery, NewEntry, Role};
-use super::sessions;
+use super::super::{ContextRow, Entry, EntryExtra, HistoryPage, HistoryQuery, NewEntry, Role, TurnState};
+use super::{sessions, turns};
 use crate::error::Error;
 use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
@@ -35,8 +37,10 @@ pub(super) fn append(conn: &Connection, session: i64, row: NewEntry) -> Result<E
         )?;
     let extra = serde_json::to_string(&row.extra).map_err(|_| Error::Unreadable("row"))?;
     conn.prepare_cached(
-        "INSERT INTO entries (session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        // Rows of one session are neighbours in the file: a conversation that grew beside hundreds of others is read from
+        // a few pages, and not from one page for each row.
+        "INSERT INTO entries (rowid, session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
+         VALUES ((?1 << 32) | ?2, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         session,
@@ -151,22 +155,31 @@ fn bounded(
 }
 
 pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
-    let mut statement = conn.prepare_cached(
-        "SELECT e.role, e.content, e.run, t.merged_into, t.state
-         FROM entries e LEFT JOIN turns t ON t.run = e.run
-         JOIN sessions s ON s.id = e.session AND e.seq >= s.first_seq
-         WHERE s.key = ?1 AND e.in_context = 1 ORDER BY e.seq DESC LIMIT ?2",
+    let snapshot = conn.unchecked_transaction()?;
+    let Some(id) = sessions::id_of(&snapshot, key)? else {
+        return Ok(Vec::new());
+    };
+    let session = sessions::by_id(&snapshot, id)?;
+    let waiting: HashSet<RunId> = turns::open_turns(&snapshot, id)?
+        .into_iter()
+        .filter_map(|(run, state)| (state == TurnState::Queued).then_some(run))
+        .collect();
+    // Of the turns of a whole conversation only the few that were merged into another one matter.
+    let mut statement = snapshot.prepare_cached(
+        "SELECT e.role, e.content, e.run, t.merged_into
+         FROM entries e LEFT JOIN turns t INDEXED BY turns_merged
+            ON t.session = e.session AND t.run = e.run AND t.merged_into IS NOT NULL AND e.role = 'user'
+         WHERE e.session = ?1 AND e.seq >= ?2 AND e.in_context = 1 ORDER BY e.seq DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![key.as_str(), rows_max], |row| {
+    let rows = statement.query_map(params![id, session.first_seq, rows_max], |row| {
         let run = row.get::<_, Option<String>>(2)?.map(RunId::new);
         let merged = row.get::<_, Option<String>>(3)?.map(RunId::new);
-        let state: Option<String> = row.get(4)?;
         Ok(ContextRow {
             role: Role::parse(&row.get::<_, String>(0)?).unwrap_or(Role::System),
             content: row.get(1)?,
             answered_in: merged.or_else(|| run.clone()),
+            waiting: run.as_ref().is_some_and(|run| waiting.contains(run)),
             run,
-            waiting: state.as_deref() == Some("queued"),
         })
     })?;
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;

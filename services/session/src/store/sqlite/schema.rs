@@ -147,6 +147,8 @@ CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS N
 CREATE INDEX turns_waiting ON turns (id, session, not_before) WHERE state = 'queued';
 -- Whether an older reply of a chat waits is asked for each reply that waits.
 CREATE INDEX deliveries_waiting_of_session ON deliveries (session_key, id, not_before) WHERE state = 'waiting';
+-- Which turn answers a message that was merged into another one.
+CREATE INDEX turns_merged ON turns (session, run, merged_into) WHERE merged_into IS NOT NULL;
 -- A list of one agent's sessions, archived or not.
 CREATE INDEX sessions_newest_of_agent_and_all ON sessions (agent, updated_at DESC, id DESC);
 
