@@ -5,6 +5,7 @@ mod channel_to_screens;
 mod crash;
 mod lifecycle;
 mod screens;
+mod soak;
 
 use serde_json::{Value, json};
 
