@@ -9,7 +9,7 @@ pub(crate) const EXPIRED: ForPeople =
 /// A stranger was let in.
 pub(crate) const LET_IN: ForPeople = ForPeople::new("You are let in. What may I do for you?");
 const MET: ForPeople = ForPeople::new(
-    "We have not met. The owner of this assistant can let you in within an hour: tell them this code.",
+    "We have not met. The owner of this assistant can let you in within an hour, with this code:",
 );
 const UNREADABLE: ForPeople =
     ForPeople::new("Your message could not be taken as it is. Please write it in another way.");

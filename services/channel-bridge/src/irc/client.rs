@@ -79,9 +79,10 @@ pub(crate) async fn over(
                 };
                 link.progress.heard();
                 let mut lines = Vec::new();
-                questions.on(&line, session.nick());
+                let answered = questions.on(&line);
                 if let Some(current) = saying.take() {
-                    settle(current.on(&line, &mut questions, Instant::now()), &mut saying, &mut lines);
+                    let outcome = current.on(&line, answered, &mut questions, Instant::now());
+                    settle(outcome, &mut saying, &mut lines);
                 }
                 match session.on(&line, Instant::now()) {
                     Some(Event::Write(line)) => lines.push(line),

@@ -9,10 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    line::Line,
-    text::{self, Case},
-};
+use super::{line::Line, text::Case};
 
 /// A question that is open for so long is asked again in other words.
 const REPHRASE_AFTER: Duration = Duration::from_secs(10);
@@ -25,6 +22,7 @@ const OPEN_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ping,
+    Ison,
     Userhost,
 }
 
@@ -68,8 +66,8 @@ impl Questions {
         (number, format!("PING :gh-{}-{number}", self.nonce))
     }
 
-    /// Another question to write when the last ones stay open: who we are, which every server answers with reply 302, or with an
-    /// error that names the command.
+    /// Another question to write when the last ones stay open: whether we are there, which every server answers with reply 303, or
+    /// with an error that names the command. Nothing else asks it, so that no reply is taken for another one.
     pub(crate) fn rephrased(&mut self, nick: &str, now: Instant) -> Option<String> {
         let old = self.open.front()?.at + REPHRASE_AFTER <= now;
         let due = self.rephrased.is_none_or(|at| at + REPHRASE_EVERY <= now);
@@ -77,12 +75,17 @@ impl Questions {
             return None;
         }
         self.rephrased = Some(now);
-        self.add(Kind::Userhost, now);
-        Some(format!("USERHOST {nick}"))
+        self.add(Kind::Ison, now);
+        Some(format!("ISON {nick}"))
     }
 
-    /// What a line answers.
-    pub(crate) fn on(&mut self, line: &Line, nick: &str) {
+    /// A question who holds a nick. Its number tells its answer from the late one of an earlier question.
+    pub(crate) fn userhost(&mut self, nick: &str, now: Instant) -> (u64, String) {
+        (self.add(Kind::Userhost, now), format!("USERHOST {nick}"))
+    }
+
+    /// What a line answers: the number of the question, if any.
+    pub(crate) fn on(&mut self, line: &Line) -> Option<u64> {
         let oldest = |open: &VecDeque<Question>, kind| {
             open.iter()
                 .find(|question| question.kind == kind)
@@ -90,9 +93,10 @@ impl Questions {
         };
         let answered = match (line.verb.as_str(), line.numeric()) {
             ("PONG", _) => self.named(line).or_else(|| oldest(&self.open, Kind::Ping)),
-            (_, Some(302)) if text::holds(line.last(), nick).is_some() => oldest(&self.open, Kind::Userhost),
+            (_, Some(302)) => oldest(&self.open, Kind::Userhost),
+            (_, Some(303)) => oldest(&self.open, Kind::Ison),
             // A refusal of the command itself (263, 421, 461, ...), after which the server has read it as well.
-            (_, Some(_)) if Case::Ascii.same(line.arg(1), "USERHOST") => oldest(&self.open, Kind::Userhost),
+            (_, Some(_)) if Case::Ascii.same(line.arg(1), "ISON") => oldest(&self.open, Kind::Ison),
             (_, Some(_)) if Case::Ascii.same(line.arg(1), "PING") => oldest(&self.open, Kind::Ping),
             _ => None,
         };
@@ -101,6 +105,7 @@ impl Questions {
             self.mute = false;
             self.open.retain(|question| question.number > answered);
         }
+        answered
     }
 
     /// Whether the server has come past this question.
@@ -153,7 +158,7 @@ mod tests {
     }
 
     fn answer(questions: &mut Questions, line: &str) {
-        questions.on(&Line::parse(line), "gate");
+        questions.on(&Line::parse(line));
     }
 
     #[tokio::test]
@@ -208,7 +213,7 @@ mod tests {
 
         answer(&mut questions, ":s PONG s :x");
         answer(&mut questions, &format!(":s PONG s :{ahead}"));
-        answer(&mut questions, ":s 302 gate :gate=+g@h");
+        answer(&mut questions, ":s 303 gate :gate");
 
         let (next, _) = questions.ping(Instant::now());
         assert!(!questions.proved(next));
@@ -217,9 +222,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_answers_no_ping_is_asked_in_other_words() {
         for reply in [
-            ":s 302 gate :Gate*=+g@h",
-            ":s 421 gate USERHOST :Unknown command",
-            ":s 263 gate USERHOST :Please wait a while",
+            ":s 303 gate :gate",
+            ":s 303 gate :",
+            ":s 421 gate ISON :Unknown command",
+            ":s 263 gate ison :Please wait a while",
         ] {
             let mut questions = Questions::new();
             let (ping, _) = questions.ping(Instant::now());
@@ -228,11 +234,11 @@ mod tests {
 
             assert_eq!(
                 questions.rephrased("gate", Instant::now()).as_deref(),
-                Some("USERHOST gate")
+                Some("ISON gate")
             );
             assert_eq!(questions.rephrased("gate", Instant::now()), None, "once");
-            answer(&mut questions, ":s 302 gate :anna=+a@h");
-            assert!(!questions.proved(ping), "that is about somebody else");
+            answer(&mut questions, ":s 302 gate :gate=+g@h");
+            assert!(!questions.proved(ping), "nobody asked that");
             answer(&mut questions, reply);
             assert!(questions.proved(ping), "{reply}");
         }

@@ -34,6 +34,7 @@ enum Stage {
     Asking {
         nick: String,
         holder: String,
+        question: u64,
         deadline: Instant,
     },
     /// Said; an answer to this question, or to a later one, is awaited.
@@ -79,19 +80,35 @@ impl Saying {
         let Some(holder) = holder else {
             return Self::say(request, nick, questions, now);
         };
-        let lines = vec![format!("USERHOST {nick}")];
+        let (question, line) = questions.userhost(&nick, now);
+        let lines = vec![line];
         let stage = Stage::Asking {
             nick,
             holder,
+            question,
             deadline: now + HOLDER_WITHIN,
         };
         Outcome::Pending(Self { request, stage }, lines)
     }
 
-    /// What a line means for it. The questions have seen the line before.
-    pub(crate) fn on(mut self, line: &Line, questions: &mut Questions, now: Instant) -> Outcome {
+    /// What a line means for it, and which question the line answers.
+    pub(crate) fn on(
+        mut self,
+        line: &Line,
+        answered: Option<u64>,
+        questions: &mut Questions,
+        now: Instant,
+    ) -> Outcome {
         match (&mut self.stage, line.numeric()) {
-            (Stage::Asking { nick, holder, .. }, Some(302)) => match text::holds(line.last(), nick) {
+            (
+                Stage::Asking {
+                    nick,
+                    holder,
+                    question,
+                    ..
+                },
+                Some(302),
+            ) if answered == Some(*question) => match text::holds(line.last(), nick) {
                 None => {
                     let error = SendError::permanent(format!("{nick} is not on the server"));
                     Outcome::Done(self.request, Err(error))
@@ -227,9 +244,9 @@ mod tests {
 
         fn hear(&mut self, line: &str) -> &mut Self {
             let line = Line::parse(line);
-            self.questions.on(&line, "gate");
+            let answered = self.questions.on(&line);
             let (saying, _) = pending(self.outcome.take().unwrap());
-            self.outcome = Some(saying.on(&line, &mut self.questions, Instant::now()));
+            self.outcome = Some(saying.on(&line, answered, &mut self.questions, Instant::now()));
             self
         }
 
@@ -352,7 +369,7 @@ mod tests {
         begin(&mut scene);
         time::advance(super::REFUSAL_WITHIN).await;
         assert_eq!(scene.tick().done(), Ok(Receipt::unconfirmed()));
-        scene.questions.on(&Line::parse(":s PONG s :x"), "gate");
+        scene.questions.on(&Line::parse(":s PONG s :x"));
         begin(&mut scene);
         time::advance(super::REFUSAL_WITHIN).await;
         assert!(scene.tick().waits());
@@ -386,11 +403,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_nick_that_nobody_tells_about_is_asked_for_again_later() {
+    async fn a_nick_that_nobody_tells_about_is_asked_for_again_later_and_a_late_reply_is_about_that_nick() {
         let mut scene = Scene::begin("anna!a@b");
         time::advance(super::HOLDER_WITHIN).await;
-
         assert!(matches!(scene.tick().done(), Err(SendError::Retry { .. })));
+
+        let (request, answer) = request("bert!b@c");
+        (scene.outcome, scene.answer) = (
+            Some(Saying::begin(request, &mut scene.questions, Instant::now())),
+            answer,
+        );
+        for late in [":s 302 gate :", ":s PONG s :x"] {
+            scene.hear(late);
+            assert!(scene.waits(), "bert is not gone because anna is: {late}");
+        }
+        assert_eq!(
+            scene.hear(":s 302 gate :bert=+b@c").lines()[0],
+            "PRIVMSG bert :hi"
+        );
     }
 
     #[tokio::test]

@@ -127,8 +127,8 @@ async fn a_server_without_pong_is_asked_otherwise_and_its_answer_is_a_receipt() 
     let mut scene = Scene::start().await;
     let answer = scene.request("hi").await;
 
-    scene.server.expect("USERHOST gate").await;
-    scene.server.say(":s 302 gate :gate=+gate@home.test").await;
+    scene.server.expect("ISON gate").await;
+    scene.server.say(":s 303 gate :gate").await;
 
     assert_eq!(answer.await.unwrap(), Ok(Receipt::default()));
     assert!(!scene.end().await.contains("PRIVMSG"));
