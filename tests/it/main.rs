@@ -8,6 +8,7 @@ mod faults;
 mod identity;
 mod lifecycle;
 mod screens;
+mod token;
 
 use serde_json::{Value, json};
 

@@ -83,11 +83,14 @@ impl Gateways {
 /// The name in `name:port`, `[::1]:port` or `name`, without brackets.
 #[must_use]
 pub fn host_of(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split_once(']').map_or(rest, |(address, _)| address);
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((address, rest)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let ends = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        // What is neither an address nor one with a port is no name of anything.
+        return if ends { address } else { authority };
     }
     match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.contains(':') => name,
+        Some((name, port)) if is_port(port) && !name.contains(':') => name,
         _ => authority,
     }
 }
@@ -197,6 +200,8 @@ mod tests {
             "0.0.0.0",
             "::",
             "localhost.evil.example",
+            "localhost@evil.example",
+            "[::1].evil.example",
             "1.2.3",
         ] {
             assert_eq!(HostName::of(owned), HostName::Owned, "{owned}");
@@ -211,6 +216,8 @@ mod tests {
             ("[::1]", "::1"),
             ("::1", "::1"),
             ("edge", "edge"),
+            ("[::1].evil.example", "[::1].evil.example"),
+            ("evil.example:1:localhost", "evil.example:1:localhost"),
         ] {
             assert_eq!(host_of(authority), name);
         }
