@@ -1,12 +1,13 @@
 //! What an operator gives the edge.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
 use gatehouse_core::{Credentials, Env, Listener, Service, ServiceSettings, settings::SettingsError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{App, Error, admission::Bounds, budget, hello, outbox};
 
@@ -15,6 +16,10 @@ const PORT: u16 = 18_789;
 
 /// Where `/metrics` is served unless told otherwise; when it is taken, the edge goes on without.
 const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18_790);
+
+/// Sockets that the kernel keeps until they are accepted: as many as have a place. With the usual 128 the SYNs of a thousand
+/// clients that come back at once, or of one that floods, cost everybody else a second (the first retransmission).
+const ACCEPT_QUEUE_MAX: u32 = 4096;
 
 /// Everything the edge is given.
 #[derive(Debug, Clone)]
@@ -156,7 +161,7 @@ impl Settings {
             .await
             .map_err(Error::Credential)?;
         let public = self.public;
-        let door = TcpListener::bind(public).await.map_err(|source| Error::Bind {
+        let door = listen(public).map_err(|source| Error::Bind {
             address: public,
             source,
         })?;
@@ -169,6 +174,18 @@ impl Settings {
             .map_err(Error::Listen)?;
         Ok(App::new(self, credentials, door, address, own))
     }
+}
+
+/// As `TcpListener::bind`, with a longer queue.
+fn listen(public: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match public {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for the last sockets of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(public)?;
+    socket.listen(ACCEPT_QUEUE_MAX)
 }
 
 #[cfg(test)]

@@ -41,17 +41,14 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 /// The bridge commits before it answers. Platforms repeat what is not answered in about ten seconds.
 const BRIDGE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Heads before the bridge at once. Each takes well under a millisecond.
-const HEADS_MAX: usize = 64;
+/// Heads before the bridge at once. Each is a few hundred bytes and takes about a millisecond.
+const HEADS_MAX: usize = 256;
 
 /// Bodies under way at once: 4 MiB of the usual size, 64 MiB at most.
 const BODIES_MAX: usize = 64;
 
-/// The same of one peer, when no others stand behind it.
-const OF_ONE_PEER_MAX: usize = 16;
-
-/// The same of a peer that many share, and for one account: never all.
-const OF_MANY_MAX: usize = BODIES_MAX / 2;
+/// One account has at most half of them.
+const OF_ONE_ACCOUNT_MAX: usize = BODIES_MAX / 2;
 
 /// Longest name of a channel or an account in the path.
 const NAME_MAX: usize = 64;
@@ -158,7 +155,10 @@ impl Webhooks {
         client: Client,
         head: &InspectWebhookRequest,
     ) -> Result<InspectWebhookResponse, Ended> {
-        let place = self.heads.enter(client.key(), share(client)).ok_or_else(busy)?;
+        let place = self
+            .heads
+            .enter(client.key(), share(client, HEADS_MAX))
+            .ok_or_else(busy)?;
         let evicted = place.evicted();
         tokio::select! {
             asked = timeout(HEAD_PATIENCE, bridge.inspect_webhook(head.clone())) => match asked {
@@ -183,8 +183,8 @@ impl Bodies {
     fn enter(webhooks: &Webhooks, client: Client, channel: &str, account: &str) -> Option<Self> {
         let name = format!("{channel}/{account}").into_boxed_str();
         Some(Self {
-            peer: webhooks.bodies.enter(client.key(), share(client))?,
-            account: webhooks.by_account.enter(name, OF_MANY_MAX)?,
+            peer: webhooks.bodies.enter(client.key(), share(client, BODIES_MAX))?,
+            account: webhooks.by_account.enter(name, OF_ONE_ACCOUNT_MAX)?,
         })
     }
 
@@ -210,10 +210,11 @@ impl Bodies {
     }
 }
 
-fn share(client: Client) -> usize {
+/// How many of all places one peer may have: never all.
+fn share(client: Client, all: usize) -> usize {
     match client.reach {
-        Reach::Own => OF_ONE_PEER_MAX,
-        Reach::Local | Reach::Shared => OF_MANY_MAX,
+        Reach::Own => all / 4,
+        Reach::Local | Reach::Shared => all / 2,
     }
 }
 

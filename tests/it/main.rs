@@ -9,6 +9,7 @@ mod identity;
 mod lifecycle;
 mod screens;
 mod soak;
+mod token;
 
 use serde_json::{Value, json};
 

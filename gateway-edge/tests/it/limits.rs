@@ -198,6 +198,21 @@ async fn a_neighbour_that_holds_all_places_shuts_nobody_out() {
 }
 
 #[tokio::test]
+async fn hundreds_that_come_at_once_find_room_before_they_are_accepted() {
+    let house = House::start().await;
+    let address = house.http.parse().unwrap();
+
+    // This test's one thread is the edge's too: until it waits, nobody is accepted.
+    let coming: Vec<_> = (0..400)
+        .map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(900)))
+        .collect::<Result<_, _>>()
+        .expect("room for each, without a second SYN");
+
+    Client::v4(&house, &[]).await;
+    drop(coming);
+}
+
+#[tokio::test]
 async fn the_oldest_that_says_nothing_makes_room_and_is_told_so() {
     let limits = Limits {
         strangers_max: 4, // one peer may have two of them

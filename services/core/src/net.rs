@@ -13,6 +13,10 @@ const CUSTOMER: u128 = !(u64::MAX as u128);
 /// The well-known prefix of NAT64 (RFC 6052): the IPv4 address is in its last 32 bits.
 const NAT64: u128 = 0x0064_ff9b << 96;
 
+/// Names that no server of the Internet answers for: multicast DNS (RFC 6762), home networks (RFC 8375) and private ones
+/// (ICANN, 2024).
+const AT_HOME: [&str; 3] = [".local", ".home.arpa", ".internal"];
+
 /// One peer, as bounds and lock-outs count it, however its address is written.
 ///
 /// IPv4 written as IPv6 is IPv4, loopback is one peer whichever of its addresses is used, and an IPv6 network of 64 bits is one
@@ -83,11 +87,14 @@ impl Gateways {
 /// The name in `name:port`, `[::1]:port` or `name`, without brackets.
 #[must_use]
 pub fn host_of(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split_once(']').map_or(rest, |(address, _)| address);
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((address, rest)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let ends = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        // What is neither an address nor one with a port is no name of anything.
+        return if ends { address } else { authority };
     }
     match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.contains(':') => name,
+        Some((name, port)) if is_port(port) && !name.contains(':') => name,
         _ => authority,
     }
 }
@@ -98,8 +105,8 @@ pub fn host_of(authority: &str) -> &str {
 pub enum HostName {
     /// An address, or a name of this machine: it cannot be made to point elsewhere.
     Fixed,
-    /// A name without a dot. It is no name on the Internet; container networks use such names, pages have no business with
-    /// them.
+    /// A name that is none on the Internet: one without a dot, as container networks use them, or one of those that are kept
+    /// for the network at home. Pages have no business with them.
     Plain,
     /// Anything else: somebody may own it.
     Owned,
@@ -116,7 +123,8 @@ impl HostName {
         match name.parse::<IpAddr>() {
             Ok(ip) if ip.is_unspecified() => Self::Owned,
             Ok(_) => Self::Fixed,
-            Err(_) if !name.is_empty() && !name.contains(['.', ':']) => Self::Plain,
+            Err(_) if name.is_empty() || name.contains([':', '@']) => Self::Owned,
+            Err(_) if !name.contains('.') || AT_HOME.iter().any(|end| name.ends_with(end)) => Self::Plain,
             Err(_) => Self::Owned,
         }
     }
@@ -186,7 +194,7 @@ mod tests {
         ] {
             assert_eq!(HostName::of(fixed), HostName::Fixed, "{fixed}");
         }
-        for plain in ["edge", "x"] {
+        for plain in ["edge", "x", "raspberrypi.local", "edge.internal", "nas.home.arpa"] {
             assert_eq!(HostName::of(plain), HostName::Plain, "{plain}");
         }
         for owned in [
@@ -197,6 +205,10 @@ mod tests {
             "0.0.0.0",
             "::",
             "localhost.evil.example",
+            "localhost@evil.example",
+            "local.evil.example",
+            "evil.local.",
+            "[::1].evil.example",
             "1.2.3",
         ] {
             assert_eq!(HostName::of(owned), HostName::Owned, "{owned}");
@@ -211,6 +223,8 @@ mod tests {
             ("[::1]", "::1"),
             ("::1", "::1"),
             ("edge", "edge"),
+            ("[::1].evil.example", "[::1].evil.example"),
+            ("evil.example:1:localhost", "evil.example:1:localhost"),
         ] {
             assert_eq!(host_of(authority), name);
         }

@@ -15,6 +15,7 @@ use crate::{
     testing::{Bench, key, store, until},
 };
 
+mod recipe;
 mod typing;
 
 const SECRET: &str = "a secret of some length";

@@ -1,0 +1,98 @@
+//! A new gateway token, made while others use the old one.
+
+use std::process::Output;
+
+use gatehouse_tests::{Client, House, house::binary, until};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::SCREEN;
+
+/// Makes tokens one after the other; each of them from a connection that the token itself ends.
+const ROTATIONS: usize = 20;
+
+async fn gatehouse(house: &House, arguments: &[&str]) -> Output {
+    let run = Command::new(binary())
+        .args(arguments)
+        .env_clear()
+        .env("GATEHOUSE_HOME", house.path(""))
+        .output();
+    run.await.expect("the binary")
+}
+
+/// Makes a token, which never fails.
+async fn rotate(house: &House) -> String {
+    let output = gatehouse(house, &["token", "rotate"]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+async fn opens(house: &House, token: &str) -> bool {
+    let status = gatehouse(house, &["--token", token, "call", "health"]).await;
+    status.status.success()
+}
+
+#[tokio::test]
+async fn whoever_makes_a_new_token_gets_it_and_the_old_one_is_good_for_nothing() {
+    let house = House::start(&json!({})).await;
+    let screen = Client::plain(&house, SCREEN).await;
+    let mut old = house.token().to_owned();
+
+    for turn in 0..ROTATIONS {
+        let new = rotate(&house).await;
+
+        assert!(new.len() >= 32 && new != old, "{turn}: {new}");
+        assert!(!opens(&house, &old).await, "{turn}: the old token still opens");
+        old = new;
+    }
+
+    assert!(opens(&house, &old).await);
+    until("the end of the old connection", async || screen.close()).await;
+    assert_eq!(screen.close().map(|(code, _)| code), Some(4001));
+    let status = gatehouse(&house, &["status"]).await;
+    assert_eq!(
+        status.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&status.stderr)
+    );
+}
+
+#[tokio::test]
+async fn tokens_that_are_made_at_the_same_moment_are_all_answered() {
+    let house = House::start(&json!({})).await;
+
+    let tokens = futures::future::join_all((0..6).map(|_| rotate(&house))).await;
+
+    assert!(tokens.iter().all(|token| token.len() >= 32), "{tokens:?}");
+    let kept = gatehouse(&house, &["token", "show"]).await;
+    let kept = String::from_utf8_lossy(&kept.stdout).trim().to_owned();
+    assert!(tokens.contains(&kept) && opens(&house, &kept).await);
+}
+
+#[tokio::test]
+async fn a_change_of_the_tokens_scopes_is_answered_before_its_maker_is_closed() {
+    let house = House::start(&json!({})).await;
+    for turn in 0..10 {
+        let maker = Client::try_plain(&house, &["operator.admin", "operator.read"]).await;
+        let maker = maker.expect("a connection");
+        let config: Value = maker.call("config.get", json!({})).await.expect("a document");
+        let narrow = turn % 2 == 0;
+        let scopes = if narrow {
+            json!(["operator.admin"])
+        } else {
+            Value::Null
+        };
+        let patch = json!({"gateway": {"auth": {"tokenScopes": scopes}}});
+
+        let params = json!({"raw": patch.to_string(), "baseHash": config["hash"]});
+        let answer = maker.call("config.patch", params).await;
+
+        answer.unwrap_or_else(|refusal| panic!("{turn}: {refusal:?}"));
+        if narrow {
+            until("the close", async || maker.close()).await;
+            assert_eq!(maker.close().map(|(code, _)| code), Some(4001));
+        }
+    }
+}
