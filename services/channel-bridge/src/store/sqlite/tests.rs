@@ -126,7 +126,7 @@ async fn life(store: &Sqlite, number: usize) -> Vec<(&'static str, u64)> {
     let heads = cost!("outbox heads", store.outbox_heads(key("a"), 64));
     let seq = heads.first().unwrap().seq;
     cost!("parts", store.parts(seq, vec!["hello".into()]));
-    cost!("part leaves", store.part_leaves(seq, 0));
+    cost!("part leaves", store.part_leaves(seq, 0, None));
     cost!("expire", store.expire_deliveries(1, NOW));
     cost!("counts", store.counts(key("a")));
     cost!("settle", store.settle_delivery(seq, Outcome::Sent, NOW));
