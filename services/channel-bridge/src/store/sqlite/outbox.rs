@@ -241,7 +241,8 @@ pub(super) fn counts(connection: &Connection, account: &AccountKey) -> Result<Co
         .prepare_cached(
             "SELECT coalesce(sum(possible_duplicate <> 0), 0), coalesce(sum(unconfirmed <> 0), 0)
              FROM outbox_part INDEXED BY outbox_part_doubtful JOIN outbox ON outbox.seq = outbox_part.delivery
-             WHERE (possible_duplicate <> 0 OR unconfirmed <> 0) AND channel = ?1 AND account = ?2",
+             WHERE (possible_duplicate <> 0 OR unconfirmed <> 0) AND channel = ?1 AND account = ?2
+             -- scans: the index holds what is doubtful of seven days, and a status asks for it",
         )?
         .query_row(params![account.channel, account.account], |row| {
             Ok((row.get(0)?, row.get(1)?))
