@@ -298,11 +298,17 @@ pub(crate) enum ConfigCommand {
         path: String,
         /// JSON or JSON5; anything else is taken as text
         value: String,
+        /// Also when the change opens the gateway to others or locks somebody out
+        #[arg(long)]
+        force: bool,
     },
     /// Take one key out: its default is back
     Unset {
         /// Keys with dots
         path: String,
+        /// Also when the change opens the gateway to others or locks somebody out
+        #[arg(long)]
+        force: bool,
     },
     /// Check a file; ends with 78 when it cannot be used
     Validate {

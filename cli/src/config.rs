@@ -19,6 +19,7 @@ use crate::{
     client::{self, Client},
     exit::{Exit, Failed},
     service::environment,
+    term::printable,
 };
 
 /// A change is written durably before it is acknowledged.
@@ -31,11 +32,11 @@ const ATTEMPTS_MAX: usize = 3;
 pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), Failed> {
     match command {
         ConfigCommand::Get { path, raw } => get(common, path.as_deref(), *raw).await,
-        ConfigCommand::Set { path, value } => {
+        ConfigCommand::Set { path, value, force } => {
             let value = json5::from_str(value).unwrap_or_else(|_| Value::String(value.clone()));
-            change(common, path, value).await
+            change(common, path, value, *force).await
         }
-        ConfigCommand::Unset { path } => change(common, path, Value::Null).await,
+        ConfigCommand::Unset { path, force } => change(common, path, Value::Null, *force).await,
         ConfigCommand::Validate { file } => validate(common, file.as_deref()),
         ConfigCommand::Schema { markdown: true } => {
             call::print(gatehouse_config::reference_markdown().trim_end(), true)
@@ -115,7 +116,7 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
     }
 }
 
-async fn change(common: &Common, path: &str, value: Value) -> Result<(), Failed> {
+async fn change(common: &Common, path: &str, value: Value, force: bool) -> Result<(), Failed> {
     let patch = merge_patch(&segments(path)?, value);
     let mut client = Client::follow(common, &["operator.admin", "operator.read"])
         .await?
@@ -123,8 +124,11 @@ async fn change(common: &Common, path: &str, value: Value) -> Result<(), Failed>
     let mut attempts = 1;
     let answer = loop {
         let base = read(&mut client).await?.hash;
-        let params =
+        let mut params =
             json!({"raw": patch.to_string(), "baseHash": base, "note": format!("gatehouse config: {path}")});
+        if force {
+            params["force"] = true.into(); // an older gateway does not know the field
+        }
         let id = client.send("config.patch", &client::params(&params)).await?;
         match client.answer(&id, ANSWER).await? {
             Ok(answer) => break answer,
@@ -139,7 +143,12 @@ async fn change(common: &Common, path: &str, value: Value) -> Result<(), Failed>
     }
     let changed: Changed = unpack("config.patch", &answer)?;
     for issue in &changed.issues {
-        eprintln!("warning: {}: {}", issue.path, issue.message);
+        let at = if issue.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", issue.path)
+        };
+        eprintln!("warning: {}", printable(&format!("{at}{}", issue.message)));
     }
     eprintln!(
         "{path} is changed in {}; every service applies it now",
@@ -175,23 +184,31 @@ fn validate(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
         credential: None,
         config: file.clone(),
     };
-    let found = gatehouse_config::preflight(&house, &env)
+    let found = gatehouse_config::check_document(&house, &House::read(&env), &env)
         .map_err(|refusal| Failed::new(Exit::Configuration, Chain(&refusal).to_string()))?;
+    let open = found.open.iter().map(ToString::to_string);
     if common.json {
         let warnings: Vec<_> = found
             .warnings
             .iter()
             .map(|issue| json!({"path": issue.path, "message": issue.message}))
+            .chain(open.map(|message| json!({"path": "", "message": message})))
             .collect();
         return call::print(
             &json!({"ok": true, "path": file, "warnings": warnings}).to_string(),
             true,
         );
     }
-    for issue in &found.warnings {
-        println!("warning: {issue}");
+    let warnings: Vec<String> = found
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .chain(open)
+        .collect();
+    for warning in &warnings {
+        println!("warning: {}", printable(warning));
     }
-    let count = match found.warnings.len() {
+    let count = match warnings.len() {
         0 => "no warnings".to_owned(),
         1 => "1 warning".to_owned(),
         count => format!("{count} warnings"),

@@ -1,11 +1,18 @@
 //! Which gateway a client command talks to, and with which token.
 //!
-//! The token of the house in the home goes to a gateway on this machine only. Sent to an address that somebody put into
-//! `--url`, it would hand the house over to whoever answers there.
+//! A token goes to the gateway that it belongs to and to no other: sent to an address that somebody put into `--url` or into the
+//! environment, or to whoever took the port of a gateway that has ended, it would hand the house over. The token of the home
+//! goes to the gateway of the home while that runs; a token that was given goes to the address that was given with it.
 
-use std::{fs, io, net::IpAddr, sync::mpsc::sync_channel, time::Duration};
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read},
+    path::Path,
+    sync::mpsc::sync_channel,
+    time::Duration,
+};
 
-use gatehouse_core::{House, Secret};
+use gatehouse_core::{Env, House, Secret};
 use url::{Host, Url};
 
 use crate::{
@@ -13,6 +20,9 @@ use crate::{
     exit::{Exit, Failed},
     service::environment,
 };
+
+/// The longest address that is read from the home.
+const URL_BYTES_MAX: u64 = 1_024;
 
 /// Where clients find a gateway unless they are told otherwise: OpenClaw's port.
 const URL_DEFAULT: &str = "ws://127.0.0.1:18789";
@@ -41,23 +51,32 @@ impl Place {
     /// Finds the gateway that these options mean. Nothing is written.
     pub(crate) fn find(common: &Common) -> Result<Self, Failed> {
         let options = common.clone();
-        within_deadline(common, move || Self::look(&options))?
+        within_deadline(common, move || Self::find_in(&options, &Env::process()))?
     }
 
-    fn look(common: &Common) -> Result<Self, Failed> {
-        let text = match &common.url {
-            Some(url) => url.clone(),
-            None => {
-                fs::read_to_string(common.run_dir().join(URL_FILE)).unwrap_or_else(|_| URL_DEFAULT.into())
-            }
+    fn find_in(common: &Common, env: &Env) -> Result<Self, Failed> {
+        // With both on the command line, nothing of the home is needed.
+        let is_named = common.url.is_some()
+            && common.token.is_some()
+            && env.get("GATEHOUSE_TOKEN") != common.token.as_deref();
+        let own = if is_named {
+            None
+        } else {
+            announced(&common.run_dir())
         };
-        let url = parse(text.trim())?;
-        let (token, tokenless) = match token(common, &url)? {
+        let url = match (&common.url, &own) {
+            (Some(url), _) => parse(url.trim())?,
+            (None, Some(own)) => own.clone(),
+            (None, None) => parse(URL_DEFAULT)?,
+        };
+        // `localhost` may be another address of this machine than the one that the gateway has.
+        let own = own.filter(|own| is_same(own, &url));
+        let (token, tokenless) = match token(common, env, &url, own.is_some())? {
             Ok(token) => (Some(token), None),
             Err(why) => (None, Some(why)),
         };
         Ok(Self {
-            url,
+            url: own.unwrap_or(url),
             token,
             tokenless,
         })
@@ -80,11 +99,43 @@ pub(crate) fn within_deadline<T: Send + 'static>(
     })
 }
 
+/// The address of the gateway of this home, while it runs: the edge holds the lock on the file as long as it lives.
+fn announced(run_dir: &Path) -> Option<Url> {
+    let file = File::open(run_dir.join(URL_FILE)).ok()?;
+    if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return None; // left behind: whoever has the address now is a stranger
+    }
+    let mut text = String::new();
+    file.take(URL_BYTES_MAX).read_to_string(&mut text).ok()?;
+    parse(text.trim()).ok()
+}
+
+/// Whether an address means the gateway that announced itself.
+fn is_same(own: &Url, url: &Url) -> bool {
+    let is_local = |url: &Url| match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
+    };
+    let host = url.host_str().map(str::to_ascii_lowercase);
+    own.scheme() == url.scheme()
+        && own.port_or_known_default() == url.port_or_known_default()
+        && (own.host() == url.host() || (host.as_deref() == Some("localhost") && is_local(own)))
+}
+
 /// The address, also written with `http`, or without a scheme.
 fn parse(text: &str) -> Result<Url, Failed> {
+    let example = "it looks like ws://127.0.0.1:18789 or wss://gateway.example.org";
+    if text.contains(['@', '?', '#']) {
+        // Not shown: it is a secret.
+        return Err(
+            Failed::new(Exit::Usage, "a gateway address holds no password and no token").next(format!(
+                "give the token with --token, --token-file or GATEHOUSE_TOKEN; {example}"
+            )),
+        );
+    }
     let wrong = |why: String| {
-        Failed::new(Exit::Usage, format!("{text:?} is no gateway address: {why}"))
-            .next("it looks like ws://127.0.0.1:18789 or wss://gateway.example.org")
+        Failed::new(Exit::Usage, format!("{text:?} is no gateway address: {why}")).next(example)
     };
     let full = if text.contains("://") {
         text.to_owned()
@@ -101,25 +152,58 @@ fn parse(text: &str) -> Result<Url, Failed> {
     }
 }
 
-/// A token, or why there is none.
-fn token(common: &Common, url: &Url) -> Result<Result<Secret, String>, Failed> {
-    if let Some(token) = &common.token {
-        return Ok(Ok(Secret::new(token.trim())));
+/// A token that may be shown at this address, or why there is none. `is_own`: the gateway of the home has the address.
+fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<Secret, String>, Failed> {
+    let shown = url.host_str().unwrap_or_default();
+    let given = match (&common.token, &common.token_file) {
+        (Some(token), _) => Some((
+            Secret::new(token.trim()),
+            env.get("GATEHOUSE_TOKEN") == Some(token),
+        )),
+        (None, Some(path)) => {
+            let token = fs::read_to_string(path).map_err(|error| {
+                Failed::new(
+                    Exit::Failed,
+                    format!("cannot read the token in {}: {error}", path.display()),
+                )
+            })?;
+            let in_env = env.get("GATEHOUSE_TOKEN_FILE").map(Path::new) == Some(path);
+            Some((Secret::new(token.trim()), in_env))
+        }
+        (None, None) => None,
+    };
+    if let Some((token, in_env)) = given {
+        // The environment holds a pair, or a token for the gateway of the home. An address on the command line breaks it.
+        let url_in_env = env.get("GATEHOUSE_URL");
+        let paired = match url_in_env.map(|text| parse(text.trim())) {
+            Some(Ok(other)) => other == *url,
+            Some(Err(_)) => common.url.as_deref() == url_in_env,
+            None => is_own || common.url.is_none() || house_token(common).ok().as_ref() != Some(&token),
+        };
+        return Ok(if !in_env || paired {
+            Ok(token)
+        } else {
+            Err(format!(
+                "the token in the environment belongs to another gateway and is not sent to {shown}: give that gateway's own \
+                 with --token or --token-file, beside --url"
+            ))
+        });
     }
-    if let Some(path) = &common.token_file {
-        let token = fs::read_to_string(path).map_err(|error| {
-            Failed::new(
-                Exit::Failed,
-                format!("cannot read the token in {}: {error}", path.display()),
+    if !is_own {
+        let path = common.run_dir().join(URL_FILE);
+        return Ok(Err(if common.url.is_some() {
+            format!(
+                "the token of the house in {} is not sent to {shown}: give that gateway's own with --token or GATEHOUSE_TOKEN",
+                common.home.display()
             )
-        })?;
-        return Ok(Ok(Secret::new(token.trim())));
-    }
-    if !is_this_machine(url) {
-        return Ok(Err(format!(
-            "the token of this machine's house is not sent to {}: give that gateway's own with --token or GATEHOUSE_TOKEN",
-            url.host_str().unwrap_or_default()
-        )));
+        } else {
+            format!(
+                "no gateway of the house in {} runs ({}), and its token is shown to no other: start it with `gatehouse up`, \
+                 name its home with --home, or give another gateway with --url and --token",
+                common.home.display(),
+                path.display()
+            )
+        }));
     }
     Ok(house_token(common).map_err(|error| {
         let path = common.home.join(TOKEN_FILE);
@@ -144,22 +228,9 @@ pub(crate) fn house_token(common: &Common) -> io::Result<Secret> {
     Ok(Secret::new(token.trim()))
 }
 
-/// Decided by the parsed address, never by how its text begins: `127.evil.example` is not this machine.
-fn is_this_machine(url: &Url) -> bool {
-    // `ws` is no special scheme to everybody: parse the host as an address ourselves.
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => {
-            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -183,56 +254,144 @@ mod tests {
         home
     }
 
+    /// A gateway that runs, as its edge announces itself.
+    fn announce(home: &tempfile::TempDir, url: &str) -> File {
+        let path = home.path().join("run").join(URL_FILE);
+        fs::write(&path, format!("{url}\n")).unwrap();
+        let file = File::open(path).unwrap();
+        file.try_lock().unwrap();
+        file
+    }
+
+    fn find(common: &Common, env: &[(&str, &str)]) -> Place {
+        Place::find_in(common, &Env::of(env.iter().copied())).unwrap()
+    }
+
     #[test]
     fn the_house_in_the_home_is_found_with_its_port_and_token() {
         let home = house();
-        fs::write(home.path().join("run").join(URL_FILE), "ws://127.0.0.1:4321\n").unwrap();
+        let edge = announce(&home, "ws://127.0.0.1:4321");
 
-        let place = Place::find(&common(home.path(), None)).unwrap();
+        for url in [
+            None,
+            Some("ws://127.0.0.1:4321"),
+            Some("127.0.0.1:4321"),
+            Some("http://localhost:4321"),
+        ] {
+            let place = find(&common(home.path(), url), &[]);
 
-        assert_eq!(place.url.as_str(), "ws://127.0.0.1:4321/");
-        assert_eq!(place.token.unwrap().expose(), "the-token");
+            assert_eq!(place.url.as_str(), "ws://127.0.0.1:4321/", "{url:?}");
+            assert_eq!(place.token.unwrap().expose(), "the-token", "{url:?}");
+        }
+        drop(edge);
     }
 
     #[test]
-    fn the_local_token_never_leaves_this_machine() {
+    fn the_token_of_the_home_goes_to_the_gateway_of_the_home_alone() {
         let home = house();
+        let edge = announce(&home, "ws://127.0.0.1:4321");
         for url in [
-            "ws://127.evil.example:1",
+            "ws://127.evil.example:4321",
             "wss://example.org",
-            "ws://10.0.0.1",
-            "ws://localhost.evil.example",
-        ] {
-            let place = Place::find(&common(home.path(), Some(url))).unwrap();
-
-            assert!(place.token.is_none(), "{url}");
-            assert!(place.tokenless.unwrap().contains("--token"), "{url}");
-        }
-        for url in [
-            "ws://127.0.0.1:1",
-            "ws://[::1]:1",
+            "ws://10.0.0.1:4321",
+            "ws://localhost.evil.example:4321",
+            "ws://127.0.0.1:4322",
+            "ws://127.0.0.2:4321",
+            "ws://[::1]:4321",
             "localhost:18789",
-            "http://127.1.2.3",
+            "wss://127.0.0.1:4321",
         ] {
+            // On the command line, and in the environment.
+            for env in [&[][..], &[("GATEHOUSE_URL", url)]] {
+                let place = find(&common(home.path(), Some(url)), env);
+
+                assert!(place.token.is_none(), "{url}");
+                assert!(place.tokenless.unwrap().contains("--token"), "{url}");
+            }
+        }
+        drop(edge);
+    }
+
+    #[test]
+    fn an_address_that_a_dead_gateway_left_behind_is_shown_no_token() {
+        let home = house();
+        drop(announce(&home, "ws://127.0.0.1:4321"));
+
+        for url in [None, Some("ws://127.0.0.1:4321"), Some("ws://127.0.0.1:18789")] {
+            let place = find(&common(home.path(), url), &[]);
+
+            assert!(place.token.is_none(), "{url:?}");
+            assert!(place.tokenless.unwrap().contains("--token"), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_goes_where_it_was_given_for() {
+        let home = house();
+        let edge = announce(&home, "ws://127.0.0.1:4321");
+        let with = |url: Option<&str>, token: &str| Common {
+            token: Some(token.to_owned()),
+            ..common(home.path(), url)
+        };
+        let is_shown = |common: &Common, env: &[(&str, &str)]| find(common, env).token.is_some();
+        let (a, b) = ("wss://a.example", "wss://b.example");
+
+        // Beside the address, on the command line.
+        assert!(is_shown(&with(Some(b), "t"), &[]));
+        assert!(is_shown(
+            &with(Some(b), "t"),
+            &[("GATEHOUSE_URL", a), ("GATEHOUSE_TOKEN", "u")]
+        ));
+        // Both in the environment, and a token there for the home or for any one address.
+        assert!(is_shown(
+            &with(Some(a), "t"),
+            &[("GATEHOUSE_URL", a), ("GATEHOUSE_TOKEN", "t")]
+        ));
+        assert!(is_shown(&with(None, "t"), &[("GATEHOUSE_TOKEN", "t")]));
+        assert!(is_shown(&with(Some(b), "t"), &[("GATEHOUSE_TOKEN", "t")]));
+        // Another address on the command line than the one that the environment has it for.
+        assert!(!is_shown(
+            &with(Some(b), "t"),
+            &[("GATEHOUSE_URL", a), ("GATEHOUSE_TOKEN", "t")]
+        ));
+        // The home's own token, put into the environment.
+        assert!(!is_shown(
+            &with(Some(b), "the-token"),
+            &[("GATEHOUSE_TOKEN", "the-token")]
+        ));
+        assert!(is_shown(
+            &with(None, "the-token"),
+            &[("GATEHOUSE_TOKEN", "the-token")]
+        ));
+        let file = home.path().join(TOKEN_FILE);
+        let by_file = |url| Common {
+            token_file: Some(file.clone()),
+            ..common(home.path(), url)
+        };
+        let in_env = [("GATEHOUSE_TOKEN_FILE", file.to_str().unwrap())];
+        assert!(
+            is_shown(&by_file(Some(b)), &[]),
+            "given by hand, beside the address"
+        );
+        assert!(!is_shown(&by_file(Some(b)), &in_env));
+        drop(edge);
+    }
+
+    #[test]
+    fn a_secret_in_an_address_is_refused_and_not_repeated() {
+        for url in [
+            "ws://me:hunter2@h",
+            "ws://h?token=hunter2",
+            "wss://h/#hunter2",
+            "hunter2@h",
+        ] {
+            let failed = Place::find(&common(Path::new("/nonexistent"), Some(url))).expect_err(url);
+
             assert!(
-                Place::find(&common(home.path(), Some(url)))
-                    .unwrap()
-                    .token
-                    .is_some(),
-                "{url}"
+                !failed.to_string().contains("hunter2") && failed.to_string().contains("--token"),
+                "{failed}"
             );
         }
-    }
-
-    #[test]
-    fn a_named_token_goes_wherever_it_is_sent() {
-        let home = house();
-        let mut common = common(home.path(), Some("wss://example.org"));
-        common.token_file = Some(home.path().join(TOKEN_FILE));
-
-        let place = Place::find(&common).unwrap();
-
-        assert_eq!(place.token.unwrap().expose(), "the-token");
     }
 
     #[test]
@@ -243,9 +402,11 @@ mod tests {
         assert!(Place::find(&common(&home, None)).unwrap().token.is_none());
         assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "nothing was made");
         // A reader of a pipe that nobody writes to waits for ever, as on a disk that hangs.
-        fs::create_dir(home.join("config")).unwrap();
-        let pipe = home.join(TOKEN_FILE);
-        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let pipe = |path: &Path| {
+            fs::create_dir(path.parent().unwrap()).unwrap();
+            nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        };
+        pipe(&home.join("run").join(URL_FILE));
 
         let failed = Place::find(&common(&home, None)).expect_err("it hangs");
 

@@ -2,14 +2,14 @@
 
 use std::{
     error::Error,
-    fs,
+    fs::{self, File},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
 };
 
 use gatehouse_core::{
-    Chain, Drain, Env, Service, ServiceSettings, credential::Credential, drain, report, telemetry,
+    Chain, Drain, Env, Service, ServiceSettings, credential::Credential, drain, private, report, telemetry,
 };
 
 use crate::{
@@ -132,20 +132,28 @@ async fn edge(env: &Env, drain: Drain) -> Result<(), Failed> {
         () = drain.requested() => return Ok(()), // it waited for its credential
     };
     let app = built.map_err(|error| failed(Exit::Failed, service, &error))?;
-    announce(&run_dir, app.address());
+    let _announced = announce(&run_dir, app.address());
     app.run(drain)
         .await
         .map_err(|error| failed(Exit::Failed, service, &error))
 }
 
 /// Writes the address for clients of the same home. A folder that cannot be written costs them the convenience, not us the start.
-fn announce(run_dir: &Path, address: SocketAddr) {
+fn announce(run_dir: &Path, address: SocketAddr) -> Option<File> {
     let draft = run_dir.join(format!(".{URL_FILE}"));
-    let written = fs::write(&draft, format!("{}\n", url_of(address)))
-        .and_then(|()| fs::rename(&draft, run_dir.join(URL_FILE)));
-    if let Err(error) = written {
-        tracing::warn!(%error, folder = %run_dir.display(), "the edge's address cannot be written for clients");
-    }
+    let _ = fs::remove_file(&draft); // of an edge that was killed while it wrote
+    let written = private::create_new(&draft, format!("{}\n", url_of(address)).as_bytes()).and_then(|file| {
+        // Held as long as this process lives: an address without the lock is one that a dead edge left behind, and whoever
+        // listens there now is not shown the token.
+        file.try_lock()?;
+        fs::rename(&draft, run_dir.join(URL_FILE))?;
+        Ok(file)
+    });
+    written
+        .inspect_err(|error| {
+            tracing::warn!(%error, folder = %run_dir.display(), "the edge's address cannot be written for clients");
+        })
+        .ok()
 }
 
 /// An address that a client on this machine can connect to: "every address" is none.

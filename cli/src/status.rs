@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use gatehouse_core::private;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -11,8 +12,9 @@ use crate::{
     client::{self, Client, follow::has_changed},
     exit::{Exit, Failed},
     http,
-    place::Place,
-    term::{Ink, Style, Table, ago},
+    place::{Place, within_deadline},
+    service::environment,
+    term::{Ink, Style, Table, ago, printable},
 };
 
 /// Status asks every service, for a second at most; whoever takes longer is a finding.
@@ -62,12 +64,25 @@ struct Account {
     dead_letter_count: i64,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Findings {
+    issues: Vec<Finding>,
+}
+
+#[derive(Deserialize)]
+struct Finding {
+    path: String,
+    message: String,
+}
+
 /// Prints the state of the house. An unhealthy one is a failure.
 pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
     let Asked {
         place,
         status,
         channels,
+        configuration,
     } = match ask(common).await? {
         // What cut it off is the end of the old token: the new one shows how things stand.
         (place, Err(failed)) if failed.exit == Exit::Unavailable && has_changed(common, &place) => {
@@ -93,6 +108,23 @@ pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
             Ok(channels) => channel_table(&read("channels.status", channels)?, style),
             Err(failed) => style.paint(Ink::Red, &format!("channels: {failed}\n")),
         });
+        if let Ok(found) = configuration.and_then(|answer| read::<Findings>("config.get", &answer)) {
+            for finding in found.issues {
+                let at = if finding.path.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}: ", finding.path)
+                };
+                let line = printable(&format!("configuration: {at}{}", finding.message)).replace('\n', " ");
+                page.push_str(&style.paint(Ink::Yellow, &line));
+                page.push('\n');
+            }
+        }
+        let house = gatehouse_core::House::read(&environment(common));
+        let open = within_deadline(common, move || private::open_among(house.private_paths()))?;
+        for open in open {
+            page.push_str(&style.paint(Ink::Yellow, &format!("home: {open}\n")));
+        }
         print!("{page}");
     }
     if house.ok && channels.is_ok() {
@@ -107,6 +139,7 @@ struct Asked {
     place: Place,
     status: Box<RawValue>,
     channels: Result<Box<RawValue>, Failed>,
+    configuration: Result<Box<RawValue>, Failed>,
 }
 
 /// Asks, and says where: which token was shown matters when the connection is cut off.
@@ -119,11 +152,14 @@ async fn ask(common: &Common) -> Result<(Place, Result<Asked, Failed>), Failed> 
     };
     // A bridge that is away is a finding, not a reason to say nothing.
     let channels = client.call("channels.status", &nothing, ANSWER).await;
+    // What is not right with the configuration; without it there is still a state to show.
+    let configuration = client.call("config.get", &nothing, ANSWER).await;
     client.close().await;
     let asked = Asked {
         place: place.clone(),
         status,
         channels,
+        configuration,
     };
     Ok((place, Ok(asked)))
 }

@@ -5,6 +5,7 @@
 //! standard input does, which the kernel closes with us. So there is nothing to clean up at the next start and no PID file to go stale.
 
 mod child;
+mod environment;
 mod lines;
 mod lock;
 mod log;
@@ -13,9 +14,9 @@ mod ready;
 mod supervisor;
 mod watchdog;
 
-use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
+use std::{fs, io, path::Path};
 
-use gatehouse_core::{Address, House, Secret, Service, client::Peer};
+use gatehouse_core::{Address, House, Secret, Service, client::Peer, private};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
@@ -48,6 +49,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     let house = House::read(&env);
     make_private(&house.home)?;
     make_private(&house.run)?;
+    make_private(&house.home.join("secrets"))?; // where changes through a method find files: see `secrets.dirs`
     let _held = HomeLock::take(&house.home)?;
     let url_file = house.run.join(URL_FILE);
     // A killed house leaves its address behind; waiting for the new one must not find the old.
@@ -92,28 +94,20 @@ fn unreachable_after_announcing() -> Result<(), Failed> {
 }
 
 fn make_private(folder: &Path) -> Result<(), Failed> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| {
-            Failed::new(Exit::Failed, format!("cannot make {}: {error}", folder.display()))
-                .next("choose another folder with --home DIR")
-        })
+    private::create_folder(folder).map_err(|error| {
+        Failed::new(Exit::Failed, format!("cannot make {}: {error}", folder.display()))
+            .next("choose another folder with --home DIR")
+    })
 }
 
 fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
     let executable = std::env::current_exe()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let program = |(index, service): (usize, Service)| {
-        let (executable, variables, removed) =
-            (executable.clone(), plan.variables(service), plan.removed(service));
+        let (executable, environment) = (executable.clone(), plan.environment(service));
         let command = move || {
             let mut command = tokio::process::Command::new(&executable);
-            command.arg(service.name()).envs(variables.clone());
-            for name in &removed {
-                command.env_remove(name);
-            }
+            command.arg(service.name()).env_clear().envs(&environment);
             command
         };
         Program {

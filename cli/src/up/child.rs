@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::Pin, process::Stdio, time::Duration};
 
+use gatehouse_core::telemetry::escape;
 use tokio::{
     io::{AsyncRead, BufReader},
     process::{Child, Command},
@@ -185,7 +186,7 @@ fn pass_on(
         while let Some(line) = next_line(&mut reader).await {
             log.service(index, name, &line);
             if !line.trim().is_empty() {
-                last = line;
+                last = escape(&line).into_owned();
             }
         }
         last

@@ -1,9 +1,11 @@
 //! One house for each home, held by a kernel lock: it is gone the moment its holder is, however that ended.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     path::Path,
 };
+
+use gatehouse_core::private;
 
 use crate::exit::{Exit, Failed};
 
@@ -18,18 +20,13 @@ impl HomeLock {
     /// Takes the home.
     pub(crate) fn take(home: &Path) -> Result<Self, Failed> {
         let path = home.join(FILE);
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| {
-                Failed::new(
-                    Exit::Failed,
-                    format!("cannot write in {}: {error}", home.display()),
-                )
-                .next("choose another folder with --home DIR, or make this one yours")
-            })?;
+        let file = private::open_or_create(&path).map_err(|error| {
+            Failed::new(
+                Exit::Failed,
+                format!("cannot write in {}: {error}", home.display()),
+            )
+            .next("choose another folder with --home DIR, or make this one yours")
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Failed::new(

@@ -13,6 +13,9 @@ use std::{
     thread::JoinHandle,
 };
 
+use gatehouse_core::telemetry::escape;
+use serde_json::json;
+
 use crate::term::{Ink, Style};
 
 /// Lines that wait for the terminal: a few seconds of the busiest log we have seen.
@@ -60,22 +63,29 @@ impl Log {
         )
     }
 
-    /// A line of a service.
+    /// A line of a service, whatever it wrote: nothing in it looks like the line of another one.
     pub(super) fn service(&self, index: usize, name: &str, line: &str) {
         if self.prefix {
-            let name = self
+            let painted = self
                 .style
                 .paint(Ink::Service(index), &format!("{name:NAME_WIDTH$}"));
-            self.put(format!("{name} | {line}"));
-        } else {
+            self.put(format!("{painted} | {}", escape(line)));
+        } else if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok() {
             self.put(line.to_owned());
+        } else if !line.trim().is_empty() {
+            // The last words of a process that fell over are no JSON: a machine reads them as well.
+            self.put(json!({"level": "ERROR", "service.name": name, "message": line}).to_string());
         }
     }
 
     /// A line of the supervisor itself.
     pub(super) fn own(&self, line: &str) {
-        let name = self.style.paint(Ink::Bold, &format!("{:NAME_WIDTH$}", "up"));
-        self.put(format!("{name} | {line}"));
+        if self.prefix {
+            let name = self.style.paint(Ink::Bold, &format!("{:NAME_WIDTH$}", "up"));
+            self.put(format!("{name} | {}", escape(line)));
+        } else {
+            self.put(json!({"level": "INFO", "service.name": "up", "message": line}).to_string());
+        }
     }
 
     /// Text that stands out: no name before it.
@@ -153,10 +163,53 @@ mod tests {
         let (log, writer) = Log::to(output.clone(), Style::plain(), false);
 
         log.service(0, "edge", "{}");
+        log.service(0, "edge", "thread 'main' panicked at \"x\"");
+        log.own("ready");
         drop(log);
         writer.finish();
 
-        assert_eq!(output.text(), "{}\n");
+        let text = output.text();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines[0], json!({}));
+        assert_eq!(lines[1]["service.name"], "edge");
+        assert_eq!(lines[1]["message"], "thread 'main' panicked at \"x\"");
+        assert_eq!(lines[2]["message"], "ready");
+    }
+
+    #[test]
+    fn no_output_of_a_service_looks_like_another_service() {
+        let output = Shared::default();
+        let (log, writer) = Log::to(output.clone(), Style::plain(), true);
+
+        for line in [
+            "edge           | forged",
+            "a\redge           | forged",
+            "\x1b[2K\x1b[1Gedge           | forged",
+            "\u{9b}2K\u{2028}edge           | forged",
+            "\u{202e}degrof |           egde",
+            "a\nedge           | forged",
+        ] {
+            log.service(0, "agent", line);
+            log.own(line);
+        }
+        drop(log);
+        writer.finish();
+
+        let text = output.text();
+        assert_eq!(text.lines().count(), 12, "{text:?}");
+        for line in text.lines() {
+            assert!(
+                line.starts_with("agent          | ") || line.starts_with("up             | "),
+                "{line:?}"
+            );
+            assert!(
+                !line.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{202e}')),
+                "{line:?}"
+            );
+        }
     }
 
     #[test]

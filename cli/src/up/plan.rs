@@ -1,10 +1,14 @@
 //! What is decided before anything is started: the configuration is usable, the port is free, the sockets have short
 //! enough paths, and each service gets the environment that is meant for it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+};
 
 use gatehouse_core::{Chain, Env, House, Service};
 
+use super::environment::Inherited;
 use crate::{
     args::Up,
     exit::{Exit, Failed},
@@ -18,6 +22,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 pub(super) struct Plan {
     /// For a person to read, once.
     pub(super) warnings: Vec<String>,
+    inherited: Inherited,
     variables: Vec<(String, String)>,
 }
 
@@ -50,36 +55,25 @@ impl Plan {
             .iter()
             .map(|issue| format!("configuration: {issue}"))
             .collect();
+        warnings.extend(checked.open.iter().map(ToString::to_string));
         if !checked.file_valid {
             warnings.push(format!(
                 "{} has mistakes: the last valid configuration runs until they are mended",
                 checked.config_path.display()
             ));
         }
-        Ok(Self { warnings, variables })
+        Ok(Self {
+            warnings,
+            inherited: Inherited::new(env, checked.variables),
+            variables,
+        })
     }
 
-    /// What a service gets on top of our own environment.
-    pub(super) fn variables(&self, _service: Service) -> Vec<(String, String)> {
-        self.variables.clone()
-    }
-
-    /// What a service must not inherit: what is meant for one process would be taken by all six.
-    pub(super) fn removed(&self, service: Service) -> Vec<String> {
-        let mut removed = ["GATEHOUSE_LISTEN", "GATEHOUSE_CREDENTIAL"]
-            .map(str::to_owned)
-            .to_vec();
-        let address = |service: Service| {
-            format!(
-                "GATEHOUSE_{}_ADDRESS",
-                service.name().replace('-', "_").to_uppercase()
-            )
-        };
-        removed.extend(Service::ALL.map(address));
-        if service != Service::Edge {
-            removed.push("GATEHOUSE_METRICS_LISTEN".to_owned());
-        }
-        removed
+    /// Everything that a service finds in its environment.
+    pub(super) fn environment(&self, service: Service) -> BTreeMap<String, String> {
+        let mut environment = self.inherited.by(service);
+        environment.extend(self.variables.iter().cloned());
+        environment
     }
 }
 
@@ -168,29 +162,5 @@ mod tests {
         let failed = sockets_fit(&House::read(&env)).expect_err("too long");
 
         assert!(failed.to_string().contains("GATEHOUSE_RUN_DIR"), "{failed}");
-    }
-
-    #[test]
-    fn only_the_edge_inherits_the_metrics_address() {
-        let plan = Plan {
-            warnings: Vec::new(),
-            variables: Vec::new(),
-        };
-
-        assert!(
-            !plan
-                .removed(Service::Edge)
-                .contains(&"GATEHOUSE_METRICS_LISTEN".to_owned())
-        );
-        assert!(
-            plan.removed(Service::Session)
-                .contains(&"GATEHOUSE_METRICS_LISTEN".to_owned())
-        );
-        for variable in ["GATEHOUSE_CHANNEL_BRIDGE_ADDRESS", "GATEHOUSE_CREDENTIAL"] {
-            assert!(
-                plan.removed(Service::Session).contains(&variable.to_owned()),
-                "{variable}"
-            );
-        }
     }
 }

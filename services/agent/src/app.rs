@@ -10,7 +10,9 @@ use gatehouse_core::{
 use gatehouse_proto::agent::v1::agent_service_server::AgentServiceServer;
 use prometheus_client::registry::Registry;
 
-use crate::{breaker::Breakers, config::Config, error::Error, grpc::Grpc, metrics::Metrics, turn::Tools};
+use crate::{
+    breaker::Breakers, config::Config, error::Error, grpc::Grpc, http::Http, metrics::Metrics, turn::Tools,
+};
 
 /// The agent service, bound and not yet running.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub struct App {
     settings: ServiceSettings,
     listener: Listener,
     credentials: Credentials,
-    http: reqwest::Client,
+    http: Http,
 }
 
 impl App {
@@ -26,7 +28,7 @@ impl App {
         settings: ServiceSettings,
         listener: Listener,
         credentials: Credentials,
-        http: reqwest::Client,
+        http: Http,
     ) -> Self {
         Self {
             settings,

@@ -8,6 +8,7 @@ mod breaker;
 mod config;
 mod error;
 mod grpc;
+mod http;
 mod metrics;
 mod provider;
 mod settings;

@@ -3,6 +3,7 @@
 pub(crate) mod echo;
 pub(crate) mod failure;
 pub(crate) mod openai;
+mod redaction;
 pub(crate) mod sse;
 
 use gatehouse_proto::agent::v1::{FailureKind, TurnMessage, Usage};

@@ -1,13 +1,8 @@
 //! What an operator gives the agent service: only what every service is given.
 
-use std::time::Duration;
-
 use gatehouse_core::{Credentials, Env, Listener, Service, ServiceSettings};
 
-use crate::{app::App, error::Error};
-
-/// A provider on the same machine or across the world accepts a connection in this time, or is away.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{app::App, error::Error, http::Http};
 
 /// The settings of the agent service.
 #[derive(Clone, Debug)]
@@ -37,16 +32,6 @@ impl Settings {
             address: self.service.listen.to_string(),
             source,
         })?;
-        Ok(App::new(self.service, listener, credentials, http()?))
+        Ok(App::new(self.service, listener, credentials, Http::new()?))
     }
-}
-
-/// The client for all providers. A key must not follow a redirect to another host, and tokens must not wait for each other.
-pub(crate) fn http() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .user_agent(concat!("gatehouse/", env!("CARGO_PKG_VERSION")))
-        .build()
 }

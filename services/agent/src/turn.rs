@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     breaker::Breakers,
     config::{Config, ECHO},
+    http::Http,
     provider::{Answered, Piece, Question, Unanswered, echo, openai::Endpoint},
 };
 
@@ -41,7 +42,7 @@ const PIECES: usize = 64;
 /// What a turn needs besides its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
-    pub(crate) http: reqwest::Client,
+    pub(crate) http: Http,
     pub(crate) breakers: Arc<Breakers>,
 }
 
@@ -256,7 +257,7 @@ async fn send(events: &Events, event: Event) {
 
 async fn ask_provider(
     config: &Arc<Config>,
-    http: &reqwest::Client,
+    http: &Http,
     provider: &str,
     model: &str,
     question: &Question,
@@ -274,7 +275,7 @@ async fn ask_provider(
         .iter()
         .find(|known| known.id == model)
         .and_then(|known| known.max_tokens);
-    Endpoint::new(provider, entry, http.clone())?
+    Endpoint::new(provider, entry, http)?
         .answer(model, max_tokens, question, &pieces)
         .await
 }

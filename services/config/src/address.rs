@@ -41,7 +41,8 @@ pub(crate) fn secrets(text: &str, is_address: bool) -> Vec<Range<usize>> {
         let has_user =
             Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
         if has_user && !hidden_user {
-            return vec![0..text.len()];
+            found.clear();
+            found.push(0..text.len());
         }
         return found;
     }

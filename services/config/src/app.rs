@@ -1,14 +1,10 @@
 //! The only file that knows all the parts.
 
-use std::{
-    fs::{File, OpenOptions},
-    os::unix::fs::OpenOptionsExt,
-    time::Duration,
-};
+use std::{fs::File, time::Duration};
 
 use gatehouse_core::{
     Address, Clock, Credentials, Drain, Health, House, Listener, Service, ServiceSettings, credential,
-    metrics as instruments,
+    metrics as instruments, private,
     publish::Publisher,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
@@ -54,6 +50,9 @@ impl Settings {
         credential::remove_shared(&service.house);
         let (store, sources) = (store_of(&service.house), sources_of(&service.house, &env));
         let keeper = Keeper::start(store, sources, Clock::system())?;
+        for open in keeper.store().open_paths() {
+            tracing::warn!("{open}");
+        }
         let listener = Listener::bind(&service.listen)
             .await
             .map_err(start("the config service cannot listen"))?;
@@ -147,14 +146,8 @@ fn unusable(house: &House, error: &credential::CredentialError) -> ConfigError {
 fn lock(service: &ServiceSettings) -> Result<File, Error> {
     let folder = service.house.folder(Service::Config);
     let step = || ConfigError::files(format!("lock {}", folder.display()));
-    std::fs::create_dir_all(&folder).map_err(step())?;
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(folder.join("lock"));
-    let file = file.map_err(step())?;
+    private::create_folder(&folder).map_err(step())?;
+    let file = private::open_or_create(&folder.join("lock")).map_err(step())?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {

@@ -109,7 +109,6 @@ impl<D: Disk> Keeper<D> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => None, // a mistake in it, like others
             Err(error) => return Err(step("read")(error)),
         };
-        let open = store.document_is_open();
         let read = match &text {
             Some(text) => Revision::read(text, &sources),
             None => Err(Refused {
@@ -119,7 +118,7 @@ impl<D: Disk> Keeper<D> {
         };
         let (revision, file, waits) = match read {
             Ok(revision) => {
-                let file = FileState::of(text.as_deref(), true, issues_of(&revision, open));
+                let file = FileState::of(text.as_deref(), true, issues_of(&revision, &store));
                 (revision, file, false)
             }
             Err(refused) if refused.only_secrets() => {
@@ -244,11 +243,7 @@ impl<D: Disk> Keeper<D> {
         };
         if text == self.state().revision.text() {
             // It stands in the file again, after a mistake or a removal.
-            let file = FileState::of(
-                Some(&text),
-                true,
-                issues_of(&self.state().revision, self.store.document_is_open()),
-            );
+            let file = FileState::of(Some(&text), true, issues_of(&self.state().revision, &self.store));
             self.state.send_modify(|state| state.file = Arc::new(file));
             return Ok(());
         }
@@ -282,11 +277,7 @@ impl<D: Disk> Keeper<D> {
     fn run(&mut self, revision: Revision) -> Result<(), Error> {
         let token = token::of(&revision, &self.store).map_err(Error::Token)?;
         self.keep(revision.text());
-        let file = FileState::of(
-            Some(revision.text()),
-            true,
-            issues_of(&revision, self.store.document_is_open()),
-        );
+        let file = FileState::of(Some(revision.text()), true, issues_of(&revision, &self.store));
         self.seen = Some(revision.hash().to_owned());
         self.waits = false;
         let digest = hex(&token.digest());
@@ -460,9 +451,9 @@ impl FileState {
 }
 
 /// What there is to say about a revision that runs from its file.
-fn issues_of(revision: &Revision, open: bool) -> Vec<Issue> {
+fn issues_of<D: Disk>(revision: &Revision, store: &Store<D>) -> Vec<Issue> {
     let mut issues = revision.warnings().to_vec();
-    if open && has_written_secret(revision.written()) {
+    if store.document_is_open() && has_written_secret(revision.written()) {
         issues.push(Issue::warning(
             "",
             "everybody on this machine can read the file, and secrets stand in it: `chmod 600` it",
@@ -478,6 +469,7 @@ pub(crate) fn store_of(house: &House) -> Store {
         house.config.clone(),
         house.folder(gatehouse_core::Service::Config),
     )
+    .with_private(house.private_paths())
 }
 
 /// Where an installation's references are looked up.

@@ -36,7 +36,7 @@ mod watcher;
 pub use app::App;
 pub use error::Error;
 pub use issue::{Issue, Severity};
-pub use preflight::{Preflight, gateway_token, preflight};
+pub use preflight::{Preflight, check_document, gateway_token, preflight};
 pub use redact::MARKER;
 pub use reference::reference_markdown;
 pub use refusal::{ConfigError, EXIT_CONFIG};

@@ -2,11 +2,12 @@
 //! six processes, and for `gatehouse config validate`.
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::{Clock, Env, House, Secret};
+use gatehouse_core::{Clock, Env, House, Secret, private::Open};
 
 use crate::{
     app::make_credentials,
@@ -15,6 +16,7 @@ use crate::{
     refusal::ConfigError,
     revision::Revision,
     schema::gateway::{Bind, Gateway},
+    secrets,
     token::{self, Origin},
 };
 
@@ -35,6 +37,10 @@ pub struct Preflight {
     pub token_path: PathBuf,
     /// Whether the token comes from the configuration instead of a file of its own.
     pub token_in_config: bool,
+    /// What others on this machine can reach in the home and should not.
+    pub open: Vec<Open>,
+    /// The environment variables that the document names as secrets: for the config service alone.
+    pub variables: BTreeSet<String>,
 }
 
 /// Makes what a first start makes (folders, credentials, gateway token, sample configuration), reads the
@@ -43,8 +49,17 @@ pub struct Preflight {
 /// # Errors
 /// When a start would be refused, with words for the person who has to mend it.
 pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
+    check_document(house, house, env)
+}
+
+/// The same in a home of its own, for a check that leaves nothing behind: `real` is where the document's secrets are.
+///
+/// # Errors
+/// When a start would be refused, with words for the person who has to mend it.
+pub fn check_document(house: &House, real: &House, env: &Env) -> Result<Preflight, ConfigError> {
     make_credentials(house)?;
-    let keeper = Keeper::start(store_of(house), sources_of(house, env), Clock::system())?;
+    let store = store_of(house).with_private(real.private_paths());
+    let keeper = Keeper::start(store, sources_of(real, env), Clock::system())?;
     let state = keeper.state();
     let gateway = &state.revision.document().gateway;
     let token_in_config = token::origin(&state.revision) != Origin::Kept;
@@ -60,6 +75,8 @@ pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
             keeper.store().token_path()
         },
         token_in_config,
+        open: keeper.store().open_paths(),
+        variables: secrets::named_variables(state.revision.written()),
     })
 }
 

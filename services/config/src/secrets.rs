@@ -3,6 +3,7 @@
 mod file;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path as FilePath, PathBuf},
 };
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::{
     issue::Issue,
     outline::Place,
-    path::{Path, Step},
+    path::{Path, Step, children},
 };
 
 /// Reads an environment variable.
@@ -133,6 +134,24 @@ pub(crate) fn variables(text: &str) -> Vec<&str> {
             names.push(name);
         }
     });
+    names
+}
+
+/// Every variable that a document names anywhere, in one form or the other.
+pub(crate) fn named_variables(value: &Value) -> BTreeSet<String> {
+    fn walk(value: &Value, names: &mut BTreeSet<String>) {
+        if let Some(text) = value.as_str() {
+            names.extend(variables(text).into_iter().map(str::to_owned));
+        }
+        if value.get("source").and_then(Value::as_str) == Some("env") {
+            names.extend(value.get("id").and_then(Value::as_str).map(str::to_owned));
+        }
+        children(value)
+            .into_iter()
+            .for_each(|(_, child)| walk(child, names));
+    }
+    let mut names = BTreeSet::new();
+    walk(value, &mut names);
     names
 }
 

@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gatehouse_core::private;
+
 pub(crate) use disk::{Disk, Real};
 
 use crate::revision::hash;
@@ -29,6 +31,8 @@ pub(crate) struct Store<D = Real> {
     disk: D,
     document: PathBuf,
     folder: PathBuf,
+    /// What nobody but the owner may reach.
+    private: Vec<PathBuf>,
 }
 
 impl<D: Disk> Store<D> {
@@ -38,7 +42,19 @@ impl<D: Disk> Store<D> {
             disk,
             document,
             folder,
+            private: Vec::new(),
         }
+    }
+
+    /// The same, with an eye on what nobody but the owner may reach.
+    pub(crate) fn with_private(mut self, paths: Vec<PathBuf>) -> Self {
+        self.private = paths;
+        self
+    }
+
+    /// What others on this machine can reach and should not.
+    pub(crate) fn open_paths(&self) -> Vec<private::Open> {
+        private::open_among(self.private.iter().cloned())
     }
 
     pub(crate) fn document(&self) -> &Path {

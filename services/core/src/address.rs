@@ -2,13 +2,15 @@
 
 use std::{
     fmt, fs, io,
-    os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use http::uri::Authority;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+use crate::private;
 
 /// The kernel's bound on the path of a Unix socket, without the closing zero (`sockaddr_un`, Linux unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -123,12 +125,7 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
 
 /// Makes the folder of a file for this user only. One that was there keeps its mode: it may be `/tmp`.
 pub(crate) fn make_private_folder(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-        }
-        Some(_) | None => Ok(()),
-    }
+    private::create_folder_of(file)
 }
 
 #[cfg(test)]

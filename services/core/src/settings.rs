@@ -119,6 +119,11 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A variable as a value.
     ///
     /// # Errors
@@ -188,6 +193,29 @@ impl House {
             config: or("GATEHOUSE_CONFIG", "gatehouse.json5"),
             home,
         }
+    }
+
+    /// Where secrets and conversations are, as far as it is in the home: for nobody but the owner.
+    #[must_use]
+    pub fn private_paths(&self) -> Vec<PathBuf> {
+        let config = self.folder(Service::Config);
+        let mut paths = vec![
+            self.home.clone(),
+            self.run.clone(),
+            self.credentials.clone(),
+            config.join("token"),
+            config.join("history"),
+            config.join("last-valid.json5"),
+            config,
+            self.home.join("secrets"),
+            self.folder(Service::Session),
+            self.folder(Service::Session).join("session.db"),
+            self.folder(Service::ChannelBridge),
+            self.folder(Service::ChannelBridge).join("bridge.db"),
+        ];
+        paths.extend(self.credential.clone());
+        paths.retain(|path| path.starts_with(&self.home));
+        paths
     }
 
     /// The folder that one service owns.

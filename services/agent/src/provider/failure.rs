@@ -6,7 +6,7 @@ use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 
-use super::Unanswered;
+use super::{Unanswered, redaction::Redaction};
 
 /// The most of a provider's words that is shown.
 const PREVIEW_CHARS: usize = 300;
@@ -31,7 +31,7 @@ pub(crate) fn from_response(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    secrets: &[&str],
+    redaction: &Redaction,
 ) -> Unanswered {
     let detail = serde_json::from_slice::<Body>(body).unwrap_or_default().error;
     let code = detail
@@ -39,7 +39,7 @@ pub(crate) fn from_response(
         .as_ref()
         .and_then(|code| code.as_str())
         .unwrap_or_default();
-    let words = clean(&detail.message.unwrap_or_default(), secrets);
+    let words = clean(&detail.message.unwrap_or_default(), redaction);
     let kind = kind(status, code, &words);
     let advice = match kind {
         FailureKind::Auth => format!("check models.providers.{provider}.apiKey"),
@@ -78,12 +78,9 @@ fn kind(status: StatusCode, code: &str, words: &str) -> FailureKind {
 }
 
 /// A provider's words for a person: one line, bounded, and without anything we sent as a secret.
-fn clean(words: &str, secrets: &[&str]) -> String {
-    let mut words = words.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        words = words.replace(secret, "[secret]");
-    }
-    let line: String = words
+fn clean(words: &str, redaction: &Redaction) -> String {
+    let line: String = redaction
+        .clean(words)
         .chars()
         .map(|sign| if sign.is_control() { ' ' } else { sign })
         .take(PREVIEW_CHARS)
@@ -115,7 +112,10 @@ mod tests {
             StatusCode::from_u16(status).unwrap(),
             &HeaderMap::new(),
             body.as_bytes(),
-            &["sk-secret"],
+            &Redaction::of(
+                &url::Url::parse("http://h/v1").unwrap(),
+                &[gatehouse_core::Secret::new("sk-secret")],
+            ),
         )
     }
 
@@ -153,7 +153,13 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "7".parse().unwrap());
 
-        let failure = from_response("p", StatusCode::TOO_MANY_REQUESTS, &headers, b"not json", &[]);
+        let failure = from_response(
+            "p",
+            StatusCode::TOO_MANY_REQUESTS,
+            &headers,
+            b"not json",
+            &Redaction::default(),
+        );
 
         assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
     }

@@ -12,9 +12,10 @@ use tokio::time::timeout;
 
 use super::{
     Answered, Piece, Pieces, Question, Unanswered, failure,
+    redaction::Redaction,
     sse::{Parser, TooLong},
 };
-use crate::config;
+use crate::{config, http::Http};
 
 /// The longest wait for the head of an answer. Local servers load a model first; a minute is what the slowest disks need.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -77,11 +78,7 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 
 impl Endpoint {
     /// Reads an entry of `models.providers`.
-    pub(crate) fn new(
-        name: &str,
-        provider: &config::Provider,
-        http: reqwest::Client,
-    ) -> Result<Self, Unanswered> {
+    pub(crate) fn new(name: &str, provider: &config::Provider, http: &Http) -> Result<Self, Unanswered> {
         let wrong = |key: &str, what: &str| {
             Unanswered::new(
                 FailureKind::Config,
@@ -99,9 +96,7 @@ impl Endpoint {
             .base_url
             .as_deref()
             .ok_or_else(|| wrong("baseUrl", "is missing"))?;
-        let url = url::Url::parse(&format!("{}/chat/completions", base.trim_end_matches('/')));
-        let url = url.ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| wrong("baseUrl", "is no http or https address"))?;
+        let url = completions(base).ok_or_else(|| wrong("baseUrl", "is no http or https address"))?;
 
         let mut headers = HeaderMap::new();
         let mut secrets = Vec::new();
@@ -123,6 +118,7 @@ impl Endpoint {
             headers.insert(header, value);
             secrets.push(secret.clone());
         }
+        let http = http.to(&url);
         Ok(Self {
             name: name.into(),
             url,
@@ -241,9 +237,25 @@ impl Endpoint {
     }
 
     fn read_refusal(&self, status: reqwest::StatusCode, headers: &HeaderMap, body: &[u8]) -> Unanswered {
-        let secrets: Vec<&str> = self.secrets.iter().map(Secret::expose).collect();
-        failure::from_response(&self.name, status, headers, body, &secrets)
+        failure::from_response(
+            &self.name,
+            status,
+            headers,
+            body,
+            &Redaction::of(&self.url, &self.secrets),
+        )
     }
+}
+
+/// Where completions are asked for: behind the path of the base address, before its query.
+fn completions(base: &str) -> Option<url::Url> {
+    let mut url = url::Url::parse(base)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url.set_fragment(None);
+    Some(url)
 }
 
 async fn take(chunk: Chunk, answered: &mut Answered, pieces: &Pieces) {

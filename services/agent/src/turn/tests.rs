@@ -18,7 +18,7 @@ const KEY: &str = "sk-very-secret";
 fn tools() -> Tools {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Tools {
-        http: crate::settings::http().unwrap(),
+        http: crate::http::Http::new().unwrap(),
         breakers: Arc::default(),
     }
 }
@@ -342,4 +342,87 @@ async fn nothing_is_asked_twice_once_a_thought_was_shown() {
     let events = turn(request(&["p/m", "echo/echo"]), config(&server.uri()), tools()).await;
 
     assert_eq!(failed(&events).kind(), FailureKind::Unavailable);
+}
+
+#[tokio::test]
+async fn no_part_of_an_address_and_no_key_comes_back_in_a_refusal() {
+    let server = MockServer::start().await;
+    let echo = |request: &wiremock::Request| {
+        let authorization = request
+            .headers
+            .get("authorization")
+            .map(|value| value.to_str().unwrap().to_owned());
+        let words = format!(
+            "refused {} for {:?} by {:?}",
+            request.url,
+            authorization,
+            request.headers.get("x-key")
+        );
+        ResponseTemplate::new(401).set_body_json(json!({"error": {"message": words}}))
+    };
+    Mock::given(method("POST"))
+        .respond_with(echo)
+        .mount(&server)
+        .await;
+    let address = server.uri().replace("http://", "http://me:hunter2@")
+        + "/v1/?key=query-secret&api-version=2024-10-21";
+
+    for provider in [
+        json!({"baseUrl": address}),
+        json!({"baseUrl": address, "apiKey": KEY, "headers": {"x-key": "header-secret"}}),
+    ] {
+        let config = serde_json::from_value(json!({"models": {"providers": {"p": provider}}})).unwrap();
+        let events = turn(request(&["p/m"]), Arc::new(config), tools()).await;
+
+        let told = format!("{events:?}");
+        assert!(
+            told.contains("2024-10-21") && told.contains("/v1/chat/completions?"),
+            "{told}"
+        );
+        for secret in ["hunter2", "query-secret", KEY, "header-secret", "bWU6aHVudGVyMg"] {
+            assert!(!told.contains(secret), "{secret}: {told}");
+        }
+    }
+}
+
+/// The proxy variables of this process would be those of every test in it, so the test runs itself again with them.
+#[tokio::test]
+async fn calls_to_this_machine_ignore_the_proxy_of_the_environment() {
+    if std::env::var_os("GATEHOUSE_TEST_BEHIND_PROXY").is_some() {
+        let server = MockServer::start().await;
+        let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"here\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(answer, "text/event-stream"))
+            .mount(&server)
+            .await;
+        let events = turn(request(&["p/m"]), config(&server.uri()), tools()).await;
+        assert_eq!(text(&events), "here");
+        return;
+    }
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    proxy.set_nonblocking(true).unwrap();
+
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "turn::tests::calls_to_this_machine_ignore_the_proxy_of_the_environment",
+        ])
+        .envs([
+            ("GATEHOUSE_TEST_BEHIND_PROXY", "1"),
+            ("HTTP_PROXY", &address),
+            ("http_proxy", &address),
+        ])
+        .envs([("ALL_PROXY", &address), ("all_proxy", &address)])
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    assert!(proxy.accept().is_err(), "nobody came to the proxy");
 }

@@ -1,6 +1,6 @@
 //! One connection to an IRC server, from the socket to its end.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{Chain, Clock};
 use rustls::{
@@ -210,15 +210,21 @@ async fn connect(config: &IrcConfig) -> Result<Box<dyn Socket>, Ended> {
     Ok(Box::new(socket))
 }
 
+/// The longest file of certificates: all public roots together have a quarter of it.
+const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
 /// The public roots, those of this machine, and the operator's own.
 fn trust(config: &IrcConfig) -> Result<ClientConfig, Ended> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = &config.tls_ca_file {
-        let unreadable = |reason: String| Ended::Failed(format!("tlsCaFile: {}: {reason}", path.display()));
-        let pem = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
+    if let Some(file) = &config.tls_ca_file {
+        let unreadable =
+            |reason: String| Ended::Failed(format!("tlsCaFile: {} {reason}", file.path().display()));
+        let pem = file
+            .read(CA_FILE_BYTES_MAX)
+            .map_err(|error| unreadable(error.to_string()))?;
+        for certificate in CertificateDer::pem_slice_iter(&pem.bytes) {
             let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
             roots
                 .add(certificate)

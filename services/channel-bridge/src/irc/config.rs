@@ -1,8 +1,6 @@
 //! What an operator writes under `channels.irc`, read and checked.
 
-use std::path::PathBuf;
-
-use gatehouse_core::Secret;
+use gatehouse_core::{NamedFile, Secret};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,7 +25,7 @@ pub struct IrcConfig {
     /// Whether to speak TLS. On unless switched off.
     pub tls: bool,
     /// A PEM file with a certificate to trust besides the usual ones: a server of one's own.
-    pub tls_ca_file: Option<PathBuf>,
+    pub tls_ca_file: Option<NamedFile>,
     /// The nick.
     pub nick: String,
     /// The user name.
@@ -71,7 +69,7 @@ struct Written {
     server: Option<String>,
     port: Option<u16>,
     tls: Option<bool>,
-    tls_ca_file: Option<PathBuf>,
+    tls_ca_file: Option<NamedFile>,
     nick: Option<String>,
     username: Option<String>,
     realname: Option<String>,

@@ -3,9 +3,11 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+use gatehouse_core::private;
 
 use crate::text::DOCUMENT_BYTES_MAX;
 
@@ -37,7 +39,7 @@ pub(crate) struct Real;
 
 impl Disk for Real {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        private::create_folder(path)
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {

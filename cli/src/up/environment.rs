@@ -1,0 +1,199 @@
+//! What each service inherits of our environment. Secrets are in it, and are for the config service alone: whoever reads the
+//! environment of another process, or makes it run something, finds none there. So the others get what is listed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gatehouse_core::{Env, Service};
+
+/// What programs on this system expect: where things are, which language and time, how a terminal is, what is trusted.
+const COMMON: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TZDIR",
+    "TMPDIR",
+    "TERM",
+    "NO_COLOR",
+    "HOSTNAME",
+    "XDG_RUNTIME_DIR",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+];
+
+/// The same, by how they begin: locales, memory allocators.
+const COMMON_PREFIXES: &[&str] = &["LC_", "MALLOC_", "_RJEM_", "MIMALLOC_"];
+
+/// The way out, which may have a password in it: for those who call models and platforms.
+const PROXIES: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+/// Settings of our processes.
+const OWN: &str = "GATEHOUSE_";
+
+/// Our names that are for client commands, or for one process that we do not start.
+const NOT_FOR_SERVICES: &[&str] = &[
+    "GATEHOUSE_TOKEN",
+    "GATEHOUSE_TOKEN_FILE",
+    "GATEHOUSE_URL",
+    "GATEHOUSE_LISTEN",
+    "GATEHOUSE_CREDENTIAL",
+];
+
+/// Names that end so are secrets, whatever they begin with.
+const SECRET_ENDS: &[&str] = &[
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "KEY",
+    "CREDENTIALS",
+];
+
+/// Our environment, and what of it is a secret.
+#[derive(Debug)]
+pub(super) struct Inherited {
+    env: Env,
+    /// The variables that the configuration names as secrets.
+    secrets: BTreeSet<String>,
+}
+
+impl Inherited {
+    pub(super) fn new(env: &Env, secrets: BTreeSet<String>) -> Self {
+        Self {
+            env: env.clone(),
+            secrets,
+        }
+    }
+
+    /// What a service inherits.
+    pub(super) fn by(&self, service: Service) -> BTreeMap<String, String> {
+        let passed = self.env.iter().filter(|(name, _)| self.passes(name, service));
+        passed
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    fn passes(&self, name: &str, service: Service) -> bool {
+        // An address meant for one process would be taken by all six.
+        let is_address = Service::ALL.iter().any(|service| {
+            name == format!(
+                "GATEHOUSE_{}_ADDRESS",
+                service.name().replace('-', "_").to_uppercase()
+            )
+        });
+        if is_address
+            || NOT_FOR_SERVICES.contains(&name)
+            || (name == "GATEHOUSE_METRICS_LISTEN" && service != Service::Edge)
+        {
+            return false;
+        }
+        if service == Service::Config {
+            return true;
+        }
+        if self.secrets.contains(name) && name != "PATH" && name != "HOME" {
+            return false;
+        }
+        if let Some(own) = name.strip_prefix(OWN) {
+            return !own.starts_with("SECRET_") && !SECRET_ENDS.iter().any(|end| own.ends_with(end));
+        }
+        let calls_out = match service {
+            Service::Agent | Service::ChannelBridge => true,
+            Service::Edge | Service::Session | Service::Config | Service::Broadcast => false,
+        };
+        COMMON.contains(&name)
+            || COMMON_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || (calls_out && PROXIES.contains(&name.to_ascii_uppercase().as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inherited() -> Inherited {
+        let env = Env::of([
+            ("PATH", "/bin"),
+            ("TZ", "UTC"),
+            ("LC_ALL", "C"),
+            ("https_proxy", "http://me:word@proxy"),
+            ("OPENROUTER_API_KEY", "named in the document"),
+            ("GATEHOUSE_NAMED", "named in the document"),
+            ("GATEHOUSE_SECRET_A", "a secret by its name"),
+            ("GATEHOUSE_BOT_TOKEN", "a secret by its name"),
+            ("AWS_SECRET_ACCESS_KEY", "nobody's business"),
+            ("ANYTHING", "nobody's business"),
+            ("GATEHOUSE_LOG", "debug"),
+            ("GATEHOUSE_CREDENTIAL_DIR", "/run/credential"),
+            ("GATEHOUSE_CREDENTIAL", "/run/one"),
+            ("GATEHOUSE_TOKEN", "of a client"),
+            ("GATEHOUSE_URL", "ws://elsewhere"),
+            ("GATEHOUSE_METRICS_LISTEN", "127.0.0.1:9000"),
+            ("GATEHOUSE_CHANNEL_BRIDGE_ADDRESS", "tcp:x:1"),
+            ("GATEHOUSE_LISTEN", "tcp:x:1"),
+        ]);
+        let named = ["OPENROUTER_API_KEY", "GATEHOUSE_NAMED", "PATH"];
+        Inherited::new(&env, named.map(str::to_owned).into())
+    }
+
+    #[test]
+    fn secrets_are_in_the_environment_of_the_config_service_alone() {
+        let secrets = [
+            "OPENROUTER_API_KEY",
+            "GATEHOUSE_NAMED",
+            "GATEHOUSE_SECRET_A",
+            "GATEHOUSE_BOT_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "ANYTHING",
+        ];
+        for service in Service::ALL {
+            let environment = inherited().by(service);
+            for name in secrets {
+                assert_eq!(
+                    environment.contains_key(name),
+                    service == Service::Config,
+                    "{service}: {name}"
+                );
+            }
+            for name in [
+                "PATH",
+                "TZ",
+                "LC_ALL",
+                "GATEHOUSE_LOG",
+                "GATEHOUSE_CREDENTIAL_DIR",
+            ] {
+                assert!(environment.contains_key(name), "{service}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_meant_for_one_process_does_not_reach_the_others() {
+        for service in Service::ALL {
+            let environment = inherited().by(service);
+            for name in [
+                "GATEHOUSE_TOKEN",
+                "GATEHOUSE_URL",
+                "GATEHOUSE_CHANNEL_BRIDGE_ADDRESS",
+                "GATEHOUSE_CREDENTIAL",
+                "GATEHOUSE_LISTEN",
+            ] {
+                assert!(!environment.contains_key(name), "{service}: {name}");
+            }
+            assert_eq!(
+                environment.contains_key("GATEHOUSE_METRICS_LISTEN"),
+                service == Service::Edge
+            );
+        }
+        assert!(inherited().by(Service::Agent).contains_key("https_proxy"));
+        assert!(!inherited().by(Service::Session).contains_key("https_proxy"));
+    }
+}

@@ -1,0 +1,268 @@
+//! A home as `gatehouse up` makes it: who on this machine can reach what is in it, and what each process knows.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+/// A busy machine starts six processes in this time.
+const READY: Duration = Duration::from_secs(90);
+
+/// A house that runs, and is stopped at the end of the test.
+struct House {
+    up: Child,
+    home: PathBuf,
+    log: mpsc::Receiver<String>,
+}
+
+impl House {
+    fn start(home: &Path, umask: &str, env: &[(&str, &str)]) -> Self {
+        let script = format!("umask {umask}; exec \"$0\" up --port 0");
+        let mut up = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_gatehouse")])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("GATEHOUSE_HOME", home)
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(up.stdout.take().unwrap());
+        let (lines, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = lines.send(line);
+            }
+        });
+        let house = Self {
+            up,
+            home: home.to_owned(),
+            log,
+        };
+        house.wait_for_line("gatehouse is ready");
+        house
+    }
+
+    /// Every line up to the one that holds these words.
+    fn wait_for_line(&self, words: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            let line = self
+                .log
+                .recv_timeout(READY)
+                .unwrap_or_else(|_| panic!("{words:?} is not said: {seen:#?}"));
+            let found = line.to_lowercase().contains(words);
+            seen.push(line);
+            if found {
+                return seen;
+            }
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+            .args(arguments)
+            .env_clear()
+            .env("GATEHOUSE_HOME", &self.home)
+            .output()
+            .unwrap()
+    }
+
+    /// The environments of the services by their names.
+    fn environments(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().map_while(Result::ok) {
+            let read = |name: &str| fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+            let is_child = read("status")
+                .lines()
+                .any(|line| line == format!("PPid:\t{}", self.up.id()));
+            if is_child {
+                let name = read("cmdline").split('\0').nth(1).unwrap_or_default().to_owned();
+                found.push((name, read("environ")));
+            }
+        }
+        found
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.up.id().to_string()).status();
+        let _ = self.up.wait();
+    }
+}
+
+/// Everything below a folder with its mode.
+fn modes(folder: &Path, found: &mut Vec<(PathBuf, u32, bool)>) {
+    for entry in fs::read_dir(folder).unwrap().map_while(Result::ok) {
+        let Ok(facts) = entry.path().symlink_metadata() else {
+            continue;
+        }; // a draft that has got its name
+        found.push((entry.path(), facts.permissions().mode() & 0o7777, facts.is_dir()));
+        if facts.is_dir() {
+            modes(&entry.path(), found);
+        } else {
+            assert!(
+                facts.is_file() || facts.file_type().is_socket(),
+                "{}",
+                entry.path().display()
+            );
+        }
+    }
+}
+
+#[test]
+fn everything_in_a_home_is_for_its_owner_whatever_the_umask() {
+    for umask in ["000", "077"] {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("new/home");
+        let house = House::start(&home, umask, &[]);
+
+        let mut found = vec![(
+            home.clone(),
+            fs::metadata(&home).unwrap().permissions().mode() & 0o7777,
+            true,
+        )];
+        modes(&home, &mut found);
+
+        for (path, mode, is_folder) in &found {
+            // Digests tell nothing, and services may run as other users.
+            let right = match is_folder {
+                true => 0o700,
+                false if path.ends_with("credential/digests") => 0o644,
+                false => 0o600,
+            };
+            assert_eq!(
+                *mode,
+                right,
+                "umask {umask}: {} has mode {mode:o}",
+                path.display()
+            );
+        }
+        assert!(found.len() > 12, "{found:?}");
+        drop(house);
+    }
+}
+
+#[test]
+fn a_home_that_others_can_reach_is_told_with_the_command_that_closes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    fs::create_dir(&home).unwrap();
+    fs::create_dir(home.join("credential")).unwrap();
+    fs::write(home.join("gatehouse.json5"), "{}").unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&home, 0o755);
+    set(&home.join("credential"), 0o777);
+    let house = House::start(&home, "022", &[]);
+
+    for command in [&["status"][..], &["config", "validate"]] {
+        let output = house.command(command);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+
+        assert!(
+            output.status.success(),
+            "{command:?}: {said} {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for path in [&home, &home.join("credential")] {
+            assert!(
+                said.contains(&format!("`chmod 0700 {}`", path.display())),
+                "{command:?}: {said}"
+            );
+        }
+    }
+    assert_eq!(
+        fs::metadata(&home).unwrap().permissions().mode() & 0o777,
+        0o755,
+        "it is told, and not changed"
+    );
+}
+
+#[test]
+fn secrets_are_in_the_environment_of_the_config_service_alone() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(
+        home.path().join("gatehouse.json5"),
+        "{models: {providers: {p: {baseUrl: 'http://127.0.0.1:1/v1', apiKey: '${ROUTER_KEY}'}}}}",
+    )
+    .unwrap();
+    let secrets = [
+        ("ROUTER_KEY", "secret-of-the-router"),
+        ("GATEHOUSE_SECRET_LATER", "secret-for-later"),
+        ("UNRELATED", "secret-of-another-program"),
+    ];
+    let house = House::start(home.path(), "022", &secrets);
+
+    let environments = house.environments();
+
+    assert_eq!(environments.len(), 6, "{environments:?}");
+    for (service, environment) in environments {
+        for (_, secret) in secrets {
+            assert_eq!(
+                environment.contains(secret),
+                service == "config",
+                "{service}: {secret}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_change_opens_or_names_is_refused_with_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let house = House::start(
+        home.path(),
+        "022",
+        &[("GATEHOUSE_SECRET_A", "a-secret-in-the-environment")],
+    );
+    fs::write(home.path().join("secrets/key"), "a-secret-in-a-file\n").unwrap();
+    fs::set_permissions(home.path().join("secrets/key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let set = |key: &str, value: &str, more: &[&str]| {
+        let output = house.command(&[&["config", "set", key, value][..], more].concat());
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let provider = |key: &str| format!("{{baseUrl: 'http://127.0.0.1:1/v1', apiKey: {key}}}");
+
+    let (code, said) = set("gateway.trustedProxies", "['0.0.0.0/0']", &[]);
+    assert!(
+        code == Some(1) && said.contains("--force") && said.contains("any address"),
+        "{code:?} {said}"
+    );
+    let (code, said) = set("gateway.trustedProxies", "['0.0.0.0/0']", &["--force"]);
+    assert!(code == Some(0) && said.contains("any address"), "{code:?} {said}");
+    for outside in [
+        "{source: 'file', path: '/etc/hostname'}",
+        "{source: 'file', path: 'credential/service'}",
+        "'${PATH}'",
+    ] {
+        let (code, said) = set("models.providers.p", &provider(outside), &["--force"]);
+        assert!(
+            code == Some(77) && said.contains("configuration file"),
+            "{code:?} {said}"
+        );
+    }
+    for inside in ["{source: 'file', path: 'secrets/key'}", "'${GATEHOUSE_SECRET_A}'"] {
+        let (code, said) = set("models.providers.p", &provider(inside), &[]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let (code, said) = set("models.providers.p.baseUrl", "http://127.0.0.2:1/v1", &[]);
+    assert!(
+        code == Some(77) && said.contains("does not follow"),
+        "{code:?} {said}"
+    );
+    let shown = house.command(&["config", "get"]);
+    assert!(!String::from_utf8_lossy(&shown.stdout).contains("a-secret"));
+}
