@@ -125,9 +125,9 @@ async fn converse(house: &House, name: String, warm: Instant, end: Instant) -> u
         let Message::Text(text) = frame.expect("an open socket").expect("a frame") else {
             continue;
         };
-        if memmem::find(text.as_bytes(), b"\"state\":\"error\"").is_some() || text.contains("\"ok\":false") {
-            panic!("a turn failed: {text}");
-        }
+        let failed =
+            memmem::find(text.as_bytes(), b"\"state\":\"error\"").is_some() || text.contains("\"ok\":false");
+        assert!(!failed, "a turn failed: {text}");
         if memmem::find(text.as_bytes(), b"\"state\":\"final\"").is_some()
             && let Some(conversation) = number_after(text.as_bytes(), mark.as_bytes())
         {
