@@ -16,7 +16,7 @@ mod watchdog;
 
 use std::{fs, io, path::Path};
 
-use gatehouse_core::{Address, House, Secret, Service, client::Peer, private};
+use gatehouse_core::{Address, House, Secret, Service, client::Peer, drain, private};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
@@ -39,6 +39,13 @@ use crate::{
     service::environment,
     term::Style,
 };
+
+/// The steps in which services are stopped: see [`drain::plan`].
+const STEPS: [&[Service]; 3] = [
+    &[Service::Session, Service::Edge],
+    &[Service::Agent, Service::Broadcast, Service::ChannelBridge],
+    &[Service::Config],
+];
 
 /// Runs a house until it is asked to stop.
 pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Failed> {
@@ -79,8 +86,18 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
         .next(format!("correct {} and start again; `gatehouse config validate` checks it", house.config.display()))),
         () = signals.next() => Ok(()),
     };
-    log.own("stopping; once more stops at once");
-    supervisor.stop(signals.next()).await;
+    let answers = plan.answers_now(&env, &house).await;
+    let limits = [
+        answers + drain::plan::FIRST,
+        drain::plan::SECOND,
+        drain::plan::THIRD,
+    ];
+    log.own(&format!(
+        "stopping: answers under way may end first, for at most {} s, and everything within {} s; once more stops at once",
+        answers.as_secs(),
+        drain::plan::whole(answers).as_secs(),
+    ));
+    supervisor.stop(&limits, signals.next()).await;
     let _ = fs::remove_file(&url_file);
     log.own("stopped");
     drop(log);
@@ -121,17 +138,13 @@ fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
             },
         }
     };
-    let (door, rest): (Vec<_>, Vec<_>) = Service::ALL
-        .into_iter()
-        .enumerate()
-        .partition(|(_, service)| *service == Service::Edge);
-    let door = door.into_iter().map(program).next();
-    let door = door.ok_or_else(|| Failed::new(Exit::Failed, "a house has no edge"))?;
-    Ok(Supervisor::start(
-        door,
-        rest.into_iter().map(program).collect(),
-        log,
-    ))
+    let index = |service| Service::ALL.iter().position(|other| *other == service);
+    let programs = |step: &[Service]| {
+        let of = |service: &Service| program((index(*service).unwrap_or_default(), *service));
+        step.iter().map(of).collect()
+    };
+    let steps = STEPS.map(programs).into();
+    Ok(Supervisor::start(steps, log))
 }
 
 /// Asks a service over one connection that is kept. Any answer counts: whether it serves is readiness's question.
@@ -174,6 +187,19 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
             _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_is_stopped_in_one_step() {
+        for service in Service::ALL {
+            let steps = STEPS.iter().filter(|step| step.contains(&service));
+            assert_eq!(steps.count(), 1, "{service}");
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use gatehouse_core::drain::plan;
 use serde_yaml_ng::Value;
 
 const SERVICES: [&str; 6] = [
@@ -170,6 +171,50 @@ fn mounts(container: &Value) -> Vec<(String, String, bool)> {
         )
     };
     strings(&container["volumes"]).iter().map(mount).collect()
+}
+
+/// Compose starts a service after those it depends on, and stops it before them; services that do not depend on each other are
+/// stopped at the same time.
+#[test]
+fn services_are_stopped_as_gatehouse_up_stops_them() {
+    let containers = containers(&compose());
+    let depends = |name: &str, on: &str| !containers[name]["depends_on"][on].is_null();
+
+    for first in ["session", "edge"] {
+        for second in ["agent", "broadcast", "channel-bridge"] {
+            assert!(
+                depends(first, second) && !depends(second, first),
+                "{first} before {second}"
+            );
+        }
+    }
+    assert!(
+        !depends("edge", "session") && !depends("session", "edge"),
+        "together, so that screens see the end of answers"
+    );
+    for name in SERVICES {
+        assert_eq!(depends(name, "config"), name != "config", "{name} before config");
+    }
+}
+
+#[test]
+fn a_container_is_given_the_time_that_its_end_may_take() {
+    let seconds = |text: &str| -> u64 {
+        let text = text.rsplit_once(":-").map_or(text, |(_, default)| default);
+        text.trim_end_matches('}').trim_end_matches('s').parse().unwrap()
+    };
+    for (name, container) in containers(&compose()) {
+        let given = seconds(container["stop_grace_period"].as_str().unwrap());
+        let takes = match name.as_str() {
+            "session" | "edge" => plan::ANSWERS_DEFAULT + plan::FIRST,
+            "config" | "operator" => plan::THIRD,
+            _ => plan::SECOND,
+        };
+        assert!(
+            given > takes.as_secs(),
+            "{name}: {given} s, and its end may take {takes:?}"
+        );
+    }
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub struct Method {
     pub streaming: bool,
     /// Whether a repeat does no harm: declared `IDEMPOTENT` or `NO_SIDE_EFFECTS`.
     pub idempotent: bool,
+    /// Whether it changes nothing: declared `NO_SIDE_EFFECTS`.
+    pub reads: bool,
     /// What a successful call does to the calling connection.
     pub subscription: Option<Subscription>,
     /// The request.
@@ -278,6 +280,9 @@ impl ContractReader<'_> {
             idempotent: options.is_some_and(|options| {
                 options.idempotency_level()
                     != prost_types::method_options::IdempotencyLevel::IdempotencyUnknown
+            }),
+            reads: options.is_some_and(|options| {
+                options.idempotency_level() == prost_types::method_options::IdempotencyLevel::NoSideEffects
             }),
             subscription: declared
                 .subscription

@@ -1,6 +1,6 @@
 //! The parts, put together; their beginning and their end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use gatehouse_contract::Contract;
 use gatehouse_core::{
@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
-    time::{Instant, timeout},
+    time::Instant,
 };
 use tokio_util::task::TaskTracker;
 
@@ -27,7 +27,6 @@ use crate::{
     admission::{Bounds, Counter},
     backend::Backend,
     budget::Budgets,
-    close::Close,
     edge::Edge,
     http::Http,
     hub::{self, Hub},
@@ -37,16 +36,10 @@ use crate::{
     ready::Readiness,
     route,
     settings::Need,
-    sweep,
+    stop, sweep,
     throttle::Throttle,
     webhook::Webhooks,
 };
-
-/// What requests under way are given before the connections close.
-const REQUESTS_GRACE: Duration = Duration::from_secs(2);
-
-/// What connections are given to hear the last words, and tasks to end.
-const TASKS_GRACE: Duration = Duration::from_secs(3);
 
 /// The edge, bound and ready to run.
 #[derive(Debug)]
@@ -101,8 +94,11 @@ impl App {
         serve_metrics(registry, settings.metrics, &drain).await?;
 
         let contract = Contract::house();
+        // What feeds the connections ends with them, and not when the end is asked for: see `stop`.
+        let closing = Drain::new();
         let backend = Backend::new(&credentials);
-        let config: ConfigHandle<View> = config::watch(backend.peer(Service::Config), Service::Edge, &drain);
+        let config: ConfigHandle<View> =
+            config::watch(backend.peer(Service::Config), Service::Edge, &closing);
         let (policies, policy) = watch::channel(None);
         let limits = settings.limits;
         let edge = Arc::new(Edge {
@@ -133,21 +129,21 @@ impl App {
         let (fed_sender, fed) = watch::channel(false);
         let health = Health::new();
 
-        until_drain(&drain, "policy", apply(Arc::clone(&edge), config, policies));
+        until_drain(&closing, "policy", apply(Arc::clone(&edge), config, policies));
         until_drain(
-            &drain,
+            &closing,
             "hub",
             hub::follow(Arc::clone(&edge), broadcast.clone(), fed_sender),
         );
         until_drain(
-            &drain,
+            &closing,
             "presence",
             presence::report(Arc::clone(&edge), broadcast.clone()),
         );
-        until_drain(&drain, "sweep", sweep::run(Arc::clone(&edge)));
-        until_drain(&drain, "relief", sweep::relieve(Arc::clone(&edge)));
+        until_drain(&closing, "sweep", sweep::run(Arc::clone(&edge)));
+        until_drain(&closing, "relief", sweep::relieve(Arc::clone(&edge)));
         until_drain(
-            &drain,
+            &closing,
             "health",
             judge(health.clone(), edge.policy.clone(), fed.clone()),
         );
@@ -155,9 +151,12 @@ impl App {
         let source = ReportSource::new(Service::Edge, health.clone())
             .instance(&edge.id)
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
-        report::spawn(&broadcast, source, &drain);
-        let (server, end) = (Server::new(own, credentials.callers(), health), drain.clone());
-        drain.spawn("grpc", async move {
+        report::spawn(&broadcast, source, &closing);
+        let (server, end) = (
+            Server::new(own, credentials.callers(), health.clone()),
+            closing.clone(),
+        );
+        closing.spawn("grpc", async move {
             if let Err(error) = server.run(end).await {
                 tracing::error!(error = %Chain(&error), "the edge's own gRPC server ended");
             }
@@ -173,7 +172,8 @@ impl App {
             bound: address.ip(),
         };
         accept::run(door, Arc::new(http)).await;
-        farewell(&edge, &broadcast).await;
+        health.stopping();
+        stop::stop(&edge, &broadcast, &closing).await;
         Ok(())
     }
 }
@@ -255,21 +255,5 @@ async fn judge(
         if changed.is_err() {
             return;
         }
-    }
-}
-
-/// Lets everybody go: a word to all, a moment for what is under way, the last words, and then the tasks.
-async fn farewell(edge: &Edge, broadcast: &Peer) {
-    edge.hub.fan_out(vec![hub::shutdown("gateway stopping")]).await;
-    edge.requests.close();
-    if timeout(REQUESTS_GRACE, edge.requests.wait()).await.is_err() {
-        tracing::warn!(requests = edge.requests.len(), "requests are left behind");
-    }
-    for connection in edge.hub.connections().iter() {
-        connection.close(&Close::RESTART);
-    }
-    presence::leave(edge, broadcast).await;
-    if !edge.drain.finish(TASKS_GRACE).await {
-        tracing::warn!("some tasks did not end in time");
     }
 }

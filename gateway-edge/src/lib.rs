@@ -34,6 +34,7 @@ mod ready;
 mod revoke;
 mod route;
 mod settings;
+mod stop;
 mod sweep;
 mod throttle;
 mod webhook;

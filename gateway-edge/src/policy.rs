@@ -3,7 +3,7 @@
 use std::{collections::HashSet, net::IpAddr, time::Duration};
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::net::host_of;
+use gatehouse_core::{drain::plan, net::host_of};
 use serde::Deserialize;
 
 use crate::throttle::Limits;
@@ -22,6 +22,7 @@ pub(crate) struct GatewayView {
     pub(crate) trusted_proxies: Vec<String>,
     pub(crate) control_ui: ControlUiView,
     pub(crate) auth: AuthView,
+    pub(crate) drain_seconds: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,6 +57,8 @@ pub(crate) struct Policy {
     pub(crate) bound: Grants,
     pub(crate) limits: Limits,
     pub(crate) door: Door,
+    /// How long answers may go on when the gateway ends.
+    pub(crate) drain: Duration,
 }
 
 /// Which requests are let up to the handshake.
@@ -125,6 +128,7 @@ impl Policy {
                 exempt_loopback: rate.exempt_loopback.unwrap_or(default.exempt_loopback),
             },
             door: Door::new(gateway),
+            drain: plan::answers(gateway.drain_seconds),
         })
     }
 }

@@ -45,6 +45,9 @@ const REQUEST_COST: usize = 2 * 1024;
 /// What a client that asks too much is told to wait.
 const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
 
+/// What a client is told to wait whose request came too late: a restart takes about as long (protocol.md of v4: 1000).
+const STOPPING_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
 #[derive(Deserialize)]
 struct Request<'a> {
     #[serde(rename = "type", default)]
@@ -172,6 +175,9 @@ fn start(
         return Err(refusal.detail("code", "AUTH_CHANGED"));
     }
     let method = authorise(edge, profile, &request.method)?;
+    if edge.drain.is_requested() && !method.reads {
+        return Err(Refusal::unavailable("gateway stopping", STOPPING_RETRY).detail("reason", "STOPPING"));
+    }
     let params = request.params.map_or("{}", RawValue::get);
     let encoded = match profile.dialect {
         Dialect::V4 => {

@@ -8,7 +8,13 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_tests::{Client, House, platform::Platform, until, wait::until_within};
+use gatehouse_tests::{
+    Client, House,
+    model::{self, Model},
+    platform::Platform,
+    until,
+    wait::until_within,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -34,6 +40,115 @@ fn rounds() -> usize {
     std::env::var_os("GATEHOUSE_CRASH_ROUNDS")
         .and_then(|rounds| rounds.to_str()?.parse().ok())
         .unwrap_or(VICTIMS.len())
+}
+
+/// Words of the slow model's answer, and the pause before each: an answer takes a second, so most kills hit some.
+const WORDS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Kills of the test below, in turn of the two services whose death used to break off an answer. Each message is hit by one kill at
+/// most: how often a text that people have read is replaced is bounded, and the bound has its own tests.
+const BREAKING: &[&str] = &["session", "agent", "session", "agent"];
+
+#[tokio::test]
+async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
+    let (platform, model) = (Platform::start().await, Model::start(WORDS, PAUSE).await);
+    let house = House::start(&model.config(&with_channels(&platform.config()))).await;
+    let screen = Client::plain(&house, SCREEN).await;
+    let mut asked = Vec::new();
+
+    for victim in BREAKING {
+        let mut asking = Vec::new();
+        for person in 0..8 {
+            let id = format!("m{}", Uuid::new_v4().simple());
+            let from = format!("person{person}");
+            until("an acknowledgement", async || {
+                platform
+                    .deliver(&house, &id, &from, &format!("[{id}]"))
+                    .await
+                    .then_some(())
+            })
+            .await;
+            asking.push(id);
+        }
+        let before = ends(&screen).len();
+        until("a text on the screen", async || {
+            let runs: BTreeSet<String> = texts(&screen).into_keys().collect();
+            (runs.len() > before).then_some(())
+        })
+        .await;
+        house.kill(victim).await;
+        until_within(SETTLE, "an answer to every message", async || {
+            let answered = replies_by_message(&platform);
+            asking.iter().all(|id| answered.contains_key(id)).then_some(())
+        })
+        .await;
+        asked.extend(asking);
+    }
+
+    let replies = platform.replies();
+    for id in &asked {
+        let texts: Vec<_> = replies
+            .iter()
+            .filter(|reply| reply["replyToId"] == *id)
+            .map(|reply| reply["text"].as_str().unwrap_or_default())
+            .collect();
+        let whole = model::whole(&format!("[{id}]"), WORDS);
+        assert_eq!(texts, [whole.as_str()], "answered whole and once");
+    }
+    until("the end of every run", async || {
+        (ends(&screen).len() >= asked.len()).then_some(())
+    })
+    .await;
+    let ends = ends(&screen);
+    assert!(
+        ends.values().all(|count| *count == 1),
+        "one terminal event: {ends:?}"
+    );
+    let whole = texts(&screen);
+    for text in whole.values() {
+        assert_eq!(
+            text.matches("w0 ").count(),
+            1,
+            "the new text took the place of the old: {text:?}"
+        );
+    }
+    databases_are_whole(&house);
+}
+
+/// The text that stands on a screen for each run.
+fn texts(screen: &Client) -> BTreeMap<String, String> {
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    for chat in screen
+        .events("chat")
+        .iter()
+        .filter(|chat| chat["state"] == "delta")
+    {
+        let text = texts
+            .entry(chat["runId"].as_str().unwrap_or_default().to_owned())
+            .or_default();
+        if chat["replace"] == true {
+            text.clear();
+        }
+        text.push_str(chat["deltaText"].as_str().unwrap_or_default());
+    }
+    texts
+}
+
+/// How often the end of each run was said.
+fn ends(screen: &Client) -> BTreeMap<String, usize> {
+    let mut ends = BTreeMap::new();
+    for chat in screen.events("chat") {
+        if ["final", "error", "aborted"]
+            .iter()
+            .any(|state| chat["state"] == *state)
+        {
+            *ends
+                .entry(chat["runId"].as_str().unwrap_or_default().to_owned())
+                .or_default() += 1;
+        }
+    }
+    ends
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod backup;
 mod bad_input;
 mod channel_to_screens;
 mod crash;
+mod drain;
 mod faults;
 mod identity;
 mod lifecycle;

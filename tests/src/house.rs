@@ -13,6 +13,9 @@ use tokio::process::{Child, Command as AsyncCommand};
 
 use crate::{http, wait::until};
 
+/// How long a house may take to end when nothing hangs, on a busy machine, with the answers of these tests under way.
+const END: Duration = Duration::from_secs(60);
+
 /// A running house. Dropping it kills the supervisor; the services end by themselves when it is gone.
 #[derive(Debug)]
 pub struct House {
@@ -86,12 +89,10 @@ impl House {
     /// # Panics
     /// When it does not end.
     pub async fn interrupt(&mut self) -> Option<i32> {
-        if let Some(pid) = self.up.id() {
-            signal(pid, "INT");
-        }
-        tokio::time::timeout(Duration::from_secs(30), self.up.wait())
+        self.signal("INT");
+        tokio::time::timeout(END, self.up.wait())
             .await
-            .expect("gatehouse up ends within 30 s")
+            .expect("gatehouse up ends in time")
             .expect("gatehouse up can be waited for")
             .code()
     }
@@ -99,6 +100,23 @@ impl House {
     /// Starts a house that was ended again, and does not wait for it.
     pub fn start_again(&mut self) {
         self.up = spawn(self.home.path(), &[]);
+    }
+
+    /// Sends the supervisor a signal.
+    pub fn signal(&self, name: &str) {
+        if let Some(pid) = self.up.id() {
+            signal(pid, name);
+        }
+    }
+
+    /// Asks one service to end, as an operator does. Returns the process id it had.
+    ///
+    /// # Panics
+    /// When it does not run within the usual deadline.
+    pub async fn ask_to_end(&self, service: &str) -> u32 {
+        let pid = until(service, async || self.pid(service)).await;
+        signal(pid, "TERM");
+        pid
     }
 
     async fn is_ready(&self) -> bool {

@@ -6,6 +6,7 @@
 pub mod house;
 pub mod http;
 pub mod irc;
+pub mod model;
 pub mod ngircd;
 pub mod platform;
 pub mod process;

@@ -2,9 +2,9 @@
 
 use std::{future::Future, pin::Pin, process::Stdio, time::Duration};
 
-use gatehouse_core::telemetry::escape;
+use gatehouse_core::{drain, telemetry::escape};
 use tokio::{
-    io::{AsyncRead, BufReader},
+    io::{AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, Command},
     sync::mpsc,
     task::JoinHandle,
@@ -63,7 +63,7 @@ pub(super) struct Fatal {
 /// When a program is asked to end, and when it is made to.
 #[derive(Clone, Debug)]
 pub(super) struct Stop {
-    /// Asked: its standard input is closed, which every service takes as the request to drain.
+    /// Asked: a line on its standard input, which every service takes as the request to drain.
     pub(super) asked: CancellationToken,
     /// Made to.
     pub(super) forced: CancellationToken,
@@ -132,7 +132,7 @@ async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> En
         child.stderr.take().map(|output| pass_on(output, program, log)),
     ];
     // Taken out of the child, because waiting for a child closes the standard input that it still has.
-    let input = child.stdin.take();
+    let mut input = child.stdin.take();
     let status = tokio::select! {
         status = child.wait() => status,
         silent = silence(program) => {
@@ -142,7 +142,10 @@ async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> En
             return End::Crashed(format!("has not answered for {} s and was killed", silent.as_secs()));
         }
         () = stop.asked.cancelled() => {
-            drop(input);
+            // Asked by a line: the end of its input would say that we are gone, and that it has to go at once.
+            if let Some(input) = &mut input {
+                let _ = input.write_all(drain::REQUEST).await; // it may have ended just now
+            }
             tokio::select! {
                 status = child.wait() => drop(status),
                 () = stop.forced.cancelled() => {

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
 };
 
 use gatehouse_core::{Chain, Env, House, Service};
@@ -22,6 +23,8 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 pub(super) struct Plan {
     /// For a person to read, once.
     pub(super) warnings: Vec<String>,
+    /// How long answers under way may go on at the end.
+    pub(super) answers: Duration,
     inherited: Inherited,
     variables: Vec<(String, String)>,
 }
@@ -64,9 +67,20 @@ impl Plan {
         }
         Ok(Self {
             warnings,
+            answers: checked.answers,
             inherited: Inherited::new(env, checked.variables),
             variables,
         })
+    }
+
+    /// How long answers under way may go on, by the configuration as it is by now.
+    pub(super) async fn answers_now(&self, env: &Env, house: &House) -> Duration {
+        let (env, house) = (env.clone(), house.clone());
+        let read = tokio::task::spawn_blocking(move || gatehouse_config::preflight(&house, &env));
+        match read.await {
+            Ok(Ok(found)) => found.answers,
+            Ok(Err(_)) | Err(_) => self.answers,
+        }
     }
 
     /// Everything that a service finds in its environment.

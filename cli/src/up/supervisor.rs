@@ -1,11 +1,12 @@
-//! Keeps all programs running, and stops them in order: the door first, then the rest, then whoever is left.
+//! Keeps all programs running, and stops them step by step: whoever is needed by another one's last work outlives it.
 
 use std::{pin::pin, time::Duration};
 
+use futures::future::join_all;
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, sleep_until, timeout_at},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -14,17 +15,11 @@ use super::{
     log::Log,
 };
 
-/// From the request to stop until whoever is left is killed.
-pub(super) const STOP_GRACE: Duration = Duration::from_secs(10);
-
-/// How much of it the door has for itself, so that those behind it still answer what it lets finish.
-const DOOR_GRACE: Duration = Duration::from_secs(5);
-
-/// All programs of a house, running.
+/// All programs, running.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    door: Kept,
-    rest: Vec<Kept>,
+    /// In the order in which they are stopped; the programs of a step are stopped together.
+    steps: Vec<Vec<Kept>>,
     forced: CancellationToken,
     fatal: mpsc::Receiver<Fatal>,
 }
@@ -35,10 +30,19 @@ struct Kept {
     task: JoinHandle<()>,
 }
 
+impl Kept {
+    /// Waits until the program is gone. A task that panicked has dropped its child, which kills it.
+    async fn ended(&mut self) {
+        if !self.task.is_finished() {
+            let _ = (&mut self.task).await;
+        }
+    }
+}
+
 impl Supervisor {
     /// Starts all programs at once: the services wait for each other, nobody waits here.
-    pub(super) fn start(door: Program, rest: Vec<Program>, log: &Log) -> Self {
-        let (said, fatal) = mpsc::channel(rest.len() + 1);
+    pub(super) fn start(steps: Vec<Vec<Program>>, log: &Log) -> Self {
+        let (said, fatal) = mpsc::channel(steps.iter().map(Vec::len).sum::<usize>().max(1));
         let forced = CancellationToken::new();
         let start = |program: Program| {
             let asked = CancellationToken::new();
@@ -50,8 +54,10 @@ impl Supervisor {
             Kept { asked, task }
         };
         Self {
-            door: start(door),
-            rest: rest.into_iter().map(start).collect(),
+            steps: steps
+                .into_iter()
+                .map(|step| step.into_iter().map(start).collect())
+                .collect(),
             forced,
             fatal,
         }
@@ -68,33 +74,30 @@ impl Supervisor {
         }
     }
 
-    /// Stops everything within [`STOP_GRACE`], or at once when `impatient` ends. Returns when no process is left.
-    pub(super) async fn stop(mut self, impatient: impl Future<Output = ()>) {
-        let began = Instant::now();
+    /// Stops everything, each step within its limit, or at once when `impatient` ends. Returns when no process is left.
+    pub(super) async fn stop(mut self, limits: &[Duration], impatient: impl Future<Output = ()>) {
         let forced = self.forced.clone();
-        let all: Vec<_> = std::iter::once(&self.door)
-            .chain(&self.rest)
+        let all: Vec<_> = self
+            .steps
+            .iter()
+            .flatten()
             .map(|kept| kept.asked.clone())
             .collect();
+        let whole = limits.iter().sum();
         let ended = async {
-            self.door.asked.cancel();
-            // A door that hangs must not keep the others from draining.
-            let _ = timeout_at(began + DOOR_GRACE, &mut self.door.task).await;
-            for kept in &self.rest {
-                kept.asked.cancel();
+            for (step, limit) in self.steps.iter_mut().zip(limits) {
+                for kept in &*step {
+                    kept.asked.cancel();
+                }
+                // What hangs must not keep the others from their end; it is killed after the last step.
+                let _ = timeout(*limit, join_all(step.iter_mut().map(Kept::ended))).await;
             }
-            for kept in &mut self.rest {
-                // A task that panicked has dropped its child, which kills it.
-                let _ = (&mut kept.task).await;
-            }
-            if !self.door.task.is_finished() {
-                let _ = (&mut self.door.task).await;
-            }
+            join_all(self.steps.iter_mut().flatten().map(Kept::ended)).await;
         };
         let mut ended = pin!(ended);
         tokio::select! {
             () = &mut ended => return,
-            () = sleep_until(began + STOP_GRACE) => {}
+            () = sleep(whole) => {}
             () = impatient => {}
         }
         forced.cancel();
@@ -109,7 +112,7 @@ impl Supervisor {
 mod tests {
     use std::{fs, path::Path, process};
 
-    use tokio::{process::Command, time::sleep};
+    use tokio::process::Command;
 
     use super::*;
     use crate::{term::Style, up::child::RESTART_MAX};
@@ -131,8 +134,15 @@ mod tests {
         }
     }
 
-    /// Lives until its standard input ends, as every service does; says when it came and when it went.
-    const OBEDIENT: &str = "echo $$ >> $0.pids; cat > /dev/null; echo went >> $0.pids";
+    /// Lives until it is asked to end, as every service does; says when it came and when it went.
+    const OBEDIENT: &str = "echo $$ >> $0.pids; read request; echo went >> $0.pids";
+
+    /// Longer than any test.
+    const PATIENT: [Duration; 2] = [Duration::from_secs(60); 2];
+
+    fn start(first: Program, second: Program) -> Supervisor {
+        Supervisor::start(vec![vec![first], vec![second]], &quiet())
+    }
 
     fn obedient(name: &'static str, index: usize, home: &Path) -> Program {
         let text = OBEDIENT.replace("$0", name);
@@ -165,42 +175,101 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_door_goes_first_and_the_rest_after_it() {
+    async fn a_step_ends_before_the_next_one_is_asked_and_its_programs_are_asked_together() {
         let home = tempfile::tempdir().unwrap();
-        let door = script(
-            "door",
+        let together = |name, index, other: &str| {
+            let text = format!(
+                "touch {name}.came; read request; touch {name}.asked; until test -e {other}.asked; do sleep 0.01; done; test -e last.asked || touch {name}.first"
+            );
+            script(name, index, home.path(), &text)
+        };
+        let last = script(
+            "last",
+            2,
+            home.path(),
+            "touch last.came; read request; touch last.asked",
+        );
+        let steps = vec![
+            vec![together("edge", 0, "session"), together("session", 1, "edge")],
+            vec![last],
+        ];
+        let supervisor = Supervisor::start(steps, &quiet());
+        until("all programs", || {
+            ["edge", "session", "last"]
+                .iter()
+                .all(|name| home.path().join(format!("{name}.came")).exists())
+        })
+        .await;
+
+        supervisor.stop(&PATIENT, std::future::pending()).await;
+
+        for trace in ["edge.first", "session.first", "last.asked"] {
+            assert!(home.path().join(trace).exists(), "{trace}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_keeps_the_next_step_waiting_for_its_limit_only_and_is_killed_at_the_end() {
+        let home = tempfile::tempdir().unwrap();
+        let hanging = script(
+            "hanging",
             0,
             home.path(),
-            "cat > /dev/null; sleep 0.3; test -e other.went || touch first",
+            "echo $$ > hanging.pid; while :; do sleep 0.05; done",
         );
-        let other = script(
-            "other",
-            1,
+        let supervisor = start(hanging, obedient("next", 1, home.path()));
+        until("both", || {
+            !read(home.path(), "hanging.pid").is_empty() && !read(home.path(), "next.pids").is_empty()
+        })
+        .await;
+        let pid = read(home.path(), "hanging.pid").remove(0);
+
+        supervisor
+            .stop(&[Duration::from_millis(100); 2], std::future::pending())
+            .await;
+
+        assert_eq!(read(home.path(), "next.pids")[1], "went");
+        assert!(!is_alive(&pid));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_needed_by_the_step_before_comes_back_while_it_waits() {
+        let home = tempfile::tempdir().unwrap();
+        let waiting = script(
+            "waiting",
+            0,
             home.path(),
-            "touch other.came; cat > /dev/null; touch other.went",
+            "touch waiting.came; read request; touch asked; until test -e done; do sleep 0.01; done",
         );
-        let supervisor = Supervisor::start(door, vec![other], &quiet());
-        until("the other program", || home.path().join("other.came").exists()).await;
+        let supervisor = start(waiting, obedient("needed", 1, home.path()));
+        until("both", || {
+            home.path().join("waiting.came").exists() && !read(home.path(), "needed.pids").is_empty()
+        })
+        .await;
+        let first = read(home.path(), "needed.pids").remove(0);
 
-        supervisor.stop(std::future::pending()).await;
+        let stop = tokio::spawn(async move { supervisor.stop(&PATIENT, std::future::pending()).await });
+        until("the request", || home.path().join("asked").exists()).await;
+        process::Command::new("kill")
+            .args(["-9", &first])
+            .status()
+            .unwrap();
+        until("a new process", || read(home.path(), "needed.pids").len() == 2).await;
+        fs::write(home.path().join("done"), "").unwrap();
 
-        assert!(
-            home.path().join("first").exists(),
-            "the door ended while the other one lived"
-        );
-        assert!(home.path().join("other.went").exists());
+        stop.await.unwrap();
+        assert_eq!(read(home.path(), "needed.pids")[2], "went");
     }
 
     #[tokio::test]
     async fn a_program_that_crashes_comes_back_and_the_others_stay() {
         let home = tempfile::tempdir().unwrap();
-        let supervisor = Supervisor::start(
-            obedient("door", 0, home.path()),
-            vec![obedient("other", 1, home.path())],
-            &quiet(),
+        let supervisor = start(
+            obedient("edge", 0, home.path()),
+            obedient("other", 1, home.path()),
         );
         until("both", || {
-            read(home.path(), "door.pids").len() + read(home.path(), "other.pids").len() == 2
+            read(home.path(), "edge.pids").len() + read(home.path(), "other.pids").len() == 2
         })
         .await;
         let first = read(home.path(), "other.pids").remove(0);
@@ -212,11 +281,11 @@ mod tests {
         until("a new process", || read(home.path(), "other.pids").len() == 2).await;
 
         assert_ne!(read(home.path(), "other.pids")[1], first);
-        assert_eq!(read(home.path(), "door.pids").len(), 1, "the door was left alone");
-        supervisor.stop(std::future::pending()).await;
+        assert_eq!(read(home.path(), "edge.pids").len(), 1, "the edge was left alone");
+        supervisor.stop(&PATIENT, std::future::pending()).await;
         for pid in read(home.path(), "other.pids")
             .iter()
-            .chain(&read(home.path(), "door.pids"))
+            .chain(&read(home.path(), "edge.pids"))
         {
             assert!(pid == "went" || !is_alive(pid), "{pid} is left behind");
         }
@@ -226,13 +295,13 @@ mod tests {
     async fn a_program_that_cannot_live_is_started_with_growing_pauses() {
         let home = tempfile::tempdir().unwrap();
         let dying = script("dying", 1, home.path(), "echo >> dying.starts; exit 1");
-        let supervisor = Supervisor::start(obedient("door", 0, home.path()), vec![dying], &quiet());
+        let supervisor = start(obedient("edge", 0, home.path()), dying);
 
         sleep(Duration::from_millis(1_200)).await;
 
         let starts = read(home.path(), "dying.starts").len();
         assert!((3..=5).contains(&starts), "at 0, 100, 300 and 700 ms: {starts}");
-        supervisor.stop(std::future::pending()).await;
+        supervisor.stop(&PATIENT, std::future::pending()).await;
     }
 
     #[tokio::test]
@@ -244,7 +313,7 @@ mod tests {
             home.path(),
             "echo first; echo 'at gateway.port: 0 is no port' >&2; exit 78",
         );
-        let mut supervisor = Supervisor::start(obedient("door", 0, home.path()), vec![wrong], &quiet());
+        let mut supervisor = start(obedient("edge", 0, home.path()), wrong);
 
         let fatal = supervisor.fatal().await;
 
@@ -252,7 +321,7 @@ mod tests {
             (fatal.name, fatal.last_line.as_str()),
             ("wrong", "at gateway.port: 0 is no port")
         );
-        supervisor.stop(std::future::pending()).await;
+        supervisor.stop(&PATIENT, std::future::pending()).await;
     }
 
     #[tokio::test]
@@ -264,11 +333,11 @@ mod tests {
             home.path(),
             "echo $$ > deaf.pid; trap '' TERM; while :; do sleep 0.05; done",
         );
-        let supervisor = Supervisor::start(obedient("door", 0, home.path()), vec![deaf], &quiet());
+        let supervisor = start(obedient("edge", 0, home.path()), deaf);
         until("the deaf one", || !read(home.path(), "deaf.pid").is_empty()).await;
         let pid = read(home.path(), "deaf.pid").remove(0);
 
-        supervisor.stop(sleep(Duration::from_millis(200))).await;
+        supervisor.stop(&PATIENT, sleep(Duration::from_millis(200))).await;
 
         assert!(!is_alive(&pid));
     }
@@ -283,11 +352,11 @@ mod tests {
             answers: None,
             pause_max: RESTART_MAX,
         };
-        let supervisor = Supervisor::start(obedient("door", 0, home.path()), vec![absent], &quiet());
+        let supervisor = start(obedient("edge", 0, home.path()), absent);
 
-        until("the door", || !read(home.path(), "door.pids").is_empty()).await;
+        until("the edge", || !read(home.path(), "edge.pids").is_empty()).await;
 
-        supervisor.stop(std::future::pending()).await;
-        assert_eq!(read(home.path(), "door.pids")[1], "went");
+        supervisor.stop(&PATIENT, std::future::pending()).await;
+        assert_eq!(read(home.path(), "edge.pids")[1], "went");
     }
 }

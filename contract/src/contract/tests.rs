@@ -26,6 +26,8 @@ fn the_house_has_its_methods_and_events() {
     );
     assert!(house.method("agent").unwrap().streaming);
     assert!(!house.method("sessions.reset").unwrap().idempotent);
+    let reads = |name: &str| house.method(name).unwrap().reads;
+    assert!(reads("chat.history") && reads("agent.wait") && !reads("chat.send") && !reads("chat.abort"));
     assert_eq!(house.method("health").unwrap().unwrap.as_deref(), Some("health"));
     let subscription = house
         .method("sessions.messages.subscribe")

@@ -295,3 +295,26 @@ async fn who_came_while_no_events_could_be_had_is_told_that_some_may_be_missing(
         "who came later missed nothing"
     );
 }
+
+#[tokio::test]
+async fn an_edge_that_ends_with_the_session_service_holds_its_screens_until_that_is_gone() {
+    let house = House::start().await;
+    let mut client = Client::v4(&house, &["operator.read", "operator.write"]).await;
+    house.stopping(true);
+
+    house.drain.start();
+    client.event("shutdown").await;
+    until("the question whether the session service is gone", async || {
+        house.calls("/grpc.health.v1.Health/Check").len() > 20
+    })
+    .await;
+    let message = json!({"sessionKey": "main", "message": "x", "idempotencyKey": "k"});
+    let refused = client.call("chat.send", message).await;
+    assert_eq!(refused["error"]["code"], "UNAVAILABLE", "{refused}");
+    assert_eq!(refused["error"]["retryable"], true, "{refused}");
+    house.publish(vec![chat(chat_event::State::Final, None)]);
+    client.event("chat").await;
+    house.stopping(false);
+
+    assert_eq!(client.closed().await, (1012, "service restart".to_owned()));
+}

@@ -75,6 +75,7 @@ struct Fakes {
     sick: Mutex<bool>,
     /// Whether nobody can subscribe to events.
     deaf: Mutex<bool>,
+    stopping: Mutex<bool>,
 }
 
 /// An edge with fakes behind it.
@@ -208,6 +209,11 @@ impl House {
         self.fakes.losses.lock().unwrap().insert(path.clone(), times);
     }
 
+    /// Whether the services say that they were asked to end.
+    pub(crate) fn stopping(&self, stopping: bool) {
+        *self.fakes.stopping.lock().unwrap() = stopping;
+    }
+
     /// Calls that reached a method.
     pub(crate) fn calls(&self, method: &str) -> Vec<Call> {
         let path = Contract::house()
@@ -338,7 +344,11 @@ impl Server {
                 many(stream::iter([Vec::new()]))
             }
             "/grpc.health.v1.Health/Check" => {
-                let status = if *self.fakes.sick.lock().unwrap() { 2 } else { 1 };
+                let status = match (body.is_empty(), *self.fakes.stopping.lock().unwrap()) {
+                    (true, _) if *self.fakes.sick.lock().unwrap() => 2,
+                    (true, _) | (false, true) => 1,
+                    (false, false) => 3, // the name under which a service says that it is stopping is not known
+                };
                 many(stream::iter([vec![8, status]]))
             }
             _ => self.reply(&path).await,

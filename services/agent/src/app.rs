@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use gatehouse_core::{
-    Address, Credentials, Drain, Health, Listener, Service, ServiceSettings, config, metrics,
+    Address, Credentials, Drain, Health, Listener, Service, ServiceSettings, config,
+    drain::plan,
+    metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
 };
@@ -84,9 +86,13 @@ impl App {
         };
         let grpc = Grpc::new(config, tools, metrics, drain.clone());
         let service = AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        Ok(Server::new(listener, credentials.callers(), health)
+        let served = Server::new(listener, credentials.callers(), health)
             .add(service)
-            .run(drain)
-            .await?)
+            .run(drain.clone())
+            .await;
+        if !drain.finish(plan::TASKS).await {
+            tracing::warn!("some tasks did not end in time");
+        }
+        Ok(served?)
     }
 }

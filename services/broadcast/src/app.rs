@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Address, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings, config, metrics,
+    Address, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings, config,
+    drain::plan,
+    metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
 };
@@ -94,8 +96,11 @@ impl App {
         health.serving();
         let served = Server::new(listener, credentials.callers(), health)
             .add(service)
-            .run(drain)
+            .run(drain.clone())
             .await;
+        if !drain.finish(plan::TASKS).await {
+            tracing::warn!("some tasks did not end in time");
+        }
         Ok(served?)
     }
 }

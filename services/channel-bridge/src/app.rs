@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use gatehouse_core::{
     Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings,
     backup::{self, Gate},
-    config, metrics,
+    config,
+    drain::plan,
+    metrics,
     report::{self, ReportSource},
     server::{MESSAGE_BYTES_MAX, Server},
     sqlite,
@@ -17,7 +19,7 @@ use gatehouse_proto::{
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::watch,
-    time::{self, MissedTickBehavior},
+    time::{self, MissedTickBehavior, timeout},
 };
 
 use crate::{
@@ -32,8 +34,10 @@ use crate::{
     store::{KEEP, OFFER_AGAIN, Sqlite, Store},
 };
 
-/// How long the parts may take to end. Accounts say goodbye within two seconds.
-const GRACE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the last deliveries have left.
+const SEND_LOOK: Duration = Duration::from_millis(20);
+/// Deliveries of an account that are looked at then: they are ordered by time, so the first says whether any is due.
+const SEND_HEADS: u32 = 1;
 /// Old rows go, and deliveries that nobody can send any more are given up on.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
@@ -73,11 +77,12 @@ impl App {
         self.listener.address().map_err(Error::Listen)
     }
 
-    /// Runs until the drain, then ends in order: no new calls, then the accounts, then the store.
+    /// Runs until the drain, then ends in order: what is due is sent for at most [`plan::SEND`], then no new calls, then the
+    /// accounts, then the store.
     ///
     /// # Errors
     /// When it cannot serve.
-    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+    pub async fn run(self, requested: Drain) -> Result<(), Error> {
         let Self {
             settings,
             listener,
@@ -85,6 +90,7 @@ impl App {
             store,
             clock,
         } = self;
+        let drain = Drain::new(); // starts when what is due is sent
         let database = store.database().clone();
         let store: Arc<dyn Store> = Arc::new(store);
         let peer = |service| credentials.peer(service);
@@ -136,6 +142,19 @@ impl App {
         );
         spawn_sweep(Arc::clone(&store), clock.clone(), metrics, &drain);
 
+        let (parts, outgoing, time) = (manager.clone(), Arc::clone(&store), clock.clone());
+        let (stopping, ended) = (health.clone(), drain.clone());
+        drain.spawn("end", async move {
+            tokio::select! { () = requested.requested() => {}, () = ended.requested() => return }
+            stopping.stopping();
+            if timeout(plan::SEND, sent(&parts, &*outgoing, &time))
+                .await
+                .is_err()
+            {
+                tracing::warn!("some deliveries have not left; they are sent after the next start");
+            }
+            ended.start();
+        });
         let gate = Gate::default();
         let copies = backup::server(database, gate.clone(), &drain);
         let channels = ChannelServiceServer::new(Channels::new(manager, outbox, store, clock, gate))
@@ -146,10 +165,37 @@ impl App {
             .add(copies)
             .run(drain.clone())
             .await;
-        if !drain.finish(GRACE).await {
+        if !drain.finish(plan::TASKS).await {
             tracing::warn!("some parts did not end within the grace period");
         }
         served.map_err(Error::Serve)
+    }
+}
+
+/// Waits until no account that is connected has a delivery that is due.
+async fn sent(manager: &Manager, store: &dyn Store, clock: &Clock) {
+    loop {
+        let accounts = manager
+            .view()
+            .map(|view| view.accounts.clone())
+            .unwrap_or_default();
+        let connected = accounts
+            .iter()
+            .filter(|(_, entry)| matches!(entry.progress.snapshot().state, State::Connected));
+        let mut due = false;
+        for (account, _) in connected {
+            due |= match store.outbox_heads(account.clone(), SEND_HEADS).await {
+                Ok(heads) => heads.iter().any(|delivery| delivery.next_at <= clock.now_ms()),
+                Err(error) => {
+                    tracing::error!(error = %Chain(&error), "the outbox cannot be read");
+                    false
+                }
+            };
+        }
+        if !due {
+            return;
+        }
+        time::sleep(SEND_LOOK).await;
     }
 }
 

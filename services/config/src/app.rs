@@ -1,9 +1,10 @@
 //! The only file that knows all the parts.
 
-use std::{fs::File, time::Duration};
+use std::fs::File;
 
 use gatehouse_core::{
     Address, Clock, Credentials, Drain, Health, House, Listener, Service, ServiceSettings, credential,
+    drain::plan,
     metrics as instruments, private,
     publish::Publisher,
     report::{self, ReportSource},
@@ -22,9 +23,6 @@ use crate::{
     settings::Settings,
     watcher,
 };
-
-/// How long everything may take to end: a write to a slow disk.
-const GRACE: Duration = Duration::from_secs(8);
 
 /// The config service, bound and not yet running.
 #[derive(Debug)]
@@ -124,7 +122,9 @@ impl App {
             .add(grpc)
             .run(drain.clone())
             .await;
-        drain.finish(GRACE).await;
+        if !drain.finish(plan::TASKS).await {
+            tracing::warn!("some tasks did not end in time");
+        }
         drop((watcher, lock));
         served.map_err(start("the config service cannot serve"))
     }

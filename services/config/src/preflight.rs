@@ -5,9 +5,10 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use gatehouse_core::{Clock, Env, House, Secret, private::Open};
+use gatehouse_core::{Clock, Env, House, Secret, drain::plan, private::Open};
 
 use crate::{
     app::make_credentials,
@@ -29,6 +30,8 @@ pub struct Preflight {
     pub port: u16,
     /// The address of `gateway.bind`. `GATEHOUSE_BIND` of the edge goes before it.
     pub bind: IpAddr,
+    /// How long answers under way may go on when the gateway ends: `gateway.drainSeconds`.
+    pub answers: Duration,
     /// False when the file has mistakes and the last valid revision would run instead.
     pub file_valid: bool,
     /// Everything that was found, mistakes of the file included.
@@ -67,6 +70,7 @@ pub fn check_document(house: &House, real: &House, env: &Env) -> Result<Prefligh
         config_path: house.config.clone(),
         port: gateway.port,
         bind: address(gateway),
+        answers: plan::answers(Some(gateway.drain_seconds.into())),
         file_valid: state.file.valid,
         warnings: state.file.issues.clone(),
         token_path: if token_in_config {

@@ -98,6 +98,7 @@ impl Reader {
                 (&["session"], false),
                 (&["messages"], false),
                 (&["models"], false),
+                (&["gateway", "drainSeconds"], false),
             ],
             Self::Agent => &[(&["models"], true), (&["agents", "defaults"], false)],
             Self::ChannelBridge => &[(&["channels"], true)],

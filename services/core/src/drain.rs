@@ -1,5 +1,7 @@
 //! Ending in order: one token that every task watches, one tracker that knows them all, one deadline over the whole.
 
+pub mod plan;
+
 use std::{future::Future, io::Read, time::Duration};
 
 use futures::{Stream, StreamExt, future::FutureExt};
@@ -62,8 +64,20 @@ impl Drain {
     }
 }
 
-/// A drain that SIGTERM and SIGINT start, and the end of standard input when the process is supervised: a supervisor that
-/// was killed leaves no orphan. A second signal ends the process at once.
+/// What a supervisor writes to the standard input of a process that it asks to end.
+pub const REQUEST: &[u8] = b"drain\n";
+
+/// What a supervisor does at the other end of the standard input.
+enum Supervisor {
+    /// It asks for the end.
+    Asks,
+    /// It is gone.
+    Gone,
+}
+
+/// A drain that SIGTERM and SIGINT start, and [`REQUEST`] on the standard input when the process is supervised. A second signal
+/// ends the process at once. The end of standard input says that the supervisor was killed: nothing may outlive it for longer
+/// than [`plan::ORPHAN`], so the process ends then, whatever it is doing. All that was acknowledged is stored by now.
 ///
 /// # Errors
 /// When the signals cannot be watched.
@@ -80,21 +94,35 @@ pub fn on_signal(supervised: bool) -> std::io::Result<Drain> {
         std::process::exit(130);
     });
     if supervised {
-        let watched = drain.clone();
+        let (says, mut supervisor) = tokio::sync::mpsc::channel(2);
         // A thread of its own: tokio's standard input would keep the runtime from ending.
-        std::thread::spawn(move || {
-            let mut nothing = [0; 16];
-            loop {
-                match std::io::stdin().read(&mut nothing) {
-                    Ok(1..) => {}
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Ok(0) | Err(_) => break,
-                }
+        std::thread::spawn(move || follow_supervisor(&mut std::io::stdin(), &says));
+        let watched = drain.clone();
+        tokio::spawn(async move {
+            while let Some(Supervisor::Asks) = supervisor.recv().await {
+                watched.start();
             }
+            // Not a word about it: the supervisor read our logs, and writing to nobody panics.
             watched.start();
+            tokio::time::sleep(plan::ORPHAN).await;
+            std::process::exit(0);
         });
     }
     Ok(drain)
+}
+
+/// Says each time what the other end of the input does; returns when it is gone.
+fn follow_supervisor(input: &mut impl Read, says: &tokio::sync::mpsc::Sender<Supervisor>) {
+    let mut request = [0; 16];
+    loop {
+        match input.read(&mut request) {
+            // A queue that is full holds the request already.
+            Ok(1..) => drop(says.try_send(Supervisor::Asks)),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+        }
+    }
+    drop(says.blocking_send(Supervisor::Gone));
 }
 
 #[cfg(test)]
@@ -110,6 +138,20 @@ mod tests {
 
         assert!(good.finish(Duration::from_secs(1)).await);
         assert!(!bad.finish(Duration::from_secs(1)).await);
+    }
+
+    #[test]
+    fn a_supervisor_that_asks_is_told_apart_from_one_that_is_gone() {
+        let follow = |mut input: &[u8]| {
+            let (says, mut said) = tokio::sync::mpsc::channel(2);
+            follow_supervisor(&mut input, &says);
+            drop(says);
+            std::iter::from_fn(|| said.blocking_recv().map(|said| matches!(said, Supervisor::Asks)))
+                .collect::<Vec<_>>()
+        };
+
+        assert_eq!(follow(REQUEST), [true, false]);
+        assert_eq!(follow(b""), [false]);
     }
 
     #[tokio::test]

@@ -13,7 +13,13 @@ pub enum State {
     Degraded(String),
     /// It cannot serve, and says why.
     NotServing(String),
+    /// It was asked to end and finishes what is under way. Nothing follows.
+    Stopping,
 }
+
+/// The name under which the gRPC health service says whether a process was asked to end: `SERVING` from then on, unknown before.
+/// The overall status does not tell that from a fault.
+pub const STOPPING: &str = "gatehouse.stopping";
 
 impl State {
     /// Whether callers should be sent here.
@@ -21,7 +27,7 @@ impl State {
     pub const fn serves(&self) -> bool {
         match self {
             Self::Serving | Self::Degraded(_) => true,
-            Self::Starting | Self::NotServing(_) => false,
+            Self::Starting | Self::NotServing(_) | Self::Stopping => false,
         }
     }
 }
@@ -53,10 +59,15 @@ impl Health {
         self.set(State::NotServing(reason.into()));
     }
 
+    /// It was asked to end. Whatever is found out afterwards changes nothing about that.
+    pub fn stopping(&self) {
+        self.set(State::Stopping);
+    }
+
     /// Says how it is. Watchers hear of it only when it changed.
     pub fn set(&self, state: State) {
         self.0.send_if_modified(|current| {
-            let changed = *current != state;
+            let changed = *current != state && *current != State::Stopping;
             if changed {
                 tracing::info!(?state, "health changed");
                 *current = state;

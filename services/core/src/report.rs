@@ -105,6 +105,7 @@ impl ReportSource {
             State::Serving => (service_health::State::Serving, None),
             State::Degraded(reason) => (service_health::State::Degraded, Some(reason)),
             State::NotServing(reason) => (service_health::State::NotServing, Some(reason)),
+            State::Stopping => (service_health::State::NotServing, Some("stopping".to_owned())),
         };
         ServiceHealth {
             service: self.service.name().into(),

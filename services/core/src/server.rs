@@ -24,10 +24,12 @@ use tonic::{
 };
 use tower::{Service as TowerService, ServiceBuilder};
 
-use crate::{address::Listener, credential::Directory, drain::Drain, health::Health};
-
-/// How long calls may go on after the end was asked for. Streams end at once (see [`Drain::end_stream`]).
-const GRACE: Duration = Duration::from_secs(8);
+use crate::{
+    address::Listener,
+    credential::Directory,
+    drain::{Drain, plan},
+    health::{self, Health, State},
+};
 
 /// How often a silent client in the network is asked whether it is still there. One behind a Unix socket cannot vanish unseen,
 /// because its kernel is ours.
@@ -102,7 +104,8 @@ impl Server {
         self
     }
 
-    /// Serves until the drain starts, then finishes what is under way within a grace period.
+    /// Serves until the drain starts, then finishes what is under way within [`plan::CALLS`]. Streams end at once (see
+    /// [`Drain::end_stream`]).
     ///
     /// # Errors
     /// When it cannot serve.
@@ -138,10 +141,10 @@ impl Server {
             ended = &mut serving => return ended.map_err(ServerError::Transport),
             () = drain.requested() => {}
         }
-        match timeout(GRACE, serving).await {
+        match timeout(plan::CALLS, serving).await {
             Ok(ended) => ended.map_err(ServerError::Transport),
             Err(_) => {
-                tracing::warn!(grace = ?GRACE, "calls were still under way at the end of the grace period");
+                tracing::warn!(limit = ?plan::CALLS, "calls were still under way when the server closed");
                 Ok(())
             }
         }
@@ -209,25 +212,29 @@ async fn health_service(
 + 'static {
     let (reporter, service) = tonic_health::server::health_reporter();
     let mut states = health.watch();
-    let report = async move |reporter: &tonic_health::server::HealthReporter, serves: bool| {
-        let status = if serves {
+    let report = async move |reporter: &tonic_health::server::HealthReporter, state: State| {
+        let status = if state.serves() {
             tonic_health::ServingStatus::Serving
         } else {
             tonic_health::ServingStatus::NotServing
         };
         reporter.set_service_status("", status).await;
+        if state == State::Stopping {
+            let status = tonic_health::ServingStatus::Serving;
+            reporter.set_service_status(health::STOPPING, status).await;
+        }
     };
-    let serves = states.borrow_and_update().serves();
-    report(&reporter, serves).await;
+    let state = states.borrow_and_update().clone();
+    report(&reporter, state).await;
     let end = drain.clone();
     drain.spawn("health service", async move {
         loop {
             tokio::select! {
-                () = end.requested() => return report(&reporter, false).await,
+                () = end.requested() => return report(&reporter, State::Stopping).await,
                 changed = states.changed() => if changed.is_err() { return },
             }
-            let serves = states.borrow_and_update().serves();
-            report(&reporter, serves).await;
+            let state = states.borrow_and_update().clone();
+            report(&reporter, state).await;
         }
     });
     service

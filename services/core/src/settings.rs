@@ -253,7 +253,7 @@ pub struct ServiceSettings {
     pub peers: Peers,
     /// `GATEHOUSE_METRICS_LISTEN`: where `/metrics` is served; `off` or unset: nowhere.
     pub metrics: Option<SocketAddr>,
-    /// `GATEHOUSE_SUPERVISED`: the process ends when its standard input does.
+    /// `GATEHOUSE_SUPERVISED`: the process is asked to end on its standard input, and ends at once when that does.
     pub supervised: bool,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::config::{self, ConfigHandle};
+use gatehouse_core::drain::plan;
 use gatehouse_core::publish::Publisher;
 use gatehouse_core::report::{self, ReportSource};
 use gatehouse_core::server::{MESSAGE_BYTES_MAX, Server};
@@ -11,7 +12,7 @@ use gatehouse_core::{Address, Chain, Clock, Credentials, Drain, Health, Listener
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
-use tokio::time;
+use tokio::time::{self, timeout};
 
 use crate::config::SessionConfig;
 use crate::delivery::Dispatcher;
@@ -30,10 +31,8 @@ const PRUNE: Duration = Duration::from_secs(600);
 const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// The pause between two steps of forgetting, so that others get at the writer.
 const PRUNE_PAUSE: Duration = Duration::from_millis(200);
-/// How long the last events may take to get out.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-/// How long everything may take to end: a little more than a run may go on.
-const GRACE: Duration = Duration::from_secs(8);
+/// How often it is looked whether the bridge has the last replies.
+const HAND_OVER_LOOK: Duration = Duration::from_millis(20);
 
 /// The session service, bound and not yet running.
 #[derive(Debug)]
@@ -86,7 +85,8 @@ impl App {
         self
     }
 
-    /// Serves until the drain, then ends within the grace period.
+    /// Serves until the drain. Then it takes nothing new, lets answers under way end, hands their replies to the bridge, and
+    /// only then closes: until there is nothing left to say, whoever waits for it can ask.
     ///
     /// # Errors
     /// When serving fails.
@@ -105,10 +105,10 @@ impl App {
         metrics.register(&mut registry);
         store.database().register(&mut registry);
 
-        // Events have a drain of their own, which starts when nobody is left who could say anything.
-        let last = Drain::new();
+        // What serves ends when the turns have, and events when nobody is left who could say anything.
+        let (serving, last) = (Drain::new(), Drain::new());
         let publisher = Publisher::spawn(peer(Service::Broadcast), &last);
-        let config = config::watch::<SessionConfig>(&peer(Service::Config), Service::Session, &drain);
+        let config = config::watch::<SessionConfig>(&peer(Service::Config), Service::Session, &serving);
         let (policy, policies) = watch::channel(None);
         let replies = Arc::new(Notify::new());
         let engine = Engine::new(Parts {
@@ -120,51 +120,93 @@ impl App {
             timing,
             replies: Arc::clone(&replies),
             metrics: metrics.clone(),
+            drain: drain.clone(),
         });
         let bridge = peer(Service::ChannelBridge).service();
         let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics);
 
         let health = Health::new();
-        let service = SessionServiceServer::new(Grpc::new(engine.clone(), drain.clone()))
+        let service = SessionServiceServer::new(Grpc::new(engine.clone(), serving.clone()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         // Nothing of another service is stored here that is not offered again: its gate stays open.
-        let copies = backup::server(store.database().clone(), backup::Gate::default(), &drain);
+        let copies = backup::server(store.database().clone(), backup::Gate::default(), &serving);
         let server = Server::new(listener, credentials.callers(), health.clone())
             .add(service)
             .add(copies);
         let hash = config.clone();
         let source = ReportSource::new(Service::Session, health.clone()).config_hash(move || hash.hash());
-        report::spawn(&peer(Service::Broadcast), source, &drain);
+        report::spawn(&peer(Service::Broadcast), source, &serving);
         if let Some(address) = settings.service.metrics {
-            gatehouse_core::metrics::serve(registry, address, &drain)
+            gatehouse_core::metrics::serve(registry, address, &serving)
                 .await
                 .map_err(start("the metrics address"))?;
         }
 
-        drain.spawn("policy", follow(config, policy, drain.clone()));
-        drain.spawn("turns", engine.clone().run(drain.clone(), true)); // the store's lock proves that the others are dead
-        drain.spawn("replies", dispatcher.run(drain.clone()));
-        let ready = move || match engine.policy() {
+        serving.spawn("policy", follow(config, policy, serving.clone()));
+        serving.spawn("replies", dispatcher.run(serving.clone()));
+        drain.spawn("turns", engine.clone().run(true)); // the store's lock proves that the others are dead
+        let configured = engine.clone();
+        let ready = move || match configured.policy() {
             Ok(_) => Ok(()),
             Err(_) => Err("the configuration is not known yet".to_owned()),
         };
         sqlite::keep_health(
             store.database().clone(),
             sqlite::Timing::default(),
-            health,
+            health.clone(),
             ready,
-            &drain,
+            &serving,
         );
-        drain.spawn("prune", prune(store, clock, drain.clone()));
+        drain.spawn("prune", prune(Arc::clone(&store), clock.clone(), drain.clone()));
 
-        let served = server.run(drain.clone()).await;
-        drain.start();
-        if !drain.finish(GRACE).await {
-            tracing::warn!(grace = ?GRACE, "some tasks were still under way at the end of the grace period");
+        let end = async {
+            drain.requested().await;
+            health.stopping();
+            let limit = engine.drain_limit();
+            tracing::info!(answers = engine.running(), limit = ?limit, "stopping: answers under way may end first");
+            if !drain.finish(limit + 2 * plan::CUT_SHORT).await {
+                tracing::warn!("some tasks were still under way when the time for answers was over");
+            }
+            if timeout(plan::HAND_OVER, handed_over(&store, &clock))
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    "the bridge has not taken every reply; they are offered again at the next start"
+                );
+            }
+            serving.start();
+        };
+        let server = server.run(serving.clone());
+        tokio::pin!(end, server);
+        let served = tokio::select! {
+            served = &mut server => {
+                drain.start();
+                end.await;
+                served
+            }
+            () = &mut end => server.await,
+        };
+        if !serving.finish(plan::TASKS).await {
+            tracing::warn!("some tasks did not end in time");
         }
-        last.finish(LAST_WORDS).await;
+        last.finish(plan::LAST_EVENTS).await;
         served.map_err(start("serving"))
+    }
+}
+
+/// Waits until no reply waits for the bridge. One that the bridge has put off is not waited for.
+async fn handed_over(store: &SqliteStore, clock: &Clock) {
+    loop {
+        match store.deliveries(clock.now_ms(), 1).await {
+            Ok(waiting) if waiting.is_empty() => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "replies could not be read");
+            }
+        }
+        time::sleep(HAND_OVER_LOOK).await;
     }
 }
 

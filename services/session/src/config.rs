@@ -19,6 +19,16 @@ pub struct SessionConfig {
     pub session: SessionSection,
     /// What happens to messages that have to wait.
     pub messages: MessagesSection,
+    /// How the process ends.
+    pub gateway: GatewaySection,
+}
+
+/// `gateway`.
+#[derive(Clone, Debug, Default, Derive)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GatewaySection {
+    /// How long answers under way may go on after a stop was asked for, in seconds.
+    pub drain_seconds: Option<u64>,
 }
 
 /// `agents`.

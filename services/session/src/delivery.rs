@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::id::EntryId;
 use crate::metrics::Metrics;
 use crate::rows::blocks;
-use crate::store::{Delivery, DeliveryOutcome, EntryExtra, NewEntry, Role, Store};
+use crate::store::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, EntryExtra, NewEntry, Role, Store};
 use crate::turn::Engine;
 
 /// Replies read at a time.
@@ -35,8 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause while the bridge is away.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How long a reply waits that the bridge has no room for.
-const LATER_MS: i64 = 2_000;
 /// The longest sleep: replies that were told to wait are looked for then.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -146,7 +144,7 @@ impl<S: Store> Dispatcher<S> {
                         return Ok((settled, Bridge::Away));
                     }
                     Kind::Exhausted => {
-                        let not_before = self.clock.now_ms() + LATER_MS;
+                        let not_before = self.clock.now_ms() + DELIVERY_LATER_MS;
                         self.engine
                             .store()
                             .settle(id, DeliveryOutcome::Later { not_before })

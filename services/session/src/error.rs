@@ -58,6 +58,9 @@ pub enum Error {
     /// No configuration has come yet, or what the last process left behind was not looked at.
     #[error("the session service is still starting")]
     NotReady,
+    /// The process is about to end.
+    #[error("the gateway is stopping; send the message again when it is back")]
+    Stopping,
     /// The database.
     #[error("session store failed")]
     Store(#[source] sqlite::Error),
@@ -103,7 +106,7 @@ impl Error {
             }
             Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
             Self::QueueFull { .. } => Kind::Exhausted,
-            Self::StillStopping(_) | Self::NotReady => Kind::Unavailable,
+            Self::StillStopping(_) | Self::NotReady | Self::Stopping => Kind::Unavailable,
             Self::Store(error) => error.kind(),
             Self::Unreadable(_) | Self::Start { .. } => Kind::Internal,
         }
@@ -128,6 +131,7 @@ impl Error {
             Self::LabelTaken(_) => "label-taken",
             Self::StillStopping(_) => "still-stopping",
             Self::NotReady => "starting",
+            Self::Stopping => "stopping",
             Self::Store(_) | Self::Unreadable(_) | Self::Start { .. } => return None,
         })
     }

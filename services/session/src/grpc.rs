@@ -24,6 +24,7 @@ use crate::turn::Engine;
 #[derive(Debug)]
 pub(crate) struct Grpc<S> {
     engine: Engine<S>,
+    /// The end of serving, not of taking: those who wait for a run hear of its end while the process lets it end.
     drain: Drain,
 }
 

@@ -5,6 +5,7 @@
 //! is answered, [`delivery`] how the answer gets to the chat, [`app`] how the parts hang together.
 
 pub mod agents;
+mod answer;
 pub mod app;
 pub mod config;
 pub mod delivery;

@@ -22,6 +22,8 @@ pub struct Metrics {
     pub duplicates: Counter,
     /// Turns ended, by state: done, failed, aborted, interrupted.
     pub turns: Family<EndLabels, Counter>,
+    /// Turns that were put back into the queue because their process or their answer broke off.
+    pub run_again: Counter,
     /// Replies that the bridge has taken.
     pub replies_taken: Counter,
     /// Replies that the bridge will never take.
@@ -39,6 +41,11 @@ impl Metrics {
             self.duplicates.clone(),
         );
         registry.register("turns_ended", "Turns ended, by state", self.turns.clone());
+        registry.register(
+            "turns_run_again",
+            "Turns put back into the queue because their process or their answer broke off",
+            self.run_again.clone(),
+        );
         registry.register(
             "replies_taken",
             "Replies that the bridge has taken",

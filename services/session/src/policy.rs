@@ -1,6 +1,9 @@
 //! One revision of the configuration, read once: what every request and every turn asks.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_core::drain::plan;
 
 use crate::agents::Agents;
 use crate::config::{QueueSection, Scope, SessionConfig};
@@ -25,6 +28,8 @@ pub struct Policy {
     pub scope: Scope,
     /// Turns that run at the same time.
     pub concurrent_max: usize,
+    /// How long runs may go on after the process was asked to end.
+    pub drain: Duration,
 }
 
 impl Policy {
@@ -41,6 +46,7 @@ impl Policy {
             queue: config.messages.queue.clone(),
             scope: config.session.scope,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),
+            drain: plan::answers(config.gateway.drain_seconds),
         }
     }
 }

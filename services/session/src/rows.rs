@@ -15,13 +15,14 @@ pub(crate) fn plain(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The text in a row's content: a string, or the text blocks of a list.
+/// The text in a row's content: a string, or the text blocks of a list. Notices to people are not part of it.
 pub(crate) fn text_of(content: &str) -> String {
     match serde_json::from_str(content) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(serde_json::Value::Array(blocks)) => {
             let texts: Vec<&str> = blocks
                 .iter()
+                .filter(|block| block.get("notice").is_none())
                 .filter_map(|block| block.get("text")?.as_str())
                 .collect();
             texts.join("\n")

@@ -83,8 +83,21 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps the lease.
     async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error>;
 
-    /// Something of the turn is about to be seen: from now on it is never run again.
-    async fn show(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error>;
+    /// Something of this attempt is about to be shown for the first time; `text` is the part of it that belongs to the answer.
+    /// It takes the place of what earlier attempts kept.
+    async fn show(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error>;
+
+    /// Adds to the text that is kept for this attempt until the turn ends.
+    async fn keep_text(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error>;
+
+    /// The text that the last attempt which showed one had shown, as far as it was kept.
+    async fn kept_text(&self, run: &RunId) -> Result<String, Error>;
+
+    /// The turn is about to do something that a second run would do again: from now on it is never run again.
+    async fn mark_effects(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error>;
+
+    /// Gives up a turn that its owner cannot go on with: it waits again if the limits allow it.
+    async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error>;
 
     /// Ends a turn with its row and its delivery. `None`: somebody else ended it, or holds it now.
     async fn finish(&self, finish: Finish) -> Result<Option<Ended>, Error>;
@@ -99,7 +112,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Aborted, Error>;
 
     /// Takes turns from owners whose lease has ended, or from everybody else when the caller knows that they are dead. A
-    /// turn of which nothing was seen is queued again; the others end as interrupted, with the notice.
+    /// turn that may be run again is queued again; the others end as interrupted, with the text that was kept and the notice.
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Reclaimed, Error>;
 
     /// Deliveries that wait, the oldest first.

@@ -264,6 +264,40 @@ impl Running {
         }
     }
 
+    /// Waits until the screens have this text.
+    pub(crate) async fn sees_text(&mut self, text: &str) {
+        let shows =
+            |seen: &Seen| matches!(seen, Seen::Chat(event, _) if event.delta_text.as_deref() == Some(text));
+        self.see("the text", shows).await;
+    }
+
+    /// What stands on a screen that follows one rendition of a run.
+    pub(crate) fn screen(&self, run: &str, followed: Rendition) -> String {
+        let mut screen = String::new();
+        for seen in &self.seen {
+            if let Seen::Chat(event, rendition) = seen
+                && event.run_id == run
+                && *rendition == followed
+                && let Some(text) = &event.delta_text
+            {
+                if event.replace == Some(true) {
+                    screen.clear();
+                }
+                screen.push_str(text);
+            }
+        }
+        screen
+    }
+
+    /// The numbers of a run's chat events as they went out.
+    pub(crate) fn seqs(&self, run: &str) -> Vec<i64> {
+        let seqs = self.seen.iter().filter_map(|seen| match seen {
+            Seen::Chat(event, _) if event.run_id == run => Some(event.seq),
+            Seen::Chat(..) | Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) => None,
+        });
+        seqs.collect()
+    }
+
     pub(crate) fn labels(&self) -> Vec<String> {
         self.seen.iter().map(Seen::label).collect()
     }
@@ -290,6 +324,9 @@ pub(crate) struct Bench {
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) agent: Peer,
     pub(crate) drain: Drain,
+    pub(crate) clock: Clock,
+    /// The times of the engines.
+    pub(crate) timing: Timing,
     credential: Secret,
 }
 
@@ -307,6 +344,12 @@ impl Bench {
             calls,
             agent,
             drain,
+            clock: Clock::system(),
+            timing: Timing {
+                renew: Duration::from_millis(50),
+                retry: Duration::from_millis(10),
+                ..Timing::default()
+            },
             credential,
         }
     }
@@ -348,17 +391,16 @@ impl Bench {
             agent: agent.service(),
             publisher,
             policy: policies,
-            clock: Clock::system(),
+            clock: self.clock.clone(),
             timing: Timing {
-                renew: Duration::from_millis(50),
-                retry: Duration::from_millis(10),
-                drain: grace,
-                ..Timing::default()
+                drain: Some(grace),
+                ..self.timing
             },
             replies: Arc::clone(&replies),
             metrics: Metrics::default(),
+            drain: drain.clone(),
         });
-        drain.spawn("turns", engine.clone().run(drain.clone(), others_are_dead));
+        drain.spawn("turns", engine.clone().run(others_are_dead));
         Running {
             engine,
             drain,

@@ -148,7 +148,7 @@ async fn open(settings: ServiceSettings) -> gatehouse_session::App {
         if let Ok(app) = Settings::of(settings.clone()).build().await {
             let timing = Timing {
                 retry: Duration::from_millis(10),
-                drain: Duration::ZERO,
+                drain: Some(Duration::ZERO),
                 ..Timing::default()
             };
             return app.with_timing(timing);

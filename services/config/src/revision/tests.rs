@@ -62,6 +62,13 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
         keys(&session),
         ["agents", "bindings", "session", "messages", "models"]
     );
+    let drain = read(json!({"gateway": {"drainSeconds": 7, "publicOrigin": "https://a.example"}}));
+    let drain: Value = serde_json::from_str(&drain.cut(Reader::Session)).expect("JSON");
+    assert_eq!(
+        drain,
+        json!({"gateway": {"drainSeconds": 7}}),
+        "and nothing else of it"
+    );
     assert_eq!(keys(&agent), ["models", "agents"]);
     assert_eq!(keys(&agent["agents"]), ["defaults"]);
     assert_eq!(keys(&bridge), ["channels"]);

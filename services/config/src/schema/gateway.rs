@@ -30,6 +30,10 @@ pub struct Gateway {
     /// `Host`, itself in `Origin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_origin: Option<String>,
+    /// How long answers under way may go on after a stop was asked for, in seconds; what has not ended then is cut short, and
+    /// what was written of it is kept. Containers need a `stop_grace_period` that is longer by 20 seconds.
+    #[schemars(range(min = 0, max = 300))]
+    pub drain_seconds: u32,
 }
 
 impl Default for Gateway {
@@ -43,6 +47,7 @@ impl Default for Gateway {
             control_ui: ControlUi::default(),
             trusted_proxies: Vec::new(),
             public_origin: None,
+            drain_seconds: 30, // long enough for most answers, short enough to wait for
         }
     }
 }

@@ -124,7 +124,7 @@ async fn end<S: Store>(
     let duration_ms = turn
         .ended_at
         .zip(turn.started_at)
-        .map_or(0, |(end, start)| end - start);
+        .map_or(0, |(end, start)| (end - start).max(0)); // the clock may have been set back between
     Ok(proto::RunAgentResponse {
         run_id: run.to_string(),
         status: status(&turn).to_owned(),

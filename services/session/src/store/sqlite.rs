@@ -8,6 +8,7 @@ mod entries;
 mod reclaim;
 mod schema;
 mod sessions;
+mod texts;
 mod turns;
 
 use std::path::Path;
@@ -167,9 +168,37 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn show(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
+    async fn show(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error> {
+        let (run, owner, text) = (run.clone(), owner.clone(), text.to_owned());
+        self.database
+            .write(move |tx| texts::show(tx, &run, &owner, &text))
+            .await
+    }
+
+    async fn keep_text(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error> {
+        let (run, owner, text) = (run.clone(), owner.clone(), text.to_owned());
+        self.database
+            .write(move |tx| texts::keep(tx, &run, &owner, &text))
+            .await
+    }
+
+    async fn kept_text(&self, run: &RunId) -> Result<String, Error> {
+        let run = run.clone();
+        self.database.read(move |conn| texts::kept(conn, &run)).await
+    }
+
+    async fn mark_effects(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
         let (run, owner) = (run.clone(), owner.clone());
-        self.database.write(move |tx| turns::show(tx, &run, &owner)).await
+        self.database
+            .write(move |tx| turns::mark_effects(tx, &run, &owner))
+            .await
+    }
+
+    async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error> {
+        let (run, owner) = (run.clone(), owner.clone());
+        self.database
+            .write(move |tx| reclaim::give_back(tx, &run, &owner, limits))
+            .await
     }
 
     async fn finish(&self, finish: Finish) -> Result<Option<Ended>, Error> {

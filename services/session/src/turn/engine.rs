@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::client::PeerService;
+use gatehouse_core::drain::plan;
 use gatehouse_core::publish::Publisher;
 use gatehouse_core::{Clock, Drain};
 use tokio::sync::{Notify, watch};
@@ -16,7 +17,7 @@ use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
-use crate::store::{Admission, Entry, NewEntry, Origin, SessionRecord, Store, Turn};
+use crate::store::{Admission, Entry, NewEntry, Origin, RunLimits, SessionRecord, Store, Turn};
 
 /// Times of the engine. Tests shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +26,16 @@ pub struct Timing {
     pub lease: Duration,
     /// How often it is renewed: three times within a lease, so one lost renewal costs nothing.
     pub renew: Duration,
+    /// How often it is looked whether another process left something.
+    pub look: Duration,
     /// The first pause before the agent service is asked again; it doubles up to a bound.
     pub retry: Duration,
     /// How often the agent service is asked for one turn before it fails.
     pub attempts_max: u32,
-    /// How often a turn is taken up by one process after another.
-    pub takeovers_max: u32,
-    /// How long a run may go on after the process was asked to end.
-    pub drain: Duration,
+    /// How often a turn is taken up.
+    pub limits: RunLimits,
+    /// How long a run may go on after the process was asked to end. `None`: as long as the configuration says.
+    pub drain: Option<Duration>,
 }
 
 impl Default for Timing {
@@ -40,10 +43,15 @@ impl Default for Timing {
         Self {
             lease: Duration::from_secs(15),
             renew: Duration::from_secs(5),
+            look: IDLE_MAX,
             retry: Duration::from_millis(250),
-            attempts_max: 6,
-            takeovers_max: 3,
-            drain: Duration::from_secs(5),
+            // The pauses between them are 18 s in all: longer than a supervisor waits before it starts a service again.
+            attempts_max: 8,
+            limits: RunLimits {
+                attempts_max: 3,
+                shown_max: 2, // a text that people have read is replaced once
+            },
+            drain: None,
         }
     }
 }
@@ -67,6 +75,8 @@ pub struct Parts<S> {
     pub replies: Arc<Notify>,
     /// Counts.
     pub metrics: Metrics,
+    /// The end of the process: from then on nothing new is taken or begun.
+    pub drain: Drain,
 }
 
 /// A message that was taken.
@@ -122,7 +132,7 @@ impl<S: Store> Engine<S> {
     /// at what the last process left behind.
     ///
     /// # Errors
-    /// Those of [`Store::admit`], and that the process is still starting.
+    /// Those of [`Store::admit`], and that the process is still starting or about to end.
     ///
     /// # Cancel safety
     /// Goes on to its end when dropped: a message that is stored is also announced.
@@ -197,10 +207,29 @@ impl<S: Store> Engine<S> {
             .row(entry, session, self.inner.agents().as_deref());
     }
 
-    /// Runs turns until the drain. `others_are_dead`: this process opened a store that only one process can open, so
-    /// every other owner of a lease is dead.
-    pub async fn run(self, drain: Drain, others_are_dead: bool) {
-        let inner = self.inner;
+    /// How many runs are under way.
+    pub fn running(&self) -> usize {
+        self.inner.live().len()
+    }
+
+    /// How long runs may go on after the process was asked to end.
+    pub fn drain_limit(&self) -> Duration {
+        self.inner.drain_limit()
+    }
+
+    /// Runs turns until the drain, and then waits until those that run have ended; the drain's limit makes them.
+    /// `others_are_dead`: this process opened a store that only one process can open, so every other owner of a lease is dead.
+    pub async fn run(self, others_are_dead: bool) {
+        self.begin_turns(others_are_dead).await;
+        let limit = self.inner.drain_limit() + plan::CUT_SHORT;
+        if !self.inner.runs.finish(limit).await {
+            tracing::error!("turns are left to the next process: their ends could not be stored");
+        }
+    }
+
+    async fn begin_turns(&self, others_are_dead: bool) {
+        let inner = &self.inner;
+        let drain = inner.drain.clone();
         let mut dead = others_are_dead;
         let mut looked = None::<Instant>;
         // One turn is asked for after a quiet time, and more while there are more.
@@ -209,7 +238,7 @@ impl<S: Store> Engine<S> {
             if drain.is_requested() {
                 return;
             }
-            if looked.is_none_or(|at| at.elapsed() >= IDLE_MAX) {
+            if looked.is_none_or(|at| at.elapsed() >= inner.timing.look) {
                 let taken_over = match inner.reclaim(dead).await {
                     Ok(()) if dead => inner.catch_up().await,
                     taken_over => taken_over,
@@ -227,7 +256,7 @@ impl<S: Store> Engine<S> {
                     }
                 }
             }
-            let wait = match inner.dispatch(&drain, together).await {
+            let wait = match inner.dispatch(together).await {
                 Ok(Dispatch::Began) => {
                     together = (together * 2).min(TOGETHER_MAX);
                     continue;
@@ -242,7 +271,7 @@ impl<S: Store> Engine<S> {
             tokio::select! {
                 () = drain.requested() => return,
                 () = inner.wake.notified() => {}
-                () = time::sleep(wait) => {}
+                () = time::sleep(wait.min(inner.timing.look)) => {}
             }
         }
     }

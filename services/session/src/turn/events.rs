@@ -149,19 +149,21 @@ impl Voice {
             .publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
     }
 
-    /// New text, at once.
-    pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str) {
-        let detail = Outgoing::new(&self.agent(seq, stream.word(), &json!({ "delta": delta })))
-            .rendition(Rendition::Increment)
-            .merge_key(format!("{}/{}", self.run, stream.word()));
+    /// New text, at once. With `replace` it is not more of the text but the beginning of another one: such an event has no
+    /// merge key, so that nothing is merged past it.
+    pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str, replace: bool) {
+        let detail =
+            Outgoing::new(&self.agent(seq, stream.word(), &data(json!({ "delta": delta }), replace)))
+                .rendition(Rendition::Increment);
+        let detail = merged_unless(replace, detail, || format!("{}/{}", self.run, stream.word()));
         let text = (stream == Stream::Assistant).then(|| {
             let event = proto::ChatEvent {
                 delta_text: Some(delta.to_owned()),
+                replace: replace.then_some(true),
                 ..self.chat(seq, State::Delta)
             };
-            Outgoing::new(&event)
-                .rendition(Rendition::Increment)
-                .merge_key(format!("{}/i", self.run))
+            let text = Outgoing::new(&event).rendition(Rendition::Increment);
+            merged_unless(replace, text, || format!("{}/i", self.run))
         });
         self.events
             .publisher
@@ -169,25 +171,26 @@ impl Voice {
     }
 
     /// New text and all of it so far, paced. Clients draw from the chat event; the detailed one repeats the whole text only
-    /// now and then, and at the end.
-    pub(super) fn cumulative(&self, stream: Stream, seq: i64, piece: &Piece, text: &str) {
+    /// now and then, and at the end. With `replace` it begins another text.
+    pub(super) fn cumulative(&self, stream: Stream, seq: i64, piece: &Piece, text: &str, replace: bool) {
         let Piece { delta, detail_whole } = piece;
-        let data = if *detail_whole {
+        let detail = if *detail_whole {
             json!({ "text": text, "delta": delta })
         } else {
             json!({ "delta": delta })
         };
-        let detail = Outgoing::new(&self.agent(seq, stream.word(), &data)).rendition(Rendition::Cumulative);
+        let detail = Outgoing::new(&self.agent(seq, stream.word(), &data(detail, replace)))
+            .rendition(Rendition::Cumulative);
         let text = (stream == Stream::Assistant).then(|| {
             let now = self.events.clock.now_ms();
             let event = proto::ChatEvent {
                 delta_text: Some(delta.clone()),
                 message: Some(rows::chat_message(&rows::blocks(text), now)),
+                replace: replace.then_some(true),
                 ..self.chat(seq, State::Delta)
             };
-            Outgoing::new(&event)
-                .rendition(Rendition::Cumulative)
-                .merge_key(format!("{}/c", self.run))
+            let text = Outgoing::new(&event).rendition(Rendition::Cumulative);
+            merged_unless(replace, text, || format!("{}/c", self.run))
         });
         self.events
             .publisher
@@ -213,6 +216,17 @@ impl Voice {
         };
         self.events.publisher.publish(Outgoing::new(&event));
     }
+}
+
+fn data(mut data: Value, replace: bool) -> Value {
+    if replace && let Some(data) = data.as_object_mut() {
+        data.insert("replace".to_owned(), Value::Bool(true));
+    }
+    data
+}
+
+fn merged_unless(replace: bool, event: Outgoing, key: impl FnOnce() -> String) -> Outgoing {
+    if replace { event } else { event.merge_key(key()) }
 }
 
 /// What is said at the end of a run.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gatehouse_core::client::PeerService;
+use gatehouse_core::drain::plan;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
 use gatehouse_core::{Clock, Drain, ForPeople};
 use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
@@ -76,6 +77,9 @@ pub(super) struct Inner<S> {
     pub(super) metrics: Metrics,
     /// What the rendition that repeats whole texts may cost a connection.
     pub(super) shown: Shared,
+    pub(super) drain: Drain,
+    /// The runs of this process. Only waited for: what makes them end is [`Inner::drain`] and their own limits.
+    pub(super) runs: Drain,
 }
 
 /// What became of a look for the next turn.
@@ -96,6 +100,7 @@ impl<S: Store> Inner<S> {
             timing,
             replies,
             metrics,
+            drain,
         } = parts;
         Self {
             store,
@@ -115,7 +120,18 @@ impl<S: Store> Inner<S> {
             order: (0..ORDER_PLACES).map(|_| tokio::sync::Mutex::new(())).collect(),
             metrics,
             shown: Shared::default(),
+            drain,
+            runs: Drain::new(),
         }
+    }
+
+    /// How long runs may go on after the process was asked to end.
+    pub(super) fn drain_limit(&self) -> Duration {
+        let configured = || self.policy().map(|policy| policy.drain);
+        self.timing
+            .drain
+            .or_else(configured)
+            .unwrap_or(plan::ANSWERS_DEFAULT)
     }
 
     pub(super) fn policy(&self) -> Option<Arc<Policy>> {
@@ -158,6 +174,9 @@ impl<S: Store> Inner<S> {
 
     pub(super) async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
         self.started().await?;
+        if self.drain.is_requested() {
+            return Err(Error::Stopping);
+        }
         let order = self.order(&admission.key).await;
         let new = match self.store.admit(admission).await? {
             Admitted::Known(turn) => {
@@ -302,21 +321,25 @@ impl<S: Store> Inner<S> {
 
     pub(super) async fn reclaim(&self, others_are_dead: bool) -> Result<(), Error> {
         loop {
+            let held = self.live().keys().cloned().collect();
             let reclaimed = self
                 .store
                 .reclaim(Reclaim {
                     owner: self.owner.clone(),
                     others_are_dead,
-                    notice: INTERRUPTED.words().to_owned(),
-                    attempts_max: self.timing.takeovers_max,
+                    held,
+                    notice: INTERRUPTED,
+                    limits: self.timing.limits,
                     now: self.clock.now_ms(),
+                    lease_until: self.lease_until(),
                 })
                 .await?;
             if reclaimed.queued.is_empty() && reclaimed.ended.is_empty() {
                 return Ok(());
             }
             for run in &reclaimed.queued {
-                tracing::warn!(run = %run, "a turn of a dead process is run again: nothing of it was seen");
+                tracing::warn!(run = %run, "a turn of a dead process is run again");
+                self.metrics.run_again.inc();
             }
             for ended in &reclaimed.ended {
                 tracing::warn!(run = %ended.turn.run, state = ended.turn.state.word(), "a turn of a dead process was closed");
@@ -327,11 +350,7 @@ impl<S: Store> Inner<S> {
     }
 
     /// Leases what is due and runs it: at most `together` turns, which share one commit.
-    pub(super) async fn dispatch(
-        self: &Arc<Self>,
-        drain: &Drain,
-        together: usize,
-    ) -> Result<Dispatch, Error> {
+    pub(super) async fn dispatch(self: &Arc<Self>, together: usize) -> Result<Dispatch, Error> {
         let Some(policy) = self.policy() else {
             return Ok(Dispatch::Idle(STORE_PAUSE));
         };
@@ -348,7 +367,7 @@ impl<S: Store> Inner<S> {
         for claimed in join_all(claims).await {
             match claimed {
                 Ok(Some(claimed)) => {
-                    self.begin(claimed, drain, now).await;
+                    self.begin(claimed, now).await;
                     began = true;
                 }
                 Ok(None) => {}
@@ -368,7 +387,7 @@ impl<S: Store> Inner<S> {
         Ok(Dispatch::Began)
     }
 
-    async fn begin(self: &Arc<Self>, claimed: Claimed, drain: &Drain, now: i64) {
+    async fn begin(self: &Arc<Self>, claimed: Claimed, now: i64) {
         let Claimed { turn, merged } = claimed;
         let live = Arc::new(Live::new(turn.run.clone(), turn.key.clone(), turn.attempt, now));
         self.live().insert(turn.run.clone(), Arc::clone(&live));
@@ -378,6 +397,6 @@ impl<S: Store> Inner<S> {
                 self.settle(ended, None, seq_before(ended.turn.attempt));
             }
         }
-        drain.spawn("turn", run::run(Arc::clone(self), turn, live, drain.clone()));
+        self.runs.spawn("turn", run::run(Arc::clone(self), turn, live));
     }
 }

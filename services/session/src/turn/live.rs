@@ -40,6 +40,8 @@ pub(super) struct Live {
 #[derive(Debug)]
 struct Said {
     text: String,
+    /// How much of it is in the store.
+    kept: usize,
     seq: i64,
     text_seq: i64,
     stop: Option<Stop>,
@@ -63,6 +65,7 @@ impl Live {
         let seq = seq_before(attempt.saturating_sub(1));
         let said = Said {
             text: String::new(),
+            kept: 0,
             seq,
             text_seq: seq,
             stop: None,
@@ -94,6 +97,28 @@ impl Live {
         said.seq += 1;
         said.text_seq = said.seq;
         said.seq
+    }
+
+    /// The same with text that is in the store already.
+    pub(super) fn say_kept(&self, delta: &str) -> i64 {
+        let mut said = self.said();
+        said.text.push_str(delta);
+        said.kept = said.text.len();
+        said.seq += 1;
+        said.text_seq = said.seq;
+        said.seq
+    }
+
+    /// The text that is not in the store yet, if there is any, and what is to be told [`Live::mark_kept`] when it is.
+    pub(super) fn not_kept(&self) -> Option<(String, usize)> {
+        let said = self.said();
+        let text = said.text.get(said.kept..).unwrap_or_default();
+        (!text.is_empty()).then(|| (text.to_owned(), said.text.len()))
+    }
+
+    /// The text up to this length is in the store.
+    pub(super) fn mark_kept(&self, bytes: usize) {
+        self.said().kept = bytes;
     }
 
     /// The text so far.

@@ -2,14 +2,14 @@
 //! end only when the store says that its own transition won.
 
 mod ending;
+mod lease;
 pub(super) mod notice;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::backoff::Backoff;
-use gatehouse_core::{Chain, Drain, Kind};
+use gatehouse_core::{Chain, Kind};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::agent::v1::run_turn_response::Event;
@@ -21,12 +21,11 @@ use super::context::{ROWS_MAX, arrange};
 use super::events::{Stream, Voice};
 use super::inner::Inner;
 use super::live::{Live, Stop};
-use super::pacing::Pacer;
+use super::pacing::{Pacer, Piece};
+use crate::answer::ANSWER_BYTES_MAX;
 use crate::error::Error;
 use crate::store::{Hold, Store, Tokens, Turn};
 
-/// The most text of one answer: what a delivery may hold.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long the agent service may overstay the turn's time before this side gives up on it.
 const OVERTIME: Duration = Duration::from_secs(5);
 /// The longest pause before the agent service is asked again.
@@ -47,7 +46,7 @@ enum Outcome {
     },
     /// The agent service went away. Nothing was seen: the run may begin again.
     Unreachable,
-    /// The agent service went away in the middle.
+    /// The agent service went away in the middle: the run begins again, unless it did so before.
     BrokenOff,
     Stopped(Stop),
 }
@@ -57,27 +56,52 @@ struct Run<S> {
     turn: Turn,
     live: Arc<Live>,
     voice: Voice,
+    /// Whether this attempt showed anything.
     seen: bool,
+    /// What an earlier attempt showed: it stands on the screens until this one's first word.
+    earlier: String,
     answer: Pacer,
     thinking: Pacer,
     thought: String,
+    new_answer: Rewrite,
+    new_thinking: Rewrite,
+}
+
+/// Which forms of a text still have to say that they do not go on with what was shown, but take its place.
+#[derive(Clone, Copy, Debug)]
+struct Rewrite {
+    increment: bool,
+    cumulative: bool,
+}
+
+impl Rewrite {
+    fn of(turn: &Turn) -> Self {
+        let again = turn.shown > 0;
+        Self {
+            increment: again,
+            cumulative: again,
+        }
+    }
 }
 
 /// Runs a turn that was leased.
-pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Live>, drain: Drain) {
-    let leash = tokio::spawn(keep_lease(Arc::clone(&inner), Arc::clone(&live), drain));
-    let _leash = AbortOnDropHandle::new(leash);
+pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Live>) {
+    let lease = tokio::spawn(lease::keep(Arc::clone(&inner), Arc::clone(&live)));
+    let _lease = AbortOnDropHandle::new(lease);
     let voice = inner.events.voice(&turn.run, &turn.key);
     let shown = inner.shown.clone();
     let mut run = Run {
         inner,
-        turn,
         live,
         voice,
         seen: false,
+        earlier: String::new(),
         answer: Pacer::new(shown.clone()),
         thinking: Pacer::new(shown),
         thought: String::new(),
+        new_answer: Rewrite::of(&turn),
+        new_thinking: Rewrite::of(&turn),
+        turn,
     };
     match run.answer().await {
         Ok(outcome) => run.end(outcome).await,
@@ -100,37 +124,6 @@ pub(super) async fn run<S: Store>(inner: Arc<Inner<S>>, turn: Turn, live: Arc<Li
     }
 }
 
-/// Renews the lease until the run is over, and makes the run stop when it must.
-async fn keep_lease<S: Store>(inner: Arc<Inner<S>>, live: Arc<Live>, drain: Drain) {
-    let mut ends = Instant::now() + inner.timing.lease;
-    let mut draining = pin!(async {
-        drain.requested().await;
-        time::sleep(inner.timing.drain).await;
-    });
-    loop {
-        tokio::select! {
-            () = &mut draining => return live.stop(Stop::Drain),
-            () = time::sleep(inner.timing.renew) => {}
-        }
-        let now = Instant::now();
-        match inner
-            .store
-            .renew(&live.run, &inner.owner, inner.lease_until())
-            .await
-        {
-            Ok(Hold::Held) => ends = now + inner.timing.lease,
-            Ok(Hold::Stop(origin)) => return live.stop(Stop::Abort(origin)),
-            Ok(Hold::Lost) => return live.stop(Stop::Lost),
-            Err(error) => {
-                tracing::error!(run = %live.run, error = %Chain(&error), "a lease could not be renewed");
-                if Instant::now() >= ends {
-                    return live.stop(Stop::Lost);
-                }
-            }
-        }
-    }
-}
-
 impl<S: Store> Run<S> {
     async fn answer(&mut self) -> Result<Outcome, Error> {
         drop(self.inner.order(&self.turn.key).await); // behind the message that caused it
@@ -141,6 +134,9 @@ impl<S: Store> Run<S> {
             .await?;
         if let Some(stop) = stop_of(hold) {
             return Ok(Outcome::Stopped(stop));
+        }
+        if self.turn.shown > 0 {
+            self.earlier = self.inner.store.kept_text(&self.turn.run).await?;
         }
         self.voice.status(self.live.next_seq(), "starting_model");
         self.voice.lifecycle(
@@ -168,6 +164,8 @@ impl<S: Store> Run<S> {
                     tokio::select! {
                         biased;
                         stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+                        // Nothing is under way that a wait could save: the next process asks again.
+                        () = self.inner.drain.requested() => return Ok(Outcome::Stopped(Stop::Drain)),
                         () = time::sleep(backoff.next()) => {}
                     }
                 }
@@ -266,9 +264,6 @@ impl<S: Store> Run<S> {
                 if text.is_empty() {
                     return Ok(None);
                 }
-                if let Some(stop) = self.see().await? {
-                    return Ok(Some(Outcome::Stopped(stop)));
-                }
                 if self.live.text_bytes() + text.len() > ANSWER_BYTES_MAX {
                     let answered_by = (String::new(), String::new());
                     return Ok(Some(Outcome::Done {
@@ -277,8 +272,16 @@ impl<S: Store> Run<S> {
                         answered_by,
                     }));
                 }
-                let seq = self.live.say(&text);
-                self.voice.increment(Stream::Assistant, seq, &text);
+                let seq = if self.seen {
+                    self.live.say(&text)
+                } else {
+                    if let Some(stop) = self.show_first(&text).await? {
+                        return Ok(Some(Outcome::Stopped(stop)));
+                    }
+                    self.live.say_kept(&text)
+                };
+                let replace = std::mem::take(&mut self.new_answer.increment);
+                self.voice.increment(Stream::Assistant, seq, &text, replace);
                 self.answer.push(&text);
                 self.show_due();
             }
@@ -286,12 +289,15 @@ impl<S: Store> Run<S> {
                 if text.is_empty() || self.thought.len() + text.len() > ANSWER_BYTES_MAX {
                     return Ok(None);
                 }
-                if let Some(stop) = self.see().await? {
+                if !self.seen
+                    && let Some(stop) = self.show_first("").await?
+                {
                     return Ok(Some(Outcome::Stopped(stop)));
                 }
                 self.thought.push_str(&text);
+                let replace = std::mem::take(&mut self.new_thinking.increment);
                 self.voice
-                    .increment(Stream::Thinking, self.live.next_seq(), &text);
+                    .increment(Stream::Thinking, self.live.next_seq(), &text, replace);
                 self.thinking.push(&text);
                 self.show_due();
             }
@@ -333,12 +339,13 @@ impl<S: Store> Run<S> {
         Ok(None)
     }
 
-    /// Before the first thing is seen: writes down that it was. From then on this turn is never run a second time.
-    async fn see(&mut self) -> Result<Option<Stop>, Error> {
-        if self.seen {
-            return Ok(None);
-        }
-        let hold = self.inner.store.show(&self.turn.run, &self.inner.owner).await?;
+    /// Before the first thing is shown: writes down that it was, and what. A run that dies after this is begun again once.
+    async fn show_first(&mut self, text: &str) -> Result<Option<Stop>, Error> {
+        let hold = self
+            .inner
+            .store
+            .show(&self.turn.run, &self.inner.owner, text)
+            .await?;
         let stop = stop_of(hold);
         self.seen = stop.is_none();
         Ok(stop)
@@ -355,25 +362,43 @@ impl<S: Store> Run<S> {
     fn show_due(&mut self) {
         let now = Instant::now();
         if let Some(piece) = self.thinking.take_due(now, self.thought.len()) {
-            self.voice
-                .cumulative(Stream::Thinking, self.live.next_seq(), &piece, &self.thought);
+            self.show_thinking(&piece);
         }
         if let Some(piece) = self.answer.take_due(now, self.live.text_bytes()) {
-            self.voice
-                .cumulative(Stream::Assistant, self.live.say(""), &piece, &self.live.text());
+            self.show_answer(&piece);
         }
     }
 
     fn show_rest(&mut self) {
         let now = Instant::now();
         if let Some(piece) = self.thinking.take(now, self.thought.len()) {
-            self.voice
-                .cumulative(Stream::Thinking, self.live.next_seq(), &piece, &self.thought);
+            self.show_thinking(&piece);
         }
         if let Some(piece) = self.answer.take(now, self.live.text_bytes()) {
-            self.voice
-                .cumulative(Stream::Assistant, self.live.say(""), &piece, &self.live.text());
+            self.show_answer(&piece);
         }
+    }
+
+    fn show_thinking(&mut self, piece: &Piece) {
+        let replace = std::mem::take(&mut self.new_thinking.cumulative);
+        self.voice.cumulative(
+            Stream::Thinking,
+            self.live.next_seq(),
+            piece,
+            &self.thought,
+            replace,
+        );
+    }
+
+    fn show_answer(&mut self, piece: &Piece) {
+        let replace = std::mem::take(&mut self.new_answer.cumulative);
+        self.voice.cumulative(
+            Stream::Assistant,
+            self.live.say(""),
+            piece,
+            &self.live.text(),
+            replace,
+        );
     }
 
     /// The agent service did not answer, or stopped answering.

@@ -5,6 +5,7 @@ mod stopping;
 
 use std::time::Duration;
 
+use gatehouse_core::Clock;
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::session::v1::chat_event::State;
 use tokio::time;
@@ -12,7 +13,7 @@ use tokio::time;
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 use crate::queue::QueueMode;
-use crate::store::{Admission, HistoryQuery, Reclaim, Reply, Role, Store, TurnState};
+use crate::store::{Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, Store, TurnState};
 use crate::testing::{Bench, PATIENCE, Running, Seen, key, message, queued_as, room, until, within};
 
 async fn state(bench: &Bench, run: &str) -> TurnState {

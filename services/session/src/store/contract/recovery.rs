@@ -1,31 +1,64 @@
 //! Dead owners and lost leases.
 
+use gatehouse_core::ForPeople;
+
 use super::*;
+
+const LEASE: i64 = 20_000;
+
+const LIMITS: RunLimits = RunLimits {
+    attempts_max: 3,
+    shown_max: 2,
+};
 
 fn reclaim(owner: &Owner, others_are_dead: bool, now: i64) -> Reclaim {
     Reclaim {
         owner: owner.clone(),
         others_are_dead,
-        notice: "cut short".into(),
-        attempts_max: 3,
+        held: Vec::new(),
+        notice: ForPeople::new("cut short"),
+        limits: LIMITS,
         now,
+        lease_until: now + LEASE,
     }
 }
 
-pub(super) async fn the_turns_of_a_dead_owner_run_again_or_end_with_a_notice<S: Store>(store: &S) {
-    let (dead, next) = (Owner::new("dead"), Owner::new("next"));
-    say(store, &key("a"), "unseen", "one").await;
-    claim(store, &dead, T0).await;
-    let seen = Admission {
-        reply: Reply::To(chat("#a")),
-        ..admission(&key("b"), "seen", "two")
+/// A turn of a chat that is running, and has shown a text in so many attempts.
+async fn shown<S: Store>(store: &S, rest: &str, owner: &Owner, texts: &[&[&str]]) {
+    let message = Admission {
+        reply: Reply::To(chat(&format!("#{rest}"))),
+        ..admission(&key(rest), rest, "hi")
     };
-    admit(store, seen).await;
-    claim(store, &dead, T0).await;
-    assert_eq!(store.show(&run("seen"), &dead).await.unwrap(), Hold::Held);
-    say(store, &key("c"), "stopped", "three").await;
-    claim(store, &dead, T0).await;
-    store.abort(&key("c"), None, Origin::Rpc, T0).await.unwrap();
+    admit(store, message).await;
+    for (attempt, texts) in texts.iter().enumerate() {
+        if attempt > 0 {
+            let gave_back = store.give_back(&run(rest), owner, LIMITS).await.unwrap();
+            assert_eq!(gave_back, GaveBack::Queued);
+        }
+        claim(store, owner, T0).await;
+        let mut texts = texts.iter();
+        if let Some(first) = texts.next() {
+            assert_eq!(store.show(&run(rest), owner, first).await.unwrap(), Hold::Held);
+        }
+        for text in texts {
+            assert_eq!(
+                store.keep_text(&run(rest), owner, text).await.unwrap(),
+                Hold::Held
+            );
+        }
+    }
+}
+
+pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_was_shown<S: Store>(store: &S) {
+    let (dead, next) = (Owner::new("dead"), Owner::new("next"));
+    shown(store, "unseen", &dead, &[&[]]).await;
+    shown(store, "seen", &dead, &[&["ha", "lf"]]).await;
+    shown(store, "twice", &dead, &[&["one"], &["ha", "lf"]]).await;
+    shown(store, "silent", &dead, &[&["half"], &[""]]).await;
+    shown(store, "effects", &dead, &[&["posted"]]).await;
+    store.mark_effects(&run("effects"), &dead).await.unwrap();
+    shown(store, "stopped", &dead, &[&["half"]]).await;
+    store.abort(&key("stopped"), None, Origin::Rpc, T0).await.unwrap();
 
     let untouched = store.reclaim(reclaim(&next, false, T0 + 10)).await.unwrap();
     assert!(
@@ -34,41 +67,167 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_or_end_with_a_notice<S: 
     );
     let reclaimed = store.reclaim(reclaim(&next, true, T0 + 10)).await.unwrap();
 
-    assert_eq!(reclaimed.queued, [run("unseen")]);
-    let states: Vec<_> = reclaimed
+    assert_eq!(reclaimed.queued, [run("unseen"), run("seen")]);
+    let ended: Vec<_> = reclaimed
         .ended
         .iter()
-        .map(|ended| (ended.turn.run.as_str(), ended.turn.state))
+        .map(|ended| {
+            let text = ended
+                .entry
+                .as_ref()
+                .map(|entry| crate::rows::text_of(&entry.row.content));
+            (
+                ended.turn.run.as_str(),
+                ended.turn.state,
+                text.unwrap_or_default(),
+            )
+        })
         .collect();
+    let half = || "half".to_owned();
     assert_eq!(
-        states,
-        [("seen", TurnState::Interrupted), ("stopped", TurnState::Aborted)]
+        ended,
+        [
+            ("twice", TurnState::Interrupted, half()),
+            ("silent", TurnState::Interrupted, half()),
+            ("effects", TurnState::Interrupted, "posted".to_owned()),
+            ("stopped", TurnState::Aborted, half()),
+        ]
     );
+    let replies = store.deliveries(T0 + 10, 9).await.unwrap();
+    let replies: Vec<_> = replies.iter().map(|reply| reply.text.as_str()).collect();
     assert_eq!(
-        store
-            .deliveries(T0 + 10, 9)
-            .await
-            .unwrap()
-            .first()
-            .map(|d| d.text.clone()),
-        Some("cut short".into())
+        replies,
+        [
+            "half\n\n(cut short)",
+            "half\n\n(cut short)",
+            "posted\n\n(cut short)"
+        ]
     );
-    assert!(
-        store
-            .finish(finish("unseen", &dead, TurnState::Done, "late"))
-            .await
-            .unwrap()
-            .is_none()
+    for late in ["unseen", "seen", "twice"] {
+        let late = finish(late, &dead, TurnState::Done, "late");
+        assert!(store.finish(late).await.unwrap().is_none());
+    }
+    assert_eq!(
+        store.keep_text(&run("seen"), &dead, "late").await.unwrap(),
+        Hold::Lost
     );
-    assert!(
-        store
-            .finish(finish("seen", &dead, TurnState::Done, "late"))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(store.kept_text(&run("seen")).await.unwrap(), "half");
     let again = store.claim(&next, T0 + 20, T0 + 30).await.unwrap().unwrap();
     assert_eq!((again.turn.run, again.turn.attempt), (run("unseen"), 2));
+}
+
+pub(super) async fn the_text_in_flight_is_that_of_the_last_attempt_and_goes_with_the_turn<S: Store>(
+    store: &S,
+) {
+    let owner = Owner::new("a");
+    shown(store, "main", &owner, &[&["first ", "text"], &[]]).await;
+    assert_eq!(
+        store.kept_text(&run("main")).await.unwrap(),
+        "first text",
+        "until the first word of the next"
+    );
+
+    store.show(&run("main"), &owner, "second").await.unwrap();
+    store.keep_text(&run("main"), &owner, " text").await.unwrap();
+    assert_eq!(store.kept_text(&run("main")).await.unwrap(), "second text");
+    let whole = finish("main", &owner, TurnState::Done, "second text, and its end");
+    store.finish(whole).await.unwrap().unwrap();
+
+    assert_eq!(store.kept_text(&run("main")).await.unwrap(), "");
+    assert_eq!(
+        store.keep_text(&run("main"), &owner, "late").await.unwrap(),
+        Hold::Lost
+    );
+    assert_eq!(store.kept_text(&run("main")).await.unwrap(), "");
+}
+
+pub(super) async fn a_turn_is_given_back_as_often_as_the_limits_allow<S: Store>(store: &S) {
+    let (owner, other) = (Owner::new("a"), Owner::new("b"));
+    shown(store, "main", &owner, &[&["one"]]).await;
+    let give_back = async |owner: &Owner| store.give_back(&run("main"), owner, LIMITS).await.unwrap();
+
+    assert_eq!(give_back(&other).await, GaveBack::Lost);
+    assert_eq!(give_back(&owner).await, GaveBack::Queued);
+    assert_eq!(give_back(&owner).await, GaveBack::Lost, "it waits");
+    say(store, &key("main"), "behind", "two").await;
+    assert_eq!(claim(store, &owner, T0).await, Some(run("main")), "at the head");
+    store.show(&run("main"), &owner, "two").await.unwrap();
+    assert_eq!(give_back(&owner).await, GaveBack::Spent);
+    store
+        .abort(&key("main"), Some(&run("main")), Origin::Rpc, T0)
+        .await
+        .unwrap();
+    assert_eq!(give_back(&owner).await, GaveBack::Spent);
+}
+
+pub(super) async fn a_living_turn_is_not_taken_for_a_dead_one_whatever_the_clock_does<S: Store>(store: &S) {
+    let (me, dead) = (Owner::new("me"), Owner::new("dead"));
+    shown(store, "mine", &me, &[&["half"]]).await;
+    shown(store, "lost", &dead, &[&[]]).await;
+    let later = T0 + 17_000;
+
+    let look = Reclaim {
+        held: vec![run("mine")],
+        ..reclaim(&me, false, later)
+    };
+    let reclaimed = store.reclaim(look).await.unwrap();
+
+    assert_eq!(reclaimed.queued, [run("lost")]);
+    assert!(reclaimed.ended.is_empty());
+    let mine = store.turn(&run("mine")).await.unwrap().unwrap();
+    assert_eq!(
+        (mine.state, mine.owner, mine.lease_until),
+        (TurnState::Running, Some(me.clone()), Some(later + LEASE))
+    );
+
+    // What this process let go of is nobody's, although its name is on it.
+    let forgotten = reclaim(&me, false, later + LEASE + 1);
+    assert_eq!(store.reclaim(forgotten).await.unwrap().queued, [run("mine")]);
+}
+
+pub(super) async fn a_lease_from_before_the_clock_was_set_back_ends_in_the_usual_time<S: Store>(store: &S) {
+    let (dead, next) = (Owner::new("dead"), Owner::new("next"));
+    shown(store, "main", &dead, &[&[]]).await;
+    let back = T0 - 3_600_000;
+
+    let first = store.reclaim(reclaim(&next, false, back)).await.unwrap();
+    assert!(first.queued.is_empty(), "its owner may be alive");
+
+    let second = store
+        .reclaim(reclaim(&next, false, back + LEASE + 1))
+        .await
+        .unwrap();
+    assert_eq!(second.queued, [run("main")]);
+}
+
+pub(super) async fn nothing_waits_for_a_clock_that_was_set_back<S: Store>(store: &S) {
+    let owner = Owner::new("a");
+    for (n, step) in [1_000, 3_600_000, 31_536_000_000].into_iter().enumerate() {
+        let now = T0 - step;
+        let name = format!("s{n}");
+        shown(store, &name, &owner, &[&[]]).await;
+        store
+            .finish(finish(&name, &owner, TurnState::Done, "reply"))
+            .await
+            .unwrap();
+        say(store, &key(&name), &format!("next{n}"), "hi").await; // at T0, and then the clock is set back
+        let replies = store.deliveries(T0, 9).await.unwrap();
+        let not_before = T0 + DELIVERY_LATER_MS;
+        for reply in &replies {
+            let later = DeliveryOutcome::Later { not_before };
+            store.settle(reply.id, later).await.unwrap();
+        }
+        assert!(store.deliveries(T0, 9).await.unwrap().is_empty());
+
+        assert_eq!(
+            claim(store, &owner, now).await,
+            Some(run(&format!("next{n}"))),
+            "{step}"
+        );
+        assert_eq!(store.next_due(now).await.unwrap(), None);
+        let due = store.deliveries(now, 9).await.unwrap().len();
+        assert_eq!(due, n + 1, "{step}: all that were ever put off");
+    }
 }
 
 pub(super) async fn a_lease_that_ended_is_lost<S: Store>(store: &S) {
@@ -102,5 +261,5 @@ pub(super) async fn a_lease_that_ended_is_lost<S: Store>(store: &S) {
         store.renew(&run("r1"), &a, T0 + 40_000).await.unwrap(),
         Hold::Lost
     );
-    assert_eq!(store.show(&run("r1"), &a).await.unwrap(), Hold::Lost);
+    assert_eq!(store.show(&run("r1"), &a, "late").await.unwrap(), Hold::Lost);
 }

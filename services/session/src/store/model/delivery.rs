@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::id::RunId;
 use crate::key::SessionKey;
 
+/// How long a reply waits that the bridge has no room for, in milliseconds: the longest that any is put off.
+pub const DELIVERY_LATER_MS: i64 = 2_000;
+
 /// Where a reply goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {

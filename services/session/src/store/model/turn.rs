@@ -1,5 +1,7 @@
 //! Turns, their leases and their ends.
 
+use gatehouse_core::ForPeople;
+
 use super::{Entry, NewEntry, SessionRecord, Target, Tokens};
 use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
@@ -118,8 +120,11 @@ pub struct Turn {
     pub owner: Option<Owner>,
     /// Until when.
     pub lease_until: Option<i64>,
-    /// Whether anything of it was seen.
-    pub visible: bool,
+    /// In how many of its attempts something was shown on screens.
+    pub shown: u32,
+    /// Whether it did anything that a second run would do again: a message in a chat, later a tool. Then it is never run
+    /// again.
+    pub effects: bool,
     /// How often it was taken up before.
     pub attempt: u32,
     /// How it joined the queue.
@@ -161,6 +166,33 @@ pub struct Claimed {
     pub turn: Turn,
     /// The turns that ended because this one answers them.
     pub merged: Vec<Ended>,
+}
+
+/// What became of a turn whose run cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GaveBack {
+    /// It waits again, at the head of its session.
+    Queued,
+    /// It may not be run again: its owner ends it.
+    Spent,
+    /// It was no longer the owner's.
+    Lost,
+}
+
+/// How often a turn may be taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunLimits {
+    /// In all, by one process after another.
+    pub attempts_max: u32,
+    /// Counting those of which something was shown.
+    pub shown_max: u32,
+}
+
+impl RunLimits {
+    /// Whether a turn may be run again.
+    pub fn allow(self, turn: &Turn) -> bool {
+        !turn.effects && turn.attempt < self.attempts_max && turn.shown < self.shown_max
+    }
 }
 
 /// What a lease says when it is looked at.
@@ -226,12 +258,17 @@ pub struct Reclaim {
     pub owner: Owner,
     /// True: every other owner is dead. False: only leases that have ended.
     pub others_are_dead: bool,
+    /// The turns that the caller is running: their leases are renewed before any is looked at, because a clock that was set
+    /// forward, or a process that was paused, makes a living turn look like a dead one's.
+    pub held: Vec<RunId>,
     /// The text for the transcript and the chat.
-    pub notice: String,
-    /// How often a turn may be taken up in all.
-    pub attempts_max: u32,
+    pub notice: ForPeople,
+    /// Which turns may be run again.
+    pub limits: RunLimits,
     /// Now.
     pub now: i64,
+    /// When a lease taken now would end. One that ends later was taken before the clock was set back, and ends then.
+    pub lease_until: i64,
 }
 
 /// What was taken.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::super::{Delivery, DeliveryOutcome, Target, Turn};
+use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Target, Turn};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
@@ -28,16 +28,19 @@ pub(super) fn add(
 }
 
 pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
-    // A reply waits for the older ones of its chat, also for one that is to be offered again later.
+    // A reply waits for the older ones of its chat, also for one that is to be offered again later. One that is to wait longer
+    // than anybody is told to was put off before the clock was set back, and is due.
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM deliveries d INDEXED BY deliveries_waiting WHERE state = 'waiting' AND not_before <= ?1
+        "SELECT * FROM deliveries d INDEXED BY deliveries_waiting
+         WHERE state = 'waiting' AND (not_before <= ?1 OR not_before > ?3)
             AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.state = 'waiting' AND o.id < d.id
-                AND o.session_key = d.session_key AND o.not_before > ?1)
+                AND o.session_key = d.session_key AND o.not_before > ?1 AND o.not_before <= ?3)
          ORDER BY id LIMIT ?2 -- scans: the index holds what waits, and nothing of the past",
     )?;
     let mut deliveries = Vec::new();
     let mut bytes = 0;
-    for delivery in statement.query_map(params![now, rows_max], delivery)? {
+    let latest = now.saturating_add(DELIVERY_LATER_MS);
+    for delivery in statement.query_map(params![now, rows_max, latest], delivery)? {
         let Some(delivery) = delivery? else {
             return Err(Error::Unreadable("delivery"));
         };

@@ -2,13 +2,15 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::{EntryExtra, NewEntry, Origin, Reclaim, Reclaimed, Role, Turn, TurnState};
+use super::super::{Ended, EntryExtra, GaveBack, Origin, Reclaim, Reclaimed, RunLimits, Turn, TurnState};
 use super::turns::{self, End, Guard};
-use super::{PRUNE_MAX, RECLAIM_MAX};
+use super::{PRUNE_MAX, RECLAIM_MAX, texts};
+use crate::answer;
 use crate::error::Error;
-use crate::id::EntryId;
+use crate::id::{Owner, RunId};
 
 pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed, Error> {
+    keep_leases_near(conn, reclaim)?;
     let mut statement = conn.prepare_cached(
         "SELECT * FROM turns INDEXED BY turns_active
          WHERE state IN ('leased', 'running') AND (lease_until < ?3 OR (?2 AND owner <> ?1)) ORDER BY id LIMIT ?4
@@ -32,14 +34,48 @@ pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed,
             reclaimed
                 .ended
                 .extend(end_aborted(conn, &orphan, origin, reclaim)?);
-        } else if orphan.visible || orphan.attempt >= reclaim.attempts_max {
-            reclaimed.ended.extend(end_interrupted(conn, &orphan, reclaim)?);
-        } else {
+        } else if reclaim.limits.allow(&orphan) {
             queue_again(conn, &orphan)?;
             reclaimed.queued.push(orphan.run);
+        } else {
+            reclaimed.ended.extend(end_interrupted(conn, &orphan, reclaim)?);
         }
     }
     Ok(reclaimed)
+}
+
+/// The time of day moves as it likes: what the caller runs is renewed, and a lease that no clock could have given now is
+/// shortened to one that could, so that its owner has the usual time to renew it.
+fn keep_leases_near(conn: &Connection, reclaim: &Reclaim) -> Result<(), Error> {
+    for run in &reclaim.held {
+        turns::renew(conn, run, &reclaim.owner, reclaim.lease_until)?;
+    }
+    conn.prepare_cached(
+        "UPDATE turns INDEXED BY turns_active SET lease_until = ?1
+         WHERE state IN ('leased', 'running') AND lease_until > ?1
+         -- scans: the index holds what runs, and nothing of the past",
+    )?
+    .execute([reclaim.lease_until])?;
+    Ok(())
+}
+
+pub(super) fn give_back(
+    conn: &Connection,
+    run: &RunId,
+    owner: &Owner,
+    limits: RunLimits,
+) -> Result<GaveBack, Error> {
+    let held = turns::find(conn, run)?
+        .filter(|turn| !turn.state.is_terminal() && turn.owner.as_ref() == Some(owner));
+    Ok(match held {
+        None => GaveBack::Lost,
+        // Whoever wants it to stop is not answered with another run.
+        Some(turn) if turn.abort.is_some() || !limits.allow(&turn) => GaveBack::Spent,
+        Some(turn) => {
+            queue_again(conn, &turn)?;
+            GaveBack::Queued
+        }
+    })
 }
 
 fn queue_again(conn: &Connection, orphan: &Turn) -> Result<(), Error> {
@@ -60,40 +96,34 @@ fn end_aborted(
     orphan: &Turn,
     origin: Origin,
     reclaim: &Reclaim,
-) -> Result<Option<super::super::Ended>, Error> {
+) -> Result<Option<Ended>, Error> {
+    let text = texts::kept(conn, &orphan.run)?;
     let end = End {
+        entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, reclaim.now)),
         stop_reason: Some(origin.word().to_owned()),
         ..End::new(TurnState::Aborted, reclaim.now)
     };
     turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)
 }
 
-fn end_interrupted(
-    conn: &Connection,
-    orphan: &Turn,
-    reclaim: &Reclaim,
-) -> Result<Option<super::super::Ended>, Error> {
-    let notice = NewEntry {
-        id: EntryId::generate(),
-        role: Role::Assistant,
-        content: serde_json::json!([{ "type": "text", "text": reclaim.notice }]).to_string(),
-        preview: reclaim.notice.clone(),
-        timestamp: reclaim.now,
-        run: Some(orphan.run.clone()),
-        boundary: false,
-        in_context: false,
-        extra: EntryExtra {
-            stop_reason: Some("interrupted".to_owned()),
-            error_message: Some(reclaim.notice.clone()),
-            abort_origin: Some(Origin::Restart.word().to_owned()),
-            ..EntryExtra::default()
-        },
+fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Result<Option<Ended>, Error> {
+    let text = texts::kept(conn, &orphan.run)?;
+    let extra = EntryExtra {
+        stop_reason: Some("interrupted".to_owned()),
+        abort_origin: Some(Origin::Restart.word().to_owned()),
+        ..EntryExtra::default()
     };
     let end = End {
-        entry: Some(notice),
-        reply: Some(reclaim.notice.clone()),
+        entry: Some(answer::broken_off(
+            &orphan.run,
+            &text,
+            reclaim.notice.words(),
+            extra,
+            reclaim.now,
+        )),
+        reply: Some(answer::with_notice(&text, reclaim.notice)),
         stop_reason: Some(Origin::Restart.word().to_owned()),
-        error: Some(reclaim.notice.clone()),
+        error: Some(reclaim.notice.words().to_owned()),
         ..End::new(TurnState::Interrupted, reclaim.now)
     };
     turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)

@@ -144,7 +144,7 @@ CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS N
     r"
 -- What waits, in the order of arrival, with all that the choice of the next turn asks: the planner took the table's own order
 -- instead, and read every turn there ever was.
-CREATE INDEX turns_waiting ON turns (id, session, not_before) WHERE state = 'queued';
+CREATE INDEX turns_waiting ON turns (id, session, not_before, queued_at) WHERE state = 'queued';
 -- Whether an older reply of a chat waits is asked for each reply that waits.
 CREATE INDEX deliveries_waiting_of_session ON deliveries (session_key, id, not_before) WHERE state = 'waiting';
 -- Which turn answers a message that was merged into another one.
@@ -159,5 +159,23 @@ CREATE TABLE requests (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX requests_by_age ON requests (created_at);
+",
+    r"
+-- `visible` counts the attempts that showed something; what is in `effects` forbids another attempt.
+ALTER TABLE turns ADD COLUMN effects INTEGER NOT NULL DEFAULT 0;
+-- The text in flight of turns that have not ended, in the pieces in which it was kept.
+CREATE TABLE turn_texts (
+    run TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (run, attempt, part)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER turn_text_of_ended AFTER UPDATE OF ended_at ON turns BEGIN
+    DELETE FROM turn_texts WHERE run = new.run;
+END;
+CREATE TRIGGER turn_text_of_forgotten AFTER DELETE ON turns BEGIN
+    DELETE FROM turn_texts WHERE run = old.run;
+END;
 ",
 ];

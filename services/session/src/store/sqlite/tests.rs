@@ -215,9 +215,14 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
     let reclaim = |others_are_dead| Reclaim {
         owner: owner.clone(),
         others_are_dead,
-        notice: String::new(),
-        attempts_max: 3,
+        held: vec![run.clone()],
+        notice: gatehouse_core::ForPeople::new("cut short"),
+        limits: RunLimits {
+            attempts_max: 3,
+            shown_max: 2,
+        },
         now,
+        lease_until: now + 1_000,
     };
     let history = HistoryQuery {
         limit: 20,
@@ -243,7 +248,9 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
     cost!("start", store.start(&run, &owner, now));
     cost!("context", store.context(&claimed.turn, 20));
     cost!("renew", store.renew(&run, &owner, now + 2_000));
-    cost!("show", store.show(&run, &owner));
+    cost!("show", store.show(&run, &owner, "hel"));
+    cost!("keep_text", store.keep_text(&run, &owner, "lo"));
+    cost!("kept_text", store.kept_text(&run));
     cost!("reclaim", store.reclaim(reclaim(false)));
     cost!("reclaim at a start", store.reclaim(reclaim(true)));
     cost!("delete", async {

@@ -28,8 +28,8 @@ pub(super) fn claim(
 ) -> Result<Option<Claimed>, Error> {
     let due: Option<(i64, i64, String)> = conn
         .prepare_cached(
-            "SELECT t.id, t.session, t.run FROM turns t INDEXED BY turns_waiting
-             WHERE t.state = 'queued' AND t.not_before <= ?1
+            "SELECT t.id, t.session, t.run FROM turns t INDEXED BY turns_waiting WHERE t.state = 'queued'
+                AND (t.not_before <= ?1 OR t.queued_at > ?1) -- taken in the future: the clock was set back since
                 AND NOT EXISTS (SELECT 1 FROM turns o WHERE o.session = t.session AND o.state = 'queued' AND o.id < t.id)
                 AND NOT EXISTS (SELECT 1 FROM turns a WHERE a.session = t.session AND a.state IN ('leased', 'running'))
              ORDER BY t.id LIMIT 1 -- scans: the index holds what waits, and nothing of the past",
@@ -105,8 +105,10 @@ fn wants_the_same(a: &Turn, b: &Turn) -> bool {
 }
 
 pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
+    // Turns that were taken in the future are due: see `claim`.
     let mut statement = conn.prepare_cached(
-        "SELECT min(not_before) FROM turns INDEXED BY turns_waiting WHERE state = 'queued' AND not_before > ?1
+        "SELECT min(not_before) FROM turns INDEXED BY turns_waiting
+         WHERE state = 'queued' AND not_before > ?1 AND queued_at <= ?1
          -- scans: the index holds what waits, and nothing of the past",
     )?;
     Ok(statement.query_row([now], |row| row.get(0))?)
@@ -134,13 +136,13 @@ pub(super) fn renew(conn: &Connection, run: &RunId, owner: &Owner, lease_until: 
     hold(conn, run, owner)
 }
 
-pub(super) fn show(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
-    conn.prepare_cached("UPDATE turns SET visible = 1 WHERE run = ?1 AND owner = ?2 AND state = 'running'")?
+pub(super) fn mark_effects(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
+    conn.prepare_cached("UPDATE turns SET effects = 1 WHERE run = ?1 AND owner = ?2 AND state = 'running'")?
         .execute(params![run.as_str(), owner.as_str()])?;
     hold(conn, run, owner)
 }
 
-fn hold(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
+pub(super) fn hold(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
     let Some(turn) = find(conn, run)? else {
         return Ok(Hold::Lost);
     };
@@ -367,7 +369,8 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         state: TurnState::parse(&state).unwrap_or(TurnState::Failed),
         owner: row.get::<_, Option<String>>("owner")?.map(Owner::new),
         lease_until: row.get("lease_until")?,
-        visible: row.get("visible")?,
+        shown: row.get("visible")?,
+        effects: row.get("effects")?,
         attempt: row.get("attempt")?,
         mode: QueueMode::parse(&mode).unwrap_or_default(),
         target: target.and_then(|target| serde_json::from_str::<Target>(&target).ok()),

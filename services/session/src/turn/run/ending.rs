@@ -9,9 +9,8 @@ use tokio::time;
 use super::super::inner::INTERRUPTED;
 use super::super::live::Stop;
 use super::{Outcome, Run, notice};
-use crate::id::EntryId;
-use crate::rows::blocks;
-use crate::store::{EntryExtra, Finish, NewEntry, Origin, Role, Store, TurnState};
+use crate::answer;
+use crate::store::{EntryExtra, Finish, GaveBack, Origin, Store, TurnState};
 
 /// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
 const FINISH_ATTEMPTS: u32 = 15;
@@ -21,6 +20,12 @@ impl<S: Store> Run<S> {
     pub(super) async fn end(&mut self, outcome: Outcome) {
         let mut kind = None;
         let text = self.live.text();
+        // Until its first word, the text of the attempt before stands on the screens.
+        let shown = if text.is_empty() {
+            self.earlier.clone()
+        } else {
+            text.clone()
+        };
         let mut finish = Finish {
             run: self.turn.run.clone(),
             owner: self.inner.owner.clone(),
@@ -35,17 +40,18 @@ impl<S: Store> Run<S> {
         };
         match outcome {
             Outcome::Stopped(Stop::Lost) => return self.inner.forget(&self.turn.run),
-            // The next process runs it again: nothing of it was seen.
+            // The next process runs it again: this attempt showed nothing.
             Outcome::Stopped(Stop::Drain) if !self.seen => return self.inner.forget(&self.turn.run),
             Outcome::Stopped(Stop::Drain) => {
-                self.failed(&mut finish, &text, &INTERRUPTED.into(), "interrupted", None);
+                self.failed(&mut finish, &shown, &INTERRUPTED.into(), "interrupted", None);
                 finish.state = TurnState::Interrupted;
                 finish.stop_reason = Some(Origin::Restart.word().to_owned());
             }
             Outcome::Stopped(Stop::Abort(origin)) => {
                 finish.state = TurnState::Aborted;
                 finish.stop_reason = Some(origin.word().to_owned());
-                finish.entry = (!text.is_empty()).then(|| self.aborted_row(&text, origin));
+                finish.entry =
+                    (!shown.is_empty()).then(|| answer::aborted(&self.turn.run, &shown, origin, finish.now));
             }
             Outcome::Done {
                 stop_reason,
@@ -60,7 +66,7 @@ impl<S: Store> Run<S> {
                     usage,
                     ..EntryExtra::default()
                 };
-                finish.entry = Some(self.row(&text, true, extra));
+                finish.entry = Some(answer::row(&self.turn.run, &text, true, extra, finish.now));
                 finish.reply = Some(text).filter(|text| !text.trim().is_empty());
                 finish.stop_reason = Some(stop_reason);
                 finish.usage = usage;
@@ -73,15 +79,18 @@ impl<S: Store> Run<S> {
             } => {
                 kind = Some(error_kind(failure));
                 let notice = notice::failed(failure, message);
-                self.failed(&mut finish, &text, &notice, "error", answered_by);
+                self.failed(&mut finish, &shown, &notice, "error", answered_by);
             }
             Outcome::Unreachable => {
-                self.failed(&mut finish, &text, &notice::UNREACHABLE.into(), "error", None)
+                self.failed(&mut finish, &shown, &notice::UNREACHABLE.into(), "error", None)
             }
             Outcome::BrokenOff => {
+                if self.give_back().await != GaveBack::Spent {
+                    return self.inner.forget(&self.turn.run);
+                }
                 self.failed(
                     &mut finish,
-                    &text,
+                    &shown,
                     &notice::BROKEN_OFF.into(),
                     "interrupted",
                     None,
@@ -107,42 +116,40 @@ impl<S: Store> Run<S> {
             provider,
             model,
             stop_reason: Some(stop_reason.to_owned()),
-            error_message: Some(message.to_owned()),
             ..EntryExtra::default()
         };
         finish.state = TurnState::Failed;
-        // What was said stays, and a model may read it; the notice alone is for people.
-        let said = if text.is_empty() { message } else { text };
-        finish.entry = Some(self.row(said, !text.is_empty(), extra));
+        finish.entry = Some(answer::broken_off(
+            &self.turn.run,
+            text,
+            message,
+            extra,
+            finish.now,
+        ));
         // A chat gets what was written and why it ends there, in one delivery: in order, and once.
-        finish.reply = Some(notice.for_people().after(text));
+        finish.reply = Some(answer::with_notice(text, notice.for_people()));
         finish.stop_reason = Some(stop_reason.to_owned());
         finish.error = Some(message.to_owned());
     }
 
-    fn aborted_row(&self, text: &str, origin: Origin) -> NewEntry {
-        let extra = EntryExtra {
-            provider: Some("gatehouse".to_owned()),
-            model: Some("gateway-injected".to_owned()),
-            stop_reason: Some("aborted".to_owned()),
-            abort_origin: Some(origin.word().to_owned()),
-            ..EntryExtra::default()
-        };
-        self.row(text, true, extra)
-    }
-
-    fn row(&self, text: &str, in_context: bool, extra: EntryExtra) -> NewEntry {
-        NewEntry {
-            id: EntryId::generate(),
-            role: Role::Assistant,
-            content: blocks(text),
-            preview: text.to_owned(),
-            timestamp: self.inner.clock.now_ms(),
-            run: Some(self.turn.run.clone()),
-            boundary: false,
-            in_context,
-            extra,
+    /// Puts the turn back into the queue, to be run again.
+    async fn give_back(&self) -> GaveBack {
+        let (run, limits) = (&self.turn.run, self.inner.timing.limits);
+        for _ in 0..FINISH_ATTEMPTS {
+            match self.inner.store.give_back(run, &self.inner.owner, limits).await {
+                Ok(GaveBack::Queued) => {
+                    tracing::warn!(run = %run, "a turn is run again: its answer broke off");
+                    self.inner.metrics.run_again.inc();
+                    return GaveBack::Queued;
+                }
+                Ok(gave_back) => return gave_back,
+                Err(error) => {
+                    tracing::error!(run = %run, error = %Chain(&error), "a turn could not be put back into the queue");
+                }
+            }
+            time::sleep(Duration::from_secs(1)).await;
         }
+        GaveBack::Lost // its lease ends, and the dispatcher takes it over
     }
 
     async fn commit(&self, finish: Finish, kind: Option<&'static str>) {

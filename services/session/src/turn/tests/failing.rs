@@ -1,3 +1,5 @@
+use gatehouse_proto::broadcast::v1::Rendition;
+
 use super::*;
 
 #[tokio::test]
@@ -32,24 +34,144 @@ async fn an_agent_that_stays_away_fails_the_turn_with_a_notice_to_the_chat() {
     assert_eq!(bench.store.deliveries(i64::MAX, 10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn an_answer_that_breaks_off_is_kept_and_not_begun_again() {
-    let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+/// Says something for a chat and answers the first call with half a text, which the screens see.
+async fn half_an_answer(bench: &mut Bench, house: &mut Running) -> crate::testing::Call {
+    let to_room = Admission {
+        reply: Reply::To(room("#a")),
+        ..message("r1", "hi")
+    };
+    house.engine.submit(to_room).await.unwrap();
     let call = bench.call().await;
     call.text("half").await;
-    house
-        .see("the text", |seen| seen.label().starts_with("chat delta"))
+    house.sees_text("half").await;
+    call
+}
+
+async fn replies(bench: &Bench) -> Vec<String> {
+    let waiting = bench.store.deliveries(i64::MAX, 10).await.unwrap();
+    waiting.into_iter().map(|reply| reply.text).collect()
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_begun_again_and_takes_the_place_of_what_was_shown() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    half_an_answer(&mut bench, &mut house).await.break_off().await;
+
+    let call = bench.call().await;
+    call.text("the whole").await;
+    call.text(" answer").await;
+    call.done().await;
+    let end = house.end_of("r1").await;
+
+    assert_eq!((end.state(), house.ends("r1")), (State::Final, 1));
+    assert_eq!(
+        rows(&bench).await,
+        [
+            (Role::User, "hi".to_owned()),
+            (Role::Assistant, "the whole answer".to_owned())
+        ]
+    );
+    assert_eq!(
+        replies(&bench).await,
+        ["the whole answer"],
+        "the chat hears of nothing else"
+    );
+    for rendition in [Rendition::Increment, Rendition::Cumulative] {
+        assert_eq!(house.screen("r1", rendition), "the whole answer", "{rendition:?}");
+        let seqs = house.seqs("r1");
+        assert!(seqs.is_sorted(), "numbers grow: {seqs:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_twice_ends_with_what_was_shown_and_the_reason() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    let call = bench.call().await;
+    call.text("other half").await;
+    house.sees_text("other half").await;
+    call.break_off().await;
+
+    let end = house.end_of("r1").await;
+
+    assert_eq!((end.state(), house.ends("r1")), (State::Error, 1));
+    assert_eq!(state(&bench, "r1").await, TurnState::Interrupted);
+    let rows = rows(&bench).await;
+    assert_eq!(rows.get(1), Some(&(Role::Assistant, "other half".to_owned())));
+    let replies = replies(&bench).await;
+    assert!(
+        matches!(&*replies, [reply] if reply.starts_with("other half\n\n(") && reply.contains("broke off")),
+        "{replies:?}"
+    );
+    assert!(bench.calls.try_recv().is_err(), "it is not begun a third time");
+}
+
+#[tokio::test]
+async fn what_a_first_attempt_showed_is_kept_when_the_second_says_nothing() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    bench
+        .call()
+        .await
+        .fail(FailureKind::RateLimit, "too many requests")
         .await;
+
+    house.end_of("r1").await;
+
+    assert_eq!(
+        rows(&bench).await.get(1),
+        Some(&(Role::Assistant, "half".to_owned()))
+    );
+    let replies = replies(&bench).await;
+    assert!(
+        matches!(&*replies, [reply] if reply.starts_with("half\n\n(")),
+        "{replies:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_with_effects_is_not_begun_again() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let call = half_an_answer(&mut bench, &mut house).await;
+    let owner = bench
+        .store
+        .turn(&RunId::new("r1"))
+        .await
+        .unwrap()
+        .unwrap()
+        .owner
+        .unwrap();
+    bench.store.mark_effects(&RunId::new("r1"), &owner).await.unwrap();
     call.break_off().await;
 
     assert_eq!(house.end_of("r1").await.state(), State::Error);
 
-    assert_eq!(state(&bench, "r1").await, TurnState::Interrupted);
     assert_eq!(
         rows(&bench).await.get(1),
         Some(&(Role::Assistant, "half".to_owned()))
+    );
+    assert!(bench.calls.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn an_answer_that_somebody_stopped_is_not_begun_again() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    let call = bench.call().await;
+
+    house.engine.abort(key("main"), None).await.unwrap();
+
+    call.cancelled().await;
+    assert_eq!(house.end_of("r1").await.state(), State::Aborted);
+    assert_eq!(
+        rows(&bench).await.get(1),
+        Some(&(Role::Assistant, "half".to_owned())),
+        "what stood on the screens"
     );
     assert!(bench.calls.try_recv().is_err());
 }
@@ -134,12 +256,12 @@ async fn a_chat_gets_the_words_of_an_answer_that_broke_off() {
         ..message("r1", "hi")
     };
     house.engine.submit(to_room).await.unwrap();
-    let call = bench.call().await;
-    call.text("half of").await;
-    house
-        .see("the text", |seen| seen.label().starts_with("chat delta"))
-        .await;
-    call.break_off().await;
+    for _ in 0..2 {
+        let call = bench.call().await;
+        call.text("half of").await;
+        house.sees_text("half of").await;
+        call.break_off().await;
+    }
     house.end_of("r1").await;
 
     let replies = bench.store.deliveries(i64::MAX, 10).await.unwrap();

@@ -107,9 +107,14 @@ async fn a_run_whose_lease_was_taken_says_nothing_more() {
     let thief = Reclaim {
         owner: Owner::new("thief"),
         others_are_dead: true,
-        notice: "cut short".into(),
-        attempts_max: 3,
+        held: Vec::new(),
+        notice: gatehouse_core::ForPeople::new("cut short"),
+        limits: RunLimits {
+            attempts_max: 3,
+            shown_max: 1,
+        },
         now: house.engine.now_ms(),
+        lease_until: house.engine.now_ms() + 15_000,
     };
     assert_eq!(bench.store.reclaim(thief).await.unwrap().ended.len(), 1);
     call.cancelled().await;
@@ -117,4 +122,39 @@ async fn a_run_whose_lease_was_taken_says_nothing_more() {
     time::sleep(Duration::from_millis(50)).await;
     house.rest();
     assert_eq!(house.ends("r1"), 0, "the thief says the end");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_takes_nothing_from_a_living_run_and_holds_up_nobody() {
+    for jump in [3_600_000, 31_536_000_000, -3_600_000, -31_536_000_000] {
+        let mut bench = Bench::new().await;
+        bench.clock = Clock::fixed(Clock::system().now_ms());
+        // The dispatcher looks before the run renews its lease: the order that used to cost the answer.
+        bench.timing.renew = Duration::from_secs(3);
+        bench.timing.look = Duration::from_millis(20);
+        let mut house = bench.run("{}");
+        house.engine.submit(message("r1", "one")).await.unwrap();
+        let call = bench.call().await;
+        call.text("half").await;
+        house.sees_text("half").await;
+        house.engine.submit(message("r2", "two")).await.unwrap();
+
+        bench.clock.advance_ms(jump);
+
+        let lease = i64::try_from(bench.timing.lease.as_millis()).unwrap();
+        until("the lease by the new time", async || {
+            let turn = bench.store.turn(&RunId::new("r1")).await.unwrap().unwrap();
+            turn.lease_until == Some(bench.clock.now_ms() + lease)
+        })
+        .await;
+        call.text(" and half").await;
+        call.done().await;
+        assert_eq!(house.end_of("r1").await.state(), State::Final, "{jump}");
+        assert_eq!(
+            rows(&bench).await.get(2),
+            Some(&(Role::Assistant, "half and half".to_owned()))
+        );
+        bench.call().await.done().await;
+        assert_eq!(house.end_of("r2").await.state(), State::Final, "{jump}");
+    }
 }

@@ -1,0 +1,98 @@
+//! The row with which an answer ends, and what its chat reads, also when it ended before it was whole. What was written stays;
+//! the notice that says why there is no more stands behind it, for people and not for models.
+
+use gatehouse_core::ForPeople;
+use serde_json::json;
+
+use crate::id::{EntryId, RunId};
+use crate::rows::blocks;
+use crate::store::{EntryExtra, NewEntry, Origin, Role};
+
+/// The most text of one answer: what a delivery may hold.
+pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The row of an answer, or of a notice in the place of one.
+pub(crate) fn row(run: &RunId, text: &str, in_context: bool, extra: EntryExtra, now: i64) -> NewEntry {
+    NewEntry {
+        id: EntryId::generate(),
+        role: Role::Assistant,
+        content: blocks(text),
+        preview: text.to_owned(),
+        timestamp: now,
+        run: Some(run.clone()),
+        boundary: false,
+        in_context,
+        extra,
+    }
+}
+
+/// The row of an answer that somebody stopped.
+pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, now: i64) -> NewEntry {
+    let extra = EntryExtra {
+        provider: Some("gatehouse".to_owned()),
+        model: Some("gateway-injected".to_owned()),
+        stop_reason: Some("aborted".to_owned()),
+        abort_origin: Some(origin.word().to_owned()),
+        ..EntryExtra::default()
+    };
+    row(run, text, true, extra, now)
+}
+
+/// The row of an answer that broke off: the text so far, which a model may read, and the notice behind it, which it does not.
+pub(crate) fn broken_off(run: &RunId, text: &str, notice: &str, extra: EntryExtra, now: i64) -> NewEntry {
+    let extra = EntryExtra {
+        error_message: Some(notice.to_owned()),
+        ..extra
+    };
+    if text.trim().is_empty() {
+        return row(run, notice, false, extra, now);
+    }
+    let blocks =
+        json!([{ "type": "text", "text": text }, { "type": "text", "text": notice, "notice": true }]);
+    NewEntry {
+        content: blocks.to_string(),
+        ..row(run, text, true, extra, now)
+    }
+}
+
+/// What stands between an answer and the notice behind it: [`ForPeople::after`].
+const AROUND_NOTICE_BYTES: usize = 4;
+
+/// What the chat reads of an answer that broke off.
+pub(crate) fn with_notice(text: &str, notice: ForPeople) -> String {
+    let room = ANSWER_BYTES_MAX.saturating_sub(notice.words().len() + AROUND_NOTICE_BYTES);
+    let mut end = text.len().min(room);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (text, _) = text.split_at(end);
+    notice.after(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::text_of;
+
+    #[test]
+    fn a_broken_answer_is_its_text_and_the_notice_and_models_read_the_text_alone() {
+        let run = RunId::new("r1");
+
+        let half = broken_off(&run, "half", "cut short", EntryExtra::default(), 0);
+        let nothing = broken_off(&run, " ", "cut short", EntryExtra::default(), 0);
+
+        assert!(half.in_context && half.content.contains("half") && half.content.contains("cut short"));
+        assert_eq!(text_of(&half.content), "half");
+        assert!(!nothing.in_context);
+        assert_eq!(text_of(&nothing.content), "cut short");
+    }
+
+    #[test]
+    fn the_notice_fits_behind_the_longest_answer() {
+        let longest = "ü".repeat(ANSWER_BYTES_MAX / 2);
+
+        let reply = with_notice(&longest, ForPeople::new("cut short"));
+
+        assert!(reply.len() <= ANSWER_BYTES_MAX && reply.ends_with("ü\n\n(cut short)"));
+    }
+}
