@@ -93,7 +93,12 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
     assert_eq!(may(Identity::Config), ["Publish", "ReportHealth"]);
     assert_eq!(
         may(Identity::ChannelBridge),
-        ["ReportHealth", "WatchConfig", "DeliverMessage"]
+        [
+            "ReportHealth",
+            "WatchConfig",
+            "DeliverMessage",
+            "FindUnknownMessages"
+        ]
     );
     assert_eq!(
         may(Identity::Session),

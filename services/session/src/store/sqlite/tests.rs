@@ -64,7 +64,10 @@ async fn a_database_of_the_first_version_with_a_past_is_brought_up_to_date() {
         .unwrap();
     assert_eq!(claimed.turn.run, RunId::new("past-7"));
     assert!(
-        folder.path().join("session.db.before-2").exists(),
+        folder
+            .path()
+            .join(format!("session.db.before-{}", schema::MIGRATIONS.len()))
+            .exists(),
         "a copy of what was"
     );
 }
@@ -135,8 +138,9 @@ fn age(connection: &Connection, turns: i64) -> rusqlite::Result<()> {
             not_before, lease_until, ended_at)
         SELECT 'past-' || i, s.id, s.key, 'past', 'done', 'gone', 'followup', x'00', 1, 1, 1, NULL, ?2
         FROM n JOIN sessions s ON s.key = 'agent:main:past-' || (i % 20) -- scans: a test fills a past",
-        "INSERT OR IGNORE INTO entries (session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
-        SELECT s.id, i, 'e', 'user', '[]', 1, 'past-' || i, 0, 1, '{}'
+        "INSERT OR IGNORE INTO entries (rowid, session, seq, entry_id, role, content, timestamp, run, boundary, in_context,
+            extra)
+        SELECT (s.id << 32) | i, s.id, i, 'e', 'user', '[]', 1, 'past-' || i, 0, 1, '{}'
         FROM n JOIN sessions s ON s.key = 'agent:main:past-' || (?2 * 0 + i % 20) -- scans: a test fills a past",
         "INSERT OR IGNORE INTO inbound (channel, account, message, run, created_at)
         SELECT 'irc', 'home', 'past-' || i, 'past-' || i, ?2 FROM n -- scans: a test fills a past",
