@@ -156,8 +156,8 @@ fn session(connection: &Connection, number: usize, rows: usize, content: &str) {
     let id = connection.last_insert_rowid();
     let mut insert = connection
         .prepare_cached(
-            "INSERT INTO entries (session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, 0, 1, '{}')",
+            "INSERT INTO entries (rowid, session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
+             VALUES ((?1 << 32) | ?2, ?1, ?2, ?3, ?4, ?5, ?6, NULL, 0, 1, '{}')",
         )
         .expect("the table of rows");
     for seq in 1..=rows {

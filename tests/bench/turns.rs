@@ -162,8 +162,8 @@ fn fill(path: &Path) {
         .expect("turns of a past");
     let rows = "
         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-        INSERT INTO entries (session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
-        SELECT s.id, i, 'past-' || i, iif(i % 2, 'user', 'assistant'), '[{\"type\":\"text\",\"text\":\"lorem\"}]', ?2 - i,
+        INSERT INTO entries (rowid, session, seq, entry_id, role, content, timestamp, run, boundary, in_context, extra)
+        SELECT (s.id << 32) | i, s.id, i, 'past-' || i, iif(i % 2, 'user', 'assistant'), '[{\"type\":\"text\",\"text\":\"lorem\"}]', ?2 - i,
             'past-' || i, 0, 1, '{}'
         FROM n JOIN sessions s ON s.key = 'agent:main:past-' || (1 + i % 100)";
     connection
