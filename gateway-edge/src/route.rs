@@ -270,6 +270,8 @@ struct Ticket {
     /// The memory of the request, until the service has it.
     lease: Lease,
     since: Instant,
+    /// Whether it still counts among those that are under way.
+    counts: bool,
 }
 
 impl Ticket {
@@ -282,6 +284,7 @@ impl Ticket {
             bytes,
             lease: edge.budgets.messages.lease(),
             since: Instant::now(),
+            counts: true,
         };
         // It may be sent again after a lost connection, so it is kept beside what is being sent.
         if ticket.lease.grow(2 * bytes + REQUEST_COST).is_err() {
@@ -314,6 +317,14 @@ impl Ticket {
         self.lease.shrink_to(REQUEST_COST);
     }
 
+    /// The request is under way no longer.
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.counts) {
+            self.taken_in();
+            self.connection.under_way(self.wait).fetch_sub(1, Relaxed);
+        }
+    }
+
     async fn run(mut self, edge: &Edge, method: &'static Method, id: &str, body: Bytes, caller: &Caller) {
         let connection = Arc::clone(&self.connection);
         let work = async {
@@ -323,7 +334,8 @@ impl Ticket {
                 .await
             {
                 Ok(Answer::One(wire, place)) => {
-                    self.finish(edge, method, id, self.show(method, id, wire).await);
+                    let frame = self.show(method, id, wire).await;
+                    self.finish(edge, method, id, frame);
                     drop(place); // the answer is in the outbox
                 }
                 Ok(Answer::Many(first, mut stream)) => {
@@ -393,12 +405,14 @@ impl Ticket {
         }
     }
 
-    fn finish(&self, edge: &Edge, method: &Method, id: &str, frame: Result<Bytes, Refusal>) {
+    fn finish(&mut self, edge: &Edge, method: &Method, id: &str, frame: Result<Bytes, Refusal>) {
         let (code, frame) = match frame {
             Ok(frame) => ("OK", frame),
             Err(refusal) => (refusal.code, refusal.answer(id)),
         };
         count(&edge.metrics, &method.name, code, Some(self.since));
+        // Before the answer: a client that waits for it may ask again before this task has ended, and has waited all the same.
+        self.leave();
         self.connection.send(frame);
     }
 }
@@ -420,8 +434,7 @@ fn internal() -> Refusal {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.taken_in();
-        self.connection.under_way(self.wait).fetch_sub(1, Relaxed);
+        self.leave();
     }
 }
 

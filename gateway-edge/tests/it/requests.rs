@@ -281,3 +281,22 @@ async fn a_connection_that_asks_too_much_at_once_is_told_so() {
     );
     assert_eq!(error["details"]["reason"], "CONNECTION_BUSY");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_waits_for_each_answer_has_one_request_under_way_and_never_two() {
+    let limits = Limits {
+        requests_max: 1,
+        ..Limits::default()
+    };
+    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    house.answers(
+        "sessions.resolve",
+        Reply::Json(r#"{"ok": true, "agentId": "main", "key": "agent:main:main"}"#),
+    );
+    let mut client = Client::v4(&house, &["operator.read"]).await;
+
+    for _ in 0..1_000 {
+        let answer = client.call("sessions.resolve", json!({"key": "main"})).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+}
