@@ -1,6 +1,10 @@
 //! A home as `gatehouse up` makes it: who on this machine can reach what is in it, and what each process knows.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the failure"
+)]
 
 use std::{
     fs,

@@ -83,8 +83,9 @@ fn end(service: &str) -> bool {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| runs(*pid, service))
-        .map(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
-        .fold(false, |any, killed| any || killed)
+        .filter(|pid| kill(Pid::from_raw(*pid), Signal::SIGKILL).is_ok())
+        .count()
+        > 0
 }
 
 /// Whether a process is `gatehouse <service>` and nothing more.

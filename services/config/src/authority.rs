@@ -2,7 +2,7 @@
 //! account of the person who owns the machine. The document before the change and the one after it are compared, so it makes
 //! no difference by which method, patch or merge the one became the other.
 //!
-//! - [`reference`]: a method names files within `secrets.dirs` and listed variables only, and cannot widen either list. What
+//! - [`mod@reference`]: a method names files within `secrets.dirs` and listed variables only, and cannot widen either list. What
 //!   somebody wrote into the file by hand may stay where it stands, as it stands. Nothing has to be remembered for that, over
 //!   a restart neither: a file outside of `secrets.dirs` can only have been named by hand, because this refuses the rest, and
 //!   one within them is opened without following a link out, whoever named it.
