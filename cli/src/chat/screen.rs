@@ -33,6 +33,8 @@ pub(super) struct Screen {
 #[derive(Debug)]
 struct Live {
     run: String,
+    /// The text as the gateway has it. Behind what is printed while an answer that broke off is given anew.
+    text: String,
     printed: String,
     seq: i64,
 }
@@ -127,11 +129,10 @@ impl Screen {
         live.seq = event.seq;
         let Some(text) = &event.delta_text else { return out };
         if event.replace == Some(true) {
-            out.push_str(&catch_up(&mut live.printed, text));
-        } else {
-            live.printed.push_str(text);
-            out.push_str(&printable(text));
+            live.text.clear();
         }
+        live.text.push_str(text);
+        out.push_str(&catch_up(&mut live.printed, &live.text));
         out
     }
 
@@ -143,6 +144,7 @@ impl Screen {
         let before = if self.live.take().is_some() { "\n" } else { "" };
         self.live = Some(Live {
             run: run.to_owned(),
+            text: String::new(),
             printed: String::new(),
             seq: 0,
         });
@@ -161,6 +163,10 @@ impl Screen {
             out.push_str(&self.begin(run));
         }
         if let (Some(live), Some(whole)) = (&mut self.live, &whole) {
+            if end == End::Answered && live.printed.len() > whole.len() {
+                live.printed.clear(); // words of an attempt that broke off are no part of the answer
+                out.push('\n');
+            }
             out.push_str(&catch_up(&mut live.printed, whole));
         }
         if self.dressed {
@@ -269,7 +275,8 @@ impl Screen {
             out.push_str(&self.begin(&flight.run_id));
             if let Some(live) = &mut self.live {
                 live.seq = live.seq.max(flight.seq);
-                out.push_str(&catch_up(&mut live.printed, &flight.text));
+                live.text.clone_from(&flight.text);
+                out.push_str(&catch_up(&mut live.printed, &live.text));
             }
         }
         out

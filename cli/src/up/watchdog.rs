@@ -42,27 +42,30 @@ impl Default for Timing {
 
 /// Returns when a process has not answered for too long. `answers` is whether it answers now.
 pub(super) async fn hangs<F: Future<Output = bool>>(timing: Timing, answers: impl Fn() -> F) -> Duration {
-    let (mut heard, mut known) = (Instant::now(), false);
+    // Since the first question that was not answered; what was before that is not known.
+    let (mut silent, mut known) = (None::<Instant>, false);
     let mut pause = timing.pause_start;
     loop {
-        let asked = Instant::now();
+        let slept = Instant::now();
         sleep(pause).await;
+        let asked = Instant::now();
         let answered = timeout(timing.answer, answers()).await.unwrap_or(false);
         if answered {
-            (heard, known, pause) = (Instant::now(), true, timing.pause);
+            (silent, known, pause) = (None, true, timing.pause);
             continue;
         }
-        if asked.elapsed() > pause + timing.answer + timing.overslept {
-            heard = Instant::now();
+        if slept.elapsed() > pause + timing.answer + timing.overslept {
+            silent = Some(Instant::now());
         }
+        let since = *silent.get_or_insert(asked);
         let silent_max = if known {
             pause = timing.pause_silent;
             timing.silent_max
         } else {
             timing.start_max
         };
-        if heard.elapsed() >= silent_max {
-            return heard.elapsed();
+        if since.elapsed() >= silent_max {
+            return since.elapsed();
         }
     }
 }

@@ -289,7 +289,8 @@ async fn answers_that_nobody_reads_end_the_one_that_has_not_read_for_the_longest
     for n in 1..=8 {
         let mut client = Client::v4(&house, &["operator.read"]).await;
         client.send(&request.to_string()).await;
-        until("the call", async || house.calls("sessions.resolve").len() == n).await;
+        // One that finds no place for its large answer asks again: there may be more calls than clients.
+        until("the call", async || house.calls("sessions.resolve").len() >= n).await;
         slow.push(client);
     }
     let mut reader = Client::v4(&house, &["operator.read"]).await;

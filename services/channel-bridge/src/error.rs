@@ -22,7 +22,7 @@ pub enum Error {
     #[error("the gRPC server failed")]
     Serve(#[source] ServerError),
     /// The store failed.
-    #[error("the bridge's store failed")]
+    #[error("{}", refusal_or_step(.0))]
     Store(#[from] StoreError),
     /// No such channel is set up.
     #[error("channel {0} is not set up")]
@@ -42,6 +42,14 @@ pub enum Error {
     /// The bridge ends.
     #[error("the bridge is shutting down")]
     Ending,
+}
+
+/// What a caller did wrong is said to it; what failed inside is the cause of this step, for the log.
+fn refusal_or_step(error: &StoreError) -> String {
+    match error {
+        StoreError::Full(_) | StoreError::Conflict { .. } => error.to_string(),
+        StoreError::Database(_) | StoreError::Row(_) => "the bridge's store failed".to_owned(),
+    }
 }
 
 impl Error {

@@ -156,13 +156,17 @@ impl std::fmt::Debug for Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        (self.writer, self.readers) = (None, None);
-        for thread in self.threads.drain(..) {
+        let join = |thread: JoinHandle<()>| {
             // A job may hold the last handle; its own thread cannot wait for itself.
             if thread.thread().id() != std::thread::current().id() {
                 let _ = thread.join();
             }
-        }
+        };
+        // The writer, which is the first, goes last: only the last connection moves the log into the file, and readers cannot.
+        self.readers = None;
+        self.threads.drain(1..).for_each(join);
+        self.writer = None;
+        self.threads.drain(..).for_each(join);
     }
 }
 

@@ -142,3 +142,51 @@ fn an_answer_cannot_command_the_terminal() {
 
     assert!(!seen.contains('\x1b'));
 }
+
+fn anew(run: &str, seq: i64, text: &str) -> ChatEvent {
+    event(run, seq, "delta", json!({"deltaText": text, "replace": true}))
+}
+
+#[test]
+fn an_answer_that_is_begun_again_and_says_the_same_is_continued_where_it_stopped() {
+    for dressed in [true, false] {
+        let mut screen = Screen::new(SESSION, Style::plain(), dressed);
+        screen.started("r");
+
+        let mut seen = screen.chat(&delta("r", 1, "one two "));
+        seen += &screen.chat(&delta("r", 2, "three "));
+        seen += &screen.chat(&anew("r", 1_000_001, "one "));
+        for (seq, word) in [(2, "two "), (3, "three "), (4, "four")] {
+            seen += &screen.chat(&delta("r", 1_000_000 + seq, word));
+        }
+        seen += &screen.chat(&event("r", 1_000_005, "final", whole("one two three four")));
+
+        let expected = "one two three four\n";
+        assert_eq!(seen.trim_start_matches("assistant: "), expected);
+    }
+}
+
+#[test]
+fn an_answer_that_is_begun_again_and_says_something_else_is_shown_whole_on_a_new_line() {
+    let mut screen = screen();
+    screen.started("r");
+
+    let mut seen = screen.chat(&delta("r", 1, "one two "));
+    seen += &screen.chat(&anew("r", 1_000_001, "uno "));
+    seen += &screen.chat(&delta("r", 1_000_002, "due"));
+    seen += &screen.chat(&event("r", 1_000_003, "final", whole("uno due")));
+
+    assert_eq!(seen, "assistant: one two \nuno due\n");
+}
+
+#[test]
+fn a_second_attempt_that_says_less_leaves_no_words_of_the_first_in_the_answer() {
+    let mut screen = screen();
+    screen.started("r");
+
+    let mut seen = screen.chat(&delta("r", 1, "one two three"));
+    seen += &screen.chat(&anew("r", 1_000_001, "one "));
+    seen += &screen.chat(&event("r", 1_000_002, "final", whole("one two")));
+
+    assert_eq!(seen, "assistant: one two three\none two\n");
+}

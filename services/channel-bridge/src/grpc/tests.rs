@@ -305,6 +305,7 @@ async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
             (refused.kind, refused.reason.as_deref()),
             (Kind::Conflict, Some("chat-request-conflict"))
         );
+        assert!(refused.message.contains("idempotency key"), "{}", refused.message);
     }
     assert_eq!(
         (

@@ -22,13 +22,14 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// What the lock file holds once a database has been in use: its presence beside an absent database says that one is missing.
 const MARK: &str = "The database beside this file has been in use. To begin anew on purpose, remove both.\n";
 
-/// Refuses an absent or empty database where one has been.
+/// Refuses an absent or empty database where one has been. Nothing is opened before: SQLite removes a log whose database is
+/// empty, and that log may be all that is left. (It writes the first page as soon as a file becomes a database, so one
+/// that has been in use is never empty by itself.)
 pub(super) fn expect_history(path: &Path, lock: &mut fs::File) -> Result<(), Error> {
     let mut mark = String::new();
     // Whatever it says: an unreadable mark is a mark.
     let marked = !matches!(lock.read_to_string(&mut mark), Ok(0));
-    let bytes = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    let empty = bytes(path) == 0 && bytes(&with_suffix(path, "-wal")) == 0;
+    let empty = fs::metadata(path).map_or(0, |found| found.len()) == 0;
     if marked && empty {
         return Err(Error::Missing {
             path: path.display().to_string(),
@@ -94,7 +95,8 @@ pub(super) fn pages(path: &Path, connection: &Connection) -> Result<(), Error> {
 
 /// One line: `ok`, or the first thing that is wrong.
 pub(super) fn verdict(connection: &Connection) -> Result<String, rusqlite::Error> {
-    connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(verdict.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Runs statements that are interrupted after a while.

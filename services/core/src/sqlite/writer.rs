@@ -149,6 +149,11 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        if self.check(Since::LastCheck).is_err() {
+            // Closing would remove the log, and in a file without a name nobody finds what was moved there.
+            std::mem::forget(self.connection);
+            return;
+        }
         // Closing moves the WAL into the file, so that a copy of the file alone is whole.
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "the database did not close cleanly");

@@ -222,6 +222,32 @@ async fn a_database_that_is_gone_is_not_made_anew_unless_that_is_meant() {
 }
 
 #[tokio::test]
+async fn a_log_whose_database_is_gone_is_left_alone_and_nothing_is_made_in_its_place() {
+    for empty in [true, false] {
+        let (_folder, path) = temporary();
+        let database = filled(&path).await;
+        let log = files::with_suffix(&path, "-wal");
+        fs::remove_file(&path).unwrap();
+        if empty {
+            fs::write(&path, "").unwrap();
+        }
+        fault(&database).await;
+        let bytes = fs::metadata(&log).unwrap().len();
+        assert!(bytes > 0, "what was written is there");
+
+        drop(database); // as at a stop that is asked for
+        let refused = Database::open(&path, SCHEMA).unwrap_err();
+
+        assert!(matches!(&refused, Error::Missing { .. }), "{refused}");
+        assert_eq!(
+            fs::metadata(&log).unwrap().len(),
+            bytes,
+            "it may be all that is left"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_a_reader_keeps_has_a_bound_and_is_well_when_the_reader_is_gone() {
     const BOUND: u64 = 1024 * 1024;
     let (_folder, path) = temporary();
