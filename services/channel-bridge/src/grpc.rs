@@ -282,6 +282,7 @@ impl ChannelService for Channels {
             reply_to_id,
             text,
             created_at,
+            content: _,
         } = request.into_inner();
         // An account that is not there now may come back: the row waits for it, and is given up on loudly after a day.
         let delivery = NewDelivery {

@@ -184,6 +184,7 @@ impl<S: Store> Dispatcher<S> {
             reply_to_id: target.reply_to_id,
             text: delivery.text.clone(),
             created_at: delivery.created_at,
+            content: None,
         };
         let mut bridge = self.bridge.clone();
         match time::timeout(PATIENCE, bridge.enqueue_delivery(request)).await {

@@ -78,6 +78,9 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
             run_id: run,
             kind: row.boundary.then(|| "reset".to_owned()),
         }),
+        tool_call_id: None,
+        tool_name: None,
+        tool_failed: None,
     }
 }
 

@@ -85,6 +85,7 @@ impl Call {
             }),
             provider: "p".to_owned(),
             model: "m".to_owned(),
+            content: None,
         }))
         .await;
     }

@@ -31,6 +31,7 @@ pub(super) async fn deliver<S: Store>(
         thread_id,
         reply_target,
         sent_at: _, // kept by the bridge
+        content: _,
     } = request;
     let peer = peer.and_then(place).ok_or(Error::Field {
         path: "/peer",

@@ -76,6 +76,7 @@ fn message(row: &ContextRow) -> Option<TurnMessage> {
     (!text.is_empty()).then(|| TurnMessage {
         role: role.into(),
         text,
+        content: None,
     })
 }
 

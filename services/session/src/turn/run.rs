@@ -315,6 +315,7 @@ impl<S: Store> Run<S> {
                 usage,
                 provider,
                 model,
+                content: _,
             }) => {
                 let usage = usage.map(|usage| Tokens {
                     input: usage.input,
@@ -326,6 +327,7 @@ impl<S: Store> Run<S> {
                     answered_by: (provider, model),
                 }));
             }
+            Event::Entry(_) => {} // nobody sends one yet
             Event::Failed(failed) => {
                 let kind = failed.kind();
                 let answered_by = failed.provider.zip(failed.model);
