@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
-use gatehouse_core::{Drain, config::ConfigHandle};
+use gatehouse_core::{Drain, Failure, config::ConfigHandle};
 use gatehouse_proto::agent::v1::{
     ListModelsRequest, ListModelsResponse, Model, RunTurnRequest, RunTurnResponse,
     agent_service_server::AgentService,
@@ -16,6 +16,7 @@ use crate::{
     config::{Config, ECHO},
     error::Error,
     metrics::Metrics,
+    request::RunTurn,
     turn::{self, Tools},
 };
 
@@ -77,8 +78,8 @@ impl AgentService for Grpc {
     ) -> Result<Response<Self::RunTurnStream>, Status> {
         let config = self.config().map_err(Error::into_failure)?;
         let place = self.place().map_err(Error::into_failure)?;
-        let request = request.into_inner();
-        tracing::debug!(run.id = request.run_id, "a turn begins");
+        let request = RunTurn::try_from(request.into_inner()).map_err(Failure::from)?;
+        tracing::debug!(run.id = request.run, "a turn begins");
         self.metrics.started.inc();
         self.metrics.running.inc();
 

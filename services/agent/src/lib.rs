@@ -3,6 +3,7 @@
 //! A turn is a gRPC stream. Dropping the stream drops the task that reads the provider, and with it the provider's
 //! connection: cancelling needs no message. The stream ends with exactly one `completed` or `failed`.
 
+mod answer;
 mod app;
 mod breaker;
 mod config;
@@ -11,6 +12,7 @@ mod grpc;
 mod http;
 mod metrics;
 mod provider;
+mod request;
 mod settings;
 mod turn;
 

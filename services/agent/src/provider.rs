@@ -6,39 +6,55 @@ pub(crate) mod openai;
 mod redaction;
 pub(crate) mod sse;
 
-use gatehouse_proto::agent::v1::{FailureKind, TurnMessage, Usage};
-use tokio::sync::mpsc;
-
-/// What to ask.
-#[derive(Clone, Debug)]
-pub(crate) struct Question {
-    pub(crate) system_prompt: Option<String>,
-    pub(crate) messages: Vec<TurnMessage>,
-    pub(crate) agent_name: String,
-    /// Whether the answer goes to a chat.
-    pub(crate) in_chat: bool,
-}
-
-/// A piece of an answer, as it comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Text(String),
-    Thinking(String),
-}
-
-impl Piece {
-    pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Text(words) | Self::Thinking(words) => words.is_empty(),
-        }
-    }
-}
+use gatehouse_proto::agent::v1::{FailureKind, Usage};
 
 /// The end of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answered {
-    pub(crate) stop_reason: String,
+    pub(crate) stop_reason: StopReason,
     pub(crate) usage: Option<Usage>,
+}
+
+/// Why a model stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StopReason {
+    /// It had said everything.
+    Stop,
+    /// It reached a bound, its own or the gateway's.
+    Length,
+    /// In its provider's word.
+    Other(String),
+}
+
+impl StopReason {
+    /// Reads a provider's word. `None`: it does not say.
+    pub(crate) fn read(word: String) -> Option<Self> {
+        match word.as_str() {
+            "" => None,
+            "stop" => Some(Self::Stop),
+            "length" => Some(Self::Length),
+            _ => Some(Self::Other(word)),
+        }
+    }
+
+    /// The word that clients are told.
+    pub(crate) fn into_word(self) -> String {
+        match self {
+            Self::Stop => "stop".to_owned(),
+            Self::Length => "length".to_owned(),
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl Answered {
+    /// The end of an answer that became too long.
+    pub(crate) fn cut_off() -> Self {
+        Self {
+            stop_reason: StopReason::Length,
+            usage: None,
+        }
+    }
 }
 
 /// Why there is no answer, or only a part of one.
@@ -60,6 +76,3 @@ impl Unanswered {
         }
     }
 }
-
-/// Where the pieces go. When nobody takes them any more, the turn was cancelled.
-pub(crate) type Pieces = mpsc::Sender<Piece>;

@@ -6,19 +6,17 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::backoff::Backoff;
 use gatehouse_proto::agent::v1::{
-    Completed, Failed, FailureKind, ModelStarted, Retrying, RunTurnRequest, RunTurnResponse, TextDelta,
-    ThinkingDelta, run_turn_response::Event,
+    Completed, Failed, FailureKind, ModelStarted, Retrying, RunTurnResponse, run_turn_response::Event,
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use crate::{
+    answer::{Answer, Events},
     breaker::Breakers,
     config::{Config, ECHO},
     http::Http,
-    provider::{Answered, Piece, Question, Unanswered, echo, openai::Endpoint},
+    provider::{Answered, Unanswered, echo, openai::Endpoint},
+    request::{ModelName, Question, RunTurn},
 };
 
 /// Calls to providers in one turn, over all models: what a turn may cost is bounded (demand: at most 4).
@@ -33,12 +31,6 @@ const RETRY_MAX: Duration = Duration::from_secs(4);
 /// The longest that a provider's own wish to wait is followed inside a turn; a person is waiting too.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 
-/// The longest answer, and the longest thinking. A model that loops in either is stopped here.
-const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// Pieces on their way from the provider: enough to read on while one is sent.
-const PIECES: usize = 64;
-
 /// What a turn needs besides its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
@@ -46,21 +38,18 @@ pub(crate) struct Tools {
     pub(crate) breakers: Arc<Breakers>,
 }
 
-/// Where a turn's events go. When nobody takes them any more, the turn was cancelled.
-pub(crate) type Events = mpsc::Sender<RunTurnResponse>;
-
 /// Runs a turn to its end. The last event is `completed` or `failed`.
-pub(crate) async fn run(request: RunTurnRequest, config: Arc<Config>, tools: Tools, events: Events) {
-    let limit = u64::try_from(request.timeout_ms)
-        .ok()
-        .filter(|ms| *ms > 0)
-        .map_or(Duration::MAX, Duration::from_millis);
+pub(crate) async fn run(request: RunTurn, config: Arc<Config>, tools: Tools, events: Events) {
+    let RunTurn {
+        run: _,
+        models,
+        limit,
+        question,
+    } = request;
     let turn = Turn {
         config,
         tools,
-        events: events.clone(),
-        shown: 0,
-        thought: 0,
+        answer: Answer::new(events.clone()),
         calls: 0,
     };
     let late = || Failed {
@@ -69,7 +58,7 @@ pub(crate) async fn run(request: RunTurnRequest, config: Arc<Config>, tools: Too
         ..Failed::default()
     };
     let last = tokio::select! {
-        last = turn.run(request) => last,
+        last = turn.run(models, question) => last,
         () = sleep_at_most(limit) => Event::Failed(late()),
         () = events.closed() => return, // cancelled: dropping the turn ends the provider's call
     };
@@ -86,45 +75,42 @@ async fn sleep_at_most(limit: Duration) {
 struct Turn {
     config: Arc<Config>,
     tools: Tools,
-    events: Events,
-    /// Bytes of the answer that were shown.
-    shown: usize,
-    /// Bytes of thinking that were streamed.
-    thought: usize,
+    answer: Answer,
     calls: u32,
 }
 
 impl Turn {
-    async fn run(mut self, request: RunTurnRequest) -> Event {
-        let RunTurnRequest {
-            models,
-            system_prompt,
-            messages,
-            agent_name,
-            in_chat,
-            ..
-        } = request;
+    async fn run(mut self, models: Vec<ModelName>, question: Question) -> Event {
         let models = if models.is_empty() {
-            self.config.default_models()
+            let names = self.config.default_models();
+            names.iter().map(|name| ModelName::read(name)).collect()
         } else {
             models
         };
-        let question = Question {
-            system_prompt,
-            messages,
-            agent_name,
-            in_chat,
-        };
         let mut failed = None;
-        for name in &models {
-            match self.ask(name, &question).await {
-                Ok(completed) => return Event::Completed(completed),
+        for name in models {
+            match self.ask(&name, &question).await {
+                Ok(Answered { stop_reason, usage }) => {
+                    return Event::Completed(Completed {
+                        stop_reason: stop_reason.into_word(),
+                        usage,
+                        provider: name.provider,
+                        model: name.model,
+                        content: self.answer.into_content().map(Into::into),
+                    });
+                }
                 Err(why) => {
-                    tracing::info!(model = name, kind = ?why.kind(), "a model did not answer");
-                    failed = Some(why);
+                    let ModelName { provider, model } = name;
+                    tracing::info!(provider, model, kind = ?why.kind, "a model did not answer");
+                    failed = Some(Failed {
+                        kind: why.kind.into(),
+                        message: why.message,
+                        provider: Some(provider),
+                        model: Some(model),
+                    });
                 }
             }
-            if self.was_seen() || self.calls >= CALLS_MAX {
+            if self.answer.was_seen() || self.calls >= CALLS_MAX {
                 break;
             }
         }
@@ -135,14 +121,8 @@ impl Turn {
     }
 
     /// Asks one model, again where that helps.
-    async fn ask(&mut self, name: &str, question: &Question) -> Result<Completed, Failed> {
-        let (provider, model) = name.split_once('/').unwrap_or((name, name));
-        let failed = |why: Unanswered| Failed {
-            kind: why.kind.into(),
-            message: why.message,
-            provider: Some(provider.into()),
-            model: Some(model.into()),
-        };
+    async fn ask(&mut self, name: &ModelName, question: &Question) -> Result<Answered, Unanswered> {
+        let ModelName { provider, model } = name;
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
         let mut attempt = 0;
         loop {
@@ -150,23 +130,18 @@ impl Turn {
             if let Some(wait) = self.tools.breakers.wait(provider) {
                 let seconds = wait.as_secs() + 1;
                 let message = format!("provider {provider} keeps failing and is left alone for {seconds} s");
-                return Err(failed(Unanswered::new(FailureKind::Unavailable, message)));
+                return Err(Unanswered::new(FailureKind::Unavailable, message));
             }
-            self.send(Event::ModelStarted(ModelStarted {
-                provider: provider.into(),
-                model: model.into(),
-            }))
-            .await;
+            let started = ModelStarted {
+                provider: provider.clone(),
+                model: model.clone(),
+            };
+            self.answer.send(Event::ModelStarted(started)).await;
             self.calls += 1;
-            let why = match self.call(provider, model, question).await {
-                Ok(Answered { stop_reason, usage }) => {
+            let why = match self.call(name, question).await {
+                Ok(answered) => {
                     self.tools.breakers.succeeded(provider);
-                    return Ok(Completed {
-                        stop_reason,
-                        usage,
-                        provider: provider.into(),
-                        model: model.into(),
-                    });
+                    return Ok(answered);
                 }
                 Err(why) => why,
             };
@@ -176,108 +151,43 @@ impl Turn {
                 self.tools.breakers.succeeded(provider); // a refusal is an answer: the provider lives
             }
             let again = is_outage(why.kind)
-                && !self.was_seen()
+                && !self.answer.was_seen()
                 && attempt < CALLS_PER_MODEL_MAX
                 && self.calls < CALLS_MAX;
-            if !again {
-                return Err(failed(why));
-            }
             let wait = why.retry_after.unwrap_or_else(|| backoff.next());
-            if wait > RETRY_AFTER_MAX {
-                return Err(failed(why));
+            if !again || wait > RETRY_AFTER_MAX {
+                return Err(why);
             }
-            let (kind, message) = (why.kind.into(), why.message);
-            self.send(Event::Retrying(Retrying {
+            let retrying = Retrying {
                 attempt: attempt + 1,
                 attempt_max: CALLS_PER_MODEL_MAX,
-                kind,
-                message,
-            }))
-            .await;
+                kind: why.kind.into(),
+                message: why.message,
+            };
+            self.answer.send(Event::Retrying(retrying)).await;
             sleep(wait).await;
         }
     }
 
-    async fn call(
-        &mut self,
-        provider: &str,
-        model: &str,
-        question: &Question,
-    ) -> Result<Answered, Unanswered> {
-        let (sender, mut pieces) = mpsc::channel(PIECES);
-        let (config, http) = (Arc::clone(&self.config), self.tools.http.clone());
-        let asking = ask_provider(&config, &http, provider, model, question, sender);
-        tokio::pin!(asking);
-        let answered = loop {
-            tokio::select! {
-                biased; // what was said comes before how it ended
-                Some(piece) = pieces.recv() => self.show(piece).await,
-                answered = &mut asking => break answered,
+    async fn call(&mut self, name: &ModelName, question: &Question) -> Result<Answered, Unanswered> {
+        let ModelName { provider, model } = name;
+        let Some(entry) = self.config.models.providers.get(provider) else {
+            if provider == ECHO {
+                return Ok(echo::answer(question, &mut self.answer).await);
             }
-            if self.shown > ANSWER_BYTES_MAX || self.thought > ANSWER_BYTES_MAX {
-                return Ok(Answered {
-                    stop_reason: "length".into(),
-                    usage: None,
-                });
-            }
+            let message =
+                format!("no provider `{provider}`: add models.providers.{provider} to gatehouse.json5");
+            return Err(Unanswered::new(FailureKind::Config, message));
         };
-        while let Ok(piece) = pieces.try_recv() {
-            self.show(piece).await;
-        }
-        answered
+        let max_tokens = entry
+            .models
+            .iter()
+            .find(|known| known.id == *model)
+            .and_then(|known| known.max_tokens);
+        Endpoint::new(provider, entry, &self.tools.http)?
+            .answer(model, max_tokens, question, &mut self.answer)
+            .await
     }
-
-    async fn send(&self, event: Event) {
-        send(&self.events, event).await;
-    }
-
-    /// Whether a person saw anything of an answer, its thinking included.
-    fn was_seen(&self) -> bool {
-        self.shown > 0 || self.thought > 0
-    }
-
-    async fn show(&mut self, piece: Piece) {
-        let event = match piece {
-            Piece::Text(text) => {
-                self.shown += text.len();
-                Event::TextDelta(TextDelta { text })
-            }
-            Piece::Thinking(text) => {
-                self.thought += text.len();
-                Event::ThinkingDelta(ThinkingDelta { text })
-            }
-        };
-        self.send(event).await;
-    }
-}
-
-async fn send(events: &Events, event: Event) {
-    let _ = events.send(RunTurnResponse { event: Some(event) }).await; // nobody listens: the turn is about to be dropped
-}
-
-async fn ask_provider(
-    config: &Arc<Config>,
-    http: &Http,
-    provider: &str,
-    model: &str,
-    question: &Question,
-    pieces: mpsc::Sender<Piece>,
-) -> Result<Answered, Unanswered> {
-    let Some(entry) = config.models.providers.get(provider) else {
-        if provider == ECHO {
-            return Ok(echo::answer(question, &pieces).await);
-        }
-        let message = format!("no provider `{provider}`: add models.providers.{provider} to gatehouse.json5");
-        return Err(Unanswered::new(FailureKind::Config, message));
-    };
-    let max_tokens = entry
-        .models
-        .iter()
-        .find(|known| known.id == model)
-        .and_then(|known| known.max_tokens);
-    Endpoint::new(provider, entry, http)?
-        .answer(model, max_tokens, question, &pieces)
-        .await
 }
 
 /// Whether the next caller would see it too, and a later one perhaps not.

@@ -4,9 +4,13 @@
 
 use std::time::Duration;
 
-use gatehouse_proto::agent::v1::{TurnMessage, Usage, turn_message::Role};
+use gatehouse_proto::agent::v1::Usage;
 
-use super::{Answered, Piece, Pieces, Question};
+use super::{Answered, StopReason};
+use crate::{
+    answer::{Answer, TooLong},
+    request::{Message, Question, Role},
+};
 
 /// The pause between words: visible as streaming, and still quick.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -16,27 +20,27 @@ const TOKENS_MAX: u64 = 20_000;
 const DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// Streams the answer.
-pub(crate) async fn answer(question: &Question, pieces: &Pieces) -> Answered {
+pub(crate) async fn answer(question: &Question, answer: &mut Answer) -> Answered {
     let said = question
         .messages
         .iter()
         .rev()
-        .find(|message| message.role() == Role::User);
-    let said = said.map_or("", |message| message.text.as_str());
-    let (words, pause) = match Script::read(said) {
+        .find(|message| message.role == Role::User);
+    let said = said.map_or_else(String::new, |message| message.content.clone().into_words());
+    let (words, pause) = match Script::read(&said) {
         Some(script) => (script.words(), script.delay),
-        None => (words(&reply(said, question)), PAUSE),
+        None => (words(&reply(&said, question)), PAUSE),
     };
     let output = i64::try_from(words.len()).unwrap_or(i64::MAX);
     for word in words {
-        if pieces.send(Piece::Text(word)).await.is_err() {
-            break; // cancelled
+        if let Err(TooLong) = answer.say(word).await {
+            return Answered::cut_off();
         }
         tokio::time::sleep(pause).await;
     }
     let input = question.messages.iter().map(read_tokens).sum();
     Answered {
-        stop_reason: "stop".into(),
+        stop_reason: StopReason::Stop,
         usage: Some(Usage {
             input,
             output,
@@ -62,8 +66,8 @@ fn words(text: &str) -> Vec<String> {
     text.split_inclusive(' ').map(str::to_owned).collect()
 }
 
-fn read_tokens(message: &TurnMessage) -> i64 {
-    i64::try_from(message.text.split_whitespace().count()).unwrap_or(i64::MAX)
+fn read_tokens(message: &Message) -> i64 {
+    i64::try_from(message.content.words().split_whitespace().count()).unwrap_or(i64::MAX)
 }
 
 /// What a message asks the echo to do.
@@ -108,6 +112,8 @@ impl Script {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_core::Content;
+    use gatehouse_proto::agent::v1::run_turn_response::Event;
     use tokio::sync::mpsc;
 
     use super::*;
@@ -117,10 +123,10 @@ mod tests {
     }
 
     async fn say_in(in_chat: bool, text: &str) -> (Vec<String>, Answered) {
-        let (sender, mut receiver) = mpsc::channel(4);
-        let messages = vec![TurnMessage {
-            role: Role::User.into(),
-            text: text.into(),
+        let (events, mut taken) = mpsc::channel(4);
+        let messages = vec![Message {
+            role: Role::User,
+            content: Content::text(text),
         }];
         let question = Question {
             system_prompt: None,
@@ -128,10 +134,12 @@ mod tests {
             agent_name: "Main".into(),
             in_chat,
         };
-        let answering = tokio::spawn(async move { answer(&question, &sender).await });
+        let answering = tokio::spawn(async move { answer(&question, &mut Answer::new(events)).await });
         let mut pieces = Vec::new();
-        while let Some(Piece::Text(text)) = receiver.recv().await {
-            pieces.push(text);
+        while let Some(response) = taken.recv().await {
+            if let Some(Event::TextDelta(delta)) = response.event {
+                pieces.push(delta.text);
+            }
         }
         (pieces, answering.await.unwrap())
     }
@@ -158,7 +166,7 @@ mod tests {
                 && text.contains("models.providers")
         );
         assert!(pieces.len() > 10, "word by word");
-        assert_eq!(end.stop_reason, "stop");
+        assert_eq!(end.stop_reason, StopReason::Stop);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,21 +1,25 @@
 //! Any endpoint that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, llama.cpp, ...
 
+mod chunk;
+mod messages;
+
 use std::time::Duration;
 
 use futures::StreamExt;
 use gatehouse_core::Secret;
-use gatehouse_proto::agent::v1::{FailureKind, Usage, turn_message::Role};
+use gatehouse_proto::agent::v1::{FailureKind, Usage};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{
-    Answered, Piece, Pieces, Question, Unanswered, failure,
-    redaction::Redaction,
-    sse::{Parser, TooLong},
+use self::chunk::{Chunk, TokenCount};
+use super::{Answered, StopReason, Unanswered, failure, redaction::Redaction, sse};
+use crate::{
+    answer::{Answer, TooLong},
+    config,
+    http::Http,
+    request::Question,
 };
-use crate::{config, http::Http};
 
 /// The longest wait for the head of an answer. Local servers load a model first; a minute is what the slowest disks need.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,45 +39,6 @@ pub(crate) struct Endpoint {
     secrets: Vec<Secret>,
     timeout: Duration,
     http: reqwest::Client,
-}
-
-/// One piece of a streamed answer. Fields that nobody reads here are left out.
-#[derive(Debug, Deserialize)]
-struct Chunk {
-    #[serde(default, deserialize_with = "null_is_default")]
-    choices: Vec<Choice>,
-    usage: Option<TokenCount>,
-    error: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Choice {
-    #[serde(default, deserialize_with = "null_is_default")]
-    delta: Delta,
-    finish_reason: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Delta {
-    content: Option<String>,
-    // Two spellings are about, and some servers send both with the same words: an alias would refuse the second.
-    reasoning_content: Option<String>,
-    reasoning: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TokenCount {
-    #[serde(default, deserialize_with = "null_is_default")]
-    prompt_tokens: i64,
-    #[serde(default, deserialize_with = "null_is_default")]
-    completion_tokens: i64,
-}
-
-/// Some servers write null for what they have nothing to say about.
-fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    input: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
 impl Endpoint {
@@ -135,7 +100,7 @@ impl Endpoint {
         model: &str,
         max_tokens: Option<i64>,
         question: &Question,
-        pieces: &Pieces,
+        answer: &mut Answer,
     ) -> Result<Answered, Unanswered> {
         let late = || {
             Unanswered::new(
@@ -143,7 +108,7 @@ impl Endpoint {
                 format!("provider {} did not answer in time", self.name),
             )
         };
-        timeout(self.timeout, self.stream(model, max_tokens, question, pieces))
+        timeout(self.timeout, self.stream(model, max_tokens, question, answer))
             .await
             .map_err(|_| late())?
     }
@@ -153,7 +118,7 @@ impl Endpoint {
         model: &str,
         max_tokens: Option<i64>,
         question: &Question,
-        pieces: &Pieces,
+        answer: &mut Answer,
     ) -> Result<Answered, Unanswered> {
         let body = body(model, max_tokens, question).to_string();
         let request = self.http.post(self.url.clone()).headers(self.headers.clone());
@@ -178,11 +143,8 @@ impl Endpoint {
         let broken =
             |what: &str| Unanswered::new(FailureKind::Unavailable, format!("provider {} {what}", self.name));
         let mut bytes = response.bytes_stream();
-        let (mut parser, mut events) = (Parser::default(), Vec::new());
-        let mut answered = Answered {
-            stop_reason: String::new(),
-            usage: None,
-        };
+        let (mut parser, mut events) = (sse::Parser::default(), Vec::new());
+        let mut end = End::default();
         loop {
             let next = timeout(IDLE_TIMEOUT, bytes.next()).await;
             let idle = || {
@@ -197,10 +159,10 @@ impl Endpoint {
             let chunk = chunk.map_err(|error| failure::from_transport(&self.name, &error))?;
             parser
                 .push(&chunk, &mut events)
-                .map_err(|TooLong| broken("sent an event that is too long"))?;
+                .map_err(|sse::TooLong| broken("sent an event that is too long"))?;
             for event in events.drain(..) {
                 if event == "[DONE]" {
-                    return Ok(answered);
+                    return Ok(end.into());
                 }
                 let chunk: Chunk = serde_json::from_str(&event)
                     .map_err(|_| broken("sent something that is no chat completion"))?;
@@ -212,14 +174,16 @@ impl Endpoint {
                         body.as_bytes(),
                     ));
                 }
-                take(chunk, &mut answered, pieces).await;
+                if let Err(TooLong) = take(chunk, &mut end, answer).await {
+                    return Ok(Answered::cut_off());
+                }
             }
         }
         // Some servers leave out the closing mark; a reason to stop is as good.
-        if answered.stop_reason.is_empty() {
+        if end.stop_reason.is_none() {
             Err(broken("ended in the middle of its answer"))
         } else {
-            Ok(answered)
+            Ok(end.into())
         }
     }
 
@@ -258,36 +222,44 @@ fn completions(base: &str) -> Option<url::Url> {
     Some(url)
 }
 
-async fn take(chunk: Chunk, answered: &mut Answered, pieces: &Pieces) {
+/// What a stream has said of its end so far.
+#[derive(Debug, Default)]
+struct End {
+    stop_reason: Option<StopReason>,
+    usage: Option<Usage>,
+}
+
+impl From<End> for Answered {
+    fn from(End { stop_reason, usage }: End) -> Self {
+        Self {
+            // A stream that closes with its mark and no reason has said everything.
+            stop_reason: stop_reason.unwrap_or(StopReason::Other(String::new())),
+            usage,
+        }
+    }
+}
+
+async fn take(chunk: Chunk, end: &mut End, answer: &mut Answer) -> Result<(), TooLong> {
     if let Some(TokenCount {
         prompt_tokens: input,
         completion_tokens: output,
     }) = chunk.usage
     {
-        answered.usage = Some(Usage {
+        end.usage = Some(Usage {
             input,
             output,
             total_tokens: input.saturating_add(output),
         });
     }
     for choice in chunk.choices {
-        let Delta {
-            content,
-            reasoning_content,
-            reasoning,
-        } = choice.delta;
-        let thinking = reasoning_content
-            .filter(|words| !words.is_empty())
-            .or(reasoning)
-            .map(Piece::Thinking);
-        let text = content.map(Piece::Text);
-        for piece in thinking.into_iter().chain(text).filter(|piece| !piece.is_empty()) {
-            let _ = pieces.send(piece).await; // nobody listens: this future is about to be dropped
-        }
-        if let Some(reason) = choice.finish_reason {
-            answered.stop_reason = reason;
+        let (thinking, text) = choice.delta.into_words();
+        answer.think(thinking).await?;
+        answer.say(text).await?;
+        if let Some(reason) = choice.finish_reason.and_then(StopReason::read) {
+            end.stop_reason = Some(reason);
         }
     }
+    Ok(())
 }
 
 fn body(model: &str, max_tokens: Option<i64>, question: &Question) -> Value {
@@ -295,15 +267,7 @@ fn body(model: &str, max_tokens: Option<i64>, question: &Question) -> Value {
         .system_prompt
         .iter()
         .map(|prompt| json!({"role": "system", "content": prompt}));
-    let said = question.messages.iter().map(|message| {
-        let role = if message.role() == Role::Assistant {
-            "assistant"
-        } else {
-            "user"
-        };
-        json!({"role": role, "content": message.text})
-    });
-    let messages: Vec<Value> = system.chain(said).collect();
+    let messages: Vec<Value> = system.chain(messages::of(&question.messages)).collect();
     let mut body = json!({"model": model, "messages": messages, "stream": true, "stream_options": {"include_usage": true}});
     if let (Some(max_tokens), Value::Object(fields)) = (max_tokens, &mut body) {
         fields.insert("max_tokens".into(), max_tokens.into());

@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
 
-use gatehouse_proto::agent::v1::{TurnMessage, turn_message::Role};
+use gatehouse_proto::agent::v1::{RunTurnRequest, TurnMessage, turn_message::Role};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::mpsc,
 };
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -38,6 +39,7 @@ fn request(models: &[&str]) -> RunTurnRequest {
         messages: vec![TurnMessage {
             role: Role::User.into(),
             text: "hello".into(),
+            content: None,
         }],
         timeout_ms: 60_000,
         agent_name: "Main".into(),
@@ -48,7 +50,7 @@ fn request(models: &[&str]) -> RunTurnRequest {
 /// All events of a turn.
 async fn turn(request: RunTurnRequest, config: Arc<Config>, tools: Tools) -> Vec<Event> {
     let (sender, mut receiver) = mpsc::channel(8);
-    let running = tokio::spawn(run(request, config, tools, sender));
+    let running = tokio::spawn(run(request.try_into().unwrap(), config, tools, sender));
     let mut events = Vec::new();
     while let Some(response) = receiver.recv().await {
         events.extend(response.event);
@@ -236,7 +238,7 @@ async fn cancelling_ends_the_providers_connection() {
     let (address, closed) = endless_provider().await;
     let (sender, mut receiver) = mpsc::channel(8);
     let running = tokio::spawn(run(
-        request(&["p/m"]),
+        request(&["p/m"]).try_into().unwrap(),
         config(&format!("http://{address}")),
         tools(),
         sender,
@@ -302,10 +304,12 @@ async fn thinking_in_both_spellings_is_read_once_and_an_endless_one_is_stopped()
         })
         .collect();
     assert_eq!((thoughts[0], thoughts[1].len()), ("hm", word.len()));
-    assert!(
-        matches!(events.last(), Some(Event::Completed(done)) if done.stop_reason == "length"),
-        "stopped"
-    );
+    let Some(Event::Completed(done)) = events.last() else {
+        panic!("not completed")
+    };
+    assert_eq!(done.stop_reason, "length", "stopped");
+    let kept = gatehouse_core::Content::try_from(done.content.clone().unwrap()).unwrap();
+    assert!(kept.bytes() < thoughts.len() * word.len(), "kept in part");
     assert!(thoughts.len() < 100, "not read to its end");
 }
 
@@ -425,4 +429,29 @@ async fn calls_to_this_machine_ignore_the_proxy_of_the_environment() {
         String::from_utf8_lossy(&child.stdout)
     );
     assert!(proxy.accept().is_err(), "nobody came to the proxy");
+}
+
+#[tokio::test]
+async fn thinking_that_comes_as_parts_is_kept_beside_the_answer() {
+    let server = MockServer::start().await;
+    let parts = json!([{"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]}]);
+    let thought = json!({"choices": [{"delta": {"content": parts}}]});
+    let said = json!({"choices": [{"delta": {"content": "Hello there"}, "finish_reason": "stop"}]});
+    let body = format!("data: {thought}\n\ndata: {said}\n\ndata: [DONE]\n\n");
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "text/event-stream"))
+        .mount(&server)
+        .await;
+
+    let events = turn(request(&["p/m"]), config(&server.uri()), tools()).await;
+
+    assert_eq!(text(&events), "Hello there");
+    let Some(Event::Completed(done)) = events.last() else {
+        panic!("{events:?}")
+    };
+    let content = gatehouse_core::Content::try_from(done.content.clone().unwrap()).unwrap();
+    assert_eq!(
+        content.to_json(),
+        r#"[{"type":"thinking","thinking":"Let me see."},{"type":"text","text":"Hello there"}]"#
+    );
 }

@@ -1,0 +1,143 @@
+//! An answer on its way out. Each piece goes to the caller as it comes, and is remembered: the caller's transcript gets what was
+//! thought beside what was said.
+
+use gatehouse_core::content::{Block, Content, Thinking};
+use gatehouse_proto::agent::v1::{RunTurnResponse, TextDelta, ThinkingDelta, run_turn_response::Event};
+use tokio::sync::mpsc;
+
+/// The longest answer, and the longest thinking. A model that loops in either is stopped here.
+const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What is kept of the thinking behind one answer, for people who look back. All of it is streamed.
+const THINKING_KEPT_BYTES_MAX: usize = 256 * 1024;
+
+/// Where a turn's events go. When nobody takes them any more, the turn was cancelled.
+pub(crate) type Events = mpsc::Sender<RunTurnResponse>;
+
+/// The answer is as long as an answer may be: its provider is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+/// An answer as far as it was streamed.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    events: Events,
+    text: String,
+    thinking: String,
+}
+
+impl Answer {
+    pub(crate) fn new(events: Events) -> Self {
+        Self {
+            events,
+            text: String::new(),
+            thinking: String::new(),
+        }
+    }
+
+    /// More of the answer.
+    pub(crate) async fn say(&mut self, text: String) -> Result<(), TooLong> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.text.push_str(&text);
+        self.send(Event::TextDelta(TextDelta { text })).await;
+        bounded(&self.text)
+    }
+
+    /// More of the thinking before it.
+    pub(crate) async fn think(&mut self, text: String) -> Result<(), TooLong> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.thinking.push_str(&text);
+        self.send(Event::ThinkingDelta(ThinkingDelta { text })).await;
+        bounded(&self.thinking)
+    }
+
+    /// Something about the turn that is no part of the answer.
+    pub(crate) async fn send(&self, event: Event) {
+        let _ = self.events.send(RunTurnResponse { event: Some(event) }).await; // nobody listens: the turn is about to be dropped
+    }
+
+    /// Whether a person saw anything of it, its thinking included.
+    pub(crate) fn was_seen(&self) -> bool {
+        !self.text.is_empty() || !self.thinking.is_empty()
+    }
+
+    /// The whole message, when it is more than the text that was streamed.
+    pub(crate) fn into_content(self) -> Option<Content> {
+        let Self {
+            text, mut thinking, ..
+        } = self;
+        if thinking.is_empty() {
+            return None;
+        }
+        thinking.truncate(thinking.floor_char_boundary(THINKING_KEPT_BYTES_MAX));
+        let signature = None; // no provider here signs
+        let thinking = Block::Thinking(Thinking {
+            text: thinking,
+            signature,
+        });
+        let said = (!text.is_empty()).then(|| Block::text(text));
+        Some(std::iter::once(thinking).chain(said).collect())
+    }
+}
+
+fn bounded(text: &str) -> Result<(), TooLong> {
+    if text.len() > ANSWER_BYTES_MAX {
+        Err(TooLong)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> (Answer, mpsc::Receiver<RunTurnResponse>) {
+        let (events, taken) = mpsc::channel(64);
+        (Answer::new(events), taken)
+    }
+
+    #[tokio::test]
+    async fn words_alone_are_no_content_and_what_was_thought_stands_before_them() {
+        let (mut plain, _taken) = answer();
+        plain.say("hi".to_owned()).await.unwrap();
+        assert!(plain.was_seen());
+        assert_eq!(plain.into_content(), None);
+
+        let (mut thought, _taken) = answer();
+        thought.think("h".to_owned()).await.unwrap();
+        thought.think("m".to_owned()).await.unwrap();
+        thought.say("hi".to_owned()).await.unwrap();
+        assert_eq!(
+            thought.into_content().unwrap().to_json(),
+            r#"[{"type":"thinking","thinking":"hm"},{"type":"text","text":"hi"}]"#
+        );
+    }
+
+    #[tokio::test]
+    async fn a_long_thought_is_streamed_whole_and_kept_in_part() {
+        let (mut long, mut taken) = answer();
+        let word = "ü".repeat(THINKING_KEPT_BYTES_MAX / 2 + 9);
+        long.think(word.clone()).await.unwrap();
+
+        let Some(Event::ThinkingDelta(delta)) = taken.recv().await.unwrap().event else {
+            unreachable!("the only event")
+        };
+        assert_eq!(delta.text, word);
+        assert_eq!(long.into_content().unwrap().bytes(), THINKING_KEPT_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_left() {
+        let (mut endless, _taken) = answer();
+        let word = "x".repeat(ANSWER_BYTES_MAX);
+
+        assert_eq!(endless.say(word).await, Ok(()));
+        assert_eq!(endless.say("x".to_owned()).await, Err(TooLong));
+        assert_eq!(endless.think("x".to_owned()).await, Ok(()));
+    }
+}

@@ -1,0 +1,176 @@
+//! What is asked of a turn, read once.
+
+use std::time::Duration;
+
+use gatehouse_core::content::{Content, ContentError};
+use gatehouse_core::{Failure, Kind};
+use gatehouse_proto::agent::v1::{self as proto, RunTurnRequest, TurnMessage};
+
+/// One turn.
+#[derive(Clone, Debug)]
+pub(crate) struct RunTurn {
+    pub(crate) run: String,
+    /// In order of preference. Empty: the configuration's default.
+    pub(crate) models: Vec<ModelName>,
+    /// The longest it may take.
+    pub(crate) limit: Duration,
+    pub(crate) question: Question,
+}
+
+/// What a provider is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) system_prompt: Option<String>,
+    /// Oldest first.
+    pub(crate) messages: Vec<Message>,
+    pub(crate) agent_name: String,
+    /// Whether the answer goes to a chat.
+    pub(crate) in_chat: bool,
+}
+
+/// One message of the conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) role: Role,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    User,
+    Assistant,
+    Tool,
+}
+
+/// `<provider>/<model>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModelName {
+    pub(crate) provider: String,
+    /// May hold further slashes.
+    pub(crate) model: String,
+}
+
+impl ModelName {
+    /// Reads it. A word without a slash names both.
+    pub(crate) fn read(name: &str) -> Self {
+        let (provider, model) = name.split_once('/').unwrap_or((name, name));
+        Self {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+        }
+    }
+}
+
+/// Why a request is no turn.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error("/messages/{index}/role is not user, assistant or tool")]
+    Role { index: usize },
+    #[error("/messages/{index}/content is {problem}")]
+    Content { index: usize, problem: ContentError },
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::new(Kind::Invalid, error.to_string())
+    }
+}
+
+impl TryFrom<RunTurnRequest> for RunTurn {
+    type Error = RequestError;
+
+    fn try_from(request: RunTurnRequest) -> Result<Self, RequestError> {
+        let RunTurnRequest {
+            run_id,
+            models,
+            system_prompt,
+            messages,
+            timeout_ms,
+            agent_name,
+            in_chat,
+        } = request;
+        let messages = messages.into_iter().enumerate().map(message);
+        Ok(Self {
+            run: run_id,
+            models: models.iter().map(|name| ModelName::read(name)).collect(),
+            limit: u64::try_from(timeout_ms)
+                .ok()
+                .filter(|ms| *ms > 0)
+                .map_or(Duration::MAX, Duration::from_millis),
+            question: Question {
+                system_prompt,
+                messages: messages.collect::<Result<_, _>>()?,
+                agent_name,
+                in_chat,
+            },
+        })
+    }
+}
+
+fn message((index, message): (usize, TurnMessage)) -> Result<Message, RequestError> {
+    use proto::turn_message::Role as Wire;
+
+    let role = match message.role() {
+        Wire::User => Role::User,
+        Wire::Assistant => Role::Assistant,
+        Wire::Tool => Role::Tool,
+        Wire::Unspecified => return Err(RequestError::Role { index }),
+    };
+    let TurnMessage {
+        role: _,
+        text,
+        content,
+    } = message;
+    let content =
+        Content::from_parts(text, content).map_err(|problem| RequestError::Content { index, problem })?;
+    Ok(Message { role, content })
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_proto::common::v1 as common;
+
+    use super::*;
+
+    fn said(role: i32, content: Option<common::Content>) -> RunTurnRequest {
+        let text = "hi".to_owned();
+        RunTurnRequest {
+            messages: vec![TurnMessage { role, text, content }],
+            ..RunTurnRequest::default()
+        }
+    }
+
+    #[test]
+    fn a_request_is_read_once_and_refused_by_the_place_that_is_wrong() {
+        let turn = RunTurn::try_from(said(proto::turn_message::Role::Tool.into(), None)).unwrap();
+        let message = turn.question.messages.first().unwrap();
+        assert_eq!(
+            (message.role, message.content.words().as_str()),
+            (Role::Tool, "hi")
+        );
+        assert_eq!(turn.limit, Duration::MAX);
+
+        for role in [0, 77] {
+            let refused = RunTurn::try_from(said(role, None)).unwrap_err();
+            assert_eq!(refused, RequestError::Role { index: 0 });
+        }
+        let nowhere = common::block::Kind::Media(common::MediaBlock::default());
+        let blocks = vec![common::Block { kind: Some(nowhere) }];
+        let refused = RunTurn::try_from(said(1, Some(common::Content { blocks }))).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "/messages/0/content is a medium without an id and without a URL"
+        );
+    }
+
+    #[test]
+    fn a_model_is_named_with_its_provider() {
+        let name = |text| {
+            let ModelName { provider, model } = ModelName::read(text);
+            (provider, model)
+        };
+        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(name("p/a/b"), owned("p", "a/b"));
+        assert_eq!(name("echo"), owned("echo", "echo"));
+    }
+}
