@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_contract::{Contract, Grants, Role};
+use gatehouse_contract::{Grants, Map, Role};
 use gatehouse_core::ServiceSettings;
 use serde_json::value::RawValue;
 
@@ -55,7 +55,7 @@ async fn direct(
 }
 
 async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Result<(), Failed> {
-    let method = Contract::house().method(&call.method);
+    let method = Map::core().method(&call.method);
     // The least that the method needs; a method that only the gateway knows may need anything.
     let needed = method.map(|method| method.access.required_scope());
     let scopes: Vec<_> = match needed {

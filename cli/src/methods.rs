@@ -1,6 +1,6 @@
 //! `gatehouse methods`: what can be called, by whom. Needs no running house: the contract is in this binary.
 
-use gatehouse_contract::{Contract, reference};
+use gatehouse_contract::{Map, reference};
 use serde_json::json;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 
 /// Lists the methods and events.
 pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<(), Failed> {
-    let contract = Contract::house();
+    let contract = Map::core();
     if methods.markdown {
         return call::print(reference::markdown(contract).trim_end(), true);
     }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn the_committed_reference_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/methods.md");
-        let written = format!("{}\n", reference::markdown(Contract::house()).trim_end());
+        let written = format!("{}\n", reference::markdown(Map::core()).trim_end());
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&path, &written).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, time::Duration};
 
-use gatehouse_contract::{Contract, Refuse};
+use gatehouse_contract::{Map, Refuse};
 use gatehouse_proto::session::v1 as session;
 use prost::Message as _;
 
@@ -41,7 +41,7 @@ fn row(number: i64) -> session::SessionRow {
 }
 
 fn main() {
-    let house = Contract::house();
+    let house = Map::core();
     let list = house.method("sessions.list").expect("a method of the house");
     let request =
         r#"{"limit":100,"offset":0,"includeDerivedTitles":true,"search":"something","agentId":"main"}"#;

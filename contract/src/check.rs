@@ -7,22 +7,23 @@ use crate::{
     wire::{self, Raw, Scalar, Slot, scalar},
 };
 
-pub(crate) struct Check<'a> {
+/// Holds the wire form of a message against its bounds.
+pub(crate) fn check(schema: &Schema, message: &Message, wire: &[u8]) -> Result<(), FieldError> {
+    let mut check = Check {
+        schema,
+        path: Path::default(),
+    };
+    check
+        .message(message, wire, 1)
+        .map_err(|problem| problem.at(&check.path))
+}
+
+struct Check<'a> {
     schema: &'a Schema,
     path: Path<'a>,
 }
 
 impl<'a> Check<'a> {
-    pub(crate) fn run(schema: &'a Schema, message: &'a Message, wire: &[u8]) -> Result<(), FieldError> {
-        let mut check = Check {
-            schema,
-            path: Path::default(),
-        };
-        check
-            .message(message, wire, 1)
-            .map_err(|problem| problem.at(&check.path))
-    }
-
     fn message(&mut self, message: &'a Message, wire: &[u8], depth: usize) -> Result<(), Problem> {
         if depth > DEPTH_MAX {
             return Err(format!("nests deeper than {DEPTH_MAX}").into());
@@ -63,7 +64,7 @@ impl<'a> Check<'a> {
             }
             Shape::Required | Shape::Optional | Shape::Oneof(_) => match (slot.value(), field.kind) {
                 (None, Kind::Message(_)) if field.shape == Shape::Required => Err("is required".into()),
-                (None, kind) if field.shape == Shape::Required => self.value(field, kind.unset(), depth),
+                (None, kind) if field.shape == Shape::Required => self.value(field, Raw::unset(kind), depth),
                 (None, _) => Ok(()),
                 (Some(_), Kind::Message(_)) => {
                     let bytes = slot.message(field.number, wire);
@@ -85,7 +86,7 @@ impl<'a> Check<'a> {
         let (Some(key_field), Some(value_field)) = (entry.fields.first(), entry.fields.get(1)) else {
             return Ok(());
         };
-        let key = match scalar(key_field.kind, key.value().unwrap_or(key_field.kind.unset()))? {
+        let key = match scalar(key_field.kind, key.value().unwrap_or(Raw::unset(key_field.kind)))? {
             Scalar::Text(text) => text.to_owned(),
             Scalar::Signed(number) => number.to_string(),
             Scalar::Unsigned(number) => number.to_string(),
@@ -97,7 +98,7 @@ impl<'a> Check<'a> {
                 let message = value.message(value_field.number, bytes);
                 self.value(value_field, Raw::Bytes(&message), depth)?;
             }
-            (kind, found) => self.value(value_field, found.unwrap_or(kind.unset()), depth)?,
+            (kind, found) => self.value(value_field, found.unwrap_or(Raw::unset(kind)), depth)?,
         }
         self.path.pop();
         Ok(())

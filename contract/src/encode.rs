@@ -39,7 +39,31 @@ impl UnknownFields for Ignore {
     }
 }
 
-pub(crate) struct Encode<'a, 'u> {
+/// Reads JSON text and writes the wire form of a message.
+pub(crate) fn encode(
+    schema: &Schema,
+    message: &Message,
+    json: &str,
+    unknown: &mut dyn UnknownFields,
+) -> Result<Vec<u8>, FieldError> {
+    let scanner = Scanner::new(json);
+    let out = Vec::with_capacity(json.len() / 2);
+    let mut encode = Encode {
+        schema,
+        json: scanner,
+        out,
+        path: Path::default(),
+        depth: 0,
+        unknown,
+    };
+    let done = encode.message(message).and_then(|()| Ok(encode.json.end()?));
+    match done {
+        Ok(()) => Ok(encode.out),
+        Err(problem) => Err(problem.at(&encode.path)),
+    }
+}
+
+struct Encode<'a, 'u> {
     schema: &'a Schema,
     json: Scanner<'a>,
     out: Vec<u8>,
@@ -48,30 +72,7 @@ pub(crate) struct Encode<'a, 'u> {
     unknown: &'u mut dyn UnknownFields,
 }
 
-impl<'a, 'u> Encode<'a, 'u> {
-    pub(crate) fn run(
-        schema: &'a Schema,
-        message: &'a Message,
-        json: &'a str,
-        unknown: &'u mut dyn UnknownFields,
-    ) -> Result<Vec<u8>, FieldError> {
-        let scanner = Scanner::new(json);
-        let out = Vec::with_capacity(json.len() / 2);
-        let mut encode = Encode {
-            schema,
-            json: scanner,
-            out,
-            path: Path::default(),
-            depth: 0,
-            unknown,
-        };
-        let done = encode.message(message).and_then(|()| Ok(encode.json.end()?));
-        match done {
-            Ok(()) => Ok(encode.out),
-            Err(problem) => Err(problem.at(&encode.path)),
-        }
-    }
-
+impl<'a> Encode<'a, '_> {
     fn message(&mut self, message: &'a Message) -> Result<(), Problem> {
         let mut seen = Seen::default();
         let mut oneofs: Vec<usize> = Vec::new();

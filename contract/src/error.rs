@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::{Access, PluginId};
+
 /// Why descriptors cannot be used. The name of the element is always part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ContractError {
@@ -32,6 +34,40 @@ pub enum ContractError {
         first: String,
         /// The other.
         second: String,
+    },
+    /// A plugin declares a method or an event under a name that is taken.
+    #[error("{plugin} may not take the name '{name}' of {owner}: rename it{}", if *.overridable {
+        ", or list the name under the plugin's overrides"
+    } else { "" })]
+    Taken {
+        /// The plugin.
+        plugin: PluginId,
+        /// The name.
+        name: String,
+        /// What has the name.
+        owner: String,
+        /// Whether an override would give it to the plugin.
+        overridable: bool,
+    },
+    /// A plugin's method would let in callers whom the method that it overrides keeps out.
+    #[error("{plugin} may not open '{name}' to {access}: the gateway's own method asks for {core}")]
+    Lowered {
+        /// The plugin.
+        plugin: PluginId,
+        /// The name.
+        name: String,
+        /// What the plugin's method asks of a caller.
+        access: Access,
+        /// What the overridden one asks.
+        core: Access,
+    },
+    /// A plugin is registered with something that has no meaning.
+    #[error("{plugin}: {problem}")]
+    Registration {
+        /// The plugin.
+        plugin: PluginId,
+        /// What is wrong.
+        problem: String,
     },
     /// An element declares something that cannot be kept.
     #[error("{element}: {problem}")]

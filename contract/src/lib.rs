@@ -2,7 +2,7 @@
 //! for every message that goes from JSON text to the protobuf wire and back.
 //!
 //! Nothing here knows a method by name, and nothing here opens a socket. `prost-reflect` serves as the schema while a
-//! [`Contract`] is built; the plans that come out of it never touch a dynamic message.
+//! [`Map`] is built; the plans that come out of it never touch a dynamic message.
 //!
 //! # The JSON form
 //!
@@ -22,13 +22,18 @@
 //! Every refusal names the place: `at /limit: expected an integer, got a string`.
 
 mod access;
+mod backend;
 mod check;
+mod comments;
 pub mod compat;
-mod contract;
+mod declared;
 mod encode;
 mod error;
 mod identity;
 mod json;
+mod map;
+mod message;
+mod method;
 mod options;
 mod path;
 mod plan;
@@ -41,11 +46,13 @@ mod testing;
 mod wire;
 
 pub use access::{Access, Grants, Role};
-pub use contract::{Action, Contract, EventKind, Method, Subscription};
+pub use backend::{BackendId, PluginId};
 pub use encode::{Ignore, Refuse, UnknownFields};
 pub use error::{ContractError, FieldError, WireError};
 pub use identity::Identity;
-pub use plan::MessagePlan;
+pub use map::{Map, Map as Contract};
+pub use message::MessagePlan;
+pub use method::{Action, EventKind, Method, Subscription};
 pub use render::Rendered;
 
 /// How deep JSON may nest, on the way in and inside `raw_json`. The house's own messages need 8; 64 leaves room for

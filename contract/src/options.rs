@@ -3,7 +3,7 @@
 use gatehouse_proto::options::v1 as options;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, EnumValueDescriptor, FieldDescriptor, MessageDescriptor,
-    MethodDescriptor, Value,
+    MethodDescriptor, ServiceDescriptor, Value,
 };
 
 use crate::ContractError;
@@ -15,6 +15,17 @@ pub(crate) struct Options<'a> {
 impl<'a> Options<'a> {
     pub(crate) fn new(pool: &'a DescriptorPool) -> Self {
         Self { pool }
+    }
+
+    pub(crate) fn service(
+        &self,
+        service: &ServiceDescriptor,
+    ) -> Result<Option<options::Service>, ContractError> {
+        self.message_option(
+            "gatehouse.options.v1.service",
+            &service.options(),
+            service.full_name(),
+        )
     }
 
     pub(crate) fn method(&self, method: &MethodDescriptor) -> Result<Option<options::Method>, ContractError> {

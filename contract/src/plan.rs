@@ -1,88 +1,5 @@
-//! What a message looks like on both sides, compiled once from its descriptor. Plain data; `planner` makes it, `encode`,
-//! `render` and `check` walk it.
-
-use std::{fmt, sync::Arc};
-
-use crate::{
-    FieldError, Rendered, UnknownFields, WireError,
-    check::Check,
-    encode::Encode,
-    render::Render,
-    wire::{Raw, Reader},
-};
-
-/// How one message is read from JSON, written as JSON and checked. Cheap to clone inside its `Arc`; all plans of a
-/// contract share one table.
-#[derive(Clone)]
-pub struct MessagePlan {
-    pub(crate) schema: Arc<Schema>,
-    pub(crate) index: usize,
-}
-
-impl MessagePlan {
-    /// The full name of the message, for example `gatehouse.session.v1.ChatEvent`.
-    #[must_use]
-    pub fn full_name(&self) -> &str {
-        &self.message().full_name
-    }
-
-    /// Reads JSON text and writes the message's wire form. Properties that the contract does not know are put before
-    /// `unknown`.
-    ///
-    /// # Errors
-    /// When the text is not JSON, or not this message, or outside its declared bounds: with the place.
-    pub fn encode(&self, json: &str, unknown: &mut dyn UnknownFields) -> Result<Vec<u8>, FieldError> {
-        Encode::run(&self.schema, self.message(), json, unknown)
-    }
-
-    /// Reads the wire form and appends the message's JSON text to `out`. Fields that the contract does not know are
-    /// skipped. After an error `out` is as it was.
-    ///
-    /// # Errors
-    /// When the bytes are not this message, or hold text that is not what the contract says.
-    pub fn render(&self, wire: &[u8], out: &mut Vec<u8>) -> Result<Rendered, WireError> {
-        Render::run(&self.schema, self.message(), wire, out)
-    }
-
-    /// Reads the wire form and refuses what [`encode`](Self::encode) would refuse: the same bounds for callers that do
-    /// not come through JSON. An enum value that this contract does not know passes; it may come from a newer peer.
-    ///
-    /// # Errors
-    /// When the bytes are not this message, or outside its declared bounds: with the place.
-    pub fn check(&self, wire: &[u8]) -> Result<(), FieldError> {
-        Check::run(&self.schema, self.message(), wire)
-    }
-
-    /// The value of a top-level string field, looked up by its JSON name. `None` when there is no such field, it is not
-    /// on the wire, or the wire is broken.
-    #[must_use]
-    pub fn string_field<'w>(&self, wire: &'w [u8], json_name: &str) -> Option<&'w str> {
-        let message = self.message();
-        let field = message.fields.get(message.by_name(json_name, 0)?)?;
-        if field.kind != Kind::String || !field.is_singular() {
-            return None;
-        }
-        let mut reader = Reader::new(wire);
-        let mut found = None;
-        while let Some((number, value)) = reader.next().ok()? {
-            match value {
-                Raw::Bytes(bytes) if number == field.number => found = Some(bytes),
-                _ => {}
-            }
-        }
-        std::str::from_utf8(found?).ok()
-    }
-
-    pub(crate) fn message(&self) -> &Message {
-        self.schema.message(self.index)
-    }
-}
-
-impl fmt::Debug for MessagePlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MessagePlan").field(&self.full_name()).finish()
-    }
-}
+//! What a message looks like on both sides, compiled once from its descriptor. Plain data, and nothing else: `planner` makes
+//! it; `encode`, `render` and `check` are functions over it.
 
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
@@ -228,16 +145,6 @@ impl Kind {
     /// Whether several values may stand in one length-delimited record.
     pub(crate) fn packs(self) -> bool {
         self.wire_type() != 2
-    }
-
-    /// The value that is meant when none is on the wire.
-    pub(crate) fn unset(self) -> Raw<'static> {
-        match self.wire_type() {
-            0 => Raw::Varint(0),
-            1 => Raw::Fixed64(0),
-            5 => Raw::Fixed32(0),
-            _ => Raw::Bytes(&[]),
-        }
     }
 }
 

@@ -6,9 +6,9 @@ use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDesc
 
 use crate::{
     ContractError, MessagePlan,
+    comments::Comments,
     options::Options,
     plan::{Bounds, Enum, Field, Kind, Message, Schema, Shape},
-    reference::comments::Comments,
 };
 
 /// Field numbers up to this one are found by index; it covers every message of the house but for `null_fields`.

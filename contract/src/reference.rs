@@ -1,22 +1,20 @@
 //! The reference of all methods and events, written from the contracts: what a person reads who wants to call the house.
 
-pub(crate) mod comments;
-
 use std::fmt::Write as _;
 
 use crate::{
-    Contract, MessagePlan,
+    Map, MessagePlan,
     plan::{Bounds, Field, Kind, Message, Schema, Shape},
 };
 
 /// The reference as Markdown: methods, then events, then the messages that they are made of, each once.
 #[must_use]
-pub fn markdown(contract: &Contract) -> String {
+pub fn markdown(map: &Map) -> String {
     let mut page = Page::default();
     page.line("# Methods and events\n");
     page.line("Written from the contracts. Names and types are those of the JSON form.\n");
     page.line("## Methods\n");
-    for method in contract.methods() {
+    for method in map.methods() {
         page.line(&format!("### `{}`\n", method.name));
         page.line(&format!("{}\n", method.comment));
         let kind = if method.streaming {
@@ -43,7 +41,7 @@ pub fn markdown(contract: &Contract) -> String {
         page.fields("Response", &method.response);
     }
     page.line("## Events\n");
-    for event in contract.events() {
+    for event in map.events() {
         page.line(&format!("### `{}` event\n", event.name));
         page.line(&format!("{}\n", event.comment));
         page.line(&format!("Access `{}`.\n", event.access));
@@ -204,19 +202,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_method_and_event_of_the_house_is_there() {
-        let house = Contract::house();
+    fn every_method_and_event_of_the_core_is_there() {
+        let core = Map::core();
 
-        let page = markdown(house);
+        let page = markdown(core);
 
         assert!(
-            house
-                .methods()
+            core.methods()
                 .all(|method| page.contains(&format!("### `{}`\n", method.name)))
         );
         assert!(
-            house
-                .events()
+            core.events()
                 .all(|event| page.contains(&format!("### `{}` event\n", event.name)))
         );
         assert!(

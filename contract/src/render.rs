@@ -20,36 +20,37 @@ pub struct Rendered {
     pub append: Option<Range<usize>>,
 }
 
-pub(crate) struct Render<'a, 'o> {
+/// Appends the JSON text of a message. After an error `out` is as it was.
+pub(crate) fn render(
+    schema: &Schema,
+    message: &Message,
+    wire: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Rendered, WireError> {
+    let begin = out.len();
+    let mut render = Render {
+        schema,
+        out,
+        path: Path::default(),
+        rendered: Rendered::default(),
+    };
+    match render.message(message, wire, 1) {
+        Ok(()) => Ok(render.rendered),
+        Err(problem) => {
+            render.out.truncate(begin);
+            Err(problem.on_wire_at(&render.path))
+        }
+    }
+}
+
+struct Render<'a, 'o> {
     schema: &'a Schema,
     out: &'o mut Vec<u8>,
     path: Path<'a>,
     rendered: Rendered,
 }
 
-impl<'a, 'o> Render<'a, 'o> {
-    pub(crate) fn run(
-        schema: &'a Schema,
-        message: &'a Message,
-        wire: &[u8],
-        out: &'o mut Vec<u8>,
-    ) -> Result<Rendered, WireError> {
-        let begin = out.len();
-        let mut render = Render {
-            schema,
-            out,
-            path: Path::default(),
-            rendered: Rendered::default(),
-        };
-        match render.message(message, wire, 1) {
-            Ok(()) => Ok(render.rendered),
-            Err(problem) => {
-                render.out.truncate(begin);
-                Err(problem.on_wire_at(&render.path))
-            }
-        }
-    }
-
+impl<'a> Render<'a, '_> {
     fn message(&mut self, message: &'a Message, wire: &[u8], depth: usize) -> Result<(), Problem> {
         if depth > DEPTH_MAX {
             return Err(format!("nests deeper than {DEPTH_MAX}").into());
@@ -106,7 +107,7 @@ impl<'a, 'o> Render<'a, 'o> {
             Shape::Required | Shape::Optional | Shape::Oneof(_) => match slot.value() {
                 None if field.shape == Shape::Required => {
                     self.key(field, begin);
-                    self.value(field, field.kind.unset(), depth)
+                    self.value(field, Raw::unset(field.kind), depth)
                 }
                 None => {
                     if field.emit_null {
@@ -176,7 +177,7 @@ impl<'a, 'o> Render<'a, 'o> {
             let [key, value] = slots;
             let key = MapKey::of(scalar(
                 key_field.kind,
-                key.value().unwrap_or(key_field.kind.unset()),
+                key.value().unwrap_or(Raw::unset(key_field.kind)),
             )?)?;
             // The last entry of a key wins.
             entries.insert(key, (bytes, value));
@@ -196,7 +197,7 @@ impl<'a, 'o> Render<'a, 'o> {
                     let message = value.message(value_field.number, bytes);
                     self.value(value_field, Raw::Bytes(&message), depth + 1)?;
                 }
-                (kind, found) => self.value(value_field, found.unwrap_or(kind.unset()), depth + 1)?,
+                (kind, found) => self.value(value_field, found.unwrap_or(Raw::unset(kind)), depth + 1)?,
             }
             self.path.pop();
         }

@@ -5,9 +5,9 @@ use prost_reflect::{DescriptorPool, EnumDescriptor, FileDescriptor, MessageDescr
 
 use crate::{
     ContractError,
+    comments::Comments,
     options::{Options, access},
     planner::{enum_prefix, is_foreign},
-    reference::comments::Comments,
 };
 
 /// Answers that several methods share on purpose: the method, and the message it borrows.

@@ -36,6 +36,16 @@ pub(crate) enum Raw<'w> {
 }
 
 impl Raw<'_> {
+    /// The value that is meant when none is on the wire.
+    pub(crate) fn unset(kind: Kind) -> Raw<'static> {
+        match kind.wire_type() {
+            0 => Raw::Varint(0),
+            1 => Raw::Fixed64(0),
+            5 => Raw::Fixed32(0),
+            _ => Raw::Bytes(&[]),
+        }
+    }
+
     fn wire_type(&self) -> u32 {
         match self {
             Self::Varint(_) => 0,

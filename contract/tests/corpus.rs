@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use gatehouse_contract::{Contract, Ignore, Refuse};
+use gatehouse_contract::{Ignore, Map, Refuse};
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
 
@@ -23,7 +23,7 @@ fn files(ending: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn plans() -> Vec<&'static gatehouse_contract::MessagePlan> {
-    let house = Contract::house();
+    let house = Map::core();
     let methods = house
         .methods()
         .flat_map(|method| [&*method.request, &*method.response]);

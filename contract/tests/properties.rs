@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use gatehouse_contract::{Contract, Ignore, MessagePlan, Refuse};
+use gatehouse_contract::{Ignore, Map, MessagePlan, Refuse};
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_reflect::{
@@ -23,7 +23,7 @@ static MESSAGES: LazyLock<Vec<MessageDescriptor>> = LazyLock::new(|| {
 });
 
 fn plan(descriptor: &MessageDescriptor) -> &'static MessagePlan {
-    Contract::house()
+    Map::core()
         .message(descriptor.full_name())
         .expect("a plan for every message")
 }

@@ -164,7 +164,7 @@ fn start(
     let of_config = edge
         .contract
         .method(&request.method)
-        .and_then(backend::service_of)
+        .and_then(|method| backend::service_of(method))
         == Some(Service::Config);
     let config_call = of_config.then(|| edge.config_calls.begin(connection.number));
     if connection.revoked.load(Acquire) {
@@ -221,7 +221,8 @@ fn authorise(edge: &Edge, profile: &Profile, name: &str) -> Result<&'static Meth
     let method = edge
         .contract
         .method(name)
-        .filter(|method| method.access != Access::Internal);
+        .map(AsRef::as_ref)
+        .filter(|method: &&Method| method.access != Access::Internal);
     // A name that nobody knows asks for the most, so that guessing names tells nothing.
     let access = method.map_or(Access::Admin, |method| method.access);
     if !access.allows(&profile.grants) {

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use gatehouse_contract::{Contract, Method};
+use gatehouse_contract::{Map, Method};
 use gatehouse_core::{Address, Identity, Secret, Service, client::Peer, raw::RawBytes};
 use gatehouse_tests::{Client, House, http, until};
 use serde_json::json;
@@ -47,7 +47,7 @@ async fn call(house: &House, method: &Method, shown: &Secret) -> (Code, String) 
 async fn a_stolen_credential_opens_what_its_service_needs_and_nothing_else() {
     let house = House::start(&json!({})).await;
 
-    for method in Contract::house().rpcs() {
+    for method in Map::core().rpcs() {
         for identity in Identity::ALL {
             if method.callers.contains(&identity) {
                 continue;

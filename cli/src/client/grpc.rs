@@ -1,9 +1,9 @@
 //! Straight to one service, past the edge: the same contract, the operator's credential, bytes in and bytes out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gatehouse_contract::{Contract, Identity, Method, Refuse};
+use gatehouse_contract::{Identity, Map, Method, Refuse};
 use gatehouse_core::{
     Address, Failure, House, Service, ServiceSettings, client::Peer, credential::Credential, raw::RawBytes,
 };
@@ -122,26 +122,24 @@ fn load_credential(house: &House) -> Result<Credential, Failed> {
 
 /// The method of a service that somebody means: its client name, its RPC name, or its whole path.
 pub(crate) fn method(service: Service, name: &str) -> Result<&'static Method, Failed> {
-    let contract = Contract::house();
-    let owner = match service {
-        Service::Session => "gatehouse.session.v1.SessionService",
-        Service::Agent => "gatehouse.agent.v1.AgentService",
-        Service::ChannelBridge => "gatehouse.channel.v1.ChannelService",
-        Service::Config => "gatehouse.config.v1.ConfigService",
-        Service::Broadcast => "gatehouse.broadcast.v1.BroadcastService",
-        Service::Edge => return Err(Failed::new(Exit::Usage, "the edge is called without --service")),
+    if service == Service::Edge {
+        return Err(Failed::new(Exit::Usage, "the edge is called without --service"));
+    }
+    let map = Map::core();
+    let named = if name.contains('/') {
+        map.rpc(&format!("/{}", name.trim_start_matches('/')))
+    } else {
+        map.method(name)
     };
-    let rpc = name.rsplit('/').next().unwrap_or(name);
-    let found = match name.contains('/') {
-        true => contract
-            .rpc(&format!("/{}", name.trim_start_matches('/')))
-            .or_else(|| contract.rpc(&format!("/{owner}/{rpc}"))),
-        false => contract
-            .method(name)
-            .or_else(|| contract.rpc(&format!("/{owner}/{rpc}"))),
+    let rpc = format!("/{}", name.rsplit('/').next().unwrap_or(name));
+    let is_own = |method: &&Arc<Method>| method.is_served_by(service.identity());
+    let short = || {
+        map.rpcs()
+            .filter(is_own)
+            .find(|method| method.path.ends_with(&rpc))
     };
-    match found {
-        Some(method) if method.service == owner => Ok(method),
+    match named.or_else(short) {
+        Some(method) if is_own(&method) => Ok(method),
         Some(method) => Err(Failed::new(
             Exit::Usage,
             format!("{name} belongs to {}, not to {service}", method.service),

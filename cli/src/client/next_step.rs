@@ -1,6 +1,6 @@
 //! What to tell a person who was not let in or not served: what happened, and what to do now.
 
-use gatehouse_contract::Contract;
+use gatehouse_contract::Map;
 use tokio_tungstenite::tungstenite::{self, http::StatusCode};
 use url::Url;
 
@@ -107,7 +107,7 @@ pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
 
 /// The method whose name is most like this one, if any is like it.
 fn nearest(name: &str) -> Option<&'static str> {
-    Contract::house()
+    Map::core()
         .methods()
         .map(|method| (strsim::jaro_winkler(name, &method.name), method.name.as_str()))
         .filter(|(likeness, _)| *likeness > 0.8)

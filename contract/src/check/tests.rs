@@ -1,9 +1,9 @@
 use gatehouse_proto::{broadcast, channel, session};
 
-use crate::Contract;
+use crate::Map;
 
 fn check(message: &str, value: &impl prost::Message) -> Result<(), String> {
-    let plan = Contract::house()
+    let plan = Map::core()
         .message(&format!("gatehouse.{message}"))
         .expect("known");
     plan.check(&value.encode_to_vec())
@@ -142,7 +142,7 @@ fn bytes_have_bounds_too() {
 
 #[test]
 fn broken_bytes_are_refused() {
-    let plan = Contract::house()
+    let plan = Map::core()
         .message("gatehouse.session.v1.SendChatRequest")
         .unwrap();
 

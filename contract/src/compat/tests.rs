@@ -1,5 +1,6 @@
+use gatehouse_test_contract::descriptors;
+
 use super::*;
-use crate::testing::descriptors;
 
 const RELEASED: &str = "
     service S { rpc Do(A) returns (B) {

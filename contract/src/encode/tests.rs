@@ -1,9 +1,9 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::{Contract, testing::everything};
+use crate::{Map, testing::everything};
 
-static EVERYTHING: LazyLock<Contract> = LazyLock::new(everything);
+static EVERYTHING: LazyLock<Map> = LazyLock::new(everything);
 
 fn encode(message: &str, json: &str) -> Result<Vec<u8>, String> {
     let plan = EVERYTHING.message(&format!("t.v1.{message}")).expect("known");

@@ -3,16 +3,16 @@ use std::sync::LazyLock;
 use gatehouse_proto::{broadcast, session};
 use prost::Message as _;
 
-use crate::{Contract, MessagePlan, testing::everything, wire::write_varint};
+use crate::{Map, MessagePlan, testing::everything, wire::write_varint};
 
-static EVERYTHING: LazyLock<Contract> = LazyLock::new(everything);
+static EVERYTHING: LazyLock<Map> = LazyLock::new(everything);
 
 fn all() -> &'static MessagePlan {
     EVERYTHING.message("t.v1.All").expect("known")
 }
 
 fn house(message: &str) -> &'static MessagePlan {
-    Contract::house()
+    Map::core()
         .message(&format!("gatehouse.{message}"))
         .expect("known")
 }

@@ -1,5 +1,6 @@
+use gatehouse_test_contract::descriptors_of;
+
 use super::*;
-use crate::testing::descriptors_of;
 
 fn breaches_of(body: &str) -> Vec<String> {
     let head = "syntax = \"proto3\";\npackage t.v1;\nimport \"gatehouse/options/v1/options.proto\";\n";

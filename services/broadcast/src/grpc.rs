@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
-use gatehouse_contract::Contract;
+use gatehouse_contract::Map;
 use gatehouse_core::{Drain, Identity, caller};
 use gatehouse_proto::broadcast::v1::{
     GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
@@ -123,7 +123,7 @@ impl BroadcastService for Grpc {
 
 /// The contract says who may publish a family of events. One that it does not know is for the hub to refuse.
 fn may_publish(publisher: Option<Identity>, family: &str) -> Result<(), Error> {
-    let Some(event) = Contract::house().event(family) else {
+    let Some(event) = Map::core().event(family) else {
         return Ok(());
     };
     match publisher {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gatehouse_contract::Contract;
+use gatehouse_contract::Map;
 use gatehouse_core::{Clock, publish::Outgoing};
 use gatehouse_proto::broadcast::v1::{
     GetStatusResponse, HealthEvent, Position, PresenceEntry, PresenceEvent, PublishRequest, ServiceHealth,
@@ -77,7 +77,7 @@ impl Hub {
         } = request;
         if let Some(unknown) = events
             .iter()
-            .find(|event| Contract::house().event(&event.r#type).is_none())
+            .find(|event| Map::core().event(&event.r#type).is_none())
         {
             return Err(Error::UnknownEvent(unknown.r#type.clone()));
         }

@@ -13,8 +13,9 @@ mod incoming;
 mod places;
 mod trace;
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use gatehouse_contract::Map;
 use http::{Request, Response};
 use tokio::time::{sleep, timeout};
 use tonic::{
@@ -133,7 +134,7 @@ impl Server {
 
         drain.spawn("credentials", follow(callers.clone(), drain.clone()));
         let requested = drain.clone();
-        let serving = serve(listener, callers, routes.routes(), async move {
+        let serving = serve(listener, callers, Map::core(), routes.routes(), async move {
             requested.requested().await
         });
         tokio::pin!(serving);
@@ -154,12 +155,13 @@ impl Server {
 async fn serve(
     listener: Listener,
     callers: Directory,
+    map: &Arc<Map>,
     routes: Routes,
     end: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let layers = ServiceBuilder::new()
         .layer(guard::GuardLayer::new(callers))
-        .layer(authority::AuthorityLayer)
+        .layer(authority::AuthorityLayer(Arc::clone(map)))
         .layer(places::PlacesLayer::new())
         .layer(trace::TraceLayer)
         .layer(bounds::BoundsLayer)

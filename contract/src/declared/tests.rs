@@ -1,19 +1,25 @@
 use super::*;
-use crate::testing::{contract, descriptors_of, try_contract};
+use crate::{
+    Access, Map,
+    testing::{map, try_map},
+};
+
+/// What every service of a test declares.
+const SERVED: &str = "option (gatehouse.options.v1.service) = { backend: IDENTITY_SESSION };";
 
 fn refusal(body: &str) -> String {
-    try_contract(body).expect_err("refused").to_string()
+    try_map(body).expect_err("refused").to_string()
 }
 
 fn method(option: &str) -> String {
-    format!("message A {{ string key = 1; }} service S {{ rpc Do(A) returns (A) {{ {option} }} }}")
+    format!("message A {{ string key = 1; }} service S {{ {SERVED} rpc Do(A) returns (A) {{ {option} }} }}")
 }
 
 #[test]
-fn the_house_has_its_methods_and_events() {
-    let house = Contract::house();
+fn the_core_has_its_methods_and_events() {
+    let core = Map::core();
 
-    let list = house.method("sessions.list").unwrap();
+    let list = core.method("sessions.list").unwrap();
     assert_eq!(list.path, "/gatehouse.session.v1.SessionService/ListSessions");
     assert_eq!(list.service, "gatehouse.session.v1.SessionService");
     assert_eq!(list.access, Access::Read);
@@ -21,15 +27,15 @@ fn the_house_has_its_methods_and_events() {
     assert!(list.idempotent && !list.streaming && list.subscription.is_none());
     assert_eq!(list.comment, "A page of sessions, the newest first.");
     assert_eq!(
-        house.method("agent.wait").unwrap().deadline,
+        core.method("agent.wait").unwrap().deadline,
         Duration::from_secs(3600)
     );
-    assert!(house.method("agent").unwrap().streaming);
-    assert!(!house.method("sessions.reset").unwrap().idempotent);
-    let reads = |name: &str| house.method(name).unwrap().reads;
+    assert!(core.method("agent").unwrap().streaming);
+    assert!(!core.method("sessions.reset").unwrap().idempotent);
+    let reads = |name: &str| core.method(name).unwrap().reads;
     assert!(reads("chat.history") && reads("agent.wait") && !reads("chat.send") && !reads("chat.abort"));
-    assert_eq!(house.method("health").unwrap().unwrap.as_deref(), Some("health"));
-    let subscription = house
+    assert_eq!(core.method("health").unwrap().unwrap.as_deref(), Some("health"));
+    let subscription = core
         .method("sessions.messages.subscribe")
         .unwrap()
         .subscription
@@ -42,28 +48,27 @@ fn the_house_has_its_methods_and_events() {
     };
     assert_eq!(subscription, expected);
 
-    let chat = house.event("gatehouse.session.v1.ChatEvent").unwrap();
+    let chat = core.event("gatehouse.session.v1.ChatEvent").unwrap();
     assert_eq!((&*chat.name, chat.access), ("chat", Access::Read));
-    assert!(house.event("gatehouse.session.v1.SessionRow").is_none());
-    assert!(house.events().is_sorted_by_key(|event| &event.name) && house.events().count() >= 8);
+    assert!(core.event("gatehouse.session.v1.SessionRow").is_none());
+    assert!(core.events().is_sorted_by_key(|event| &event.name) && core.events().count() >= 8);
 }
 
 #[test]
 fn methods_between_services_have_a_path_and_no_name() {
-    let house = Contract::house();
+    let core = Map::core();
 
-    let deliver = house
+    let deliver = core
         .rpc("/gatehouse.session.v1.SessionService/DeliverMessage")
         .unwrap();
 
     assert_eq!((deliver.access, &*deliver.name), (Access::Internal, ""));
-    assert!(house.method("").is_none());
+    assert!(core.method("").is_none());
     assert!(
-        house
-            .methods()
+        core.methods()
             .all(|method| !method.name.is_empty() && method.access != Access::Internal)
     );
-    assert!(house.methods().is_sorted_by_key(|method| &method.name));
+    assert!(core.methods().is_sorted_by_key(|method| &method.name));
 }
 
 #[test]
@@ -131,15 +136,15 @@ fn a_contract_that_cannot_be_kept_is_refused() {
             "{refused}"
         );
     }
-    contract("message M { optional M a = 1; repeated M b = 2; oneof c { M d = 3; } }");
+    map("message M { optional M a = 1; repeated M b = 2; oneof c { M d = 3; } }");
 }
 
 #[test]
 fn every_method_has_callers_and_one_between_services_must_name_them() {
-    let house = Contract::house();
+    let core = Map::core();
 
-    assert!(house.rpcs().all(|method| !method.callers.is_empty()));
-    for method in house.methods() {
+    assert!(core.rpcs().all(|method| !method.callers.is_empty()));
+    for method in core.methods() {
         assert_eq!(
             method.callers,
             [Identity::Edge, Identity::Operator],
@@ -148,7 +153,7 @@ fn every_method_has_callers_and_one_between_services_must_name_them() {
         );
     }
     assert!(
-        house
+        core
             .rpcs()
             .filter(|method| method.access == Access::Internal && method.callers.contains(&Identity::Operator))
             .all(|method| method.service == "gatehouse.backup.v1.BackupService"),
@@ -168,7 +173,7 @@ fn every_method_has_callers_and_one_between_services_must_name_them() {
 #[test]
 fn an_event_that_services_publish_says_which() {
     let publishers = |name: &str| -> Vec<Identity> {
-        let event = Contract::house().events().find(|event| event.name == name);
+        let event = Map::core().events().find(|event| event.name == name);
         event.unwrap().publishers.clone()
     };
 
@@ -179,15 +184,15 @@ fn an_event_that_services_publish_says_which() {
 
 #[test]
 fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
-    let long: Vec<_> = Contract::house()
+    let long: Vec<_> = Map::core()
         .methods()
         .filter(|method| method.long_wait)
         .map(|method| &*method.name)
         .collect();
 
     assert_eq!(long, ["agent", "agent.wait", "channels.status"]);
-    let outlasts = |method: &&Method| method.streaming || method.deadline > DEADLINE_DEFAULT;
-    for method in Contract::house().methods().filter(outlasts) {
+    let outlasts = |method: &&Arc<Method>| method.streaming || method.deadline > DEADLINE_DEFAULT;
+    for method in Map::core().methods().filter(outlasts) {
         assert!(method.long_wait, "{} may hold a place for long", method.name);
     }
 }
@@ -196,7 +201,7 @@ fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
 fn two_methods_of_one_name_are_refused() {
     let option = "option (gatehouse.options.v1.method) = { name: \"a\" access: ACCESS_NODE };";
     let body = format!(
-        "message A {{}} service S {{ rpc X(A) returns (A) {{ {option} }} rpc Y(A) returns (A) {{ {option} }} }}"
+        "message A {{}} service S {{ {SERVED} rpc X(A) returns (A) {{ {option} }} rpc Y(A) returns (A) {{ {option} }} }}"
     );
 
     assert_eq!(refusal(&body), "/t.v1.S/X and /t.v1.S/Y are both named 'a'");
@@ -205,21 +210,62 @@ fn two_methods_of_one_name_are_refused() {
 #[test]
 fn descriptors_that_are_none_are_refused() {
     assert!(matches!(
-        Contract::from_descriptors(b"\xff"),
+        Map::from_descriptors(b"\xff"),
         Err(ContractError::Descriptors(_))
     ));
-    assert_eq!(Contract::from_descriptors(b"").unwrap().methods().count(), 0);
+    assert_eq!(Map::from_descriptors(b"").unwrap().methods().count(), 0);
 }
 
 #[test]
-fn a_plugin_may_live_beside_services_of_others_and_use_the_empty_message() {
-    let source = "syntax = \"proto3\"; package kitchen; import \"google/protobuf/empty.proto\";
-        import \"gatehouse/options/v1/options.proto\";
-        service Kitchen { rpc Boil(google.protobuf.Empty) returns (google.protobuf.Empty) {
-            option (gatehouse.options.v1.method) = { name: \"kitchen.boil\" access: ACCESS_OPERATOR_WRITE }; } }";
+fn every_method_that_clients_call_knows_its_backend_by_declaration() {
+    let map = Map::core();
 
-    let plugin = Contract::from_descriptors(&descriptors_of("kitchen.proto", source)).unwrap();
+    let backend = |name: &str| map.method(name).unwrap().backend.clone();
 
-    let boil = plugin.method("kitchen.boil").unwrap();
-    assert_eq!(boil.request.encode(" {} ", &mut crate::Refuse), Ok(vec![]));
+    assert_eq!(backend("sessions.list"), Some(BackendId::Core(Identity::Session)));
+    assert_eq!(
+        backend("channels.status"),
+        Some(BackendId::Core(Identity::ChannelBridge))
+    );
+    assert_eq!(backend("health"), Some(BackendId::Core(Identity::Broadcast)));
+    assert!(map.methods().all(|method| method.backend.is_some()));
+    let many = map.rpcs().filter(|method| method.backend.is_none());
+    assert!(
+        many.into_iter()
+            .all(|method| method.service == "gatehouse.backup.v1.BackupService"),
+        "only copies are offered by several processes"
+    );
+}
+
+#[test]
+fn a_method_with_a_name_and_no_backend_is_refused_by_name() {
+    let named = "message A {} service S { BACKEND rpc Do(A) returns (A) {
+        option (gatehouse.options.v1.method) = { name: \"a\" access: ACCESS_NODE }; } }";
+    let declares = |identity: &str| {
+        let option = format!("option (gatehouse.options.v1.service) = {{ backend: {identity} }};");
+        named.replace("BACKEND", &option)
+    };
+
+    assert_eq!(
+        refusal(&named.replace("BACKEND", "")),
+        "t.v1.S.Do: has a name, so its service must declare its backend"
+    );
+    assert_eq!(
+        refusal(&declares("IDENTITY_OPERATOR")),
+        "t.v1.S: declares identity 7 as its backend, which serves no methods"
+    );
+    assert!(refusal(&declares("IDENTITY_EDGE")).contains("serves no methods"));
+    let served = try_map(&declares("IDENTITY_AGENT")).unwrap();
+    assert!(served.method("a").unwrap().is_served_by(Identity::Agent));
+}
+
+#[test]
+fn a_name_that_metrics_and_logs_could_not_carry_is_refused() {
+    let long = "x".repeat(129);
+    for name in ["a b", "a\\nb", "a\\\"b", &long] {
+        let named = method(&format!(
+            "option (gatehouse.options.v1.method) = {{ name: \"{name}\" access: ACCESS_NODE }};"
+        ));
+        assert!(refusal(&named).contains("has a name that is longer"), "{name}");
+    }
 }
