@@ -1,10 +1,15 @@
 //! Who may call what, behind the edge too. The contract is the table: a process calls the methods that list it, and a client
 //! the ones that its grants allow. Whatever no rule names is refused.
+//!
+//! The method is looked up here, once: the layers behind find it among the request's extensions.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use futures::future::{Either, Ready, ready};
-use gatehouse_contract::{Access, Contract, Identity, Method};
+use gatehouse_contract::{Access, Identity, Map, Method};
 use http::{HeaderMap, Request, Response};
 use tonic::{Status, body::Body, metadata::MetadataMap};
 use tower::{Layer, Service};
@@ -18,20 +23,24 @@ use crate::{
 /// Only operators' tools ask which services there are; services know.
 const REFLECTION: &str = "/grpc.reflection.";
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AuthorityLayer;
+#[derive(Clone, Debug)]
+pub(super) struct AuthorityLayer(pub(super) Arc<Map>);
 
 impl<S> Layer<S> for AuthorityLayer {
     type Service = Authority<S>;
 
     fn layer(&self, inner: S) -> Authority<S> {
-        Authority { inner }
+        Authority {
+            map: Arc::clone(&self.0),
+            inner,
+        }
     }
 }
 
 /// It stands behind the guard, which says whose call it is.
 #[derive(Clone, Debug)]
 pub(super) struct Authority<S> {
+    map: Arc<Map>,
     inner: S,
 }
 
@@ -52,11 +61,14 @@ impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>
         let identity = request.extensions().get().copied();
         let decided = caller(request.headers()).and_then(|caller| {
             let identity = identity.ok_or_else(|| refuse("nobody is known to make this call"))?;
-            decide(Contract::house(), path, identity, caller.as_ref())?;
-            Ok(caller)
+            let method = decide(&self.map, path, identity, caller.as_ref())?;
+            Ok((method.map(Arc::clone), caller))
         });
         match decided {
-            Ok(caller) => {
+            Ok((method, caller)) => {
+                if let Some(method) = method {
+                    request.extensions_mut().insert(method);
+                }
                 if let Some(caller) = caller {
                     request.extensions_mut().insert(caller);
                 }
@@ -84,25 +96,26 @@ fn caller(headers: &HeaderMap) -> Result<Option<Caller>, Failure> {
     }
 }
 
-fn decide(
-    contract: &Contract,
+/// The method, if it may be called. `None` for what no contract declares: the router knows what is offered beside them.
+fn decide<'m>(
+    map: &'m Map,
     path: &str,
     identity: Identity,
     caller: Option<&Caller>,
-) -> Result<(), Failure> {
+) -> Result<Option<&'m Arc<Method>>, Failure> {
     if caller.is_some() && !identity.forwards_clients() {
         return Err(refuse(format!(
             "{identity} may not speak for a client, only edge may"
         )));
     }
-    let Some(method) = contract.rpc(path) else {
+    let Some(method) = map.rpc(path) else {
         // Nothing else is offered: the router answers that it does not exist.
         return if path.starts_with(REFLECTION) && identity != Identity::Operator {
             Err(refuse(format!(
                 "{identity} may not ask for reflection, only operator may"
             )))
         } else {
-            Ok(())
+            Ok(None)
         };
     };
     if !method.callers.contains(&identity) {
@@ -113,12 +126,15 @@ fn decide(
         )));
     }
     match caller {
-        Some(caller) => client(method, caller),
-        None if identity.forwards_clients() && method.access != Access::Internal => Err(refuse(format!(
-            "{identity} calls {path} for clients only, and names none"
-        ))),
-        None => Ok(()),
+        Some(caller) => client(method, caller)?,
+        None if identity.forwards_clients() && method.access != Access::Internal => {
+            return Err(refuse(format!(
+                "{identity} calls {path} for clients only, and names none"
+            )));
+        }
+        None => {}
     }
+    Ok(Some(method))
 }
 
 /// The edge has decided the same; a mistake there must not open anything here.

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use gatehouse_contract::{Contract, Identity, Method};
+use gatehouse_contract::{Identity, Method};
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -108,9 +108,9 @@ impl Places {
         }
         let extensions = request.extensions();
         if let Some(caller) = extensions.get::<Caller>() {
-            let waits = Contract::house()
-                .rpc(path)
-                .is_some_and(|method: &Method| method.long_wait);
+            let waits = extensions
+                .get::<Arc<Method>>()
+                .is_some_and(|method| method.long_wait);
             let budget = if waits { &self.waits } else { &self.calls };
             return match budget.take(payer(caller)) {
                 Ok(place) => Ok(Place::Client(place)),

@@ -11,15 +11,15 @@ fn caller(role: &str, scopes: &[&str]) -> Caller {
 }
 
 fn allowed(path: &str, identity: Identity, caller: Option<&Caller>) -> bool {
-    decide(Contract::house(), path, identity, caller).is_ok()
+    decide(Map::core(), path, identity, caller).is_ok()
 }
 
 #[test]
 fn whoever_is_not_listed_is_refused_for_every_method() {
-    for method in Contract::house().rpcs() {
+    for method in Map::core().rpcs() {
         let listed = |identity: &Identity| method.callers.contains(identity);
         for identity in Identity::ALL.into_iter().filter(|identity| !listed(identity)) {
-            let refusal = decide(Contract::house(), &method.path, identity, None).unwrap_err();
+            let refusal = decide(Map::core(), &method.path, identity, None).unwrap_err();
             assert_eq!(refusal.kind, Kind::Forbidden);
             assert!(
                 refusal.message.contains(identity.name()) && refusal.message.contains(&method.path),
@@ -33,7 +33,7 @@ fn whoever_is_not_listed_is_refused_for_every_method() {
 #[test]
 fn a_client_never_reaches_a_method_between_services_whatever_it_was_granted() {
     let all: Vec<_> = Grants::all(Role::Operator).scopes().collect();
-    let internal = Contract::house()
+    let internal = Map::core()
         .rpcs()
         .filter(|method| method.access == Access::Internal);
     for method in internal {
@@ -61,7 +61,7 @@ fn what_a_client_was_granted_is_checked_again_for_every_method() {
         "questions",
         "everything",
     ];
-    for method in Contract::house().methods() {
+    for method in Map::core().methods() {
         for scope in grants.map(|scope| format!("operator.{scope}")) {
             for role in ["operator", "node", "admin", ""] {
                 let client = caller(role, &[&scope]);
@@ -81,7 +81,7 @@ fn what_a_client_was_granted_is_checked_again_for_every_method() {
 #[test]
 fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_is() {
     let may = |identity: Identity| -> Vec<&str> {
-        Contract::house()
+        Map::core()
             .rpcs()
             .filter(|method| allowed(&method.path, identity, None))
             .map(|method| method.path.rsplit('/').next().unwrap_or_default())
