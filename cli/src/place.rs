@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Env, House, Secret};
+use gatehouse_core::{Env, House, Secret, settings::URL_FILE};
 use url::{Host, Url};
 
 use crate::{
@@ -29,9 +29,6 @@ const URL_DEFAULT: &str = "ws://127.0.0.1:18789";
 
 /// A few small files are read within milliseconds; on a tired disk within a second.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);
-
-/// In the run folder: the address of the edge that runs, written by the edge.
-pub(crate) const URL_FILE: &str = "edge.url";
 
 /// In the home: the gateway token, written by the config service.
 pub(crate) const TOKEN_FILE: &str = "config/token";

@@ -35,7 +35,6 @@ use self::{
 use crate::{
     args::{Common, Up},
     exit::{Exit, Failed},
-    place::URL_FILE,
     service::environment,
     term::Style,
 };
@@ -58,7 +57,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     make_private(&house.run)?;
     make_private(&house.home.join("secrets"))?; // where changes through a method find files: see `secrets.dirs`
     let _held = HomeLock::take(&house.home)?;
-    let url_file = house.run.join(URL_FILE);
+    let url_file = house.url_file();
     // A killed house leaves its address behind; waiting for the new one must not find the old.
     let _ = fs::remove_file(&url_file);
 

@@ -91,7 +91,7 @@ fn greet(http: &Arc<Http>, stream: TcpStream, peer: SocketAddr) {
         return;
     };
     let (http, drain) = (Arc::clone(http), edge.drain.clone());
-    edge.drain.spawn("http", async move {
+    edge.drain.spawn_work("http", async move {
         let evicted = place.evicted();
         let held = Arc::new(Mutex::new(Some(place)));
         let answer = |request| http.serve(request, ends, Arc::clone(&held));

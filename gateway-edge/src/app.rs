@@ -4,16 +4,15 @@ use std::{net::SocketAddr, sync::Arc};
 
 use gatehouse_contract::Contract;
 use gatehouse_core::{
-    Chain, Clock, Credentials, Drain, Health, Listener, Service,
+    Drain, Env, Health, Service, ServiceSettings,
     client::Peer,
-    config::{self, ConfigHandle},
+    config::ConfigHandle,
+    drain::plan,
     health::State,
-    metrics as operator,
     net::Gateways,
-    report::{self, ReportSource},
-    server::Server,
+    service::{self, Life},
+    settings::SettingsError,
 };
-use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -25,6 +24,7 @@ use crate::{
     Error, Settings,
     accept::{self, crowd::Crowd},
     admission::{Bounds, Counter},
+    announce::announce,
     backend::Backend,
     budget::Budgets,
     edge::Edge,
@@ -35,78 +35,76 @@ use crate::{
     presence,
     ready::Readiness,
     route,
-    settings::Need,
+    settings::{self, METRICS},
     stop, sweep,
     throttle::Throttle,
     webhook::Webhooks,
 };
 
-/// The edge, bound and ready to run.
+/// The edge, with the listener that clients connect to.
 #[derive(Debug)]
 pub struct App {
     settings: Settings,
-    credentials: Credentials,
-    door: TcpListener,
+    listener: TcpListener,
     address: SocketAddr,
-    own: Listener,
-    clock: Clock,
 }
 
 impl App {
-    pub(crate) fn new(
-        settings: Settings,
-        credentials: Credentials,
-        door: TcpListener,
-        address: SocketAddr,
-        own: Listener,
-    ) -> Self {
-        Self {
-            settings,
-            credentials,
-            door,
-            address,
-            own,
-            clock: Clock::system(),
-        }
-    }
-
     /// Where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
-    /// Serves until the drain starts, then lets everybody go in order.
-    ///
-    /// # Errors
-    /// When metrics were asked for on an address that cannot be bound.
-    pub async fn run(self, drain: Drain) -> Result<(), Error> {
-        let Self {
+impl service::App for App {
+    const SERVICE: Service = Service::Edge;
+
+    const METRICS_DEFAULT: Option<SocketAddr> = Some(METRICS);
+
+    type Settings = Settings;
+
+    fn read(env: &Env) -> Result<Settings, SettingsError> {
+        Settings::read(env)
+    }
+
+    async fn open(settings: Settings, _: &ServiceSettings) -> Result<Self, service::Error> {
+        let bind = |source| {
+            service::Error::open(Error::Bind {
+                address: settings.public,
+                source,
+            })
+        };
+        let listener = settings::listen(settings.public).map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        Ok(Self {
             settings,
-            credentials,
-            door,
+            listener,
             address,
-            own,
-            clock,
+        })
+    }
+
+    /// When the end is asked for, no socket is accepted any more, and everybody is let go in order: see [`stop`].
+    fn assemble(self, life: &mut Life) {
+        let Self {
+            settings: Settings { limits, .. },
+            listener,
+            address,
         } = self;
-        let mut registry = Registry::default();
-        let metrics = Arc::new(Metrics::new(&mut registry));
-        serve_metrics(registry, settings.metrics, &drain).await?;
+        let metrics = Arc::new(Metrics::default());
+        metrics.register(&mut life.registry);
 
         let contract = Contract::house();
         // What feeds the connections ends with them, and not when the end is asked for: see `stop`.
-        let closing = Drain::new();
-        let backend = Backend::new(&credentials);
-        let config: ConfigHandle<View> =
-            config::watch(backend.peer(Service::Config), Service::Edge, &closing);
+        let closing = life.closing.clone();
+        let config: ConfigHandle<View> = life.config();
         let (policies, policy) = watch::channel(None);
-        let limits = settings.limits;
         let edge = Arc::new(Edge {
-            id: uuid::Uuid::new_v4().to_string(),
+            id: life.report.instance_id().to_owned(),
             contract,
             limits,
             hub: Hub::new(contract, Arc::clone(&metrics)),
-            backend,
+            backend: Backend::new(&life.credentials),
             policy,
             throttle: Throttle::default(),
             counter: Counter::new(Bounds {
@@ -119,15 +117,14 @@ impl App {
             parsers: Semaphore::new(route::PARSERS_MAX),
             gateways: Gateways::of_this_network(),
             metrics,
-            clock,
-            drain: drain.clone(),
+            clock: life.clock.clone(),
+            drain: life.requested.clone(),
             started: Instant::now(),
             config_calls: Arc::default(),
             requests: TaskTracker::new(),
         });
         let broadcast: Peer = edge.backend.peer(Service::Broadcast).clone();
         let (fed_sender, fed) = watch::channel(false);
-        let health = Health::new();
 
         until_drain(&closing, "policy", apply(Arc::clone(&edge), config, policies));
         until_drain(
@@ -145,55 +142,29 @@ impl App {
         until_drain(
             &closing,
             "health",
-            judge(health.clone(), edge.policy.clone(), fed.clone()),
+            judge(life.health.clone(), edge.policy.clone(), fed.clone()),
         );
         let reported = Arc::clone(&edge);
-        let source = ReportSource::new(Service::Edge, health.clone())
-            .instance(&edge.id)
+        // A revision without a digest of the token is followed and not applied.
+        life.report
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
-        report::spawn(&broadcast, source, &closing);
-        let (server, end) = (
-            Server::new(own, credentials.callers(), health.clone()),
-            closing.clone(),
-        );
-        closing.spawn("grpc", async move {
-            if let Err(error) = server.run(end).await {
-                tracing::error!(error = %Chain(&error), "the edge's own gRPC server ended");
-            }
-        });
 
         tracing::info!(server.address = %address, "the door is open");
-        let http = Http {
+        let http = Arc::new(Http {
             edge: Arc::clone(&edge),
             readiness: Readiness::default(),
             webhooks: Webhooks::default(),
             crowd: Crowd::default(),
             fed,
             bound: address.ip(),
-        };
-        accept::run(door, Arc::new(http)).await;
-        health.stopping();
-        stop::stop(&edge, &broadcast, &closing).await;
-        Ok(())
+        });
+        life.requested.spawn("accept", accept::run(listener, http));
+        let limited = Arc::clone(&edge);
+        life.before_closing(move || stop::answers(&limited) + plan::FIRST, async move {
+            stop::stop(&edge, &broadcast).await
+        });
+        life.keep(announce(&life.settings.house.url_file(), address));
     }
-}
-
-async fn serve_metrics(
-    registry: Registry,
-    wanted: Option<(SocketAddr, Need)>,
-    drain: &Drain,
-) -> Result<(), Error> {
-    let Some((address, need)) = wanted else {
-        return Ok(());
-    };
-    match (operator::serve(registry, address, drain).await, need) {
-        (Ok(address), _) => tracing::info!(server.address = %address, "metrics are served"),
-        (Err(source), Need::Must) => return Err(Error::Metrics { address, source }),
-        (Err(error), Need::May) => {
-            tracing::warn!(server.address = %address, error = %error, "metrics are not served; set GATEHOUSE_METRICS_LISTEN");
-        }
-    }
-    Ok(())
 }
 
 fn until_drain(drain: &Drain, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
@@ -225,7 +196,7 @@ async fn apply(
                     // The next revision does not wait for answers to the one that made this.
                     let edge = Arc::clone(&edge);
                     let closing = async move { edge.config_calls.close(revoked).await };
-                    drain.spawn("revoke", closing);
+                    drain.spawn_work("revoke", closing);
                 }
             }
             None => {

@@ -1,15 +1,15 @@
-//! What goes wrong here: errors that end the process, and refusals that a client is told.
+//! What goes wrong here: why the edge cannot start, and refusals that a client is told.
 
 use std::{borrow::Cow, io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use gatehouse_core::{Failure, Kind, credential::CredentialError};
+use gatehouse_core::Failure;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Why the edge cannot start or go on.
+/// Why the edge cannot start, beside what every service needs.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The public address cannot be bound.
     #[error("cannot listen on {address}; set GATEHOUSE_PORT or GATEHOUSE_BIND to another one")]
     Bind {
@@ -19,34 +19,6 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The operator's listener for metrics cannot be bound.
-    #[error(
-        "cannot listen on {address} for metrics; set GATEHOUSE_METRICS_LISTEN to another one or to `off`"
-    )]
-    Metrics {
-        /// The address that was tried.
-        address: SocketAddr,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The address for operators' gRPC calls cannot be bound.
-    #[error("cannot listen on the edge's own address")]
-    Listen(#[source] io::Error),
-    /// The credentials cannot be read.
-    #[error("cannot read the credentials")]
-    Credential(#[source] CredentialError),
-}
-
-impl Error {
-    /// What went wrong, from the caller's side.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        match self {
-            Self::Bind { .. } | Self::Metrics { .. } | Self::Listen(_) => Kind::Unavailable,
-            Self::Credential(_) => Kind::Internal,
-        }
-    }
 }
 
 /// An error as a client is told of it.
@@ -199,6 +171,8 @@ pub(crate) fn to_bytes(value: &impl Serialize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_core::Kind;
+
     use super::*;
 
     #[test]

@@ -167,7 +167,7 @@ impl Http {
             bearer: bearer(request.headers()),
         };
         let edge = Arc::clone(&self.edge);
-        self.edge.drain.spawn("connection", async move {
+        self.edge.drain.spawn_work("connection", async move {
             match upgrade.await {
                 Ok(upgraded) => accept::converse(edge, upgraded, arrival, place).await,
                 Err(error) => tracing::debug!(error = %error, "an upgrade was cut"),

@@ -11,6 +11,7 @@
 
 mod accept;
 mod admission;
+mod announce;
 mod app;
 mod backend;
 mod budget;
@@ -40,5 +41,6 @@ mod throttle;
 mod webhook;
 
 pub use app::App;
-pub use error::Error;
 pub use settings::{Limits, Settings};
+
+use error::Error;

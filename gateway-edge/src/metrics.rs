@@ -53,9 +53,9 @@ pub(crate) struct Metrics {
     seen: Mutex<HashSet<(String, String)>>,
 }
 
-impl Metrics {
-    pub(crate) fn new(registry: &mut Registry) -> Self {
-        let metrics = Self {
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
             connections: Gauge::default(),
             handshakes: Family::default(),
             turned_away: Family::default(),
@@ -70,70 +70,70 @@ impl Metrics {
             garbage: Counter::default(),
             webhooks: Family::default(),
             seen: Mutex::default(),
-        };
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         let edge = registry.sub_registry_with_prefix("gatehouse_edge");
         edge.register(
             "connections",
             "Connections after their handshake",
-            metrics.connections.clone(),
+            self.connections.clone(),
         );
         edge.register(
             "handshakes",
             "Handshakes by how they ended",
-            metrics.handshakes.clone(),
+            self.handshakes.clone(),
         );
         edge.register(
             "turned_away",
             "Sockets and requests refused before a handshake",
-            metrics.turned_away.clone(),
+            self.turned_away.clone(),
         );
-        edge.register(
-            "requests",
-            "Requests by method and code",
-            metrics.requests.clone(),
-        );
+        edge.register("requests", "Requests by method and code", self.requests.clone());
         edge.register(
             "request_seconds",
             "From frame to answer",
-            metrics.request_seconds.clone(),
+            self.request_seconds.clone(),
         );
         edge.register(
             "unknown_fields",
             "Parameters that no contract knows, ignored",
-            metrics.unknown_fields.clone(),
+            self.unknown_fields.clone(),
         );
-        edge.register("events", "Events rendered", metrics.events.clone());
+        edge.register("events", "Events rendered", self.events.clone());
         edge.register(
             "events_unknown",
             "Events that no contract knows, shown to nobody",
-            metrics.events_unknown.clone(),
+            self.events_unknown.clone(),
         );
         edge.register(
             "gaps",
             "Times that events were lost and clients were told",
-            metrics.gaps.clone(),
+            self.gaps.clone(),
         );
         edge.register(
             "slow_consumers",
             "Connections closed because they did not read",
-            metrics.slow_consumers.clone(),
+            self.slow_consumers.clone(),
         );
         edge.register(
             "floods",
             "Connections closed because they sent too many control frames or small fragments",
-            metrics.floods.clone(),
+            self.floods.clone(),
         );
         edge.register(
             "garbage",
             "Frames after the handshake that were no JSON",
-            metrics.garbage.clone(),
+            self.garbage.clone(),
         );
         edge.register(
             "webhooks",
             "Webhook requests by how they ended",
-            metrics.webhooks.clone(),
+            self.webhooks.clone(),
         );
-        metrics
     }
 
     /// Counts a parameter that no contract knows, and logs it the first time. Places in lists count as one.
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn invented_fields_do_not_grow_our_memory() {
-        let metrics = Metrics::new(&mut Registry::default());
+        let metrics = Metrics::default();
 
         (0..2000).for_each(|n| metrics.unknown_field("m", &format!("/a{n}")));
         metrics.unknown_field("m", "/list/17/x");

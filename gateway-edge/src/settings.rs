@@ -6,40 +6,28 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Credentials, Env, Listener, Service, ServiceSettings, settings::SettingsError};
+use gatehouse_core::{Env, settings::SettingsError};
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::{App, Error, admission::Bounds, budget, hello, outbox};
+use crate::{admission::Bounds, budget, hello, outbox};
 
 /// OpenClaw's, so that clients find the door.
 const PORT: u16 = 18_789;
 
 /// Where `/metrics` is served unless told otherwise; when it is taken, the edge goes on without.
-const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18_790);
+pub(crate) const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18_790);
 
 /// Sockets that the kernel keeps until they are accepted: as many as have a place. With the usual 128 the SYNs of a thousand
 /// clients that come back at once, or of one that floods, cost everybody else a second (the first retransmission).
 const ACCEPT_QUEUE_MAX: u32 = 4096;
 
-/// Everything the edge is given.
+/// What the edge alone is given.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What every service is given.
-    pub service: ServiceSettings,
     /// `GATEHOUSE_BIND` and `GATEHOUSE_PORT`: where clients connect; default 127.0.0.1:18789. Port 0 takes a free one.
     pub public: SocketAddr,
-    /// Where `/metrics` is served, and whether the edge may go on without.
-    pub(crate) metrics: Option<(SocketAddr, Need)>,
-    pub(crate) limits: Limits,
-}
-
-/// Whether something must work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// Asked for by name.
-    Must,
-    /// A default.
-    May,
+    /// Its bounds.
+    pub limits: Limits,
 }
 
 /// The bounds of the door. The protocol fixes most; tests make them small.
@@ -96,88 +84,34 @@ impl Settings {
     ///
     /// # Errors
     /// Every variable that is set and cannot be read.
-    pub fn read(env: &Env) -> Result<Self, SettingsError> {
-        let mut mistakes = Vec::new();
-        let service = match ServiceSettings::read(env, Service::Edge) {
-            Ok(service) => Some(service),
-            Err(SettingsError(more)) => {
-                mistakes.extend(more);
-                None
-            }
-        };
-        let port = env.parse::<u16>("GATEHOUSE_PORT").unwrap_or_else(|mistake| {
-            mistakes.push(mistake);
-            None
-        });
-        let ip = env.parse::<IpAddr>("GATEHOUSE_BIND").unwrap_or_else(|mistake| {
-            mistakes.push(mistake);
-            None
-        });
-        let (Some(service), true) = (service, mistakes.is_empty()) else {
-            return Err(SettingsError(mistakes));
-        };
-        let metrics = match (env.get("GATEHOUSE_METRICS_LISTEN"), service.metrics) {
-            (None, _) => Some((METRICS, Need::May)),
-            (Some(_), Some(address)) => Some((address, Need::Must)),
-            (Some(_), None) => None,
+    pub(crate) fn read(env: &Env) -> Result<Self, SettingsError> {
+        let (port, ip) = match (
+            env.parse::<u16>("GATEHOUSE_PORT"),
+            env.parse::<IpAddr>("GATEHOUSE_BIND"),
+        ) {
+            (Ok(port), Ok(ip)) => (port, ip),
+            (port, ip) => return Err(SettingsError(port.err().into_iter().chain(ip.err()).collect())),
         };
         let public = SocketAddr::new(
             ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port.unwrap_or(PORT),
         );
         Ok(Self {
-            service,
             public,
-            metrics,
             limits: Limits::default(),
         })
     }
 
-    /// On a free port of loopback, without metrics, for tests.
+    /// On a free port of loopback, for tests.
     #[must_use]
-    pub fn for_tests(service: ServiceSettings) -> Self {
+    pub fn for_tests(limits: Limits) -> Self {
         let public = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self {
-            service,
-            public,
-            metrics: None,
-            limits: Limits::default(),
-        }
-    }
-
-    /// With other bounds.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Binds. Nothing runs yet.
-    ///
-    /// # Errors
-    /// When an address cannot be bound or the credentials cannot be read.
-    pub async fn build(self) -> Result<App, Error> {
-        let credentials = Credentials::load(&self.service)
-            .await
-            .map_err(Error::Credential)?;
-        let public = self.public;
-        let door = listen(public).map_err(|source| Error::Bind {
-            address: public,
-            source,
-        })?;
-        let address = door.local_addr().map_err(|source| Error::Bind {
-            address: public,
-            source,
-        })?;
-        let own = Listener::bind(&self.service.listen)
-            .await
-            .map_err(Error::Listen)?;
-        Ok(App::new(self, credentials, door, address, own))
+        Self { public, limits }
     }
 }
 
 /// As `TcpListener::bind`, with a longer queue.
-fn listen(public: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn listen(public: SocketAddr) -> io::Result<TcpListener> {
     let socket = match public {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -190,14 +124,22 @@ fn listen(public: SocketAddr) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_core::service::Settings;
+
     use super::*;
+    use crate::App;
+
+    fn read(env: &Env) -> Result<Settings<App>, SettingsError> {
+        Settings::read(env)
+    }
 
     #[test]
-    fn defaults_let_clients_find_the_door_and_nobody_else() {
-        let settings = Settings::read(&Env::default()).unwrap();
+    fn defaults_let_clients_find_the_edge_and_nobody_else() {
+        let settings = read(&Env::default()).unwrap();
 
-        assert_eq!(settings.public, "127.0.0.1:18789".parse().unwrap());
-        assert_eq!(settings.metrics, Some((METRICS, Need::May)));
+        assert_eq!(settings.own.public, "127.0.0.1:18789".parse().unwrap());
+        let metrics = settings.common.metrics.unwrap();
+        assert_eq!((metrics.address, metrics.is_required), (METRICS, false));
     }
 
     #[test]
@@ -208,7 +150,7 @@ mod tests {
             ("GATEHOUSE_SESSION_ADDRESS", "?"),
         ]);
 
-        let SettingsError(mistakes) = Settings::read(&env).unwrap_err();
+        let SettingsError(mistakes) = read(&env).unwrap_err();
 
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
     }
@@ -216,15 +158,12 @@ mod tests {
     #[test]
     fn metrics_that_were_asked_for_must_work_and_can_be_off() {
         let metrics = |value| {
-            Settings::read(&Env::of([("GATEHOUSE_METRICS_LISTEN", value)]))
-                .unwrap()
-                .metrics
+            let settings = read(&Env::of([("GATEHOUSE_METRICS_LISTEN", value)])).unwrap();
+            settings.common.metrics
         };
 
         assert_eq!(metrics("off"), None);
-        assert_eq!(
-            metrics("127.0.0.1:9"),
-            Some(("127.0.0.1:9".parse().unwrap(), Need::Must))
-        );
+        let asked = metrics("127.0.0.1:9").unwrap();
+        assert_eq!((asked.address.port(), asked.is_required), (9, true));
     }
 }

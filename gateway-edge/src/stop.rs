@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use futures::future::join3;
-use gatehouse_core::{Drain, Service, client::Peer, drain::plan, health::STOPPING};
+use futures::future::join;
+use gatehouse_core::{Service, client::Peer, drain::plan, health::STOPPING};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 use tonic_health::pb::{
@@ -43,7 +43,7 @@ enum Session {
 }
 
 /// Lets everybody go. Sockets are not accepted any more, and requests that change something are refused.
-pub(crate) async fn stop(edge: &Edge, broadcast: &Peer, closing: &Drain) {
+pub(crate) async fn stop(edge: &Edge, broadcast: &Peer) {
     edge.hub.fan_out(vec![hub::shutdown("gateway stopping")]).await;
     hold(edge).await;
     edge.requests.close();
@@ -53,15 +53,19 @@ pub(crate) async fn stop(edge: &Edge, broadcast: &Peer, closing: &Drain) {
     for connection in edge.hub.connections().iter() {
         connection.close(&Close::RESTART);
     }
-    let (_, closed, ended) = join3(
+    let (_, closed) = join(
         timeout(LEAVE, presence::leave(edge, broadcast)),
         edge.drain.finish(LEAVE),
-        closing.finish(LEAVE),
     )
     .await;
-    if !(closed && ended) {
+    if !closed {
         tracing::info!("some connections did not answer the close in time");
     }
+}
+
+/// How long answers under way may go on.
+pub(crate) fn answers(edge: &Edge) -> Duration {
+    edge.policy().map_or(plan::ANSWERS_DEFAULT, |policy| policy.drain)
 }
 
 /// Waits for the end of the answers under way, if the session service ends with this edge.
@@ -80,7 +84,7 @@ async fn hold(edge: &Edge) {
             Session::Serves | Session::Silent => sleep(LOOK).await,
         }
     }
-    let answers = edge.policy().map_or(plan::ANSWERS_DEFAULT, |policy| policy.drain);
+    let answers = answers(edge);
     tracing::info!(connections, limit = ?answers, "connections are held until the answers under way have ended");
     let gone = async {
         while matches!(ask(&mut client).await, Session::Stopping | Session::Silent) {

@@ -1,7 +1,7 @@
 //! Starting, stopping and being killed.
 
 use gatehouse_tests::{Client, House, house::is_alive, http, until};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::SCREEN;
@@ -128,4 +128,63 @@ async fn readiness_says_what_is_missing_while_liveness_stays() {
         (get("/readyz").await.0 == 200).then_some(())
     })
     .await;
+}
+
+/// Every service, by the name that it reports itself with.
+const SERVICES: [&str; 6] = [
+    "agent",
+    "session",
+    "channel-bridge",
+    "config",
+    "broadcast",
+    "edge",
+];
+
+/// The processes of a service that a list of reports names.
+fn instances(report: &Value, service: &str) -> Vec<String> {
+    let rows = report["services"].as_array().into_iter().flatten();
+    rows.filter(|row| row["service"] == service)
+        .filter_map(|row| row["instanceId"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_service_that_is_asked_to_end_signs_off_and_is_never_listed_beside_its_successor() {
+    let house = House::start(&json!({})).await;
+    for service in SERVICES {
+        let screen = until("a connection", async || {
+            Client::try_plain(&house, SCREEN).await.ok()
+        })
+        .await;
+        let listed = async |screen: &Client| {
+            let status = screen.call("status", json!({})).await.ok()?;
+            Some(instances(&status, service))
+        };
+        let old = until("the process", async || listed(&screen).await?.pop()).await;
+
+        house.ask_to_end(service).await;
+
+        let screen = if service == "edge" {
+            until("the close", async || screen.close()).await;
+            until("another edge", async || {
+                Client::try_plain(&house, SCREEN).await.ok()
+            })
+            .await
+        } else {
+            screen
+        };
+        until("its successor", async || {
+            let now = listed(&screen).await?;
+            assert!(now.len() <= 1, "{service} is listed twice: {now:?}");
+            now.iter()
+                .any(|instance| !instance.is_empty() && *instance != old)
+                .then_some(())
+        })
+        .await;
+        // What clients were told in the meantime, change by change.
+        for told in screen.events("health") {
+            let told = instances(&told, service);
+            assert!(told.len() <= 1, "{service} was listed twice: {told:?}");
+        }
+    }
 }

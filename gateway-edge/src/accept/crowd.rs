@@ -47,7 +47,7 @@ impl Crowd {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return;
         };
-        drain.spawn("crowd", async move {
+        drain.spawn_work("crowd", async move {
             // A socket that is closed over a request nobody read is reset, and the reset overtakes the answer.
             let _ = timeout(LINGER_MAX, read_to_end(&stream)).await;
             drop((stream, place));

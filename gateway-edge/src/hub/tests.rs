@@ -1,14 +1,9 @@
 //! Rendering and state; delivery over sockets is tested in `tests/it`.
 
-use prometheus_client::registry::Registry;
-
 use super::*;
 
 fn hub() -> Hub {
-    Hub::new(
-        Contract::house(),
-        Arc::new(Metrics::new(&mut Registry::default())),
-    )
+    Hub::new(Contract::house(), Arc::new(Metrics::default()))
 }
 
 fn presence(version: i64) -> broadcast::Event {

@@ -10,8 +10,8 @@ use std::{
 use bytes::{BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
 use gatehouse_contract::Contract;
-use gatehouse_core::{Caller, Drain, Env, Failure, Service, ServiceSettings, credential};
-use gatehouse_edge::{Limits, Settings};
+use gatehouse_core::{Caller, Drain, Env, Failure, Service, ServiceSettings, credential, service};
+use gatehouse_edge::{App, Limits, Settings};
 use gatehouse_proto::{
     broadcast::v1::{
         Event, HealthEvent, Position, PresenceEvent, ReportPresenceRequest, StateVersion, SubscribeResponse,
@@ -157,10 +157,14 @@ impl House {
         };
         serve(UnixListener::bind(socket).unwrap(), server);
 
-        let app = Settings::for_tests(service).limits(limits).build().await.unwrap();
-        let address = app.address();
+        let settings = service::Settings::<App> {
+            common: service,
+            own: Settings::for_tests(limits),
+        };
+        let bound = settings.build().await.unwrap();
+        let address = bound.app.address();
         let drain = Drain::new();
-        tokio::spawn(app.run(drain.clone()));
+        tokio::spawn(bound.run(drain.clone()));
         let house = Self {
             url: format!("ws://{address}/"),
             http: address.to_string(),

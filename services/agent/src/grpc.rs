@@ -66,7 +66,7 @@ impl AgentService for Grpc {
         &self,
         _: Request<ListModelsRequest>,
     ) -> Result<Response<ListModelsResponse>, Status> {
-        let config = self.config().map_err(Error::into_failure)?;
+        let config = self.config()?;
         Ok(Response::new(ListModelsResponse {
             models: models(&config),
         }))
@@ -76,8 +76,8 @@ impl AgentService for Grpc {
         &self,
         request: Request<RunTurnRequest>,
     ) -> Result<Response<Self::RunTurnStream>, Status> {
-        let config = self.config().map_err(Error::into_failure)?;
-        let place = self.place().map_err(Error::into_failure)?;
+        let config = self.config()?;
+        let place = self.place()?;
         let request = RunTurn::try_from(request.into_inner()).map_err(Failure::from)?;
         tracing::debug!(run.id = request.run, "a turn begins");
         self.metrics.started.inc();
@@ -86,7 +86,7 @@ impl AgentService for Grpc {
         let (sender, events) = mpsc::channel(EVENTS);
         let turn = turn::run(request, config, self.tools.clone(), sender);
         let running = self.metrics.running.clone();
-        self.drain.spawn("turn", async move {
+        self.drain.spawn_work("turn", async move {
             turn.await;
             running.dec();
             drop(place);

@@ -13,9 +13,6 @@ mod http;
 mod metrics;
 mod provider;
 mod request;
-mod settings;
 mod turn;
 
 pub use app::App;
-pub use error::Error;
-pub use settings::Settings;

@@ -13,14 +13,12 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn registered(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        registry.register("gatehouse_agent_turns", "Turns started", metrics.started.clone());
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("gatehouse_agent_turns", "Turns started", self.started.clone());
         registry.register(
             "gatehouse_agent_turns_running",
             "Turns that run now",
-            metrics.running.clone(),
+            self.running.clone(),
         );
-        metrics
     }
 }

@@ -1,20 +1,18 @@
-//! The life of the process: the only file that knows all the parts.
+//! The service, put together: the only file that knows all the parts.
 
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Address, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings, config,
-    drain::plan,
-    metrics,
-    report::{self, ReportSource},
-    server::{MESSAGE_BYTES_MAX, Server},
+    Drain, Env, Service, ServiceSettings,
+    server::MESSAGE_BYTES_MAX,
+    service::{self, Life},
+    settings::SettingsError,
 };
 use gatehouse_proto::broadcast::v1::broadcast_service_server::BroadcastServiceServer;
-use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{error::Error, grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
+use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
 
 /// How often silence is looked for: small against the lease of 15 seconds.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -22,86 +20,42 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
 
-/// Broadcast, bound and not yet running.
+/// Broadcast.
 #[derive(Debug)]
-pub struct App {
-    settings: ServiceSettings,
-    listener: Listener,
-    credentials: Credentials,
-    hub: Arc<Hub>,
-}
+pub struct App;
 
 /// Broadcast follows the configuration only to say which revision it runs.
 #[derive(Debug, Deserialize)]
 struct Nothing {}
 
-impl App {
-    pub(crate) fn new(
-        settings: ServiceSettings,
-        listener: Listener,
-        credentials: Credentials,
-        clock: Clock,
-    ) -> Self {
-        Self {
-            settings,
-            listener,
-            credentials,
-            hub: Arc::new(Hub::new(clock)),
-        }
+impl service::App for App {
+    const SERVICE: Service = Service::Broadcast;
+
+    type Settings = ();
+
+    fn read(_: &Env) -> Result<(), SettingsError> {
+        Ok(())
     }
 
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// When the kernel does not say.
-    pub fn address(&self) -> std::io::Result<Address> {
-        self.listener.address()
+    async fn open((): (), _: &ServiceSettings) -> Result<Self, service::Error> {
+        Ok(Self)
     }
 
-    /// Serves until the drain starts.
-    ///
-    /// # Errors
-    /// When it cannot serve.
-    pub async fn run(self, drain: Drain) -> Result<(), Error> {
-        let Self {
-            settings,
-            listener,
-            credentials,
-            hub,
-        } = self;
-        let mut registry = Registry::default();
-        let metrics = Metrics::registered(&mut registry);
-        if let Some(address) = settings.metrics {
-            let bound = metrics::serve(registry, address, &drain).await;
-            bound.map_err(|source| Error::Bind {
-                address: address.to_string(),
-                source,
-            })?;
-        }
-
-        let health = Health::new();
-        let peer = |service| credentials.peer(service);
-        let config = config::watch::<Nothing>(&peer(Service::Config), Service::Broadcast, &drain);
-        let source = ReportSource::new(Service::Broadcast, health.clone()).config_hash(move || config.hash());
-        report::spawn(&peer(Service::Broadcast), source, &drain);
-        drain.spawn("sweep", sweep(Arc::clone(&hub), drain.clone()));
-
+    fn assemble(self, life: &mut Life) {
+        let metrics = Metrics::default();
+        metrics.register(&mut life.registry);
+        life.config::<Nothing>();
+        let hub = Arc::new(Hub::new(life.clock.clone()));
+        life.closing
+            .spawn("sweep", sweep(Arc::clone(&hub), life.closing.clone()));
         let grpc = Grpc {
             hub,
-            living: Living::new(peer),
+            living: Living::new(|service| life.peer(service)),
             metrics,
-            drain: drain.clone(),
+            drain: life.closing.clone(),
         };
-        let service = BroadcastServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        health.serving();
-        let served = Server::new(listener, credentials.callers(), health)
-            .add(service)
-            .run(drain.clone())
-            .await;
-        if !drain.finish(plan::TASKS).await {
-            tracing::warn!("some tasks did not end in time");
-        }
-        Ok(served?)
+        life.serve(BroadcastServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        life.health.serving();
     }
 }
 

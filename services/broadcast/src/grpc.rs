@@ -57,13 +57,13 @@ impl BroadcastService for Grpc {
         let publisher = caller::identity(&request);
         let mut request = request.into_inner();
         for event in &request.events {
-            may_publish(publisher, &event.r#type).map_err(Error::into_failure)?;
+            may_publish(publisher, &event.r#type)?;
         }
         // Nobody can use up the sequence of another service.
         let name = publisher.map_or("nobody", Identity::name);
         request.publisher_id = format!("{name}/{}", request.publisher_id);
         self.metrics.published(&request);
-        let offset = self.hub.publish(request).map_err(Error::into_failure)?;
+        let offset = self.hub.publish(request)?;
         Ok(Response::new(PublishResponse { offset }))
     }
 
@@ -93,9 +93,7 @@ impl BroadcastService for Grpc {
         request: Request<ReportPresenceRequest>,
     ) -> Result<Response<ReportPresenceResponse>, Status> {
         let ReportPresenceRequest { edge_id, entries } = request.into_inner();
-        self.hub
-            .report_presence(edge_id, entries)
-            .map_err(Error::into_failure)?;
+        self.hub.report_presence(edge_id, entries)?;
         Ok(Response::new(ReportPresenceResponse {}))
     }
 
@@ -110,13 +108,9 @@ impl BroadcastService for Grpc {
             .map(|service| service.service.as_str());
         let named = caller::names_itself(&request, name.unwrap_or_default());
         let ReportHealthRequest { service, leaving } = request.into_inner();
-        let service = service
-            .ok_or(Error::MissingService)
-            .map_err(Error::into_failure)?;
+        let service = service.ok_or(Error::MissingService)?;
         named.map_err(Status::from)?;
-        self.hub
-            .report_health(service, leaving)
-            .map_err(Error::into_failure)?;
+        self.hub.report_health(service, leaving)?;
         Ok(Response::new(ReportHealthResponse {}))
     }
 }

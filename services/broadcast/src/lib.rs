@@ -14,8 +14,5 @@ mod metrics;
 mod presence;
 mod publishers;
 mod ring;
-mod settings;
 
 pub use app::App;
-pub use error::Error;
-pub use settings::Settings;

@@ -11,19 +11,17 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn registered(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "gatehouse_broadcast_events",
             "Events published",
-            metrics.events.clone(),
+            self.events.clone(),
         );
         registry.register(
             "gatehouse_broadcast_gaps",
             "Times a publisher lost events",
-            metrics.lost.clone(),
+            self.lost.clone(),
         );
-        metrics
     }
 
     pub(crate) fn published(&self, request: &PublishRequest) {

@@ -3,29 +3,27 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, ServiceSettings,
+    Chain, Clock, Drain, Env, Service, ServiceSettings,
     backup::{self, Gate},
-    config,
     drain::plan,
-    metrics,
-    report::{self, ReportSource},
-    server::{MESSAGE_BYTES_MAX, Server},
+    server::MESSAGE_BYTES_MAX,
+    service::{self, Life},
+    settings::SettingsError,
     sqlite,
 };
 use gatehouse_proto::{
     broadcast::v1::Component, channel::v1::channel_service_server::ChannelServiceServer,
     session::v1::session_service_client::SessionServiceClient,
 };
-use prometheus_client::registry::Registry;
+use rustls::crypto::ring;
 use tokio::{
     sync::watch,
-    time::{self, MissedTickBehavior, timeout},
+    time::{self, MissedTickBehavior},
 };
 
 use crate::{
     account::{Manager, State, manager},
     config::Config,
-    error::Error,
     grpc::Channels,
     inbox::Inbox,
     metrics::{Direction, Fate, Metrics},
@@ -34,6 +32,8 @@ use crate::{
     store::{KEEP, OFFER_AGAIN, Sqlite, Store},
 };
 
+/// The file in the bridge's folder.
+const DATABASE: &str = "bridge.db";
 /// How often it is looked whether the last deliveries have left.
 const SEND_LOOK: Duration = Duration::from_millis(20);
 /// Deliveries of an account that are looked at then: they are ordered by time, so the first says whether any is due.
@@ -41,74 +41,43 @@ const SEND_HEADS: u32 = 1;
 /// Old rows go, and deliveries that nobody can send any more are given up on.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
-/// A bridge that is bound and does not run yet.
+/// The bridge.
 #[derive(Debug)]
 pub struct App {
-    settings: ServiceSettings,
-    listener: Listener,
-    credentials: Credentials,
     store: Sqlite,
-    clock: Clock,
 }
 
-impl App {
-    /// A bridge on this listener and store.
-    pub fn new(
-        settings: ServiceSettings,
-        listener: Listener,
-        credentials: Credentials,
-        store: Sqlite,
-        clock: Clock,
-    ) -> Self {
-        Self {
-            settings,
-            listener,
-            credentials,
-            store,
-            clock,
-        }
+impl service::App for App {
+    const SERVICE: Service = Service::ChannelBridge;
+
+    type Settings = ();
+
+    fn read(_: &Env) -> Result<(), SettingsError> {
+        Ok(())
     }
 
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// When the socket does not say.
-    pub fn address(&self) -> Result<Address, Error> {
-        self.listener.address().map_err(Error::Listen)
+    async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
+        // The HTTP client asks for the process's TLS provider. Somebody may have installed it already: the same one.
+        let _ = ring::default_provider().install_default();
+        let path = common.house.folder(Service::ChannelBridge).join(DATABASE);
+        let store = Sqlite::open(&path).map_err(service::Error::open)?;
+        Ok(Self { store })
     }
 
-    /// Runs until the drain, then ends in order: what is due is sent for at most [`plan::SEND`], then no new calls, then the
-    /// accounts, then the store.
-    ///
-    /// # Errors
-    /// When it cannot serve.
-    pub async fn run(self, requested: Drain) -> Result<(), Error> {
-        let Self {
-            settings,
-            listener,
-            credentials,
-            store,
-            clock,
-        } = self;
-        let drain = Drain::new(); // starts when what is due is sent
-        let database = store.database().clone();
+    /// When the end is asked for, what is due is sent first, and calls are taken until then.
+    fn assemble(self, life: &mut Life) {
+        let Self { store } = self;
+        let (database, clock) = (store.database().clone(), life.clock.clone());
         let store: Arc<dyn Store> = Arc::new(store);
-        let peer = |service| credentials.peer(service);
-        let (metrics, health) = (Metrics::default(), Health::new());
-        if let Some(address) = settings.metrics {
-            let mut registry = Registry::default();
-            metrics.register(&mut registry);
-            database.register(&mut registry);
-            metrics::serve(registry, address, &drain)
-                .await
-                .map_err(Error::Listen)?;
-        }
+        let metrics = Metrics::default();
+        metrics.register(&mut life.registry);
+        database.register(&mut life.registry);
 
-        let config = config::watch::<Config>(&peer(Service::Config), Service::ChannelBridge, &drain);
+        let config = life.config::<Config>();
         let outbox = Outbox::new(Arc::clone(&store), clock.clone(), metrics.clone());
         // Made before the inbox, which reads it, and filled by the accounts, which need the inbox.
         let (view, seen) = watch::channel(None);
-        let session = SessionServiceClient::new(peer(Service::Session).service())
+        let session = SessionServiceClient::new(life.peer(Service::Session).service())
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let inbox = Inbox::new(
             Arc::clone(&store),
@@ -118,7 +87,7 @@ impl App {
             clock.clone(),
             metrics.clone(),
         );
-        inbox.spawn(&drain);
+        inbox.spawn(&life.closing);
         let tools = manager::Tools {
             store: Arc::clone(&store),
             outbox: outbox.clone(),
@@ -126,49 +95,30 @@ impl App {
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
-        let manager = Manager::spawn(config.clone(), tools, view, &drain);
-
-        let (hash, parts) = (config.clone(), manager.clone());
-        let source = ReportSource::new(Service::ChannelBridge, health.clone())
-            .config_hash(move || hash.hash())
-            .components(move || components(&parts));
-        report::spawn(&peer(Service::Broadcast), source, &drain);
+        let manager = Manager::spawn(config, tools, view, &life.closing);
+        let parts = manager.clone();
+        life.report.components(move || components(&parts));
         sqlite::keep_health(
             database.clone(),
             sqlite::Timing::default(),
-            health.clone(),
+            life.health.clone(),
             || Ok(()),
-            &drain,
+            &life.closing,
         );
-        spawn_sweep(Arc::clone(&store), clock.clone(), metrics, &drain);
+        spawn_sweep(Arc::clone(&store), clock.clone(), metrics, &life.closing);
 
         let (parts, outgoing, time) = (manager.clone(), Arc::clone(&store), clock.clone());
-        let (stopping, ended) = (health.clone(), drain.clone());
-        drain.spawn("end", async move {
-            tokio::select! { () = requested.requested() => {}, () = ended.requested() => return }
-            stopping.stopping();
-            if timeout(plan::SEND, sent(&parts, &*outgoing, &time))
-                .await
-                .is_err()
-            {
-                tracing::warn!("some deliveries have not left; they are sent after the next start");
-            }
-            ended.start();
-        });
+        life.before_closing(
+            || plan::SEND,
+            async move { sent(&parts, &*outgoing, &time).await },
+        );
         let gate = Gate::default();
-        let copies = backup::server(database, gate.clone(), &drain);
-        let channels = ChannelServiceServer::new(Channels::new(manager, outbox, store, clock, gate))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let served = Server::new(listener, credentials.callers(), health)
-            .add(channels)
-            .add(copies)
-            .run(drain.clone())
-            .await;
-        if !drain.finish(plan::TASKS).await {
-            tracing::warn!("some parts did not end within the grace period");
-        }
-        served.map_err(Error::Serve)
+        life.serve(backup::server(database, gate.clone(), &life.closing));
+        life.serve(
+            ChannelServiceServer::new(Channels::new(manager, outbox, store, clock, gate))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
     }
 }
 
@@ -258,27 +208,34 @@ mod tests {
     use std::time::Duration;
 
     use gatehouse_core::{
-        Credentials, Drain, Failure, Identity, Kind, Service, ServiceSettings, credential::Credential,
+        Credentials, Drain, Failure, Identity, Kind, Service, ServiceSettings,
+        credential::Credential,
+        service::{Error, Settings},
     };
     use gatehouse_proto::channel::v1::{
         GetChannelsStatusRequest, channel_service_client::ChannelServiceClient,
     };
 
-    use crate::{Error, Settings, testing::until};
+    use super::App;
+    use crate::testing::until;
 
     #[tokio::test]
     async fn the_bridge_serves_without_its_peers_and_ends_when_asked() {
         let home = tempfile::tempdir().unwrap();
         let settings = ServiceSettings::for_tests(home.path(), Service::ChannelBridge);
+        let build = || {
+            let common = settings.clone();
+            Settings::<App> { common, own: () }.build()
+        };
         // It waits for its credential, which somebody else makes.
-        let waits = tokio::spawn(Settings::of(settings.clone()).build());
+        let waits = tokio::spawn(build());
         tokio::task::yield_now().await;
         Credentials::make(&settings).unwrap();
         let app = waits.await.unwrap().unwrap();
         let operator = Credential::load(&settings.house, Identity::Operator).unwrap();
-        let second = Settings::of(settings.clone()).build().await;
+        let second = build().await;
         assert!(
-            matches!(second, Err(Error::Store(_))),
+            matches!(second, Err(Error::Open(_))),
             "one process owns the store"
         );
         let (address, drain) = (app.address().unwrap(), Drain::new());

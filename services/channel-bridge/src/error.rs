@@ -1,26 +1,12 @@
 //! What can go wrong in the bridge, and what it means to a caller.
 
-use gatehouse_core::{
-    Failure, Kind, credential::CredentialError, server::ServerError, settings::SettingsError,
-};
+use gatehouse_core::{Failure, Kind};
 
 use crate::{adapter::AccountKey, store::StoreError};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The environment holds mistakes.
-    #[error("the settings are wrong")]
-    Settings(#[source] SettingsError),
-    /// There are no credentials.
-    #[error("the credentials cannot be read")]
-    Credential(#[source] CredentialError),
-    /// The address is taken or not ours.
-    #[error("cannot listen")]
-    Listen(#[source] std::io::Error),
-    /// The server failed.
-    #[error("the gRPC server failed")]
-    Serve(#[source] ServerError),
     /// The store failed.
     #[error("{}", refusal_or_step(.0))]
     Store(#[from] StoreError),
@@ -56,8 +42,7 @@ impl Error {
     /// What it means to a caller.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Settings(_) | Self::WhichChannel => Kind::Invalid,
-            Self::Credential(_) | Self::Listen(_) | Self::Serve(_) => Kind::Internal,
+            Self::WhichChannel => Kind::Invalid,
             Self::Store(error) => error.kind(),
             Self::NoChannel(_) | Self::NoAccount(_) | Self::NoRequest => Kind::NotFound,
             Self::NotReady | Self::Ending => Kind::Unavailable,
@@ -69,13 +54,7 @@ impl Error {
             Self::NoChannel(_) | Self::WhichChannel => Some("/channel"),
             Self::NoAccount(_) => Some("/accountId"),
             Self::NoRequest => Some("/requestId"),
-            Self::Settings(_)
-            | Self::Credential(_)
-            | Self::Listen(_)
-            | Self::Serve(_)
-            | Self::Store(_)
-            | Self::NotReady
-            | Self::Ending => None,
+            Self::Store(_) | Self::NotReady | Self::Ending => None,
         }
     }
 
@@ -88,13 +67,7 @@ impl Error {
             Self::Store(StoreError::Full(_)) => Some("QUEUE_FULL"),
             // The word that `chat.send` says it with, so that clients know it.
             Self::Store(StoreError::Conflict { .. }) => Some("chat-request-conflict"),
-            Self::Settings(_)
-            | Self::Credential(_)
-            | Self::Listen(_)
-            | Self::Serve(_)
-            | Self::Store(_)
-            | Self::NotReady
-            | Self::Ending => None,
+            Self::Store(_) | Self::NotReady | Self::Ending => None,
         }
     }
 }

@@ -19,7 +19,6 @@ mod notice;
 pub mod outbox;
 mod pairing;
 pub mod policy;
-mod settings;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -27,5 +26,4 @@ pub mod webhook;
 
 pub use app::App;
 pub use error::Error;
-pub use settings::Settings;
 pub use store::SCHEMA;

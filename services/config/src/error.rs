@@ -56,18 +56,6 @@ pub enum Error {
     /// The disk failed.
     #[error("the configuration cannot be written")]
     Store(#[source] io::Error),
-    /// The process cannot start.
-    #[error("{step}")]
-    Start {
-        /// What was tried.
-        step: &'static str,
-        /// Why it failed.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The configuration cannot run.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
 }
 
 impl Error {
@@ -80,15 +68,7 @@ impl Error {
             Self::ForceRequired(_) => Kind::Precondition,
             Self::Busy => Kind::Exhausted,
             Self::Ending => Kind::Unavailable,
-            Self::Token(_) | Self::Store(_) | Self::Start { .. } | Self::Config(_) => Kind::Internal,
-        }
-    }
-
-    /// The exit code of a process that ends with this error.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(error) => error.exit_code(),
-            _ => 1,
+            Self::Token(_) | Self::Store(_) => Kind::Internal,
         }
     }
 
@@ -103,7 +83,7 @@ impl Error {
             Self::NoSuchService => "NO_SUCH_SERVICE",
             Self::Busy => "BUSY",
             Self::Ending => "ENDING",
-            Self::Token(_) | Self::Store(_) | Self::Start { .. } | Self::Config(_) => "INTERNAL",
+            Self::Token(_) | Self::Store(_) => "INTERNAL",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gatehouse_core::{
     Drain, Failure, Health, Secret, health,
     publish::{Outgoing, Publisher},
+    report,
 };
 use gatehouse_proto::config::v1::ConfigChangedEvent;
 use tokio::{
@@ -208,6 +209,7 @@ impl<D: Disk + Sync> Task<D> {
             let hash = after.revision.hash().to_owned();
             self.publisher
                 .publish(Outgoing::new(&ConfigChangedEvent { hash, paths }));
+            report::look();
         }
         if before.file.valid && !after.file.valid {
             self.metrics.edit(Outcome::Refused);

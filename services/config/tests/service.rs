@@ -2,12 +2,13 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use gatehouse_config::{App, MARKER, Settings};
+use gatehouse_config::{App, MARKER};
 use gatehouse_core::{
     Drain, Env, Failure, House, Identity, Kind, Secret, Service,
     client::{Peer, PeerService},
     config,
     credential::Credential,
+    service::Settings,
 };
 use gatehouse_proto::config::v1::{
     GetConfigRequest, GetConfigSchemaRequest, PatchConfigRequest, RotateTokenRequest, WatchConfigRequest,
@@ -25,7 +26,7 @@ fn document(home: &Path) {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("closed");
 }
 
-fn settings(home: &Path) -> Settings {
+fn settings(home: &Path) -> Settings<App> {
     Settings::read(&Env::of([
         ("GATEHOUSE_HOME", home.to_str().expect("UTF-8")),
         ("KEY", "key-from-env"),
@@ -41,10 +42,10 @@ async fn started(
     Drain,
     tokio::task::JoinHandle<()>,
 ) {
-    let app: App = settings(home).build().await.expect("builds");
+    let app = settings(home).build().await.expect("builds");
     let (env, address) = (
         Env::of([("GATEHOUSE_HOME", home.to_str().expect("UTF-8"))]),
-        app.address().clone(),
+        app.address().expect("bound"),
     );
     let peer = move |identity| {
         let credential = Credential::load(&House::read(&env), identity).expect("made at the start");

@@ -134,7 +134,7 @@ impl BackupService for Backup {
             .map_err(|_| Failure::new(Kind::Exhausted, "another snapshot is read"))?;
         let (pieces, stream) = mpsc::channel(PIECES);
         let database = self.database.clone();
-        self.drain.spawn("snapshot", async move {
+        self.drain.spawn_work("snapshot", async move {
             let _room = room;
             if let Err(failure) = send(&database, &pieces).await {
                 // The reader may be gone, which is the usual failure.

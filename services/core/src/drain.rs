@@ -2,7 +2,12 @@
 
 pub mod plan;
 
-use std::{future::Future, io::Read, time::Duration};
+use std::{
+    future::Future,
+    io::Read,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt, future::FutureExt};
 use tokio::{
@@ -11,11 +16,19 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The end of a process, seen from inside. Clones share it.
+/// The end of a process, or of one step of it, seen from inside. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
     token: CancellationToken,
     tasks: TaskTracker,
+    panicked: Arc<Panicked>,
+}
+
+/// The first task that panicked, of all steps of one process.
+#[derive(Debug, Default)]
+struct Panicked {
+    task: OnceLock<&'static str>,
+    told: CancellationToken,
 }
 
 impl Drain {
@@ -41,13 +54,43 @@ impl Drain {
         self.token.is_cancelled()
     }
 
-    /// Starts a task that [`Drain::finish`] waits for. A panic in it is logged and ends nothing else.
+    /// A later step of the same end, which starts by itself: it has its own tasks, and a panic in one is seen from every step.
+    #[must_use]
+    pub fn later_step(&self) -> Self {
+        Self {
+            token: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            panicked: Arc::clone(&self.panicked),
+        }
+    }
+
+    /// Starts a task that lives as long as the process, and that [`Drain::finish`] waits for. The process is of no use without
+    /// it: when it panics, [`Drain::panicked`] names it.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let panicked = Arc::clone(&self.panicked);
         self.tasks.spawn(async move {
             if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
                 tracing::error!(task = name, "a task panicked");
+                let _ = panicked.task.set(name); // the first one is the cause
+                panicked.told.cancel();
             }
         });
+    }
+
+    /// Starts one piece of work out of many, a connection or a turn, that [`Drain::finish`] waits for. A panic in it is logged
+    /// and ends nothing else.
+    pub fn spawn_work(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            if std::panic::AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!(task = name, "a task panicked");
+            }
+        });
+    }
+
+    /// Waits until a task that the process cannot do without has panicked, and names it.
+    pub async fn panicked(&self) -> &'static str {
+        self.panicked.told.cancelled().await;
+        self.panicked.task.get().copied().unwrap_or("unknown")
     }
 
     /// A stream that also ends when the end is asked for: without it a graceful shutdown waits for long streams for ever.
@@ -155,11 +198,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_ends_one_task_only() {
+    async fn a_panic_in_one_piece_of_work_ends_nothing_else_and_one_in_a_task_is_named_in_every_step() {
         let drain = Drain::new();
-        drain.spawn("broken", async { panic!("on purpose") });
-
+        let later = drain.later_step();
+        drain.spawn_work("one connection", async { panic!("on purpose") });
         assert!(drain.finish(Duration::from_secs(1)).await);
+        assert_eq!(drain.panicked().now_or_never(), None);
+
+        later.spawn("dispatcher", async { panic!("on purpose") });
+
+        assert_eq!(drain.panicked().await, "dispatcher");
+        assert!(!later.is_requested(), "a step starts by itself");
     }
 
     #[tokio::test]

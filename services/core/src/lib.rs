@@ -1,9 +1,9 @@
 //! What every service of the house needs and none of them owns.
 //!
-//! A process reads its [`settings`], loads its [`credential`], connects lazily to its peers ([`client`]), binds a
-//! [`server`], follows the [`config`], publishes events ([`publish`]), tells how it is ([`health`], [`report`]) and ends in
-//! order ([`drain`]). Errors are decided once ([`error`]). Facts are kept in [`sqlite`]. This crate knows the contracts, and no
-//! service.
+//! The life of a process is in [`service`]: it reads its [`settings`], loads its [`credential`], connects lazily to its peers
+//! ([`client`]), binds a [`server`], follows the [`config`], publishes events ([`publish`]), tells how it is ([`health`],
+//! [`report`]) and ends in order ([`drain`]). Errors are decided once ([`error`]). Facts are kept in [`sqlite`]. This crate
+//! knows the contracts, and no service.
 
 pub mod address;
 pub mod backoff;
@@ -27,6 +27,7 @@ pub mod raw;
 pub mod report;
 pub mod secret;
 pub mod server;
+pub mod service;
 pub mod settings;
 pub mod sqlite;
 pub mod telemetry;

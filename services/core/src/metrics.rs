@@ -1,4 +1,4 @@
-//! Prometheus metrics, on a listener of their own: what an operator reads is not on the door that guests use.
+//! Prometheus metrics, on a listener of their own: what an operator reads is not on the one that clients use.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -7,7 +7,11 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use crate::{
     drain::Drain,
@@ -20,42 +24,58 @@ const SCRAPERS_MAX: usize = 8;
 /// A scrape takes milliseconds; whoever holds a connection longer is not a scraper that works.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves `/metrics` until the drain starts. Returns the address, with the port that was given when any was asked for.
-///
-/// # Errors
-/// When the address cannot be bound.
-pub async fn serve(registry: Registry, address: SocketAddr, drain: &Drain) -> std::io::Result<SocketAddr> {
-    let listener = TcpListener::bind(address).await?;
-    let bound = listener.local_addr()?;
-    let (registry, places, end) = (
-        Arc::new(registry),
-        Arc::new(Semaphore::new(SCRAPERS_MAX)),
-        drain.clone(),
-    );
-    drain.spawn("metrics", async move {
-        loop {
-            let accepted =
-                tokio::select! { accepted = listener.accept() => accepted, () = end.requested() => return };
-            let (Ok((socket, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) else {
-                continue;
-            };
-            let registry = Arc::clone(&registry);
-            tokio::spawn(async move {
-                let answer = hyper::service::service_fn(move |request| {
-                    let answer = answer(&registry, &request);
-                    async move { Ok::<_, std::convert::Infallible>(answer) }
-                });
-                let mut server = hyper::server::conn::http1::Builder::new();
-                let connection = server
-                    .timer(TokioTimer::new())
-                    .keep_alive(false)
-                    .serve_connection(TokioIo::new(socket), answer);
-                let _ = timeout(SCRAPE_TIMEOUT, connection).await;
-                drop(place);
-            });
-        }
+/// A listener for scrapers that is bound and does not answer yet.
+#[derive(Debug)]
+pub struct Exporter(TcpListener);
+
+impl Exporter {
+    /// Binds.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        Ok(Self(TcpListener::bind(address).await?))
+    }
+
+    /// Where it listens, with the port that was given when it asked for any.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Serves `/metrics` until the drain starts.
+    pub fn serve(self, registry: Registry, drain: &Drain) {
+        let (registry, places, end) = (
+            Arc::new(registry),
+            Arc::new(Semaphore::new(SCRAPERS_MAX)),
+            drain.clone(),
+        );
+        drain.spawn("metrics", async move {
+            loop {
+                let accepted =
+                    tokio::select! { accepted = self.0.accept() => accepted, () = end.requested() => return };
+                if let (Ok((socket, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) {
+                    tokio::spawn(scrape(socket, Arc::clone(&registry), place));
+                }
+            }
+        });
+    }
+}
+
+/// Answers one scraper.
+async fn scrape(socket: TcpStream, registry: Arc<Registry>, _place: OwnedSemaphorePermit) {
+    let service = hyper::service::service_fn(move |request| {
+        let answer = answer(&registry, &request);
+        async move { Ok::<_, std::convert::Infallible>(answer) }
     });
-    Ok(bound)
+    let mut server = hyper::server::conn::http1::Builder::new();
+    let connection = server
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(socket), service);
+    let _ = timeout(SCRAPE_TIMEOUT, connection).await;
 }
 
 fn answer(registry: &Registry, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -103,10 +123,7 @@ fn is_ours(request: &Request<Incoming>) -> bool {
 #[cfg(test)]
 mod tests {
     use prometheus_client::metrics::counter::Counter;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -117,10 +134,10 @@ mod tests {
         registry.register("frames", "Frames so far", counter.clone());
         counter.inc();
         let drain = Drain::new();
-        let address = serve(registry, ([127, 0, 0, 1], 0).into(), &drain).await.unwrap();
+        let address = serve(registry, &drain).await;
 
         for host in ["x", "127.0.0.1:1", "localhost", "[::1]:9"] {
-            let text = scrape(address, &format!("GET /metrics HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+            let text = ask(address, &format!("GET /metrics HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
             assert!(text.contains("frames_total 1"), "{host}: {text}");
         }
     }
@@ -128,9 +145,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_was_made_to_point_here_shows_nothing() {
         let drain = Drain::new();
-        let address = serve(Registry::default(), ([127, 0, 0, 1], 0).into(), &drain)
-            .await
-            .unwrap();
+        let address = serve(Registry::default(), &drain).await;
 
         for head in [
             "GET /metrics HTTP/1.1\r\nhost: rebound.example\r\n",
@@ -139,12 +154,19 @@ mod tests {
             "GET /metrics HTTP/1.1\r\nhost: edge\r\norigin: http://edge\r\n",
             "GET /metrics HTTP/1.1\r\nhost: 0.0.0.0\r\n",
         ] {
-            let text = scrape(address, &format!("{head}\r\n")).await;
+            let text = ask(address, &format!("{head}\r\n")).await;
             assert!(text.starts_with("HTTP/1.1 403"), "{head}: {text}");
         }
     }
 
-    async fn scrape(address: SocketAddr, request: &str) -> String {
+    async fn serve(registry: Registry, drain: &Drain) -> SocketAddr {
+        let exporter = Exporter::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = exporter.address().unwrap();
+        exporter.serve(registry, drain);
+        address
+    }
+
+    async fn ask(address: SocketAddr, request: &str) -> String {
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();

@@ -15,21 +15,19 @@ use tokio::{
 };
 
 use crate::{
-    client::Peer,
+    client::{Peer, PeerService},
     drain::Drain,
     health::{Health, State},
     settings::Service,
 };
 
-/// A third of the time after which broadcast calls a process silent.
+/// How often a process gives a sign of life when nothing changed: a third of the time after which broadcast calls it silent.
+/// Changes are told at once, and whoever asks for the status is answered by what each service says in that moment.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long after a sign it is looked again: whoever applies a revision may need a moment. Also the pause after a report that
 /// was not taken.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How often components are compared with what was last said, should one have changed without a sign.
-const COMPONENTS_LOOK: Duration = Duration::from_secs(2);
 
 /// Something may have changed. One for the whole process: who has nothing new to say says nothing.
 static SIGN: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
@@ -76,25 +74,20 @@ impl ReportSource {
         }
     }
 
-    /// With the name that this process goes by elsewhere.
+    /// The name of this process: another one at each start.
     #[must_use]
-    pub fn instance(mut self, id: impl Into<String>) -> Self {
-        self.instance_id = id.into();
-        self
+    pub fn instance_id(&self) -> &str {
+        &self.instance_id
     }
 
     /// With the revision of the configuration that it runs.
-    #[must_use]
-    pub fn config_hash(mut self, hash: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn config_hash(&mut self, hash: impl Fn() -> Option<String> + Send + Sync + 'static) {
         self.config_hash = Arc::new(hash);
-        self
     }
 
     /// With its parts that can fail alone. Whoever changes one calls [`look`].
-    #[must_use]
-    pub fn components(mut self, components: impl Fn() -> Vec<Component> + Send + Sync + 'static) -> Self {
+    pub fn components(&mut self, components: impl Fn() -> Vec<Component> + Send + Sync + 'static) {
         self.components = Some(Arc::new(components));
-        self
     }
 
     /// What there is to say now.
@@ -124,57 +117,81 @@ impl ReportSource {
     }
 }
 
-/// Reports until the drain starts, and then says goodbye.
+/// Reports until the drain starts, and then signs off.
 pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
-    let mut client = BroadcastServiceClient::new(peer.service());
-    let end = drain.clone();
-    drain.spawn("health report", async move {
-        let began = Instant::now();
-        let mut states = source.health.watch();
+    let client = BroadcastServiceClient::new(peer.service());
+    let reporter = Reporter {
+        began: Instant::now(),
+        source,
+        client,
+        said: None,
+    };
+    drain.spawn("health report", reporter.run(drain.clone()));
+}
+
+struct Reporter {
+    began: Instant,
+    source: ReportSource,
+    client: BroadcastServiceClient<PeerService>,
+    /// What broadcast knows, without the passing of time, and since when.
+    said: Option<(ServiceHealth, Instant)>,
+}
+
+impl Reporter {
+    async fn run(mut self, end: Drain) {
+        // A report that is under way when the end is asked for is not waited for: the last one says all.
+        tokio::select! { () = self.follow() => (), () = end.requested() => () }
+        let service = self.source.read(self.began.elapsed());
+        self.say(service, true).await;
+    }
+
+    async fn follow(&mut self) {
+        let mut states = self.source.health.watch();
         let mut signs = SIGN.subscribe();
-        let mut said: Option<(ServiceHealth, Instant)> = None;
-        let mut next = began;
+        let mut next = self.began;
         loop {
-            let mut look = Instant::now()
-                + if source.components.is_some() {
-                    COMPONENTS_LOOK
-                } else {
-                    INTERVAL
-                };
-            let leaving = tokio::select! {
-                () = sleep_until(next) => false,
-                Ok(()) = states.changed() => false,
-                Ok(()) = signs.changed() => {
-                    look = Instant::now() + LOOK;
-                    false
-                }
-                () = end.requested() => true,
-            };
-            next = look;
-            let mut service = source.read(began.elapsed());
-            let uptime_ms = std::mem::take(&mut service.uptime_ms);
-            let news = said
-                .as_ref()
-                .is_none_or(|(last, at)| *last != service || at.elapsed() >= INTERVAL - LOOK);
-            if !news && !leaving {
-                continue;
+            let mut look = INTERVAL;
+            tokio::select! {
+                () = sleep_until(next) => (),
+                Ok(()) = states.changed() => (),
+                Ok(()) = signs.changed() => look = LOOK,
             }
-            let report = ReportHealthRequest {
-                service: Some(ServiceHealth {
-                    uptime_ms,
-                    ..service.clone()
-                }),
-                leaving,
-            };
-            match timeout(PATIENCE, client.report_health(report)).await {
-                Ok(Ok(_)) => said = Some((service, Instant::now())),
-                Ok(Err(_)) | Err(_) => next = Instant::now() + LOOK,
-            }
-            if leaving {
-                return;
+            next = Instant::now() + look;
+            if !self.tell_news().await {
+                next = Instant::now() + LOOK;
             }
         }
-    });
+    }
+
+    /// Reports when something changed or it is time for a sign of life. False when it was not taken.
+    async fn tell_news(&mut self) -> bool {
+        let service = self.source.read(self.began.elapsed());
+        let timeless = ServiceHealth {
+            uptime_ms: 0,
+            ..service.clone()
+        };
+        let is_known =
+            |(last, at): &(ServiceHealth, Instant)| *last == timeless && at.elapsed() < INTERVAL - LOOK;
+        if self.said.as_ref().is_some_and(is_known) {
+            return true;
+        }
+        let taken = self.say(service, false).await;
+        if taken {
+            self.said = Some((timeless, Instant::now()));
+        }
+        taken
+    }
+
+    async fn say(&mut self, service: ServiceHealth, leaving: bool) -> bool {
+        let report = ReportHealthRequest {
+            service: Some(service),
+            leaving,
+        };
+        matches!(
+            timeout(PATIENCE, self.client.report_health(report)).await,
+            Ok(Ok(_))
+        )
+    }
 }
 
 /// Says why a process ends before it could serve: nobody else knows. Whether it is heard does not change the end.

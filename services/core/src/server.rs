@@ -88,7 +88,7 @@ impl Server {
         }
     }
 
-    /// Offers a service.
+    /// The same with one service more.
     #[must_use]
     #[expect(clippy::should_implement_trait, reason = "services are added, not summed")]
     pub fn add<S>(mut self, service: S) -> Self
@@ -100,9 +100,22 @@ impl Server {
             + Sync
             + 'static,
     {
+        self.offer(service);
+        self
+    }
+
+    /// Offers a service.
+    pub fn offer<S>(&mut self, service: S)
+    where
+        S: TowerService<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
         self.names.push(S::NAME);
         self.routes.add_service(service);
-        self
     }
 
     /// Serves until the drain starts, then finishes what is under way within [`plan::CALLS`]. Streams end at once (see

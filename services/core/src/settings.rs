@@ -165,6 +165,9 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// In the run folder: the address of the edge that runs, written by the edge.
+pub const URL_FILE: &str = "edge.url";
+
 /// Where the house keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct House {
@@ -218,6 +221,12 @@ impl House {
         paths
     }
 
+    /// Where the edge writes its address for clients of the same home.
+    #[must_use]
+    pub fn url_file(&self) -> PathBuf {
+        self.run.join(URL_FILE)
+    }
+
     /// The folder that one service owns.
     #[must_use]
     pub fn folder(&self, service: Service) -> PathBuf {
@@ -240,6 +249,15 @@ impl Peers {
     }
 }
 
+/// Where `/metrics` is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsListen {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether it was asked for by name: then the process does not start without. A default may be taken by another program.
+    pub is_required: bool,
+}
+
 /// What every service is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSettings {
@@ -252,7 +270,7 @@ pub struct ServiceSettings {
     /// `GATEHOUSE_<SERVICE>_ADDRESS`: where the others are; default `unix:<run>/<service>.sock`.
     pub peers: Peers,
     /// `GATEHOUSE_METRICS_LISTEN`: where `/metrics` is served; `off` or unset: nowhere.
-    pub metrics: Option<SocketAddr>,
+    pub metrics: Option<MetricsListen>,
     /// `GATEHOUSE_SUPERVISED`: the process is asked to end on its standard input, and ends at once when that does.
     pub supervised: bool,
 }
@@ -276,6 +294,10 @@ impl ServiceSettings {
             Some("off") | None => None,
             Some(_) => keep(env.parse::<SocketAddr>("GATEHOUSE_METRICS_LISTEN"), &mut mistakes),
         };
+        let metrics = metrics.map(|address| MetricsListen {
+            address,
+            is_required: true,
+        });
         if !mistakes.is_empty() {
             return Err(SettingsError(mistakes));
         }

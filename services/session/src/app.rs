@@ -3,28 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse_core::config::{self, ConfigHandle};
+use gatehouse_core::config::ConfigHandle;
 use gatehouse_core::drain::plan;
-use gatehouse_core::publish::Publisher;
-use gatehouse_core::report::{self, ReportSource};
-use gatehouse_core::server::{MESSAGE_BYTES_MAX, Server};
-use gatehouse_core::{Address, Chain, Clock, Credentials, Drain, Health, Listener, Service, backup, sqlite};
+use gatehouse_core::server::MESSAGE_BYTES_MAX;
+use gatehouse_core::service::{self, Life};
+use gatehouse_core::settings::SettingsError;
+use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings, backup, sqlite};
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
-use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
 
 use crate::config::SessionConfig;
 use crate::delivery::Dispatcher;
-use crate::error::Error;
 use crate::grpc::Grpc;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
-use crate::settings::Settings;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::turn::{Engine, Parts, Timing};
 
+/// The file in the service's folder.
+const DATABASE: &str = "session.db";
 /// How often old rows are looked for.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How long a key against doubles is kept: demands.md, item 2.
@@ -34,118 +33,74 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(200);
 /// How often it is looked whether the bridge has the last replies.
 const HAND_OVER_LOOK: Duration = Duration::from_millis(20);
 
-/// The session service, bound and not yet running.
+/// The session service.
 #[derive(Debug)]
 pub struct App {
-    settings: Settings,
-    listener: Listener,
-    credentials: Credentials,
     store: Arc<SqliteStore>,
     timing: Timing,
-    clock: Clock,
-}
-
-impl Settings {
-    /// Opens the store and binds the address; nothing runs yet.
-    ///
-    /// # Errors
-    /// When the credentials, the database or the address cannot be used.
-    pub async fn build(self) -> Result<App, Error> {
-        let credentials = Credentials::load(&self.service)
-            .await
-            .map_err(start("the credentials"))?;
-        let store = SqliteStore::open(&self.database)?;
-        let listener = Listener::bind(&self.service.listen)
-            .await
-            .map_err(start("the address"))?;
-        Ok(App {
-            settings: self,
-            listener,
-            credentials,
-            store: Arc::new(store),
-            timing: Timing::default(),
-            clock: Clock::system(),
-        })
-    }
 }
 
 impl App {
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// When the kernel does not say.
-    pub fn address(&self) -> Result<Address, Error> {
-        self.listener.address().map_err(start("the address"))
-    }
-
     /// Other times, for tests.
     #[must_use]
     pub fn with_timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
         self
     }
+}
 
-    /// Serves until the drain. Then it takes nothing new, lets answers under way end, hands their replies to the bridge, and
-    /// only then closes: until there is nothing left to say, whoever waits for it can ask.
-    ///
-    /// # Errors
-    /// When serving fails.
-    pub async fn run(self, drain: Drain) -> Result<(), Error> {
-        let Self {
-            settings,
-            listener,
-            credentials,
-            store,
-            timing,
-            clock,
-        } = self;
-        let peer = |service| credentials.peer(service);
+impl service::App for App {
+    const SERVICE: Service = Service::Session;
+
+    type Settings = ();
+
+    fn read(_: &Env) -> Result<(), SettingsError> {
+        Ok(())
+    }
+
+    async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
+        let path = common.house.folder(Service::Session).join(DATABASE);
+        let store = SqliteStore::open(&path).map_err(service::Error::open)?;
+        Ok(Self {
+            store: Arc::new(store),
+            timing: Timing::default(),
+        })
+    }
+
+    /// When the end is asked for, nothing new is taken, answers under way may end, and their replies are handed to the bridge.
+    /// Only then it closes: until there is nothing left to say, whoever waits for it can ask.
+    fn assemble(self, life: &mut Life) {
+        let Self { store, timing } = self;
+        let clock = life.clock.clone();
         let metrics = Metrics::default();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
-        store.database().register(&mut registry);
+        metrics.register(&mut life.registry);
+        store.database().register(&mut life.registry);
 
-        // What serves ends when the turns have, and events when nobody is left who could say anything.
-        let (serving, last) = (Drain::new(), Drain::new());
-        let publisher = Publisher::spawn(peer(Service::Broadcast), &last);
-        let config = config::watch::<SessionConfig>(&peer(Service::Config), Service::Session, &serving);
+        let config = life.config::<SessionConfig>();
         let (policy, policies) = watch::channel(None);
         let replies = Arc::new(Notify::new());
         let engine = Engine::new(Parts {
             store: Arc::clone(&store),
-            agent: peer(Service::Agent).service(),
-            publisher,
+            agent: life.peer(Service::Agent).service(),
+            publisher: life.publisher(),
             policy: policies,
             clock: clock.clone(),
             timing,
             replies: Arc::clone(&replies),
             metrics: metrics.clone(),
-            drain: drain.clone(),
+            drain: life.requested.clone(),
         });
-        let bridge = peer(Service::ChannelBridge).service();
+        let bridge = life.peer(Service::ChannelBridge).service();
         let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics);
 
-        let health = Health::new();
-        let service = SessionServiceServer::new(Grpc::new(engine.clone(), serving.clone()))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        // Nothing of another service is stored here that is not offered again: its gate stays open.
-        let copies = backup::server(store.database().clone(), backup::Gate::default(), &serving);
-        let server = Server::new(listener, credentials.callers(), health.clone())
-            .add(service)
-            .add(copies);
-        let hash = config.clone();
-        let source = ReportSource::new(Service::Session, health.clone()).config_hash(move || hash.hash());
-        report::spawn(&peer(Service::Broadcast), source, &serving);
-        if let Some(address) = settings.service.metrics {
-            gatehouse_core::metrics::serve(registry, address, &serving)
-                .await
-                .map_err(start("the metrics address"))?;
-        }
-
-        serving.spawn("policy", follow(config, policy, serving.clone()));
-        serving.spawn("replies", dispatcher.run(serving.clone()));
-        drain.spawn("turns", engine.clone().run(true)); // the store's lock proves that the others are dead
+        let (requested, closing) = (&life.requested, &life.closing);
+        requested.spawn("turns", engine.clone().run(true)); // the store's lock proves that the others are dead
+        requested.spawn(
+            "prune",
+            prune(Arc::clone(&store), clock.clone(), requested.clone()),
+        );
+        closing.spawn("policy", follow(config, policy, closing.clone()));
+        closing.spawn("replies", dispatcher.run(closing.clone()));
         let configured = engine.clone();
         let ready = move || match configured.policy() {
             Ok(_) => Ok(()),
@@ -154,45 +109,36 @@ impl App {
         sqlite::keep_health(
             store.database().clone(),
             sqlite::Timing::default(),
-            health.clone(),
+            life.health.clone(),
             ready,
-            &serving,
+            closing,
         );
-        drain.spawn("prune", prune(Arc::clone(&store), clock.clone(), drain.clone()));
 
-        let end = async {
-            drain.requested().await;
-            health.stopping();
-            let limit = engine.drain_limit();
-            tracing::info!(answers = engine.running(), limit = ?limit, "stopping: answers under way may end first");
-            if !drain.finish(limit + 2 * plan::CUT_SHORT).await {
-                tracing::warn!("some tasks were still under way when the time for answers was over");
-            }
-            if timeout(plan::HAND_OVER, handed_over(&store, &clock))
-                .await
-                .is_err()
-            {
-                tracing::warn!(
-                    "the bridge has not taken every reply; they are offered again at the next start"
-                );
-            }
-            serving.start();
-        };
-        let server = server.run(serving.clone());
-        tokio::pin!(end, server);
-        let served = tokio::select! {
-            served = &mut server => {
-                drain.start();
-                end.await;
-                served
-            }
-            () = &mut end => server.await,
-        };
-        if !serving.finish(plan::TASKS).await {
-            tracing::warn!("some tasks did not end in time");
-        }
-        last.finish(plan::LAST_EVENTS).await;
-        served.map_err(start("serving"))
+        // Nothing of another service is stored here that is not offered again: its gate stays open.
+        let copies = backup::server(store.database().clone(), backup::Gate::default(), closing);
+        let grpc = Grpc::new(engine.clone(), closing.clone());
+        life.serve(copies);
+        life.serve(
+            SessionServiceServer::new(grpc)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
+        let (turns, limited) = (life.requested.clone(), engine.clone());
+        life.before_closing(
+            move || limited.drain_limit() + plan::CUT_SHORT + plan::HAND_OVER,
+            async move {
+                let limit = engine.drain_limit();
+                tracing::info!(answers = engine.running(), limit = ?limit, "stopping: answers under way may end first");
+                if !turns.finish(limit + plan::CUT_SHORT).await {
+                    tracing::warn!("some tasks were still under way when the time for answers was over");
+                }
+                if timeout(plan::HAND_OVER, handed_over(&store, &clock)).await.is_err() {
+                    tracing::warn!(
+                        "the bridge has not taken every reply; they are offered again at the next start"
+                    );
+                }
+            },
+        );
     }
 }
 
@@ -207,13 +153,6 @@ async fn handed_over(store: &SqliteStore, clock: &Clock) {
             }
         }
         time::sleep(HAND_OVER_LOOK).await;
-    }
-}
-
-fn start<E: std::error::Error + Send + Sync + 'static>(step: &'static str) -> impl FnOnce(E) -> Error {
-    move |cause| Error::Start {
-        step,
-        cause: Box::new(cause),
     }
 }
 

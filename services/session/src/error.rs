@@ -67,15 +67,9 @@ pub enum Error {
     /// The database holds something that this version never wrote.
     #[error("session store holds an unreadable {0}")]
     Unreadable(&'static str),
-    /// Settings, sockets, credentials: the process cannot start or go on.
-    #[error("{step} failed")]
-    Start {
-        /// What.
-        step: &'static str,
-        /// Why.
-        #[source]
-        cause: Box<dyn std::error::Error + Send + Sync>,
-    },
+    /// A task of the turn engine panicked.
+    #[error("a task of the turn engine failed")]
+    Engine(#[source] tokio::task::JoinError),
 }
 
 impl From<sqlite::Error> for Error {
@@ -108,7 +102,7 @@ impl Error {
             Self::QueueFull { .. } => Kind::Exhausted,
             Self::StillStopping(_) | Self::NotReady | Self::Stopping => Kind::Unavailable,
             Self::Store(error) => error.kind(),
-            Self::Unreadable(_) | Self::Start { .. } => Kind::Internal,
+            Self::Unreadable(_) | Self::Engine(_) => Kind::Internal,
         }
     }
 
@@ -132,7 +126,7 @@ impl Error {
             Self::StillStopping(_) => "still-stopping",
             Self::NotReady => "starting",
             Self::Stopping => "stopping",
-            Self::Store(_) | Self::Unreadable(_) | Self::Start { .. } => return None,
+            Self::Store(_) | Self::Unreadable(_) | Self::Engine(_) => return None,
         })
     }
 }

@@ -18,7 +18,6 @@ pub mod policy;
 pub mod queue;
 pub mod routing;
 mod rows;
-pub mod settings;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -26,5 +25,4 @@ pub mod turn;
 
 pub use app::App;
 pub use error::Error;
-pub use settings::Settings;
 pub use store::sqlite::SCHEMA;

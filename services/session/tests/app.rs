@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use gatehouse_core::credential::{Credential, Credentials};
 use gatehouse_core::server::Server;
+use gatehouse_core::service::{Bound, Settings};
 use gatehouse_core::{Drain, Health, Identity, Listener, Service, ServiceSettings};
 use gatehouse_proto::config::v1 as config;
 use gatehouse_proto::config::v1::config_service_server::{ConfigService, ConfigServiceServer};
 use gatehouse_proto::session::v1::session_service_client::SessionServiceClient;
 use gatehouse_proto::session::v1::{GetChatHistoryRequest, SendChatRequest, WaitAgentRequest};
-use gatehouse_session::Settings;
+use gatehouse_session::App;
 use gatehouse_session::turn::Timing;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
@@ -143,15 +144,20 @@ async fn the_service_starts_answers_keeps_what_it_took_and_ends_in_order() {
 }
 
 /// The database's threads may still be closing it.
-async fn open(settings: ServiceSettings) -> gatehouse_session::App {
+async fn open(common: ServiceSettings) -> Bound<App> {
     loop {
-        if let Ok(app) = Settings::of(settings.clone()).build().await {
+        let settings = Settings::<App> {
+            common: common.clone(),
+            own: (),
+        };
+        if let Ok(mut bound) = settings.build().await {
             let timing = Timing {
                 retry: Duration::from_millis(10),
                 drain: Some(Duration::ZERO),
                 ..Timing::default()
             };
-            return app.with_timing(timing);
+            bound.app = bound.app.with_timing(timing);
+            return bound;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

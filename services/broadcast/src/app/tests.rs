@@ -1,4 +1,8 @@
-use gatehouse_core::{Identity, client::PeerService, credential::Credential};
+use gatehouse_core::{
+    Identity,
+    client::PeerService,
+    credential::{self, Credential},
+};
 use gatehouse_proto::{
     broadcast::v1::{
         Event, GetStatusRequest, PublishRequest, ReportHealthRequest, ServiceHealth, SubscribeRequest,
@@ -27,12 +31,17 @@ impl Running {
 async fn running() -> Running {
     let home = tempfile::tempdir().unwrap();
     let settings = ServiceSettings::for_tests(home.path(), Service::Broadcast);
-    let credentials = Credentials::make(&settings).unwrap();
-    let listener = Listener::bind(&settings.listen).await.unwrap();
-    let app = App::new(settings.clone(), listener, credentials, Clock::system());
+    credential::make_all(&settings.house).unwrap();
+    let bound = service::Settings::<App> {
+        common: settings.clone(),
+        own: (),
+    }
+    .build()
+    .await
+    .unwrap();
     let drain = Drain::new();
     let end = drain.clone();
-    drain.spawn("app", async move { app.run(end).await.unwrap() });
+    tokio::spawn(async move { bound.run(end).await.unwrap() });
     Running {
         _home: home,
         settings,

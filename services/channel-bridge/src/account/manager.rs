@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use gatehouse_core::{Clock, Drain, config::ConfigHandle};
+use gatehouse_core::{Clock, Drain, config::ConfigHandle, report};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -255,6 +255,7 @@ impl Owner {
             accounts,
             defaults: wanted.defaults,
         })));
+        report::look();
         for key in due {
             self.start(&key).await;
         }

@@ -9,7 +9,8 @@
 //! | [`SECOND`] | the bridge sends what it was handed | 16 s |
 //! | [`THIRD`] | config writes what it was asked to | 11 s |
 //!
-//! These are bounds for services that hang. One that has nothing to wait for ends at once.
+//! Within a step each service ends in the same way (see [`service`](crate::service)): its own work, then [`CALLS`], then
+//! [`TASKS`], then [`LAST_EVENTS`]. These are bounds for services that hang. One that has nothing to wait for ends at once.
 
 use std::time::Duration;
 

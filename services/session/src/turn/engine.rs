@@ -290,9 +290,6 @@ async fn detached<T: Send + 'static>(
 ) -> Result<T, Error> {
     match tokio::spawn(future).await {
         Ok(result) => result,
-        Err(cause) => Err(Error::Start {
-            step: "a task of the engine",
-            cause: Box::new(cause),
-        }),
+        Err(cause) => Err(Error::Engine(cause)),
     }
 }

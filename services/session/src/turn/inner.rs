@@ -397,6 +397,7 @@ impl<S: Store> Inner<S> {
                 self.settle(ended, None, seq_before(ended.turn.attempt));
             }
         }
-        self.runs.spawn("turn", run::run(Arc::clone(self), turn, live));
+        self.runs
+            .spawn_work("turn", run::run(Arc::clone(self), turn, live));
     }
 }
