@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use gatehouse_contract::Map;
 use gatehouse_core::{
     Drain, Env, Service, ServiceSettings,
     server::MESSAGE_BYTES_MAX,
@@ -10,7 +11,10 @@ use gatehouse_core::{
 };
 use gatehouse_proto::broadcast::v1::broadcast_service_server::BroadcastServiceServer;
 use serde::Deserialize;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
 
@@ -45,7 +49,7 @@ impl service::App for App {
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
         life.config::<Nothing>();
-        let hub = Arc::new(Hub::new(life.clock.clone()));
+        let hub = Arc::new(Hub::new(life.clock.clone(), core_map()));
         life.closing
             .spawn("sweep", sweep(Arc::clone(&hub), life.closing.clone()));
         let grpc = Grpc {
@@ -57,6 +61,11 @@ impl service::App for App {
         life.serve(BroadcastServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
         life.health.serving();
     }
+}
+
+/// The gateway's own events. Whoever registers plugins will hold the sender of this.
+fn core_map() -> watch::Receiver<Arc<Map>> {
+    watch::channel(Arc::clone(Map::core())).1
 }
 
 async fn sweep(hub: Arc<Hub>, drain: Drain) {

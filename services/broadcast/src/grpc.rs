@@ -56,8 +56,9 @@ impl BroadcastService for Grpc {
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
         let publisher = caller::identity(&request);
         let mut request = request.into_inner();
+        let map = self.hub.map();
         for event in &request.events {
-            may_publish(publisher, &event.r#type)?;
+            may_publish(&map, publisher, &event.r#type)?;
         }
         // Nobody can use up the sequence of another service.
         let name = publisher.map_or("nobody", Identity::name);
@@ -116,8 +117,8 @@ impl BroadcastService for Grpc {
 }
 
 /// The contract says who may publish a family of events. One that it does not know is for the hub to refuse.
-fn may_publish(publisher: Option<Identity>, family: &str) -> Result<(), Error> {
-    let Some(event) = Map::core().event(family) else {
+fn may_publish(map: &Map, publisher: Option<Identity>, family: &str) -> Result<(), Error> {
+    let Some(event) = map.event(family) else {
         return Ok(());
     };
     match publisher {

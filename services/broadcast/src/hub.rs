@@ -1,6 +1,6 @@
 //! The state of broadcast, behind one short lock, and the wake-up for those who wait on it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatehouse_contract::Map;
 use gatehouse_core::{Clock, publish::Outgoing};
@@ -25,6 +25,8 @@ pub(crate) struct Hub {
     epoch: String,
     began: Instant,
     clock: Clock,
+    /// Which events there are; it changes when plugins come and go.
+    map: watch::Receiver<Arc<Map>>,
     // Held for a few lines and never across an await: a map look-up or a push.
     state: Mutex<State>,
     head: watch::Sender<u64>,
@@ -41,7 +43,7 @@ struct State {
 
 impl Hub {
     /// A new epoch. Versions begin at the time of day, so that none of an earlier epoch looks current.
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, map: watch::Receiver<Arc<Map>>) -> Self {
         let now = clock.now_ms();
         let state = State {
             ring: Ring::default(),
@@ -58,9 +60,15 @@ impl Hub {
             epoch,
             began: Instant::now(),
             clock,
+            map,
             state: Mutex::new(state),
             head: watch::Sender::new(0),
         }
+    }
+
+    /// The map as it is now.
+    pub(crate) fn map(&self) -> Arc<Map> {
+        Arc::clone(&self.map.borrow())
     }
 
     pub(crate) fn epoch(&self) -> &str {
@@ -75,10 +83,8 @@ impl Hub {
             events,
             lost,
         } = request;
-        if let Some(unknown) = events
-            .iter()
-            .find(|event| Map::core().event(&event.r#type).is_none())
-        {
+        let map = self.map();
+        if let Some(unknown) = events.iter().find(|event| map.event(&event.r#type).is_none()) {
             return Err(Error::UnknownEvent(unknown.r#type.clone()));
         }
         let mut state = self.lock();

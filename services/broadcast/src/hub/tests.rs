@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use gatehouse_contract::PluginId;
 use gatehouse_proto::{
     broadcast::v1::{Event, service_health},
     session::v1::ChatEvent,
@@ -9,7 +10,11 @@ use prost::Name;
 use super::*;
 
 fn hub() -> Hub {
-    Hub::new(Clock::fixed(1_000))
+    Hub::new(Clock::fixed(1_000), core_map().1)
+}
+
+fn core_map() -> (watch::Sender<Arc<Map>>, watch::Receiver<Arc<Map>>) {
+    watch::channel(Arc::clone(Map::core()))
 }
 
 fn page(hub: &Hub) -> Page {
@@ -53,6 +58,32 @@ async fn an_unknown_family_reaches_nobody() {
 
     assert!(matches!(hub.publish(request), Err(Error::UnknownEvent(name)) if name.ends_with("SessionRow")));
     assert_eq!(page(&hub).events.len(), 0);
+}
+
+#[tokio::test]
+async fn a_plugins_events_are_taken_while_it_is_in_the_map() {
+    let (maps, map) = core_map();
+    let hub = Hub::new(Clock::fixed(1_000), map);
+    let plugin = PluginId::parse("kitchen").unwrap();
+    let descriptors = gatehouse_test_contract::descriptors(
+        "message Done { option (gatehouse.options.v1.event) = { name: \"kitchen.done\" access: ACCESS_OPERATOR_READ }; }",
+    );
+    let mut sequence = 0;
+    let mut publish = || {
+        sequence += 1;
+        let mut request = publish("a", sequence, 0);
+        request.events.push(Event {
+            r#type: "t.v1.Done".into(),
+            ..Event::default()
+        });
+        hub.publish(request)
+    };
+
+    assert!(matches!(publish(), Err(Error::UnknownEvent(_))));
+    maps.send_replace(Arc::new(Map::core().with(&plugin, &descriptors, &[]).unwrap()));
+    assert_eq!(publish().unwrap(), 1);
+    maps.send_modify(|map| *map = Arc::new(map.without(&plugin)));
+    assert!(matches!(publish(), Err(Error::UnknownEvent(_))));
 }
 
 #[tokio::test]
