@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_contract::{Grants, Map, Role};
+use gatehouse_contract::Map;
 use gatehouse_core::ServiceSettings;
 use serde_json::value::RawValue;
 
@@ -56,19 +56,12 @@ async fn direct(
 
 async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Result<(), Failed> {
     let method = Map::core().method(&call.method);
-    // The least that the method needs; a method that only the gateway knows may need anything.
-    let needed = method.map(|method| method.access.required_scope());
-    let scopes: Vec<_> = match needed {
-        Some(Some(scope)) => vec![scope],
-        Some(None) => vec!["operator.read"],
-        None => Grants::all(Role::Operator).scopes().collect(),
-    };
     let deadline = call
         .timeout
         .map(Duration::from_secs)
         .or_else(|| method.map(|method| method.deadline + DEADLINE_EXTRA))
         .unwrap_or(DEADLINE_UNKNOWN);
-    let (_, mut client) = Client::follow(common, &scopes).await?;
+    let (_, mut client) = Client::follow(common, &[&call.method]).await?;
     let id = client.send(&call.method, params).await?;
     let streaming = method.is_some_and(|method| method.streaming);
     let mut wait = deadline;

@@ -31,8 +31,16 @@ use crate::{
     term::Style,
 };
 
-/// What a chat needs; `/new` and `/abort` are writes too.
-const SCOPES: &[&str] = &["operator.read", "operator.write"];
+/// Everything that a chat may call: what it asks to be allowed follows from it.
+const METHODS: &[&str] = &[
+    "chat.abort",
+    "chat.history",
+    "chat.send",
+    "sessions.create",
+    "sessions.list",
+    "sessions.messages.subscribe",
+    "sessions.messages.unsubscribe",
+];
 
 /// How long the house may take for what a chat asks.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -45,7 +53,7 @@ const CATCH_UP_ROWS: u16 = 50;
 
 /// Talks.
 pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<(), Failed> {
-    let (place, client) = Client::follow(common, SCOPES).await?;
+    let (place, client) = Client::follow(common, METHODS).await?;
     let piped = !io::stdin().is_terminal();
     let talk = Talk {
         client,
@@ -132,6 +140,10 @@ impl Talk {
     }
 
     async fn get<T: DeserializeOwned>(&mut self, method: &str, params: &Value) -> Result<T, Failed> {
+        debug_assert!(
+            METHODS.contains(&method),
+            "{method} is not among what a chat may call"
+        );
         let payload = self.client.call(method, &client::params(params), ANSWER).await?;
         serde_json::from_str(payload.get()).map_err(|error| {
             Failed::new(
@@ -224,7 +236,7 @@ impl Talk {
     }
 
     async fn try_to_come_back(&mut self) -> Result<(), Failed> {
-        (self.place, self.client) = Client::follow(&self.common, SCOPES).await?;
+        (self.place, self.client) = Client::follow(&self.common, METHODS).await?;
         self.say_unanswered().await?;
         self.catch_up().await
     }

@@ -7,9 +7,13 @@ pub(crate) mod follow;
 pub(crate) mod grpc;
 mod next_step;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use futures::{SinkExt, StreamExt};
+use gatehouse_contract::{Access, Grants, Map, Role};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use tokio::{
@@ -102,8 +106,8 @@ struct Frame {
 }
 
 impl Client {
-    /// Connects and shows the token.
-    pub(crate) async fn connect(place: &Place, scopes: &[&str]) -> Result<Self, Failed> {
+    /// Connects and shows the token, and asks for what these methods need.
+    pub(crate) async fn connect(place: &Place, methods: &[&str]) -> Result<Self, Failed> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX))
@@ -128,7 +132,7 @@ impl Client {
             requests: 0,
             kept: VecDeque::new(),
         };
-        client.handshake(place, scopes).await?;
+        client.handshake(place, &scopes(methods)).await?;
         Ok(client)
     }
 
@@ -285,6 +289,24 @@ impl Client {
     }
 }
 
+/// The scopes that a caller of these methods needs: the least, as their contract says. A method that only the gateway knows,
+/// a plugin's for example, may need any of them.
+fn scopes(methods: &[&str]) -> Vec<&'static str> {
+    let known: Option<Vec<_>> = methods.iter().map(|name| Map::core().method(name)).collect();
+    let Some(known) = known else {
+        return Grants::all(Role::Operator).scopes().collect();
+    };
+    let needed: BTreeSet<_> = known
+        .iter()
+        .filter_map(|method| method.access.required_scope())
+        .collect();
+    if needed.is_empty() {
+        // A handshake asks for something.
+        return Access::Read.required_scope().into_iter().collect();
+    }
+    needed.into_iter().collect()
+}
+
 fn lost(why: &str) -> Failed {
     Failed::new(
         Exit::Unavailable,
@@ -299,3 +321,29 @@ pub(crate) fn params(value: &serde_json::Value) -> Box<RawValue> {
 }
 
 pub(crate) use next_step::refused;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_asks_for_the_least_that_its_methods_need() {
+        assert_eq!(scopes(&["sessions.list"]), ["operator.read"]);
+        assert_eq!(
+            scopes(&["config.get", "config.patch"]),
+            ["operator.admin", "operator.read"]
+        );
+        assert_eq!(
+            scopes(&["chat.history", "chat.send", "chat.abort"]),
+            ["operator.read", "operator.write"]
+        );
+        assert_eq!(scopes(&[]), ["operator.read"]);
+    }
+
+    #[test]
+    fn a_method_that_only_the_gateway_knows_may_need_any_scope() {
+        let all: Vec<_> = Grants::all(Role::Operator).scopes().collect();
+
+        assert_eq!(scopes(&["sessions.list", "kitchen.boil"]), all);
+    }
+}

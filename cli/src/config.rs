@@ -88,7 +88,7 @@ fn unpack<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> R
 
 async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Failed> {
     let path = path.map(segments).transpose()?;
-    let mut client = Client::follow(common, &["operator.read"]).await?.1;
+    let mut client = Client::follow(common, &["config.get"]).await?.1;
     let running = read(&mut client).await?;
     client.close().await;
     if raw {
@@ -118,9 +118,7 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
 
 async fn change(common: &Common, path: &str, value: Value, force: bool) -> Result<(), Failed> {
     let patch = merge_patch(&segments(path)?, value);
-    let mut client = Client::follow(common, &["operator.admin", "operator.read"])
-        .await?
-        .1;
+    let mut client = Client::follow(common, &["config.get", "config.patch"]).await?.1;
     let mut attempts = 1;
     let answer = loop {
         let base = read(&mut client).await?.hash;

@@ -144,7 +144,7 @@ struct Asked {
 
 /// Asks, and says where: which token was shown matters when the connection is cut off.
 async fn ask(common: &Common) -> Result<(Place, Result<Asked, Failed>), Failed> {
-    let (place, mut client) = Client::follow(common, &["operator.read"]).await?;
+    let (place, mut client) = Client::follow(common, &["status", "channels.status", "config.get"]).await?;
     let nothing = client::params(&json!({}));
     let status = match client.call("status", &nothing, ANSWER).await {
         Ok(status) => status,

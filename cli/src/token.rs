@@ -70,7 +70,7 @@ async fn make_new(common: &Common) -> Result<Rotated, Failed> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (place, mut client) = Client::follow(common, &["operator.admin"]).await?;
+        let (place, mut client) = Client::follow(common, &[METHOD]).await?;
         let answer = match client.send(METHOD, &nothing).await {
             Ok(id) => client.answer(&id, ANSWER).await,
             Err(lost) => Err(lost),

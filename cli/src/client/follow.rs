@@ -25,12 +25,12 @@ const KEPT_PAUSES: usize = 40;
 const KEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Client {
-    /// Connects to the gateway that these options mean. A token that is read from a file is read again when it is refused.
-    pub(crate) async fn follow(common: &Common, scopes: &[&str]) -> Result<(Place, Self), Failed> {
+    /// Connects to the gateway that these options mean, to call these methods. A token that is read from a file is read again when it is refused.
+    pub(crate) async fn follow(common: &Common, methods: &[&str]) -> Result<(Place, Self), Failed> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let place = Place::find(common)?;
-            let failed = match Box::pin(Self::connect(&place, scopes)).await {
+            let failed = match Box::pin(Self::connect(&place, methods)).await {
                 Ok(client) => return Ok((place, client)),
                 Err(failed) => failed,
             };
