@@ -42,7 +42,7 @@ pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), 
             call::print(gatehouse_config::reference_markdown().trim_end(), true)
         }
         ConfigCommand::Schema { markdown: false } => {
-            let schema = gatehouse_config::schema::json_schema();
+            let schema = gatehouse_config::json_schema();
             let text = serde_json::to_string_pretty(&schema)
                 .map_err(|error| Failed::new(Exit::Failed, error.to_string()))?;
             call::print(&text, true)

@@ -3,14 +3,13 @@
 
 mod network;
 
-use crate::{
-    issue::Issue,
-    schema::{
-        Document,
-        channels::{DmPolicy, GroupPolicy, Policies},
-        gateway::{Bind, OperatorScope},
-    },
+use gatehouse_document::{
+    Document,
+    channels::{DmPolicy, GroupPolicy, Policies},
+    gateway::{Bind, OperatorScope},
 };
+
+use crate::issue::Issue;
 
 /// Lock-outs shorter than this hardly slow anybody down who guesses.
 const LOCKOUT_MS_LEAST: u64 = 10_000;
@@ -158,7 +157,7 @@ fn policies(
     default: Option<GroupPolicy>,
     found: &mut Vec<Exposure>,
 ) {
-    let everybody = |list: Option<&Vec<crate::schema::channels::Sender>>| {
+    let everybody = |list: Option<&Vec<gatehouse_document::channels::Sender>>| {
         list.is_some_and(|senders| senders.iter().any(|sender| sender.0 == "*"))
     };
     let dm = own

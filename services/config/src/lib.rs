@@ -1,8 +1,8 @@
 //! Owns the configuration document, its revisions and its schema, the references to secrets, and the gateway token. The
 //! only writer of the file. It restarts nobody: services watch and apply what concerns them.
 //!
-//! In reading order: [`schema`] says what the document may hold; `text` reads JSON5 and changes it in place; `outline` asks
-//! the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; `authority`
+//! In reading order: the crate `gatehouse-document` says what the document may hold; `text` reads JSON5 and changes it in
+//! place; `outline` asks the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; `authority`
 //! says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a document that can run; the `store` keeps files durably; the `keeper` puts these together and the `registry` is its
 //! task; `grpc` answers.
 
@@ -24,7 +24,6 @@ mod reference;
 mod refusal;
 mod registry;
 mod revision;
-pub mod schema;
 mod secrets;
 mod store;
 mod strength;
@@ -34,6 +33,7 @@ mod watcher;
 
 pub use app::App;
 pub use error::Error;
+pub use gatehouse_document::json_schema;
 pub use issue::{Issue, Severity};
 pub use preflight::{Preflight, check_document, gateway_token, preflight};
 pub use redact::MARKER;

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use crate::{path::Step, schema};
+use crate::path::Step;
 
 /// The schema, generated once: it is the same for every document.
-static SCHEMA: LazyLock<Value> = LazyLock::new(schema::json_schema);
+static SCHEMA: LazyLock<Value> = LazyLock::new(gatehouse_document::json_schema);
 
 /// The JSON Schema of the document.
 pub(crate) fn schema() -> &'static Value {

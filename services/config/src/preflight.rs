@@ -10,13 +10,14 @@ use std::{
 
 use gatehouse_core::{Clock, Env, House, Secret, drain::plan, private::Open};
 
+use gatehouse_document::gateway::{Bind, Gateway};
+
 use crate::{
     app::make_credentials,
     issue::Issue,
     keeper::{Keeper, sources_of, store_of},
     refusal::ConfigError,
     revision::Revision,
-    schema::gateway::{Bind, Gateway},
     secrets,
     token::{self, Origin},
 };

@@ -5,13 +5,14 @@ use std::{fmt, path::PathBuf};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use gatehouse_document::Document;
+
 use crate::{
     check::{self, rules},
     issue::{ISSUES_MAX, Issue},
     outline::Place,
     path::{Path, Step, children},
     redact,
-    schema::Document,
     secrets::{self, Missing, Sources},
     text,
 };

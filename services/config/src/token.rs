@@ -3,10 +3,11 @@
 
 use gatehouse_core::Secret;
 
+use gatehouse_document::SecretInput;
+
 use crate::{
     refusal::ConfigError,
     revision::Revision,
-    schema::SecretInput,
     secrets::is_reference,
     store::{Disk, Store},
     strength::weakness,

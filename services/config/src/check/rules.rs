@@ -6,18 +6,16 @@ use std::net::IpAddr;
 
 use url::Url;
 
+use gatehouse_document::{Channels, Document, SecretInput, gateway::Bind};
+
 use crate::{
     exposure,
     issue::Issue,
-    schema::{Document, SecretInput, gateway::Bind},
     strength::{TOKEN_CHARS_MIN, weakness},
 };
 
 /// The provider that is built in.
 const ECHO: &str = "echo";
-
-/// Channels that Gatehouse has.
-const CHANNELS: &[&str] = &["irc", "webhook"];
 
 /// Every rule that the document breaks.
 pub(crate) fn check(document: &Document) -> Vec<Issue> {
@@ -155,7 +153,7 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
                 format!("there is no agent {:?}; there is: {list}", binding.agent_id),
             ));
         }
-        if !CHANNELS.contains(&binding.when.channel.as_str()) {
+        if !Channels::KNOWN.contains(&binding.when.channel.as_str()) {
             issues.push(Issue::warning(
                 format!("bindings[{index}].match.channel"),
                 format!(

@@ -1,3 +1,4 @@
+use gatehouse_document::samples;
 use serde_json::json;
 
 use super::*;
@@ -324,4 +325,51 @@ fn changed_paths_name_keys_and_no_values() {
 
     assert_eq!(changed_paths(&old, &new, 10), ["a.c", "a.e", "f", "d"]);
     assert_eq!(changed_paths(&old, &new, 2), ["a.c", "a.e", "..."]);
+}
+
+/// Whether everything that stands in `sent` was read.
+fn holds(read: &Value, sent: &Value, at: &str) {
+    match (read, sent) {
+        (Value::Object(read), Value::Object(sent)) => {
+            for (key, value) in sent {
+                let inner = format!("{at}.{key}");
+                // Without its secrets a map may be empty, and what is empty is not written again.
+                if value.as_object().is_some_and(Map::is_empty) {
+                    continue;
+                }
+                holds(
+                    read.get(key).unwrap_or_else(|| panic!("{inner} was not read")),
+                    value,
+                    &inner,
+                );
+            }
+        }
+        (Value::Array(read), Value::Array(sent)) => {
+            assert_eq!(read.len(), sent.len(), "{at}");
+            read.iter()
+                .zip(sent)
+                .for_each(|(read, sent)| holds(read, sent, at));
+        }
+        _ => assert_eq!(read, sent, "{at}"),
+    }
+}
+
+#[test]
+fn every_reader_reads_all_of_its_sections_of_the_largest_and_of_the_smallest_document() {
+    for sample in [samples::MAXIMAL, samples::MINIMAL] {
+        let revision = Revision::read(sample, &sources()).unwrap_or_else(|refused| panic!("{refused:?}"));
+        for reader in [
+            Reader::Edge,
+            Reader::Session,
+            Reader::Agent,
+            Reader::ChannelBridge,
+            Reader::Broadcast,
+        ] {
+            let sent: Value = serde_json::from_str(&revision.cut(reader)).unwrap();
+
+            let read: Document = serde_json::from_value(sent.clone()).unwrap();
+
+            holds(&serde_json::to_value(&read).unwrap(), &sent, "");
+        }
+    }
 }

@@ -2,18 +2,14 @@
 
 use url::Url;
 
-use crate::{
-    issue::Issue,
-    schema::{
-        Document, SecretInput,
-        channels::{DmPolicy, Policies, SendRate},
-        irc::IrcAccount,
-        webhook::WebhookAccount,
-    },
+use gatehouse_document::{
+    Document, SecretInput,
+    channels::{DmPolicy, Policies, SendRate},
+    irc::IrcAccount,
+    webhook::{SECRET_BYTES_MIN, WebhookAccount},
 };
 
-/// The shortest key of a webhook, in bytes: a shorter one can be guessed from one signed request. The bridge refuses it too.
-const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
+use crate::issue::Issue;
 
 /// The rules of `channels`.
 pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
@@ -84,7 +80,7 @@ fn webhook_account(
     base: Option<&WebhookAccount>,
     issues: &mut Vec<Issue>,
 ) {
-    let short = |secret: Option<&SecretInput>| matches!(secret, Some(SecretInput::Text(text)) if text.trim().len() < WEBHOOK_SECRET_BYTES_MIN);
+    let short = |secret: Option<&SecretInput>| matches!(secret, Some(SecretInput::Text(text)) if text.trim().len() < SECRET_BYTES_MIN);
     let secret = account
         .secret
         .as_ref()
@@ -100,7 +96,7 @@ fn webhook_account(
         ("callbackSecret", account.callback_secret.as_ref()),
     ] {
         if short(secret) {
-            let message = format!("must have {WEBHOOK_SECRET_BYTES_MIN} characters or more");
+            let message = format!("must have {SECRET_BYTES_MIN} characters or more");
             issues.push(Issue::error(format!("{path}.{key}"), message));
         }
     }

@@ -1,8 +1,13 @@
-//! The configuration document as types, one file per section. They are the only description of the document: the JSON
-//! Schema, the reference page, the names of unknown keys' neighbours, the places of secrets and the defaults all come from
-//! here. Key names follow OpenClaw wherever the feature exists there, so that a user moves by copying sections.
+//! The configuration document as types, one file per section, with their defaults and bounds. They are its only description:
+//! the JSON Schema, the reference page, the names of unknown keys' neighbours and the places of secrets come from here, and
+//! every service reads its sections with these types. So a bound that is documented is the bound that is applied.
 //!
-//! Unknown keys are not an error for these types: `crate::check` warns about them and the file keeps them.
+//! Types, no decisions: the config service checks documents, each reader makes its own policy from its sections. The crate
+//! knows no service. Key names follow OpenClaw wherever the feature exists there, so that a user moves by copying sections.
+//!
+//! Unknown keys are not an error for these types: the config service warns about them and the file keeps them. A service is
+//! sent a document cut to its sections, which is read as a [`Document`] too: what is missing has its default. In it every
+//! [`SecretInput`] is the secret itself and every [`PathInput`] a whole path.
 
 pub mod agents;
 pub mod bindings;
@@ -13,6 +18,7 @@ pub mod logging;
 pub mod messages;
 pub mod models;
 pub mod plugins;
+pub mod samples;
 pub mod secret;
 pub mod session;
 pub mod webhook;

@@ -1,7 +1,6 @@
 //! `session`: how conversations are told apart.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +16,7 @@ pub struct Session {
     pub group_scope: GroupScope,
     /// People by a name of your choice: the `<channel>:<id>` under which each is known, so that one person has one
     /// session over several channels.
-    pub identity_links: BTreeMap<String, Vec<String>>,
+    pub identity_links: IndexMap<String, Vec<String>>,
 }
 
 /// Whether everybody shares one session.

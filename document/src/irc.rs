@@ -1,7 +1,6 @@
 //! `channels.irc`.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +19,8 @@ pub struct Irc {
     pub account: IrcAccount,
     /// The accounts by id.
     #[schemars(extend("x-same-as" = "channels.irc"))]
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub accounts: BTreeMap<String, IrcAccount>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub accounts: IndexMap<String, IrcAccount>,
     /// The account that is meant when none is named. Unset: `default`, else the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_account: Option<String>,

@@ -1,7 +1,6 @@
 //! `channels.webhook`.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,12 @@ use super::{
     SecretInput,
     channels::{Policies, SendRate},
 };
+
+/// The shortest key, in bytes: a shorter one can be guessed from one signed request.
+pub const SECRET_BYTES_MIN: usize = 16;
+
+/// The longest body of a request, in bytes: the least and the most that an operator may allow. The contract declares the most.
+pub const BODY_BYTES: (u32, u32) = (1_024, 1_048_576);
 
 /// Signed HTTP requests in both directions. Messages come in at `POST /webhooks/webhook/<account>`. Without `accounts` the
 /// keys beside it describe one account, `default`; with it they hold for every account that does not say otherwise.
@@ -20,8 +25,8 @@ pub struct Webhook {
     pub account: WebhookAccount,
     /// The accounts by id.
     #[schemars(extend("x-same-as" = "channels.webhook"))]
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub accounts: BTreeMap<String, WebhookAccount>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub accounts: IndexMap<String, WebhookAccount>,
     /// The account that is meant when none is named. Unset: `default`, else the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_account: Option<String>,
@@ -54,7 +59,7 @@ pub struct WebhookAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typing: Option<bool>,
     /// The longest body of a request, in bytes. Unset: 65536.
-    #[schemars(range(min = 1_024, max = 1_048_576))]
+    #[schemars(range(min = BODY_BYTES.0, max = BODY_BYTES.1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body_bytes: Option<u32>,
     /// Whether requests with the old signature (`x-gatehouse-signature` alone) are taken, and replies bear it too. It is good for

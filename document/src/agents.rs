@@ -1,9 +1,14 @@
 //! `agents`: who answers.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+
+/// The longest a turn may take at most, in seconds: a day.
+pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
+
+/// Turns at the same time at most. Each holds a stream and its text.
+pub const CONCURRENT_MAX: u16 = 1_000;
 
 /// Who answers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -12,7 +17,7 @@ pub struct Agents {
     /// What holds for every agent that does not say otherwise.
     pub defaults: AgentDefaults,
     /// The agents by id. Empty: one agent `main`.
-    pub entries: BTreeMap<String, AgentEntry>,
+    pub entries: IndexMap<String, AgentEntry>,
     /// The older form of `entries`: each with its `id`.
     #[schemars(extend("x-same-as" = "agents.entries.<name>"))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -29,15 +34,16 @@ pub struct AgentDefaults {
     /// What the model is told before every conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
-    /// How hard the model thinks, in the model's own words.
+    /// How hard the model thinks, in the model's own words, for example `low`, `medium` or `high`: sent as `reasoning_effort`
+    /// to models that are listed with `reasoning: true`, and to those that are not listed. `off`, or unset: nothing is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_default: Option<String>,
     /// The longest a turn may take, in seconds.
-    #[schemars(range(min = 1, max = 86_400))]
+    #[schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX))]
     pub timeout_seconds: u32,
-    /// Turns that run at the same time, over all agents. Unset: the session service's own limit.
+    /// Turns that run at the same time, over all agents. Unset: 16.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000))]
+    #[schemars(range(min = 1, max = CONCURRENT_MAX))]
     pub max_concurrent: Option<u16>,
     /// How agents introduce themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,12 +79,13 @@ pub struct AgentEntry {
     /// What the model is told before every conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
-    /// How hard the model thinks, in the model's own words.
+    /// How hard the model thinks, in the model's own words, for example `low`, `medium` or `high`: sent as `reasoning_effort`
+    /// to models that are listed with `reasoning: true`, and to those that are not listed. `off`, or unset: nothing is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_default: Option<String>,
     /// The longest a turn may take, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
+    #[schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX))]
     pub timeout_seconds: Option<u32>,
     /// How it introduces itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +131,13 @@ pub struct ModelChoice {
     pub primary: Option<String>,
     /// Asked next, in order.
     pub fallbacks: Vec<String>,
+}
+
+impl ModelChoice {
+    /// Every model, in the order in which they are asked.
+    pub fn chain(&self) -> Vec<String> {
+        self.primary.iter().chain(&self.fallbacks).cloned().collect()
+    }
 }
 
 /// The long form, as the document may give it.

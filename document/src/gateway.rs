@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::SecretInput;
 
+/// The longest that answers under way may go on after a stop was asked for, in seconds.
+pub const DRAIN_SECONDS_MAX: u32 = 300;
+
+/// Failed logins at most before a lock-out.
+pub const ATTEMPTS_MAX: u32 = 10_000;
+
+/// The shortest and the longest window and lock-out, in milliseconds: a second and a day.
+pub const LOGIN_MS: (u64, u64) = (1_000, 86_400_000);
+
 /// The door.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -32,7 +41,7 @@ pub struct Gateway {
     pub public_origin: Option<String>,
     /// How long answers under way may go on after a stop was asked for, in seconds; what has not ended then is cut short, and
     /// what was written of it is kept. Containers need a `stop_grace_period` that is longer by 20 seconds.
-    #[schemars(range(min = 0, max = 300))]
+    #[schemars(range(min = 0, max = DRAIN_SECONDS_MAX))]
     pub drain_seconds: u32,
 }
 
@@ -124,18 +133,42 @@ pub enum OperatorScope {
     Questions,
 }
 
+impl OperatorScope {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Admin,
+        Self::Read,
+        Self::Write,
+        Self::Approvals,
+        Self::Pairing,
+        Self::Questions,
+    ];
+
+    /// The word in the document and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "operator.admin",
+            Self::Read => "operator.read",
+            Self::Write => "operator.write",
+            Self::Approvals => "operator.approvals",
+            Self::Pairing => "operator.pairing",
+            Self::Questions => "operator.questions",
+        }
+    }
+}
+
 /// How failed logins are slowed down.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RateLimit {
     /// Failed logins of one address within the window before it is locked out.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = ATTEMPTS_MAX))]
     pub max_attempts: u32,
     /// The window, in milliseconds.
-    #[schemars(range(min = 1_000, max = 86_400_000))]
+    #[schemars(range(min = LOGIN_MS.0, max = LOGIN_MS.1))]
     pub window_ms: u64,
     /// How long an address is locked out, in milliseconds.
-    #[schemars(range(min = 1_000, max = 86_400_000))]
+    #[schemars(range(min = LOGIN_MS.0, max = LOGIN_MS.1))]
     pub lockout_ms: u64,
     /// Whether programs on this machine are never locked out. Pages in a browser always can be.
     pub exempt_loopback: bool,

@@ -1,6 +1,6 @@
 //! A place in the document that holds a secret, and where references to secrets point.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, path::PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,16 @@ pub enum SecretInput {
     Text(String),
     /// Where the secret is.
     Reference(SecretReference),
+}
+
+impl SecretInput {
+    /// The text. In what a service is sent, that is the secret itself, and there are no references.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Reference(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for SecretInput {
@@ -70,8 +80,19 @@ impl JsonSchema for SecretInput {
 /// A file by its path. Every key that names a file or folder has this type: its place is known by the mark `x-path`, and
 /// through a method it can only be set to what is within `secrets.dirs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PathInput(pub String);
+#[serde(untagged)]
+pub enum PathInput {
+    /// As people write it.
+    Written(String),
+    /// As a service is sent it. No document may say it so: the schema takes a text only.
+    Whole {
+        /// Absolute.
+        path: PathBuf,
+        /// The folder that the file has to stay within. Unset: it may be anywhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<PathBuf>,
+    },
+}
 
 impl JsonSchema for PathInput {
     fn inline_schema() -> bool {

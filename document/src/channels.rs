@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{irc::Irc, webhook::Webhook};
 
+/// Messages that an account may send at once, at most.
+pub const BURST_MAX: u32 = 10_000;
+
 /// The chat surfaces. Keys of channels that Gatehouse does not have are kept.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -19,6 +22,11 @@ pub struct Channels {
     /// Signed HTTP requests in both directions, for programs of your own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
+}
+
+impl Channels {
+    /// The channels that Gatehouse has, by their key here.
+    pub const KNOWN: [&'static str; 2] = ["irc", "webhook"];
 }
 
 /// What holds for every channel.
@@ -136,7 +144,7 @@ impl JsonSchema for Sender {
 #[serde(rename_all = "camelCase")]
 pub struct SendRate {
     /// Messages at once.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = BURST_MAX))]
     pub burst: u32,
     /// Messages in a second after that, for example `0.5`. Above zero.
     pub per_second: f64,

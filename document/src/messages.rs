@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The longest quiet time, in milliseconds. Somebody waits for an answer.
+pub const DEBOUNCE_MS_MAX: u32 = 600_000;
+
+/// Messages that may wait in one session at most, whatever the document says: all of them must fit into one turn of `collect`.
+pub const CAP_APPLIED_MAX: u16 = 100;
+
 /// What happens to messages that have to wait.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -22,11 +28,11 @@ pub struct Queue {
     /// The same for single channels, by the channel's name.
     pub by_channel: BTreeMap<String, QueueMode>,
     /// The quiet time that `collect` waits for, in milliseconds.
-    #[schemars(range(min = 0, max = 600_000))]
+    #[schemars(range(min = 0, max = DEBOUNCE_MS_MAX))]
     pub debounce_ms: u32,
     /// The same for single channels, by the channel's name.
     pub debounce_ms_by_channel: BTreeMap<String, u32>,
-    /// Messages that may wait in one session.
+    /// Messages that may wait in one session. More than 100 count as 100: all of them must fit into one turn of `collect`.
     #[schemars(range(min = 1, max = 1_000))]
     pub cap: u16,
     /// What happens to one more.

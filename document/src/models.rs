@@ -8,6 +8,12 @@ use serde_json::{Map, Value};
 
 use super::SecretInput;
 
+/// The longest a request to a provider may take, in seconds: a day.
+pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
+
+/// Tokens of one conversation or answer at most: more than any model has, and small enough for every number type in between.
+pub const TOKENS_MAX: u64 = 1_000_000_000;
+
 /// Where models are.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -45,9 +51,9 @@ pub struct Provider {
     /// More headers for every request; their values are secrets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, SecretInput>,
-    /// The longest a request may take, in seconds. Unset: the agent service's own limit.
+    /// The longest a request may take, in seconds. Unset: 600.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
+    #[schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX))]
     pub timeout_seconds: Option<u32>,
     /// Its models. Empty: any name may be used.
     pub models: Vec<Model>,
@@ -72,7 +78,7 @@ pub struct Model {
     /// Its name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether it reasons before it answers.
+    /// Whether it reasons before it answers. Only such a model is told how hard to think.
     #[serde(default)]
     pub reasoning: bool,
     /// What it takes: `text`, `image`, ...
@@ -83,10 +89,10 @@ pub struct Model {
     pub cost: Option<Map<String, Value>>,
     /// The most tokens of one conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000_000))]
+    #[schemars(range(min = 1, max = TOKENS_MAX))]
     pub context_window: Option<u64>,
     /// The most tokens of one answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000_000))]
+    #[schemars(range(min = 1, max = TOKENS_MAX))]
     pub max_tokens: Option<u64>,
 }
