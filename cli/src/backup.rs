@@ -176,11 +176,12 @@ fn stream<W: Write>(archive: &mut Archive<W>, name: &str, path: &Path) -> io::Re
 
 /// The small files of a home and where each belongs. The credentials of the services are not among them: the config service
 /// makes what is missing.
-pub(crate) fn files(house: &House) -> [(&'static str, PathBuf); 3] {
+pub(crate) fn files(house: &House) -> [(&'static str, PathBuf); 4] {
     let config = house.folder(Service::Config);
     [
         (archive::DOCUMENT, house.config.clone()),
         (archive::TOKEN, config.join("token")),
+        (archive::CREDENTIALS, config.join("credentials.json")),
         (archive::LAST_VALID, config.join("last-valid.json5")),
     ]
 }
@@ -198,10 +199,8 @@ fn configuration<W: Write>(house: &House, archive: &mut Archive<W>) -> Result<()
     for (name, path) in files(house) {
         match fs::read(&path) {
             Ok(content) => archive.add(name, &content).map_err(unwritable)?,
-            // A token in the document has no file, and a document that never ran no copy.
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound
-                    && [archive::TOKEN, archive::LAST_VALID].contains(&name) => {}
+            // A token in the document has no file, a document that never ran no copy, and most have no other credential.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && name != archive::DOCUMENT => {}
             Err(error) => return Err(unreadable(&path, error)),
         }
     }

@@ -13,6 +13,7 @@ use gatehouse_core::{
     service::{self, Life},
     settings::SettingsError,
 };
+use gatehouse_document::Document;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -31,10 +32,10 @@ use crate::{
     http::Http,
     hub::{self, Hub},
     metrics::Metrics,
-    policy::{Policy, View},
+    policy::Policy,
     presence,
     ready::Readiness,
-    route,
+    revision, route,
     settings::{self, METRICS},
     stop, sweep,
     throttle::Throttle,
@@ -97,7 +98,7 @@ impl service::App for App {
         let contract = Contract::house();
         // What feeds the connections ends with them, and not when the end is asked for: see `stop`.
         let closing = life.closing.clone();
-        let config: ConfigHandle<View> = life.config();
+        let config: ConfigHandle<Document> = life.config();
         let (policies, policy) = watch::channel(None);
         let edge = Arc::new(Edge {
             id: life.report.instance_id().to_owned(),
@@ -126,7 +127,11 @@ impl service::App for App {
         let broadcast: Peer = edge.backend.peer(Service::Broadcast).clone();
         let (fed_sender, fed) = watch::channel(false);
 
-        until_drain(&closing, "policy", apply(Arc::clone(&edge), config, policies));
+        until_drain(
+            &closing,
+            "policy",
+            revision::follow(Arc::clone(&edge), config, policies),
+        );
         until_drain(
             &closing,
             "hub",
@@ -172,39 +177,6 @@ fn until_drain(drain: &Drain, name: &'static str, task: impl Future<Output = ()>
     drain.spawn(name, async move {
         tokio::select! { () = task => (), () = end.requested() => () }
     });
-}
-
-/// Takes in every revision, and ends the connections that a new one does not allow any more.
-async fn apply(
-    edge: Arc<Edge>,
-    mut config: ConfigHandle<View>,
-    policies: watch::Sender<Option<Arc<Policy>>>,
-) {
-    let drain = edge.drain.clone();
-    let mut revision = config.ready().await;
-    loop {
-        match Policy::new(&revision.hash, &revision.token_digest, &revision.value) {
-            Some(policy) => {
-                policies.send_replace(Some(Arc::new(policy)));
-                let connections = edge.hub.connections();
-                let revoked: Vec<_> = connections
-                    .iter()
-                    .filter(|connection| edge.revoke(connection))
-                    .cloned()
-                    .collect();
-                if !revoked.is_empty() {
-                    // The next revision does not wait for answers to the one that made this.
-                    let edge = Arc::clone(&edge);
-                    let closing = async move { edge.config_calls.close(revoked).await };
-                    drain.spawn_work("revoke", closing);
-                }
-            }
-            None => {
-                tracing::error!("the revision carries no digest of the gateway token; the last one stays")
-            }
-        }
-        revision = config.changed().await;
-    }
 }
 
 /// Keeps the edge's health: it serves when it can check tokens, in part when no events flow.

@@ -8,7 +8,7 @@ use std::{
     io,
     net::IpAddr,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admission::Reach,
+    auth::Identity,
     close::Close,
     dialect::{Client, Dialect},
     event::{Event, Rendition},
@@ -59,8 +60,8 @@ pub(crate) struct Profile {
     pub(crate) dialect: Dialect,
     pub(crate) rendition: Rendition,
     pub(crate) client: Client,
-    /// The digest of the token that opened the connection: when the house's changes, the connection ends.
-    pub(crate) token_digest: [u8; 32],
+    /// What opened the connection: when it is no longer good, the connection ends.
+    pub(crate) identity: Arc<Identity>,
     /// When it came, milliseconds since 1970.
     pub(crate) since_ms: i64,
 }

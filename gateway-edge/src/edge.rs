@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use gatehouse_contract::Contract;
-use gatehouse_core::{Clock, Drain, net::Gateways};
+use gatehouse_contract::{Contract, Grants};
+use gatehouse_core::{Clock, Drain, Secret, net::Gateways};
 use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     admission::Counter,
+    auth::{self, Denied, Identity},
     backend::Backend,
     budget::Budgets,
     close::Close,
@@ -21,7 +22,7 @@ use crate::{
     policy::Policy,
     revoke::ConfigCalls,
     settings::Limits,
-    throttle::Throttle,
+    throttle::{Suspect, Throttle},
 };
 
 /// The version that clients and operators are told.
@@ -67,17 +68,42 @@ impl Edge {
         }
     }
 
+    /// Decides who somebody is by what it shows.
+    pub(crate) fn authenticate(
+        &self,
+        policy: &Policy,
+        suspect: Suspect,
+        shown: Option<&Secret>,
+    ) -> Result<Arc<Identity>, Denied> {
+        let now = self.clock.now_ms();
+        auth::decide(
+            &policy.credentials,
+            &self.throttle,
+            &policy.limits,
+            suspect,
+            shown,
+            now,
+        )
+    }
+
+    /// Whether the newest revision still gives somebody what it was granted.
+    pub(crate) fn still_allows(&self, identity: &Identity, granted: &Grants) -> bool {
+        let now = self.clock.now_ms();
+        self.policy()
+            .is_none_or(|policy| policy.credentials.still_allow(identity, granted, now))
+    }
+
     /// Takes from a connection what the newest revision would not give it. True: it can do nothing any more.
     pub(crate) fn revoke(&self, connection: &Connection) -> bool {
-        let (Some(profile), Some(policy)) = (connection.profile.get(), self.policy()) else {
+        let Some(profile) = connection.profile.get() else {
             return false;
         };
-        let narrowed = profile.grants.intersect(&policy.bound) != profile.grants;
-        let revoked = profile.token_digest != policy.token_digest || narrowed;
-        if revoked {
+        let revoked = !self.still_allows(&profile.identity, &profile.grants);
+        if revoked && !connection.revoked.load(Ordering::Acquire) {
             tracing::info!(
                 connection.id = &*connection.id,
-                "a connection's token or scopes are no longer good"
+                credential.id = &*profile.identity.credential,
+                "a connection's credential or scopes are no longer good"
             );
             connection.revoked.store(true, Ordering::Release);
         }

@@ -8,13 +8,12 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::Secret;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
-use subtle::ConstantTimeEq;
 
 use crate::{
     admission::Client,
+    auth::{Denied, Identity},
     close::Close,
     connection::{Connection, Profile},
     dialect::{Asked, Dialect, PROTOCOL, Unreadable, strict},
@@ -166,17 +165,20 @@ fn decide(edge: &Edge, connection: &Connection, params: &str) -> Result<(Profile
             .detail("recommendedNextStep", "wait_then_retry");
         return Err(Failed::new(refusal, "starting").closing(Close::STARTING));
     };
-    check_token(edge, connection, &policy, &asked)?;
-    if asked.role == Role::Node {
-        return Err(Failed::new(device_required(&asked), "node-without-device"));
+    let identity = authenticate(edge, connection, &policy, &asked)?;
+    match (asked.role, identity.bound.role()) {
+        (Role::Operator, Role::Operator) => {}
+        (Role::Node, Role::Node) if identity.device.is_some() => {}
+        (Role::Node, _) => return Err(Failed::new(device_required(&asked), "node-without-device")),
+        (Role::Operator, Role::Node) => return Err(Failed::new(node_only(), "node-as-operator")),
     }
     let requested = Grants::new(asked.role, asked.scopes.iter().map(String::as_str));
     let profile = Profile {
-        grants: requested.intersect(&policy.bound),
+        grants: requested.intersect(&identity.bound),
         dialect: asked.dialect,
         rendition: asked.rendition,
         client: asked.client.clone(),
-        token_digest: policy.token_digest,
+        identity,
         since_ms: edge.clock.now_ms(),
     };
     Ok((profile, asked))
@@ -208,12 +210,12 @@ fn read(params: &str) -> Result<Asked, Box<Failed>> {
     })
 }
 
-fn check_token(
+fn authenticate(
     edge: &Edge,
     connection: &Connection,
     policy: &Policy,
     asked: &Asked,
-) -> Result<(), Box<Failed>> {
+) -> Result<Arc<Identity>, Box<Failed>> {
     let arrival = &connection.arrival;
     let suspect = Suspect {
         client: Client {
@@ -222,27 +224,38 @@ fn check_token(
         },
         browser: arrival.browser,
     };
-    let locked = edge.throttle.lockout(suspect, &policy.limits);
-    if let Some(lockout) = locked.filter(|lockout| lockout.complete) {
-        return Err(locked_out(lockout));
-    }
-    let Some(token) = asked.token.as_ref().or(arrival.bearer.as_ref()) else {
-        return Err(no_token(asked));
-    };
-    if !same(token, &policy.token_digest) {
-        edge.throttle.failed(suspect, &policy.limits);
-        if let Some(lockout) = locked {
-            return Err(locked_out(lockout));
-        }
-        let refusal = Refusal::invalid("unauthorized: the gateway token does not match")
-            .detail("code", "AUTH_TOKEN_MISMATCH")
-            .detail("authReason", "token_mismatch")
-            .detail("canRetryWithDeviceToken", false)
-            .detail("recommendedNextStep", "update_auth_credentials");
-        return Err(Failed::new(refusal, "token-mismatch"));
-    }
-    edge.throttle.succeeded(suspect, &policy.limits);
-    Ok(())
+    let shown = asked.token.as_ref().or(arrival.bearer.as_ref());
+    edge.authenticate(policy, suspect, shown)
+        .map_err(|denied| match denied {
+            Denied::LockedOut(lockout) => locked_out(lockout),
+            Denied::Missing => no_token(asked),
+            Denied::Unknown => mismatch(
+                "unauthorized: the gateway token does not match",
+                "token_mismatch",
+                "token-mismatch",
+            ),
+            Denied::Expired => mismatch(
+                "unauthorized: this token is no longer good",
+                "token_expired",
+                "token-expired",
+            ),
+        })
+}
+
+/// Clients know one code for a token that is not good, and stop asking with it.
+fn mismatch(message: &'static str, why: &'static str, reason: &'static str) -> Box<Failed> {
+    let refusal = Refusal::invalid(message)
+        .detail("code", "AUTH_TOKEN_MISMATCH")
+        .detail("authReason", why)
+        .detail("canRetryWithDeviceToken", false)
+        .detail("recommendedNextStep", "update_auth_credentials");
+    Failed::new(refusal, reason)
+}
+
+fn node_only() -> Refusal {
+    Refusal::invalid("unauthorized: this token is a node's; connect with role node")
+        .detail("code", "AUTH_SCOPE_MISMATCH")
+        .detail("recommendedNextStep", "review_auth_configuration")
 }
 
 fn locked_out(lockout: Lockout) -> Box<Failed> {
@@ -290,9 +303,4 @@ fn device_required(asked: &Asked) -> Refusal {
         .detail("reason", "device-identity-required")
         .detail("requestedRole", asked.role.as_str())
         .detail("recommendedNextStep", step)
-}
-
-/// Whether this is the token with that digest. Digests are compared, in the same time wherever they differ.
-fn same(token: &Secret, digest: &[u8; 32]) -> bool {
-    !token.is_empty() && bool::from(token.digest().ct_eq(digest))
 }

@@ -6,13 +6,14 @@
 //! events, each rendered once for everybody who may see it.
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
-//! `http` answers or upgrades, `handshake` (with `dialect`, `throttle` and `hello`) finds out who it is, `connection` (with
+//! `http` answers or upgrades, `handshake` (with `dialect`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
 //! `frame` and `outbox`) carries frames, `route` and `backend` carry requests, `hub`, `presence` and `sweep` carry the rest.
 
 mod accept;
 mod admission;
 mod announce;
 mod app;
+mod auth;
 mod backend;
 mod budget;
 mod close;
@@ -32,6 +33,7 @@ mod places;
 mod policy;
 mod presence;
 mod ready;
+mod revision;
 mod revoke;
 mod route;
 mod settings;

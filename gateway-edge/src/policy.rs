@@ -2,59 +2,17 @@
 
 use std::{collections::HashSet, net::IpAddr, time::Duration};
 
-use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{drain::plan, net::host_of};
-use serde::Deserialize;
+use gatehouse_core::{config::Revision, drain::plan, net::host_of};
+use gatehouse_document::{Document, Gateway};
 
-use crate::throttle::Limits;
-
-/// The sections of the configuration that concern the edge. Lenient: the config service has checked them.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct View {
-    pub(crate) gateway: GatewayView,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct GatewayView {
-    pub(crate) public_origin: Option<String>,
-    pub(crate) trusted_proxies: Vec<String>,
-    pub(crate) control_ui: ControlUiView,
-    pub(crate) auth: AuthView,
-    pub(crate) drain_seconds: Option<u64>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct ControlUiView {
-    pub(crate) allowed_origins: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct AuthView {
-    pub(crate) token_scopes: Option<Vec<String>>,
-    pub(crate) rate_limit: RateLimitView,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct RateLimitView {
-    pub(crate) max_attempts: Option<u32>,
-    pub(crate) window_ms: Option<u64>,
-    pub(crate) lockout_ms: Option<u64>,
-    pub(crate) exempt_loopback: Option<bool>,
-}
+use crate::{auth::Credentials, throttle::Limits};
 
 /// One revision, ready for use.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     pub(crate) hash: String,
-    /// SHA-256 of the gateway token.
-    pub(crate) token_digest: [u8; 32],
-    /// What the gateway token is bound to.
-    pub(crate) bound: Grants,
+    /// Who may come in.
+    pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
     pub(crate) door: Door,
     /// How long answers may go on when the gateway ends.
@@ -108,33 +66,28 @@ impl Range {
 }
 
 impl Policy {
-    /// Reads a revision. `None` when the digest is not one: then nobody can log in, which is right.
-    pub(crate) fn new(hash: &str, token_digest: &str, view: &View) -> Option<Self> {
-        let gateway = &view.gateway;
+    /// Reads a revision. `None` when nobody could come in with it: there is always the gateway token.
+    pub(crate) fn new(revision: &Revision<Document>) -> Option<Self> {
+        let gateway = &revision.value.gateway;
         let rate = &gateway.auth.rate_limit;
-        let default = Limits::default();
-        let bound = match &gateway.auth.token_scopes {
-            Some(scopes) => Grants::new(Role::Operator, scopes.iter().map(String::as_str)),
-            None => Grants::all(Role::Operator),
-        };
-        Some(Self {
-            hash: hash.to_owned(),
-            token_digest: digest(token_digest)?,
-            bound,
+        let credentials = Credentials::read(&revision.credentials);
+        (!credentials.is_empty()).then(|| Self {
+            hash: revision.hash.clone(),
+            credentials,
             limits: Limits {
-                attempts_max: rate.max_attempts.unwrap_or(default.attempts_max).max(1),
-                window: rate.window_ms.map_or(default.window, Duration::from_millis),
-                lockout: rate.lockout_ms.map_or(default.lockout, Duration::from_millis),
-                exempt_loopback: rate.exempt_loopback.unwrap_or(default.exempt_loopback),
+                attempts_max: rate.max_attempts.max(1),
+                window: Duration::from_millis(rate.window_ms),
+                lockout: Duration::from_millis(rate.lockout_ms),
+                exempt_loopback: rate.exempt_loopback,
             },
             door: Door::new(gateway),
-            drain: plan::answers(gateway.drain_seconds),
+            drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
     }
 }
 
 impl Door {
-    fn new(gateway: &GatewayView) -> Self {
+    pub(crate) fn new(gateway: &Gateway) -> Self {
         let listed = gateway
             .control_ui
             .allowed_origins
@@ -165,18 +118,15 @@ impl Door {
     }
 }
 
-fn digest(hex: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    let mut digits = hex.chars().map(|digit| digit.to_digit(16));
-    for byte in &mut digest {
-        let (high, low) = (digits.next()??, digits.next()??);
-        *byte = u8::try_from(high << 4 | low).ok()?;
-    }
-    digits.next().is_none().then_some(digest)
-}
-
 #[cfg(test)]
 mod tests {
+    use gatehouse_contract::{Grants, Role};
+    use gatehouse_document::{
+        gateway::{ATTEMPTS_MAX, DRAIN_SECONDS_MAX, LOGIN_MS, OperatorScope},
+        samples,
+    };
+    use gatehouse_proto::config::v1::Credential;
+
     use super::*;
 
     #[test]
@@ -192,24 +142,71 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_revision_without_a_digest_lets_nobody_in() {
-        let view = View::default();
+    fn revision(config: &str, credentials: Vec<Credential>) -> Revision<Document> {
+        Revision {
+            hash: "h".into(),
+            credentials,
+            value: serde_json::from_str(config).unwrap(),
+        }
+    }
 
-        assert!(Policy::new("h", &"0f".repeat(32), &view).is_some());
-        for bad in ["", "0f", "zz", &"0f".repeat(33)] {
-            assert!(Policy::new("h", bad, &view).is_none());
+    fn shared() -> Credential {
+        Credential {
+            id: "shared".into(),
+            digest: "0f".repeat(32),
+            role: "operator".into(),
+            ..Credential::default()
         }
     }
 
     #[test]
-    fn token_scopes_narrow_what_the_token_is_bound_to() {
-        let view: View =
-            serde_json::from_str(r#"{"gateway":{"auth":{"tokenScopes":["operator.read"]},"port":1}}"#)
-                .unwrap();
+    fn a_revision_without_a_credential_is_not_taken() {
+        let torn = Credential {
+            digest: "0f".into(),
+            ..shared()
+        };
 
-        let policy = Policy::new("h", &"0f".repeat(32), &view).unwrap();
+        assert!(Policy::new(&revision("{}", vec![shared()])).is_some());
+        assert!(Policy::new(&revision("{}", Vec::new())).is_none());
+        assert!(Policy::new(&revision("{}", vec![torn])).is_none());
+    }
 
-        assert_eq!(policy.bound.scopes().collect::<Vec<_>>(), ["operator.read"]);
+    #[test]
+    fn the_document_and_the_contracts_know_the_same_scopes() {
+        let mut document: Vec<&str> = OperatorScope::ALL
+            .into_iter()
+            .map(OperatorScope::as_str)
+            .collect();
+        let mut contract: Vec<&str> = Grants::all(Role::Operator).scopes().collect();
+
+        document.sort_unstable();
+        contract.sort_unstable();
+        assert_eq!(document, contract);
+        for scope in OperatorScope::ALL {
+            assert_eq!(serde_json::to_value(scope).unwrap(), scope.as_str());
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_the_document_are_applied() {
+        let read = |sample: &str| {
+            let value: serde_json::Value = json5::from_str(sample).unwrap();
+            Policy::new(&revision(&value.to_string(), vec![shared()])).unwrap()
+        };
+
+        let (most, least) = (read(samples::MAXIMAL), read(samples::MINIMAL));
+
+        let limits = |attempts_max, ms, exempt_loopback| Limits {
+            attempts_max,
+            window: Duration::from_millis(ms),
+            lockout: Duration::from_millis(ms),
+            exempt_loopback,
+        };
+        assert_eq!(most.limits, limits(ATTEMPTS_MAX, LOGIN_MS.1, false));
+        assert_eq!(least.limits, limits(1, LOGIN_MS.0, true));
+        assert_eq!(most.drain, Duration::from_secs(DRAIN_SECONDS_MAX.into()));
+        assert_eq!(least.drain, Duration::ZERO);
+        assert_eq!(most.door.proxies.len(), 2);
+        assert!(most.door.hosts.contains("home.example.org") && most.door.hosts.contains("ui.example.org"));
     }
 }

@@ -199,7 +199,7 @@ fn start(
         scopes: profile.grants.scopes().map(str::to_owned).collect(),
         connection_id: connection.id.to_string(),
         client_id: profile.client.id.to_string(),
-        device_id: None,
+        device_id: profile.identity.device.as_deref().map(str::to_owned),
         traceparent: request
             .traceparent
             .clone()

@@ -1,7 +1,8 @@
-//! A new gateway token, made while others use the old one.
+//! A new gateway token, made while others use the old one; and credentials beside it.
 
-use std::process::Output;
+use std::{process::Output, time::Instant};
 
+use gatehouse_core::Secret;
 use gatehouse_tests::{Client, House, house::binary, until};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -95,4 +96,58 @@ async fn a_change_of_the_tokens_scopes_is_answered_before_its_maker_is_closed() 
             assert_eq!(maker.close().map(|(code, _)| code), Some(4001));
         }
     }
+}
+
+/// Opens a connection with another token than the gateway's.
+async fn connect_with(house: &House, token: &str) -> Result<Client, String> {
+    let client = Client::open(&house.url()).await?;
+    let params = json!({"token": token, "role": "operator", "scopes": SCREEN, "clientId": "tests"});
+    client
+        .send(&json!({"method": "connect", "params": params}))
+        .await?;
+    let answer = client
+        .first(|frame| frame["type"] == "hello-ok" || frame.get("error").is_some())
+        .await?;
+    (answer["type"] == "hello-ok")
+        .then_some(client)
+        .ok_or_else(|| answer.to_string())
+}
+
+#[tokio::test]
+async fn a_credential_beside_the_gateway_token_is_taken_while_all_runs_and_revoked_alone() {
+    let house = House::start(&json!({})).await;
+    let screen = Client::plain(&house, SCREEN).await;
+    let digest: String = Secret::new("the token of a phone")
+        .digest()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let row = json!({"id": "phone-1", "digest": digest, "scopes": ["operator.read"], "deviceId": "phone"});
+    let write = |rows: Value| {
+        let path = house.path("config/credentials.json");
+        std::fs::write(path, rows.to_string()).expect("written");
+    };
+
+    write(json!([row]));
+    let phone = until("the phone to come in", async || {
+        connect_with(&house, "the token of a phone").await.ok()
+    })
+    .await;
+    phone.call("sessions.list", json!({})).await.expect("it may read");
+    let refusal = phone.call("gateway.token.rotate", json!({})).await.unwrap_err();
+    assert_eq!(refusal.code, "FORBIDDEN", "{refusal:?}");
+
+    let begun = Instant::now();
+    write(json!([]));
+    until("the end of the phone's connection", async || phone.close()).await;
+
+    assert_eq!(phone.close().map(|(code, _)| code), Some(4001));
+    // A second, and two for a machine that is busy with other tests; by the regular look alone it could be five.
+    assert!(begun.elapsed().as_secs() < 3, "{:?}", begun.elapsed());
+    assert!(connect_with(&house, "the token of a phone").await.is_err());
+    screen
+        .call("sessions.list", json!({}))
+        .await
+        .expect("the others go on");
+    assert!(screen.close().is_none());
 }

@@ -23,6 +23,8 @@ pub(crate) const BRIDGE: &str = "channel-bridge/bridge.db";
 pub(crate) const DOCUMENT: &str = "config/document";
 /// The gateway token, unless the document has it.
 pub(crate) const TOKEN: &str = "config/token";
+/// The credentials beside the gateway token, as digests.
+pub(crate) const CREDENTIALS: &str = "config/credentials.json";
 /// The last document that ran.
 pub(crate) const LAST_VALID: &str = "config/last-valid.json5";
 /// What the files of the folder of secrets begin with.

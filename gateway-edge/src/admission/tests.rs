@@ -1,13 +1,13 @@
+use gatehouse_document::Document;
 use http::{HeaderName, HeaderValue};
 
 use super::*;
-use crate::policy::{Policy, View};
 
 const BOUND: &str = "127.0.0.1";
 
 fn door(config: &str) -> Door {
-    let view: View = serde_json::from_str(config).unwrap();
-    Policy::new("h", &"00".repeat(32), &view).unwrap().door
+    let document: Document = serde_json::from_str(config).unwrap();
+    Door::new(&document.gateway)
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
-use gatehouse_contract::Contract;
+use gatehouse_contract::{Contract, Grants, Role};
 use gatehouse_core::{Caller, Drain, Env, Failure, Service, ServiceSettings, credential, service};
 use gatehouse_edge::{App, Limits, Settings};
 use gatehouse_proto::{
@@ -17,7 +17,7 @@ use gatehouse_proto::{
         Event, HealthEvent, Position, PresenceEvent, ReportPresenceRequest, StateVersion, SubscribeResponse,
     },
     channel::v1::InspectWebhookResponse,
-    config::v1::WatchConfigResponse,
+    config::v1::{Credential, WatchConfigResponse},
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
@@ -92,13 +92,43 @@ pub(crate) struct House {
 
 /// A revision of the configuration.
 pub(crate) fn revision(config: &str, token: &str) -> WatchConfigResponse {
-    let digest = gatehouse_core::Secret::new(token).digest();
-    let token_digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    with_credentials(config, vec![credential("shared", token, &scopes_of(config))])
+}
+
+/// A revision with these credentials and no others.
+pub(crate) fn with_credentials(config: &str, credentials: Vec<Credential>) -> WatchConfigResponse {
     WatchConfigResponse {
-        hash: format!("{config}{token}"),
+        hash: format!("{config}{credentials:?}"),
         config: config.to_owned(),
-        token_digest,
+        token_digest: String::new(),
+        credentials,
     }
+}
+
+/// A row of the table.
+pub(crate) fn credential(id: &str, token: &str, scopes: &[&str]) -> Credential {
+    let digest = gatehouse_core::Secret::new(token).digest();
+    Credential {
+        id: id.to_owned(),
+        digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        role: "operator".to_owned(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        device_id: None,
+        expire_time_ms: None,
+    }
+}
+
+/// What the gateway token is good for, as the config service would say it.
+fn scopes_of(config: &str) -> Vec<&'static str> {
+    let config: serde_json::Value = serde_json::from_str(config).unwrap();
+    let named = config.pointer("/gateway/auth/tokenScopes").cloned();
+    let all = Grants::all(Role::Operator).scopes();
+    all.filter(|scope| {
+        named
+            .as_ref()
+            .is_none_or(|named| named.to_string().contains(scope))
+    })
+    .collect()
 }
 
 /// Asks until the answer is yes.

@@ -1,13 +1,17 @@
-//! A new token or narrower scopes: who hears what, and in which order connections end.
+//! A new token, narrower scopes, a credential that is revoked or over: who hears what, and in which order connections end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use gatehouse_core::Clock;
+use gatehouse_edge::Limits;
+use gatehouse_proto::config::v1::{Credential, WatchConfigResponse};
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::{Client, v4},
-    house::{House, Reply, revision, until},
+    house::{House, Reply, TOKEN, credential, revision, until, with_credentials},
 };
 
 const ROTATED: &str = r#"{"token":"another","path":"/home/token"}"#;
@@ -95,4 +99,130 @@ async fn an_answer_that_does_not_come_keeps_nobody_open() {
 
     assert_eq!(other.closed().await.0, 4001);
     assert_eq!(caller.closed().await.0, 4001);
+}
+
+/// The gateway token, and the token of a phone.
+fn with_phone(change: impl FnOnce(&mut Credential)) -> WatchConfigResponse {
+    let mut phone = credential("phone-1", "phone-token", &["operator.read", "operator.write"]);
+    phone.device_id = Some("phone".to_owned());
+    change(&mut phone);
+    with_credentials("{}", vec![shared(), phone])
+}
+
+fn shared() -> Credential {
+    credential("shared", TOKEN, &["operator.read", "operator.admin"])
+}
+
+fn as_phone(scopes: &[&str]) -> serde_json::Value {
+    let mut params = v4(scopes);
+    params["auth"]["token"] = json!("phone-token");
+    params
+}
+
+#[tokio::test]
+async fn a_second_credential_works_beside_the_gateway_token_and_is_revoked_alone() {
+    let house = House::with(Limits::default(), Some(with_phone(|_| ()))).await;
+    house.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
+    let mut phone = Client::connect(&house, as_phone(&["operator.read", "operator.admin"])).await;
+    let mut shared_client = Client::v4(&house, &["operator.read"]).await;
+    assert_eq!(
+        phone.hello["auth"]["scopes"],
+        json!(["operator.read"]),
+        "no more than its row"
+    );
+    phone.call("system-presence", json!({})).await;
+    shared_client.call("system-presence", json!({})).await;
+    let devices: Vec<_> = house
+        .calls("system-presence")
+        .into_iter()
+        .map(|call| call.caller.unwrap().device_id)
+        .collect();
+    assert_eq!(devices, [Some("phone".to_owned()), None]);
+
+    let begun = Instant::now();
+    house
+        .config
+        .send_replace(Some(with_credentials("{}", vec![shared()])));
+
+    assert_eq!(phone.closed().await.0, 4001);
+    // A second, and one for a machine that is busy with other tests.
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    let error = &Client::open(&house).await.call("connect", as_phone(&[])).await["error"];
+    assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISMATCH");
+    let answer = shared_client.call("no.such", json!({})).await;
+    assert_eq!(answer["error"]["code"], "FORBIDDEN", "the others go on: {answer}");
+}
+
+#[tokio::test]
+async fn a_credential_that_is_over_closes_its_sockets_and_opens_no_other() {
+    let over = Clock::system().now_ms() + 1_500;
+    let house = House::with(
+        Limits::default(),
+        Some(with_phone(|phone| phone.expire_time_ms = Some(over))),
+    )
+    .await;
+    let mut phone = Client::connect(&house, as_phone(&["operator.read"])).await;
+    let mut shared_client = Client::v4(&house, &["operator.read"]).await;
+
+    assert_eq!(phone.closed().await.0, 4001);
+
+    let late = Clock::system().now_ms() - over;
+    assert!((0..2_000).contains(&late), "{late} ms late");
+    let error = &Client::open(&house).await.call("connect", as_phone(&[])).await["error"];
+    assert_eq!(error["details"]["authReason"], "token_expired");
+    let answer = shared_client.call("no.such", json!({})).await;
+    assert_eq!(answer["error"]["code"], "FORBIDDEN", "{answer}");
+}
+
+#[tokio::test]
+async fn who_connects_while_its_credential_is_revoked_does_not_stay() {
+    let house = House::with(Limits::default(), Some(with_phone(|_| ()))).await;
+    for _ in 0..20 {
+        house.config.send_replace(Some(with_phone(|_| ())));
+        until("the phone's credential", async || {
+            let mut client = Client::open(&house).await;
+            client.call("connect", as_phone(&[])).await["ok"] == true
+        })
+        .await;
+        let mut client = Client::open(&house).await;
+        let request = json!({"type": "req", "id": "1", "method": "connect", "params": as_phone(&[])});
+
+        let revoking = async {
+            house
+                .config
+                .send_replace(Some(with_credentials("{}", vec![shared()])));
+        };
+        tokio::join!(client.message(Message::text(request.to_string())), revoking);
+
+        let (code, _) = client.closed().await;
+        assert!([1008, 4001].contains(&code), "refused or closed: {code}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_comes_in_with_a_credential_of_its_own_and_with_no_other() {
+    let house = House::with(
+        Limits::default(),
+        Some(with_phone(|phone| phone.role = "node".to_owned())),
+    )
+    .await;
+    let refused = async |mut params: serde_json::Value, role: &str| {
+        params["role"] = json!(role);
+        Client::open(&house).await.call("connect", params).await["error"]["details"]["code"].clone()
+    };
+    let mut node = as_phone(&[]);
+    node["role"] = json!("node");
+
+    assert_eq!(Client::connect(&house, node).await.hello["auth"]["role"], "node");
+
+    assert_eq!(refused(as_phone(&[]), "operator").await, "AUTH_SCOPE_MISMATCH");
+    assert_eq!(refused(v4(&[]), "node").await, "DEVICE_IDENTITY_REQUIRED");
+    house.config.send_replace(Some(with_phone(|phone| {
+        phone.role = "node".to_owned();
+        phone.device_id = None;
+    })));
+    until("a node without a device", async || {
+        refused(as_phone(&[]), "node").await == "DEVICE_IDENTITY_REQUIRED"
+    })
+    .await;
 }

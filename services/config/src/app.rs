@@ -54,7 +54,8 @@ impl service::App for App {
         let Self { keeper, lock } = self;
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
-        let (watcher, signs) = watcher::watch(keeper.store().document());
+        let store = keeper.store();
+        let (watcher, signs) = watcher::watch(&[store.document(), &store.credentials_path()]);
         let path = keeper.store().document().display().to_string();
         let publisher = life.publisher();
         let handle = registry::spawn(

@@ -1,18 +1,19 @@
 //! Parse, ask, answer.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
 use gatehouse_core::{Drain, Failure, caller};
 use gatehouse_proto::config::v1::{
-    GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest, GetConfigSchemaResponse, PatchConfigRequest,
-    PatchConfigResponse, RotateTokenRequest, RotateTokenResponse, WatchConfigRequest, WatchConfigResponse,
-    config_service_server::ConfigService,
+    Credential, GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest, GetConfigSchemaResponse,
+    PatchConfigRequest, PatchConfigResponse, RotateTokenRequest, RotateTokenResponse, WatchConfigRequest,
+    WatchConfigResponse, config_service_server::ConfigService,
 };
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    credential::SHARED,
     error::Error,
     issue::Issue,
     keeper::{Patch, State},
@@ -114,21 +115,23 @@ impl ConfigService for Grpc {
         let reader = Reader::parse(service).ok_or_else(|| refuse(Error::NoSuchService))?;
         // What one service may see, secrets included, is nobody else's.
         caller::names_itself(&request, service).map_err(Status::from)?;
-        let mut told: Option<(String, String)> = None;
+        let mut told: Option<(String, Arc<[Credential]>)> = None;
         // The state also changes when only the file does; services hear of what runs.
         let answers = WatchStream::new(self.handle.watch()).filter_map(move |state| {
-            let token_digest = if reader == Reader::Edge {
-                state.token_digest.clone()
-            } else {
-                String::new()
+            let credentials = match reader {
+                Reader::Edge => Arc::clone(&state.credentials),
+                Reader::Session | Reader::Agent | Reader::ChannelBridge | Reader::Broadcast => Arc::default(),
             };
-            let news = (state.revision.hash().to_owned(), token_digest);
+            let news = (state.revision.hash().to_owned(), credentials);
             let answer = (told.as_ref() != Some(&news)).then(|| {
                 told = Some(news.clone());
+                let (hash, credentials) = news;
+                let token = credentials.iter().find(|row| row.id == SHARED);
                 Ok(WatchConfigResponse {
-                    hash: news.0,
+                    hash,
                     config: state.revision.cut(reader),
-                    token_digest: news.1,
+                    token_digest: token.map(|row| row.digest.clone()).unwrap_or_default(),
+                    credentials: credentials.to_vec(),
                 })
             });
             std::future::ready(answer)

@@ -4,18 +4,20 @@
 use std::{io, path::Path, sync::Arc};
 
 use gatehouse_core::{Chain, Clock, House, Secret};
+use gatehouse_proto::config::v1::Credential;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
     authority::{self, Change},
+    credential::{self, Row},
     error::Error,
     exposure,
     issue::Issue,
     redact,
     refusal::ConfigError,
-    revision::{Refused, Revision, has_written_secret, hash, hex},
-    secrets::Sources,
+    revision::{Refused, Revision, has_written_secret, hash},
+    secrets::{self, Sources},
     store::{Disk, Store},
     text,
     token::{self, Origin},
@@ -30,8 +32,8 @@ pub(crate) const SAMPLE: &str = include_str!("sample.json5");
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) revision: Arc<Revision>,
-    /// Lower-case hex SHA-256 of the gateway token.
-    pub(crate) token_digest: String,
+    /// Who may come in: the gateway token first.
+    pub(crate) credentials: Arc<[Credential]>,
     pub(crate) file: Arc<FileState>,
 }
 
@@ -88,6 +90,9 @@ pub(crate) struct Keeper<D = crate::store::Real> {
     /// Whether the last refusal was for secrets that may come: then the same text is tried again.
     waits: bool,
     token: Secret,
+    /// The credentials beside the gateway token, and the text that they were read from.
+    rows: Vec<Row>,
+    rows_text: Option<String>,
     state: watch::Sender<State>,
 }
 
@@ -158,12 +163,17 @@ impl<D: Disk> Keeper<D> {
             }
         };
         let token = token::of(&revision, &store)?;
+        let rows_text = store.read_credentials().map_err(ConfigError::files(format!(
+            "read {}",
+            store.credentials_path().display()
+        )))?;
+        let rows = rows_of(rows_text.as_deref()).unwrap_or_default();
         for issue in revision.warnings() {
             tracing::warn!(%issue, "the configuration deserves attention");
         }
         let state = State {
+            credentials: table(&token, &revision, &rows),
             revision: Arc::new(revision),
-            token_digest: hex(&token.digest()),
             file: Arc::new(file),
         };
         Ok(Self {
@@ -173,6 +183,8 @@ impl<D: Disk> Keeper<D> {
             seen: text.as_deref().map(hash),
             waits,
             token,
+            rows,
+            rows_text,
             state: watch::Sender::new(state),
         })
     }
@@ -210,8 +222,37 @@ impl<D: Disk> Keeper<D> {
         &self.token
     }
 
-    /// Reads the file again, and runs it if it is new and valid.
+    /// Reads the files again, and runs what is new and valid.
     pub(crate) fn look(&mut self) -> Result<(), Error> {
+        self.look_at_credentials();
+        self.look_at_document()
+    }
+
+    /// A table with a mistake is not taken; the last one stays.
+    fn look_at_credentials(&mut self) {
+        let text = match self.store.read_credentials() {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the credentials cannot be read; the last ones stay");
+                return;
+            }
+        };
+        if text == self.rows_text {
+            return;
+        }
+        if let Some(rows) = rows_of(text.as_deref()) {
+            self.rows = rows;
+            tracing::info!(
+                credentials = self.rows.len(),
+                "took the credentials beside the gateway token"
+            );
+            let credentials = table(&self.token, &self.state().revision, &self.rows);
+            self.state.send_modify(|state| state.credentials = credentials);
+        }
+        self.rows_text = text;
+    }
+
+    fn look_at_document(&mut self) -> Result<(), Error> {
         let text = match self.store.read_document() {
             Ok(text) => text,
             Err(error) => {
@@ -280,11 +321,10 @@ impl<D: Disk> Keeper<D> {
         let file = FileState::of(Some(revision.text()), true, issues_of(&revision, &self.store));
         self.seen = Some(revision.hash().to_owned());
         self.waits = false;
-        let digest = hex(&token.digest());
         self.token = token;
         self.state.send_replace(State {
+            credentials: table(&self.token, &revision, &self.rows),
             revision: Arc::new(revision),
-            token_digest: digest,
             file: Arc::new(file),
         });
         Ok(())
@@ -307,6 +347,7 @@ impl<D: Disk> Keeper<D> {
         let before = running.revision.written();
         let mut change = sent.clone();
         redact::restore(&mut change, before).map_err(Error::Invalid)?;
+        secrets::replace_whole(&mut change, before);
         let mut after = before.clone();
         text::merge(&mut after, &change);
         // Before anything is opened that the change names.
@@ -401,9 +442,9 @@ impl<D: Disk> Keeper<D> {
             Origin::Referred => Err(Error::TokenReferred),
             Origin::Kept => {
                 self.store.write_token(token.expose()).map_err(Error::Store)?;
-                let digest = hex(&token.digest());
                 self.token = token.clone();
-                self.state.send_modify(|state| state.token_digest = digest);
+                let credentials = table(&self.token, &running.revision, &self.rows);
+                self.state.send_modify(|state| state.credentials = credentials);
                 Ok((token, self.store.token_path().display().to_string()))
             }
             Origin::Written => {
@@ -448,6 +489,22 @@ impl FileState {
             issues,
         }
     }
+}
+
+/// Reads the credentials beside the gateway token. No file: there are none. `None`: the text has a mistake.
+fn rows_of(text: Option<&str>) -> Option<Vec<Row>> {
+    match text.map_or_else(|| Ok(Vec::new()), credential::parse) {
+        Ok(rows) => Some(rows),
+        Err(problem) => {
+            tracing::error!(problem, "the credentials beside the gateway token are not taken");
+            None
+        }
+    }
+}
+
+fn table(token: &Secret, revision: &Revision, rows: &[Row]) -> Arc<[Credential]> {
+    let scopes = revision.document().gateway.auth.token_scopes.as_deref();
+    credential::table(token, scopes, rows).into()
 }
 
 /// What there is to say about a revision that runs from its file.

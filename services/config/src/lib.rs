@@ -3,13 +3,14 @@
 //!
 //! In reading order: the crate `gatehouse-document` says what the document may hold; `text` reads JSON5 and changes it in
 //! place; `outline` asks the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; `authority`
-//! says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a document that can run; the `store` keeps files durably; the `keeper` puts these together and the `registry` is its
+//! says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a document that can run; the `store` keeps files durably; `credential` says who may come in; the `keeper` puts these together and the `registry` is its
 //! task; `grpc` answers.
 
 mod address;
 mod app;
 mod authority;
 mod check;
+mod credential;
 mod error;
 mod exposure;
 mod grpc;

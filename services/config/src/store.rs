@@ -65,6 +65,10 @@ impl<D: Disk> Store<D> {
         self.folder.join("token")
     }
 
+    pub(crate) fn credentials_path(&self) -> PathBuf {
+        self.folder.join("credentials.json")
+    }
+
     fn last_valid_path(&self) -> PathBuf {
         self.folder.join("last-valid.json5")
     }
@@ -165,6 +169,11 @@ impl<D: Disk> Store<D> {
             .read_text(&self.token_path())?
             .map(|text| text.trim().to_owned())
             .filter(|token| !token.is_empty()))
+    }
+
+    /// The credentials beside the gateway token. `None` when there is no file.
+    pub(crate) fn read_credentials(&self) -> io::Result<Option<String>> {
+        self.read_text(&self.credentials_path())
     }
 
     pub(crate) fn write_token(&self, token: &str) -> io::Result<()> {

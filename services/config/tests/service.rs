@@ -102,8 +102,8 @@ async fn it_is_read_changed_and_watched() {
     let mut edge = config::watch::<Value>(&peer(Identity::Edge), Service::Edge, &drain);
     let agent = config::watch::<Value>(&peer(Identity::Agent), Service::Agent, &drain);
     let first = edge.ready().await;
-    assert_eq!(first.token_digest.len(), 64);
-    assert_eq!(agent.ready().await.token_digest, "");
+    assert_eq!(first.credentials[0].digest.len(), 64);
+    assert_eq!(agent.ready().await.credentials, []);
     assert_eq!(
         agent.ready().await.value["models"]["providers"]["a"]["apiKey"],
         "key-from-env"
@@ -132,9 +132,9 @@ async fn it_is_read_changed_and_watched() {
     let third = timeout(Duration::from_secs(10), edge.changed())
         .await
         .expect("in time");
-    assert_ne!(third.token_digest, second.token_digest);
+    assert_ne!(third.credentials, second.credentials);
     assert_eq!(
-        third.token_digest,
+        third.credentials[0].digest,
         Secret::new(token)
             .digest()
             .iter()

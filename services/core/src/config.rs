@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_proto::config::v1::{
-    WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
+    Credential, WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -21,8 +21,8 @@ const RECONNECT_MAX: Duration = Duration::from_secs(2);
 pub struct Revision<T> {
     /// SHA-256 of the whole document, lower-case hex.
     pub hash: String,
-    /// SHA-256 of the gateway token, lower-case hex; empty for all services but the edge.
-    pub token_digest: String,
+    /// Who may come in; for the edge only, else empty.
+    pub credentials: Vec<Credential>,
     /// The sections that concern this service.
     pub value: T,
 }
@@ -43,7 +43,7 @@ impl<T> ConfigHandle<T> {
     pub fn fixed(value: T) -> (Self, watch::Sender<Option<Arc<Revision<T>>>>) {
         let revision = Revision {
             hash: "fixed".into(),
-            token_digest: String::new(),
+            credentials: Vec::new(),
             value,
         };
         let (sender, receiver) = watch::channel(Some(Arc::new(revision)));
@@ -139,9 +139,10 @@ fn take<T: DeserializeOwned>(
     let WatchConfigResponse {
         hash,
         config,
-        token_digest,
+        token_digest: _,
+        credentials,
     } = response;
-    let known = |old: &Arc<Revision<T>>| old.hash == hash && old.token_digest == token_digest;
+    let known = |old: &Arc<Revision<T>>| old.hash == hash && old.credentials == credentials;
     if sender.borrow().as_ref().is_some_and(known) {
         return;
     }
@@ -150,7 +151,7 @@ fn take<T: DeserializeOwned>(
             tracing::info!(config.hash = hash, "took a revision of the configuration");
             sender.send_replace(Some(Arc::new(Revision {
                 hash,
-                token_digest,
+                credentials,
                 value,
             })));
             report::look();

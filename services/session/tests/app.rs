@@ -32,6 +32,7 @@ impl ConfigService for FakeConfig {
                 hash: "h1".to_owned(),
                 config,
                 token_digest: String::new(),
+                credentials: Vec::new(),
             };
             let _gone = sender.send(Ok(revision)).await;
             sender.closed().await;

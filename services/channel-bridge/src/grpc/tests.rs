@@ -204,7 +204,7 @@ async fn a_stopped_account_takes_nothing_until_it_is_started() {
     open["webhook"]["dmPolicy"] = json!("disabled");
     let revision = gatehouse_core::config::Revision {
         hash: "2".into(),
-        token_digest: String::new(),
+        credentials: Vec::new(),
         value: config(&open),
     };
     bench.config.send_replace(Some(Arc::new(revision)));
@@ -243,7 +243,7 @@ async fn a_changed_account_restarts_alone_and_a_broken_one_says_why() {
     channels["webhook"]["accounts"]["b"]["secret"] = json!("");
     let revision = gatehouse_core::config::Revision {
         hash: "2".into(),
-        token_digest: String::new(),
+        credentials: Vec::new(),
         value: config(&channels),
     };
     bench.config.send_replace(Some(Arc::new(revision)));
@@ -328,7 +328,7 @@ async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
     channels["irc"] = json!({"server": "127.0.0.1", "port": 1, "tls": false, "nick": "g", "enabled": false});
     let revision = gatehouse_core::config::Revision {
         hash: "2".into(),
-        token_digest: String::new(),
+        credentials: Vec::new(),
         value: config(&channels),
     };
     bench.config.send_replace(Some(Arc::new(revision)));

@@ -5,6 +5,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::revision::hex;
 
 struct Home(TempDir);
 
@@ -302,10 +303,10 @@ fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
 fn the_token_is_changed_where_it_is_kept() {
     let home = Home::new(Some("{}"));
     let mut keeper = home.start(&[]).expect("valid");
-    let (before, revision) = (keeper.state().token_digest, running(&keeper));
+    let (before, revision) = (keeper.state().credentials, running(&keeper));
     let (token, path) = keeper.rotate().expect("ours");
     assert_eq!(fs::read_to_string(&path).expect("there").trim(), token.expose());
-    assert_ne!(keeper.state().token_digest, before);
+    assert_ne!(keeper.state().credentials, before);
     assert_eq!(running(&keeper), revision, "the document is the same");
 
     let home = Home::new(Some("{gateway: {auth: {token: 'written-out-in-the-file'}}}"));
@@ -313,7 +314,7 @@ fn the_token_is_changed_where_it_is_kept() {
     assert_eq!(keeper.token().expose(), "written-out-in-the-file");
     let (token, path) = keeper.rotate().expect("ours");
     assert!(fs::read_to_string(&path).expect("there").contains(token.expose()));
-    assert_eq!(keeper.state().token_digest, hex(&token.digest()));
+    assert_eq!(keeper.state().credentials[0].digest, hex(&token.digest()));
 
     let home = Home::new(Some("{gateway: {auth: {token: '${TOKEN}'}}}"));
     let mut keeper = home.start(&[("TOKEN", "from-the-environment")]).expect("valid");
@@ -373,4 +374,107 @@ fn a_kept_token_that_can_be_guessed_stops_the_start() {
 
     assert!(refusal.to_string().contains("Remove the file"), "{refusal}");
     assert!(!refusal.to_string().contains("letmein"));
+}
+
+fn row(id: &str, scopes: &[&str]) -> Value {
+    json!({"id": id, "digest": hex(&Secret::new(id).digest()), "scopes": scopes})
+}
+
+fn ids(keeper: &Keeper) -> Vec<String> {
+    let state = keeper.state();
+    state.credentials.iter().map(|row| row.id.clone()).collect()
+}
+
+#[test]
+fn credentials_are_taken_from_their_file_and_revoked_when_they_leave_it() {
+    let home = Home::new(Some("{}"));
+    let mut keeper = home.start(&[]).expect("runs");
+    let write = |rows: &Value| {
+        fs::write(home.0.path().join("config/credentials.json"), rows.to_string()).expect("written")
+    };
+    assert_eq!(ids(&keeper), ["shared"]);
+
+    write(&json!([row("phone", &["operator.read"]), row("tablet", &[])]));
+    keeper.look().expect("read");
+    assert_eq!(ids(&keeper), ["shared", "phone", "tablet"]);
+    assert_eq!(
+        ids(&home.start(&[]).expect("again")),
+        ["shared", "phone", "tablet"]
+    );
+
+    write(&json!([row("phone", &["operator.everything"])]));
+    keeper.look().expect("read");
+    assert_eq!(
+        ids(&keeper),
+        ["shared", "phone", "tablet"],
+        "a mistake takes nothing"
+    );
+    assert_eq!(
+        ids(&home.start(&[]).expect("again")),
+        ["shared"],
+        "and gives nothing"
+    );
+
+    write(&json!([row("tablet", &[])]));
+    keeper.look().expect("read");
+    assert_eq!(ids(&keeper), ["shared", "tablet"]);
+    let (token, _) = keeper.rotate().expect("ours");
+    assert_eq!(keeper.state().credentials[0].digest, hex(&token.digest()));
+    assert_eq!(
+        ids(&keeper),
+        ["shared", "tablet"],
+        "a new token revokes nobody else"
+    );
+
+    fs::remove_file(home.0.path().join("config/credentials.json")).expect("there");
+    keeper.look().expect("read");
+    assert_eq!(ids(&keeper), ["shared"]);
+}
+
+#[test]
+fn the_scopes_of_the_gateway_token_are_those_of_its_row() {
+    let home = Home::new(Some("{gateway: {auth: {tokenScopes: ['operator.read']}}}"));
+
+    let keeper = home.start(&[]).expect("runs");
+
+    assert_eq!(keeper.state().credentials[0].scopes, ["operator.read"]);
+}
+
+#[test]
+fn a_reference_is_replaced_whole_and_anything_else_is_merged() {
+    let home = Home::new(Some(
+        "{\n  models: { providers: { a: { baseUrl: 'http://h/v1',\n    // the key\n    apiKey: { source: 'env', id: 'KEY' } } } },\n  \
+         secrets: { providers: { vault: { source: 'file', path: 'secrets/one', mode: 'singleValue' } } },\n}\n",
+    ));
+    fs::create_dir(home.0.path().join("secrets")).expect("made");
+    fs::write(home.0.path().join("secrets/key"), "key-of-the-file").expect("written");
+    let mut keeper = home.start(&[("KEY", "key-of-the-environment")]).expect("runs");
+    let mut change = |value: Value| {
+        patch(&mut keeper, &value).expect("taken");
+        keeper.state().revision.written().clone()
+    };
+
+    let key = json!({"source": "file", "path": "secrets/key"});
+    let vault = json!({"source": "file", "path": "secrets/two"});
+    let after = change(
+        json!({"models": {"providers": {"a": {"apiKey": key}}}, "secrets": {"providers": {"vault": vault}}}),
+    );
+
+    assert_eq!(
+        after["models"]["providers"]["a"]["apiKey"], key,
+        "no `id` is left over"
+    );
+    assert_eq!(
+        after["secrets"]["providers"]["vault"], vault,
+        "no `mode` is left over"
+    );
+    assert_eq!(after["models"]["providers"]["a"]["baseUrl"], "http://h/v1");
+    assert!(home.text().contains("// the key"), "{}", home.text());
+
+    let after = change(json!({"secrets": {"providers": {"vault": {"mode": "singleValue"}}}}));
+
+    assert_eq!(
+        after["secrets"]["providers"]["vault"]["path"], "secrets/two",
+        "a part without `source` is merged"
+    );
 }

@@ -26,7 +26,7 @@ fn running(document: &str) -> Running {
     let env = Env::of([("GATEHOUSE_HOME", home.path().to_str().expect("UTF-8"))]);
     let house = House::read(&env);
     let keeper = Keeper::start(store_of(&house), sources_of(&house, &env), Clock::system()).expect("valid");
-    let (watcher, signs) = watcher::watch(&house.config);
+    let (watcher, signs) = watcher::watch(&[&house.config]);
     let (publisher, events) = Publisher::for_tests();
     let (health, drain) = (Health::new(), Drain::new());
     let handle = spawn(

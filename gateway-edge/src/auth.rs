@@ -1,0 +1,176 @@
+//! Who a caller is. The config service pushes a table of credentials with its revisions: digest of what is shown, to what it
+//! may be used for, by which device, and until when. The gateway token is one row of it.
+//!
+//! Nothing here waits or asks anybody, so a login is as fast with a thousand credentials as with one, and goes on while the
+//! config service is away. A row that is taken out, narrowed or over its time takes everything from whoever came with it:
+//! [`Credentials::still_allow`] is asked again at every revision and when the next row expires.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use gatehouse_contract::{Grants, Role};
+use gatehouse_core::Secret;
+use gatehouse_proto::config::v1::Credential;
+use subtle::ConstantTimeEq;
+
+use crate::throttle::{Limits, Lockout, Suspect, Throttle};
+
+/// Rows that are kept: some devices for everybody in a large household, and a bound on what a push can cost (200 bytes each).
+const ROWS_MAX: usize = 10_000;
+
+type Digest = [u8; 32];
+
+/// Who somebody is that showed a good credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The credential's name, for logs.
+    pub(crate) credential: Box<str>,
+    /// The role, and the scopes that it can be used for at most.
+    pub(crate) bound: Grants,
+    /// The paired device that the credential is bound to.
+    pub(crate) device: Option<Box<str>>,
+    digest: Digest,
+    expire_ms: Option<i64>,
+}
+
+impl Identity {
+    fn is_over(&self, now_ms: i64) -> bool {
+        self.expire_ms.is_some_and(|expire| now_ms >= expire)
+    }
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Too many wrong ones came from there.
+    LockedOut(Lockout),
+    /// Nothing was shown.
+    Missing,
+    /// What was shown is not in the table.
+    Unknown,
+    /// What was shown was good until some time ago.
+    Expired,
+}
+
+/// The credentials that are good, by what is shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Credentials(HashMap<Digest, Arc<Identity>>);
+
+impl Credentials {
+    /// Reads the table. A row that cannot be understood opens nothing.
+    pub(crate) fn read(rows: &[Credential]) -> Self {
+        let mut table = HashMap::new();
+        for row in rows.iter().take(ROWS_MAX) {
+            let Some(identity) = read(row) else {
+                tracing::warn!(
+                    credential.id = row.id,
+                    "a credential cannot be read: it opens nothing"
+                );
+                continue;
+            };
+            match table.entry(identity.digest) {
+                Entry::Vacant(free) => {
+                    free.insert(Arc::new(identity));
+                }
+                // Which of the two would be meant is not guessed: the first one stays.
+                Entry::Occupied(_) => {
+                    tracing::warn!(credential.id = row.id, "a credential is listed twice");
+                }
+            }
+        }
+        if rows.len() > ROWS_MAX {
+            tracing::warn!(max = ROWS_MAX, "too many credentials: the last ones open nothing");
+        }
+        Self(table)
+    }
+
+    /// Whether nobody could come in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whose credential this is. The way to a row tells a guesser nothing: it is found by a digest that nobody can choose, and
+    /// compared in the same time wherever the two differ.
+    fn find(&self, shown: &Secret) -> Option<&Arc<Identity>> {
+        let digest = shown.digest();
+        self.0
+            .get(&digest)
+            .filter(|identity| !shown.is_empty() && bool::from(identity.digest.ct_eq(&digest)))
+    }
+
+    /// Whether who came with this identity may still do what it was granted.
+    pub(crate) fn still_allow(&self, identity: &Identity, granted: &Grants, now_ms: i64) -> bool {
+        self.0.get(&identity.digest).is_some_and(|row| {
+            row.credential == identity.credential
+                && row.device == identity.device
+                && row.bound.role() == identity.bound.role()
+                && granted.intersect(&row.bound) == *granted
+                && !row.is_over(now_ms)
+        })
+    }
+
+    /// When the next row after this moment is over. `None`: none of them.
+    pub(crate) fn next_expiry(&self, after_ms: i64) -> Option<i64> {
+        let expiries = self.0.values().filter_map(|row| row.expire_ms);
+        expiries.filter(|expire| *expire > after_ms).min()
+    }
+}
+
+fn read(row: &Credential) -> Option<Identity> {
+    let Credential {
+        id,
+        digest,
+        role,
+        scopes,
+        device_id,
+        expire_time_ms,
+    } = row;
+    Some(Identity {
+        credential: Some(id.as_str()).filter(|id| !id.is_empty())?.into(),
+        bound: Grants::new(Role::parse(role)?, scopes.iter().map(String::as_str)),
+        device: device_id.as_deref().map(Into::into),
+        digest: digest_of(digest)?,
+        expire_ms: *expire_time_ms,
+    })
+}
+
+fn digest_of(hex: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    let mut digits = hex.chars().map(|digit| digit.to_digit(16));
+    for byte in &mut digest {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    digits.next().is_none().then_some(digest)
+}
+
+/// Decides who somebody is by what it shows. The order matters: nothing about a credential is told to whoever is locked out
+/// alone. One that is over its time was no guess, and is no login either.
+pub(crate) fn decide(
+    credentials: &Credentials,
+    throttle: &Throttle,
+    limits: &Limits,
+    suspect: Suspect,
+    shown: Option<&Secret>,
+    now_ms: i64,
+) -> Result<Arc<Identity>, Denied> {
+    let locked = throttle.lockout(suspect, limits);
+    if let Some(lockout) = locked.filter(|lockout| lockout.complete) {
+        return Err(Denied::LockedOut(lockout));
+    }
+    let shown = shown.ok_or(Denied::Missing)?;
+    let Some(identity) = credentials.find(shown) else {
+        throttle.failed(suspect, limits);
+        return Err(locked.map_or(Denied::Unknown, Denied::LockedOut));
+    };
+    if identity.is_over(now_ms) {
+        return Err(Denied::Expired);
+    }
+    throttle.succeeded(suspect, limits);
+    Ok(Arc::clone(identity))
+}
+
+#[cfg(test)]
+mod tests;
