@@ -30,6 +30,7 @@ pub mod server;
 pub mod service;
 pub mod settings;
 pub mod sqlite;
+pub mod store;
 pub mod telemetry;
 
 pub use address::{Address, Listener};

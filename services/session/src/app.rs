@@ -14,13 +14,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
 
 use crate::config::SessionConfig;
-use crate::delivery::Dispatcher;
+use crate::deliveries::{Deliveries, Dispatcher};
 use crate::grpc::Grpc;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
-use crate::turn::{Engine, Parts, Timing};
+use crate::store::{self, Opened, Upkeep};
+use crate::turns::{Engine, Parts, Timing};
 
 /// The file in the service's folder.
 const DATABASE: &str = "session.db";
@@ -36,7 +35,7 @@ const HAND_OVER_LOOK: Duration = Duration::from_millis(20);
 /// The session service.
 #[derive(Debug)]
 pub struct App {
-    store: Arc<SqliteStore>,
+    store: Opened,
     timing: Timing,
 }
 
@@ -60,9 +59,9 @@ impl service::App for App {
 
     async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
         let path = common.house.folder(Service::Session).join(DATABASE);
-        let store = SqliteStore::open(&path).map_err(service::Error::open)?;
+        let store = store::open(&path).map_err(service::Error::open)?;
         Ok(Self {
-            store: Arc::new(store),
+            store,
             timing: Timing::default(),
         })
     }
@@ -70,17 +69,20 @@ impl service::App for App {
     /// When the end is asked for, nothing new is taken, answers under way may end, and their replies are handed to the bridge.
     /// Only then it closes: until there is nothing left to say, whoever waits for it can ask.
     fn assemble(self, life: &mut Life) {
-        let Self { store, timing } = self;
+        let Self {
+            store: Opened { stores, database },
+            timing,
+        } = self;
         let clock = life.clock.clone();
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
-        store.database().register(&mut life.registry);
+        database.register(&mut life.registry);
 
         let config = life.config::<SessionConfig>();
         let (policy, policies) = watch::channel(None);
         let replies = Arc::new(Notify::new());
         let engine = Engine::new(Parts {
-            store: Arc::clone(&store),
+            stores: stores.clone(),
             agent: life.peer(Service::Agent).service(),
             publisher: life.publisher(),
             policy: policies,
@@ -94,10 +96,10 @@ impl service::App for App {
         let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics);
 
         let (requested, closing) = (&life.requested, &life.closing);
-        requested.spawn("turns", engine.clone().run(true)); // the store's lock proves that the others are dead
+        requested.spawn("turns", engine.clone().run());
         requested.spawn(
             "prune",
-            prune(Arc::clone(&store), clock.clone(), requested.clone()),
+            prune(Arc::clone(&stores.upkeep), clock.clone(), requested.clone()),
         );
         closing.spawn("policy", follow(config, policy, closing.clone()));
         closing.spawn("replies", dispatcher.run(closing.clone()));
@@ -106,16 +108,16 @@ impl service::App for App {
             Ok(_) => Ok(()),
             Err(_) => Err("the configuration is not known yet".to_owned()),
         };
+        // Nothing of another service is stored here that is not offered again: its gate stays open.
+        let copies = backup::server(database.clone(), backup::Gate::default(), closing);
         sqlite::keep_health(
-            store.database().clone(),
+            database,
             sqlite::Timing::default(),
             life.health.clone(),
             ready,
             closing,
         );
 
-        // Nothing of another service is stored here that is not offered again: its gate stays open.
-        let copies = backup::server(store.database().clone(), backup::Gate::default(), closing);
         let grpc = Grpc::new(engine.clone(), closing.clone());
         life.serve(copies);
         life.serve(
@@ -132,7 +134,7 @@ impl service::App for App {
                 if !turns.finish(limit + plan::CUT_SHORT).await {
                     tracing::warn!("some tasks were still under way when the time for answers was over");
                 }
-                if timeout(plan::HAND_OVER, handed_over(&store, &clock)).await.is_err() {
+                if timeout(plan::HAND_OVER, handed_over(&*stores.deliveries, &clock)).await.is_err() {
                     tracing::warn!(
                         "the bridge has not taken every reply; they are offered again at the next start"
                     );
@@ -143,9 +145,9 @@ impl service::App for App {
 }
 
 /// Waits until no reply waits for the bridge. One that the bridge has put off is not waited for.
-async fn handed_over(store: &SqliteStore, clock: &Clock) {
+async fn handed_over(deliveries: &dyn Deliveries, clock: &Clock) {
     loop {
-        match store.deliveries(clock.now_ms(), 1).await {
+        match deliveries.waiting(clock.now_ms(), 1).await {
             Ok(waiting) if waiting.is_empty() => return,
             Ok(_) => {}
             Err(error) => {
@@ -173,7 +175,7 @@ async fn follow(
     }
 }
 
-async fn prune(store: Arc<SqliteStore>, clock: Clock, drain: Drain) {
+async fn prune(store: Arc<dyn Upkeep>, clock: Clock, drain: Drain) {
     loop {
         let pause = match store.prune(clock.now_ms() - KEEP_MS).await {
             Ok(0) => PRUNE,

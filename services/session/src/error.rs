@@ -1,6 +1,6 @@
 //! Everything that can go wrong here, and what each means to the caller.
 
-use gatehouse_core::sqlite;
+use gatehouse_core::store;
 use gatehouse_core::{Chain, Failure, Kind};
 
 use crate::agents::AgentError;
@@ -61,27 +61,15 @@ pub enum Error {
     /// The process is about to end.
     #[error("the gateway is stopping; send the message again when it is back")]
     Stopping,
-    /// The database.
+    /// The store.
     #[error("session store failed")]
-    Store(#[source] sqlite::Error),
-    /// The database holds something that this version never wrote.
+    Store(#[source] store::Error),
+    /// The store holds something that this version never wrote.
     #[error("session store holds an unreadable {0}")]
     Unreadable(&'static str),
     /// A task of the turn engine panicked.
     #[error("a task of the turn engine failed")]
     Engine(#[source] tokio::task::JoinError),
-}
-
-impl From<sqlite::Error> for Error {
-    fn from(error: sqlite::Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
 }
 
 impl Error {

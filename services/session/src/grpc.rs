@@ -17,19 +17,18 @@ use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
-use crate::store::Store;
-use crate::turn::Engine;
+use crate::turns::Engine;
 
 /// The service.
 #[derive(Debug)]
-pub(crate) struct Grpc<S> {
-    engine: Engine<S>,
+pub(crate) struct Grpc {
+    engine: Engine,
     /// The end of serving, not of taking: those who wait for a run hear of its end while the process lets it end.
     drain: Drain,
 }
 
-impl<S> Grpc<S> {
-    pub(crate) fn new(engine: Engine<S>, drain: Drain) -> Self {
+impl Grpc {
+    pub(crate) fn new(engine: Engine, drain: Drain) -> Self {
         Self { engine, drain }
     }
 }
@@ -46,7 +45,7 @@ fn traceparent<T>(request: &Request<T>) -> Option<String> {
 }
 
 #[tonic::async_trait]
-impl<S: Store> SessionService for Grpc<S> {
+impl SessionService for Grpc {
     type RunAgentStream = RunAgentStream;
 
     async fn send_chat(

@@ -1,6 +1,8 @@
 //! What the tests of this crate share: a store in a temporary folder, an agent service that a test plays itself over a
 //! real socket, and the events as they go out.
 
+mod recorded;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +28,12 @@ use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
-use crate::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::rows::plain;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Admission, EntryExtra, NewEntry, Reply, Role, Seed, Target};
-use crate::turn::{Engine, Parts, Timing};
+use crate::store::{self, Admission, EntryExtra, NewEntry, Reply, Role, Seed, Stores, Target};
+use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
+use crate::turns::{Engine, Parts, Timing};
+
+use self::recorded::{Asked, recorded};
 
 /// Nothing in a test takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -226,7 +229,7 @@ impl Seen {
 
 /// An engine and what it says.
 pub(crate) struct Running {
-    pub(crate) engine: Engine<SqliteStore>,
+    pub(crate) engine: Engine,
     pub(crate) drain: Drain,
     pub(crate) replies: Arc<Notify>,
     events: Published,
@@ -321,7 +324,9 @@ impl Running {
 /// The house around an engine.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) stores: Stores,
+    /// What was asked of the stores.
+    pub(crate) asked: Asked,
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) agent: Peer,
     pub(crate) drain: Drain,
@@ -334,14 +339,16 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqliteStore::open(&folder.path().join("session.db")).unwrap());
+        let opened = store::open(&folder.path().join("session.db")).unwrap();
+        let (stores, asked) = recorded(opened.stores);
         let (sender, calls) = mpsc::channel(64);
         let (drain, credential) = (Drain::new(), Secret::generate());
         let address = serve_agent(folder.path(), sender, &credential, &drain).await;
         let agent = Peer::lazy(&address, &credential);
         Self {
             folder,
-            store,
+            stores,
+            asked,
             calls,
             agent,
             drain,
@@ -367,28 +374,22 @@ impl Bench {
     }
 
     pub(crate) fn run(&self, config: &str) -> Running {
-        self.run_with(config, self.agent.clone(), true)
+        self.run_with(config, self.agent.clone())
     }
 
-    pub(crate) fn run_with(&self, config: &str, agent: Peer, others_are_dead: bool) -> Running {
-        self.run_timed(config, agent, others_are_dead, PATIENCE * 60)
+    pub(crate) fn run_with(&self, config: &str, agent: Peer) -> Running {
+        self.run_timed(config, agent, PATIENCE * 60)
     }
 
     /// An engine whose runs may go on for so long when it is asked to end.
-    pub(crate) fn run_timed(
-        &self,
-        config: &str,
-        agent: Peer,
-        others_are_dead: bool,
-        grace: Duration,
-    ) -> Running {
+    pub(crate) fn run_timed(&self, config: &str, agent: Peer, grace: Duration) -> Running {
         let drain = Drain::new();
         let (publisher, events) = Publisher::for_tests();
         let policy = Policy::read(&serde_json::from_str(config).unwrap());
         let (policy, policies) = watch::channel(Some(Arc::new(policy)));
         let replies = Arc::new(Notify::new());
         let engine = Engine::new(Parts {
-            store: Arc::clone(&self.store),
+            stores: self.stores.clone(),
             agent: agent.service(),
             publisher,
             policy: policies,
@@ -401,7 +402,7 @@ impl Bench {
             metrics: Metrics::default(),
             drain: drain.clone(),
         });
-        drain.spawn("turns", engine.clone().run(others_are_dead));
+        drain.spawn("turns", engine.clone().run());
         Running {
             engine,
             drain,

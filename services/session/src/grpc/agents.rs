@@ -13,18 +13,18 @@ use crate::config::Identity;
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::{AgentId, SessionKey};
-use crate::queue;
 use crate::rows::text_of;
-use crate::store::{Admission, Reply, Seed, Store, Turn, TurnState};
-use crate::turn::{Engine, Submitted};
+use crate::store::{Admission, Reply, Seed, Turn, TurnState};
+use crate::turns::queue;
+use crate::turns::{Engine, Submitted};
 
 /// How long `agent.wait` waits when the caller does not say: the contract's figure.
 const WAIT_MS_DEFAULT: i64 = 30_000;
 /// The longest wait: the contract's figure. A stream of `agent` ends then too; the run goes on.
 const WAIT_MS_MAX: i64 = 3_600_000;
 
-pub(super) async fn run<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn run(
+    engine: &Engine,
     request: proto::RunAgentRequest,
     traceparent: Option<String>,
 ) -> Result<RunAgentStream, Error> {
@@ -49,7 +49,7 @@ pub(super) async fn run<S: Store>(
         .agents
         .resolve(session_key.as_deref().unwrap_or("main"), agent_id.as_deref())?;
     policy.agents.of(&key)?;
-    let session = engine.store().session(&key).await?;
+    let session = engine.stores().sessions.find(&key).await?;
     let channel = session.as_ref().and_then(|session| session.channel.as_deref());
     let chosen = session.as_ref().and_then(|session| session.queue_mode.as_deref());
     let deliver = deliver.unwrap_or(false);
@@ -99,18 +99,14 @@ pub(super) async fn run<S: Store>(
     Ok(Box::pin(stream::once(async { Ok(accepted) }).chain(end)))
 }
 
-async fn end<S: Store>(
-    engine: &Engine<S>,
-    run: &RunId,
-    key: &SessionKey,
-) -> Result<proto::RunAgentResponse, Error> {
+async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::RunAgentResponse, Error> {
     let longest = Duration::from_millis(u64::try_from(WAIT_MS_MAX).unwrap_or(0));
     let mut turn = engine.wait(run, longest).await?;
     if let Some(other) = turn.merged_into.clone() {
         turn = engine.wait(&other, longest).await?; // the answer is that of the turn it was merged into
     }
     let answer = match turn.answer_seq {
-        Some(seq) => engine.store().entry(key, seq).await?,
+        Some(seq) => engine.stores().transcripts.entry(key, seq).await?,
         None => None,
     };
     let text = answer
@@ -155,8 +151,8 @@ fn status(turn: &Turn) -> &'static str {
     }
 }
 
-pub(super) async fn wait<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn wait(
+    engine: &Engine,
     request: proto::WaitAgentRequest,
 ) -> Result<proto::WaitAgentResponse, Error> {
     let proto::WaitAgentRequest { run_id, timeout_ms } = request;
@@ -173,7 +169,7 @@ pub(super) async fn wait<S: Store>(
     })
 }
 
-pub(super) fn list<S: Store>(engine: &Engine<S>) -> Result<proto::ListAgentsResponse, Error> {
+pub(super) fn list(engine: &Engine) -> Result<proto::ListAgentsResponse, Error> {
     let policy = engine.policy()?;
     let scope = match policy.scope {
         crate::config::Scope::PerSender => "per-sender",
@@ -215,8 +211,8 @@ fn agent(agent: &Agent) -> proto::Agent {
     }
 }
 
-pub(super) fn identity<S: Store>(
-    engine: &Engine<S>,
+pub(super) fn identity(
+    engine: &Engine,
     request: proto::GetAgentIdentityRequest,
 ) -> Result<proto::GetAgentIdentityResponse, Error> {
     let proto::GetAgentIdentityRequest {

@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 use super::sessions::key;
 use crate::error::Error;
 use crate::id::{EntryId, RunId, SessionId};
-use crate::queue::{self, QueueMode};
 use crate::rows::{self, Wanted, blocks, plain};
-use crate::store::{Admission, EntryExtra, HistoryQuery, NewEntry, Reply, Role, Seed, Store, TurnState};
-use crate::turn::{Engine, Submitted};
+use crate::store::{Admission, EntryExtra, HistoryQuery, NewEntry, Reply, Role, Seed, TurnState};
+use crate::turns::queue::{self, QueueMode};
+use crate::turns::{Engine, Submitted};
 
 /// Rows of a page when the caller does not say.
 const PAGE_DEFAULT: i64 = 200;
@@ -73,8 +73,8 @@ pub(super) fn user_row(text: &str, run: &RunId, sender: Option<String>, now: i64
     }
 }
 
-pub(super) async fn send<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn send(
+    engine: &Engine,
     request: proto::SendChatRequest,
     traceparent: Option<String>,
 ) -> Result<proto::SendChatResponse, Error> {
@@ -107,7 +107,7 @@ pub(super) async fn send<S: Store>(
     let policy = engine.policy()?;
     let key = policy.agents.resolve(&session_key, agent_id.as_deref())?;
     policy.agents.of(&key)?;
-    let session = engine.store().session(&key).await?;
+    let session = engine.stores().sessions.find(&key).await?;
     let channel = session.as_ref().and_then(|session| session.channel.as_deref());
     let chosen = session.as_ref().and_then(|session| session.queue_mode.as_deref());
     let deliver = deliver.unwrap_or(false);
@@ -155,8 +155,8 @@ pub(super) async fn send<S: Store>(
     })
 }
 
-pub(super) async fn history<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn history(
+    engine: &Engine,
     request: proto::GetChatHistoryRequest,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
     let proto::GetChatHistoryRequest {
@@ -180,7 +180,7 @@ pub(super) async fn history<S: Store>(
 
     // The run is looked at before the rows: if it ends in between, the rows hold its answer and the session says so.
     let live = engine.in_flight(&key);
-    let page = engine.store().history(&key, query).await?;
+    let page = engine.stores().transcripts.history(&key, query).await?;
     let session = page.session.as_ref();
     let live =
         live.filter(|live| session.is_some_and(|session| session.active_run.as_ref() == Some(&live.run)));
@@ -217,8 +217,8 @@ fn parse_cursor(cursor: &str) -> Option<(SessionId, i64)> {
     Some((SessionId::new(session), seq.parse().ok()?))
 }
 
-pub(super) async fn abort<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn abort(
+    engine: &Engine,
     request: proto::AbortChatRequest,
 ) -> Result<proto::AbortChatResponse, Error> {
     let proto::AbortChatRequest {
@@ -235,8 +235,8 @@ pub(super) async fn abort<S: Store>(
     })
 }
 
-pub(super) async fn inject<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn inject(
+    engine: &Engine,
     request: proto::InjectChatRequest,
 ) -> Result<proto::InjectChatResponse, Error> {
     let proto::InjectChatRequest {

@@ -6,13 +6,13 @@ use gatehouse_proto::session::v1::peer::Kind;
 use super::chat::{fingerprint, user_row};
 use crate::error::Error;
 use crate::id::RunId;
-use crate::queue;
 use crate::routing::{Inbound, Peer, PeerKind};
-use crate::store::{Admission, InboundKey, Reply, Seed, Store, Target};
-use crate::turn::{Engine, Submitted};
+use crate::store::{Admission, InboundKey, Reply, Seed, Target};
+use crate::turns::queue;
+use crate::turns::{Engine, Submitted};
 
-pub(super) async fn deliver<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn deliver(
+    engine: &Engine,
     request: proto::DeliverMessageRequest,
     traceparent: Option<String>,
 ) -> Result<proto::DeliverMessageResponse, Error> {
@@ -62,7 +62,7 @@ pub(super) async fn deliver<S: Store>(
         thread: thread_id,
     };
     let route = policy.router.route(&inbound, &policy.agents)?;
-    let session = engine.store().session(&route.key).await?;
+    let session = engine.stores().sessions.find(&route.key).await?;
     let chosen = session.as_ref().and_then(|session| session.queue_mode.as_deref());
     let now = engine.now_ms();
     let run = RunId::generate();
@@ -102,8 +102,8 @@ pub(super) async fn deliver<S: Store>(
     })
 }
 
-pub(super) async fn unknown<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn unknown(
+    engine: &Engine,
     request: proto::FindUnknownMessagesRequest,
 ) -> Result<proto::FindUnknownMessagesResponse, Error> {
     let key = |key: proto::MessageKey| InboundKey {
@@ -112,7 +112,7 @@ pub(super) async fn unknown<S: Store>(
         message: key.message_id,
     };
     let keys = request.keys.into_iter().map(key).collect();
-    let unknown = engine.store().unknown(keys).await?;
+    let unknown = engine.stores().turns.unknown(keys).await?;
     Ok(proto::FindUnknownMessagesResponse { unknown })
 }
 

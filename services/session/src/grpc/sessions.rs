@@ -8,12 +8,10 @@ use super::chat::fingerprint_of_options;
 use crate::error::Error;
 use crate::id::{EntryId, SessionId};
 use crate::key::{AgentId, SessionKey};
-use crate::queue::QueueMode;
 use crate::rows::{self, Wanted, plain, provider_and_model};
-use crate::store::{
-    Change, EntryExtra, NewEntry, Once, Role, SessionFilter, SessionPatch, SessionRecord, Store,
-};
-use crate::turn::Engine;
+use crate::store::{Change, EntryExtra, NewEntry, Once, Role, SessionFilter, SessionPatch, SessionRecord};
+use crate::turns::Engine;
+use crate::turns::queue::QueueMode;
 
 /// Rows of a page when the caller does not say: the contract's figure.
 const PAGE_DEFAULT: i64 = 100;
@@ -21,16 +19,12 @@ const PAGE_DEFAULT: i64 = 100;
 const PAGE_MAX: i64 = 10_000;
 
 /// The full key of what a caller wrote.
-pub(super) fn key<S: Store>(
-    engine: &Engine<S>,
-    text: &str,
-    agent: Option<&str>,
-) -> Result<SessionKey, Error> {
+pub(super) fn key(engine: &Engine, text: &str, agent: Option<&str>) -> Result<SessionKey, Error> {
     Ok(engine.policy()?.agents.resolve(text, agent)?)
 }
 
-pub(super) async fn list<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn list(
+    engine: &Engine,
     request: proto::ListSessionsRequest,
 ) -> Result<proto::ListSessionsResponse, Error> {
     let proto::ListSessionsRequest {
@@ -60,8 +54,9 @@ pub(super) async fn list<S: Store>(
         }
     };
     let page = engine
-        .store()
-        .sessions(SessionFilter {
+        .stores()
+        .sessions
+        .list(SessionFilter {
             agent: agent_id.as_deref().map(AgentId::normalise).transpose()?,
             since: active_minutes.map(|minutes| now.saturating_sub(minutes.saturating_mul(60_000))),
             search: search.filter(|search| !search.trim().is_empty()),
@@ -102,8 +97,8 @@ pub(super) async fn list<S: Store>(
     })
 }
 
-pub(super) async fn describe<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn describe(
+    engine: &Engine,
     request: proto::DescribeSessionRequest,
 ) -> Result<proto::DescribeSessionResponse, Error> {
     let proto::DescribeSessionRequest {
@@ -117,14 +112,14 @@ pub(super) async fn describe<S: Store>(
         title: include_derived_titles.unwrap_or(false),
         preview: include_last_message.unwrap_or(false),
     };
-    let session = engine.store().session(&key).await?;
+    let session = engine.stores().sessions.find(&key).await?;
     Ok(proto::DescribeSessionResponse {
         session: session.map(|session| rows::session(&session, Some(&policy.agents), wanted)),
     })
 }
 
-pub(super) fn resolve<S: Store>(
-    engine: &Engine<S>,
+pub(super) fn resolve(
+    engine: &Engine,
     request: proto::ResolveSessionRequest,
 ) -> Result<proto::ResolveSessionResponse, Error> {
     let proto::ResolveSessionRequest { key: text, agent_id } = request;
@@ -136,8 +131,8 @@ pub(super) fn resolve<S: Store>(
     })
 }
 
-pub(super) async fn create<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn create(
+    engine: &Engine,
     request: proto::CreateSessionRequest,
 ) -> Result<proto::CreateSessionResponse, Error> {
     let proto::CreateSessionRequest {
@@ -172,10 +167,10 @@ pub(super) async fn create<S: Store>(
         ..SessionPatch::default()
     };
     let now = engine.now_ms();
-    let made = key.clone();
+    let sessions = &engine.stores().sessions;
     let session = engine
-        .change(key, "create", async move |store: &S| {
-            let (session, _is_new) = store.create(&made, patch, once, now).await?;
+        .change(key.clone(), "create", async {
+            let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
             Ok((session.clone(), Some(session)))
         })
         .await?;
@@ -200,8 +195,8 @@ fn new_id(idempotency_key: Option<&str>) -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-pub(super) async fn patch<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn patch(
+    engine: &Engine,
     request: proto::PatchSessionRequest,
 ) -> Result<proto::PatchSessionResponse, Error> {
     let proto::PatchSessionRequest {
@@ -243,10 +238,10 @@ pub(super) async fn patch<S: Store>(
         unread: flag("unread", unread),
     };
     let now = engine.now_ms();
-    let changed = key.clone();
+    let sessions = &engine.stores().sessions;
     let session = engine
-        .change(key, "patch", async move |store: &S| {
-            let session = store.patch(&changed, patch, now).await?;
+        .change(key.clone(), "patch", async {
+            let session = sessions.patch(&key, patch, now).await?;
             Ok((session.clone(), Some(session)))
         })
         .await?;
@@ -267,8 +262,8 @@ fn model_name(model: String) -> Result<String, Error> {
     }
 }
 
-pub(super) async fn reset<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn reset(
+    engine: &Engine,
     request: proto::ResetSessionRequest,
 ) -> Result<proto::ResetSessionResponse, Error> {
     let proto::ResetSessionRequest {
@@ -295,12 +290,11 @@ pub(super) async fn reset<S: Store>(
         in_context: false,
         extra: EntryExtra::default(),
     };
-    let begun = key.clone();
-    let announcer = engine.clone();
+    let sessions = &engine.stores().sessions;
     let session = engine
-        .change(key, "reset", async move |store: &S| {
-            let (session, row) = store.reset(&begun, boundary, now).await?;
-            announcer.announce_row(&row, &session);
+        .change(key.clone(), "reset", async {
+            let (session, row) = sessions.reset(&key, boundary, now).await?;
+            engine.announce_row(&row, &session);
             Ok((session.clone(), Some(session)))
         })
         .await?;
@@ -311,8 +305,8 @@ pub(super) async fn reset<S: Store>(
     })
 }
 
-pub(super) async fn delete<S: Store>(
-    engine: &Engine<S>,
+pub(super) async fn delete(
+    engine: &Engine,
     request: proto::DeleteSessionRequest,
 ) -> Result<proto::DeleteSessionResponse, Error> {
     let proto::DeleteSessionRequest {
@@ -322,7 +316,7 @@ pub(super) async fn delete<S: Store>(
     } = request;
     let key = key(engine, &text, agent_id.as_deref())?;
     let expected = expected_session_id.map(SessionId::new);
-    let Some(session) = engine.store().session(&key).await? else {
+    let Some(session) = engine.stores().sessions.find(&key).await? else {
         return Ok(proto::DeleteSessionResponse {
             ok: true,
             key: key.to_string(),
@@ -336,10 +330,10 @@ pub(super) async fn delete<S: Store>(
         return Err(Error::SessionMoved(key)); // before anything is aborted
     }
     engine.abort(key.clone(), None).await?;
-    let gone = key.clone();
+    let sessions = &engine.stores().sessions;
     let deleted = engine
-        .change(key.clone(), "delete", async move |store: &S| {
-            Ok((store.delete(&gone, expected).await?, None))
+        .change(key.clone(), "delete", async {
+            Ok((sessions.delete(&key, expected).await?, None))
         })
         .await?;
     Ok(proto::DeleteSessionResponse {
@@ -349,7 +343,7 @@ pub(super) async fn delete<S: Store>(
     })
 }
 
-fn entry<S: Store>(session: &SessionRecord, engine: &Engine<S>) -> proto::SessionRow {
+fn entry(session: &SessionRecord, engine: &Engine) -> proto::SessionRow {
     let policy = engine.policy().ok();
     rows::session(
         session,

@@ -10,7 +10,7 @@ use tonic::Code;
 use super::*;
 use crate::testing::{Bench, Running, until, within};
 
-fn grpc(house: &Running) -> Grpc<crate::store::sqlite::SqliteStore> {
+fn grpc(house: &Running) -> Grpc {
     Grpc::new(house.engine.clone(), Drain::new())
 }
 
@@ -295,7 +295,13 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
     call.text("hello").await;
     call.done().await;
     house.end_of(&first.run_id).await;
-    let waiting = house.engine.store().deliveries(i64::MAX, 10).await.unwrap();
+    let waiting = house
+        .engine
+        .stores()
+        .deliveries
+        .waiting(i64::MAX, 10)
+        .await
+        .unwrap();
     let (delivery, rest) = waiting.split_first().unwrap();
     assert!(rest.is_empty());
     assert_eq!(
@@ -351,15 +357,15 @@ async fn who_hangs_up_after_sending_is_answered_all_the_same() {
         let _hung_up = tokio::time::timeout(Duration::from_micros(1), sending).await;
     }
 
-    let store = std::sync::Arc::clone(&bench.store);
+    let store = bench.stores.clone();
     let run = crate::id::RunId::new("r1");
     // Either the message was never taken, or all of it happened.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    if store.turn(&run).await.unwrap().is_some() {
+    if store.turns.find(&run).await.unwrap().is_some() {
         bench.call().await.done().await;
         house.end_of("r1").await;
         until("the end in the store", async || {
-            store.turn(&run).await.unwrap().unwrap().state.is_terminal()
+            store.turns.find(&run).await.unwrap().unwrap().state.is_terminal()
         })
         .await;
         assert_eq!(

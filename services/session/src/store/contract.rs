@@ -9,24 +9,27 @@ mod transcripts;
 mod turns;
 
 use super::*;
-use crate::error::Error;
-use crate::id::EntryId;
-use crate::queue::{DropPolicy, QueueMode, QueueRule};
+use crate::id::{EntryId, Owner, RunId, SessionId};
+use crate::key::SessionKey;
+use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 
 const T0: i64 = 1_800_000_000_000;
 
 /// Runs the suite, each part on a store of its own.
-pub(crate) async fn all<S: Store, G>(open: impl Fn() -> (G, S)) {
+pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
     macro_rules! each {
-        ($($part:path),* $(,)?) => { $( { let (_keep, store) = open(); $part(&store).await; } )* };
+        ($($part:path),* $(,)?) => { $( { let (_keep, store) = open().await; $part(&store).await; } )* };
     }
     each!(
         admission::a_message_its_turn_and_its_session_are_stored_together,
         admission::a_repeat_is_known_and_another_message_under_its_key_is_a_conflict,
         admission::a_platform_message_is_taken_once,
+        admission::a_message_for_a_free_session_begins_in_the_commit_that_takes_it,
         turns::one_turn_of_a_session_runs_at_a_time_and_in_order,
         turns::a_turn_ends_once,
         turns::the_reply_of_a_turn_waits_for_the_bridge,
+        turns::the_end_of_a_turn_begins_the_next_in_the_same_commit,
+        turns::the_outlook_tells_what_waits_and_what_others_hold,
         queue::what_waits_together_is_answered_together_but_never_across_chats,
         queue::collected_messages_wait_for_a_quiet_moment,
         queue::an_interrupting_message_ends_what_waits_and_stops_what_runs,
@@ -50,14 +53,14 @@ pub(crate) async fn all<S: Store, G>(open: impl Fn() -> (G, S)) {
 }
 
 /// Opens a store that its last owner may still be closing.
-pub(crate) async fn reopen<S>(open: impl Fn() -> Result<S, Error>) -> S {
+pub(crate) async fn reopen<S>(open: impl AsyncFn() -> Result<S, Error>) -> S {
     for _ in 0..500 {
-        if let Ok(store) = open() {
+        if let Ok(store) = open().await {
             return store;
         }
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
-    open().unwrap()
+    open().await.unwrap()
 }
 
 fn key(rest: &str) -> SessionKey {
@@ -126,15 +129,15 @@ fn mode(admission: Admission, mode: QueueMode) -> Admission {
     }
 }
 
-async fn admit<S: Store>(store: &S, admission: Admission) -> NewTurn {
-    match store.admit(admission).await.unwrap() {
+async fn admit(store: &Stores, admission: Admission) -> NewTurn {
+    match store.turns.admit(admission, None).await.unwrap() {
         Admitted::New(new) => *new,
         Admitted::Known(turn) => panic!("{} was known", turn.run),
     }
 }
 
 /// Says something and stores it.
-pub(crate) async fn say<S: Store>(store: &S, key: &SessionKey, run: &str, text: &str) -> NewTurn {
+pub(crate) async fn say(store: &Stores, key: &SessionKey, run: &str, text: &str) -> NewTurn {
     admit(store, admission(key, run, text)).await
 }
 
@@ -153,9 +156,19 @@ fn finish(run: &str, owner: &Owner, state: TurnState, text: &str) -> Finish {
     }
 }
 
-async fn claim<S: Store>(store: &S, owner: &Owner, now: i64) -> Option<RunId> {
-    let claimed = store.claim(owner, now, now + 15_000).await.unwrap()?;
-    store.start(&claimed.turn.run, owner, now).await.unwrap();
+fn lease(owner: &Owner, until: i64) -> Lease {
+    Lease {
+        owner: owner.clone(),
+        until,
+    }
+}
+
+async fn claim(store: &Stores, owner: &Owner, now: i64) -> Option<RunId> {
+    let claimed = store
+        .turns
+        .claim(lease(owner, now + 15_000), now)
+        .await
+        .unwrap()?;
     Some(claimed.turn.run)
 }
 

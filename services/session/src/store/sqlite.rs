@@ -14,9 +14,12 @@ mod turns;
 use std::path::Path;
 
 use async_trait::async_trait;
-use gatehouse_core::sqlite::Database;
+use gatehouse_core::sqlite::{self, Database};
+use gatehouse_core::store;
 
 use super::*;
+use crate::id::{Owner, RunId, SessionId};
+use crate::key::SessionKey;
 
 /// The most bytes of messages that are merged into one turn: they must fit into one request to the agent service.
 const MERGE_BYTES_MAX: i64 = 1024 * 1024;
@@ -39,9 +42,8 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be used or another process has it open.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            database: Database::open(path, schema::MIGRATIONS)?,
-        })
+        let database = Database::open(path, schema::MIGRATIONS)?;
+        Ok(Self { database })
     }
 
     /// The database itself, for its health and its copies.
@@ -50,14 +52,26 @@ impl SqliteStore {
     }
 }
 
+impl From<sqlite::Error> for Error {
+    fn from(error: sqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(store::Error::from(sqlite::Error::from(error)))
+    }
+}
+
 #[async_trait]
-impl Store for SqliteStore {
-    async fn session(&self, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
+impl Sessions for SqliteStore {
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
         let key = key.clone();
         self.database.read(move |conn| sessions::find(conn, &key)).await
     }
 
-    async fn sessions(&self, filter: SessionFilter) -> Result<SessionPage, Error> {
+    async fn list(&self, filter: SessionFilter) -> Result<SessionPage, Error> {
         self.database
             .read(move |conn| sessions::page(conn, &filter))
             .await
@@ -101,7 +115,10 @@ impl Store for SqliteStore {
             .write(move |tx| sessions::delete(tx, &key, expected.as_ref()))
             .await
     }
+}
 
+#[async_trait]
+impl Transcripts for SqliteStore {
     async fn history(&self, key: &SessionKey, query: HistoryQuery) -> Result<HistoryPage, Error> {
         let key = key.clone();
         self.database
@@ -133,31 +150,28 @@ impl Store for SqliteStore {
             .read(move |conn| entries::context(conn, &key, rows_max))
             .await
     }
+}
 
-    async fn admit(&self, admission: Admission) -> Result<Admitted, Error> {
-        self.database.write(move |tx| admit::admit(tx, admission)).await
+#[async_trait]
+impl Turns for SqliteStore {
+    async fn admit(&self, admission: Admission, lease: Option<Lease>) -> Result<Admitted, Error> {
+        self.database
+            .write(move |tx| admit::admit(tx, admission, lease.as_ref()))
+            .await
     }
 
-    async fn turn(&self, run: &RunId) -> Result<Option<Turn>, Error> {
+    async fn find(&self, run: &RunId) -> Result<Option<Turn>, Error> {
         let run = run.clone();
         self.database.read(move |conn| turns::find(conn, &run)).await
     }
 
-    async fn claim(&self, owner: &Owner, now: i64, lease_until: i64) -> Result<Option<Claimed>, Error> {
-        let owner = owner.clone();
-        self.database
-            .write(move |tx| turns::claim(tx, &owner, now, lease_until))
-            .await
+    async fn claim(&self, lease: Lease, now: i64) -> Result<Option<Claimed>, Error> {
+        self.database.write(move |tx| turns::claim(tx, &lease, now)).await
     }
 
-    async fn next_due(&self, now: i64) -> Result<Option<i64>, Error> {
-        self.database.read(move |conn| turns::next_due(conn, now)).await
-    }
-
-    async fn start(&self, run: &RunId, owner: &Owner, now: i64) -> Result<Hold, Error> {
-        let (run, owner) = (run.clone(), owner.clone());
+    async fn outlook(&self, held: Vec<RunId>, now: i64) -> Result<Outlook, Error> {
         self.database
-            .write(move |tx| turns::start(tx, &run, &owner, now))
+            .read(move |conn| turns::outlook(conn, &held, now))
             .await
     }
 
@@ -205,6 +219,19 @@ impl Store for SqliteStore {
         self.database.write(move |tx| turns::finish(tx, finish)).await
     }
 
+    async fn finish_and_claim(
+        &self,
+        finish: Finish,
+        lease: Lease,
+    ) -> Result<(Option<Ended>, Option<Claimed>), Error> {
+        self.database
+            .write(move |tx| {
+                let now = finish.now;
+                Ok::<_, Error>((turns::finish(tx, finish)?, turns::claim(tx, &lease, now)?))
+            })
+            .await
+    }
+
     async fn abort(
         &self,
         key: &SessionKey,
@@ -224,9 +251,22 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn deliveries(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
+    async fn unknown(&self, keys: Vec<InboundKey>) -> Result<Vec<u32>, Error> {
+        self.database.read(move |conn| admit::unknown(conn, &keys)).await
+    }
+}
+
+#[async_trait]
+impl Deliveries for SqliteStore {
+    async fn waiting(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
         self.database
             .read(move |conn| deliveries::waiting(conn, now, rows_max))
+            .await
+    }
+
+    async fn next_due(&self, now: i64) -> Result<Option<i64>, Error> {
+        self.database
+            .read(move |conn| deliveries::next_due(conn, now))
             .await
     }
 
@@ -235,19 +275,16 @@ impl Store for SqliteStore {
             .write(move |tx| deliveries::settle(tx, delivery, &outcome))
             .await
     }
+}
 
+#[async_trait]
+impl Upkeep for SqliteStore {
     async fn prune(&self, before: i64) -> Result<u64, Error> {
         self.database.write(move |tx| reclaim::prune(tx, before)).await
     }
-
-    async fn probe(&self) -> Result<(), Error> {
-        Ok(self.database.probe().await?)
-    }
-
-    async fn unknown(&self, keys: Vec<InboundKey>) -> Result<Vec<u32>, Error> {
-        self.database.read(move |conn| admit::unknown(conn, &keys)).await
-    }
 }
 
+#[cfg(test)]
+mod scale;
 #[cfg(test)]
 mod tests;

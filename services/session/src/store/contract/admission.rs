@@ -2,42 +2,48 @@
 
 use super::*;
 
-pub(super) async fn a_message_its_turn_and_its_session_are_stored_together<S: Store>(store: &S) {
+pub(super) async fn a_message_its_turn_and_its_session_are_stored_together(store: &Stores) {
     let main = key("main");
     let new = say(store, &main, "r1", "hello\nthere").await;
 
     assert_eq!((new.turn.state, new.entry.seq), (TurnState::Queued, 1));
-    let session = store.session(&main).await.unwrap().unwrap();
+    let session = store.sessions.find(&main).await.unwrap().unwrap();
     assert_eq!(session.preview.as_deref(), Some("hello there"));
     assert_eq!(session.derived_title.as_deref(), Some("hello there"));
     assert_eq!(session.status.as_deref(), Some("queued"));
     assert_eq!(session, new.session);
-    assert_eq!(store.turn(&run("r1")).await.unwrap(), Some(new.turn));
-    assert!(store.turn(&run("r2")).await.unwrap().is_none());
-    store.probe().await.unwrap();
+    assert_eq!(store.turns.find(&run("r1")).await.unwrap(), Some(new.turn));
+    assert!(store.turns.find(&run("r2")).await.unwrap().is_none());
 }
 
-pub(super) async fn a_repeat_is_known_and_another_message_under_its_key_is_a_conflict<S: Store>(store: &S) {
+pub(super) async fn a_repeat_is_known_and_another_message_under_its_key_is_a_conflict(store: &Stores) {
     let main = key("main");
     say(store, &main, "r1", "hello").await;
 
     assert!(matches!(
-        store.admit(admission(&main, "r1", "hello")).await.unwrap(),
+        store
+            .turns
+            .admit(admission(&main, "r1", "hello"), None)
+            .await
+            .unwrap(),
         Admitted::Known(_)
     ));
     assert!(matches!(
-        store.admit(admission(&main, "r1", "other")).await,
+        store.turns.admit(admission(&main, "r1", "other"), None).await,
         Err(Error::RequestConflict)
     ));
     let moved = Admission {
         expected_session: Some(SessionId::new("gone")),
         ..admission(&main, "r2", "x")
     };
-    assert!(matches!(store.admit(moved).await, Err(Error::SessionMoved(_))));
-    assert_eq!(store.session(&main).await.unwrap().unwrap().last_seq, 1);
+    assert!(matches!(
+        store.turns.admit(moved, None).await,
+        Err(Error::SessionMoved(_))
+    ));
+    assert_eq!(store.sessions.find(&main).await.unwrap().unwrap().last_seq, 1);
 }
 
-pub(super) async fn a_platform_message_is_taken_once<S: Store>(store: &S) {
+pub(super) async fn a_platform_message_is_taken_once(store: &Stores) {
     let inbound = InboundKey {
         channel: "irc".into(),
         account: "home".into(),
@@ -50,14 +56,14 @@ pub(super) async fn a_platform_message_is_taken_once<S: Store>(store: &S) {
     };
     admit(store, message("r1")).await;
 
-    let Admitted::Known(turn) = store.admit(message("r2")).await.unwrap() else {
+    let Admitted::Known(turn) = store.turns.admit(message("r2"), None).await.unwrap() else {
         panic!("taken twice")
     };
 
     assert_eq!(turn.run, run("r1"));
-    assert!(store.turn(&run("r2")).await.unwrap().is_none());
+    assert!(store.turns.find(&run("r2")).await.unwrap().is_none());
     assert_eq!(
-        store.session(&turn.key).await.unwrap().unwrap().target,
+        store.sessions.find(&turn.key).await.unwrap().unwrap().target,
         Some(chat("#a"))
     );
     let other = InboundKey {
@@ -65,7 +71,57 @@ pub(super) async fn a_platform_message_is_taken_once<S: Store>(store: &S) {
         ..inbound.clone()
     };
     assert_eq!(
-        store.unknown(vec![other.clone(), inbound, other]).await.unwrap(),
+        store
+            .turns
+            .unknown(vec![other.clone(), inbound, other])
+            .await
+            .unwrap(),
         [0, 2]
     );
+}
+
+pub(super) async fn a_message_for_a_free_session_begins_in_the_commit_that_takes_it(store: &Stores) {
+    let me = Owner::new("me");
+    let begin = async |key: &SessionKey, run: &str| {
+        let admitted = store
+            .turns
+            .admit(admission(key, run, run), Some(lease(&me, T0 + 15_000)))
+            .await;
+        let Admitted::New(new) = admitted.unwrap() else {
+            panic!("{run} was known")
+        };
+        *new
+    };
+    let first = begin(&key("main"), "r1").await;
+    let behind = begin(&key("main"), "r2").await;
+
+    assert_eq!(
+        (
+            first.turn.state,
+            first.turn.owner,
+            first.turn.attempt,
+            first.turn.started_at
+        ),
+        (TurnState::Running, Some(me.clone()), 1, Some(T0))
+    );
+    assert_eq!(
+        (
+            first.session.status.as_deref(),
+            first.session.active_run,
+            first.session.started_at
+        ),
+        (Some("running"), Some(run("r1")), Some(T0))
+    );
+    assert_eq!(
+        (behind.turn.state, behind.turn.owner, behind.turn.attempt),
+        (TurnState::Queued, None, 0)
+    );
+
+    // What came before is not overtaken, in whichever session it is.
+    say(store, &key("other"), "r3", "three").await;
+    assert_eq!(begin(&key("third"), "r4").await.turn.state, TurnState::Queued);
+    assert_eq!(claim(store, &me, T0).await, Some(run("r3")));
+    assert_eq!(claim(store, &me, T0).await, Some(run("r4")));
+    let end = finish("r1", &me, TurnState::Done, "answer");
+    assert!(store.turns.finish(end).await.unwrap().is_some());
 }

@@ -2,10 +2,11 @@
 
 use super::*;
 
-pub(super) async fn a_list_is_filtered_paged_and_counted<S: Store>(store: &S) {
+pub(super) async fn a_list_is_filtered_paged_and_counted(store: &Stores) {
     for n in 0..6 {
         let key = SessionKey::parse(&format!("agent:{}:s{n}", if n % 2 == 0 { "a" } else { "b" })).unwrap();
         store
+            .sessions
             .create(&key, SessionPatch::default(), None, T0 + n)
             .await
             .unwrap();
@@ -15,11 +16,12 @@ pub(super) async fn a_list_is_filtered_paged_and_counted<S: Store>(store: &S) {
         ..SessionPatch::default()
     };
     store
+        .sessions
         .patch(&SessionKey::parse("agent:a:s0").unwrap(), archive, T0 + 10)
         .await
         .unwrap();
     let list = async |filter: SessionFilter| {
-        let page = store.sessions(filter).await.unwrap();
+        let page = store.sessions.list(filter).await.unwrap();
         (
             page.sessions
                 .iter()
@@ -88,62 +90,82 @@ pub(super) async fn a_list_is_filtered_paged_and_counted<S: Store>(store: &S) {
         ("s3".to_owned(), 1)
     );
     store
+        .sessions
         .delete(&SessionKey::parse("agent:b:s5").unwrap(), None)
         .await
         .unwrap();
     assert_eq!(list(all).await.1, 4);
 }
 
-pub(super) async fn a_label_is_unique<S: Store>(store: &S) {
+pub(super) async fn a_label_is_unique(store: &Stores) {
     let named = || SessionPatch {
         label: Some(Some("Home".into())),
         ..SessionPatch::default()
     };
-    store.create(&key("a"), named(), None, T0).await.unwrap();
+    store.sessions.create(&key("a"), named(), None, T0).await.unwrap();
     let (again, is_new) = store
+        .sessions
         .create(&key("a"), SessionPatch::default(), None, T0)
         .await
         .unwrap();
     assert!(!is_new && again.label.as_deref() == Some("Home"));
 
     assert!(matches!(
-        store.create(&key("b"), named(), None, T0).await,
+        store.sessions.create(&key("b"), named(), None, T0).await,
         Err(Error::LabelTaken(_))
     ));
-    assert!(store.session(&key("b")).await.unwrap().is_none());
+    assert!(store.sessions.find(&key("b")).await.unwrap().is_none());
     let cleared = SessionPatch {
         label: Some(None),
         ..SessionPatch::default()
     };
-    assert_eq!(store.patch(&key("a"), cleared, T0).await.unwrap().label, None);
-    store.create(&key("b"), named(), None, T0).await.unwrap();
+    assert_eq!(
+        store.sessions.patch(&key("a"), cleared, T0).await.unwrap().label,
+        None
+    );
+    store.sessions.create(&key("b"), named(), None, T0).await.unwrap();
     assert!(matches!(
-        store.patch(&key("c"), named(), T0).await,
+        store.sessions.patch(&key("c"), named(), T0).await,
         Err(Error::NoSession(_))
     ));
 }
 
-pub(super) async fn a_session_is_forgotten_with_its_rows<S: Store>(store: &S) {
+pub(super) async fn a_session_is_forgotten_with_its_rows(store: &Stores) {
     let main = key("main");
     let session = say(store, &main, "r1", "one").await.session;
 
     assert!(matches!(
-        store.delete(&main, None).await,
+        store.sessions.delete(&main, None).await,
         Err(Error::StillStopping(_))
     ));
-    store.abort(&main, None, Origin::Rpc, T0).await.unwrap();
+    store.turns.abort(&main, None, Origin::Rpc, T0).await.unwrap();
     assert!(matches!(
-        store.delete(&main, Some(SessionId::new("x"))).await,
+        store.sessions.delete(&main, Some(SessionId::new("x"))).await,
         Err(Error::SessionMoved(_))
     ));
-    assert!(store.delete(&main, Some(session.session_id)).await.unwrap());
+    assert!(
+        store
+            .sessions
+            .delete(&main, Some(session.session_id))
+            .await
+            .unwrap()
+    );
 
-    assert!(!store.delete(&main, None).await.unwrap());
+    assert!(!store.sessions.delete(&main, None).await.unwrap());
     say(store, &main, "r2", "again").await;
-    assert_eq!(store.history(&main, query(9, 0)).await.unwrap().entries.len(), 1);
+    assert_eq!(
+        store
+            .transcripts
+            .history(&main, query(9, 0))
+            .await
+            .unwrap()
+            .entries
+            .len(),
+        1
+    );
 }
 
-pub(super) async fn old_rows_are_forgotten_and_young_ones_kept<S: Store>(store: &S) {
+pub(super) async fn old_rows_are_forgotten_and_young_ones_kept(store: &Stores) {
     let a = Owner::new("a");
     let inbound = |message: &str| {
         Some(InboundKey {
@@ -162,15 +184,16 @@ pub(super) async fn old_rows_are_forgotten_and_young_ones_kept<S: Store>(store: 
     .await;
     claim(store, &a, T0).await;
     store
+        .turns
         .finish(finish("r1", &a, TurnState::Done, "x"))
         .await
         .unwrap()
         .unwrap();
 
-    assert_eq!(store.prune(T0).await.unwrap(), 0);
-    assert_eq!(store.prune(T0 + 100).await.unwrap(), 2);
+    assert_eq!(store.upkeep.prune(T0).await.unwrap(), 0);
+    assert_eq!(store.upkeep.prune(T0 + 100).await.unwrap(), 2);
 
-    assert!(store.turn(&run("r1")).await.unwrap().is_none());
+    assert!(store.turns.find(&run("r1")).await.unwrap().is_none());
     admit(
         store,
         Admission {
@@ -181,6 +204,7 @@ pub(super) async fn old_rows_are_forgotten_and_young_ones_kept<S: Store>(store: 
     .await;
     assert_eq!(
         store
+            .transcripts
             .history(&key("main"), query(9, 0))
             .await
             .unwrap()
@@ -191,25 +215,26 @@ pub(super) async fn old_rows_are_forgotten_and_young_ones_kept<S: Store>(store: 
     );
 }
 
-pub(super) async fn the_context_knows_what_waits_and_what_was_merged<S: Store>(store: &S) {
+pub(super) async fn the_context_knows_what_waits_and_what_was_merged(store: &Stores) {
     let a = Owner::new("a");
     for id in ["r1", "r2"] {
         admit(store, mode(admission(&key("main"), id, id), QueueMode::Collect)).await;
     }
     let head = store
-        .claim(&a, T0 + 9_000, T0 + 20_000)
+        .turns
+        .claim(lease(&a, T0 + 20_000), T0 + 9_000)
         .await
         .unwrap()
         .unwrap()
         .turn;
     say(store, &key("main"), "r3", "later").await;
 
-    let rows = store.context(&head, 10).await.unwrap();
+    let rows = store.transcripts.context(&head, 10).await.unwrap();
 
     let seen: Vec<_> = rows
         .iter()
         .map(|row| (row.answered_in.clone().unwrap(), row.waiting))
         .collect();
     assert_eq!(seen, [(run("r1"), false), (run("r1"), false), (run("r3"), true)]);
-    assert_eq!(store.context(&head, 1).await.unwrap().len(), 1);
+    assert_eq!(store.transcripts.context(&head, 1).await.unwrap().len(), 1);
 }

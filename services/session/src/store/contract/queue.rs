@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub(super) async fn what_waits_together_is_answered_together_but_never_across_chats<S: Store>(store: &S) {
+pub(super) async fn what_waits_together_is_answered_together_but_never_across_chats(store: &Stores) {
     let a = Owner::new("a");
     for (id, to) in [("r1", "#a"), ("r2", "#a"), ("r3", "#b"), ("r4", "#a")] {
         let message = Admission {
@@ -12,7 +12,12 @@ pub(super) async fn what_waits_together_is_answered_together_but_never_across_ch
         admit(store, mode(message, QueueMode::Collect)).await;
     }
 
-    let claimed = store.claim(&a, T0 + 10_000, T0 + 20_000).await.unwrap().unwrap();
+    let claimed = store
+        .turns
+        .claim(lease(&a, T0 + 20_000), T0 + 10_000)
+        .await
+        .unwrap()
+        .unwrap();
 
     assert_eq!(claimed.turn.run, run("r1"));
     let merged: Vec<_> = claimed
@@ -21,22 +26,28 @@ pub(super) async fn what_waits_together_is_answered_together_but_never_across_ch
         .map(|ended| ended.turn.run.as_str().to_owned())
         .collect();
     assert_eq!(merged, ["r2"]);
-    let second = store.turn(&run("r2")).await.unwrap().unwrap();
+    let second = store.turns.find(&run("r2")).await.unwrap().unwrap();
     assert_eq!(
         (second.state, second.merged_into),
         (TurnState::Done, Some(run("r1")))
     );
     assert_eq!(
-        store.turn(&run("r3")).await.unwrap().unwrap().state,
+        store.turns.find(&run("r3")).await.unwrap().unwrap().state,
         TurnState::Queued
     );
     assert_eq!(
-        store.session(&key("main")).await.unwrap().unwrap().active_run,
+        store
+            .sessions
+            .find(&key("main"))
+            .await
+            .unwrap()
+            .unwrap()
+            .active_run,
         Some(run("r1"))
     );
 }
 
-pub(super) async fn collected_messages_wait_for_a_quiet_moment<S: Store>(store: &S) {
+pub(super) async fn collected_messages_wait_for_a_quiet_moment(store: &Stores) {
     let a = Owner::new("a");
     let message = |id: &str, now: i64| Admission {
         now,
@@ -51,18 +62,25 @@ pub(super) async fn collected_messages_wait_for_a_quiet_moment<S: Store>(store: 
     admit(store, message("r2", T0)).await;
     admit(store, message("r3", T0 + 300)).await;
     store
+        .turns
         .finish(finish("r1", &a, TurnState::Done, "x"))
         .await
         .unwrap()
         .unwrap();
 
     assert_eq!(claim(store, &a, T0 + 600).await, None);
-    assert_eq!(store.next_due(T0 + 600).await.unwrap(), Some(T0 + 800));
-    let claimed = store.claim(&a, T0 + 800, T0 + 20_000).await.unwrap().unwrap();
+    let outlook = store.turns.outlook(Vec::new(), T0 + 600).await.unwrap();
+    assert_eq!((outlook.waiting, outlook.next_due), (true, Some(T0 + 800)));
+    let claimed = store
+        .turns
+        .claim(lease(&a, T0 + 20_000), T0 + 800)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((claimed.turn.run, claimed.merged.len()), (run("r2"), 1));
 }
 
-pub(super) async fn an_interrupting_message_ends_what_waits_and_stops_what_runs<S: Store>(store: &S) {
+pub(super) async fn an_interrupting_message_ends_what_waits_and_stops_what_runs(store: &Stores) {
     let a = Owner::new("a");
     say(store, &key("main"), "r1", "one").await;
     claim(store, &a, T0).await;
@@ -84,10 +102,11 @@ pub(super) async fn an_interrupting_message_ends_what_waits_and_stops_what_runs<
     );
     assert_eq!(new.gave_way.asked, [run("r1")]);
     assert_eq!(
-        store.renew(&run("r1"), &a, T0 + 9).await.unwrap(),
+        store.turns.renew(&run("r1"), &a, T0 + 9).await.unwrap(),
         Hold::Stop(Origin::Interrupt)
     );
     store
+        .turns
         .finish(finish("r1", &a, TurnState::Aborted, "part"))
         .await
         .unwrap()
@@ -95,7 +114,7 @@ pub(super) async fn an_interrupting_message_ends_what_waits_and_stops_what_runs<
     assert_eq!(claim(store, &a, T0).await, Some(run("r3")));
 }
 
-pub(super) async fn a_full_queue_refuses_or_gives_up_the_oldest<S: Store>(store: &S) {
+pub(super) async fn a_full_queue_refuses_or_gives_up_the_oldest(store: &Stores) {
     let small = |id: &str, drop| {
         let message = admission(&key("main"), id, id);
         Admission {
@@ -111,15 +130,15 @@ pub(super) async fn a_full_queue_refuses_or_gives_up_the_oldest<S: Store>(store:
     admit(store, small("r2", DropPolicy::New)).await;
 
     assert!(matches!(
-        store.admit(small("r3", DropPolicy::New)).await,
+        store.turns.admit(small("r3", DropPolicy::New), None).await,
         Err(Error::QueueFull { cap: 2 })
     ));
     let new = admit(store, small("r4", DropPolicy::Old)).await;
 
     assert_eq!(new.gave_way.ended.len(), 1);
     assert_eq!(
-        store.turn(&run("r1")).await.unwrap().unwrap().state,
+        store.turns.find(&run("r1")).await.unwrap().unwrap().state,
         TurnState::Aborted
     );
-    assert!(store.turn(&run("r3")).await.unwrap().is_none());
+    assert!(store.turns.find(&run("r3")).await.unwrap().is_none());
 }

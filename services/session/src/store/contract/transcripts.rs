@@ -2,25 +2,29 @@
 
 use super::*;
 
-pub(super) async fn a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new<S: Store>(store: &S) {
+pub(super) async fn a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new(store: &Stores) {
     let main = key("main");
     for n in 1..=5 {
         store
+            .transcripts
             .append(&main, row(Role::User, &format!("m{n}"), None, T0 + n))
             .await
             .unwrap();
     }
     let seqs = |page: &HistoryPage| page.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>();
 
-    let page = store.history(&main, query(2, 0)).await.unwrap();
+    let page = store.transcripts.history(&main, query(2, 0)).await.unwrap();
     assert_eq!((seqs(&page), page.has_more), (vec![4, 5], true));
-    let page = store.history(&main, query(2, 4)).await.unwrap();
+    let page = store.transcripts.history(&main, query(2, 4)).await.unwrap();
     assert_eq!((seqs(&page), page.has_more), (vec![1], false));
     let tight = HistoryQuery {
         bytes_max: 9,
         ..query(10, 0)
     };
-    assert_eq!(seqs(&store.history(&main, tight).await.unwrap()), [4, 5]);
+    assert_eq!(
+        seqs(&store.transcripts.history(&main, tight).await.unwrap()),
+        [4, 5]
+    );
 
     let session = page.session.unwrap().session_id;
     let since = |id: &SessionId, seq| HistoryQuery {
@@ -28,16 +32,29 @@ pub(super) async fn a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new
         ..query(1, 0)
     };
     assert_eq!(
-        seqs(&store.history(&main, since(&session, 3)).await.unwrap()),
+        seqs(
+            &store
+                .transcripts
+                .history(&main, since(&session, 3))
+                .await
+                .unwrap()
+        ),
         [4, 5]
     );
     assert_eq!(
-        seqs(&store.history(&main, since(&session, 5)).await.unwrap()),
+        seqs(
+            &store
+                .transcripts
+                .history(&main, since(&session, 5))
+                .await
+                .unwrap()
+        ),
         [] as [i64; 0]
     );
     assert_eq!(
         seqs(
             &store
+                .transcripts
                 .history(&main, since(&SessionId::new("old"), 3))
                 .await
                 .unwrap()
@@ -46,6 +63,7 @@ pub(super) async fn a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new
     );
     assert!(
         store
+            .transcripts
             .history(&key("nobody"), query(1, 0))
             .await
             .unwrap()
@@ -53,7 +71,14 @@ pub(super) async fn a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new
             .is_none()
     );
     assert_eq!(
-        store.entry(&main, 2).await.unwrap().unwrap().row.content,
+        store
+            .transcripts
+            .entry(&main, 2)
+            .await
+            .unwrap()
+            .unwrap()
+            .row
+            .content,
         "\"m2\""
     );
 }
@@ -67,28 +92,33 @@ fn boundary() -> NewEntry {
     }
 }
 
-pub(super) async fn a_reset_begins_a_new_transcript<S: Store>(store: &S) {
+pub(super) async fn a_reset_begins_a_new_transcript(store: &Stores) {
     let main = key("main");
     let before = say(store, &main, "r1", "one").await.session;
 
-    let (after, entry) = store.reset(&main, boundary(), T0 + 9).await.unwrap();
+    let (after, entry) = store.sessions.reset(&main, boundary(), T0 + 9).await.unwrap();
 
     assert_eq!(entry.seq, 2);
     assert_ne!(before.session_id, after.session_id);
     assert_ne!(before.lifecycle_revision, after.lifecycle_revision);
     assert_eq!((after.preview, after.derived_title), (None, None));
-    let page = store.history(&main, query(10, 0)).await.unwrap();
+    let page = store.transcripts.history(&main, query(10, 0)).await.unwrap();
     assert_eq!((page.entries.len(), page.has_more), (1, false));
     assert!(page.entries.first().unwrap().row.boundary);
 }
 
-pub(super) async fn what_a_dead_transcript_has_to_say_is_not_said_into_the_new_one<S: Store>(store: &S) {
+pub(super) async fn what_a_dead_transcript_has_to_say_is_not_said_into_the_new_one(store: &Stores) {
     let a = Owner::new("a");
     say(store, &key("main"), "r1", "one").await;
     claim(store, &a, T0).await;
-    store.reset(&key("main"), boundary(), T0 + 1).await.unwrap();
+    store
+        .sessions
+        .reset(&key("main"), boundary(), T0 + 1)
+        .await
+        .unwrap();
 
     let ended = store
+        .turns
         .finish(finish("r1", &a, TurnState::Done, "late"))
         .await
         .unwrap()

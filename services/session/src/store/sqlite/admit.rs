@@ -1,19 +1,23 @@
 //! Taking a message: everything that must be true together, in one transaction.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::{
-    Aborted, Admission, Admitted, InboundKey, NewTurn, Origin, Reply, Target, Turn, TurnState,
+    Aborted, Admission, Admitted, InboundKey, Lease, NewTurn, Origin, Reply, Target, Turn, TurnState,
 };
 use super::{entries, sessions, turns};
 use crate::error::Error;
 use crate::id::RunId;
-use crate::queue::{DropPolicy, QueueMode};
+use crate::turns::queue::{DropPolicy, QueueMode};
 
 /// How many quiet windows a message waits at most while others keep coming.
 const QUIET_WINDOWS_MAX: i64 = 10;
 
-pub(super) fn admit(conn: &Connection, admission: Admission) -> Result<Admitted, Error> {
+pub(super) fn admit(
+    conn: &Connection,
+    admission: Admission,
+    lease: Option<&Lease>,
+) -> Result<Admitted, Error> {
     if let Some(known) = known(conn, &admission)? {
         return Ok(Admitted::Known(Box::new(known)));
     }
@@ -46,28 +50,39 @@ pub(super) fn admit(conn: &Connection, admission: Admission) -> Result<Admitted,
         }
     };
 
-    let gave_way = make_room(conn, session, &admission)?;
-    let not_before = quiet_until(conn, session, &admission)?;
+    let open = turns::open_turns(conn, session)?;
+    let gave_way = make_room(conn, &open, &admission)?;
+    let idle = open.len() == gave_way.ended.len();
+    let not_before = if idle {
+        *now
+    } else {
+        quiet_until(conn, session, &admission)?
+    };
+    // Nothing that came before is overtaken.
+    let begun = match lease {
+        Some(lease) if idle && turns::next(conn, *now)?.is_none() => Some(lease),
+        Some(_) | None => None,
+    };
+    let state = if begun.is_some() {
+        TurnState::Running
+    } else {
+        TurnState::Queued
+    };
     let bytes = i64::try_from(entry.content.len()).unwrap_or(i64::MAX);
     conn.prepare_cached(
         "INSERT INTO turns (run, session, key, session_id, state, mode, target, fingerprint, model, thinking, timeout_ms,
-            bytes, queued_at, not_before, traceparent)
-         SELECT ?1, id, key, session_id, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM sessions WHERE id = ?2",
+            bytes, queued_at, not_before, traceparent, owner, lease_until, attempt, started_at)
+         SELECT :run, id, key, session_id, :state, :mode, :target, :fingerprint, :model, :thinking, :timeout,
+            :bytes, :now, :not_before, :trace, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
+         FROM sessions WHERE id = :session",
     )?
-    .execute(params![
-        run.as_str(),
-        session,
-        queue.mode.word(),
-        target.as_ref().map(json).transpose()?,
-        admission.fingerprint,
-        admission.model,
-        admission.thinking,
-        admission.timeout_ms,
-        bytes,
-        now,
-        not_before,
-        admission.traceparent,
-    ])?;
+    .execute(named_params! {
+        ":run": run.as_str(), ":session": session, ":state": state.word(), ":mode": queue.mode.word(),
+        ":target": target.as_ref().map(json).transpose()?, ":fingerprint": admission.fingerprint,
+        ":model": admission.model, ":thinking": admission.thinking, ":timeout": admission.timeout_ms,
+        ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.traceparent,
+        ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
+    })?;
     if let Some(InboundKey {
         channel,
         account,
@@ -83,11 +98,19 @@ pub(super) fn admit(conn: &Connection, admission: Admission) -> Result<Admitted,
         conn.prepare_cached("UPDATE sessions SET target = ?2 WHERE id = ?1")?
             .execute(params![session, json(target)?])?;
     }
-    conn.prepare_cached(
-        "UPDATE sessions SET last_run = CASE WHEN active_run IS NULL THEN ?2 ELSE last_run END,
-            status = CASE WHEN active_run IS NULL THEN 'queued' ELSE status END WHERE id = ?1",
-    )?
-    .execute(params![session, run.as_str()])?;
+    if begun.is_some() {
+        conn.prepare_cached(
+            "UPDATE sessions SET active_run = ?2, last_run = ?2, status = 'running', started_at = ?3, ended_at = NULL,
+                aborted_last_run = 0 WHERE id = ?1",
+        )?
+        .execute(params![session, run.as_str(), now])?;
+    } else {
+        conn.prepare_cached(
+            "UPDATE sessions SET last_run = CASE WHEN active_run IS NULL THEN ?2 ELSE last_run END,
+                status = CASE WHEN active_run IS NULL THEN 'queued' ELSE status END WHERE id = ?1",
+        )?
+        .execute(params![session, run.as_str()])?;
+    }
 
     let entry = entries::append(conn, session, admission.entry.clone())?;
     let turn = turns::find(conn, run)?.ok_or(Error::Unreadable("turn"))?;
@@ -124,14 +147,18 @@ fn known(conn: &Connection, admission: &Admission) -> Result<Option<Turn>, Error
 }
 
 /// Makes the queue short enough for one more.
-fn make_room(conn: &Connection, session: i64, admission: &Admission) -> Result<Aborted, Error> {
+fn make_room(
+    conn: &Connection,
+    open: &[(RunId, TurnState)],
+    admission: &Admission,
+) -> Result<Aborted, Error> {
     let Admission { key, queue, now, .. } = admission;
     if queue.mode == QueueMode::Interrupt {
         return turns::abort(conn, key, None, Origin::Interrupt, *now);
     }
-    let mut queued: Vec<RunId> = turns::open_turns(conn, session)?
-        .into_iter()
-        .filter_map(|(run, state)| (state == TurnState::Queued).then_some(run))
+    let mut queued: Vec<&RunId> = open
+        .iter()
+        .filter_map(|(run, state)| (*state == TurnState::Queued).then_some(run))
         .collect();
     let mut gave_way = Aborted::default();
     while queued.len() >= usize::from(queue.cap) {
@@ -141,18 +168,18 @@ fn make_room(conn: &Connection, session: i64, admission: &Admission) -> Result<A
                 let oldest = queued.remove(0);
                 gave_way
                     .ended
-                    .extend(turns::abort_queued(conn, &oldest, Origin::Interrupt, *now)?);
+                    .extend(turns::abort_queued(conn, oldest, Origin::Interrupt, *now)?);
             }
         }
     }
     Ok(gave_way)
 }
 
-/// When the message may be answered. In `collect` mode each new message lengthens the wait of those before it, up to a
-/// bound; a message that finds the session idle does not wait.
+/// When a message that finds its session busy may be answered. In `collect` mode each new message lengthens the wait of those
+/// before it, up to a bound.
 fn quiet_until(conn: &Connection, session: i64, admission: &Admission) -> Result<i64, Error> {
     let Admission { queue, now, .. } = admission;
-    if queue.mode != QueueMode::Collect || turns::open_turns(conn, session)?.is_empty() {
+    if queue.mode != QueueMode::Collect {
         return Ok(*now);
     }
     let quiet = now + queue.quiet_ms;

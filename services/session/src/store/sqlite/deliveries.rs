@@ -53,6 +53,17 @@ pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<
     Ok(deliveries)
 }
 
+/// Those that are put off for longer than anybody is told to are due: see [`waiting`].
+pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT min(not_before) FROM deliveries INDEXED BY deliveries_waiting
+         WHERE state = 'waiting' AND not_before > ?1 AND not_before <= ?2
+         -- scans: the index holds what waits, and nothing of the past",
+    )?;
+    let latest = now.saturating_add(DELIVERY_LATER_MS);
+    Ok(statement.query_row([now, latest], |row| row.get(0))?)
+}
+
 pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome) -> Result<(), Error> {
     match outcome {
         DeliveryOutcome::Taken { now } => conn

@@ -1,21 +1,36 @@
 use rusqlite::{Connection, params};
 
 use super::*;
-use crate::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::store::contract;
+use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 
 /// The time of the contract's rows.
 const NOW: i64 = 1_800_000_000_000;
 
-fn open() -> (tempfile::TempDir, SqliteStore) {
+pub(super) fn open() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("session.db")).unwrap();
     (folder, store)
 }
 
+fn lease(until: i64) -> Lease {
+    Lease {
+        owner: Owner::new("me"),
+        until,
+    }
+}
+
+pub(super) fn stores(store: &SqliteStore) -> Stores {
+    Stores::of(Arc::new(store.clone()), Sharing::Exclusive)
+}
+
 #[tokio::test]
 async fn the_sqlite_store_keeps_the_contract() {
-    contract::all(open).await;
+    contract::all(async || {
+        let (folder, store) = open();
+        (folder, stores(&store))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -25,17 +40,24 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     let key = SessionKey::parse("agent:main:main").unwrap();
     {
         let store = SqliteStore::open(&path).unwrap();
-        contract::say(&store, &key, "r1", "hello").await;
+        contract::say(&stores(&store), &key, "r1", "hello").await;
     }
 
-    let store = contract::reopen(|| SqliteStore::open(&path)).await;
+    let store = stores(&contract::reopen(async || SqliteStore::open(&path)).await);
 
     assert_eq!(
-        store.turn(&RunId::new("r1")).await.unwrap().unwrap().state,
+        store.turns.find(&RunId::new("r1")).await.unwrap().unwrap().state,
         TurnState::Queued
     );
     assert_eq!(
-        store.session(&key).await.unwrap().unwrap().preview.as_deref(),
+        store
+            .sessions
+            .find(&key)
+            .await
+            .unwrap()
+            .unwrap()
+            .preview
+            .as_deref(),
         Some("hello")
     );
 }
@@ -55,13 +77,9 @@ async fn a_database_of_the_first_version_with_a_past_is_brought_up_to_date() {
         connection.execute(waiting, []).unwrap();
     }
 
-    let store = SqliteStore::open(&path).unwrap();
+    let store = stores(&SqliteStore::open(&path).unwrap());
 
-    let claimed = store
-        .claim(&Owner::new("me".to_owned()), NOW, NOW + 1)
-        .await
-        .unwrap()
-        .unwrap();
+    let claimed = store.turns.claim(lease(NOW + 1), NOW).await.unwrap().unwrap();
     assert_eq!(claimed.turn.run, RunId::new("past-7"));
     assert!(
         folder
@@ -75,6 +93,7 @@ async fn a_database_of_the_first_version_with_a_past_is_brought_up_to_date() {
 #[tokio::test]
 async fn every_list_reads_an_index_in_its_own_order() {
     let (_folder, store) = open();
+    let store = stores(&store);
     let agent = SessionKey::parse("agent:main:main").unwrap().agent();
     // Every combination of filters is a statement of its own, and the database looks at the plan of each.
     for mask in 0_u8..32 {
@@ -90,7 +109,8 @@ async fn every_list_reads_an_index_in_its_own_order() {
         };
 
         let page = store
-            .sessions(filter)
+            .sessions
+            .list(filter)
             .await
             .unwrap_or_else(|error| panic!("{mask:#b}: {error}"));
 
@@ -234,6 +254,8 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         after: None,
         bytes_max: 1 << 20,
     };
+    let stores = stores(store);
+    let (turns, sessions) = (&stores.turns, &stores.sessions);
     let mut costs = Vec::new();
     macro_rules! cost {
         ($name:literal, $operation:expr) => {{
@@ -243,36 +265,40 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
             value
         }};
     }
-    cost!("admit", store.admit(admission.clone()));
-    cost!("admit again", store.admit(admission));
-    cost!("next_due", store.next_due(now - 1));
-    let claimed = cost!("claim", store.claim(&owner, now, now + 1_000)).unwrap();
+    cost!("admit", turns.admit(admission.clone(), None));
+    cost!("admit again", turns.admit(admission, Some(lease(now + 1_000))));
+    cost!("outlook", turns.outlook(Vec::new(), now - 1));
+    let claimed = cost!("claim", turns.claim(lease(now + 1_000), now)).unwrap();
     assert_eq!(claimed.turn.run, run);
-    cost!("claim nothing", store.claim(&owner, now, now + 1_000));
-    cost!("start", store.start(&run, &owner, now));
-    cost!("context", store.context(&claimed.turn, 20));
-    cost!("renew", store.renew(&run, &owner, now + 2_000));
-    cost!("show", store.show(&run, &owner, "hel"));
-    cost!("keep_text", store.keep_text(&run, &owner, "lo"));
-    cost!("kept_text", store.kept_text(&run));
-    cost!("reclaim", store.reclaim(reclaim(false)));
-    cost!("reclaim at a start", store.reclaim(reclaim(true)));
+    cost!("claim nothing", turns.claim(lease(now + 1_000), now));
+    cost!("context", stores.transcripts.context(&claimed.turn, 20));
+    cost!("renew", turns.renew(&run, &owner, now + 2_000));
+    cost!("show", turns.show(&run, &owner, "hel"));
+    cost!("keep_text", turns.keep_text(&run, &owner, "lo"));
+    cost!("kept_text", turns.kept_text(&run));
+    cost!("reclaim", turns.reclaim(reclaim(false)));
+    cost!("reclaim at a start", turns.reclaim(reclaim(true)));
     cost!("delete", async {
-        Ok::<_, Error>(store.delete(&key, None).await.is_err())
+        Ok::<_, Error>(sessions.delete(&key, None).await.is_err())
     });
-    cost!("finish", store.finish(finish)).unwrap();
-    let waiting = cost!("deliveries", store.deliveries(now, 64));
+    let (ended, _) = cost!("finish", turns.finish_and_claim(finish, lease(now + 1_000)));
+    assert!(ended.is_some());
+    let waiting = cost!("deliveries", stores.deliveries.waiting(now, 64));
     assert_eq!(waiting.len(), 1);
     let taken = DeliveryOutcome::Taken { now };
-    cost!("settle", store.settle(waiting.first().unwrap().id, taken));
-    cost!("no deliveries", store.deliveries(now, 64));
-    cost!("abort", store.abort(&key, None, Origin::Rpc, now));
-    cost!("prune", store.prune(1));
-    cost!("session", store.session(&key));
-    cost!("history", store.history(&key, history));
+    cost!(
+        "settle",
+        stores.deliveries.settle(waiting.first().unwrap().id, taken)
+    );
+    cost!("no deliveries", stores.deliveries.waiting(now, 64));
+    cost!("next delivery", stores.deliveries.next_due(now));
+    cost!("abort", turns.abort(&key, None, Origin::Rpc, now));
+    cost!("prune", stores.upkeep.prune(1));
+    cost!("session", sessions.find(&key));
+    cost!("history", stores.transcripts.history(&key, history));
     cost!(
         "sessions",
-        store.sessions(SessionFilter {
+        sessions.list(SessionFilter {
             limit: 10,
             ..SessionFilter::default()
         })

@@ -3,13 +3,13 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
-    Aborted, Claimed, Ended, Finish, Hold, NewEntry, Origin, Target, Tokens, Turn, TurnState,
+    Aborted, Claimed, Ended, Finish, Hold, Lease, NewEntry, Origin, Outlook, Target, Tokens, Turn, TurnState,
 };
 use super::{MERGE_BYTES_MAX, deliveries, entries, sessions};
 use crate::error::Error;
 use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
-use crate::queue::QueueMode;
+use crate::turns::queue::QueueMode;
 
 pub(super) fn find(conn: &Connection, run: &RunId) -> Result<Option<Turn>, Error> {
     let mut statement = conn.prepare_cached("SELECT * FROM turns WHERE run = ?1")?;
@@ -20,41 +20,47 @@ fn get(conn: &Connection, run: &RunId) -> Result<Turn, Error> {
     find(conn, run)?.ok_or_else(|| Error::NoRun(run.to_string()))
 }
 
-pub(super) fn claim(
-    conn: &Connection,
-    owner: &Owner,
-    now: i64,
-    lease_until: i64,
-) -> Result<Option<Claimed>, Error> {
-    let due: Option<(i64, i64, String)> = conn
-        .prepare_cached(
-            "SELECT t.id, t.session, t.run FROM turns t INDEXED BY turns_waiting WHERE t.state = 'queued'
-                AND (t.not_before <= ?1 OR t.queued_at > ?1) -- taken in the future: the clock was set back since
-                AND NOT EXISTS (SELECT 1 FROM turns o WHERE o.session = t.session AND o.state = 'queued' AND o.id < t.id)
-                AND NOT EXISTS (SELECT 1 FROM turns a WHERE a.session = t.session AND a.state IN ('leased', 'running'))
-             ORDER BY t.id LIMIT 1 -- scans: the index holds what waits, and nothing of the past",
-        )?
-        .query_row([now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((id, session, run)) = due else {
+/// The turn that is to begin next: the first to come of those that are due, each of a session in which none runs.
+pub(super) fn next(conn: &Connection, now: i64) -> Result<Option<(i64, i64)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT t.id, t.session FROM turns t INDEXED BY turns_waiting WHERE t.state = 'queued'
+            AND (t.not_before <= ?1 OR t.queued_at > ?1) -- taken in the future: the clock was set back since
+            AND NOT EXISTS (SELECT 1 FROM turns o WHERE o.session = t.session AND o.state = 'queued' AND o.id < t.id)
+            AND NOT EXISTS (SELECT 1 FROM turns a WHERE a.session = t.session AND a.state IN ('leased', 'running'))
+         ORDER BY t.id LIMIT 1 -- scans: the index holds what waits, and nothing of the past",
+    )?;
+    let next = statement.query_row([now], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(next.optional()?)
+}
+
+pub(super) fn claim(conn: &Connection, lease: &Lease, now: i64) -> Result<Option<Claimed>, Error> {
+    let Some((id, session)) = next(conn, now)? else {
         return Ok(None);
     };
-    let run = RunId::new(run);
+    let turn = conn
+        .prepare_cached(
+            "UPDATE turns SET state = 'running', owner = ?2, lease_until = ?3, attempt = attempt + 1,
+                started_at = coalesce(started_at, ?4)
+             WHERE id = ?1 RETURNING *",
+        )?
+        .query_row(params![id, lease.owner.as_str(), lease.until, now], turn)?;
     conn.prepare_cached(
-        "UPDATE turns SET state = 'leased', owner = ?1, lease_until = ?2, attempt = attempt + 1 WHERE id = ?3",
+        "UPDATE sessions SET active_run = ?2, last_run = ?2, status = 'running', started_at = ?3, ended_at = NULL,
+            aborted_last_run = 0, updated_at = max(updated_at, ?3)
+         WHERE id = ?1",
     )?
-    .execute(params![owner.as_str(), lease_until, id])?;
-    conn.prepare_cached(
-        "UPDATE sessions SET active_run = ?1, last_run = ?1, status = 'running' WHERE id = ?2",
-    )?
-    .execute(params![run.as_str(), session])?;
-    let turn = get(conn, &run)?;
+    .execute(params![session, turn.run.as_str(), now])?;
     let merged = if turn.mode == QueueMode::Collect {
         merge(conn, session, &turn, now)?
     } else {
         Vec::new()
     };
-    Ok(Some(Claimed { turn, merged }))
+    let session = sessions::by_id(conn, session)?;
+    Ok(Some(Claimed {
+        turn,
+        session,
+        merged,
+    }))
 }
 
 /// Ends the turns that wait directly behind this one and want the same: their messages are answered by it.
@@ -104,28 +110,27 @@ fn wants_the_same(a: &Turn, b: &Turn) -> bool {
         && a.timeout_ms == b.timeout_ms
 }
 
-pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
-    // Turns that were taken in the future are due: see `claim`.
-    let mut statement = conn.prepare_cached(
-        "SELECT min(not_before) FROM turns INDEXED BY turns_waiting
-         WHERE state = 'queued' AND not_before > ?1 AND queued_at <= ?1
-         -- scans: the index holds what waits, and nothing of the past",
+pub(super) fn outlook(conn: &Connection, held: &[RunId], now: i64) -> Result<Outlook, Error> {
+    // Turns that were taken in the future are due: see `next`.
+    let (waiting, next_due) = conn
+        .prepare_cached(
+            "SELECT count(*) > 0, min(CASE WHEN not_before > ?1 AND queued_at <= ?1 THEN not_before END)
+             FROM turns INDEXED BY turns_waiting WHERE state = 'queued'
+             -- scans: the index holds what waits, and nothing of the past",
+        )?
+        .query_row([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut leased = conn.prepare_cached(
+        "SELECT run FROM turns INDEXED BY turns_active WHERE state IN ('leased', 'running')
+         -- scans: the index holds what runs, and nothing of the past",
     )?;
-    Ok(statement.query_row([now], |row| row.get(0))?)
-}
-
-pub(super) fn start(conn: &Connection, run: &RunId, owner: &Owner, now: i64) -> Result<Hold, Error> {
-    conn.prepare_cached(
-        "UPDATE turns SET state = 'running', started_at = coalesce(started_at, ?3)
-         WHERE run = ?1 AND owner = ?2 AND state = 'leased'",
-    )?
-    .execute(params![run.as_str(), owner.as_str(), now])?;
-    conn.prepare_cached(
-        "UPDATE sessions SET started_at = ?2, ended_at = NULL, aborted_last_run = 0, updated_at = max(updated_at, ?2)
-         WHERE id = (SELECT session FROM turns WHERE run = ?1) AND active_run = ?1",
-    )?
-    .execute(params![run.as_str(), now])?;
-    hold(conn, run, owner)
+    let leased = leased
+        .query_map([], |row| Ok(RunId::new(row.get::<_, String>(0)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Outlook {
+        waiting,
+        next_due,
+        leased_elsewhere: leased.iter().any(|run| !held.contains(run)),
+    })
 }
 
 pub(super) fn renew(conn: &Connection, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error> {

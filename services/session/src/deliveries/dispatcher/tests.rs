@@ -1,0 +1,269 @@
+use std::sync::Mutex;
+
+use gatehouse_core::server::Server;
+use gatehouse_core::{Address, Health, Listener};
+use gatehouse_proto::channel::v1 as channel;
+use gatehouse_proto::channel::v1::channel_service_server::{ChannelService, ChannelServiceServer};
+use tonic::{Request, Response, Status};
+
+use super::*;
+use crate::id::RunId;
+use crate::store::{Admission, Reply};
+use crate::testing::{Bench, Running, key, message, room, until};
+
+/// A bridge that remembers what it was handed and may refuse.
+#[derive(Clone, Default)]
+struct FakeBridge {
+    taken: Arc<Mutex<Vec<EnqueueDeliveryRequest>>>,
+    refuse: Arc<Mutex<Option<Status>>>,
+}
+
+impl FakeBridge {
+    fn keys(&self) -> Vec<String> {
+        self.taken
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|taken| taken.delivery_key.clone())
+            .collect()
+    }
+
+    async fn serve(&self, bench: &Bench, address: &Address) {
+        let listener = Listener::bind(address).await.unwrap();
+        let service = ChannelServiceServer::new(self.clone());
+        let server = Server::new(listener, bench.callers(), Health::new()).add(service);
+        let end = bench.drain.clone();
+        bench
+            .drain
+            .spawn("fake bridge", async move { server.run(end).await.unwrap() });
+    }
+}
+
+#[tonic::async_trait]
+impl ChannelService for FakeBridge {
+    async fn enqueue_delivery(
+        &self,
+        request: Request<EnqueueDeliveryRequest>,
+    ) -> Result<Response<channel::EnqueueDeliveryResponse>, Status> {
+        if let Some(status) = self.refuse.lock().unwrap().clone() {
+            return Err(status);
+        }
+        self.taken.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(channel::EnqueueDeliveryResponse {
+            duplicate: false,
+        }))
+    }
+
+    async fn get_channels_status(
+        &self,
+        _: Request<channel::GetChannelsStatusRequest>,
+    ) -> Result<Response<channel::GetChannelsStatusResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn start_channel(
+        &self,
+        _: Request<channel::StartChannelRequest>,
+    ) -> Result<Response<channel::StartChannelResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn stop_channel(
+        &self,
+        _: Request<channel::StopChannelRequest>,
+    ) -> Result<Response<channel::StopChannelResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn send_message(
+        &self,
+        _: Request<channel::SendMessageRequest>,
+    ) -> Result<Response<channel::SendMessageResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn list_pairing_requests(
+        &self,
+        _: Request<channel::ListPairingRequestsRequest>,
+    ) -> Result<Response<channel::ListPairingRequestsResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn approve_pairing(
+        &self,
+        _: Request<channel::ApprovePairingRequest>,
+    ) -> Result<Response<channel::ApprovePairingResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn dismiss_pairing(
+        &self,
+        _: Request<channel::DismissPairingRequest>,
+    ) -> Result<Response<channel::DismissPairingResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn inspect_webhook(
+        &self,
+        _: Request<channel::InspectWebhookRequest>,
+    ) -> Result<Response<channel::InspectWebhookResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn receive_webhook(
+        &self,
+        _: Request<channel::ReceiveWebhookRequest>,
+    ) -> Result<Response<channel::ReceiveWebhookResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+}
+
+/// A house whose bridge is at this address, there or not.
+fn dispatch(bench: &Bench, house: &Running) -> Address {
+    let (peer, address) = bench.peer("bridge.sock");
+    let dispatcher = Dispatcher::new(
+        house.engine.clone(),
+        peer.service(),
+        Arc::clone(&house.replies),
+        Clock::system(),
+        Metrics::default(),
+    );
+    house.drain.spawn("replies", dispatcher.run(house.drain.clone()));
+    address
+}
+
+async fn answer(bench: &mut Bench, house: &mut Running, run: &str, to: &str) {
+    let message = Admission {
+        reply: Reply::To(room(to)),
+        ..message(run, "hi")
+    };
+    house.engine.submit(message).await.unwrap();
+    let call = bench.call().await;
+    call.text("hello").await;
+    call.done().await;
+    house.end_of(run).await;
+}
+
+#[tokio::test]
+async fn replies_wait_for_a_bridge_that_is_away_and_are_handed_over_once() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let address = dispatch(&bench, &house);
+    for (run, to) in [("r1", "#a"), ("r2", "#a"), ("r3", "#b")] {
+        answer(&mut bench, &mut house, run, to).await;
+    }
+
+    let bridge = FakeBridge::default();
+    bridge.serve(&bench, &address).await;
+    until("the replies to arrive", async || bridge.keys().len() >= 3).await;
+    answer(&mut bench, &mut house, "r4", "#a").await;
+    until("the next reply to arrive", async || bridge.keys().len() >= 4).await;
+    until("nothing to wait", async || {
+        bench
+            .stores
+            .deliveries
+            .waiting(i64::MAX, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    })
+    .await;
+
+    let mut keys = bridge.keys();
+    let in_a: Vec<_> = keys.iter().filter(|key| *key != "r3/0").cloned().collect();
+    assert_eq!(in_a, ["r1/0", "r2/0", "r4/0"], "in order within a chat");
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 4);
+    let taken = bridge.taken.lock().unwrap().first().cloned().unwrap();
+    assert_eq!(
+        (
+            taken.channel.as_str(),
+            taken.account_id.as_str(),
+            taken.text.as_str()
+        ),
+        ("irc", "home", "hello")
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_the_bridge_refuses_for_good_is_said_in_the_transcript() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let address = dispatch(&bench, &house);
+    let bridge = FakeBridge::default();
+    *bridge.refuse.lock().unwrap() = Some(Status::not_found("no such account"));
+    bridge.serve(&bench, &address).await;
+
+    answer(&mut bench, &mut house, "r1", "#a").await;
+    house.see("the row", |seen| seen.label() == "row system").await;
+    until("it to be settled", async || {
+        bench
+            .stores
+            .deliveries
+            .waiting(i64::MAX, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    })
+    .await;
+
+    *bridge.refuse.lock().unwrap() = None;
+    answer(&mut bench, &mut house, "r2", "#a").await;
+    until("the next reply to arrive", async || bridge.keys() == ["r2/0"]).await;
+    let last = bench
+        .stores
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap()
+        .last_seq;
+    assert_eq!(last, 5, "two messages, two answers, one refusal");
+    assert!(
+        bench
+            .stores
+            .turns
+            .find(&RunId::new("r1"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_the_bridge_has_no_room_for_is_offered_again_and_an_idle_dispatcher_asks_nothing() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    let address = dispatch(&bench, &house);
+    let bridge = FakeBridge::default();
+    *bridge.refuse.lock().unwrap() = Some(Status::resource_exhausted("full"));
+    bridge.serve(&bench, &address).await;
+    answer(&mut bench, &mut house, "r1", "#a").await;
+    until("the reply to be put off", async || {
+        bench
+            .stores
+            .deliveries
+            .next_due(Clock::system().now_ms())
+            .await
+            .unwrap()
+            .is_some()
+    })
+    .await;
+
+    *bridge.refuse.lock().unwrap() = None;
+    until("the reply to arrive", async || bridge.keys() == ["r1/0"]).await;
+    until("nothing to do", async || {
+        bench.asked.take().last() == Some(&"next_due")
+    })
+    .await;
+
+    time::pause();
+    time::advance(Duration::from_secs(3600)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    time::resume();
+
+    assert_eq!(bench.asked.take(), [] as [&str; 0]);
+}

@@ -1,0 +1,19 @@
+//! What must be remembered of deliveries. They are made where a turn ends: [`Turns::finish`](crate::turns::Turns::finish).
+
+use async_trait::async_trait;
+
+use super::{Delivery, DeliveryOutcome};
+use crate::error::Error;
+
+/// The store of deliveries.
+#[async_trait]
+pub trait Deliveries: Send + Sync + std::fmt::Debug {
+    /// Deliveries that are due, the oldest first. One waits for the older ones of its chat.
+    async fn waiting(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error>;
+
+    /// When the next delivery becomes due that was put off. `None`: nothing was.
+    async fn next_due(&self, now: i64) -> Result<Option<i64>, Error>;
+
+    /// What became of a delivery.
+    async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<(), Error>;
+}

@@ -1,0 +1,101 @@
+//! A store of another make, as far as the service can tell: it passes everything on and remembers what was asked.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use crate::error::Error;
+use crate::id::{Owner, RunId, SessionId};
+use crate::key::SessionKey;
+use crate::store::*;
+
+/// What was asked of a store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked(Arc<Mutex<Vec<&'static str>>>);
+
+impl Asked {
+    /// What was asked since this was asked before.
+    pub(crate) fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+#[derive(Debug)]
+struct Recorded {
+    inner: Stores,
+    asked: Asked,
+}
+
+/// The same stores, remembering what is asked of them.
+pub(crate) fn recorded(inner: Stores) -> (Stores, Asked) {
+    let (asked, sharing) = (Asked::default(), inner.sharing);
+    let store = Recorded {
+        inner,
+        asked: asked.clone(),
+    };
+    (Stores::of(Arc::new(store), sharing), asked)
+}
+
+macro_rules! pass_on {
+    ($($noun:ident as $trait:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)* })*) => { $(
+        #[async_trait]
+        impl $trait for Recorded {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$out, Error> {
+                self.asked.0.lock().unwrap().push(stringify!($name));
+                self.inner.$noun.$name($($arg),*).await
+            })*
+        }
+    )* };
+}
+
+pass_on! {
+    sessions as Sessions {
+        fn find(key: &SessionKey) -> Option<SessionRecord>;
+        fn list(filter: SessionFilter) -> SessionPage;
+        fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: i64) -> (SessionRecord, bool);
+        fn patch(key: &SessionKey, patch: SessionPatch, now: i64) -> SessionRecord;
+        fn reset(key: &SessionKey, boundary: NewEntry, now: i64) -> (SessionRecord, Entry);
+        fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
+    }
+    transcripts as Transcripts {
+        fn history(key: &SessionKey, query: HistoryQuery) -> HistoryPage;
+        fn entry(key: &SessionKey, seq: i64) -> Option<Entry>;
+        fn append(key: &SessionKey, entry: NewEntry) -> (SessionRecord, Entry);
+        fn context(turn: &Turn, rows_max: u32) -> Vec<ContextRow>;
+    }
+    turns as Turns {
+        fn admit(admission: Admission, lease: Option<Lease>) -> Admitted;
+        fn find(run: &RunId) -> Option<Turn>;
+        fn claim(lease: Lease, now: i64) -> Option<Claimed>;
+        fn outlook(held: Vec<RunId>, now: i64) -> Outlook;
+        fn renew(run: &RunId, owner: &Owner, lease_until: i64) -> Hold;
+        fn show(run: &RunId, owner: &Owner, text: &str) -> Hold;
+        fn keep_text(run: &RunId, owner: &Owner, text: &str) -> Hold;
+        fn kept_text(run: &RunId) -> String;
+        fn mark_effects(run: &RunId, owner: &Owner) -> Hold;
+        fn give_back(run: &RunId, owner: &Owner, limits: RunLimits) -> GaveBack;
+        fn finish(finish: Finish) -> Option<Ended>;
+        fn finish_and_claim(finish: Finish, lease: Lease) -> (Option<Ended>, Option<Claimed>);
+        fn abort(key: &SessionKey, run: Option<&RunId>, origin: Origin, now: i64) -> Aborted;
+        fn reclaim(reclaim: Reclaim) -> Reclaimed;
+        fn unknown(keys: Vec<InboundKey>) -> Vec<u32>;
+    }
+    deliveries as Deliveries {
+        fn waiting(now: i64, rows_max: u32) -> Vec<Delivery>;
+        fn next_due(now: i64) -> Option<i64>;
+        fn settle(delivery: i64, outcome: DeliveryOutcome) -> ();
+    }
+    upkeep as Upkeep {
+        fn prune(before: i64) -> u64;
+    }
+}
+
+#[tokio::test]
+async fn a_second_store_keeps_the_contract_behind_the_same_traits() {
+    contract::all(async || {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(&folder.path().join("session.db")).unwrap();
+        (folder, recorded(opened.stores).0)
+    })
+    .await;
+}

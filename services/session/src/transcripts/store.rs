@@ -1,0 +1,27 @@
+//! What must be remembered of transcripts.
+//!
+//! S3: the rows of a transcript are never changed, and count from 1 without a hole.
+
+use async_trait::async_trait;
+
+use super::{ContextRow, Entry, HistoryPage, HistoryQuery, NewEntry};
+use crate::error::Error;
+use crate::key::SessionKey;
+use crate::sessions::SessionRecord;
+use crate::turns::Turn;
+
+/// The store of transcripts.
+#[async_trait]
+pub trait Transcripts: Send + Sync + std::fmt::Debug {
+    /// A page of the current transcript.
+    async fn history(&self, key: &SessionKey, query: HistoryQuery) -> Result<HistoryPage, Error>;
+
+    /// One row.
+    async fn entry(&self, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error>;
+
+    /// Adds a row that belongs to no turn.
+    async fn append(&self, key: &SessionKey, entry: NewEntry) -> Result<(SessionRecord, Entry), Error>;
+
+    /// The newest rows that a model should read for this turn, oldest first, within the bounds.
+    async fn context(&self, turn: &Turn, rows_max: u32) -> Result<Vec<ContextRow>, Error>;
+}

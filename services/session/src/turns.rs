@@ -1,0 +1,35 @@
+//! The life of a turn: queued, running under a lease, and then exactly one of done, failed, aborted or interrupted. The store
+//! decides who may run a turn and which transition wins; this module runs what it was given, tells the screens, and says
+//! the end of a run only when its own transition won.
+//!
+//! The rooms, from the ground up: `order` keeps what is said about a session in order; `runs` knows what this process runs;
+//! `settle` says an end, once, to everybody; `run` is one run, and `workers` go from one to the next; `admission` takes
+//! messages; `dispatch` finds what waits. `engine` is their one door.
+
+mod admission;
+mod announce;
+mod backlog;
+mod context;
+mod dispatch;
+mod engine;
+mod events;
+mod live;
+pub(crate) mod model;
+mod order;
+mod pacing;
+pub mod queue;
+mod run;
+mod runs;
+mod settle;
+mod shared;
+mod store;
+#[cfg(test)]
+mod tests;
+mod timing;
+mod workers;
+
+pub use self::admission::Submitted;
+pub use self::engine::{Engine, Parts};
+pub use self::model::*;
+pub use self::store::Turns;
+pub use self::timing::Timing;

@@ -1,0 +1,152 @@
+//! Taking messages, and stopping what they began. A message that finds its session and a slot free begins in the commit that
+//! takes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time;
+
+use super::backlog::Backlog;
+use super::live::{Stop, seq_before};
+use super::order::Order;
+use super::runs::{Runs, Slot};
+use super::settle::Settle;
+use super::shared::Shared;
+use super::workers::Workers;
+use super::{Aborted, Admission, Admitted, Claimed, NewTurn, Origin, Turn, TurnState};
+use crate::error::Error;
+use crate::id::RunId;
+use crate::key::SessionKey;
+
+/// How long an abort waits for a run in this process to say its end before it answers.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message waits for a process that has just started; then its sender is asked to come back.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A message that was taken.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// Its turn.
+    pub turn: Turn,
+    /// True when it was known already.
+    pub duplicate: bool,
+}
+
+/// Takes messages.
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) shared: Shared,
+    pub(super) order: Arc<Order>,
+    pub(super) runs: Arc<Runs>,
+    pub(super) backlog: Arc<Backlog>,
+    pub(super) settle: Arc<Settle>,
+    pub(super) workers: Workers,
+    /// Whether the last process's turns were looked at: before that, nothing new is taken.
+    pub(super) caught_up: watch::Receiver<bool>,
+}
+
+impl Intake {
+    /// Waits until this process has looked at what the last one left behind.
+    async fn started(&self) -> Result<(), Error> {
+        let mut caught_up = self.caught_up.clone();
+        match time::timeout(START_PATIENCE, caught_up.wait_for(|ready| *ready)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::NotReady),
+        }
+    }
+
+    fn slot(&self) -> Option<Slot> {
+        let policy = self.shared.policy()?;
+        self.runs.slots(1, policy.concurrent_max).pop()
+    }
+
+    pub(super) async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
+        self.started().await?;
+        if self.shared.drain.is_requested() {
+            return Err(Error::Stopping);
+        }
+        let order = self.order.of(&admission.key).await;
+        let slot = self.slot();
+        let lease = slot.is_some().then(|| self.shared.lease());
+        let new = match self.shared.stores.turns.admit(admission, lease).await? {
+            Admitted::Known(turn) => {
+                self.shared.metrics.duplicates.inc();
+                return Ok(Submitted {
+                    turn: *turn,
+                    duplicate: true,
+                });
+            }
+            Admitted::New(new) => new,
+        };
+        let NewTurn {
+            turn,
+            entry,
+            session,
+            gave_way: Aborted { ended, asked },
+        } = *new;
+        let agents = self.shared.agents();
+        self.shared.metrics.accepted.inc();
+        for ended in ended {
+            self.settle.settle(&ended, None, seq_before(ended.turn.attempt));
+        }
+        let events = &self.shared.events;
+        events.changed(
+            &turn.key,
+            Some(&session),
+            agents.as_deref(),
+            "send",
+            Some(&turn.run),
+        );
+        events.row(&entry, &session, agents.as_deref());
+        match slot {
+            Some(slot) if turn.state == TurnState::Running => {
+                let claimed = Claimed {
+                    turn: turn.clone(),
+                    session,
+                    merged: Vec::new(),
+                };
+                // Under the order: an abort that comes next finds the run.
+                self.workers.begin(slot, claimed);
+            }
+            Some(_) | None => self.backlog.grew(),
+        }
+        drop(order);
+        for run in asked {
+            self.runs.stop(&run, Stop::Abort(Origin::Interrupt));
+        }
+        Ok(Submitted {
+            turn,
+            duplicate: false,
+        })
+    }
+
+    pub(super) async fn abort(
+        &self,
+        key: &SessionKey,
+        run: Option<&RunId>,
+        origin: Origin,
+    ) -> Result<Vec<RunId>, Error> {
+        let now = self.shared.clock.now_ms();
+        let Aborted { ended, asked } = {
+            let _order = self.order.of(key).await;
+            let aborted = self.shared.stores.turns.abort(key, run, origin, now).await?;
+            for ended in &aborted.ended {
+                self.settle.settle(ended, None, seq_before(ended.turn.attempt));
+            }
+            aborted
+        };
+        let mut stopped: Vec<RunId> = ended.into_iter().map(|ended| ended.turn.run).collect();
+        for run in &asked {
+            self.runs.stop(run, Stop::Abort(origin));
+        }
+        for run in asked {
+            let turn = self.settle.wait(&run, ABORT_PATIENCE).await?;
+            // A run that ended otherwise in the meantime was not stopped; one that has not ended yet has been asked.
+            if turn.state == TurnState::Aborted || !turn.state.is_terminal() {
+                stopped.push(run);
+            }
+        }
+        Ok(stopped)
+    }
+}

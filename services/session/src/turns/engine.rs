@@ -1,0 +1,255 @@
+//! The one door of this module.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_core::client::PeerService;
+use gatehouse_core::drain::plan;
+use gatehouse_core::publish::Publisher;
+use gatehouse_core::{Clock, Drain};
+use tokio::sync::{Notify, watch};
+
+use super::admission::{Intake, Submitted};
+use super::backlog::Backlog;
+use super::dispatch::Dispatch;
+use super::events::Events;
+use super::live::InFlight;
+use super::order::Order;
+use super::runs::Runs;
+use super::settle::Settle;
+use super::shared::Shared;
+use super::workers::Workers;
+use super::{Admission, Origin, Timing, Turn};
+use crate::error::Error;
+use crate::id::{Owner, RunId};
+use crate::key::SessionKey;
+use crate::metrics::Metrics;
+use crate::policy::Policy;
+use crate::store::{Entry, NewEntry, SessionRecord, Stores};
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The stores.
+    pub stores: Stores,
+    /// The agent service.
+    pub agent: PeerService,
+    /// The way to the screens.
+    pub publisher: Publisher,
+    /// What holds at the moment; `None` until the first revision has come.
+    pub policy: watch::Receiver<Option<Arc<Policy>>>,
+    /// The time of day.
+    pub clock: Clock,
+    /// Times.
+    pub timing: Timing,
+    /// Told when a reply waits for its delivery.
+    pub replies: Arc<Notify>,
+    /// Counts.
+    pub metrics: Metrics,
+    /// The end of the process: from then on nothing new is taken or begun.
+    pub drain: Drain,
+}
+
+/// The handle of the engine. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Shared,
+    order: Arc<Order>,
+    runs: Arc<Runs>,
+    settle: Arc<Settle>,
+    intake: Arc<Intake>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Engine {
+    /// Puts it together; nothing runs yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            stores,
+            agent,
+            publisher,
+            policy,
+            clock,
+            timing,
+            replies,
+            metrics,
+            drain,
+        } = parts;
+        let shared = Shared {
+            stores,
+            events: Events::new(publisher, clock.clone()),
+            policies: policy,
+            clock,
+            timing,
+            owner: Owner::generate(),
+            metrics,
+            drain,
+        };
+        let order = Arc::new(Order::new());
+        let backlog = Arc::new(Backlog::new());
+        let runs = Arc::new(Runs::new(Arc::clone(&backlog)));
+        let settle = Arc::new(Settle::new(
+            shared.clone(),
+            Arc::clone(&runs),
+            Arc::clone(&backlog),
+            replies,
+        ));
+        let workers = Workers::new(
+            shared.clone(),
+            Arc::clone(&order),
+            Arc::clone(&runs),
+            Arc::clone(&settle),
+            agent,
+        );
+        let (caught_up, is_caught_up) = watch::channel(false);
+        Self {
+            intake: Arc::new(Intake {
+                shared: shared.clone(),
+                order: Arc::clone(&order),
+                runs: Arc::clone(&runs),
+                backlog: Arc::clone(&backlog),
+                settle: Arc::clone(&settle),
+                workers: workers.clone(),
+                caught_up: is_caught_up,
+            }),
+            dispatch: Arc::new(Dispatch {
+                shared: shared.clone(),
+                order: Arc::clone(&order),
+                runs: Arc::clone(&runs),
+                backlog,
+                settle: Arc::clone(&settle),
+                workers,
+                caught_up,
+            }),
+            shared,
+            order,
+            runs,
+            settle,
+        }
+    }
+
+    /// What holds at the moment.
+    ///
+    /// # Errors
+    /// When no configuration has come yet.
+    pub fn policy(&self) -> Result<Arc<Policy>, Error> {
+        self.shared.policy().ok_or(Error::NotReady)
+    }
+
+    /// The stores.
+    pub fn stores(&self) -> &Stores {
+        &self.shared.stores
+    }
+
+    /// The time of day.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    /// Takes a message. When this answers, the message and its turn are stored. Waits for [`Engine::run`] to have looked
+    /// at what the last process left behind.
+    ///
+    /// # Errors
+    /// Those of [`Turns::admit`](super::Turns::admit), and that the process is still starting or about to end.
+    ///
+    /// # Cancel safety
+    /// Goes on to its end when dropped: a message that is stored is also announced.
+    pub async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
+        let intake = Arc::clone(&self.intake);
+        detached(async move { intake.submit(admission).await }).await
+    }
+
+    /// Stops what waits and runs in a session, or one run. Answers the runs that were stopped.
+    ///
+    /// # Errors
+    /// When the store fails.
+    ///
+    /// # Cancel safety
+    /// Goes on to its end when dropped.
+    pub async fn abort(&self, key: SessionKey, run: Option<RunId>) -> Result<Vec<RunId>, Error> {
+        let intake = Arc::clone(&self.intake);
+        detached(async move { intake.abort(&key, run.as_ref(), Origin::Rpc).await }).await
+    }
+
+    /// The run that this process is running in a session.
+    pub fn in_flight(&self, key: &SessionKey) -> Option<InFlight> {
+        self.runs.in_flight(key)
+    }
+
+    /// Waits until a run has ended, for at most `patience`. Answers the turn as it is then.
+    ///
+    /// # Errors
+    /// When there is no such run, or the store fails.
+    pub async fn wait(&self, run: &RunId, patience: Duration) -> Result<Turn, Error> {
+        self.settle.wait(run, patience).await
+    }
+
+    /// Adds a row to a transcript that belongs to no turn.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn append(&self, key: SessionKey, entry: NewEntry) -> Result<String, Error> {
+        let engine = self.clone();
+        detached(async move {
+            let _order = engine.order.of(&key).await;
+            let (session, entry) = engine.stores().transcripts.append(&key, entry).await?;
+            engine.announce_row(&entry, &session);
+            Ok(entry.row.id.to_string())
+        })
+        .await
+    }
+
+    /// Changes a session and says so. The change is begun when it is this one's turn in the session's order.
+    ///
+    /// # Errors
+    /// Those of the change.
+    pub async fn change<T>(
+        &self,
+        key: SessionKey,
+        reason: &'static str,
+        change: impl Future<Output = Result<(T, Option<SessionRecord>), Error>>,
+    ) -> Result<T, Error> {
+        let _order = self.order.of(&key).await;
+        let (value, session) = change.await?;
+        let agents = self.shared.agents();
+        self.shared
+            .events
+            .changed(&key, session.as_ref(), agents.as_deref(), reason, None);
+        Ok(value)
+    }
+
+    /// Says that a row was added, with the session after it.
+    pub(crate) fn announce_row(&self, entry: &Entry, session: &SessionRecord) {
+        let agents = self.shared.agents();
+        self.shared.events.row(entry, session, agents.as_deref());
+    }
+
+    /// How many runs are under way.
+    pub fn running(&self) -> usize {
+        self.runs.count()
+    }
+
+    /// How long runs may go on after the process was asked to end.
+    pub fn drain_limit(&self) -> Duration {
+        self.shared.drain_limit()
+    }
+
+    /// Runs turns until the drain, and then waits until those that run have ended; the drain's limit makes them.
+    pub async fn run(self) {
+        self.dispatch.run().await;
+        let limit = self.shared.drain_limit() + plan::CUT_SHORT;
+        if !self.runs.finish(limit).await {
+            tracing::error!("turns are left to the next process: their ends could not be stored");
+        }
+    }
+}
+
+/// Runs a future to its end even when the caller goes away.
+async fn detached<T: Send + 'static>(
+    future: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(future).await {
+        Ok(result) => result,
+        Err(cause) => Err(Error::Engine(cause)),
+    }
+}

@@ -1,0 +1,240 @@
+//! What the screens are told, as typed messages. Nothing here decides; the numbers of a run's events come from outside.
+
+use gatehouse_core::Clock;
+use gatehouse_core::publish::{Outgoing, Publisher};
+use gatehouse_proto::broadcast::v1::Rendition;
+use gatehouse_proto::session::v1 as proto;
+use gatehouse_proto::session::v1::chat_event::State;
+use serde_json::{Value, json};
+
+use crate::agents::Agents;
+use crate::id::RunId;
+use crate::key::SessionKey;
+use crate::rows::{self, Wanted};
+use crate::store::{Entry, SessionRecord};
+use crate::turns::pacing::Piece;
+
+/// The topic of everything about sessions.
+const SESSIONS: &str = "sessions";
+
+/// The way to the screens.
+#[derive(Clone, Debug)]
+pub(crate) struct Events {
+    publisher: Publisher,
+    clock: Clock,
+}
+
+impl Events {
+    pub(crate) fn new(publisher: Publisher, clock: Clock) -> Self {
+        Self { publisher, clock }
+    }
+
+    /// Events before the next one may never have gone out: screens read their state anew.
+    pub(super) fn say_lost(&self) {
+        self.publisher.say_lost();
+    }
+
+    /// A session changed; `None` when it is gone.
+    pub(crate) fn changed(
+        &self,
+        key: &SessionKey,
+        session: Option<&SessionRecord>,
+        agents: Option<&Agents>,
+        reason: &str,
+        run: Option<&RunId>,
+    ) {
+        let event = proto::SessionsChangedEvent {
+            session_key: key.to_string(),
+            agent_id: Some(key.agent().to_string()),
+            reason: reason.to_owned(),
+            run_id: run.map(ToString::to_string),
+            ts: self.clock.now_ms(),
+            session: session.map(|session| rows::session(session, agents, Wanted::ALL)),
+        };
+        self.publisher.publish(Outgoing::new(&event).topic(SESSIONS));
+    }
+
+    /// A row was added to a transcript.
+    pub(crate) fn row(&self, entry: &Entry, session: &SessionRecord, agents: Option<&Agents>) {
+        let event = proto::SessionMessageEvent {
+            session_key: session.key.to_string(),
+            agent_id: session.agent.to_string(),
+            message: Some(rows::message(entry)),
+            message_id: entry.row.id.to_string(),
+            message_seq: entry.seq,
+            session: Some(rows::session(session, agents, Wanted::ALL)),
+        };
+        self.publisher.publish(
+            Outgoing::new(&event)
+                .topic(SESSIONS)
+                .topic(format!("session/{}", session.key)),
+        );
+    }
+
+    /// A run's own events.
+    pub(super) fn voice(&self, run: &RunId, key: &SessionKey) -> Voice {
+        Voice {
+            events: self.clone(),
+            run: run.to_string(),
+            key: key.to_string(),
+            agent: key.agent().to_string(),
+        }
+    }
+}
+
+/// A run's own events.
+#[derive(Clone, Debug)]
+pub(super) struct Voice {
+    events: Events,
+    run: String,
+    key: String,
+    agent: String,
+}
+
+/// Which of the two text streams of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// The answer.
+    Assistant,
+    /// The thinking before it; only in the detailed events.
+    Thinking,
+}
+
+impl Stream {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Assistant => "assistant",
+            Self::Thinking => "thinking",
+        }
+    }
+}
+
+impl Voice {
+    fn chat(&self, seq: i64, state: State) -> proto::ChatEvent {
+        proto::ChatEvent {
+            run_id: self.run.clone(),
+            session_key: self.key.clone(),
+            agent_id: Some(self.agent.clone()),
+            seq,
+            state: state.into(),
+            ..proto::ChatEvent::default()
+        }
+    }
+
+    fn agent(&self, seq: i64, stream: &str, data: &Value) -> proto::AgentEvent {
+        proto::AgentEvent {
+            run_id: self.run.clone(),
+            seq,
+            stream: stream.to_owned(),
+            ts: self.events.clock.now_ms(),
+            data: data.to_string(),
+            session_key: Some(self.key.clone()),
+            agent_id: Some(self.agent.clone()),
+        }
+    }
+
+    /// Before the first word.
+    pub(super) fn status(&self, seq: i64, phase: &str) {
+        let event = proto::ChatEvent {
+            phase: Some(phase.to_owned()),
+            ..self.chat(seq, State::Status)
+        };
+        self.events.publisher.publish(Outgoing::new(&event));
+    }
+
+    /// Something about the run as a whole.
+    pub(super) fn lifecycle(&self, seq: i64, data: &Value) {
+        self.events
+            .publisher
+            .publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
+    }
+
+    /// New text, at once. With `replace` it is not more of the text but the beginning of another one: such an event has no
+    /// merge key, so that nothing is merged past it.
+    pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str, replace: bool) {
+        let detail =
+            Outgoing::new(&self.agent(seq, stream.word(), &data(json!({ "delta": delta }), replace)))
+                .rendition(Rendition::Increment);
+        let detail = merged_unless(replace, detail, || format!("{}/{}", self.run, stream.word()));
+        let text = (stream == Stream::Assistant).then(|| {
+            let event = proto::ChatEvent {
+                delta_text: Some(delta.to_owned()),
+                replace: replace.then_some(true),
+                ..self.chat(seq, State::Delta)
+            };
+            let text = Outgoing::new(&event).rendition(Rendition::Increment);
+            merged_unless(replace, text, || format!("{}/i", self.run))
+        });
+        self.events
+            .publisher
+            .publish_together([detail].into_iter().chain(text));
+    }
+
+    /// New text and all of it so far, paced. Clients draw from the chat event; the detailed one repeats the whole text only
+    /// now and then, and at the end. With `replace` it begins another text.
+    pub(super) fn cumulative(&self, stream: Stream, seq: i64, piece: &Piece, text: &str, replace: bool) {
+        let Piece { delta, detail_whole } = piece;
+        let detail = if *detail_whole {
+            json!({ "text": text, "delta": delta })
+        } else {
+            json!({ "delta": delta })
+        };
+        let detail = Outgoing::new(&self.agent(seq, stream.word(), &data(detail, replace)))
+            .rendition(Rendition::Cumulative);
+        let text = (stream == Stream::Assistant).then(|| {
+            let now = self.events.clock.now_ms();
+            let event = proto::ChatEvent {
+                delta_text: Some(delta.clone()),
+                message: Some(rows::chat_message(&rows::blocks(text), now)),
+                replace: replace.then_some(true),
+                ..self.chat(seq, State::Delta)
+            };
+            let text = Outgoing::new(&event).rendition(Rendition::Cumulative);
+            merged_unless(replace, text, || format!("{}/c", self.run))
+        });
+        self.events
+            .publisher
+            .publish_together([detail].into_iter().chain(text));
+    }
+
+    /// The end of the run. Only [`super::announce`] says it.
+    pub(super) fn terminal(&self, seq: i64, state: State, end: Terminal) {
+        let Terminal {
+            message,
+            stop_reason,
+            error_message,
+            error_kind,
+            usage,
+        } = end;
+        let event = proto::ChatEvent {
+            message,
+            stop_reason,
+            error_message,
+            error_kind,
+            usage,
+            ..self.chat(seq, state)
+        };
+        self.events.publisher.publish(Outgoing::new(&event));
+    }
+}
+
+fn data(mut data: Value, replace: bool) -> Value {
+    if replace && let Some(data) = data.as_object_mut() {
+        data.insert("replace".to_owned(), Value::Bool(true));
+    }
+    data
+}
+
+fn merged_unless(replace: bool, event: Outgoing, key: impl FnOnce() -> String) -> Outgoing {
+    if replace { event } else { event.merge_key(key()) }
+}
+
+/// What is said at the end of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terminal {
+    pub(super) message: Option<String>,
+    pub(super) stop_reason: Option<String>,
+    pub(super) error_message: Option<String>,
+    pub(super) error_kind: Option<String>,
+    pub(super) usage: Option<proto::Usage>,
+}

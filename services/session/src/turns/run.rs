@@ -1,0 +1,459 @@
+//! One run, from its lease to its end. A run may stop saying anything at any moment, because its lease is lost; it says its
+//! end only when the store says that its own transition won.
+
+mod ending;
+mod lease;
+pub(super) mod notice;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_core::backoff::Backoff;
+use gatehouse_core::client::PeerService;
+use gatehouse_core::{Chain, Kind};
+use gatehouse_proto::agent::v1 as agent;
+use gatehouse_proto::agent::v1::FailureKind;
+use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
+use gatehouse_proto::agent::v1::run_turn_response::Event;
+use serde_json::json;
+use tokio::time::{self, Instant};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::context::{ROWS_MAX, arrange};
+use super::events::{Stream, Voice};
+use super::live::{Live, Stop};
+use super::order::Order;
+use super::pacing::{self, Pacer, Piece};
+use super::runs::Runs;
+use super::settle::Settle;
+use super::shared::Shared;
+use crate::answer::ANSWER_BYTES_MAX;
+use crate::error::Error;
+use crate::store::{Claimed, Hold, SessionRecord, Tokens, Turn};
+
+/// How long the agent service may overstay the turn's time before this side gives up on it.
+const OVERTIME: Duration = Duration::from_secs(5);
+/// The longest pause before the agent service is asked again.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// How a run ends.
+#[derive(Debug)]
+enum Outcome {
+    Done {
+        stop_reason: String,
+        usage: Option<Tokens>,
+        answered_by: (String, String),
+    },
+    Failed {
+        message: String,
+        kind: FailureKind,
+        answered_by: Option<(String, String)>,
+    },
+    /// The agent service went away. Nothing was seen: the run may begin again.
+    Unreachable,
+    /// The agent service went away in the middle: the run begins again, unless it did so before.
+    BrokenOff,
+    Stopped(Stop),
+}
+
+/// What runs need.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) shared: Shared,
+    pub(super) order: Arc<Order>,
+    pub(super) runs: Arc<Runs>,
+    pub(super) settle: Arc<Settle>,
+    pub(super) agent: AgentServiceClient<PeerService>,
+    /// What the rendition that repeats whole texts may cost a connection.
+    pub(super) pacing: pacing::Shared,
+}
+
+struct Run {
+    room: Arc<Room>,
+    turn: Turn,
+    /// As it was when the run began.
+    session: SessionRecord,
+    live: Arc<Live>,
+    voice: Voice,
+    /// Whether this attempt showed anything.
+    seen: bool,
+    /// What an earlier attempt showed: it stands on the screens until this one's first word.
+    earlier: String,
+    answer: Pacer,
+    thinking: Pacer,
+    thought: String,
+    new_answer: Rewrite,
+    new_thinking: Rewrite,
+}
+
+/// Which forms of a text still have to say that they do not go on with what was shown, but take its place.
+#[derive(Clone, Copy, Debug)]
+struct Rewrite {
+    increment: bool,
+    cumulative: bool,
+}
+
+impl Rewrite {
+    fn of(turn: &Turn) -> Self {
+        let again = turn.shown > 0;
+        Self {
+            increment: again,
+            cumulative: again,
+        }
+    }
+}
+
+/// Runs a turn that was leased, to its end. Answers the turn that was begun in the same commit.
+pub(super) async fn run(
+    room: Arc<Room>,
+    turn: Turn,
+    session: SessionRecord,
+    live: Arc<Live>,
+) -> Option<Claimed> {
+    let lease = tokio::spawn(lease::keep(room.shared.clone(), Arc::clone(&live)));
+    let _lease = AbortOnDropHandle::new(lease);
+    let voice = room.shared.events.voice(&turn.run, &turn.key);
+    let shown = room.pacing.clone();
+    let mut run = Run {
+        room,
+        session,
+        live,
+        voice,
+        seen: false,
+        earlier: String::new(),
+        answer: Pacer::new(shown.clone()),
+        thinking: Pacer::new(shown),
+        thought: String::new(),
+        new_answer: Rewrite::of(&turn),
+        new_thinking: Rewrite::of(&turn),
+        turn,
+    };
+    match run.answer().await {
+        Ok(outcome) => run.end(outcome).await,
+        Err(error) => {
+            tracing::error!(run = %run.turn.run, error = %Chain(&error), "a turn failed inside");
+            let (kind, message) = match error.kind() {
+                Kind::Internal => (
+                    FailureKind::Unspecified,
+                    "something went wrong inside: the log of the session service says what".to_owned(),
+                ),
+                _ => (FailureKind::Config, error.to_string()), // for example that its agent is no longer configured
+            };
+            run.end(Outcome::Failed {
+                message,
+                kind,
+                answered_by: None,
+            })
+            .await
+        }
+    }
+}
+
+impl Run {
+    async fn answer(&mut self) -> Result<Outcome, Error> {
+        drop(self.room.order.of(&self.turn.key).await); // behind the message that caused it
+        if self.turn.shown > 0 {
+            self.earlier = self.room.shared.stores.turns.kept_text(&self.turn.run).await?;
+        }
+        self.voice.status(self.live.next_seq(), "starting_model");
+        self.voice.lifecycle(
+            self.live.next_seq(),
+            &json!({ "phase": "start", "startedAt": self.live.started_at }),
+        );
+        let agents = self.room.shared.agents();
+        self.room.shared.events.changed(
+            &self.turn.key,
+            Some(&self.session),
+            agents.as_deref(),
+            "agent.run.started",
+            Some(&self.turn.run),
+        );
+
+        let model = self.session.model_override.clone();
+        let mut backoff = Backoff::new(self.room.shared.timing.retry, RETRY_MAX);
+        for attempt in 1.. {
+            let request = self.request(model.as_deref()).await?;
+            match self.ask(request).await? {
+                Outcome::Unreachable if self.seen => return Ok(Outcome::BrokenOff),
+                Outcome::Unreachable if attempt < self.room.shared.timing.attempts_max => {
+                    let live = Arc::clone(&self.live);
+                    tokio::select! {
+                        biased;
+                        stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+                        // Nothing is under way that a wait could save: the next process asks again.
+                        () = self.room.shared.drain.requested() => return Ok(Outcome::Stopped(Stop::Drain)),
+                        () = time::sleep(backoff.next()) => {}
+                    }
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+        Ok(Outcome::Unreachable)
+    }
+
+    async fn request(&self, model_override: Option<&str>) -> Result<agent::RunTurnRequest, Error> {
+        let policy = self.room.shared.policy().ok_or(Error::NotReady)?;
+        let configured = policy.agents.of(&self.turn.key)?;
+        let chosen = self
+            .turn
+            .model
+            .clone()
+            .or_else(|| model_override.map(str::to_owned));
+        let models = match chosen {
+            Some(model) => std::iter::once(model)
+                .chain(configured.models.iter().skip(1).cloned())
+                .collect(),
+            None => configured.models.clone(),
+        };
+        let transcripts = &self.room.shared.stores.transcripts;
+        let rows = transcripts.context(&self.turn, ROWS_MAX).await?;
+        Ok(agent::RunTurnRequest {
+            run_id: self.turn.run.to_string(),
+            models,
+            system_prompt: configured.system_prompt.clone(),
+            messages: arrange(rows, &self.turn.run),
+            timeout_ms: self
+                .turn
+                .timeout_ms
+                .filter(|ms| *ms > 0)
+                .unwrap_or(configured.timeout_ms),
+            agent_name: configured.display_name(),
+            in_chat: self.turn.target.is_some(),
+        })
+    }
+
+    /// Asks the agent service once. Dropping the stream cancels the call at once.
+    async fn ask(&mut self, request: agent::RunTurnRequest) -> Result<Outcome, Error> {
+        let live = Arc::clone(&self.live);
+        let time_limit = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)) + OVERTIME;
+        let deadline = Instant::now() + time_limit;
+        let mut client = self.room.agent.clone();
+        let mut request = tonic::Request::new(request);
+        if let Some(traceparent) = self
+            .turn
+            .traceparent
+            .as_deref()
+            .and_then(|trace| trace.parse().ok())
+        {
+            request.metadata_mut().insert("traceparent", traceparent);
+        }
+        let opened = tokio::select! {
+            biased;
+            stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+            () = time::sleep_until(deadline) => return Ok(out_of_time()),
+            opened = client.run_turn(request) => opened,
+        };
+        let mut stream = match opened {
+            Ok(response) => response.into_inner(),
+            Err(status) => return Ok(self.gone(&status)),
+        };
+        loop {
+            let due = self.next_due();
+            let next = tokio::select! {
+                biased;
+                stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
+                () = time::sleep_until(deadline) => return Ok(out_of_time()),
+                () = sleep_until_some(due) => {
+                    self.show_due();
+                    continue;
+                }
+                next = stream.message() => next,
+            };
+            let event = match next {
+                Ok(Some(response)) => response.event,
+                Ok(None) => return Ok(Outcome::Unreachable), // it ended without an end
+                Err(status) => return Ok(self.gone(&status)),
+            };
+            let Some(event) = event else { continue }; // an event of a newer version
+            if let Some(outcome) = self.take(event).await? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<Option<Outcome>, Error> {
+        match event {
+            Event::ModelStarted(agent::ModelStarted { provider, model }) => {
+                let data = json!({ "phase": "model", "provider": provider, "model": model });
+                self.voice.lifecycle(self.live.next_seq(), &data);
+            }
+            Event::TextDelta(agent::TextDelta { text }) => {
+                if text.is_empty() {
+                    return Ok(None);
+                }
+                if self.live.text_bytes() + text.len() > ANSWER_BYTES_MAX {
+                    let answered_by = (String::new(), String::new());
+                    return Ok(Some(Outcome::Done {
+                        stop_reason: "length".to_owned(),
+                        usage: None,
+                        answered_by,
+                    }));
+                }
+                let seq = if self.seen {
+                    self.live.say(&text)
+                } else {
+                    if let Some(stop) = self.show_first(&text).await? {
+                        return Ok(Some(Outcome::Stopped(stop)));
+                    }
+                    self.live.say_kept(&text)
+                };
+                let replace = std::mem::take(&mut self.new_answer.increment);
+                self.voice.increment(Stream::Assistant, seq, &text, replace);
+                self.answer.push(&text);
+                self.show_due();
+            }
+            Event::ThinkingDelta(agent::ThinkingDelta { text }) => {
+                if text.is_empty() || self.thought.len() + text.len() > ANSWER_BYTES_MAX {
+                    return Ok(None);
+                }
+                if !self.seen
+                    && let Some(stop) = self.show_first("").await?
+                {
+                    return Ok(Some(Outcome::Stopped(stop)));
+                }
+                self.thought.push_str(&text);
+                let replace = std::mem::take(&mut self.new_thinking.increment);
+                self.voice
+                    .increment(Stream::Thinking, self.live.next_seq(), &text, replace);
+                self.thinking.push(&text);
+                self.show_due();
+            }
+            Event::Retrying(agent::Retrying {
+                attempt,
+                attempt_max,
+                kind: _,
+                message,
+            }) => {
+                let data = json!({ "phase": "retry", "attempt": attempt, "maxAttempts": attempt_max, "reason": message });
+                self.voice.lifecycle(self.live.next_seq(), &data);
+            }
+            Event::Completed(agent::Completed {
+                stop_reason,
+                usage,
+                provider,
+                model,
+                content: _,
+            }) => {
+                let usage = usage.map(|usage| Tokens {
+                    input: usage.input,
+                    output: usage.output,
+                });
+                return Ok(Some(Outcome::Done {
+                    stop_reason,
+                    usage,
+                    answered_by: (provider, model),
+                }));
+            }
+            Event::Entry(_) => {} // nobody sends one yet
+            Event::Failed(failed) => {
+                let kind = failed.kind();
+                let answered_by = failed.provider.zip(failed.model);
+                return Ok(Some(Outcome::Failed {
+                    message: failed.message,
+                    kind,
+                    answered_by,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Before the first thing is shown: writes down that it was, and what. A run that dies after this is begun again once.
+    async fn show_first(&mut self, text: &str) -> Result<Option<Stop>, Error> {
+        let Shared { stores, owner, .. } = &self.room.shared;
+        let hold = stores.turns.show(&self.turn.run, owner, text).await?;
+        let stop = stop_of(hold);
+        self.seen = stop.is_none();
+        Ok(stop)
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        [self.answer.due(now), self.thinking.due(now)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn show_due(&mut self) {
+        let now = Instant::now();
+        if let Some(piece) = self.thinking.take_due(now, self.thought.len()) {
+            self.show_thinking(&piece);
+        }
+        if let Some(piece) = self.answer.take_due(now, self.live.text_bytes()) {
+            self.show_answer(&piece);
+        }
+    }
+
+    fn show_rest(&mut self) {
+        let now = Instant::now();
+        if let Some(piece) = self.thinking.take(now, self.thought.len()) {
+            self.show_thinking(&piece);
+        }
+        if let Some(piece) = self.answer.take(now, self.live.text_bytes()) {
+            self.show_answer(&piece);
+        }
+    }
+
+    fn show_thinking(&mut self, piece: &Piece) {
+        let replace = std::mem::take(&mut self.new_thinking.cumulative);
+        self.voice.cumulative(
+            Stream::Thinking,
+            self.live.next_seq(),
+            piece,
+            &self.thought,
+            replace,
+        );
+    }
+
+    fn show_answer(&mut self, piece: &Piece) {
+        let replace = std::mem::take(&mut self.new_answer.cumulative);
+        self.voice.cumulative(
+            Stream::Assistant,
+            self.live.say(""),
+            piece,
+            &self.live.text(),
+            replace,
+        );
+    }
+
+    /// The agent service did not answer, or stopped answering.
+    fn gone(&self, status: &tonic::Status) -> Outcome {
+        tracing::warn!(run = %self.turn.run, code = ?status.code(), message = status.message(), "the agent service broke off");
+        match status.code() {
+            tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition | tonic::Code::OutOfRange => {
+                Outcome::Failed {
+                    message: status.message().to_owned(),
+                    kind: FailureKind::Rejected,
+                    answered_by: None,
+                }
+            }
+            _ => Outcome::Unreachable,
+        }
+    }
+}
+
+fn stop_of(hold: Hold) -> Option<Stop> {
+    match hold {
+        Hold::Held => None,
+        Hold::Stop(origin) => Some(Stop::Abort(origin)),
+        Hold::Lost => Some(Stop::Lost),
+    }
+}
+
+fn out_of_time() -> Outcome {
+    let message =
+        "the model did not answer in time: try again, or raise agents.defaults.timeoutSeconds".to_owned();
+    Outcome::Failed {
+        message,
+        kind: FailureKind::Timeout,
+        answered_by: None,
+    }
+}
+
+async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

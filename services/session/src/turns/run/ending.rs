@@ -1,0 +1,207 @@
+//! The end of a run: what is stored, and what is said when this run was the one to end its turn.
+
+use std::time::Duration;
+
+use gatehouse_core::{Chain, Notice};
+use gatehouse_proto::agent::v1::FailureKind;
+use tokio::time;
+
+use super::super::dispatch::INTERRUPTED;
+use super::super::live::Stop;
+use super::{Outcome, Run, notice};
+use crate::answer;
+use crate::error::Error;
+use crate::store::{Claimed, Ended, EntryExtra, Finish, GaveBack, Origin, TurnState};
+
+/// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
+const FINISH_ATTEMPTS: u32 = 15;
+
+impl Run {
+    /// Stores the end, and says it if this run was the one to end the turn. Answers the turn that was begun with it.
+    pub(super) async fn end(&mut self, outcome: Outcome) -> Option<Claimed> {
+        let mut kind = None;
+        let text = self.live.text();
+        // Until its first word, the text of the attempt before stands on the screens.
+        let shown = if text.is_empty() {
+            self.earlier.clone()
+        } else {
+            text.clone()
+        };
+        let mut finish = Finish {
+            run: self.turn.run.clone(),
+            owner: self.room.shared.owner.clone(),
+            state: TurnState::Failed,
+            entry: None,
+            reply: None,
+            stop_reason: None,
+            error: None,
+            usage: None,
+            answered_by: None,
+            now: self.room.shared.clock.now_ms(),
+        };
+        match outcome {
+            Outcome::Stopped(Stop::Lost) => return None,
+            // The next process runs it again: this attempt showed nothing.
+            Outcome::Stopped(Stop::Drain) if !self.seen => return None,
+            Outcome::Stopped(Stop::Drain) => {
+                self.failed(&mut finish, &shown, &INTERRUPTED.into(), "interrupted", None);
+                finish.state = TurnState::Interrupted;
+                finish.stop_reason = Some(Origin::Restart.word().to_owned());
+            }
+            Outcome::Stopped(Stop::Abort(origin)) => {
+                finish.state = TurnState::Aborted;
+                finish.stop_reason = Some(origin.word().to_owned());
+                finish.entry =
+                    (!shown.is_empty()).then(|| answer::aborted(&self.turn.run, &shown, origin, finish.now));
+            }
+            Outcome::Done {
+                stop_reason,
+                usage,
+                answered_by,
+            } => {
+                finish.state = TurnState::Done;
+                let extra = EntryExtra {
+                    provider: Some(answered_by.0.clone()).filter(|provider| !provider.is_empty()),
+                    model: Some(answered_by.1.clone()).filter(|model| !model.is_empty()),
+                    stop_reason: Some(stop_reason.clone()),
+                    usage,
+                    ..EntryExtra::default()
+                };
+                finish.entry = Some(answer::row(&self.turn.run, &text, true, extra, finish.now));
+                finish.reply = Some(text).filter(|text| !text.trim().is_empty());
+                finish.stop_reason = Some(stop_reason);
+                finish.usage = usage;
+                finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
+            }
+            Outcome::Failed {
+                message,
+                kind: failure,
+                answered_by,
+            } => {
+                kind = Some(error_kind(failure));
+                let notice = notice::failed(failure, message);
+                self.failed(&mut finish, &shown, &notice, "error", answered_by);
+            }
+            Outcome::Unreachable => {
+                self.failed(&mut finish, &shown, &notice::UNREACHABLE.into(), "error", None)
+            }
+            Outcome::BrokenOff => {
+                if self.give_back().await != GaveBack::Spent {
+                    return None;
+                }
+                self.failed(
+                    &mut finish,
+                    &shown,
+                    &notice::BROKEN_OFF.into(),
+                    "interrupted",
+                    None,
+                );
+                finish.state = TurnState::Interrupted;
+            }
+        }
+        self.show_rest();
+        self.commit(finish, kind).await
+    }
+
+    fn failed(
+        &self,
+        finish: &mut Finish,
+        text: &str,
+        notice: &Notice,
+        stop_reason: &str,
+        answered_by: Option<(String, String)>,
+    ) {
+        let message = notice.for_operators();
+        let (provider, model) = answered_by.unzip();
+        let extra = EntryExtra {
+            provider,
+            model,
+            stop_reason: Some(stop_reason.to_owned()),
+            ..EntryExtra::default()
+        };
+        finish.state = TurnState::Failed;
+        finish.entry = Some(answer::broken_off(
+            &self.turn.run,
+            text,
+            message,
+            extra,
+            finish.now,
+        ));
+        // A chat gets what was written and why it ends there, in one delivery: in order, and once.
+        finish.reply = Some(answer::with_notice(text, notice.for_people()));
+        finish.stop_reason = Some(stop_reason.to_owned());
+        finish.error = Some(message.to_owned());
+    }
+
+    /// Puts the turn back into the queue, to be run again.
+    async fn give_back(&self) -> GaveBack {
+        let shared = &self.room.shared;
+        let (run, limits) = (&self.turn.run, shared.timing.limits);
+        for _ in 0..FINISH_ATTEMPTS {
+            match shared.stores.turns.give_back(run, &shared.owner, limits).await {
+                Ok(GaveBack::Queued) => {
+                    tracing::warn!(run = %run, "a turn is run again: its answer broke off");
+                    shared.metrics.run_again.inc();
+                    return GaveBack::Queued;
+                }
+                Ok(gave_back) => return gave_back,
+                Err(error) => {
+                    tracing::error!(run = %run, error = %Chain(&error), "a turn could not be put back into the queue");
+                }
+            }
+            time::sleep(Duration::from_secs(1)).await;
+        }
+        GaveBack::Lost // its lease ends, and the dispatcher takes it over
+    }
+
+    async fn commit(&self, finish: Finish, kind: Option<&'static str>) -> Option<Claimed> {
+        for _ in 0..FINISH_ATTEMPTS {
+            let order = self.room.order.of(&self.turn.key).await;
+            let (ended, next) = match self.finish(finish.clone()).await {
+                Ok(finished) => finished,
+                Err(error) => {
+                    tracing::error!(run = %self.turn.run, error = %Chain(&error), "the end of a turn could not be stored");
+                    drop(order);
+                    time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
+            match ended {
+                Some(ended) => self.room.settle.settle(&ended, kind, self.live.next_seq()),
+                None => {
+                    tracing::warn!(run = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
+                }
+            }
+            return next;
+        }
+        None // its lease ends, and the dispatcher takes it over
+    }
+
+    /// Ends the turn and, unless fewer may run now, begins the next one in the same commit.
+    async fn finish(&self, finish: Finish) -> Result<(Option<Ended>, Option<Claimed>), Error> {
+        let shared = &self.room.shared;
+        let turns = &shared.stores.turns;
+        let goes_on = !shared.drain.is_requested()
+            && shared
+                .policy()
+                .is_some_and(|policy| self.room.runs.within(policy.concurrent_max));
+        if goes_on {
+            turns.finish_and_claim(finish, shared.lease()).await
+        } else {
+            Ok((turns.finish(finish).await?, None))
+        }
+    }
+}
+
+/// The words that chat screens know.
+fn error_kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::RateLimit => "rate_limit",
+        FailureKind::Context => "context_length",
+        FailureKind::Timeout => "timeout",
+        FailureKind::Rejected => "refusal",
+        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => {
+            "unknown"
+        }
+    }
+}

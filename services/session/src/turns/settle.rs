@@ -1,0 +1,120 @@
+//! The end of a turn, said once to everybody: screens, whoever waits for it, the deliveries, and the dispatcher.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{self, Instant};
+
+use super::announce::announce;
+use super::backlog::Backlog;
+use super::runs::Runs;
+use super::shared::Shared;
+use super::{Ended, Turn};
+use crate::error::Error;
+use crate::id::RunId;
+use crate::store::Sharing;
+
+/// Says ends.
+#[derive(Debug)]
+pub(super) struct Settle {
+    shared: Shared,
+    runs: Arc<Runs>,
+    backlog: Arc<Backlog>,
+    replies: Arc<Notify>,
+    waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<Turn>>>>,
+}
+
+impl Settle {
+    pub(super) fn new(shared: Shared, runs: Arc<Runs>, backlog: Arc<Backlog>, replies: Arc<Notify>) -> Self {
+        Self {
+            shared,
+            runs,
+            backlog,
+            replies,
+            waiters: Mutex::default(),
+        }
+    }
+
+    /// Says the end of a turn and tells everybody who waits for it. Called under the session's place in the order.
+    pub(super) fn settle(&self, ended: &Ended, error_kind: Option<&str>, seq: i64) {
+        let turn = &ended.turn;
+        debug_assert!(turn.state.is_terminal(), "S2: only an end is said");
+        self.runs.remove(&turn.run);
+        let agents = self.shared.agents();
+        announce(&self.shared.events, ended, agents.as_deref(), error_kind, seq);
+        self.shared.metrics.ended(turn.state);
+        for waiter in self.waiters().remove(&turn.run).unwrap_or_default() {
+            let _gone = waiter.send(turn.clone());
+        }
+        if turn.target.is_some() {
+            self.replies.notify_one();
+        }
+        self.backlog.freed();
+    }
+
+    /// Waits until a run has ended, for at most `patience`. Answers the turn as it is then.
+    pub(super) async fn wait(&self, run: &RunId, patience: Duration) -> Result<Turn, Error> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let waiting = self.waiting(run); // before the look, so that no end falls between
+            let found = self.shared.stores.turns.find(run).await?;
+            let turn = found.ok_or_else(|| Error::NoRun(run.to_string()))?;
+            if turn.state.is_terminal() || Instant::now() >= deadline {
+                return Ok(turn);
+            }
+            // Ends in other processes are not heard here.
+            let look = match self.shared.stores.sharing {
+                Sharing::Exclusive => deadline,
+                Sharing::Shared => deadline.min(Instant::now() + self.shared.timing.look),
+            };
+            if let Ok(ended) = time::timeout_at(look, waiting.ended()).await {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, HashMap<RunId, Vec<oneshot::Sender<Turn>>>> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self, run: &RunId) -> Waiting<'_> {
+        let (sender, ended) = oneshot::channel();
+        self.waiters().entry(run.clone()).or_default().push(sender);
+        Waiting {
+            settle: self,
+            run: run.clone(),
+            ended,
+        }
+    }
+}
+
+/// Somebody who waits. There are as many as callers may wait: the server's bound.
+struct Waiting<'a> {
+    settle: &'a Settle,
+    run: RunId,
+    ended: oneshot::Receiver<Turn>,
+}
+
+impl Waiting<'_> {
+    async fn ended(mut self) -> Turn {
+        match (&mut self.ended).await {
+            Ok(turn) => turn,
+            Err(_) => std::future::pending().await, // the sender is only dropped with its answer
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.ended.close();
+        let mut waiters = self.settle.waiters();
+        if let Some(of_run) = waiters.get_mut(&self.run) {
+            of_run.retain(|waiter| !waiter.is_closed());
+            if of_run.is_empty() {
+                waiters.remove(&self.run);
+            }
+        }
+    }
+}

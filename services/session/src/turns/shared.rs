@@ -1,0 +1,57 @@
+//! What every room of the engine stands on: data, and questions about it. Nothing here decides anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_core::drain::plan;
+use gatehouse_core::{Clock, Drain};
+use tokio::sync::watch;
+
+use super::events::Events;
+use super::{Lease, Timing};
+use crate::agents::Agents;
+use crate::id::Owner;
+use crate::metrics::Metrics;
+use crate::policy::Policy;
+use crate::store::Stores;
+
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) stores: Stores,
+    pub(super) events: Events,
+    /// What holds at the moment; `None` until the first revision has come.
+    pub(super) policies: watch::Receiver<Option<Arc<Policy>>>,
+    pub(super) clock: Clock,
+    pub(super) timing: Timing,
+    pub(super) owner: Owner,
+    pub(super) metrics: Metrics,
+    pub(super) drain: Drain,
+}
+
+impl Shared {
+    pub(super) fn policy(&self) -> Option<Arc<Policy>> {
+        self.policies.borrow().clone()
+    }
+
+    pub(super) fn agents(&self) -> Option<Arc<Agents>> {
+        self.policy().map(|policy| Arc::clone(&policy.agents))
+    }
+
+    /// A lease taken now.
+    pub(super) fn lease(&self) -> Lease {
+        let holds = i64::try_from(self.timing.lease.as_millis()).unwrap_or(i64::MAX / 2);
+        Lease {
+            owner: self.owner.clone(),
+            until: self.clock.now_ms() + holds,
+        }
+    }
+
+    /// How long runs may go on after the process was asked to end.
+    pub(super) fn drain_limit(&self) -> Duration {
+        let configured = || self.policy().map(|policy| policy.drain);
+        self.timing
+            .drain
+            .or_else(configured)
+            .unwrap_or(plan::ANSWERS_DEFAULT)
+    }
+}

@@ -1,0 +1,77 @@
+//! What must be remembered of turns.
+//!
+//! S1: a session has at most one turn that is leased or running.
+//! S2: a turn leaves the states queued, leased and running exactly once; only the caller who made it leave is told so.
+
+use async_trait::async_trait;
+
+use super::{
+    Aborted, Admission, Admitted, Claimed, Ended, Finish, GaveBack, Hold, InboundKey, Lease, Origin, Outlook,
+    Reclaim, Reclaimed, RunLimits, Turn,
+};
+use crate::error::Error;
+use crate::id::{Owner, RunId};
+use crate::key::SessionKey;
+
+/// The store of turns.
+#[async_trait]
+pub trait Turns: Send + Sync + std::fmt::Debug {
+    /// Takes a message: its row, its turn and, for a channel's message, its key against doubles. With a lease the turn begins
+    /// in the same breath, if it is the next one that [`Turns::claim`] would have begun.
+    async fn admit(&self, admission: Admission, lease: Option<Lease>) -> Result<Admitted, Error>;
+
+    /// One turn.
+    async fn find(&self, run: &RunId) -> Result<Option<Turn>, Error>;
+
+    /// Begins the next turn that is due, of a session in which none runs. In `collect` mode the turns that wait behind it
+    /// for the same chat are merged into it and end here.
+    async fn claim(&self, lease: Lease, now: i64) -> Result<Option<Claimed>, Error>;
+
+    /// What is to be expected when nothing more can be claimed. `held` are the turns that the caller is running.
+    async fn outlook(&self, held: Vec<RunId>, now: i64) -> Result<Outlook, Error>;
+
+    /// Keeps the lease.
+    async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error>;
+
+    /// Something of this attempt is about to be shown for the first time; `text` is the part of it that belongs to the answer.
+    /// It takes the place of what earlier attempts kept.
+    async fn show(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error>;
+
+    /// Adds to the text that is kept for this attempt until the turn ends.
+    async fn keep_text(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error>;
+
+    /// The text that the last attempt which showed one had shown, as far as it was kept.
+    async fn kept_text(&self, run: &RunId) -> Result<String, Error>;
+
+    /// The turn is about to do something that a second run would do again: from now on it is never run again.
+    async fn mark_effects(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error>;
+
+    /// Gives up a turn that its owner cannot go on with: it waits again if the limits allow it.
+    async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error>;
+
+    /// Ends a turn with its row and its delivery. `None`: somebody else ended it, or holds it now.
+    async fn finish(&self, finish: Finish) -> Result<Option<Ended>, Error>;
+
+    /// The same, and begins the next turn as [`Turns::claim`] does, in one transaction.
+    async fn finish_and_claim(
+        &self,
+        finish: Finish,
+        lease: Lease,
+    ) -> Result<(Option<Ended>, Option<Claimed>), Error>;
+
+    /// Ends the queued turns of a session, or one of them, and asks the owner of what runs to stop.
+    async fn abort(
+        &self,
+        key: &SessionKey,
+        run: Option<&RunId>,
+        origin: Origin,
+        now: i64,
+    ) -> Result<Aborted, Error>;
+
+    /// Takes turns from owners whose lease has ended, or from everybody else when the caller knows that they are dead. A
+    /// turn that may be run again is queued again; the others end as interrupted, with the text that was kept and the notice.
+    async fn reclaim(&self, reclaim: Reclaim) -> Result<Reclaimed, Error>;
+
+    /// The places of those keys whose messages were never taken over.
+    async fn unknown(&self, keys: Vec<InboundKey>) -> Result<Vec<u32>, Error>;
+}

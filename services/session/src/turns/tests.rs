@@ -1,0 +1,206 @@
+mod commits;
+mod failing;
+mod leases;
+mod restarts;
+mod stopping;
+
+use std::time::Duration;
+
+use gatehouse_core::Clock;
+use gatehouse_proto::agent::v1::FailureKind;
+use gatehouse_proto::session::v1::chat_event::State;
+use tokio::time;
+
+use crate::error::Error;
+use crate::id::{Owner, RunId};
+use crate::store::{Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, TurnState};
+use crate::testing::{Bench, PATIENCE, Running, Seen, key, message, queued_as, room, until, within};
+use crate::turns::queue::QueueMode;
+
+async fn state(bench: &Bench, run: &str) -> TurnState {
+    bench
+        .stores
+        .turns
+        .find(&RunId::new(run))
+        .await
+        .unwrap()
+        .unwrap()
+        .state
+}
+
+async fn rows(bench: &Bench) -> Vec<(Role, String)> {
+    let query = HistoryQuery {
+        limit: 100,
+        offset: 0,
+        after: None,
+        bytes_max: 1 << 20,
+    };
+    let page = bench
+        .stores
+        .transcripts
+        .history(&key("main"), query)
+        .await
+        .unwrap();
+    page.entries
+        .iter()
+        .map(|entry| (entry.row.role, crate::rows::text_of(&entry.row.content)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_message_is_answered_in_the_order_that_screens_expect() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    house.engine.submit(message("r1", "hi")).await.unwrap();
+
+    let call = bench.call().await;
+    call.text("Hel").await;
+    house
+        .see("the first paced delta", |seen| {
+            seen.label() == "chat delta 'Hel' ="
+        })
+        .await;
+    call.text("lo").await;
+    call.done().await;
+    let end = house.end_of("r1").await;
+    house
+        .see("the session after it", |seen| {
+            seen.label() == "changed agent.input.settled"
+        })
+        .await;
+
+    let order = [
+        "changed send",
+        "row user",
+        "chat status",
+        "agent lifecycle start",
+        "changed agent.run.started",
+        "agent assistant +",
+        "chat delta 'Hel' +",
+        "agent assistant =",
+        "chat delta 'Hel' =",
+        "agent assistant +",
+        "chat delta 'lo' +",
+        "agent assistant =",
+        "chat delta 'lo' =",
+        "row assistant",
+        "agent lifecycle end",
+        "chat final",
+        "changed agent.input.settled",
+    ];
+    assert_eq!(house.labels(), order);
+    assert!(end.message.as_deref().unwrap().contains("Hello"));
+    assert_eq!(end.usage.unwrap().total_tokens, 3);
+    let mut seqs: Vec<i64> = house
+        .seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Chat(event, _) => Some(event.seq),
+            Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) => None,
+        })
+        .collect();
+    let in_order = seqs.clone();
+    seqs.sort_unstable();
+    seqs.dedup();
+    assert_eq!(in_order, seqs, "numbers grow");
+    assert_eq!(
+        rows(&bench).await,
+        [
+            (Role::User, "hi".to_owned()),
+            (Role::Assistant, "Hello".to_owned())
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_next_turn_reads_what_was_said_before() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run(r#"{"agents":{"defaults":{"model":{"primary":"p/a","fallbacks":["p/b"]},"systemPrompt":"be brief"}}}"#);
+    house.engine.submit(message("r1", "one")).await.unwrap();
+    let call = bench.call().await;
+    house.engine.submit(message("r2", "two")).await.unwrap();
+    call.text("to one").await;
+    call.done().await;
+
+    let call = bench.call().await;
+
+    assert_eq!(call.texts(), ["one", "to one", "two"]);
+    assert_eq!(call.request.models, ["p/a", "p/b"]);
+    assert_eq!(call.request.system_prompt.as_deref(), Some("be brief"));
+    call.done().await;
+    house.end_of("r2").await;
+}
+
+#[tokio::test]
+async fn no_more_turns_run_than_are_allowed() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run(r#"{"agents":{"defaults":{"maxConcurrent":2}}}"#);
+    for n in 0..4 {
+        let message = Admission {
+            key: key(&format!("s{n}")),
+            ..message(&format!("r{n}"), "hi")
+        };
+        house.engine.submit(message).await.unwrap();
+    }
+    let (first, second) = (bench.call().await, bench.call().await);
+    time::sleep(Duration::from_millis(50)).await;
+    assert!(bench.calls.try_recv().is_err());
+
+    first.done().await;
+    bench.call().await.done().await;
+    second.done().await;
+    bench.call().await.done().await;
+    until("all turns to end", async || {
+        state(&bench, "r3").await.is_terminal()
+    })
+    .await;
+    house.rest();
+}
+
+#[tokio::test]
+async fn somebody_who_waits_hears_of_the_end() {
+    let mut bench = Bench::new().await;
+    let house = bench.run("{}");
+    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let early = house
+        .engine
+        .wait(&RunId::new("r1"), Duration::from_millis(10))
+        .await
+        .unwrap();
+    assert!(!early.state.is_terminal());
+
+    let (engine, run) = (house.engine.clone(), RunId::new("r1"));
+    let waiting = tokio::spawn(async move { engine.wait(&run, PATIENCE).await });
+    bench.call().await.done().await;
+
+    assert_eq!(
+        within("the end", waiting).await.unwrap().unwrap().state,
+        TurnState::Done
+    );
+    assert!(matches!(
+        house.engine.wait(&RunId::new("r9"), PATIENCE).await,
+        Err(Error::NoRun(_))
+    ));
+}
+
+#[tokio::test]
+async fn thinking_is_shown_and_not_kept() {
+    use gatehouse_proto::agent::v1::{ThinkingDelta, run_turn_response::Event};
+    let mut bench = Bench::new().await;
+    let mut house = bench.run("{}");
+    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let call = bench.call().await;
+    call.event(Event::ThinkingDelta(ThinkingDelta { text: "hm".into() }))
+        .await;
+    call.text("yes").await;
+    call.done().await;
+
+    house.end_of("r1").await;
+
+    assert!(house.labels().contains(&"agent thinking +".to_owned()));
+    assert!(house.labels().contains(&"agent thinking =".to_owned()));
+    assert_eq!(
+        rows(&bench).await.get(1),
+        Some(&(Role::Assistant, "yes".to_owned()))
+    );
+}

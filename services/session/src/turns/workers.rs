@@ -1,0 +1,104 @@
+//! Workers: each holds a slot, runs the turn it was given, and goes on with the next one that waits. The end of a turn and the
+//! beginning of the next are one commit.
+
+use std::sync::Arc;
+
+use gatehouse_core::client::PeerService;
+use gatehouse_core::server::MESSAGE_BYTES_MAX;
+use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
+
+use super::live::{Live, seq_before};
+use super::order::Order;
+use super::pacing;
+use super::run::{self, Room};
+use super::runs::{Runs, Slot};
+use super::settle::Settle;
+use super::shared::Shared;
+use super::{Claimed, Turn};
+use crate::id::RunId;
+
+/// Begins runs.
+#[derive(Clone, Debug)]
+pub(super) struct Workers {
+    room: Arc<Room>,
+}
+
+impl Workers {
+    pub(super) fn new(
+        shared: Shared,
+        order: Arc<Order>,
+        runs: Arc<Runs>,
+        settle: Arc<Settle>,
+        agent: PeerService,
+    ) -> Self {
+        let agent = AgentServiceClient::new(agent)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        Self {
+            room: Arc::new(Room {
+                shared,
+                order,
+                runs,
+                settle,
+                agent,
+                pacing: pacing::Shared::default(),
+            }),
+        }
+    }
+
+    /// Runs a turn that this process has leased. The run is known here when this answers.
+    pub(super) fn begin(&self, slot: Slot, claimed: Claimed) {
+        let live = self.live(&claimed.turn);
+        let worker = self.clone();
+        self.room.runs.spawn(async move {
+            let _slot = slot;
+            let mut next = Some((claimed, live));
+            while let Some((claimed, live)) = next {
+                next = worker.run(claimed, live).await.map(|claimed| {
+                    let live = worker.live(&claimed.turn);
+                    (claimed, live)
+                });
+            }
+        });
+    }
+
+    fn live(&self, turn: &Turn) -> Arc<Live> {
+        let now = self.room.shared.clock.now_ms();
+        let live = Arc::new(Live::new(turn.run.clone(), turn.key.clone(), turn.attempt, now));
+        self.room.runs.add(&live);
+        live
+    }
+
+    async fn run(&self, claimed: Claimed, live: Arc<Live>) -> Option<Claimed> {
+        let Claimed {
+            turn,
+            session,
+            merged,
+        } = claimed;
+        if !merged.is_empty() {
+            let _order = self.room.order.of(&turn.key).await;
+            for ended in &merged {
+                self.room
+                    .settle
+                    .settle(ended, None, seq_before(ended.turn.attempt));
+            }
+        }
+        let _given_up = GiveUp {
+            runs: &self.room.runs,
+            run: turn.run.clone(),
+        };
+        run::run(Arc::clone(&self.room), turn, session, live).await
+    }
+}
+
+/// A run that did not say its end, because it lost its lease or panicked, is not held any longer.
+struct GiveUp<'a> {
+    runs: &'a Runs,
+    run: RunId,
+}
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.runs.give_up(&self.run);
+    }
+}
