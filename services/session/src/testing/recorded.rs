@@ -1,4 +1,4 @@
-//! A store of another make, as far as the service can tell: it passes everything on and remembers what was asked.
+//! A store of another make, as far as the service can tell: it passes everything on and remembers what was asked, once it is answered.
 
 use std::sync::{Arc, Mutex};
 
@@ -41,8 +41,9 @@ macro_rules! pass_on {
         #[async_trait]
         impl $trait for Recorded {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$out, Error> {
+                let answer = self.inner.$noun.$name($($arg),*).await;
                 self.asked.0.lock().unwrap().push(stringify!($name));
-                self.inner.$noun.$name($($arg),*).await
+                answer
             })*
         }
     )* };
