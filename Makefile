@@ -3,7 +3,8 @@
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help up build test deny test-rust test-conformance test-autobahn lint docs bench crash backup-drill autobahn fmt prerequisites image
+.PHONY: help up build test deny contracts notes test-rust test-conformance test-autobahn lint docs bench crash backup-drill \
+  autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
 	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
@@ -13,9 +14,13 @@ help:
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make backup-drill  50 backups under load, each restored and compared (ROUNDS=N)"
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
+	@echo "make fuzz    each hand-written parser for 30 seconds (SECONDS=N), from the corpus in fuzz/ (needs a nightly compiler)"
+	@echo "make contracts  what buf says of the contracts, and of what changed since they were released (needs npm)"
 	@echo "make fmt     format the sources"
 	@echo "make docs    write the generated references anew"
 	@echo "make image   build the container image"
+	@echo "make release-notes  what the next release says (VERSION=0.2.0 writes it into CHANGELOG.md)"
+	@echo "make release-contracts  keep the contracts as they are now as the released ones"
 
 # Arguments for the house: make up ARGS='--port 8080'
 up: build
@@ -26,7 +31,7 @@ build:
 	@echo "== build (release; the first time takes some minutes)"
 	@$(CARGO) build --release --locked --quiet -p gatehouse
 
-test: prerequisites lint deny test-rust test-conformance test-autobahn
+test: prerequisites lint notes contracts deny test-rust test-conformance test-autobahn
 	@echo "== all good"
 
 prerequisites:
@@ -51,6 +56,21 @@ deny:
 	else \
 	  echo "   advisories: left out, their database cannot be fetched here"; \
 	fi
+
+# Names and comments by the rules of the field, and nothing on the wire or in JSON that a released client would miss. The tests of
+# contract/ hold what buf does not know: access, bounds, callers, the names that clients call.
+BUF = tests/conformance/node_modules/.bin/buf
+contracts:
+	@if [ -x $(BUF) ]; then \
+	  echo "== contracts"; $(BUF) lint proto && \
+	  $(BUF) breaking proto --exclude-imports --against 'contract/released/descriptors.bin#format=binpb'; \
+	else \
+	  echo "== contracts: buf is left out, npm is not here"; \
+	fi
+
+notes:
+	@echo "== release notes"
+	@changes/release.sh >/dev/null
 
 test-rust:
 	@echo "== build"
@@ -104,8 +124,20 @@ autobahn:
 	@echo "== autobahn"
 	@CARGO="$(CARGO)" tests/autobahn.sh
 
+# Finds what the tests did not think of. What it finds goes into fuzz/corpus, which `make test` runs too: see fuzz/README.md.
+fuzz: SECONDS = 30
+fuzz:
+	@deploy/prerequisites.sh fuzz
+	@fuzz/run.sh $(SECONDS) $(TARGETS)
+
 fmt:
 	@$(CARGO) fmt --all
 
 image:
 	@docker build -f deploy/Dockerfile -t gatehouse .
+
+release-notes:
+	@changes/release.sh $(VERSION)
+
+release-contracts:
+	@GATEHOUSE_RELEASE_CONTRACTS=1 $(CARGO) nextest run --locked --cargo-quiet -p gatehouse-contract -E 'test(/compat::.*released/)'

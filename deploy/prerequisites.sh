@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks for what a build or the tests need. `build` names what is missing with the one command that brings it and ends;
+# Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
 # `test` installs what it can: ngircd (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
 # tests/conformance.
 set -euo pipefail
@@ -31,7 +31,15 @@ have cc || missing "a C compiler (SQLite and the cryptography are compiled from 
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 found=$(rustc --version | cut -d' ' -f2)
 if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -1)" != "$wanted" ]; then
-  missing "Rust $wanted (this is $found)" "rustup update stable"
+  missing "Rust $wanted (this is $found)" "with rustup the version in rust-toolchain.toml comes by itself: see https://rustup.rs"
+fi
+if [ "${1:-build}" = fuzz ]; then
+  cargo +nightly --version >/dev/null 2>&1 || missing "a nightly compiler (libFuzzer's instrumentation is not in a stable one)" \
+    "rustup toolchain install nightly --profile minimal"
+  if ! cargo fuzz --version >/dev/null 2>&1; then
+    say "installing cargo-fuzz"
+    cargo install cargo-fuzz --locked --quiet
+  fi
 fi
 [ "${1:-build}" = test ] || exit 0
 

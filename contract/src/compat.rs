@@ -212,4 +212,6 @@ fn form(field: &FieldDescriptor) -> &'static str {
 }
 
 #[cfg(test)]
+mod outline;
+#[cfg(test)]
 mod tests;

@@ -14,9 +14,8 @@ fn breaks_when(from: &str, to: &str) -> Vec<String> {
     breaks(&descriptors(RELEASED), &descriptors(&RELEASED.replace(from, to))).unwrap()
 }
 
-/// Where the released contracts are kept, and how a release writes them anew:
-/// `GATEHOUSE_RELEASE_CONTRACTS=1 cargo test -p gatehouse-contract released`.
-const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/released/descriptors.bin");
+/// Where the released contracts are kept. A release writes them anew: `make release-contracts`.
+pub(super) const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/released/descriptors.bin");
 
 #[test]
 fn the_contracts_break_nothing_that_was_released() {
