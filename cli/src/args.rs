@@ -14,6 +14,10 @@ Exit codes:
   69  nobody answers: the gateway or a service is not there
   77  refused: token, scope, or a home that another process holds
   78  the configuration or the settings are wrong
+  130 stopped with Ctrl-C
+  141 whoever read the output reads no more
+
+With --json a failure is a line of JSON on the error output: {\"error\": {\"exit\": 69, \"message\": \"...\", \"next\": \"...\"}}
 
 Start a house with `gatehouse up`, then talk to it with `gatehouse chat`.";
 
@@ -98,7 +102,8 @@ Examples:
   gatehouse status
   gatehouse status --json | jq .status.ok
 
-Ends with 1 when a service does not serve.")]
+Ends with 1 when a service does not serve. While broadcast is away, which knows how all are, each is asked by itself; the JSON has
+`\"partial\": true` then.")]
     Status,
     /// Call one method and print its answer
     #[command(after_help = "\
@@ -130,7 +135,7 @@ Examples:
   gatehouse config set gateway.port 8080
   gatehouse config set channels.irc '{enabled: true, host: \"irc.example.org\", nick: \"gate\"}'
   gatehouse config unset channels.irc
-  gatehouse config validate               checks the file, with or without a running house
+  gatehouse config validate               checks the file: by the gateway that runs with it, else by itself
   gatehouse config schema > schema.json
   gatehouse config                        runs the service (containers and `gatehouse up` do this)"
     )]

@@ -20,6 +20,7 @@ use self::archive::Archive;
 use crate::{
     args::{Backup, Common},
     exit::{Exit, Failed},
+    output,
     service::environment,
 };
 
@@ -70,9 +71,10 @@ pub(crate) async fn run(common: &Common, backup: &Backup) -> Result<(), Failed> 
             file.sync_all()
                 .and_then(|()| fs::rename(&partial, &backup.file))
                 .map_err(cannot)?;
-            println!("{}: {summary}", backup.file.display());
-            println!("It holds the gateway token and the folder of secrets: keep it like a password.");
-            Ok(())
+            output::line(&format!(
+                "{}: {summary}\nIt holds the gateway token and the folder of secrets: keep it like a password.",
+                backup.file.display()
+            ))
         }
         Err(failed) => {
             let _ = fs::remove_file(&partial);
@@ -103,7 +105,7 @@ async fn write<W: Write>(settings: &ServiceSettings, mut archive: Archive<W>) ->
 }
 
 fn unwritable(error: io::Error) -> Failed {
-    Failed::new(Exit::Failed, format!("the backup cannot be written: {error}"))
+    output::failed("write the backup", &error)
 }
 
 /// The databases of a home.

@@ -1,9 +1,6 @@
 //! `gatehouse call`: one method, its answer on the standard output.
 
-use std::{
-    io::{IsTerminal, Read, Write},
-    time::Duration,
-};
+use std::{io::Read, time::Duration};
 
 use gatehouse_contract::Map;
 use gatehouse_core::ServiceSettings;
@@ -13,6 +10,7 @@ use crate::{
     args::{Call, Common},
     client::{self, Client, grpc},
     exit::{Exit, Failed},
+    output,
     service::{by_backend, environment},
 };
 
@@ -49,7 +47,7 @@ async fn direct(
     let backend = grpc::Backend::find(&settings, service, call.address.as_deref())?;
     backend
         .call(method, params.get(), deadline, |answer| {
-            print(answer, common.json || method.streaming)
+            output::json(answer, common.json || method.streaming)
         })
         .await
 }
@@ -70,7 +68,7 @@ async fn through_the_edge(common: &Common, call: &Call, params: &RawValue) -> Re
             .answer(&id, wait)
             .await?
             .map_err(|refusal| client::refused(&call.method, &refusal))?;
-        print(payload.get(), common.json || streaming)?;
+        output::json(payload.get(), common.json || streaming)?;
         if !(streaming && is_only_accepted(&payload)) {
             break;
         }
@@ -125,67 +123,6 @@ fn read_bounded(input: impl Read) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// Prints JSON: indented for a person, as it is for a program.
-pub(crate) fn print(json: &str, compact: bool) -> Result<(), Failed> {
-    let mut out = std::io::stdout();
-    let text = if compact || !out.is_terminal() {
-        json.to_owned()
-    } else {
-        pretty(json)
-    };
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Failed::new(Exit::Failed, format!("cannot print: {error}")))
-}
-
-/// The same JSON with line breaks. Works on the text, so that no number loses a digit.
-pub(crate) fn pretty(json: &str) -> String {
-    let mut out = String::with_capacity(json.len() * 2);
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    let mut rest = json.trim().chars().peekable();
-    while let Some(c) = rest.next() {
-        if in_string {
-            out.push(c);
-            in_string = escaped || c != '"';
-            escaped = c == '\\' && !escaped;
-            continue;
-        }
-        match c {
-            '{' | '[' => {
-                out.push(c);
-                while rest.next_if(|next| next.is_whitespace()).is_some() {}
-                if let Some(end) = rest.next_if(|next| matches!(next, '}' | ']')) {
-                    out.push(end);
-                } else {
-                    depth += 1;
-                    line(&mut out, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut out, depth);
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            c if c.is_whitespace() => {}
-            c => {
-                in_string = c == '"';
-                out.push(c);
-            }
-        }
-    }
-    out
-}
-
-fn line(out: &mut String, depth: usize) {
-    out.push('\n');
-    out.extend(std::iter::repeat_n("  ", depth));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,16 +145,6 @@ mod tests {
 
         assert_eq!(failed.exit, Exit::Usage);
         assert!(failed.to_string().contains("limit: 5"), "{failed}");
-    }
-
-    #[test]
-    fn indenting_loses_no_digit_and_breaks_no_string() {
-        let json = r#"{"a":[1,2.50,{}],"b":"x, {\"y\": [z]} \\","c":[],"n":9007199254740993}"#;
-
-        let text = pretty(json);
-
-        let expected = "{\n  \"a\": [\n    1,\n    2.50,\n    {}\n  ],\n  \"b\": \"x, {\\\"y\\\": [z]} \\\\\",\n  \"c\": [],\n  \"n\": 9007199254740993\n}";
-        assert_eq!(text, expected);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod screen;
 mod wire;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     time::Duration,
 };
 
@@ -27,6 +27,7 @@ use crate::{
     args::{Chat, Common},
     client::{self, Client, Incoming},
     exit::{Exit, Failed},
+    output::text as print,
     place::Place,
     term::Style,
 };
@@ -240,12 +241,4 @@ impl Talk {
         self.say_unanswered().await?;
         self.catch_up().await
     }
-}
-
-/// Prints at once: a token must not wait for its line.
-fn print(text: &str) -> Result<(), Failed> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failed::new(Exit::Failed, format!("cannot print: {error}")))
 }

@@ -28,7 +28,6 @@ use tokio_tungstenite::{
 use crate::{
     exit::{Exit, Failed},
     place::Place,
-    term::printable,
 };
 
 /// A gateway on this machine or in this network accepts within this time.
@@ -268,7 +267,7 @@ impl Client {
                     }
                 }
                 Some(Ok(Message::Close(Some(close)))) if !close.reason.is_empty() => {
-                    return Err(printable(&close.reason));
+                    return Err(close.reason.to_string());
                 }
                 Some(Ok(Message::Close(close))) => {
                     return Err(close.map_or_else(

@@ -1,25 +1,23 @@
 //! `gatehouse config get | set | unset | validate | schema`.
 //!
 //! Changes go through the running house and name the revision they were made against, so that two people who change the
-//! configuration at once do not undo each other. Checks need no house.
+//! configuration at once do not undo each other.
 
 mod path;
+mod validate;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt, time::Duration};
 
-use gatehouse_core::{Chain, House};
-use serde::Deserialize;
+use gatehouse_core::telemetry::escape;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use uuid::Uuid;
 
 use self::path::{merge_patch, segments};
 use crate::{
     args::{Common, ConfigCommand},
-    call,
     client::{self, Client},
     exit::{Exit, Failed},
-    service::environment,
-    term::printable,
+    output,
 };
 
 /// A change is written durably before it is acknowledged.
@@ -37,15 +35,15 @@ pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), 
             change(common, path, value, *force).await
         }
         ConfigCommand::Unset { path, force } => change(common, path, Value::Null, *force).await,
-        ConfigCommand::Validate { file } => validate(common, file.as_deref()),
+        ConfigCommand::Validate { file } => validate::run(common, file.as_deref()).await,
         ConfigCommand::Schema { markdown: true } => {
-            call::print(gatehouse_config::reference_markdown().trim_end(), true)
+            output::line(gatehouse_config::reference_markdown().trim_end())
         }
         ConfigCommand::Schema { markdown: false } => {
             let schema = gatehouse_config::json_schema();
             let text = serde_json::to_string_pretty(&schema)
                 .map_err(|error| Failed::new(Exit::Failed, error.to_string()))?;
-            call::print(&text, true)
+            output::line(&text)
         }
     }
 }
@@ -64,10 +62,20 @@ struct Changed {
     issues: Vec<Finding>,
 }
 
-#[derive(Deserialize)]
+/// Something about one key, or about the document as a whole.
+#[derive(Debug, Deserialize, Serialize)]
 struct Finding {
     path: String,
     message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", escape(&self.path))?;
+        }
+        f.write_str(&escape(&self.message))
+    }
 }
 
 async fn read(client: &mut Client) -> Result<Running, Failed> {
@@ -92,10 +100,10 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
     let running = read(&mut client).await?;
     client.close().await;
     if raw {
-        return call::print(running.raw.as_deref().unwrap_or_default().trim_end(), true);
+        return output::line(running.raw.as_deref().unwrap_or_default().trim_end());
     }
     let Some(path) = path else {
-        return call::print(running.config.get(), common.json);
+        return output::json(running.config.get(), common.json);
     };
     let config: Value = unpack("config.get", &running.config)?;
     let mut place = &config;
@@ -111,8 +119,8 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
         })?;
     }
     match place {
-        Value::String(text) if !common.json => call::print(text, true),
-        other => call::print(&other.to_string(), common.json),
+        Value::String(text) if !common.json => output::line(text),
+        other => output::json(&other.to_string(), common.json),
     }
 }
 
@@ -137,21 +145,16 @@ async fn change(common: &Common, path: &str, value: Value, force: bool) -> Resul
     };
     client.close().await;
     if common.json {
-        return call::print(answer.get(), true);
+        return output::line(answer.get());
     }
     let changed: Changed = unpack("config.patch", &answer)?;
     for issue in &changed.issues {
-        let at = if issue.path.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", issue.path)
-        };
-        eprintln!("warning: {}", printable(&format!("{at}{}", issue.message)));
+        output::remark(&format!("warning: {issue}"));
     }
-    eprintln!(
+    output::remark(&format!(
         "{path} is changed in {}; every service applies it now",
-        changed.path
-    );
+        escape(&changed.path)
+    ));
     Ok(())
 }
 
@@ -161,78 +164,4 @@ fn reason(refusal: &client::Refusal) -> &str {
         .get("reason")
         .and_then(Value::as_str)
         .unwrap_or_default()
-}
-
-fn validate(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
-    let env = environment(common);
-    let file = file.map_or_else(|| House::read(&env).config, Path::to_owned);
-    if !file.is_file() {
-        return Err(
-            Failed::new(Exit::Configuration, format!("there is no {}", file.display()))
-                .next("without a file the defaults run; `gatehouse up` writes a commented sample"),
-        );
-    }
-    // A home of its own for the check: the running house's files are not ours to touch, and its last valid revision must
-    // not stand in for this file.
-    let home = Scratch::make()?;
-    let house = House {
-        home: home.0.clone(),
-        run: home.0.join("run"),
-        credentials: home.0.join("credential"),
-        credential: None,
-        config: file.clone(),
-    };
-    let found = gatehouse_config::check_document(&house, &House::read(&env), &env)
-        .map_err(|refusal| Failed::new(Exit::Configuration, Chain(&refusal).to_string()))?;
-    let open = found.open.iter().map(ToString::to_string);
-    if common.json {
-        let warnings: Vec<_> = found
-            .warnings
-            .iter()
-            .map(|issue| json!({"path": issue.path, "message": issue.message}))
-            .chain(open.map(|message| json!({"path": "", "message": message})))
-            .collect();
-        return call::print(
-            &json!({"ok": true, "path": file, "warnings": warnings}).to_string(),
-            true,
-        );
-    }
-    let warnings: Vec<String> = found
-        .warnings
-        .iter()
-        .map(ToString::to_string)
-        .chain(open)
-        .collect();
-    for warning in &warnings {
-        println!("warning: {}", printable(warning));
-    }
-    let count = match warnings.len() {
-        0 => "no warnings".to_owned(),
-        1 => "1 warning".to_owned(),
-        count => format!("{count} warnings"),
-    };
-    println!("{} is valid: {count}", file.display());
-    Ok(())
-}
-
-/// A private folder that is gone when the check is done.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn make() -> Result<Self, Failed> {
-        use std::os::unix::fs::DirBuilderExt;
-        let path = std::env::temp_dir().join(format!("gatehouse-check-{}", Uuid::new_v4()));
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Failed::new(Exit::Failed, format!("cannot make {}: {error}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Left behind, it is a small folder in the temporary one.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

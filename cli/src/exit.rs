@@ -1,8 +1,14 @@
 //! How a command ends: the exit code, what went wrong in one line, and what to do next.
 
-use std::{fmt, process::ExitCode};
+use std::{borrow::Cow, fmt, process::ExitCode};
 
-/// The documented exit codes. Those above 64 follow `sysexits.h`, which service managers know.
+use gatehouse_core::telemetry::escape;
+use serde_json::json;
+
+use crate::term::{Ink, Style};
+
+/// The documented exit codes. Those from 64 follow `sysexits.h`, which service managers know; those above 128 are what a shell says
+/// of a process that a signal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It was tried and it failed.
@@ -15,6 +21,10 @@ pub(crate) enum Exit {
     Refused,
     /// The configuration or the settings are wrong: starting again does not help.
     Configuration,
+    /// Ctrl-C, where we ended by ourselves: SIGINT.
+    Interrupted,
+    /// Whoever read our output reads no more: SIGPIPE.
+    OutputClosed,
 }
 
 impl Exit {
@@ -26,6 +36,8 @@ impl Exit {
             Self::Unavailable => 69,
             Self::Refused => 77,
             Self::Configuration => 78,
+            Self::Interrupted => 130,
+            Self::OutputClosed => 141,
         }
     }
 
@@ -50,8 +62,10 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failed {
     /// The exit code.
     pub(crate) exit: Exit,
-    /// What went wrong: lower case, no full stop. May have several lines.
+    /// What went wrong: lower case, no full stop. One line: a line break in it came from outside, and is shown as one.
     pub(crate) message: String,
+    /// More about it, each a line.
+    pub(crate) details: Vec<String>,
     /// What to do about it.
     pub(crate) next: Option<String>,
 }
@@ -62,7 +76,18 @@ impl Failed {
         Self {
             exit,
             message: message.into(),
+            details: Vec::new(),
             next: None,
+        }
+    }
+
+    /// A failure whose text is made of lines by us: what came from outside is escaped in it.
+    pub(crate) fn of_lines(exit: Exit, text: &str) -> Self {
+        let mut lines = text.lines().map(str::to_owned);
+        let message = lines.next().unwrap_or_default();
+        Self {
+            details: lines.collect(),
+            ..Self::new(exit, message)
         }
     }
 
@@ -71,15 +96,52 @@ impl Failed {
         self.next = Some(step.into());
         self
     }
+
+    /// Every line of it, fit for a terminal.
+    fn lines(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let first = std::iter::once(&self.message);
+        first
+            .chain(&self.details)
+            .chain(&self.next)
+            .map(|line| escape(line))
+    }
+
+    /// For a person. Nothing when nobody reads.
+    pub(crate) fn text(&self, style: Style) -> String {
+        if self.exit == Exit::OutputClosed {
+            return String::new();
+        }
+        let head = style.paint(Ink::Red, "gatehouse:");
+        let lines = self.lines().enumerate().map(|(index, line)| match index {
+            0 => format!("{head} {line}\n"),
+            _ => format!("  {line}\n"),
+        });
+        lines.collect()
+    }
+
+    /// For a program: one line.
+    pub(crate) fn json(&self) -> String {
+        if self.exit == Exit::OutputClosed {
+            return String::new();
+        }
+        let mut error = json!({"exit": self.exit.code(), "message": self.message});
+        if !self.details.is_empty() {
+            error["details"] = json!(self.details);
+        }
+        if let Some(next) = &self.next {
+            error["next"] = json!(next);
+        }
+        format!("{}\n", json!({ "error": error }))
+    }
 }
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.next {
-            Some(next) => write!(f, "\n{next}"),
-            None => Ok(()),
+        for (index, line) in self.lines().enumerate() {
+            let before = if index == 0 { "" } else { "\n" };
+            write!(f, "{before}{line}")?;
         }
+        Ok(())
     }
 }
 
@@ -103,5 +165,32 @@ mod tests {
             failed.to_string(),
             "no gateway answers\nstart one with `gatehouse up`"
         );
+    }
+
+    #[test]
+    fn a_line_break_from_outside_begins_no_line() {
+        let failed = Failed::of_lines(Exit::Configuration, "two mistakes:\n  a: wrong\n  b: wrong")
+            .next("mend gate\nhouse: all is well");
+
+        let text = failed.text(Style::plain());
+
+        assert_eq!(
+            text,
+            "gatehouse: two mistakes:\n    a: wrong\n    b: wrong\n  mend gate\\nhouse: all is well\n"
+        );
+        let failed = Failed::new(Exit::Failed, "no key x\ngatehouse: all is well\x1b[2J");
+        assert_eq!(failed.text(Style::plain()).lines().count(), 1);
+        assert!(!failed.to_string().contains(['\n', '\x1b']), "{failed}");
+    }
+
+    #[test]
+    fn a_program_gets_one_line_with_the_code() {
+        let failed = Failed::of_lines(Exit::Refused, "not allowed\nat a").next("ask");
+
+        assert_eq!(
+            failed.json(),
+            "{\"error\":{\"exit\":77,\"message\":\"not allowed\",\"details\":[\"at a\"],\"next\":\"ask\"}}\n"
+        );
+        assert_eq!(Failed::new(Exit::OutputClosed, "nobody reads").json(), "");
     }
 }

@@ -13,6 +13,7 @@ use tokio::{
 use crate::{
     args::Forward,
     exit::{Exit, Failed},
+    output,
 };
 
 /// Connections at once over one route: an operator's tools, not a crowd.
@@ -31,7 +32,7 @@ pub(crate) async fn run(forward: &Forward) -> Result<(), Failed> {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|error| Failed::new(Exit::Failed, format!("cannot listen on {listen}: {error}")))?;
-        println!("{listen} leads to {target}");
+        output::line(&format!("{listen} leads to {target}"))?;
         routes.spawn(accept(listener, target.to_owned()));
     }
     drain.requested().await;

@@ -12,7 +12,7 @@ use tonic_health::pb::{
 use crate::{
     args::{Checked, Common, Healthcheck},
     exit::{Exit, Failed},
-    http,
+    http, output,
     service::environment,
 };
 
@@ -46,10 +46,7 @@ pub(crate) async fn run(common: &Common, check: &Healthcheck) -> Result<(), Fail
         .kill_after
         .is_some_and(|seconds| hang::note(service.name(), answers, Duration::from_secs(seconds)));
     match asked {
-        Asked::Serves(text) => {
-            println!("{text}");
-            Ok(())
-        }
+        Asked::Serves(text) => output::line(&text),
         Asked::Silent(text) if killed => {
             Err(unhealthy(format!("{text}: killed, so that it is started again")))
         }

@@ -2,6 +2,12 @@
 //!
 //! Decides nothing for a service: it reads settings, builds, runs, and says how that ended in an exit code.
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads: see `output`"
+)]
+
 mod args;
 mod backup;
 mod call;
@@ -13,6 +19,7 @@ mod forward;
 mod healthcheck;
 mod http;
 mod methods;
+mod output;
 mod place;
 mod restore;
 mod service;
@@ -35,7 +42,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{
     args::{Cli, Command},
     exit::{Exit, Failed},
-    term::{Ink, Style},
+    term::Style,
 };
 
 /// All processes give back within seconds what a flood made them take. With glibc's allocator the edge kept 1.9 GiB of one and
@@ -49,24 +56,48 @@ const CLIENT_WORKERS: usize = 1;
 fn main() -> ExitCode {
     // One cryptography for the whole process, chosen before anybody needs it. A second choice would be our own mistake.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cli = Cli::parse();
-    let no_color = cli.common.no_color.clone();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => {
-            let style = Style::of(&io::stderr(), no_color.as_deref());
-            let mut lines = failed.message.lines();
-            let first = lines.next().unwrap_or("failed");
-            let mut text = format!("{} {first}\n", style.paint(Ink::Red, "gatehouse:"));
-            lines
-                .chain(failed.next.as_deref().unwrap_or_default().lines())
-                .for_each(|line| {
-                    text.push_str(&format!("  {line}\n"));
-                });
-            // Nobody to tell when even the error output is gone.
-            let _ = io::stderr().write_all(text.as_bytes());
-            failed.exit.into()
-        }
+        Err(failed) => end(&failed, cli.common.json, cli.common.no_color.as_deref()),
+    }
+}
+
+/// Tells a failure. Nobody is left to be told when even the error output is gone.
+fn end(failed: &Failed, json: bool, no_color: Option<&str>) -> ExitCode {
+    let text = if json {
+        failed.json()
+    } else {
+        failed.text(Style::of(&io::stderr(), no_color))
+    };
+    let _ = io::stderr().write_all(text.as_bytes());
+    failed.exit.into()
+}
+
+/// Help and version are answers; everything else is a command line that makes no sense, and may have asked for JSON all the same.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    let json = error.use_stderr() && std::env::args_os().any(|word| word == "--json");
+    if json {
+        let text = error.to_string();
+        let lines: Vec<_> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let text = lines.join("\n");
+        return end(
+            &Failed::of_lines(Exit::Usage, text.strip_prefix("error: ").unwrap_or(&text)),
+            json,
+            None,
+        );
+    }
+    match error.print() {
+        Ok(()) if error.use_stderr() => Exit::Usage.into(),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => end(&output::failed("print", &error), json, None),
     }
 }
 
@@ -94,7 +125,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Completions(completions) => {
             let mut script = Vec::new();
             clap_complete::generate(completions.shell, &mut Cli::command(), "gatehouse", &mut script);
-            call::print(String::from_utf8_lossy(&script).trim_end(), true)
+            output::line(String::from_utf8_lossy(&script).trim_end())
         }
         Command::Healthcheck(check) => client(healthcheck::run(common, check)),
         Command::Forward(forward) => client(forward::run(forward)),

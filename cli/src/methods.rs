@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::{
     args::{Common, Methods},
-    call,
     exit::Failed,
+    output,
     term::{Ink, Style, Table},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<(), Failed> {
     let contract = Map::core();
     if methods.markdown {
-        return call::print(reference::markdown(contract).trim_end(), true);
+        return output::line(reference::markdown(contract).trim_end());
     }
     let prefix = methods.prefix.as_deref().unwrap_or_default();
     let wanted = |name: &str| name.starts_with(prefix);
@@ -31,7 +31,7 @@ pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<()
             .filter(|event| wanted(&event.name))
             .map(|event| json!({"name": event.name, "access": event.access.to_string(), "description": event.comment}))
             .collect();
-        return call::print(&json!({"methods": methods, "events": events}).to_string(), true);
+        return output::line(&json!({"methods": methods, "events": events}).to_string());
     }
     let mut table = Table::new(&["METHOD", "ACCESS", "WHAT IT DOES"]);
     for method in contract.methods().filter(|method| wanted(&method.name)) {
@@ -49,10 +49,11 @@ pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<()
             (None, first_sentence(&event.comment)),
         ]);
     }
-    call::print(
-        &format!("{}\n{}", table.render(style), events.render(style).trim_end()),
-        true,
-    )
+    output::line(&format!(
+        "{}\n{}",
+        table.render(style),
+        events.render(style).trim_end()
+    ))
 }
 
 fn first_sentence(comment: &str) -> String {

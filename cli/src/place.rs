@@ -42,6 +42,8 @@ pub(crate) struct Place {
     pub(crate) token: Option<Secret>,
     /// Why we have none.
     pub(crate) tokenless: Option<String>,
+    /// Whether it is the gateway of the home, and runs.
+    pub(crate) is_own: bool,
 }
 
 impl Place {
@@ -73,6 +75,7 @@ impl Place {
             Err(why) => (None, Some(why)),
         };
         Ok(Self {
+            is_own: own.is_some(),
             url: own.unwrap_or(url),
             token,
             tokenless,

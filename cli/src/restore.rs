@@ -16,9 +16,10 @@ use std::{
 use gatehouse_core::{
     Chain, Clock, House,
     sqlite::{Closed, check_copy},
+    telemetry::escape,
 };
 
-use self::place::{Staged, create_private, put_aside, put_in_place};
+use self::place::{Folders, Staged, put_aside, put_in_place};
 use crate::{
     args::{Common, Restore},
     backup::{
@@ -26,6 +27,7 @@ use crate::{
         databases, files, secrets,
     },
     exit::{Exit, Failed},
+    output,
     service::environment,
     up::HomeLock,
 };
@@ -44,10 +46,11 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
         })?;
         Box::new(io::BufReader::new(file))
     };
-    let _home = hold_home(&house)?;
-    let mut held = hold_databases(&house)?;
+    let mut folders = Folders::default(); // dropped last: what is in them goes before
+    let _home = hold_home(&house, &mut folders)?;
+    let mut held = hold_databases(&house, &mut folders)?;
     let mut staged = Staged::default();
-    let manifest = unpack(source, &house, &mut staged)?;
+    let manifest = unpack(source, &house, &mut folders, &mut staged)?;
     check(&manifest, &house, &staged)?;
 
     let moment = Clock::system().now_ms();
@@ -76,28 +79,24 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
         aside += usize::from(put_aside(&part.target, moment).map_err(cannot)?);
         put_in_place(part).map_err(cannot)?;
     }
-    println!(
-        "restored {} parts of a backup of version {} into {}",
+    folders.keep();
+    let mut told = format!(
+        "restored {} parts of a backup of version {} into {}\n",
         manifest.parts.len(),
-        manifest.version,
+        escape(&manifest.version),
         house.home.display()
     );
     if aside > 0 {
-        println!("{aside} files that stood there are kept with the ending .before-restore-{moment}");
+        told +=
+            &format!("{aside} files that stood there are kept with the ending .before-restore-{moment}\n");
     }
-    println!("next: gatehouse up");
-    Ok(())
+    output::text(&(told + "next: gatehouse up\n"))
 }
 
 /// Nobody starts the gateway meanwhile. A home in containers is several volumes and no folder of its own: there, the locks
 /// of the databases say whether it runs.
-fn hold_home(house: &House) -> Result<Option<HomeLock>, Failed> {
-    create_private(&house.home).map_err(|error| {
-        Failed::new(
-            Exit::Failed,
-            format!("cannot make {}: {error}", house.home.display()),
-        )
-    })?;
+fn hold_home(house: &House, folders: &mut Folders) -> Result<Option<HomeLock>, Failed> {
+    create(&house.home, folders)?;
     match HomeLock::take(&house.home) {
         Ok(lock) => Ok(Some(lock)),
         Err(failed) if failed.exit == Exit::Refused => Err(Failed::new(Exit::Refused, failed.message)
@@ -106,7 +105,15 @@ fn hold_home(house: &House) -> Result<Option<HomeLock>, Failed> {
     }
 }
 
-fn hold_databases(house: &House) -> Result<Vec<Closed>, Failed> {
+fn create(folder: &Path, folders: &mut Folders) -> Result<(), Failed> {
+    let cannot = |error| Failed::new(Exit::Failed, format!("cannot make {}: {error}", folder.display()));
+    folders.create(folder).map_err(cannot)
+}
+
+fn hold_databases(house: &House, folders: &mut Folders) -> Result<Vec<Closed>, Failed> {
+    for (_, path, _) in databases(house) {
+        path.parent().map_or(Ok(()), |folder| create(folder, folders))?;
+    }
     let held = databases(house).map(|(_, path, _)| Closed::hold(&path));
     held.into_iter().collect::<Result<_, _>>().map_err(|error| {
         Failed::new(Exit::Refused, Chain(&error).to_string())
@@ -128,7 +135,12 @@ fn target(house: &House, name: &str) -> Option<PathBuf> {
         .or(secret.map(|file| secrets(house).join(file)))
 }
 
-fn unpack(source: impl Read, house: &House, staged: &mut Staged) -> Result<Manifest, Failed> {
+fn unpack(
+    source: impl Read,
+    house: &House,
+    folders: &mut Folders,
+    staged: &mut Staged,
+) -> Result<Manifest, Failed> {
     let unfit = |error: io::Error| {
         Failed::new(Exit::Failed, format!("this is no whole backup: {error}"))
             .next("nothing was changed; take another file")
@@ -151,7 +163,7 @@ fn unpack(source: impl Read, house: &House, staged: &mut Staged) -> Result<Manif
         let Some(target) = target(house, &name).filter(|_| regular) else {
             return Err(unfit(io::Error::other(format!("{name} does not belong in one"))));
         };
-        staged.unpack(&name, target, &mut entry).map_err(unfit)?;
+        staged.unpack(&name, target, folders, &mut entry).map_err(unfit)?;
     }
     manifest.ok_or_else(|| unfit(io::Error::other("it has no manifest: it was cut")))
 }

@@ -74,7 +74,7 @@ const fn exit_of(error: &service::Error) -> Exit {
 }
 
 fn failed(exit: Exit, service: Service, error: &(impl Error + 'static)) -> Failed {
-    Failed::new(exit, format!("{service}: {}", Chain(error)))
+    Failed::of_lines(exit, &format!("{service}: {}", Chain(error)))
 }
 
 /// A service by the word on the command line.

@@ -1,68 +1,33 @@
-//! `gatehouse status`: how the house is, on one page.
+//! `gatehouse status`: how the gateway is, on one page.
+//!
+//! The broadcast service knows how everybody is. While it is away, every service is asked by itself: that is less, and it is shown as
+//! such.
 
-use std::{collections::BTreeMap, time::Duration};
+mod each;
+mod page;
 
-use gatehouse_core::private;
+use std::time::Duration;
+
+use gatehouse_core::{private, telemetry::escape};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
+use self::{
+    each::Readiness,
+    page::{House, Process},
+};
 use crate::{
     args::Common,
-    call,
     client::{self, Client, follow::has_changed},
     exit::{Exit, Failed},
-    http,
+    output,
     place::{Place, within_deadline},
     service::environment,
-    term::{Ink, Style, Table, ago, printable},
+    term::{Ink, Style},
 };
 
 /// Status asks every service, for a second at most; whoever takes longer is a finding.
 const ANSWER: Duration = Duration::from_secs(4);
-
-/// Characters of a revision's hash: enough to see whether two are the same.
-const HASH_SHOWN: usize = 8;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct House {
-    ok: bool,
-    version: String,
-    uptime_ms: i64,
-    services: Vec<Process>,
-    connections: i64,
-    config_hash: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Process {
-    service: String,
-    version: String,
-    state: String,
-    detail: Option<String>,
-    config_hash: Option<String>,
-    uptime_ms: i64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Channels {
-    ts: i64,
-    channel_accounts: BTreeMap<String, Vec<Account>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Account {
-    account_id: String,
-    state: String,
-    last_error: Option<String>,
-    warning: Option<String>,
-    last_inbound_at: Option<i64>,
-    outbox_count: i64,
-    dead_letter_count: i64,
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -76,120 +41,165 @@ struct Finding {
     message: String,
 }
 
-/// Prints the state of the house. An unhealthy one is a failure.
-pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
-    let Asked {
-        place,
-        status,
-        channels,
-        configuration,
-    } = match ask(common).await? {
-        // What cut it off is the end of the old token: the new one shows how things stand.
-        (place, Err(failed)) if failed.exit == Exit::Unavailable && has_changed(common, &place) => {
-            ask(common).await?.1?
-        }
-        // Broadcast knows how everybody is. Without it the edge still knows whom it misses.
-        (place, Err(failed)) if failed.exit == Exit::Unavailable => {
-            return Err(away(&place, failed).await);
-        }
-        (_, asked) => asked?,
-    };
-    let house: House = read("status", &status)?;
-    if common.json {
-        let channels = channels.as_ref().map_or("null", |channels| channels.get());
-        call::print(
-            &format!(r#"{{"status":{},"channels":{channels}}}"#, status.get()),
-            true,
-        )?;
-    } else {
-        let mut page = page(&house, &place, style);
-        page.push('\n');
-        page.push_str(&match &channels {
-            Ok(channels) => channel_table(&read("channels.status", channels)?, style),
-            Err(failed) => style.paint(Ink::Red, &format!("channels: {failed}\n")),
-        });
-        if let Ok(found) = configuration.and_then(|answer| read::<Findings>("config.get", &answer)) {
-            for finding in found.issues {
-                let at = if finding.path.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}: ", finding.path)
-                };
-                let line = printable(&format!("configuration: {at}{}", finding.message)).replace('\n', " ");
-                page.push_str(&style.paint(Ink::Yellow, &line));
-                page.push('\n');
-            }
-        }
-        let house = gatehouse_core::House::read(&environment(common));
-        let open = within_deadline(common, move || private::open_among(house.private_paths()))?;
-        for open in open {
-            page.push_str(&style.paint(Ink::Yellow, &format!("home: {open}\n")));
-        }
-        print!("{page}");
-    }
-    if house.ok && channels.is_ok() {
-        Ok(())
-    } else {
-        Err(Failed::new(Exit::Failed, "not every service serves").next("the log of `gatehouse up` says why"))
-    }
-}
-
 /// What the gateway says of itself.
 struct Asked {
     place: Place,
-    status: Box<RawValue>,
+    status: Result<Box<RawValue>, Failed>,
     channels: Result<Box<RawValue>, Failed>,
     configuration: Result<Box<RawValue>, Failed>,
 }
 
-/// Asks, and says where: which token was shown matters when the connection is cut off.
-async fn ask(common: &Common) -> Result<(Place, Result<Asked, Failed>), Failed> {
+/// Prints the state of the gateway. An unhealthy one is a failure.
+pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
+    let mut asked = match ask(common).await {
+        Ok(asked) => asked,
+        Err(failed) => return Err(without_an_edge(common, style, failed).await?),
+    };
+    // What cut it off is the end of the old token: the new one shows how things stand.
+    if matches!(&asked.status, Err(failed) if failed.exit == Exit::Unavailable && has_changed(common, &asked.place))
+    {
+        asked = ask(common).await?;
+    }
+    match &asked.status {
+        Ok(status) => whole(common, style, status, &asked),
+        Err(failed) if failed.exit == Exit::Unavailable => {
+            let edge = each::readiness(&asked.place).await;
+            let processes = in_parts(common, &asked.place, edge.as_ref()).await;
+            show_parts(common, style, &asked, edge.as_ref(), &processes)?;
+            Err(unhealthy(format!("not serving: {}", away(&processes))))
+        }
+        Err(_) => asked.status.map(drop),
+    }
+}
+
+/// Asks the edge for what it knows, or is told by others.
+async fn ask(common: &Common) -> Result<Asked, Failed> {
     let (place, mut client) = Client::follow(common, &["status", "channels.status", "config.get"]).await?;
     let nothing = client::params(&json!({}));
-    let status = match client.call("status", &nothing, ANSWER).await {
-        Ok(status) => status,
-        Err(failed) => return Ok((place, Err(failed))),
-    };
-    // A bridge that is away is a finding, not a reason to say nothing.
+    // A service that is away is a finding, not a reason to say nothing.
+    let status = client.call("status", &nothing, ANSWER).await;
     let channels = client.call("channels.status", &nothing, ANSWER).await;
     // What is not right with the configuration; without it there is still a state to show.
     let configuration = client.call("config.get", &nothing, ANSWER).await;
     client.close().await;
-    let asked = Asked {
-        place: place.clone(),
+    Ok(Asked {
+        place,
         status,
         channels,
         configuration,
-    };
-    Ok((place, Ok(asked)))
+    })
 }
 
-/// What the edge alone can tell.
-async fn away(place: &Place, failed: Failed) -> Failed {
-    let host = place.url.host_str().unwrap_or_default();
-    let authority = format!("{host}:{}", place.url.port_or_known_default().unwrap_or_default());
-    let report = match http::get(&authority, "/readyz", ANSWER).await {
-        Ok(answer) => serde_json::from_str(&answer.body).unwrap_or_default(),
-        Err(_) => serde_json::Value::Null,
-    };
-    let missing: Vec<&str> = ["failing", "degraded"]
-        .iter()
-        .filter_map(|list| report[list].as_array())
-        .flatten()
-        .filter_map(serde_json::Value::as_str)
-        .collect();
-    if missing.is_empty() {
-        return failed;
+/// All of it, by the service that knows.
+fn whole(common: &Common, style: Style, status: &RawValue, asked: &Asked) -> Result<(), Failed> {
+    let house: House = read("status", status)?;
+    if common.json {
+        print_json(status.get(), asked)?;
+    } else {
+        let page = page::whole(&house, &asked.place, style);
+        output::text(&(page + &rest(common, style, asked)?))?;
     }
-    let verdict = match report["ready"].as_bool() {
-        Some(true) => "messages are taken",
-        _ => "messages are not taken",
-    };
-    Failed::new(
-        Exit::Failed,
-        format!("{verdict}; not serving: {}", missing.join(", ")),
-    )
-    .next("the log of `gatehouse up` says why")
+    if house.ok && asked.channels.is_ok() {
+        Ok(())
+    } else {
+        Err(unhealthy("not every service serves".to_owned()))
+    }
+}
+
+fn unhealthy(message: String) -> Failed {
+    Failed::new(Exit::Failed, message).next("the log of `gatehouse up` says why")
+}
+
+/// Every service by itself: of the home at its own address, of a gateway elsewhere as its edge sees it.
+async fn in_parts(common: &Common, place: &Place, edge: Option<&Readiness>) -> Vec<Process> {
+    match edge {
+        Some(edge) if !place.is_own && common.url.is_some() => each::from_afar(edge),
+        edge => each::of_the_home(common, edge).await,
+    }
+}
+
+fn show_parts(
+    common: &Common,
+    style: Style,
+    asked: &Asked,
+    edge: Option<&Readiness>,
+    processes: &[Process],
+) -> Result<(), Failed> {
+    let ready = edge.map(|edge| edge.ready);
+    if common.json {
+        return print_json(&parts_json(processes, ready), asked);
+    }
+    let page = page::in_parts(processes, ready, &asked.place, style);
+    output::text(&(page + &rest(common, style, asked)?))
+}
+
+/// `partial` says that nobody knows the rest: versions, revisions, how long each is up.
+fn parts_json(processes: &[Process], ready: Option<bool>) -> String {
+    json!({"ok": false, "partial": true, "ready": ready, "services": processes}).to_string()
+}
+
+fn away(processes: &[Process]) -> String {
+    let away = processes
+        .iter()
+        .filter(|process| !matches!(process.state.as_str(), "serving" | "degraded"));
+    let away: Vec<_> = away.map(|process| process.service.as_str()).collect();
+    if away.is_empty() {
+        return "nobody by now: ask again".to_owned();
+    }
+    away.join(", ")
+}
+
+/// No edge lets us in. When services of this home answer all the same, they are shown before that is told.
+async fn without_an_edge(common: &Common, style: Style, failed: Failed) -> Result<Failed, Failed> {
+    if failed.exit != Exit::Unavailable || common.url.is_some() {
+        return Ok(failed);
+    }
+    let processes = each::of_the_home(common, None).await;
+    if processes.iter().all(|process| process.state == "silent") {
+        return Ok(failed);
+    }
+    if common.json {
+        output::line(&format!(
+            r#"{{"status":{},"channels":null}}"#,
+            parts_json(&processes, None)
+        ))?;
+    } else {
+        output::text(&page::in_parts(&processes, None, &Place::find(common)?, style))?;
+    }
+    Ok(failed)
+}
+
+fn print_json(status: &str, asked: &Asked) -> Result<(), Failed> {
+    let channels = asked.channels.as_ref().map_or("null", |channels| channels.get());
+    output::line(&format!(r#"{{"status":{status},"channels":{channels}}}"#))
+}
+
+/// Channels, what is not right with the configuration, and what others can reach in the home.
+fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> {
+    let mut page = "\n".to_owned();
+    page.push_str(&match &asked.channels {
+        Ok(channels) => page::channels(&read("channels.status", channels)?, style),
+        Err(failed) => style.paint(Ink::Red, &format!("channels: {}", escape(&failed.message))) + "\n",
+    });
+    let findings = asked.configuration.as_ref().ok();
+    let findings = findings.and_then(|answer| read::<Findings>("config.get", answer).ok());
+    for finding in findings.unwrap_or_default().issues {
+        let at = if finding.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", finding.path)
+        };
+        let line = format!("configuration: {at}{}", finding.message);
+        page.push_str(&style.paint(Ink::Yellow, &escape(&line)));
+        page.push('\n');
+    }
+    let house = gatehouse_core::House::read(&environment(common));
+    let open = within_deadline(common, move || private::open_among(house.private_paths()))?;
+    for open in open {
+        page.push_str(&style.paint(Ink::Yellow, &format!("home: {open}")));
+        page.push('\n');
+    }
+    Ok(page)
 }
 
 fn read<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> Result<T, Failed> {
@@ -199,142 +209,4 @@ fn read<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> Res
             format!("{method}: the answer cannot be read: {error}"),
         )
     })
-}
-
-fn short(hash: Option<&String>) -> String {
-    hash.map_or_else(|| "-".to_owned(), |hash| hash.chars().take(HASH_SHOWN).collect())
-}
-
-fn page(house: &House, place: &Place, style: Style) -> String {
-    let verdict = if house.ok {
-        style.paint(Ink::Green, "serving")
-    } else {
-        style.paint(Ink::Red, "NOT SERVING")
-    };
-    let mut page = format!(
-        "{} {} at {}: {verdict}, up {}, {} connected, configuration {}\n\n",
-        style.paint(Ink::Bold, "Gatehouse"),
-        house.version,
-        place.url,
-        ago(house.uptime_ms),
-        house.connections,
-        short(house.config_hash.as_ref()),
-    );
-    let mut table = Table::new(&["SERVICE", "STATE", "CONFIG", "UP", "VERSION", "DETAIL"]);
-    for process in &house.services {
-        let ink = match process.state.as_str() {
-            "serving" => Ink::Green,
-            "starting" | "degraded" => Ink::Yellow,
-            _ => Ink::Red,
-        };
-        // The config service has no revision to apply: it is where they come from.
-        let behind = process.config_hash.is_some() && process.config_hash != house.config_hash;
-        table.row(vec![
-            (None, process.service.clone()),
-            (Some(ink), process.state.clone()),
-            (behind.then_some(Ink::Yellow), short(process.config_hash.as_ref())),
-            (None, ago(process.uptime_ms)),
-            (Some(Ink::Dim), process.version.clone()),
-            (None, process.detail.clone().unwrap_or_default()),
-        ]);
-    }
-    page.push_str(&table.render(style));
-    page
-}
-
-fn channel_table(channels: &Channels, style: Style) -> String {
-    if channels.channel_accounts.values().all(Vec::is_empty) {
-        return style.paint(
-            Ink::Dim,
-            "no channels are set up: see channels in docs/configuration.md\n",
-        );
-    }
-    let mut table = Table::new(&[
-        "CHANNEL",
-        "STATE",
-        "LAST MESSAGE",
-        "WAITING",
-        "GIVEN UP",
-        "DETAIL",
-    ]);
-    for (channel, accounts) in &channels.channel_accounts {
-        for account in accounts {
-            let ink = match account.state.as_str() {
-                "connected" => Ink::Green,
-                "stopped" => Ink::Dim,
-                "failed" => Ink::Red,
-                _ => Ink::Yellow,
-            };
-            let last = account
-                .last_inbound_at
-                .map_or_else(|| "-".to_owned(), |at| format!("{} ago", ago(channels.ts - at)));
-            table.row(vec![
-                (None, format!("{channel}/{}", account.account_id)),
-                (Some(ink), account.state.clone()),
-                (None, last),
-                (None, account.outbox_count.to_string()),
-                (
-                    (account.dead_letter_count > 0).then_some(Ink::Red),
-                    account.dead_letter_count.to_string(),
-                ),
-                (
-                    None,
-                    account
-                        .last_error
-                        .as_ref()
-                        .or(account.warning.as_ref())
-                        .cloned()
-                        .unwrap_or_default(),
-                ),
-            ]);
-        }
-    }
-    table.render(style)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_names_every_service_and_its_revision() {
-        let house: House = serde_json::from_value(json!({
-            "ok": false, "version": "0.1.0", "uptimeMs": 4_000, "connections": 2, "configHash": "abcdef0123456789",
-            "services": [
-                {"service": "edge", "state": "serving", "configHash": "abcdef0123456789", "uptimeMs": 3_000, "version": "0.1.0"},
-                {"service": "session", "state": "silent", "uptimeMs": 0, "version": "0.1.0", "detail": "has not reported for 15 s"},
-            ],
-        }))
-        .unwrap();
-        let place = Place {
-            url: url::Url::parse("ws://127.0.0.1:1").unwrap(),
-            token: None,
-            tokenless: None,
-        };
-
-        let page = page(&house, &place, Style::plain());
-
-        for needed in [
-            "NOT SERVING",
-            "2 connected",
-            "edge     serving  abcdef01",
-            "session  silent   -",
-            "has not reported",
-        ] {
-            assert!(page.contains(needed), "{needed:?} is missing in\n{page}");
-        }
-    }
-
-    #[test]
-    fn an_account_shows_when_it_last_heard_something() {
-        let channels = serde_json::from_value(json!({
-            "ts": 100_000,
-            "channelAccounts": {"irc": [{"accountId": "home", "state": "connected", "lastInboundAt": 40_000, "outboxCount": 1}]},
-        }))
-        .unwrap();
-
-        let table = channel_table(&channels, Style::plain());
-
-        assert!(table.contains("irc/home  connected  60 s ago"), "{table}");
-    }
 }

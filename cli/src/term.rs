@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, io::IsTerminal};
 
+use gatehouse_core::telemetry::escape;
+
 /// Whether to colour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
@@ -65,7 +67,8 @@ impl Style {
     }
 }
 
-/// Text from elsewhere, without the control characters that would move the cursor, recolour or retitle the terminal.
+/// What somebody wrote, line breaks included, without the control characters that would move the cursor, recolour or retitle the
+/// terminal. Everything else from outside is one line: [`escape`].
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
@@ -104,7 +107,7 @@ impl Table {
         let mut widths: Vec<usize> = self.head.iter().map(|head| head.chars().count()).collect();
         for row in &self.rows {
             for (width, (_, cell)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(escape(cell).chars().count());
             }
         }
         let mut text = String::new();
@@ -116,13 +119,13 @@ impl Table {
         for row in std::iter::once(&head).chain(&self.rows) {
             let last = row.len().saturating_sub(1);
             for (column, (ink, cell)) in row.iter().enumerate() {
-                let cell = printable(cell);
+                let cell = escape(cell);
                 let pad = widths
                     .get(column)
                     .copied()
                     .unwrap_or(0)
                     .saturating_sub(cell.chars().count());
-                let painted = ink.map_or_else(|| cell.clone(), |ink| style.paint(ink, &cell));
+                let painted = ink.map_or_else(|| cell.to_string(), |ink| style.paint(ink, &cell));
                 text.push_str(&painted);
                 if column < last {
                     let _ = write!(text, "{:pad$}  ", "");
@@ -178,6 +181,14 @@ mod tests {
     #[test]
     fn nothing_from_elsewhere_reaches_the_terminal_as_a_command() {
         assert_eq!(printable("a\x1b]0;evil\x07b\nc"), "a\u{fffd}]0;evil\u{fffd}b\nc");
+    }
+
+    #[test]
+    fn a_line_break_in_a_cell_begins_no_row() {
+        let mut table = Table::new(&["A", "B"]);
+        table.row(vec![(None, "x\ny".into()), (None, "\x1b[2J".into())]);
+
+        assert_eq!(table.render(Style::plain()), "A     B\nx\\ny  \\u{1b}[2J\n");
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use gatehouse_core::telemetry::escape;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
     args::{Common, Token},
-    call,
     client::{self, Client, follow::replaced},
     exit::{Exit, Failed},
+    output,
     place::{TOKEN_FILE, house_token, within_deadline},
 };
 
@@ -39,9 +40,9 @@ fn show(common: &Common) -> Result<(), Failed> {
         .next("start the house once with `gatehouse up`, or name its home with --home")
     })?;
     if common.json {
-        call::print(&json!({"token": token.expose()}).to_string(), true)
+        output::line(&json!({"token": token.expose()}).to_string())
     } else {
-        call::print(token.expose(), true)
+        output::line(token.expose())
     }
 }
 
@@ -54,13 +55,13 @@ struct Rotated {
 async fn rotate(common: &Common) -> Result<(), Failed> {
     let rotated = make_new(common).await?;
     if common.json {
-        return call::print(&json!(rotated).to_string(), true);
+        return output::line(&json!(rotated).to_string());
     }
-    eprintln!(
+    output::remark(&format!(
         "The old token no longer opens anything. The new one is kept in {}:",
-        rotated.path
-    );
-    call::print(&rotated.token, true)
+        escape(&rotated.path)
+    ));
+    output::line(&rotated.token)
 }
 
 /// Has a new token made. Another may be made at the same moment, and the connection that asks is one of those that a new token

@@ -28,7 +28,7 @@ pub(crate) use self::lock::HomeLock;
 use self::{
     child::{Answers, Program, RESTART_MAX, RESTART_MAX_EDGE},
     log::Log,
-    plan::Plan,
+    plan::{PORT, Plan},
     ready::Ready,
     supervisor::Supervisor,
 };
@@ -121,9 +121,13 @@ fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let program = |(index, service): (usize, Service)| {
         let (executable, environment) = (executable.clone(), plan.environment(service));
+        let url_file = (service == Service::Edge && plan.any_port).then(|| house.run.join(URL_FILE));
         let command = move || {
             let mut command = tokio::process::Command::new(&executable);
             command.arg(service.name()).env_clear().envs(&environment);
+            if let Some(port) = url_file.as_deref().and_then(last_port) {
+                command.env(PORT, port.to_string());
+            }
             command
         };
         Program {
@@ -144,6 +148,14 @@ fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
     };
     let steps = STEPS.map(programs).into();
     Ok(Supervisor::start(steps, log))
+}
+
+/// The port that the edge had, when it was asked for any: whoever knows its address finds it there again. The address is taken away, so
+/// that one that cannot have its port again (it writes none) is not tied to it.
+fn last_port(url_file: &Path) -> Option<u16> {
+    let url = fs::read_to_string(url_file).ok()?;
+    let _ = fs::remove_file(url_file);
+    url.trim().rsplit_once(':')?.1.parse().ok()
 }
 
 /// Asks a service over one connection that is kept. Any answer counts: whether it serves is readiness's question.
@@ -193,6 +205,21 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edge_that_was_asked_for_any_port_gets_its_own_again_and_another_one_when_that_is_taken() {
+        let run = tempfile::tempdir().unwrap();
+        let file = run.path().join(URL_FILE);
+        assert_eq!(last_port(&file), None, "the first one takes any");
+        fs::write(&file, "ws://[::1]:4321\n").unwrap();
+
+        assert_eq!(last_port(&file), Some(4321));
+        assert_eq!(
+            last_port(&file),
+            None,
+            "the last one has written none: it did not get it"
+        );
+    }
 
     #[test]
     fn every_service_is_stopped_in_one_step() {

@@ -273,3 +273,120 @@ fn parameters_may_come_from_the_input() {
     assert_eq!(output.status.code(), Some(2), "{}", err(&output));
     assert!(err(&output).contains("the input"), "{}", err(&output));
 }
+
+/// Runs a command whose output nobody reads.
+fn unread(home: &Path, arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+        .args(arguments)
+        .env_clear()
+        .env("GATEHOUSE_HOME", home)
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn whoever_stops_reading_ends_a_command_without_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("config")).unwrap();
+    fs::write(home.path().join("config/token"), "abc\n").unwrap();
+    fs::write(home.path().join("gatehouse.json5"), "{}").unwrap();
+    for command in [
+        &["methods"][..],
+        &["methods", "--json"],
+        &["methods", "--markdown"],
+        &["config", "schema"],
+        &["config", "schema", "--markdown"],
+        &["config", "validate"],
+        &["completions", "zsh"],
+        &["token", "show"],
+        &["--help"],
+        &["--version"],
+        &["up", "--help"],
+    ] {
+        let output = unread(home.path(), command);
+
+        assert_eq!(output.status.code(), Some(141), "{command:?}: {}", err(&output));
+        assert_eq!(err(&output), "", "{command:?}");
+    }
+}
+
+#[test]
+fn a_program_gets_its_failures_as_json_on_the_error_output() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("gatehouse.json5"), "{gateway: {port: 'many'}}").unwrap();
+    let url = nobody();
+    for (command, code) in [
+        (&["status", "--url", &url, "--token", "t"][..], 69),
+        (&["call", "health", "--url", &url, "--token", "t"], 69),
+        (&["call", "health", "{"], 2),
+        (&["token", "show"], 1),
+        (&["config", "validate"], 78),
+        (&["fly"], 2),
+        (&["call"], 2),
+        (&["restore", "/nonexistent"], 1),
+    ] {
+        let output = gatehouse(home.path(), &[&["--json"][..], command].concat());
+
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {}", err(&output));
+        assert_eq!(out(&output), "", "{command:?}");
+        let told: serde_json::Value = serde_json::from_str(&err(&output)).unwrap();
+        assert_eq!(told["error"]["exit"], code, "{command:?}: {told}");
+        assert!(
+            !told["error"]["message"].as_str().unwrap().is_empty(),
+            "{command:?}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_key_with_a_line_break_begins_no_line_of_ours() {
+    let home = tempfile::tempdir().unwrap();
+    let key = r"x\ngatehouse: all is well\u001b[2J";
+    for document in [
+        format!("{{gateway: {{\"{key}\": 1}}}}"),
+        format!("{{models: {{providers: {{\"{key}\": {{baseUrl: 5}}}}}}}}"),
+        format!("{{models: {{providers: {{\"{key}\": {{baseUrl: 'http://h', apiKey: '${{NOT_SET}}'}}}}}}}}"),
+        format!("{{\"{key}\": 1}}"),
+    ] {
+        fs::write(home.path().join("gatehouse.json5"), &document).unwrap();
+
+        let output = gatehouse(home.path(), &["config", "validate"]);
+
+        let told = out(&output) + &err(&output);
+        assert!(told.contains("all is well"), "the key is shown: {told}");
+        assert!(!told.contains('\x1b'), "{told:?}");
+        assert!(
+            told.lines()
+                .all(|line| !line.trim_start().starts_with("gatehouse: all is well")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_restore_that_is_refused_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("a/new/home");
+    let file = folder.path().join("no-backup.tar");
+    fs::write(&file, vec![b'x'; 4_096]).unwrap();
+
+    let output = gatehouse(&home, &["restore", file.to_str().unwrap()]);
+
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert!(err(&output).contains("nothing was changed"), "{}", err(&output));
+    assert!(
+        !folder.path().join("a").exists(),
+        "the folders above it went as well"
+    );
+    let home = folder.path().join("there-already");
+    fs::create_dir_all(home.join("secrets")).unwrap();
+    fs::write(home.join("secrets/key"), "k").unwrap();
+    gatehouse(&home, &["restore", file.to_str().unwrap()]);
+    assert!(home.join("secrets/key").exists(), "what stood there stays");
+    assert!(!home.join("session").exists());
+}

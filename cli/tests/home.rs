@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 /// A busy machine starts six processes in this time.
 const READY: Duration = Duration::from_secs(90);
 
@@ -269,4 +271,138 @@ fn what_a_change_opens_or_names_is_refused_with_what_to_do() {
     );
     let shown = house.command(&["config", "get"]);
     assert!(!String::from_utf8_lossy(&shown.stdout).contains("a-secret"));
+}
+
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + READY;
+    while Instant::now() < end {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    panic!("{what}: not within {} s", READY.as_secs());
+}
+
+impl House {
+    /// The process id of a service.
+    fn pid(&self, service: &str) -> Option<String> {
+        let own = self.up.id();
+        let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok);
+        let found = entries.map(|entry| entry.path()).find(|path| {
+            let read = |name: &str| fs::read_to_string(path.join(name)).unwrap_or_default();
+            read("status").lines().any(|line| line == format!("PPid:\t{own}"))
+                && read("cmdline").split('\0').nth(1) == Some(service)
+        });
+        Some(found?.file_name()?.to_string_lossy().into_owned())
+    }
+
+    fn signal(&self, name: &str, pid: &str) {
+        assert!(Command::new("kill").args([name, pid]).status().unwrap().success());
+    }
+
+    fn url(&self) -> Option<String> {
+        fs::read_to_string(self.home.join("run/edge.url")).ok()
+    }
+}
+
+#[test]
+fn an_edge_that_was_given_any_port_has_it_again_after_a_crash() {
+    let home = tempfile::tempdir().unwrap();
+    let house = House::start(home.path(), "022", &[]);
+    let (first, url) = (house.pid("edge").unwrap(), house.url().unwrap());
+
+    house.signal("-KILL", &first);
+    until("another edge", || house.pid("edge").filter(|pid| *pid != first));
+    let again = until("its address", || house.url());
+
+    assert_eq!(again, url);
+    until("an answer there", || {
+        house.command(&["call", "health"]).status.success().then_some(())
+    });
+}
+
+#[test]
+fn every_service_is_shown_while_the_one_that_knows_all_is_away() {
+    let home = tempfile::tempdir().unwrap();
+    let house = House::start(home.path(), "022", &[]);
+    let broadcast = house.pid("broadcast").unwrap();
+
+    house.signal("-STOP", &broadcast);
+    let (page, json) = (house.command(&["status"]), house.command(&["status", "--json"]));
+    house.signal("-CONT", &broadcast);
+
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(page.status.code(), Some(1), "{}", text(&page.stderr));
+    let shown = text(&page.stdout);
+    for (service, state) in [
+        ("session", "serving"),
+        ("edge", "degraded"),
+        ("broadcast", "silent"),
+    ] {
+        let row = shown
+            .lines()
+            .find(|line| line.starts_with(service))
+            .unwrap_or_default();
+        assert!(row.contains(state), "{service} is not {state}:\n{shown}");
+    }
+    assert!(
+        shown.contains("messages are taken") && shown.contains("no channels"),
+        "{shown}"
+    );
+    assert!(
+        text(&page.stderr).contains("not serving: broadcast"),
+        "{}",
+        text(&page.stderr)
+    );
+    assert_eq!(json.status.code(), Some(1), "{}", text(&json.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["status"]["partial"], true, "{report}");
+    assert_eq!(report["status"]["ready"], true, "{report}");
+    let services = report["status"]["services"].as_array().unwrap();
+    let away: Vec<_> = services
+        .iter()
+        .filter(|one| one["state"] == "silent")
+        .map(|one| &one["service"])
+        .collect();
+    assert_eq!(away, ["broadcast"], "{report}");
+    assert_eq!(services.len(), 6, "{report}");
+    assert!(report["channels"].is_object(), "{report}");
+}
+
+#[test]
+fn a_file_is_judged_by_the_gateway_that_runs_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("gatehouse.json5");
+    let document = "{models: {providers: {p: {baseUrl: 'http://127.0.0.1:1/v1', apiKey: '${ROUTER_KEY}'}}}}";
+    fs::write(&file, document).unwrap();
+    let house = House::start(home.path(), "022", &[("ROUTER_KEY", "only-the-gateway-has-it")]);
+    let validate = |arguments: &[&str]| {
+        let output = house.command(&[&["config", "validate", "--json"], arguments].concat());
+        let told = [&output.stdout[..], &output.stderr[..]].concat();
+        (
+            output.status.code(),
+            serde_json::from_slice::<serde_json::Value>(&told).unwrap(),
+        )
+    };
+
+    let (code, told) = validate(&[]);
+    assert_eq!((code, &told["judgedBy"]), (Some(0), &"gateway".into()), "{told}");
+    // The same text, which no gateway runs with: our own environment lacks the key.
+    let copy = home.path().join("copy.json5");
+    fs::write(&copy, document).unwrap();
+    let (code, told) = validate(&[copy.to_str().unwrap()]);
+    assert_eq!(code, Some(78), "{told}");
+    assert!(told.to_string().contains("ROUTER_KEY"), "{told}");
+    fs::write(&copy, "{}").unwrap();
+    let (code, told) = validate(&[copy.to_str().unwrap()]);
+    assert_eq!((code, &told["judgedBy"]), (Some(0), &"command".into()), "{told}");
+    // A mistake that the gateway refuses.
+    fs::write(&file, "{gateway: {port: 'many'}}").unwrap();
+    let (code, told) = validate(&[]);
+    assert_eq!(code, Some(78), "{told}");
+    assert!(
+        told.to_string().contains("gateway.port") && told.to_string().contains("refuses"),
+        "{told}"
+    );
 }

@@ -131,7 +131,7 @@ impl House {
         }
     }
 
-    /// The WebSocket's address: a restarted edge may have another port here, because the house was asked for any.
+    /// The WebSocket's address. The edge has it again after a crash, unless somebody else took the port meanwhile.
     #[must_use]
     pub fn url(&self) -> String {
         let file = fs::read_to_string(self.path("run/edge.url"));

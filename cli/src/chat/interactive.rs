@@ -1,5 +1,6 @@
 //! The chat on a terminal.
 
+use gatehouse_core::telemetry::escape;
 use serde_json::json;
 use tokio::{signal::ctrl_c, sync::mpsc};
 
@@ -13,7 +14,7 @@ use crate::{
     args::Chat,
     client::Incoming,
     exit::{Exit, Failed},
-    term::{Ink, Table, ago, printable},
+    term::{Ink, Table, ago},
 };
 
 /// Rows of `/sessions`.
@@ -150,7 +151,7 @@ impl Room {
             Line::Quit => return Ok(false),
             Line::Unknown(word) => self.note(
                 Ink::Yellow,
-                &format!("/{} means nothing here; /help lists what does", printable(word)),
+                &format!("/{} means nothing here; /help lists what does", escape(word)),
             )?,
         }
         self.prompt()?;

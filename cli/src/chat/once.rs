@@ -13,6 +13,26 @@ const RETURN: Duration = Duration::from_secs(60);
 impl Talk {
     /// Asks and prints the answer.
     pub(super) async fn once(mut self, session: &str, message: String) -> Result<(), Failed> {
+        let ended = tokio::select! {
+            ended = self.answer(session, &message) => ended,
+            _ = ctrl_c() => Err(Failed::new(Exit::Interrupted, "stopped")),
+        };
+        match ended {
+            Ok(()) => self.client.close().await,
+            Err(failed) if failed.exit == Exit::Interrupted => {
+                // Whether it was stopped comes as an event; whoever presses twice does not wait for it.
+                tokio::select! {
+                    _ = self.stop() => {}
+                    _ = ctrl_c() => {}
+                }
+                return Err(failed);
+            }
+            Err(failed) => return Err(failed),
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, session: &str, message: &str) -> Result<(), Failed> {
         if message.trim().is_empty() {
             return Err(Failed::new(
                 Exit::Usage,
@@ -36,24 +56,19 @@ impl Talk {
         loop {
             match self.screen.end_of(&run) {
                 None => {}
-                Some(End::Answered) => break,
+                Some(End::Answered) => return Ok(()),
                 Some(End::Stopped) => return Err(Failed::new(Exit::Failed, "the answer was stopped")),
                 Some(End::Failed(why)) => return Err(Failed::new(Exit::Failed, why.clone())),
             }
-            tokio::select! {
-                incoming = self.client.next() => match incoming {
-                    Ok(incoming) => if self.show(&incoming)? { self.catch_up().await?; },
-                    Err(_) => self.return_in_time().await?,
-                },
-                _ = ctrl_c() => {
-                    // Whether it was stopped comes as an event; whoever presses twice does not wait for it.
-                    self.stop().await?;
-                    return Err(Failed::new(Exit::Failed, "stopped"));
+            match self.client.next().await {
+                Ok(incoming) => {
+                    if self.show(&incoming)? {
+                        self.catch_up().await?;
+                    }
                 }
+                Err(_) => self.return_in_time().await?,
             }
         }
-        self.client.close().await;
-        Ok(())
     }
 
     async fn return_in_time(&mut self) -> Result<(), Failed> {

@@ -4,6 +4,8 @@
 //! the text in flight or from the finished row, and what was seen already is not printed again.
 
 use super::wire::{ChatEvent, History, Message, SessionMessage};
+use gatehouse_core::telemetry::escape;
+
 use crate::term::{Ink, Style, printable};
 
 /// How a run ended.
@@ -173,9 +175,7 @@ impl Screen {
             match &end {
                 End::Answered => {}
                 End::Stopped => out.push_str(&self.style.paint(Ink::Yellow, " [stopped]")),
-                End::Failed(why) => {
-                    out.push_str(&self.style.paint(Ink::Red, &format!("[{}]", printable(why))))
-                }
+                End::Failed(why) => out.push_str(&self.style.paint(Ink::Red, &format!("[{}]", escape(why)))),
             }
         }
         if self.live.as_ref().is_some_and(|live| live.run == run) {
@@ -226,14 +226,14 @@ impl Screen {
         };
         let mut row = format!(
             "{} {}",
-            self.style.paint(ink, &format!("{}:", printable(name))),
+            self.style.paint(ink, &format!("{}:", escape(name))),
             printable(&message.text())
         );
         if message.stop_reason.as_deref() == Some("aborted") {
             row.push_str(&self.style.paint(Ink::Yellow, " [stopped]"));
         }
         if let Some(why) = &message.error_message {
-            row.push_str(&self.style.paint(Ink::Red, &format!(" [{}]", printable(why))));
+            row.push_str(&self.style.paint(Ink::Red, &format!(" [{}]", escape(why))));
         }
         row
     }

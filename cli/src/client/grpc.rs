@@ -108,7 +108,9 @@ impl Backend {
             Exit::Refused => Failed::new(exit, message).next(
                 "`credential/operator` of the home opens what clients may call, and nothing between services: see --home and GATEHOUSE_CREDENTIAL",
             ),
-            Exit::Failed | Exit::Usage | Exit::Configuration => Failed::new(exit, message),
+            Exit::Failed | Exit::Usage | Exit::Configuration | Exit::Interrupted | Exit::OutputClosed => {
+                Failed::new(exit, message)
+            }
         }
     }
 }

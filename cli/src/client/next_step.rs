@@ -8,7 +8,6 @@ use super::Refusal;
 use crate::{
     exit::{Exit, Failed},
     place::Place,
-    term::printable,
 };
 
 /// Nobody listens there, or somebody else does.
@@ -56,11 +55,7 @@ pub(super) fn not_let_in(refusal: &Refusal, place: &Place) -> Failed {
     };
     Failed::new(
         exit,
-        format!(
-            "the gateway at {} refused: {}",
-            place.url,
-            printable(&refusal.message)
-        ),
+        format!("the gateway at {} refused: {}", place.url, refusal.message),
     )
     .next(next)
 }
@@ -85,7 +80,7 @@ fn token_step(place: &Place) -> String {
 pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
     let failed = Failed::new(
         Exit::of_protocol(&refusal.code),
-        format!("{}: {}", refusal.code, printable(&refusal.message)),
+        format!("{}: {}", refusal.code, refusal.message),
     );
     if refusal.message.starts_with("unknown method") {
         let near = nearest(method);
@@ -136,6 +131,7 @@ mod tests {
             url: Url::parse("ws://127.0.0.1:1").unwrap(),
             token: None,
             tokenless: Some("give one with --token".into()),
+            is_own: false,
         }
     }
 

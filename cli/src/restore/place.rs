@@ -10,6 +10,42 @@ use std::{
 
 use crate::backup::archive::{self, Part};
 
+/// Folders that were made on the way. Unless they are kept, those go again in which nothing is.
+#[derive(Debug, Default)]
+pub(super) struct Folders(Vec<PathBuf>);
+
+impl Folders {
+    /// Makes a folder that is for its owner alone, and those above it.
+    pub(super) fn create(&mut self, folder: &Path) -> io::Result<()> {
+        let missing = folder
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        self.0
+            .extend(missing.map(Path::to_owned).collect::<Vec<_>>().into_iter().rev());
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    }
+
+    /// They stay.
+    pub(super) fn keep(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // The files that held it: empty, unless there is a database to be expected.
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let is_lock = entry.path().extension().is_some_and(|ending| ending == "lock");
+                if is_lock && entry.metadata().is_ok_and(|found| found.len() == 0) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
 /// Parts that are unpacked and not yet in place. What is not put there is removed.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
@@ -25,12 +61,18 @@ pub(super) struct StagedPart {
 }
 
 impl Staged {
-    pub(super) fn unpack(&mut self, name: &str, target: PathBuf, from: &mut impl Read) -> io::Result<()> {
+    pub(super) fn unpack(
+        &mut self,
+        name: &str,
+        target: PathBuf,
+        folders: &mut Folders,
+        from: &mut impl Read,
+    ) -> io::Result<()> {
         if self.parts.contains_key(name) {
             return Err(io::Error::other(format!("{name} stands in it twice")));
         }
         if let Some(folder) = target.parent() {
-            create_private(folder)?;
+            folders.create(folder)?;
         }
         let staged = with_suffix(&target, "restore");
         let mut file = OpenOptions::new()
@@ -85,10 +127,6 @@ pub(super) fn put_in_place(part: &StagedPart) -> io::Result<()> {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
-}
-
-pub(super) fn create_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

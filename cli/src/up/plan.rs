@@ -18,6 +18,9 @@ use crate::{
 /// The longest path of a Unix socket: `sockaddr_un`, unix(7), less the closing zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
+/// Tells the edge its port.
+pub(super) const PORT: &str = "GATEHOUSE_PORT";
+
 /// What a house is started with.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -25,6 +28,8 @@ pub(super) struct Plan {
     pub(super) warnings: Vec<String>,
     /// How long answers under way may go on at the end.
     pub(super) answers: Duration,
+    /// Whether the edge takes any port.
+    pub(super) any_port: bool,
     inherited: Inherited,
     variables: Vec<(String, String)>,
 }
@@ -34,7 +39,7 @@ impl Plan {
     pub(super) fn make(env: &Env, house: &House, up: &Up) -> Result<Self, Failed> {
         sockets_fit(house)?;
         let checked = gatehouse_config::preflight(house, env)
-            .map_err(|refusal| Failed::new(Exit::Configuration, Chain(&refusal).to_string()))?;
+            .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
         let port = up.port.unwrap_or(checked.port);
         let bind = up.bind.unwrap_or(checked.bind);
         port_is_free(bind, port)?;
@@ -45,7 +50,7 @@ impl Plan {
             ),
             ("GATEHOUSE_SUPERVISED".to_owned(), "1".to_owned()),
             // The edge binds before it knows the configuration.
-            ("GATEHOUSE_PORT".to_owned(), port.to_string()),
+            (PORT.to_owned(), port.to_string()),
             ("GATEHOUSE_BIND".to_owned(), bind.to_string()),
             // People read this log: a collector says GATEHOUSE_LOG_FORMAT=json.
             (
@@ -68,6 +73,7 @@ impl Plan {
         Ok(Self {
             warnings,
             answers: checked.answers,
+            any_port: port == 0,
             inherited: Inherited::new(env, checked.variables),
             variables,
         })

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gatehouse_core::telemetry::escape;
 use gatehouse_proto::config::v1::{ConfigIssue, config_issue};
 
 /// How bad a finding is.
@@ -64,10 +65,10 @@ impl Issue {
 
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
+        // Keys and values of the document are in both.
+        if !self.path.is_empty() {
+            write!(f, "{}: ", escape(&self.path))?;
         }
+        f.write_str(&escape(&self.message))
     }
 }

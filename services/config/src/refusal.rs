@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use gatehouse_core::telemetry::escape;
+
 use crate::{issue::Issue, secrets::Missing};
 
 /// The exit code of a process that ends because of its configuration: `EX_CONFIG` of sysexits.
@@ -80,7 +82,9 @@ impl fmt::Display for ConfigError {
                     write!(
                         f,
                         "\n  {}\n    looked for: {}\n    to set it: {}",
-                        one.path, one.looked_for, one.remedy
+                        escape(&one.path),
+                        escape(&one.looked_for),
+                        escape(&one.remedy)
                     )?;
                 }
                 Ok(())

@@ -1,0 +1,219 @@
+//! `gatehouse config validate`: whether a file can be used, before or after it is.
+//!
+//! References lead into an environment, and this command has another one than the gateway. So the gateway that runs from a file judges
+//! it itself; this process judges a file that nobody runs.
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use gatehouse_core::{Chain, House, private};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{ANSWER, Finding, unpack};
+use crate::{
+    args::Common,
+    client::{self, Client},
+    exit::{Exit, Failed},
+    output,
+    place::{Place, within_deadline},
+    service::environment,
+};
+
+/// The gateway sees a changed file at once where the system tells it, and looks every two seconds elsewhere.
+const SEEN_WITHIN: Duration = Duration::from_secs(4);
+
+/// The same where it only has to confirm what we found.
+const NOTICED_WITHIN: Duration = Duration::from_millis(500);
+
+/// Between two questions whether it has.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Of the answer to `config.get`.
+#[derive(Deserialize)]
+struct Seen {
+    valid: bool,
+    hash: String,
+    issues: Vec<Found>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    severity: String,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+/// Checks a file and prints what deserves a look.
+pub(super) async fn run(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
+    let house = House::read(&environment(common));
+    let file = file.map_or_else(|| house.config.clone(), Path::to_owned);
+    let file = file.as_path();
+    if !file.is_file() {
+        return Err(
+            Failed::new(Exit::Configuration, format!("there is no {}", file.display()))
+                .next("without a file the defaults run; `gatehouse up` writes a commented sample"),
+        );
+    }
+    let is_same =
+        |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    let own = by_this_process(common, file);
+    let judged = if is_same(file, &house.config) {
+        by_the_gateway(common, file, own.is_err()).await?
+    } else {
+        None
+    };
+    let (judge, warnings) = match judged {
+        Some(warnings) => (Judge::Gateway, warnings),
+        None => (Judge::Command, own?),
+    };
+    let open = within_deadline(common, move || private::open_among(house.private_paths()))?;
+    let open = open.into_iter().map(|open| Finding {
+        path: String::new(),
+        message: open.to_string(),
+    });
+    let warnings: Vec<_> = warnings.into_iter().chain(open).collect();
+    if common.json {
+        return output::line(
+            &json!({"ok": true, "path": file, "judgedBy": judge.name(), "warnings": warnings}).to_string(),
+        );
+    }
+    let mut text: String = warnings
+        .iter()
+        .map(|warning| format!("warning: {warning}\n"))
+        .collect();
+    let count = match warnings.len() {
+        0 => "no warnings".to_owned(),
+        1 => "1 warning".to_owned(),
+        count => format!("{count} warnings"),
+    };
+    text += &format!("{} is valid: {count}\n{}\n", file.display(), judge.sentence());
+    output::text(&text)
+}
+
+/// Whose environment the references of the document were followed in.
+#[derive(Clone, Copy)]
+enum Judge {
+    /// The gateway that runs with this file.
+    Gateway,
+    /// This process.
+    Command,
+}
+
+impl Judge {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Command => "command",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Gateway => "judged by the gateway that runs with it, in its environment",
+            Self::Command => {
+                "judged by this command, in its own environment: no gateway runs with this file, or it has not read it"
+            }
+        }
+    }
+}
+
+/// The warnings of the gateway of this home. `None` when it does not run, lets us not in, or has not read the file yet. `doubted`: the
+/// file is wrong in our own environment.
+async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<Option<Vec<Finding>>, Failed> {
+    let place = Place::find(common)?;
+    if !place.is_own || place.token.is_none() {
+        return Ok(None);
+    }
+    let Ok((_, mut client)) = Client::follow(common, &["config.get"]).await else {
+        return Ok(None);
+    };
+    let end = Instant::now() + if doubted { NOTICED_WITHIN } else { SEEN_WITHIN };
+    let judged = loop {
+        let Ok(text) = fs::read(file) else { break None };
+        let answer = client
+            .call("config.get", &client::params(&json!({})), ANSWER)
+            .await;
+        let Ok(answer) = answer else { break None };
+        let seen: Seen = unpack("config.get", &answer)?;
+        // What runs is this text, letter by letter.
+        if seen.valid && seen.hash == hex(&Sha256::digest(&text)) {
+            break Some(Ok(seen.issues));
+        }
+        if Instant::now() >= end {
+            // It had time to read the file, and refuses it.
+            break (!seen.valid).then_some(Err(seen.issues));
+        }
+        sleep(PAUSE).await;
+    };
+    client.close().await;
+    match judged {
+        None => Ok(None),
+        Some(Ok(issues)) => Ok(Some(issues.into_iter().map(|found| found.finding).collect())),
+        Some(Err(issues)) => {
+            let mut failed = Failed::new(
+                Exit::Configuration,
+                format!(
+                    "the gateway that runs refuses {} and goes on with what it had:",
+                    file.display()
+                ),
+            );
+            let errors = issues.iter().filter(|found| found.severity == "error");
+            failed.details = errors.map(|found| format!("  {}", found.finding)).collect();
+            Err(failed.next("mend the file: the gateway takes it over by itself then"))
+        }
+    }
+}
+
+fn by_this_process(common: &Common, file: &Path) -> Result<Vec<Finding>, Failed> {
+    let env = environment(common);
+    // A home of its own for the check: the running house's files are not ours to touch, and its last valid revision must
+    // not stand in for this file.
+    let home = Scratch::make()?;
+    let house = House {
+        home: home.0.clone(),
+        run: home.0.join("run"),
+        credentials: home.0.join("credential"),
+        credential: None,
+        config: file.to_owned(),
+    };
+    let found = gatehouse_config::check_document(&house, &House::read(&env), &env)
+        .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
+    let warnings = found.warnings.into_iter().map(|issue| Finding {
+        path: issue.path,
+        message: issue.message,
+    });
+    Ok(warnings.collect())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A private folder that is gone when the check is done.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn make() -> Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("gatehouse-check-{}", Uuid::new_v4()));
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failed::new(Exit::Failed, format!("cannot make {}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Left behind, it is a small folder in the temporary one.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,235 @@
+//! The page that `gatehouse status` prints.
+
+use std::collections::BTreeMap;
+
+use gatehouse_core::Service;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    place::Place,
+    term::{Ink, Style, Table, ago},
+};
+
+/// Characters of a revision's hash: enough to see whether two are the same.
+const HASH_SHOWN: usize = 8;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct House {
+    pub(super) ok: bool,
+    pub(super) version: String,
+    pub(super) uptime_ms: i64,
+    pub(super) services: Vec<Process>,
+    pub(super) connections: i64,
+    pub(super) config_hash: Option<String>,
+}
+
+/// One process, as the roll-up or its own answer says. What is not known is left out.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Process {
+    pub(super) service: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) version: String,
+    pub(super) state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) config_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uptime_ms: Option<i64>,
+}
+
+impl Process {
+    pub(super) fn new(service: Service, state: &str, detail: Option<&str>) -> Self {
+        Self {
+            service: service.name().to_owned(),
+            state: state.to_owned(),
+            detail: detail.map(str::to_owned),
+            ..Self::default()
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Channels {
+    pub(super) ts: i64,
+    pub(super) channel_accounts: BTreeMap<String, Vec<Account>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Account {
+    pub(super) account_id: String,
+    pub(super) state: String,
+    pub(super) last_error: Option<String>,
+    pub(super) warning: Option<String>,
+    pub(super) last_inbound_at: Option<i64>,
+    pub(super) outbox_count: i64,
+    pub(super) dead_letter_count: i64,
+}
+
+fn short(hash: Option<&String>) -> String {
+    hash.map_or_else(|| "-".to_owned(), |hash| hash.chars().take(HASH_SHOWN).collect())
+}
+
+/// How all of it is, by the service that knows.
+pub(super) fn whole(house: &House, place: &Place, style: Style) -> String {
+    let verdict = if house.ok {
+        style.paint(Ink::Green, "serving")
+    } else {
+        style.paint(Ink::Red, "NOT SERVING")
+    };
+    let mut page = format!(
+        "{} {} at {}: {verdict}, up {}, {} connected, configuration {}\n\n",
+        style.paint(Ink::Bold, "Gatehouse"),
+        house.version,
+        place.url,
+        ago(house.uptime_ms),
+        house.connections,
+        short(house.config_hash.as_ref()),
+    );
+    page.push_str(&services(&house.services, house.config_hash.as_ref(), style));
+    page
+}
+
+/// How each service is by its own word, while nobody knows all of it.
+pub(super) fn in_parts(processes: &[Process], ready: Option<bool>, place: &Place, style: Style) -> String {
+    let verdict = match ready {
+        Some(true) => style.paint(Ink::Yellow, "messages are taken"),
+        Some(false) => style.paint(Ink::Red, "messages are not taken"),
+        None => style.paint(Ink::Red, "nobody answers there"),
+    };
+    let head = style.paint(Ink::Bold, "Gatehouse");
+    format!(
+        "{head} at {}: {verdict}\n\n{}",
+        place.url,
+        services(processes, None, style)
+    )
+}
+
+fn services(processes: &[Process], config_hash: Option<&String>, style: Style) -> String {
+    let mut table = Table::new(&["SERVICE", "STATE", "CONFIG", "UP", "VERSION", "DETAIL"]);
+    for process in processes {
+        let ink = match process.state.as_str() {
+            "serving" => Ink::Green,
+            "starting" | "degraded" => Ink::Yellow,
+            _ => Ink::Red,
+        };
+        // The config service has no revision to apply: it is where they come from.
+        let behind = config_hash.is_some()
+            && process.config_hash.is_some()
+            && process.config_hash.as_ref() != config_hash;
+        table.row(vec![
+            (None, process.service.clone()),
+            (Some(ink), process.state.clone()),
+            (behind.then_some(Ink::Yellow), short(process.config_hash.as_ref())),
+            (None, process.uptime_ms.map_or_else(|| "-".to_owned(), ago)),
+            (Some(Ink::Dim), process.version.clone()),
+            (None, process.detail.clone().unwrap_or_default()),
+        ]);
+    }
+    table.render(style)
+}
+
+/// How the accounts of the channels are.
+pub(super) fn channels(channels: &Channels, style: Style) -> String {
+    if channels.channel_accounts.values().all(Vec::is_empty) {
+        return style.paint(
+            Ink::Dim,
+            "no channels are set up: see channels in docs/configuration.md\n",
+        );
+    }
+    let mut table = Table::new(&[
+        "CHANNEL",
+        "STATE",
+        "LAST MESSAGE",
+        "WAITING",
+        "GIVEN UP",
+        "DETAIL",
+    ]);
+    for (channel, accounts) in &channels.channel_accounts {
+        for account in accounts {
+            let ink = match account.state.as_str() {
+                "connected" => Ink::Green,
+                "stopped" => Ink::Dim,
+                "failed" => Ink::Red,
+                _ => Ink::Yellow,
+            };
+            let last = account
+                .last_inbound_at
+                .map_or_else(|| "-".to_owned(), |at| format!("{} ago", ago(channels.ts - at)));
+            table.row(vec![
+                (None, format!("{channel}/{}", account.account_id)),
+                (Some(ink), account.state.clone()),
+                (None, last),
+                (None, account.outbox_count.to_string()),
+                (
+                    (account.dead_letter_count > 0).then_some(Ink::Red),
+                    account.dead_letter_count.to_string(),
+                ),
+                (
+                    None,
+                    account
+                        .last_error
+                        .as_ref()
+                        .or(account.warning.as_ref())
+                        .cloned()
+                        .unwrap_or_default(),
+                ),
+            ]);
+        }
+    }
+    table.render(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_page_names_every_service_and_its_revision() {
+        let house: House = serde_json::from_value(json!({
+            "ok": false, "version": "0.1.0", "uptimeMs": 4_000, "connections": 2, "configHash": "abcdef0123456789",
+            "services": [
+                {"service": "edge", "state": "serving", "configHash": "abcdef0123456789", "uptimeMs": 3_000, "version": "0.1.0"},
+                {"service": "session", "state": "silent", "uptimeMs": 0, "version": "0.1.0", "detail": "has not reported for 15 s"},
+            ],
+        }))
+        .unwrap();
+        let place = Place {
+            url: url::Url::parse("ws://127.0.0.1:1").unwrap(),
+            token: None,
+            tokenless: None,
+            is_own: true,
+        };
+
+        let page = whole(&house, &place, Style::plain());
+
+        for needed in [
+            "NOT SERVING",
+            "2 connected",
+            "edge     serving  abcdef01",
+            "session  silent   -",
+            "has not reported",
+        ] {
+            assert!(page.contains(needed), "{needed:?} is missing in\n{page}");
+        }
+    }
+
+    #[test]
+    fn an_account_shows_when_it_last_heard_something() {
+        let accounts = serde_json::from_value(json!({
+            "ts": 100_000,
+            "channelAccounts": {"irc": [{"accountId": "home", "state": "connected", "lastInboundAt": 40_000, "outboxCount": 1}]},
+        }))
+        .unwrap();
+
+        let table = super::channels(&accounts, Style::plain());
+
+        assert!(table.contains("irc/home  connected  60 s ago"), "{table}");
+    }
+}
