@@ -9,7 +9,7 @@ root() {
   printf '%s\n' "$2" > "$1"
 }
 
-for crate in contract document services/core services/session services/agent services/channel-bridge services/config \
+for crate in contract contract/testing document services/core services/session services/agent services/channel-bridge services/config \
   services/broadcast gateway-edge; do
   root "$crate/src/lib.rs" ""
 done

@@ -121,7 +121,7 @@ fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let program = |(index, service): (usize, Service)| {
         let (executable, environment) = (executable.clone(), plan.environment(service));
-        let url_file = (service == Service::Edge && plan.any_port).then(|| house.run.join(URL_FILE));
+        let url_file = (service == Service::Edge && plan.any_port).then(|| house.url_file());
         let command = move || {
             let mut command = tokio::process::Command::new(&executable);
             command.arg(service.name()).env_clear().envs(&environment);
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn an_edge_that_was_asked_for_any_port_gets_its_own_again_and_another_one_when_that_is_taken() {
         let run = tempfile::tempdir().unwrap();
-        let file = run.path().join(URL_FILE);
+        let file = run.path().join("edge.url");
         assert_eq!(last_port(&file), None, "the first one takes any");
         fs::write(&file, "ws://[::1]:4321\n").unwrap();
 

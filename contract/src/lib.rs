@@ -29,6 +29,9 @@ pub mod compat;
 mod declared;
 mod encode;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod json;
 mod map;

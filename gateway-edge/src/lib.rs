@@ -23,6 +23,9 @@ mod edge;
 mod error;
 mod event;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod hello;
 mod http;

@@ -27,7 +27,7 @@ fn the_released_contracts_can_be_read_beside_their_encoded_form() {
 
 #[test]
 fn every_element_has_a_line_with_its_number_and_what_it_declares() {
-    let text = outline(&crate::testing::descriptors(
+    let text = outline(&gatehouse_test_contract::descriptors(
         "service S { rpc Do(A) returns (stream B) {
              option (gatehouse.options.v1.method) = { name: \"do\" access: ACCESS_OPERATOR_WRITE }; } }
          message A { optional int64 count = 2 [(gatehouse.options.v1.field) = { maximum: 5 }]; }

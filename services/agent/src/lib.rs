@@ -8,6 +8,9 @@ mod app;
 mod breaker;
 mod config;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod http;
 mod metrics;

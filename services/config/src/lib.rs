@@ -13,6 +13,9 @@ mod check;
 mod credential;
 mod error;
 mod exposure;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod issue;
 mod keeper;

@@ -16,6 +16,16 @@ use crate::private;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Where a service is.
+///
+/// ```
+/// use gatehouse_core::Address;
+///
+/// let address: Address = "tcp:session:7000".parse()?;
+/// assert_eq!(address, Address::Tcp("session:7000".into()));
+/// assert_eq!("unix:/run/a.sock".parse::<Address>()?.to_string(), "unix:/run/a.sock");
+/// assert!("tcp:me:word@session:7000".parse::<Address>().is_err(), "no passwords in addresses");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A Unix socket.

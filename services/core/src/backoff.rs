@@ -3,6 +3,19 @@
 use std::time::Duration;
 
 /// A growing wait.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gatehouse_core::backoff::Backoff;
+///
+/// let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+/// let (first, second) = (backoff.next(), backoff.next());
+/// assert!(first <= Duration::from_millis(100) && second <= Duration::from_millis(200));
+/// assert!(first >= Duration::from_millis(50), "not all at once, and not at once");
+/// backoff.reset(); // after a success
+/// assert!(backoff.next() <= Duration::from_millis(100));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,

@@ -11,6 +11,18 @@ use subtle::ConstantTimeEq;
 const GENERATED_BYTES: usize = 32;
 
 /// A secret. It has no `Display` and no `Serialize`; reading it takes an explicit [`Secret::expose`].
+///
+/// ```
+/// use gatehouse_core::Secret;
+///
+/// let token = Secret::new("correct horse");
+/// assert!(!format!("{token:?}").contains("horse"));
+/// assert!(token == Secret::new("correct horse"), "compared in constant time");
+/// ```
+///
+/// ```compile_fail
+/// println!("{}", gatehouse_core::Secret::new("correct horse"));
+/// ```
 #[derive(Clone, Deserialize)]
 pub struct Secret(String);
 

@@ -4,6 +4,13 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 /// The text with everything escaped that is not shown as itself. Tabs stay.
+///
+/// ```
+/// use gatehouse_core::telemetry::escape;
+///
+/// assert_eq!(escape("a nick\ngatehouse: all is well"), r"a nick\ngatehouse: all is well");
+/// assert_eq!(escape("grün"), "grün");
+/// ```
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts) {
