@@ -8,6 +8,7 @@ mod drain;
 mod faults;
 mod identity;
 mod lifecycle;
+mod routing;
 mod screens;
 mod soak;
 mod token;

@@ -84,14 +84,28 @@ impl Platform {
         from: &str,
         text: &str,
     ) -> Result<reqwest::StatusCode, reqwest::Error> {
-        let body = json!({"id": id, "from": {"id": from, "name": from}, "chat": {"id": from, "kind": "direct"}, "text": text}).to_string();
+        let body = json!({"id": id, "from": {"id": from, "name": from}, "chat": {"id": from, "kind": "direct"}, "text": text});
+        self.post_message(house, "test", &body).await
+    }
+
+    /// Posts a message as it stands, signed for this account.
+    ///
+    /// # Errors
+    /// When the house cannot be reached.
+    pub async fn post_message(
+        &self,
+        house: &House,
+        account: &str,
+        message: &Value,
+    ) -> Result<reqwest::StatusCode, reqwest::Error> {
+        let body = message.to_string();
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
             .to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("any key length fits");
-        let target = "/webhooks/webhook/test";
-        let scope = format!("gatehouse-webhook-v2\ninbound\nPOST\n{target}\nwebhook/test\n{now}\n");
+        let target = format!("/webhooks/webhook/{account}");
+        let scope = format!("gatehouse-webhook-v2\ninbound\nPOST\n{target}\nwebhook/{account}\n{now}\n");
         mac.update(scope.as_bytes());
         mac.update(body.as_bytes());
         let signature: String = mac

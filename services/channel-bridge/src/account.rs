@@ -2,7 +2,12 @@
 
 pub(crate) mod manager;
 pub(crate) mod progress;
+pub(crate) mod state;
+pub(crate) mod store;
 pub(crate) mod supervisor;
 
-pub use manager::{Entry, Manager, View};
-pub use progress::{Progress, Snapshot, State};
+pub(crate) use self::{
+    manager::{Entry, Manager, View},
+    progress::State,
+    state::AccountState,
+};

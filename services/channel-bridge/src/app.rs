@@ -25,11 +25,12 @@ use crate::{
     account::{Manager, State, manager},
     config::Config,
     grpc::Channels,
-    inbox::Inbox,
+    inbox::{Inbox, store::OFFER_AGAIN},
     metrics::{Direction, Fate, Metrics},
-    outbox::{Outbox, dispatch::AGE_MAX},
+    outbox::{Outbox, dispatch::AGE_MAX, store::OutboxStore},
     pairing,
-    store::{KEEP, OFFER_AGAIN, Sqlite, Store},
+    platform::Platforms,
+    store::{self, KEEP, Opened, Stores},
 };
 
 /// The file in the bridge's folder.
@@ -44,7 +45,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// The bridge.
 #[derive(Debug)]
 pub struct App {
-    store: Sqlite,
+    store: Opened,
 }
 
 impl service::App for App {
@@ -60,27 +61,26 @@ impl service::App for App {
         // The HTTP client asks for the process's TLS provider. Somebody may have installed it already: the same one.
         let _ = ring::default_provider().install_default();
         let path = common.house.folder(Service::ChannelBridge).join(DATABASE);
-        let store = Sqlite::open(&path).map_err(service::Error::open)?;
+        let store = store::open(&path).map_err(service::Error::open)?;
         Ok(Self { store })
     }
 
     /// When the end is asked for, what is due is sent first, and calls are taken until then.
     fn assemble(self, life: &mut Life) {
-        let Self { store } = self;
-        let (database, clock) = (store.database().clone(), life.clock.clone());
-        let store: Arc<dyn Store> = Arc::new(store);
+        let Opened { stores, database } = self.store;
+        let clock = life.clock.clone();
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
         database.register(&mut life.registry);
 
         let config = life.config::<Config>();
-        let outbox = Outbox::new(Arc::clone(&store), clock.clone(), metrics.clone());
+        let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
         // Made before the inbox, which reads it, and filled by the accounts, which need the inbox.
         let (view, seen) = watch::channel(None);
         let session = SessionServiceClient::new(life.peer(Service::Session).service())
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let inbox = Inbox::new(
-            Arc::clone(&store),
+            &stores,
             Arc::new(session),
             outbox.clone(),
             seen,
@@ -88,14 +88,15 @@ impl service::App for App {
             metrics.clone(),
         );
         inbox.spawn(&life.closing);
-        let tools = manager::Tools {
-            store: Arc::clone(&store),
+        let deps = manager::Deps {
+            platforms: Platforms::all(),
+            stores: stores.clone(),
             outbox: outbox.clone(),
-            sink: Arc::new(inbox),
+            inbox: Arc::new(inbox),
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
-        let manager = Manager::spawn(config, tools, view, &life.closing);
+        let manager = Manager::spawn(config, deps, view, &life.closing);
         let parts = manager.clone();
         life.report.components(move || components(&parts));
         sqlite::keep_health(
@@ -105,9 +106,9 @@ impl service::App for App {
             || Ok(()),
             &life.closing,
         );
-        spawn_sweep(Arc::clone(&store), clock.clone(), metrics, &life.closing);
+        spawn_sweep(stores.clone(), clock.clone(), metrics, &life.closing);
 
-        let (parts, outgoing, time) = (manager.clone(), Arc::clone(&store), clock.clone());
+        let (parts, outgoing, time) = (manager.clone(), Arc::clone(&stores.outbox), clock.clone());
         life.before_closing(
             || plan::SEND,
             async move { sent(&parts, &*outgoing, &time).await },
@@ -115,7 +116,7 @@ impl service::App for App {
         let gate = Gate::default();
         life.serve(backup::server(database, gate.clone(), &life.closing));
         life.serve(
-            ChannelServiceServer::new(Channels::new(manager, outbox, store, clock, gate))
+            ChannelServiceServer::new(Channels::new(manager, outbox, stores, clock, gate))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         );
@@ -123,7 +124,7 @@ impl service::App for App {
 }
 
 /// Waits until no account that is connected has a delivery that is due.
-async fn sent(manager: &Manager, store: &dyn Store, clock: &Clock) {
+async fn sent(manager: &Manager, store: &dyn OutboxStore, clock: &Clock) {
     loop {
         let accounts = manager
             .view()
@@ -134,7 +135,7 @@ async fn sent(manager: &Manager, store: &dyn Store, clock: &Clock) {
             .filter(|(_, entry)| matches!(entry.progress.snapshot().state, State::Connected));
         let mut due = false;
         for (account, _) in connected {
-            due |= match store.outbox_heads(account.clone(), SEND_HEADS).await {
+            due |= match store.heads(account.clone(), SEND_HEADS).await {
                 Ok(heads) => heads.iter().any(|delivery| delivery.next_at <= clock.now_ms()),
                 Err(error) => {
                     tracing::error!(error = %Chain(&error), "the outbox cannot be read");
@@ -171,7 +172,7 @@ fn components(manager: &Manager) -> Vec<Component> {
     view.accounts.iter().map(component).collect()
 }
 
-fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Drain) {
+fn spawn_sweep(stores: Stores, clock: Clock, metrics: Metrics, drain: &Drain) {
     let end = drain.clone();
     drain.spawn("store sweep", async move {
         let mut every = time::interval(SWEEP_EVERY);
@@ -179,7 +180,7 @@ fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Dr
         loop {
             tokio::select! { _ = every.tick() => {}, () = end.requested() => return }
             let now = clock.now_ms();
-            match store.expire_deliveries(clock.before(AGE_MAX), now).await {
+            match stores.outbox.expire(clock.before(AGE_MAX), now).await {
                 Ok(channels) => {
                     if !channels.is_empty() {
                         tracing::warn!(
@@ -193,10 +194,12 @@ fn spawn_sweep(store: Arc<dyn Store>, clock: Clock, metrics: Metrics, drain: &Dr
                 }
                 Err(error) => tracing::error!(error = %Chain(&error), "old deliveries cannot be given up on"),
             }
-            if let Err(error) = pairing::waiting(store.as_ref(), &clock).await {
+            if let Err(error) = pairing::waiting(stores.pairing.as_ref(), &clock).await {
                 tracing::error!(error = %Chain(&error), "old pairing requests cannot be removed");
             }
-            if let Err(error) = store.prune(clock.before(KEEP), clock.before(OFFER_AGAIN)).await {
+            let inbox = stores.inbox.prune(clock.before(KEEP), clock.before(OFFER_AGAIN));
+            let outbox = stores.outbox.prune(clock.before(KEEP));
+            for error in [inbox.await, outbox.await].into_iter().filter_map(Result::err) {
                 tracing::error!(error = %Chain(&error), "old rows cannot be removed");
             }
         }

@@ -8,15 +8,12 @@ use serde_json::{Map, Value};
 
 use crate::{
     adapter::AccountKey,
-    irc::{IrcConfig, config::shape},
+    platform::{Connector, Entry, Platforms},
     policy::Policy,
-    webhook::WebhookConfig,
 };
 
-/// Channels that this bridge speaks, in the order to show them, with a name for a person.
-pub const CHANNELS: [(&str, &str); 2] = [("irc", "IRC"), ("webhook", "Webhook")];
 /// The account of a channel that lists none.
-pub const DEFAULT_ACCOUNT: &str = "default";
+pub(crate) const DEFAULT_ACCOUNT: &str = "default";
 /// Accounts in all. Each costs a connection and a task; a household has a few.
 const ACCOUNTS_MAX: usize = 256;
 /// The longest id of an account; the contract declares the same bound.
@@ -36,60 +33,51 @@ const POLICY_KEYS: [&str; 8] = [
 /// What this service reads of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Config {
+pub(crate) struct Config {
     /// By channel; `defaults` holds for all.
-    pub channels: Map<String, Value>,
-}
-
-/// How to connect.
-#[derive(Clone, Debug)]
-pub enum Platform {
-    /// To an IRC server.
-    Irc(Box<IrcConfig>),
-    /// Not at all: the platform calls us.
-    Webhook(Box<WebhookConfig>),
+    pub(crate) channels: Map<String, Value>,
 }
 
 /// One account.
 #[derive(Clone, Debug)]
-pub struct Account {
-    /// Which.
-    pub key: AccountKey,
+pub(crate) struct Account {
+    pub(crate) key: AccountKey,
     /// Whether it is wanted.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// Who may talk.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// How to connect, or what is wrong.
-    pub platform: Result<Platform, String>,
-    /// The keys that `platform` was read from, to tell whether they changed. Holds secrets.
+    pub(crate) connector: Result<Connector, String>,
+    /// The keys that `connector` was read from, to tell whether they changed. Holds secrets.
     connection: Value,
 }
 
 impl Account {
     /// Whether the other is connected to in the same way.
-    pub fn connects_like(&self, other: &Self) -> bool {
+    pub(crate) fn connects_like(&self, other: &Self) -> bool {
         self.connection == other.connection
     }
 }
 
 /// All accounts.
 #[derive(Clone, Debug, Default)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     /// By key.
-    pub by_key: BTreeMap<AccountKey, Account>,
+    pub(crate) by_key: BTreeMap<AccountKey, Account>,
     /// The account that is meant when none is named, by channel.
-    pub defaults: BTreeMap<String, String>,
+    pub(crate) defaults: BTreeMap<String, String>,
 }
 
 impl Accounts {
-    /// Reads the section.
-    pub fn read(config: &Config) -> Self {
+    /// Reads the section, as far as these platforms are in it.
+    pub(crate) fn read(config: &Config, platforms: &Platforms) -> Self {
         let mut accounts = Self::default();
         let group_policy = config
             .channels
             .get("defaults")
             .and_then(|defaults| defaults.get("groupPolicy"));
-        for (channel, _) in CHANNELS {
+        for platform in platforms.iter() {
+            let channel = platform.name;
             let Some(Value::Object(section)) = config.channels.get(channel) else {
                 continue;
             };
@@ -122,24 +110,20 @@ impl Accounts {
                     );
                     continue;
                 }
-                let account = read(AccountKey::new(channel, id), &base, own);
+                let account = read(platform, AccountKey::new(channel, id), &base, own);
                 accounts.by_key.insert(account.key.clone(), account);
             }
         }
         for channel in config.channels.keys() {
-            if !CHANNELS.iter().any(|(known, _)| known == channel)
-                && !["defaults", "modelByChannel"].contains(&channel.as_str())
+            if platforms.get(channel).is_none() && !["defaults", "modelByChannel"].contains(&channel.as_str())
             {
-                tracing::warn!(channel, "this channel is configured and not spoken");
+                tracing::warn!(
+                    channel,
+                    "a channel is configured that this version does not support"
+                );
             }
         }
         accounts
-    }
-
-    /// The accounts that are meant.
-    pub fn meant(&self, channel: &str, account: Option<&str>) -> Vec<AccountKey> {
-        let fits = |key: &&AccountKey| key.channel == channel && account.is_none_or(|id| id == key.account);
-        self.by_key.keys().filter(fits).cloned().collect()
     }
 }
 
@@ -154,7 +138,7 @@ fn unset(section: &mut Map<String, Value>) {
 }
 
 /// The account's own keys over the channel's.
-fn read(key: AccountKey, base: &Map<String, Value>, own: Value) -> Account {
+fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value) -> Account {
     let mut merged = base.clone();
     let mut broken = None;
     match own {
@@ -179,20 +163,27 @@ fn read(key: AccountKey, base: &Map<String, Value>, own: Value) -> Account {
         // The safest policy there is, and the account does not run.
         Err(error) => (Policy::default(), Some(shape(&error))),
     };
-    let platform = match broken.or(unreadable) {
+    let connector = match broken.or(unreadable) {
         Some(problem) => Err(problem),
-        None if key.channel == "irc" => {
-            IrcConfig::read(&connection).map(|config| Platform::Irc(Box::new(config)))
-        }
-        None => WebhookConfig::read(&connection).map(|config| Platform::Webhook(Box::new(config))),
+        None => (platform.read)(&connection),
     };
-    let platform = platform.map_err(|problem| format!("channels.{key}: {problem}"));
+    let connector = connector.map_err(|problem| format!("channels.{key}: {problem}"));
     Account {
         key,
         enabled,
         policy,
-        platform,
+        connector,
         connection,
+    }
+}
+
+/// What is wrong with the shape of a value, without its values: the error of serde may repeat one, so only its kind of complaint
+/// about types is let through.
+pub(crate) fn shape(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once("expected ") {
+        Some((_, expected)) => format!("a value has the wrong type: expected {expected}"),
+        None => text,
     }
 }
 
@@ -200,12 +191,13 @@ fn read(key: AccountKey, base: &Map<String, Value>, own: Value) -> Account {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{AccountKey, Accounts, Config};
+    use super::{AccountKey, Accounts, Config, Platforms};
     use crate::policy::{DmPolicy, GroupPolicy};
 
     fn accounts(channels: Value) -> Accounts {
         Accounts::read(
             &serde_json::from_value::<Config>(json!({"channels": channels, "gateway": {}})).unwrap(),
+            &Platforms::all(),
         )
     }
 
@@ -214,7 +206,7 @@ mod tests {
         let accounts = accounts(json!({"irc": {"server": "s", "nick": "gate", "dmPolicy": "open"}}));
 
         let account = &accounts.by_key[&AccountKey::new("irc", "default")];
-        assert!(account.enabled && account.platform.is_ok());
+        assert!(account.enabled && account.connector.is_ok());
         assert_eq!(account.policy.dm_policy, DmPolicy::Open);
         assert_eq!(accounts.defaults["irc"], "default");
     }
@@ -229,7 +221,7 @@ mod tests {
 
         let home = &accounts.by_key[&AccountKey::new("irc", "home")];
         let work = &accounts.by_key[&AccountKey::new("irc", "work")];
-        assert!(home.platform.is_ok() && work.platform.is_ok());
+        assert!(home.connector.is_ok() && work.connector.is_ok());
         assert_eq!(
             (home.policy.group_policy, work.policy.group_policy),
             (GroupPolicy::Open, GroupPolicy::Disabled)
@@ -246,7 +238,7 @@ mod tests {
         );
 
         let home = &accounts.by_key[&AccountKey::new("irc", "home")];
-        assert!(home.enabled && home.platform.is_ok(), "{:?}", home.platform);
+        assert!(home.enabled && home.connector.is_ok(), "{:?}", home.connector);
         assert_eq!(home.policy.dm_policy, DmPolicy::Pairing);
     }
 
@@ -270,14 +262,14 @@ mod tests {
         let get = |id: &str| &accounts.by_key[&AccountKey::new("webhook", id)];
         assert!(
             get("bad")
-                .platform
+                .connector
                 .as_ref()
                 .unwrap_err()
                 .contains("channels.webhook/bad")
         );
         assert!(get("bad").policy.allow_from.is_empty());
-        assert!(get("blank").platform.is_err());
-        assert!(get("good").platform.is_ok());
+        assert!(get("blank").connector.is_err());
+        assert!(get("good").connector.is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{adapter::AccountKey, store::StoreError};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The store failed.
     #[error("{}", refusal_or_step(.0))]
     Store(#[from] StoreError),
@@ -25,27 +25,32 @@ pub enum Error {
     /// The bridge has not read its configuration yet.
     #[error("the configuration is not there yet")]
     NotReady,
-    /// The bridge ends.
     #[error("the bridge is shutting down")]
     Ending,
+    /// An account was asked to end and did not in time.
+    #[error("account {0} has not ended yet; it will not be connected anew before it has")]
+    StillEnding(AccountKey),
+    /// What is wrong with the value at this path.
+    #[error("{1}")]
+    Invalid(&'static str, String),
 }
 
 /// What a caller did wrong is said to it; what failed inside is the cause of this step, for the log.
 fn refusal_or_step(error: &StoreError) -> String {
     match error {
         StoreError::Full(_) | StoreError::Conflict { .. } => error.to_string(),
-        StoreError::Database(_) | StoreError::Row(_) => "the bridge's store failed".to_owned(),
+        StoreError::Failed { .. } | StoreError::Row(_) => "the bridge's store failed".to_owned(),
     }
 }
 
 impl Error {
-    /// What it means to a caller.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::WhichChannel => Kind::Invalid,
+            Self::WhichChannel | Self::Invalid(..) => Kind::Invalid,
             Self::Store(error) => error.kind(),
             Self::NoChannel(_) | Self::NoAccount(_) | Self::NoRequest => Kind::NotFound,
             Self::NotReady | Self::Ending => Kind::Unavailable,
+            Self::StillEnding(_) => Kind::Timeout,
         }
     }
 
@@ -54,7 +59,8 @@ impl Error {
             Self::NoChannel(_) | Self::WhichChannel => Some("/channel"),
             Self::NoAccount(_) => Some("/accountId"),
             Self::NoRequest => Some("/requestId"),
-            Self::Store(_) | Self::NotReady | Self::Ending => None,
+            Self::Invalid(path, _) => Some(path),
+            Self::Store(_) | Self::NotReady | Self::StillEnding(_) | Self::Ending => None,
         }
     }
 
@@ -67,7 +73,7 @@ impl Error {
             Self::Store(StoreError::Full(_)) => Some("QUEUE_FULL"),
             // The word that `chat.send` says it with, so that clients know it.
             Self::Store(StoreError::Conflict { .. }) => Some("chat-request-conflict"),
-            Self::Store(_) | Self::NotReady | Self::Ending => None,
+            Self::Store(_) | Self::NotReady | Self::StillEnding(_) | Self::Invalid(..) | Self::Ending => None,
         }
     }
 }

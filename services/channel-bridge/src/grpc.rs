@@ -3,8 +3,6 @@
 mod status;
 mod webhook;
 
-use std::sync::Arc;
-
 use gatehouse_core::{Clock, Failure, backup::Gate};
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, ApprovePairingResponse, DismissPairingRequest, DismissPairingResponse,
@@ -20,19 +18,23 @@ use tonic::{Request, Response, Status};
 use crate::{
     account::{Manager, View},
     adapter::AccountKey,
-    config::CHANNELS,
     error::Error,
-    outbox::Outbox,
-    pairing,
+    id::{Address, DeliveryKey, MessageId},
+    outbox::{Outbox, store::NewDelivery},
+    pairing::{
+        self,
+        store::{PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow},
+    },
+    platform::Platforms,
     policy::DmPolicy,
-    store::{NewDelivery, PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow, Store, StoreError},
+    store::{StoreError, Stores},
 };
 
 /// The service.
-pub struct Channels {
+pub(crate) struct Channels {
     manager: Manager,
     outbox: Outbox,
-    store: Arc<dyn Store>,
+    stores: Stores,
     clock: Clock,
     gate: Gate,
 }
@@ -45,11 +47,11 @@ impl std::fmt::Debug for Channels {
 
 impl Channels {
     /// The service over these parts.
-    pub fn new(manager: Manager, outbox: Outbox, store: Arc<dyn Store>, clock: Clock, gate: Gate) -> Self {
+    pub(crate) fn new(manager: Manager, outbox: Outbox, stores: Stores, clock: Clock, gate: Gate) -> Self {
         Self {
             manager,
             outbox,
-            store,
+            stores,
             clock,
             gate,
         }
@@ -111,7 +113,7 @@ impl ChannelService for Channels {
         let ask = probe.unwrap_or(false).then(|| status::ask_for(timeout_ms));
         let status = status::read(
             &view,
-            self.store.as_ref(),
+            self.stores.outbox.as_ref(),
             &self.clock,
             channel.as_deref(),
             ask.flatten(),
@@ -164,12 +166,12 @@ impl ChannelService for Channels {
         let account = Self::sender(&view, channel, account_id).map_err(refuse)?;
         let delivery = NewDelivery {
             // Apart from the keys of runs, which no client chooses.
-            key: format!("send/{idempotency_key}"),
+            key: DeliveryKey::stored(format!("send/{idempotency_key}")),
             run_id: idempotency_key.clone(),
             account: account.clone(),
-            to,
+            to: address(to).map_err(refuse)?,
             thread_id,
-            reply_to_id,
+            reply_to_id: answered(reply_to_id).map_err(refuse)?,
             text: message,
             created_at: self.clock.now_ms(),
         };
@@ -200,18 +202,18 @@ impl ChannelService for Channels {
             .filter(|entry| fits(&entry.config.key))
             .map(|entry| PairingAccount {
                 channel: entry.config.key.channel.clone(),
-                channel_label: label(&entry.config.key.channel),
+                channel_label: view.platforms.label(&entry.config.key.channel),
                 account_id: entry.config.key.account.clone(),
                 notify_supported: true,
             })
             .collect();
-        let waiting = pairing::waiting(self.store.as_ref(), &self.clock)
+        let waiting = pairing::waiting(self.stores.pairing.as_ref(), &self.clock)
             .await
             .map_err(refuse)?;
         let requests = waiting
             .into_iter()
             .filter(|row| fits(&row.account))
-            .map(pairing_request)
+            .map(|row| pairing_request(&view.platforms, row))
             .collect();
         Ok(Response::new(ListPairingRequestsResponse {
             accounts,
@@ -237,7 +239,7 @@ impl ChannelService for Channels {
         let account = AccountKey::new(channel, account_id);
         let notify = notify.unwrap_or(false);
         let approved = pairing::approve(
-            self.store.as_ref(),
+            self.stores.pairing.as_ref(),
             &self.outbox,
             &self.clock,
             account,
@@ -247,7 +249,7 @@ impl ChannelService for Channels {
         .await;
         Ok(Response::new(ApprovePairingResponse {
             ok: true,
-            sender_id: approved.map_err(refuse)?,
+            sender_id: approved.map_err(refuse)?.into(),
         }))
     }
 
@@ -261,7 +263,8 @@ impl ChannelService for Channels {
             request_id,
         } = request.into_inner();
         // A repeat finds nothing, and that is what was asked for.
-        self.store
+        self.stores
+            .pairing
             .dismiss(AccountKey::new(channel, account_id), request_id)
             .await
             .map_err(refuse)?;
@@ -286,12 +289,13 @@ impl ChannelService for Channels {
         } = request.into_inner();
         // An account that is not there now may come back: the row waits for it, and is given up on loudly after a day.
         let delivery = NewDelivery {
-            key: delivery_key,
+            key: DeliveryKey::try_from(delivery_key)
+                .map_err(|error| refuse(Error::Invalid("/deliveryKey", error.to_string())))?,
             run_id,
             account: AccountKey::new(channel, account_id),
-            to,
+            to: address(to).map_err(refuse)?,
             thread_id,
-            reply_to_id,
+            reply_to_id: answered(reply_to_id).map_err(refuse)?,
             text,
             created_at: if created_at > 0 {
                 created_at
@@ -327,12 +331,20 @@ impl ChannelService for Channels {
     }
 }
 
-fn label(channel: &str) -> String {
-    let known = CHANNELS.iter().find(|(id, _)| *id == channel);
-    known.map_or(channel, |(_, label)| label).to_owned()
+/// Where a message goes.
+fn address(to: String) -> Result<Address, Error> {
+    Address::try_from(to).map_err(|error| Error::Invalid("/to", error.to_string()))
 }
 
-fn pairing_request(row: PairingRow) -> PairingRequest {
+/// The message that is answered; a blank id is none.
+fn answered(id: Option<String>) -> Result<Option<MessageId>, Error> {
+    id.filter(|id| !id.is_empty())
+        .map(MessageId::try_from)
+        .transpose()
+        .map_err(|error| Error::Invalid("/replyToId", error.to_string()))
+}
+
+fn pairing_request(platforms: &Platforms, row: PairingRow) -> PairingRequest {
     let time = |ms: i64| {
         Timestamp::from_millisecond(ms)
             .unwrap_or(Timestamp::UNIX_EPOCH)
@@ -340,11 +352,11 @@ fn pairing_request(row: PairingRow) -> PairingRequest {
     };
     PairingRequest {
         request_id: row.id,
-        channel_label: label(&row.account.channel),
+        channel_label: platforms.label(&row.account.channel),
         channel: row.account.channel,
         account_id: row.account.account,
-        sender_label: row.sender_name.unwrap_or_else(|| row.sender_id.clone()),
-        sender_id: row.sender_id,
+        sender_label: row.sender_name.unwrap_or_else(|| row.sender_id.to_string()),
+        sender_id: row.sender_id.into(),
         created_at: time(row.created_at),
         last_seen_at: time(row.last_seen_at),
         expires_at: time(row.expires_at),

@@ -4,6 +4,7 @@
 //! is handed on in order; one that the session service cannot take does not hold up the others.
 
 mod again;
+pub(crate) mod store;
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -19,15 +20,20 @@ use tokio::{
     time,
 };
 
+use self::store::{InboxRow, InboxStore, Settlement};
 use crate::{
     account::View,
-    adapter::{AccountKey, ChatKind, Hints, InboundMessage, Receive, ReceiveError, Received, Typing},
+    adapter::{AccountKey, ChatKind, Hints, InboundMessage, Origin, Receive, ReceiveError, Received, Typing},
+    id::{ChatId, DeliveryKey, GuildId, RoleId, SenderId, TeamId},
     metrics::{Direction, Fate, Metrics},
     notice,
-    outbox::{Outbox, due::Dues},
-    pairing,
+    outbox::{Outbox, due::Dues, store::NewDelivery},
+    pairing::{
+        self,
+        store::{Asked, PairingStore},
+    },
     policy::{DmPolicy, Verdict},
-    store::{Asked, InboxRow, NewDelivery, Settlement, Store, StoreError},
+    store::{StoreError, Stores},
 };
 
 /// Chats that are handed on at the same time.
@@ -48,7 +54,7 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// The session service, as the inbox sees it.
 #[async_trait]
-pub trait Session: Send + Sync + 'static {
+pub(crate) trait Session: Send + Sync + 'static {
     /// Takes a message over; a repeat with the same id is answered the same.
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure>;
     /// The places of those messages that it never took over.
@@ -75,8 +81,9 @@ impl Session for SessionServiceClient<PeerService> {
 
 /// The inbox. Clones share it.
 #[derive(Clone)]
-pub struct Inbox {
-    store: Arc<dyn Store>,
+pub(crate) struct Inbox {
+    store: Arc<dyn InboxStore>,
+    senders: Arc<dyn PairingStore>,
     session: Arc<dyn Session>,
     outbox: Outbox,
     view: watch::Receiver<Option<Arc<View>>>,
@@ -100,7 +107,7 @@ impl Receive for Inbox {
             .await
             .map_err(|error| match error {
                 StoreError::Full(_) => ReceiveError::Full,
-                StoreError::Database(_) | StoreError::Row(_) | StoreError::Conflict { .. } => {
+                StoreError::Failed { .. } | StoreError::Row(_) | StoreError::Conflict { .. } => {
                     ReceiveError::Store(error)
                 }
             })?;
@@ -116,8 +123,8 @@ impl Receive for Inbox {
 
 impl Inbox {
     /// An inbox on this store.
-    pub fn new(
-        store: Arc<dyn Store>,
+    pub(crate) fn new(
+        stores: &Stores,
         session: Arc<dyn Session>,
         outbox: Outbox,
         view: watch::Receiver<Option<Arc<View>>>,
@@ -125,7 +132,8 @@ impl Inbox {
         metrics: Metrics,
     ) -> Self {
         Self {
-            store,
+            store: Arc::clone(&stores.inbox),
+            senders: Arc::clone(&stores.pairing),
             session,
             outbox,
             view,
@@ -136,7 +144,7 @@ impl Inbox {
     }
 
     /// Hands messages on until the drain.
-    pub fn spawn(&self, drain: &Drain) {
+    pub(crate) fn spawn(&self, drain: &Drain) {
         let (inbox, end) = (self.clone(), drain.clone());
         drain.spawn("inbox", async move {
             tokio::select! { () = inbox.run() => {}, () = end.requested() => {} }
@@ -153,18 +161,18 @@ impl Inbox {
             return;
         }
         let mut under_way = JoinSet::new();
-        let mut chats: HashMap<Id, (AccountKey, String, i64)> = HashMap::new();
+        let mut chats: HashMap<Id, (AccountKey, ChatId, i64)> = HashMap::new();
         let mut dues = Dues::new(WAIT_MAX);
         loop {
             let mut pause: Option<Duration> = None;
-            match self.store.inbox_heads(HEADS_MAX).await {
+            match self.store.heads(HEADS_MAX).await {
                 Ok(heads) => {
                     dues.look(
                         heads.iter().map(|row| (row.seq, row.next_at)),
                         self.clock.now_ms(),
                     );
                     for row in heads {
-                        let busy = |(account, chat, _): &(AccountKey, String, i64)| {
+                        let busy = |(account, chat, _): &(AccountKey, ChatId, i64)| {
                             *account == row.account && *chat == row.message.chat_id
                         };
                         if chats.values().any(busy) {
@@ -197,7 +205,7 @@ impl Inbox {
                     let place = chats.remove(&id);
                     if let (Err(error), Some((account, _, seq))) = (ended, place) {
                         tracing::error!(%account, %error, "handing a message on panicked");
-                        drop(self.store.postpone_inbound(seq, self.clock.now_ms() + 60_000).await);
+                        drop(self.store.postpone(seq, self.clock.now_ms() + 60_000).await);
                     }
                 }
                 () = time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
@@ -226,13 +234,13 @@ impl Inbox {
         let (policy, message) = (&entry.config.policy, &row.message);
         let approved = message.chat_kind == ChatKind::Direct
             && policy.dm_policy == DmPolicy::Pairing
-            && self.store.approved(row.account.clone(), ids(message)).await?;
+            && self.senders.approved(row.account.clone(), ids(message)).await?;
         match policy.decide(message, approved) {
             Verdict::Accept => self.hand_on(row, &entry.hints).await,
             Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
             Verdict::Pair => {
                 let asked = pairing::ask(
-                    self.store.as_ref(),
+                    self.senders.as_ref(),
                     &self.outbox,
                     &self.clock,
                     &row.account,
@@ -264,7 +272,7 @@ impl Inbox {
         match answer {
             Ok(response) => {
                 self.store
-                    .settle_inbound(row.seq, Settlement::Adopted(response.run_id))
+                    .settle(row.seq, Settlement::Adopted(response.run_id))
                     .await?;
                 self.metrics
                     .count(&row.account.channel, Direction::In, Fate::Delivered);
@@ -276,7 +284,7 @@ impl Inbox {
             }
             Err(failure) if final_refusal(failure.kind) => {
                 let notice = notice::refused(&failure);
-                tracing::warn!(account = %row.account, message = row.message.message_id, reason = notice.for_operators(),
+                tracing::warn!(account = %row.account, message = %row.message.message_id, reason = notice.for_operators(),
                     "the session service refused a message");
                 self.tell(row, notice.for_people()).await?;
                 self.refuse(row, notice.for_operators(), Fate::Failed).await
@@ -290,15 +298,15 @@ impl Inbox {
                     .retry_after
                     .map_or(wait, |after| after.clamp(wait, WAIT_MAX));
                 let next_at = self.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(0);
-                self.store.postpone_inbound(row.seq, next_at).await
+                self.store.postpone(row.seq, next_at).await
             }
         }
     }
 
     async fn refuse(&self, row: &InboxRow, reason: &str, fate: Fate) -> Result<(), StoreError> {
-        tracing::debug!(account = %row.account, message = row.message.message_id, reason, "a message goes no further");
+        tracing::debug!(account = %row.account, message = %row.message.message_id, reason, "a message goes no further");
         self.store
-            .settle_inbound(row.seq, Settlement::Refused(reason.to_owned()))
+            .settle(row.seq, Settlement::Refused(reason.to_owned()))
             .await?;
         self.metrics.count(&row.account.channel, Direction::In, fate);
         Ok(())
@@ -309,7 +317,7 @@ impl Inbox {
         let key = format!("notice/{}/{}", row.account, row.message.message_id);
         let delivery = NewDelivery {
             run_id: key.clone(),
-            key,
+            key: DeliveryKey::stored(key),
             account: row.account.clone(),
             to: row.message.reply_to.clone(),
             thread_id: row.message.thread_id.clone(),
@@ -330,14 +338,14 @@ const fn final_refusal(kind: Kind) -> bool {
     }
 }
 
-fn ids(message: &InboundMessage) -> Vec<String> {
+fn ids(message: &InboundMessage) -> Vec<SenderId> {
     std::iter::once(&message.sender_id)
         .chain(&message.sender_aliases)
         .cloned()
         .collect()
 }
 
-/// Only ever for somebody who spoke: what the house says of its own accord is not announced.
+/// Only ever for somebody who spoke: what the assistant says of its own accord is not announced.
 fn typing(message: &InboundMessage) -> Typing {
     Typing {
         to: message.reply_to.clone(),
@@ -346,33 +354,61 @@ fn typing(message: &InboundMessage) -> Typing {
 }
 
 fn request(row: &InboxRow) -> DeliverMessageRequest {
-    let message = &row.message;
-    let kind = match message.chat_kind {
+    let AccountKey { channel, account } = row.account.clone();
+    let InboundMessage {
+        message_id,
+        chat_kind,
+        chat_id,
+        origin:
+            Origin {
+                parent,
+                guild_id,
+                team_id,
+                roles,
+            },
+        reply_to,
+        thread_id,
+        sender_id,
+        sender_aliases: _, // for the policy, which has decided
+        sender_name,
+        text,
+        mentioned: _, // as well
+        sent_at,
+    } = row.message.clone();
+    DeliverMessageRequest {
+        channel: channel.clone(),
+        account_id: account.clone(),
+        message_id: message_id.as_str().to_owned(),
+        peer: Some(peer(chat_kind, chat_id)),
+        parent_peer: parent.map(|parent| peer(parent.kind, parent.id)),
+        guild_id: guild_id.map(GuildId::into),
+        team_id: team_id.map(TeamId::into),
+        roles: roles.into_iter().map(RoleId::into).collect(),
+        sender_id: sender_id.into(),
+        sender_name,
+        text,
+        thread_id: thread_id.clone(),
+        reply_target: Some(Target {
+            channel,
+            account_id: account,
+            to: reply_to.into(),
+            thread_id,
+            reply_to_id: Some(message_id.into()),
+        }),
+        sent_at,
+        content: None, // platforms hand over texts so far
+    }
+}
+
+fn peer(kind: ChatKind, id: ChatId) -> Peer {
+    let kind = match kind {
         ChatKind::Direct => peer::Kind::Direct,
         ChatKind::Group => peer::Kind::Group,
         ChatKind::Channel => peer::Kind::Channel,
     };
-    DeliverMessageRequest {
-        channel: row.account.channel.clone(),
-        account_id: row.account.account.clone(),
-        message_id: message.message_id.clone(),
-        peer: Some(Peer {
-            kind: kind.into(),
-            id: message.chat_id.clone(),
-        }),
-        sender_id: message.sender_id.clone(),
-        sender_name: message.sender_name.clone(),
-        text: message.text.clone(),
-        thread_id: message.thread_id.clone(),
-        reply_target: Some(Target {
-            channel: row.account.channel.clone(),
-            account_id: row.account.account.clone(),
-            to: message.reply_to.clone(),
-            thread_id: message.thread_id.clone(),
-            reply_to_id: Some(message.message_id.clone()),
-        }),
-        sent_at: message.sent_at,
-        ..DeliverMessageRequest::default()
+    Peer {
+        kind: kind.into(),
+        id: id.into(),
     }
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::{
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From a platform.
     In,
     /// To a platform.
@@ -18,7 +18,7 @@ pub enum Direction {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Handed to the bridge.
     Accepted,
     /// Taken over by the session service, or by the platform.
@@ -43,13 +43,13 @@ struct Labels {
 
 /// The instruments. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
 }
 
 impl Metrics {
     /// Makes them visible.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "gatehouse_channel_messages",
             "Messages by channel, direction and fate",
@@ -58,7 +58,7 @@ impl Metrics {
     }
 
     /// One more.
-    pub fn count(&self, channel: &str, direction: Direction, fate: Fate) {
+    pub(crate) fn count(&self, channel: &str, direction: Direction, fate: Fate) {
         self.messages
             .get_or_create(&Labels {
                 channel: channel.to_owned(),
@@ -68,8 +68,8 @@ impl Metrics {
             .inc();
     }
 
-    /// How many so far.
-    pub fn get(&self, channel: &str, direction: Direction, fate: Fate) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn get(&self, channel: &str, direction: Direction, fate: Fate) -> u64 {
         self.messages
             .get_or_create(&Labels {
                 channel: channel.to_owned(),

@@ -6,7 +6,7 @@ use gatehouse_core::{Failure, ForPeople, Kind, Notice};
 /// A message waited for too long.
 pub(crate) const EXPIRED: ForPeople =
     ForPeople::new("Your message waited for a day and is not answered any more.");
-/// A stranger was let in.
+/// An unknown sender was let in.
 pub(crate) const LET_IN: ForPeople = ForPeople::new("You are let in. What may I do for you?");
 const MET: ForPeople = ForPeople::new(
     "We have not met. The owner of this assistant can let you in within an hour, with this code:",
@@ -17,7 +17,7 @@ const NOT_SET_UP: ForPeople = ForPeople::new(
     "Your message could not be answered: the assistant is not set up for this chat. Its owner can see why.",
 );
 
-/// A stranger is told a code, and nothing about how its owner uses it.
+/// An unknown sender is told a code, and nothing about how its owner uses it.
 pub(crate) fn code(code: &str) -> String {
     format!("{} {code}", MET.words())
 }

@@ -1,10 +1,11 @@
-//! What the house says, on its way to the platforms: stored first, sent in order within a chat, as fast as the platform
+//! What the assistant says, on its way to the platforms: stored first, sent in order within a chat, as fast as the platform
 //! bears, until there is a receipt or a reason.
 
 pub(crate) mod bucket;
 pub(crate) mod dispatch;
 mod doubt;
 pub(crate) mod due;
+pub(crate) mod store;
 
 use std::{
     collections::HashMap,
@@ -19,13 +20,15 @@ use uuid::Uuid;
 use crate::{
     adapter::AccountKey,
     metrics::{Direction, Fate, Metrics},
-    store::{NewDelivery, Store, StoreError},
+    store::StoreError,
 };
+
+use self::store::{NewDelivery, OutboxStore};
 
 /// The way into the outbox. Clones share it.
 #[derive(Clone)]
-pub struct Outbox {
-    store: Arc<dyn Store>,
+pub(crate) struct Outbox {
+    store: Arc<dyn OutboxStore>,
     clock: Clock,
     metrics: Metrics,
     // Bounded by the accounts that were ever configured in this process's life, hence by 256 for each configuration.
@@ -40,16 +43,16 @@ impl fmt::Debug for Outbox {
 
 /// A delivery that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Enqueued {
+pub(crate) struct Enqueued {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Whether it was known already.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
 }
 
 impl Outbox {
     /// An outbox on this store.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, metrics: Metrics) -> Self {
+    pub(crate) fn new(store: Arc<dyn OutboxStore>, clock: Clock, metrics: Metrics) -> Self {
         Self {
             store,
             clock,
@@ -62,7 +65,7 @@ impl Outbox {
     ///
     /// # Errors
     /// When too many wait, or the store fails.
-    pub async fn enqueue(&self, delivery: NewDelivery) -> Result<Enqueued, StoreError> {
+    pub(crate) async fn enqueue(&self, delivery: NewDelivery) -> Result<Enqueued, StoreError> {
         let account = delivery.account.clone();
         let id = Uuid::now_v7().to_string();
         let (id, duplicate) = self.store.enqueue(id, delivery, self.clock.now_ms()).await?;

@@ -1,4 +1,6 @@
-//! Letting strangers in: a code that a stranger is told and the owner types.
+//! Letting unknown senders in: a code that a sender is told and the owner types.
+
+pub(crate) mod store;
 
 use gatehouse_core::Clock;
 use uuid::Uuid;
@@ -6,10 +8,13 @@ use uuid::Uuid;
 use crate::{
     adapter::{AccountKey, InboundMessage},
     error::Error,
+    id::{DeliveryKey, SenderId},
     notice,
-    outbox::Outbox,
-    store::{Asked, NewDelivery, PAIRING_TTL, PairingRow, Store, StoreError},
+    outbox::{Outbox, store::NewDelivery},
+    store::StoreError,
 };
+
+use self::store::{Asked, PAIRING_TTL, PairingRow, PairingStore};
 
 /// Letters and digits that nobody confuses: no 0, O, 1, I. Thirty-two of them, five bits each.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -17,8 +22,8 @@ const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const CODE_LENGTH: usize = 8;
 
 /// Forgets requests whose hour is over. By time that went by: a clock that is set neither ends a code nor keeps it good.
-pub(crate) async fn waiting(store: &dyn Store, clock: &Clock) -> Result<Vec<PairingRow>, StoreError> {
-    let (mut waiting, mut ended) = (store.pairing_requests().await?, Vec::new());
+pub(crate) async fn waiting(store: &dyn PairingStore, clock: &Clock) -> Result<Vec<PairingRow>, StoreError> {
+    let (mut waiting, mut ended) = (store.requests().await?, Vec::new());
     waiting.retain(|row| {
         let good = clock.age(row.created_at) < PAIRING_TTL;
         if !good {
@@ -45,9 +50,9 @@ fn code() -> String {
         .collect()
 }
 
-/// Offers a stranger a code, once; while it is good the stranger hears nothing more.
+/// Offers an unknown sender a code, once; while it is good the sender hears nothing more.
 pub(crate) async fn ask(
-    store: &dyn Store,
+    store: &dyn PairingStore,
     outbox: &Outbox,
     clock: &Clock,
     account: &AccountKey,
@@ -68,23 +73,23 @@ pub(crate) async fn ask(
     };
     let asked = store.ask(request.clone(), now).await?;
     if asked == Asked::Created {
-        tracing::info!(%account, request = request.id, sender = request.sender_id,
-            "a stranger asks to be let in: `gatehouse call channels.pairing.list`, then `channels.pairing.approve`");
+        tracing::info!(%account, request = request.id, sender = %request.sender_id,
+            "an unknown sender asks to be let in: `gatehouse call channels.pairing.list`, then `channels.pairing.approve`");
         let text = notice::code(&request.code);
         tell(outbox, &request, "code", text, now).await?;
     }
     Ok(asked)
 }
 
-/// Lets a stranger in, named by request or code. Returns the sender.
+/// Lets a sender in, named by request or code.
 pub(crate) async fn approve(
-    store: &dyn Store,
+    store: &dyn PairingStore,
     outbox: &Outbox,
     clock: &Clock,
     account: AccountKey,
     named: String,
     notify: bool,
-) -> Result<String, Error> {
+) -> Result<SenderId, Error> {
     waiting(store, clock).await?; // whose hour is over lets nobody in
     let now = clock.now_ms();
     let (sender, request) = store
@@ -92,7 +97,7 @@ pub(crate) async fn approve(
         .await?
         .ok_or(Error::NoRequest)?;
     if let Some(request) = request {
-        tracing::info!(account = %request.account, request = request.id, "a stranger was let in");
+        tracing::info!(account = %request.account, request = request.id, "a sender was let in");
         if notify {
             tell(
                 outbox,
@@ -115,7 +120,7 @@ async fn tell(
     now: i64,
 ) -> Result<(), StoreError> {
     let delivery = NewDelivery {
-        key: format!("pairing/{}/{what}", request.id),
+        key: DeliveryKey::stored(format!("pairing/{}/{what}", request.id)),
         run_id: format!("pairing/{}", request.id),
         account: request.account.clone(),
         to: request.reply_to.clone(),

@@ -12,12 +12,12 @@ use crate::adapter::{ChatKind, InboundMessage};
 /// Who may send direct messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum DmPolicy {
+pub(crate) enum DmPolicy {
     /// Everybody, if `allowFrom` says `"*"` as well; else who is listed.
     Open,
     /// Who is listed.
     Allowlist,
-    /// Who is listed or was approved; a stranger gets a code.
+    /// Who is listed or was approved; an unknown sender gets a code.
     #[default]
     Pairing,
     /// Nobody.
@@ -26,7 +26,7 @@ pub enum DmPolicy {
 
 impl DmPolicy {
     /// The word in the configuration.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Allowlist => "allowlist",
@@ -39,7 +39,7 @@ impl DmPolicy {
 /// Who may talk in groups.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum GroupPolicy {
+pub(crate) enum GroupPolicy {
     /// Listed senders in listed groups.
     #[default]
     Allowlist,
@@ -52,50 +52,50 @@ pub enum GroupPolicy {
 /// What holds in one group, or in all (`"*"`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct GroupRule {
+pub(crate) struct GroupRule {
     /// False: nobody is heard here.
-    pub enabled: Option<bool>,
-    /// Whether the house must be spoken to. Unset: yes.
-    pub require_mention: Option<bool>,
+    pub(crate) enabled: Option<bool>,
+    /// Whether the assistant must be spoken to. Unset: yes.
+    pub(crate) require_mention: Option<bool>,
     /// Senders who are heard here, besides `groupAllowFrom`. With the policy `open` it narrows to these.
     #[serde(deserialize_with = "ids")]
-    pub allow_from: Vec<String>,
+    pub(crate) allow_from: Vec<String>,
 }
 
 /// Who may talk on one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Direct messages.
-    pub dm_policy: DmPolicy,
+    pub(crate) dm_policy: DmPolicy,
     /// Senders of direct messages.
     #[serde(deserialize_with = "ids")]
-    pub allow_from: Vec<String>,
+    pub(crate) allow_from: Vec<String>,
     /// Groups.
-    pub group_policy: GroupPolicy,
+    pub(crate) group_policy: GroupPolicy,
     /// Senders in groups.
     #[serde(deserialize_with = "ids")]
-    pub group_allow_from: Vec<String>,
+    pub(crate) group_allow_from: Vec<String>,
     /// Groups by id.
-    pub groups: BTreeMap<String, GroupRule>,
+    pub(crate) groups: BTreeMap<String, GroupRule>,
     /// Match a sender's name as well. A name can be taken by anybody the moment it is free.
-    pub dangerously_allow_name_matching: bool,
+    pub(crate) dangerously_allow_name_matching: bool,
 }
 
 /// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Hand it on.
     Accept,
     /// Forget it, for this reason.
     Refuse(&'static str),
-    /// Offer the stranger a code.
+    /// Offer the sender a code.
     Pair,
 }
 
 impl Policy {
     /// Decides. `approved`: the sender was let in by pairing on this very account.
-    pub fn decide(&self, message: &InboundMessage, approved: bool) -> Verdict {
+    pub(crate) fn decide(&self, message: &InboundMessage, approved: bool) -> Verdict {
         match message.chat_kind {
             ChatKind::Direct => self.decide_direct(message, approved),
             ChatKind::Group | ChatKind::Channel => self.decide_group(message),
@@ -118,7 +118,7 @@ impl Policy {
         let own = self
             .groups
             .iter()
-            .find(|(id, _)| same(id, &message.chat_id))
+            .find(|(id, _)| same(id, message.chat_id.as_str()))
             .map(|(_, rule)| rule);
         let every = self.groups.get("*");
         let rule = own.or(every);
@@ -159,8 +159,11 @@ impl Policy {
     fn lists(&self, list: &[String], message: &InboundMessage) -> bool {
         list.iter().any(|entry| {
             entry == "*"
-                || same(entry, &message.sender_id)
-                || message.sender_aliases.iter().any(|alias| same(entry, alias))
+                || same(entry, message.sender_id.as_str())
+                || message
+                    .sender_aliases
+                    .iter()
+                    .any(|alias| same(entry, alias.as_str()))
                 || (self.dangerously_allow_name_matching
                     && message.sender_name.as_ref().is_some_and(|name| same(entry, name)))
         })

@@ -16,26 +16,24 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    account::{
-        Progress,
-        supervisor::{Lines, supervise},
-    },
+    account::supervisor::{Lines, supervise},
     adapter::{
-        AccountKey, Adapter, ChatKind, Ended, Hints, Inbound, InboundMessage, Limits, Link, Rate, Receipt,
-        Receive, ReceiveError, Received, SendError, SendPart, Typing,
+        AccountKey, Adapter, Capabilities, ChatKind, Ended, Hints, InboundMessage, InboundSink, Limits, Link,
+        Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, SendError, SendPart, TextLimit,
+        TextShape, TextUnit, Typing,
     },
     inbox::Session,
     metrics::{Direction, Fate, Metrics},
-    outbox::{Outbox, dispatch::Worker},
-    store::{NewDelivery, Sqlite, Store},
+    outbox::{Outbox, dispatch::Worker, store::NewDelivery},
+    store::{self, Stores},
 };
 
 pub(crate) const NOW: i64 = 1_790_000_000_000;
 
-pub(crate) fn store() -> (TempDir, Arc<dyn Store>) {
+pub(crate) fn stores() -> (TempDir, Stores) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("bridge.db")).unwrap();
-    (folder, Arc::new(store))
+    let opened = store::open(&folder.path().join("bridge.db")).unwrap();
+    (folder, opened.stores)
 }
 
 pub(crate) fn key(account: &str) -> AccountKey {
@@ -47,6 +45,7 @@ pub(crate) fn message(id: &str, chat: &str, text: &str) -> InboundMessage {
         message_id: id.into(),
         chat_kind: ChatKind::Direct,
         chat_id: chat.into(),
+        origin: Origin::default(),
         reply_to: chat.into(),
         thread_id: None,
         sender_id: chat.into(),
@@ -141,6 +140,7 @@ pub(crate) enum Life {
 /// A platform that does as it is told.
 #[derive(Debug)]
 pub(crate) struct Puppet {
+    pub(crate) capabilities: Capabilities,
     pub(crate) limits: Limits,
     pub(crate) lives: Script<Life>,
     pub(crate) results: Script<Result<Receipt, SendError>>,
@@ -159,13 +159,18 @@ impl Puppet {
             burst: 1000,
             per_second: 1000.0,
         };
+        let text = TextLimit::new(TextUnit::Bytes, 1000, TextShape::Line);
         Self {
+            capabilities: Capabilities {
+                typing: true,
+                threads: true,
+                ..Capabilities::text_only(text)
+            },
             limits: Limits {
                 parts_max: 5,
                 account_rate: fast,
                 chat_rate: fast,
                 concurrency: 4,
-                idempotent: false,
                 send_timeout: Duration::from_secs(30),
                 liveness: Some(crate::adapter::Liveness {
                     degraded_after: Duration::from_secs(60),
@@ -231,15 +236,12 @@ impl Drop for Open<'_> {
 
 #[async_trait]
 impl Adapter for Puppet {
-    fn limits(&self) -> Limits {
-        self.limits
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities.clone()
     }
 
-    fn split(&self, _to: &str, text: &str, _reserve: usize) -> Vec<String> {
-        text.split('|')
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect()
+    fn limits(&self) -> Limits {
+        self.limits
     }
 
     async fn run(&self, mut link: Link) -> Ended {
@@ -295,13 +297,13 @@ impl Adapter for Puppet {
 
 /// One account that runs, with everything around it.
 pub(crate) struct Bench {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) stores: Stores,
     pub(crate) outbox: Outbox,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) progress: Progress,
     pub(crate) heard: Arc<Heard>,
-    pub(crate) inbound: Inbound,
+    pub(crate) inbound: InboundSink,
     pub(crate) hints: Hints,
     pub(crate) end: CancellationToken,
     pub(crate) task: tokio::task::JoinHandle<()>,
@@ -309,9 +311,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// Runs an adapter as account `a` over this store.
-    pub(crate) fn run(store: &Arc<dyn Store>, clock: Clock, adapter: Arc<dyn Adapter>) -> Self {
+    pub(crate) fn run(stores: &Stores, clock: Clock, adapter: Arc<dyn Adapter>) -> Self {
         let metrics = Metrics::default();
-        let outbox = Outbox::new(Arc::clone(store), clock.clone(), metrics.clone());
+        let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
         let progress = Progress::new(clock.clone());
         let heard = Arc::new(Heard::default());
         let (requests, line) = watch::channel::<Option<mpsc::Sender<_>>>(None);
@@ -322,9 +324,10 @@ impl Bench {
         };
         let worker = Worker {
             account: key("a"),
+            capabilities: adapter.capabilities(),
             limits: adapter.limits(),
             adapter,
-            store: Arc::clone(store),
+            store: Arc::clone(&stores.outbox),
             clock: clock.clone(),
             progress: progress.clone(),
             metrics: metrics.clone(),
@@ -332,11 +335,11 @@ impl Bench {
             line,
         };
         let sink: Arc<dyn Receive> = heard.clone();
-        let inbound = Inbound::new(key("a"), sink, progress.clone());
+        let inbound = InboundSink::new(key("a"), sink, progress.clone());
         let end = CancellationToken::new();
         let task = tokio::spawn(supervise(worker, lines, inbound.clone(), end.clone()));
         Self {
-            store: Arc::clone(store),
+            stores: stores.clone(),
             outbox,
             clock,
             metrics,
@@ -358,7 +361,7 @@ impl Bench {
 
     pub(crate) async fn settled(&self) {
         until("an empty outbox", async || {
-            (self.store.counts(key("a")).await.unwrap().waiting == 0).then_some(())
+            (self.stores.outbox.counts(key("a")).await.unwrap().waiting == 0).then_some(())
         })
         .await;
     }

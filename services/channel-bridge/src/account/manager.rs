@@ -1,43 +1,50 @@
 //! Owns which accounts run. Follows the configuration: an account whose connection is configured anew is restarted, and no
 //! other; a change of policy is taken over without a restart.
+//!
+//! Nothing in here waits for an account: one that ends is waited for by its own successor, so that an adapter which does not
+//! come to an end holds up nobody else, and no account ever has two connections.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use gatehouse_core::{Clock, Drain, config::ConfigHandle, report};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    AccountState,
     progress::{Progress, State},
     supervisor::{Lines, supervise},
 };
 use crate::{
-    adapter::{AccountKey, Adapter, Hints, Inbound, Receive},
-    config::{Account, Accounts, Config, Platform},
+    adapter::{AccountKey, Adapter, Hints, InboundSink, Receive},
+    config::{Account, Accounts, Config},
     error::Error,
-    irc::Irc,
     metrics::Metrics,
     outbox::{Outbox, dispatch::Worker},
-    store::Store,
-    webhook::Webhook,
+    platform::{self, Platforms},
+    store::Stores,
 };
 
 /// Commands that wait: an operator starts and stops by hand.
 const COMMANDS_MAX: usize = 16;
+/// How long an account may take to end. Its adapter has two seconds to say goodbye and is aborted then; what is left after
+/// five does not yield to anybody.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What everybody may know of an account.
 #[derive(Clone)]
-pub struct Entry {
-    /// How it is configured.
-    pub config: Account,
-    /// How it is.
-    pub progress: Progress,
-    /// Its adapter; unset when it cannot run as it is configured.
-    pub adapter: Option<Arc<dyn Adapter>>,
-    /// The way in.
-    pub inbound: Inbound,
+pub(crate) struct Entry {
+    pub(crate) config: Account,
+    pub(crate) progress: Progress,
+    /// Unset when it cannot run as it is configured.
+    pub(crate) adapter: Option<Arc<dyn Adapter>>,
+    pub(crate) inbound: InboundSink,
     /// Where it is told that somebody is being answered.
-    pub hints: Hints,
+    pub(crate) hints: Hints,
 }
 
 impl fmt::Debug for Entry {
@@ -50,31 +57,40 @@ impl fmt::Debug for Entry {
 
 /// All accounts.
 #[derive(Clone, Debug, Default)]
-pub struct View {
-    /// By key.
-    pub accounts: BTreeMap<AccountKey, Entry>,
+pub(crate) struct View {
+    pub(crate) accounts: BTreeMap<AccountKey, Entry>,
     /// The account that is meant when none is named, by channel.
-    pub defaults: BTreeMap<String, String>,
+    pub(crate) defaults: BTreeMap<String, String>,
+    pub(crate) platforms: Platforms,
 }
 
 enum Command {
     Start(Vec<AccountKey>, oneshot::Sender<()>),
-    Stop(Vec<AccountKey>, oneshot::Sender<()>),
+    Stop(Vec<AccountKey>, oneshot::Sender<Vec<Ending>>),
+}
+
+/// An account that was asked to end.
+#[derive(Debug)]
+struct Ending {
+    key: AccountKey,
+    /// Cancelled when nothing of it is left.
+    gone: CancellationToken,
 }
 
 /// A handle on the accounts. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Manager {
+pub(crate) struct Manager {
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<Option<Arc<View>>>,
 }
 
 /// What accounts are made with.
 #[derive(Clone)]
-pub(crate) struct Tools {
-    pub(crate) store: Arc<dyn Store>,
+pub(crate) struct Deps {
+    pub(crate) platforms: Platforms,
+    pub(crate) stores: Stores,
     pub(crate) outbox: Outbox,
-    pub(crate) sink: Arc<dyn Receive>,
+    pub(crate) inbox: Arc<dyn Receive>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
 }
@@ -84,16 +100,17 @@ pub(crate) type ViewWriter = watch::Sender<Option<Arc<View>>>;
 
 impl Manager {
     /// Starts the accounts and keeps them as configured until the drain.
-    pub(crate) fn spawn(config: ConfigHandle<Config>, tools: Tools, view: ViewWriter, drain: &Drain) -> Self {
+    pub(crate) fn spawn(config: ConfigHandle<Config>, deps: Deps, view: ViewWriter, drain: &Drain) -> Self {
         let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
         let manager = Self {
             commands,
             view: view.subscribe(),
         };
         let owner = Owner {
-            tools,
+            deps,
             view,
             running: BTreeMap::new(),
+            ending: BTreeMap::new(),
             tasks: TaskTracker::new(),
         };
         let end = drain.clone();
@@ -105,7 +122,7 @@ impl Manager {
     ///
     /// # Errors
     /// While the configuration is not there.
-    pub fn view(&self) -> Result<Arc<View>, Error> {
+    pub(crate) fn view(&self) -> Result<Arc<View>, Error> {
         self.view.borrow().clone().ok_or(Error::NotReady)
     }
 
@@ -113,19 +130,25 @@ impl Manager {
     ///
     /// # Errors
     /// When the bridge ends.
-    pub async fn start(&self, keys: Vec<AccountKey>) -> Result<(), Error> {
+    pub(crate) async fn start(&self, keys: Vec<AccountKey>) -> Result<(), Error> {
         self.ask(|reply| Command::Start(keys, reply)).await
     }
 
     /// Stops accounts, until they are started or the bridge restarts.
     ///
     /// # Errors
-    /// When the bridge ends.
-    pub async fn stop(&self, keys: Vec<AccountKey>) -> Result<(), Error> {
-        self.ask(|reply| Command::Stop(keys, reply)).await
+    /// When the bridge ends, or when one has not ended within [`STOP_WITHIN`]. It is ending all the same.
+    pub(crate) async fn stop(&self, keys: Vec<AccountKey>) -> Result<(), Error> {
+        let endings = self.ask(|reply| Command::Stop(keys, reply)).await?;
+        let ended = endings.into_iter().map(|ending| async move {
+            time::timeout(STOP_WITHIN, ending.gone.cancelled())
+                .await
+                .map_err(|_| Error::StillEnding(ending.key))
+        });
+        join_all(ended).await.into_iter().collect()
     }
 
-    async fn ask(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) -> Result<(), Error> {
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.commands
             .send(command(reply))
@@ -141,13 +164,20 @@ struct Running {
     /// Stopped by hand: a new configuration does not start it.
     stopped: bool,
     /// Its supervisor, while there is one.
-    task: Option<(CancellationToken, oneshot::Receiver<()>)>,
+    task: Option<Task>,
+}
+
+struct Task {
+    end: CancellationToken,
+    gone: CancellationToken,
 }
 
 struct Owner {
-    tools: Tools,
+    deps: Deps,
     view: ViewWriter,
     running: BTreeMap<AccountKey, Running>,
+    /// Those that were asked to end, also where the account is not configured any more.
+    ending: BTreeMap<AccountKey, CancellationToken>,
     tasks: TaskTracker,
 }
 
@@ -159,91 +189,65 @@ impl Owner {
         end: Drain,
     ) {
         tokio::select! {
-            revision = config.ready() => self.apply(&revision.value).await,
+            revision = config.ready() => self.apply(&revision.value),
             () = end.requested() => return,
         }
         loop {
             tokio::select! {
                 () = end.requested() => break,
-                revision = config.changed() => self.apply(&revision.value).await,
-                Some(command) = commands.recv() => match command {
-                    Command::Start(keys, reply) => {
-                        for key in keys {
-                            self.start(&key).await;
-                        }
-                        let _ = reply.send(());
-                    }
-                    Command::Stop(keys, reply) => {
-                        for key in keys {
-                            if let Some(running) = self.running.get_mut(&key) {
-                                running.stopped = true;
-                                stop(running).await;
-                            }
-                        }
-                        let _ = reply.send(());
-                    }
-                },
+                revision = config.changed() => self.apply(&revision.value),
+                Some(command) = commands.recv() => self.obey(command),
             }
         }
-        for running in self.running.values_mut() {
-            if let Some((token, _)) = &running.task {
-                token.cancel();
+        for running in self.running.values() {
+            if let Some(task) = &running.task {
+                task.end.cancel();
             }
         }
         self.tasks.close();
         self.tasks.wait().await;
     }
 
-    /// Makes what runs equal to what is configured.
-    async fn apply(&mut self, config: &Config) {
-        let wanted = Accounts::read(config);
-        let gone: Vec<AccountKey> = self
-            .running
-            .keys()
-            .filter(|key| !wanted.by_key.contains_key(key))
-            .cloned()
-            .collect();
-        for key in gone {
-            if let Some(mut running) = self.running.remove(&key) {
-                tracing::info!(account = %key, "an account was removed");
-                stop(&mut running).await;
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start(keys, reply) => {
+                for key in keys {
+                    if let Some(running) = self.running.get_mut(&key) {
+                        running.stopped = false;
+                    }
+                    self.start(&key);
+                }
+                let _ = reply.send(());
+            }
+            Command::Stop(keys, reply) => {
+                let mut endings = Vec::new();
+                for key in keys {
+                    if let Some(running) = self.running.get_mut(&key) {
+                        running.stopped = true;
+                    }
+                    self.stop(&key);
+                    let gone = self.ending.get(&key).cloned();
+                    endings.extend(gone.map(|gone| Ending { key, gone }));
+                }
+                let _ = reply.send(endings);
             }
         }
-        let mut due = Vec::new();
-        for (key, account) in wanted.by_key {
-            let stopped = match self.running.get_mut(&key) {
-                Some(running)
-                    if running.entry.config.connects_like(&account)
-                        && running.entry.config.platform.is_ok() == account.platform.is_ok() =>
-                {
-                    running.entry.config = account;
-                    if !running.entry.config.enabled {
-                        stop(running).await;
-                    } else if running.task.is_none() && !running.stopped {
-                        due.push(key);
-                    }
-                    continue;
-                }
-                Some(running) => {
-                    tracing::info!(account = %key, "an account is configured anew");
-                    stop(running).await;
-                    running.stopped
-                }
-                None => false,
-            };
-            let enabled = account.enabled;
-            let entry = self.entry(account);
-            self.running.insert(
-                key.clone(),
-                Running {
-                    entry,
-                    stopped,
-                    task: None,
-                },
-            );
-            if enabled && !stopped {
-                due.push(key);
+    }
+
+    /// Makes what runs equal to what is configured.
+    fn apply(&mut self, config: &Config) {
+        self.ending.retain(|_, gone| !gone.is_cancelled());
+        let wanted = Accounts::read(config, &self.deps.platforms);
+        let known: Vec<AccountKey> = self.running.keys().cloned().collect();
+        for key in known {
+            if !wanted.by_key.contains_key(&key) {
+                tracing::info!(account = %key, "an account was removed");
+                self.stop(&key);
+                self.running.remove(&key);
             }
+        }
+        for (key, account) in wanted.by_key {
+            self.configure(key, account);
         }
         let accounts = self
             .running
@@ -254,29 +258,60 @@ impl Owner {
         self.view.send_replace(Some(Arc::new(View {
             accounts,
             defaults: wanted.defaults,
+            platforms: self.deps.platforms.clone(),
         })));
         report::look();
+        let due: Vec<AccountKey> = self
+            .running
+            .iter()
+            .filter(|(_, running)| running.entry.config.enabled && !running.stopped && running.task.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in due {
-            self.start(&key).await;
+            self.start(&key);
         }
     }
 
-    fn entry(&self, config: Account) -> Entry {
-        let clock = self.tools.clock.clone();
-        let progress = Progress::new(clock.clone());
-        let adapter: Option<Arc<dyn Adapter>> = match &config.platform {
-            Ok(Platform::Irc(irc)) => Some(Arc::new(Irc::new(irc.as_ref().clone(), clock))),
-            Ok(Platform::Webhook(webhook)) => {
-                let webhook = webhook.as_ref().clone();
-                Some(Arc::new(Webhook::new(config.key.clone(), webhook, clock)))
+    /// Takes over how one account is configured, and ends what is not wanted like that any more.
+    fn configure(&mut self, key: AccountKey, account: Account) {
+        let mut stopped = false;
+        if let Some(running) = self.running.get_mut(&key) {
+            let old = &running.entry.config;
+            if old.connects_like(&account) && old.connector.is_ok() == account.connector.is_ok() {
+                running.entry.config = account;
+                if !running.entry.config.enabled {
+                    self.stop(&key);
+                }
+                return;
             }
+            tracing::info!(account = %key, "an account is configured anew");
+            stopped = running.stopped;
+            self.stop(&key);
+        }
+        let running = Running {
+            entry: self.entry(account),
+            stopped,
+            task: None,
+        };
+        self.running.insert(key, running);
+    }
+
+    fn entry(&self, config: Account) -> Entry {
+        let clock = self.deps.clock.clone();
+        let progress = Progress::new(clock.clone());
+        let adapter = match &config.connector {
+            Ok(connector) => Some(connector.open(platform::Deps {
+                account: config.key.clone(),
+                clock,
+                state: AccountState::new(config.key.clone(), Arc::clone(&self.deps.stores.accounts)),
+            })),
             Err(problem) => {
                 tracing::error!(account = %config.key, problem, "an account cannot work as it is configured");
                 progress.enter(State::Failed, Some(problem.clone()));
                 None
             }
         };
-        let inbound = Inbound::new(config.key.clone(), Arc::clone(&self.tools.sink), progress.clone());
+        let inbound = InboundSink::new(config.key.clone(), Arc::clone(&self.deps.inbox), progress.clone());
         Entry {
             config,
             progress,
@@ -286,49 +321,76 @@ impl Owner {
         }
     }
 
-    async fn start(&mut self, key: &AccountKey) {
+    fn start(&mut self, key: &AccountKey) {
+        let Some(running) = self.running.get(key) else {
+            return;
+        };
+        // One that failed is started anew; one that runs is left alone.
+        if running.entry.progress.snapshot().state == State::Failed {
+            self.stop(key);
+        }
         let Some(running) = self.running.get_mut(key) else {
             return;
         };
-        running.stopped = false;
-        // One that failed is started anew; one that runs is left alone.
-        if running.entry.progress.snapshot().state == State::Failed {
-            stop(running).await;
-        }
-        let Some(adapter) = running.entry.adapter.clone().filter(|_| running.task.is_none()) else {
+        let entry = &running.entry;
+        let Some(adapter) = entry.adapter.clone().filter(|_| running.task.is_none()) else {
             return;
         };
         let (requests, line) = watch::channel(None);
         let lines = Lines {
             requests,
-            hints: running.entry.hints.clone(),
+            hints: entry.hints.clone(),
         };
         let worker = Worker {
             account: key.clone(),
+            capabilities: adapter.capabilities(),
             limits: adapter.limits(),
             adapter,
-            store: Arc::clone(&self.tools.store),
-            clock: self.tools.clock.clone(),
-            progress: running.entry.progress.clone(),
-            metrics: self.tools.metrics.clone(),
-            wake: self.tools.outbox.wake(key),
+            store: Arc::clone(&self.deps.stores.outbox),
+            clock: self.deps.clock.clone(),
+            progress: entry.progress.clone(),
+            metrics: self.deps.metrics.clone(),
+            wake: self.deps.outbox.wake(key),
             line,
         };
-        let token = CancellationToken::new();
-        let (gone, ended) = oneshot::channel::<()>();
-        let supervised = supervise(worker, lines, running.entry.inbound.clone(), token.clone());
+        let task = Task {
+            end: CancellationToken::new(),
+            gone: CancellationToken::new(),
+        };
+        let (end, gone) = (task.end.clone(), task.gone.clone().drop_guard());
+        let (inbound, before) = (entry.inbound.clone(), self.ending.remove(key));
         self.tasks.spawn(async move {
-            supervised.await;
-            drop(gone);
+            let _gone = gone;
+            if let Some(before) = before {
+                after(before, &worker).await;
+            }
+            if end.is_cancelled() {
+                worker.progress.enter(State::Stopped, None);
+            } else {
+                supervise(worker, lines, inbound, end).await;
+            }
         });
-        running.task = Some((token, ended));
+        running.task = Some(task);
+    }
+
+    /// Asks an account's tasks to end. Who needs to know when they have looks at [`Self::ending`].
+    fn stop(&mut self, key: &AccountKey) {
+        if let Some(task) = self.running.get_mut(key).and_then(|running| running.task.take()) {
+            task.end.cancel();
+            self.ending.insert(key.clone(), task.gone);
+        }
     }
 }
 
-/// Ends an account's tasks and waits until nothing of them is left.
-async fn stop(running: &mut Running) {
-    if let Some((token, ended)) = running.task.take() {
-        token.cancel();
-        let _ = ended.await;
+/// Waits until nothing is left of the account's last run.
+async fn after(before: CancellationToken, worker: &Worker) {
+    if time::timeout(STOP_WITHIN, before.cancelled()).await.is_err() {
+        let reason = "the connection before does not end; restart the bridge if this stays".to_owned();
+        tracing::error!(account = %worker.account, reason, "an account cannot start yet");
+        worker.progress.enter(State::Backoff, Some(reason));
+        before.cancelled().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// How an account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// Connecting.
     Starting,
     /// Connected, and heard of late.
@@ -34,7 +34,7 @@ pub enum State {
 
 impl State {
     /// The word for `channels.status`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::Connected => "connected",
@@ -46,32 +46,32 @@ impl State {
     }
 
     /// Whether its task runs.
-    pub const fn running(self) -> bool {
+    pub(crate) const fn running(self) -> bool {
         !matches!(self, Self::Stopped | Self::Failed)
     }
 }
 
 /// What is known of an account.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// How it is.
-    pub state: State,
+    pub(crate) state: State,
     /// What went wrong last.
-    pub last_error: Option<String>,
+    pub(crate) last_error: Option<String>,
     /// When its task last started, milliseconds since 1970; so are the others.
-    pub last_start_at: Option<i64>,
+    pub(crate) last_start_at: Option<i64>,
     /// When it last connected.
-    pub last_connected_at: Option<i64>,
+    pub(crate) last_connected_at: Option<i64>,
     /// When a message last came in.
-    pub last_inbound_at: Option<i64>,
+    pub(crate) last_inbound_at: Option<i64>,
     /// When the platform was last heard at all.
-    pub last_progress_at: Option<i64>,
+    pub(crate) last_progress_at: Option<i64>,
     /// When a message last went out.
-    pub last_outbound_at: Option<i64>,
+    pub(crate) last_outbound_at: Option<i64>,
     /// How often it connected anew.
-    pub reconnect_count: i64,
+    pub(crate) reconnect_count: i64,
     /// What works now and will not for ever.
-    pub warning: Option<String>,
+    pub(crate) warning: Option<String>,
 }
 
 /// What a snapshot is made of. Moments of the process: as times of day they would be wrong as soon as somebody sets the clock.
@@ -95,7 +95,7 @@ struct Known {
 
 /// A handle on the clock. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     clock: Clock,
     // A std lock around a few field writes; it never crosses an await.
     inner: Arc<Mutex<Known>>,
@@ -106,7 +106,7 @@ pub struct Progress {
 
 impl Progress {
     /// An account that does not run yet.
-    pub fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         let known = Known {
             state: State::Stopped,
             last_error: None,
@@ -124,7 +124,7 @@ impl Progress {
     }
 
     /// The platform was heard: anything at all, also an answer to a ping.
-    pub fn heard(&self) {
+    pub(crate) fn heard(&self) {
         let mut inner = self.lock();
         inner.last.progress = Some(Instant::now());
         let was_silent = inner.state == State::Degraded;
@@ -138,7 +138,7 @@ impl Progress {
     }
 
     /// The account is connected: what is to be sent may come now.
-    pub fn connected(&self) {
+    pub(crate) fn connected(&self) {
         let now = Instant::now();
         let mut inner = self.lock();
         if inner.last.connected.is_some() {
@@ -153,7 +153,7 @@ impl Progress {
 
     /// Changes when somebody wants to know whether the platform is there: the adapter then asks it for a word. Never more
     /// often than once a second, because a platform throws out who floods it.
-    pub fn questions(&self) -> watch::Receiver<Option<Instant>> {
+    pub(crate) fn questions(&self) -> watch::Receiver<Option<Instant>> {
         self.asked.subscribe()
     }
 
@@ -175,7 +175,7 @@ impl Progress {
     }
 
     /// What is known.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let now_ms = self.clock.now_ms();
         let inner = self.lock();
         let at = |moment: Option<Instant>| {
@@ -196,7 +196,7 @@ impl Progress {
     }
 
     /// The state as it changes.
-    pub fn watch(&self) -> watch::Receiver<State> {
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::State;
 use crate::{
-    adapter::{Ended, Hints, Inbound, Link, SendRequest, TYPING_MAX, Typing},
+    adapter::{Ended, Hints, InboundSink, Link, SendRequest, TYPING_MAX, Typing},
     outbox::dispatch::Worker,
 };
 
@@ -40,8 +40,10 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    fn open(&self, requests: mpsc::Sender<SendRequest>, hints: mpsc::Sender<Typing>) {
-        self.hints.open(hints);
+    fn open(&self, requests: mpsc::Sender<SendRequest>, hints: Option<mpsc::Sender<Typing>>) {
+        if let Some(hints) = hints {
+            self.hints.open(hints);
+        }
         self.requests.send_replace(Some(requests));
     }
 
@@ -60,7 +62,7 @@ enum Over {
 }
 
 /// Runs the account until it is asked to end.
-pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: Inbound, end: CancellationToken) {
+pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: InboundSink, end: CancellationToken) {
     let (account, progress) = (worker.account.clone(), worker.progress.clone());
     let dispatcher = AbortOnDrop(tokio::spawn(worker.clone().run()));
     let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
@@ -100,10 +102,11 @@ pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: Inbound, en
 }
 
 /// One connection, from its start until nothing of it is left.
-async fn connection(worker: &Worker, lines: &Lines, inbound: &Inbound, end: &CancellationToken) -> Over {
+async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: &CancellationToken) -> Over {
     let progress = &worker.progress;
     let (requests, outgoing) = mpsc::channel(REQUESTS_MAX);
     let (hints, typing) = mpsc::channel(TYPING_MAX);
+    let hints = worker.capabilities.typing.then_some(hints);
     let mut ends = Some((requests, hints));
     let link = Link {
         inbound: inbound.clone(),

@@ -8,8 +8,8 @@ use gatehouse_core::Clock;
 use crate::{
     account::State,
     adapter::{Adapter, TYPING_MAX, Typing},
-    store::{Counts, Store},
-    testing::{Bench, key, until},
+    outbox::store::Counts,
+    testing::{Bench, key, stores, until},
 };
 
 /// A platform with one person on it who talks with the house.
@@ -41,10 +41,8 @@ struct Scene<P> {
 
 async fn scene<P: Platform>() -> Scene<P> {
     let platform = P::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> =
-        Arc::new(crate::store::Sqlite::open(&folder.path().join("bridge.db")).unwrap());
-    let bench = Bench::run(&store, Clock::system(), platform.adapter());
+    let (folder, stores) = stores();
+    let bench = Bench::run(&stores, Clock::system(), platform.adapter());
     connected(&bench).await;
     Scene {
         _folder: folder,
@@ -120,7 +118,10 @@ pub(crate) async fn what_is_sent_arrives_in_order_with_a_receipt<P: Platform>() 
     })
     .await;
     assert_eq!(platform.heard().await, wanted);
-    assert_eq!(bench.store.counts(key("a")).await.unwrap(), Counts::default());
+    assert_eq!(
+        bench.stores.outbox.counts(key("a")).await.unwrap(),
+        Counts::default()
+    );
     assert!(bench.progress.snapshot().last_outbound_at.is_some());
     bench.stop().await;
 }
@@ -182,7 +183,7 @@ pub(crate) async fn typing_hints_do_no_harm<P: Platform>() {
     let storm = || {
         for n in 0..TYPING_MAX * 2 {
             bench.hints.hint(Typing {
-                to: person.clone(),
+                to: person.as_str().into(),
                 thread_id: (n % 2 == 0).then(|| "thread".into()),
             });
         }
@@ -210,7 +211,10 @@ pub(crate) async fn typing_hints_do_no_harm<P: Platform>() {
     })
     .await;
     assert_eq!(bench.heard.texts(), ["said"]);
-    assert_eq!(bench.store.counts(key("a")).await.unwrap(), Counts::default());
+    assert_eq!(
+        bench.stores.outbox.counts(key("a")).await.unwrap(),
+        Counts::default()
+    );
     bench.stop().await;
 }
 

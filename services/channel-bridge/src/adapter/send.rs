@@ -4,40 +4,41 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::id::{Address, DeliveryKey, MessageId};
+
 /// One part of a message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SendPart {
+pub(crate) struct SendPart {
     /// The same for every attempt at this part: the idempotency key, where the platform has such a thing.
-    pub key: String,
+    pub(crate) key: String,
     /// The delivery it belongs to.
-    pub delivery: String,
+    pub(crate) delivery: DeliveryKey,
     /// Which part, counted from 0.
-    pub index: u32,
-    /// Where to.
-    pub to: String,
-    /// The thread.
-    pub thread_id: Option<String>,
-    /// The platform's id of the message that is answered.
-    pub reply_to_id: Option<String>,
-    /// The text, within [`Limits`](super::Limits).
-    pub text: String,
+    pub(crate) index: u32,
+    pub(crate) to: Address,
+    /// Unset where the platform has no [`Capabilities::threads`](super::Capabilities::threads).
+    pub(crate) thread_id: Option<String>,
+    /// The message that is answered.
+    pub(crate) reply_to_id: Option<MessageId>,
+    /// Within [`Capabilities::text`](super::Capabilities::text).
+    pub(crate) text: String,
     /// When the message was made, milliseconds since 1970.
-    pub created_at: i64,
+    pub(crate) created_at: i64,
 }
 
 /// The platform took it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     /// The platform's id of the message, where it tells one.
-    pub platform_id: Option<String>,
+    pub(crate) platform_id: Option<String>,
     /// The platform was given the message and is there, but never says whether it took anything.
-    pub unconfirmed: bool,
+    pub(crate) unconfirmed: bool,
 }
 
 impl Receipt {
     /// For a platform that is there and confirms nothing. Not sent again: that would say everything twice.
     #[must_use]
-    pub fn unconfirmed() -> Self {
+    pub(crate) fn unconfirmed() -> Self {
         Self {
             platform_id: None,
             unconfirmed: true,
@@ -47,7 +48,7 @@ impl Receipt {
 
 /// Why a part was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
+pub(crate) enum SendError {
     /// The platform did not take it, and may later.
     #[error("{reason}")]
     Retry {
@@ -72,7 +73,7 @@ pub enum SendError {
 
 impl SendError {
     /// May work later.
-    pub fn retry(reason: impl Into<String>) -> Self {
+    pub(crate) fn retry(reason: impl Into<String>) -> Self {
         Self::Retry {
             after: None,
             reason: reason.into(),
@@ -80,14 +81,14 @@ impl SendError {
     }
 
     /// Will never work.
-    pub fn permanent(reason: impl Into<String>) -> Self {
+    pub(crate) fn permanent(reason: impl Into<String>) -> Self {
         Self::Permanent {
             reason: reason.into(),
         }
     }
 
     /// Nobody knows.
-    pub fn unknown(reason: impl Into<String>) -> Self {
+    pub(crate) fn unknown(reason: impl Into<String>) -> Self {
         Self::Unknown {
             reason: reason.into(),
         }
@@ -99,7 +100,7 @@ impl SendError {
 /// Dropped without an answer it answers itself: *not sent, try again* as long as [`SendRequest::begin`] was not called,
 /// *outcome unknown* afterwards. So a connection that dies in any place leaves a truthful answer.
 #[derive(Debug)]
-pub struct SendRequest {
+pub(crate) struct SendRequest {
     part: SendPart,
     begun: bool,
     answer: Option<oneshot::Sender<Result<Receipt, SendError>>>,
@@ -107,7 +108,7 @@ pub struct SendRequest {
 
 impl SendRequest {
     /// A request and where its answer comes out.
-    pub fn new(part: SendPart) -> (Self, oneshot::Receiver<Result<Receipt, SendError>>) {
+    pub(crate) fn new(part: SendPart) -> (Self, oneshot::Receiver<Result<Receipt, SendError>>) {
         let (answer, answered) = oneshot::channel();
         (
             Self {
@@ -120,22 +121,22 @@ impl SendRequest {
     }
 
     /// What to send.
-    pub fn part(&self) -> &SendPart {
+    pub(crate) fn part(&self) -> &SendPart {
         &self.part
     }
 
     /// Whether nobody waits for the answer any more. Then it must not be begun: whoever asked asks again.
-    pub fn abandoned(&self) -> bool {
+    pub(crate) fn abandoned(&self) -> bool {
         self.answer.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// From here on the platform may have it. Called before the first byte leaves.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.begun = true;
     }
 
     /// Answers.
-    pub fn answer(mut self, result: Result<Receipt, SendError>) {
+    pub(crate) fn answer(mut self, result: Result<Receipt, SendError>) {
         if let Some(answer) = self.answer.take() {
             // The asker may have gone: then the row says `sending`, which its successor settles.
             let _ = answer.send(result);

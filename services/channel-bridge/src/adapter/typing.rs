@@ -3,22 +3,22 @@
 
 use tokio::sync::{mpsc, watch};
 
+use crate::id::Address;
+
 /// Hints that wait for one connection. An adapter takes them out at once; beyond this many it is busy, and losing a hint
 /// is harmless: the answer comes all the same.
-pub const TYPING_MAX: usize = 32;
+pub(crate) const TYPING_MAX: usize = 32;
 
 /// Somebody is being answered in this place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typing {
-    /// Where to, in the form that [`SendPart::to`](super::SendPart::to) takes.
-    pub to: String,
-    /// The thread.
-    pub thread_id: Option<String>,
+pub(crate) struct Typing {
+    pub(crate) to: Address,
+    pub(crate) thread_id: Option<String>,
 }
 
 /// Where the hints for one account go. Clones share it. It outlives connections: between them hints go nowhere.
 #[derive(Clone, Debug)]
-pub struct Hints(watch::Sender<Option<mpsc::Sender<Typing>>>);
+pub(crate) struct Hints(watch::Sender<Option<mpsc::Sender<Typing>>>);
 
 impl Default for Hints {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl Default for Hints {
 
 impl Hints {
     /// Passes a hint to the connection there is, if it has room. Never waits and never fails.
-    pub fn hint(&self, typing: Typing) {
+    pub(crate) fn hint(&self, typing: Typing) {
         let sent = self
             .0
             .borrow()

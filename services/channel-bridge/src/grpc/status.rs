@@ -10,13 +10,12 @@ use gatehouse_core::Clock;
 use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusResponse};
 use serde::Serialize;
 
-use super::label;
 use crate::{
     account::{Entry, State, View},
     adapter::AccountKey,
-    config::CHANNELS,
     error::Error,
-    store::{Counts, Store, StoreError},
+    outbox::store::{Counts, OutboxStore},
+    store::StoreError,
 };
 
 /// How long platforms are asked unless the caller says: a server that is well answers within a round trip.
@@ -62,6 +61,7 @@ struct Account {
     dm_policy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
+    capabilities: Vec<&'static str>,
 }
 
 impl Account {
@@ -71,11 +71,11 @@ impl Account {
         let repeats_show = entry
             .adapter
             .as_ref()
-            .is_some_and(|adapter| !adapter.limits().idempotent);
+            .is_some_and(|adapter| !adapter.capabilities().idempotent_sends);
         Self {
             account_id: entry.config.key.account.clone(),
             enabled: entry.config.enabled,
-            configured: entry.config.platform.is_ok(),
+            configured: entry.config.connector.is_ok(),
             running: snapshot.state.running(),
             connected: snapshot.state == State::Connected,
             state: snapshot.state.as_str(),
@@ -92,6 +92,11 @@ impl Account {
             unconfirmed_count: counts.unconfirmed,
             dm_policy: entry.config.policy.dm_policy.as_str(),
             warning: snapshot.warning,
+            capabilities: entry
+                .adapter
+                .as_ref()
+                .map(|adapter| adapter.capabilities().words())
+                .unwrap_or_default(),
         }
     }
 
@@ -129,7 +134,7 @@ async fn is_silent(entry: &Entry, ask: Option<Duration>) -> bool {
 /// Reads it all, or one channel. Asks the platforms first, all at once, where that is wanted.
 pub(super) async fn read(
     view: &View,
-    store: &dyn Store,
+    store: &dyn OutboxStore,
     clock: &Clock,
     only: Option<&str>,
     ask: Option<Duration>,
@@ -160,9 +165,10 @@ pub(super) async fn read(
         .iter()
         .map(|(channel, accounts)| ((*channel).to_owned(), summary(accounts)))
         .collect();
-    let order: Vec<String> = CHANNELS
+    let order: Vec<String> = view
+        .platforms
         .iter()
-        .map(|(id, _)| (*id).to_owned())
+        .map(|platform| platform.name.to_owned())
         .filter(|id| channels.contains_key(id))
         .collect();
     let fits = |(channel, _): &(&String, &String)| channels.contains_key(*channel);
@@ -170,7 +176,7 @@ pub(super) async fn read(
         ts: clock.now_ms(),
         channel_labels: order
             .iter()
-            .map(|channel| (channel.clone(), label(channel)))
+            .map(|channel| (channel.clone(), view.platforms.label(channel)))
             .collect(),
         channel_order: order,
         channel_accounts: serde_json::to_string(&accounts)
@@ -197,19 +203,20 @@ mod tests {
     use crate::{
         account::{Entry, State, View},
         config::{Accounts, Config},
-        testing::{Bench, Life, Puppet, key, store, until},
+        platform::Platforms,
+        testing::{Bench, Life, Puppet, key, stores, until},
     };
 
     /// Account `a`, connected to a platform of this kind and last heard a while ago.
     async fn connected(life: Life, calls_us: bool) -> (tempfile::TempDir, Bench, View) {
-        let (folder, store) = store();
+        let (folder, stores) = stores();
         let mut puppet = Puppet::new();
         puppet.lives.lock().unwrap().push(life);
         if calls_us {
             puppet.limits.liveness = None;
         }
         let puppet = Arc::new(puppet);
-        let bench = Bench::run(&store, Clock::system(), puppet.clone());
+        let bench = Bench::run(&stores, Clock::system(), puppet.clone());
         until("a connection", async || {
             (bench.progress.snapshot().state == State::Connected).then_some(())
         })
@@ -220,7 +227,7 @@ mod tests {
         .await;
         let written = json!({"channels": {"webhook": {"accounts": {"a": {"secret": "0123456789abcdef"}}}}});
         let config: Config = serde_json::from_value(written).unwrap();
-        let mut accounts = Accounts::read(&config);
+        let mut accounts = Accounts::read(&config, &Platforms::all());
         let entry = Entry {
             config: accounts.by_key.remove(&key("a")).unwrap(),
             progress: bench.progress.clone(),
@@ -230,13 +237,13 @@ mod tests {
         };
         let view = View {
             accounts: BTreeMap::from([(key("a"), entry)]),
-            defaults: BTreeMap::new(),
+            ..View::default()
         };
         (folder, bench, view)
     }
 
     async fn account(bench: &Bench, view: &View, ask: Option<Duration>) -> Value {
-        let status = read(view, bench.store.as_ref(), &bench.clock, None, ask)
+        let status = read(view, bench.stores.outbox.as_ref(), &bench.clock, None, ask)
             .await
             .unwrap();
         serde_json::from_str::<Value>(&status.channel_accounts).unwrap()["webhook"][0].clone()

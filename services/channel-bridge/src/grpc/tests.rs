@@ -12,14 +12,17 @@ use tonic::Request;
 
 use super::Channels;
 use crate::{
-    account::{Manager, State, manager::Tools},
+    account::{Manager, State, manager::Deps},
     adapter::AccountKey,
     config::Config,
     inbox::Inbox,
     metrics::Metrics,
     outbox::Outbox,
-    testing::{Memory, NOW, key, message, store, until},
-    webhook::signature::{self, Direction, Scope},
+    platform::{
+        Platforms,
+        webhook::signature::{self, Direction, Scope},
+    },
+    testing::{Memory, NOW, key, message, stores, until},
 };
 
 const SECRET: &str = "a secret of some length";
@@ -42,7 +45,7 @@ fn one() -> Value {
 
 async fn bench(channels: &Value) -> Bench {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (folder, store) = store();
+    let (folder, stores) = stores();
     let (clock, metrics, drain, session) = (
         Clock::fixed(NOW),
         Metrics::default(),
@@ -51,9 +54,9 @@ async fn bench(channels: &Value) -> Bench {
     );
     let (handle, sender) = ConfigHandle::fixed(config(channels));
     let (view, seen) = watch::channel(None);
-    let outbox = Outbox::new(Arc::clone(&store), clock.clone(), metrics.clone());
+    let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
     let inbox = Inbox::new(
-        Arc::clone(&store),
+        &stores,
         session.clone(),
         outbox.clone(),
         seen,
@@ -61,21 +64,22 @@ async fn bench(channels: &Value) -> Bench {
         metrics.clone(),
     );
     inbox.spawn(&drain);
-    let tools = Tools {
-        store: Arc::clone(&store),
+    let deps = Deps {
+        platforms: Platforms::all(),
+        stores: stores.clone(),
         outbox: outbox.clone(),
-        sink: Arc::new(inbox),
+        inbox: Arc::new(inbox),
         clock: clock.clone(),
         metrics,
     };
-    let manager = Manager::spawn(handle, tools, view, &drain);
+    let manager = Manager::spawn(handle, deps, view, &drain);
     until("a view", async || manager.view().ok()).await;
     Bench {
         _folder: folder,
         channels: Channels::new(
             manager,
             outbox,
-            store,
+            stores,
             clock,
             gatehouse_core::backup::Gate::default(),
         ),

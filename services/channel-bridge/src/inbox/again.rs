@@ -5,8 +5,9 @@ use gatehouse_core::{Chain, Kind, backoff::Backoff};
 use gatehouse_proto::session::v1::MessageKey;
 use tokio::time;
 
+use super::store::OFFER_AGAIN;
 use super::{Inbox, RETRY_FIRST, RETRY_MAX};
-use crate::store::{OFFER_AGAIN, StoreError};
+use crate::store::StoreError;
 
 /// Messages in one question: the bound of the contract.
 const PAGE: u32 = 500;
@@ -62,7 +63,7 @@ impl Inbox {
         let keys = page.iter().map(|message| MessageKey {
             channel: message.account.channel.clone(),
             account_id: message.account.account.clone(),
-            message_id: message.message_id.clone(),
+            message_id: message.message_id.as_str().to_owned(),
         });
         let unknown = self
             .session

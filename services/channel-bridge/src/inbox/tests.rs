@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use gatehouse_core::{Clock, Drain, Failure, Kind};
 use gatehouse_proto::session::v1::DeliverMessageRequest;
@@ -10,21 +10,25 @@ use tokio::{
 
 use super::{AGE_MAX, Inbox};
 use crate::{
-    account::{Entry, Progress, View},
-    adapter::{Hints, Inbound, Receive, Received, TYPING_MAX, Typing},
+    account::{Entry, View},
+    adapter::{Hints, InboundSink, Progress, Receive, Received, TYPING_MAX, Typing},
     config::{Accounts, Config},
     error::Error,
     metrics::{Direction, Fate, Metrics},
     outbox::Outbox,
-    pairing,
-    store::{Asked, PAIRING_TTL, Store},
-    testing::{Heard, Memory, NOW, key, message, store, until},
+    pairing::{
+        self,
+        store::{Asked, PAIRING_TTL},
+    },
+    platform::Platforms,
+    store::Stores,
+    testing::{Heard, Memory, NOW, key, message, stores, until},
 };
 
 struct Bench {
     inbox: Inbox,
     session: Arc<Memory>,
-    store: Arc<dyn Store>,
+    stores: Stores,
     clock: Clock,
     metrics: Metrics,
     drain: Drain,
@@ -32,12 +36,12 @@ struct Bench {
 }
 
 /// An inbox over account `a` with this policy.
-fn bench(store: &Arc<dyn Store>, policy: &Value) -> Bench {
-    bench_with(store, policy, |_| ())
+fn bench(stores: &Stores, policy: &Value) -> Bench {
+    bench_with(stores, policy, |_| ())
 }
 
 /// The same, with a session service that was prepared.
-fn bench_with(store: &Arc<dyn Store>, policy: &Value, prepare: impl FnOnce(&Memory)) -> Bench {
+fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) -> Bench {
     let (clock, metrics, session) = (Clock::fixed(NOW), Metrics::default(), Arc::new(Memory::default()));
     prepare(&session);
     let mut account = policy.clone();
@@ -47,27 +51,30 @@ fn bench_with(store: &Arc<dyn Store>, policy: &Value, prepare: impl FnOnce(&Memo
     let progress = Progress::new(clock.clone());
     let (hints, (connection, typing)) = (Hints::default(), mpsc::channel(TYPING_MAX));
     hints.open(connection);
-    let entries = Accounts::read(&config).by_key.into_iter().map(|(key, config)| {
-        let inbound = Inbound::new(key.clone(), Arc::new(Heard::default()), progress.clone());
-        (
-            key,
-            Entry {
-                config,
-                progress: progress.clone(),
-                adapter: None,
-                inbound,
-                hints: hints.clone(),
-            },
-        )
-    });
+    let entries = Accounts::read(&config, &Platforms::all())
+        .by_key
+        .into_iter()
+        .map(|(key, config)| {
+            let inbound = InboundSink::new(key.clone(), Arc::new(Heard::default()), progress.clone());
+            (
+                key,
+                Entry {
+                    config,
+                    progress: progress.clone(),
+                    adapter: None,
+                    inbound,
+                    hints: hints.clone(),
+                },
+            )
+        });
     let view = View {
         accounts: entries.collect(),
-        defaults: BTreeMap::new(),
+        ..View::default()
     };
     let (_, seen) = watch::channel(Some(Arc::new(view)));
-    let outbox = Outbox::new(Arc::clone(store), clock.clone(), metrics.clone());
+    let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
     let inbox = Inbox::new(
-        Arc::clone(store),
+        stores,
         session.clone(),
         outbox,
         seen,
@@ -79,7 +86,7 @@ fn bench_with(store: &Arc<dyn Store>, policy: &Value, prepare: impl FnOnce(&Memo
     Bench {
         inbox,
         session,
-        store: Arc::clone(store),
+        stores: stores.clone(),
         clock,
         metrics,
         drain,
@@ -91,7 +98,7 @@ impl Bench {
     /// Where somebody is said to be answered, so far.
     fn shown(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.typing.try_recv().ok())
-            .map(|hint| hint.to)
+            .map(|hint| hint.to.into())
             .collect()
     }
 
@@ -125,7 +132,7 @@ impl Bench {
     }
 
     async fn outgoing(&self) -> Vec<String> {
-        let heads = self.store.outbox_heads(key("a"), 10).await.unwrap();
+        let heads = self.stores.outbox.heads(key("a"), 10).await.unwrap();
         heads.into_iter().map(|head| head.content.text).collect()
     }
 }
@@ -136,8 +143,8 @@ fn open() -> Value {
 
 #[tokio::test]
 async fn a_redelivered_message_is_handed_on_once_and_the_sum_closes() {
-    let (_folder, store) = store();
-    let bench = bench(&store, &open());
+    let (_folder, stores) = stores();
+    let bench = bench(&stores, &open());
 
     for _ in 0..10 {
         bench.hear("1", "anna").await;
@@ -156,8 +163,8 @@ async fn a_redelivered_message_is_handed_on_once_and_the_sum_closes() {
 
 #[tokio::test]
 async fn while_the_session_service_is_away_messages_wait_in_order() {
-    let (_folder, store) = store();
-    let bench = bench(&store, &open());
+    let (_folder, stores) = stores();
+    let bench = bench(&stores, &open());
     let away = || Failure::new(Kind::Unavailable, "away");
     bench.session.refusals.lock().unwrap().extend([away(), away()]);
 
@@ -178,13 +185,14 @@ async fn while_the_session_service_is_away_messages_wait_in_order() {
 
 #[tokio::test]
 async fn a_message_of_before_the_restart_is_handed_on_after_it() {
-    let (_folder, store) = store();
-    store
+    let (_folder, stores) = stores();
+    stores
+        .inbox
         .receive(key("a"), message("1", "anna", "x"), NOW)
         .await
         .unwrap();
 
-    let bench = bench(&store, &open());
+    let bench = bench(&stores, &open());
     bench.takes(1).await;
 
     let request = bench.session.taken.lock().unwrap()[0].clone();
@@ -195,8 +203,8 @@ async fn a_message_of_before_the_restart_is_handed_on_after_it() {
 
 #[tokio::test]
 async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
-    let (_folder, store) = store();
-    let bench = bench(&store, &open());
+    let (_folder, stores) = stores();
+    let bench = bench(&stores, &open());
     let refusal = Failure::new(Kind::Precondition, "several agents and none chosen");
     bench.session.refusals.lock().unwrap().push(refusal);
 
@@ -215,8 +223,9 @@ async fn a_message_that_is_refused_for_good_is_answered_with_a_notice() {
 
 #[tokio::test]
 async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
-    let (_folder, store) = store();
-    store
+    let (_folder, stores) = stores();
+    stores
+        .inbox
         .receive(
             key("a"),
             message("1", "anna", "x"),
@@ -225,7 +234,7 @@ async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
         .await
         .unwrap();
 
-    let bench = bench(&store, &open());
+    let bench = bench(&stores, &open());
     bench.counts(Fate::Expired, 1).await;
 
     assert!(bench.taken().is_empty());
@@ -234,14 +243,14 @@ async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
 
 #[tokio::test]
 async fn a_stranger_is_told_a_code_once_and_heard_after_the_approval() {
-    let (_folder, store) = store();
-    let bench = bench(&store, &json!({}));
+    let (_folder, stores) = stores();
+    let bench = bench(&stores, &json!({}));
 
     bench.hear("1", "anna").await;
     bench.hear("2", "anna").await;
     bench.counts(Fate::Refused, 2).await;
 
-    let request = store.pairing_requests().await.unwrap().remove(0);
+    let request = stores.pairing.requests().await.unwrap().remove(0);
     let told = bench.outgoing().await;
     assert_eq!(told.len(), 1);
     assert!(told[0].ends_with(&request.code));
@@ -252,7 +261,12 @@ async fn a_stranger_is_told_a_code_once_and_heard_after_the_approval() {
             told[0]
         );
     }
-    store.approve(key("a"), request.code, NOW).await.unwrap().unwrap();
+    stores
+        .pairing
+        .approve(key("a"), request.code, NOW)
+        .await
+        .unwrap()
+        .unwrap();
     bench.hear("3", "anna").await;
     bench.takes(1).await;
     assert_eq!(bench.taken(), ["3"], "what was said before is not processed");
@@ -260,13 +274,14 @@ async fn a_stranger_is_told_a_code_once_and_heard_after_the_approval() {
 
 #[tokio::test]
 async fn nobody_is_heard_on_an_account_that_is_gone() {
-    let (_folder, store) = store();
-    store
+    let (_folder, stores) = stores();
+    stores
+        .inbox
         .receive(key("gone"), message("1", "anna", "x"), NOW)
         .await
         .unwrap();
 
-    let bench = bench(&store, &open());
+    let bench = bench(&stores, &open());
     bench.counts(Fate::Refused, 1).await;
 
     assert!(bench.taken().is_empty());
@@ -274,8 +289,8 @@ async fn nobody_is_heard_on_an_account_that_is_gone() {
 
 #[tokio::test]
 async fn typing_is_shown_once_for_a_message_that_is_answered() {
-    let (_folder, store) = store();
-    let mut bench = bench(&store, &open());
+    let (_folder, stores) = stores();
+    let mut bench = bench(&stores, &open());
     let mut threaded = message("1", "anna", "hi");
     threaded.thread_id = Some("t".into());
 
@@ -294,8 +309,8 @@ async fn typing_is_shown_once_for_a_message_that_is_answered() {
 
 #[tokio::test]
 async fn typing_is_not_shown_for_what_is_refused_or_known_already() {
-    let (_folder, store) = store();
-    let mut bench = bench(&store, &json!({"dmPolicy": "allowlist", "allowFrom": ["anna"]}));
+    let (_folder, stores) = stores();
+    let mut bench = bench(&stores, &json!({"dmPolicy": "allowlist", "allowFrom": ["anna"]}));
     let refusal = Failure::new(Kind::Precondition, "several agents and none chosen");
     bench.session.refusals.lock().unwrap().push(refusal);
 
@@ -320,8 +335,8 @@ async fn typing_is_not_shown_for_what_is_refused_or_known_already() {
 
 #[tokio::test]
 async fn a_platform_that_takes_no_hints_holds_no_message_up() {
-    let (_folder, store) = store();
-    let mut bench = bench(&store, &open());
+    let (_folder, stores) = stores();
+    let mut bench = bench(&stores, &open());
     let count = TYPING_MAX + 8;
 
     for n in 0..count {
@@ -338,8 +353,8 @@ const YEAR: i64 = 365 * 24 * HOUR;
 #[tokio::test]
 async fn a_clock_that_is_set_holds_up_no_message_and_makes_none_too_old() {
     for step in [HOUR, -HOUR, YEAR, -YEAR] {
-        let (_folder, store) = store();
-        let bench = bench(&store, &open());
+        let (_folder, stores) = stores();
+        let bench = bench(&stores, &open());
         let away = || Failure::new(Kind::Unavailable, "away");
         bench.session.refusals.lock().unwrap().extend([away(), away()]);
 
@@ -358,13 +373,14 @@ async fn a_clock_that_is_set_holds_up_no_message_and_makes_none_too_old() {
 
 #[tokio::test]
 async fn after_a_restart_a_message_that_is_due_in_the_far_future_is_handed_on() {
-    let (_folder, store) = store();
-    store
+    let (_folder, stores) = stores();
+    stores
+        .inbox
         .receive(key("a"), message("1", "anna", "x"), NOW + YEAR)
         .await
         .unwrap();
 
-    let bench = bench(&store, &open());
+    let bench = bench(&stores, &open());
 
     bench.takes(1).await;
 }
@@ -372,12 +388,12 @@ async fn after_a_restart_a_message_that_is_due_in_the_far_future_is_handed_on() 
 #[tokio::test(start_paused = true)]
 async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
     for step in [0, HOUR, -HOUR, YEAR, -YEAR] {
-        let (_folder, store) = store();
+        let (_folder, stores) = stores();
         let clock = Clock::fixed(NOW);
-        let outbox = Outbox::new(Arc::clone(&store), clock.clone(), Metrics::default());
+        let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), Metrics::default());
         let ask = async |id: &str| {
             let message = message(id, "anna", "hi");
-            pairing::ask(store.as_ref(), &outbox, &clock, &key("a"), &message)
+            pairing::ask(stores.pairing.as_ref(), &outbox, &clock, &key("a"), &message)
                 .await
                 .unwrap()
         };
@@ -385,14 +401,15 @@ async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
 
         clock.advance_ms(step);
         assert_eq!(ask("2").await, Asked::Waiting, "{step}");
-        let waiting = pairing::waiting(store.as_ref(), &clock).await.unwrap();
+        let waiting = pairing::waiting(stores.pairing.as_ref(), &clock).await.unwrap();
         assert_eq!(waiting.len(), 1, "{step}");
         // Twice: a time of day that was there twice is taken for the later one.
         time::advance(2 * PAIRING_TTL).await;
         clock.advance_ms(2 * HOUR);
 
         let code = waiting[0].code.clone();
-        let approved = pairing::approve(store.as_ref(), &outbox, &clock, key("a"), code, false).await;
+        let approved =
+            pairing::approve(stores.pairing.as_ref(), &outbox, &clock, key("a"), code, false).await;
         assert!(matches!(approved, Err(Error::NoRequest)), "{step}");
         assert_eq!(ask("3").await, Asked::Created, "{step}");
     }
@@ -400,21 +417,21 @@ async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
 
 #[tokio::test]
 async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_and_nothing_else_is() {
-    let (_folder, store) = store();
-    let first = bench(&store, &json!({"dmPolicy": "open", "allowFrom": ["*"]}));
+    let (_folder, stores) = stores();
+    let first = bench(&stores, &json!({"dmPolicy": "open", "allowFrom": ["*"]}));
     for id in ["1", "2", "3"] {
         first.hear(id, id).await;
     }
     first.takes(3).await;
     until("nothing to be handed on", async || {
-        store.inbox_heads(10).await.unwrap().is_empty().then_some(())
+        stores.inbox.heads(10).await.unwrap().is_empty().then_some(())
     })
     .await;
     assert!(first.drain.finish(std::time::Duration::from_secs(5)).await);
 
     // Another session service, which knows one of them only.
     let second = bench_with(
-        &store,
+        &stores,
         &json!({"dmPolicy": "open", "allowFrom": ["*"]}),
         |session| {
             let known = first.session.taken.lock().unwrap()[0].clone();

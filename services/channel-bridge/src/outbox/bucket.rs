@@ -107,7 +107,6 @@ mod tests {
             account_rate: account,
             chat_rate: chat,
             concurrency: 1,
-            idempotent: false,
             send_timeout: Duration::ZERO,
             liveness: None,
         }

@@ -18,11 +18,19 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::{bucket::Buckets, doubt::Doubts, due::Dues};
+use super::{
+    bucket::Buckets,
+    doubt::Doubts,
+    due::Dues,
+    store::{Delivery, OutboxStore, Outcome, Part, Retry, Sent},
+};
 use crate::{
-    adapter::{AccountKey, Adapter, Limits, Progress, Receipt, SendError, SendPart, SendRequest},
+    adapter::{
+        AccountKey, Adapter, Capabilities, Limits, Progress, Receipt, SendError, SendPart, SendRequest,
+    },
+    id::Address,
     metrics::{Direction, Fate, Metrics},
-    store::{Delivery, Outcome, Part, Retry, Sent, Store, StoreError},
+    store::StoreError,
 };
 
 /// A reply older than this when it leaves says so (demand 2).
@@ -56,8 +64,9 @@ pub(crate) type Line = watch::Receiver<Option<mpsc::Sender<SendRequest>>>;
 pub(crate) struct Worker {
     pub(crate) account: AccountKey,
     pub(crate) adapter: Arc<dyn Adapter>,
+    pub(crate) capabilities: Capabilities,
     pub(crate) limits: Limits,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn OutboxStore>,
     pub(crate) clock: Clock,
     pub(crate) progress: Progress,
     pub(crate) metrics: Metrics,
@@ -71,13 +80,13 @@ impl Worker {
         self.recover().await;
         let buckets = Arc::new(Mutex::new(Buckets::new(&self.limits, Instant::now())));
         let mut under_way = JoinSet::new();
-        let mut chats: HashMap<Id, (String, i64)> = HashMap::new();
+        let mut chats: HashMap<Id, (Address, i64)> = HashMap::new();
         let (mut dues, doubts) = (Dues::new(WAIT_MAX), Doubts::default());
         loop {
             let line = self.line.borrow_and_update().clone();
             doubts.settle(line.as_ref());
             let pause = if line.is_some() {
-                match self.store.outbox_heads(self.account.clone(), HEADS_MAX).await {
+                match self.store.heads(self.account.clone(), HEADS_MAX).await {
                     Ok(heads) => {
                         let times = heads.iter().map(|delivery| (delivery.seq, delivery.next_at));
                         dues.look(times, self.clock.now_ms());
@@ -123,7 +132,7 @@ impl Worker {
                     if let (Err(error), Some((_, seq))) = (ended, place) {
                         tracing::error!(account = %self.account, %error, "a delivery panicked");
                         let retry = Retry { next_at: self.clock.now_ms() + 60_000, unknown: true };
-                        drop(self.store.postpone_delivery(seq, retry).await);
+                        drop(self.store.postpone(seq, retry).await);
                     }
                 }
                 () = time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
@@ -136,7 +145,7 @@ impl Worker {
             match self.store.recover(self.account.clone()).await {
                 Ok(0) => return,
                 Ok(count) => {
-                    tracing::warn!(account = %self.account, count, idempotent = self.limits.idempotent,
+                    tracing::warn!(account = %self.account, count, idempotent = self.capabilities.idempotent_sends,
                         "parts were leaving when the bridge stopped; they are sent again");
                     return;
                 }
@@ -168,7 +177,7 @@ impl Delivering {
         let Worker {
             store,
             clock,
-            adapter,
+            capabilities,
             limits,
             ..
         } = &self.worker;
@@ -179,12 +188,14 @@ impl Delivering {
         }
         let content = &delivery.content;
         let parts = cut(
-            adapter.split(&content.to, &content.text, LATE_LABEL.len()),
+            capabilities
+                .text
+                .split(content.to.as_str(), &content.text, LATE_LABEL.len()),
             limits.parts_max,
         );
         let (mut late, mut doubtful) = (delivery.late, false);
         for part in store.parts(delivery.seq, parts).await? {
-            let repeats = part.possible_duplicate && !limits.idempotent;
+            let repeats = part.possible_duplicate && !capabilities.idempotent_sends;
             if part.sent {
                 doubtful |= repeats && part.unconfirmed;
                 continue;
@@ -233,7 +244,7 @@ impl Delivering {
         label: bool,
     ) -> Result<Result<Receipt, SendError>, StoreError> {
         let content = &delivery.content;
-        let mut turn = self.buckets().take(&content.to, Instant::now());
+        let mut turn = self.buckets().take(content.to.as_str(), Instant::now());
         loop {
             time::sleep_until(turn).await;
             match self.buckets().paused(Instant::now()) {
@@ -247,7 +258,7 @@ impl Delivering {
         let labelled = label.then(|| format!("{LATE_LABEL}{}", part.text));
         let text = match &labelled {
             Some(labelled) => labelled.clone(),
-            None if part.possible_duplicate && !self.worker.limits.idempotent => {
+            None if part.possible_duplicate && !self.worker.capabilities.idempotent_sends => {
                 let said = part.text.strip_prefix(LATE_LABEL).unwrap_or(&part.text);
                 format!("{RESENT_LABEL}{said}")
             }
@@ -262,7 +273,10 @@ impl Delivering {
             delivery: content.key.clone(),
             index: part.position,
             to: content.to.clone(),
-            thread_id: content.thread_id.clone(),
+            thread_id: content
+                .thread_id
+                .clone()
+                .filter(|_| self.worker.capabilities.threads),
             reply_to_id: content.reply_to_id.clone(),
             text,
             created_at: content.created_at,
@@ -275,7 +289,7 @@ impl Delivering {
             Ok(Err(_)) => Err(SendError::unknown("the connection ended")),
             Err(_) => Err(SendError::unknown("the platform did not answer in time")),
         };
-        if matches!(result, Err(SendError::Unknown { .. })) && !self.worker.limits.idempotent {
+        if matches!(result, Err(SendError::Unknown { .. })) && !self.worker.capabilities.idempotent_sends {
             self.doubts.add(delivery.seq, &line);
         }
         Ok(result)
@@ -346,9 +360,7 @@ impl Delivering {
         let next_at = clock
             .now_ms()
             .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-        store
-            .postpone_delivery(delivery.seq, Retry { next_at, unknown })
-            .await
+        store.postpone(delivery.seq, Retry { next_at, unknown }).await
     }
 
     async fn settle(&self, delivery: &Delivery, outcome: Outcome, fate: Fate) -> Result<(), StoreError> {
@@ -362,9 +374,7 @@ impl Delivering {
         if let Outcome::Dead(reason) | Outcome::Unknown(reason) = &outcome {
             tracing::warn!(%account, delivery = delivery.id, run = delivery.content.run_id, reason, "a delivery was given up on");
         }
-        store
-            .settle_delivery(delivery.seq, outcome, clock.now_ms())
-            .await?;
+        store.settle(delivery.seq, outcome, clock.now_ms()).await?;
         metrics.count(&account.channel, Direction::Out, fate);
         Ok(())
     }

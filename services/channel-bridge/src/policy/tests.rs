@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Policy, Verdict};
-use crate::adapter::{ChatKind, InboundMessage};
+use crate::adapter::{ChatKind, InboundMessage, Origin};
 
 fn policy(json: Value) -> Policy {
     serde_json::from_value(json).unwrap()
@@ -16,6 +16,7 @@ fn said(kind: ChatKind, sender: &str, mentioned: bool) -> InboundMessage {
         } else {
             "#home".into()
         },
+        origin: Origin::default(),
         reply_to: "#home".into(),
         thread_id: None,
         sender_id: sender.into(),

@@ -6,8 +6,8 @@ use tokio::time::{self, Instant};
 use crate::{
     account::State,
     adapter::{Ended, SendError, TYPING_MAX, Typing},
-    store::Counts,
-    testing::{Bench, Life, Puppet, key, store, until},
+    outbox::store::Counts,
+    testing::{Bench, Life, Puppet, key, stores, until},
 };
 
 async fn reaches(bench: &Bench, state: State) {
@@ -19,8 +19,8 @@ async fn reaches(bench: &Bench, state: State) {
 }
 
 fn bench(puppet: &Arc<Puppet>) -> (tempfile::TempDir, Bench) {
-    let (folder, store) = store();
-    (folder, Bench::run(&store, Clock::system(), puppet.clone()))
+    let (folder, stores) = stores();
+    (folder, Bench::run(&stores, Clock::system(), puppet.clone()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ async fn a_part_that_died_with_its_connection_is_sent_again_and_flagged() {
     puppet.lives.lock().unwrap().push(Life::DieSending);
     let (_folder, bench) = bench(&puppet);
 
-    bench.say("k", "anna", "one|two").await;
+    bench.say("k", "anna", "one\ntwo").await;
     until("both parts", async || (puppet.texts().len() == 2).then_some(())).await;
     bench.settled().await;
 
@@ -133,20 +133,20 @@ async fn a_part_that_died_with_its_connection_is_sent_again_and_flagged() {
         repeated: 1,
         ..Counts::default()
     };
-    assert_eq!(bench.store.counts(key("a")).await.unwrap(), counts);
+    assert_eq!(bench.stores.outbox.counts(key("a")).await.unwrap(), counts);
     bench.stop().await;
 }
 
 #[tokio::test]
 async fn a_stopped_account_keeps_its_deliveries_and_sends_them_when_it_is_back() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = Arc::new(Puppet::new());
     puppet
         .results
         .lock()
         .unwrap()
         .push(Err(SendError::retry("not now")));
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
     reaches(&bench, State::Connected).await;
     bench.say("k", "anna", "one").await;
     until("the first attempt", async || {
@@ -155,7 +155,7 @@ async fn a_stopped_account_keeps_its_deliveries_and_sends_them_when_it_is_back()
     .await;
     bench.stop().await;
 
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
     bench.settled().await;
 
     assert_eq!(puppet.texts(), ["one"]);

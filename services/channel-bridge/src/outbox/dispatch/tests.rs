@@ -6,8 +6,8 @@ use super::{AGE_MAX, LATE_AFTER, cut};
 use crate::{
     adapter::{Rate, SendError},
     metrics::{Direction, Fate},
-    store::Counts,
-    testing::{Bench, NOW, Puppet, key, store, until},
+    outbox::store::Counts,
+    testing::{Bench, NOW, Puppet, key, stores, until},
 };
 
 fn puppet(change: impl FnOnce(&mut Puppet)) -> Arc<Puppet> {
@@ -18,7 +18,7 @@ fn puppet(change: impl FnOnce(&mut Puppet)) -> Arc<Puppet> {
 
 #[tokio::test]
 async fn order_holds_within_a_chat_when_the_first_is_refused_for_a_while() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|puppet| {
         puppet
             .results
@@ -26,10 +26,10 @@ async fn order_holds_within_a_chat_when_the_first_is_refused_for_a_while() {
             .unwrap()
             .push(Err(SendError::retry("not now")))
     });
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
 
     for n in 0..5 {
-        bench.say(&format!("k{n}"), "anna", &format!("{n}|{n}!")).await;
+        bench.say(&format!("k{n}"), "anna", &format!("{n}\n{n}!")).await;
     }
     bench.settled().await;
 
@@ -43,14 +43,14 @@ async fn order_holds_within_a_chat_when_the_first_is_refused_for_a_while() {
 
 #[tokio::test]
 async fn nothing_leaves_before_the_platforms_retry_after() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let wait = Duration::from_millis(700);
     let limited = SendError::Retry {
         after: Some(wait),
         reason: "slow down".into(),
     };
     let puppet = puppet(|puppet| puppet.results.lock().unwrap().push(Err(limited)));
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
     bench.say("k0", "anna", "first").await;
     let began = until("the refusal", async || {
         puppet
@@ -81,17 +81,17 @@ async fn nothing_leaves_before_the_platforms_retry_after() {
 // On the real clock: a paused one runs ahead while the database's threads work.
 #[tokio::test]
 async fn a_chat_is_not_flooded() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|puppet| {
         puppet.limits.chat_rate = Rate {
             burst: 2,
             per_second: 20.0,
         }
     });
-    let bench = Bench::run(&store, Clock::fixed(NOW), puppet.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
 
     let began = tokio::time::Instant::now();
-    bench.say("k", "anna", "1|2|3|4|5").await;
+    bench.say("k", "anna", "1\n2\n3\n4\n5").await;
     until("five parts", async || (puppet.texts().len() == 5).then_some(())).await;
 
     let sent = puppet.sent.lock().unwrap().clone();
@@ -103,7 +103,7 @@ async fn a_chat_is_not_flooded() {
 
 #[tokio::test]
 async fn what_is_refused_for_good_is_a_dead_letter_and_the_chat_goes_on() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|puppet| {
         puppet
             .results
@@ -111,7 +111,7 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_the_chat_goes_on() {
             .unwrap()
             .push(Err(SendError::permanent("no such room")))
     });
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
 
     bench.say("k1", "anna", "lost").await;
     bench.say("k2", "anna", "next").await;
@@ -119,7 +119,7 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_the_chat_goes_on() {
 
     assert_eq!(puppet.texts(), ["next"]);
     assert_eq!(
-        bench.store.counts(key("a")).await.unwrap(),
+        bench.stores.outbox.counts(key("a")).await.unwrap(),
         Counts {
             dead: 1,
             ..Counts::default()
@@ -130,19 +130,20 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_the_chat_goes_on() {
 
 #[tokio::test]
 async fn a_late_reply_says_so_once_and_a_very_old_one_is_given_up_on() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let clock = Clock::fixed(NOW);
     let puppet = puppet(|_| {});
     let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap();
-    let late = crate::testing::delivery("late", "anna", "one|two", NOW - ms(LATE_AFTER) - 1);
-    store.enqueue("1".into(), late, NOW).await.unwrap();
+    let late = crate::testing::delivery("late", "anna", "one\ntwo", NOW - ms(LATE_AFTER) - 1);
+    stores.outbox.enqueue("1".into(), late, NOW).await.unwrap();
     let old = crate::testing::delivery("old", "bert", "x", NOW);
-    store
+    stores
+        .outbox
         .enqueue("2".into(), old, NOW - ms(AGE_MAX) - 1)
         .await
         .unwrap();
 
-    let bench = Bench::run(&store, clock, puppet.clone());
+    let bench = Bench::run(&stores, clock, puppet.clone());
     bench.settled().await;
 
     assert_eq!(puppet.texts(), ["(delayed) one", "two"]);
@@ -152,29 +153,32 @@ async fn a_late_reply_says_so_once_and_a_very_old_one_is_given_up_on() {
 
 #[tokio::test]
 async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|_| {});
-    store
+    stores
+        .outbox
         .enqueue(
             "1".into(),
-            crate::testing::delivery("k", "anna", "one|two|three", NOW),
+            crate::testing::delivery("k", "anna", "one\ntwo\nthree", NOW),
             NOW,
         )
         .await
         .unwrap();
-    let seq = store.outbox_heads(key("a"), 1).await.unwrap()[0].seq;
-    store
+    let seq = stores.outbox.heads(key("a"), 1).await.unwrap()[0].seq;
+    stores
+        .outbox
         .parts(seq, vec!["one".into(), "two".into(), "three".into()])
         .await
         .unwrap();
-    store.part_leaves(seq, 0, None).await.unwrap();
-    store
-        .part_sent(seq, 0, crate::store::Sent::default())
+    stores.outbox.part_leaves(seq, 0, None).await.unwrap();
+    stores
+        .outbox
+        .part_sent(seq, 0, crate::outbox::store::Sent::default())
         .await
         .unwrap();
-    store.part_leaves(seq, 1, None).await.unwrap();
+    stores.outbox.part_leaves(seq, 1, None).await.unwrap();
 
-    let bench = Bench::run(&store, Clock::fixed(NOW), puppet.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
     bench.settled().await;
 
     assert_eq!(puppet.texts(), ["(resent) two", "three"]);
@@ -191,9 +195,9 @@ async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
 
 #[tokio::test]
 async fn a_repeated_key_sends_nothing_and_the_sum_closes() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|_| {});
-    let bench = Bench::run(&store, Clock::fixed(NOW), puppet.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
 
     for _ in 0..5 {
         bench.say("k", "anna", "once").await;

@@ -1,13 +1,64 @@
-//! Statements of the inbox.
+//! The inbox in SQLite.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::Sqlite;
 use crate::{
     adapter::{AccountKey, InboundMessage, Received},
-    store::{Adopted, INBOX_WAITING_MAX, InboxRow, Settlement, StoreError},
+    id::MessageId,
+    inbox::store::{Adopted, INBOX_WAITING_MAX, InboxRow, InboxStore, Settlement},
+    store::StoreError,
 };
 
-pub(super) fn receive(
+#[async_trait]
+impl InboxStore for Sqlite {
+    async fn receive(
+        &self,
+        account: AccountKey,
+        message: InboundMessage,
+        now: i64,
+    ) -> Result<Received, StoreError> {
+        self.0.write(move |tx| receive(tx, &account, &message, now)).await
+    }
+
+    async fn heads(&self, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+        self.0.read(move |connection| heads(connection, limit)).await
+    }
+
+    async fn settle(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError> {
+        self.0.write(move |tx| settle(tx, seq, &settlement)).await
+    }
+
+    async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError> {
+        self.0
+            .read(move |connection| adopted(connection, after, since, limit))
+            .await
+    }
+
+    async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError> {
+        self.0.write(move |tx| offer_again(tx, &seqs, now)).await
+    }
+
+    async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError> {
+        self.0.write(move |tx| postpone(tx, seq, next_at)).await
+    }
+
+    async fn prune(&self, before: i64, texts_before: i64) -> Result<(), StoreError> {
+        self.0
+            .write(move |tx| {
+                forget_texts(tx, texts_before)?;
+                tx.execute(
+                    "DELETE FROM inbox WHERE state <> 'new' AND received_at < ?1",
+                    [before],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn receive(
     tx: &Transaction<'_>,
     account: &AccountKey,
     message: &InboundMessage,
@@ -15,7 +66,11 @@ pub(super) fn receive(
 ) -> Result<Received, StoreError> {
     let known = tx
         .prepare_cached("SELECT 1 FROM inbox WHERE channel = ?1 AND account = ?2 AND message_id = ?3")?
-        .exists(params![account.channel, account.account, message.message_id])?;
+        .exists(params![
+            account.channel,
+            account.account,
+            message.message_id.as_str()
+        ])?;
     if known {
         return Ok(Received::Duplicate);
     }
@@ -39,15 +94,15 @@ pub(super) fn receive(
     .execute(params![
         account.channel,
         account.account,
-        message.message_id,
-        message.chat_id,
+        message.message_id.as_str(),
+        message.chat_id.as_str(),
         json,
         now
     ])?;
     Ok(Received::Stored)
 }
 
-pub(super) fn heads(connection: &Connection, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+fn heads(connection: &Connection, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, channel, account, message, attempts, next_at, received_at FROM inbox WHERE seq IN
          (SELECT min(seq) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' GROUP BY channel, account, chat_id)
@@ -78,7 +133,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
     })
 }
 
-pub(super) fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) -> Result<(), StoreError> {
+fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) -> Result<(), StoreError> {
     let (state, run, reason) = match settlement {
         Settlement::Adopted(run) => ("adopted", Some(run), None),
         Settlement::Refused(reason) => ("refused", None, Some(reason)),
@@ -91,18 +146,13 @@ pub(super) fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) ->
     Ok(())
 }
 
-pub(super) fn postpone(tx: &Transaction<'_>, seq: i64, next_at: i64) -> Result<(), StoreError> {
+fn postpone(tx: &Transaction<'_>, seq: i64, next_at: i64) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE inbox SET attempts = attempts + 1, next_at = ?2 WHERE seq = ?1")?
         .execute([seq, next_at])?;
     Ok(())
 }
 
-pub(super) fn adopted(
-    connection: &Connection,
-    after: i64,
-    since: i64,
-    limit: u32,
-) -> Result<Vec<Adopted>, StoreError> {
+fn adopted(connection: &Connection, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, channel, account, message_id FROM inbox
          WHERE state = 'adopted' AND message <> '' AND seq > ?1 AND received_at > ?2 ORDER BY seq LIMIT ?3",
@@ -114,13 +164,13 @@ pub(super) fn adopted(
                 channel: row.get(1)?,
                 account: row.get(2)?,
             },
-            message_id: row.get(3)?,
+            message_id: MessageId::stored(row.get(3)?),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn offer_again(tx: &Transaction<'_>, seqs: &[i64], now: i64) -> Result<usize, StoreError> {
+fn offer_again(tx: &Transaction<'_>, seqs: &[i64], now: i64) -> Result<usize, StoreError> {
     let mut statement = tx.prepare_cached(
         "UPDATE inbox SET state = 'new', run_id = NULL, attempts = 0, next_at = ?2
          WHERE seq = ?1 AND state = 'adopted' AND message <> ''",
@@ -132,7 +182,7 @@ pub(super) fn offer_again(tx: &Transaction<'_>, seqs: &[i64], now: i64) -> Resul
     Ok(offered)
 }
 
-pub(super) fn forget_texts(tx: &Transaction<'_>, before: i64) -> Result<(), StoreError> {
+fn forget_texts(tx: &Transaction<'_>, before: i64) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE inbox SET message = '' WHERE state = 'adopted' AND message <> '' AND received_at <= ?1",
         [before],

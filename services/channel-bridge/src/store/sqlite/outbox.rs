@@ -1,14 +1,81 @@
-//! Statements of the outbox.
+//! The outbox in SQLite.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
+use super::Sqlite;
 use crate::{
     adapter::AccountKey,
-    store::{Counts, Delivery, NewDelivery, OUTBOX_WAITING_MAX, Outcome, Part, Retry, Sent, StoreError},
+    id::{Address, DeliveryKey, MessageId},
+    outbox::store::{
+        Counts, Delivery, NewDelivery, OUTBOX_WAITING_MAX, OutboxStore, Outcome, Part, Retry, Sent,
+    },
+    store::StoreError,
 };
 
-pub(super) fn enqueue(
+#[async_trait]
+impl OutboxStore for Sqlite {
+    async fn enqueue(
+        &self,
+        id: String,
+        delivery: NewDelivery,
+        now: i64,
+    ) -> Result<(String, bool), StoreError> {
+        self.0.write(move |tx| enqueue(tx, id, &delivery, now)).await
+    }
+
+    async fn heads(&self, account: AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.0
+            .read(move |connection| heads(connection, &account, limit))
+            .await
+    }
+
+    async fn parts(&self, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError> {
+        self.0.write(move |tx| self::parts(tx, seq, &parts)).await
+    }
+
+    async fn part_leaves(&self, seq: i64, position: u32, labelled: Option<String>) -> Result<(), StoreError> {
+        self.0
+            .write(move |tx| part_leaves(tx, seq, position, labelled.as_deref()))
+            .await
+    }
+
+    async fn part_sent(&self, seq: i64, position: u32, sent: Sent) -> Result<(), StoreError> {
+        self.0.write(move |tx| part_sent(tx, seq, position, &sent)).await
+    }
+
+    async fn postpone(&self, seq: i64, retry: Retry) -> Result<(), StoreError> {
+        self.0.write(move |tx| postpone(tx, seq, retry)).await
+    }
+
+    async fn settle(&self, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError> {
+        self.0.write(move |tx| settle(tx, seq, &outcome, now)).await
+    }
+
+    async fn recover(&self, account: AccountKey) -> Result<usize, StoreError> {
+        self.0.write(move |tx| recover(tx, &account)).await
+    }
+
+    async fn expire(&self, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
+        self.0.write(move |tx| expire(tx, before, now)).await
+    }
+
+    async fn counts(&self, account: AccountKey) -> Result<Counts, StoreError> {
+        self.0.read(move |connection| counts(connection, &account)).await
+    }
+
+    async fn prune(&self, before: i64) -> Result<(), StoreError> {
+        self.0
+            .write(move |tx| {
+                tx.execute("DELETE FROM outbox WHERE settled_at < ?1", [before])?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn enqueue(
     tx: &Transaction<'_>,
     id: String,
     new: &NewDelivery,
@@ -17,7 +84,7 @@ pub(super) fn enqueue(
     let fingerprint = fingerprint(new);
     let known: Option<(String, Option<Vec<u8>>)> = tx
         .prepare_cached("SELECT id, fingerprint FROM outbox WHERE delivery_key = ?1")?
-        .query_row([&new.key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([new.key.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((id, stored)) = known {
         return match stored {
@@ -44,13 +111,13 @@ pub(super) fn enqueue(
     )?
     .execute(params![
         id,
-        new.key,
+        new.key.as_str(),
         new.run_id,
         new.account.channel,
         new.account.account,
-        new.to,
+        new.to.as_str(),
         new.thread_id,
-        new.reply_to_id,
+        new.reply_to_id.as_ref().map(MessageId::as_str),
         new.text,
         now,
         new.created_at,
@@ -63,27 +130,23 @@ pub(super) fn enqueue(
 /// no two lists of parts look alike.
 fn fingerprint(new: &NewDelivery) -> Vec<u8> {
     let parts = [
-        Some(&new.account.channel),
-        Some(&new.account.account),
-        Some(&new.to),
-        new.thread_id.as_ref(),
-        new.reply_to_id.as_ref(),
-        Some(&new.text),
+        Some(new.account.channel.as_str()),
+        Some(new.account.account.as_str()),
+        Some(new.to.as_str()),
+        new.thread_id.as_deref(),
+        new.reply_to_id.as_ref().map(MessageId::as_str),
+        Some(new.text.as_str()),
     ];
     let mut digest = Sha256::new();
     for part in parts {
         let length = part.map_or(u64::MAX, |part| part.len() as u64); // an absent part is not an empty one
         digest.update(length.to_le_bytes());
-        digest.update(part.map_or("", String::as_str).as_bytes());
+        digest.update(part.unwrap_or_default().as_bytes());
     }
     digest.finalize().to_vec()
 }
 
-pub(super) fn heads(
-    connection: &Connection,
-    account: &AccountKey,
-    limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
+fn heads(connection: &Connection, account: &AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, created_at, attempts,
          unknowns, late, next_at, queued_at FROM outbox WHERE seq IN
@@ -100,15 +163,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         seq: row.get(0)?,
         id: row.get(1)?,
         content: NewDelivery {
-            key: row.get(2)?,
+            key: DeliveryKey::stored(row.get(2)?),
             run_id: row.get(3)?,
             account: AccountKey {
                 channel: row.get(4)?,
                 account: row.get(5)?,
             },
-            to: row.get(6)?,
+            to: Address::stored(row.get(6)?),
             thread_id: row.get(7)?,
-            reply_to_id: row.get(8)?,
+            reply_to_id: row.get::<_, Option<String>>(8)?.map(MessageId::stored),
             text: row.get(9)?,
             created_at: row.get(10)?,
         },
@@ -120,7 +183,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-pub(super) fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<Vec<Part>, StoreError> {
+fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<Vec<Part>, StoreError> {
     let kept = tx
         .prepare_cached("SELECT 1 FROM outbox_part WHERE delivery = ?1")?
         .exists([seq])?;
@@ -145,7 +208,7 @@ pub(super) fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn part_leaves(
+fn part_leaves(
     tx: &Transaction<'_>,
     seq: i64,
     position: u32,
@@ -160,12 +223,7 @@ pub(super) fn part_leaves(
     Ok(())
 }
 
-pub(super) fn part_sent(
-    tx: &Transaction<'_>,
-    seq: i64,
-    position: u32,
-    sent: &Sent,
-) -> Result<(), StoreError> {
+fn part_sent(tx: &Transaction<'_>, seq: i64, position: u32, sent: &Sent) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE outbox SET attempts = 0 WHERE seq = ?1")?
         .execute([seq])?;
     tx.prepare_cached(
@@ -176,7 +234,7 @@ pub(super) fn part_sent(
     Ok(())
 }
 
-pub(super) fn postpone(tx: &Transaction<'_>, seq: i64, retry: Retry) -> Result<(), StoreError> {
+fn postpone(tx: &Transaction<'_>, seq: i64, retry: Retry) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outbox SET state = 'queued', attempts = attempts + 1, unknowns = unknowns + ?3, next_at = ?2 WHERE seq = ?1",
     )?
@@ -189,7 +247,7 @@ pub(super) fn postpone(tx: &Transaction<'_>, seq: i64, retry: Retry) -> Result<(
     Ok(())
 }
 
-pub(super) fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64) -> Result<(), StoreError> {
+fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64) -> Result<(), StoreError> {
     let (state, reason) = match outcome {
         Outcome::Sent => ("sent", None),
         Outcome::Dead(reason) => ("dead", Some(reason)),
@@ -205,7 +263,7 @@ pub(super) fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64
     Ok(())
 }
 
-pub(super) fn recover(tx: &Transaction<'_>, account: &AccountKey) -> Result<usize, StoreError> {
+fn recover(tx: &Transaction<'_>, account: &AccountKey) -> Result<usize, StoreError> {
     let parts = tx.execute(
         "UPDATE outbox_part SET state = 'queued', possible_duplicate = 1 WHERE state = 'sending' AND delivery IN
          (SELECT seq FROM outbox WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2)",
@@ -218,7 +276,7 @@ pub(super) fn recover(tx: &Transaction<'_>, account: &AccountKey) -> Result<usiz
     Ok(parts)
 }
 
-pub(super) fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
+fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
     let mut statement = tx.prepare_cached(
         "UPDATE outbox INDEXED BY outbox_waiting SET state = 'dead', reason = 'expired', settled_at = ?2
          WHERE state IN ('queued', 'sending') AND state = 'queued' AND queued_at < ?1 RETURNING channel
@@ -228,7 +286,7 @@ pub(super) fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, StoreError> {
+fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, StoreError> {
     let count = |states: &str| {
         let query = format!(
             "SELECT count(*) FROM outbox WHERE state IN ({states}) AND channel = ?1 AND account = ?2"

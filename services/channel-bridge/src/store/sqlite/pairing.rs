@@ -1,20 +1,54 @@
-//! Statements of pairing.
+//! Pairing in SQLite.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::Sqlite;
 use crate::{
     adapter::AccountKey,
-    store::{Asked, PENDING_PER_ACCOUNT, PairingRow, StoreError},
+    id::{Address, SenderId},
+    pairing::store::{Asked, PENDING_PER_ACCOUNT, PairingRow, PairingStore},
+    store::StoreError,
 };
 
 const COLUMNS: &str =
     "id, channel, account, sender_id, sender_name, reply_to, code, created_at, last_seen_at, expires_at";
 
-pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Result<Asked, StoreError> {
+#[async_trait]
+impl PairingStore for Sqlite {
+    async fn ask(&self, request: PairingRow, now: i64) -> Result<Asked, StoreError> {
+        self.0.write(move |tx| ask(tx, &request, now)).await
+    }
+
+    async fn requests(&self) -> Result<Vec<PairingRow>, StoreError> {
+        self.0.read(all).await
+    }
+
+    async fn approve(
+        &self,
+        account: AccountKey,
+        named: String,
+        now: i64,
+    ) -> Result<Option<(SenderId, Option<PairingRow>)>, StoreError> {
+        self.0.write(move |tx| approve(tx, &account, &named, now)).await
+    }
+
+    async fn dismiss(&self, account: AccountKey, id: String) -> Result<bool, StoreError> {
+        self.0.write(move |tx| dismiss(tx, &account, &id)).await
+    }
+
+    async fn approved(&self, account: AccountKey, ids: Vec<SenderId>) -> Result<bool, StoreError> {
+        self.0
+            .read(move |connection| approved(connection, &account, &ids))
+            .await
+    }
+}
+
+fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Result<Asked, StoreError> {
     let AccountKey { channel, account } = &request.account;
     let seen = tx.execute(
         "UPDATE pairing_request SET last_seen_at = ?4 WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
-        params![channel, account, request.sender_id, now],
+        params![channel, account, request.sender_id.as_str(), now],
     )?;
     if seen > 0 {
         return Ok(Asked::Waiting);
@@ -33,9 +67,9 @@ pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Resul
             request.id,
             channel,
             account,
-            request.sender_id,
+            request.sender_id.as_str(),
             request.sender_name,
-            request.reply_to,
+            request.reply_to.as_str(),
             request.code,
             now,
             request.expires_at
@@ -44,7 +78,7 @@ pub(super) fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Resul
     Ok(Asked::Created)
 }
 
-pub(super) fn all(connection: &Connection) -> Result<Vec<PairingRow>, StoreError> {
+fn all(connection: &Connection) -> Result<Vec<PairingRow>, StoreError> {
     let query = format!(
         "SELECT {COLUMNS} FROM pairing_request ORDER BY created_at, id
          -- scans: a few wait at each account, and none for long
@@ -62,9 +96,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<PairingRow> {
             channel: row.get(1)?,
             account: row.get(2)?,
         },
-        sender_id: row.get(3)?,
+        sender_id: SenderId::stored(row.get(3)?),
         sender_name: row.get(4)?,
-        reply_to: row.get(5)?,
+        reply_to: Address::stored(row.get(5)?),
         code: row.get(6)?,
         created_at: row.get(7)?,
         last_seen_at: row.get(8)?,
@@ -72,12 +106,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<PairingRow> {
     })
 }
 
-pub(super) fn approve(
+fn approve(
     tx: &Transaction<'_>,
     account: &AccountKey,
     named: &str,
     now: i64,
-) -> Result<Option<(String, Option<PairingRow>)>, StoreError> {
+) -> Result<Option<(SenderId, Option<PairingRow>)>, StoreError> {
     let code = named.trim().to_ascii_uppercase();
     let query = format!(
         "SELECT {COLUMNS} FROM pairing_request
@@ -95,20 +129,20 @@ pub(super) fn approve(
             .query_row(
                 "SELECT sender_id FROM approved_sender WHERE request_id = ?1 AND channel = ?2 AND account = ?3",
                 params![named, account.channel, account.account],
-                |row| row.get(0),
+                |row| row.get(0).map(SenderId::stored),
             )
             .optional()?;
         return Ok(earlier.map(|sender| (sender, None)));
     };
     tx.execute(
         "INSERT OR REPLACE INTO approved_sender (channel, account, sender_id, request_id, approved_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![account.channel, account.account, request.sender_id, request.id, now],
+        params![account.channel, account.account, request.sender_id.as_str(), request.id, now],
     )?;
     tx.execute("DELETE FROM pairing_request WHERE id = ?1", [&request.id])?;
     Ok(Some((request.sender_id.clone(), Some(request))))
 }
 
-pub(super) fn dismiss(tx: &Transaction<'_>, account: &AccountKey, id: &str) -> Result<bool, StoreError> {
+fn dismiss(tx: &Transaction<'_>, account: &AccountKey, id: &str) -> Result<bool, StoreError> {
     let gone = tx.execute(
         "DELETE FROM pairing_request WHERE id = ?1 AND channel = ?2 AND account = ?3",
         params![id, account.channel, account.account],
@@ -116,16 +150,12 @@ pub(super) fn dismiss(tx: &Transaction<'_>, account: &AccountKey, id: &str) -> R
     Ok(gone > 0)
 }
 
-pub(super) fn approved(
-    connection: &Connection,
-    account: &AccountKey,
-    ids: &[String],
-) -> Result<bool, StoreError> {
+fn approved(connection: &Connection, account: &AccountKey, ids: &[SenderId]) -> Result<bool, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT 1 FROM approved_sender WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
     )?;
     for id in ids {
-        if statement.exists(params![account.channel, account.account, id])? {
+        if statement.exists(params![account.channel, account.account, id.as_str()])? {
             return Ok(true);
         }
     }

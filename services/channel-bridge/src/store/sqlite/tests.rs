@@ -2,9 +2,21 @@ use gatehouse_core::sqlite::Error;
 use rusqlite::{Connection, params};
 
 use super::*;
-use crate::testing::{NOW, delivery, key, message};
+use crate::{
+    inbox::store::Settlement,
+    outbox::store::{OutboxStore, Outcome},
+    store::{Stores, contract},
+    testing::{NOW, delivery, key, message},
+};
 
-fn open() -> (tempfile::TempDir, Sqlite) {
+async fn open() -> (tempfile::TempDir, Stores) {
+    let (folder, store) = sqlite();
+    (folder, Stores::of(store))
+}
+
+contract::suite!(super::open);
+
+fn sqlite() -> (tempfile::TempDir, Sqlite) {
     let folder = tempfile::tempdir().unwrap();
     let store = Sqlite::open(&folder.path().join("bridge.db")).unwrap();
     (folder, store)
@@ -48,7 +60,7 @@ async fn a_database_of_the_first_version_with_a_past_is_brought_up_to_date() {
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn a_message_and_a_reply_cost_the_same_after_many_as_after_few() {
-    let (_folder, store) = open();
+    let (_folder, store) = sqlite();
     life(&store, 0).await; // statements are compiled and looked at
     aged(&store, 200).await;
     let young = life(&store, 1).await;
@@ -93,6 +105,12 @@ fn age(connection: &Connection, count: i64) -> rusqlite::Result<()> {
 #[cfg(debug_assertions)]
 async fn life(store: &Sqlite, number: usize) -> Vec<(&'static str, u64)> {
     let name = format!("m{number}");
+    let Stores {
+        inbox,
+        outbox,
+        pairing,
+        ..
+    } = Stores::of(store.clone());
     let mut costs = Vec::new();
     macro_rules! cost {
         ($name:literal, $operation:expr) => {{
@@ -104,34 +122,35 @@ async fn life(store: &Sqlite, number: usize) -> Vec<(&'static str, u64)> {
     }
     cost!(
         "receive",
-        store.receive(key("a"), message(&name, "anna", "hi"), NOW)
+        inbox.receive(key("a"), message(&name, "anna", "hi"), NOW)
     );
     cost!(
         "receive again",
-        store.receive(key("a"), message(&name, "anna", "hi"), NOW)
+        inbox.receive(key("a"), message(&name, "anna", "hi"), NOW)
     );
-    let heads = cost!("inbox heads", store.inbox_heads(64));
+    let heads = cost!("inbox heads", inbox.heads(64));
     let seq = heads.first().unwrap().seq;
-    cost!("postpone inbound", store.postpone_inbound(seq, NOW));
+    cost!("postpone inbound", inbox.postpone(seq, NOW));
     cost!(
         "settle inbound",
-        store.settle_inbound(seq, Settlement::Adopted("r".into()))
+        inbox.settle(seq, Settlement::Adopted("r".into()))
     );
-    cost!("no inbox heads", store.inbox_heads(64));
+    cost!("no inbox heads", inbox.heads(64));
     cost!(
         "enqueue",
-        store.enqueue(name.clone(), delivery(&name, "anna", "hello", NOW), NOW)
+        outbox.enqueue(name.clone(), delivery(&name, "anna", "hello", NOW), NOW)
     );
-    cost!("recover", store.recover(key("a")));
-    let heads = cost!("outbox heads", store.outbox_heads(key("a"), 64));
+    cost!("recover", outbox.recover(key("a")));
+    let heads = cost!("outbox heads", outbox.heads(key("a"), 64));
     let seq = heads.first().unwrap().seq;
-    cost!("parts", store.parts(seq, vec!["hello".into()]));
-    cost!("part leaves", store.part_leaves(seq, 0, None));
-    cost!("expire", store.expire_deliveries(1, NOW));
-    cost!("counts", store.counts(key("a")));
-    cost!("settle", store.settle_delivery(seq, Outcome::Sent, NOW));
-    cost!("no outbox heads", store.outbox_heads(key("a"), 64));
-    cost!("prune", store.prune(NOW, NOW));
-    cost!("approved", store.approved(key("a"), vec!["anna".into()]));
+    cost!("parts", outbox.parts(seq, vec!["hello".into()]));
+    cost!("part leaves", outbox.part_leaves(seq, 0, None));
+    cost!("expire", outbox.expire(1, NOW));
+    cost!("counts", outbox.counts(key("a")));
+    cost!("settle", outbox.settle(seq, Outcome::Sent, NOW));
+    cost!("no outbox heads", outbox.heads(key("a"), 64));
+    cost!("prune inbox", inbox.prune(NOW, NOW));
+    cost!("prune outbox", outbox.prune(NOW));
+    cost!("approved", pairing.approved(key("a"), vec!["anna".into()]));
     costs
 }

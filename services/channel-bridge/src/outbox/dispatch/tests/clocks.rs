@@ -8,7 +8,7 @@ use super::puppet;
 use crate::{
     adapter::SendError,
     metrics::Fate,
-    testing::{Bench, NOW, delivery, store, until},
+    testing::{Bench, NOW, delivery, stores, until},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -17,7 +17,7 @@ const YEAR: i64 = 365 * 24 * HOUR;
 #[tokio::test]
 async fn a_clock_that_is_set_delays_no_retry() {
     for step in [-HOUR, -YEAR, HOUR, YEAR] {
-        let (_folder, store) = store();
+        let (_folder, stores) = stores();
         let clock = Clock::fixed(NOW);
         let puppet = puppet(|puppet| {
             puppet
@@ -26,7 +26,7 @@ async fn a_clock_that_is_set_delays_no_retry() {
                 .unwrap()
                 .push(Err(SendError::retry("not now")))
         });
-        let bench = Bench::run(&store, clock.clone(), puppet.clone());
+        let bench = Bench::run(&stores, clock.clone(), puppet.clone());
 
         bench.say("k", "anna", "x").await;
         until("the first attempt", async || {
@@ -44,15 +44,16 @@ async fn a_clock_that_is_set_delays_no_retry() {
 #[tokio::test]
 async fn after_a_restart_what_is_due_in_the_far_future_is_due_now() {
     for step in [-2 * HOUR, -YEAR] {
-        let (_folder, store) = store();
+        let (_folder, stores) = stores();
         let wait = NOW + 5_000;
-        store
+        stores
+            .outbox
             .enqueue("1".into(), delivery("k", "anna", "x", NOW), wait)
             .await
             .unwrap();
         let puppet = puppet(|_| {});
 
-        let bench = Bench::run(&store, Clock::fixed(NOW + step), puppet.clone());
+        let bench = Bench::run(&stores, Clock::fixed(NOW + step), puppet.clone());
         bench.settled().await;
 
         assert_eq!(puppet.texts(), ["x"], "{step}");
@@ -62,7 +63,7 @@ async fn after_a_restart_what_is_due_in_the_far_future_is_due_now() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_forward_gives_up_on_nothing_young() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let clock = Clock::fixed(NOW);
     let puppet = puppet(|puppet| {
         // Once it is put off for a moment, in which the clock is set.
@@ -74,7 +75,7 @@ async fn a_clock_that_is_set_forward_gives_up_on_nothing_young() {
             .unwrap()
             .push(Err(SendError::Retry { after, reason }));
     });
-    let bench = Bench::run(&store, clock.clone(), puppet.clone());
+    let bench = Bench::run(&stores, clock.clone(), puppet.clone());
 
     bench.say("k", "anna", "x").await;
     until("the first attempt", async || {
@@ -83,8 +84,9 @@ async fn a_clock_that_is_set_forward_gives_up_on_nothing_young() {
     .await;
     clock.advance_ms(YEAR);
     assert!(
-        store
-            .expire_deliveries(clock.before(super::AGE_MAX), NOW)
+        stores
+            .outbox
+            .expire(clock.before(super::AGE_MAX), NOW)
             .await
             .unwrap()
             .is_empty()

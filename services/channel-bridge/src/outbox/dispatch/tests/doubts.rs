@@ -1,21 +1,20 @@
 //! Outcomes that nobody knows.
 
-use std::sync::Arc;
-
 use gatehouse_core::Clock;
 
 use super::{LATE_AFTER, puppet};
 use crate::{
     adapter::SendError,
     metrics::Fate,
-    store::{Counts, Store},
-    testing::{Bench, Life, NOW, delivery, key, store, until},
+    outbox::store::Counts,
+    store::Stores,
+    testing::{Bench, Life, NOW, delivery, key, stores, until},
 };
 
 /// Waits until the head of this chat was put off and its time has come.
-async fn due(store: &Arc<dyn Store>, chat: &str) {
+async fn due(stores: &Stores, chat: &str) {
     until("a retry that is due", async || {
-        let heads = store.outbox_heads(key("a"), 10).await.unwrap();
+        let heads = stores.outbox.heads(key("a"), 10).await.unwrap();
         let head = heads.into_iter().find(|head| head.content.to == chat)?;
         (head.attempts > 0 && head.next_at + 300 < Clock::system().now_ms()).then_some(())
     })
@@ -24,14 +23,14 @@ async fn due(store: &Arc<dyn Store>, chat: &str) {
 
 #[tokio::test]
 async fn an_unknown_outcome_is_not_tried_again_on_the_same_connection_and_once_on_the_next() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let unknown = Err(SendError::unknown("no answer"));
     let puppet = puppet(|puppet| puppet.results.lock().unwrap().push(unknown));
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
 
     bench.say("k1", "anna", "first").await;
     bench.say("k2", "anna", "second").await;
-    due(&store, "anna").await;
+    due(&stores, "anna").await;
     bench.say("k3", "bert", "other").await;
     bench.counts(Fate::Delivered, 1).await;
     assert_eq!(
@@ -48,20 +47,20 @@ async fn an_unknown_outcome_is_not_tried_again_on_the_same_connection_and_once_o
         repeated: 1,
         ..Counts::default()
     };
-    assert_eq!(store.counts(key("a")).await.unwrap(), counts);
+    assert_eq!(stores.outbox.counts(key("a")).await.unwrap(), counts);
     bench.stop().await;
 }
 
 #[tokio::test]
 async fn a_part_whose_receipt_never_comes_is_said_twice_and_what_is_behind_it_once() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|puppet| {
         let lives = [Life::DieSending, Life::DieSending, Life::Serve];
         puppet.lives.lock().unwrap().extend(lives);
     });
-    let bench = Bench::run(&store, Clock::system(), puppet.clone());
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
 
-    bench.say("k", "anna", "one|two").await;
+    bench.say("k", "anna", "one\ntwo").await;
     bench.settled().await;
 
     let tries = puppet.tries();
@@ -74,7 +73,7 @@ async fn a_part_whose_receipt_never_comes_is_said_twice_and_what_is_behind_it_on
         ..Counts::default()
     };
     assert_eq!(
-        store.counts(key("a")).await.unwrap(),
+        stores.outbox.counts(key("a")).await.unwrap(),
         counts,
         "and somebody can see it"
     );
@@ -84,15 +83,15 @@ async fn a_part_whose_receipt_never_comes_is_said_twice_and_what_is_behind_it_on
 
 #[tokio::test]
 async fn a_platform_that_knows_repeats_is_asked_again_at_once_with_the_same_key_and_the_same_words() {
-    let (_folder, store) = store();
+    let (_folder, stores) = stores();
     let puppet = puppet(|puppet| {
-        puppet.limits.idempotent = true;
+        puppet.capabilities.idempotent_sends = true;
         let unknown = || Err(SendError::unknown("no answer"));
         puppet.results.lock().unwrap().extend([unknown(), unknown()]);
     });
     let late = i64::try_from(LATE_AFTER.as_millis()).unwrap();
     let clock = Clock::fixed(NOW);
-    let bench = Bench::run(&store, clock.clone(), puppet.clone());
+    let bench = Bench::run(&stores, clock.clone(), puppet.clone());
 
     // One that is late already, and one that grows late between two attempts.
     bench

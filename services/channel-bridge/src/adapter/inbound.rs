@@ -1,0 +1,154 @@
+//! What people say, on its way in: an adapter may acknowledge it once [`InboundSink::receive`] has returned.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountKey, Progress};
+use crate::{
+    id::{Address, ChatId, GuildId, ID_BYTES_MAX, MessageId, RoleId, SenderId, TeamId},
+    store::StoreError,
+};
+
+/// The longest text of one message that comes in, in bytes. The contract declares the same bound.
+pub(crate) const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// Roles of one sender that are handed on. The contract declares the same bound.
+pub(crate) const ROLES_MAX: usize = 250;
+
+/// What kind of place people talk in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ChatKind {
+    /// Two people.
+    Direct,
+    Group,
+    /// A channel or room.
+    Channel,
+}
+
+/// Something somebody said. Its serialised form is what a row of the inbox holds: add to it, and let what is added be absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InboundMessage {
+    pub(crate) message_id: MessageId,
+    pub(crate) chat_kind: ChatKind,
+    pub(crate) chat_id: ChatId,
+    /// What the chat belongs to, and what the sender is there: which agent answers may depend on it.
+    #[serde(default)]
+    pub(crate) origin: Origin,
+    /// Where an answer goes.
+    pub(crate) reply_to: Address,
+    pub(crate) thread_id: Option<String>,
+    pub(crate) sender_id: SenderId,
+    /// Further ids that the platform vouches for as much as for `sender_id`.
+    pub(crate) sender_aliases: Vec<SenderId>,
+    /// The sender's name. Names change hands: it is for people to read, and is matched only where an operator asked for it.
+    pub(crate) sender_name: Option<String>,
+    pub(crate) text: String,
+    /// Whether the assistant was spoken to.
+    pub(crate) mentioned: bool,
+    /// When it was said, milliseconds since 1970.
+    pub(crate) sent_at: i64,
+}
+
+/// What a chat belongs to. All of it is optional: a platform says what it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Origin {
+    /// Where the chat hangs: the channel of a thread.
+    pub(crate) parent: Option<ParentChat>,
+    pub(crate) guild_id: Option<GuildId>,
+    pub(crate) team_id: Option<TeamId>,
+    /// The sender's roles there. At most [`ROLES_MAX`].
+    pub(crate) roles: Vec<RoleId>,
+}
+
+/// The chat that another one hangs under.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ParentChat {
+    pub(crate) kind: ChatKind,
+    pub(crate) id: ChatId,
+}
+
+/// What became of a message that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Committed.
+    Stored,
+    /// Committed earlier under the same id.
+    Duplicate,
+}
+
+/// Why a message was not committed. The platform must not be told that it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReceiveError {
+    /// It is outside its bounds.
+    #[error("{0}")]
+    Invalid(&'static str),
+    #[error("too many messages wait")]
+    Full,
+    #[error("the inbox could not be written")]
+    Store(#[source] StoreError),
+}
+
+/// Where messages are committed.
+#[async_trait]
+pub(crate) trait Receive: Send + Sync {
+    /// Commits a message.
+    async fn receive(&self, account: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError>;
+}
+
+/// Where one account's messages are committed.
+#[derive(Clone)]
+pub(crate) struct InboundSink {
+    account: AccountKey,
+    inbox: Arc<dyn Receive>,
+    progress: Progress,
+}
+
+impl fmt::Debug for InboundSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboundSink")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+impl InboundSink {
+    pub(crate) fn new(account: AccountKey, inbox: Arc<dyn Receive>, progress: Progress) -> Self {
+        Self {
+            account,
+            inbox,
+            progress,
+        }
+    }
+
+    /// What to say about the connection.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Commits a message; returns when it is committed. Only then may the platform be told.
+    ///
+    /// # Errors
+    /// When it is outside its bounds, when too many wait, or when the store fails.
+    pub(crate) async fn receive(&self, message: InboundMessage) -> Result<Received, ReceiveError> {
+        if message
+            .thread_id
+            .as_ref()
+            .is_some_and(|id| id.len() > ID_BYTES_MAX)
+        {
+            return Err(ReceiveError::Invalid("the thread's id is longer than 512 bytes"));
+        }
+        if message.text.len() > TEXT_BYTES_MAX {
+            return Err(ReceiveError::Invalid("the text is longer than 1 MiB"));
+        }
+        if message.origin.roles.len() > ROLES_MAX {
+            return Err(ReceiveError::Invalid("the sender has more than 250 roles"));
+        }
+        self.progress.heard();
+        let received = self.inbox.receive(&self.account, message).await?;
+        self.progress.received();
+        Ok(received)
+    }
+}

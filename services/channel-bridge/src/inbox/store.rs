@@ -1,0 +1,74 @@
+//! What is kept of what came in.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    adapter::{AccountKey, InboundMessage, Received},
+    id::MessageId,
+    store::StoreError,
+};
+
+/// How long a message that session has taken over can be offered again: as long as a message may wait at all.
+pub(crate) const OFFER_AGAIN: Duration = Duration::from_secs(24 * 3600);
+/// Messages of one account that wait for the session service. At home that is weeks; beyond it the platform is told to
+/// keep them.
+pub(crate) const INBOX_WAITING_MAX: i64 = 10_000;
+
+/// A message that waits to be handed on.
+#[derive(Clone, Debug)]
+pub(crate) struct InboxRow {
+    /// Its place.
+    pub(crate) seq: i64,
+    pub(crate) account: AccountKey,
+    pub(crate) message: InboundMessage,
+    /// How often it was tried.
+    pub(crate) attempts: u32,
+    /// Not before this, milliseconds since 1970.
+    pub(crate) next_at: i64,
+    /// When it came in.
+    pub(crate) received_at: i64,
+}
+
+/// What became of a message that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settlement {
+    /// The session service has it, as this run.
+    Adopted(String),
+    /// Nobody will answer it, for this reason.
+    Refused(String),
+}
+
+/// A message that session has taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Adopted {
+    /// Its place.
+    pub(crate) seq: i64,
+    pub(crate) account: AccountKey,
+    pub(crate) message_id: MessageId,
+}
+
+/// What is kept of what came in.
+#[async_trait]
+pub(crate) trait InboxStore: Send + Sync + 'static {
+    /// Commits a message. Committed once for each id.
+    async fn receive(
+        &self,
+        account: AccountKey,
+        message: InboundMessage,
+        now: i64,
+    ) -> Result<Received, StoreError>;
+    /// The oldest waiting message of each chat, at most `limit`, earliest due first.
+    async fn heads(&self, limit: u32) -> Result<Vec<InboxRow>, StoreError>;
+    /// Says what became of a message. What it said is forgotten here, at once or, when session has it, after [`OFFER_AGAIN`].
+    async fn settle(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError>;
+    /// Messages that session has taken over and that can be offered again: after a place, received since, oldest first.
+    async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError>;
+    /// Makes messages wait again that session had taken over. How many there were.
+    async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError>;
+    /// Tries a message again later.
+    async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
+    /// Forgets what came in before a time, and the texts of what session took over before another.
+    async fn prune(&self, before: i64, texts_before: i64) -> Result<(), StoreError>;
+}

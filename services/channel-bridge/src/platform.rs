@@ -1,0 +1,122 @@
+//! The chat platforms that this bridge speaks. A platform is a folder in here and a line in [`Platforms::all`]; its keys in the
+//! configuration are a type of the document. Nothing else in the bridge knows one by name.
+
+mod irc;
+mod value;
+pub(crate) mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use gatehouse_core::Clock;
+use serde_json::Value;
+
+use crate::{
+    account::AccountState,
+    adapter::{AccountKey, Adapter},
+};
+
+/// A chat platform.
+pub(crate) trait Platform: 'static {
+    /// The channel's id: `channels.<NAME>` in the configuration.
+    const NAME: &'static str;
+    /// The channel's name for a person.
+    const LABEL: &'static str;
+    /// How one account is configured, parsed.
+    type Config: Send + Sync + 'static;
+
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// What is wrong, with the key. Never with the value of a secret.
+    fn read(account: &Value) -> Result<Self::Config, String>;
+
+    /// The adapter of an account. Connects nothing yet.
+    fn open(config: &Self::Config, deps: Deps) -> Arc<dyn Adapter>;
+}
+
+/// What an account is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Deps {
+    pub(crate) account: AccountKey,
+    pub(crate) clock: Clock,
+    /// What the account must remember beyond its connections and the process: offsets, tokens.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "neither platform so far must remember anything")
+    )]
+    pub(crate) state: AccountState,
+}
+
+/// An account whose configuration is read, ready to be opened.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<dyn Fn(Deps) -> Arc<dyn Adapter> + Send + Sync>);
+
+impl Connector {
+    pub(crate) fn open(&self, deps: Deps) -> Arc<dyn Adapter> {
+        (self.0)(deps)
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+/// A platform without its types.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) read: fn(&Value) -> Result<Connector, String>,
+}
+
+impl Entry {
+    pub(crate) const fn of<P: Platform>() -> Self {
+        Self {
+            name: P::NAME,
+            label: P::LABEL,
+            read: |account| {
+                let config = P::read(account)?;
+                Ok(Connector(Arc::new(move |deps| P::open(&config, deps))))
+            },
+        }
+    }
+}
+
+/// The platforms that are spoken, in the order to show them.
+#[derive(Clone, Debug)]
+pub(crate) struct Platforms(Arc<[Entry]>);
+
+impl Platforms {
+    /// Those that are compiled in.
+    pub(crate) fn all() -> Self {
+        Self::of([Entry::of::<irc::Irc>(), Entry::of::<webhook::Webhook>()])
+    }
+
+    pub(crate) fn of(entries: impl Into<Arc<[Entry]>>) -> Self {
+        Self(entries.into())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
+        self.iter().find(|entry| entry.name == name)
+    }
+
+    /// A channel's name for a person.
+    pub(crate) fn label(&self, channel: &str) -> String {
+        self.get(channel).map_or(channel, |entry| entry.label).to_owned()
+    }
+}
+
+impl Default for Platforms {
+    fn default() -> Self {
+        Self::all()
+    }
+}

@@ -1,0 +1,237 @@
+//! What an operator writes under `channels.irc`, read and checked.
+
+use gatehouse_core::{NamedFile, Secret};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::text;
+use crate::{adapter::Rate, config::shape, platform::value::RateLimit};
+
+/// Five at once, then one in two seconds: what RFC 1459 (section 8.10) grants a client before it is held back.
+const RATE: Rate = Rate {
+    burst: 5,
+    per_second: 0.5,
+};
+/// Rooms of one account. Networks rarely allow more than 120.
+const ROOMS_MAX: usize = 200;
+
+/// One IRC account.
+#[derive(Clone, Debug)]
+pub(crate) struct IrcConfig {
+    /// The server's name or address.
+    pub(crate) server: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// Whether to speak TLS. On unless switched off.
+    pub(crate) tls: bool,
+    /// A PEM file with a certificate to trust besides the usual ones: a server of one's own.
+    pub(crate) tls_ca_file: Option<NamedFile>,
+    /// The nick.
+    pub(crate) nick: String,
+    /// The user name.
+    pub(crate) username: String,
+    /// The real name.
+    pub(crate) realname: String,
+    /// The server's password.
+    pub(crate) password: Option<Secret>,
+    /// Log in before entering.
+    pub(crate) sasl: Option<Sasl>,
+    /// Log in after entering, where there is no SASL.
+    pub(crate) nickserv: Option<NickServ>,
+    /// The rooms to be in.
+    pub(crate) rooms: Vec<String>,
+    /// How fast to speak.
+    pub(crate) rate: Rate,
+}
+
+/// A services account.
+#[derive(Clone, Debug)]
+pub(crate) struct Sasl {
+    /// Its name.
+    pub(crate) account: String,
+    /// Its password.
+    pub(crate) password: Secret,
+}
+
+/// A nick service.
+#[derive(Clone, Debug)]
+pub(crate) struct NickServ {
+    /// Its nick.
+    pub(crate) service: String,
+    /// The password.
+    pub(crate) password: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    #[serde(alias = "host")]
+    server: Option<String>,
+    port: Option<u16>,
+    tls: Option<bool>,
+    tls_ca_file: Option<NamedFile>,
+    nick: Option<String>,
+    username: Option<String>,
+    realname: Option<String>,
+    password: Option<String>,
+    sasl: Option<WrittenSasl>,
+    nickserv: Option<WrittenNickServ>,
+    #[serde(default)]
+    channels: Vec<String>,
+    rate_limit: Option<RateLimit>,
+}
+
+#[derive(Deserialize)]
+struct WrittenSasl {
+    account: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+struct WrittenNickServ {
+    enabled: Option<bool>,
+    service: Option<String>,
+    password: Option<String>,
+}
+
+impl IrcConfig {
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// What is wrong, with the key. Never with the value of a secret.
+    pub(crate) fn read(value: &Value) -> Result<Self, String> {
+        // The error of serde may repeat a value: only its kind of complaint about types is let through.
+        let written = Written::deserialize(value).map_err(|error| shape(&error))?;
+        let server = word("server", written.server)?;
+        let tls = written.tls.unwrap_or(true);
+        let nick = word("nick", written.nick)?;
+        let username = written.username.unwrap_or_else(|| nick.to_ascii_lowercase());
+        let rooms = written.channels;
+        if rooms.len() > ROOMS_MAX {
+            return Err(format!("channels: at most {ROOMS_MAX} rooms"));
+        }
+        if let Some(room) = rooms
+            .iter()
+            .find(|room| !text::is_room(room) || room.contains([' ', ',', '\r', '\n', '\u{7}']))
+        {
+            return Err(format!(
+                "channels: {room:?} is not the name of a room, for example \"#home\""
+            ));
+        }
+        let sasl = match written.sasl {
+            Some(sasl) if sasl.account.is_empty() || sasl.password.is_empty() => {
+                return Err("sasl: account and password must not be blank".into());
+            }
+            sasl => sasl.map(|sasl| Sasl {
+                account: sasl.account,
+                password: Secret::new(sasl.password),
+            }),
+        };
+        let nickserv = written
+            .nickserv
+            .filter(|nickserv| nickserv.enabled != Some(false))
+            .and_then(|nickserv| {
+                let password = Secret::new(line("nickserv.password", nickserv.password?).ok()?);
+                Some(NickServ {
+                    service: nickserv.service.unwrap_or_else(|| "NickServ".into()),
+                    password,
+                })
+            });
+        Ok(Self {
+            port: written.port.unwrap_or(if tls { 6697 } else { 6667 }),
+            server,
+            tls,
+            tls_ca_file: written.tls_ca_file,
+            username: word("username", Some(username))?,
+            realname: line("realname", written.realname.unwrap_or_else(|| "Gatehouse".into()))?,
+            password: written
+                .password
+                .map(|password| line("password", password))
+                .transpose()?
+                .map(Secret::new),
+            nick,
+            sasl,
+            nickserv,
+            rooms,
+            rate: written.rate_limit.map_or(Ok(RATE), Rate::try_from)?,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(server: &str, port: u16) -> Self {
+        let value = serde_json::json!({"server": server, "port": port, "tls": false, "nick": "gate",
+            "rateLimit": {"burst": 1000, "perSecond": 1000}});
+        Self::read(&value).unwrap()
+    }
+}
+
+fn word(key: &str, value: Option<String>) -> Result<String, String> {
+    let value = value.unwrap_or_default();
+    if value.is_empty() || value.contains([' ', '\r', '\n', '\0', ',']) || value.starts_with(':') {
+        return Err(format!("{key}: must be one word"));
+    }
+    Ok(value)
+}
+
+fn line(key: &str, value: String) -> Result<String, String> {
+    if value.is_empty() || value.contains(['\r', '\n', '\0']) {
+        return Err(format!("{key}: must be one line and not blank"));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::IrcConfig;
+
+    fn wrong(value: &Value) -> String {
+        IrcConfig::read(value).unwrap_err()
+    }
+
+    #[test]
+    fn tls_is_on_and_the_port_follows() {
+        let config = IrcConfig::read(&json!({"host": "irc.example.test", "nick": "gate"})).unwrap();
+        assert!(config.tls);
+        assert_eq!(config.port, 6697);
+        assert_eq!(
+            IrcConfig::read(&json!({"server": "s", "nick": "g", "tls": false}))
+                .unwrap()
+                .port,
+            6667
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_key() {
+        assert!(wrong(&json!({"nick": "gate"})).contains("server"));
+        assert!(wrong(&json!({"server": "s"})).contains("nick"));
+        assert!(wrong(&json!({"server": "s", "nick": "g", "channels": ["home"]})).contains("#home"));
+        assert!(
+            wrong(&json!({"server": "s", "nick": "g", "sasl": {"account": "a", "password": ""}}))
+                .contains("sasl")
+        );
+        assert!(
+            wrong(&json!({"server": "s", "nick": "g", "rateLimit": {"burst": 0, "perSecond": 1}}))
+                .contains("rateLimit")
+        );
+    }
+
+    #[test]
+    fn no_value_can_smuggle_a_second_command() {
+        for key in ["nick", "username", "realname", "password", "server"] {
+            let mut value = json!({"server": "s", "nick": "g"});
+            value[key] = json!("x\r\nQUIT");
+            assert!(wrong(&value).contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_a_secret() {
+        let error = wrong(&json!({"server": "s", "nick": "g", "password": {"hunter2": 1}}));
+        assert!(!error.contains("hunter2"), "{error}");
+        let error = wrong(&json!({"server": "s", "nick": "g", "sasl": "hunter2"}));
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,283 @@
+//! From the open socket to the welcome: capabilities, SASL PLAIN, and a nick that is free.
+//!
+//! With SASL configured the house never enters without it: a server that does not offer it, or refuses it, ends the
+//! connection, because a nick that is not logged in would be somebody else to those who trust the account.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::{config::IrcConfig, line::Line};
+
+/// Capabilities that are used where the server has them.
+const WANTED: [&str; 2] = ["account-tag", "message-tags"];
+/// AUTHENTICATE carries at most this much in one line (IRCv3 SASL 3.1).
+const SASL_CHUNK_BYTES: usize = 400;
+/// Underscores tried after a taken nick; then a number.
+const UNDERSCORES_MAX: usize = 3;
+/// Nicks tried in all.
+const NICKS_MAX: usize = 10;
+
+/// What a line led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Write these.
+    Write(Vec<String>),
+    /// In, under this nick.
+    Welcome(String),
+    /// It cannot go on.
+    End(String),
+}
+
+/// The registration of one connection.
+#[derive(Debug)]
+pub(crate) struct Register {
+    nick: String,
+    tries: usize,
+    offered: Vec<String>,
+    authenticated: bool,
+}
+
+impl Register {
+    /// The first lines.
+    pub(crate) fn start(config: &IrcConfig) -> (Self, Vec<String>) {
+        let mut lines = vec!["CAP LS 302".to_owned()];
+        if let Some(password) = &config.password {
+            lines.push(format!("PASS :{}", password.expose()));
+        }
+        lines.push(format!("NICK {}", config.nick));
+        lines.push(format!("USER {} 0 * :{}", config.username, config.realname));
+        (
+            Self {
+                nick: config.nick.clone(),
+                tries: 0,
+                offered: Vec::new(),
+                authenticated: false,
+            },
+            lines,
+        )
+    }
+
+    /// What a line means before the welcome.
+    pub(crate) fn on(&mut self, config: &IrcConfig, line: &Line) -> Step {
+        match (line.verb.as_str(), line.numeric()) {
+            ("CAP", _) => self.capabilities(config, line),
+            ("AUTHENTICATE", _) if line.arg(0) == "+" => Step::Write(credentials(config)),
+            (_, Some(903)) => {
+                self.authenticated = true;
+                Step::Write(vec!["CAP END".into()])
+            }
+            (_, Some(902 | 904 | 905 | 906 | 908)) => Step::End(format!("SASL was refused: {}", line.last())),
+            // The nick is in use, reserved, or not to the server's taste.
+            (_, Some(432 | 433 | 436 | 437)) => self.another(config),
+            (_, Some(464 | 465)) => Step::End(format!("the server refused us: {}", line.last())),
+            (_, Some(1)) if config.sasl.is_some() && !self.authenticated => {
+                Step::End("the server does not offer SASL, which is configured".into())
+            }
+            (_, Some(1)) => Step::Welcome(if line.arg(0).is_empty() {
+                self.nick.clone()
+            } else {
+                line.arg(0).into()
+            }),
+            ("ERROR", _) => Step::End(format!("the server closed the connection: {}", line.last())),
+            _ => Step::Write(Vec::new()),
+        }
+    }
+
+    /// `CAP <nick> LS|ACK|NAK [*] :<names>`
+    fn capabilities(&mut self, config: &IrcConfig, line: &Line) -> Step {
+        let word = line.arg(1);
+        if word.eq_ignore_ascii_case("LS") {
+            self.offered
+                .extend(line.last().split(' ').take(100).map(str::to_owned));
+            if line.arg(2) == "*" && line.args.len() > 3 {
+                return Step::Write(Vec::new());
+            }
+            return self.ask(config);
+        }
+        if word.eq_ignore_ascii_case("ACK")
+            && config.sasl.is_some()
+            && line.last().split(' ').any(|name| name == "sasl")
+        {
+            return Step::Write(vec!["AUTHENTICATE PLAIN".into()]);
+        }
+        if word.eq_ignore_ascii_case("ACK") || word.eq_ignore_ascii_case("NAK") {
+            return match config.sasl {
+                Some(_) if !self.authenticated => Step::End("the server refused the capability sasl".into()),
+                _ => Step::Write(vec!["CAP END".into()]),
+            };
+        }
+        Step::Write(Vec::new())
+    }
+
+    fn ask(&self, config: &IrcConfig) -> Step {
+        let offers = |name: &str| {
+            self.offered
+                .iter()
+                .any(|offer| offer.split('=').next() == Some(name))
+        };
+        let mut wanted: Vec<&str> = WANTED.into_iter().filter(|name| offers(name)).collect();
+        if config.sasl.is_some() {
+            if !offers("sasl") {
+                return Step::End("the server does not offer SASL, which is configured".into());
+            }
+            wanted.push("sasl");
+        }
+        Step::Write(vec![if wanted.is_empty() {
+            "CAP END".into()
+        } else {
+            format!("CAP REQ :{}", wanted.join(" "))
+        }])
+    }
+
+    fn another(&mut self, config: &IrcConfig) -> Step {
+        self.tries += 1;
+        if self.tries > NICKS_MAX {
+            return Step::End("no nick is free".into());
+        }
+        self.nick = if self.tries <= UNDERSCORES_MAX {
+            format!("{}{}", config.nick, "_".repeat(self.tries))
+        } else {
+            format!("{}{}", config.nick, self.tries)
+        };
+        Step::Write(vec![format!("NICK {}", self.nick)])
+    }
+}
+
+/// `\0account\0password`, in chunks; a last chunk that is full is followed by an empty one.
+fn credentials(config: &IrcConfig) -> Vec<String> {
+    let Some(sasl) = &config.sasl else {
+        return vec!["AUTHENTICATE *".into()];
+    };
+    let text = BASE64_STANDARD.encode(format!("\0{}\0{}", sasl.account, sasl.password.expose()));
+    let mut rest = text.as_str();
+    let mut lines = Vec::new();
+    while let Some((chunk, tail)) = rest.split_at_checked(SASL_CHUNK_BYTES) {
+        lines.push(format!("AUTHENTICATE {chunk}"));
+        rest = tail;
+    }
+    lines.push(format!(
+        "AUTHENTICATE {}",
+        if rest.is_empty() { "+" } else { rest }
+    ));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_core::Secret;
+
+    use super::{Register, Step};
+    use crate::platform::irc::{
+        config::{IrcConfig, Sasl},
+        line::Line,
+    };
+
+    fn config(sasl: bool) -> IrcConfig {
+        let sasl = sasl.then(|| Sasl {
+            account: "gate".into(),
+            password: Secret::new("pass"),
+        });
+        IrcConfig {
+            nick: "gate".into(),
+            sasl,
+            ..IrcConfig::for_tests("127.0.0.1", 6667)
+        }
+    }
+
+    fn run(config: &IrcConfig, lines: &[&str]) -> Vec<Step> {
+        let (mut register, _) = Register::start(config);
+        lines
+            .iter()
+            .map(|line| register.on(config, &Line::parse(line)))
+            .collect()
+    }
+
+    fn write(lines: &[&str]) -> Step {
+        Step::Write(lines.iter().map(|line| (*line).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_plain_server_is_entered_without_capabilities() {
+        let steps = run(
+            &config(false),
+            &[":s CAP * LS :multi-prefix", ":s 001 gate :Welcome"],
+        );
+
+        assert_eq!(steps, [write(&["CAP END"]), Step::Welcome("gate".into())]);
+    }
+
+    #[test]
+    fn sasl_plain_is_spoken_before_the_welcome() {
+        let steps = run(
+            &config(true),
+            &[
+                ":s CAP * LS * :message-tags account-tag",
+                ":s CAP * LS :sasl=PLAIN,EXTERNAL",
+                ":s CAP gate ACK :account-tag message-tags sasl",
+                "AUTHENTICATE +",
+                ":s 903 gate :SASL authentication successful",
+                ":s 001 gate :Welcome",
+            ],
+        );
+
+        assert_eq!(
+            steps,
+            [
+                write(&[]),
+                write(&["CAP REQ :account-tag message-tags sasl"]),
+                write(&["AUTHENTICATE PLAIN"]),
+                write(&["AUTHENTICATE AGdhdGUAcGFzcw=="]),
+                write(&["CAP END"]),
+                Step::Welcome("gate".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn with_sasl_configured_nobody_enters_without_it() {
+        let config = config(true);
+        for lines in [
+            &[":s CAP * LS :multi-prefix"][..],
+            &[":s 421 gate CAP :Unknown command", ":s 001 gate :Welcome"],
+            &[":s CAP * LS :sasl", ":s CAP gate NAK :sasl"],
+            &[
+                ":s CAP * LS :sasl",
+                ":s CAP gate ACK :sasl",
+                "AUTHENTICATE +",
+                ":s 904 gate :SASL authentication failed",
+            ],
+        ] {
+            assert!(
+                matches!(run(&config, lines).last(), Some(Step::End(_))),
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_password_goes_in_chunks_of_400() {
+        let mut config = config(true);
+        config.sasl = Some(Sasl {
+            account: "gate".into(),
+            password: Secret::new("x".repeat(294)),
+        });
+
+        let steps = run(&config, &["AUTHENTICATE +"]);
+
+        let Some(Step::Write(lines)) = steps.first() else {
+            panic!("{steps:?}")
+        };
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].len(), "AUTHENTICATE ".len() + 400);
+        assert_eq!(lines[1], "AUTHENTICATE +");
+    }
+
+    #[test]
+    fn a_taken_nick_gets_underscores_then_numbers_then_an_end() {
+        let steps = run(&config(false), &[":s 433 * gate :Nickname is already in use"; 11]);
+
+        assert_eq!(steps[0], write(&["NICK gate_"]));
+        assert_eq!(steps[2], write(&["NICK gate___"]));
+        assert_eq!(steps[3], write(&["NICK gate4"]));
+        assert!(matches!(steps[10], Step::End(_)));
+    }
+}

@@ -1,0 +1,452 @@
+//! Against Debian's ngircd. The second client is written here, so that no mistake of ours meets itself.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use gatehouse_core::Clock;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpStream, tcp::OwnedWriteHalf},
+    process::{Child, Command},
+    task::JoinHandle,
+};
+
+use super::{Irc, IrcConfig};
+use crate::{
+    account::State,
+    adapter::{Adapter, ChatKind, contract},
+    testing::{Bench, key, stores, until},
+};
+
+mod fake;
+
+contract::contract!(Room);
+
+/// A real server. Dropping it kills it.
+struct Ngircd {
+    folder: TempDir,
+    server: Child,
+    port: u16,
+    tls_port: u16,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn testdata(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(name)
+        .display()
+        .to_string()
+}
+
+impl Ngircd {
+    async fn start() -> Self {
+        // ngircd cannot be given a socket: these are free now.
+        let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+        for name in ["loopback-cert.pem", "loopback-key.pem"] {
+            fs::copy(testdata(name), folder.path().join(name)).unwrap();
+        }
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let settings = format!(
+            "[Global]\nName = irc.example.test\nListen = 127.0.0.1\nPorts = {port}\n\
+             [Limits]\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxPenaltyTime = 0\nMaxNickLength = 30\n\
+             [Options]\nDNS = no\nIdent = no\nPAM = no\nConnectIPv6 = no\n\
+             [SSL]\nCertFile = {}\nKeyFile = {}\nPorts = {tls_port}\n",
+            at("loopback-cert.pem"),
+            at("loopback-key.pem"),
+        );
+        fs::write(folder.path().join("ngircd.conf"), settings).unwrap();
+        let server = Self::spawn(folder.path());
+        let ngircd = Self {
+            folder,
+            server,
+            port,
+            tls_port,
+        };
+        ngircd.listens().await;
+        ngircd
+    }
+
+    fn spawn(folder: &Path) -> Child {
+        Command::new("ngircd")
+            .arg("--nodaemon")
+            .arg("--config")
+            .arg(folder.join("ngircd.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("ngircd: install it with `apt-get install ngircd`")
+    }
+
+    async fn listens(&self) {
+        until("ngircd", async || {
+            TcpStream::connect(("127.0.0.1", self.port)).await.ok()
+        })
+        .await;
+    }
+
+    /// Kills it and starts it anew on the same port.
+    async fn restart(&mut self) {
+        self.server.kill().await.unwrap();
+        self.server = Self::spawn(self.folder.path());
+        self.listens().await;
+    }
+}
+
+/// A person with one connection.
+struct Person {
+    writer: Mutex<Option<OwnedWriteHalf>>,
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Person {
+    async fn connect(port: u16, nick: &str) -> Self {
+        let (reader, writer) = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap()
+            .into_split();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&lines);
+        let reader = tokio::spawn(async move {
+            let mut incoming = BufReader::new(reader).lines();
+            while let Ok(Some(line)) = incoming.next_line().await {
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let person = Self {
+            writer: Mutex::new(Some(writer)),
+            lines,
+            reader,
+        };
+        person
+            .line(&format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}"))
+            .await;
+        person.sees(" 001 ").await;
+        person
+    }
+
+    async fn line(&self, line: &str) {
+        let mut writer = self.writer.lock().unwrap().take().expect("one line at a time");
+        writer.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
+        *self.writer.lock().unwrap() = Some(writer);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    async fn sees(&self, what: &str) -> String {
+        until(what, async || {
+            self.all().into_iter().find(|line| line.contains(what))
+        })
+        .await
+    }
+
+    /// Enters a room and waits until the house is in it.
+    async fn meets(&self, room: &str, nick: &str) {
+        self.line(&format!("JOIN {room}")).await;
+        until("the house in the room", async || {
+            self.line(&format!("NAMES {room}")).await;
+            let names = |line: &String| {
+                line.contains(" 353 ") && line.split([' ', ':', '@']).any(|word| word == nick)
+            };
+            self.all().iter().any(names).then_some(())
+        })
+        .await;
+    }
+
+    fn heard(&self, from: &str) -> Vec<String> {
+        let text = |line: String| {
+            let (source, rest) = line.strip_prefix(':')?.split_once(" PRIVMSG ")?;
+            source
+                .starts_with(&format!("{from}!"))
+                .then(|| rest.split_once(" :").map(|(_, text)| text.to_owned()))?
+        };
+        self.all().into_iter().filter_map(text).collect()
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+fn irc(value: Value) -> Arc<dyn Adapter> {
+    let mut whole = json!({"server": "127.0.0.1", "tls": false, "nick": "gate", "channels": ["#home"],
+        "rateLimit": {"burst": 1000, "perSecond": 1000}});
+    whole
+        .as_object_mut()
+        .unwrap()
+        .extend(value.as_object().unwrap().clone());
+    Arc::new(Irc::new(IrcConfig::read(&whole).unwrap(), Clock::system()))
+}
+
+/// A room with the house and one person in it.
+struct Room {
+    server: Ngircd,
+    person: Person,
+}
+
+impl contract::Platform for Room {
+    const REDELIVERS: bool = false;
+
+    async fn start() -> Self {
+        let server = Ngircd::start().await;
+        let person = Person::connect(server.port, "anna").await;
+        person.line("JOIN #home").await;
+        Self { server, person }
+    }
+
+    fn adapter(&self) -> Arc<dyn Adapter> {
+        irc(json!({"port": self.server.port}))
+    }
+
+    fn person(&self) -> String {
+        "#home".into()
+    }
+
+    async fn say(&self, _bench: &Bench, _id: &str, text: &str) {
+        self.person.meets("#home", "gate").await;
+        self.person.line(&format!("PRIVMSG #home :{text}")).await;
+    }
+
+    async fn heard(&self) -> Vec<String> {
+        self.person.heard("gate")
+    }
+
+    async fn cut(&mut self) {
+        self.server.restart().await;
+    }
+
+    async fn mended(&mut self) {
+        self.person = Person::connect(self.server.port, "anna").await;
+        self.person.meets("#home", "gate").await;
+    }
+}
+
+/// The house on a server, as account `a`.
+async fn house(server: &Ngircd, config: Value) -> (TempDir, Bench) {
+    let (folder, stores) = stores();
+    let mut value = json!({"port": server.port});
+    value
+        .as_object_mut()
+        .unwrap()
+        .extend(config.as_object().unwrap().clone());
+    let bench = Bench::run(&stores, Clock::system(), irc(value));
+    until("a connection", async || {
+        (bench.progress.snapshot().state == State::Connected).then_some(())
+    })
+    .await;
+    (folder, bench)
+}
+
+#[tokio::test]
+async fn rooms_and_private_messages_come_in_with_who_said_them() {
+    let server = Ngircd::start().await;
+    let (_folder, bench) = house(&server, json!({})).await;
+    let anna = Person::connect(server.port, "Anna").await;
+    anna.meets("#home", "gate").await;
+
+    anna.line("PRIVMSG #home :gate: to you").await;
+    anna.line("PRIVMSG #home :to nobody").await;
+    anna.line("NOTICE gate :not a message").await;
+    anna.line("PRIVMSG gate :in private").await;
+
+    until("three messages", async || {
+        (bench.heard.texts().len() >= 3).then_some(())
+    })
+    .await;
+    let heard = bench.heard.messages.lock().unwrap().clone();
+    let seen: Vec<_> = heard
+        .iter()
+        .map(|m| (m.text.as_str(), m.mentioned, m.chat_kind))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("gate: to you", true, ChatKind::Channel),
+            ("to nobody", false, ChatKind::Channel),
+            ("in private", true, ChatKind::Direct)
+        ]
+    );
+    assert_eq!(heard[0].chat_id, "#home");
+    assert!(
+        heard[2].sender_id.as_str().starts_with("anna!~Anna@"),
+        "{}",
+        heard[2].sender_id
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_private_reply_reaches_who_asked_and_nobody_who_took_the_nick() {
+    let server = Ngircd::start().await;
+    let (_folder, bench) = house(&server, json!({})).await;
+    let anna = Person::connect(server.port, "anna").await;
+    anna.line("PRIVMSG gate :hello").await;
+    let asked = until("the question", async || {
+        bench.heard.messages.lock().unwrap().first().cloned()
+    })
+    .await;
+
+    bench.say("k1", asked.reply_to.as_str(), "for anna").await;
+    bench.settled().await;
+    anna.sees("for anna").await;
+    anna.line("QUIT").await;
+    anna.sees("ERROR").await;
+    let thief = Person::connect(server.port, "other").await;
+    thief.line("NICK anna").await;
+    thief.sees("NICK").await;
+    bench.say("k2", asked.reply_to.as_str(), "a secret").await;
+    bench.settled().await;
+
+    assert!(thief.heard("gate").is_empty());
+    assert_eq!(
+        bench.stores.outbox.counts(key("a")).await.unwrap().dead,
+        1,
+        "it fails loudly"
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_nick_is_passed_by_and_regained_when_it_is_free() {
+    let server = Ngircd::start().await;
+    let squatter = Person::connect(server.port, "gate").await;
+    squatter.line("JOIN #home").await;
+    let (_folder, bench) = house(&server, json!({})).await;
+    squatter.meets("#home", "gate_").await;
+
+    squatter.line("QUIT").await;
+    squatter.sees("ERROR").await;
+
+    let anna = Person::connect(server.port, "anna").await;
+    anna.meets("#home", "gate").await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_kick_the_house_comes_back() {
+    let server = Ngircd::start().await;
+    let op = Person::connect(server.port, "op").await;
+    op.line("JOIN #home").await;
+    op.sees(" 366 ").await;
+    let (_folder, bench) = house(&server, json!({})).await;
+    op.meets("#home", "gate").await;
+
+    op.line("KICK #home gate :out").await;
+    op.sees("KICK").await;
+    bench.say("k", "#home", "still here").await;
+
+    until("the way back", async || {
+        (op.heard("gate") == ["still here"]).then_some(())
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_a_dead_letter() {
+    let server = Ngircd::start().await;
+    let (_folder, bench) = house(&server, json!({})).await;
+
+    bench.say("k", "nobody", "hello?").await;
+    bench.settled().await;
+
+    assert_eq!(bench.stores.outbox.counts(key("a")).await.unwrap().dead, 1);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_byte_that_is_not_utf_8_does_not_throw_the_house_out() {
+    let server = Ngircd::start().await;
+    let (_folder, bench) = house(&server, json!({})).await;
+    let anna = Person::connect(server.port, "anna").await;
+    anna.meets("#home", "gate").await;
+    let mut writer = anna.writer.lock().unwrap().take().unwrap();
+    writer
+        .write_all(b"PRIVMSG #home :caf\xe9\r\nPRIVMSG #home :after\r\n")
+        .await
+        .unwrap();
+
+    until("both", async || (bench.heard.texts().len() >= 2).then_some(())).await;
+    assert_eq!(bench.heard.texts(), ["caf\u{fffd}", "after"]);
+    assert_eq!(bench.progress.snapshot().reconnect_count, 0);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_a_certificate_that_is_trusted_and_with_no_other() {
+    let server = Ngircd::start().await;
+    let trusted = json!({"port": server.tls_port, "tls": true, "tlsCaFile": testdata("loopback-cert.pem")});
+    let (_folder, bench) = house(&server, trusted).await;
+    let anna = Person::connect(server.port, "anna").await;
+    anna.meets("#home", "gate").await;
+    bench.stop().await;
+
+    let (_folder, stores) = stores();
+    let stranger = Bench::run(
+        &stores,
+        Clock::system(),
+        irc(json!({"port": server.tls_port, "tls": true})),
+    );
+    until("a refusal", async || {
+        (stranger.progress.snapshot().state == State::Backoff).then_some(())
+    })
+    .await;
+    assert!(stranger.progress.snapshot().last_connected_at.is_none());
+    stranger.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_wants_sasl_does_not_enter_a_server_without_it() {
+    let server = Ngircd::start().await;
+    let (_folder, stores) = stores();
+    let sasl = json!({"port": server.port, "sasl": {"account": "gate", "password": "pass"}});
+    let bench = Bench::run(&stores, Clock::system(), irc(sasl));
+
+    let error = until("a refusal", async || bench.progress.snapshot().last_error).await;
+
+    assert!(error.contains("SASL"), "{error}");
+    assert!(bench.progress.snapshot().last_connected_at.is_none());
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_found_when_it_is_back() {
+    let mut server = Ngircd::start().await;
+    let (_folder, bench) = house(&server, json!({})).await;
+    server.server.kill().await.unwrap();
+    until("the loss", async || {
+        (bench.progress.snapshot().state != State::Connected).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+
+    server.restart().await;
+
+    until("the way back", async || {
+        (bench.progress.snapshot().state == State::Connected).then_some(())
+    })
+    .await;
+    assert!(bench.progress.snapshot().reconnect_count >= 1);
+    bench.stop().await;
+}

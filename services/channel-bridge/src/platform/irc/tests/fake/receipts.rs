@@ -1,0 +1,159 @@
+//! Receipts that are late, of another shape, or never come. The clock is paused, so there is no store in here.
+
+use std::{sync::Arc, time::Duration};
+
+use gatehouse_core::Clock;
+use tokio::{
+    io::{AsyncReadExt, duplex},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time,
+};
+
+use super::Server;
+use crate::{
+    adapter::{Ended, InboundSink, Link, Progress, Receipt, SendError, SendPart, SendRequest, TYPING_MAX},
+    platform::irc::{IrcConfig, client, wire::Socket},
+    testing::{Heard, key},
+};
+
+type Answer = oneshot::Receiver<Result<Receipt, SendError>>;
+
+/// A connection and its server.
+struct Scene {
+    server: Server,
+    requests: mpsc::Sender<SendRequest>,
+    task: JoinHandle<Ended>,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        // Room for an hour of what is asked, so that a server which does not read holds nothing up.
+        let (one, other) = duplex(64 * 1024);
+        let progress = Progress::new(Clock::system());
+        let (requests, outgoing) = mpsc::channel(8);
+        let (_hints, typing) = mpsc::channel(TYPING_MAX);
+        let link = Link {
+            inbound: InboundSink::new(key("a"), Arc::new(Heard::default()), progress.clone()),
+            progress,
+            outgoing,
+            typing,
+        };
+        let task = tokio::spawn(async move {
+            let socket = async { Ok(Box::new(one) as Box<dyn Socket>) };
+            let config = IrcConfig::for_tests("irc.example.test", 6667);
+            client::over(socket, &config, &Clock::system(), link).await
+        });
+        let mut server = Server::new(other);
+        server.welcome().await;
+        Self {
+            server,
+            requests,
+            task,
+        }
+    }
+
+    async fn request(&self, text: &str) -> Answer {
+        let (request, answer) = SendRequest::new(SendPart {
+            key: text.into(),
+            delivery: "d".into(),
+            index: 0,
+            to: "#elsewhere".into(),
+            thread_id: None,
+            reply_to_id: None,
+            text: text.into(),
+            created_at: 0,
+        });
+        self.requests.send(request).await.unwrap();
+        answer
+    }
+
+    /// Ends the connection. What the server was told since it last looked.
+    async fn end(self) -> String {
+        self.task.abort();
+        let _ = self.task.await;
+        let mut rest = String::new();
+        let mut socket = self.server.socket;
+        socket.read_to_string(&mut rest).await.unwrap();
+        rest
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_comes_after_a_long_silence_is_taken_and_nothing_is_said_twice() {
+    let mut scene = Scene::start().await;
+    let mut answer = scene.request("hi").await;
+    scene.server.expect("PRIVMSG #elsewhere :hi").await;
+    let ping = scene.server.expect("PING :").await;
+
+    time::sleep(Duration::from_secs(85)).await;
+    assert!(answer.try_recv().is_err(), "nobody gave up");
+    scene.server.say(&ping.replace("PING", ":s PONG s")).await;
+
+    assert_eq!(answer.await.unwrap(), Ok(Receipt::default()));
+    assert!(!scene.end().await.contains("PRIVMSG"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_server_is_silent_only_the_end_of_the_connection_makes_an_outcome_unknown() {
+    let mut scene = Scene::start().await;
+    let mut answer = scene.request("hi").await;
+    scene.server.expect("PRIVMSG #elsewhere :hi").await;
+
+    time::sleep(Duration::from_secs(600)).await;
+    assert!(
+        answer.try_recv().is_err(),
+        "liveness decides, and it is not in here"
+    );
+    assert!(!scene.end().await.contains("PRIVMSG"));
+
+    assert!(matches!(answer.await.unwrap(), Err(SendError::Unknown { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_without_its_token_is_a_receipt() {
+    let mut scene = Scene::start().await;
+    let answer = scene.request("hi").await;
+    scene.server.expect("PING :").await;
+
+    scene.server.say(":s PONG s").await;
+
+    assert_eq!(answer.await.unwrap(), Ok(Receipt::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_pong_is_asked_otherwise_and_its_answer_is_a_receipt() {
+    let mut scene = Scene::start().await;
+    let answer = scene.request("hi").await;
+
+    scene.server.expect("ISON gate").await;
+    scene.server.say(":s 303 gate :gate").await;
+
+    assert_eq!(answer.await.unwrap(), Ok(Receipt::default()));
+    assert!(!scene.end().await.contains("PRIVMSG"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_to_a_server_that_speaks_and_confirms_nothing_is_said_once_line_by_line() {
+    let mut scene = Scene::start().await;
+
+    let mut took = Vec::new();
+    for n in 0..5 {
+        let answer = scene.request(&format!("line {n}")).await;
+        scene
+            .server
+            .expect(&format!("PRIVMSG #elsewhere :line {n}"))
+            .await;
+        scene.server.say(":anna!a@h PRIVMSG #home :talk talk").await;
+        let began = time::Instant::now();
+        assert_eq!(answer.await.unwrap(), Ok(Receipt::unconfirmed()), "{n}");
+        took.push(began.elapsed());
+    }
+
+    assert!(took[0] > Duration::from_secs(30), "it had its time: {took:?}");
+    assert!(
+        took[1..].iter().all(|took| *took < Duration::from_secs(5)),
+        "{took:?}"
+    );
+    assert!(!scene.end().await.contains("PRIVMSG"));
+}

@@ -1,0 +1,140 @@
+//! What an operator writes under `channels.webhook`, read and checked.
+
+use gatehouse_core::Secret;
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::{adapter::Rate, config::shape, platform::value::RateLimit};
+
+/// Fifty at once, then twenty a second: far below what a small receiver bears.
+const RATE: Rate = Rate {
+    burst: 50,
+    per_second: 20.0,
+};
+/// The shortest secret, in bytes. A shorter one can be guessed from one signed request.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// The longest body of a request, in bytes, unless the operator allows more: what comes without a valid signature is read too.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The most that the operator may allow; the contract declares the same bound.
+const BODY_BYTES_LARGEST: usize = 1024 * 1024;
+
+/// One webhook account.
+#[derive(Clone, Debug)]
+pub(crate) struct WebhookConfig {
+    /// Signs what comes in.
+    pub(crate) secret: Secret,
+    /// Where replies go. Unset: the account only listens.
+    pub(crate) callback_url: Option<Url>,
+    /// Signs what goes out; the same as `secret` when unset.
+    pub(crate) callback_secret: Secret,
+    /// How fast to speak.
+    pub(crate) rate: Rate,
+    /// Whether the callback is told that somebody is being answered.
+    pub(crate) typing: bool,
+    /// The longest body of a request, in bytes.
+    pub(crate) body_bytes_max: usize,
+    /// Whether signatures of the first version are taken, and sent beside those of the second.
+    pub(crate) legacy_signature: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    secret: Option<String>,
+    callback_url: Option<String>,
+    callback_secret: Option<String>,
+    rate_limit: Option<RateLimit>,
+    typing: Option<bool>,
+    max_body_bytes: Option<usize>,
+    legacy_signature: Option<bool>,
+}
+
+impl WebhookConfig {
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// What is wrong, with the key. Never with the value of a secret.
+    pub(crate) fn read(value: &Value) -> Result<Self, String> {
+        let written = Written::deserialize(value).map_err(|error| shape(&error))?;
+        let secret = secret("secret", written.secret.unwrap_or_default())?;
+        let callback_secret = match written.callback_secret {
+            Some(text) => self::secret("callbackSecret", text)?,
+            None => secret.clone(),
+        };
+        let callback_url = written.callback_url.map(|text| address(&text)).transpose()?;
+        let rate = written.rate_limit.map_or(Ok(RATE), Rate::try_from)?;
+        Ok(Self {
+            secret,
+            callback_url,
+            callback_secret,
+            rate,
+            typing: written.typing.unwrap_or(false),
+            body_bytes_max: written
+                .max_body_bytes
+                .map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_LARGEST)),
+            legacy_signature: written.legacy_signature.unwrap_or(true),
+        })
+    }
+}
+
+fn secret(key: &str, text: String) -> Result<Secret, String> {
+    if text.trim().len() < SECRET_BYTES_MIN {
+        return Err(format!("{key}: must have at least {SECRET_BYTES_MIN} characters"));
+    }
+    Ok(Secret::new(text))
+}
+
+/// The operator wrote it, so it may point into the house's own network; what people say never becomes part of it.
+fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("callbackUrl: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("callbackUrl: must be http or https".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("callbackUrl: must not carry credentials; callbacks are signed".into());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::WebhookConfig;
+
+    const SECRET: &str = "a secret of some length";
+
+    #[test]
+    fn a_missing_blank_or_short_secret_is_refused() {
+        for value in [
+            json!({}),
+            json!({"secret": ""}),
+            json!({"secret": " ".repeat(40)}),
+            json!({"secret": "short"}),
+        ] {
+            assert!(
+                WebhookConfig::read(&value).unwrap_err().contains("secret"),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_callback_is_http_without_credentials() {
+        for url in [
+            "ftp://x/",
+            "file:///etc/passwd",
+            "http://user:pass@x/",
+            "not a url",
+            "data:text/plain,x",
+        ] {
+            let error = WebhookConfig::read(&json!({"secret": SECRET, "callbackUrl": url})).unwrap_err();
+            assert!(error.contains("callbackUrl"), "{url}: {error}");
+        }
+        assert!(
+            WebhookConfig::read(&json!({"secret": SECRET, "callbackUrl": "http://127.0.0.1:1/x"})).is_ok()
+        );
+    }
+}

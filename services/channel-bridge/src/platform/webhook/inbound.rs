@@ -1,0 +1,231 @@
+//! A request from the platform: the head first, then the signature, then the body, then the commit, then 202.
+
+use gatehouse_core::{Chain, Clock};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    WebhookConfig,
+    signature::{Direction, SIGNATURE, Scope, Shown, SignatureError, Version},
+    throttle::Throttle,
+};
+use crate::{
+    adapter::{
+        AccountKey, ChatKind, HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, Origin,
+        ParentChat, ReceiveError, Received,
+    },
+    id::{Address, ChatId, GuildId, MessageId, RoleId, SenderId, TeamId},
+};
+
+/// The longest name of a sender, in characters: it is for people to read.
+const SENDER_NAME_CHARS_MAX: usize = 200;
+
+/// The body.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    id: MessageId,
+    from: From,
+    chat: Chat,
+    text: String,
+    thread_id: Option<String>,
+    #[serde(default)]
+    mentioned: bool,
+    sent_at: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct From {
+    id: SenderId,
+    name: Option<String>,
+    #[serde(default)]
+    roles: Vec<RoleId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Chat {
+    id: ChatId,
+    kind: ChatKind,
+    parent: Option<ParentChat>,
+    guild_id: Option<GuildId>,
+    team_id: Option<TeamId>,
+}
+
+impl Body {
+    fn message(self, now: i64) -> InboundMessage {
+        let Self {
+            id,
+            from:
+                From {
+                    id: sender_id,
+                    name,
+                    roles,
+                },
+            chat:
+                Chat {
+                    id: chat_id,
+                    kind: chat_kind,
+                    parent,
+                    guild_id,
+                    team_id,
+                },
+            text,
+            thread_id,
+            mentioned,
+            sent_at,
+        } = self;
+        InboundMessage {
+            message_id: id,
+            chat_kind,
+            origin: Origin {
+                parent,
+                guild_id,
+                team_id,
+                roles,
+            },
+            reply_to: Address::from(chat_id.clone()),
+            chat_id,
+            thread_id,
+            sender_id,
+            sender_aliases: Vec::new(),
+            sender_name: name.map(|name| name.chars().take(SENDER_NAME_CHARS_MAX).collect()),
+            mentioned: mentioned || chat_kind == ChatKind::Direct,
+            text,
+            sent_at: sent_at.unwrap_or(now),
+        }
+    }
+}
+
+/// Where requests of one account are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Desk<'a> {
+    pub(crate) account: &'a AccountKey,
+    pub(crate) config: &'a WebhookConfig,
+    pub(crate) clock: &'a Clock,
+    pub(crate) throttle: &'a Throttle,
+}
+
+impl Desk<'_> {
+    /// How long the body may be, or what is wrong already.
+    pub(crate) fn inspect(self, head: &HttpHead) -> Result<usize, HttpAnswer> {
+        self.check(head).map(|_| self.config.body_bytes_max)
+    }
+
+    /// Answers a request.
+    pub(crate) async fn receive(self, request: HttpRequest, inbound: &InboundSink) -> HttpAnswer {
+        let HttpRequest { head, body } = request;
+        let shown = match self.check(&head) {
+            Ok(shown) => shown,
+            Err(answer) => return answer,
+        };
+        if body.len() > self.config.body_bytes_max {
+            return refuse(
+                413,
+                "TOO_LARGE",
+                "the body is longer than channels.webhook.maxBodyBytes",
+            );
+        }
+        let scope = Scope {
+            direction: Direction::Inbound,
+            method: &head.method,
+            target: &head.target,
+            account: self.account,
+        };
+        if let Err(error) = shown.verify(&self.config.secret, scope, &body) {
+            return self.disbelieve(&head, error);
+        }
+        if shown.version == Version::First {
+            self.warn_of_old(inbound);
+        }
+        take(self.clock.now_ms(), &body, inbound).await
+    }
+
+    /// What the head alone tells.
+    fn check(self, head: &HttpHead) -> Result<Shown, HttpAnswer> {
+        if head.method != "POST" {
+            return Err(refuse(405, "METHOD_NOT_ALLOWED", "only POST is understood"));
+        }
+        let is_json = |kind: &str| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/json")
+        };
+        if head.has("content-type") && !head.header("content-type").is_some_and(is_json) {
+            return Err(refuse(
+                415,
+                "UNSUPPORTED_TYPE",
+                "the body must be application/json",
+            ));
+        }
+        let now = self.clock.now_ms().div_euclid(1000);
+        Shown::read(head, now, self.config.legacy_signature).map_err(|error| self.disbelieve(head, error))
+    }
+
+    /// A right signature is believed whoever else guessed from the same address, so only wrong ones are counted and slowed
+    /// down.
+    fn disbelieve(self, head: &HttpHead, error: SignatureError) -> HttpAnswer {
+        tracing::debug!(%error, "a webhook request was refused");
+        let now = Instant::now();
+        if let Some(wait) = self.throttle.wait(&head.peer, now) {
+            let refused = refuse(429, "THROTTLED", "too many wrong signatures");
+            return HttpAnswer {
+                retry_after: Some(wait.as_secs().max(1)),
+                ..refused
+            };
+        }
+        self.throttle.count(&head.peer, now);
+        refuse(401, "SIGNATURE", &error.to_string())
+    }
+
+    fn warn_of_old(self, inbound: &InboundSink) {
+        let warning = format!(
+            "requests bear the old signature, which is good for every account with the same secret; \
+             send {SIGNATURE} instead (docs/getting-started.md) and set legacySignature: false. The next release takes no old ones"
+        );
+        if inbound.progress().warn(warning.clone()) {
+            tracing::warn!(account = %self.account, "{warning}");
+        }
+    }
+}
+
+/// Reads a genuine body and commits its message.
+async fn take(now: i64, body: &[u8], inbound: &InboundSink) -> HttpAnswer {
+    let body: Body = match serde_json::from_slice(body) {
+        Ok(body) => body,
+        Err(error) => return refuse(400, "INVALID", &format!("the body is not a message: {error}")),
+    };
+    match inbound.receive(body.message(now)).await {
+        Ok(received) => answer(
+            202,
+            json!({"accepted": true, "duplicate": received == Received::Duplicate}),
+        ),
+        Err(ReceiveError::Invalid(problem)) => refuse(400, "INVALID", problem),
+        Err(ReceiveError::Full) => HttpAnswer {
+            retry_after: Some(5),
+            ..refuse(503, "BUSY", "too many messages wait; try again")
+        },
+        Err(error @ ReceiveError::Store(_)) => {
+            tracing::error!(error = %Chain(&error), "a webhook request was not stored");
+            HttpAnswer {
+                retry_after: Some(5),
+                ..refuse(503, "UNAVAILABLE", "the message could not be stored; try again")
+            }
+        }
+    }
+}
+
+fn refuse(status: u16, code: &str, message: &str) -> HttpAnswer {
+    answer(
+        status,
+        json!({"accepted": false, "error": {"code": code, "message": message}}),
+    )
+}
+
+fn answer(status: u16, body: serde_json::Value) -> HttpAnswer {
+    HttpAnswer {
+        status,
+        retry_after: None,
+        body: body.to_string(),
+    }
+}

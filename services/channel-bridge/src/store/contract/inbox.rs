@@ -1,0 +1,177 @@
+//! What every store must hold of the inbox.
+
+use crate::{
+    adapter::Received,
+    inbox::store::Settlement,
+    store::Stores,
+    testing::{NOW, key, message},
+};
+
+pub(crate) async fn a_message_is_stored_once_however_often_and_at_once_it_comes(stores: Stores) {
+    let all = (0..200).map(|n| {
+        stores
+            .inbox
+            .receive(key("a"), message(&(n % 50).to_string(), "anna", "x"), NOW)
+    });
+    let received = futures::future::join_all(all).await;
+
+    let stored = received
+        .iter()
+        .filter(|result| matches!(result, Ok(Received::Stored)))
+        .count();
+    assert_eq!(stored, 50);
+    assert_eq!(
+        stores
+            .inbox
+            .receive(key("b"), message("1", "anna", "x"), NOW)
+            .await
+            .unwrap(),
+        Received::Stored
+    );
+}
+
+pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
+    for (id, chat) in [("1", "anna"), ("2", "anna"), ("3", "bert")] {
+        stores
+            .inbox
+            .receive(key("a"), message(id, chat, "x"), NOW)
+            .await
+            .unwrap();
+    }
+
+    let heads = stores.inbox.heads(10).await.unwrap();
+    let ids: Vec<&str> = heads.iter().map(|row| row.message.message_id.as_str()).collect();
+    assert_eq!(ids, ["1", "3"]);
+
+    stores
+        .inbox
+        .settle(heads[0].seq, Settlement::Adopted("run".into()))
+        .await
+        .unwrap();
+    let heads = stores.inbox.heads(10).await.unwrap();
+    assert_eq!(heads[0].message, message("2", "anna", "x"));
+}
+
+pub(crate) async fn a_postponed_message_keeps_its_place_in_its_chat(stores: Stores) {
+    stores
+        .inbox
+        .receive(key("a"), message("1", "anna", "x"), NOW)
+        .await
+        .unwrap();
+    stores
+        .inbox
+        .receive(key("a"), message("2", "anna", "x"), NOW)
+        .await
+        .unwrap();
+    let first = stores.inbox.heads(1).await.unwrap().remove(0);
+
+    stores.inbox.postpone(first.seq, NOW + 500).await.unwrap();
+
+    let heads = stores.inbox.heads(10).await.unwrap();
+    assert_eq!(heads.len(), 1);
+    assert_eq!(
+        (heads[0].seq, heads[0].attempts, heads[0].next_at),
+        (first.seq, 1, NOW + 500)
+    );
+}
+
+pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: Stores) {
+    stores
+        .inbox
+        .receive(key("a"), message("1", "anna", "x"), NOW)
+        .await
+        .unwrap();
+    stores
+        .inbox
+        .receive(key("a"), message("2", "bert", "waits"), NOW)
+        .await
+        .unwrap();
+    let seq = stores.inbox.heads(1).await.unwrap()[0].seq;
+    stores
+        .inbox
+        .settle(seq, Settlement::Refused("no".into()))
+        .await
+        .unwrap();
+
+    // Received now: kept while a week ago is not after it.
+    stores.inbox.prune(NOW, 0).await.unwrap();
+    assert_eq!(
+        stores
+            .inbox
+            .receive(key("a"), message("1", "anna", "x"), NOW)
+            .await
+            .unwrap(),
+        Received::Duplicate
+    );
+
+    stores.inbox.prune(NOW + 1, 0).await.unwrap();
+    assert_eq!(
+        stores
+            .inbox
+            .receive(key("a"), message("1", "anna", "x"), NOW)
+            .await
+            .unwrap(),
+        Received::Stored
+    );
+    assert_eq!(
+        stores
+            .inbox
+            .receive(key("a"), message("2", "bert", "x"), NOW)
+            .await
+            .unwrap(),
+        Received::Duplicate,
+        "what waits stays"
+    );
+}
+
+pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores: Stores) {
+    for (id, chat) in [("1", "anna"), ("2", "bert"), ("3", "carl")] {
+        stores
+            .inbox
+            .receive(key("a"), message(id, chat, "x"), NOW)
+            .await
+            .unwrap();
+    }
+    let heads = stores.inbox.heads(10).await.unwrap();
+    for row in &heads[..2] {
+        stores
+            .inbox
+            .settle(row.seq, Settlement::Adopted("run".into()))
+            .await
+            .unwrap();
+    }
+    stores
+        .inbox
+        .settle(heads[2].seq, Settlement::Refused("no".into()))
+        .await
+        .unwrap();
+
+    let adopted = stores.inbox.adopted(0, 0, 10).await.unwrap();
+    let ids: Vec<&str> = adopted
+        .iter()
+        .map(|message| message.message_id.as_str())
+        .collect();
+    assert_eq!(ids, ["1", "2"], "a refused one is never offered again");
+    assert_eq!(
+        stores.inbox.adopted(adopted[0].seq, 0, 10).await.unwrap().len(),
+        1
+    );
+    assert!(
+        stores.inbox.adopted(0, NOW, 10).await.unwrap().is_empty(),
+        "too old"
+    );
+
+    assert_eq!(
+        stores.inbox.offer_again(vec![adopted[0].seq], NOW).await.unwrap(),
+        1
+    );
+    let waiting = stores.inbox.heads(10).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].message, message("1", "anna", "x"));
+
+    stores.inbox.prune(0, NOW).await.unwrap();
+    assert!(
+        stores.inbox.adopted(0, 0, 10).await.unwrap().is_empty(),
+        "its text is forgotten"
+    );
+}

@@ -1,0 +1,107 @@
+//! The tables, as they grew. A migration is never changed once it was in a release.
+
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
+CREATE TABLE inbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    chat_id TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'refused', 'adopted')),
+    message TEXT NOT NULL,          -- JSON; empty once settled
+    reason TEXT,                    -- of a refusal
+    run_id TEXT,                    -- of an adoption
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    UNIQUE (channel, account, message_id)
+);
+CREATE INDEX inbox_waiting ON inbox (channel, account, chat_id, seq) WHERE state = 'new';
+CREATE INDEX inbox_settled ON inbox (received_at) WHERE state <> 'new';
+
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    delivery_key TEXT NOT NULL UNIQUE,
+    run_id TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    thread_id TEXT,
+    reply_to_id TEXT,
+    text TEXT NOT NULL,             -- empty once settled
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sending', 'sent', 'unknown', 'dead')),
+    late INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    unknowns INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER NOT NULL,
+    reason TEXT,
+    created_at INTEGER NOT NULL,
+    queued_at INTEGER NOT NULL,
+    settled_at INTEGER
+);
+CREATE INDEX outbox_waiting ON outbox (channel, account, chat, seq) WHERE state IN ('queued', 'sending');
+CREATE INDEX outbox_dead ON outbox (channel, account) WHERE state IN ('dead', 'unknown');
+CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
+CREATE TABLE outbox_part (
+    delivery INTEGER NOT NULL REFERENCES outbox (seq) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sending', 'sent')),
+    possible_duplicate INTEGER NOT NULL DEFAULT 0,
+    receipt TEXT,
+    sent_at INTEGER,
+    PRIMARY KEY (delivery, position)
+) WITHOUT ROWID;
+
+CREATE TABLE pairing_request (
+    id TEXT PRIMARY KEY,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    sender_id TEXT NOT NULL,
+    sender_name TEXT,
+    reply_to TEXT NOT NULL,
+    code TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (channel, account, sender_id)
+) WITHOUT ROWID;
+CREATE TABLE approved_sender (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    sender_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    approved_at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account, sender_id)
+) WITHOUT ROWID;
+CREATE INDEX approved_by_request ON approved_sender (request_id);
+",
+    "
+ALTER TABLE outbox_part ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX outbox_part_doubtful ON outbox_part (delivery) WHERE possible_duplicate <> 0 OR unconfirmed <> 0;
+",
+    "
+-- What makes two deliveries of one key the same; its text is forgotten once it is sent. Absent on rows of earlier versions.
+ALTER TABLE outbox ADD COLUMN fingerprint BLOB;
+",
+    "
+-- What can be offered again to a session service that has lost it.
+CREATE INDEX inbox_adopted ON inbox (seq) WHERE state = 'adopted' AND message <> '';
+CREATE INDEX inbox_adopted_by_age ON inbox (received_at) WHERE state = 'adopted' AND message <> '';
+",
+    "
+-- What accounts remember beyond their connections.
+CREATE TABLE account_state (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (channel, account, name)
+) WITHOUT ROWID;
+",
+];
+
+/// The schema that this version writes.
+pub const SCHEMA: usize = MIGRATIONS.len();
