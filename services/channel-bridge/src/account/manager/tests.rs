@@ -94,7 +94,7 @@ fn revision(accounts: &Value) -> Arc<Revision<Config>> {
     let value = json!({"channels": {"stubborn": {"accounts": accounts}}});
     Arc::new(Revision {
         hash: accounts.to_string(),
-        token_digest: String::new(),
+        credentials: Vec::new(),
         value: serde_json::from_value(value).unwrap(),
     })
 }
