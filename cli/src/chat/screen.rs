@@ -258,10 +258,10 @@ impl Screen {
             .iter()
             .filter(|run| in_flight.is_none_or(|flight| flight.run_id != **run))
         {
-            let row = history
-                .messages
-                .iter()
-                .find(|row| row.role == "assistant" && row.meta.run_id.as_deref() == Some(run.as_str()));
+            let ends = |row: &&Message| {
+                row.role == "assistant" && !row.goes_on() && row.meta.run_id.as_deref() == Some(run.as_str())
+            };
+            let row = history.messages.iter().find(ends);
             if let Some(row) = row {
                 let end = match (row.stop_reason.as_deref(), &row.error_message) {
                     (Some("aborted"), _) => End::Stopped,

@@ -53,21 +53,32 @@ pub(super) struct Meta {
 }
 
 impl Message {
-    /// Its text, whatever its form.
+    /// Its text, whatever its form. What was thought is left out, and what is not text is named.
     pub(super) fn text(&self) -> String {
         match &self.content {
             Value::String(text) => text.clone(),
-            Value::Array(blocks) => blocks
-                .iter()
-                .map(|block| match (block.get("text"), block.get("type")) {
-                    (Some(Value::String(text)), _) => text.clone(),
-                    (_, Some(Value::String(kind))) => format!("[{kind}]"),
-                    _ => String::new(),
-                })
-                .collect::<Vec<_>>()
-                .join("\n"),
+            Value::Array(blocks) => blocks.iter().filter_map(line).collect::<Vec<_>>().join("\n"),
             _ => String::new(),
         }
+    }
+
+    /// Whether it is in the middle of its run: the assistant calls tools and goes on.
+    pub(super) fn goes_on(&self) -> bool {
+        self.stop_reason.as_deref() == Some("toolUse")
+    }
+}
+
+fn line(block: &Value) -> Option<String> {
+    let word = |key: &str| block.get(key).and_then(Value::as_str);
+    match (word("type").unwrap_or_default(), word("text")) {
+        ("thinking", _) => None,
+        (_, Some(text)) => Some(text.to_owned()),
+        ("", None) => Some(String::new()),
+        ("toolCall", None) => Some(format!("[tool: {}]", word("name").unwrap_or_default())),
+        (kind, None) => Some(match word("name") {
+            Some(name) => format!("[{kind}: {name}]"),
+            None => format!("[{kind}]"),
+        }),
     }
 }
 

@@ -66,7 +66,7 @@ impl ModelName {
 pub(crate) enum RequestError {
     #[error("/messages/{index}/role is not user, assistant or tool")]
     Role { index: usize },
-    #[error("/messages/{index}/content is {problem}")]
+    #[error("/messages/{index}/content {problem}")]
     Content { index: usize, problem: ContentError },
 }
 
@@ -159,7 +159,7 @@ mod tests {
         let refused = RunTurn::try_from(said(1, Some(common::Content { blocks }))).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "/messages/0/content is a medium without an id and without a URL"
+            "/messages/0/content holds a medium without an id and without a URL"
         );
     }
 

@@ -133,23 +133,33 @@ pub struct Thinking {
 pub struct Json(Box<RawValue>);
 
 /// Why something is not a content.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.problem())]
 pub enum ContentError {
     /// It is not JSON.
-    #[error("not JSON")]
     NotJson,
     /// Too many blocks.
-    #[error("more than {BLOCKS_MAX} blocks")]
     TooManyBlocks,
     /// Too many bytes.
-    #[error("larger than {CONTENT_BYTES_MAX} bytes")]
     TooLarge,
     /// A medium that is nowhere.
-    #[error("a medium without an id and without a URL")]
     MediaWithoutSource,
     /// A result within a result.
-    #[error("a tool result within a tool result")]
     NestedResult,
+}
+
+impl ContentError {
+    /// What is wrong, to be said behind the name of the field.
+    #[must_use]
+    pub fn problem(self) -> &'static str {
+        match self {
+            Self::NotJson => "is not JSON",
+            Self::TooManyBlocks => "has more than 256 blocks",
+            Self::TooLarge => "is larger than 8 MiB",
+            Self::MediaWithoutSource => "holds a medium without an id and without a URL",
+            Self::NestedResult => "holds a tool result within a tool result",
+        }
+    }
 }
 
 impl Content {

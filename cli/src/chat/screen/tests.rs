@@ -190,3 +190,28 @@ fn a_second_attempt_that_says_less_leaves_no_words_of_the_first_in_the_answer() 
 
     assert_eq!(seen, "assistant: one two three\none two\n");
 }
+
+#[test]
+fn a_run_that_calls_tools_is_read_on_and_ends_with_its_last_row() {
+    let mut screen = screen();
+    screen.started("r");
+    let mut seen = screen.chat(&delta("r", 1, "let me look"));
+    seen += &screen.chat(&event("r", 2, "delta", json!({"deltaText": "", "replace": true})));
+    let step = json!({"role": "assistant", "stopReason": "toolUse", "__openclaw": {"runId": "r"}, "content": [
+        {"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "let me look"},
+        {"type": "toolCall", "id": "c", "name": "ls", "arguments": {}}]});
+    let history =
+        |rows: Value| serde_json::from_value(json!({"sessionKey": SESSION, "messages": rows})).unwrap();
+
+    // Cut off, and it waits for its next attempt.
+    seen += &screen.catch_up(&history(json!([step])));
+    assert_eq!(screen.end_of("r"), None);
+    let end = json!({"role": "assistant", "content": "nothing", "__openclaw": {"runId": "r"}});
+    seen += &screen.catch_up(&history(json!([step, end])));
+
+    assert_eq!(seen, "assistant: let me look\nnothing\n");
+    assert_eq!(
+        screen.rows(&history(json!([step]))),
+        "assistant: let me look\n[tool: ls]\n"
+    );
+}
