@@ -1,29 +1,47 @@
 //! The row with which an answer ends, and what its chat reads, also when it ended before it was whole. What was written stays;
 //! the notice that says why there is no more stands behind it, for people and not for models.
 
-use gatehouse_core::ForPeople;
-use serde_json::json;
+use gatehouse_core::content::Block;
+use gatehouse_core::{Content, ForPeople};
 
 use crate::id::{EntryId, RunId};
-use crate::rows::blocks;
 use crate::store::{EntryExtra, NewEntry, Origin, Role};
 
 /// The most text of one answer: what a delivery may hold.
 pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The row of an answer, or of a notice in the place of one.
-pub(crate) fn row(run: &RunId, text: &str, in_context: bool, extra: EntryExtra, now: i64) -> NewEntry {
+pub(crate) fn row(run: &RunId, content: &Content, in_context: bool, extra: EntryExtra, now: i64) -> NewEntry {
     NewEntry {
         id: EntryId::generate(),
         role: Role::Assistant,
-        content: blocks(text),
-        preview: text.to_owned(),
+        content: content.to_json_blocks(),
+        preview: content.words(),
         timestamp: now,
         run: Some(run.clone()),
         boundary: false,
         in_context,
         extra,
     }
+}
+
+/// The row of a message that is finished while its turn goes on: the assistant's, or what a tool answered.
+pub(crate) fn step(run: &RunId, role: Role, content: &Content, number: u32, now: i64) -> NewEntry {
+    let extra = EntryExtra {
+        stop_reason: content.calls().next().map(|_| "toolUse".to_owned()),
+        step: Some(number),
+        ..EntryExtra::default()
+    };
+    NewEntry {
+        role,
+        ..row(run, content, true, extra, now)
+    }
+}
+
+/// What a chat is told of an answer: words and media.
+pub(crate) fn reply(content: Content) -> Option<Content> {
+    let told = content.filtered(|block| matches!(block, Block::Text(_) | Block::Media(_)));
+    (!told.is_blank()).then_some(told)
 }
 
 /// The row of an answer that somebody stopped.
@@ -35,7 +53,7 @@ pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, now: i64) -> NewE
         abort_origin: Some(origin.word().to_owned()),
         ..EntryExtra::default()
     };
-    row(run, text, true, extra, now)
+    row(run, &Content::text(text), true, extra, now)
 }
 
 /// The row of an answer that broke off: the text so far, which a model may read, and the notice behind it, which it does not.
@@ -45,14 +63,10 @@ pub(crate) fn broken_off(run: &RunId, text: &str, notice: &str, extra: EntryExtr
         ..extra
     };
     if text.trim().is_empty() {
-        return row(run, notice, false, extra, now);
+        return row(run, &Content::text(notice), false, extra, now);
     }
-    let blocks =
-        json!([{ "type": "text", "text": text }, { "type": "text", "text": notice, "notice": true }]);
-    NewEntry {
-        content: blocks.to_string(),
-        ..row(run, text, true, extra, now)
-    }
+    let content = [Block::text(text), Block::notice(notice)].into_iter().collect();
+    row(run, &content, true, extra, now)
 }
 
 /// What stands between an answer and the notice behind it: [`ForPeople::after`].
@@ -85,6 +99,23 @@ mod tests {
         assert_eq!(text_of(&half.content), "half");
         assert!(!nothing.in_context);
         assert_eq!(text_of(&nothing.content), "cut short");
+    }
+
+    #[test]
+    fn a_chat_is_told_words_and_media_and_nothing_when_there_is_neither() {
+        let content = |json| Content::from_json(json).unwrap();
+        let said = content(
+            r#"[{"type":"thinking","thinking":"hm"},{"type":"text","text":"hi"},{"type":"hologram"},{"type":"toolCall","id":"c","name":"n","arguments":{}}]"#,
+        );
+        assert_eq!(reply(said), Some(Content::text("hi")));
+        assert_eq!(
+            reply(content(
+                r#"[{"type":"thinking","thinking":"hm"},{"type":"text","text":" "}]"#
+            )),
+            None
+        );
+        let picture = content(r#"[{"type":"image","url":"u","mimeType":"image/png"}]"#);
+        assert_eq!(reply(picture.clone()), Some(picture));
     }
 
     #[test]

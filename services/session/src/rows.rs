@@ -1,39 +1,83 @@
 //! From what is stored to what clients see.
+//!
+//! A row's content is JSON, and goes out as it is stored: what this version does not understand of it reaches the clients byte
+//! for byte. Two shapes are v4's own: a tool's row is its one result, laid out beside the content, and the end of a run says what was
+//! said, without what was thought.
 
+use std::borrow::Cow;
+
+use gatehouse_core::Content;
+use gatehouse_core::content::Block;
 use gatehouse_proto::session::v1 as proto;
 
 use crate::agents::Agents;
-use crate::store::{Entry, EntryExtra, Role, SessionRecord};
+use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionRecord};
 
 /// The answer's text as content blocks.
 pub(crate) fn blocks(text: &str) -> String {
-    serde_json::json!([{ "type": "text", "text": text }]).to_string()
+    Content::text(text).to_json_blocks()
 }
 
 /// A plain text as content.
 pub(crate) fn plain(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Content::text(text).to_json()
 }
 
-/// The text in a row's content: a string, or the text blocks of a list. Notices to people are not part of it.
+/// What stands in a row. The store holds JSON and nothing else, so what cannot be read is nothing.
+pub(crate) fn content_of(json: &str) -> Content {
+    Content::from_json(json).unwrap_or_default()
+}
+
+/// The words that somebody said in a row. Notices to people are not part of it.
 pub(crate) fn text_of(content: &str) -> String {
-    match serde_json::from_str(content) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(serde_json::Value::Array(blocks)) => {
-            let texts: Vec<&str> = blocks
-                .iter()
-                .filter(|block| block.get("notice").is_none())
-                .filter_map(|block| block.get("text")?.as_str())
-                .collect();
-            texts.join("\n")
-        }
-        Ok(_) | Err(_) => String::new(),
-    }
+    content_of(content).words()
 }
 
 /// A message as chat events carry it. The content is JSON already.
 pub(crate) fn chat_message(content: &str, timestamp: i64) -> String {
     format!(r#"{{"role":"assistant","content":{content},"timestamp":{timestamp}}}"#)
+}
+
+/// The row with which a run ends, as its last chat event carries it.
+pub(crate) fn last_message(content: &str, timestamp: i64) -> String {
+    chat_message(&without_thinking(content), timestamp)
+}
+
+fn without_thinking(json: &str) -> Cow<'_, str> {
+    let content = content_of(json);
+    let thinks = |block: &Block| matches!(block, Block::Thinking(_));
+    if content.blocks().iter().any(thinks) {
+        Cow::Owned(content.filtered(|block| !thinks(block)).to_json_blocks())
+    } else {
+        Cow::Borrowed(json)
+    }
+}
+
+/// What a tool's row says beside its content.
+#[derive(Debug, Default)]
+struct Answer {
+    call_id: Option<String>,
+    tool: Option<String>,
+    failed: Option<bool>,
+}
+
+/// A row's content as clients see it.
+fn shown(row: &NewEntry) -> (String, Answer) {
+    let stored = || (row.content.clone(), Answer::default());
+    match row.role {
+        Role::User | Role::Assistant | Role::System => stored(),
+        Role::Tool => content_of(&row.content)
+            .results()
+            .next()
+            .map_or_else(stored, |result| {
+                let answer = Answer {
+                    call_id: Some(result.call_id.clone()),
+                    tool: Some(result.name.clone()),
+                    failed: Some(result.failed),
+                };
+                (result.content.to_json_blocks(), answer)
+            }),
+    }
 }
 
 /// A row of a transcript.
@@ -47,16 +91,23 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
         usage,
         abort_origin,
         sender_label,
+        step,
     } = row.extra.clone();
     let run = row.run.as_ref().map(ToString::to_string);
+    let (content, answer) = shown(row);
     proto::TranscriptMessage {
         role: row.role.word().to_owned(),
-        content: row.content.clone(),
+        content,
         timestamp: row.timestamp,
-        idempotency_key: run.as_ref().map(|run| match row.role {
-            Role::User => format!("{run}:user"),
-            Role::Assistant | Role::System => format!("{run}:assistant"),
-        }),
+        // One row of a run is its question and one its end; those between have no key, as there are many.
+        idempotency_key: run
+            .as_ref()
+            .filter(|_| step.is_none())
+            .and_then(|run| match row.role {
+                Role::User => Some(format!("{run}:user")),
+                Role::Assistant | Role::System => Some(format!("{run}:assistant")),
+                Role::Tool => None,
+            }),
         provider,
         model,
         stop_reason,
@@ -78,9 +129,9 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
             run_id: run,
             kind: row.boundary.then(|| "reset".to_owned()),
         }),
-        tool_call_id: None,
-        tool_name: None,
-        tool_failed: None,
+        tool_call_id: answer.call_id,
+        tool_name: answer.tool,
+        tool_failed: answer.failed,
     }
 }
 
@@ -171,6 +222,65 @@ mod tests {
         assert_eq!(text_of(&blocks("a")), "a");
         assert_eq!(text_of(r#"[{"type":"image"},{"type":"text","text":"x"}]"#), "x");
         assert_eq!(text_of("{}"), "");
+    }
+
+    fn entry(role: Role, content: &str, step: Option<u32>) -> Entry {
+        let row = NewEntry {
+            id: crate::id::EntryId::generate(),
+            role,
+            content: content.to_owned(),
+            preview: String::new(),
+            timestamp: 7,
+            run: Some(crate::id::RunId::new("r")),
+            boundary: false,
+            in_context: true,
+            extra: EntryExtra {
+                step,
+                ..EntryExtra::default()
+            },
+        };
+        Entry { seq: 1, row }
+    }
+
+    #[test]
+    fn a_row_goes_out_as_it_is_stored_and_a_tools_row_in_the_shape_of_v4() {
+        let odd = r#"[{"type":"hologram",  "of":[1.0]},{"type":"text","text":"x"}]"#;
+        let row = message(&entry(Role::Assistant, odd, None));
+        assert_eq!(
+            (row.content.as_str(), row.idempotency_key.as_deref()),
+            (odd, Some("r:assistant"))
+        );
+
+        let call = r#"[{"type":"toolCall","id":"c","name":"ls","arguments":{}}]"#;
+        let row = message(&entry(Role::Assistant, call, Some(0)));
+        assert_eq!((row.content.as_str(), row.idempotency_key), (call, None));
+
+        let result = r#"[{"type":"toolResult","toolCallId":"c","toolName":"ls","content":[{"type":"text","text":"no"}],"isError":true}]"#;
+        let row = message(&entry(Role::Tool, result, Some(1)));
+        assert_eq!(
+            (row.role.as_str(), row.content.as_str()),
+            ("toolResult", r#"[{"type":"text","text":"no"}]"#)
+        );
+        assert_eq!(
+            (
+                row.tool_call_id.as_deref(),
+                row.tool_name.as_deref(),
+                row.tool_failed
+            ),
+            (Some("c"), Some("ls"), Some(true))
+        );
+        assert_eq!(row.idempotency_key, None);
+    }
+
+    #[test]
+    fn the_end_of_a_run_says_what_was_said_and_not_what_was_thought() {
+        let thought = r#"[{"type":"thinking","thinking":"hm"},{"type":"text","text":"hi"},{"type":"hologram", "of":1}]"#;
+        assert_eq!(
+            without_thinking(thought),
+            r#"[{"type":"text","text":"hi"},{"type":"hologram", "of":1}]"#
+        );
+        let plain = r#"[ {"type":"text","text":"hi"} ]"#;
+        assert_eq!(without_thinking(plain), plain);
     }
 
     #[test]

@@ -11,10 +11,11 @@ use gatehouse_core::client::Peer;
 use gatehouse_core::credential::Directory;
 use gatehouse_core::publish::{Published, Publisher};
 use gatehouse_core::server::Server;
-use gatehouse_core::{Address, Clock, Drain, Health, Identity, Listener, Secret};
+use gatehouse_core::{Address, Clock, Content, Drain, Health, Identity, Listener, Secret};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
 use gatehouse_proto::agent::v1::run_turn_response::Event as TurnEvent;
+use gatehouse_proto::agent::v1::turn_message::Role as Speaker;
 use gatehouse_proto::broadcast::v1::{Event, Rendition};
 use gatehouse_proto::session::v1 as proto;
 use prost::{Message, Name};
@@ -77,8 +78,23 @@ impl Call {
         .await;
     }
 
+    /// A message is finished, and the turn goes on.
+    pub(crate) async fn entry(&self, role: Speaker, json: &str) {
+        let content = Content::from_json(json).unwrap();
+        self.event(TurnEvent::Entry(agent::TurnEntry {
+            role: role.into(),
+            content: Some(content.into()),
+        }))
+        .await;
+    }
+
     /// Ends it well.
     pub(crate) async fn done(self) {
+        self.done_with(None).await;
+    }
+
+    /// Ends it well, with a last message that is more than its text.
+    pub(crate) async fn done_with(self, json: Option<&str>) {
         self.event(TurnEvent::Completed(agent::Completed {
             stop_reason: "stop".to_owned(),
             usage: Some(agent::Usage {
@@ -88,7 +104,7 @@ impl Call {
             }),
             provider: "p".to_owned(),
             model: "m".to_owned(),
-            content: None,
+            content: json.map(|json| Content::from_json(json).unwrap().into()),
         }))
         .await;
     }

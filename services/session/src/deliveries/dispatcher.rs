@@ -190,6 +190,7 @@ impl Dispatcher {
 
     async fn hand_over(&self, delivery: &Delivery) -> Result<(), Failure> {
         let target = delivery.target.clone();
+        let (text, content) = delivery.content.clone().into_parts();
         let request = EnqueueDeliveryRequest {
             delivery_key: delivery.key.clone(),
             run_id: delivery.run.to_string(),
@@ -198,9 +199,9 @@ impl Dispatcher {
             to: target.to,
             thread_id: target.thread_id,
             reply_to_id: target.reply_to_id,
-            text: delivery.text.clone(),
+            text,
             created_at: delivery.created_at,
-            content: None,
+            content,
         };
         let mut bridge = self.bridge.clone();
         match time::timeout(PATIENCE, bridge.enqueue_delivery(request)).await {

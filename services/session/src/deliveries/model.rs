@@ -1,5 +1,6 @@
 //! A reply on its way out.
 
+use gatehouse_core::Content;
 use gatehouse_proto::session::v1 as proto;
 use serde::{Deserialize, Serialize};
 
@@ -94,8 +95,8 @@ pub struct Delivery {
     pub session: SessionKey,
     /// Where.
     pub target: Target,
-    /// The text.
-    pub text: String,
+    /// What is said.
+    pub content: Content,
     /// When the run ended.
     pub created_at: i64,
     /// How often it was offered.

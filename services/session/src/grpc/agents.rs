@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use gatehouse_core::Content;
 use gatehouse_proto::session::v1 as proto;
 use tonic::Status;
 
@@ -63,7 +64,7 @@ pub(super) async fn run(
         model.as_deref().unwrap_or(""),
     ];
     let admission = Admission {
-        entry: user_row(&message, &run, None, now),
+        entry: user_row(&Content::text(message.as_str()), &run, None, now),
         fingerprint: fingerprint_of(&parts, thinking.as_deref()),
         queue: queue::rule(&policy.queue, channel, chosen, None),
         reply: if deliver {

@@ -1,12 +1,13 @@
 //! `chat.*`.
 
+use gatehouse_core::Content;
 use gatehouse_proto::session::v1 as proto;
 use sha2::{Digest, Sha256};
 
 use super::sessions::key;
 use crate::error::Error;
 use crate::id::{EntryId, RunId, SessionId};
-use crate::rows::{self, Wanted, blocks, plain};
+use crate::rows::{self, Wanted, blocks};
 use crate::store::{Admission, EntryExtra, HistoryQuery, NewEntry, Reply, Role, Seed, TurnState};
 use crate::turns::queue::{self, QueueMode};
 use crate::turns::{Engine, Submitted};
@@ -56,12 +57,12 @@ pub(super) fn fingerprint_of_options(parts: &[Option<&str>]) -> Vec<u8> {
 }
 
 /// A person's row.
-pub(super) fn user_row(text: &str, run: &RunId, sender: Option<String>, now: i64) -> NewEntry {
+pub(super) fn user_row(content: &Content, run: &RunId, sender: Option<String>, now: i64) -> NewEntry {
     NewEntry {
         id: EntryId::generate(),
         role: Role::User,
-        content: plain(text),
-        preview: text.to_owned(),
+        content: content.to_json(),
+        preview: content.clone().into_words(),
         timestamp: now,
         run: Some(run.clone()),
         boundary: false,
@@ -114,7 +115,7 @@ pub(super) async fn send(
     let now = engine.now_ms();
     let run = RunId::new(idempotency_key);
     let admission = Admission {
-        entry: user_row(&message, &run, None, now),
+        entry: user_row(&Content::text(message.as_str()), &run, None, now),
         fingerprint: fingerprint_of(
             &[
                 "chat",

@@ -1,5 +1,8 @@
 //! A message from a channel.
 
+use gatehouse_core::Content;
+use gatehouse_core::content::Block;
+use gatehouse_proto::common::v1 as common;
 use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::peer::Kind;
 
@@ -10,6 +13,9 @@ use crate::routing::{Inbound, Peer, PeerKind};
 use crate::store::{Admission, InboundKey, Reply, Seed, Target};
 use crate::turns::queue;
 use crate::turns::{Engine, Submitted};
+
+/// The most that one message of a channel says, as its text alone: the contract's figure.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) async fn deliver(
     engine: &Engine,
@@ -31,7 +37,7 @@ pub(super) async fn deliver(
         thread_id,
         reply_target,
         sent_at: _, // kept by the bridge
-        content: _,
+        content,
     } = request;
     let peer = peer.and_then(place).ok_or(Error::Field {
         path: "/peer",
@@ -50,6 +56,7 @@ pub(super) async fn deliver(
             problem: "is not in the channel and account of the message",
         });
     }
+    let content = said(text, content)?;
     let policy = engine.policy()?;
     let inbound = Inbound {
         channel: channel.clone(),
@@ -70,7 +77,7 @@ pub(super) async fn deliver(
         .filter(|name| !name.trim().is_empty())
         .unwrap_or(sender_id);
     let admission = Admission {
-        entry: user_row(&text, &run, Some(sender), now),
+        entry: user_row(&content, &run, Some(sender), now),
         fingerprint: fingerprint(&["channel", &channel, &account_id, &message_id]),
         queue: queue::rule(&policy.queue, Some(&channel), chosen, None),
         reply: Reply::To(target),
@@ -114,6 +121,23 @@ pub(super) async fn unknown(
     let keys = request.keys.into_iter().map(key).collect();
     let unknown = engine.stores().turns.unknown(keys).await?;
     Ok(proto::FindUnknownMessagesResponse { unknown })
+}
+
+/// What somebody said: words and media, and no more of it than one turn may hold.
+fn said(text: String, content: Option<common::Content>) -> Result<Content, Error> {
+    let wrong = |problem| Error::Field {
+        path: "/content",
+        problem,
+    };
+    let content = Content::from_parts(text, content).map_err(|error| wrong(error.problem()))?;
+    let by_people = |block: &Block| matches!(block, Block::Text(_) | Block::Media(_) | Block::Opaque(_));
+    if !content.blocks().iter().all(by_people) {
+        return Err(wrong("holds a block that no person writes"));
+    }
+    if content.bytes() > MESSAGE_BYTES_MAX {
+        return Err(wrong("is larger than 1 MiB"));
+    }
+    Ok(content)
 }
 
 fn place(peer: proto::Peer) -> Option<Peer> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use gatehouse_core::error::Failure;
-use gatehouse_core::{Drain, Kind};
+use gatehouse_core::{Content, Drain, Kind};
 use tonic::Code;
 
 use super::*;
@@ -305,7 +305,7 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
     let (delivery, rest) = waiting.split_first().unwrap();
     assert!(rest.is_empty());
     assert_eq!(
-        (delivery.text.as_str(), delivery.target.to.as_str()),
+        (delivery.content.words().as_str(), delivery.target.to.as_str()),
         ("hello", "#House")
     );
     let row = DescribeSessionRequest {
@@ -323,6 +323,62 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
         (row.kind.as_str(), row.chat_type.as_deref(), row.status.as_deref()),
         ("group", Some("channel"), Some("done"))
     );
+}
+
+#[tokio::test]
+async fn what_a_channel_says_may_be_more_than_words_and_reaches_transcript_model_and_list() {
+    let mut bench = Bench::new().await;
+    let house = bench.run("{}");
+    let grpc = grpc(&house);
+    let said = r#"[{"type":"text","text":"see"},{"type":"image","id":"m1","mimeType":"image/png","name":"cat.png"}]"#;
+    let content = Content::from_json(said).unwrap();
+    let message = DeliverMessageRequest {
+        text: "what an earlier version reads".into(),
+        content: Some(content.clone().into()),
+        ..from_room("m1")
+    };
+
+    let taken = grpc
+        .deliver_message(Request::new(message))
+        .await
+        .unwrap()
+        .into_inner();
+
+    let asked = bench.call().await.request.messages.pop().unwrap();
+    assert_eq!(Content::from_parts(asked.text, asked.content).unwrap(), content);
+    let page = grpc
+        .get_chat_history(Request::new(history(&taken.session_key)))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(page.messages.first().unwrap().content, said);
+    assert_eq!(
+        page.session_info.unwrap().last_message_preview.as_deref(),
+        Some("see [image: cat.png]")
+    );
+}
+
+#[tokio::test]
+async fn a_channel_hands_on_what_people_say_within_its_bound_and_nothing_else() {
+    let bench = Bench::new().await;
+    let house = bench.run("{}");
+    let grpc = grpc(&house);
+    let call = r#"[{"type":"toolCall","id":"c","name":"ls","arguments":{}}]"#;
+    let half = "x".repeat(600 * 1024);
+    let large = format!(r#"[{{"type":"text","text":"{half}"}},{{"type":"text","text":"{half}"}}]"#);
+
+    for (json, problem) in [(call, "no person writes"), (&*large, "larger than 1 MiB")] {
+        let message = DeliverMessageRequest {
+            content: Some(Content::from_json(json).unwrap().into()),
+            ..from_room("m1")
+        };
+        let status = grpc.deliver_message(Request::new(message)).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(
+            status.message().contains("/content") && status.message().contains(problem),
+            "{status}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@ mod admission;
 mod lists;
 mod queue;
 mod recovery;
+mod steps;
 mod transcripts;
 mod turns;
+
+use gatehouse_core::Content;
 
 use super::*;
 use crate::id::{EntryId, Owner, RunId, SessionId};
@@ -27,6 +30,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         admission::a_message_for_a_free_session_begins_in_the_commit_that_takes_it,
         turns::one_turn_of_a_session_runs_at_a_time_and_in_order,
         turns::a_turn_ends_once,
+        turns::a_reply_is_kept_with_all_that_it_says,
         turns::the_reply_of_a_turn_waits_for_the_bridge,
         turns::the_end_of_a_turn_begins_the_next_in_the_same_commit,
         turns::the_outlook_tells_what_waits_and_what_others_hold,
@@ -41,6 +45,12 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         recovery::a_lease_from_before_the_clock_was_set_back_ends_in_the_usual_time,
         recovery::nothing_waits_for_a_clock_that_was_set_back,
         recovery::a_lease_that_ended_is_lost,
+        steps::the_rows_of_a_turn_stand_in_their_order_and_its_end_comes_last,
+        steps::a_step_that_is_there_is_not_added_again,
+        steps::whoever_lost_the_lease_records_nothing,
+        steps::what_was_recorded_is_in_flight_no_more_and_outlives_its_process,
+        steps::a_turn_that_recorded_an_effect_is_never_run_again,
+        steps::whoever_is_to_stop_records_what_happened_and_a_dead_transcript_takes_nothing,
         transcripts::a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new,
         transcripts::a_reset_begins_a_new_transcript,
         transcripts::what_a_dead_transcript_has_to_say_is_not_said_into_the_new_one,
@@ -147,7 +157,7 @@ fn finish(run: &str, owner: &Owner, state: TurnState, text: &str) -> Finish {
         owner: owner.clone(),
         state,
         entry: Some(row(Role::Assistant, text, Some(run), T0 + 5)),
-        reply: Some(text.to_owned()),
+        reply: Some(Content::text(text)),
         stop_reason: Some("stop".into()),
         error: None,
         usage: Some(Tokens { input: 3, output: 4 }),
@@ -172,7 +182,7 @@ async fn claim(store: &Stores, owner: &Owner, now: i64) -> Option<RunId> {
     Some(claimed.turn.run)
 }
 
-fn query(limit: u32, offset: u32) -> HistoryQuery {
+pub(crate) fn query(limit: u32, offset: u32) -> HistoryQuery {
     HistoryQuery {
         limit,
         offset,

@@ -8,6 +8,7 @@ mod entries;
 mod reclaim;
 mod schema;
 mod sessions;
+mod steps;
 mod texts;
 mod turns;
 
@@ -201,11 +202,8 @@ impl Turns for SqliteStore {
         self.database.read(move |conn| texts::kept(conn, &run)).await
     }
 
-    async fn mark_effects(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
-        let (run, owner) = (run.clone(), owner.clone());
-        self.database
-            .write(move |tx| turns::mark_effects(tx, &run, &owner))
-            .await
+    async fn record(&self, record: Record) -> Result<Recorded, Error> {
+        self.database.write(move |tx| steps::record(tx, record)).await
     }
 
     async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error> {

@@ -73,7 +73,7 @@ pass_on! {
         fn show(run: &RunId, owner: &Owner, text: &str) -> Hold;
         fn keep_text(run: &RunId, owner: &Owner, text: &str) -> Hold;
         fn kept_text(run: &RunId) -> String;
-        fn mark_effects(run: &RunId, owner: &Owner) -> Hold;
+        fn record(record: Record) -> crate::store::Recorded;
         fn give_back(run: &RunId, owner: &Owner, limits: RunLimits) -> GaveBack;
         fn finish(finish: Finish) -> Option<Ended>;
         fn finish_and_claim(finish: Finish, lease: Lease) -> (Option<Ended>, Option<Claimed>);

@@ -12,6 +12,8 @@ pub enum Role {
     User,
     /// The agent.
     Assistant,
+    /// A tool that the agent called: one result.
+    Tool,
     /// The house.
     System,
 }
@@ -22,13 +24,14 @@ impl Role {
         match self {
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "toolResult", // the word of v4's transcripts
             Self::System => "system",
         }
     }
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::User, Self::Assistant, Self::System]
+        [Self::User, Self::Assistant, Self::Tool, Self::System]
             .into_iter()
             .find(|role| role.word() == word)
     }
@@ -59,6 +62,9 @@ pub struct EntryExtra {
     /// Who sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_label: Option<String>,
+    /// Set on a row in the middle of a turn: its number in its attempt, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
 }
 
 /// What an answer cost.
@@ -77,7 +83,7 @@ pub struct NewEntry {
     pub id: EntryId,
     /// Who wrote it.
     pub role: Role,
-    /// JSON: text, or a list of content blocks.
+    /// JSON: text, or a list of content blocks. Never written anew from what was read of it.
     pub content: String,
     /// What lists show of it. Empty: nothing.
     pub preview: String,

@@ -42,7 +42,7 @@ pub(super) fn announce(
 
     let message = entry
         .as_ref()
-        .map(|entry| rows::chat_message(&entry.row.content, entry.row.timestamp));
+        .map(|entry| rows::last_message(&entry.row.content, entry.row.timestamp));
     let usage = entry.as_ref().and_then(|entry| rows::message(entry).usage);
     let (state, end) = match turn.state {
         TurnState::Done => (

@@ -1,12 +1,17 @@
-//! What a model reads: the conversation, oldest first, and the message to answer last.
+//! What a model reads: the conversation, oldest first, then the message to answer, and what was done about it so far.
+//!
+//! Whatever stands in a row is handed on, also what this version does not understand: the provider that wrote it may. Left out are
+//! notices, which are for people, and what was thought in other turns, which no provider wants back.
 
 use std::collections::{HashSet, VecDeque};
 
+use gatehouse_core::Content;
+use gatehouse_core::content::{Block, Text};
 use gatehouse_proto::agent::v1::TurnMessage;
 use gatehouse_proto::agent::v1::turn_message;
 
 use crate::id::RunId;
-use crate::rows::text_of;
+use crate::rows::content_of;
 use crate::store::{ContextRow, Role};
 
 /// Rows of the conversation that a model reads at most. Older ones rarely matter and always cost.
@@ -18,9 +23,12 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// the bound. A message that came while another run was being answered was stored before that answer; the model reads it
 /// where its own run begins.
 pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
-    let (own, others): (Vec<_>, Vec<_>) = rows
-        .into_iter()
-        .partition(|row| row.role == Role::User && row.answered_in.as_ref() == Some(run));
+    let (own, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| match row.role {
+        Role::User => row.answered_in.as_ref() == Some(run),
+        // Of this run, from an attempt that did not come to its end.
+        Role::Assistant | Role::Tool => row.run.as_ref() == Some(run),
+        Role::System => false,
+    });
     let answered: HashSet<RunId> = others
         .iter()
         .filter(|row| row.role == Role::Assistant)
@@ -39,7 +47,7 @@ pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
         match row.role {
             Role::User if row.waiting => {}
             Role::User if row.run.is_some() => asked.push_back(row),
-            Role::User | Role::System => earlier.push(row),
+            Role::User | Role::System | Role::Tool => earlier.push(row),
             Role::Assistant => {
                 // Its questions first, and whatever was asked before them and never answered.
                 let (later, now): (VecDeque<_>, VecDeque<_>) = asked
@@ -53,11 +61,19 @@ pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
     }
     earlier.extend(asked);
 
-    let own: Vec<TurnMessage> = own.iter().filter_map(message).collect();
+    // The questions first, also one that was merged while the turn was at work; then its work so far.
+    let (asked, done): (Vec<_>, Vec<_>) = own.into_iter().partition(|row| row.role == Role::User);
+    let own = asked
+        .iter()
+        .chain(&done)
+        .filter_map(|row| message(row, Thoughts::Kept));
     let mut bytes = 0;
     let mut kept: VecDeque<TurnMessage> = VecDeque::new();
-    for message in earlier.iter().rev().filter_map(message) {
-        bytes += message.text.len();
+    for row in earlier.iter().rev() {
+        let Some((message, weight)) = weighed(row, Thoughts::LeftOut) else {
+            continue;
+        };
+        bytes += weight;
         if bytes > BYTES_MAX {
             break;
         }
@@ -66,18 +82,36 @@ pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
     kept.into_iter().chain(own).collect()
 }
 
-fn message(row: &ContextRow) -> Option<TurnMessage> {
+/// What becomes of what was thought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thoughts {
+    Kept,
+    LeftOut,
+}
+
+fn message(row: &ContextRow, thoughts: Thoughts) -> Option<TurnMessage> {
+    weighed(row, thoughts).map(|(message, _)| message)
+}
+
+fn weighed(row: &ContextRow, thoughts: Thoughts) -> Option<(TurnMessage, usize)> {
     let role = match row.role {
         Role::User => turn_message::Role::User,
         Role::Assistant => turn_message::Role::Assistant,
+        Role::Tool => turn_message::Role::Tool,
         Role::System => return None,
     };
-    let text = text_of(&row.content);
-    (!text.is_empty()).then(|| TurnMessage {
-        role: role.into(),
-        text,
-        content: None,
-    })
+    let content: Content = content_of(&row.content).filtered(|block| match block {
+        Block::Text(Text { notice, .. }) => !notice,
+        Block::Thinking(_) => thoughts == Thoughts::Kept,
+        Block::Media(_) | Block::ToolCall(_) | Block::ToolResult(_) | Block::Opaque(_) => true,
+    });
+    if content.is_blank() {
+        return None;
+    }
+    let weight = content.bytes();
+    let (text, content) = content.into_parts();
+    let role = role.into();
+    Some((TurnMessage { role, text, content }, weight))
 }
 
 #[cfg(test)]

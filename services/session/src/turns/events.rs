@@ -149,6 +149,23 @@ impl Voice {
             .publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
     }
 
+    /// A tool is run, or has answered.
+    pub(super) fn tool(&self, seq: i64, data: &Value) {
+        self.events
+            .publisher
+            .publish(Outgoing::new(&self.agent(seq, "tool", data)));
+    }
+
+    /// What was said so far is a row now: the text that is shown begins anew, and is empty.
+    pub(super) fn begin_message(&self, increment: i64, cumulative: i64) {
+        let nothing = Piece {
+            delta: String::new(),
+            detail_whole: true,
+        };
+        self.increment(Stream::Assistant, increment, "", true);
+        self.cumulative(Stream::Assistant, cumulative, &nothing, "", true);
+    }
+
     /// New text, at once. With `replace` it is not more of the text but the beginning of another one: such an event has no
     /// merge key, so that nothing is merged past it.
     pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str, replace: bool) {

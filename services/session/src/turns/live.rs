@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) started_at: i64,
     cancel: CancellationToken,
     said: Mutex<Said>,
+    /// Held while the text in flight goes into the store, as text or as a row: it must not be in both.
+    keeping: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,13 @@ impl Live {
             started_at,
             cancel: CancellationToken::new(),
             said: Mutex::new(said),
+            keeping: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The turn of whoever is about to put the text in flight into the store.
+    pub(super) async fn keeping(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.keeping.lock().await
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {
@@ -119,6 +127,13 @@ impl Live {
     /// The text up to this length is in the store.
     pub(super) fn mark_kept(&self, bytes: usize) {
         self.said().kept = bytes;
+    }
+
+    /// What was said so far is a row now, and what follows is another message. Called while [`Live::keeping`] is held.
+    pub(super) fn begin_message(&self) {
+        let mut said = self.said();
+        said.text.clear();
+        said.kept = 0;
     }
 
     /// The text so far.

@@ -4,13 +4,14 @@
 mod ending;
 mod lease;
 pub(super) mod notice;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::backoff::Backoff;
 use gatehouse_core::client::PeerService;
-use gatehouse_core::{Chain, Kind};
+use gatehouse_core::{Chain, Content, Kind};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
@@ -43,6 +44,8 @@ enum Outcome {
         stop_reason: String,
         usage: Option<Tokens>,
         answered_by: (String, String),
+        /// The whole last message, when it is more than the text that was streamed.
+        content: Option<Content>,
     },
     Failed {
         message: String,
@@ -82,6 +85,10 @@ struct Run {
     answer: Pacer,
     thinking: Pacer,
     thought: String,
+    /// How many messages of this attempt are in the transcript.
+    steps: u32,
+    /// The words of the last of them that had any.
+    said_before: String,
     new_answer: Rewrite,
     new_thinking: Rewrite,
 }
@@ -94,12 +101,17 @@ struct Rewrite {
 }
 
 impl Rewrite {
+    const ALL: Self = Self {
+        increment: true,
+        cumulative: true,
+    };
+    const NONE: Self = Self {
+        increment: false,
+        cumulative: false,
+    };
+
     fn of(turn: &Turn) -> Self {
-        let again = turn.shown > 0;
-        Self {
-            increment: again,
-            cumulative: again,
-        }
+        if turn.shown > 0 { Self::ALL } else { Self::NONE }
     }
 }
 
@@ -124,6 +136,8 @@ pub(super) async fn run(
         answer: Pacer::new(shown.clone()),
         thinking: Pacer::new(shown),
         thought: String::new(),
+        steps: 0,
+        said_before: String::new(),
         new_answer: Rewrite::of(&turn),
         new_thinking: Rewrite::of(&turn),
         turn,
@@ -287,6 +301,7 @@ impl Run {
                         stop_reason: "length".to_owned(),
                         usage: None,
                         answered_by,
+                        content: None,
                     }));
                 }
                 let seq = if self.seen {
@@ -332,7 +347,7 @@ impl Run {
                 usage,
                 provider,
                 model,
-                content: _,
+                content,
             }) => {
                 let usage = usage.map(|usage| Tokens {
                     input: usage.input,
@@ -342,9 +357,10 @@ impl Run {
                     stop_reason,
                     usage,
                     answered_by: (provider, model),
+                    content: self.whole(content),
                 }));
             }
-            Event::Entry(_) => {} // nobody sends one yet
+            Event::Entry(entry) => return self.take_entry(entry).await,
             Event::Failed(failed) => {
                 let kind = failed.kind();
                 let answered_by = failed.provider.zip(failed.model);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{
     Aborted, Admission, Admitted, Claimed, Ended, Finish, GaveBack, Hold, InboundKey, Lease, Origin, Outlook,
-    Reclaim, Reclaimed, RunLimits, Turn,
+    Reclaim, Reclaimed, Record, Recorded, RunLimits, Turn,
 };
 use crate::error::Error;
 use crate::id::{Owner, RunId};
@@ -43,8 +43,8 @@ pub trait Turns: Send + Sync + std::fmt::Debug {
     /// The text that the last attempt which showed one had shown, as far as it was kept.
     async fn kept_text(&self, run: &RunId) -> Result<String, Error>;
 
-    /// The turn is about to do something that a second run would do again: from now on it is never run again.
-    async fn mark_effects(&self, run: &RunId, owner: &Owner) -> Result<Hold, Error>;
+    /// Adds rows in the middle of a turn, before whatever follows them. An assistant's row takes the place of the text in flight.
+    async fn record(&self, record: Record) -> Result<Recorded, Error>;
 
     /// Gives up a turn that its owner cannot go on with: it waits again if the limits allow it.
     async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error>;

@@ -2,6 +2,7 @@ mod commits;
 mod failing;
 mod leases;
 mod restarts;
+mod steps;
 mod stopping;
 
 use std::time::Duration;

@@ -6,12 +6,12 @@ use super::*;
 
 const LEASE: i64 = 20_000;
 
-const LIMITS: RunLimits = RunLimits {
+pub(super) const LIMITS: RunLimits = RunLimits {
     attempts_max: 3,
     shown_max: 2,
 };
 
-fn reclaim(owner: &Owner, others_are_dead: bool, now: i64) -> Reclaim {
+pub(super) fn reclaim(owner: &Owner, others_are_dead: bool, now: i64) -> Reclaim {
     Reclaim {
         owner: owner.clone(),
         others_are_dead,
@@ -24,7 +24,7 @@ fn reclaim(owner: &Owner, others_are_dead: bool, now: i64) -> Reclaim {
 }
 
 /// A turn of a chat that is running, and has shown a text in so many attempts.
-async fn shown(store: &Stores, rest: &str, owner: &Owner, texts: &[&[&str]]) {
+pub(super) async fn shown(store: &Stores, rest: &str, owner: &Owner, texts: &[&[&str]]) {
     let message = Admission {
         reply: Reply::To(chat(&format!("#{rest}"))),
         ..admission(&key(rest), rest, "hi")
@@ -59,7 +59,14 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_wa
     shown(store, "twice", &dead, &[&["one"], &["ha", "lf"]]).await;
     shown(store, "silent", &dead, &[&["half"], &[""]]).await;
     shown(store, "effects", &dead, &[&["posted"]]).await;
-    store.turns.mark_effects(&run("effects"), &dead).await.unwrap();
+    let posted = Record {
+        run: run("effects"),
+        owner: dead.clone(),
+        first: 0,
+        entries: Vec::new(),
+        effects: true,
+    };
+    store.turns.record(posted).await.unwrap();
     shown(store, "stopped", &dead, &[&["half"]]).await;
     store
         .turns
@@ -101,7 +108,7 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_wa
         ]
     );
     let replies = store.deliveries.waiting(T0 + 10, 9).await.unwrap();
-    let replies: Vec<_> = replies.iter().map(|reply| reply.text.as_str()).collect();
+    let replies: Vec<_> = replies.iter().map(|reply| reply.content.words()).collect();
     assert_eq!(
         replies,
         [

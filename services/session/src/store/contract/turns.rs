@@ -78,6 +78,34 @@ pub(super) async fn a_turn_ends_once(store: &Stores) {
     );
 }
 
+pub(super) async fn a_reply_is_kept_with_all_that_it_says(store: &Stores) {
+    let a = Owner::new("a");
+    let replies = [
+        r#"[{"type":"text","text":"see"},{"type":"image","url":"u","mimeType":"image/png","name":"cat.png"}]"#,
+        r#""[{\"type\":\"text\"}]""#,
+        r#"[{"type":"hologram",  "of":[1.0]}]"#,
+    ];
+    for (n, json) in replies.iter().enumerate() {
+        let id = format!("r{n}");
+        let to = Admission {
+            reply: Reply::To(chat("#a")),
+            ..admission(&key("main"), &id, "hi")
+        };
+        admit(store, to).await;
+        claim(store, &a, T0).await;
+        let finish = Finish {
+            reply: Some(Content::from_json(json).unwrap()),
+            ..finish(&id, &a, TurnState::Done, "answer")
+        };
+        store.turns.finish(finish).await.unwrap().unwrap();
+    }
+
+    let waiting = store.deliveries.waiting(T0 + 9, 9).await.unwrap();
+
+    let kept: Vec<String> = waiting.iter().map(|reply| reply.content.to_json()).collect();
+    assert_eq!(kept, replies);
+}
+
 pub(super) async fn the_reply_of_a_turn_waits_for_the_bridge(store: &Stores) {
     let a = Owner::new("a");
     for id in ["r1", "r2"] {

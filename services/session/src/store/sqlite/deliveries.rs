@@ -1,11 +1,13 @@
 //! Replies on their way to the bridge.
 
+use gatehouse_core::Content;
 use rusqlite::{Connection, Row, params};
 
 use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Target, Turn};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
+use crate::rows::content_of;
 
 /// The most that one answer to [`waiting`] holds in text, so that a heap of long replies does not fill the memory.
 const TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -15,15 +17,17 @@ pub(super) fn add(
     conn: &Connection,
     turn: &Turn,
     target: &Target,
-    text: &str,
+    content: Content,
     now: i64,
 ) -> Result<(), Error> {
+    let words = content.clone().into_words();
+    let content = (content != Content::text(words.as_str())).then(|| content.to_json());
     let target = serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))?;
     conn.prepare_cached(
-        "INSERT INTO deliveries (key, run, session_key, target, text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO deliveries (key, run, session_key, target, text, content, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (key) DO NOTHING",
     )?
-    .execute(params![format!("{}/0", turn.run), turn.run.as_str(), turn.key.as_str(), target, text, now])?;
+    .execute(params![format!("{}/0", turn.run), turn.run.as_str(), turn.key.as_str(), target, words, content, now])?;
     Ok(())
 }
 
@@ -44,7 +48,7 @@ pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<
         let Some(delivery) = delivery? else {
             return Err(Error::Unreadable("delivery"));
         };
-        bytes += delivery.text.len();
+        bytes += delivery.content.bytes();
         if bytes > TEXT_BYTES_MAX && !deliveries.is_empty() {
             break;
         }
@@ -68,7 +72,7 @@ pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome
     match outcome {
         DeliveryOutcome::Taken { now } => conn
             .prepare_cached(
-                "UPDATE deliveries SET state = 'taken', text = '', settled_at = ?2 WHERE id = ?1",
+                "UPDATE deliveries SET state = 'taken', text = '', content = NULL, settled_at = ?2 WHERE id = ?1",
             )?
             .execute([delivery, *now])?,
         DeliveryOutcome::Later { not_before } => conn
@@ -88,13 +92,17 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Option<Delivery>> {
     let Ok(target) = serde_json::from_str::<Target>(&target) else {
         return Ok(None);
     };
+    let content = match row.get::<_, Option<String>>("content")? {
+        Some(json) => content_of(&json),
+        None => Content::text(row.get::<_, String>("text")?),
+    };
     Ok(Some(Delivery {
         id: row.get("id")?,
         key: row.get("key")?,
         run: RunId::new(row.get::<_, String>("run")?),
         session: SessionKey::stored(row.get("session_key")?),
         target,
-        text: row.get("text")?,
+        content,
         created_at: row.get("created_at")?,
         attempts: row.get("attempts")?,
     }))

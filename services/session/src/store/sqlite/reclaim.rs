@@ -1,5 +1,6 @@
 //! Turns whose owner is dead, and rows that are old enough to be forgotten.
 
+use gatehouse_core::Content;
 use rusqlite::{Connection, params};
 
 use super::super::{Ended, EntryExtra, GaveBack, Origin, Reclaim, Reclaimed, RunLimits, Turn, TurnState};
@@ -121,7 +122,7 @@ fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Resul
             extra,
             reclaim.now,
         )),
-        reply: Some(answer::with_notice(&text, reclaim.notice)),
+        reply: Some(Content::text(answer::with_notice(&text, reclaim.notice))),
         stop_reason: Some(Origin::Restart.word().to_owned()),
         error: Some(reclaim.notice.words().to_owned()),
         ..End::new(TurnState::Interrupted, reclaim.now)

@@ -178,4 +178,27 @@ CREATE TRIGGER turn_text_of_forgotten AFTER DELETE ON turns BEGIN
     DELETE FROM turn_texts WHERE run = old.run;
 END;
 ",
+    r"
+-- What a reply says beside words; NULL: the text alone.
+ALTER TABLE deliveries ADD COLUMN content TEXT;
+-- Which rows of a turn that goes on are in its transcript already, by their number in the attempt.
+CREATE TABLE turn_steps (
+    run TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (run, attempt, step)
+) STRICT, WITHOUT ROWID;
+-- One trigger for all that goes with the end of a turn, and one for all that goes with the turn.
+DROP TRIGGER turn_text_of_ended;
+CREATE TRIGGER turn_ended AFTER UPDATE OF ended_at ON turns BEGIN
+    DELETE FROM turn_texts WHERE run = new.run;
+    DELETE FROM turn_steps WHERE run = new.run;
+END;
+DROP TRIGGER turn_text_of_forgotten;
+CREATE TRIGGER turn_forgotten AFTER DELETE ON turns BEGIN
+    DELETE FROM turn_texts WHERE run = old.run;
+    DELETE FROM turn_steps WHERE run = old.run;
+END;
+",
 ];

@@ -1,3 +1,5 @@
+mod upgrade;
+
 use rusqlite::{Connection, params};
 
 use super::*;
@@ -229,7 +231,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         owner: owner.clone(),
         state: TurnState::Done,
         entry: Some(row(Role::Assistant)),
-        reply: Some("hello".into()),
+        reply: Some(gatehouse_core::Content::text("hello")),
         stop_reason: None,
         error: None,
         usage: None,

@@ -39,6 +39,13 @@ fn add(conn: &Connection, run: &RunId, owner: &Owner, text: &str) -> Result<(), 
     Ok(())
 }
 
+/// What was in flight is a row now.
+pub(super) fn forget(conn: &Connection, run: &RunId) -> Result<(), Error> {
+    conn.prepare_cached("DELETE FROM turn_texts WHERE run = ?1")?
+        .execute([run.as_str()])?;
+    Ok(())
+}
+
 /// The newest attempt that kept a text: an attempt that died before its first word leaves the older text in its place, as the
 /// screens do.
 pub(super) fn kept(conn: &Connection, run: &RunId) -> Result<String, Error> {

@@ -1,5 +1,6 @@
 //! The rows of turns, and the only function that ends one.
 
+use gatehouse_core::Content;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
@@ -141,12 +142,6 @@ pub(super) fn renew(conn: &Connection, run: &RunId, owner: &Owner, lease_until: 
     hold(conn, run, owner)
 }
 
-pub(super) fn mark_effects(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
-    conn.prepare_cached("UPDATE turns SET effects = 1 WHERE run = ?1 AND owner = ?2 AND state = 'running'")?
-        .execute(params![run.as_str(), owner.as_str()])?;
-    hold(conn, run, owner)
-}
-
 pub(super) fn hold(conn: &Connection, run: &RunId, owner: &Owner) -> Result<Hold, Error> {
     let Some(turn) = find(conn, run)? else {
         return Ok(Hold::Lost);
@@ -256,7 +251,7 @@ pub(super) enum Guard<'a> {
 pub(super) struct End {
     pub(super) state: TurnState,
     pub(super) entry: Option<NewEntry>,
-    pub(super) reply: Option<String>,
+    pub(super) reply: Option<Content>,
     pub(super) stop_reason: Option<String>,
     pub(super) error: Option<String>,
     pub(super) usage: Option<Tokens>,
@@ -331,8 +326,8 @@ pub(super) fn finish_as(
             .execute(params![run.as_str(), entry.seq])?;
         turn.answer_seq = Some(entry.seq);
     }
-    if let (Some(text), Some(target)) = (&end.reply, &turn.target) {
-        deliveries::add(conn, &turn, target, text, end.now)?;
+    if let (Some(content), Some(target)) = (end.reply, &turn.target) {
+        deliveries::add(conn, &turn, target, content, end.now)?;
     }
     let session = Some(sessions::by_id(conn, session)?);
     Ok(Some(Ended { turn, entry, session }))

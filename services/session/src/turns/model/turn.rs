@@ -1,6 +1,6 @@
 //! Turns, their leases and their ends.
 
-use gatehouse_core::ForPeople;
+use gatehouse_core::{Content, ForPeople};
 
 use crate::deliveries::Target;
 use crate::id::{Owner, RunId, SessionId};
@@ -230,6 +230,32 @@ pub enum Hold {
     Lost,
 }
 
+/// Rows of a turn that goes on.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The run.
+    pub run: RunId,
+    /// Who holds it.
+    pub owner: Owner,
+    /// The number of the first row in this attempt, from 0. A row that is there under its number is not added again.
+    pub first: u32,
+    /// The rows, in order.
+    pub entries: Vec<NewEntry>,
+    /// Whether they say that something happens which a second run would do again. Then the turn is never run again.
+    pub effects: bool,
+}
+
+/// What became of rows of a turn that goes on.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// What the lease says. Lost: nothing was written.
+    pub hold: Hold,
+    /// The rows, those that were there before included. None when their transcript was left behind.
+    pub entries: Vec<Entry>,
+    /// The session after it, unless nothing was written.
+    pub session: Option<SessionRecord>,
+}
+
 /// How a turn ends.
 #[derive(Clone, Debug)]
 pub struct Finish {
@@ -242,7 +268,7 @@ pub struct Finish {
     /// The row to add.
     pub entry: Option<NewEntry>,
     /// What the chat reads, when the turn has one.
-    pub reply: Option<String>,
+    pub reply: Option<Content>,
     /// Why it stopped.
     pub stop_reason: Option<String>,
     /// What went wrong.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Chain, Notice};
+use gatehouse_core::{Chain, Content, Notice};
 use gatehouse_proto::agent::v1::FailureKind;
 use tokio::time;
 
@@ -58,6 +58,7 @@ impl Run {
                 stop_reason,
                 usage,
                 answered_by,
+                content,
             } => {
                 finish.state = TurnState::Done;
                 let extra = EntryExtra {
@@ -67,8 +68,11 @@ impl Run {
                     usage,
                     ..EntryExtra::default()
                 };
-                finish.entry = Some(answer::row(&self.turn.run, &text, true, extra, finish.now));
-                finish.reply = Some(text).filter(|text| !text.trim().is_empty());
+                let content = content.unwrap_or_else(|| Content::text(text));
+                finish.entry = Some(answer::row(&self.turn.run, &content, true, extra, finish.now));
+                // A model that says everything before its last call says nothing after it.
+                finish.reply = answer::reply(content)
+                    .or_else(|| answer::reply(Content::text(std::mem::take(&mut self.said_before))));
                 finish.stop_reason = Some(stop_reason);
                 finish.usage = usage;
                 finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
@@ -128,7 +132,7 @@ impl Run {
             finish.now,
         ));
         // A chat gets what was written and why it ends there, in one delivery: in order, and once.
-        finish.reply = Some(answer::with_notice(text, notice.for_people()));
+        finish.reply = Some(Content::text(answer::with_notice(text, notice.for_people())));
         finish.stop_reason = Some(stop_reason.to_owned());
         finish.error = Some(message.to_owned());
     }

@@ -59,6 +59,7 @@ fn ticks(period: Duration) -> Interval {
 
 /// A lost lease is noticed by the renewal; a store that fails is asked again with the next tick.
 async fn keep_text(shared: &Shared, live: &Live) {
+    let _keeping = live.keeping().await;
     let Some((text, bytes)) = live.not_kept() else {
         return;
     };

@@ -52,7 +52,7 @@ async fn half_an_answer(bench: &mut Bench, house: &mut Running) -> crate::testin
 
 async fn replies(bench: &Bench) -> Vec<String> {
     let waiting = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
-    waiting.into_iter().map(|reply| reply.text).collect()
+    waiting.into_iter().map(|reply| reply.content.words()).collect()
 }
 
 #[tokio::test]
@@ -149,12 +149,14 @@ async fn an_answer_with_effects_is_not_begun_again() {
         .unwrap()
         .owner
         .unwrap();
-    bench
-        .stores
-        .turns
-        .mark_effects(&RunId::new("r1"), &owner)
-        .await
-        .unwrap();
+    let posted = crate::store::Record {
+        run: RunId::new("r1"),
+        owner,
+        first: 0,
+        entries: Vec::new(),
+        effects: true,
+    };
+    bench.stores.turns.record(posted).await.unwrap();
     call.break_off().await;
 
     assert_eq!(house.end_of("r1").await.state(), State::Error);
@@ -243,7 +245,7 @@ async fn a_chat_gets_what_was_written_before_a_failure_and_plain_words_once() {
             "an operator is told what to do"
         );
         let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
-        let texts: Vec<&str> = replies.iter().map(|reply| reply.text.as_str()).collect();
+        let texts: Vec<String> = replies.iter().map(|reply| reply.content.words()).collect();
         let [text] = texts.as_slice() else {
             panic!("once: {texts:?}")
         };
@@ -277,8 +279,11 @@ async fn a_chat_gets_the_words_of_an_answer_that_broke_off() {
 
     assert_eq!(replies.len(), 1);
     assert!(
-        replies[0].text.starts_with("half of\n\n(The answer broke off."),
-        "{}",
-        replies[0].text
+        replies[0]
+            .content
+            .words()
+            .starts_with("half of\n\n(The answer broke off."),
+        "{:?}",
+        replies[0].content
     );
 }

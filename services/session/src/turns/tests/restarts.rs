@@ -72,9 +72,9 @@ async fn a_turn_that_was_seen_runs_again_once_after_a_restart() {
     assert_eq!(
         replies
             .iter()
-            .map(|reply| (&reply.target, &*reply.text))
+            .map(|reply| (reply.target.clone(), reply.content.words()))
             .collect::<Vec<_>>(),
-        [(&room("#a"), "whole")],
+        [(room("#a"), "whole".to_owned())],
         "the chat gets one reply"
     );
 }
@@ -104,7 +104,7 @@ async fn a_turn_whose_second_run_dies_too_ends_with_the_text_that_was_shown_and_
     );
     let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
     assert!(
-        matches!(&*replies, [reply] if reply.text.starts_with("half\n\n") && reply.text.contains("restart")),
+        matches!(&*replies, [reply] if reply.content.words().starts_with("half\n\n") && reply.content.words().contains("restart")),
         "{replies:?}"
     );
     assert!(bench.calls.try_recv().is_err(), "it is not run a third time");
