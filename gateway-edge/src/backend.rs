@@ -182,7 +182,7 @@ fn request(
 ) -> Result<(Request<Bytes>, PathAndQuery), Status> {
     let path = PathAndQuery::try_from(method.path.as_str()).map_err(|_| Status::unimplemented(""))?;
     let mut request = Request::new(body);
-    peer.authorize(request.metadata_mut());
+    peer.prepare(request.metadata_mut());
     caller.attach(request.metadata_mut());
     Ok((request, path))
 }

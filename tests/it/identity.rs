@@ -33,7 +33,7 @@ fn socket(house: &House, method: &Method) -> PathBuf {
 async fn call(house: &House, method: &Method, shown: &Secret) -> (Code, String) {
     let peer = Peer::lazy(&Address::Unix(socket(house, method)), shown);
     let mut request = Request::new(Bytes::new());
-    peer.authorize(request.metadata_mut());
+    peer.prepare(request.metadata_mut());
     let mut grpc = Grpc::new(peer.channel());
     grpc.ready().await.expect("the service is there");
     let path = method.path.parse().expect("a path");

@@ -59,7 +59,7 @@ impl Backend {
             .parse()
             .map_err(|error| Failed::new(Exit::Usage, format!("{}: {error}", method.path)))?;
         let mut request = Request::new(Bytes::from(wire));
-        self.peer.authorize(request.metadata_mut());
+        self.peer.prepare(request.metadata_mut());
         if !method.streaming {
             request.set_timeout(deadline);
         }

@@ -13,7 +13,7 @@ use tonic::{
 };
 use tower::service_fn;
 
-use crate::{address::Address, secret::Secret};
+use crate::{address::Address, secret::Secret, trace};
 
 /// A peer on the same machine or network answers a connection at once, or is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -65,15 +65,15 @@ impl Peer {
         InterceptedService::new(self.channel.clone(), self.authorize.clone())
     }
 
-    /// For calls with bytes; [`Peer::authorize`] must be called on their metadata.
+    /// For calls with bytes; [`Peer::prepare`] must be called on their metadata.
     #[must_use]
     pub fn channel(&self) -> Channel {
         self.channel.clone()
     }
 
-    /// Shows the credential.
-    pub fn authorize(&self, metadata: &mut MetadataMap) {
-        metadata.insert("authorization", self.authorize.header.clone());
+    /// Shows the credential, and gives the trace on.
+    pub fn prepare(&self, metadata: &mut MetadataMap) {
+        self.authorize.prepare(metadata);
     }
 }
 
@@ -87,7 +87,7 @@ fn unix(
     })
 }
 
-/// Adds the credential to every call.
+/// Adds the credential and the trace context to every call.
 #[derive(Clone)]
 pub struct Authorize {
     header: MetadataValue<Ascii>,
@@ -101,6 +101,11 @@ impl Authorize {
         header.set_sensitive(true); // HTTP/2 must not keep it in its header table
         Self { header }
     }
+
+    fn prepare(&self, metadata: &mut MetadataMap) {
+        metadata.insert("authorization", self.header.clone());
+        trace::attach(metadata);
+    }
 }
 
 impl std::fmt::Debug for Authorize {
@@ -111,9 +116,7 @@ impl std::fmt::Debug for Authorize {
 
 impl Interceptor for Authorize {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request
-            .metadata_mut()
-            .insert("authorization", self.header.clone());
+        self.prepare(request.metadata_mut());
         Ok(request)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The life of a process is in [`service`]: it reads its [`settings`], loads its [`credential`], connects lazily to its peers
 //! ([`client`]), binds a [`server`], follows the [`config`], publishes events ([`publish`]), tells how it is ([`health`],
-//! [`report`]) and ends in order ([`drain`]). Errors are decided once ([`error`]). Facts are kept in [`sqlite`]. This crate
+//! [`report`]) and ends in order ([`drain`]). What belongs together across processes is told by its [`trace`]. Errors are decided once ([`error`]). Facts are kept in [`sqlite`]. This crate
 //! knows the contracts, and no service.
 
 pub mod address;
@@ -32,6 +32,7 @@ pub mod settings;
 pub mod sqlite;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 
 pub use address::{Address, Listener};
 pub use caller::Caller;

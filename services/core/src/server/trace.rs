@@ -1,15 +1,19 @@
-//! A span around each call: which method, from which process and connection, in which trace. It stands behind the guard and
-//! the authority, so that what it says is known.
+//! The trace context and a span around each call: which method, from which process and connection. It stands behind the guard
+//! and the authority, so that what it says is known.
 
 use std::task::{Context, Poll};
 
 use gatehouse_contract::Identity;
 use http::{Request, Response};
 use tonic::body::Body;
+use tokio::task::futures::TaskLocalFuture;
 use tower::{Layer, Service};
 use tracing::{Instrument, field::Empty, instrument::Instrumented};
 
-use crate::caller::Caller;
+use crate::{
+    caller::Caller,
+    trace::{self, TRACEPARENT},
+};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TraceLayer;
@@ -30,29 +34,28 @@ pub(super) struct Trace<S> {
 impl<S: Service<Request<Body>, Response = Response<Body>>> Service<Request<Body>> for Trace<S> {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Instrumented<S::Future>;
+    type Future = TaskLocalFuture<trace::Context, Instrumented<S::Future>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let given = request.headers().get(TRACEPARENT);
+        let context = given.and_then(trace::Context::from_header).unwrap_or_default();
         let span = tracing::debug_span!(
             "rpc",
             rpc.method = request.uri().path(),
+            trace.id = context.trace_id(),
             caller.identity = Empty,
             connection.id = Empty,
-            traceparent = Empty
         );
         if let Some(identity) = request.extensions().get::<Identity>() {
             span.record("caller.identity", identity.name());
         }
         if let Some(caller) = request.extensions().get::<Caller>() {
             span.record("connection.id", &caller.connection_id);
-            if let Some(traceparent) = &caller.traceparent {
-                span.record("traceparent", traceparent);
-            }
         }
-        self.inner.call(request).instrument(span)
+        trace::within(context, self.inner.call(request).instrument(span))
     }
 }
