@@ -96,7 +96,11 @@ impl fmt::Display for Context {
             span_id,
             sampled,
         } = self;
-        write!(out, "00-{trace_id:032x}-{span_id:016x}-{:02x}", u8::from(*sampled))
+        write!(
+            out,
+            "00-{trace_id:032x}-{span_id:016x}-{:02x}",
+            u8::from(*sampled)
+        )
     }
 }
 
@@ -204,7 +208,10 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
             "00-4bf92f3577b34da6a3ce929d0e0e473-600f067aa0ba902b7-01",
             &format!("00-{zeros}-00f067aa0ba902b7-01"),
-            &format!("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-{}", "x".repeat(100)),
+            &format!(
+                "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-{}",
+                "x".repeat(100)
+            ),
         ] {
             assert_eq!(text.parse::<Context>(), Err(NotAContext), "{text:?}");
             assert_ne!(Context::continued(Some(text)), Context::continued(Some(text)));

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use gatehouse_contract::Identity;
 use http::{Request, Response};
-use tonic::body::Body;
 use tokio::task::futures::TaskLocalFuture;
+use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::{Instrument, field::Empty, instrument::Instrumented};
 
