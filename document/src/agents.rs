@@ -105,7 +105,7 @@ pub struct ListedAgent {
 }
 
 /// How an agent introduces itself.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Identity {
     /// Its name.

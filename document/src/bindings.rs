@@ -82,7 +82,7 @@ pub enum PeerKind {
 }
 
 /// Other scopes for what a rule matches.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct BindingSession {
     /// For direct messages.

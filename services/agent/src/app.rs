@@ -35,7 +35,7 @@ impl service::App for App {
     fn assemble(self, life: &mut Life) {
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
-        let config = life.config::<Config>();
+        let config = life.config::<Arc<Config>>();
         let (arrived, ready, end) = (config.clone(), life.health.clone(), life.closing.clone());
         life.closing.spawn("first configuration", async move {
             tokio::select! { _ = arrived.ready() => ready.serving(), () = end.requested() => () }

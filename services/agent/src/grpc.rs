@@ -4,6 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
 use gatehouse_core::{Drain, Failure, config::ConfigHandle};
+use gatehouse_document::agents::CONCURRENT_MAX;
 use gatehouse_proto::agent::v1::{
     ListModelsRequest, ListModelsResponse, Model, RunTurnRequest, RunTurnResponse,
     agent_service_server::AgentService,
@@ -20,15 +21,15 @@ use crate::{
     turn::{self, Tools},
 };
 
-/// Turns at once. Each holds one connection to a provider; a household has a handful.
-const TURNS_MAX: usize = 256;
+/// Turns at once: as many as session may be told to run. Each holds one connection to a provider; a household has a handful.
+const TURNS_MAX: usize = CONCURRENT_MAX as usize;
 
 /// Events of one turn on their way to session.
 const EVENTS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
-    config: ConfigHandle<Config>,
+    config: ConfigHandle<Arc<Config>>,
     tools: Tools,
     metrics: Metrics,
     drain: Drain,
@@ -36,7 +37,12 @@ pub(crate) struct Grpc {
 }
 
 impl Grpc {
-    pub(crate) fn new(config: ConfigHandle<Config>, tools: Tools, metrics: Metrics, drain: Drain) -> Self {
+    pub(crate) fn new(
+        config: ConfigHandle<Arc<Config>>,
+        tools: Tools,
+        metrics: Metrics,
+        drain: Drain,
+    ) -> Self {
         Self {
             config,
             tools,
@@ -48,7 +54,7 @@ impl Grpc {
 
     fn config(&self) -> Result<Arc<Config>, Error> {
         let revision = self.config.current().ok_or(Error::Starting)?;
-        Ok(Arc::new(revision.value.clone()))
+        Ok(Arc::clone(&revision.value))
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -99,12 +105,12 @@ impl AgentService for Grpc {
 }
 
 fn models(config: &Config) -> Vec<Model> {
-    let configured = config.models.providers.iter().flat_map(|(provider, entry)| {
+    let configured = config.providers.iter().flat_map(|(provider, entry)| {
         entry.models.iter().map(|model| Model {
             id: model.id.clone(),
             name: model.name.clone().unwrap_or_else(|| model.id.clone()),
             provider: provider.clone(),
-            context_window: model.context_window,
+            context_window: model.context_window.and_then(|tokens| i64::try_from(tokens).ok()),
             reasoning: Some(model.reasoning),
         })
     });

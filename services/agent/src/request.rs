@@ -26,6 +26,8 @@ pub(crate) struct Question {
     pub(crate) agent_name: String,
     /// Whether the answer goes to a chat.
     pub(crate) in_chat: bool,
+    /// How hard to think, in the model's own words. `None`: as hard as the model likes.
+    pub(crate) thinking: Option<String>,
 }
 
 /// One message of the conversation.
@@ -88,6 +90,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
             timeout_ms,
             agent_name,
             in_chat,
+            thinking_level,
         } = request;
         let messages = messages.into_iter().enumerate().map(message);
         Ok(Self {
@@ -102,6 +105,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
                 messages: messages.collect::<Result<_, _>>()?,
                 agent_name,
                 in_chat,
+                thinking: thinking_level.filter(|level| !["", "off"].contains(&level.trim())),
             },
         })
     }

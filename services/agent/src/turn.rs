@@ -15,7 +15,10 @@ use crate::{
     breaker::Breakers,
     config::{Config, ECHO},
     http::Http,
-    provider::{Answered, Unanswered, echo, openai::Endpoint},
+    provider::{
+        Answered, Unanswered, echo,
+        openai::{Asked, Endpoint},
+    },
     request::{ModelName, Question, RunTurn},
 };
 
@@ -82,7 +85,7 @@ struct Turn {
 impl Turn {
     async fn run(mut self, models: Vec<ModelName>, question: Question) -> Event {
         let models = if models.is_empty() {
-            let names = self.config.default_models();
+            let names = &self.config.default_models;
             names.iter().map(|name| ModelName::read(name)).collect()
         } else {
             models
@@ -171,7 +174,7 @@ impl Turn {
 
     async fn call(&mut self, name: &ModelName, question: &Question) -> Result<Answered, Unanswered> {
         let ModelName { provider, model } = name;
-        let Some(entry) = self.config.models.providers.get(provider) else {
+        let Some(entry) = self.config.providers.get(provider) else {
             if provider == ECHO {
                 return Ok(echo::answer(question, &mut self.answer).await);
             }
@@ -179,13 +182,18 @@ impl Turn {
                 format!("no provider `{provider}`: add models.providers.{provider} to gatehouse.json5");
             return Err(Unanswered::new(FailureKind::Config, message));
         };
-        let max_tokens = entry
-            .models
-            .iter()
-            .find(|known| known.id == *model)
-            .and_then(|known| known.max_tokens);
+        let known = entry.models.iter().find(|known| known.id == *model);
+        let asked = Asked {
+            model,
+            max_tokens: known.and_then(|known| known.max_tokens),
+            // A model that cannot reason refuses to be told how hard; of one that is not listed only its own words are known.
+            effort: question
+                .thinking
+                .as_deref()
+                .filter(|_| known.is_none_or(|known| known.reasoning)),
+        };
         Endpoint::new(provider, entry, &self.tools.http)?
-            .answer(model, max_tokens, question, &mut self.answer)
+            .answer(&asked, question, &mut self.answer)
             .await
     }
 }

@@ -1,12 +1,10 @@
 //! The agents of the configuration: who there is, who answers when nobody chose, and what answers for them.
 
-use crate::config::{AgentEntry, AgentsSection, Identity};
+use gatehouse_document::agents::{ModelChoice, TIMEOUT_SECONDS_MAX};
+
+use crate::config::{AgentDefaults, AgentEntry, AgentsSection, Identity};
 use crate::key::{AgentId, KeyError, KeyText, SessionKey};
 
-/// The longest a turn may take when nothing else is configured.
-const TURN_SECONDS_DEFAULT: u32 = 600;
-/// The longest a turn may take at all: the contract's bound.
-const TURN_SECONDS_MAX: u32 = 3600;
 /// More agents than a house has; what follows them is ignored.
 const AGENTS_MAX: usize = 1000;
 
@@ -23,6 +21,8 @@ pub struct Agent {
     pub models: Vec<String>,
     /// What it is told before every conversation.
     pub system_prompt: Option<String>,
+    /// How hard its model thinks, in the model's own words.
+    pub thinking: Option<String>,
     /// The longest a turn may take, in milliseconds.
     pub timeout_ms: i64,
 }
@@ -48,11 +48,11 @@ pub struct Agents {
 impl Agents {
     /// Reads them. Without any there is one called `main`.
     pub fn read(section: &AgentsSection) -> Self {
-        let entries = section.entries.0.iter().map(|(id, entry)| (id.as_str(), entry));
+        let entries = section.entries.iter().map(|(id, entry)| (id.as_str(), entry));
         let list = section
             .list
             .iter()
-            .filter_map(|entry| entry.id.as_deref().map(|id| (id, entry)));
+            .map(|listed| (listed.id.as_str(), &listed.agent));
         let mut agents: Vec<Agent> = Vec::new();
         let mut default = None;
         for (id, entry) in entries.chain(list).take(AGENTS_MAX) {
@@ -63,7 +63,7 @@ impl Agents {
             if agents.iter().any(|agent| agent.id == id) {
                 continue;
             }
-            if entry.default && default.is_none() {
+            if entry.default == Some(true) && default.is_none() {
                 default = Some(id.clone());
             }
             agents.push(agent(id, entry, &section.defaults));
@@ -135,11 +135,8 @@ impl Agents {
     }
 }
 
-fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentEntry) -> Agent {
-    let seconds = entry
-        .timeout_seconds
-        .or(defaults.timeout_seconds)
-        .unwrap_or(TURN_SECONDS_DEFAULT);
+fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentDefaults) -> Agent {
+    let seconds = entry.timeout_seconds.unwrap_or(defaults.timeout_seconds);
     Agent {
         id,
         name: entry.name.clone(),
@@ -148,13 +145,17 @@ fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentEntry) -> Agent {
             .model
             .as_ref()
             .or(defaults.model.as_ref())
-            .map(crate::config::ModelChoice::chain)
+            .map(ModelChoice::chain)
             .unwrap_or_default(),
         system_prompt: entry
             .system_prompt
             .clone()
             .or_else(|| defaults.system_prompt.clone()),
-        timeout_ms: i64::from(seconds.clamp(1, TURN_SECONDS_MAX)) * 1000,
+        thinking: entry
+            .thinking_default
+            .clone()
+            .or_else(|| defaults.thinking_default.clone()),
+        timeout_ms: i64::from(seconds.clamp(1, TIMEOUT_SECONDS_MAX)) * 1000,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::drain::plan;
+use gatehouse_document::agents::CONCURRENT_MAX;
 
 use crate::agents::Agents;
 use crate::config::{QueueSection, Scope, SessionConfig};
@@ -12,8 +13,6 @@ use crate::routing::Router;
 /// Turns that run at the same time unless configured otherwise: as many streams as a small model host answers at once,
 /// and twice what OpenClaw allows on two cores.
 const CONCURRENT_DEFAULT: u16 = 16;
-/// The most that may be configured: each turn holds a stream and its text.
-const CONCURRENT_MAX: u16 = 256;
 
 /// What holds at the moment.
 #[derive(Clone, Debug)]
@@ -46,7 +45,72 @@ impl Policy {
             queue: config.messages.queue.clone(),
             scope: config.session.scope,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),
-            drain: plan::answers(config.gateway.drain_seconds),
+            drain: plan::answers(Some(config.gateway.drain_seconds.into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_document::{
+        agents::TIMEOUT_SECONDS_MAX,
+        gateway::DRAIN_SECONDS_MAX,
+        messages::{CAP_APPLIED_MAX, DEBOUNCE_MS_MAX},
+        samples,
+    };
+
+    use super::*;
+    use crate::queue::{self, DropPolicy, QueueMode};
+
+    fn policy(sample: &str) -> Policy {
+        Policy::read(&json5::from_str(sample).unwrap())
+    }
+
+    #[test]
+    fn the_bounds_of_the_document_are_applied() {
+        let (most, least) = (policy(samples::MAXIMAL), policy(samples::MINIMAL));
+
+        for agent in most.agents.all() {
+            assert_eq!(
+                agent.timeout_ms,
+                i64::from(TIMEOUT_SECONDS_MAX) * 1000,
+                "{}",
+                agent.id
+            );
+        }
+        assert_eq!(least.agents.all()[0].timeout_ms, 1000);
+        assert_eq!(most.concurrent_max, usize::from(CONCURRENT_MAX));
+        assert_eq!(least.concurrent_max, 1);
+        assert_eq!(most.drain, Duration::from_secs(DRAIN_SECONDS_MAX.into()));
+        assert_eq!(least.drain, Duration::ZERO);
+        let waiting = |policy: &Policy, channel| queue::rule(&policy.queue, channel, None, None);
+        let (large, small) = (waiting(&most, None), waiting(&least, None));
+        assert_eq!((large.mode, large.drop), (QueueMode::Collect, DropPolicy::Old));
+        assert_eq!(
+            (large.quiet_ms, large.cap),
+            (DEBOUNCE_MS_MAX.into(), CAP_APPLIED_MAX)
+        );
+        assert_eq!((small.quiet_ms, small.cap), (0, 1));
+        let irc = waiting(&most, Some("IRC"));
+        assert_eq!(
+            (irc.mode, irc.quiet_ms),
+            (QueueMode::Interrupt, DEBOUNCE_MS_MAX.into())
+        );
+    }
+
+    #[test]
+    fn an_agent_thinks_as_hard_as_it_says_or_as_all_do() {
+        let most = policy(samples::MAXIMAL);
+
+        let thinking: Vec<_> = most
+            .agents
+            .all()
+            .iter()
+            .map(|agent| agent.thinking.as_deref())
+            .collect();
+
+        assert_eq!(thinking, [Some("medium"), Some("off")]);
+        let inherited = policy(r#"{"agents":{"defaults":{"thinkingDefault":"high"},"entries":{"a":{}}}}"#);
+        assert_eq!(inherited.agents.all()[0].thinking.as_deref(), Some("high"));
     }
 }

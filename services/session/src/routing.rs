@@ -13,7 +13,7 @@ pub use self::scope::Scopes;
 pub use self::tier::Tier;
 
 use crate::agents::{AgentError, Agents};
-use crate::config::{Binding, BindingSession, SessionConfig};
+use crate::config::{Binding, BindingKind, BindingSession, SessionConfig};
 use crate::key::{AgentId, KeyError, SessionKey};
 
 use self::tier::Rule;
@@ -33,15 +33,6 @@ pub enum PeerKind {
 }
 
 impl PeerKind {
-    fn parse(text: &str) -> Option<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "direct" | "dm" => Some(Self::Direct),
-            "group" => Some(Self::Group),
-            "channel" => Some(Self::Channel),
-            _ => None,
-        }
-    }
-
     /// The word in keys and rows.
     pub fn word(self) -> &'static str {
         match self {
@@ -173,10 +164,7 @@ impl Router {
 }
 
 fn is_acp(binding: &Binding) -> bool {
-    binding
-        .kind
-        .as_deref()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("acp"))
+    binding.kind == BindingKind::Acp
 }
 
 fn lower(text: &str) -> String {

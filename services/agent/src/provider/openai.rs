@@ -30,6 +30,15 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The most of an error body that is read.
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Which model is asked, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) max_tokens: Option<u64>,
+    /// How hard it thinks, in its own words.
+    pub(crate) effort: Option<&'a str>,
+}
+
 /// One endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -50,13 +59,6 @@ impl Endpoint {
                 format!("models.providers.{name}.{key} {what}"),
             )
         };
-        if provider
-            .api
-            .as_deref()
-            .is_some_and(|api| api != "openai-completions")
-        {
-            return Err(wrong("api", "is not supported: use `openai-completions`"));
-        }
         let base = provider
             .base_url
             .as_deref()
@@ -89,7 +91,7 @@ impl Endpoint {
             url,
             headers,
             secrets,
-            timeout: provider.timeout(),
+            timeout: provider.timeout,
             http,
         })
     }
@@ -97,8 +99,7 @@ impl Endpoint {
     /// Asks, and hands the pieces on as they come. Dropping the future ends the provider's connection.
     pub(crate) async fn answer(
         &self,
-        model: &str,
-        max_tokens: Option<i64>,
+        asked: &Asked<'_>,
         question: &Question,
         answer: &mut Answer,
     ) -> Result<Answered, Unanswered> {
@@ -108,19 +109,18 @@ impl Endpoint {
                 format!("provider {} did not answer in time", self.name),
             )
         };
-        timeout(self.timeout, self.stream(model, max_tokens, question, answer))
+        timeout(self.timeout, self.stream(asked, question, answer))
             .await
             .map_err(|_| late())?
     }
 
     async fn stream(
         &self,
-        model: &str,
-        max_tokens: Option<i64>,
+        asked: &Asked<'_>,
         question: &Question,
         answer: &mut Answer,
     ) -> Result<Answered, Unanswered> {
-        let body = body(model, max_tokens, question).to_string();
+        let body = body(asked, question).to_string();
         let request = self.http.post(self.url.clone()).headers(self.headers.clone());
         let request = request
             .header("content-type", "application/json")
@@ -262,15 +262,23 @@ async fn take(chunk: Chunk, end: &mut End, answer: &mut Answer) -> Result<(), To
     Ok(())
 }
 
-fn body(model: &str, max_tokens: Option<i64>, question: &Question) -> Value {
+fn body(asked: &Asked<'_>, question: &Question) -> Value {
+    let Asked {
+        model,
+        max_tokens,
+        effort,
+    } = *asked;
     let system = question
         .system_prompt
         .iter()
         .map(|prompt| json!({"role": "system", "content": prompt}));
     let messages: Vec<Value> = system.chain(messages::of(&question.messages)).collect();
     let mut body = json!({"model": model, "messages": messages, "stream": true, "stream_options": {"include_usage": true}});
-    if let (Some(max_tokens), Value::Object(fields)) = (max_tokens, &mut body) {
-        fields.insert("max_tokens".into(), max_tokens.into());
+    if let Some(max_tokens) = max_tokens {
+        body["max_tokens"] = max_tokens.into();
+    }
+    if let Some(effort) = effort {
+        body["reasoning_effort"] = effort.into();
     }
     body
 }

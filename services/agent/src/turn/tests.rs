@@ -1,3 +1,5 @@
+mod thinking;
+
 use std::net::SocketAddr;
 
 use gatehouse_proto::agent::v1::{RunTurnRequest, TurnMessage, turn_message::Role};

@@ -20,7 +20,7 @@ impl Scopes {
     /// Reads them.
     pub fn read(section: &SessionSection) -> Self {
         let mut people = BTreeMap::new();
-        for (person, ids) in &section.identity_links.0 {
+        for (person, ids) in &section.identity_links {
             for id in ids {
                 people.entry(lower(id)).or_insert_with(|| person.clone());
             }

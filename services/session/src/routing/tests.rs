@@ -3,7 +3,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{BindingMatch, DmScope, GroupScope, PeerMatch};
+use crate::config::{self, BindingMatch, DmScope, GroupScope, PeerMatch};
 
 fn config(json: &str) -> SessionConfig {
     serde_json::from_str(json).unwrap()
@@ -141,7 +141,7 @@ fn a_binding_without_an_account_is_for_the_default_account() {
 /// The rules once more, said the slow way: give every binding a score by what it names, throw out what does not fit,
 /// take the best score and then the first.
 fn naive(bindings: &[Binding], inbound: &Inbound) -> (u8, Option<usize>) {
-    let group = |kind: &str| kind != "direct";
+    let group = |kind: config::PeerKind| kind != config::PeerKind::Direct;
     let inbound_group = |peer: &Peer| peer.kind != PeerKind::Direct;
     let mut best: Option<(u8, usize)> = None;
     for (index, binding) in bindings.iter().enumerate() {
@@ -161,13 +161,13 @@ fn naive(bindings: &[Binding], inbound: &Inbound) -> (u8, Option<usize>) {
         }
         let score = match &when.peer {
             Some(peer) if peer.id == "*" => {
-                if group(&peer.kind) != inbound_group(&inbound.peer) {
+                if group(peer.kind) != inbound_group(&inbound.peer) {
                     continue;
                 }
                 3
             }
             Some(peer) => {
-                let fits = |other: &Peer| other.id == peer.id && group(&peer.kind) == inbound_group(other);
+                let fits = |other: &Peer| other.id == peer.id && group(peer.kind) == inbound_group(other);
                 if fits(&inbound.peer) {
                     1
                 } else if inbound.parent.as_ref().is_some_and(fits) {
@@ -206,8 +206,13 @@ prop_compose! {
     fn peer()(kind in kind(), id in word(&["p", "q", "r"])) -> Peer { Peer { kind, id } }
 }
 
+fn match_kind() -> impl Strategy<Value = config::PeerKind> {
+    use config::PeerKind::{Channel, Direct, Group};
+    proptest::sample::select(vec![Direct, Group, Channel])
+}
+
 prop_compose! {
-    fn peer_match()(kind in word(&["direct", "group", "channel"]), id in word(&["p", "q", "*"])) -> PeerMatch { PeerMatch { kind, id } }
+    fn peer_match()(kind in match_kind(), id in word(&["p", "q", "*"])) -> PeerMatch { PeerMatch { kind, id } }
 }
 
 prop_compose! {
@@ -230,7 +235,7 @@ proptest! {
     #[test]
     fn the_router_agrees_with_the_naive_model(matches in vec(when(), 0..12), inbound in inbound()) {
         let bindings: Vec<Binding> = matches.into_iter().enumerate()
-            .map(|(index, when)| Binding { agent_id: format!("a{index}"), when, session: None, kind: None })
+            .map(|(index, when)| Binding { agent_id: format!("a{index}"), when, session: None, kind: BindingKind::Route })
             .collect();
         let entries: Vec<String> = (0..bindings.len()).map(|index| format!(r#""a{index}":{{}}"#)).collect();
         let mut config = config(&format!(r#"{{"agents":{{"entries":{{"fallback":{{"default":true}}{}{}}}}}}}"#,

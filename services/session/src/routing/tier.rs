@@ -1,7 +1,7 @@
 //! One binding, and in which tier it holds for a place.
 
-use super::{Inbound, PeerKind, is_acp, lower};
-use crate::config::{Binding, BindingSession};
+use super::{Inbound, is_acp, lower};
+use crate::config::{self, Binding, BindingSession};
 use crate::key::AgentId;
 
 /// Why an agent was chosen, the most specific reason first.
@@ -110,10 +110,9 @@ impl Rule {
         let peer = match &when.peer {
             None => None,
             Some(peer) => {
-                let kind = PeerKind::parse(&peer.kind)?;
                 let id = Some(lower(&peer.id)).filter(|id| !id.is_empty())?;
                 Some(PeerRule {
-                    direct: kind.is_direct(),
+                    direct: peer.kind == config::PeerKind::Direct,
                     id: Some(id).filter(|id| id != "*"),
                 })
             }

@@ -1,15 +1,10 @@
 //! What happens to a message that comes while its session is busy.
 
-use crate::config::QueueSection;
+use std::collections::BTreeMap;
 
-/// Messages that may wait in one session unless configured otherwise: OpenClaw's figure.
-const CAP_DEFAULT: u16 = 20;
-/// The most that may be configured: all of them together must fit into one merged turn.
-const CAP_MAX: u16 = 100;
-/// The quiet window of `collect` unless configured otherwise, in milliseconds: OpenClaw's figure.
-const QUIET_MS_DEFAULT: u32 = 500;
-/// The longest quiet window: somebody waits for an answer.
-const QUIET_MS_MAX: u32 = 60_000;
+use gatehouse_document::messages::{CAP_APPLIED_MAX, DEBOUNCE_MS_MAX};
+
+use crate::config::{self, QueueDrop, QueueSection};
 
 /// How a message joins the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +39,16 @@ impl QueueMode {
     }
 }
 
+impl From<config::QueueMode> for QueueMode {
+    fn from(mode: config::QueueMode) -> Self {
+        match mode {
+            config::QueueMode::Steer | config::QueueMode::Followup => Self::Followup,
+            config::QueueMode::Collect => Self::Collect,
+            config::QueueMode::Interrupt => Self::Interrupt,
+        }
+    }
+}
+
 /// What gives way when a queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DropPolicy {
@@ -74,28 +79,25 @@ pub fn rule(
     session: Option<&str>,
     message: Option<&str>,
 ) -> QueueRule {
-    let by_channel = channel
-        .and_then(|channel| section.by_channel.get(channel))
-        .map(String::as_str);
-    let word = message.or(session).or(by_channel).or(section.mode.as_deref());
-    let quiet = channel
-        .and_then(|channel| section.debounce_ms_by_channel.get(channel))
-        .copied();
+    let said = message.or(session).and_then(QueueMode::parse);
+    let configured = of_channel(&section.by_channel, channel).unwrap_or(section.mode);
+    let quiet_ms = of_channel(&section.debounce_ms_by_channel, channel).unwrap_or(section.debounce_ms);
     QueueRule {
-        mode: word.and_then(QueueMode::parse).unwrap_or_default(),
-        quiet_ms: i64::from(
-            quiet
-                .or(section.debounce_ms)
-                .unwrap_or(QUIET_MS_DEFAULT)
-                .min(QUIET_MS_MAX),
-        ),
-        cap: section.cap.unwrap_or(CAP_DEFAULT).clamp(1, CAP_MAX),
-        drop: if section.drop.as_deref() == Some("old") {
-            DropPolicy::Old
-        } else {
-            DropPolicy::New
+        mode: said.unwrap_or(configured.into()),
+        quiet_ms: quiet_ms.min(DEBOUNCE_MS_MAX).into(),
+        cap: section.cap.clamp(1, CAP_APPLIED_MAX),
+        drop: match section.drop {
+            QueueDrop::Old => DropPolicy::Old,
+            QueueDrop::Summarize | QueueDrop::New => DropPolicy::New,
         },
     }
+}
+
+/// What is configured for one channel, however its name is written.
+fn of_channel<T: Copy>(values: &BTreeMap<String, T>, channel: Option<&str>) -> Option<T> {
+    let channel = channel?;
+    let named = |(name, _): &(&String, &T)| name.eq_ignore_ascii_case(channel);
+    values.iter().find(named).map(|(_, value)| *value)
 }
 
 #[cfg(test)]

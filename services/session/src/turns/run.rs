@@ -183,10 +183,9 @@ impl Run {
             Some(&self.turn.run),
         );
 
-        let model = self.session.model_override.clone();
         let mut backoff = Backoff::new(self.room.shared.timing.retry, RETRY_MAX);
         for attempt in 1.. {
-            let request = self.request(model.as_deref()).await?;
+            let request = self.request().await?;
             match self.ask(request).await? {
                 Outcome::Unreachable if self.seen => return Ok(Outcome::BrokenOff),
                 Outcome::Unreachable if attempt < self.room.shared.timing.attempts_max => {
@@ -205,14 +204,15 @@ impl Run {
         Ok(Outcome::Unreachable)
     }
 
-    async fn request(&self, model_override: Option<&str>) -> Result<agent::RunTurnRequest, Error> {
+    /// What the message says goes before what its session says, and that before what the agent says.
+    async fn request(&self) -> Result<agent::RunTurnRequest, Error> {
         let policy = self.room.shared.policy().ok_or(Error::NotReady)?;
         let configured = policy.agents.of(&self.turn.key)?;
         let chosen = self
             .turn
             .model
             .clone()
-            .or_else(|| model_override.map(str::to_owned));
+            .or_else(|| self.session.model_override.clone());
         let models = match chosen {
             Some(model) => std::iter::once(model)
                 .chain(configured.models.iter().skip(1).cloned())
@@ -233,6 +233,13 @@ impl Run {
                 .unwrap_or(configured.timeout_ms),
             agent_name: configured.display_name(),
             in_chat: self.turn.target.is_some(),
+            thinking_level: self
+                .turn
+                .thinking
+                .as_deref()
+                .or(self.session.thinking_level.as_deref())
+                .or(configured.thinking.as_deref())
+                .map(str::to_owned),
         })
     }
 

@@ -133,6 +133,29 @@ async fn the_next_turn_reads_what_was_said_before() {
 }
 
 #[tokio::test]
+async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
+    let mut bench = Bench::new().await;
+    let mut house = bench.run(r#"{"agents":{"defaults":{"thinkingDefault":"low"}}}"#);
+    for (run, said, told) in [
+        ("r1", None, "low"),
+        ("r2", Some("high"), "high"),
+        ("r3", None, "low"),
+    ] {
+        let message = Admission {
+            thinking: said.map(str::to_owned),
+            ..message(run, "hi")
+        };
+        house.engine.submit(message).await.unwrap();
+
+        let call = bench.call().await;
+
+        assert_eq!(call.request.thinking_level.as_deref(), Some(told));
+        call.done().await;
+        house.end_of(run).await;
+    }
+}
+
+#[tokio::test]
 async fn no_more_turns_run_than_are_allowed() {
     let mut bench = Bench::new().await;
     let mut house = bench.run(r#"{"agents":{"defaults":{"maxConcurrent":2}}}"#);
