@@ -1,4 +1,4 @@
-//! `gateway`: where the door listens and who may come in.
+//! `gateway`: where clients connect and who may come in.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub const ATTEMPTS_MAX: u32 = 10_000;
 /// The shortest and the longest window and lock-out, in milliseconds: a second and a day.
 pub const LOGIN_MS: (u64, u64) = (1_000, 86_400_000);
 
-/// The door.
+/// Where clients connect.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Gateway {

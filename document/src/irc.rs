@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     PathInput, SecretInput,
-    channels::{Policies, SendRate},
+    policies::{Policies, SendRate},
 };
 
 /// IRC. Without `accounts` the keys beside it describe one account, `default`; with it they hold for every account that does

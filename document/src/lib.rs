@@ -18,6 +18,7 @@ pub mod logging;
 pub mod messages;
 pub mod models;
 pub mod plugins;
+pub mod policies;
 pub mod samples;
 pub mod secret;
 pub mod session;
@@ -45,7 +46,7 @@ pub struct Document {
     /// For editors: where the schema of this document is. Gatehouse does not read it.
     #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// The door: where it listens and who may come in.
+    /// Where clients connect: the address and port, and who may come in.
     pub gateway: Gateway,
     /// Who answers.
     pub agents: Agents,

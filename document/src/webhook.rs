@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    channels::{Policies, SendRate},
+    policies::{Policies, SendRate},
 };
 
 /// The shortest key, in bytes: a shorter one can be guessed from one signed request.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use url::Url;
 
-use crate::{outline::sounds_secret, redact::MARKER};
+use crate::{marker::MARKER, outline::sounds_secret};
 
 /// Query parameters that say how and not who. At a place for an address every other one counts as a secret: their names are
 /// made up by whoever runs the server.

@@ -11,8 +11,8 @@ use gatehouse_core::{
 use gatehouse_proto::{broadcast::v1::Component, config::v1::config_service_server::ConfigServiceServer};
 
 use crate::{
+    configuration::{Configuration, sources_of, store_of},
     grpc::Grpc,
-    keeper::{Keeper, sources_of, store_of},
     metrics::Metrics,
     refusal::ConfigError,
     registry::{self, complaint},
@@ -22,7 +22,7 @@ use crate::{
 /// The config service.
 #[derive(Debug)]
 pub struct App {
-    keeper: Keeper,
+    configuration: Configuration,
     /// Held as long as the process lives: two writers would undo each other's work.
     lock: File,
 }
@@ -43,23 +43,23 @@ impl service::App for App {
         let lock = lock(house)?;
         make_credentials(house)?;
         credential::remove_shared(house);
-        let keeper = Keeper::start(store_of(house), sources_of(house, &env), Clock::system())?;
-        for open in keeper.store().open_paths() {
+        let configuration = Configuration::open(store_of(house), sources_of(house, &env), Clock::system())?;
+        for open in configuration.store().open_paths() {
             tracing::warn!("{open}");
         }
-        Ok(Self { keeper, lock })
+        Ok(Self { configuration, lock })
     }
 
     fn assemble(self, life: &mut Life) {
-        let Self { keeper, lock } = self;
+        let Self { configuration, lock } = self;
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
-        let store = keeper.store();
+        let store = configuration.store();
         let (watcher, signs) = watcher::watch(&[store.document(), &store.credentials_path()]);
-        let path = keeper.store().document().display().to_string();
+        let path = configuration.store().document().display().to_string();
         let publisher = life.publisher();
         let handle = registry::spawn(
-            keeper,
+            configuration,
             signs,
             publisher,
             life.health.clone(),

@@ -5,8 +5,8 @@ mod network;
 
 use gatehouse_document::{
     Document,
-    channels::{DmPolicy, GroupPolicy, Policies},
     gateway::{Bind, OperatorScope},
+    policies::{DmPolicy, GroupPolicy, Policies},
 };
 
 use crate::issue::Issue;
@@ -14,7 +14,7 @@ use crate::issue::Issue;
 /// Lock-outs shorter than this hardly slow anybody down who guesses.
 const LOCKOUT_MS_LEAST: u64 = 10_000;
 
-/// More wrong tokens than this in one window are no mistake of typing.
+/// More wrong tokens than this in one window are not typing mistakes.
 const ATTEMPTS_MOST: u32 = 1_000;
 
 /// A lock-out longer than this, after few attempts, keeps the owner out for a working day.
@@ -157,7 +157,7 @@ fn policies(
     default: Option<GroupPolicy>,
     found: &mut Vec<Exposure>,
 ) {
-    let everybody = |list: Option<&Vec<gatehouse_document::channels::Sender>>| {
+    let everybody = |list: Option<&Vec<gatehouse_document::policies::Sender>>| {
         list.is_some_and(|senders| senders.iter().any(|sender| sender.0 == "*"))
     };
     let dm = own

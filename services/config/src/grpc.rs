@@ -13,10 +13,10 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    configuration::{Patch, State},
     credential::SHARED,
     error::Error,
     issue::Issue,
-    keeper::{Patch, State},
     outline,
     registry::Handle,
     revision::Reader,
@@ -59,18 +59,7 @@ impl ConfigService for Grpc {
         &self,
         request: Request<PatchConfigRequest>,
     ) -> Result<Response<PatchConfigResponse>, Status> {
-        let PatchConfigRequest {
-            raw,
-            base_hash,
-            note,
-            force,
-        } = request.into_inner();
-        let patch = Patch {
-            raw,
-            base_hash,
-            note,
-            force: force.unwrap_or_default(),
-        };
+        let patch = Patch::from(request.into_inner());
         let patched = self.handle.patch(patch).await.map_err(refuse)?;
         let State { revision, file, .. } = patched.state;
         Ok(Response::new(PatchConfigResponse {
@@ -111,10 +100,9 @@ impl ConfigService for Grpc {
     }
 
     async fn watch_config(&self, request: Request<WatchConfigRequest>) -> Result<Response<Answers>, Status> {
-        let service = &request.get_ref().service;
-        let reader = Reader::parse(service).ok_or_else(|| refuse(Error::NoSuchService))?;
+        let reader = Reader::try_from(request.get_ref()).map_err(refuse)?;
         // What one service may see, secrets included, is nobody else's.
-        caller::names_itself(&request, service).map_err(Status::from)?;
+        caller::names_itself(&request, reader.name()).map_err(Status::from)?;
         let mut told: Option<(String, Arc<[Credential]>)> = None;
         // The state also changes when only the file does; services hear of what runs.
         let answers = WatchStream::new(self.handle.watch()).filter_map(move |state| {
@@ -137,6 +125,32 @@ impl ConfigService for Grpc {
             std::future::ready(answer)
         });
         Ok(Response::new(Box::pin(self.drain.end_stream(answers))))
+    }
+}
+
+impl From<PatchConfigRequest> for Patch {
+    fn from(request: PatchConfigRequest) -> Self {
+        let PatchConfigRequest {
+            raw,
+            base_hash,
+            note,
+            force,
+        } = request;
+        Self {
+            raw,
+            base_hash,
+            note,
+            force: force.unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<&WatchConfigRequest> for Reader {
+    type Error = Error;
+
+    fn try_from(request: &WatchConfigRequest) -> Result<Self, Error> {
+        let WatchConfigRequest { service } = request;
+        Self::parse(service).ok_or(Error::NoSuchService)
     }
 }
 

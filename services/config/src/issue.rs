@@ -10,7 +10,7 @@ use gatehouse_proto::config::v1::{ConfigIssue, config_issue};
 pub enum Severity {
     /// The value cannot be used.
     Error,
-    /// The key is kept and has no effect, or deserves attention.
+    /// The key is kept and has no effect, or is a mistake more often than not.
     Warning,
 }
 

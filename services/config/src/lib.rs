@@ -1,15 +1,17 @@
-//! Owns the configuration document, its revisions and its schema, the references to secrets, and the gateway token. The
+//! Owns the configuration document, its revisions and its schema, the references to secrets, and the table of credentials. The
 //! only writer of the file. It restarts nobody: services watch and apply what concerns them.
 //!
 //! In reading order: the crate `gatehouse-document` says what the document may hold; `text` reads JSON5 and changes it in
-//! place; `outline` asks the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts them back; `authority`
-//! says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a document that can run; the `store` keeps files durably; `credential` says who may come in; the `keeper` puts these together and the `registry` is its
-//! task; `grpc` answers.
+//! place; `outline` asks the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts
+//! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
+//! document that can run; the `store` keeps files durably; `credential` says who may come in; the `configuration` puts these
+//! together and the `registry` is its task; `grpc` answers.
 
 mod address;
 mod app;
 mod authority;
 mod check;
+mod configuration;
 mod credential;
 mod error;
 mod exposure;
@@ -18,7 +20,7 @@ mod exposure;
 pub mod fuzzing;
 mod grpc;
 mod issue;
-mod keeper;
+mod marker;
 mod metrics;
 mod outline;
 mod path;
@@ -39,8 +41,8 @@ pub use app::App;
 pub use error::Error;
 pub use gatehouse_document::json_schema;
 pub use issue::{Issue, Severity};
+pub use marker::MARKER;
 pub use preflight::{Preflight, check_document, gateway_token, preflight};
-pub use redact::MARKER;
 pub use reference::reference_markdown;
 pub use refusal::{ConfigError, EXIT_CONFIG};
 pub use secrets::Missing;

@@ -14,8 +14,8 @@ use gatehouse_document::gateway::{Bind, Gateway};
 
 use crate::{
     app::make_credentials,
+    configuration::{Configuration, sources_of, store_of},
     issue::Issue,
-    keeper::{Keeper, sources_of, store_of},
     refusal::ConfigError,
     revision::Revision,
     secrets,
@@ -63,8 +63,8 @@ pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
 pub fn check_document(house: &House, real: &House, env: &Env) -> Result<Preflight, ConfigError> {
     make_credentials(house)?;
     let store = store_of(house).with_private(real.private_paths());
-    let keeper = Keeper::start(store, sources_of(real, env), Clock::system())?;
-    let state = keeper.state();
+    let configuration = Configuration::open(store, sources_of(real, env), Clock::system())?;
+    let state = configuration.state();
     let gateway = &state.revision.document().gateway;
     let token_in_config = token::origin(&state.revision) != Origin::Kept;
     Ok(Preflight {
@@ -77,10 +77,10 @@ pub fn check_document(house: &House, real: &House, env: &Env) -> Result<Prefligh
         token_path: if token_in_config {
             house.config.clone()
         } else {
-            keeper.store().token_path()
+            configuration.store().token_path()
         },
         token_in_config,
-        open: keeper.store().open_paths(),
+        open: configuration.store().open_paths(),
         variables: secrets::named_variables(state.revision.written()),
     })
 }

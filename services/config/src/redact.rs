@@ -8,14 +8,12 @@ use serde_json::Value;
 use crate::{
     address,
     issue::Issue,
+    marker::MARKER,
     outline::{Place, sounds_secret},
     path::{Path, Step, children},
     secrets::{is_reference, is_whole_reference},
     text::{Kind, Node, Scan},
 };
-
-/// What stands in place of a secret. OpenClaw's word, so that its clients keep it as they keep OpenClaw's.
-pub const MARKER: &str = "__OPENCLAW_REDACTED__";
 
 /// Secrets shorter than this are not looked for in comments: they would be found everywhere.
 const COMMENT_SECRET_BYTES_MIN: usize = 6;

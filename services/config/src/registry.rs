@@ -1,9 +1,9 @@
-//! The task that owns the [`Keeper`], and its handle. Changes are made one after the other; readers watch the state.
+//! The task that owns the [`Configuration`], and its handle. Changes are made one after the other; readers watch the state.
 
 use std::time::Duration;
 
 use gatehouse_core::{
-    Drain, Failure, Health, Secret, health,
+    Chain, Drain, Health, Secret, health,
     publish::{Outgoing, Publisher},
     report,
 };
@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use crate::{
+    configuration::{Configuration, Patch, Patched, State},
     error::Error,
-    keeper::{Keeper, Patch, Patched, State},
     metrics::{Metrics, Outcome},
     revision::changed_paths,
     store::Disk,
@@ -90,7 +90,7 @@ impl Handle {
 
 /// Starts the task. `signs` brings a sign whenever the file may have changed.
 pub(crate) fn spawn<D: Disk + Sync>(
-    keeper: Keeper<D>,
+    configuration: Configuration<D>,
     signs: mpsc::Receiver<()>,
     publisher: Publisher,
     health: Health,
@@ -100,10 +100,10 @@ pub(crate) fn spawn<D: Disk + Sync>(
     let (queue, commands) = mpsc::channel(QUEUE_CHANGES);
     let handle = Handle {
         queue,
-        state: keeper.watch(),
+        state: configuration.watch(),
     };
     let task = Task {
-        keeper: Some(keeper),
+        configuration: Some(configuration),
         publisher,
         health,
         metrics,
@@ -114,7 +114,7 @@ pub(crate) fn spawn<D: Disk + Sync>(
 
 struct Task<D: Disk> {
     /// Out for the time of one step on the disk.
-    keeper: Option<Keeper<D>>,
+    configuration: Option<Configuration<D>>,
     publisher: Publisher,
     health: Health,
     metrics: Metrics,
@@ -127,7 +127,7 @@ impl<D: Disk + Sync> Task<D> {
         mut signs: mpsc::Receiver<()>,
         drain: Drain,
     ) {
-        self.step(|keeper| keeper.keep_running()).await;
+        self.step(|configuration| configuration.save_running()).await;
         self.tell_health();
         let mut next_look = Instant::now() + POLL;
         loop {
@@ -146,7 +146,7 @@ impl<D: Disk + Sync> Task<D> {
                     next_look = Instant::now() + POLL;
                 }
             }
-            if self.keeper.is_none() {
+            if self.configuration.is_none() {
                 // A step panicked; nothing that comes after it could be trusted.
                 self.health.not_serving("the configuration task failed");
                 drain.start();
@@ -158,7 +158,7 @@ impl<D: Disk + Sync> Task<D> {
     async fn command(&mut self, command: Command) {
         match command {
             Command::Patch { patch, reply } => {
-                let result = self.step(move |keeper| keeper.patch(&patch)).await;
+                let result = self.step(move |configuration| configuration.patch(&patch)).await;
                 let result = result.unwrap_or(Err(Error::Ending));
                 self.metrics.patch(match &result {
                     Ok(_) => Outcome::Taken,
@@ -167,7 +167,10 @@ impl<D: Disk + Sync> Task<D> {
                 let _ = reply.send(result); // the caller may have gone; the change stands
             }
             Command::Rotate { reply } => {
-                let result = self.step(Keeper::rotate).await.unwrap_or(Err(Error::Ending));
+                let result = self
+                    .step(Configuration::rotate_token)
+                    .await
+                    .unwrap_or(Err(Error::Ending));
                 if result.is_ok() {
                     tracing::info!("the gateway token was changed");
                 }
@@ -178,8 +181,8 @@ impl<D: Disk + Sync> Task<D> {
 
     async fn look(&mut self) {
         let before = self.hash();
-        if let Some(Err(error)) = self.step(Keeper::look).await {
-            let _ = Failure::from(error); // logs it
+        if let Some(Err(error)) = self.step(Configuration::reload).await {
+            tracing::error!(error = %Chain(&error), "the configuration could not be looked at");
         }
         if self.hash() != before {
             self.metrics.edit(Outcome::Taken);
@@ -189,17 +192,17 @@ impl<D: Disk + Sync> Task<D> {
     /// Does one step on the disk and tells everybody what came of it.
     async fn step<T: Send + 'static>(
         &mut self,
-        step: impl FnOnce(&mut Keeper<D>) -> T + Send + 'static,
+        step: impl FnOnce(&mut Configuration<D>) -> T + Send + 'static,
     ) -> Option<T> {
-        let mut keeper = self.keeper.take()?;
-        let before = keeper.state();
+        let mut configuration = self.configuration.take()?;
+        let before = configuration.state();
         let done = task::spawn_blocking(move || {
-            let result = step(&mut keeper);
-            (keeper, result)
+            let result = step(&mut configuration);
+            (configuration, result)
         });
-        let (keeper, result) = done.await.ok()?;
-        let after = keeper.state();
-        self.keeper = Some(keeper);
+        let (configuration, result) = done.await.ok()?;
+        let after = configuration.state();
+        self.configuration = Some(configuration);
         if before.revision.hash() != after.revision.hash() {
             let paths = changed_paths(
                 before.revision.written(),
@@ -219,14 +222,16 @@ impl<D: Disk + Sync> Task<D> {
     }
 
     fn hash(&self) -> Option<String> {
-        self.keeper
+        self.configuration
             .as_ref()
-            .map(|keeper| keeper.state().revision.hash().to_owned())
+            .map(|configuration| configuration.state().revision.hash().to_owned())
     }
 
     fn tell_health(&self) {
-        let Some(keeper) = &self.keeper else { return };
-        let state = keeper.state();
+        let Some(configuration) = &self.configuration else {
+            return;
+        };
+        let state = configuration.state();
         self.health.set(match complaint(&state) {
             None => health::State::Serving,
             Some(words) => health::State::Degraded(words),

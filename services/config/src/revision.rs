@@ -10,6 +10,7 @@ use gatehouse_document::Document;
 use crate::{
     check::{self, rules},
     issue::{ISSUES_MAX, Issue},
+    marker::MARKER,
     outline::Place,
     path::{Path, Step, children},
     redact,
@@ -78,15 +79,27 @@ pub(crate) enum Reader {
 }
 
 impl Reader {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Edge,
+        Self::Session,
+        Self::Agent,
+        Self::ChannelBridge,
+        Self::Broadcast,
+    ];
+
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "edge" => Self::Edge,
-            "session" => Self::Session,
-            "agent" => Self::Agent,
-            "channel-bridge" => Self::ChannelBridge,
-            "broadcast" => Self::Broadcast,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|reader| reader.name() == name)
+    }
+
+    /// The service's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Session => "session",
+            Self::Agent => "agent",
+            Self::ChannelBridge => "channel-bridge",
+            Self::Broadcast => "broadcast",
+        }
     }
 
     /// What this service gets: the way to a part, and whether its secrets go with it.
@@ -370,7 +383,7 @@ fn twice(root: Option<&text::Node>) -> Vec<Issue> {
 /// Whether a secret stands in the text itself, at a place that the types or the names call secret.
 pub(crate) fn has_written_secret(written: &Value) -> bool {
     fn has_marker(value: &Value) -> bool {
-        value.as_str().is_some_and(|text| text.contains(redact::MARKER))
+        value.as_str().is_some_and(|text| text.contains(MARKER))
             || children(value).into_iter().any(|(_, child)| has_marker(child))
     }
     has_marker(&redact::redact(written))

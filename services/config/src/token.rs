@@ -1,4 +1,4 @@
-//! The gateway token: what a person shows at the door. It comes from the document, or from a file that is made at the
+//! The gateway token: what a person shows to come in. It comes from the document, or from a file that is made at the
 //! first start. Nobody gets it from here but the administrator who changes it; the edge gets its digest.
 
 use gatehouse_core::Secret;

@@ -10,7 +10,7 @@ use url::Url;
 use super::Change;
 use crate::{
     issue::Issue,
-    redact::MARKER,
+    marker::MARKER,
     secrets::{Sources, is_reference, variables},
 };
 

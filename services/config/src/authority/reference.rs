@@ -19,26 +19,26 @@ const PREFIX: &str = "GATEHOUSE_SECRET_";
 const OWN: &str = "GATEHOUSE_";
 
 pub(super) fn check(change: &Change<'_>) -> Vec<Issue> {
-    let mut judge = Judge {
+    let mut checker = Checker {
         sources: change.sources,
         dirs: change.sources.dirs(change.before),
         allowed: allowed(change.before),
         providers: change.after.pointer("/secrets/providers").unwrap_or(&Value::Null),
         issues: Vec::new(),
     };
-    judge.by_hand(
+    checker.by_hand(
         Some(change.before),
         Some(change.after),
         &Place::root(),
         &Path::default(),
     );
-    judge.place(
+    checker.place(
         Some(change.before),
         change.after,
         &Place::root(),
         &Path::default(),
     );
-    judge.issues
+    checker.issues
 }
 
 fn allowed(document: &Value) -> Vec<&str> {
@@ -53,7 +53,7 @@ fn is_allowed(variable: &str, allowed: &[&str]) -> bool {
     !variable.starts_with(OWN) && allowed.contains(&variable)
 }
 
-struct Judge<'c> {
+struct Checker<'c> {
     sources: &'c Sources,
     dirs: Vec<PathBuf>,
     allowed: Vec<&'c str>,
@@ -62,7 +62,7 @@ struct Judge<'c> {
     issues: Vec<Issue>,
 }
 
-impl Judge<'_> {
+impl Checker<'_> {
     /// Keys that decide what a method may do are not changed by one: nor added, nor taken out.
     fn by_hand(&mut self, before: Option<&Value>, after: Option<&Value>, place: &Place, path: &Path) {
         if place.is_by_hand() {
@@ -83,7 +83,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Judges what stands at a place and is not what stood there before.
+    /// Checks what stands at a place and is not what stood there before.
     fn place(&mut self, before: Option<&Value>, after: &Value, place: &Place, path: &Path) {
         if before == Some(after) {
             return;
@@ -94,7 +94,7 @@ impl Judge<'_> {
             Value::Object(object) if is_reference_like(after) => {
                 let before = before.filter(|before| is_reference_like(before));
                 self.reference(before, after, place, path);
-                // Whatever else stands in it is judged as anything else is.
+                // Whatever else stands in it is checked as anything else is.
                 for (key, child) in object {
                     if !matches!(key.as_str(), "source" | "path" | "id" | "provider") {
                         let step = Step::Key(key.clone());

@@ -78,8 +78,8 @@ fn a_list_element_that_moved_keeps_its_own_secret() {
         patch,
         json!({"x": [{"id": "b", "token": "bbb", "new": 1}, {"id": "a", "token": "aaa"}]})
     );
-    let mut stranger = json!({"x": [{"token": MARKER, "name": "c"}]});
-    assert!(restore(&mut stranger, &current).is_err());
+    let mut unknown = json!({"x": [{"token": MARKER, "name": "c"}]});
+    assert!(restore(&mut unknown, &current).is_err());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::{
-    keeper::{sources_of, store_of},
+    configuration::{sources_of, store_of},
     revision, text, watcher,
 };
 
@@ -25,12 +25,13 @@ fn running(document: &str) -> Running {
     fs::write(home.path().join("gatehouse.json5"), document).expect("written");
     let env = Env::of([("GATEHOUSE_HOME", home.path().to_str().expect("UTF-8"))]);
     let house = House::read(&env);
-    let keeper = Keeper::start(store_of(&house), sources_of(&house, &env), Clock::system()).expect("valid");
+    let configuration =
+        Configuration::open(store_of(&house), sources_of(&house, &env), Clock::system()).expect("valid");
     let (watcher, signs) = watcher::watch(&[&house.config]);
     let (publisher, events) = Publisher::for_tests();
     let (health, drain) = (Health::new(), Drain::new());
     let handle = spawn(
-        keeper,
+        configuration,
         signs,
         publisher,
         health.clone(),

@@ -358,13 +358,7 @@ fn holds(read: &Value, sent: &Value, at: &str) {
 fn every_reader_reads_all_of_its_sections_of_the_largest_and_of_the_smallest_document() {
     for sample in [samples::MAXIMAL, samples::MINIMAL] {
         let revision = Revision::read(sample, &sources()).unwrap_or_else(|refused| panic!("{refused:?}"));
-        for reader in [
-            Reader::Edge,
-            Reader::Session,
-            Reader::Agent,
-            Reader::ChannelBridge,
-            Reader::Broadcast,
-        ] {
+        for reader in Reader::ALL {
             let sent: Value = serde_json::from_str(&revision.cut(reader)).unwrap();
 
             let read: Document = serde_json::from_value(sent.clone()).unwrap();

@@ -4,8 +4,8 @@ use url::Url;
 
 use gatehouse_document::{
     Document, SecretInput,
-    channels::{DmPolicy, Policies, SendRate},
     irc::IrcAccount,
+    policies::{DmPolicy, Policies, SendRate},
     webhook::{SECRET_BYTES_MIN, WebhookAccount},
 };
 

@@ -1,7 +1,9 @@
+mod credentials;
+
 use std::{fs, path::Path};
 
 use gatehouse_core::Env;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
@@ -25,15 +27,15 @@ impl Home {
         )]))
     }
 
-    fn start(&self, env: &[(&str, &str)]) -> Result<Keeper, ConfigError> {
+    fn start(&self, env: &[(&str, &str)]) -> Result<Configuration, ConfigError> {
         let env = Env::of(env.iter().copied());
-        let keeper = Keeper::start(
+        let configuration = Configuration::open(
             store_of(&self.house()),
             sources_of(&self.house(), &env),
             Clock::fixed(1_000),
         )?;
-        keeper.keep_running();
-        Ok(keeper)
+        configuration.save_running();
+        Ok(configuration)
     }
 
     fn edit(&self, text: &str) {
@@ -58,33 +60,33 @@ impl Home {
     }
 }
 
-fn running(keeper: &Keeper) -> String {
-    keeper.state().revision.hash().to_owned()
+fn running(configuration: &Configuration) -> String {
+    configuration.state().revision.hash().to_owned()
 }
 
-fn against(keeper: &Keeper, raw: &str) -> Patch {
+fn against(configuration: &Configuration, raw: &str) -> Patch {
     Patch {
         raw: raw.to_owned(),
-        base_hash: Some(running(keeper)),
+        base_hash: Some(running(configuration)),
         ..Patch::default()
     }
 }
 
-fn patch(keeper: &mut Keeper, value: &Value) -> Result<Patched, Error> {
-    keeper.patch(&against(keeper, &value.to_string()))
+fn patch(configuration: &mut Configuration, value: &Value) -> Result<Patched, Error> {
+    configuration.patch(&against(configuration, &value.to_string()))
 }
 
 #[test]
 fn without_a_file_the_defaults_run_and_a_sample_is_written() {
     let home = Home::new(None);
 
-    let keeper = home.start(&[]).expect("defaults run");
+    let configuration = home.start(&[]).expect("defaults run");
 
     assert_eq!(home.text(), SAMPLE);
-    assert_eq!(keeper.state().revision.document().gateway.port, 18_789);
-    assert!(keeper.state().file.valid && keeper.state().file.issues.is_empty());
-    assert_eq!(keeper.token().expose().len(), 43);
-    assert_eq!(home.start(&[]).expect("again").token(), keeper.token());
+    assert_eq!(configuration.state().revision.document().gateway.port, 18_789);
+    assert!(configuration.state().file.valid && configuration.state().file.issues.is_empty());
+    assert_eq!(configuration.token().expose().len(), 43);
+    assert_eq!(home.start(&[]).expect("again").token(), configuration.token());
 }
 
 #[test]
@@ -112,11 +114,11 @@ fn what_the_sample_proposes_is_valid() {
     );
     let home = Home::new(Some(&text));
 
-    let keeper = home.start(&[("OPENAI_API_KEY", "k")]).expect("valid");
+    let configuration = home.start(&[("OPENAI_API_KEY", "k")]).expect("valid");
 
-    assert_eq!(keeper.state().file.issues, []);
+    assert_eq!(configuration.state().file.issues, []);
     assert!(
-        keeper.state().revision.document().channels.irc.is_some(),
+        configuration.state().revision.document().channels.irc.is_some(),
         "{text}"
     );
 }
@@ -135,11 +137,11 @@ fn an_invalid_file_stops_a_first_start_and_not_a_later_one() {
     home.edit("{gateway: {port: 2000}}");
     home.start(&[]).expect("valid");
     home.edit("{gateway: {port: 'y'}}");
-    let keeper = home.start(&[]).expect("the last valid revision runs");
+    let configuration = home.start(&[]).expect("the last valid revision runs");
 
-    assert_eq!(keeper.state().revision.document().gateway.port, 2000);
-    assert!(!keeper.state().file.valid);
-    assert_eq!(keeper.state().file.issues.len(), 1);
+    assert_eq!(configuration.state().revision.document().gateway.port, 2000);
+    assert!(!configuration.state().file.valid);
+    assert_eq!(configuration.state().file.issues.len(), 1);
     assert_eq!(home.text(), "{gateway: {port: 'y'}}", "the file is left alone");
 }
 
@@ -149,10 +151,10 @@ fn a_file_that_is_no_text_is_a_mistake_like_others() {
     home.start(&[]).expect("valid");
     fs::write(home.file(), [0xff, 0xfe, 0x00]).expect("written");
 
-    let mut keeper = home.start(&[]).expect("the last valid revision runs");
+    let mut configuration = home.start(&[]).expect("the last valid revision runs");
 
-    assert!(!keeper.state().file.valid && keeper.state().file.exists);
-    patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
+    assert!(!configuration.state().file.valid && configuration.state().file.exists);
+    patch(&mut configuration, &json!({"gateway": {"port": 2001}})).expect("taken");
     assert_eq!(home.text(), "{gateway: {port: 2001}}");
 }
 
@@ -178,21 +180,21 @@ fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
 #[test]
 fn a_change_needs_the_hash_it_was_made_against() {
     let home = Home::new(Some("{\n  // mine\n  gateway: { port: 2000 },\n}\n"));
-    let mut keeper = home.start(&[]).expect("valid");
-    let first = running(&keeper);
+    let mut configuration = home.start(&[]).expect("valid");
+    let first = running(&configuration);
 
     assert!(matches!(
-        keeper.patch(&Patch {
+        configuration.patch(&Patch {
             raw: "{}".to_owned(),
             ..Patch::default()
         }),
         Err(Error::BaseHashMissing)
     ));
-    patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
+    patch(&mut configuration, &json!({"gateway": {"port": 2001}})).expect("taken");
 
     assert_eq!(home.text(), "{\n  // mine\n  gateway: { port: 2001 },\n}\n");
     assert!(
-        matches!(keeper.patch(&Patch { raw: "{}".to_owned(), base_hash: Some(first), ..Patch::default() }), Err(Error::Changed { hash: now }) if now == running(&keeper))
+        matches!(configuration.patch(&Patch { raw: "{}".to_owned(), base_hash: Some(first), ..Patch::default() }), Err(Error::Changed { hash: now }) if now == running(&configuration))
     );
     assert_eq!(home.history(), ["{\n  // mine\n  gateway: { port: 2000 },\n}\n"]);
 }
@@ -200,8 +202,8 @@ fn a_change_needs_the_hash_it_was_made_against() {
 #[test]
 fn a_change_with_a_mistake_changes_nothing() {
     let home = Home::new(Some("{}"));
-    let mut keeper = home.start(&[]).expect("valid");
-    let before = running(&keeper);
+    let mut configuration = home.start(&[]).expect("valid");
+    let before = running(&configuration);
 
     for wrong in [
         "{gateway: {port: 0}}",
@@ -210,45 +212,47 @@ fn a_change_with_a_mistake_changes_nothing() {
         "{gateway: {auth: {token: 'short'}}}",
         "{gateway: {auth: {token: 'aaaaaaaaaaaaaaaaaaaaaaaa'}}}",
     ] {
-        let error = keeper.patch(&against(&keeper, wrong)).expect_err(wrong);
+        let error = configuration
+            .patch(&against(&configuration, wrong))
+            .expect_err(wrong);
         assert!(matches!(error, Error::Invalid(_)), "{error}");
     }
     assert!(matches!(
-        keeper.patch(&against(&keeper, "{a: ")),
+        configuration.patch(&against(&configuration, "{a: ")),
         Err(Error::Unreadable(_))
     ));
 
-    assert_eq!((running(&keeper), home.text().as_str()), (before, "{}"));
+    assert_eq!((running(&configuration), home.text().as_str()), (before, "{}"));
 }
 
 #[test]
 fn an_unnoticed_edit_by_hand_is_never_overwritten() {
     let home = Home::new(Some("{}"));
-    let mut keeper = home.start(&[]).expect("valid");
+    let mut configuration = home.start(&[]).expect("valid");
     home.edit("{gateway: {port: 2000}} // by hand");
 
-    let error = patch(&mut keeper, &json!({"gateway": {"port": 3000}})).expect_err("the base is old");
+    let error = patch(&mut configuration, &json!({"gateway": {"port": 3000}})).expect_err("the base is old");
 
     assert!(matches!(error, Error::Changed { .. }));
-    assert_eq!(keeper.state().revision.document().gateway.port, 2000);
-    patch(&mut keeper, &json!({"gateway": {"bind": "auto"}})).expect("taken");
+    assert_eq!(configuration.state().revision.document().gateway.port, 2000);
+    patch(&mut configuration, &json!({"gateway": {"bind": "auto"}})).expect("taken");
     assert_eq!(home.text(), "{gateway: {port: 2000, bind: \"auto\" }} // by hand");
 }
 
 #[test]
 fn an_edit_with_a_mistake_is_reported_and_what_runs_goes_on() {
     let home = Home::new(Some("{gateway: {port: 2000}}"));
-    let mut keeper = home.start(&[]).expect("valid");
-    let before = running(&keeper);
+    let mut configuration = home.start(&[]).expect("valid");
+    let before = running(&configuration);
 
     home.edit("{gateway: {port: 2000, auth: {token: 'secret-in-a-broken-file'}");
-    keeper.look().expect("looked");
+    configuration.reload().expect("looked");
 
-    let state = keeper.state();
+    let state = configuration.state();
     assert_eq!(state.revision.hash(), before);
     assert!(!state.file.valid);
     assert_eq!(state.file.shown, None, "what cannot be read cannot be redacted");
-    let patched = patch(&mut keeper, &json!({"gateway": {"port": 2001}})).expect("taken");
+    let patched = patch(&mut configuration, &json!({"gateway": {"port": 2001}})).expect("taken");
     assert_eq!(patched.notes.len(), 1);
     assert!(patched.state.file.valid);
     assert_eq!(home.text(), "{gateway: {port: 2001}}");
@@ -260,25 +264,25 @@ fn an_edit_with_a_mistake_is_reported_and_what_runs_goes_on() {
     );
 
     fs::remove_file(home.file()).expect("removed");
-    keeper.look().expect("looked");
-    assert!(!keeper.state().file.exists && !keeper.state().file.valid);
+    configuration.reload().expect("looked");
+    assert!(!configuration.state().file.exists && !configuration.state().file.valid);
     home.edit("{gateway: {port: 2001}}");
-    keeper.look().expect("looked");
-    assert!(keeper.state().file.valid);
+    configuration.reload().expect("looked");
+    assert!(configuration.state().file.valid);
 }
 
 #[test]
 fn a_secret_file_that_comes_later_is_noticed() {
     let home = Home::new(Some("{}"));
-    let mut keeper = home.start(&[]).expect("valid");
+    let mut configuration = home.start(&[]).expect("valid");
     home.edit("{models: {providers: {a: {baseUrl: 'http://h', apiKey: {source: 'file', path: 'key'}}}}}");
-    keeper.look().expect("looked");
-    assert!(!keeper.state().file.valid);
+    configuration.reload().expect("looked");
+    assert!(!configuration.state().file.valid);
 
     fs::write(home.0.path().join("key"), "k\n").expect("written");
-    keeper.look().expect("looked");
+    configuration.reload().expect("looked");
 
-    assert!(keeper.state().file.valid);
+    assert!(configuration.state().file.valid);
 }
 
 #[test]
@@ -286,12 +290,12 @@ fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
     let home = Home::new(Some(
         "{models: {providers: {a: {baseUrl: 'http://h', apiKey: 'sk-very-secret'}}}}",
     ));
-    let mut keeper = home.start(&[]).expect("valid");
-    let mut read = keeper.state().file.parsed.clone();
+    let mut configuration = home.start(&[]).expect("valid");
+    let mut read = configuration.state().file.parsed.clone();
     assert!(!read.to_string().contains("sk-very-secret"));
 
     read["models"]["providers"]["a"]["baseUrl"] = json!("http://h/v2");
-    patch(&mut keeper, &read).expect("taken");
+    patch(&mut configuration, &read).expect("taken");
 
     assert_eq!(
         home.text(),
@@ -302,23 +306,23 @@ fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
 #[test]
 fn the_token_is_changed_where_it_is_kept() {
     let home = Home::new(Some("{}"));
-    let mut keeper = home.start(&[]).expect("valid");
-    let (before, revision) = (keeper.state().credentials, running(&keeper));
-    let (token, path) = keeper.rotate().expect("ours");
+    let mut configuration = home.start(&[]).expect("valid");
+    let (before, revision) = (configuration.state().credentials, running(&configuration));
+    let (token, path) = configuration.rotate_token().expect("ours");
     assert_eq!(fs::read_to_string(&path).expect("there").trim(), token.expose());
-    assert_ne!(keeper.state().credentials, before);
-    assert_eq!(running(&keeper), revision, "the document is the same");
+    assert_ne!(configuration.state().credentials, before);
+    assert_eq!(running(&configuration), revision, "the document is the same");
 
     let home = Home::new(Some("{gateway: {auth: {token: 'written-out-in-the-file'}}}"));
-    let mut keeper = home.start(&[]).expect("valid");
-    assert_eq!(keeper.token().expose(), "written-out-in-the-file");
-    let (token, path) = keeper.rotate().expect("ours");
+    let mut configuration = home.start(&[]).expect("valid");
+    assert_eq!(configuration.token().expose(), "written-out-in-the-file");
+    let (token, path) = configuration.rotate_token().expect("ours");
     assert!(fs::read_to_string(&path).expect("there").contains(token.expose()));
-    assert_eq!(keeper.state().credentials[0].digest, hex(&token.digest()));
+    assert_eq!(configuration.state().credentials[0].digest, hex(&token.digest()));
 
     let home = Home::new(Some("{gateway: {auth: {token: '${TOKEN}'}}}"));
-    let mut keeper = home.start(&[("TOKEN", "from-the-environment")]).expect("valid");
-    assert!(matches!(keeper.rotate(), Err(Error::TokenReferred)));
+    let mut configuration = home.start(&[("TOKEN", "from-the-environment")]).expect("valid");
+    assert!(matches!(configuration.rotate_token(), Err(Error::TokenReferred)));
     assert!(!Path::new(&home.0.path().join("config/token")).exists());
 }
 
@@ -328,9 +332,12 @@ fn nothing_that_can_be_printed_holds_a_secret() {
         "{gateway: {auth: {token: 'token-secret-kX9qvL7p'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${KEY}'}}},
           plugins: {x: {password: 'plugin-secret-00'}}}",
     ));
-    let keeper = home.start(&[("KEY", "key-secret-00000")]).expect("valid");
+    let configuration = home.start(&[("KEY", "key-secret-00000")]).expect("valid");
 
-    let printed = format!("{keeper:?} {:?}", keeper.state().revision.document());
+    let printed = format!(
+        "{configuration:?} {:?}",
+        configuration.state().revision.document()
+    );
 
     assert!(!printed.contains("key-secret"), "{printed}");
     assert!(!printed.contains("token-secret"), "{printed}");
@@ -340,10 +347,12 @@ fn nothing_that_can_be_printed_holds_a_secret() {
 #[test]
 fn what_opens_or_locks_is_done_with_force_alone_and_told() {
     let home = Home::new(Some("{}"));
-    let mut keeper = home.start(&[]).expect("valid");
+    let mut configuration = home.start(&[]).expect("valid");
     let raw = "{gateway: {auth: {tokenScopes: []}, trustedProxies: ['0.0.0.0/0']}}";
 
-    let error = keeper.patch(&against(&keeper, raw)).expect_err("wants force");
+    let error = configuration
+        .patch(&against(&configuration, raw))
+        .expect_err("wants force");
 
     assert!(
         matches!(&error, Error::ForceRequired(issues) if issues.len() == 2),
@@ -357,11 +366,11 @@ fn what_opens_or_locks_is_done_with_force_alone_and_told() {
     assert_eq!(home.text(), "{}");
     let forced = Patch {
         force: true,
-        ..against(&keeper, raw)
+        ..against(&configuration, raw)
     };
-    let patched = keeper.patch(&forced).expect("taken");
+    let patched = configuration.patch(&forced).expect("taken");
     assert_eq!(patched.notes.len(), 2, "{:?}", patched.notes);
-    patch(&mut keeper, &json!({"gateway": {"port": 2000}})).expect("it is not new any more");
+    patch(&mut configuration, &json!({"gateway": {"port": 2000}})).expect("it is not new any more");
 }
 
 #[test]
@@ -376,70 +385,6 @@ fn a_kept_token_that_can_be_guessed_stops_the_start() {
     assert!(!refusal.to_string().contains("letmein"));
 }
 
-fn row(id: &str, scopes: &[&str]) -> Value {
-    json!({"id": id, "digest": hex(&Secret::new(id).digest()), "scopes": scopes})
-}
-
-fn ids(keeper: &Keeper) -> Vec<String> {
-    let state = keeper.state();
-    state.credentials.iter().map(|row| row.id.clone()).collect()
-}
-
-#[test]
-fn credentials_are_taken_from_their_file_and_revoked_when_they_leave_it() {
-    let home = Home::new(Some("{}"));
-    let mut keeper = home.start(&[]).expect("runs");
-    let write = |rows: &Value| {
-        fs::write(home.0.path().join("config/credentials.json"), rows.to_string()).expect("written")
-    };
-    assert_eq!(ids(&keeper), ["shared"]);
-
-    write(&json!([row("phone", &["operator.read"]), row("tablet", &[])]));
-    keeper.look().expect("read");
-    assert_eq!(ids(&keeper), ["shared", "phone", "tablet"]);
-    assert_eq!(
-        ids(&home.start(&[]).expect("again")),
-        ["shared", "phone", "tablet"]
-    );
-
-    write(&json!([row("phone", &["operator.everything"])]));
-    keeper.look().expect("read");
-    assert_eq!(
-        ids(&keeper),
-        ["shared", "phone", "tablet"],
-        "a mistake takes nothing"
-    );
-    assert_eq!(
-        ids(&home.start(&[]).expect("again")),
-        ["shared"],
-        "and gives nothing"
-    );
-
-    write(&json!([row("tablet", &[])]));
-    keeper.look().expect("read");
-    assert_eq!(ids(&keeper), ["shared", "tablet"]);
-    let (token, _) = keeper.rotate().expect("ours");
-    assert_eq!(keeper.state().credentials[0].digest, hex(&token.digest()));
-    assert_eq!(
-        ids(&keeper),
-        ["shared", "tablet"],
-        "a new token revokes nobody else"
-    );
-
-    fs::remove_file(home.0.path().join("config/credentials.json")).expect("there");
-    keeper.look().expect("read");
-    assert_eq!(ids(&keeper), ["shared"]);
-}
-
-#[test]
-fn the_scopes_of_the_gateway_token_are_those_of_its_row() {
-    let home = Home::new(Some("{gateway: {auth: {tokenScopes: ['operator.read']}}}"));
-
-    let keeper = home.start(&[]).expect("runs");
-
-    assert_eq!(keeper.state().credentials[0].scopes, ["operator.read"]);
-}
-
 #[test]
 fn a_reference_is_replaced_whole_and_anything_else_is_merged() {
     let home = Home::new(Some(
@@ -448,10 +393,10 @@ fn a_reference_is_replaced_whole_and_anything_else_is_merged() {
     ));
     fs::create_dir(home.0.path().join("secrets")).expect("made");
     fs::write(home.0.path().join("secrets/key"), "key-of-the-file").expect("written");
-    let mut keeper = home.start(&[("KEY", "key-of-the-environment")]).expect("runs");
+    let mut configuration = home.start(&[("KEY", "key-of-the-environment")]).expect("runs");
     let mut change = |value: Value| {
-        patch(&mut keeper, &value).expect("taken");
-        keeper.state().revision.written().clone()
+        patch(&mut configuration, &value).expect("taken");
+        configuration.state().revision.written().clone()
     };
 
     let key = json!({"source": "file", "path": "secrets/key"});

@@ -1,0 +1,121 @@
+//! Who may talk, and how fast an account answers: the same keys in every channel and in every account.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Messages that an account may send at once, at most.
+pub const BURST_MAX: u32 = 10_000;
+
+/// Who may talk in direct messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DmPolicy {
+    /// Those in `allowFrom`, and those an operator approves: anybody else gets a code.
+    #[default]
+    Pairing,
+    /// Those in `allowFrom`.
+    Allowlist,
+    /// Everybody, provided `allowFrom` contains `*`.
+    Open,
+    /// Nobody.
+    Disabled,
+}
+
+/// Who may talk in groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupPolicy {
+    /// Groups in `groups`, senders in `groupAllowFrom`.
+    #[default]
+    Allowlist,
+    /// Everybody in every group.
+    Open,
+    /// Nobody.
+    Disabled,
+}
+
+/// Who may talk. The same keys in every channel and in every account.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Policies {
+    /// Who may talk in direct messages. Unset: `pairing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dm_policy: Option<DmPolicy>,
+    /// Senders who may talk in direct messages, by the platform's id. `*`: everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_from: Option<Vec<Sender>>,
+    /// Who may talk in groups. Unset: `channels.defaults.groupPolicy`, else `allowlist`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_policy: Option<GroupPolicy>,
+    /// Senders who may talk in groups, by the platform's id. `*`: everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_allow_from: Option<Vec<Sender>>,
+    /// Groups by the platform's id, and what holds in each. `*`: every group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<BTreeMap<String, Group>>,
+    /// Whether senders are also matched by name. Names can be taken by anybody: dangerous.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dangerously_allow_name_matching: Option<bool>,
+}
+
+/// What holds in one group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Group {
+    /// Whether only messages that mention the assistant count. Unset: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_mention: Option<bool>,
+    /// Senders who may talk in this group, besides `groupAllowFrom`. With the policy `open` only these may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_from: Option<Vec<Sender>>,
+    /// False: nothing said in this group counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// A sender by the platform's id. In the document also a number, as OpenClaw's documents write some.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Sender(pub String);
+
+impl<'de> Deserialize<'de> for Sender {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Name(String),
+            Number(i64),
+        }
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Name(name) => Self(name),
+            Form::Number(number) => Self(number.to_string()),
+        })
+    }
+}
+
+impl JsonSchema for Sender {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Sender".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "integer" }] })
+    }
+}
+
+/// How fast an account speaks.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SendRate {
+    /// Messages at once.
+    #[schemars(range(min = 1, max = BURST_MAX))]
+    pub burst: u32,
+    /// Messages in a second after that, for example `0.5`. Above zero.
+    pub per_second: f64,
+}

@@ -1,0 +1,259 @@
+//! Owns the running revision, the table of credentials and the files: the only writer. Everything here blocks on the disk; the
+//! task in `registry` runs it one step at a time.
+
+use std::{io, path::Path, sync::Arc};
+
+use gatehouse_core::{Chain, Clock, House, Secret};
+use gatehouse_proto::config::v1::Credential;
+use tokio::sync::watch;
+
+use crate::{
+    credential::{self, Row},
+    error::Error,
+    issue::Issue,
+    refusal::ConfigError,
+    revision::{Refused, Revision, hash},
+    secrets::Sources,
+    store::{Disk, Store},
+    token,
+};
+
+mod change;
+mod file;
+mod reload;
+
+pub(crate) use self::{
+    change::{Patch, Patched},
+    file::FileState,
+};
+use self::{
+    file::{NOT_TEXT, issues_of},
+    reload::rows_of,
+};
+
+/// What is written when there is no file.
+pub(crate) const SAMPLE: &str = include_str!("sample.json5");
+
+/// What runs, and how the file is. Readers get it whole.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) revision: Arc<Revision>,
+    /// Who may come in: the gateway token first.
+    pub(crate) credentials: Arc<[Credential]>,
+    pub(crate) file: Arc<FileState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Configuration<D = crate::store::Real> {
+    store: Store<D>,
+    sources: Sources,
+    clock: Clock,
+    /// The hash of the text that was last seen in the file. Not the text: this type can be printed.
+    seen: Option<String>,
+    /// Whether the last refusal was for secrets that may come: then the same text is tried again.
+    waits: bool,
+    token: Secret,
+    /// The credentials beside the gateway token, and the text that they were read from.
+    rows: Vec<Row>,
+    rows_text: Option<String>,
+    state: watch::Sender<State>,
+}
+
+impl<D: Disk> Configuration<D> {
+    /// Reads everything that is needed to run. The credentials of the services are not touched here.
+    pub(crate) fn open(store: Store<D>, sources: Sources, clock: Clock) -> Result<Self, ConfigError> {
+        let text = first_text(&store, &clock)?;
+        let First {
+            revision,
+            file,
+            waits,
+        } = First::read(text.as_deref(), &store, &sources)?;
+        let token = token::of(&revision, &store)?;
+        let rows_text = store.read_credentials().map_err(ConfigError::files(format!(
+            "read {}",
+            store.credentials_path().display()
+        )))?;
+        let rows = rows_of(rows_text.as_deref()).unwrap_or_default();
+        for issue in revision.warnings() {
+            tracing::warn!(%issue, "configuration warning");
+        }
+        let state = State {
+            credentials: table(&token, &revision, &rows),
+            revision: Arc::new(revision),
+            file: Arc::new(file),
+        };
+        Ok(Self {
+            store,
+            sources,
+            clock,
+            seen: text.as_deref().map(hash),
+            waits,
+            token,
+            rows,
+            rows_text,
+            state: watch::Sender::new(state),
+        })
+    }
+
+    /// Saves the running revision for the next start. Not part of [`Configuration::open`]: a mere check writes nothing.
+    pub(crate) fn save_running(&self) {
+        let running = self.state();
+        match self.store.read_last_valid() {
+            Ok(Some(last)) if last == running.revision.text() => {}
+            _ => self.save_last_valid(running.revision.text()),
+        }
+    }
+
+    fn save_last_valid(&self, text: &str) {
+        // Without the copy everything runs; only a later start with a mistake in the file would be refused.
+        if let Err(error) = self.store.write_last_valid(text) {
+            tracing::warn!(error = %Chain(&error), "the copy of the valid configuration cannot be written");
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(crate) fn store(&self) -> &Store<D> {
+        &self.store
+    }
+
+    #[cfg(test)]
+    pub(crate) fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Takes a revision that stands in the file.
+    fn run(&mut self, revision: Revision) -> Result<(), Error> {
+        let token = token::of(&revision, &self.store).map_err(Error::Token)?;
+        self.save_last_valid(revision.text());
+        let file = FileState::of(Some(revision.text()), true, issues_of(&revision, &self.store));
+        self.seen = Some(revision.hash().to_owned());
+        self.waits = false;
+        self.token = token;
+        self.state.send_replace(State {
+            credentials: table(&self.token, &revision, &self.rows),
+            revision: Arc::new(revision),
+            file: Arc::new(file),
+        });
+        Ok(())
+    }
+}
+
+/// The text of the file at the start; a sample where there is none. `None`: the file is not text, a mistake like others.
+fn first_text<D: Disk>(store: &Store<D>, clock: &Clock) -> Result<Option<String>, ConfigError> {
+    let path = store.document().display();
+    let step = |what: &str| ConfigError::files(format!("{what} {path}"));
+    store.prepare().map_err(step("make the folders of"))?;
+    match store.read_document() {
+        Ok(Some(text)) => Ok(Some(text)),
+        Ok(None) => {
+            store
+                .write_document(SAMPLE, clock.now_ms(), None)
+                .map_err(step("write the sample"))?;
+            tracing::info!(path = %path, "wrote a sample configuration");
+            Ok(Some(SAMPLE.to_owned()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+        Err(error) => Err(step("read")(error)),
+    }
+}
+
+/// What a start runs with.
+struct First {
+    revision: Revision,
+    file: FileState,
+    /// Whether the file lacks nothing but secrets that may come.
+    waits: bool,
+}
+
+impl First {
+    /// The revision of the file, or the last one that ran when the file has a mistake.
+    fn read<D: Disk>(text: Option<&str>, store: &Store<D>, sources: &Sources) -> Result<Self, ConfigError> {
+        let path = || store.document().to_owned();
+        let read = match text {
+            Some(text) => Revision::read(text, sources),
+            None => Err(Refused {
+                issues: vec![Issue::error("", NOT_TEXT)],
+                missing: Vec::new(),
+            }),
+        };
+        let refused = match read {
+            Ok(revision) => {
+                let file = FileState::of(text, true, issues_of(&revision, store));
+                return Ok(Self {
+                    revision,
+                    file,
+                    waits: false,
+                });
+            }
+            Err(refused) if refused.only_secrets() => {
+                return Err(ConfigError::Secrets {
+                    path: path(),
+                    missing: refused.missing,
+                });
+            }
+            Err(refused) => refused,
+        };
+        let invalid = || ConfigError::Invalid {
+            path: path(),
+            issues: refused.all(),
+        };
+        let last = store.read_last_valid().map_err(ConfigError::files(format!(
+            "read the last valid copy of {}",
+            store.document().display()
+        )))?;
+        let last = last.ok_or_else(invalid)?;
+        let revision = Revision::read(&last, sources).map_err(|old| match old.only_secrets() {
+            true => ConfigError::Secrets {
+                path: path(),
+                missing: old.missing,
+            },
+            false => invalid(),
+        })?;
+        for issue in refused.issues.iter().filter(|issue| issue.is_error()) {
+            tracing::error!(%issue, "the configuration file has a mistake; the last valid revision runs");
+        }
+        Ok(Self {
+            revision,
+            file: FileState::of(text, false, refused.all()),
+            waits: !refused.missing.is_empty(),
+        })
+    }
+}
+
+fn table(token: &Secret, revision: &Revision, rows: &[Row]) -> Arc<[Credential]> {
+    let scopes = revision.document().gateway.auth.token_scopes.as_deref();
+    credential::table(token, scopes, rows).into()
+}
+
+/// The store of an installation.
+pub(crate) fn store_of(house: &House) -> Store {
+    Store::new(
+        crate::store::Real,
+        house.config.clone(),
+        house.folder(gatehouse_core::Service::Config),
+    )
+    .with_private(house.private_paths())
+}
+
+/// Where an installation's references are looked up.
+pub(crate) fn sources_of(house: &House, env: &gatehouse_core::Env) -> Sources {
+    // What is absolute means the same in every process and at every time. It fails only without a working directory.
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute(&house.config).parent().map(Path::to_owned);
+    let env = env.clone();
+    Sources {
+        env: Box::new(move |name| env.get(name).map(ToOwned::to_owned)),
+        folder: folder.unwrap_or_default(),
+        secrets: absolute(&house.home).join("secrets"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Changes that come through a method: a partial document, or a new gateway token.
+
+use gatehouse_core::Secret;
+use serde_json::Value;
+
+use super::{Configuration, State, table};
+use crate::{
+    authority::{self, Change},
+    error::Error,
+    exposure,
+    issue::Issue,
+    redact,
+    revision::{Refused, Revision, hash},
+    secrets,
+    store::Disk,
+    text,
+    token::{self, Origin},
+};
+
+/// A change that comes through a method.
+#[derive(Clone, Default)]
+pub(crate) struct Patch {
+    /// The partial document.
+    pub(crate) raw: String,
+    /// What it was made against.
+    pub(crate) base_hash: Option<String>,
+    /// Why.
+    pub(crate) note: Option<String>,
+    /// Whether it may open or lock what the document before it did not.
+    pub(crate) force: bool,
+}
+
+/// Whether a change may open or lock something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    /// It is refused with what it would do.
+    Asked,
+    /// It is told what it did.
+    Given,
+}
+
+/// The outcome of a change.
+#[derive(Debug)]
+pub(crate) struct Patched {
+    pub(crate) state: State,
+    /// Warnings about this change in particular.
+    pub(crate) notes: Vec<Issue>,
+}
+
+impl<D: Disk> Configuration<D> {
+    /// Merges a partial document into the running one and writes the result.
+    pub(crate) fn patch(&mut self, patch: &Patch) -> Result<Patched, Error> {
+        self.reload()?; // an edit by hand that nobody has noticed yet is a change too
+        let running = self.state();
+        match patch.base_hash.as_deref() {
+            None => return Err(Error::BaseHashMissing),
+            Some(base) if base != running.revision.hash() => {
+                return Err(Error::Changed {
+                    hash: running.revision.hash().to_owned(),
+                });
+            }
+            Some(_) => {}
+        }
+        let (sent, _) = text::parse(&patch.raw).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let before = running.revision.written();
+        let mut change = sent.clone();
+        redact::restore(&mut change, before).map_err(Error::Invalid)?;
+        secrets::replace_whole(&mut change, before);
+        let mut after = before.clone();
+        text::merge(&mut after, &change);
+        // Before anything is opened that the change names.
+        let refused = authority::check(&Change {
+            before,
+            after: &after,
+            sent: &sent,
+            sources: &self.sources,
+        });
+        if !refused.is_empty() {
+            return Err(Error::Forbidden(refused));
+        }
+        let consent = if patch.force {
+            Consent::Given
+        } else {
+            Consent::Asked
+        };
+        self.write(&running, &change, patch.note.as_deref(), consent)
+    }
+
+    fn write(
+        &mut self,
+        running: &State,
+        patch: &Value,
+        note: Option<&str>,
+        consent: Consent,
+    ) -> Result<Patched, Error> {
+        let mut notes = Vec::new();
+        let new = text::merge_text(running.revision.text(), patch).unwrap_or_else(|| {
+            notes.push(Issue::warning(
+                "",
+                "the file was written anew, without its comments; the former text is in config/history",
+            ));
+            let mut value = running.revision.written().clone();
+            text::merge(&mut value, patch);
+            text::render(&value, 0) + "\n"
+        });
+        if !running.file.valid && running.file.exists {
+            notes.push(Issue::warning(
+                "",
+                "the file had mistakes and was replaced by the running configuration with this change; \
+                 what stood there is in config/history",
+            ));
+        }
+        if new == running.revision.text() && running.file.valid {
+            return Ok(Patched {
+                state: running.clone(),
+                notes,
+            });
+        }
+        let revision =
+            Revision::read(&new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
+        let exposed = exposure::added(running.revision.document(), revision.document());
+        match consent {
+            Consent::Asked if !exposed.is_empty() => return Err(Error::ForceRequired(exposed)),
+            Consent::Asked | Consent::Given => notes.extend(exposed),
+        }
+        self.ensure_unchanged()?;
+        if let Err(source) = self.store.write_document(&new, self.clock.now_ms(), note) {
+            // The disk failed in the middle: what stands there now is one of the two, and it is what runs.
+            let _ = self.reload();
+            return Err(Error::Store(source));
+        }
+        self.run(revision)?;
+        Ok(Patched {
+            state: self.state(),
+            notes,
+        })
+    }
+
+    /// An editor may have been faster than this change: then its text is taken, and the change is refused.
+    fn ensure_unchanged(&mut self) -> Result<(), Error> {
+        let now = self
+            .store
+            .read_document()
+            .map_or(None, |text| text.as_deref().map(hash));
+        if now == self.seen {
+            return Ok(());
+        }
+        self.reload()?;
+        Err(Error::Changed {
+            hash: self.state().revision.hash().to_owned(),
+        })
+    }
+
+    /// Makes a new gateway token, and says where it is kept.
+    pub(crate) fn rotate_token(&mut self) -> Result<(Secret, String), Error> {
+        self.reload()?;
+        let running = self.state();
+        let token = Secret::generate();
+        match token::origin(&running.revision) {
+            Origin::Referred => Err(Error::TokenReferred),
+            Origin::Kept => {
+                self.store.write_token(token.expose()).map_err(Error::Store)?;
+                self.token = token.clone();
+                let credentials = table(&self.token, &running.revision, &self.rows);
+                self.state.send_modify(|state| state.credentials = credentials);
+                Ok((token, self.store.token_path().display().to_string()))
+            }
+            Origin::Written => {
+                let patch = serde_json::json!({ "gateway": { "auth": { "token": token.expose() } } });
+                self.write(&running, &patch, Some("gateway token rotated"), Consent::Given)?;
+                Ok((token, self.store.document().display().to_string()))
+            }
+        }
+    }
+}

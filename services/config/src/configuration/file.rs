@@ -1,0 +1,73 @@
+//! The configuration file as it was last seen, which may be something else than what runs.
+
+use serde_json::Value;
+
+use crate::{
+    issue::Issue,
+    redact,
+    revision::{Revision, has_written_secret},
+    store::{Disk, Store},
+    text,
+};
+
+pub(super) const NOT_TEXT: &str = "the file is not UTF-8 text";
+
+/// The file as it was last seen.
+#[derive(Debug, Clone)]
+pub(crate) struct FileState {
+    pub(crate) exists: bool,
+    /// Whether what stands in the file runs.
+    pub(crate) valid: bool,
+    /// The text, secrets redacted. `None` when there is no file or when it cannot be read well enough to redact it.
+    pub(crate) shown: Option<String>,
+    /// The document, secrets redacted.
+    pub(crate) parsed: Value,
+    pub(crate) issues: Vec<Issue>,
+}
+
+impl Default for FileState {
+    fn default() -> Self {
+        let parsed = Value::Object(serde_json::Map::new());
+        Self {
+            exists: false,
+            valid: false,
+            shown: None,
+            parsed,
+            issues: Vec::new(),
+        }
+    }
+}
+
+impl FileState {
+    /// `None` for a file that is not text.
+    pub(super) fn of(text: Option<&str>, valid: bool, issues: Vec<Issue>) -> Self {
+        let read = text.and_then(|text| Some((text, text::parse(text).ok()?)));
+        let (shown, parsed) = match read {
+            Some((text, (value, found))) => (
+                Some(redact::redact_text(text, &found, &value)),
+                redact::redact(&value),
+            ),
+            // What cannot be parsed cannot be redacted.
+            None => (None, Value::Object(serde_json::Map::new())),
+        };
+        Self {
+            exists: true,
+            valid,
+            shown,
+            parsed,
+            issues,
+        }
+    }
+}
+
+/// What there is to say about a revision that runs from its file.
+pub(super) fn issues_of<D: Disk>(revision: &Revision, store: &Store<D>) -> Vec<Issue> {
+    let mut issues = revision.warnings().to_vec();
+    if store.document_is_open() && has_written_secret(revision.written()) {
+        issues.push(Issue::warning(
+            "",
+            "everybody on this machine can read the file, and secrets stand in it: `chmod 600` it",
+        ));
+    }
+    issues
+}
