@@ -1,5 +1,8 @@
 //! `gateway`: where clients connect and who may come in.
 
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,23 @@ pub const ATTEMPTS_MAX: u32 = 10_000;
 
 /// The shortest and the longest window and lock-out, in milliseconds: a second and a day.
 pub const LOGIN_MS: (u64, u64) = (1_000, 86_400_000);
+
+/// Reads an entry of `trustedProxies`: an IP address, or a range of them. An IPv4 range that is written as IPv6 is an IPv4 range.
+/// `None`: neither.
+pub fn network(text: &str) -> Option<IpNet> {
+    let net = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text.parse().ok()?,
+    };
+    let inner = match net {
+        IpNet::V6(net) => net.addr().to_ipv4_mapped().zip(net.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    match inner {
+        Some((address, prefix)) => Ipv4Net::new(address, prefix).ok().map(IpNet::V4),
+        None => Some(net),
+    }
+}
 
 /// Where clients connect.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -191,4 +211,23 @@ impl Default for RateLimit {
 pub struct ControlUi {
     /// Origins other than the gateway's own whose pages may connect, for example `https://ui.example.org`.
     pub allowed_origins: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_read_however_it_is_written() {
+        let holds = |range: &str, ip: &str| network(range).unwrap().contains(&ip.parse::<IpAddr>().unwrap());
+
+        assert!(holds("10.0.0.0/8", "10.200.3.4") && holds("10.9.9.9/8", "10.200.3.4"));
+        assert!(!holds("10.0.0.0/8", "11.0.0.1") && holds("0.0.0.0/0", "11.0.0.1"));
+        assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.8"));
+        assert!(holds("fd00::/8", "fd12::1") && !holds("fd00::/8", "10.0.0.1") && holds("::/0", "fe80::1"));
+        assert!(holds("::ffff:10.0.0.0/104", "10.1.1.1") && !holds("::ffff:10.0.0.0/104", "11.1.1.1"));
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "host", "::1/129", "1.2.3.4/x"] {
+            assert_eq!(network(bad), None, "{bad}");
+        }
+    }
 }

@@ -133,6 +133,7 @@ mod tests {
             messages,
             agent_name: "Main".into(),
             in_chat,
+            thinking: None,
         };
         let answering = tokio::spawn(async move { answer(&question, &mut Answer::new(events)).await });
         let mut pieces = Vec::new();

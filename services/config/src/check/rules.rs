@@ -6,7 +6,10 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use gatehouse_document::{Channels, Document, SecretInput, gateway::Bind};
+use gatehouse_document::{
+    Channels, Document, SecretInput,
+    gateway::{Bind, network},
+};
 
 use crate::{
     exposure,
@@ -89,7 +92,7 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
         }
     }
     for (index, proxy) in gateway.trusted_proxies.iter().enumerate() {
-        if !is_network(proxy) {
+        if network(proxy).is_none() {
             issues.push(Issue::error(
                 format!("gateway.trustedProxies[{index}]"),
                 "must be an IP address or a range, for example \"172.16.0.0/12\"",
@@ -108,17 +111,6 @@ fn is_origin(text: &str) -> bool {
             && url.query().is_none()
             && url.fragment().is_none()
     })
-}
-
-fn is_network(text: &str) -> bool {
-    let (address, prefix) = text
-        .split_once('/')
-        .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let Ok(address) = address.parse::<IpAddr>() else {
-        return false;
-    };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|bits| bits <= most))
 }
 
 fn agents(document: &Document, issues: &mut Vec<Issue>) {

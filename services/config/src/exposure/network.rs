@@ -1,7 +1,10 @@
 //! Ranges of trusted proxies that are too wide to be proxies. Whoever is in such a range chooses the address that the gateway
 //! takes a caller for, and so escapes lock-outs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
+
+use gatehouse_document::gateway::network;
+use ipnet::{IpNet, Ipv6Net};
 
 /// The widest IPv4 ranges that networks at home have: 10.0.0.0/8.
 const IPV4_PREFIX_MIN: u8 = 8;
@@ -13,7 +16,7 @@ const IPV6_PREFIX_MIN: u8 = 32;
 const IPV4_ADDRESSES_MAX: u64 = 4 << 24;
 
 /// Unique local addresses, all of them: what IPv6 has in place of 10.0.0.0/8.
-const UNIQUE_LOCAL: (Ipv6Addr, u8) = (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
+const UNIQUE_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
 
 /// The keys of ranges that are too wide, and what they do.
 pub(super) fn wide(proxies: &[String]) -> Vec<(String, String)> {
@@ -21,15 +24,17 @@ pub(super) fn wide(proxies: &[String]) -> Vec<(String, String)> {
     let mut covered: u64 = 0;
     let mut is_wide = false;
     for (index, text) in proxies.iter().enumerate() {
-        let Some((address, prefix)) = parse(text) else {
+        let Some(net) = network(text) else {
             continue;
         };
-        let too_wide = match address {
-            IpAddr::V4(_) => {
-                covered = covered.saturating_add(1 << (32 - u32::from(prefix.min(32))));
-                prefix < IPV4_PREFIX_MIN
+        let too_wide = match net {
+            IpNet::V4(net) => {
+                covered = covered.saturating_add(1 << (32 - u32::from(net.prefix_len())));
+                net.prefix_len() < IPV4_PREFIX_MIN
             }
-            IpAddr::V6(address) => prefix < IPV6_PREFIX_MIN && !is_unique_local(address, prefix),
+            IpNet::V6(net) => {
+                covers_ipv4(net) || net.prefix_len() < IPV6_PREFIX_MIN && !UNIQUE_LOCAL.contains(&net)
+            }
         };
         if too_wide {
             is_wide = true;
@@ -48,28 +53,7 @@ pub(super) fn wide(proxies: &[String]) -> Vec<(String, String)> {
     found
 }
 
-/// The address and the prefix; an IPv4 range that is written as IPv6 is an IPv4 range.
-fn parse(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u8>().ok()?)),
-        None => (text.parse::<IpAddr>().ok()?, None),
-    };
-    Some(match address {
-        IpAddr::V4(address) => (address.into(), prefix.unwrap_or(32)),
-        IpAddr::V6(address) => {
-            let prefix = prefix.unwrap_or(128);
-            match address.to_ipv4_mapped() {
-                Some(inner) if prefix >= 96 => (inner.into(), prefix - 96),
-                // A range around all mapped addresses: its one IPv6 address is not what it covers.
-                Some(_) => (Ipv4Addr::UNSPECIFIED.into(), 0),
-                None => (address.into(), prefix),
-            }
-        }
-    })
-}
-
-fn is_unique_local(address: Ipv6Addr, prefix: u8) -> bool {
-    let (local, least) = UNIQUE_LOCAL;
-    let mask = u128::MAX << (128 - u32::from(least));
-    prefix >= least && (u128::from(address) & mask) == u128::from(local)
+/// A range around all IPv4 addresses as IPv6 writes them: its IPv6 address is not what it covers.
+fn covers_ipv4(net: Ipv6Net) -> bool {
+    net.addr().to_ipv4_mapped().is_some() && net.prefix_len() < 96
 }

@@ -4,7 +4,6 @@ use std::{fs, os::unix::fs::symlink};
 
 use gatehouse_core::{Clock, Env, House};
 
-use super::*;
 use crate::{
     configuration::{Configuration, Patch, sources_of, store_of},
     error::Error,
