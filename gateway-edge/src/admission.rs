@@ -211,7 +211,9 @@ impl Door {
 
     /// Whether this is the address of one of our proxies.
     pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
-        self.proxies.iter().any(|range| range.contains(&ip.to_canonical()))
+        self.proxies
+            .iter()
+            .any(|range| range.contains(&ip.to_canonical()))
     }
 
     /// Whether nobody else can own this name, or the operator has listed it.

@@ -60,7 +60,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::queue::{self, DropPolicy, QueueMode};
+    use crate::turns::queue::{self, DropPolicy, QueueMode};
 
     fn policy(sample: &str) -> Policy {
         Policy::read(&json5::from_str(sample).unwrap())

@@ -14,7 +14,7 @@ use tokio::time;
 
 use crate::error::Error;
 use crate::id::{Owner, RunId};
-use crate::store::{Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, TurnState};
+use crate::store::{Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, SessionPatch, TurnState};
 use crate::testing::{Bench, PATIENCE, Running, Seen, key, message, queued_as, room, until, within};
 use crate::turns::queue::QueueMode;
 
@@ -136,11 +136,20 @@ async fn the_next_turn_reads_what_was_said_before() {
 async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
     let mut bench = Bench::new().await;
     let mut house = bench.run(r#"{"agents":{"defaults":{"thinkingDefault":"low"}}}"#);
-    for (run, said, told) in [
-        ("r1", None, "low"),
-        ("r2", Some("high"), "high"),
-        ("r3", None, "low"),
+    for (run, of_session, said, told) in [
+        ("r1", None, None, "low"),
+        ("r2", None, Some("high"), "high"),
+        ("r3", Some("medium"), None, "medium"),
+        ("r4", Some("medium"), Some("high"), "high"),
     ] {
+        if let Some(level) = of_session {
+            let patch = SessionPatch {
+                thinking_level: Some(Some(level.to_owned())),
+                ..SessionPatch::default()
+            };
+            let sessions = &bench.stores.sessions;
+            sessions.patch(&key("main"), patch, 0).await.unwrap();
+        }
         let message = Admission {
             thinking: said.map(str::to_owned),
             ..message(run, "hi")
@@ -149,7 +158,7 @@ async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
 
         let call = bench.call().await;
 
-        assert_eq!(call.request.thinking_level.as_deref(), Some(told));
+        assert_eq!(call.request.thinking_level.as_deref(), Some(told), "{run}");
         call.done().await;
         house.end_of(run).await;
     }
