@@ -115,7 +115,7 @@ fn defaults_are_filled_in_and_one_form_is_handed_out() {
     assert_eq!(shown["gateway"]["port"], 18_789);
     assert_eq!(shown["gateway"]["publicOrigin"], "http://h");
     assert_eq!(shown["models"]["providers"]["a"]["apiKey"], "${KEY}");
-    assert_eq!(shown["hooks"]["token"], redact::MARKER);
+    assert_eq!(shown["hooks"]["token"], crate::MARKER);
     let text = shown.to_string();
     for secret in [
         "-secret",
