@@ -24,12 +24,13 @@ use tokio::{
 use crate::{
     admission::Place,
     close::Close,
-    connection::{Arrival, Connection, inbound::Inbound},
+    connection::{Connection, inbound::Inbound},
     edge::Edge,
     handshake,
     http::{Ends, Http},
     metrics::Reason,
     outbox::Outbox,
+    profile::Arrival,
     route,
 };
 

@@ -6,17 +6,14 @@
 use std::{
     collections::HashSet,
     io,
-    net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use gatehouse_contract::{Access, Grants};
-use gatehouse_core::Secret;
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -26,13 +23,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admission::Reach,
-    auth::Identity,
     close::Close,
-    dialect::{Client, Dialect},
-    event::{Event, Rendition},
-    hello::{PAYLOAD_MAX, PAYLOAD_SMALL_MAX},
+    dialect::Dialect,
+    event::Event,
     outbox::{Full, Outbox},
+    profile::{Arrival, Profile},
 };
 
 mod ending;
@@ -52,41 +47,6 @@ const MESSAGE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// One megabit a second, the upload of a poor line.
 const MESSAGE_PACE_BYTES: usize = 128 * 1024;
-
-/// What is known about a connection's owner after the handshake.
-#[derive(Debug)]
-pub(crate) struct Profile {
-    pub(crate) grants: Grants,
-    pub(crate) dialect: Dialect,
-    pub(crate) rendition: Rendition,
-    pub(crate) client: Client,
-    /// What opened the connection: when it is no longer good, the connection ends.
-    pub(crate) identity: Arc<Identity>,
-    /// When it came, milliseconds since 1970.
-    pub(crate) since_ms: i64,
-}
-
-impl Profile {
-    /// The largest message that this caller may send: only methods that write take large ones (the largest text that any other
-    /// method takes is 512 bytes).
-    pub(crate) fn payload_max(&self) -> usize {
-        let wide = Access::Write.allows(&self.grants) || Access::Node.allows(&self.grants);
-        if wide { PAYLOAD_MAX } else { PAYLOAD_SMALL_MAX }
-    }
-}
-
-/// How a request came to be a connection.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    /// The client's address, as far as the edge trusts it.
-    pub(crate) ip: IpAddr,
-    /// How many may stand behind that address.
-    pub(crate) reach: Reach,
-    /// Whether a browser page stands behind it.
-    pub(crate) browser: bool,
-    /// The token of the upgrade request.
-    pub(crate) bearer: Option<Secret>,
-}
 
 /// One socket.
 #[derive(Debug)]

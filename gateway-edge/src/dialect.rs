@@ -2,14 +2,12 @@
 
 use gatehouse_contract::Role;
 use gatehouse_core::Secret;
+use gatehouse_proto::broadcast::v1 as broadcast;
 use serde_json::Value;
 
-use crate::event::Rendition;
+use crate::limits::PROTOCOL;
 
 pub(crate) mod strict;
-
-/// The one version of the protocol that is spoken here.
-pub(crate) const PROTOCOL: u64 = 4;
 
 /// Longest text in a handshake that is kept for the life of a connection.
 const LABEL_MAX: usize = 200;
@@ -32,6 +30,26 @@ pub(crate) enum Dialect {
     V4,
     /// The same frames after a simpler handshake: unknown parameters are refused, lost events are an event.
     Plain,
+}
+
+/// Which of the two forms of a text delta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rendition {
+    /// The increment alone, never paced.
+    Increment,
+    /// The increment and the whole text so far, paced.
+    Cumulative,
+}
+
+impl Rendition {
+    /// What the stream says. `None`: no text delta, or a form that this edge does not know and everybody may see.
+    pub(crate) fn of(number: i32) -> Option<Self> {
+        match broadcast::Rendition::try_from(number) {
+            Ok(broadcast::Rendition::Increment) => Some(Self::Increment),
+            Ok(broadcast::Rendition::Cumulative) => Some(Self::Cumulative),
+            Ok(broadcast::Rendition::Unspecified) | Err(_) => None,
+        }
+    }
 }
 
 /// What a client says of itself. Labels, never a reason to allow something.

@@ -25,9 +25,6 @@ use crate::{
     throttle::{Suspect, Throttle},
 };
 
-/// The version that clients and operators are told.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// The parts, put together by the app.
 #[derive(Debug)]
 pub(crate) struct Edge {
@@ -43,7 +40,7 @@ pub(crate) struct Edge {
     pub(crate) counter: Arc<Counter>,
     pub(crate) budgets: Budgets,
     pub(crate) shares: Arc<Shares>,
-    /// Places for large messages that are parsed: see [`crate::route::take`].
+    /// Places for large messages that are parsed: see [`crate::call::PARSERS_MAX`].
     pub(crate) parsers: Semaphore,
     pub(crate) gateways: Gateways,
     pub(crate) metrics: Arc<Metrics>,

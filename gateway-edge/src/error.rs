@@ -3,7 +3,7 @@
 use std::{borrow::Cow, io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use gatehouse_core::Failure;
+use gatehouse_core::{Failure, Kind};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -25,6 +25,9 @@ pub(crate) enum Error {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refusal {
+    /// For HTTP, which knows more answers than the protocol.
+    #[serde(skip)]
+    pub(crate) kind: Kind,
     pub(crate) code: &'static str,
     pub(crate) message: Box<str>,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -36,9 +39,10 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(code: &'static str, message: impl Into<Box<str>>) -> Self {
+    pub(crate) fn new(kind: Kind, message: impl Into<Box<str>>) -> Self {
         Self {
-            code,
+            kind,
+            code: kind.protocol_code(),
             message: message.into(),
             details: Map::new(),
             retryable: false,
@@ -47,23 +51,29 @@ impl Refusal {
     }
 
     pub(crate) fn invalid(message: impl Into<Box<str>>) -> Self {
-        Self::new("INVALID_REQUEST", message)
+        Self::new(Kind::Invalid, message)
     }
 
     pub(crate) fn unavailable(message: impl Into<Box<str>>, retry_after: Duration) -> Self {
-        Self::new("UNAVAILABLE", message).retry_after(retry_after)
+        Self::new(Kind::Unavailable, message).retry_after(retry_after)
     }
 
     /// The refusal that makes clients fall back to something older; they compare the text.
     pub(crate) fn unknown_method(name: &str) -> Self {
-        Self::invalid(format!("unknown method: {name}"))
+        Self::new(Kind::NotFound, format!("unknown method: {name}"))
     }
 
     pub(crate) fn missing_scope(scope: &str) -> Self {
-        Self::new("FORBIDDEN", format!("missing scope: {scope}"))
+        Self::new(Kind::Forbidden, format!("missing scope: {scope}"))
             .detail("code", "MISSING_SCOPE")
             .detail("missingScope", scope)
             .detail("requiredScopes", vec![scope])
+    }
+
+    /// Under a code that the protocol has for this one case.
+    pub(crate) fn coded(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
     }
 
     pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -111,7 +121,7 @@ impl From<Failure> for Refusal {
             retry_after,
             details,
         } = failure;
-        let mut refusal = Self::new(kind.protocol_code(), message);
+        let mut refusal = Self::new(kind, message);
         refusal.details = details
             .into_iter()
             .map(|(key, value)| (key, Value::from(value)))
@@ -171,7 +181,6 @@ pub(crate) fn to_bytes(value: &impl Serialize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use gatehouse_core::Kind;
 
     use super::*;
 

@@ -6,31 +6,11 @@ use bytes::Bytes;
 use gatehouse_contract::Access;
 use gatehouse_proto::broadcast::v1 as broadcast;
 
-use crate::connection::Profile;
+use crate::{dialect::Rendition, profile::Profile};
 
 mod merge;
 
 pub(crate) use merge::merged;
-
-/// Which of the two forms of a text delta.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rendition {
-    /// The increment alone, never paced.
-    Increment,
-    /// The increment and the whole text so far, paced.
-    Cumulative,
-}
-
-impl Rendition {
-    /// What the stream says. `None`: no text delta, or a form that this edge does not know and everybody may see.
-    pub(crate) fn of(number: i32) -> Option<Self> {
-        match broadcast::Rendition::try_from(number) {
-            Ok(broadcast::Rendition::Increment) => Some(Self::Increment),
-            Ok(broadcast::Rendition::Cumulative) => Some(Self::Cumulative),
-            Ok(broadcast::Rendition::Unspecified) | Err(_) => None,
-        }
-    }
-}
 
 /// Who an event is for.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatehouse_contract::{Grants, Role};
+use gatehouse_core::Kind;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -15,13 +16,15 @@ use crate::{
     admission::Client,
     auth::{Denied, Identity},
     close::Close,
-    connection::{Connection, Profile},
-    dialect::{Asked, Dialect, PROTOCOL, Unreadable, strict},
+    connection::Connection,
+    dialect::{Asked, Dialect, Unreadable, strict},
     edge::Edge,
     error::{Refusal, to_bytes},
     hello,
+    limits::PROTOCOL,
     metrics::Reason,
     policy::Policy,
+    profile::Profile,
     throttle::{Lockout, Suspect},
 };
 
@@ -298,7 +301,8 @@ fn device_required(asked: &Asked) -> Refusal {
         Role::Node => "connect_as_operator",
         Role::Operator => "update_auth_configuration",
     };
-    Refusal::new("NOT_PAIRED", message)
+    Refusal::new(Kind::Forbidden, message)
+        .coded("NOT_PAIRED")
         .detail("code", "DEVICE_IDENTITY_REQUIRED")
         .detail("reason", "device-identity-required")
         .detail("requestedRole", asked.role.as_str())

@@ -1,23 +1,17 @@
 //! The answer to a handshake: what the house offers this caller, and how things stand.
 
-use gatehouse_contract::Role;
 use gatehouse_proto::broadcast::v1::{HealthEvent, StateVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    connection::{Connection, Profile},
-    dialect::{Dialect, PROTOCOL, TEXT_INCREMENTS},
-    edge::{Edge, VERSION},
+    connection::Connection,
+    dialect::{Dialect, TEXT_INCREMENTS},
+    edge::Edge,
     hub::Snapshot,
-    outbox, sweep,
+    limits::{BUFFERED_BYTES_MAX, PROTOCOL, TICK, VERSION},
+    profile::Profile,
 };
-
-/// Largest message after the handshake of a caller that may write (v4); clients are told in `policy.maxPayload`.
-pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
-
-/// The same for a caller that may not: a hundred times what the methods that are open to it take.
-pub(crate) const PAYLOAD_SMALL_MAX: usize = 512 * 1024;
 
 /// What the gateway can do beside its methods, and the method without which it is nothing: named only while that is there.
 const CAPABILITIES: [(&str, &str); 2] = [
@@ -158,10 +152,11 @@ pub(crate) fn payload(
     let presence = raw(if may_read { &snapshot.presence } else { b"" }).unwrap_or(empty_list());
     let policy = Policy {
         max_payload: profile.payload_max(),
-        max_buffered_bytes: outbox::BYTES_MAX,
-        tick_interval_ms: sweep::TICK.as_millis(),
+        max_buffered_bytes: BUFFERED_BYTES_MAX,
+        tick_interval_ms: TICK.as_millis(),
     };
-    let (role, scopes): (&'static str, Vec<&'static str>) = (role(grants.role()), grants.scopes().collect());
+    let (role, scopes): (&'static str, Vec<&'static str>) =
+        (grants.role().as_str(), grants.scopes().collect());
     let json = match profile.dialect {
         Dialect::V4 => serde_json::to_vec(&HelloV4 {
             kind: "hello-ok",
@@ -209,10 +204,6 @@ pub(crate) fn payload(
         }
     };
     json.expect("strings, numbers and JSON texts are JSON")
-}
-
-fn role(role: Role) -> &'static str {
-    role.as_str()
 }
 
 fn raw(json: &[u8]) -> Option<&RawValue> {

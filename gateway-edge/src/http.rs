@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use gatehouse_core::Kind;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -19,11 +20,12 @@ use self::{
 use crate::{
     accept::{self, crowd::Crowd},
     admission::{Client, Place, Turned, Way},
-    connection::Arrival,
-    edge::{Edge, VERSION},
+    edge::Edge,
     error::Refusal,
+    limits::VERSION,
     metrics::Reason,
     policy::Door,
+    profile::Arrival,
     ready::Readiness,
     webhook::{self, Webhooks},
 };
@@ -215,7 +217,10 @@ impl Http {
             code,
             message,
         } = turned;
-        refuse(status, &Refusal::new("FORBIDDEN", message).detail("code", code))
+        refuse(
+            status,
+            &Refusal::new(Kind::Forbidden, message).detail("code", code),
+        )
     }
 
     pub(crate) fn count(&self, reason: &'static str) {

@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 
 use crate::{
     connection::Connection,
-    event::{Audience, Event, Rendition, merged},
+    dialect::Rendition,
+    event::{Audience, Event, merged},
     metrics::Metrics,
 };
 

@@ -7,7 +7,7 @@
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
 //! `http` answers or upgrades, `handshake` (with `dialect`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
-//! `frame` and `outbox`) carries frames, `route` and `backend` carry requests, `hub`, `presence` and `sweep` carry the rest.
+//! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `presence` and `sweep` the rest.
 
 mod accept;
 mod admission;
@@ -16,6 +16,7 @@ mod app;
 mod auth;
 mod backend;
 mod budget;
+mod call;
 mod close;
 mod connection;
 mod dialect;
@@ -30,11 +31,13 @@ mod handshake;
 mod hello;
 mod http;
 mod hub;
+mod limits;
 mod metrics;
 mod outbox;
 mod places;
 mod policy;
 mod presence;
+mod profile;
 mod ready;
 mod revision;
 mod revoke;

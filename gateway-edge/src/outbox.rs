@@ -25,9 +25,6 @@ mod frame;
 #[cfg(test)]
 mod tests;
 
-/// The protocol's `policy.maxBufferedBytes`.
-pub(crate) const BYTES_MAX: usize = 50 * 1024 * 1024;
-
 /// Slices handed to the kernel at once: 25 frames of up to five pieces. Linux takes 1,024; more than this gains nothing.
 const SLICES_MAX: usize = 128;
 

@@ -1,52 +1,30 @@
-//! From a frame to a method and back. Everything about a method comes from its contract; none has a line of its own here.
-//!
-//! A request is parsed, authorised, looked up, transcoded, sent and answered, in this order. The authorisation comes before
-//! the lookup: who may not call everything is not told which names exist.
+//! From a frame to a call and back: what a connection sends is parsed, counted among what it has under way, handed to
+//! [`call`](crate::call), and answered under the request's id.
 
 use std::sync::{
     Arc,
     atomic::Ordering::{Acquire, Relaxed},
 };
 
-use bytes::Bytes;
-use gatehouse_contract::{Access, Action, Method, Refuse, Role, UnknownFields};
-use gatehouse_core::{Caller, Chain, Failure, Kind, Service};
+use gatehouse_contract::Action;
+use gatehouse_core::{Failure, Kind, Service};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::task::spawn_blocking;
 
 use crate::{
-    backend::{self, Answer, large},
+    backend,
     budget::Lease,
-    connection::{Connection, Profile, inbound::Taken},
+    call::{self, Answers, CALL_COST, Call, Envelope, INLINE_MAX, Unknown},
+    connection::{Connection, inbound::Taken},
     dialect::Dialect,
     edge::Edge,
-    error::{Refusal, answer},
-    hub::field,
-    metrics::{Metrics, RequestLabels},
+    error::Refusal,
+    profile::Profile,
 };
 
 /// Longest id that is repeated; the clients' are 40 bytes.
 const ID_MAX: usize = 256;
-
-/// Longest trace context (W3C: 55 bytes; the protocol's schema allows 128).
-const TRACEPARENT_MAX: usize = 128;
-
-/// Largest message that is parsed where it is read: some 50 us.
-const INLINE_MAX: usize = 16 * 1024;
-
-/// Larger messages that are parsed at once. One costs up to three times its size for a moment, and with more of them the
-/// processors would have no time for small ones.
-pub(crate) const PARSERS_MAX: usize = 1;
-
-/// What a request costs beside its body: its task, its place in the channel, the names of its caller.
-const REQUEST_COST: usize = 2 * 1024;
-
-/// What a client that asks too much is told to wait.
-const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// What a client is told to wait whose request came too late: a restart takes about as long (protocol.md of v4: 1000).
-const STOPPING_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[derive(Deserialize)]
 struct Request<'a> {
@@ -95,7 +73,7 @@ fn parse(edge: &Arc<Edge>, connection: &Arc<Connection>, profile: &Profile, text
         Some(request) => match start(edge, connection, profile, &request) {
             Ok(()) => Taken::Begun,
             Err(refusal) => {
-                count(&edge.metrics, label(edge, &request.method), refusal.code, None);
+                call::refused(edge, &request.method, &refusal);
                 connection.send(refusal.answer(&request.id));
                 Taken::Done
             }
@@ -168,98 +146,57 @@ fn start(
         == Some(Service::Config);
     let config_call = of_config.then(|| edge.config_calls.begin(connection.number));
     if connection.revoked.load(Acquire) {
-        let refusal = Refusal::new(
-            "FORBIDDEN",
-            "the gateway token or its scopes changed; connect again",
-        );
-        return Err(refusal.detail("code", "AUTH_CHANGED"));
+        let message = "the gateway token or its scopes changed; connect again";
+        return Err(Refusal::new(Kind::Forbidden, message).detail("code", "AUTH_CHANGED"));
     }
-    let method = authorise(edge, profile, &request.method)?;
-    if edge.drain.is_requested() && !method.reads {
-        return Err(Refusal::unavailable("gateway stopping", STOPPING_RETRY).detail("reason", "STOPPING"));
-    }
+    let method = call::authorise(edge, &profile.grants, &request.method)?;
     let params = request.params.map_or("{}", RawValue::get);
-    let encoded = match profile.dialect {
-        Dialect::V4 => {
-            let mut counted = Counted {
-                metrics: &edge.metrics,
-                method: &method.name,
-            };
-            method.request.encode(params, &mut counted)
-        }
-        Dialect::Plain => method.request.encode(params, &mut Refuse),
+    let unknown = match profile.dialect {
+        Dialect::V4 => Unknown::Count,
+        Dialect::Plain => Unknown::Refuse,
     };
-    let body = encoded.map_err(|error| {
-        let failure = Failure::new(Kind::Invalid, format!("invalid {} params: {error}", method.name));
-        Refusal::from(failure.reason("PARAMS_INVALID").path(error.path))
-    })?;
-    let ticket = Ticket::take(edge, connection, method.long_wait, body.len())?;
-    let caller = Caller {
-        role: profile.grants.role().as_str().to_owned(),
-        scopes: profile.grants.scopes().map(str::to_owned).collect(),
-        connection_id: connection.id.to_string(),
-        client_id: profile.client.id.to_string(),
-        device_id: profile.identity.device.as_deref().map(str::to_owned),
-        traceparent: request
-            .traceparent
-            .clone()
-            .filter(|text| text.len() <= TRACEPARENT_MAX),
-    };
+    let call = Call::encode(edge, method, params, unknown)?;
+    let ticket = Ticket::take(edge, connection, &call)?;
+    let caller = call::caller(
+        &profile.grants,
+        connection.id.to_string(),
+        &profile.client.id,
+        &profile.identity,
+        request.traceparent.as_deref(),
+    );
+    let subscriber = Arc::clone(connection);
+    let subscribe = move |action, topic| apply(&subscriber, action, topic);
+    let answers = call.start(Arc::clone(edge), caller, envelope(&request.id), subscribe);
     let id = request.id.clone();
-    edge.requests.spawn({
-        let edge = Arc::clone(edge);
-        async move {
-            ticket.run(&edge, method, &id, body.into(), &caller).await;
-            drop(config_call);
-        }
+    edge.requests.spawn(async move {
+        ticket.run(answers, &id).await;
+        drop(config_call);
     });
     Ok(())
 }
 
-/// The method, if this caller may call it.
-fn authorise(edge: &Edge, profile: &Profile, name: &str) -> Result<&'static Method, Refusal> {
-    let method = edge
-        .contract
-        .method(name)
-        .map(AsRef::as_ref)
-        .filter(|method: &&Method| method.access != Access::Internal);
-    // A name that nobody knows asks for the most, so that guessing names tells nothing.
-    let access = method.map_or(Access::Admin, |method| method.access);
-    if !access.allows(&profile.grants) {
-        return Err(match (access.required_scope(), profile.grants.role()) {
-            (Some(scope), Role::Operator) => Refusal::missing_scope(scope),
-            (_, role) => Refusal::new(
-                "FORBIDDEN",
-                format!("unauthorized role: {role}", role = role.as_str()),
-            )
-            .detail("code", "WRONG_ROLE")
-            .detail(
-                "requiredRole",
-                if access == Access::Node {
-                    "node"
-                } else {
-                    "operator"
-                },
-            ),
-        });
+/// The frame that answers a request, without its payload.
+fn envelope(id: &str) -> Envelope {
+    let id = serde_json::Value::from(id);
+    Envelope {
+        head: format!(r#"{{"type":"res","id":{id},"ok":true,"payload":"#).into_bytes(),
+        tail: b"}",
     }
-    method.ok_or_else(|| {
-        let shown: String = name.chars().take(120).collect();
-        Refusal::unknown_method(&shown)
+}
+
+/// Changes what a connection listens to.
+fn apply(connection: &Connection, action: Action, topic: String) -> Result<(), Refusal> {
+    let listens = match action {
+        Action::Add => connection.listen(topic),
+        Action::Remove => {
+            connection.ignore(&topic);
+            true
+        }
+    };
+    listens.then_some(()).ok_or_else(|| {
+        let full = Failure::new(Kind::Exhausted, "the connection has too many subscriptions");
+        full.reason("TOO_MANY_SUBSCRIPTIONS").into()
     })
-}
-
-/// Counts unknown parameters and lets them pass: real clients send fields that no published schema has.
-struct Counted<'a> {
-    metrics: &'a Metrics,
-    method: &'a str,
-}
-
-impl UnknownFields for Counted<'_> {
-    fn unknown(&mut self, path: &str) -> bool {
-        self.metrics.unknown_field(self.method, path);
-        false
-    }
 }
 
 /// A request's place among those that a connection may have under way.
@@ -270,13 +207,13 @@ struct Ticket {
     bytes: usize,
     /// The memory of the request, until the service has it.
     lease: Lease,
-    since: Instant,
     /// Whether it still counts among those that are under way.
     counts: bool,
 }
 
 impl Ticket {
-    fn take(edge: &Edge, connection: &Arc<Connection>, wait: bool, bytes: usize) -> Result<Self, Refusal> {
+    fn take(edge: &Edge, connection: &Arc<Connection>, call: &Call) -> Result<Self, Refusal> {
+        let (wait, bytes) = (call.method.long_wait, call.bytes());
         let count = connection.under_way(wait).fetch_add(1, Relaxed) + 1;
         let held = connection.in_flight_bytes.fetch_add(bytes, Relaxed) + bytes;
         let mut ticket = Self {
@@ -284,13 +221,11 @@ impl Ticket {
             wait,
             bytes,
             lease: edge.budgets.messages.lease(),
-            since: Instant::now(),
             counts: true,
         };
-        // It may be sent again after a lost connection, so it is kept beside what is being sent.
-        if ticket.lease.grow(2 * bytes + REQUEST_COST).is_err() {
+        if ticket.lease.grow(call.cost()).is_err() {
             let message = "the gateway is busy: the requests under way take too much memory";
-            return Err(Refusal::unavailable(message, BUSY_RETRY).detail("reason", "GATEWAY_BUSY"));
+            return Err(call::busy("GATEWAY_BUSY", message));
         }
         let (count_max, what) = if wait {
             (edge.limits.waits_max, "long waits")
@@ -307,15 +242,17 @@ impl Ticket {
         } else {
             return Ok(ticket);
         };
-        let busy = Refusal::unavailable(format!("the connection is busy: {why}"), BUSY_RETRY);
-        Err(busy.detail("reason", "CONNECTION_BUSY"))
+        Err(call::busy(
+            "CONNECTION_BUSY",
+            format!("the connection is busy: {why}"),
+        ))
     }
 
     /// Gives back the request's bytes: the service has it.
     fn taken_in(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         self.connection.in_flight_bytes.fetch_sub(bytes, Relaxed);
-        self.lease.shrink_to(REQUEST_COST);
+        self.lease.shrink_to(CALL_COST);
     }
 
     /// The request is under way no longer.
@@ -326,37 +263,29 @@ impl Ticket {
         }
     }
 
-    async fn run(mut self, edge: &Edge, method: &'static Method, id: &str, body: Bytes, caller: &Caller) {
+    async fn run<S>(mut self, mut answers: Answers<S>, id: &str)
+    where
+        S: Fn(Action, String) -> Result<(), Refusal>,
+    {
         let connection = Arc::clone(&self.connection);
         let work = async {
-            match edge
-                .backend
-                .call(method, body, caller, &connection.large_answers)
-                .await
-            {
-                Ok(Answer::One(wire, place)) => {
-                    let frame = self.show(method, id, wire).await;
-                    self.finish(edge, method, id, frame);
-                    drop(place); // the answer is in the outbox
-                }
-                Ok(Answer::Many(first, mut stream)) => {
-                    self.taken_in();
-                    let mut next = Ok(first);
-                    loop {
-                        match next {
-                            Ok(Some(wire)) => match self.show(method, id, wire).await {
-                                Ok(frame) => connection.send(frame),
-                                Err(refusal) => return self.finish(edge, method, id, Err(refusal)),
-                            },
-                            Ok(None) => return count(&edge.metrics, &method.name, "OK", Some(self.since)),
-                            Err(status) => {
-                                return self.finish(edge, method, id, Err(backend::refusal(method, &status)));
-                            }
-                        }
-                        next = stream.message().await;
+            while let Some(next) = answers.next(&connection.large_answers).await {
+                match next {
+                    // Before the answer: a client that waits for it may ask again before this task has ended, and has waited
+                    // all the same.
+                    Ok(payload) if payload.last => {
+                        self.leave();
+                        connection.send(payload.bytes);
+                    }
+                    Ok(payload) => {
+                        self.taken_in();
+                        connection.send(payload.bytes);
+                    }
+                    Err(refusal) => {
+                        self.leave();
+                        connection.send(refusal.answer(id));
                     }
                 }
-                Err(refusal) => self.finish(edge, method, id, Err(refusal)),
             }
         };
         tokio::select! {
@@ -365,98 +294,10 @@ impl Ticket {
             () = connection.gone.cancelled() => (),
         }
     }
-
-    /// The frame for one answer, and what a subscription does to the connection.
-    async fn show(&self, method: &'static Method, id: &str, wire: Bytes) -> Result<Bytes, Refusal> {
-        let frame = if wire.len() <= large::SMALL_MAX {
-            render(method, id, &wire)?
-        } else {
-            // Beside the runtime, like large messages.
-            let (id, wire) = (id.to_owned(), wire.clone());
-            let rendering = spawn_blocking(move || render(method, &id, &wire));
-            rendering.await.unwrap_or_else(|_| Err(internal()))?
-        };
-        self.subscribe(method, &wire)?;
-        Ok(frame)
-    }
-
-    fn subscribe(&self, method: &Method, wire: &[u8]) -> Result<(), Refusal> {
-        let Some(subscription) = &method.subscription else {
-            return Ok(());
-        };
-        let topic = match &subscription.key_field {
-            Some(field) => {
-                let key = method.response.string_field(wire, field).unwrap_or_default();
-                format!("{}/{key}", subscription.topic)
-            }
-            None => subscription.topic.clone(),
-        };
-        match subscription.action {
-            Action::Add => {
-                let full = || Failure::new(Kind::Exhausted, "the connection listens to too many things");
-                let listens = self.connection.listen(topic);
-                listens
-                    .then_some(())
-                    .ok_or_else(|| full().reason("TOO_MANY_SUBSCRIPTIONS").into())
-            }
-            Action::Remove => {
-                self.connection.ignore(&topic);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(&mut self, edge: &Edge, method: &Method, id: &str, frame: Result<Bytes, Refusal>) {
-        let (code, frame) = match frame {
-            Ok(frame) => ("OK", frame),
-            Err(refusal) => (refusal.code, refusal.answer(id)),
-        };
-        count(&edge.metrics, &method.name, code, Some(self.since));
-        // Before the answer: a client that waits for it may ask again before this task has ended, and has waited all the same.
-        self.leave();
-        self.connection.send(frame);
-    }
-}
-
-/// The frame for one answer.
-fn render(method: &Method, id: &str, wire: &[u8]) -> Result<Bytes, Refusal> {
-    let mut payload = Vec::with_capacity(wire.len() * 2 + 64);
-    if let Err(error) = method.response.render(wire, &mut payload) {
-        tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be shown");
-        return Err(internal());
-    }
-    let whole = method.unwrap.as_deref().and_then(|name| field(&payload, name));
-    Ok(answer(id, whole.as_deref().unwrap_or(&payload)))
-}
-
-fn internal() -> Refusal {
-    Refusal::from(Failure::new(Kind::Internal, "internal failure"))
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.leave();
-    }
-}
-
-/// The method's name as a label: only names of the contract, so that invented ones do not grow the metrics.
-fn label<'a>(edge: &Edge, name: &'a str) -> &'a str {
-    if edge.contract.method(name).is_some() {
-        name
-    } else {
-        "unknown"
-    }
-}
-
-fn count(metrics: &Metrics, method: &str, code: &'static str, since: Option<Instant>) {
-    metrics
-        .requests
-        .get_or_create(&RequestLabels {
-            method: method.to_owned(),
-            code,
-        })
-        .inc();
-    if let Some(since) = since {
-        metrics.request_seconds.observe(since.elapsed().as_secs_f64());
     }
 }

@@ -9,7 +9,11 @@ use std::{
 use gatehouse_core::{Env, settings::SettingsError};
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::{admission::Bounds, budget, hello, outbox};
+use crate::{
+    admission::Bounds,
+    budget,
+    limits::{BUFFERED_BYTES_MAX, PAYLOAD_MAX},
+};
 
 /// OpenClaw's, so that clients find the door.
 const PORT: u16 = 18_789;
@@ -64,13 +68,13 @@ impl Default for Limits {
         } = Bounds::default();
         Self {
             handshake_max: Duration::from_secs(15),
-            outbox_bytes_max: outbox::BYTES_MAX,
+            outbox_bytes_max: BUFFERED_BYTES_MAX,
             waiting_bytes_max: budget::WAITING_MAX,
             requests_max: 256,
             // A screen follows a few runs. What a service grants one connection is shared with others beside it.
             waits_max: 128,
             // One request of the largest size must pass, and another beside it.
-            request_bytes_max: 2 * hello::PAYLOAD_MAX,
+            request_bytes_max: 2 * PAYLOAD_MAX,
             strangers_max,
             strangers_of_one_max,
             sockets_max,

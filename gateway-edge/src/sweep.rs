@@ -6,10 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::{edge::Edge, hub};
-
-/// Clients are told this in `policy.tickIntervalMs`.
-pub(crate) const TICK: Duration = Duration::from_secs(30);
+use crate::{edge::Edge, hub, limits::TICK};
 
 /// How often a connection is asked for a sign of life.
 const PING: Duration = Duration::from_secs(25);

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::{budget::Budgets, connection::inbound::Taken, hello, http::switch};
+use crate::{budget::Budgets, connection::inbound::Taken, http::switch, limits};
 
 #[tokio::test]
 #[ignore = "serves tests/autobahn.sh until its standard input ends"]
@@ -50,13 +50,13 @@ async fn echo(upgraded: Upgraded) {
         bearer: None,
     };
     let budgets = Budgets::new(crate::budget::WAITING_MAX);
-    let outbox = Outbox::new(crate::outbox::BYTES_MAX, budgets.waiting.lease());
+    let outbox = Outbox::new(limits::BUFFERED_BYTES_MAX, budgets.waiting.lease());
     let connection = Arc::new(Connection::new(1, "echo".to_owned(), arrival, stream, outbox));
     let lease = budgets.messages.lease();
     let mut inbound = Inbound::new(
         Arc::clone(&connection),
         &early,
-        hello::PAYLOAD_MAX,
+        limits::PAYLOAD_MAX,
         lease,
         Arc::default(),
     );

@@ -1,7 +1,7 @@
 use gatehouse_contract::Access;
 
 use super::{frame::Tail, *};
-use crate::{budget::Budget, event::Audience};
+use crate::{budget::Budget, event::Audience, limits::BUFFERED_BYTES_MAX as BYTES_MAX};
 
 fn outbox(limit: usize) -> Outbox {
     Outbox::new(limit, Budget::new(limit, 0).lease())

@@ -1,0 +1,359 @@
+//! One call of a method, by whatever way it was asked for: looked up, authorised, encoded, sent within its deadline, its answers
+//! rendered and counted. Everything about a method comes from its contract; none has a line of its own here.
+//!
+//! A call knows no socket. Who makes it brings the caller and what stands around a payload, takes the answers one by one, and does
+//! what a subscription asks for: a connection listens from then on, and who has no connection says so before the call is made.
+//!
+//! The authorisation comes before the lookup: who may not call everything is not told which names exist.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use gatehouse_contract::{Access, Action, Grants, Method, Refuse, Role, UnknownFields};
+use gatehouse_core::{Caller, Chain, Failure, Kind};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
+use tonic::Streaming;
+
+use crate::{
+    auth::Identity,
+    backend::{
+        self, Answer,
+        large::{self, Held},
+    },
+    edge::Edge,
+    error::Refusal,
+    hub::field,
+    metrics::{Metrics, RequestLabels},
+};
+
+/// Largest parameters that are read where they are: some 50 us.
+pub(crate) const INLINE_MAX: usize = 16 * 1024;
+
+/// Larger ones that are read at once. One costs up to three times its size for a moment, and with more of them the processors
+/// would have no time for small ones.
+pub(crate) const PARSERS_MAX: usize = 1;
+
+/// What a call costs beside its body: its task, its place in the channel, the names of its caller.
+pub(crate) const CALL_COST: usize = 2 * 1024;
+
+/// What a client is told to wait whose request came too late: a restart takes about as long (protocol.md of v4: 1000).
+const STOPPING_RETRY: Duration = Duration::from_secs(1);
+
+/// What a caller that asks too much is told to wait.
+const BUSY_RETRY: Duration = Duration::from_millis(250);
+
+/// Longest trace context (W3C: 55 bytes; the protocol's schema allows 128).
+const TRACEPARENT_MAX: usize = 128;
+
+/// Longest part of an unknown name that is repeated.
+const NAME_SHOWN_MAX: usize = 120;
+
+/// The method of this name, if this caller may call it now.
+pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<&'static Method, Refusal> {
+    let method = edge
+        .contract
+        .method(name)
+        .map(AsRef::as_ref)
+        .filter(|method: &&Method| method.access != Access::Internal);
+    // A name that nobody knows asks for the most, so that guessing names tells nothing.
+    let access = method.map_or(Access::Admin, |method| method.access);
+    if !access.allows(grants) {
+        return Err(not_allowed(access, grants.role()));
+    }
+    let method = method.ok_or_else(|| {
+        let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
+        Refusal::unknown_method(&shown)
+    })?;
+    if edge.drain.is_requested() && !method.reads {
+        return Err(Refusal::unavailable("gateway stopping", STOPPING_RETRY).detail("reason", "STOPPING"));
+    }
+    Ok(method)
+}
+
+fn not_allowed(access: Access, role: Role) -> Refusal {
+    if let (Some(scope), Role::Operator) = (access.required_scope(), role) {
+        return Refusal::missing_scope(scope);
+    }
+    let required = if access == Access::Node {
+        Role::Node
+    } else {
+        Role::Operator
+    };
+    let message = format!("unauthorized role: {}", role.as_str());
+    Refusal::new(Kind::Forbidden, message)
+        .detail("code", "WRONG_ROLE")
+        .detail("requiredRole", required.as_str())
+}
+
+/// Who stands behind a call, as services are told. A trace context that is too long is none.
+pub(crate) fn caller(
+    grants: &Grants,
+    connection_id: String,
+    client_id: &str,
+    identity: &Identity,
+    traceparent: Option<&str>,
+) -> Caller {
+    Caller {
+        role: grants.role().as_str().to_owned(),
+        scopes: grants.scopes().map(str::to_owned).collect(),
+        connection_id,
+        client_id: client_id.to_owned(),
+        device_id: identity.device.as_deref().map(str::to_owned),
+        traceparent: traceparent
+            .filter(|text| text.len() <= TRACEPARENT_MAX)
+            .map(str::to_owned),
+    }
+}
+
+/// A caller has too much under way; `reason` says whether it is this caller or all of them.
+pub(crate) fn busy(reason: &'static str, message: impl Into<Box<str>>) -> Refusal {
+    Refusal::new(Kind::Exhausted, message)
+        .retry_after(BUSY_RETRY)
+        .detail("reason", reason)
+}
+
+/// Counts a call that was refused before it was made.
+pub(crate) fn refused(edge: &Edge, name: &str, refusal: &Refusal) {
+    // Only names of the contract, so that invented ones do not grow the metrics.
+    let known = edge.contract.method(name).is_some();
+    let label = if known { name } else { "unknown" };
+    count(&edge.metrics, label, refusal.code, None);
+}
+
+/// What becomes of parameters that no contract knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// Counted, and let pass: v4 clients send fields that no published schema has.
+    Count,
+    Refuse,
+}
+
+/// A call that is ready to be made.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: &'static Method,
+    /// The request as the service reads it.
+    body: Bytes,
+    since: Instant,
+}
+
+impl Call {
+    /// Reads the parameters, which are JSON text.
+    pub(crate) fn encode(
+        edge: &Edge,
+        method: &'static Method,
+        params: &str,
+        unknown: Unknown,
+    ) -> Result<Self, Refusal> {
+        let encoded = match unknown {
+            Unknown::Count => {
+                let mut counted = Counted {
+                    metrics: &edge.metrics,
+                    method: &method.name,
+                };
+                method.request.encode(params, &mut counted)
+            }
+            Unknown::Refuse => method.request.encode(params, &mut Refuse),
+        };
+        let body = encoded.map_err(|error| {
+            let failure = Failure::new(Kind::Invalid, format!("invalid {} params: {error}", method.name));
+            Refusal::from(failure.reason("PARAMS_INVALID").path(error.path))
+        })?;
+        Ok(Self {
+            method,
+            body: body.into(),
+            since: Instant::now(),
+        })
+    }
+
+    /// The memory of it until the service has it: it may be sent again after a lost connection, so it is kept beside what is
+    /// being sent.
+    pub(crate) fn cost(&self) -> usize {
+        2 * self.body.len() + CALL_COST
+    }
+
+    /// Bytes of the request.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Makes it. Nothing is sent before the first answer is asked for.
+    pub(crate) fn start<S>(
+        self,
+        edge: Arc<Edge>,
+        caller: Caller,
+        envelope: Envelope,
+        subscribe: S,
+    ) -> Answers<S> {
+        let Self { method, body, since } = self;
+        Answers {
+            edge,
+            method,
+            since,
+            envelope: Arc::new(envelope),
+            subscribe,
+            state: State::Ready(body, caller),
+        }
+    }
+}
+
+/// What stands around a payload where it is sent: it is rendered in its place, not copied there.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    pub(crate) head: Vec<u8>,
+    pub(crate) tail: &'static [u8],
+}
+
+/// One answer of a call, inside its envelope.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    pub(crate) bytes: Bytes,
+    /// Whether it is known that no other follows.
+    pub(crate) last: bool,
+    /// The permit of a large answer: keep it until somebody else counts the bytes.
+    _held: Held,
+}
+
+/// The answers of one call. Dropping them cancels it.
+#[derive(Debug)]
+pub(crate) struct Answers<S> {
+    edge: Arc<Edge>,
+    method: &'static Method,
+    since: Instant,
+    envelope: Arc<Envelope>,
+    subscribe: S,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Ready(Bytes, Caller),
+    Streaming(Box<Streaming<Bytes>>),
+    Over,
+}
+
+impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
+    /// The next answer, or why there is none; `None` when all have come. A refusal is the last. `turns` are those in which large
+    /// answers come to whoever made the call.
+    pub(crate) async fn next(&mut self, turns: &Semaphore) -> Option<Result<Payload, Refusal>> {
+        let next = match std::mem::replace(&mut self.state, State::Over) {
+            State::Ready(body, caller) => self.first(body, &caller, turns).await,
+            State::Streaming(stream) => self.following(stream).await,
+            State::Over => return None,
+        };
+        match next {
+            // It is counted before it is sent: who has an answer finds it in the metrics.
+            Ok(Some(Payload { last: false, .. })) => (),
+            Ok(_) => self.count("OK"),
+            Err(ref refusal) => {
+                self.state = State::Over;
+                self.count(refusal.code);
+            }
+        }
+        next.transpose()
+    }
+
+    async fn first(
+        &mut self,
+        body: Bytes,
+        caller: &Caller,
+        turns: &Semaphore,
+    ) -> Result<Option<Payload>, Refusal> {
+        match self.edge.backend.call(self.method, body, caller, turns).await? {
+            Answer::One(wire, held) => self.show(wire, true, held).await.map(Some),
+            Answer::Many(Some(wire), stream) => {
+                self.state = State::Streaming(stream);
+                self.show(wire, false, Held::default()).await.map(Some)
+            }
+            Answer::Many(None, _) => Ok(None),
+        }
+    }
+
+    async fn following(&mut self, mut stream: Box<Streaming<Bytes>>) -> Result<Option<Payload>, Refusal> {
+        let next = stream.message().await;
+        match next.map_err(|status| backend::refusal(self.method, &status))? {
+            Some(wire) => {
+                self.state = State::Streaming(stream);
+                self.show(wire, false, Held::default()).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The payload of one answer, and what a subscription does with it.
+    async fn show(&self, wire: Bytes, last: bool, held: Held) -> Result<Payload, Refusal> {
+        let bytes = if wire.len() <= large::SMALL_MAX {
+            render(self.method, &self.envelope, &wire)?
+        } else {
+            // Beside the runtime, like large requests: it takes tens of milliseconds, in which nobody else would get a word.
+            let (method, envelope, wire) = (self.method, Arc::clone(&self.envelope), wire.clone());
+            let rendering = spawn_blocking(move || render(method, &envelope, &wire));
+            rendering.await.unwrap_or_else(|_| Err(internal()))?
+        };
+        if let Some(subscription) = &self.method.subscription {
+            let topic = match &subscription.key_field {
+                Some(field) => {
+                    let key = self.method.response.string_field(&wire, field);
+                    format!("{}/{}", subscription.topic, key.unwrap_or_default())
+                }
+                None => subscription.topic.clone(),
+            };
+            (self.subscribe)(subscription.action, topic)?;
+        }
+        Ok(Payload {
+            bytes,
+            last,
+            _held: held,
+        })
+    }
+
+    fn count(&self, code: &'static str) {
+        count(&self.edge.metrics, &self.method.name, code, Some(self.since));
+    }
+}
+
+fn render(method: &Method, envelope: &Envelope, wire: &[u8]) -> Result<Bytes, Refusal> {
+    let Envelope { head, tail } = envelope;
+    let mut out = Vec::with_capacity(head.len() + wire.len() * 2 + 64 + tail.len());
+    out.extend_from_slice(head);
+    if let Err(error) = method.response.render(wire, &mut out) {
+        tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be shown");
+        return Err(internal());
+    }
+    let payload = out.get(head.len()..).unwrap_or_default();
+    if let Some(whole) = method.unwrap.as_deref().and_then(|name| field(payload, name)) {
+        out.truncate(head.len());
+        out.extend_from_slice(&whole);
+    }
+    out.extend_from_slice(tail);
+    Ok(out.into())
+}
+
+/// A fault of ours; the cause is in the log.
+pub(crate) fn internal() -> Refusal {
+    Refusal::from(Failure::new(Kind::Internal, "internal failure"))
+}
+
+/// Counts unknown parameters and lets them pass.
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    method: &'a str,
+}
+
+impl UnknownFields for Counted<'_> {
+    fn unknown(&mut self, path: &str) -> bool {
+        self.metrics.unknown_field(self.method, path);
+        false
+    }
+}
+
+fn count(metrics: &Metrics, method: &str, code: &'static str, since: Option<Instant>) {
+    let labels = RequestLabels {
+        method: method.to_owned(),
+        code,
+    };
+    metrics.requests.get_or_create(&labels).inc();
+    if let Some(since) = since {
+        metrics.request_seconds.observe(since.elapsed().as_secs_f64());
+    }
+}

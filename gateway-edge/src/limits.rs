@@ -1,0 +1,30 @@
+//! The figures of the protocol that clients are told, or count on.
+
+use std::time::Duration;
+
+use gatehouse_contract::{Access, Grants};
+
+/// The version that clients and operators are told.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The one version of the protocol that is spoken here.
+pub(crate) const PROTOCOL: u64 = 4;
+
+/// Largest request of a caller that may write (v4); clients are told in `policy.maxPayload`.
+pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
+
+/// The same for a caller that may not: a hundred times what the methods that are open to it take.
+pub(crate) const PAYLOAD_SMALL_MAX: usize = 512 * 1024;
+
+/// What may wait for one connection: clients are told in `policy.maxBufferedBytes`.
+pub(crate) const BUFFERED_BYTES_MAX: usize = 50 * 1024 * 1024;
+
+/// How often a connection is sent a tick: clients are told in `policy.tickIntervalMs`.
+pub(crate) const TICK: Duration = Duration::from_secs(30);
+
+/// The largest request that a caller may send: only methods that write take large ones (the largest text that any other method
+/// takes is 512 bytes).
+pub(crate) fn payload_max(grants: &Grants) -> usize {
+    let wide = Access::Write.allows(grants) || Access::Node.allows(grants);
+    if wide { PAYLOAD_MAX } else { PAYLOAD_SMALL_MAX }
+}

@@ -1,0 +1,46 @@
+//! What is known about the owner of a connection.
+
+use std::{net::IpAddr, sync::Arc};
+
+use gatehouse_contract::Grants;
+use gatehouse_core::Secret;
+
+use crate::{
+    admission::Reach,
+    auth::Identity,
+    dialect::{Client, Dialect, Rendition},
+    limits,
+};
+
+/// What is known after the handshake.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) grants: Grants,
+    pub(crate) dialect: Dialect,
+    pub(crate) rendition: Rendition,
+    pub(crate) client: Client,
+    /// What opened the connection: when it is no longer good, the connection ends.
+    pub(crate) identity: Arc<Identity>,
+    /// When it came, milliseconds since 1970.
+    pub(crate) since_ms: i64,
+}
+
+impl Profile {
+    /// The largest message that this caller may send.
+    pub(crate) fn payload_max(&self) -> usize {
+        limits::payload_max(&self.grants)
+    }
+}
+
+/// How a request came to be a connection.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The client's address, as far as the edge trusts it.
+    pub(crate) ip: IpAddr,
+    /// How many may stand behind that address.
+    pub(crate) reach: Reach,
+    /// Whether a browser page stands behind it.
+    pub(crate) browser: bool,
+    /// The token of the upgrade request.
+    pub(crate) bearer: Option<Secret>,
+}
