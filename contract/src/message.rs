@@ -51,6 +51,12 @@ impl MessagePlan {
         check::check(&self.schema, self.message(), wire)
     }
 
+    /// Whether the message has a field of this JSON name.
+    #[must_use]
+    pub fn has_field(&self, json_name: &str) -> bool {
+        self.message().by_name(json_name, 0).is_some()
+    }
+
     /// The value of a top-level string field, looked up by its JSON name. `None` when there is no such field, it is not
     /// on the wire, or the wire is broken.
     #[must_use]

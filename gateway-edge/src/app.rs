@@ -22,15 +22,14 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Error, Settings,
-    accept::{self, crowd::Crowd},
+    Error, Settings, accept,
     admission::{Bounds, Counter},
     announce::announce,
     backend::Backend,
     budget::Budgets,
     call,
     edge::Edge,
-    http::Http,
+    http::{Http, Server as HttpServer, rpc::Calls, webhook::Webhooks},
     hub::{self, Hub},
     metrics::Metrics,
     policy::Policy,
@@ -40,7 +39,6 @@ use crate::{
     settings::{self, METRICS},
     stop, sweep,
     throttle::Throttle,
-    webhook::Webhooks,
 };
 
 /// The edge, with the listener that clients connect to.
@@ -155,16 +153,16 @@ impl service::App for App {
         life.report
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
 
-        tracing::info!(server.address = %address, "the door is open");
-        let http = Arc::new(Http {
+        tracing::info!(server.address = %address, "listening");
+        let server = Arc::new(HttpServer::new(Http {
             edge: Arc::clone(&edge),
             readiness: Readiness::default(),
             webhooks: Webhooks::default(),
-            crowd: Crowd::default(),
+            calls: Calls::new(&limits),
             fed,
             bound: address.ip(),
-        });
-        life.requested.spawn("accept", accept::run(listener, http));
+        }));
+        life.requested.spawn("accept", accept::run(listener, server));
         let limited = Arc::clone(&edge);
         life.before_closing(move || stop::answers(&limited) + plan::FIRST, async move {
             stop::stop(&edge, &broadcast).await

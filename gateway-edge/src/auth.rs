@@ -8,6 +8,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
+    time::Duration,
 };
 
 use gatehouse_contract::{Grants, Role};
@@ -36,6 +37,12 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// How long it is still good. `None`: until it is taken out of the table.
+    pub(crate) fn expires_in(&self, now_ms: i64) -> Option<Duration> {
+        let left = self.expire_ms?.saturating_sub(now_ms);
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
     fn is_over(&self, now_ms: i64) -> bool {
         self.expire_ms.is_some_and(|expire| now_ms >= expire)
     }

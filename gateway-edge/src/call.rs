@@ -9,6 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::{Stream, stream};
 use gatehouse_contract::{Access, Action, Grants, Method, Refuse, Role, UnknownFields};
 use gatehouse_core::{Caller, Chain, Failure, Kind};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
@@ -166,6 +167,21 @@ impl Call {
         })
     }
 
+    /// The same for parameters that may be large: those are read beside the runtime, one at a time.
+    pub(crate) async fn encode_owned(
+        edge: &Arc<Edge>,
+        method: &'static Method,
+        params: String,
+    ) -> Result<Self, Refusal> {
+        if params.len() <= INLINE_MAX {
+            return Self::encode(edge, method, &params, Unknown::Refuse);
+        }
+        let _turn = edge.parsers.acquire().await.map_err(|_| internal())?;
+        let edge = Arc::clone(edge);
+        let encoding = spawn_blocking(move || Self::encode(&edge, method, &params, Unknown::Refuse));
+        encoding.await.unwrap_or_else(|_| Err(internal()))
+    }
+
     /// The memory of it until the service has it: it may be sent again after a lost connection, so it is kept beside what is
     /// being sent.
     pub(crate) fn cost(&self) -> usize {
@@ -251,6 +267,14 @@ impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
             }
         }
         next.transpose()
+    }
+
+    /// Those that are still to come, as a stream. What it waits for is not lost between two looks at it.
+    pub(crate) fn stream(self, turns: Arc<Semaphore>) -> impl Stream<Item = Result<Payload, Refusal>> {
+        stream::unfold((self, turns), async |(mut answers, turns)| {
+            let next = answers.next(&turns).await?;
+            Some((next, (answers, turns)))
+        })
     }
 
     async fn first(

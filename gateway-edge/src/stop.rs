@@ -71,7 +71,7 @@ pub(crate) fn answers(edge: &Edge) -> Duration {
 /// Waits for the end of the answers under way, if the session service ends with this edge.
 async fn hold(edge: &Edge) {
     let connections = edge.hub.connections().len();
-    if connections == 0 {
+    if connections == 0 && edge.requests.is_empty() {
         return;
     }
     let mut client = HealthClient::new(edge.backend.peer(Service::Session).service());

@@ -9,6 +9,7 @@ mod faults;
 mod identity;
 mod lifecycle;
 mod routing;
+mod rpc;
 mod screens;
 mod soak;
 mod token;

@@ -1,12 +1,23 @@
 //! What `tests/autobahn.sh` talks to: the way of a real connection, with an echo in the place of the protocol.
 //!
-//! The socket, its HTTP, the upgrade, the reader, the outbox and the end are those of the house. Only the challenge is left
+//! The socket, its HTTP, the upgrade, the reader, the outbox and the end are those of the gateway. Only the challenge is left
 //! out, because the suite expects the first word for itself, and the checks of `Host` and `Origin`, which are not RFC 6455.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::{budget::Budgets, connection::inbound::Taken, http::switch, limits};
+use crate::{
+    budget::Budgets,
+    connection::{
+        Connection,
+        inbound::{Inbound, Taken},
+    },
+    http::upgrade::switch,
+    limits,
+    outbox::Outbox,
+    profile::Arrival,
+    serve::bare,
+};
 
 #[tokio::test]
 #[ignore = "serves tests/autobahn.sh until its standard input ends"]
@@ -21,14 +32,14 @@ async fn an_echo_for_the_autobahn_suite() {
         tokio::select! {
             accepted = door.accept() => {
                 let (stream, _) = accepted.unwrap();
-                tokio::spawn(speak_http(stream, drain.clone(), async |request| answer(request)));
+                tokio::spawn(serve_http(stream, drain.clone(), async |request| answer(request), || false));
             }
             _ = &mut input => return,
         }
     }
 }
 
-fn answer(mut request: Request<Body>) -> Response<Full<Bytes>> {
+fn answer(mut request: Request<Body>) -> Response {
     let (response, upgrade) = match switch(&mut request) {
         Ok(switched) => switched,
         Err(response) => return *response,
@@ -41,7 +52,7 @@ fn answer(mut request: Request<Body>) -> Response<Full<Bytes>> {
     response
 }
 
-async fn echo(upgraded: Upgraded) {
+async fn echo(upgraded: hyper::upgrade::Upgraded) {
     let (stream, early) = bare(upgraded).unwrap();
     let arrival = Arrival {
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),

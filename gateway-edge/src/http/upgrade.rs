@@ -1,20 +1,91 @@
 //! Where a request becomes a WebSocket (RFC 6455, 4.2).
 
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    response::Response,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use gatehouse_core::Secret;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
 use sha1::{Digest, Sha1};
 
-use super::answer::{plain, upgrade_required};
+use super::{
+    bearer::bearer,
+    context::Http,
+    pages,
+    respond::{Refused, overloaded, plain, refusal, upgrade_required},
+    socket::Socket,
+};
+use crate::{admission::Client, profile::Arrival, serve::serve_connection};
 
 /// RFC 6455, 1.3.
 const WEBSOCKET_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// A WebSocket, or the page of who opens the address in a browser.
+pub(super) async fn or_page(
+    State(http): State<Arc<Http>>,
+    Extension(socket): Extension<Arc<Socket>>,
+    request: Request,
+) -> Response {
+    upgrade(&http, &socket, request, pages::page)
+}
+
+/// A WebSocket, or the word that this is what is spoken here.
+pub(super) async fn or_refusal(
+    State(http): State<Arc<Http>>,
+    Extension(socket): Extension<Arc<Socket>>,
+    request: Request,
+) -> Response {
+    upgrade(&http, &socket, request, upgrade_required)
+}
+
+/// Turns a request into a connection, if it wants to be one.
+fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request, otherwise: fn() -> Response) -> Response {
+    if !wants_upgrade(request.headers()) {
+        return otherwise();
+    }
+    let ends = socket.ends;
+    let visitor = match http.admitted(|door| door.admit(http.way(ends), request.uri(), request.headers())) {
+        Ok(visitor) => visitor,
+        Err(response) => return *response,
+    };
+    let (response, upgrade) = match switch(&mut request) {
+        Ok(switched) => switched,
+        Err(response) => return *response,
+    };
+    let permit = socket.take_permit();
+    // Behind a proxy, the permit belongs to the client and not to the proxy.
+    let Client { ip, reach } = visitor.client;
+    let permit = if ip == ends.peer.to_canonical() {
+        permit
+    } else {
+        http.edge.counter.enter(visitor.client.key(), reach)
+    };
+    let Some(permit) = permit else {
+        http.count("crowd");
+        return refusal(&overloaded());
+    };
+    let arrival = Arrival {
+        ip,
+        reach,
+        browser: visitor.browser,
+        bearer: bearer(request.headers()),
+    };
+    let edge = Arc::clone(&http.edge);
+    http.edge.drain.spawn_work("connection", async move {
+        match upgrade.await {
+            Ok(upgraded) => serve_connection(edge, upgraded, arrival, permit).await,
+            Err(error) => tracing::debug!(error = %error, "an upgrade was cut"),
+        }
+    });
+    response
+}
+
 /// Whether the request wants to be a WebSocket at all.
-pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
+fn wants_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, &header::UPGRADE, "websocket")
 }
 
@@ -28,13 +99,10 @@ fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> boo
         .any(|word| word.trim().eq_ignore_ascii_case(token))
 }
 
-/// A refusal, boxed because it is the exception.
-pub(super) type Refused = Box<Response<Full<Bytes>>>;
-
 /// The answer that makes a request a WebSocket, and the socket to come.
-pub(crate) fn switch(request: &mut Request<Incoming>) -> Result<(Response<Full<Bytes>>, OnUpgrade), Refused> {
+pub(crate) fn switch<B>(request: &mut http::Request<B>) -> Result<(Response, OnUpgrade), Refused> {
     let accept = check_upgrade(request)?;
-    let mut response = Response::new(Full::default());
+    let mut response = Response::default();
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -44,7 +112,7 @@ pub(crate) fn switch(request: &mut Request<Incoming>) -> Result<(Response<Full<B
 }
 
 /// What RFC 6455, 4.2.1 asks of a client; the answer proves that we understood.
-fn check_upgrade(request: &Request<Incoming>) -> Result<HeaderValue, Refused> {
+fn check_upgrade<B>(request: &http::Request<B>) -> Result<HeaderValue, Refused> {
     let headers = request.headers();
     let bad = |message| Box::new(plain(StatusCode::BAD_REQUEST, message));
     if request.method() != Method::GET || request.version() < http::Version::HTTP_11 {
@@ -73,11 +141,4 @@ fn check_upgrade(request: &Request<Incoming>) -> Result<HeaderValue, Refused> {
         .chain_update(WEBSOCKET_GUID)
         .finalize();
     HeaderValue::try_from(STANDARD.encode(digest)).map_err(|_| bad("Sec-WebSocket-Key cannot be answered"))
-}
-
-pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Secret::new(token))
 }

@@ -24,4 +24,6 @@ mod retry;
 #[cfg(test)]
 mod revoke;
 #[cfg(test)]
+mod rpc;
+#[cfg(test)]
 mod webhooks;

@@ -132,6 +132,7 @@ async fn every_route_is_asked_by_a_name_that_nobody_else_can_own() {
         "GET /ready",
         "GET /nothing",
         "POST /webhooks/webhook/home",
+        "POST /rpc/agents.list",
     ];
     let host = async |route: &str, head: &str| {
         let head = format!("{route} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: 0\r\n\r\n");

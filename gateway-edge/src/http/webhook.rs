@@ -4,36 +4,39 @@
 //! Whether a request is genuine is the bridge's decision. Its head is shown to the bridge before one byte of the body is read,
 //! so that what cannot be right costs a call and no place; what may be right is read at a rate that no platform misses.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use axum::{
+    Extension,
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    response::Response,
+};
 use bytes::Bytes;
 use gatehouse_core::{Service, client::PeerService, net::PeerKey, server::MESSAGE_BYTES_MAX};
 use gatehouse_proto::channel::v1::{
     HttpHeader, InspectWebhookRequest, InspectWebhookResponse, ReceiveWebhookRequest, ReceiveWebhookResponse,
     channel_service_client::ChannelServiceClient,
 };
-use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
-use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use self::body::Unread;
+use super::{
+    body::{self, Bounds, Unread},
+    context::Http,
+    respond::plain,
+    socket::{Settled, Socket},
+};
 use crate::{
     admission::{Client, Reach},
     edge::Edge,
-    http::{Held, plain},
     metrics::Reason,
     places::{Place, Places},
 };
 
-mod body;
-
 /// What the contract allows, whatever the bridge says.
-const BODY_MAX: usize = 1024 * 1024;
+pub(super) const BODY_MAX: usize = 1024 * 1024;
 
 /// The bridge answers what it knows by heart.
 const HEAD_PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +52,10 @@ const BODIES_MAX: usize = 64;
 
 /// One account has at most half of them.
 const OF_ONE_ACCOUNT_MAX: usize = BODIES_MAX / 2;
+
+/// Slower than this, after the grace, a body does not come in time: 64 KiB are allowed eight seconds. A platform sends its
+/// body at once; whoever needs longer holds a place that others wait for.
+const BODY_PACE: f64 = 8.0 * 1024.0;
 
 /// Longest name of a channel or an account in the path.
 const NAME_MAX: usize = 64;
@@ -72,10 +79,10 @@ impl Default for Webhooks {
 }
 
 /// How a webhook ended, for the metrics, and its answer.
-type Ended = (&'static str, Response<Full<Bytes>>);
+type Ended = (&'static str, Response);
 
 /// Channel and account of `/webhooks/<channel>/<account>`. Names are taken letter by letter: no escapes, no dots at the start.
-pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
+fn target(path: &str) -> Option<(&str, &str)> {
     let (channel, account) = path.strip_prefix("/webhooks/")?.split_once('/')?;
     let name = |name: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -84,17 +91,41 @@ pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
     (name(channel) && name(account)).then_some((channel, account))
 }
 
+/// Receives a webhook.
+pub(super) async fn receive(
+    State(http): State<Arc<Http>>,
+    Extension(socket): Extension<Arc<Socket>>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    if target(parts.uri.path()).is_none() {
+        let told = "a webhook's path is /webhooks/<channel>/<account>";
+        return plain(StatusCode::NOT_FOUND, told);
+    }
+    let client = match http.edge.policy() {
+        Some(policy) => policy.door.client_of(http.way(socket.ends), &parts.headers),
+        None => Ok(http.peer_of(socket.ends)),
+    };
+    match client {
+        Ok(client) => {
+            http.webhooks
+                .receive(&http.edge, client, &parts, body, &socket)
+                .await
+        }
+        Err(turned) => http.turn_away(turned),
+    }
+}
+
 impl Webhooks {
-    /// Receives one whose path is a webhook's.
-    pub(crate) async fn receive(
+    async fn receive(
         &self,
         edge: &Edge,
         client: Client,
         parts: &Parts,
-        body: Incoming,
-        held: &Held,
-    ) -> Response<Full<Bytes>> {
-        let ended = self.take_in(edge, client, parts, body, held).await;
+        body: Body,
+        socket: &Arc<Socket>,
+    ) -> Response {
+        let ended = self.take_in(edge, client, parts, body, socket).await;
         let (reason, response) = ended.unwrap_or_else(|ended| ended);
         edge.metrics.webhooks.get_or_create(&Reason { reason }).inc();
         response
@@ -105,8 +136,8 @@ impl Webhooks {
         edge: &Edge,
         client: Client,
         parts: &Parts,
-        body: Incoming,
-        held: &Held,
+        body: Body,
+        socket: &Arc<Socket>,
     ) -> Result<Ended, Ended> {
         let (channel, account) = target(parts.uri.path()).unwrap_or_default();
         let mut bridge = ChannelServiceClient::new(edge.backend.peer(Service::ChannelBridge).service())
@@ -130,22 +161,23 @@ impl Webhooks {
             return Err(("refused", answer(refusal)));
         }
         let max = usize::try_from(body_bytes_max).unwrap_or(BODY_MAX).min(BODY_MAX);
-        if body.size_hint().lower() > max as u64 {
+        if HttpBody::size_hint(&body).lower() > max as u64 {
             return Err(too_large());
         }
         let mut places = Bodies::enter(self, client, channel, account).ok_or_else(busy)?;
-        let read = body::read(body, max, edge.limits.webhook_grace);
+        let bounds = Bounds {
+            max,
+            grace: edge.limits.webhook_grace,
+            pace: BODY_PACE,
+        };
+        let read = body::read(body, &bounds, None);
         let body = tokio::select! {
             read = read => read.map_err(unread)?,
             () = places.evicted() => return Err(busy()),
         };
         // From here on the bridge works for it: whoever comes, this one is answered.
-        if !places.settle(held) {
-            return Err(busy());
-        }
-        let answered = receive(&mut bridge, head, body).await;
-        places.release(held);
-        answered
+        let _settled = places.settle(socket).ok_or_else(busy)?;
+        hand_over(&mut bridge, head, body).await
     }
 
     /// What the bridge says of the head.
@@ -194,19 +226,9 @@ impl Bodies {
         tokio::select! { () = peer.cancelled() => (), () = account.cancelled() => () }
     }
 
-    /// Keeps the places, and that of the socket. False: one of them is lost.
-    fn settle(&mut self, held: &Held) -> bool {
-        let mut socket = held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.peer.settle()
-            && self.account.settle()
-            && socket.as_mut().is_none_or(crate::admission::Place::settle)
-    }
-
-    fn release(self, held: &Held) {
-        let mut socket = held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = socket.as_mut() {
-            place.wait_again();
-        }
+    /// Keeps the places, and the permit of the socket. `None`: one of them is lost.
+    fn settle(&mut self, socket: &Arc<Socket>) -> Option<Settled> {
+        (self.peer.settle() && self.account.settle()).then(|| socket.settled())?
     }
 }
 
@@ -218,7 +240,7 @@ fn share(client: Client, all: usize) -> usize {
     }
 }
 
-async fn receive(bridge: &mut Bridge, head: InspectWebhookRequest, body: Bytes) -> Result<Ended, Ended> {
+async fn hand_over(bridge: &mut Bridge, head: InspectWebhookRequest, body: Bytes) -> Result<Ended, Ended> {
     let request = ReceiveWebhookRequest {
         channel: head.channel.clone(),
         account_id: head.account_id.clone(),
@@ -236,11 +258,11 @@ async fn receive(bridge: &mut Bridge, head: InspectWebhookRequest, body: Bytes) 
 }
 
 /// What the bridge wants to be answered.
-fn answer(answer: ReceiveWebhookResponse) -> Response<Full<Bytes>> {
+fn answer(answer: ReceiveWebhookResponse) -> Response {
     let status = u16::try_from(answer.status)
         .ok()
         .and_then(|status| StatusCode::from_u16(status).ok());
-    let mut response = Response::new(Full::new(answer.body));
+    let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
     for HttpHeader { name, value } in answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
@@ -266,7 +288,7 @@ fn failed(head: &InspectWebhookRequest, status: &Status) -> Ended {
 
 fn unread(unread: Unread) -> Ended {
     match unread {
-        Unread::TooLarge => too_large(),
+        Unread::TooLarge | Unread::NoMemory => too_large(),
         Unread::Cut => ("cut", plain(StatusCode::BAD_REQUEST, "the body was cut")),
         Unread::TooSlow => (
             "too-slow",
@@ -302,7 +324,7 @@ fn is_ours(name: &HeaderName) -> bool {
     .contains(name)
 }
 
-fn later(message: &'static str) -> Response<Full<Bytes>> {
+fn later(message: &'static str) -> Response {
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
     response
         .headers_mut()

@@ -1,4 +1,4 @@
-//! Sockets for which there is no place. Each is told so by name; none gets a server.
+//! Sockets for which there is no permit. Each is told so by name; none gets a server.
 
 use std::{net::Shutdown, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use gatehouse_core::Drain;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
 use super::HEADERS_BYTES_MAX;
-use crate::http;
+use crate::http::respond;
 
 /// Refused sockets that are kept until their peers have read why. Beyond it they are closed at once, and may hear a reset.
 const LINGERING_MAX: usize = 64;
@@ -14,16 +14,16 @@ const LINGERING_MAX: usize = 64;
 /// A peer that wants to know reads within this time.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
-/// Turns sockets away.
+/// Refuses sockets.
 #[derive(Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct Overload {
     answer: Vec<u8>,
-    places: Arc<Semaphore>,
+    lingering: Arc<Semaphore>,
 }
 
-impl Default for Crowd {
+impl Default for Overload {
     fn default() -> Self {
-        let body = http::answer::crowded().told();
+        let body = respond::overloaded().told();
         let head = format!(
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\n\
              X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
@@ -31,26 +31,26 @@ impl Default for Crowd {
         );
         Self {
             answer: [head.as_bytes(), &body].concat(),
-            places: Arc::new(Semaphore::new(LINGERING_MAX)),
+            lingering: Arc::new(Semaphore::new(LINGERING_MAX)),
         }
     }
 }
 
-impl Crowd {
+impl Overload {
     /// Says why, and lets the socket go.
-    pub(crate) fn turn_away(&self, stream: TcpStream, drain: &Drain) {
+    pub(crate) fn refuse(&self, stream: TcpStream, drain: &Drain) {
         let socket = socket2::SockRef::from(&stream);
         // Writable at once, or the peer is not worth waiting for.
         if socket.send(&self.answer).is_err() || socket.shutdown(Shutdown::Write).is_err() {
             return;
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.lingering).try_acquire_owned() else {
             return;
         };
-        drain.spawn_work("crowd", async move {
+        drain.spawn_work("overload", async move {
             // A socket that is closed over a request nobody read is reset, and the reset overtakes the answer.
             let _ = timeout(LINGER_MAX, read_to_end(&stream)).await;
-            drop((stream, place));
+            drop((stream, permit));
         });
     }
 }

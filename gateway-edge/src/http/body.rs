@@ -5,11 +5,22 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-/// Slower than this, after the grace, a body does not come in time: 64 KiB are allowed eight seconds. A platform sends its
-/// body at once; whoever needs longer holds a place that others wait for.
-const BYTES_PER_SECOND: f64 = 8.0 * 1024.0;
+use crate::budget::Lease;
+
+/// How long a client is given to get to the end of a body that is refused.
+const DISCARD_MAX: Duration = Duration::from_secs(2);
+
+/// What a body may be, and how slow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) max: usize,
+    /// How long it may take before it has to keep the pace.
+    pub(super) grace: Duration,
+    /// Bytes a second.
+    pub(super) pace: f64,
+}
 
 /// Why a body is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +28,26 @@ pub(super) enum Unread {
     TooLarge,
     Cut,
     TooSlow,
+    /// The memory for messages is in use.
+    NoMemory,
 }
 
-/// Reads a body of at most `max` bytes. What has come so far decides until when the next piece must be there.
-pub(super) async fn read<B>(body: B, max: usize, grace: Duration) -> Result<Bytes, Unread>
+/// Reads a body within bounds. What has come so far decides until when the next piece must be there. A body that may be large
+/// takes its memory from a lease.
+pub(super) async fn read<B>(
+    mut body: B,
+    bounds: &Bounds,
+    mut lease: Option<&mut Lease>,
+) -> Result<Bytes, Unread>
 where
     B: Body<Data: Buf> + Unpin,
 {
+    let Bounds { max, grace, pace } = *bounds;
     let begun = Instant::now();
-    let mut body = body;
     let mut read = BytesMut::new();
     loop {
-        #[expect(clippy::cast_precision_loss, reason = "a body has at most a megabyte")]
-        let earned = Duration::from_secs_f64(read.len() as f64 / BYTES_PER_SECOND);
+        #[expect(clippy::cast_precision_loss, reason = "a body has at most 25 MiB")]
+        let earned = Duration::from_secs_f64(read.len() as f64 / pace);
         let next = timeout_at(begun + grace + earned, body.frame());
         match next.await.map_err(|_| Unread::TooSlow)? {
             None => return Ok(read.freeze()),
@@ -38,6 +56,9 @@ where
                 let Ok(mut data) = frame.into_data() else { continue };
                 if read.len() + data.remaining() > max {
                     return Err(Unread::TooLarge);
+                }
+                if let Some(lease) = &mut lease {
+                    lease.grow(data.remaining()).map_err(|_| Unread::NoMemory)?;
                 }
                 while data.has_remaining() {
                     let chunk = data.chunk();
@@ -48,6 +69,12 @@ where
             }
         }
     }
+}
+
+/// Reads on to the end of a body that nobody wants, but not for long: whoever sends it must get to its end to read the answer.
+pub(super) async fn discard<B: Body + Unpin>(mut body: B) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = timeout(DISCARD_MAX, rest).await;
 }
 
 #[cfg(test)]
@@ -69,7 +96,12 @@ mod tests {
             sleep(pause).await;
             Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b'x'; bytes])))
         });
-        read(Box::pin(StreamBody::new(pieces)), 64 * 1024, GRACE)
+        let bounds = Bounds {
+            max: 64 * 1024,
+            grace: GRACE,
+            pace: 8.0 * 1024.0,
+        };
+        read(Box::pin(StreamBody::new(pieces)), &bounds, None)
             .await
             .map(|body| body.len())
     }

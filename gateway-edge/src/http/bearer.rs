@@ -1,0 +1,113 @@
+//! Who asks by HTTP: the token of `Authorization: Bearer`, under the same lock-out as the handshake.
+
+use std::sync::Arc;
+
+use gatehouse_contract::Grants;
+use gatehouse_core::{Kind, Secret};
+use http::{HeaderMap, Uri, header};
+
+use super::{
+    context::Http,
+    respond::{self, Refused, starting},
+    socket::Ends,
+};
+use crate::{
+    admission::Client,
+    auth::{Denied, Identity},
+    error::Refusal,
+    throttle::Suspect,
+};
+
+/// The header by which a request takes less than its token gives: scopes, with spaces or commas between them.
+const SCOPES: &str = "gatehouse-scopes";
+
+/// Who asks.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) client: Client,
+    pub(super) identity: Arc<Identity>,
+    /// What the credential may be used for, or what of it the request asked for.
+    pub(super) grants: Grants,
+}
+
+/// Decides who asks.
+pub(super) fn authenticate(
+    http: &Http,
+    ends: Ends,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Known, Refused> {
+    let visitor = http.admitted(|door| door.admit(http.way(ends), uri, headers))?;
+    let Some(policy) = http.edge.policy() else {
+        return Err(Box::new(respond::refusal(&starting())));
+    };
+    let suspect = Suspect {
+        client: visitor.client,
+        browser: visitor.browser,
+    };
+    let decided = http.edge.authenticate(&policy, suspect, bearer(headers).as_ref());
+    let identity = decided.map_err(|denied| {
+        let (reason, refusal) = refused(denied);
+        http.count(reason);
+        tracing::info!(client.address = %visitor.client.ip, reason, "an HTTP request was not authenticated");
+        Box::new(respond::refusal(&refusal))
+    })?;
+    Ok(Known {
+        client: visitor.client,
+        grants: narrowed(&identity.bound, headers).map_err(|told| Box::new(respond::refusal(&told)))?,
+        identity,
+    })
+}
+
+/// What a client is told that has no good credential, and the reason for the metrics.
+fn refused(denied: Denied) -> (&'static str, Refusal) {
+    let unauthenticated =
+        |code: &'static str, message| Refusal::new(Kind::Unauthenticated, message).detail("code", code);
+    match denied {
+        Denied::LockedOut(lockout) => {
+            let message = "too many failed logins from this address; wait before trying again";
+            let refusal = Refusal::new(Kind::Exhausted, message)
+                .detail("code", "AUTH_RATE_LIMITED")
+                .retry_after(lockout.wait);
+            ("throttled", refusal)
+        }
+        Denied::Missing => {
+            let message =
+                "the request has no token; send Authorization: Bearer with the one of `gatehouse token show`";
+            ("no-token", unauthenticated("AUTH_TOKEN_MISSING", message))
+        }
+        Denied::Unknown => {
+            let message = "the token does not match; `gatehouse token show` prints the gateway's";
+            ("token-mismatch", unauthenticated("AUTH_TOKEN_MISMATCH", message))
+        }
+        Denied::Expired => {
+            let message = "the token is over its time; ask the operator for a new one";
+            ("token-expired", unauthenticated("AUTH_TOKEN_EXPIRED", message))
+        }
+    }
+}
+
+/// What of the token's grants the request takes: all of them unless it says less.
+fn narrowed(bound: &Grants, headers: &HeaderMap) -> Result<Grants, Refusal> {
+    let mut asked = headers.get_all(SCOPES).iter().peekable();
+    if asked.peek().is_none() {
+        return Ok(bound.clone());
+    }
+    let mut scopes = Vec::new();
+    for value in asked {
+        let value = value.to_str().map_err(|_| {
+            Refusal::invalid("the header Gatehouse-Scopes is not a list of scopes")
+                .detail("code", "SCOPES_INVALID")
+        })?;
+        scopes.extend(value.split([' ', ',']).filter(|scope| !scope.is_empty()));
+    }
+    Ok(Grants::new(bound.role(), scopes).intersect(bound))
+}
+
+/// The token of a request.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Secret::new(token))
+}

@@ -1,0 +1,85 @@
+//! What the routes share.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::response::Response;
+use gatehouse_core::Kind;
+use tokio::sync::watch;
+
+use super::{
+    respond::{self, Refused, refuse, starting},
+    rpc::Calls,
+    socket::Ends,
+    webhook::Webhooks,
+};
+use crate::{
+    admission::{Client, Turned, Way},
+    edge::Edge,
+    error::Refusal,
+    metrics::Reason,
+    policy::Door,
+    ready::Readiness,
+};
+
+/// The HTTP side of the edge.
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) readiness: Readiness,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) calls: Calls,
+    /// Whether the stream of events flows.
+    pub(crate) fed: watch::Receiver<bool>,
+    /// The address of the listener.
+    pub(crate) bound: IpAddr,
+}
+
+impl Http {
+    /// Whoever is at the other end, before anything is said.
+    pub(crate) fn peer_of(&self, ends: Ends) -> Client {
+        match self.edge.policy() {
+            Some(policy) => policy.door.peer_of(self.way(ends)),
+            None => Door::default().peer_of(self.way(ends)),
+        }
+    }
+
+    pub(crate) fn way(&self, Ends { peer, local }: Ends) -> Way<'_> {
+        Way {
+            peer,
+            local,
+            bound: self.bound,
+            gateways: &self.edge.gateways,
+        }
+    }
+
+    /// Asks the newest revision whether a request may pass.
+    pub(crate) fn admitted<T>(&self, check: impl FnOnce(&Door) -> Result<T, Turned>) -> Result<T, Refused> {
+        match self.edge.policy() {
+            Some(policy) => check(&policy.door).map_err(|turned| Box::new(self.turn_away(turned))),
+            // The configuration may allow what the defaults do not: ask to come back instead of refusing.
+            None => check(&Door::default()).map_err(|_| Box::new(respond::refusal(&starting()))),
+        }
+    }
+
+    pub(crate) fn turn_away(&self, turned: Turned) -> Response {
+        let Turned {
+            status,
+            code,
+            message,
+        } = turned;
+        self.count(code);
+        refuse(
+            status,
+            &Refusal::new(Kind::Forbidden, message).detail("code", code),
+        )
+    }
+
+    /// Counts a request that was refused before anything was done for it.
+    pub(crate) fn count(&self, reason: &'static str) {
+        self.edge
+            .metrics
+            .turned_away
+            .get_or_create(&Reason { reason })
+            .inc();
+    }
+}

@@ -1,0 +1,123 @@
+//! What a request must pass before its handler sees it.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use gatehouse_core::Kind;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use tokio::time::timeout;
+
+use super::{
+    bearer,
+    context::Http,
+    respond::{Refused, plain, refusal, refuse},
+    routes::{Auth, Policy, Time},
+    socket::Socket,
+};
+use crate::error::Refusal;
+
+/// What every request must pass, whatever it asks for.
+pub(super) fn admit(http: &Http, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+    // By a name that is ours, or a page whose owner made its name point here could read from it.
+    http.admitted(|door| door.check_host(http.bound, uri, headers))?;
+    if !is_canonical(uri.path()) {
+        let told =
+            "this path has an escape, an empty or a dot segment, or a slash at its end; no path here has";
+        return Err(Box::new(plain(StatusCode::NOT_FOUND, told)));
+    }
+    Ok(())
+}
+
+/// Whether a path is written in the one form that all our paths have, so that what is in front of the gateway and what is in it
+/// can never read one path in two ways.
+fn is_canonical(path: &str) -> bool {
+    let segment = |segment: &str| !segment.is_empty() && segment.bytes().any(|byte| byte != b'.');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~:@!$&'()*+,=".contains(&byte);
+    path == "/"
+        || path.strip_prefix('/').is_some_and(|rest| {
+            // A segment of dots alone is a step up for somebody.
+            rest.split('/').all(segment) && rest.bytes().all(plain)
+        })
+}
+
+/// What the table of routes declares.
+pub(super) async fn enforce(
+    State((http, policy)): State<(Arc<Http>, &'static Policy)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match check(&http, policy, &mut request) {
+        Ok(()) => match policy.time_max {
+            Time::Within(max) => timeout(max, next.run(request))
+                .await
+                .unwrap_or_else(|_| refusal(&Refusal::new(Kind::Timeout, "the request took too long"))),
+            Time::OfMethod => next.run(request).await,
+        },
+        Err(refused) => *refused,
+    };
+    let csp = HeaderValue::from_static(policy.csp);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, csp);
+    response
+}
+
+fn check(http: &Http, policy: &Policy, request: &mut Request) -> Result<(), Refused> {
+    match policy.auth {
+        Auth::Open | Auth::Handshake | Auth::Platform => (),
+        Auth::Bearer => {
+            let known = request.extensions().get::<Arc<Socket>>().map_or_else(
+                || Err(Box::new(refusal(&crate::call::internal()))),
+                |socket| bearer::authenticate(http, socket.ends, request.uri(), request.headers()),
+            )?;
+            request.extensions_mut().insert(Arc::new(known));
+        }
+    }
+    if Body::size_hint(request.body()).lower() > policy.body_max as u64 {
+        let told = too_large(policy.body_max);
+        return Err(Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &told)));
+    }
+    Ok(())
+}
+
+/// A body is larger than it may be.
+pub(super) fn too_large(max: usize) -> Refusal {
+    Refusal::invalid(format!("the body is larger than {max} bytes"))
+        .detail("code", "BODY_TOO_LARGE")
+        .detail("maxBytes", max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_form() {
+        for good in ["/", "/ws", "/rpc/chat.send", "/webhooks/webhook/home-1", "/a/..b"] {
+            assert!(is_canonical(good), "{good}");
+        }
+        for bad in [
+            "",
+            "*",
+            "//",
+            "//rpc/status",
+            "/rpc//status",
+            "/rpc/status/",
+            "/./rpc/status",
+            "/a/../rpc/status",
+            "/rpc/%73tatus",
+            "/rpc/status%2f",
+            "/%2e%2e/rpc",
+            "/rpc/...",
+            "/rpc\\status",
+            "/rpc/st;a=b",
+        ] {
+            assert!(!is_canonical(bad), "{bad}");
+        }
+    }
+}

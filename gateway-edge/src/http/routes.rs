@@ -1,0 +1,115 @@
+//! The routes, and what each of them lets in: one table, read from top to bottom.
+//!
+//! Whatever the route, a request is asked by a name that is ours and by a canonical path ([`guard::admit`](super::guard::admit)).
+//! What the table declares is enforced before the handler sees the request ([`guard::enforce`](super::guard::enforce)).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get, post},
+};
+use http::StatusCode;
+
+use super::{
+    context::Http,
+    guard, pages,
+    respond::{CSP_NOTHING, not_allowed, plain},
+    rpc, upgrade, webhook,
+};
+use crate::limits::PAYLOAD_MAX;
+
+/// What one route lets in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policy {
+    pub(super) auth: Auth,
+    /// The largest body; what a caller or an account may send can be less.
+    pub(super) body_max: usize,
+    /// Until when the head of the answer is there.
+    pub(super) time_max: Time,
+    /// What a page of this route may load.
+    pub(super) csp: &'static str,
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Auth {
+    /// Anybody who can reach the listener: what it says is no secret.
+    Open,
+    /// Anybody, up to the handshake, which asks for the token.
+    Handshake,
+    /// Whoever signs as the account's platform does; the bridge checks it.
+    Platform,
+    /// Who shows the gateway token.
+    Bearer,
+}
+
+/// How long a route may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Time {
+    Within(Duration),
+    /// As long as the method's own deadline says, after a body that keeps its rate.
+    OfMethod,
+}
+
+type Serve = fn() -> MethodRouter<Arc<Http>>;
+
+/// Answered from memory; `/readyz` asks the services, which have 0.8 s.
+const PAGE: Policy = Policy {
+    auth: Auth::Open,
+    body_max: 0,
+    time_max: Time::Within(Duration::from_secs(5)),
+    csp: CSP_NOTHING,
+};
+
+const SOCKET: Policy = Policy {
+    auth: Auth::Handshake,
+    ..PAGE
+};
+
+const WEBHOOK: Policy = Policy {
+    auth: Auth::Platform,
+    body_max: webhook::BODY_MAX,
+    // The head has 2 s, the bridge 10, and a megabyte at 8 KiB a second takes 130.
+    time_max: Time::Within(Duration::from_secs(150)),
+    csp: CSP_NOTHING,
+};
+
+const CALL: Policy = Policy {
+    auth: Auth::Bearer,
+    body_max: PAYLOAD_MAX,
+    time_max: Time::OfMethod,
+    csp: CSP_NOTHING,
+};
+
+const READ: &str = "GET, HEAD";
+
+/// Path, what an answer 405 names, policy, handler.
+static ROUTES: [(&str, &str, Policy, Serve); 9] = [
+    ("/", READ, SOCKET, || get(upgrade::or_page)),
+    ("/ws", READ, SOCKET, || get(upgrade::or_refusal)),
+    ("/healthz", READ, PAGE, || get(pages::live)),
+    ("/health", READ, PAGE, || get(pages::live)),
+    ("/startupz", READ, PAGE, || get(pages::started)),
+    ("/readyz", READ, PAGE, || get(pages::ready)),
+    ("/ready", READ, PAGE, || get(pages::ready)),
+    ("/webhooks/{channel}/{account}", "POST", WEBHOOK, || {
+        post(webhook::receive)
+    }),
+    ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
+];
+
+/// The table as a router.
+pub(super) fn router(http: &Arc<Http>) -> Router {
+    let mut router =
+        Router::new().fallback(|| async { plain(StatusCode::NOT_FOUND, "there is nothing here") });
+    for (path, allow, policy, serve) in &ROUTES {
+        let enforce = from_fn_with_state((Arc::clone(http), policy), guard::enforce);
+        let methods = serve()
+            .route_layer(enforce)
+            .fallback(|| async { not_allowed(allow) });
+        router = router.route(path, methods);
+    }
+    router.with_state(Arc::clone(http))
+}
