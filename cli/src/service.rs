@@ -12,6 +12,9 @@ use crate::{
 /// Services wait for sockets, not for processors: two threads are enough on a small machine, and cost less memory.
 const WORKERS: usize = 2;
 
+/// What agent and config do between two waits is short, and a second thread would be woken by every one of their ends.
+const WORKERS_OF_FEW: usize = 1;
+
 /// How long tasks that block may hold the process back at its end.
 const RUNTIME_END: Duration = Duration::from_millis(500);
 
@@ -25,9 +28,8 @@ pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     }
     let workers = match service {
         Service::Edge => std::thread::available_parallelism().map_or(WORKERS, usize::from),
-        Service::Session | Service::Agent | Service::ChannelBridge | Service::Config | Service::Broadcast => {
-            WORKERS
-        }
+        Service::Session | Service::ChannelBridge | Service::Broadcast => WORKERS,
+        Service::Agent | Service::Config => WORKERS_OF_FEW,
     };
     let runtime = crate::runtime(workers)?;
     let ended = runtime.block_on(async {

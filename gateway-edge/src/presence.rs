@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::client::Peer;
+use gatehouse_core::{beat, client::Peer};
 use gatehouse_proto::broadcast::v1::{
     PresenceEntry, ReportPresenceRequest, broadcast_service_client::BroadcastServiceClient,
 };
@@ -10,15 +10,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::{connection::Connection, edge::Edge};
 
-/// A third of the time that a report holds.
-const INTERVAL: Duration = Duration::from_secs(5);
-
 /// A thousand clients that come back at once are one report, not a thousand.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// A change of presence is written to every connection, so a full house reports less often: a thousand connections every
 /// second, ten thousand every five.
 const DEBOUNCE_EACH: Duration = Duration::from_millis(1);
+
+/// And no less often than this, so that a report never becomes too old.
+const DEBOUNCE_MAX: Duration = Duration::from_secs(5);
 
 /// A report that is not taken in this time is given up; the next one is newer anyway.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,14 +39,14 @@ pub(crate) async fn report(edge: Arc<Edge>, peer: Peer) {
         }
         tokio::select! {
             () = edge.hub.changed.notified() => sleep(debounce(edge.hub.connections().len())).await,
-            () = sleep(INTERVAL) => (),
+            () = beat::next_sign_of_life() => (),
         }
     }
 }
 
 fn debounce(connections: usize) -> Duration {
     let each = DEBOUNCE_EACH.saturating_mul(u32::try_from(connections).unwrap_or(u32::MAX));
-    (DEBOUNCE + each).min(INTERVAL)
+    (DEBOUNCE + each).min(DEBOUNCE_MAX)
 }
 
 /// Says goodbye for all connections.
@@ -109,6 +109,6 @@ mod tests {
     fn a_full_house_reports_less_often_but_within_the_interval() {
         assert_eq!(debounce(0), DEBOUNCE);
         assert_eq!(debounce(800), Duration::from_secs(1));
-        assert_eq!(debounce(1_000_000), INTERVAL);
+        assert_eq!(debounce(1_000_000), DEBOUNCE_MAX);
     }
 }

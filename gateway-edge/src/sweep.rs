@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use gatehouse_core::beat;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{edge::Edge, hub, limits::TICK};
@@ -19,9 +20,6 @@ const RELIEF_BYTES: usize = 64 * 1024;
 
 const STEP: Duration = Duration::from_secs(1);
 
-/// While nobody is here there is nothing to do; whoever comes has the first turn a little later.
-const EMPTY_STEP: Duration = Duration::from_secs(5);
-
 /// Serves every connection at its turn, for ever.
 pub(crate) async fn run(edge: Arc<Edge>) {
     let mut steps = interval(STEP);
@@ -30,7 +28,8 @@ pub(crate) async fn run(edge: Arc<Edge>) {
     let mut done = 0;
     loop {
         if edge.hub.connections().is_empty() {
-            tokio::time::sleep(EMPTY_STEP).await;
+            // There is nothing to do; whoever comes has the first turn a little later.
+            beat::next().await;
             done = began.elapsed().as_secs(); // nobody missed what was due in the meantime
         }
         steps.tick().await;

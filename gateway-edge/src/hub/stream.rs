@@ -38,6 +38,8 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
         };
         match client.subscribe(request).await {
             Ok(stream) => {
+                // With the last subscription, broadcast forgot who is connected here.
+                edge.hub.changed.notify_one();
                 let mut stream = stream.into_inner();
                 while let Ok(Some(first)) = stream.message().await {
                     backoff.reset();

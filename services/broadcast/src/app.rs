@@ -13,13 +13,10 @@ use gatehouse_proto::broadcast::v1::broadcast_service_server::BroadcastServiceSe
 use serde::Deserialize;
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
-
-/// How often silence is looked for: small against the lease of 15 seconds.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
@@ -69,12 +66,11 @@ fn core_map() -> watch::Receiver<Arc<Map>> {
 }
 
 async fn sweep(hub: Arc<Hub>, drain: Drain) {
-    let (mut sweeps, mut repeats) = (interval(SWEEP), interval(HEALTH_REPEAT));
-    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut repeats = interval(HEALTH_REPEAT);
     repeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = sweeps.tick() => hub.expire(),
+            () = sleep_until(hub.due()) => hub.expire(),
             _ = repeats.tick() => hub.repeat_health(),
             () = drain.requested() => return,
         }

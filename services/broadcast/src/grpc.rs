@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
 use gatehouse_contract::Map;
-use gatehouse_core::{Drain, Identity, caller};
+use gatehouse_core::{Drain, Identity, caller, server::Connection};
 use gatehouse_proto::broadcast::v1::{
     GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
     GetStatusResponse, PublishRequest, PublishResponse, ReportHealthRequest, ReportHealthResponse,
@@ -78,6 +78,7 @@ impl BroadcastService for Grpc {
             offset,
         } = request.into_inner();
         tracing::info!(edge.id = edge_id, "an edge subscribes");
+        self.hub.edge_came(&edge_id);
         let subscribed = Subscribed {
             hub: Arc::clone(&self.hub),
             edge_id,
@@ -108,11 +109,32 @@ impl BroadcastService for Grpc {
             .as_ref()
             .map(|service| service.service.as_str());
         let named = caller::names_itself(&request, name.unwrap_or_default());
+        let connection = Connection::of(&request);
         let ReportHealthRequest { service, leaving } = request.into_inner();
         let service = service.ok_or(Error::MissingService)?;
         named.map_err(Status::from)?;
-        self.hub.report_health(service, leaving)?;
+        self.hub
+            .report_health(service, leaving, connection.as_ref().map(Connection::id))?;
+        if let Some(connection) = connection {
+            self.watch(connection);
+        }
         Ok(Response::new(ReportHealthResponse {}))
+    }
+}
+
+impl Grpc {
+    /// Sees to it that the end of a process is known when its connection ends, once for each connection.
+    fn watch(&self, connection: Connection) {
+        if !self.hub.is_new(connection.id()) {
+            return;
+        }
+        let (hub, end) = (Arc::clone(&self.hub), self.drain.clone());
+        self.drain.spawn_work("connection of a process", async move {
+            tokio::select! {
+                () = connection.ended() => hub.connection_ended(connection.id()),
+                () = end.requested() => (),
+            }
+        });
     }
 }
 

@@ -2,16 +2,20 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use gatehouse_core::beat::SIGN_OF_LIFE;
 use gatehouse_proto::broadcast::v1::{ChannelHealth, HealthEvent, ServiceHealth, service_health::State};
 use tokio::time::Instant;
 
 use crate::living::{Answer, Answers};
 
-/// A report holds for three intervals of reporting.
-pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// A report holds for three signs of life: who gives none for so long hangs. One that is gone is known from its connection.
+pub(crate) const LEASE: Duration = SIGN_OF_LIFE.saturating_mul(3);
 
 /// A silent process whose service is served by another one is a restart, not a failure, and is soon forgotten.
-const FORGET_REPLACED_AFTER: Duration = Duration::from_secs(20);
+const FORGET_REPLACED_AFTER: Duration = LEASE.saturating_add(SIGN_OF_LIFE);
+
+/// What is said of a process whose connection ended.
+const GONE: &str = "it is gone";
 
 /// A silent process that nobody replaces is shown for so long.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
@@ -30,6 +34,10 @@ pub(crate) struct RollUp(BTreeMap<String, Process>);
 struct Process {
     health: ServiceHealth,
     said_at: Instant,
+    /// The connection that its last report came by.
+    connection: Option<u64>,
+    /// That connection has ended.
+    is_gone: bool,
 }
 
 impl Process {
@@ -46,11 +54,21 @@ impl Process {
 
 impl RollUp {
     /// Takes a report. Answers whether anything changed, or nothing when there are too many processes.
-    pub(crate) fn report(&mut self, health: ServiceHealth, leaving: bool) -> Option<bool> {
+    pub(crate) fn report(
+        &mut self,
+        health: ServiceHealth,
+        leaving: bool,
+        connection: Option<u64>,
+    ) -> Option<bool> {
         let id = health.instance_id.clone();
         if leaving {
             return Some(self.0.remove(&id).is_some());
         }
+        // Its successor is never listed beside one that is gone.
+        let before = self.0.len();
+        self.0
+            .retain(|_, process| !process.is_gone || process.health.service != health.service);
+        let replaced = self.0.len() != before;
         if self.0.len() >= PROCESSES_MAX && !self.0.contains_key(&id) {
             return None;
         }
@@ -59,9 +77,42 @@ impl RollUp {
             Process {
                 said_at: Instant::now(),
                 health: health.clone(),
+                connection,
+                is_gone: false,
             },
         );
-        Some(old.is_none_or(|old| !same(&old.health, &health)))
+        Some(replaced || old.is_none_or(|old| !same(&old.health, &health)))
+    }
+
+    /// A connection ended: whose last report came by it is gone, or says otherwise by another one. One that said why it cannot
+    /// start keeps its reason. Answers whether anything changed.
+    pub(crate) fn connection_ended(&mut self, connection: u64) -> bool {
+        let mut changed = false;
+        let gone = |process: &&mut Process| process.connection == Some(connection) && !process.is_gone;
+        for process in self.0.values_mut().filter(gone) {
+            process.is_gone = true;
+            if process.health.state() != State::NotServing || process.health.detail.is_none() {
+                process.health.set_state(State::Silent);
+                process.health.detail = Some(GONE.to_owned());
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// When the next process falls silent or is forgotten, if nobody says anything.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let due = |process: &Process| {
+            let silence = if process.health.state() == State::Silent {
+                [FORGET_REPLACED_AFTER, FORGET_AFTER]
+            } else {
+                [LEASE, FORGET_REPLACED_AFTER]
+            };
+            let passed = process.said_at.elapsed();
+            let next = silence.into_iter().find(|silence| *silence > passed);
+            process.said_at + next.unwrap_or(passed + SIGN_OF_LIFE)
+        };
+        self.0.values().map(due).min()
     }
 
     /// Marks and forgets who fell silent. Answers whether anything changed.
@@ -216,14 +267,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_process_that_says_nothing_falls_silent_and_the_house_is_not_well() {
         let mut all = RollUp::default();
-        assert_eq!(all.report(serving("session", "1"), false), Some(true));
+        assert_eq!(all.report(serving("session", "1"), false, None), Some(true));
         assert_eq!(
             all.report(
                 ServiceHealth {
                     uptime_ms: 9,
                     ..serving("session", "1")
                 },
-                false
+                false,
+                None
             ),
             Some(false)
         );
@@ -245,6 +297,7 @@ mod tests {
                 ..serving("session", "1")
             },
             false,
+            None,
         );
 
         tokio::time::advance(Duration::from_secs(3)).await;
@@ -255,9 +308,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_restarted_service_replaces_its_silent_self() {
         let mut all = RollUp::default();
-        all.report(serving("session", "old"), false);
+        all.report(serving("session", "old"), false, None);
         tokio::time::advance(FORGET_REPLACED_AFTER).await;
-        all.report(serving("session", "new"), false);
+        all.report(serving("session", "new"), false, None);
 
         all.expire();
 
@@ -268,9 +321,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_leaves_by_request_is_not_missed() {
         let mut all = RollUp::default();
-        all.report(serving("agent", "1"), false);
+        all.report(serving("agent", "1"), false, None);
 
-        assert_eq!(all.report(serving("agent", "1"), true), Some(true));
+        assert_eq!(all.report(serving("agent", "1"), true, None), Some(true));
 
         assert!(all.event(0).ok && all.services().is_empty());
     }
@@ -278,17 +331,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn status_shows_who_answers_now_and_why_somebody_cannot() {
         let mut all = RollUp::default();
-        all.report(serving("session", "killed"), false);
+        all.report(serving("session", "killed"), false, None);
         tokio::time::advance(Duration::from_secs(1)).await;
-        all.report(serving("session", "new"), false);
-        all.report(serving("agent", "1"), false);
-        all.report(serving("edge", "e"), false);
+        all.report(serving("session", "new"), false, None);
+        all.report(serving("agent", "1"), false, None);
+        all.report(serving("edge", "e"), false, None);
         let damaged = ServiceHealth {
             state: State::NotServing.into(),
             detail: Some("bridge.db is damaged".into()),
             ..serving("channel-bridge", "1")
         };
-        all.report(damaged, false);
+        all.report(damaged, false, None);
         let answers: Answers = [
             ("session", Answer::Serves),
             ("agent", Answer::Nothing),
@@ -319,6 +372,73 @@ mod tests {
         assert!(all.forget("e") && !all.forget("e"));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_gone_is_shown_at_once_and_never_beside_its_successor() {
+        let mut all = RollUp::default();
+        all.report(serving("agent", "killed"), false, Some(1));
+        all.report(serving("session", "lives"), false, Some(2));
+        all.report(serving("session", "lives"), false, Some(3)); // it connected anew before the old connection ended
+
+        assert!(all.connection_ended(1));
+        assert!(!all.connection_ended(2), "it speaks by another one");
+
+        let shown = |all: &RollUp| {
+            let row = |health: ServiceHealth| (health.instance_id.clone(), health.state(), health.detail);
+            all.services().into_iter().map(row).collect::<Vec<_>>()
+        };
+        let lives = ("lives".to_owned(), State::Serving, None);
+        assert_eq!(
+            shown(&all),
+            [
+                ("killed".to_owned(), State::Silent, Some(GONE.to_owned())),
+                lives.clone()
+            ]
+        );
+        assert_eq!(all.report(serving("agent", "new"), false, Some(4)), Some(true));
+        assert_eq!(shown(&all), [("new".to_owned(), State::Serving, None), lives]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn why_a_process_could_not_start_is_shown_until_one_starts() {
+        let mut all = RollUp::default();
+        for attempt in ["1", "2", "3"] {
+            let failed = ServiceHealth {
+                state: State::NotServing.into(),
+                detail: Some("the disk is on fire".into()),
+                ..serving("agent", attempt)
+            };
+            all.report(failed, false, Some(7));
+            all.connection_ended(7);
+        }
+
+        let shown = all.services();
+        assert_eq!(shown.len(), 1, "each attempt replaces the one before: {shown:?}");
+        assert_eq!(shown[0].detail.as_deref(), Some("the disk is on fire"));
+        all.report(serving("agent", "4"), false, Some(8));
+        assert_eq!(all.services().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_due_when_it_would_be_seen() {
+        let mut all = RollUp::default();
+        assert_eq!(all.due(), None);
+        all.report(serving("session", "1"), false, None);
+
+        for changes in [true, true] {
+            let due = all.due().unwrap();
+            tokio::time::advance(due - Instant::now() - Duration::from_millis(1)).await;
+            assert!(!all.expire(), "not yet");
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert_eq!(all.expire(), changes);
+            if all.services()[0].state() == State::Silent {
+                // Nobody replaces it: it is shown for long.
+                tokio::time::advance(FORGET_AFTER - 2 * LEASE).await;
+                assert!(!all.expire());
+            }
+        }
+        assert_eq!(all.due(), None);
+    }
+
     #[test]
     fn channel_accounts_are_shown_by_name() {
         let mut all = RollUp::default();
@@ -333,6 +453,7 @@ mod tests {
                 ..serving(CHANNELS, "1")
             },
             false,
+            None,
         );
 
         assert!(!all.event(0).channels["irc/home"].ok);

@@ -1,6 +1,9 @@
 //! The state of broadcast, behind one short lock, and the wake-up for those who wait on it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use gatehouse_contract::Map;
 use gatehouse_core::{Clock, publish::Outgoing};
@@ -12,7 +15,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     error::Error,
-    health::{RollUp, is_ok},
+    health::{self, RollUp, is_ok},
     living::Answers,
     presence::Presence,
     publishers::Publishers,
@@ -39,6 +42,10 @@ struct State {
     presence: Presence,
     health: RollUp,
     version: StateVersion,
+    /// How many subscriptions each edge has: a new one may come before the old one has ended.
+    edges: BTreeMap<String, usize>,
+    /// Connections that brought a report and whose end is waited for.
+    connections: BTreeSet<u64>,
 }
 
 impl Hub {
@@ -54,6 +61,8 @@ impl Hub {
                 presence: now,
                 health: now,
             },
+            edges: BTreeMap::new(),
+            connections: BTreeSet::new(),
         };
         let epoch = uuid::Uuid::new_v4().to_string();
         Self {
@@ -138,16 +147,36 @@ impl Hub {
         Ok(())
     }
 
-    pub(crate) fn report_health(&self, health: ServiceHealth, leaving: bool) -> Result<(), Error> {
+    pub(crate) fn report_health(
+        &self,
+        health: ServiceHealth,
+        leaving: bool,
+        connection: Option<u64>,
+    ) -> Result<(), Error> {
+        self.expire(); // a successor that speaks makes silent ones forgotten
         let mut state = self.lock();
         if state
             .health
-            .report(health, leaving)
+            .report(health, leaving, connection)
             .ok_or(Error::Full("processes"))?
         {
             self.health_changed(state);
         }
         Ok(())
+    }
+
+    /// Whether the end of this connection is to be waited for by whoever asks: once for each.
+    pub(crate) fn is_new(&self, connection: u64) -> bool {
+        self.lock().connections.insert(connection)
+    }
+
+    /// Whoever reported by this connection is gone.
+    pub(crate) fn connection_ended(&self, connection: u64) {
+        let mut state = self.lock();
+        state.connections.remove(&connection);
+        if state.health.connection_ended(connection) {
+            self.health_changed(state);
+        }
     }
 
     /// Forgets and marks what fell silent.
@@ -160,6 +189,13 @@ impl Hub {
         if state.health.expire() {
             self.health_changed(state);
         }
+    }
+
+    /// When somebody falls silent next, if nobody says anything. Who is not known yet is not due before a whole lease is over.
+    pub(crate) fn due(&self) -> Instant {
+        let state = self.lock();
+        let due = state.presence.due().into_iter().chain(state.health.due());
+        due.fold(Instant::now() + health::LEASE, Instant::min)
     }
 
     /// Says how everybody is although nothing changed: clients take it as a sign of life.
@@ -181,9 +217,24 @@ impl Hub {
         RollUp::event_of(services, self.clock.now_ms())
     }
 
-    /// An edge's subscription ended: it is gone, or comes back and says so.
+    /// An edge subscribes.
+    pub(crate) fn edge_came(&self, edge: &str) {
+        *self.lock().edges.entry(edge.to_owned()).or_default() += 1;
+    }
+
+    /// An edge's subscription ended: with its last one it is gone, and so are its connections. Should it live, it subscribes anew
+    /// and says so.
     pub(crate) fn edge_left(&self, edge: &str) {
         let mut state = self.lock();
+        let others = state.edges.remove(edge).unwrap_or_default().saturating_sub(1);
+        if others > 0 {
+            state.edges.insert(edge.to_owned(), others);
+            return;
+        }
+        if state.presence.forget(edge) {
+            self.presence_changed(state);
+            state = self.lock();
+        }
         if state.health.forget(edge) {
             self.health_changed(state);
         }

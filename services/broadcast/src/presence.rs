@@ -2,11 +2,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
+use gatehouse_core::beat::SIGN_OF_LIFE;
 use gatehouse_proto::broadcast::v1::PresenceEntry;
 use tokio::time::Instant;
 
-/// A report holds for three intervals of reporting.
-pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// A report holds for three signs of life. An edge that is gone is known from its subscription.
+pub(crate) const LEASE: Duration = SIGN_OF_LIFE.saturating_mul(3);
 
 /// Edges that may report: far more than a company runs.
 const EDGES_MAX: usize = 64;
@@ -57,6 +58,18 @@ impl Presence {
         let (now, before) = (Instant::now(), self.connections());
         self.edges.retain(|_, (_, until)| *until > now);
         self.connections() != before
+    }
+
+    /// Forgets an edge that is gone. Answers whether anything changed.
+    pub(crate) fn forget(&mut self, edge: &str) -> bool {
+        self.edges
+            .remove(edge)
+            .is_some_and(|(entries, _)| !entries.is_empty())
+    }
+
+    /// When the next edge falls silent, if none says anything.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.edges.values().map(|(_, until)| *until).min()
     }
 
     /// Everybody: the gateway, then each connection.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_core::{
-    Chain, Drain, Health, Secret, health,
+    Chain, Drain, Health, Secret, beat, health,
     publish::{Outgoing, Publisher},
     report,
 };
@@ -11,7 +11,7 @@ use gatehouse_proto::config::v1::ConfigChangedEvent;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -33,9 +33,6 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// A file that is never quiet is read nevertheless.
 const QUIET_MAX: Duration = Duration::from_secs(2);
-
-/// How often the file is looked at without a sign: network file systems and swapped links give none.
-const POLL: Duration = Duration::from_secs(5);
 
 enum Command {
     Patch {
@@ -129,7 +126,6 @@ impl<D: Disk + Sync> Task<D> {
     ) {
         self.step(|configuration| configuration.save_running()).await;
         self.tell_health();
-        let mut next_look = Instant::now() + POLL;
         loop {
             tokio::select! {
                 () = drain.requested() => return,
@@ -137,14 +133,9 @@ impl<D: Disk + Sync> Task<D> {
                     Some(command) => self.command(command).await,
                     None => return,
                 },
-                () = quiet(&mut signs) => {
-                    self.look().await;
-                    next_look = Instant::now() + POLL;
-                }
-                () = sleep_until(next_look) => {
-                    self.look().await;
-                    next_look = Instant::now() + POLL;
-                }
+                () = quiet(&mut signs) => self.look().await,
+                // Network file systems and swapped links give no sign.
+                () = beat::next_sign_of_life() => self.look().await,
             }
             if self.configuration.is_none() {
                 // A step panicked; nothing that comes after it could be trusted.

@@ -42,7 +42,7 @@ pub(crate) fn watch(files: &[&Path]) -> (Watcher, mpsc::Receiver<()>) {
     match inner {
         Ok(inner) => (Watcher { _inner: Some(inner) }, signs),
         Err(error) => {
-            tracing::warn!(%error, "the configuration cannot be watched; it is looked at every few seconds");
+            tracing::warn!(%error, "the configuration cannot be watched; it is looked at every half minute");
             (Watcher { _inner: None }, signs)
         }
     }

@@ -21,6 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A peer that does not answer a ping in this time is away: TCP alone would not notice a silent network.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// The same for a peer behind a Unix socket. Our own kernel says at once when it is gone; that it hangs is for its supervisor to
+/// see, and pings on every stream that is held open would be most of what an idle gateway does.
+const KEEP_ALIVE_LOCAL: Duration = Duration::from_secs(60);
+
 /// What a client of a generated service is made from.
 pub type PeerService = InterceptedService<Channel, Authorize>;
 
@@ -39,12 +43,16 @@ impl Peer {
     /// When a TCP address is no URI authority: [`Address`] refuses those.
     #[must_use]
     pub fn lazy(address: &Address, credential: &Secret) -> Self {
+        let keep_alive = match address {
+            Address::Tcp(_) => KEEP_ALIVE,
+            Address::Unix(_) => KEEP_ALIVE_LOCAL,
+        };
         let endpoint = |uri: String| {
             Endpoint::from_shared(uri)
                 .expect("an address is a URI authority")
                 .connect_timeout(CONNECT_TIMEOUT)
                 .tcp_nodelay(true)
-                .http2_keep_alive_interval(KEEP_ALIVE)
+                .http2_keep_alive_interval(keep_alive)
                 .keep_alive_timeout(KEEP_ALIVE)
         };
         let channel = match address {

@@ -1,4 +1,5 @@
-//! Telling broadcast how this process is: at once when it changes, and every few seconds as a sign of life.
+//! Telling broadcast how this process is: at once when it changes, and now and then as a sign of life. That a process is gone,
+//! broadcast sees from the end of its connection; that one hangs, from the signs that are missing.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -11,19 +12,16 @@ use gatehouse_proto::broadcast::v1::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
+    beat,
     client::{Peer, PeerService},
     drain::Drain,
     health::{Health, State},
     settings::Service,
 };
-
-/// How often a process gives a sign of life when nothing changed: a third of the time after which broadcast calls it silent.
-/// Changes are told at once, and whoever asks for the status is answered by what each service says in that moment.
-const INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long after a sign it is looked again: whoever applies a revision may need a moment. Also the pause after a report that
 /// was not taken.
@@ -133,8 +131,8 @@ struct Reporter {
     began: Instant,
     source: ReportSource,
     client: BroadcastServiceClient<PeerService>,
-    /// What broadcast knows, without the passing of time, and since when.
-    said: Option<(ServiceHealth, Instant)>,
+    /// What broadcast knows, without the passing of time.
+    said: Option<ServiceHealth>,
 }
 
 impl Reporter {
@@ -148,38 +146,37 @@ impl Reporter {
     async fn follow(&mut self) {
         let mut states = self.source.health.watch();
         let mut signs = SIGN.subscribe();
-        let mut next = self.began;
+        self.tell_news().await;
         loop {
-            let mut look = INTERVAL;
             tokio::select! {
-                () = sleep_until(next) => (),
+                () = beat::next_sign_of_life() => self.said = None, // a sign of life, although nothing may have changed
                 Ok(()) = states.changed() => (),
-                Ok(()) = signs.changed() => look = LOOK,
+                Ok(()) = signs.changed() => {
+                    self.tell_news().await;
+                    sleep(LOOK).await;
+                }
             }
-            next = Instant::now() + look;
-            if !self.tell_news().await {
-                next = Instant::now() + LOOK;
-            }
+            self.tell_news().await;
         }
     }
 
-    /// Reports when something changed or it is time for a sign of life. False when it was not taken.
-    async fn tell_news(&mut self) -> bool {
-        let service = self.source.read(self.began.elapsed());
-        let timeless = ServiceHealth {
-            uptime_ms: 0,
-            ..service.clone()
-        };
-        let is_known =
-            |(last, at): &(ServiceHealth, Instant)| *last == timeless && at.elapsed() < INTERVAL - LOOK;
-        if self.said.as_ref().is_some_and(is_known) {
-            return true;
+    /// Reports what broadcast does not know, until it does.
+    async fn tell_news(&mut self) {
+        loop {
+            let service = self.source.read(self.began.elapsed());
+            let timeless = ServiceHealth {
+                uptime_ms: 0,
+                ..service.clone()
+            };
+            if self.said.as_ref() == Some(&timeless) {
+                return;
+            }
+            if self.say(service, false).await {
+                self.said = Some(timeless);
+                return;
+            }
+            sleep(LOOK).await;
         }
-        let taken = self.say(service, false).await;
-        if taken {
-            self.said = Some((timeless, Instant::now()));
-        }
-        taken
     }
 
     async fn say(&mut self, service: ServiceHealth, leaving: bool) -> bool {

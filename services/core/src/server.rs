@@ -8,6 +8,7 @@
 mod authority;
 mod bounds;
 mod budget;
+mod connection;
 mod guard;
 mod incoming;
 mod places;
@@ -15,9 +16,10 @@ mod trace;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+pub use connection::Connection;
 use gatehouse_contract::Map;
 use http::{Request, Response};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tonic::{
     body::Body,
     server::NamedService,
@@ -27,6 +29,7 @@ use tower::{Service as TowerService, ServiceBuilder};
 
 use crate::{
     address::Listener,
+    beat,
     credential::Directory,
     drain::{Drain, plan},
     health::{self, Health, State},
@@ -35,9 +38,6 @@ use crate::{
 /// How often a silent client in the network is asked whether it is still there. One behind a Unix socket cannot vanish unseen,
 /// because its kernel is ours.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-
-/// How often the digests of the credentials are read again, so that one that was replaced does not open for long.
-const REREAD: Duration = Duration::from_secs(10);
 
 /// The paths of the standard health service, which answers anybody.
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -205,14 +205,16 @@ async fn serve(
     }
 }
 
-/// Takes in credentials that were made or replaced.
+/// Takes in credentials that were replaced, so that an old one does not open for long. One that was made is looked for when it
+/// is shown.
 async fn follow(callers: Directory, drain: Drain) {
-    loop {
-        tokio::select! {
-            () = sleep(REREAD) => callers.reread().await,
-            () = drain.requested() => return,
+    let rereading = async {
+        loop {
+            beat::next_sign_of_life().await;
+            callers.reread().await;
         }
-    }
+    };
+    tokio::select! { () = rereading => (), () = drain.requested() => () }
 }
 
 /// The standard health service, fed from the process's health.

@@ -5,12 +5,12 @@ use gatehouse_core::{
 };
 use gatehouse_proto::{
     broadcast::v1::{
-        Event, GetStatusRequest, PublishRequest, ReportHealthRequest, ServiceHealth, SubscribeRequest,
-        broadcast_service_client::BroadcastServiceClient,
+        Event, GetStatusRequest, HealthEvent, PublishRequest, ReportHealthRequest, ServiceHealth,
+        SubscribeRequest, broadcast_service_client::BroadcastServiceClient, service_health::State,
     },
     session::v1::ChatEvent,
 };
-use prost::Name;
+use prost::{Message, Name};
 
 use super::*;
 
@@ -216,4 +216,51 @@ async fn a_first_subscription_without_a_position_says_where_the_stream_stands() 
         0,
         "an edge may also ask for all of it"
     );
+}
+
+#[tokio::test]
+async fn a_process_that_is_gone_is_known_when_its_connection_ends() {
+    let gateway = running().await;
+    let mut agent = gateway.calls_as(Identity::Agent);
+    let report = ReportHealthRequest {
+        service: Some(ServiceHealth {
+            service: "agent".into(),
+            instance_id: "killed".into(),
+            state: State::Serving.into(),
+            ..ServiceHealth::default()
+        }),
+        leaving: false,
+    };
+    agent.report_health(report).await.unwrap();
+    let subscribed = SubscribeRequest::default();
+    let mut stream = gateway
+        .calls_as(Identity::Edge)
+        .subscribe(subscribed)
+        .await
+        .unwrap()
+        .into_inner();
+
+    drop(agent); // the kernel closes what a process had open, whatever it died of
+
+    let told = async {
+        loop {
+            let piece = stream.message().await.unwrap().unwrap();
+            for event in piece
+                .events
+                .iter()
+                .filter(|event| event.r#type == HealthEvent::full_name())
+            {
+                let health = HealthEvent::decode(event.payload.clone()).unwrap();
+                let is_gone = |service: &ServiceHealth| {
+                    service.instance_id == "killed" && service.state() == State::Silent
+                };
+                if health.services.iter().any(is_gone) {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told)
+        .await
+        .expect("told long before its lease is over");
 }

@@ -130,13 +130,13 @@ async fn status_shows_every_service_and_the_revision_it_runs() {
         config_hash: Some("abc".into()),
         ..ServiceHealth::default()
     };
-    hub.report_health(config, false).unwrap();
+    hub.report_health(config, false, None).unwrap();
 
     let status = hub.status(&Answers::new());
 
     assert!(status.ok);
     assert_eq!(status.config_hash.as_deref(), Some("abc"));
-    tokio::time::advance(Duration::from_secs(16)).await;
+    tokio::time::advance(health::LEASE).await;
     assert!(!hub.status(&Answers::new()).ok);
 }
 
@@ -151,4 +151,33 @@ async fn a_subscription_does_not_begin_with_who_fell_silent() {
 
     assert_eq!(position.presence.unwrap().presence.len(), 1, "the gateway itself");
     assert_eq!(position.offset, page(&hub).next);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edge_is_gone_with_its_last_subscription_and_its_connections_with_it() {
+    let hub = hub();
+    hub.edge_came("edge");
+    hub.report_presence("edge".into(), vec![PresenceEntry::default()])
+        .unwrap();
+    hub.edge_came("edge"); // it lost its stream, and the new one came first
+
+    hub.edge_left("edge");
+    assert_eq!(hub.presence().len(), 2, "it is still here");
+
+    hub.edge_left("edge");
+    assert_eq!(hub.presence().len(), 1, "the gateway itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_falls_silent_before_it_is_due() {
+    let hub = hub();
+    assert_eq!(hub.due(), Instant::now() + health::LEASE);
+    hub.report_presence("edge".into(), vec![PresenceEntry::default()])
+        .unwrap();
+    let due = hub.due();
+
+    tokio::time::advance(due - Instant::now() - Duration::from_millis(1)).await;
+    assert_eq!(hub.presence().len(), 2);
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert_eq!(hub.presence().len(), 1);
 }

@@ -8,28 +8,30 @@ use tokio::{
     time::sleep,
 };
 
+use super::connection::Watched;
+
 /// Out of descriptors or memory, the next accept would fail at once: this is the pause in which others let go of some.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) fn unix(listener: UnixListener) -> impl Stream<Item = io::Result<UnixStream>> {
+pub(super) fn unix(listener: UnixListener) -> impl Stream<Item = io::Result<Watched<UnixStream>>> {
     Box::pin(unfold(listener, |listener| async move {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((Ok(stream), listener)),
+                Ok((stream, _)) => return Some((Ok(Watched::new(stream)), listener)),
                 Err(error) => pause(&error).await,
             }
         }
     }))
 }
 
-pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
+pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<Watched<TcpStream>>> {
     Box::pin(unfold(listener, |listener| async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     // A reply must not wait for the next one to fill a packet.
                     let _ = stream.set_nodelay(true);
-                    return Some((Ok(stream), listener));
+                    return Some((Ok(Watched::new(stream)), listener));
                 }
                 Err(error) => pause(&error).await,
             }

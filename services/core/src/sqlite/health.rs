@@ -2,10 +2,11 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Database, Error, HUNG_AFTER};
 use crate::{
+    beat,
     drain::Drain,
     error::Chain,
     health::{Health, State},
@@ -14,14 +15,11 @@ use crate::{
 /// From this size of the log on a person should look who keeps it: SQLite moves it into the database every 4 MiB.
 const WAL_BYTES_LARGE: u64 = 64 * 1024 * 1024;
 
-/// How often is looked while everything is well; faults are heard of at once.
-const STEADY: Duration = Duration::from_secs(1);
-
 /// When the database is tried. A disk that takes nothing shows within 15 seconds (demand 15).
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// How often something is written to see whether it can be.
-    pub probe_every: Duration,
+    /// How often something is written to see whether it can be: on every beat when unset.
+    pub probe_every: Option<Duration>,
     /// How long the disk may take for it.
     pub hung_after: Duration,
     /// How often a damaged file is looked at anew.
@@ -33,11 +31,18 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            probe_every: Duration::from_secs(5),
+            probe_every: None,
             hung_after: HUNG_AFTER,
             check_every: Duration::from_secs(30),
             look_every: Duration::from_millis(100),
         }
+    }
+}
+
+impl Timing {
+    fn next_probe(&self) -> Instant {
+        self.probe_every
+            .map_or_else(beat::coming, |pause| Instant::now() + pause)
     }
 }
 
@@ -57,10 +62,11 @@ pub fn keep_health(
     drain.spawn("database health", async move {
         let mut faults = database.faults();
         let mut probe: Option<(Instant, UnderWay)> = None;
-        let (mut probed, mut checked): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut checked: Option<Instant> = None;
+        let (mut due, mut was_probed) = (Instant::now(), false);
         let mut failed = None;
         loop {
-            if probe.is_none() && probed.is_none_or(|at| at.elapsed() >= timing.probe_every) {
+            if probe.is_none() && Instant::now() >= due {
                 let damaged = matches!(*faults.borrow(), Some(super::Fault::Damaged(_)));
                 let check = damaged && checked.is_none_or(|at| at.elapsed() >= timing.check_every);
                 let database = database.clone();
@@ -70,24 +76,25 @@ pub fn keep_health(
             let hangs = probe
                 .as_ref()
                 .is_some_and(|(since, _)| since.elapsed() >= timing.hung_after);
-            if probed.is_some() || hangs || faults.borrow().is_some() {
+            if was_probed || hangs || faults.borrow().is_some() {
                 let missing = failed.clone().map_or_else(&ready, Err);
                 health.set(state(&database, &timing, hangs, missing));
             }
-            let pause = if health.current().serves() {
-                STEADY
-            } else {
-                timing.look_every
-            };
+            let serves = health.current().serves();
+            // While one is under way, it is the next to be looked at: it may hang.
+            let look = probe
+                .as_ref()
+                .map_or(due, |(since, _)| *since + timing.hung_after);
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep_until(look), if serves || probe.is_none() => {}
+                () = sleep(timing.look_every), if !serves => {}
                 changed = faults.changed() => if changed.is_err() { return },
                 outcome = ended(&mut probe) => {
                     failed = outcome.err().map(|error| {
                         tracing::error!(error = %Chain(&error), "the database does not take anything");
                         format!("the database does not take anything: {error}")
                     });
-                    (probe, probed) = (None, Some(Instant::now()));
+                    (probe, was_probed, due) = (None, true, timing.next_probe());
                 }
                 () = end.requested() => return,
             }

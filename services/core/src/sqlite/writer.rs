@@ -22,8 +22,12 @@ use super::{
     panicked, plans,
 };
 
-/// How often the files are looked at while nothing is written: a lost one is noticed within a second.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long nothing is written before the files are looked at and the log is tidied up. A lost file is noticed at the next
+/// write, and by then nothing was acknowledged into it; its owner's health writes something on every beat.
+const LOOK: Duration = Duration::from_secs(12);
+
+/// The same while the log is large, or something is wrong with a file: whoever mends it wants to see that it is mended.
+const LOOK_SOON: Duration = Duration::from_millis(500);
 
 /// A log of this size is moved into the database when nothing else is to be done. SQLite itself does so every 1,000 pages
 /// (4 MiB), and can not while somebody reads an old state.
@@ -136,7 +140,8 @@ impl Writer {
     /// Does jobs until nobody is left who could hand one over.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
-            match jobs.recv_timeout(LOOK) {
+            let is_quiet = self.condition.current().is_none() && self.condition.wal_bytes() <= WAL_BYTES_IDLE;
+            match jobs.recv_timeout(if is_quiet { LOOK } else { LOOK_SOON }) {
                 Ok(first) => {
                     let mut group = std::iter::once(first)
                         .chain(jobs.try_iter().take(GROUP_JOBS - 1))

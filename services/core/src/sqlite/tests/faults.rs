@@ -278,7 +278,7 @@ async fn a_disk_that_hangs_makes_the_process_unready_and_new_jobs_are_told_at_on
     let database = open(&path, SCHEMA).await;
     let (health, drain) = (Health::new(), Drain::new());
     let timing = Timing {
-        probe_every: Duration::from_millis(20),
+        probe_every: Some(Duration::from_millis(20)),
         hung_after: Duration::from_millis(100),
         ..Timing::default()
     };
@@ -334,7 +334,11 @@ async fn health_names_the_fault_and_what_else_is_missing() {
         true => Err("the configuration is not known yet".to_owned()),
         false => Ok(()),
     };
-    keep_health(database.clone(), Timing::default(), health.clone(), ready, &drain);
+    let timing = Timing {
+        probe_every: Some(Duration::from_millis(20)),
+        ..Timing::default()
+    };
+    keep_health(database.clone(), timing, health.clone(), ready, &drain);
     let mut states = health.watch();
     let mut until = async |text: &str| {
         let says = |state: &State| format!("{state:?}").contains(text);
