@@ -3,7 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{irc::Irc, policies::GroupPolicy, webhook::Webhook};
+use super::{
+    irc::{Irc, IrcAccount},
+    policies::{GroupPolicy, Policies, SendRate},
+    webhook::{Webhook, WebhookAccount},
+};
 
 /// The chat surfaces. Keys of channels that Gatehouse does not have are kept.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -19,9 +23,85 @@ pub struct Channels {
     pub webhook: Option<Webhook>,
 }
 
+/// What the accounts of every channel have in common.
+pub trait ChannelAccount {
+    /// False: off.
+    fn enabled(&self) -> Option<bool>;
+    /// Who may talk.
+    fn policies(&self) -> &Policies;
+    /// How fast to speak.
+    fn rate_limit(&self) -> Option<&SendRate>;
+}
+
+/// What the sections of every channel have in common: one account, or several and what holds for all of them.
+pub trait ChannelSection {
+    /// The one account, or what holds for all.
+    fn base(&self) -> &dyn ChannelAccount;
+    /// The accounts by id.
+    fn accounts(&self) -> Vec<(&str, &dyn ChannelAccount)>;
+    /// The account that is meant when none is named.
+    fn default_account(&self) -> Option<&str>;
+}
+
+/// A channel: its section and the type of its accounts, which have these names for what every channel has.
+macro_rules! channel {
+    ($section:ty, $account:ty) => {
+        impl ChannelAccount for $account {
+            fn enabled(&self) -> Option<bool> {
+                self.enabled
+            }
+
+            fn policies(&self) -> &Policies {
+                &self.policies
+            }
+
+            fn rate_limit(&self) -> Option<&SendRate> {
+                self.rate_limit.as_ref()
+            }
+        }
+
+        impl ChannelSection for $section {
+            fn base(&self) -> &dyn ChannelAccount {
+                &self.account
+            }
+
+            fn accounts(&self) -> Vec<(&str, &dyn ChannelAccount)> {
+                let accounts = self.accounts.iter();
+                accounts
+                    .map(|(id, account)| (id.as_str(), account as &dyn ChannelAccount))
+                    .collect()
+            }
+
+            fn default_account(&self) -> Option<&str> {
+                self.default_account.as_deref()
+            }
+        }
+    };
+}
+
+channel!(Irc, IrcAccount);
+channel!(Webhook, WebhookAccount);
+
 impl Channels {
     /// The channels that Gatehouse has, by their key here.
     pub const KNOWN: [&'static str; 2] = ["irc", "webhook"];
+
+    /// The sections that are written, by their key here: what is said about every channel is said once.
+    pub fn sections(&self) -> impl Iterator<Item = (&'static str, &dyn ChannelSection)> {
+        let Self {
+            defaults: _,
+            irc,
+            webhook,
+        } = self;
+        let sections = [
+            irc.as_ref().map(|section| section as &dyn ChannelSection),
+            webhook.as_ref().map(|section| section as &dyn ChannelSection),
+        ];
+        Self::KNOWN
+            .into_iter()
+            .zip(sections)
+            .filter_map(|(name, section)| Some((name, section?)))
+    }
 }
 
 /// What holds for every channel.

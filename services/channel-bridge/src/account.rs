@@ -1,8 +1,11 @@
 //! Accounts: each in a task tree of its own, so that what befalls one is not felt by the others.
 
+pub(crate) mod grpc;
+pub(crate) mod lease;
 pub(crate) mod manager;
 pub(crate) mod progress;
 pub(crate) mod state;
+pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod supervisor;
 

@@ -27,7 +27,7 @@ use crate::{
     grpc::Channels,
     inbox::{Inbox, store::OFFER_AGAIN},
     metrics::{Direction, Fate, Metrics},
-    outbox::{Outbox, dispatch::AGE_MAX, store::OutboxStore},
+    outbox::{Outbox, dispatch::AGE_MAX},
     pairing,
     platform::Platforms,
     store::{self, KEEP, Opened, Stores},
@@ -61,7 +61,7 @@ impl service::App for App {
         // The HTTP client asks for the process's TLS provider. Somebody may have installed it already: the same one.
         let _ = ring::default_provider().install_default();
         let path = common.house.folder(Service::ChannelBridge).join(DATABASE);
-        let store = store::open(&path).map_err(service::Error::open)?;
+        let store = store::open(&path).await.map_err(service::Error::open)?;
         Ok(Self { store })
     }
 
@@ -108,11 +108,8 @@ impl service::App for App {
         );
         spawn_sweep(stores.clone(), clock.clone(), metrics, &life.closing);
 
-        let (parts, outgoing, time) = (manager.clone(), Arc::clone(&stores.outbox), clock.clone());
-        life.before_closing(
-            || plan::SEND,
-            async move { sent(&parts, &*outgoing, &time).await },
-        );
+        let (parts, outgoing, time) = (manager.clone(), stores.clone(), clock.clone());
+        life.before_closing(|| plan::SEND, async move { sent(&parts, &outgoing, &time).await });
         let gate = Gate::default();
         life.serve(backup::server(database, gate.clone(), &life.closing));
         life.serve(
@@ -124,7 +121,7 @@ impl service::App for App {
 }
 
 /// Waits until no account that is connected has a delivery that is due.
-async fn sent(manager: &Manager, store: &dyn OutboxStore, clock: &Clock) {
+async fn sent(manager: &Manager, stores: &Stores, clock: &Clock) {
     loop {
         let accounts = manager
             .view()
@@ -135,7 +132,7 @@ async fn sent(manager: &Manager, store: &dyn OutboxStore, clock: &Clock) {
             .filter(|(_, entry)| matches!(entry.progress.snapshot().state, State::Connected));
         let mut due = false;
         for (account, _) in connected {
-            due |= match store.heads(account.clone(), SEND_HEADS).await {
+            due |= match stores.outbox.heads(stores.lease(account), SEND_HEADS).await {
                 Ok(heads) => heads.iter().any(|delivery| delivery.next_at <= clock.now_ms()),
                 Err(error) => {
                     tracing::error!(error = %Chain(&error), "the outbox cannot be read");
@@ -157,7 +154,8 @@ fn components(manager: &Manager) -> Vec<Component> {
     };
     let component = |(key, entry): (&crate::adapter::AccountKey, &crate::account::Entry)| {
         let snapshot = entry.progress.snapshot();
-        let ok = !entry.config.enabled || matches!(snapshot.state, State::Connected | State::Stopped);
+        let ok = !entry.config.enabled
+            || matches!(snapshot.state, State::Connected | State::Stopped | State::Standby);
         let detail = (!ok).then(|| {
             snapshot
                 .last_error

@@ -38,7 +38,6 @@ pub(crate) struct Config {
     pub(crate) channels: Map<String, Value>,
 }
 
-/// One account.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) key: AccountKey,
@@ -59,7 +58,6 @@ impl Account {
     }
 }
 
-/// All accounts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accounts {
     /// By key.

@@ -4,10 +4,8 @@ use gatehouse_core::{Failure, Kind};
 
 use crate::{adapter::AccountKey, store::StoreError};
 
-/// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The store failed.
     #[error("{}", refusal_or_step(.0))]
     Store(#[from] StoreError),
     /// No such channel is set up.
@@ -38,8 +36,8 @@ pub(crate) enum Error {
 /// What a caller did wrong is said to it; what failed inside is the cause of this step, for the log.
 fn refusal_or_step(error: &StoreError) -> String {
     match error {
-        StoreError::Full(_) | StoreError::Conflict { .. } => error.to_string(),
-        StoreError::Failed { .. } | StoreError::Row(_) => "the bridge's store failed".to_owned(),
+        StoreError::Full(_) | StoreError::Conflict { .. } | StoreError::NotHeld(_) => error.to_string(),
+        StoreError::Failed(_) | StoreError::Row(_) => "the bridge's store failed".to_owned(),
     }
 }
 

@@ -1,6 +1,5 @@
-//! The bridge as others call it: parse, ask, answer.
+//! The bridge as others call it: parse, ask, answer. What a request means is known by its noun.
 
-mod status;
 mod webhook;
 
 use gatehouse_core::{Clock, Failure, backup::Gate};
@@ -8,29 +7,31 @@ use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, ApprovePairingResponse, DismissPairingRequest, DismissPairingResponse,
     EnqueueDeliveryRequest, EnqueueDeliveryResponse, GetChannelsStatusRequest, GetChannelsStatusResponse,
     InspectWebhookRequest, InspectWebhookResponse, ListPairingRequestsRequest, ListPairingRequestsResponse,
-    PairingAccount, PairingLimits, PairingRequest, ReceiveWebhookRequest, ReceiveWebhookResponse,
-    SendMessageRequest, SendMessageResponse, StartChannelRequest, StartChannelResponse, StopChannelRequest,
-    StopChannelResponse, channel_service_server::ChannelService,
+    ReceiveWebhookRequest, ReceiveWebhookResponse, SendMessageRequest, SendMessageResponse,
+    StartChannelRequest, StartChannelResponse, StopChannelRequest, StopChannelResponse,
+    channel_service_server::ChannelService,
 };
-use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    account::{Manager, View},
-    adapter::AccountKey,
+    account::{
+        Manager,
+        grpc::{Meant, ids},
+        status::{self, Asking},
+    },
     error::Error,
-    id::{Address, DeliveryKey, MessageId},
-    outbox::{Outbox, store::NewDelivery},
+    outbox::{
+        Outbox,
+        grpc::{Message, Reply},
+    },
     pairing::{
         self,
-        store::{PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow},
+        grpc::{Approval, Dismissal, Listing},
     },
-    platform::Platforms,
-    policy::DmPolicy,
     store::{StoreError, Stores},
 };
 
-/// The service.
+#[derive(Debug)]
 pub(crate) struct Channels {
     manager: Manager,
     outbox: Outbox,
@@ -39,14 +40,7 @@ pub(crate) struct Channels {
     gate: Gate,
 }
 
-impl std::fmt::Debug for Channels {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Channels")
-    }
-}
-
 impl Channels {
-    /// The service over these parts.
     pub(crate) fn new(manager: Manager, outbox: Outbox, stores: Stores, clock: Clock, gate: Gate) -> Self {
         Self {
             manager,
@@ -56,46 +50,18 @@ impl Channels {
             gate,
         }
     }
+}
 
-    /// The accounts that a start or stop means.
-    fn meant(&self, channel: &str, account: Option<&str>) -> Result<Vec<AccountKey>, Error> {
-        let view = self.manager.view()?;
-        let fits = |key: &&AccountKey| key.channel == channel && account.is_none_or(|id| id == key.account);
-        let keys: Vec<AccountKey> = view.accounts.keys().filter(fits).cloned().collect();
-        match (keys.is_empty(), account) {
-            (false, _) => Ok(keys),
-            (true, Some(id)) => Err(Error::NoAccount(AccountKey::new(channel, id))),
-            (true, None) => Err(Error::NoChannel(channel.to_owned())),
-        }
-    }
-
-    /// The account that a message goes out from: never guessed among several.
-    fn sender(view: &View, channel: Option<String>, account: Option<String>) -> Result<AccountKey, Error> {
-        let channel = match channel {
-            Some(channel) => channel,
-            None => {
-                let mut channels = view.defaults.keys();
-                let only = channels.next().ok_or_else(|| Error::NoChannel("(any)".into()))?;
-                if channels.next().is_some() {
-                    return Err(Error::WhichChannel);
-                }
-                only.clone()
-            }
-        };
-        let account = account
-            .filter(|id| !id.is_empty())
-            .or_else(|| view.defaults.get(&channel).cloned());
-        let key = AccountKey::new(channel.clone(), account.ok_or(Error::NoChannel(channel))?);
-        if view.accounts.contains_key(&key) {
-            Ok(key)
-        } else {
-            Err(Error::NoAccount(key))
-        }
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
     }
 }
 
-fn refuse(error: impl Into<Error>) -> Status {
-    Failure::from(error.into()).into()
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
 }
 
 #[tonic::async_trait]
@@ -104,31 +70,20 @@ impl ChannelService for Channels {
         &self,
         request: Request<GetChannelsStatusRequest>,
     ) -> Result<Response<GetChannelsStatusResponse>, Status> {
-        let GetChannelsStatusRequest {
-            probe,
-            timeout_ms,
-            channel,
-        } = request.into_inner();
-        let view = self.manager.view().map_err(refuse)?;
-        let ask = probe.unwrap_or(false).then(|| status::ask_for(timeout_ms));
-        let status = status::read(
-            &view,
-            self.stores.outbox.as_ref(),
-            &self.clock,
-            channel.as_deref(),
-            ask.flatten(),
-        );
-        Ok(Response::new(status.await.map_err(refuse)?))
+        let asking = Asking::from(request.into_inner());
+        let view = self.manager.view()?;
+        let status = status::read(&view, self.stores.outbox.as_ref(), &self.clock, &asking).await?;
+        Ok(Response::new(status))
     }
 
     async fn start_channel(
         &self,
         request: Request<StartChannelRequest>,
     ) -> Result<Response<StartChannelResponse>, Status> {
-        let StartChannelRequest { channel, account_id } = request.into_inner();
-        let keys = self.meant(&channel, account_id.as_deref()).map_err(refuse)?;
-        let account_ids = keys.iter().map(|key| key.account.clone()).collect();
-        self.manager.start(keys).await.map_err(refuse)?;
+        let view = self.manager.view()?;
+        let accounts = Meant::from(request.into_inner()).accounts(&view)?;
+        let account_ids = ids(&accounts);
+        self.manager.start(accounts).await?;
         Ok(Response::new(StartChannelResponse {
             ok: true,
             account_ids,
@@ -139,10 +94,10 @@ impl ChannelService for Channels {
         &self,
         request: Request<StopChannelRequest>,
     ) -> Result<Response<StopChannelResponse>, Status> {
-        let StopChannelRequest { channel, account_id } = request.into_inner();
-        let keys = self.meant(&channel, account_id.as_deref()).map_err(refuse)?;
-        let account_ids = keys.iter().map(|key| key.account.clone()).collect();
-        self.manager.stop(keys).await.map_err(refuse)?;
+        let view = self.manager.view()?;
+        let accounts = Meant::from(request.into_inner()).accounts(&view)?;
+        let account_ids = ids(&accounts);
+        self.manager.stop(accounts).await?;
         Ok(Response::new(StopChannelResponse {
             ok: true,
             account_ids,
@@ -153,31 +108,13 @@ impl ChannelService for Channels {
         &self,
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
-        let SendMessageRequest {
-            to,
-            message,
-            idempotency_key,
-            channel,
-            account_id,
-            thread_id,
-            reply_to_id,
-        } = request.into_inner();
-        let view = self.manager.view().map_err(refuse)?;
-        let account = Self::sender(&view, channel, account_id).map_err(refuse)?;
-        let delivery = NewDelivery {
-            // Apart from the keys of runs, which no client chooses.
-            key: DeliveryKey::stored(format!("send/{idempotency_key}")),
-            run_id: idempotency_key.clone(),
-            account: account.clone(),
-            to: address(to).map_err(refuse)?,
-            thread_id,
-            reply_to_id: answered(reply_to_id).map_err(refuse)?,
-            text: message,
-            created_at: self.clock.now_ms(),
-        };
-        let enqueued = self.outbox.enqueue(delivery).await.map_err(refuse)?;
+        let message = Message::try_from(request.into_inner())?;
+        let account = message.sender(&*self.manager.view()?)?;
+        let run_id = message.run_id.clone();
+        let delivery = message.from(account.clone(), self.clock.now_ms());
+        let enqueued = self.outbox.enqueue(delivery).await?;
         Ok(Response::new(SendMessageResponse {
-            run_id: idempotency_key,
+            run_id,
             message_id: enqueued.id,
             channel: account.channel,
             account_id: account.account,
@@ -188,68 +125,22 @@ impl ChannelService for Channels {
         &self,
         request: Request<ListPairingRequestsRequest>,
     ) -> Result<Response<ListPairingRequestsResponse>, Status> {
-        let ListPairingRequestsRequest { channel, account_id } = request.into_inner();
-        let fits = |key: &AccountKey| {
-            channel.as_ref().is_none_or(|channel| *channel == key.channel)
-                && account_id.as_ref().is_none_or(|id| *id == key.account)
-        };
-        let view = self.manager.view().map_err(refuse)?;
-        let lets_ask = view
-            .accounts
-            .values()
-            .filter(|entry| entry.config.policy.dm_policy == DmPolicy::Pairing);
-        let accounts = lets_ask
-            .filter(|entry| fits(&entry.config.key))
-            .map(|entry| PairingAccount {
-                channel: entry.config.key.channel.clone(),
-                channel_label: view.platforms.label(&entry.config.key.channel),
-                account_id: entry.config.key.account.clone(),
-                notify_supported: true,
-            })
-            .collect();
-        let waiting = pairing::waiting(self.stores.pairing.as_ref(), &self.clock)
-            .await
-            .map_err(refuse)?;
-        let requests = waiting
-            .into_iter()
-            .filter(|row| fits(&row.account))
-            .map(|row| pairing_request(&view.platforms, row))
-            .collect();
-        Ok(Response::new(ListPairingRequestsResponse {
-            accounts,
-            requests,
-            command_owner_configured: false,
-            limits: Some(PairingLimits {
-                pending_per_account: i64::try_from(PENDING_PER_ACCOUNT).unwrap_or(i64::MAX),
-                ttl_ms: i64::try_from(PAIRING_TTL.as_millis()).unwrap_or(i64::MAX),
-            }),
-        }))
+        let listing = Listing::from(request.into_inner());
+        let view = self.manager.view()?;
+        let waiting = pairing::waiting(self.stores.pairing.as_ref(), &self.clock).await?;
+        Ok(Response::new(listing.answer(&view, waiting)))
     }
 
     async fn approve_pairing(
         &self,
         request: Request<ApprovePairingRequest>,
     ) -> Result<Response<ApprovePairingResponse>, Status> {
-        let ApprovePairingRequest {
-            channel,
-            account_id,
-            request_id,
-            notify,
-        } = request.into_inner();
-        let account = AccountKey::new(channel, account_id);
-        let notify = notify.unwrap_or(false);
-        let approved = pairing::approve(
-            self.stores.pairing.as_ref(),
-            &self.outbox,
-            &self.clock,
-            account,
-            request_id,
-            notify,
-        )
-        .await;
+        let approval = Approval::from(request.into_inner());
+        let store = self.stores.pairing.as_ref();
+        let sender = pairing::approve(store, &self.outbox, &self.clock, approval).await?;
         Ok(Response::new(ApprovePairingResponse {
             ok: true,
-            sender_id: approved.map_err(refuse)?.into(),
+            sender_id: sender.into(),
         }))
     }
 
@@ -257,17 +148,9 @@ impl ChannelService for Channels {
         &self,
         request: Request<DismissPairingRequest>,
     ) -> Result<Response<DismissPairingResponse>, Status> {
-        let DismissPairingRequest {
-            channel,
-            account_id,
-            request_id,
-        } = request.into_inner();
+        let Dismissal { account, request } = Dismissal::from(request.into_inner());
         // A repeat finds nothing, and that is what was asked for.
-        self.stores
-            .pairing
-            .dismiss(AccountKey::new(channel, account_id), request_id)
-            .await
-            .map_err(refuse)?;
+        self.stores.pairing.dismiss(account, request).await?;
         Ok(Response::new(DismissPairingResponse { ok: true }))
     }
 
@@ -275,41 +158,14 @@ impl ChannelService for Channels {
         &self,
         request: Request<EnqueueDeliveryRequest>,
     ) -> Result<Response<EnqueueDeliveryResponse>, Status> {
-        let EnqueueDeliveryRequest {
-            delivery_key,
-            run_id,
-            channel,
-            account_id,
-            to,
-            thread_id,
-            reply_to_id,
-            text,
-            created_at,
-            content: _,
-        } = request.into_inner();
-        // An account that is not there now may come back: the row waits for it, and is given up on loudly after a day.
-        let delivery = NewDelivery {
-            key: DeliveryKey::try_from(delivery_key)
-                .map_err(|error| refuse(Error::Invalid("/deliveryKey", error.to_string())))?,
-            run_id,
-            account: AccountKey::new(channel, account_id),
-            to: address(to).map_err(refuse)?,
-            thread_id,
-            reply_to_id: answered(reply_to_id).map_err(refuse)?,
-            text,
-            created_at: if created_at > 0 {
-                created_at
-            } else {
-                self.clock.now_ms()
-            },
-        };
+        let delivery = Reply::try_from(request.into_inner())?.delivery(self.clock.now_ms());
         // Session forgets the reply once it is answered here: between two copies of a backup it must not change hands.
         let _passing = self.gate.pass().await?;
         let duplicate = match self.outbox.enqueue(delivery).await {
             Ok(enqueued) => enqueued.duplicate,
             // A run has one reply: the one that is stored may be with its reader by now.
             Err(StoreError::Conflict { .. }) => true,
-            Err(error) => return Err(refuse(error)),
+            Err(error) => return Err(error.into()),
         };
         Ok(Response::new(EnqueueDeliveryResponse { duplicate }))
     }
@@ -318,7 +174,7 @@ impl ChannelService for Channels {
         &self,
         request: Request<InspectWebhookRequest>,
     ) -> Result<Response<InspectWebhookResponse>, Status> {
-        let view = self.manager.view().map_err(refuse)?;
+        let view = self.manager.view()?;
         Ok(Response::new(webhook::inspect(&view, request.into_inner())))
     }
 
@@ -326,41 +182,8 @@ impl ChannelService for Channels {
         &self,
         request: Request<ReceiveWebhookRequest>,
     ) -> Result<Response<ReceiveWebhookResponse>, Status> {
-        let view = self.manager.view().map_err(refuse)?;
+        let view = self.manager.view()?;
         Ok(Response::new(webhook::receive(&view, request.into_inner()).await))
-    }
-}
-
-/// Where a message goes.
-fn address(to: String) -> Result<Address, Error> {
-    Address::try_from(to).map_err(|error| Error::Invalid("/to", error.to_string()))
-}
-
-/// The message that is answered; a blank id is none.
-fn answered(id: Option<String>) -> Result<Option<MessageId>, Error> {
-    id.filter(|id| !id.is_empty())
-        .map(MessageId::try_from)
-        .transpose()
-        .map_err(|error| Error::Invalid("/replyToId", error.to_string()))
-}
-
-fn pairing_request(platforms: &Platforms, row: PairingRow) -> PairingRequest {
-    let time = |ms: i64| {
-        Timestamp::from_millisecond(ms)
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-            .to_string()
-    };
-    PairingRequest {
-        request_id: row.id,
-        channel_label: platforms.label(&row.account.channel),
-        channel: row.account.channel,
-        account_id: row.account.account,
-        sender_label: row.sender_name.unwrap_or_else(|| row.sender_id.to_string()),
-        sender_id: row.sender_id.into(),
-        created_at: time(row.created_at),
-        last_seen_at: time(row.last_seen_at),
-        expires_at: time(row.expires_at),
-        notify_supported: true,
     }
 }
 

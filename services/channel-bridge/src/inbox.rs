@@ -1,6 +1,6 @@
-//! What people say, on its way to the session service: committed first, then judged, then handed on until it is answered.
+//! What people say, on its way to the session service: committed first, then decided on, then handed on until it is answered.
 //!
-//! A row is judged when it is handed on, not when it comes in: after a restart the policy of that moment holds. Each chat
+//! A row is decided on when it is handed on, not when it comes in: after a restart the policy of that moment holds. Each chat
 //! is handed on in order; one that the session service cannot take does not hold up the others.
 
 mod again;
@@ -22,7 +22,7 @@ use tokio::{
 
 use self::store::{InboxRow, InboxStore, Settlement};
 use crate::{
-    account::View,
+    account::{View, lease::LeaseOwner},
     adapter::{AccountKey, ChatKind, Hints, InboundMessage, Origin, Receive, ReceiveError, Received, Typing},
     id::{ChatId, DeliveryKey, GuildId, RoleId, SenderId, TeamId},
     metrics::{Direction, Fate, Metrics},
@@ -54,7 +54,7 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// The session service, as the inbox sees it.
 #[async_trait]
-pub(crate) trait Session: Send + Sync + 'static {
+pub(crate) trait SessionClient: Send + Sync + 'static {
     /// Takes a message over; a repeat with the same id is answered the same.
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure>;
     /// The places of those messages that it never took over.
@@ -62,7 +62,7 @@ pub(crate) trait Session: Send + Sync + 'static {
 }
 
 #[async_trait]
-impl Session for SessionServiceClient<PeerService> {
+impl SessionClient for SessionServiceClient<PeerService> {
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
         let answer = self.clone().deliver_message(request).await;
         answer
@@ -84,7 +84,9 @@ impl Session for SessionServiceClient<PeerService> {
 pub(crate) struct Inbox {
     store: Arc<dyn InboxStore>,
     senders: Arc<dyn PairingStore>,
-    session: Arc<dyn Session>,
+    owner: LeaseOwner,
+    look_every: Option<Duration>,
+    session: Arc<dyn SessionClient>,
     outbox: Outbox,
     view: watch::Receiver<Option<Arc<View>>>,
     clock: Clock,
@@ -107,9 +109,10 @@ impl Receive for Inbox {
             .await
             .map_err(|error| match error {
                 StoreError::Full(_) => ReceiveError::Full,
-                StoreError::Failed { .. } | StoreError::Row(_) | StoreError::Conflict { .. } => {
-                    ReceiveError::Store(error)
-                }
+                StoreError::Failed(_)
+                | StoreError::Row(_)
+                | StoreError::NotHeld(_)
+                | StoreError::Conflict { .. } => ReceiveError::Store(error),
             })?;
         self.metrics
             .count(&account.channel, Direction::In, Fate::Accepted);
@@ -125,7 +128,7 @@ impl Inbox {
     /// An inbox on this store.
     pub(crate) fn new(
         stores: &Stores,
-        session: Arc<dyn Session>,
+        session: Arc<dyn SessionClient>,
         outbox: Outbox,
         view: watch::Receiver<Option<Arc<View>>>,
         clock: Clock,
@@ -134,6 +137,8 @@ impl Inbox {
         Self {
             store: Arc::clone(&stores.inbox),
             senders: Arc::clone(&stores.pairing),
+            owner: stores.owner.clone(),
+            look_every: stores.leases.look_every(),
             session,
             outbox,
             view,
@@ -156,7 +161,7 @@ impl Inbox {
     }
 
     async fn run(mut self) {
-        // Without a configuration nobody can be judged: what came in before waits.
+        // Without a configuration nothing can be decided: what came in before waits.
         if self.view.wait_for(Option::is_some).await.is_err() {
             return;
         }
@@ -165,7 +170,7 @@ impl Inbox {
         let mut dues = Dues::new(WAIT_MAX);
         loop {
             let mut pause: Option<Duration> = None;
-            match self.store.heads(HEADS_MAX).await {
+            match self.store.heads(self.owner.clone(), HEADS_MAX).await {
                 Ok(heads) => {
                     dues.look(
                         heads.iter().map(|row| (row.seq, row.next_at)),
@@ -198,8 +203,11 @@ impl Inbox {
                     pause = Some(STORE_RETRY);
                 }
             }
+            let pause = pause.into_iter().chain(self.look_every).min();
             tokio::select! {
                 () = self.wake.notified() => {}
+                // Accounts that were taken over are told by a new view.
+                Ok(()) = self.view.changed() => {}
                 Some(ended) = under_way.join_next_with_id() => {
                     let id = match &ended { Ok((id, ())) => *id, Err(error) => error.id() };
                     let place = chats.remove(&id);
@@ -214,13 +222,13 @@ impl Inbox {
     }
 
     async fn handle(&self, row: InboxRow) {
-        if let Err(error) = self.judge(&row).await {
-            tracing::error!(account = %row.account, error = %Chain(&error), "a message could not be judged yet");
+        if let Err(error) = self.decide(&row).await {
+            tracing::error!(account = %row.account, error = %Chain(&error), "a message could not be decided on yet");
             time::sleep(STORE_RETRY).await;
         }
     }
 
-    async fn judge(&self, row: &InboxRow) -> Result<(), StoreError> {
+    async fn decide(&self, row: &InboxRow) -> Result<(), StoreError> {
         let entry = self
             .view
             .borrow()

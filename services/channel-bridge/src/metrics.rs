@@ -7,7 +7,6 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum Direction {
     /// From a platform.
@@ -16,7 +15,6 @@ pub(crate) enum Direction {
     Out,
 }
 
-/// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum Fate {
     /// Handed to the bridge.
@@ -48,7 +46,6 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Makes them visible.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "gatehouse_channel_messages",
@@ -57,7 +54,6 @@ impl Metrics {
         );
     }
 
-    /// One more.
     pub(crate) fn count(&self, channel: &str, direction: Direction, fate: Fate) {
         self.messages
             .get_or_create(&Labels {

@@ -5,6 +5,7 @@ pub(crate) mod bucket;
 pub(crate) mod dispatch;
 mod doubt;
 pub(crate) mod due;
+pub(crate) mod grpc;
 pub(crate) mod store;
 
 use std::{

@@ -1,5 +1,6 @@
 //! Letting unknown senders in: a code that a sender is told and the owner types.
 
+pub(crate) mod grpc;
 pub(crate) mod store;
 
 use gatehouse_core::Clock;
@@ -14,7 +15,10 @@ use crate::{
     store::StoreError,
 };
 
-use self::store::{Asked, PAIRING_TTL, PairingRow, PairingStore};
+use self::{
+    grpc::Approval,
+    store::{Asked, PAIRING_TTL, PairingRow, PairingStore},
+};
 
 /// Letters and digits that nobody confuses: no 0, O, 1, I. Thirty-two of them, five bits each.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -86,10 +90,13 @@ pub(crate) async fn approve(
     store: &dyn PairingStore,
     outbox: &Outbox,
     clock: &Clock,
-    account: AccountKey,
-    named: String,
-    notify: bool,
+    approval: Approval,
 ) -> Result<SenderId, Error> {
+    let Approval {
+        account,
+        named,
+        notify,
+    } = approval;
     waiting(store, clock).await?; // whose hour is over lets nobody in
     let now = clock.now_ms();
     let (sender, request) = store

@@ -5,14 +5,20 @@
 pub(crate) mod contract;
 mod sqlite;
 
-use std::{error::Error as StdError, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use gatehouse_core::{Kind, sqlite::Database};
 
 pub use self::sqlite::SCHEMA;
 pub(crate) use self::sqlite::Sqlite;
 use crate::{
-    account::store::AccountStore, inbox::store::InboxStore, outbox::store::OutboxStore,
+    account::{
+        lease::{LeaseOwner, LeasePolicy},
+        store::AccountStore,
+    },
+    adapter::AccountKey,
+    inbox::store::InboxStore,
+    outbox::store::OutboxStore,
     pairing::store::PairingStore,
 };
 
@@ -24,19 +30,16 @@ pub(crate) const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(crate) enum StoreError {
     /// It did not do it.
     #[error("the bridge's store failed")]
-    Failed {
-        /// What it means to a caller.
-        kind: Kind,
-        /// The store's own word.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
+    Failed(#[from] gatehouse_core::store::Error),
     /// A row cannot be read back.
     #[error("a stored row cannot be read")]
     Row(#[source] serde_json::Error),
     /// A bound is reached.
     #[error("{0}")]
     Full(&'static str),
+    /// The account belongs to another process by now.
+    #[error("account {0} belongs to another bridge now")]
+    NotHeld(AccountKey),
     /// The key of a delivery was used for another message.
     #[error("this idempotency key was used for another message: use a new one for each message")]
     Conflict {
@@ -49,17 +52,19 @@ impl StoreError {
     /// What it means to a caller.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Failed { kind, .. } => *kind,
+            Self::Failed(error) => error.kind(),
             Self::Row(_) => Kind::Internal,
             Self::Full(_) => Kind::Exhausted,
-            Self::Conflict { .. } => Kind::Conflict,
+            Self::Conflict { .. } | Self::NotHeld(_) => Kind::Conflict,
         }
     }
 }
 
-/// Everything the bridge keeps, by noun.
+/// Everything the bridge keeps, by noun, and as whom it keeps it.
 #[derive(Clone)]
 pub(crate) struct Stores {
+    pub(crate) owner: LeaseOwner,
+    pub(crate) leases: LeasePolicy,
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) inbox: Arc<dyn InboxStore>,
     pub(crate) outbox: Arc<dyn OutboxStore>,
@@ -67,10 +72,15 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// All of it in one store.
-    pub(crate) fn of<S: AccountStore + InboxStore + OutboxStore + PairingStore>(store: S) -> Self {
+    /// All of it in one store, for an owner of its own.
+    pub(crate) fn of<S>(store: S, leases: LeasePolicy) -> Self
+    where
+        S: AccountStore + InboxStore + OutboxStore + PairingStore,
+    {
         let store = Arc::new(store);
         Self {
+            owner: LeaseOwner::new(),
+            leases,
             accounts: store.clone(),
             inbox: store.clone(),
             outbox: store.clone(),
@@ -97,10 +107,10 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// When another process has it, or it cannot be used.
-pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
-    let store = Sqlite::open(path)?;
+pub(crate) async fn open(path: &Path) -> Result<Opened, StoreError> {
+    let store = Sqlite::open(path).await?;
     Ok(Opened {
         database: store.database().clone(),
-        stores: Stores::of(store),
+        stores: Stores::of(store, LeasePolicy::WithProcess),
     })
 }

@@ -22,7 +22,7 @@ use crate::{
         Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, SendError, SendPart, TextLimit,
         TextShape, TextUnit, Typing,
     },
-    inbox::Session,
+    inbox::SessionClient,
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::Worker, store::NewDelivery},
     store::{self, Stores},
@@ -30,10 +30,27 @@ use crate::{
 
 pub(crate) const NOW: i64 = 1_790_000_000_000;
 
+/// A store whose owner has the accounts that most tests use.
 pub(crate) fn stores() -> (TempDir, Stores) {
     let folder = tempfile::tempdir().unwrap();
-    let opened = store::open(&folder.path().join("bridge.db")).unwrap();
-    (folder, opened.stores)
+    // The store has threads of its own, so waiting for them here holds up nothing that it needs.
+    let stores = futures::executor::block_on(async {
+        let opened = store::open(&folder.path().join("bridge.db")).await.unwrap();
+        claim(&opened.stores, &["a", "b"]).await;
+        opened.stores
+    });
+    (folder, stores)
+}
+
+/// Takes these accounts, as the manager does.
+pub(crate) async fn claim(stores: &Stores, accounts: &[&str]) {
+    let accounts: Vec<AccountKey> = accounts.iter().map(|account| key(account)).collect();
+    let claimed = stores
+        .accounts
+        .claim(stores.owner.clone(), accounts.clone(), NOW, i64::MAX)
+        .await
+        .unwrap();
+    assert_eq!(claimed, accounts);
 }
 
 pub(crate) fn key(account: &str) -> AccountKey {
@@ -324,6 +341,8 @@ impl Bench {
         };
         let worker = Worker {
             account: key("a"),
+            lease: stores.lease(&key("a")),
+            look_every: None,
             capabilities: adapter.capabilities(),
             limits: adapter.limits(),
             adapter,
@@ -386,7 +405,7 @@ pub(crate) struct Memory {
 }
 
 #[async_trait]
-impl Session for Memory {
+impl SessionClient for Memory {
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
         let refusal = self.refusals.lock().unwrap().pop();
         match refusal {

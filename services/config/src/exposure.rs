@@ -116,36 +116,12 @@ fn token_left(before: &Document, after: &Document) -> Option<Issue> {
 
 fn channels(document: &Document, found: &mut Vec<Exposure>) {
     let default = document.channels.defaults.group_policy;
-    if let Some(irc) = &document.channels.irc {
-        policies("channels.irc", &irc.account.policies, None, default, found);
-        for (id, account) in &irc.accounts {
-            let path = format!("channels.irc.accounts.{id}");
-            policies(
-                &path,
-                &account.policies,
-                Some(&irc.account.policies),
-                default,
-                found,
-            );
-        }
-    }
-    if let Some(webhook) = &document.channels.webhook {
-        policies(
-            "channels.webhook",
-            &webhook.account.policies,
-            None,
-            default,
-            found,
-        );
-        for (id, account) in &webhook.accounts {
-            let path = format!("channels.webhook.accounts.{id}");
-            policies(
-                &path,
-                &account.policies,
-                Some(&webhook.account.policies),
-                default,
-                found,
-            );
+    for (channel, section) in document.channels.sections() {
+        let base = section.base().policies();
+        policies(&format!("channels.{channel}"), base, None, default, found);
+        for (id, account) in section.accounts() {
+            let path = format!("channels.{channel}.accounts.{id}");
+            policies(&path, account.policies(), Some(base), default, found);
         }
     }
 }

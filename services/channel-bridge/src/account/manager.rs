@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     AccountState,
+    lease::Leases,
     progress::{Progress, State},
     supervisor::{Lines, supervise},
 };
@@ -55,7 +56,6 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// All accounts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct View {
     pub(crate) accounts: BTreeMap<AccountKey, Entry>,
@@ -95,7 +95,7 @@ pub(crate) struct Deps {
     pub(crate) metrics: Metrics,
 }
 
-/// Where the owner puts the view, once there is a configuration.
+/// Where the view is put, once there is a configuration.
 pub(crate) type ViewWriter = watch::Sender<Option<Arc<View>>>;
 
 impl Manager {
@@ -106,7 +106,9 @@ impl Manager {
             commands,
             view: view.subscribe(),
         };
-        let owner = Owner {
+        let actor = Actor {
+            leases: Leases::new(&deps.stores, deps.clock.clone()),
+            defaults: BTreeMap::new(),
             deps,
             view,
             running: BTreeMap::new(),
@@ -114,7 +116,7 @@ impl Manager {
             tasks: TaskTracker::new(),
         };
         let end = drain.clone();
-        drain.spawn("accounts", async move { owner.run(config, waiting, end).await });
+        drain.spawn("accounts", async move { actor.run(config, waiting, end).await });
         manager
     }
 
@@ -158,7 +160,7 @@ impl Manager {
     }
 }
 
-/// An account as its owner knows it.
+/// An account as it is kept.
 struct Running {
     entry: Entry,
     /// Stopped by hand: a new configuration does not start it.
@@ -172,16 +174,19 @@ struct Task {
     gone: CancellationToken,
 }
 
-struct Owner {
+/// The task that owns all of it.
+struct Actor {
     deps: Deps,
     view: ViewWriter,
+    leases: Leases,
+    defaults: BTreeMap<String, String>,
     running: BTreeMap<AccountKey, Running>,
     /// Those that were asked to end, also where the account is not configured any more.
     ending: BTreeMap<AccountKey, CancellationToken>,
     tasks: TaskTracker,
 }
 
-impl Owner {
+impl Actor {
     async fn run(
         mut self,
         mut config: ConfigHandle<Config>,
@@ -189,13 +194,14 @@ impl Owner {
         end: Drain,
     ) {
         tokio::select! {
-            revision = config.ready() => self.apply(&revision.value),
+            revision = config.ready() => self.apply(&revision.value).await,
             () = end.requested() => return,
         }
         loop {
             tokio::select! {
                 () = end.requested() => break,
-                revision = config.changed() => self.apply(&revision.value),
+                revision = config.changed() => self.apply(&revision.value).await,
+                () = self.leases.due() => self.renew().await,
                 Some(command) = commands.recv() => self.obey(command),
             }
         }
@@ -206,6 +212,7 @@ impl Owner {
         }
         self.tasks.close();
         self.tasks.wait().await;
+        self.leases.release().await;
     }
 
     fn obey(&mut self, command: Command) {
@@ -235,7 +242,7 @@ impl Owner {
     }
 
     /// Makes what runs equal to what is configured.
-    fn apply(&mut self, config: &Config) {
+    async fn apply(&mut self, config: &Config) {
         self.ending.retain(|_, gone| !gone.is_cancelled());
         let wanted = Accounts::read(config, &self.deps.platforms);
         let known: Vec<AccountKey> = self.running.keys().cloned().collect();
@@ -246,8 +253,33 @@ impl Owner {
                 self.running.remove(&key);
             }
         }
+        self.leases.want(wanted.by_key.keys().cloned());
         for (key, account) in wanted.by_key {
             self.configure(key, account);
+        }
+        self.defaults = wanted.defaults;
+        self.leases.claim().await;
+        self.follow_leases();
+    }
+
+    /// Keeps what is held, takes over what became free, and ends what somebody else has.
+    async fn renew(&mut self) {
+        if self.leases.claim().await {
+            self.follow_leases();
+        }
+    }
+
+    /// Makes what runs equal to what is held.
+    fn follow_leases(&mut self) {
+        let lost: Vec<AccountKey> = self
+            .running
+            .iter()
+            .filter(|(key, running)| running.task.is_some() && !self.leases.holds(key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in lost {
+            tracing::warn!(account = %key, "an account belongs to another bridge now");
+            self.stop(&key);
         }
         let accounts = self
             .running
@@ -257,7 +289,7 @@ impl Owner {
         // Seen before it runs: a message that comes in at once finds its account's policy.
         self.view.send_replace(Some(Arc::new(View {
             accounts,
-            defaults: wanted.defaults,
+            defaults: self.defaults.clone(),
             platforms: self.deps.platforms.clone(),
         })));
         report::look();
@@ -333,6 +365,10 @@ impl Owner {
             return;
         };
         let entry = &running.entry;
+        if !self.leases.holds(key) {
+            entry.progress.enter(State::Standby, None);
+            return;
+        }
         let Some(adapter) = entry.adapter.clone().filter(|_| running.task.is_none()) else {
             return;
         };
@@ -343,6 +379,8 @@ impl Owner {
         };
         let worker = Worker {
             account: key.clone(),
+            lease: self.deps.stores.lease(key),
+            look_every: self.deps.stores.leases.look_every(),
             capabilities: adapter.capabilities(),
             limits: adapter.limits(),
             adapter,

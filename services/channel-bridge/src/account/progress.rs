@@ -1,5 +1,5 @@
 //! The clock of one account: when the platform was last heard, and what state that means. The adapter touches it, the
-//! supervisor judges by it, `channels.status` shows it.
+//! supervisor decides by it, `channels.status` shows it.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,6 +28,8 @@ pub(crate) enum State {
     Backoff,
     /// Not wanted.
     Stopped,
+    /// Another bridge on the same store has it.
+    Standby,
     /// Cannot work until somebody changes the configuration.
     Failed,
 }
@@ -41,13 +43,14 @@ impl State {
             Self::Degraded => "degraded",
             Self::Backoff => "backoff",
             Self::Stopped => "stopped",
+            Self::Standby => "standby",
             Self::Failed => "failed",
         }
     }
 
     /// Whether its task runs.
     pub(crate) const fn running(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Failed)
+        !matches!(self, Self::Stopped | Self::Standby | Self::Failed)
     }
 }
 

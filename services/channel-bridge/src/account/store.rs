@@ -2,11 +2,27 @@
 
 use async_trait::async_trait;
 
+use super::lease::LeaseOwner;
 use crate::{adapter::AccountKey, store::StoreError};
 
 /// What is kept of accounts.
 #[async_trait]
 pub(crate) trait AccountStore: Send + Sync + 'static {
+    /// Takes accounts for an owner until a time, or keeps them longer: its own, those that nobody has, and those whose lease is
+    /// over. One that ends later than any clock of now could have said is over too. Which of them are its own now, and no
+    /// others.
+    async fn claim(
+        &self,
+        owner: LeaseOwner,
+        accounts: Vec<AccountKey>,
+        now: i64,
+        until: i64,
+    ) -> Result<Vec<AccountKey>, StoreError>;
+    /// Gives back everything that an owner has.
+    async fn release(&self, owner: LeaseOwner) -> Result<(), StoreError>;
+    /// Accounts that have messages in the inbox which wait.
+    async fn waiting(&self) -> Result<Vec<AccountKey>, StoreError>;
+
     /// A value that an account remembers.
     async fn state(&self, account: AccountKey, name: String) -> Result<Option<Vec<u8>>, StoreError>;
     /// Keeps a value, within the bounds of [`AccountState`](super::AccountState).

@@ -12,9 +12,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::progress::State;
+use super::progress::{Progress, State};
 use crate::{
-    adapter::{Ended, Hints, InboundSink, Link, SendRequest, TYPING_MAX, Typing},
+    adapter::{Ended, Hints, InboundSink, Link, Liveness, SendRequest, TYPING_MAX, Typing},
     outbox::dispatch::Worker,
 };
 
@@ -26,8 +26,6 @@ const RECONNECT_FIRST: Duration = Duration::from_secs(1);
 const RECONNECT_MAX: Duration = Duration::from_secs(120);
 /// A connection that held this long was good: the next wait is short again.
 const GOOD_AFTER: Duration = Duration::from_secs(60);
-/// How often the clock is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long an adapter may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -117,8 +115,11 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
     let adapter = std::sync::Arc::clone(&worker.adapter);
     let mut task = AbortOnDrop(tokio::spawn(async move { adapter.run(link).await }));
     let mut states = progress.watch();
-    let mut look = time::interval(LOOK_EVERY);
     loop {
+        let silent_at = worker
+            .limits
+            .liveness
+            .map(|liveness| silent_at(progress, liveness));
         tokio::select! {
             ended = &mut task.0 => return match ended {
                 Ok(ended) => Over::Ended(ended),
@@ -137,7 +138,7 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
                     lines.open(requests, hints);
                 }
             }
-            _ = look.tick() => {
+            () = passed(silent_at) => {
                 let Some(liveness) = worker.limits.liveness else { continue };
                 let silence = progress.last_heard().elapsed();
                 if silence >= liveness.dead_after {
@@ -152,6 +153,24 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
                 }
             }
         }
+    }
+}
+
+/// When the silence of a connection will mean something next. Nobody looks at the clock before.
+fn silent_at(progress: &Progress, liveness: Liveness) -> Instant {
+    let patience = if progress.snapshot().state == State::Connected {
+        liveness.degraded_after
+    } else {
+        liveness.dead_after
+    };
+    progress.last_heard() + patience
+}
+
+/// Waits until a moment, if there is one.
+async fn passed(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     testing::{Bench, key, stores, until},
 };
 
-/// A platform with one person on it who talks with the house.
+/// A platform with one person on it who talks with the assistant.
 pub(crate) trait Platform {
     /// Starts it.
     async fn start() -> Self;
@@ -26,7 +26,7 @@ pub(crate) trait Platform {
     const REDELIVERS: bool;
     /// What the person has heard, message by message.
     async fn heard(&self) -> Vec<String>;
-    /// Breaks what connects the house and the platform; it works again within seconds.
+    /// Breaks what connects the assistant and the platform; it works again within seconds.
     async fn cut(&mut self);
     /// Waits until the person is there again after a cut.
     async fn mended(&mut self);

@@ -54,21 +54,14 @@ pub(crate) enum SendError {
     Retry {
         /// The platform's own word on when to try again. Nothing is sent to the account earlier.
         after: Option<Duration>,
-        /// Why.
         reason: String,
     },
     /// The platform will never take it.
     #[error("{reason}")]
-    Permanent {
-        /// Why.
-        reason: String,
-    },
+    Permanent { reason: String },
     /// Nobody knows whether the platform took it.
     #[error("{reason}")]
-    Unknown {
-        /// Why.
-        reason: String,
-    },
+    Unknown { reason: String },
 }
 
 impl SendError {
@@ -135,7 +128,6 @@ impl SendRequest {
         self.begun = true;
     }
 
-    /// Answers.
     pub(crate) fn answer(mut self, result: Result<Receipt, SendError>) {
         if let Some(answer) = self.answer.take() {
             // The asker may have gone: then the row says `sending`, which its successor settles.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
+    account::lease::LeaseOwner,
     adapter::{AccountKey, InboundMessage, Received},
     id::MessageId,
     store::StoreError,
@@ -19,7 +20,6 @@ pub(crate) const INBOX_WAITING_MAX: i64 = 10_000;
 /// A message that waits to be handed on.
 #[derive(Clone, Debug)]
 pub(crate) struct InboxRow {
-    /// Its place.
     pub(crate) seq: i64,
     pub(crate) account: AccountKey,
     pub(crate) message: InboundMessage,
@@ -43,7 +43,6 @@ pub(crate) enum Settlement {
 /// A message that session has taken over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Adopted {
-    /// Its place.
     pub(crate) seq: i64,
     pub(crate) account: AccountKey,
     pub(crate) message_id: MessageId,
@@ -59,8 +58,8 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
         message: InboundMessage,
         now: i64,
     ) -> Result<Received, StoreError>;
-    /// The oldest waiting message of each chat, at most `limit`, earliest due first.
-    async fn heads(&self, limit: u32) -> Result<Vec<InboxRow>, StoreError>;
+    /// The oldest waiting message of each chat of an owner's accounts, at most `limit`, earliest due first.
+    async fn heads(&self, owner: LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError>;
     /// Says what became of a message. What it said is forgotten here, at once or, when session has it, after [`OFFER_AGAIN`].
     async fn settle(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError>;
     /// Messages that session has taken over and that can be offered again: after a place, received since, oldest first.

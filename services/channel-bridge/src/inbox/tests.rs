@@ -132,7 +132,12 @@ impl Bench {
     }
 
     async fn outgoing(&self) -> Vec<String> {
-        let heads = self.stores.outbox.heads(key("a"), 10).await.unwrap();
+        let heads = self
+            .stores
+            .outbox
+            .heads(self.stores.lease(&key("a")), 10)
+            .await
+            .unwrap();
         heads.into_iter().map(|head| head.content.text).collect()
     }
 }
@@ -281,6 +286,7 @@ async fn nobody_is_heard_on_an_account_that_is_gone() {
         .await
         .unwrap();
 
+    crate::testing::claim(&stores, &["gone"]).await;
     let bench = bench(&stores, &open());
     bench.counts(Fate::Refused, 1).await;
 
@@ -408,8 +414,17 @@ async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
         clock.advance_ms(2 * HOUR);
 
         let code = waiting[0].code.clone();
-        let approved =
-            pairing::approve(stores.pairing.as_ref(), &outbox, &clock, key("a"), code, false).await;
+        let approved = pairing::approve(
+            stores.pairing.as_ref(),
+            &outbox,
+            &clock,
+            pairing::grpc::Approval {
+                account: key("a"),
+                named: code,
+                notify: false,
+            },
+        )
+        .await;
         assert!(matches!(approved, Err(Error::NoRequest)), "{step}");
         assert_eq!(ask("3").await, Asked::Created, "{step}");
     }
@@ -424,7 +439,13 @@ async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_
     }
     first.takes(3).await;
     until("nothing to be handed on", async || {
-        stores.inbox.heads(10).await.unwrap().is_empty().then_some(())
+        stores
+            .inbox
+            .heads(stores.owner.clone(), 10)
+            .await
+            .unwrap()
+            .is_empty()
+            .then_some(())
     })
     .await;
     assert!(first.drain.finish(std::time::Duration::from_secs(5)).await);

@@ -25,6 +25,7 @@ use super::{
     store::{Delivery, OutboxStore, Outcome, Part, Retry, Sent},
 };
 use crate::{
+    account::lease::Lease,
     adapter::{
         AccountKey, Adapter, Capabilities, Limits, Progress, Receipt, SendError, SendPart, SendRequest,
     },
@@ -63,6 +64,10 @@ pub(crate) type Line = watch::Receiver<Option<mpsc::Sender<SendRequest>>>;
 #[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) account: AccountKey,
+    /// The dispatcher's right to the account. Each step in the store names it.
+    pub(crate) lease: Lease,
+    /// How often the outbox is looked at for what another process put there.
+    pub(crate) look_every: Option<Duration>,
     pub(crate) adapter: Arc<dyn Adapter>,
     pub(crate) capabilities: Capabilities,
     pub(crate) limits: Limits,
@@ -86,7 +91,7 @@ impl Worker {
             let line = self.line.borrow_and_update().clone();
             doubts.settle(line.as_ref());
             let pause = if line.is_some() {
-                match self.store.heads(self.account.clone(), HEADS_MAX).await {
+                match self.store.heads(self.lease.clone(), HEADS_MAX).await {
                     Ok(heads) => {
                         let times = heads.iter().map(|delivery| (delivery.seq, delivery.next_at));
                         dues.look(times, self.clock.now_ms());
@@ -123,6 +128,7 @@ impl Worker {
                 None
             };
             drop(line); // a connection ends when nobody can ask it for anything any more
+            let pause = pause.into_iter().chain(self.look_every).min();
             tokio::select! {
                 () = self.wake.notified() => {}
                 Ok(()) = self.line.changed() => {}
@@ -132,7 +138,7 @@ impl Worker {
                     if let (Err(error), Some((_, seq))) = (ended, place) {
                         tracing::error!(account = %self.account, %error, "a delivery panicked");
                         let retry = Retry { next_at: self.clock.now_ms() + 60_000, unknown: true };
-                        drop(self.store.postpone(seq, retry).await);
+                        drop(self.store.postpone(self.lease.clone(), seq, retry).await);
                     }
                 }
                 () = time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
@@ -142,7 +148,7 @@ impl Worker {
 
     async fn recover(&self) {
         loop {
-            match self.store.recover(self.account.clone()).await {
+            match self.store.recover(self.lease.clone()).await {
                 Ok(0) => return,
                 Ok(count) => {
                     tracing::warn!(account = %self.account, count, idempotent = self.capabilities.idempotent_sends,
@@ -177,6 +183,7 @@ impl Delivering {
         let Worker {
             store,
             clock,
+            lease,
             capabilities,
             limits,
             ..
@@ -194,7 +201,7 @@ impl Delivering {
             limits.parts_max,
         );
         let (mut late, mut doubtful) = (delivery.late, false);
-        for part in store.parts(delivery.seq, parts).await? {
+        for part in store.parts(lease.clone(), delivery.seq, parts).await? {
             let repeats = part.possible_duplicate && !capabilities.idempotent_sends;
             if part.sent {
                 doubtful |= repeats && part.unconfirmed;
@@ -266,7 +273,7 @@ impl Delivering {
         };
         self.worker
             .store
-            .part_leaves(delivery.seq, part.position, labelled)
+            .part_leaves(self.worker.lease.clone(), delivery.seq, part.position, labelled)
             .await?;
         let (request, answer) = SendRequest::new(SendPart {
             key: format!("{}/{}", content.key, part.position),
@@ -298,6 +305,7 @@ impl Delivering {
     async fn sent(&self, delivery: &Delivery, part: &Part, receipt: Receipt) -> Result<(), StoreError> {
         let Worker {
             store,
+            lease,
             clock,
             progress,
             ..
@@ -310,8 +318,13 @@ impl Delivering {
         };
         let mut tries = 0;
         loop {
-            match store.part_sent(delivery.seq, part.position, sent.clone()).await {
+            match store
+                .part_sent(lease.clone(), delivery.seq, part.position, sent.clone())
+                .await
+            {
                 Ok(()) => return Ok(()),
+                // Somebody else has the account and will say the part again, flagged: nothing here changes that.
+                Err(error @ StoreError::NotHeld(_)) => return Err(error),
                 Err(error) if tries >= RECEIPT_TRIES_MAX => return Err(error),
                 Err(error) => {
                     tries += 1;
@@ -325,6 +338,7 @@ impl Delivering {
     async fn failed(&self, delivery: &Delivery, error: SendError) -> Result<(), StoreError> {
         let Worker {
             store,
+            lease,
             clock,
             account,
             ..
@@ -360,12 +374,15 @@ impl Delivering {
         let next_at = clock
             .now_ms()
             .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-        store.postpone(delivery.seq, Retry { next_at, unknown }).await
+        store
+            .postpone(lease.clone(), delivery.seq, Retry { next_at, unknown })
+            .await
     }
 
     async fn settle(&self, delivery: &Delivery, outcome: Outcome, fate: Fate) -> Result<(), StoreError> {
         let Worker {
             store,
+            lease,
             clock,
             account,
             metrics,
@@ -374,7 +391,9 @@ impl Delivering {
         if let Outcome::Dead(reason) | Outcome::Unknown(reason) = &outcome {
             tracing::warn!(%account, delivery = delivery.id, run = delivery.content.run_id, reason, "a delivery was given up on");
         }
-        store.settle(delivery.seq, outcome, clock.now_ms()).await?;
+        store
+            .settle(lease.clone(), delivery.seq, outcome, clock.now_ms())
+            .await?;
         metrics.count(&account.channel, Direction::Out, fate);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::{
+    account::lease::Lease,
     adapter::AccountKey,
     id::{Address, DeliveryKey, MessageId},
     store::StoreError,
@@ -30,7 +31,6 @@ pub(crate) struct NewDelivery {
 /// A delivery that waits, the first of its chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Delivery {
-    /// Its place.
     pub(crate) seq: i64,
     pub(crate) id: String,
     pub(crate) content: NewDelivery,
@@ -104,7 +104,8 @@ pub(crate) struct Counts {
     pub(crate) unconfirmed: i64,
 }
 
-/// What is kept of what goes out.
+/// What is kept of what goes out. Steps that name a lease are refused with [`StoreError::NotHeld`] when the account belongs to
+/// somebody else by then; they change nothing in that case.
 #[async_trait]
 pub(crate) trait OutboxStore: Send + Sync + 'static {
     /// Stores a delivery; true when the key was known. A key is stored once; another message under it is a conflict.
@@ -115,20 +116,26 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
         now: i64,
     ) -> Result<(String, bool), StoreError>;
     /// The oldest waiting delivery of each chat of an account, at most `limit`, earliest due first.
-    async fn heads(&self, account: AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError>;
+    async fn heads(&self, lease: Lease, limit: u32) -> Result<Vec<Delivery>, StoreError>;
     /// Keeps the parts if there are none yet, and returns what is kept.
-    async fn parts(&self, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError>;
+    async fn parts(&self, lease: Lease, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError>;
     /// A part is about to leave. With a text: so labelled as late it leaves now and in every later attempt, so that what is
     /// sent under one key stays the same.
-    async fn part_leaves(&self, seq: i64, position: u32, labelled: Option<String>) -> Result<(), StoreError>;
+    async fn part_leaves(
+        &self,
+        lease: Lease,
+        seq: i64,
+        position: u32,
+        labelled: Option<String>,
+    ) -> Result<(), StoreError>;
     /// The platform took a part.
-    async fn part_sent(&self, seq: i64, position: u32, sent: Sent) -> Result<(), StoreError>;
+    async fn part_sent(&self, lease: Lease, seq: i64, position: u32, sent: Sent) -> Result<(), StoreError>;
     /// Tries a delivery again later. The part that was leaving waits again, flagged when its outcome is unknown.
-    async fn postpone(&self, seq: i64, retry: Retry) -> Result<(), StoreError>;
+    async fn postpone(&self, lease: Lease, seq: i64, retry: Retry) -> Result<(), StoreError>;
     /// A delivery is over.
-    async fn settle(&self, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError>;
+    async fn settle(&self, lease: Lease, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError>;
     /// After a stop: parts of this account that were leaving wait again, flagged. How many there were.
-    async fn recover(&self, account: AccountKey) -> Result<usize, StoreError>;
+    async fn recover(&self, lease: Lease) -> Result<usize, StoreError>;
     /// Gives up on every delivery stored before a time, whatever its account. How many there were, by channel.
     async fn expire(&self, before: i64, now: i64) -> Result<Vec<String>, StoreError>;
     /// What waits and what was given up on.

@@ -11,9 +11,9 @@ mod config;
 mod line;
 mod questions;
 mod register;
+mod registered;
 mod rooms;
 mod say;
-mod session;
 mod text;
 mod wire;
 
@@ -49,7 +49,6 @@ const TEXT: TextLimit = TextLimit {
     )
 };
 
-/// One IRC account.
 #[derive(Debug)]
 pub(crate) struct Irc {
     config: IrcConfig,

@@ -2,6 +2,7 @@
 //! and runs under the manager as those that are compiled in do.
 
 mod relay;
+mod two;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Webhook: a platform of the operator's own, over signed HTTP in both directions.
 //!
-//! What people say comes in as a POST through the edge, and is answered 202 once it is committed; what the house says goes
+//! What people say comes in as a POST through the edge, and is answered 202 once it is committed; what the assistant says goes
 //! out as a POST to `callbackUrl`, with the delivery's key for the receiver to recognise a repeat by. Where the operator
 //! wants it, `callbackUrl` is also told that somebody is being answered; that takes nothing away from what is said.
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use self::{
     config::WebhookConfig,
-    inbound::Desk,
+    inbound::Endpoint,
     outbound::{CALLBACK_WITHIN, Callback, TYPING_WITHIN},
     throttle::Throttle,
 };
@@ -38,7 +38,6 @@ const CONCURRENCY: usize = 8;
 /// Typing hints at the same time, beside the callbacks. What is beyond is dropped: it would come too late to be true.
 const TYPING_CONCURRENCY: usize = 4;
 
-/// One webhook account.
 #[derive(Debug)]
 pub(crate) struct Webhook {
     account: AccountKey,
@@ -140,17 +139,17 @@ impl Adapter for Webhook {
     }
 
     fn http_head(&self, head: &HttpHead, _: &InboundSink) -> Option<Result<usize, HttpAnswer>> {
-        Some(self.desk().inspect(head))
+        Some(self.endpoint().inspect(head))
     }
 
     async fn http(&self, request: HttpRequest, inbound: &InboundSink) -> Option<HttpAnswer> {
-        Some(self.desk().receive(request, inbound).await)
+        Some(self.endpoint().receive(request, inbound).await)
     }
 }
 
 impl Webhook {
-    fn desk(&self) -> Desk<'_> {
-        Desk {
+    fn endpoint(&self) -> Endpoint<'_> {
+        Endpoint {
             account: &self.account,
             config: &self.config,
             clock: &self.clock,

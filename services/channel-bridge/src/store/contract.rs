@@ -9,6 +9,11 @@ pub(crate) mod pairing;
 macro_rules! suite {
     ($open:path) => {
         $crate::store::contract::suite! { $open;
+            accounts: an_account_belongs_to_one_of_those_who_claim_it_at_once,
+            accounts: a_lease_is_kept_by_who_renews_it_and_taken_when_it_is_over,
+            accounts: a_lease_that_no_clock_of_now_could_have_given_is_over,
+            accounts: what_is_given_back_is_free_at_once,
+            accounts: accounts_with_messages_that_wait_are_known,
             accounts: an_account_remembers_what_it_kept_and_no_other_account_does,
             accounts: what_an_account_remembers_is_bounded,
             inbox: a_message_is_stored_once_however_often_and_at_once_it_comes,
@@ -16,10 +21,12 @@ macro_rules! suite {
             inbox: a_postponed_message_keeps_its_place_in_its_chat,
             inbox: a_settled_message_is_remembered_until_it_is_pruned,
             inbox: what_session_took_over_can_be_offered_again_for_a_day,
+            inbox: an_owner_is_shown_the_messages_of_its_own_accounts_only,
             outbox: a_delivery_is_stored_once,
             outbox: parts_are_kept_and_the_unsent_ones_remain,
             outbox: what_was_leaving_waits_again_and_is_flagged,
             outbox: an_old_delivery_is_given_up_on,
+            outbox: who_lost_the_account_sends_settles_and_changes_nothing,
             pairing: three_senders_may_wait_at_one_account_and_no_more,
             pairing: a_request_that_is_dismissed_leaves_its_place_free,
             pairing: an_approval_counts_for_its_account_only,

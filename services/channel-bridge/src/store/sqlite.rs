@@ -23,8 +23,17 @@ impl Sqlite {
     ///
     /// # Errors
     /// When another process has it, or it cannot be used.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self(Database::open(path, MIGRATIONS)?))
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        let store = Self(Database::open(path, MIGRATIONS)?);
+        // The file is locked, so whoever had leases in it is gone, however it ended.
+        store
+            .0
+            .write(|tx| {
+                tx.execute("DELETE FROM account_lease -- scans: a row for each account", [])?;
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+        Ok(store)
     }
 
     /// The database itself, for its health and its copies.
@@ -35,10 +44,7 @@ impl Sqlite {
 
 impl From<sqlite::Error> for StoreError {
     fn from(error: sqlite::Error) -> Self {
-        Self::Failed {
-            kind: error.kind(),
-            source: Box::new(error),
-        }
+        Self::Failed(error.into())
     }
 }
 

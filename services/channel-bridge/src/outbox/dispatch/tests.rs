@@ -164,19 +164,36 @@ async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
         )
         .await
         .unwrap();
-    let seq = stores.outbox.heads(key("a"), 1).await.unwrap()[0].seq;
+    let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(seq, vec!["one".into(), "two".into(), "three".into()])
+        .parts(
+            stores.lease(&key("a")),
+            seq,
+            vec!["one".into(), "two".into(), "three".into()],
+        )
         .await
         .unwrap();
-    stores.outbox.part_leaves(seq, 0, None).await.unwrap();
     stores
         .outbox
-        .part_sent(seq, 0, crate::outbox::store::Sent::default())
+        .part_leaves(stores.lease(&key("a")), seq, 0, None)
         .await
         .unwrap();
-    stores.outbox.part_leaves(seq, 1, None).await.unwrap();
+    stores
+        .outbox
+        .part_sent(
+            stores.lease(&key("a")),
+            seq,
+            0,
+            crate::outbox::store::Sent::default(),
+        )
+        .await
+        .unwrap();
+    stores
+        .outbox
+        .part_leaves(stores.lease(&key("a")), seq, 1, None)
+        .await
+        .unwrap();
 
     let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
     bench.settled().await;

@@ -11,7 +11,7 @@ use rustls::{
 use tokio::{
     io::{ReadHalf, WriteHalf, split},
     net::TcpStream,
-    time::{self, Instant, MissedTickBehavior},
+    time::{self, Instant},
 };
 use tokio_rustls::TlsConnector;
 
@@ -20,16 +20,14 @@ use super::{
     line::Line,
     questions::Questions,
     register::{Register, Step},
+    registered::{Event, Registered},
     say::{Outcome, Saying},
-    session::{Event, Session},
     wire::{self, Reader, Socket},
 };
 use crate::adapter::{Ended, InboundMessage, Link, ReceiveError, SendError};
 
 /// From the first packet to the welcome.
 const ENTER_WITHIN: Duration = Duration::from_secs(30);
-/// Rejoins, overdue answers.
-const TICK: Duration = Duration::from_millis(500);
 /// A silent server is asked whether it is there, so that silence means something.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long a message waits for room in the inbox before the line stops being read.
@@ -64,12 +62,17 @@ pub(crate) async fn over(
     let mut wanted = link.progress.questions();
     link.progress.connected();
 
-    let mut tick = time::interval(TICK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ping = time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut questions = Questions::new();
     let mut saying: Option<Saying> = None;
     loop {
+        // Rejoins, overdue answers: nothing is looked at before one of them is due.
+        let due = [
+            session.due(),
+            questions.due(),
+            saying.as_ref().and_then(|saying| saying.due(&questions)),
+        ];
+        let due = due.into_iter().flatten().min();
         let lines = tokio::select! {
             message = input.next() => {
                 let line: Line = match message {
@@ -108,7 +111,7 @@ pub(crate) async fn over(
                 }
                 lines
             }
-            _ = tick.tick() => {
+            () = time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 let mut lines = session.tick(Instant::now());
                 lines.extend(questions.rephrased(session.nick(), Instant::now()));
                 if let Some(current) = saying.take() {
@@ -158,7 +161,7 @@ async fn enter(
     config: &IrcConfig,
     clock: &Clock,
     link: &Link,
-) -> Result<(Session, Input, Output), Ended> {
+) -> Result<(Registered, Input, Output), Ended> {
     let (input, mut output) = split(socket.await?);
     let mut input = Reader::new(input);
     let (mut register, lines) = Register::start(config);
@@ -178,7 +181,7 @@ async fn enter(
             Step::Write(lines) => write(&mut output, &lines).await?,
             Step::End(reason) => return Err(Ended::Retry(reason)),
             Step::Welcome(nick) => {
-                let session = Session::new(config, nick, clock.clone(), Instant::now());
+                let session = Registered::new(config, nick, clock.clone(), Instant::now());
                 return Ok((session, input, output));
             }
         }

@@ -15,22 +15,17 @@ const RATE: Rate = Rate {
 /// Rooms of one account. Networks rarely allow more than 120.
 const ROOMS_MAX: usize = 200;
 
-/// One IRC account.
 #[derive(Clone, Debug)]
 pub(crate) struct IrcConfig {
     /// The server's name or address.
     pub(crate) server: String,
-    /// Its port.
     pub(crate) port: u16,
     /// Whether to speak TLS. On unless switched off.
     pub(crate) tls: bool,
     /// A PEM file with a certificate to trust besides the usual ones: a server of one's own.
     pub(crate) tls_ca_file: Option<NamedFile>,
-    /// The nick.
     pub(crate) nick: String,
-    /// The user name.
     pub(crate) username: String,
-    /// The real name.
     pub(crate) realname: String,
     /// The server's password.
     pub(crate) password: Option<Secret>,
@@ -38,27 +33,21 @@ pub(crate) struct IrcConfig {
     pub(crate) sasl: Option<Sasl>,
     /// Log in after entering, where there is no SASL.
     pub(crate) nickserv: Option<NickServ>,
-    /// The rooms to be in.
     pub(crate) rooms: Vec<String>,
     /// How fast to speak.
     pub(crate) rate: Rate,
 }
 
-/// A services account.
 #[derive(Clone, Debug)]
 pub(crate) struct Sasl {
-    /// Its name.
     pub(crate) account: String,
-    /// Its password.
     pub(crate) password: Secret,
 }
 
-/// A nick service.
 #[derive(Clone, Debug)]
 pub(crate) struct NickServ {
     /// Its nick.
     pub(crate) service: String,
-    /// The password.
     pub(crate) password: Secret,
 }
 

@@ -46,7 +46,6 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    /// Nothing asked yet.
     pub(crate) fn new() -> Self {
         let mut nonce = uuid::Uuid::new_v4().simple().to_string();
         nonce.truncate(8);
@@ -77,6 +76,12 @@ impl Questions {
         self.rephrased = Some(now);
         self.add(Kind::Ison, now);
         Some(format!("ISON {nick}"))
+    }
+
+    /// When [`Self::rephrased`] has something to ask next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let old = self.open.front()?.at + REPHRASE_AFTER;
+        Some(self.rephrased.map_or(old, |at| old.max(at + REPHRASE_EVERY)))
     }
 
     /// A question who holds a nick. Its number tells its answer from the late one of an earlier question.

@@ -1,6 +1,6 @@
 //! From the open socket to the welcome: capabilities, SASL PLAIN, and a nick that is free.
 //!
-//! With SASL configured the house never enters without it: a server that does not offer it, or refuses it, ends the
+//! With SASL configured the assistant never enters without it: a server that does not offer it, or refuses it, ends the
 //! connection, because a nick that is not logged in would be somebody else to those who trust the account.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -37,7 +37,6 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    /// The first lines.
     pub(crate) fn start(config: &IrcConfig) -> (Self, Vec<String>) {
         let mut lines = vec!["CAP LS 302".to_owned()];
         if let Some(password) = &config.password {

@@ -1,4 +1,4 @@
-//! The rooms the house wants to be in, and when to try again after being thrown out or turned away.
+//! The rooms the assistant wants to be in, and when to try again after being thrown out or turned away.
 
 use std::time::Duration;
 
@@ -19,7 +19,6 @@ struct Room {
     next: Option<Instant>,
 }
 
-/// All of them.
 #[derive(Debug)]
 pub(crate) struct Rooms(Vec<Room>);
 
@@ -48,7 +47,12 @@ impl Rooms {
         .collect()
     }
 
-    /// Entered.
+    /// When the next room is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let outside = self.0.iter().filter(|room| !room.joined);
+        outside.filter_map(|room| room.next).min()
+    }
+
     pub(crate) fn entered(&mut self, case: Case, name: &str) {
         if let Some(room) = self.find(case, name) {
             room.joined = true;

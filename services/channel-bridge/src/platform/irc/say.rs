@@ -63,7 +63,6 @@ pub(crate) enum Outcome {
 }
 
 impl Saying {
-    /// Begins.
     pub(crate) fn begin(request: SendRequest, questions: &mut Questions, now: Instant) -> Outcome {
         let to = request.part().to.to_string();
         let (nick, holder) = match to.split_once('!') {
@@ -143,13 +142,17 @@ impl Saying {
         }
     }
 
+    /// When the clock means something for it.
+    pub(crate) fn due(&self, questions: &Questions) -> Option<Instant> {
+        match &self.stage {
+            Stage::Asking { deadline, .. } => Some(*deadline),
+            Stage::Said { heard, .. } => heard.map(|heard| heard + patience(questions)),
+        }
+    }
+
     /// What the clock means for it.
     pub(crate) fn tick(self, questions: &mut Questions, now: Instant) -> Outcome {
-        let patience = if questions.is_mute() {
-            REFUSAL_WITHIN
-        } else {
-            ANSWER_WITHIN
-        };
+        let patience = patience(questions);
         match &self.stage {
             Stage::Asking { deadline, .. } if now >= *deadline => {
                 let error = SendError::retry("the server did not say who holds the nick");
@@ -175,6 +178,15 @@ impl Saying {
             heard: None,
         };
         Outcome::Pending(Self { request, stage }, vec![message, ping])
+    }
+}
+
+/// How long an answer may take.
+fn patience(questions: &Questions) -> Duration {
+    if questions.is_mute() {
+        REFUSAL_WITHIN
+    } else {
+        ANSWER_WITHIN
     }
 }
 

@@ -159,10 +159,10 @@ impl Person {
         .await
     }
 
-    /// Enters a room and waits until the house is in it.
+    /// Enters a room and waits until the assistant is in it.
     async fn meets(&self, room: &str, nick: &str) {
         self.line(&format!("JOIN {room}")).await;
-        until("the house in the room", async || {
+        until("the assistant in the room", async || {
             self.line(&format!("NAMES {room}")).await;
             let names = |line: &String| {
                 line.contains(" 353 ") && line.split([' ', ':', '@']).any(|word| word == nick)
@@ -199,7 +199,7 @@ fn irc(value: Value) -> Arc<dyn Adapter> {
     Arc::new(Irc::new(IrcConfig::read(&whole).unwrap(), Clock::system()))
 }
 
-/// A room with the house and one person in it.
+/// A room with the assistant and one person in it.
 struct Room {
     server: Ngircd,
     person: Person,
@@ -242,7 +242,7 @@ impl contract::Platform for Room {
     }
 }
 
-/// The house on a server, as account `a`.
+/// The assistant on a server, as account `a`.
 async fn house(server: &Ngircd, config: Value) -> (TempDir, Bench) {
     let (folder, stores) = stores();
     let mut value = json!({"port": server.port});
@@ -344,7 +344,7 @@ async fn a_taken_nick_is_passed_by_and_regained_when_it_is_free() {
 }
 
 #[tokio::test]
-async fn after_a_kick_the_house_comes_back() {
+async fn after_a_kick_the_assistant_comes_back() {
     let server = Ngircd::start().await;
     let op = Person::connect(server.port, "op").await;
     op.line("JOIN #home").await;
@@ -376,7 +376,7 @@ async fn what_the_server_refuses_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_byte_that_is_not_utf_8_does_not_throw_the_house_out() {
+async fn a_byte_that_is_not_utf_8_does_not_throw_the_assistant_out() {
     let server = Ngircd::start().await;
     let (_folder, bench) = house(&server, json!({})).await;
     let anna = Person::connect(server.port, "anna").await;

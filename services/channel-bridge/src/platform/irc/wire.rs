@@ -16,7 +16,6 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
-/// Reads messages.
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
     source: R,

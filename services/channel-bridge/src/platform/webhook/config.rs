@@ -20,7 +20,6 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The most that the operator may allow; the contract declares the same bound.
 const BODY_BYTES_LARGEST: usize = 1024 * 1024;
 
-/// One webhook account.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookConfig {
     /// Signs what comes in.
@@ -86,7 +85,7 @@ fn secret(key: &str, text: String) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }
 
-/// The operator wrote it, so it may point into the house's own network; what people say never becomes part of it.
+/// The operator wrote it, so it may point into the operator's own network; what people say never becomes part of it.
 fn address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("callbackUrl: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {

@@ -21,7 +21,6 @@ use crate::{
 /// The longest name of a sender, in characters: it is for people to read.
 const SENDER_NAME_CHARS_MAX: usize = 200;
 
-/// The body.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
@@ -100,14 +99,14 @@ impl Body {
 
 /// Where requests of one account are looked at.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Desk<'a> {
+pub(crate) struct Endpoint<'a> {
     pub(crate) account: &'a AccountKey,
     pub(crate) config: &'a WebhookConfig,
     pub(crate) clock: &'a Clock,
     pub(crate) throttle: &'a Throttle,
 }
 
-impl Desk<'_> {
+impl Endpoint<'_> {
     /// How long the body may be, or what is wrong already.
     pub(crate) fn inspect(self, head: &HttpHead) -> Result<usize, HttpAnswer> {
         self.check(head).map(|_| self.config.body_bytes_max)
@@ -134,7 +133,7 @@ impl Desk<'_> {
             account: self.account,
         };
         if let Err(error) = shown.verify(&self.config.secret, scope, &body) {
-            return self.disbelieve(&head, error);
+            return self.unauthenticated(&head, error);
         }
         if shown.version == Version::First {
             self.warn_of_old(inbound);
@@ -159,12 +158,13 @@ impl Desk<'_> {
             ));
         }
         let now = self.clock.now_ms().div_euclid(1000);
-        Shown::read(head, now, self.config.legacy_signature).map_err(|error| self.disbelieve(head, error))
+        Shown::read(head, now, self.config.legacy_signature)
+            .map_err(|error| self.unauthenticated(head, error))
     }
 
     /// A right signature is believed whoever else guessed from the same address, so only wrong ones are counted and slowed
     /// down.
-    fn disbelieve(self, head: &HttpHead, error: SignatureError) -> HttpAnswer {
+    fn unauthenticated(self, head: &HttpHead, error: SignatureError) -> HttpAnswer {
         tracing::debug!(%error, "a webhook request was refused");
         let now = Instant::now();
         if let Some(wait) = self.throttle.wait(&head.peer, now) {

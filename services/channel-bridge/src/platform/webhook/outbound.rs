@@ -63,7 +63,6 @@ impl Callback {
         }))
     }
 
-    /// Sends one part.
     pub(crate) async fn send(&self, part: &SendPart) -> Result<Receipt, SendError> {
         let body = json!({
             "id": part.key, "delivery": part.delivery, "part": part.index, "to": part.to, "threadId": part.thread_id,
@@ -76,7 +75,7 @@ impl Callback {
             .send()
             .await;
         match sent {
-            Ok(answer) => judge(answer).await,
+            Ok(answer) => receipt(answer).await,
             Err(error) if error.is_connect() => Err(SendError::retry("the callback cannot be reached")),
             Err(error) if error.is_timeout() => {
                 Err(SendError::unknown("the callback did not answer in time"))
@@ -132,7 +131,7 @@ impl Callback {
     }
 }
 
-async fn judge(answer: Response) -> Result<Receipt, SendError> {
+async fn receipt(answer: Response) -> Result<Receipt, SendError> {
     let status = answer.status();
     let reason = format!("the callback answered {}", status.as_u16());
     if status.is_success() {

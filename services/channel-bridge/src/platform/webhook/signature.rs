@@ -41,7 +41,6 @@ pub(crate) enum SignatureError {
     Mismatch,
 }
 
-/// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// The platform, to Gatehouse.
@@ -53,7 +52,6 @@ pub(crate) enum Direction {
 /// What a signature is for, beside its time and its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
-    /// Who sends.
     pub(crate) direction: Direction,
     /// `POST`, ...
     pub(crate) method: &'a str,
@@ -63,7 +61,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) account: &'a AccountKey,
 }
 
-/// Which version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     /// Time and body.
@@ -75,7 +72,6 @@ pub(crate) enum Version {
 /// A signature as it was shown: well-formed and of about this time, and not checked yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shown {
-    /// Which version.
     pub(crate) version: Version,
     timestamp: i64,
     mac: [u8; 32],

@@ -1,10 +1,90 @@
 //! What every store must hold of accounts.
 
+use futures::future::join_all;
+
 use crate::{
-    account::state::{AccountState, ENTRIES_MAX, VALUE_BYTES_MAX},
+    account::{
+        lease::LeaseOwner,
+        state::{AccountState, ENTRIES_MAX, VALUE_BYTES_MAX},
+    },
+    adapter::AccountKey,
     store::{StoreError, Stores},
-    testing::key,
+    testing::{NOW, key, message},
 };
+
+/// Another process on the same store.
+pub(super) fn another(stores: &Stores) -> Stores {
+    Stores {
+        owner: LeaseOwner::new(),
+        ..stores.clone()
+    }
+}
+
+async fn claim(stores: &Stores, accounts: &[&str], now: i64, until: i64) -> Vec<AccountKey> {
+    let accounts = accounts.iter().map(|account| key(account)).collect();
+    let claimed = stores.accounts.claim(stores.owner.clone(), accounts, now, until);
+    claimed.await.unwrap()
+}
+
+pub(crate) async fn an_account_belongs_to_one_of_those_who_claim_it_at_once(stores: Stores) {
+    let all: Vec<Stores> = (0..20).map(|_| another(&stores)).collect();
+
+    let claimed = join_all(all.iter().map(|one| claim(one, &["x", "y"], NOW, NOW + 30_000))).await;
+
+    for account in ["x", "y"] {
+        let owners = claimed.iter().filter(|accounts| accounts.contains(&key(account)));
+        assert_eq!(owners.count(), 1, "{account}");
+    }
+}
+
+pub(crate) async fn a_lease_is_kept_by_who_renews_it_and_taken_when_it_is_over(stores: Stores) {
+    let (one, other) = (another(&stores), another(&stores));
+    assert_eq!(claim(&one, &["x"], NOW, NOW + 30_000).await, [key("x")]);
+
+    assert!(claim(&other, &["x"], NOW + 29_999, NOW + 59_999).await.is_empty());
+    assert_eq!(claim(&one, &["x"], NOW + 20_000, NOW + 50_000).await, [key("x")]);
+    assert!(claim(&other, &["x"], NOW + 40_000, NOW + 70_000).await.is_empty());
+
+    assert_eq!(
+        claim(&other, &["x"], NOW + 50_000, NOW + 80_000).await,
+        [key("x")]
+    );
+    assert!(claim(&one, &["x"], NOW + 50_001, NOW + 80_001).await.is_empty());
+}
+
+pub(crate) async fn a_lease_that_no_clock_of_now_could_have_given_is_over(stores: Stores) {
+    let (one, other) = (another(&stores), another(&stores));
+    let year = 365 * 24 * 3_600_000;
+    claim(&one, &["x"], NOW + year, NOW + year + 30_000).await;
+
+    assert_eq!(claim(&other, &["x"], NOW, NOW + 30_000).await, [key("x")]);
+
+    // A clock that is a little ahead of ours is none that was set.
+    assert!(claim(&one, &["x"], NOW - 5_000, NOW + 25_000).await.is_empty());
+}
+
+pub(crate) async fn what_is_given_back_is_free_at_once(stores: Stores) {
+    let (one, other) = (another(&stores), another(&stores));
+    claim(&one, &["x", "y"], NOW, NOW + 30_000).await;
+
+    one.accounts.release(one.owner.clone()).await.unwrap();
+
+    assert_eq!(claim(&other, &["x", "y"], NOW, NOW + 30_000).await.len(), 2);
+}
+
+pub(crate) async fn accounts_with_messages_that_wait_are_known(stores: Stores) {
+    for (account, id) in [("gone", "1"), ("gone", "2"), ("a", "1")] {
+        stores
+            .inbox
+            .receive(key(account), message(id, "anna", "x"), NOW)
+            .await
+            .unwrap();
+    }
+
+    let mut waiting = stores.accounts.waiting().await.unwrap();
+    waiting.sort();
+    assert_eq!(waiting, [key("a"), key("gone")]);
+}
 
 fn state(stores: &Stores, account: &str) -> AccountState {
     AccountState::new(key(account), stores.accounts.clone())

@@ -1,10 +1,11 @@
 //! What every store must hold of the inbox.
 
+use super::accounts::another;
 use crate::{
     adapter::Received,
     inbox::store::Settlement,
     store::Stores,
-    testing::{NOW, key, message},
+    testing::{NOW, claim, key, message},
 };
 
 pub(crate) async fn a_message_is_stored_once_however_often_and_at_once_it_comes(stores: Stores) {
@@ -39,7 +40,7 @@ pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
             .unwrap();
     }
 
-    let heads = stores.inbox.heads(10).await.unwrap();
+    let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     let ids: Vec<&str> = heads.iter().map(|row| row.message.message_id.as_str()).collect();
     assert_eq!(ids, ["1", "3"]);
 
@@ -48,7 +49,7 @@ pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
         .settle(heads[0].seq, Settlement::Adopted("run".into()))
         .await
         .unwrap();
-    let heads = stores.inbox.heads(10).await.unwrap();
+    let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     assert_eq!(heads[0].message, message("2", "anna", "x"));
 }
 
@@ -63,11 +64,16 @@ pub(crate) async fn a_postponed_message_keeps_its_place_in_its_chat(stores: Stor
         .receive(key("a"), message("2", "anna", "x"), NOW)
         .await
         .unwrap();
-    let first = stores.inbox.heads(1).await.unwrap().remove(0);
+    let first = stores
+        .inbox
+        .heads(stores.owner.clone(), 1)
+        .await
+        .unwrap()
+        .remove(0);
 
     stores.inbox.postpone(first.seq, NOW + 500).await.unwrap();
 
-    let heads = stores.inbox.heads(10).await.unwrap();
+    let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     assert_eq!(heads.len(), 1);
     assert_eq!(
         (heads[0].seq, heads[0].attempts, heads[0].next_at),
@@ -86,7 +92,7 @@ pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: S
         .receive(key("a"), message("2", "bert", "waits"), NOW)
         .await
         .unwrap();
-    let seq = stores.inbox.heads(1).await.unwrap()[0].seq;
+    let seq = stores.inbox.heads(stores.owner.clone(), 1).await.unwrap()[0].seq;
     stores
         .inbox
         .settle(seq, Settlement::Refused("no".into()))
@@ -132,7 +138,7 @@ pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores
             .await
             .unwrap();
     }
-    let heads = stores.inbox.heads(10).await.unwrap();
+    let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     for row in &heads[..2] {
         stores
             .inbox
@@ -165,7 +171,7 @@ pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores
         stores.inbox.offer_again(vec![adopted[0].seq], NOW).await.unwrap(),
         1
     );
-    let waiting = stores.inbox.heads(10).await.unwrap();
+    let waiting = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].message, message("1", "anna", "x"));
 
@@ -174,4 +180,22 @@ pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores
         stores.inbox.adopted(0, 0, 10).await.unwrap().is_empty(),
         "its text is forgotten"
     );
+}
+
+pub(crate) async fn an_owner_is_shown_the_messages_of_its_own_accounts_only(stores: Stores) {
+    let other = another(&stores);
+    claim(&other, &["c"]).await;
+    for account in ["a", "c", "nobodys"] {
+        stores
+            .inbox
+            .receive(key(account), message("1", "anna", "x"), NOW)
+            .await
+            .unwrap();
+    }
+
+    for (owner, account) in [(&stores, "a"), (&other, "c")] {
+        let heads = owner.inbox.heads(owner.owner.clone(), 10).await.unwrap();
+        let accounts: Vec<_> = heads.into_iter().map(|row| row.account).collect();
+        assert_eq!(accounts, [key(account)]);
+    }
 }

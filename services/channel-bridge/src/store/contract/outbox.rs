@@ -1,9 +1,10 @@
 //! What every store must hold of the outbox.
 
+use super::accounts::another;
 use crate::{
     outbox::store::{Counts, Outcome, Retry, Sent},
     store::{StoreError, Stores},
-    testing::{NOW, delivery, key},
+    testing::{NOW, claim, delivery, key},
 };
 
 pub(crate) async fn a_delivery_is_stored_once(stores: Stores) {
@@ -23,7 +24,7 @@ pub(crate) async fn a_delivery_is_stored_once(stores: Stores) {
         let refused = stores.outbox.enqueue("id-3".into(), other, NOW).await;
         assert!(matches!(refused, Err(StoreError::Conflict { id }) if id == "id-1"));
     }
-    let heads = stores.outbox.heads(key("a"), 10).await.unwrap();
+    let heads = stores.outbox.heads(stores.lease(&key("a")), 10).await.unwrap();
     assert_eq!(heads.len(), 1);
     assert_eq!(heads[0].content, delivery("k", "anna", "x", NOW));
 }
@@ -34,20 +35,21 @@ pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {
         .enqueue("id".into(), delivery("k", "anna", "one\ntwo", NOW), NOW)
         .await
         .unwrap();
-    let seq = stores.outbox.heads(key("a"), 1).await.unwrap()[0].seq;
+    let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(seq, vec!["one".into(), "two".into()])
+        .parts(stores.lease(&key("a")), seq, vec!["one".into(), "two".into()])
         .await
         .unwrap();
     stores
         .outbox
-        .part_leaves(seq, 0, Some("(late) one".into()))
+        .part_leaves(stores.lease(&key("a")), seq, 0, Some("(late) one".into()))
         .await
         .unwrap();
     stores
         .outbox
         .part_sent(
+            stores.lease(&key("a")),
             seq,
             0,
             Sent {
@@ -59,13 +61,21 @@ pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {
         .await
         .unwrap();
 
-    let parts = stores.outbox.parts(seq, vec!["other".into()]).await.unwrap();
+    let parts = stores
+        .outbox
+        .parts(stores.lease(&key("a")), seq, vec!["other".into()])
+        .await
+        .unwrap();
     let state: Vec<(&str, bool)> = parts.iter().map(|part| (part.text.as_str(), part.sent)).collect();
     assert_eq!(state, [("(late) one", true), ("two", false)]);
     assert!(parts[0].unconfirmed && !parts[1].unconfirmed);
-    assert!(stores.outbox.heads(key("a"), 1).await.unwrap()[0].late);
+    assert!(stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].late);
 
-    stores.outbox.settle(seq, Outcome::Sent, NOW).await.unwrap();
+    stores
+        .outbox
+        .settle(stores.lease(&key("a")), seq, Outcome::Sent, NOW)
+        .await
+        .unwrap();
     let counts = Counts {
         unconfirmed: 1,
         ..Counts::default()
@@ -80,18 +90,38 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
         .enqueue("id".into(), delivery("k", "anna", "x", NOW), NOW)
         .await
         .unwrap();
-    let seq = stores.outbox.heads(key("a"), 1).await.unwrap()[0].seq;
-    stores.outbox.parts(seq, vec!["x".into()]).await.unwrap();
-    stores.outbox.part_leaves(seq, 0, None).await.unwrap();
+    let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
+    stores
+        .outbox
+        .parts(stores.lease(&key("a")), seq, vec!["x".into()])
+        .await
+        .unwrap();
+    stores
+        .outbox
+        .part_leaves(stores.lease(&key("a")), seq, 0, None)
+        .await
+        .unwrap();
 
-    assert_eq!(stores.outbox.recover(key("b")).await.unwrap(), 0);
-    assert_eq!(stores.outbox.recover(key("a")).await.unwrap(), 1);
-    assert!(stores.outbox.parts(seq, Vec::new()).await.unwrap()[0].possible_duplicate);
+    assert_eq!(stores.outbox.recover(stores.lease(&key("b"))).await.unwrap(), 0);
+    assert_eq!(stores.outbox.recover(stores.lease(&key("a"))).await.unwrap(), 1);
+    assert!(
+        stores
+            .outbox
+            .parts(stores.lease(&key("a")), seq, Vec::new())
+            .await
+            .unwrap()[0]
+            .possible_duplicate
+    );
 
-    stores.outbox.part_leaves(seq, 0, None).await.unwrap();
+    stores
+        .outbox
+        .part_leaves(stores.lease(&key("a")), seq, 0, None)
+        .await
+        .unwrap();
     stores
         .outbox
         .postpone(
+            stores.lease(&key("a")),
             seq,
             Retry {
                 next_at: NOW + 9,
@@ -100,7 +130,12 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
         )
         .await
         .unwrap();
-    let head = stores.outbox.heads(key("a"), 1).await.unwrap().remove(0);
+    let head = stores
+        .outbox
+        .heads(stores.lease(&key("a")), 1)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!((head.attempts, head.unknowns, head.next_at), (1, 1, NOW + 9));
     assert_eq!(stores.outbox.counts(key("a")).await.unwrap().repeated, 1);
 }
@@ -125,5 +160,67 @@ pub(crate) async fn an_old_delivery_is_given_up_on(stores: Stores) {
             dead: 1,
             ..Counts::default()
         }
+    );
+}
+
+pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(stores: Stores) {
+    let (lost, holder) = (stores.lease(&key("a")), another(&stores));
+    stores
+        .outbox
+        .enqueue("id".into(), delivery("k", "anna", "x", NOW), NOW)
+        .await
+        .unwrap();
+    let seq = stores.outbox.heads(lost.clone(), 1).await.unwrap()[0].seq;
+    stores
+        .outbox
+        .parts(lost.clone(), seq, vec!["x".into()])
+        .await
+        .unwrap();
+    stores
+        .outbox
+        .part_leaves(lost.clone(), seq, 0, None)
+        .await
+        .unwrap();
+    stores.accounts.release(stores.owner.clone()).await.unwrap();
+    claim(&holder, &["a"]).await;
+
+    let refused = |result: Result<(), StoreError>| matches!(result, Err(StoreError::NotHeld(account)) if account == key("a"));
+    let outbox = &stores.outbox;
+    assert!(refused(outbox.heads(lost.clone(), 1).await.map(drop)));
+    assert!(refused(
+        outbox.parts(lost.clone(), seq, Vec::new()).await.map(drop)
+    ));
+    assert!(refused(
+        outbox
+            .part_leaves(lost.clone(), seq, 0, Some("(late) x".into()))
+            .await
+    ));
+    assert!(refused(
+        outbox.part_sent(lost.clone(), seq, 0, Sent::default()).await
+    ));
+    let retry = Retry {
+        next_at: NOW + 9,
+        unknown: false,
+    };
+    assert!(refused(outbox.postpone(lost.clone(), seq, retry).await));
+    assert!(refused(
+        outbox.settle(lost.clone(), seq, Outcome::Sent, NOW).await
+    ));
+    assert!(refused(outbox.recover(lost).await.map(drop)));
+
+    // Whoever has it finds the part as it was left, and says it again, flagged.
+    let lease = holder.lease(&key("a"));
+    assert_eq!(holder.outbox.recover(lease.clone()).await.unwrap(), 1);
+    let head = holder.outbox.heads(lease.clone(), 1).await.unwrap().remove(0);
+    assert_eq!((head.seq, head.attempts, head.next_at), (seq, 0, NOW));
+    let part = holder
+        .outbox
+        .parts(lease, seq, Vec::new())
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        (part.text.as_str(), part.sent, part.possible_duplicate),
+        ("x", false, true)
     );
 }

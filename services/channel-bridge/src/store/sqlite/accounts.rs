@@ -1,11 +1,12 @@
 //! Accounts in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::Sqlite;
 use crate::{
     account::{
+        lease::{self, Lease, LeaseOwner},
         state::{ENTRIES_MAX, VALUE_BYTES_MAX},
         store::AccountStore,
     },
@@ -15,6 +16,45 @@ use crate::{
 
 #[async_trait]
 impl AccountStore for Sqlite {
+    async fn claim(
+        &self,
+        owner: LeaseOwner,
+        accounts: Vec<AccountKey>,
+        now: i64,
+        until: i64,
+    ) -> Result<Vec<AccountKey>, StoreError> {
+        self.0
+            .write(move |tx| claim(tx, &owner, &accounts, now, until))
+            .await
+    }
+
+    async fn release(&self, owner: LeaseOwner) -> Result<(), StoreError> {
+        self.0
+            .write(move |tx| {
+                tx.execute("DELETE FROM account_lease WHERE owner = ?1", [owner.as_str()])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<AccountKey>, StoreError> {
+        self.0
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT DISTINCT channel, account FROM inbox INDEXED BY inbox_waiting WHERE state = 'new'
+                     -- scans: the index holds what waits, and nothing of the past",
+                )?;
+                let rows = statement.query_map([], |row| {
+                    Ok(AccountKey {
+                        channel: row.get(0)?,
+                        account: row.get(1)?,
+                    })
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     async fn state(&self, account: AccountKey, name: String) -> Result<Option<Vec<u8>>, StoreError> {
         self.0
             .read(move |connection| {
@@ -46,6 +86,46 @@ impl AccountStore for Sqlite {
             })
             .await
     }
+}
+
+fn claim(
+    tx: &Transaction<'_>,
+    owner: &LeaseOwner,
+    accounts: &[AccountKey],
+    now: i64,
+    until: i64,
+) -> Result<Vec<AccountKey>, StoreError> {
+    // A lease that ends much later than one of now would was written before somebody set a clock back.
+    let impossible = until.saturating_add(until.saturating_sub(now));
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO account_lease (channel, account, owner, until) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until
+         WHERE owner = excluded.owner OR until <= ?5 OR until > ?6",
+    )?;
+    let mut claimed = Vec::new();
+    for account in accounts {
+        let changed = statement.execute(params![
+            account.channel,
+            account.account,
+            owner.as_str(),
+            until,
+            now,
+            impossible
+        ])?;
+        if changed > 0 {
+            claimed.push(account.clone());
+        }
+    }
+    Ok(claimed)
+}
+
+/// Refuses a step under a lease that is not its owner's any more.
+pub(super) fn held(connection: &Connection, lease: &Lease) -> Result<(), StoreError> {
+    let Lease { account, owner } = lease;
+    let held = connection
+        .prepare_cached("SELECT 1 FROM account_lease WHERE channel = ?1 AND account = ?2 AND owner = ?3")?
+        .exists(params![account.channel, account.account, owner.as_str()])?;
+    if held { Ok(()) } else { Err(lease::lost(lease)) }
 }
 
 fn keep_state(

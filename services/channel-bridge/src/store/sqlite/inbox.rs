@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Sqlite;
 use crate::{
+    account::lease::LeaseOwner,
     adapter::{AccountKey, InboundMessage, Received},
     id::MessageId,
     inbox::store::{Adopted, INBOX_WAITING_MAX, InboxRow, InboxStore, Settlement},
@@ -22,8 +23,10 @@ impl InboxStore for Sqlite {
         self.0.write(move |tx| receive(tx, &account, &message, now)).await
     }
 
-    async fn heads(&self, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
-        self.0.read(move |connection| heads(connection, limit)).await
+    async fn heads(&self, owner: LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+        self.0
+            .read(move |connection| heads(connection, &owner, limit))
+            .await
     }
 
     async fn settle(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError> {
@@ -102,15 +105,16 @@ fn receive(
     Ok(Received::Stored)
 }
 
-fn heads(connection: &Connection, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+fn heads(connection: &Connection, owner: &LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, channel, account, message, attempts, next_at, received_at FROM inbox WHERE seq IN
-         (SELECT min(seq) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' GROUP BY channel, account, chat_id)
+         (SELECT min(seq) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' AND EXISTS (SELECT 1 FROM account_lease AS held
+          WHERE held.channel = inbox.channel AND held.account = inbox.account AND held.owner = ?2) GROUP BY channel, account, chat_id)
          ORDER BY next_at, seq LIMIT ?1
          -- scans: the index holds what waits, and nothing of the past
          -- sorts: one message of each chat in which one waits",
     )?;
-    let mut rows = statement.query([limit])?;
+    let mut rows = statement.query(params![limit, owner.as_str()])?;
     let mut heads = Vec::new();
     while let Some(row) = rows.next()? {
         heads.push(read(row)?);

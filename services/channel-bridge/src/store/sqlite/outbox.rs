@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
-use super::Sqlite;
+use super::{Sqlite, accounts::held};
 use crate::{
+    account::lease::Lease,
     adapter::AccountKey,
     id::{Address, DeliveryKey, MessageId},
     outbox::store::{
@@ -25,36 +26,48 @@ impl OutboxStore for Sqlite {
         self.0.write(move |tx| enqueue(tx, id, &delivery, now)).await
     }
 
-    async fn heads(&self, account: AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+    async fn heads(&self, lease: Lease, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         self.0
-            .read(move |connection| heads(connection, &account, limit))
+            .read(move |connection| {
+                held(connection, &lease)?;
+                heads(connection, &lease.account, limit)
+            })
             .await
     }
 
-    async fn parts(&self, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError> {
-        self.0.write(move |tx| self::parts(tx, seq, &parts)).await
+    async fn parts(&self, lease: Lease, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError> {
+        self.step(lease, move |tx| self::parts(tx, seq, &parts)).await
     }
 
-    async fn part_leaves(&self, seq: i64, position: u32, labelled: Option<String>) -> Result<(), StoreError> {
-        self.0
-            .write(move |tx| part_leaves(tx, seq, position, labelled.as_deref()))
+    async fn part_leaves(
+        &self,
+        lease: Lease,
+        seq: i64,
+        position: u32,
+        labelled: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.step(lease, move |tx| {
+            part_leaves(tx, seq, position, labelled.as_deref())
+        })
+        .await
+    }
+
+    async fn part_sent(&self, lease: Lease, seq: i64, position: u32, sent: Sent) -> Result<(), StoreError> {
+        self.step(lease, move |tx| part_sent(tx, seq, position, &sent))
             .await
     }
 
-    async fn part_sent(&self, seq: i64, position: u32, sent: Sent) -> Result<(), StoreError> {
-        self.0.write(move |tx| part_sent(tx, seq, position, &sent)).await
+    async fn postpone(&self, lease: Lease, seq: i64, retry: Retry) -> Result<(), StoreError> {
+        self.step(lease, move |tx| postpone(tx, seq, retry)).await
     }
 
-    async fn postpone(&self, seq: i64, retry: Retry) -> Result<(), StoreError> {
-        self.0.write(move |tx| postpone(tx, seq, retry)).await
+    async fn settle(&self, lease: Lease, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError> {
+        self.step(lease, move |tx| settle(tx, seq, &outcome, now)).await
     }
 
-    async fn settle(&self, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError> {
-        self.0.write(move |tx| settle(tx, seq, &outcome, now)).await
-    }
-
-    async fn recover(&self, account: AccountKey) -> Result<usize, StoreError> {
-        self.0.write(move |tx| recover(tx, &account)).await
+    async fn recover(&self, lease: Lease) -> Result<usize, StoreError> {
+        let account = lease.account.clone();
+        self.step(lease, move |tx| recover(tx, &account)).await
     }
 
     async fn expire(&self, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
@@ -70,6 +83,22 @@ impl OutboxStore for Sqlite {
             .write(move |tx| {
                 tx.execute("DELETE FROM outbox WHERE settled_at < ?1", [before])?;
                 Ok(())
+            })
+            .await
+    }
+}
+
+impl Sqlite {
+    /// One step of whoever has the account, and of nobody else.
+    async fn step<T: Send + 'static>(
+        &self,
+        lease: Lease,
+        step: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.0
+            .write(move |tx| {
+                held(tx, &lease)?;
+                step(tx)
             })
             .await
     }

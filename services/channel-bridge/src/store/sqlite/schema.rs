@@ -101,6 +101,17 @@ CREATE TABLE account_state (
     PRIMARY KEY (channel, account, name)
 ) WITHOUT ROWID;
 ",
+    "
+-- Which process an account belongs to, and until when.
+CREATE TABLE account_lease (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (channel, account)
+) WITHOUT ROWID;
+CREATE INDEX account_lease_by_owner ON account_lease (owner);
+",
 ];
 
 /// The schema that this version writes.

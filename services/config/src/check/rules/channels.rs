@@ -4,6 +4,7 @@ use url::Url;
 
 use gatehouse_document::{
     Document, SecretInput,
+    channels::ChannelAccount,
     irc::IrcAccount,
     policies::{DmPolicy, Policies, SendRate},
     webhook::{SECRET_BYTES_MIN, WebhookAccount},
@@ -11,49 +12,50 @@ use gatehouse_document::{
 
 use crate::issue::Issue;
 
-/// The rules of `channels`.
+/// The rules of `channels`: those of every channel, then what each needs to run.
 pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
-    if let Some(irc) = &document.channels.irc {
-        let base = &irc.account;
-        let path = "channels.irc";
-        policies(path, &base.policies, None, issues);
-        rate(path, base.rate_limit.as_ref(), issues);
-        if irc.accounts.is_empty() && base.enabled != Some(false) {
-            irc_account(path, base, None, issues);
-        }
-        for (id, account) in &irc.accounts {
+    for (channel, section) in document.channels.sections() {
+        let (path, base) = (format!("channels.{channel}"), section.base());
+        policies(&path, base.policies(), None, issues);
+        rate(&path, base.rate_limit(), issues);
+        let accounts = section.accounts();
+        for (id, account) in &accounts {
             let path = format!("{path}.accounts.{id}");
-            policies(&path, &account.policies, Some(&base.policies), issues);
-            rate(&path, account.rate_limit.as_ref(), issues);
-            if base.enabled != Some(false) && account.enabled != Some(false) {
-                irc_account(&path, account, Some(base), issues);
-            }
+            policies(&path, account.policies(), Some(base.policies()), issues);
+            rate(&path, account.rate_limit(), issues);
         }
-        default_account(path, irc.default_account.as_deref(), irc.accounts.keys(), issues);
+        let ids = accounts.iter().map(|(id, _)| *id);
+        default_account(&path, section.default_account(), ids, issues);
+    }
+    if let Some(irc) = &document.channels.irc {
+        for (path, account, base) in running("channels.irc", &irc.account, irc.accounts.iter()) {
+            irc_account(&path, account, base, issues);
+        }
     }
     if let Some(webhook) = &document.channels.webhook {
-        let base = &webhook.account;
-        let path = "channels.webhook";
-        policies(path, &base.policies, None, issues);
-        rate(path, base.rate_limit.as_ref(), issues);
-        if webhook.accounts.is_empty() && base.enabled != Some(false) {
-            webhook_account(path, base, None, issues);
+        for (path, account, base) in running("channels.webhook", &webhook.account, webhook.accounts.iter()) {
+            webhook_account(&path, account, base, issues);
         }
-        for (id, account) in &webhook.accounts {
-            let path = format!("{path}.accounts.{id}");
-            policies(&path, &account.policies, Some(&base.policies), issues);
-            rate(&path, account.rate_limit.as_ref(), issues);
-            if base.enabled != Some(false) && account.enabled != Some(false) {
-                webhook_account(&path, account, Some(base), issues);
-            }
-        }
-        default_account(
-            path,
-            webhook.default_account.as_deref(),
-            webhook.accounts.keys(),
-            issues,
-        );
     }
+}
+
+/// The accounts that are on, each with its path and what it inherits.
+fn running<'a, A: ChannelAccount>(
+    path: &str,
+    base: &'a A,
+    accounts: impl ExactSizeIterator<Item = (&'a String, &'a A)>,
+) -> Vec<(String, &'a A, Option<&'a A>)> {
+    let on = |account: &A| account.enabled() != Some(false);
+    if !on(base) {
+        return Vec::new();
+    }
+    if accounts.len() == 0 {
+        return vec![(path.to_owned(), base, None)];
+    }
+    accounts
+        .filter(|(_, account)| on(account))
+        .map(|(id, account)| (format!("{path}.accounts.{id}"), account, Some(base)))
+        .collect()
 }
 
 fn irc_account(path: &str, account: &IrcAccount, base: Option<&IrcAccount>, issues: &mut Vec<Issue>) {
@@ -113,7 +115,7 @@ fn webhook_account(
 fn default_account<'a>(
     path: &str,
     default: Option<&str>,
-    mut ids: impl ExactSizeIterator<Item = &'a String>,
+    mut ids: impl ExactSizeIterator<Item = &'a str>,
     issues: &mut Vec<Issue>,
 ) {
     let Some(default) = default else { return };

@@ -14,7 +14,7 @@ use crate::{
 /// Waits until the head of this chat was put off and its time has come.
 async fn due(stores: &Stores, chat: &str) {
     until("a retry that is due", async || {
-        let heads = stores.outbox.heads(key("a"), 10).await.unwrap();
+        let heads = stores.outbox.heads(stores.lease(&key("a")), 10).await.unwrap();
         let head = heads.into_iter().find(|head| head.content.to == chat)?;
         (head.attempts > 0 && head.next_at + 300 < Clock::system().now_ms()).then_some(())
     })

@@ -28,7 +28,7 @@ use crate::{
     testing::{Bench, stores, until},
 };
 
-/// The most that a pipe holds before the house must wait for the server to read.
+/// The most that a pipe holds before the assistant must wait for the server to read.
 const PIPE_BYTES: usize = 512;
 
 /// The server's end of one connection.
@@ -77,7 +77,7 @@ impl Server {
         self.say(":s 001 gate :Welcome").await;
     }
 
-    /// Reads until the house has closed the connection; what it said meanwhile.
+    /// Reads until the assistant has closed the connection; what it said meanwhile.
     async fn rest(mut self) -> String {
         let mut rest = String::new();
         self.socket.read_to_string(&mut rest).await.unwrap();
@@ -108,7 +108,7 @@ impl Adapter for Piped {
     }
 }
 
-/// The house as account `a`, and the servers of its first two connections.
+/// The assistant as account `a`, and the servers of its first two connections.
 fn piped() -> (TempDir, Bench, Server, Server) {
     let ((one, first), (two, second)) = (duplex(PIPE_BYTES), duplex(PIPE_BYTES));
     let pipes: [Box<dyn Socket>; 2] = [Box::new(one), Box::new(two)];
@@ -164,7 +164,7 @@ async fn a_server_that_does_not_even_read_is_left_as_well() {
     let (_folder, bench, mut first, mut second) = piped();
     first.welcome().await;
     reaches(&bench, State::Connected).await;
-    // Its answers fill the pipe, so that the house waits for room to write.
+    // Its answers fill the pipe, so that the assistant waits for room to write.
     for n in 0..10 {
         first.say(&format!("PING :{n:0100}")).await;
     }
@@ -254,7 +254,7 @@ async fn a_socket_that_is_a_black_hole_is_never_called_connected_and_does_not_ho
         .expect("an end");
 }
 
-/// The house, which is to log in as `gate` with `open sesame`, on a real socket that is accepted here.
+/// The assistant, which is to log in as `gate` with `open sesame`, on a real socket that is accepted here.
 async fn logging_in() -> (TempDir, Bench, Server) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -272,7 +272,7 @@ async fn logging_in() -> (TempDir, Bench, Server) {
 }
 
 #[tokio::test]
-async fn with_sasl_the_house_logs_in_before_it_enters() {
+async fn with_sasl_the_assistant_logs_in_before_it_enters() {
     let (_folder, bench, mut server) = logging_in().await;
 
     server.say("AUTHENTICATE +").await;
@@ -296,7 +296,7 @@ async fn with_sasl_the_house_logs_in_before_it_enters() {
 }
 
 #[tokio::test]
-async fn with_a_wrong_password_the_house_does_not_enter() {
+async fn with_a_wrong_password_the_assistant_does_not_enter() {
     let (_folder, bench, mut server) = logging_in().await;
 
     server.say("AUTHENTICATE +").await;

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::join_all;
 use gatehouse_core::Clock;
-use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusResponse};
+use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusRequest, GetChannelsStatusResponse};
 use serde::Serialize;
 
 use crate::{
@@ -23,12 +23,30 @@ const ASK_FOR: Duration = Duration::from_secs(5);
 /// The longest that they are asked: the method itself may take 30 seconds.
 const ASK_FOR_MAX: Duration = Duration::from_secs(20);
 
-/// How long to ask, from a caller's milliseconds. Zero asks nobody.
-pub(super) fn ask_for(timeout_ms: Option<i64>) -> Option<Duration> {
-    let within = timeout_ms.map_or(ASK_FOR, |ms| {
-        Duration::from_millis(ms.try_into().unwrap_or(0)).min(ASK_FOR_MAX)
-    });
-    Some(within).filter(|within| !within.is_zero())
+/// What somebody wants to know.
+#[derive(Debug, Default)]
+pub(crate) struct Asking {
+    /// One channel, or all.
+    channel: Option<String>,
+    /// How long to ask the platforms; nothing: as far as it is known.
+    within: Option<Duration>,
+}
+
+impl From<GetChannelsStatusRequest> for Asking {
+    fn from(request: GetChannelsStatusRequest) -> Self {
+        let GetChannelsStatusRequest {
+            probe,
+            timeout_ms,
+            channel,
+        } = request;
+        let within = timeout_ms.map_or(ASK_FOR, |ms| {
+            Duration::from_millis(ms.try_into().unwrap_or(0)).min(ASK_FOR_MAX)
+        });
+        Self {
+            channel,
+            within: Some(within).filter(|within| probe == Some(true) && !within.is_zero()),
+        }
+    }
 }
 
 /// One account, as `AccountStatus` of the contract describes it.
@@ -132,13 +150,13 @@ async fn is_silent(entry: &Entry, ask: Option<Duration>) -> bool {
 }
 
 /// Reads it all, or one channel. Asks the platforms first, all at once, where that is wanted.
-pub(super) async fn read(
+pub(crate) async fn read(
     view: &View,
     store: &dyn OutboxStore,
     clock: &Clock,
-    only: Option<&str>,
-    ask: Option<Duration>,
+    asking: &Asking,
 ) -> Result<GetChannelsStatusResponse, Error> {
+    let (only, ask) = (asking.channel.as_deref(), asking.within);
     let meant = || {
         let fits = |(key, _): &(&AccountKey, &Entry)| only.is_none_or(|only| only == key.channel);
         view.accounts.iter().filter(fits)
@@ -196,10 +214,11 @@ mod tests {
     use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
     use gatehouse_core::Clock;
+    use gatehouse_proto::channel::v1::GetChannelsStatusRequest;
     use serde_json::{Value, json};
     use tokio::time::Instant;
 
-    use super::{ASK_FOR, ASK_FOR_MAX, ask_for, read};
+    use super::{ASK_FOR, ASK_FOR_MAX, Asking, read};
     use crate::{
         account::{Entry, State, View},
         config::{Accounts, Config},
@@ -243,7 +262,11 @@ mod tests {
     }
 
     async fn account(bench: &Bench, view: &View, ask: Option<Duration>) -> Value {
-        let status = read(view, bench.stores.outbox.as_ref(), &bench.clock, None, ask)
+        let asking = Asking {
+            within: ask,
+            ..Asking::default()
+        };
+        let status = read(view, bench.stores.outbox.as_ref(), &bench.clock, &asking)
             .await
             .unwrap();
         serde_json::from_str::<Value>(&status.channel_accounts).unwrap()["webhook"][0].clone()
@@ -302,9 +325,19 @@ mod tests {
 
     #[test]
     fn the_time_to_ask_is_bounded_and_zero_asks_nobody() {
-        assert_eq!(ask_for(None), Some(ASK_FOR));
-        assert_eq!(ask_for(Some(250)), Some(Duration::from_millis(250)));
-        assert_eq!(ask_for(Some(60_000)), Some(ASK_FOR_MAX));
-        assert_eq!((ask_for(Some(0)), ask_for(Some(-1))), (None, None));
+        let within = |probe, timeout_ms| {
+            let request = GetChannelsStatusRequest {
+                probe,
+                timeout_ms,
+                channel: None,
+            };
+            Asking::from(request).within
+        };
+        assert_eq!(within(Some(true), None), Some(ASK_FOR));
+        assert_eq!(within(Some(true), Some(250)), Some(Duration::from_millis(250)));
+        assert_eq!(within(Some(true), Some(60_000)), Some(ASK_FOR_MAX));
+        assert_eq!(within(Some(true), Some(0)), None);
+        assert_eq!(within(Some(true), Some(-1)), None);
+        assert_eq!((within(None, Some(250)), within(Some(false), None)), (None, None));
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Event {
 
 /// A connection that is in.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Registered {
     nick: String,
     wanted: String,
     regain: Instant,
@@ -42,7 +42,7 @@ pub(crate) struct Session {
     clock: Clock,
 }
 
-impl Session {
+impl Registered {
     /// Just welcomed under this nick.
     pub(crate) fn new(config: &IrcConfig, nick: String, clock: Clock, now: Instant) -> Self {
         let rooms = Rooms::new(&config.rooms, now);
@@ -88,6 +88,12 @@ impl Session {
             lines.push(format!("NICK {}", self.wanted));
         }
         lines
+    }
+
+    /// When [`Self::tick`] has something to say next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let regain = (self.nick != self.wanted).then_some(self.regain);
+        self.rooms.next().into_iter().chain(regain).min()
     }
 
     /// What a line means.
@@ -223,17 +229,17 @@ mod tests {
     use gatehouse_core::Clock;
     use tokio::time::{self, Instant};
 
-    use super::{Event, Session};
+    use super::{Event, Registered};
     use crate::{
         adapter::{ChatKind, InboundMessage},
         id::SenderId,
         platform::irc::{config::IrcConfig, line::Line},
     };
 
-    fn session(nick: &str) -> Session {
+    fn session(nick: &str) -> Registered {
         let mut config = IrcConfig::for_tests("127.0.0.1", 1);
         config.rooms = vec!["#home".into()];
-        Session::new(&config, nick.into(), Clock::fixed(7), Instant::now())
+        Registered::new(&config, nick.into(), Clock::fixed(7), Instant::now())
     }
 
     fn said(line: &str) -> Option<InboundMessage> {
@@ -332,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_kick_the_house_comes_back() {
+    async fn after_a_kick_the_assistant_comes_back() {
         let mut session = session("gate");
         assert_eq!(session.tick(Instant::now()), ["JOIN #home"]);
         session.on(&Line::parse(":gate!g@h JOIN #home"), Instant::now());

@@ -1,0 +1,146 @@
+//! What others ask of the outbox, parsed.
+
+use gatehouse_proto::channel::v1::{EnqueueDeliveryRequest, SendMessageRequest};
+
+use super::store::NewDelivery;
+use crate::{
+    account::View,
+    adapter::AccountKey,
+    error::Error,
+    id::{Address, DeliveryKey, IdError, MessageId},
+};
+
+/// A message that a client sends.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The client's key, which is the run's name as well.
+    pub(crate) run_id: String,
+    key: DeliveryKey,
+    channel: Option<String>,
+    account: Option<String>,
+    to: Address,
+    thread_id: Option<String>,
+    reply_to_id: Option<MessageId>,
+    text: String,
+}
+
+impl TryFrom<SendMessageRequest> for Message {
+    type Error = Error;
+
+    fn try_from(request: SendMessageRequest) -> Result<Self, Error> {
+        let SendMessageRequest {
+            to,
+            message,
+            idempotency_key,
+            channel,
+            account_id,
+            thread_id,
+            reply_to_id,
+        } = request;
+        Ok(Self {
+            // Apart from the keys of runs, which no client chooses.
+            key: DeliveryKey::stored(format!("send/{idempotency_key}")),
+            run_id: idempotency_key,
+            channel,
+            account: account_id.filter(|id| !id.is_empty()),
+            to: parsed("/to", to)?,
+            thread_id,
+            reply_to_id: answered(reply_to_id)?,
+            text: message,
+        })
+    }
+}
+
+impl Message {
+    /// The account that it goes out from: never guessed among several.
+    pub(crate) fn sender(&self, view: &View) -> Result<AccountKey, Error> {
+        let channel = match &self.channel {
+            Some(channel) => channel.clone(),
+            None => {
+                let mut channels = view.defaults.keys();
+                let only = channels.next().ok_or_else(|| Error::NoChannel("(any)".into()))?;
+                if channels.next().is_some() {
+                    return Err(Error::WhichChannel);
+                }
+                only.clone()
+            }
+        };
+        let account = self
+            .account
+            .clone()
+            .or_else(|| view.defaults.get(&channel).cloned());
+        let key = AccountKey::new(channel.clone(), account.ok_or(Error::NoChannel(channel))?);
+        if view.accounts.contains_key(&key) {
+            Ok(key)
+        } else {
+            Err(Error::NoAccount(key))
+        }
+    }
+
+    pub(crate) fn from(self, account: AccountKey, now: i64) -> NewDelivery {
+        NewDelivery {
+            key: self.key,
+            run_id: self.run_id,
+            account,
+            to: self.to,
+            thread_id: self.thread_id,
+            reply_to_id: self.reply_to_id,
+            text: self.text,
+            created_at: now,
+        }
+    }
+}
+
+/// A reply of a run.
+#[derive(Debug)]
+pub(crate) struct Reply(NewDelivery);
+
+impl TryFrom<EnqueueDeliveryRequest> for Reply {
+    type Error = Error;
+
+    fn try_from(request: EnqueueDeliveryRequest) -> Result<Self, Error> {
+        let EnqueueDeliveryRequest {
+            delivery_key,
+            run_id,
+            channel,
+            account_id,
+            to,
+            thread_id,
+            reply_to_id,
+            text,
+            created_at,
+            content: _,
+        } = request;
+        Ok(Self(NewDelivery {
+            key: parsed("/deliveryKey", delivery_key)?,
+            run_id,
+            // One that is not there now may come back: the row waits for it, and is given up on loudly after a day.
+            account: AccountKey::new(channel, account_id),
+            to: parsed("/to", to)?,
+            thread_id,
+            reply_to_id: answered(reply_to_id)?,
+            text,
+            created_at,
+        }))
+    }
+}
+
+impl Reply {
+    pub(crate) fn delivery(self, now: i64) -> NewDelivery {
+        let Self(mut delivery) = self;
+        if delivery.created_at <= 0 {
+            delivery.created_at = now;
+        }
+        delivery
+    }
+}
+
+/// The message that is answered; a blank id is none.
+fn answered(id: Option<String>) -> Result<Option<MessageId>, Error> {
+    let id = id.filter(|id| !id.is_empty());
+    id.map(|id| parsed("/replyToId", id)).transpose()
+}
+
+fn parsed<T: TryFrom<String, Error = IdError>>(path: &'static str, text: String) -> Result<T, Error> {
+    T::try_from(text).map_err(|error| Error::Invalid(path, error.to_string()))
+}
