@@ -1,35 +1,36 @@
 //! The agents of the configuration: who there is, who answers when nobody chose, and what answers for them.
 
+pub(crate) mod grpc;
+
 use gatehouse_document::agents::{ModelChoice, TIMEOUT_SECONDS_MAX};
 
 use crate::config::{AgentDefaults, AgentEntry, AgentsSection, Identity};
+use crate::error::Error;
 use crate::key::{AgentId, KeyError, KeyText, SessionKey};
 
-/// More agents than a house has; what follows them is ignored.
+/// More agents than anybody has; what follows them is ignored.
 const AGENTS_MAX: usize = 1000;
 
 /// One agent, its defaults filled in.
 #[derive(Clone, Debug)]
-pub struct Agent {
-    /// Its id.
-    pub id: AgentId,
-    /// Its name.
-    pub name: Option<String>,
+pub(crate) struct Agent {
+    pub(crate) id: AgentId,
+    pub(crate) name: Option<String>,
     /// How it introduces itself.
-    pub identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
     /// Models in order of preference. Empty: the agent service's default.
-    pub models: Vec<String>,
+    pub(crate) models: Vec<String>,
     /// What it is told before every conversation.
-    pub system_prompt: Option<String>,
+    pub(crate) system_prompt: Option<String>,
     /// How hard its model thinks, in the model's own words.
-    pub thinking: Option<String>,
+    pub(crate) thinking: Option<String>,
     /// The longest a turn may take, in milliseconds.
-    pub timeout_ms: i64,
+    pub(crate) timeout_ms: i64,
 }
 
 impl Agent {
     /// The name for people.
-    pub fn display_name(&self) -> String {
+    pub(crate) fn display_name(&self) -> String {
         let identity = self.identity.as_ref().and_then(|identity| identity.name.clone());
         self.name
             .clone()
@@ -38,16 +39,41 @@ impl Agent {
     }
 }
 
+/// A model as callers name it: `<provider>/<model>`. The model may hold further slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModelName(String);
+
+impl ModelName {
+    /// The name as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ModelName {
+    type Error = Error;
+
+    fn try_from(name: String) -> Result<Self, Error> {
+        match name.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => Ok(Self(name)),
+            Some(_) | None => Err(Error::Field {
+                path: "/model",
+                problem: "is not <provider>/<model>",
+            }),
+        }
+    }
+}
+
 /// All agents, in the order of the configuration. Never empty.
 #[derive(Clone, Debug)]
-pub struct Agents {
+pub(crate) struct Agents {
     agents: Vec<Agent>,
     default: Option<AgentId>,
 }
 
 impl Agents {
     /// Reads them. Without any there is one called `main`.
-    pub fn read(section: &AgentsSection) -> Self {
+    pub(crate) fn read(section: &AgentsSection) -> Self {
         let entries = section.entries.iter().map(|(id, entry)| (id.as_str(), entry));
         let list = section
             .list
@@ -77,13 +103,11 @@ impl Agents {
         Self { agents, default }
     }
 
-    /// All of them.
-    pub fn all(&self) -> &[Agent] {
+    pub(crate) fn all(&self) -> &[Agent] {
         &self.agents
     }
 
-    /// One of them.
-    pub fn get(&self, id: &AgentId) -> Option<&Agent> {
+    pub(crate) fn get(&self, id: &AgentId) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.id == *id)
     }
 
@@ -91,12 +115,12 @@ impl Agents {
     ///
     /// # Errors
     /// When there are several and none is the default: guessing would let the wrong one hear it.
-    pub fn default_id(&self) -> Result<&AgentId, AgentError> {
+    pub(crate) fn default_id(&self) -> Result<&AgentId, AgentError> {
         self.default.as_ref().ok_or(AgentError::SelectionRequired)
     }
 
     /// Who is shown first.
-    pub fn first_id(&self) -> AgentId {
+    pub(crate) fn first_id(&self) -> AgentId {
         self.default
             .clone()
             .or_else(|| self.agents.first().map(|agent| agent.id.clone()))
@@ -108,7 +132,7 @@ impl Agents {
     ///
     /// # Errors
     /// When it is no key, names another agent than the one beside it, or leaves the agent open.
-    pub fn resolve(&self, text: &str, agent: Option<&str>) -> Result<SessionKey, AgentError> {
+    pub(crate) fn resolve(&self, text: &str, agent: Option<&str>) -> Result<SessionKey, AgentError> {
         let agent = agent.map(AgentId::normalise).transpose()?;
         match KeyText::parse(text)? {
             KeyText::Full(key) => match agent {
@@ -129,7 +153,7 @@ impl Agents {
     ///
     /// # Errors
     /// When the configuration has no such agent.
-    pub fn of(&self, key: &SessionKey) -> Result<&Agent, AgentError> {
+    pub(crate) fn of(&self, key: &SessionKey) -> Result<&Agent, AgentError> {
         let id = key.agent();
         self.get(&id).ok_or(AgentError::Unknown(id))
     }
@@ -161,7 +185,7 @@ fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentDefaults) -> Agent {
 
 /// Why no agent answers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AgentError {
+pub(crate) enum AgentError {
     /// Not a key.
     #[error(transparent)]
     Key(#[from] KeyError),

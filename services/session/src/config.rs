@@ -1,6 +1,6 @@
 //! The sections of the configuration that this service reads: the document's own types, under the names they have here.
 
-pub use gatehouse_document::{
+pub(crate) use gatehouse_document::{
     Agents as AgentsSection, Binding, Document as SessionConfig, Session as SessionSection,
     agents::{AgentDefaults, AgentEntry, Identity},
     bindings::{BindingKind, BindingMatch, BindingSession, PeerKind, PeerMatch},

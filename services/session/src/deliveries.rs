@@ -4,6 +4,6 @@ mod dispatcher;
 mod model;
 mod store;
 
-pub use self::dispatcher::Dispatcher;
-pub use self::model::*;
-pub use self::store::Deliveries;
+pub(crate) use self::dispatcher::Dispatcher;
+pub(crate) use self::model::*;
+pub(crate) use self::store::Deliveries;

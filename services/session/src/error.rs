@@ -7,10 +7,9 @@ use crate::agents::AgentError;
 use crate::key::{KeyError, SessionKey};
 use crate::routing::RouteError;
 
-/// What went wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// The caller's key or agent.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -23,9 +22,7 @@ pub enum Error {
     /// A field that is well-formed and yet makes no sense.
     #[error("at {path}: {problem}")]
     Field {
-        /// Which.
         path: &'static str,
-        /// Why.
         problem: &'static str,
     },
     /// The key was used before, for something else.
@@ -42,10 +39,7 @@ pub enum Error {
     NoRun(String),
     /// Too many messages wait.
     #[error("{cap} messages wait in this session already")]
-    QueueFull {
-        /// How many may.
-        cap: u16,
-    },
+    QueueFull { cap: u16 },
     /// The reply should go to the session's chat, and there is none.
     #[error("session {0} belongs to no chat that a reply could go to")]
     NoTarget(SessionKey),
@@ -74,7 +68,7 @@ pub enum Error {
 
 impl Error {
     /// What it means to the caller.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Agent(AgentError::Unknown(_)) | Self::NoSession(_) | Self::NoRun(_) => Kind::NotFound,
             Self::Agent(
@@ -95,7 +89,7 @@ impl Error {
     }
 
     /// The stable word for programs.
-    pub fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<&'static str> {
         Some(match self {
             Self::Agent(AgentError::SelectionRequired)
             | Self::Route(RouteError::Agent(AgentError::SelectionRequired)) => "AGENT_SELECTION_REQUIRED",

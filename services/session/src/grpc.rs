@@ -1,25 +1,22 @@
-//! The contract's methods: parse, ask, answer. A method is a function in one of the modules below; this file only joins
-//! them to the generated trait.
+//! The contract's methods. A method is a function in the `grpc` of its noun; this file only joins them to the generated trait,
+//! which is one for all nouns that exist today: clients and the released contract know it by its name.
 
-mod agents;
-mod chat;
-mod deliver;
-mod sessions;
 #[cfg(test)]
 mod tests;
 
-use std::pin::Pin;
-
-use futures::Stream;
 use gatehouse_core::{Caller, Drain};
 use gatehouse_proto::session::v1::session_service_server::SessionService;
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
+use crate::agents::grpc as agents;
 use crate::error::Error;
+use crate::routing::grpc as routing;
+use crate::sessions::grpc as sessions;
+use crate::transcripts::grpc as transcripts;
 use crate::turns::Engine;
+use crate::turns::grpc::{self as turns, RunAgentStream};
 
-/// The service.
 #[derive(Debug)]
 pub(crate) struct Grpc {
     engine: Engine,
@@ -32,9 +29,6 @@ impl Grpc {
         Self { engine, drain }
     }
 }
-
-/// The two answers of `agent`.
-type RunAgentStream = Pin<Box<dyn Stream<Item = Result<RunAgentResponse, Status>> + Send>>;
 
 fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
     result.map(Response::new).map_err(Status::from)
@@ -53,55 +47,40 @@ impl SessionService for Grpc {
         request: Request<SendChatRequest>,
     ) -> Result<Response<SendChatResponse>, Status> {
         let trace = traceparent(&request);
-        answer(chat::send(&self.engine, request.into_inner(), trace).await)
+        answer(turns::send(&self.engine, request.into_inner(), trace).await)
     }
 
     async fn get_chat_history(
         &self,
         request: Request<GetChatHistoryRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
-        answer(chat::history(&self.engine, request.into_inner()).await)
+        answer(transcripts::history(&self.engine, request.into_inner()).await)
     }
 
     async fn start_chat(
         &self,
         request: Request<StartChatRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
-        let StartChatRequest {
-            session_key,
-            agent_id,
-            limit,
-            cursor,
-            max_bytes,
-        } = request.into_inner();
-        let request = GetChatHistoryRequest {
-            session_key,
-            agent_id,
-            limit,
-            offset: None,
-            cursor,
-            max_bytes,
-        };
-        answer(chat::history(&self.engine, request).await)
+        answer(transcripts::start(&self.engine, request.into_inner()).await)
     }
 
     async fn abort_chat(
         &self,
         request: Request<AbortChatRequest>,
     ) -> Result<Response<AbortChatResponse>, Status> {
-        answer(chat::abort(&self.engine, request.into_inner()).await)
+        answer(turns::abort(&self.engine, request.into_inner()).await)
     }
 
     async fn inject_chat(
         &self,
         request: Request<InjectChatRequest>,
     ) -> Result<Response<InjectChatResponse>, Status> {
-        answer(chat::inject(&self.engine, request.into_inner()).await)
+        answer(transcripts::inject(&self.engine, request.into_inner()).await)
     }
 
     async fn run_agent(&self, request: Request<RunAgentRequest>) -> Result<Response<RunAgentStream>, Status> {
         let trace = traceparent(&request);
-        let stream = agents::run(&self.engine, request.into_inner(), trace).await;
+        let stream = turns::run(&self.engine, request.into_inner(), trace).await;
         answer(stream.map(|stream| Box::pin(self.drain.end_stream(stream)) as RunAgentStream))
     }
 
@@ -110,7 +89,7 @@ impl SessionService for Grpc {
         request: Request<WaitAgentRequest>,
     ) -> Result<Response<WaitAgentResponse>, Status> {
         tokio::select! {
-            waited = agents::wait(&self.engine, request.into_inner()) => answer(waited),
+            waited = turns::wait(&self.engine, request.into_inner()) => answer(waited),
             () = self.drain.requested() => Err(Status::unavailable("the session service is ending; the run goes on")),
         }
     }
@@ -197,24 +176,14 @@ impl SessionService for Grpc {
         &self,
         request: Request<SubscribeMessagesRequest>,
     ) -> Result<Response<SubscribeMessagesResponse>, Status> {
-        let SubscribeMessagesRequest { key, agent_id } = request.into_inner();
-        let key = sessions::key(&self.engine, &key, agent_id.as_deref());
-        answer(key.map(|key| SubscribeMessagesResponse {
-            subscribed: true,
-            key: key.to_string(),
-        }))
+        answer(sessions::subscribe(&self.engine, request.into_inner()))
     }
 
     async fn unsubscribe_messages(
         &self,
         request: Request<UnsubscribeMessagesRequest>,
     ) -> Result<Response<UnsubscribeMessagesResponse>, Status> {
-        let UnsubscribeMessagesRequest { key, agent_id } = request.into_inner();
-        let key = sessions::key(&self.engine, &key, agent_id.as_deref());
-        answer(key.map(|key| UnsubscribeMessagesResponse {
-            subscribed: false,
-            key: key.to_string(),
-        }))
+        answer(sessions::unsubscribe(&self.engine, request.into_inner()))
     }
 
     async fn deliver_message(
@@ -226,13 +195,13 @@ impl SessionService for Grpc {
             .get("traceparent")
             .and_then(|trace| trace.to_str().ok())
             .map(str::to_owned);
-        answer(deliver::deliver(&self.engine, request.into_inner(), trace).await)
+        answer(routing::deliver(&self.engine, request.into_inner(), trace).await)
     }
 
     async fn find_unknown_messages(
         &self,
         request: Request<FindUnknownMessagesRequest>,
     ) -> Result<Response<FindUnknownMessagesResponse>, Status> {
-        answer(deliver::unknown(&self.engine, request.into_inner()).await)
+        answer(routing::unknown(&self.engine, request.into_inner()).await)
     }
 }

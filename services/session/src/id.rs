@@ -8,21 +8,21 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(String);
+        pub(crate) struct $name(String);
 
         impl $name {
             /// Takes the text as it is.
-            pub fn new(text: impl Into<String>) -> Self {
+            pub(crate) fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
             /// A new one; ids made later sort later.
-            pub fn generate() -> Self {
+            pub(crate) fn generate() -> Self {
                 Self(Uuid::now_v7().to_string())
             }
 
             /// The id as text.
-            pub fn as_str(&self) -> &str {
+            pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }
         }

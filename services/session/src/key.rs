@@ -4,20 +4,20 @@
 use std::fmt;
 
 /// The longest key, in bytes; the contract declares the same bound.
-pub const KEY_BYTES_MAX: usize = 512;
+pub(crate) const KEY_BYTES_MAX: usize = 512;
 /// The longest agent id, in bytes.
-pub const AGENT_BYTES_MAX: usize = 64;
+pub(crate) const AGENT_BYTES_MAX: usize = 64;
 
 /// The id of an agent: `[a-z0-9][a-z0-9_-]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AgentId(String);
+pub(crate) struct AgentId(String);
 
 impl AgentId {
     /// Reads an id, lower-casing it and writing `-` for every other character.
     ///
     /// # Errors
     /// When nothing is left of it or it is too long. A blank id must not become somebody's default.
-    pub fn normalise(text: &str) -> Result<Self, KeyError> {
+    pub(crate) fn normalise(text: &str) -> Result<Self, KeyError> {
         let mapped: String = text
             .trim()
             .chars()
@@ -38,12 +38,12 @@ impl AgentId {
     }
 
     /// The agent of an installation that configures none.
-    pub fn main() -> Self {
+    pub(crate) fn main() -> Self {
         Self("main".to_owned())
     }
 
     /// The id as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -56,14 +56,14 @@ impl fmt::Display for AgentId {
 
 /// The full key of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionKey(String);
+pub(crate) struct SessionKey(String);
 
 impl SessionKey {
     /// The key of an agent's session with this rest. The rest is lower-cased.
     ///
     /// # Errors
     /// When the rest is empty, too long or holds characters that no key may hold.
-    pub fn of(agent: &AgentId, rest: &str) -> Result<Self, KeyError> {
+    pub(crate) fn of(agent: &AgentId, rest: &str) -> Result<Self, KeyError> {
         let rest = rest.trim().to_lowercase();
         if rest.is_empty() {
             return Err(KeyError::Empty);
@@ -79,7 +79,7 @@ impl SessionKey {
     }
 
     /// The agent's main session.
-    pub fn main(agent: &AgentId) -> Self {
+    pub(crate) fn main(agent: &AgentId) -> Self {
         Self(format!("agent:{agent}:main"))
     }
 
@@ -87,7 +87,7 @@ impl SessionKey {
     ///
     /// # Errors
     /// When it is not one.
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, KeyError> {
         let (agent, rest) = split(text).ok_or(KeyError::Form)?;
         Self::of(&AgentId::normalise(agent)?, rest)
     }
@@ -98,18 +98,19 @@ impl SessionKey {
     }
 
     /// The agent it names.
-    pub fn agent(&self) -> AgentId {
+    pub(crate) fn agent(&self) -> AgentId {
         let agent = split(&self.0).map_or("main", |(agent, _)| agent);
         AgentId(agent.to_owned())
     }
 
     /// What follows the agent.
-    pub fn rest(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn rest(&self) -> &str {
         split(&self.0).map_or("", |(_, rest)| rest)
     }
 
     /// The key as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -130,8 +131,7 @@ fn split(key: &str) -> Option<(&str, &str)> {
 
 /// What a caller wrote where a session is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyText {
-    /// A full key.
+pub(crate) enum KeyText {
     Full(SessionKey),
     /// An alias or a bare name, such as `main`, `global` or `tui-4711`: it belongs to an agent that is still to be chosen.
     OfAgent(String),
@@ -142,7 +142,7 @@ impl KeyText {
     ///
     /// # Errors
     /// When it cannot be a key.
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(KeyError::Empty);
@@ -163,7 +163,7 @@ impl KeyText {
 
 /// Writes one part of a key that comes from a platform, such as a person's id. `:` and `%`, spaces and control characters
 /// are percent-encoded: a person called `bob:thread:7` does not reach the thread 7 of bob.
-pub fn part(text: &str) -> String {
+pub(crate) fn part(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.trim().to_lowercase().chars() {
         if c == ':' || c == '%' || c.is_whitespace() || c.is_control() {
@@ -180,7 +180,7 @@ pub fn part(text: &str) -> String {
 
 /// Why something is not a session key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// Nothing there.
     #[error("a session key is needed")]
     Empty,

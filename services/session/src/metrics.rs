@@ -9,30 +9,27 @@ use crate::store::TurnState;
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct EndLabels {
+pub(crate) struct EndLabels {
     state: String,
 }
 
-/// The instruments.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics {
-    /// Messages taken.
-    pub accepted: Counter,
+pub(crate) struct Metrics {
+    pub(crate) accepted: Counter,
     /// Messages that were known already.
-    pub duplicates: Counter,
+    pub(crate) duplicates: Counter,
     /// Turns ended, by state: done, failed, aborted, interrupted.
-    pub turns: Family<EndLabels, Counter>,
+    pub(crate) turns: Family<EndLabels, Counter>,
     /// Turns that were put back into the queue because their process or their answer broke off.
-    pub run_again: Counter,
+    pub(crate) run_again: Counter,
     /// Replies that the bridge has taken.
-    pub replies_taken: Counter,
+    pub(crate) replies_taken: Counter,
     /// Replies that the bridge will never take.
-    pub replies_refused: Counter,
+    pub(crate) replies_refused: Counter,
 }
 
 impl Metrics {
-    /// Registers them.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("gatehouse_session");
         registry.register("messages_accepted", "Messages taken", self.accepted.clone());
         registry.register(
@@ -58,7 +55,6 @@ impl Metrics {
         );
     }
 
-    /// A turn ended.
     pub(crate) fn ended(&self, state: TurnState) {
         self.turns
             .get_or_create(&EndLabels {

@@ -16,24 +16,21 @@ const CONCURRENT_DEFAULT: u16 = 16;
 
 /// What holds at the moment.
 #[derive(Clone, Debug)]
-pub struct Policy {
-    /// Who answers.
-    pub agents: Arc<Agents>,
-    /// Who answers where.
-    pub router: Router,
+pub(crate) struct Policy {
+    pub(crate) agents: Arc<Agents>,
+    pub(crate) router: Router,
     /// What happens to messages that have to wait.
-    pub queue: QueueSection,
+    pub(crate) queue: QueueSection,
     /// Whether everybody shares one session.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// Turns that run at the same time.
-    pub concurrent_max: usize,
+    pub(crate) concurrent_max: usize,
     /// How long runs may go on after the process was asked to end.
-    pub drain: Duration,
+    pub(crate) drain: Duration,
 }
 
 impl Policy {
-    /// Reads a revision.
-    pub fn read(config: &SessionConfig) -> Self {
+    pub(crate) fn read(config: &SessionConfig) -> Self {
         let concurrent = config
             .agents
             .defaults

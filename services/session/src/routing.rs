@@ -2,6 +2,7 @@
 //! the first binding in the order of the configuration; every other field that a binding sets must match too. Access
 //! control has happened before; nothing is let in or kept out here.
 
+pub(crate) mod grpc;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -9,8 +10,8 @@ mod tier;
 
 use std::collections::BTreeMap;
 
-pub use self::scope::Scopes;
-pub use self::tier::Tier;
+pub(crate) use self::scope::Scopes;
+pub(crate) use self::tier::Tier;
 
 use crate::agents::{AgentError, Agents};
 use crate::config::{Binding, BindingKind, BindingSession, SessionConfig};
@@ -18,15 +19,13 @@ use crate::key::{AgentId, KeyError, SessionKey};
 
 use self::tier::Rule;
 
-/// More bindings than a house has; what follows them is ignored.
+/// More bindings than anybody has; what follows them is ignored.
 const BINDINGS_MAX: usize = 10_000;
 
 /// What kind of place people talk in. For bindings a group and a channel are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerKind {
-    /// Two people.
+pub(crate) enum PeerKind {
     Direct,
-    /// A group.
     Group,
     /// A channel or room.
     Channel,
@@ -34,12 +33,19 @@ pub enum PeerKind {
 
 impl PeerKind {
     /// The word in keys and rows.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Group => "group",
             Self::Channel => "channel",
         }
+    }
+
+    /// Reads the word in rows.
+    pub(crate) fn stored(word: &str) -> Option<Self> {
+        [Self::Direct, Self::Group, Self::Channel]
+            .into_iter()
+            .find(|kind| kind.word() == word)
     }
 
     fn is_direct(self) -> bool {
@@ -49,55 +55,46 @@ impl PeerKind {
 
 /// A place where people talk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// What kind.
-    pub kind: PeerKind,
+pub(crate) struct Peer {
+    pub(crate) kind: PeerKind,
     /// The platform's stable id of it.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 /// Where a message was said and by whom.
 #[derive(Clone, Debug)]
-pub struct Inbound {
-    /// The channel.
-    pub channel: String,
+pub(crate) struct Inbound {
+    pub(crate) channel: String,
     /// The account of it.
-    pub account: String,
-    /// Where.
-    pub peer: Peer,
-    /// Where that hangs.
-    pub parent: Option<Peer>,
+    pub(crate) account: String,
+    pub(crate) peer: Peer,
+    pub(crate) parent: Option<Peer>,
     /// The server or community.
-    pub guild: Option<String>,
-    /// The workspace.
-    pub team: Option<String>,
+    pub(crate) guild: Option<String>,
+    pub(crate) team: Option<String>,
     /// The sender's roles there.
-    pub roles: Vec<String>,
-    /// The thread.
-    pub thread: Option<String>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) thread: Option<String>,
 }
 
 /// Who answers, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The agent.
-    pub agent: AgentId,
-    /// The session.
-    pub key: SessionKey,
-    /// Why.
-    pub matched_by: Tier,
+pub(crate) struct Route {
+    pub(crate) agent: AgentId,
+    pub(crate) key: SessionKey,
+    pub(crate) matched_by: Tier,
 }
 
 /// All bindings, ready to be asked.
 #[derive(Clone, Debug)]
-pub struct Router {
+pub(crate) struct Router {
     by_channel: BTreeMap<String, Vec<Rule>>,
     scopes: Scopes,
 }
 
 impl Router {
     /// Reads the bindings. One that cannot be understood is left out with a warning, as the config service said already.
-    pub fn read(config: &SessionConfig) -> Self {
+    pub(crate) fn read(config: &SessionConfig) -> Self {
         let mut by_channel: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
         for (index, binding) in config.bindings.iter().take(BINDINGS_MAX).enumerate() {
             match Rule::read(index, binding) {
@@ -123,7 +120,7 @@ impl Router {
     /// # Errors
     /// When the binding that matches names an agent that does not exist (never a fallback to somebody else), or when
     /// nothing matches and there is no default agent.
-    pub fn route(&self, inbound: &Inbound, agents: &Agents) -> Result<Route, RouteError> {
+    pub(crate) fn route(&self, inbound: &Inbound, agents: &Agents) -> Result<Route, RouteError> {
         let place = tier::Place::of(inbound);
         let rules = self
             .by_channel
@@ -173,15 +170,10 @@ fn lower(text: &str) -> String {
 
 /// Why a message has no route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RouteError {
+pub(crate) enum RouteError {
     /// A binding matches, its agent does not exist.
     #[error("bindings[{binding}] names agent '{agent}', which the configuration does not have")]
-    UnknownAgent {
-        /// Which binding.
-        binding: usize,
-        /// Whom it names.
-        agent: AgentId,
-    },
+    UnknownAgent { binding: usize, agent: AgentId },
     /// Nobody to answer.
     #[error(transparent)]
     Agent(AgentError),

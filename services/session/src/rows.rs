@@ -11,7 +11,7 @@ use gatehouse_core::content::Block;
 use gatehouse_proto::session::v1 as proto;
 
 use crate::agents::Agents;
-use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionRecord};
+use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionKind, SessionRecord};
 
 /// The answer's text as content blocks.
 pub(crate) fn blocks(text: &str) -> String {
@@ -143,14 +143,12 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Everything.
     pub(crate) const ALL: Self = Self {
         title: true,
         preview: true,
     };
 }
 
-/// A session's row.
 pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: Wanted) -> proto::SessionRow {
     let record = record.clone();
     let (provider, model) = answering(&record, agents).unzip();
@@ -160,7 +158,7 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         key: record.key.to_string(),
         session_id: record.session_id.to_string(),
         agent_id: record.agent.to_string(),
-        kind: record.kind,
+        kind: record.kind.map_or("unknown", SessionKind::word).to_owned(),
         updated_at: record.updated_at,
         created_at: record.created_at,
         last_interaction_at: record.last_interaction_at,
@@ -169,9 +167,9 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         derived_title: record.derived_title.filter(|_| wanted.title),
         last_message_preview: record.preview.filter(|_| wanted.preview),
         channel: record.channel,
-        chat_type: record.chat_type,
+        chat_type: record.chat_type.map(|chat| chat.word().to_owned()),
         delivery_target: record.target.map(Into::into),
-        status: record.status,
+        status: record.status.map(|status| status.word().to_owned()),
         has_active_run: record.active_run.is_some(),
         last_run_id: record.last_run.map(|run| run.to_string()),
         started_at: record.started_at,
@@ -181,7 +179,7 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         model_provider: provider,
         model,
         thinking_level: record.thinking_level,
-        queue_mode: record.queue_mode,
+        queue_mode: record.queue_mode.map(|mode| mode.word().to_owned()),
         input_tokens: count(record.input_tokens),
         output_tokens: count(record.output_tokens),
         total_tokens: count(total),

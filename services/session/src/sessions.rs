@@ -1,7 +1,10 @@
 //! Sessions: a conversation under a key, as lists show it and people set it.
 
+pub(crate) mod grpc;
 mod model;
+mod reference;
 mod store;
 
-pub use self::model::*;
-pub use self::store::Sessions;
+pub(crate) use self::model::*;
+pub(crate) use self::reference::SessionRef;
+pub(crate) use self::store::Sessions;

@@ -4,7 +4,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
-pub mod sqlite;
+pub(crate) mod sqlite;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gatehouse_core::sqlite::Database;
 
+pub use self::sqlite::SCHEMA;
 use self::sqlite::SqliteStore;
-pub use crate::deliveries::*;
+pub(crate) use crate::deliveries::*;
 use crate::error::Error;
-pub use crate::sessions::*;
-pub use crate::transcripts::*;
-pub use crate::turns::{Turns, model::*};
+pub(crate) use crate::sessions::*;
+pub(crate) use crate::transcripts::*;
+pub(crate) use crate::turns::{Turns, model::*};
 
 /// What keeps the other stores from growing for ever.
 #[async_trait]
-pub trait Upkeep: Send + Sync + std::fmt::Debug {
+pub(crate) trait Upkeep: Send + Sync + std::fmt::Debug {
     /// Forgets keys against doubles, of messages and of requests, ended turns and settled deliveries from before a time. At
     /// most some thousands in one call; the answer is how many.
     async fn prune(&self, before: i64) -> Result<u64, Error>;
@@ -29,7 +30,7 @@ pub trait Upkeep: Send + Sync + std::fmt::Debug {
 
 /// Who else may have a store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
+pub(crate) enum Sharing {
     /// Nobody while this process has it: every other owner of a lease is dead, and nothing happens that it does not hear of.
     Exclusive,
     /// Other processes: an owner is dead when its lease has ended, and the store is looked at now and then.
@@ -38,24 +39,19 @@ pub enum Sharing {
 
 /// The stores of all nouns. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Stores {
-    /// Sessions.
-    pub sessions: Arc<dyn Sessions>,
-    /// Transcripts.
-    pub transcripts: Arc<dyn Transcripts>,
-    /// Turns.
-    pub turns: Arc<dyn Turns>,
-    /// Deliveries.
-    pub deliveries: Arc<dyn Deliveries>,
-    /// What forgets.
-    pub upkeep: Arc<dyn Upkeep>,
+pub(crate) struct Stores {
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) transcripts: Arc<dyn Transcripts>,
+    pub(crate) turns: Arc<dyn Turns>,
+    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) upkeep: Arc<dyn Upkeep>,
     /// Who else has them open.
-    pub sharing: Sharing,
+    pub(crate) sharing: Sharing,
 }
 
 impl Stores {
     /// One implementation of them all.
-    pub fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
+    pub(crate) fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
     where
         S: Sessions + Transcripts + Turns + Deliveries + Upkeep + 'static,
     {

@@ -1,29 +1,22 @@
 //! What the tests of this crate share: a store in a temporary folder, an agent service that a test plays itself over a
 //! real socket, and the events as they go out.
 
+mod agent;
 mod recorded;
+mod seen;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::client::Peer;
 use gatehouse_core::credential::Directory;
 use gatehouse_core::publish::{Published, Publisher};
-use gatehouse_core::server::Server;
-use gatehouse_core::{Address, Clock, Content, Drain, Health, Identity, Listener, Secret};
-use gatehouse_proto::agent::v1 as agent;
-use gatehouse_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
-use gatehouse_proto::agent::v1::run_turn_response::Event as TurnEvent;
-use gatehouse_proto::agent::v1::turn_message::Role as Speaker;
-use gatehouse_proto::broadcast::v1::{Event, Rendition};
+use gatehouse_core::{Address, Clock, Drain, Identity, Secret};
+use gatehouse_proto::broadcast::v1::Rendition;
 use gatehouse_proto::session::v1 as proto;
-use prost::{Message, Name};
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
 
 use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
@@ -34,7 +27,9 @@ use crate::store::{self, Admission, EntryExtra, NewEntry, Reply, Role, Seed, Sto
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::turns::{Engine, Parts, Timing};
 
+pub(crate) use self::agent::{Call, serve_agent};
 use self::recorded::{Asked, recorded};
+pub(crate) use self::seen::Seen;
 
 /// Nothing in a test takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,193 +49,6 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
         }
     })
     .await;
-}
-
-/// A call that the agent service received; the test answers it.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) request: agent::RunTurnRequest,
-    answer: mpsc::Sender<Result<agent::RunTurnResponse, Status>>,
-}
-
-impl Call {
-    pub(crate) async fn event(&self, event: TurnEvent) {
-        let _cancelled = self
-            .answer
-            .send(Ok(agent::RunTurnResponse { event: Some(event) }))
-            .await;
-    }
-
-    pub(crate) async fn text(&self, text: &str) {
-        self.event(TurnEvent::TextDelta(agent::TextDelta {
-            text: text.to_owned(),
-        }))
-        .await;
-    }
-
-    /// A message is finished, and the turn goes on.
-    pub(crate) async fn entry(&self, role: Speaker, json: &str) {
-        let content = Content::from_json(json).unwrap();
-        self.event(TurnEvent::Entry(agent::TurnEntry {
-            role: role.into(),
-            content: Some(content.into()),
-        }))
-        .await;
-    }
-
-    /// Ends it well.
-    pub(crate) async fn done(self) {
-        self.done_with(None).await;
-    }
-
-    /// Ends it well, with a last message that is more than its text.
-    pub(crate) async fn done_with(self, json: Option<&str>) {
-        self.event(TurnEvent::Completed(agent::Completed {
-            stop_reason: "stop".to_owned(),
-            usage: Some(agent::Usage {
-                input: 1,
-                output: 2,
-                total_tokens: 3,
-            }),
-            provider: "p".to_owned(),
-            model: "m".to_owned(),
-            content: json.map(|json| Content::from_json(json).unwrap().into()),
-        }))
-        .await;
-    }
-
-    pub(crate) async fn fail(self, kind: agent::FailureKind, message: &str) {
-        let message = message.to_owned();
-        self.event(TurnEvent::Failed(agent::Failed {
-            kind: kind.into(),
-            message,
-            provider: None,
-            model: None,
-        }))
-        .await;
-    }
-
-    /// Breaks off, as a dying process does.
-    pub(crate) async fn break_off(self) {
-        let _cancelled = self.answer.send(Err(Status::unavailable("gone"))).await;
-    }
-
-    /// Waits until the caller hung up.
-    pub(crate) async fn cancelled(&self) {
-        within("the cancellation of a call", self.answer.closed()).await;
-    }
-
-    /// What was said, oldest first.
-    pub(crate) fn texts(&self) -> Vec<&str> {
-        self.request
-            .messages
-            .iter()
-            .map(|message| message.text.as_str())
-            .collect()
-    }
-}
-
-struct FakeAgent(mpsc::Sender<Call>);
-
-#[tonic::async_trait]
-impl AgentService for FakeAgent {
-    type RunTurnStream = ReceiverStream<Result<agent::RunTurnResponse, Status>>;
-
-    async fn list_models(
-        &self,
-        _: Request<agent::ListModelsRequest>,
-    ) -> Result<Response<agent::ListModelsResponse>, Status> {
-        Err(Status::unimplemented("not played"))
-    }
-
-    async fn run_turn(
-        &self,
-        request: Request<agent::RunTurnRequest>,
-    ) -> Result<Response<Self::RunTurnStream>, Status> {
-        let (answer, events) = mpsc::channel(64);
-        let call = Call {
-            request: request.into_inner(),
-            answer,
-        };
-        self.0
-            .send(call)
-            .await
-            .map_err(|_| Status::unavailable("the test is over"))?;
-        Ok(Response::new(ReceiverStream::new(events)))
-    }
-}
-
-/// Something that went out.
-#[derive(Clone, Debug)]
-pub(crate) enum Seen {
-    Chat(Box<proto::ChatEvent>, Rendition),
-    Agent(Box<proto::AgentEvent>, Rendition),
-    Row(Box<proto::SessionMessageEvent>),
-    Changed(Box<proto::SessionsChangedEvent>),
-}
-
-impl Seen {
-    fn read(event: &Event) -> Self {
-        let rendition = event.rendition();
-        let bytes = event.payload.clone();
-        let name = event.r#type.as_str();
-        if name == proto::ChatEvent::full_name() {
-            Self::Chat(Box::new(proto::ChatEvent::decode(bytes).unwrap()), rendition)
-        } else if name == proto::AgentEvent::full_name() {
-            Self::Agent(Box::new(proto::AgentEvent::decode(bytes).unwrap()), rendition)
-        } else if name == proto::SessionMessageEvent::full_name() {
-            Self::Row(Box::new(proto::SessionMessageEvent::decode(bytes).unwrap()))
-        } else {
-            Self::Changed(Box::new(proto::SessionsChangedEvent::decode(bytes).unwrap()))
-        }
-    }
-
-    /// A few words, for comparisons.
-    pub(crate) fn label(&self) -> String {
-        let mark = |rendition: &Rendition| match rendition {
-            Rendition::Unspecified => "",
-            Rendition::Increment => " +",
-            Rendition::Cumulative => " =",
-        };
-        match self {
-            Self::Chat(event, rendition) => format!(
-                "chat {}{}{}",
-                event
-                    .state()
-                    .as_str_name()
-                    .trim_start_matches("STATE_")
-                    .to_lowercase(),
-                event
-                    .delta_text
-                    .as_ref()
-                    .map(|text| format!(" '{text}'"))
-                    .unwrap_or_default(),
-                mark(rendition)
-            ),
-            Self::Agent(event, rendition) => {
-                let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
-                let phase = data
-                    .get("phase")
-                    .and_then(|phase| phase.as_str())
-                    .unwrap_or_default();
-                format!("agent {} {phase}{}", event.stream, mark(rendition)).replace("  ", " ")
-            }
-            Self::Row(event) => format!("row {}", event.message.as_ref().unwrap().role),
-            Self::Changed(event) => format!("changed {}", event.reason),
-        }
-    }
-
-    /// The run and the state, when it is the end of a run.
-    pub(crate) fn terminal(&self) -> Option<(&str, proto::chat_event::State)> {
-        use proto::chat_event::State;
-        match self {
-            Self::Chat(event, _) => match event.state() {
-                state @ (State::Final | State::Aborted | State::Error) => Some((&event.run_id, state)),
-                State::Unspecified | State::Status | State::Delta => None,
-            },
-            Self::Agent(..) | Self::Row(_) | Self::Changed(_) => None,
-        }
-    }
 }
 
 /// An engine and what it says.
@@ -337,7 +145,7 @@ impl Running {
     }
 }
 
-/// The house around an engine.
+/// The running around an engine.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) stores: Stores,
@@ -436,22 +244,6 @@ impl Bench {
     }
 }
 
-/// Serves the fake agent; answers where.
-pub(crate) async fn serve_agent(
-    folder: &Path,
-    calls: mpsc::Sender<Call>,
-    secret: &Secret,
-    drain: &Drain,
-) -> Address {
-    let address = Address::Unix(folder.join("agent.sock"));
-    let listener = Listener::bind(&address).await.unwrap();
-    let callers = Directory::of([(Identity::Session, secret)]);
-    let server = Server::new(listener, callers, Health::new()).add(AgentServiceServer::new(FakeAgent(calls)));
-    let end = drain.clone();
-    drain.spawn("fake agent", async move { server.run(end).await.unwrap() });
-    address
-}
-
 pub(crate) fn key(rest: &str) -> SessionKey {
     SessionKey::parse(&format!("agent:main:{rest}")).unwrap()
 }
@@ -490,7 +282,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
             cap: 20,
             drop: DropPolicy::New,
         },
-        reply: Reply::Screens,
+        reply: Reply::Clients,
         seed: Seed::default(),
         expected_session: None,
         inbound: None,

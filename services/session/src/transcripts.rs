@@ -1,7 +1,8 @@
 //! Transcripts: what was said in a session, row by row. Rows are added and never changed.
 
+pub(crate) mod grpc;
 mod model;
 mod store;
 
-pub use self::model::*;
-pub use self::store::Transcripts;
+pub(crate) use self::model::*;
+pub(crate) use self::store::Transcripts;

@@ -10,8 +10,7 @@ use gatehouse_proto::config::v1 as config;
 use gatehouse_proto::config::v1::config_service_server::{ConfigService, ConfigServiceServer};
 use gatehouse_proto::session::v1::session_service_client::SessionServiceClient;
 use gatehouse_proto::session::v1::{GetChatHistoryRequest, SendChatRequest, WaitAgentRequest};
-use gatehouse_session::App;
-use gatehouse_session::turns::Timing;
+use gatehouse_session::{App, Timing};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 

@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// The task that hands replies over.
 #[derive(Debug)]
-pub struct Dispatcher {
+pub(crate) struct Dispatcher {
     engine: Engine,
     bridge: ChannelServiceClient<PeerService>,
     replies: Arc<Notify>,
@@ -57,7 +57,7 @@ enum Bridge {
 
 impl Dispatcher {
     /// Puts it together; nothing runs yet.
-    pub fn new(
+    pub(crate) fn new(
         engine: Engine,
         bridge: PeerService,
         replies: Arc<Notify>,
@@ -74,7 +74,7 @@ impl Dispatcher {
     }
 
     /// Hands replies over until the drain.
-    pub async fn run(self, drain: Drain) {
+    pub(crate) async fn run(self, drain: Drain) {
         let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
         loop {
             let (pause, hears) = match self.round().await {

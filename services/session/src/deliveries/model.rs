@@ -8,28 +8,27 @@ use crate::id::RunId;
 use crate::key::SessionKey;
 
 /// How long a reply waits that the bridge has no room for, in milliseconds: the longest that any is put off.
-pub const DELIVERY_LATER_MS: i64 = 2_000;
+pub(crate) const DELIVERY_LATER_MS: i64 = 2_000;
 
 /// Where a reply goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// The channel.
-    pub channel: String,
+pub(crate) struct Target {
+    pub(crate) channel: String,
     /// The account of it.
-    pub account_id: String,
+    pub(crate) account_id: String,
     /// The conversation on the platform.
-    pub to: String,
+    pub(crate) to: String,
     /// The thread in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread_id: Option<String>,
+    pub(crate) thread_id: Option<String>,
     /// The message to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reply_to_id: Option<String>,
+    pub(crate) reply_to_id: Option<String>,
 }
 
 impl Target {
     /// Whether both are the same chat, whichever message is answered in it.
-    pub fn same_chat(&self, other: &Self) -> bool {
+    pub(crate) fn same_chat(&self, other: &Self) -> bool {
         let Self {
             channel,
             account_id,
@@ -84,43 +83,27 @@ impl From<Target> for proto::Target {
 
 /// A reply on its way to a chat.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Delivery {
-    /// Its number.
-    pub id: i64,
+pub(crate) struct Delivery {
+    pub(crate) id: i64,
     /// Its key against doubles.
-    pub key: String,
-    /// The run.
-    pub run: RunId,
-    /// The session.
-    pub session: SessionKey,
-    /// Where.
-    pub target: Target,
-    /// What is said.
-    pub content: Content,
+    pub(crate) key: String,
+    pub(crate) run: RunId,
+    pub(crate) session: SessionKey,
+    pub(crate) target: Target,
+    pub(crate) content: Content,
     /// When the run ended.
-    pub created_at: i64,
+    pub(crate) created_at: i64,
     /// How often it was offered.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
 }
 
 /// What became of a delivery.
 #[derive(Clone, Debug)]
-pub enum DeliveryOutcome {
+pub(crate) enum DeliveryOutcome {
     /// The bridge has it.
-    Taken {
-        /// When.
-        now: i64,
-    },
+    Taken { now: i64 },
     /// Again, not before this time.
-    Later {
-        /// When.
-        not_before: i64,
-    },
+    Later { not_before: i64 },
     /// The bridge will never take it.
-    Refused {
-        /// Why.
-        error: String,
-        /// When.
-        now: i64,
-    },
+    Refused { error: String, now: i64 },
 }

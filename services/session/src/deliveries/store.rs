@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// The store of deliveries.
 #[async_trait]
-pub trait Deliveries: Send + Sync + std::fmt::Debug {
+pub(crate) trait Deliveries: Send + Sync + std::fmt::Debug {
     /// Deliveries that are due, the oldest first. One waits for the older ones of its chat.
     async fn waiting(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error>;
 

@@ -10,8 +10,8 @@ use tonic::Code;
 use super::*;
 use crate::testing::{Bench, Running, until, within};
 
-fn grpc(house: &Running) -> Grpc {
-    Grpc::new(house.engine.clone(), Drain::new())
+fn grpc(running: &Running) -> Grpc {
+    Grpc::new(running.engine.clone(), Drain::new())
 }
 
 fn said(session: &str, run: &str, text: &str) -> Request<SendChatRequest> {
@@ -38,8 +38,8 @@ fn refusal<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> (Kind, Op
 #[tokio::test]
 async fn a_repeated_message_is_answered_with_the_state_of_its_run() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let grpc = grpc(&house);
+    let mut running = bench.run("{}");
+    let grpc = grpc(&running);
     let status = async |text: &str| {
         grpc.send_chat(said("main", "r1", text))
             .await
@@ -54,7 +54,7 @@ async fn a_repeated_message_is_answered_with_the_state_of_its_run() {
         (Kind::Conflict, Some("chat-request-conflict".to_owned()))
     );
     bench.call().await.done().await;
-    house.end_of("r1").await;
+    running.end_of("r1").await;
 
     assert_eq!(status("hi").await.unwrap(), "ok");
     assert_eq!(
@@ -66,8 +66,8 @@ async fn a_repeated_message_is_answered_with_the_state_of_its_run() {
 #[tokio::test]
 async fn several_agents_without_a_default_must_be_chosen_from() {
     let bench = Bench::new().await;
-    let house = bench.run(r#"{"agents":{"entries":{"a":{},"b":{}}}}"#);
-    let grpc = grpc(&house);
+    let running = bench.run(r#"{"agents":{"entries":{"a":{},"b":{}}}}"#);
+    let grpc = grpc(&running);
 
     let open = grpc.send_chat(said("main", "r1", "hi")).await;
     assert_eq!(
@@ -85,10 +85,10 @@ async fn several_agents_without_a_default_must_be_chosen_from() {
 #[tokio::test]
 async fn without_a_configuration_callers_are_asked_to_come_back() {
     let bench = Bench::new().await;
-    let house = bench.run("{}");
-    house.policy.send_replace(None);
+    let running = bench.run("{}");
+    running.policy.send_replace(None);
 
-    let early = grpc(&house).send_chat(said("main", "r1", "hi")).await;
+    let early = grpc(&running).send_chat(said("main", "r1", "hi")).await;
 
     assert_eq!(early.unwrap_err().code(), Code::Unavailable);
 }
@@ -96,8 +96,8 @@ async fn without_a_configuration_callers_are_asked_to_come_back() {
 #[tokio::test]
 async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let grpc = grpc(&house);
+    let mut running = bench.run("{}");
+    let grpc = grpc(&running);
     let read = async |request: GetChatHistoryRequest| {
         grpc.get_chat_history(Request::new(request))
             .await
@@ -147,7 +147,7 @@ async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
     grpc.send_chat(said("main", "r1", "hi")).await.unwrap();
     let call = bench.call().await;
     call.text("half").await;
-    house
+    running
         .see("the text", |seen| seen.label().starts_with("chat delta"))
         .await;
     let delta = read(GetChatHistoryRequest {
@@ -161,7 +161,7 @@ async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
     assert!(live.seq > 0 && delta.session_info.unwrap().has_active_run);
 
     call.done().await;
-    house.end_of("r1").await;
+    running.end_of("r1").await;
     let request = StartChatRequest {
         session_key: "agent:main:main".into(),
         cursor: Some(delta.delta_cursor.clone()),
@@ -183,8 +183,8 @@ async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
 #[tokio::test]
 async fn agent_says_accepted_and_later_the_answer() {
     let mut bench = Bench::new().await;
-    let house = bench.run("{}");
-    let grpc = grpc(&house);
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
     let request = RunAgentRequest {
         message: "hi".into(),
         idempotency_key: "r1".into(),
@@ -269,8 +269,8 @@ fn from_room(message: &str) -> DeliverMessageRequest {
 #[tokio::test]
 async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let grpc = grpc(&house);
+    let mut running = bench.run("{}");
+    let grpc = grpc(&running);
 
     let first = grpc
         .deliver_message(Request::new(from_room("m1")))
@@ -294,8 +294,8 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
     let call = bench.call().await;
     call.text("hello").await;
     call.done().await;
-    house.end_of(&first.run_id).await;
-    let waiting = house
+    running.end_of(&first.run_id).await;
+    let waiting = running
         .engine
         .stores()
         .deliveries
@@ -328,8 +328,8 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
 #[tokio::test]
 async fn what_a_channel_says_may_be_more_than_words_and_reaches_transcript_model_and_list() {
     let mut bench = Bench::new().await;
-    let house = bench.run("{}");
-    let grpc = grpc(&house);
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
     let said = r#"[{"type":"text","text":"see"},{"type":"image","id":"m1","mimeType":"image/png","name":"cat.png"}]"#;
     let content = Content::from_json(said).unwrap();
     let message = DeliverMessageRequest {
@@ -361,8 +361,8 @@ async fn what_a_channel_says_may_be_more_than_words_and_reaches_transcript_model
 #[tokio::test]
 async fn a_channel_hands_on_what_people_say_within_its_bound_and_nothing_else() {
     let bench = Bench::new().await;
-    let house = bench.run("{}");
-    let grpc = grpc(&house);
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
     let call = r#"[{"type":"toolCall","id":"c","name":"ls","arguments":{}}]"#;
     let half = "x".repeat(600 * 1024);
     let large = format!(r#"[{{"type":"text","text":"{half}"}},{{"type":"text","text":"{half}"}}]"#);
@@ -384,8 +384,8 @@ async fn a_channel_hands_on_what_people_say_within_its_bound_and_nothing_else() 
 #[tokio::test]
 async fn a_message_of_a_channel_with_another_target_is_refused() {
     let bench = Bench::new().await;
-    let house = bench.run("{}");
-    let grpc = grpc(&house);
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
 
     let mut elsewhere = from_room("m1");
     elsewhere.reply_target.as_mut().unwrap().account_id = "other".into();
@@ -406,8 +406,8 @@ async fn a_message_of_a_channel_with_another_target_is_refused() {
 #[tokio::test]
 async fn who_hangs_up_after_sending_is_answered_all_the_same() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let grpc = grpc(&house);
+    let mut running = bench.run("{}");
+    let grpc = grpc(&running);
     {
         let sending = grpc.send_chat(said("main", "r1", "hi"));
         let _hung_up = tokio::time::timeout(Duration::from_micros(1), sending).await;
@@ -419,13 +419,17 @@ async fn who_hangs_up_after_sending_is_answered_all_the_same() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     if store.turns.find(&run).await.unwrap().is_some() {
         bench.call().await.done().await;
-        house.end_of("r1").await;
+        running.end_of("r1").await;
         until("the end in the store", async || {
             store.turns.find(&run).await.unwrap().unwrap().state.is_terminal()
         })
         .await;
         assert_eq!(
-            house.labels().iter().filter(|label| *label == "row user").count(),
+            running
+                .labels()
+                .iter()
+                .filter(|label| *label == "row user")
+                .count(),
             1
         );
     }

@@ -8,7 +8,7 @@ use crate::key::{AgentId, KeyError, SessionKey, part};
 
 /// How conversations are told apart.
 #[derive(Clone, Debug)]
-pub struct Scopes {
+pub(crate) struct Scopes {
     scope: Scope,
     dm: DmScope,
     group: GroupScope,
@@ -17,8 +17,7 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// Reads them.
-    pub fn read(section: &SessionSection) -> Self {
+    pub(crate) fn read(section: &SessionSection) -> Self {
         let mut people = BTreeMap::new();
         for (person, ids) in &section.identity_links {
             for id in ids {
@@ -37,7 +36,7 @@ impl Scopes {
     ///
     /// # Errors
     /// When the platform's ids are too long for a key.
-    pub fn key(
+    pub(crate) fn key(
         &self,
         agent: &AgentId,
         inbound: &Inbound,

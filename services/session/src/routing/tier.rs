@@ -6,7 +6,7 @@ use crate::key::AgentId;
 
 /// Why an agent was chosen, the most specific reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
+pub(crate) enum Tier {
     /// A binding for exactly this place.
     Peer,
     /// A binding for the place it hangs under.
@@ -23,7 +23,6 @@ pub enum Tier {
     Account,
     /// A binding for the channel, whatever the account.
     Channel,
-    /// No binding.
     Default,
 }
 
@@ -41,7 +40,7 @@ impl Tier {
     ];
 
     /// The word in answers.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Peer => "binding.peer",
             Self::Parent => "binding.peer.parent",
@@ -81,7 +80,6 @@ impl Place {
     }
 }
 
-/// One binding, read.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) index: usize,
@@ -97,7 +95,6 @@ pub(super) struct Rule {
 #[derive(Clone, Debug)]
 struct PeerRule {
     direct: bool,
-    /// Unset: all.
     id: Option<String>,
 }
 

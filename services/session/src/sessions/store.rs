@@ -10,8 +10,7 @@ use crate::transcripts::{Entry, NewEntry};
 
 /// The store of sessions.
 #[async_trait]
-pub trait Sessions: Send + Sync + std::fmt::Debug {
-    /// One session.
+pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, Error>;
 
     /// A page of sessions, the newest change first.

@@ -117,7 +117,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
             cap: 20,
             drop: DropPolicy::New,
         },
-        reply: Reply::Screens,
+        reply: Reply::Clients,
         seed: Seed::default(),
         expected_session: None,
         inbound: None,

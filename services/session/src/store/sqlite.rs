@@ -33,7 +33,7 @@ const PRUNE_MAX: u32 = 2000;
 
 /// The store on one SQLite file.
 #[derive(Clone, Debug)]
-pub struct SqliteStore {
+pub(crate) struct SqliteStore {
     database: Database,
 }
 
@@ -42,13 +42,13 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When the file cannot be used or another process has it open.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let database = Database::open(path, schema::MIGRATIONS)?;
         Ok(Self { database })
     }
 
     /// The database itself, for its health and its copies.
-    pub fn database(&self) -> &Database {
+    pub(crate) fn database(&self) -> &Database {
         &self.database
     }
 }

@@ -12,11 +12,10 @@ use crate::turns::Turn;
 
 /// The store of transcripts.
 #[async_trait]
-pub trait Transcripts: Send + Sync + std::fmt::Debug {
+pub(crate) trait Transcripts: Send + Sync + std::fmt::Debug {
     /// A page of the current transcript.
     async fn history(&self, key: &SessionKey, query: HistoryQuery) -> Result<HistoryPage, Error>;
 
-    /// One row.
     async fn entry(&self, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error>;
 
     /// Adds a row that belongs to no turn.

@@ -26,14 +26,12 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A message that was taken.
 #[derive(Clone, Debug)]
-pub struct Submitted {
-    /// Its turn.
-    pub turn: Turn,
+pub(crate) struct Submitted {
+    pub(crate) turn: Turn,
     /// True when it was known already.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
 }
 
-/// Takes messages.
 #[derive(Debug)]
 pub(super) struct Intake {
     pub(super) shared: Shared,

@@ -18,7 +18,7 @@ pub(super) fn announce(
     seq: i64,
 ) {
     let Ended { turn, entry, session } = ended;
-    let voice = events.voice(&turn.run, &turn.key);
+    let run = events.of_run(&turn.run, &turn.key);
     if let (Some(entry), Some(session)) = (entry, session) {
         events.row(entry, session, agents);
     }
@@ -38,7 +38,7 @@ pub(super) fn announce(
         }),
         TurnState::Queued | TurnState::Leased | TurnState::Running => return,
     };
-    voice.lifecycle(seq + 1, &settled);
+    run.lifecycle(seq + 1, &settled);
 
     let message = entry
         .as_ref()
@@ -80,7 +80,7 @@ pub(super) fn announce(
             )
         }
     };
-    voice.terminal(seq + 2, state, end);
+    run.terminal(seq + 2, state, end);
 
     events.changed(
         &turn.key,

@@ -33,7 +33,14 @@ const CATCH_UP_MAX: u32 = 100;
 pub(super) const INTERRUPTED: ForPeople =
     ForPeople::new("The answer was cut short by a restart. Please ask again if you still need it.");
 
-/// Finds what waits.
+/// What became of a look for turns that are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Some,
+    NothingDue,
+    NoSlot,
+}
+
 #[derive(Debug)]
 pub(super) struct Dispatch {
     pub(super) shared: Shared,
@@ -71,10 +78,15 @@ impl Dispatch {
             policies.mark_unchanged();
             let freed = self.backlog.count_freed();
             let next = match self.begin_due(together).await {
-                Ok(0) => self.sleep(freed, &mut look_at).await,
-                Ok(_) => {
+                Ok(Begun::Some) => {
                     together = (together * 2).min(TOGETHER_MAX);
                     continue;
+                }
+                Ok(Begun::NothingDue) => self.sleep(freed, &mut look_at).await,
+                Ok(Begun::NoSlot) => {
+                    // Whoever gives a slot back takes what waits, or wakes the dispatcher.
+                    self.backlog.seen_waiting(freed);
+                    Ok(look_at)
                 }
                 Err(error) => Err(error),
             };
@@ -121,12 +133,15 @@ impl Dispatch {
         Ok(due.into_iter().chain(*look_at).min())
     }
 
-    /// Leases what is due and runs it: at most `together` turns, which share one commit. Answers how many were begun.
-    async fn begin_due(&self, together: usize) -> Result<usize, Error> {
+    /// Leases what is due and runs it: at most `together` turns, which share one commit.
+    async fn begin_due(&self, together: usize) -> Result<Begun, Error> {
         let Some(policy) = self.shared.policy() else {
-            return Ok(0); // the first revision wakes the dispatcher
+            return Ok(Begun::NoSlot); // the first revision wakes the dispatcher
         };
-        let slots = self.runs.slots(together, policy.concurrent_max); // a slot that becomes free wakes it as well
+        let slots = self.runs.slots(together, policy.concurrent_max);
+        if slots.is_empty() {
+            return Ok(Begun::NoSlot);
+        }
         let now = self.shared.clock.now_ms();
         let claims = slots.into_iter().map(async |slot| {
             let claimed = self.shared.stores.turns.claim(self.shared.lease(), now).await;
@@ -136,13 +151,13 @@ impl Dispatch {
             slot.put_back();
             claimed.map(|_| None)
         });
-        let (mut begun, mut failed) = (0, None);
+        let (mut begun, mut failed) = (Begun::NothingDue, None);
         // Each turn that was leased is begun, whatever became of the others.
         for claimed in join_all(claims).await {
             match claimed {
                 Ok(Some((slot, claimed))) => {
                     self.workers.begin(slot, claimed);
-                    begun += 1;
+                    begun = Begun::Some;
                 }
                 Ok(None) => {}
                 Err(error) => failed = Some(error),

@@ -29,30 +29,26 @@ use crate::store::{Entry, NewEntry, SessionRecord, Stores};
 
 /// What an engine is made of.
 #[derive(Debug)]
-pub struct Parts {
-    /// The stores.
-    pub stores: Stores,
-    /// The agent service.
-    pub agent: PeerService,
+pub(crate) struct Parts {
+    pub(crate) stores: Stores,
+    pub(crate) agent: PeerService,
     /// The way to the screens.
-    pub publisher: Publisher,
+    pub(crate) publisher: Publisher,
     /// What holds at the moment; `None` until the first revision has come.
-    pub policy: watch::Receiver<Option<Arc<Policy>>>,
+    pub(crate) policy: watch::Receiver<Option<Arc<Policy>>>,
     /// The time of day.
-    pub clock: Clock,
-    /// Times.
-    pub timing: Timing,
+    pub(crate) clock: Clock,
+    pub(crate) timing: Timing,
     /// Told when a reply waits for its delivery.
-    pub replies: Arc<Notify>,
-    /// Counts.
-    pub metrics: Metrics,
+    pub(crate) replies: Arc<Notify>,
+    pub(crate) metrics: Metrics,
     /// The end of the process: from then on nothing new is taken or begun.
-    pub drain: Drain,
+    pub(crate) drain: Drain,
 }
 
 /// The handle of the engine. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     shared: Shared,
     order: Arc<Order>,
     runs: Arc<Runs>,
@@ -63,7 +59,7 @@ pub struct Engine {
 
 impl Engine {
     /// Puts it together; nothing runs yet.
-    pub fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             stores,
             agent,
@@ -132,17 +128,16 @@ impl Engine {
     ///
     /// # Errors
     /// When no configuration has come yet.
-    pub fn policy(&self) -> Result<Arc<Policy>, Error> {
+    pub(crate) fn policy(&self) -> Result<Arc<Policy>, Error> {
         self.shared.policy().ok_or(Error::NotReady)
     }
 
-    /// The stores.
-    pub fn stores(&self) -> &Stores {
+    pub(crate) fn stores(&self) -> &Stores {
         &self.shared.stores
     }
 
     /// The time of day.
-    pub fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         self.shared.clock.now_ms()
     }
 
@@ -154,7 +149,7 @@ impl Engine {
     ///
     /// # Cancel safety
     /// Goes on to its end when dropped: a message that is stored is also announced.
-    pub async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
+    pub(crate) async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
         let intake = Arc::clone(&self.intake);
         detached(async move { intake.submit(admission).await }).await
     }
@@ -166,13 +161,13 @@ impl Engine {
     ///
     /// # Cancel safety
     /// Goes on to its end when dropped.
-    pub async fn abort(&self, key: SessionKey, run: Option<RunId>) -> Result<Vec<RunId>, Error> {
+    pub(crate) async fn abort(&self, key: SessionKey, run: Option<RunId>) -> Result<Vec<RunId>, Error> {
         let intake = Arc::clone(&self.intake);
         detached(async move { intake.abort(&key, run.as_ref(), Origin::Rpc).await }).await
     }
 
     /// The run that this process is running in a session.
-    pub fn in_flight(&self, key: &SessionKey) -> Option<InFlight> {
+    pub(crate) fn in_flight(&self, key: &SessionKey) -> Option<InFlight> {
         self.runs.in_flight(key)
     }
 
@@ -180,7 +175,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such run, or the store fails.
-    pub async fn wait(&self, run: &RunId, patience: Duration) -> Result<Turn, Error> {
+    pub(crate) async fn wait(&self, run: &RunId, patience: Duration) -> Result<Turn, Error> {
         self.settle.wait(run, patience).await
     }
 
@@ -188,7 +183,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn append(&self, key: SessionKey, entry: NewEntry) -> Result<String, Error> {
+    pub(crate) async fn append(&self, key: SessionKey, entry: NewEntry) -> Result<String, Error> {
         let engine = self.clone();
         detached(async move {
             let _order = engine.order.of(&key).await;
@@ -203,7 +198,7 @@ impl Engine {
     ///
     /// # Errors
     /// Those of the change.
-    pub async fn change<T>(
+    pub(crate) async fn change<T>(
         &self,
         key: SessionKey,
         reason: &'static str,
@@ -225,17 +220,17 @@ impl Engine {
     }
 
     /// How many runs are under way.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.runs.count()
     }
 
     /// How long runs may go on after the process was asked to end.
-    pub fn drain_limit(&self) -> Duration {
+    pub(crate) fn drain_limit(&self) -> Duration {
         self.shared.drain_limit()
     }
 
     /// Runs turns until the drain, and then waits until those that run have ended; the drain's limit makes them.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         self.dispatch.run().await;
         let limit = self.shared.drain_limit() + plan::CUT_SHORT;
         if !self.runs.finish(limit).await {

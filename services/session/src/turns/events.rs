@@ -72,8 +72,8 @@ impl Events {
     }
 
     /// A run's own events.
-    pub(super) fn voice(&self, run: &RunId, key: &SessionKey) -> Voice {
-        Voice {
+    pub(super) fn of_run(&self, run: &RunId, key: &SessionKey) -> RunEvents {
+        RunEvents {
             events: self.clone(),
             run: run.to_string(),
             key: key.to_string(),
@@ -84,7 +84,7 @@ impl Events {
 
 /// A run's own events.
 #[derive(Clone, Debug)]
-pub(super) struct Voice {
+pub(super) struct RunEvents {
     events: Events,
     run: String,
     key: String,
@@ -94,7 +94,6 @@ pub(super) struct Voice {
 /// Which of the two text streams of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// The answer.
     Assistant,
     /// The thinking before it; only in the detailed events.
     Thinking,
@@ -109,7 +108,7 @@ impl Stream {
     }
 }
 
-impl Voice {
+impl RunEvents {
     fn chat(&self, seq: i64, state: State) -> proto::ChatEvent {
         proto::ChatEvent {
             run_id: self.run.clone(),

@@ -21,7 +21,7 @@ pub(super) fn seq_before(attempt: u32) -> i64 {
 pub(super) enum Stop {
     /// Somebody wants it to.
     Abort(Origin),
-    /// It belongs to another process now, or to none: nothing more may be said about it here.
+    /// It belongs to another process now, or to none: nothing more may be progress about it here.
     Lost,
     /// This process ends; the next one takes it over.
     Drain,
@@ -34,13 +34,13 @@ pub(super) struct Live {
     pub(super) key: SessionKey,
     pub(super) started_at: i64,
     cancel: CancellationToken,
-    said: Mutex<Said>,
+    progress: Mutex<Progress>,
     /// Held while the text in flight goes into the store, as text or as a row: it must not be in both.
     keeping: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Progress {
     text: String,
     /// How much of it is in the store.
     kept: usize,
@@ -51,21 +51,19 @@ struct Said {
 
 /// The text so far and the number of the event that completes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InFlight {
-    /// The run.
-    pub run: RunId,
+pub(crate) struct InFlight {
+    pub(crate) run: RunId,
     /// Its text so far.
-    pub text: String,
-    /// When it began.
-    pub started_at: i64,
+    pub(crate) text: String,
+    pub(crate) started_at: i64,
     /// The number of the newest event that the text contains.
-    pub seq: i64,
+    pub(crate) seq: i64,
 }
 
 impl Live {
     pub(super) fn new(run: RunId, key: SessionKey, attempt: u32, started_at: i64) -> Self {
         let seq = seq_before(attempt.saturating_sub(1));
-        let said = Said {
+        let progress = Progress {
             text: String::new(),
             kept: 0,
             seq,
@@ -77,7 +75,7 @@ impl Live {
             key,
             started_at,
             cancel: CancellationToken::new(),
-            said: Mutex::new(said),
+            progress: Mutex::new(progress),
             keeping: tokio::sync::Mutex::default(),
         }
     }
@@ -87,85 +85,85 @@ impl Live {
         self.keeping.lock().await
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of the next event.
     pub(super) fn next_seq(&self) -> i64 {
-        let mut said = self.said();
-        said.seq += 1;
-        said.seq
+        let mut progress = self.progress();
+        progress.seq += 1;
+        progress.seq
     }
 
     /// Adds text; the number is that of the event which carries it.
-    pub(super) fn say(&self, delta: &str) -> i64 {
-        let mut said = self.said();
-        said.text.push_str(delta);
-        said.seq += 1;
-        said.text_seq = said.seq;
-        said.seq
+    pub(super) fn append(&self, delta: &str) -> i64 {
+        let mut progress = self.progress();
+        progress.text.push_str(delta);
+        progress.seq += 1;
+        progress.text_seq = progress.seq;
+        progress.seq
     }
 
     /// The same with text that is in the store already.
-    pub(super) fn say_kept(&self, delta: &str) -> i64 {
-        let mut said = self.said();
-        said.text.push_str(delta);
-        said.kept = said.text.len();
-        said.seq += 1;
-        said.text_seq = said.seq;
-        said.seq
+    pub(super) fn append_kept(&self, delta: &str) -> i64 {
+        let mut progress = self.progress();
+        progress.text.push_str(delta);
+        progress.kept = progress.text.len();
+        progress.seq += 1;
+        progress.text_seq = progress.seq;
+        progress.seq
     }
 
     /// The text that is not in the store yet, if there is any, and what is to be told [`Live::mark_kept`] when it is.
     pub(super) fn not_kept(&self) -> Option<(String, usize)> {
-        let said = self.said();
-        let text = said.text.get(said.kept..).unwrap_or_default();
-        (!text.is_empty()).then(|| (text.to_owned(), said.text.len()))
+        let progress = self.progress();
+        let text = progress.text.get(progress.kept..).unwrap_or_default();
+        (!text.is_empty()).then(|| (text.to_owned(), progress.text.len()))
     }
 
     /// The text up to this length is in the store.
     pub(super) fn mark_kept(&self, bytes: usize) {
-        self.said().kept = bytes;
+        self.progress().kept = bytes;
     }
 
-    /// What was said so far is a row now, and what follows is another message. Called while [`Live::keeping`] is held.
+    /// What was progress so far is a row now, and what follows is another message. Called while [`Live::keeping`] is held.
     pub(super) fn begin_message(&self) {
-        let mut said = self.said();
-        said.text.clear();
-        said.kept = 0;
+        let mut progress = self.progress();
+        progress.text.clear();
+        progress.kept = 0;
     }
 
     /// The text so far.
     pub(super) fn text(&self) -> String {
-        self.said().text.clone()
+        self.progress().text.clone()
     }
 
     /// Its length in bytes.
     pub(super) fn text_bytes(&self) -> usize {
-        self.said().text.len()
+        self.progress().text.len()
     }
 
     /// What somebody sees who comes late.
     pub(super) fn in_flight(&self) -> InFlight {
-        let said = self.said();
+        let progress = self.progress();
         InFlight {
             run: self.run.clone(),
-            text: said.text.clone(),
+            text: progress.text.clone(),
             started_at: self.started_at,
-            seq: said.text_seq,
+            seq: progress.text_seq,
         }
     }
 
     /// Makes it stop. The first reason holds.
     pub(super) fn stop(&self, reason: Stop) {
-        self.said().stop.get_or_insert(reason);
+        self.progress().stop.get_or_insert(reason);
         self.cancel.cancel();
     }
 
     /// Waits until it must stop.
     pub(super) async fn stopped(&self) -> Stop {
         self.cancel.cancelled().await;
-        self.said().stop.unwrap_or(Stop::Lost)
+        self.progress().stop.unwrap_or(Stop::Lost)
     }
 }

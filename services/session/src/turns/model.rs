@@ -3,5 +3,6 @@
 mod admission;
 mod turn;
 
-pub use self::admission::*;
-pub use self::turn::*;
+pub(crate) use self::admission::*;
+pub use self::turn::RunLimits;
+pub(crate) use self::turn::*;

@@ -128,7 +128,6 @@ impl Pacer {
         }
     }
 
-    /// More text.
     pub(super) fn push(&mut self, delta: &str) {
         self.pending.push_str(delta);
     }

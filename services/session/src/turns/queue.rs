@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use gatehouse_document::messages::{CAP_APPLIED_MAX, DEBOUNCE_MS_MAX};
 
 use crate::config::{self, QueueDrop, QueueSection};
+use crate::error::Error;
 
 /// How a message joins the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QueueMode {
+pub(crate) enum QueueMode {
     /// One turn for each message, in order.
     #[default]
     Followup,
+    /// To steer what runs. Taken as `followup` until turns can be steered.
+    Steer,
     /// One turn for all that wait, after a quiet window.
     Collect,
     /// The newest message stops what runs and waits, and is next. What was stopped stays in the transcript.
@@ -19,20 +22,20 @@ pub enum QueueMode {
 }
 
 impl QueueMode {
-    /// Reads the word. `steer` is taken as `followup` until turns can be steered.
-    pub fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         match word {
-            "followup" | "steer" => Some(Self::Followup),
+            "followup" => Some(Self::Followup),
+            "steer" => Some(Self::Steer),
             "collect" => Some(Self::Collect),
             "interrupt" => Some(Self::Interrupt),
             _ => None,
         }
     }
 
-    /// The word.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Followup => "followup",
+            Self::Steer => "steer",
             Self::Collect => "collect",
             Self::Interrupt => "interrupt",
         }
@@ -42,7 +45,8 @@ impl QueueMode {
 impl From<config::QueueMode> for QueueMode {
     fn from(mode: config::QueueMode) -> Self {
         match mode {
-            config::QueueMode::Steer | config::QueueMode::Followup => Self::Followup,
+            config::QueueMode::Steer => Self::Steer,
+            config::QueueMode::Followup => Self::Followup,
             config::QueueMode::Collect => Self::Collect,
             config::QueueMode::Interrupt => Self::Interrupt,
         }
@@ -51,7 +55,7 @@ impl From<config::QueueMode> for QueueMode {
 
 /// What gives way when a queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DropPolicy {
+pub(crate) enum DropPolicy {
     /// The new message: its sender hears of it.
     #[default]
     New,
@@ -61,29 +65,27 @@ pub enum DropPolicy {
 
 /// The queue of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueRule {
-    /// How it joins.
-    pub mode: QueueMode,
+pub(crate) struct QueueRule {
+    pub(crate) mode: QueueMode,
     /// The quiet window of `collect`, in milliseconds.
-    pub quiet_ms: i64,
+    pub(crate) quiet_ms: i64,
     /// Messages that may wait.
-    pub cap: u16,
+    pub(crate) cap: u16,
     /// What gives way when they are more.
-    pub drop: DropPolicy,
+    pub(crate) drop: DropPolicy,
 }
 
-/// Decides: what the message says, then what the session says, then the channel, then the house.
-pub fn rule(
+/// Decides: what the message says, then what the session says, then the channel, then the whole gateway.
+pub(crate) fn rule(
     section: &QueueSection,
     channel: Option<&str>,
-    session: Option<&str>,
-    message: Option<&str>,
+    session: Option<QueueMode>,
+    message: Option<QueueMode>,
 ) -> QueueRule {
-    let said = message.or(session).and_then(QueueMode::parse);
     let configured = of_channel(&section.by_channel, channel).unwrap_or(section.mode);
     let quiet_ms = of_channel(&section.debounce_ms_by_channel, channel).unwrap_or(section.debounce_ms);
     QueueRule {
-        mode: said.unwrap_or(configured.into()),
+        mode: message.or(session).unwrap_or(configured.into()),
         quiet_ms: quiet_ms.min(DEBOUNCE_MS_MAX).into(),
         cap: section.cap.clamp(1, CAP_APPLIED_MAX),
         drop: match section.drop {
@@ -100,6 +102,18 @@ fn of_channel<T: Copy>(values: &BTreeMap<String, T>, channel: Option<&str>) -> O
     values.iter().find(named).map(|(_, value)| *value)
 }
 
+/// What a caller wrote where a queue mode is meant.
+impl TryFrom<String> for QueueMode {
+    type Error = Error;
+
+    fn try_from(word: String) -> Result<Self, Error> {
+        Self::parse(&word).ok_or(Error::Field {
+            path: "/queueMode",
+            problem: "is not steer, followup, collect or interrupt",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +128,17 @@ mod tests {
         assert_eq!(rule(&section, None, None, None).mode, QueueMode::Collect);
         assert_eq!(rule(&section, Some("irc"), None, None).mode, QueueMode::Interrupt);
         assert_eq!(
-            rule(&section, Some("irc"), Some("followup"), None).mode,
+            rule(&section, Some("irc"), Some(QueueMode::Followup), None).mode,
             QueueMode::Followup
         );
         assert_eq!(
-            rule(&section, Some("irc"), Some("followup"), Some("collect")).mode,
+            rule(
+                &section,
+                Some("irc"),
+                Some(QueueMode::Followup),
+                Some(QueueMode::Collect)
+            )
+            .mode,
             QueueMode::Collect
         );
         assert_eq!(rule(&section, Some("irc"), None, None).quiet_ms, 50);
@@ -132,7 +152,7 @@ mod tests {
             (rule.mode, rule.quiet_ms, rule.cap),
             (QueueMode::Followup, 500, 20)
         );
-        assert_eq!(QueueMode::parse("steer"), Some(QueueMode::Followup));
+        assert_eq!(QueueMode::parse("steer"), Some(QueueMode::Steer));
         assert_eq!(QueueMode::parse("other"), None);
     }
 }

@@ -4,6 +4,7 @@
 mod ending;
 mod lease;
 pub(super) mod notice;
+mod show;
 mod steps;
 
 use std::sync::Arc;
@@ -20,11 +21,12 @@ use serde_json::json;
 use tokio::time::{self, Instant};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::show::Rewrite;
 use super::context::{ROWS_MAX, arrange};
-use super::events::{Stream, Voice};
+use super::events::{RunEvents, Stream};
 use super::live::{Live, Stop};
 use super::order::Order;
-use super::pacing::{self, Pacer, Piece};
+use super::pacing::{self, Pacer};
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
@@ -59,7 +61,6 @@ enum Outcome {
     Stopped(Stop),
 }
 
-/// What runs need.
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) shared: Shared,
@@ -77,7 +78,7 @@ struct Run {
     /// As it was when the run began.
     session: SessionRecord,
     live: Arc<Live>,
-    voice: Voice,
+    events: RunEvents,
     /// Whether this attempt showed anything.
     seen: bool,
     /// What an earlier attempt showed: it stands on the screens until this one's first word.
@@ -93,28 +94,6 @@ struct Run {
     new_thinking: Rewrite,
 }
 
-/// Which forms of a text still have to say that they do not go on with what was shown, but take its place.
-#[derive(Clone, Copy, Debug)]
-struct Rewrite {
-    increment: bool,
-    cumulative: bool,
-}
-
-impl Rewrite {
-    const ALL: Self = Self {
-        increment: true,
-        cumulative: true,
-    };
-    const NONE: Self = Self {
-        increment: false,
-        cumulative: false,
-    };
-
-    fn of(turn: &Turn) -> Self {
-        if turn.shown > 0 { Self::ALL } else { Self::NONE }
-    }
-}
-
 /// Runs a turn that was leased, to its end. Answers the turn that was begun in the same commit.
 pub(super) async fn run(
     room: Arc<Room>,
@@ -124,13 +103,13 @@ pub(super) async fn run(
 ) -> Option<Claimed> {
     let lease = tokio::spawn(lease::keep(room.shared.clone(), Arc::clone(&live)));
     let _lease = AbortOnDropHandle::new(lease);
-    let voice = room.shared.events.voice(&turn.run, &turn.key);
+    let events = room.shared.events.of_run(&turn.run, &turn.key);
     let shown = room.pacing.clone();
     let mut run = Run {
         room,
         session,
         live,
-        voice,
+        events,
         seen: false,
         earlier: String::new(),
         answer: Pacer::new(shown.clone()),
@@ -169,8 +148,8 @@ impl Run {
         if self.turn.shown > 0 {
             self.earlier = self.room.shared.stores.turns.kept_text(&self.turn.run).await?;
         }
-        self.voice.status(self.live.next_seq(), "starting_model");
-        self.voice.lifecycle(
+        self.events.status(self.live.next_seq(), "starting_model");
+        self.events.lifecycle(
             self.live.next_seq(),
             &json!({ "phase": "start", "startedAt": self.live.started_at }),
         );
@@ -296,7 +275,7 @@ impl Run {
         match event {
             Event::ModelStarted(agent::ModelStarted { provider, model }) => {
                 let data = json!({ "phase": "model", "provider": provider, "model": model });
-                self.voice.lifecycle(self.live.next_seq(), &data);
+                self.events.lifecycle(self.live.next_seq(), &data);
             }
             Event::TextDelta(agent::TextDelta { text }) => {
                 if text.is_empty() {
@@ -312,15 +291,15 @@ impl Run {
                     }));
                 }
                 let seq = if self.seen {
-                    self.live.say(&text)
+                    self.live.append(&text)
                 } else {
                     if let Some(stop) = self.show_first(&text).await? {
                         return Ok(Some(Outcome::Stopped(stop)));
                     }
-                    self.live.say_kept(&text)
+                    self.live.append_kept(&text)
                 };
                 let replace = std::mem::take(&mut self.new_answer.increment);
-                self.voice.increment(Stream::Assistant, seq, &text, replace);
+                self.events.increment(Stream::Assistant, seq, &text, replace);
                 self.answer.push(&text);
                 self.show_due();
             }
@@ -335,7 +314,7 @@ impl Run {
                 }
                 self.thought.push_str(&text);
                 let replace = std::mem::take(&mut self.new_thinking.increment);
-                self.voice
+                self.events
                     .increment(Stream::Thinking, self.live.next_seq(), &text, replace);
                 self.thinking.push(&text);
                 self.show_due();
@@ -347,7 +326,7 @@ impl Run {
                 message,
             }) => {
                 let data = json!({ "phase": "retry", "attempt": attempt, "maxAttempts": attempt_max, "reason": message });
-                self.voice.lifecycle(self.live.next_seq(), &data);
+                self.events.lifecycle(self.live.next_seq(), &data);
             }
             Event::Completed(agent::Completed {
                 stop_reason,
@@ -379,65 +358,6 @@ impl Run {
             }
         }
         Ok(None)
-    }
-
-    /// Before the first thing is shown: writes down that it was, and what. A run that dies after this is begun again once.
-    async fn show_first(&mut self, text: &str) -> Result<Option<Stop>, Error> {
-        let Shared { stores, owner, .. } = &self.room.shared;
-        let hold = stores.turns.show(&self.turn.run, owner, text).await?;
-        let stop = stop_of(hold);
-        self.seen = stop.is_none();
-        Ok(stop)
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        let now = Instant::now();
-        [self.answer.due(now), self.thinking.due(now)]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    fn show_due(&mut self) {
-        let now = Instant::now();
-        if let Some(piece) = self.thinking.take_due(now, self.thought.len()) {
-            self.show_thinking(&piece);
-        }
-        if let Some(piece) = self.answer.take_due(now, self.live.text_bytes()) {
-            self.show_answer(&piece);
-        }
-    }
-
-    fn show_rest(&mut self) {
-        let now = Instant::now();
-        if let Some(piece) = self.thinking.take(now, self.thought.len()) {
-            self.show_thinking(&piece);
-        }
-        if let Some(piece) = self.answer.take(now, self.live.text_bytes()) {
-            self.show_answer(&piece);
-        }
-    }
-
-    fn show_thinking(&mut self, piece: &Piece) {
-        let replace = std::mem::take(&mut self.new_thinking.cumulative);
-        self.voice.cumulative(
-            Stream::Thinking,
-            self.live.next_seq(),
-            piece,
-            &self.thought,
-            replace,
-        );
-    }
-
-    fn show_answer(&mut self, piece: &Piece) {
-        let replace = std::mem::take(&mut self.new_answer.cumulative);
-        self.voice.cumulative(
-            Stream::Assistant,
-            self.live.say(""),
-            piece,
-            &self.live.text(),
-            replace,
-        );
     }
 
     /// The agent service did not answer, or stopped answering.

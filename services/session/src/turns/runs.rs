@@ -87,7 +87,6 @@ impl Runs {
         self.state().slots_taken <= max
     }
 
-    /// A run begins.
     pub(super) fn add(&self, live: &Arc<Live>) {
         let mut state = self.state();
         if let Some((stop, _)) = state.early_stops.remove(&live.run) {
@@ -129,7 +128,6 @@ impl Runs {
         self.state().live.keys().cloned().collect()
     }
 
-    /// How many.
     pub(super) fn count(&self) -> usize {
         self.state().live.len()
     }

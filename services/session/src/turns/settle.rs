@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::id::RunId;
 use crate::store::Sharing;
 
-/// Says ends.
 #[derive(Debug)]
 pub(super) struct Settle {
     shared: Shared,

@@ -15,12 +15,11 @@ use crate::key::SessionKey;
 
 /// The store of turns.
 #[async_trait]
-pub trait Turns: Send + Sync + std::fmt::Debug {
+pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
     /// Takes a message: its row, its turn and, for a channel's message, its key against doubles. With a lease the turn begins
     /// in the same breath, if it is the next one that [`Turns::claim`] would have begun.
     async fn admit(&self, admission: Admission, lease: Option<Lease>) -> Result<Admitted, Error>;
 
-    /// One turn.
     async fn find(&self, run: &RunId) -> Result<Option<Turn>, Error>;
 
     /// Begins the next turn that is due, of a session in which none runs. In `collect` mode the turns that wait behind it
@@ -30,7 +29,6 @@ pub trait Turns: Send + Sync + std::fmt::Debug {
     /// What is to be expected when nothing more can be claimed. `held` are the turns that the caller is running.
     async fn outlook(&self, held: Vec<RunId>, now: i64) -> Result<Outlook, Error>;
 
-    /// Keeps the lease.
     async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error>;
 
     /// Something of this attempt is about to be shown for the first time; `text` is the part of it that belongs to the answer.

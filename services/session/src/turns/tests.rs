@@ -51,20 +51,20 @@ async fn rows(bench: &Bench) -> Vec<(Role, String)> {
 #[tokio::test]
 async fn a_message_is_answered_in_the_order_that_screens_expect() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
 
     let call = bench.call().await;
     call.text("Hel").await;
-    house
+    running
         .see("the first paced delta", |seen| {
             seen.label() == "chat delta 'Hel' ="
         })
         .await;
     call.text("lo").await;
     call.done().await;
-    let end = house.end_of("r1").await;
-    house
+    let end = running.end_of("r1").await;
+    running
         .see("the session after it", |seen| {
             seen.label() == "changed agent.input.settled"
         })
@@ -89,10 +89,10 @@ async fn a_message_is_answered_in_the_order_that_screens_expect() {
         "chat final",
         "changed agent.input.settled",
     ];
-    assert_eq!(house.labels(), order);
+    assert_eq!(running.labels(), order);
     assert!(end.message.as_deref().unwrap().contains("Hello"));
     assert_eq!(end.usage.unwrap().total_tokens, 3);
-    let mut seqs: Vec<i64> = house
+    let mut seqs: Vec<i64> = running
         .seen
         .iter()
         .filter_map(|seen| match seen {
@@ -116,10 +116,10 @@ async fn a_message_is_answered_in_the_order_that_screens_expect() {
 #[tokio::test]
 async fn the_next_turn_reads_what_was_said_before() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run(r#"{"agents":{"defaults":{"model":{"primary":"p/a","fallbacks":["p/b"]},"systemPrompt":"be brief"}}}"#);
-    house.engine.submit(message("r1", "one")).await.unwrap();
+    let mut running = bench.run(r#"{"agents":{"defaults":{"model":{"primary":"p/a","fallbacks":["p/b"]},"systemPrompt":"be brief"}}}"#);
+    running.engine.submit(message("r1", "one")).await.unwrap();
     let call = bench.call().await;
-    house.engine.submit(message("r2", "two")).await.unwrap();
+    running.engine.submit(message("r2", "two")).await.unwrap();
     call.text("to one").await;
     call.done().await;
 
@@ -129,7 +129,7 @@ async fn the_next_turn_reads_what_was_said_before() {
     assert_eq!(call.request.models, ["p/a", "p/b"]);
     assert_eq!(call.request.system_prompt.as_deref(), Some("be brief"));
     call.done().await;
-    house.end_of("r2").await;
+    running.end_of("r2").await;
 }
 
 #[tokio::test]
@@ -167,13 +167,13 @@ async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
 #[tokio::test]
 async fn no_more_turns_run_than_are_allowed() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run(r#"{"agents":{"defaults":{"maxConcurrent":2}}}"#);
+    let mut running = bench.run(r#"{"agents":{"defaults":{"maxConcurrent":2}}}"#);
     for n in 0..4 {
         let message = Admission {
             key: key(&format!("s{n}")),
             ..message(&format!("r{n}"), "hi")
         };
-        house.engine.submit(message).await.unwrap();
+        running.engine.submit(message).await.unwrap();
     }
     let (first, second) = (bench.call().await, bench.call().await);
     time::sleep(Duration::from_millis(50)).await;
@@ -187,22 +187,22 @@ async fn no_more_turns_run_than_are_allowed() {
         state(&bench, "r3").await.is_terminal()
     })
     .await;
-    house.rest();
+    running.rest();
 }
 
 #[tokio::test]
 async fn somebody_who_waits_hears_of_the_end() {
     let mut bench = Bench::new().await;
-    let house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
-    let early = house
+    let running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
+    let early = running
         .engine
         .wait(&RunId::new("r1"), Duration::from_millis(10))
         .await
         .unwrap();
     assert!(!early.state.is_terminal());
 
-    let (engine, run) = (house.engine.clone(), RunId::new("r1"));
+    let (engine, run) = (running.engine.clone(), RunId::new("r1"));
     let waiting = tokio::spawn(async move { engine.wait(&run, PATIENCE).await });
     bench.call().await.done().await;
 
@@ -211,7 +211,7 @@ async fn somebody_who_waits_hears_of_the_end() {
         TurnState::Done
     );
     assert!(matches!(
-        house.engine.wait(&RunId::new("r9"), PATIENCE).await,
+        running.engine.wait(&RunId::new("r9"), PATIENCE).await,
         Err(Error::NoRun(_))
     ));
 }
@@ -220,18 +220,18 @@ async fn somebody_who_waits_hears_of_the_end() {
 async fn thinking_is_shown_and_not_kept() {
     use gatehouse_proto::agent::v1::{ThinkingDelta, run_turn_response::Event};
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
     let call = bench.call().await;
     call.event(Event::ThinkingDelta(ThinkingDelta { text: "hm".into() }))
         .await;
     call.text("yes").await;
     call.done().await;
 
-    house.end_of("r1").await;
+    running.end_of("r1").await;
 
-    assert!(house.labels().contains(&"agent thinking +".to_owned()));
-    assert!(house.labels().contains(&"agent thinking =".to_owned()));
+    assert!(running.labels().contains(&"agent thinking +".to_owned()));
+    assert!(running.labels().contains(&"agent thinking =".to_owned()));
     assert_eq!(
         rows(&bench).await.get(1),
         Some(&(Role::Assistant, "yes".to_owned()))

@@ -17,7 +17,6 @@ use super::shared::Shared;
 use super::{Claimed, Turn};
 use crate::id::RunId;
 
-/// Begins runs.
 #[derive(Clone, Debug)]
 pub(super) struct Workers {
     room: Arc<Room>,

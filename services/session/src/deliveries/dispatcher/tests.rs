@@ -118,45 +118,47 @@ impl ChannelService for FakeBridge {
     }
 }
 
-/// A house whose bridge is at this address, there or not.
-fn dispatch(bench: &Bench, house: &Running) -> Address {
+/// A running whose bridge is at this address, there or not.
+fn dispatch(bench: &Bench, running: &Running) -> Address {
     let (peer, address) = bench.peer("bridge.sock");
     let dispatcher = Dispatcher::new(
-        house.engine.clone(),
+        running.engine.clone(),
         peer.service(),
-        Arc::clone(&house.replies),
+        Arc::clone(&running.replies),
         Clock::system(),
         Metrics::default(),
     );
-    house.drain.spawn("replies", dispatcher.run(house.drain.clone()));
+    running
+        .drain
+        .spawn("replies", dispatcher.run(running.drain.clone()));
     address
 }
 
-async fn answer(bench: &mut Bench, house: &mut Running, run: &str, to: &str) {
+async fn answer(bench: &mut Bench, running: &mut Running, run: &str, to: &str) {
     let message = Admission {
         reply: Reply::To(room(to)),
         ..message(run, "hi")
     };
-    house.engine.submit(message).await.unwrap();
+    running.engine.submit(message).await.unwrap();
     let call = bench.call().await;
     call.text("hello").await;
     call.done().await;
-    house.end_of(run).await;
+    running.end_of(run).await;
 }
 
 #[tokio::test]
 async fn replies_wait_for_a_bridge_that_is_away_and_are_handed_over_once() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let address = dispatch(&bench, &house);
+    let mut running = bench.run("{}");
+    let address = dispatch(&bench, &running);
     for (run, to) in [("r1", "#a"), ("r2", "#a"), ("r3", "#b")] {
-        answer(&mut bench, &mut house, run, to).await;
+        answer(&mut bench, &mut running, run, to).await;
     }
 
     let bridge = FakeBridge::default();
     bridge.serve(&bench, &address).await;
     until("the replies to arrive", async || bridge.keys().len() >= 3).await;
-    answer(&mut bench, &mut house, "r4", "#a").await;
+    answer(&mut bench, &mut running, "r4", "#a").await;
     until("the next reply to arrive", async || bridge.keys().len() >= 4).await;
     until("nothing to wait", async || {
         bench
@@ -189,14 +191,14 @@ async fn replies_wait_for_a_bridge_that_is_away_and_are_handed_over_once() {
 #[tokio::test]
 async fn a_reply_that_the_bridge_refuses_for_good_is_said_in_the_transcript() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let address = dispatch(&bench, &house);
+    let mut running = bench.run("{}");
+    let address = dispatch(&bench, &running);
     let bridge = FakeBridge::default();
     *bridge.refuse.lock().unwrap() = Some(Status::not_found("no such account"));
     bridge.serve(&bench, &address).await;
 
-    answer(&mut bench, &mut house, "r1", "#a").await;
-    house.see("the row", |seen| seen.label() == "row system").await;
+    answer(&mut bench, &mut running, "r1", "#a").await;
+    running.see("the row", |seen| seen.label() == "row system").await;
     until("it to be settled", async || {
         bench
             .stores
@@ -209,7 +211,7 @@ async fn a_reply_that_the_bridge_refuses_for_good_is_said_in_the_transcript() {
     .await;
 
     *bridge.refuse.lock().unwrap() = None;
-    answer(&mut bench, &mut house, "r2", "#a").await;
+    answer(&mut bench, &mut running, "r2", "#a").await;
     until("the next reply to arrive", async || bridge.keys() == ["r2/0"]).await;
     let last = bench
         .stores
@@ -234,12 +236,12 @@ async fn a_reply_that_the_bridge_refuses_for_good_is_said_in_the_transcript() {
 #[tokio::test]
 async fn a_reply_that_the_bridge_has_no_room_for_is_offered_again_and_an_idle_dispatcher_asks_nothing() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let address = dispatch(&bench, &house);
+    let mut running = bench.run("{}");
+    let address = dispatch(&bench, &running);
     let bridge = FakeBridge::default();
     *bridge.refuse.lock().unwrap() = Some(Status::resource_exhausted("full"));
     bridge.serve(&bench, &address).await;
-    answer(&mut bench, &mut house, "r1", "#a").await;
+    answer(&mut bench, &mut running, "r1", "#a").await;
     until("the reply to be put off", async || {
         bench
             .stores

@@ -3,8 +3,8 @@ use super::*;
 #[tokio::test]
 async fn a_session_is_made_changed_reset_and_forgotten() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run(r#"{"agents":{"defaults":{"model":"p/m"}}}"#);
-    let grpc = grpc(&house);
+    let mut running = bench.run(r#"{"agents":{"defaults":{"model":"p/m"}}}"#);
+    let grpc = grpc(&running);
     let create = || CreateSessionRequest {
         idempotency_key: Some("k".into()),
         label: Some("Home".into()),
@@ -135,19 +135,19 @@ async fn a_session_is_made_changed_reset_and_forgotten() {
             .into_inner()
             .deleted
     );
-    house
+    running
         .see("the end of the session", |seen| seen.label() == "changed delete")
         .await;
-    assert_eq!(house.ends("r1"), 1);
+    assert_eq!(running.ends("r1"), 1);
 }
 
 #[tokio::test]
 async fn lists_show_agents_and_pages_of_sessions() {
     let bench = Bench::new().await;
-    let house = bench.run(
+    let running = bench.run(
         r#"{"agents":{"entries":{"main":{"default":true,"name":"Rusty","identity":{"emoji":"*"}},"b":{"model":{"primary":"p/q"}}}}}"#,
     );
-    let grpc = grpc(&house);
+    let grpc = grpc(&running);
     for n in 0..3 {
         let create = CreateSessionRequest {
             key: Some(format!("s{n}")),

@@ -10,7 +10,7 @@ pub(super) async fn a_message_its_turn_and_its_session_are_stored_together(store
     let session = store.sessions.find(&main).await.unwrap().unwrap();
     assert_eq!(session.preview.as_deref(), Some("hello there"));
     assert_eq!(session.derived_title.as_deref(), Some("hello there"));
-    assert_eq!(session.status.as_deref(), Some("queued"));
+    assert_eq!(session.status, Some(SessionStatus::Queued));
     assert_eq!(session, new.session);
     assert_eq!(store.turns.find(&run("r1")).await.unwrap(), Some(new.turn));
     assert!(store.turns.find(&run("r2")).await.unwrap().is_none());
@@ -106,11 +106,11 @@ pub(super) async fn a_message_for_a_free_session_begins_in_the_commit_that_takes
     );
     assert_eq!(
         (
-            first.session.status.as_deref(),
+            first.session.status,
             first.session.active_run,
             first.session.started_at
         ),
-        (Some("running"), Some(run("r1")), Some(T0))
+        (Some(SessionStatus::Running), Some(run("r1")), Some(T0))
     );
     assert_eq!(
         (behind.turn.state, behind.turn.owner, behind.turn.attempt),

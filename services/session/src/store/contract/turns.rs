@@ -13,8 +13,8 @@ pub(super) async fn one_turn_of_a_session_runs_at_a_time_and_in_order(store: &St
     assert_eq!(claim(store, &b, T0).await, None);
     let session = store.sessions.find(&key("main")).await.unwrap().unwrap();
     assert_eq!(
-        (session.status.as_deref(), session.active_run),
-        (Some("running"), Some(run("r1")))
+        (session.status, session.active_run),
+        (Some(SessionStatus::Running), Some(run("r1")))
     );
 
     store
@@ -57,8 +57,8 @@ pub(super) async fn a_turn_ends_once(store: &Stores) {
     assert_eq!(ended.entry.map(|entry| entry.seq), Some(2));
     let session = ended.session.unwrap();
     assert_eq!(
-        (session.status.as_deref(), session.active_run),
-        (Some("done"), None)
+        (session.status, session.active_run),
+        (Some(SessionStatus::Done), None)
     );
     assert_eq!((session.input_tokens, session.output_tokens), (3, 4));
     assert_eq!(session.answered_by, Some(("p".into(), "m".into())));

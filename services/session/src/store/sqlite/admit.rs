@@ -42,7 +42,7 @@ pub(super) fn admit(
     }
     let session = sessions::ensure(conn, key, seed, *now)?;
     let target = match &admission.reply {
-        Reply::Screens => None,
+        Reply::Clients => None,
         Reply::To(target) => Some(target.clone()),
         Reply::SessionChat => {
             let chat = existing.as_ref().and_then(|session| session.target.clone());

@@ -4,12 +4,16 @@ use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
 
 use super::super::{
-    Change, Entry, NewEntry, Once, Seed, SessionFilter, SessionPage, SessionPatch, SessionRecord,
+    Change, Entry, NewEntry, Once, Seed, SessionFilter, SessionKind, SessionPage, SessionPatch,
+    SessionRecord, SessionStatus,
 };
 use super::{entries, turns};
+use crate::agents::ModelName;
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
+use crate::routing::PeerKind;
+use crate::turns::queue::QueueMode;
 
 pub(super) fn find(conn: &Connection, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM sessions WHERE key = ?1"))?;
@@ -31,10 +35,6 @@ pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: i64)
     if let Some(id) = id_of(conn, key)? {
         return Ok(id);
     }
-    let kind = match seed.chat_type.as_deref() {
-        Some("group" | "channel") => "group",
-        Some(_) | None => "direct",
-    };
     conn.prepare_cached(
         "INSERT INTO sessions (key, agent, session_id, kind, lifecycle_revision, created_at, updated_at, channel, chat_type)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
@@ -43,11 +43,11 @@ pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: i64)
         key.as_str(),
         key.agent().as_str(),
         SessionId::generate().as_str(),
-        kind,
+        SessionKind::from(seed.chat_type).word(),
         SessionId::generate().as_str(),
         now,
         seed.channel,
-        seed.chat_type,
+        seed.chat_type.map(PeerKind::word),
     ])?;
     Ok(conn.last_insert_rowid())
 }
@@ -120,14 +120,19 @@ fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(
             return Err(Error::LabelTaken(label.clone()));
         }
     }
-    let text = |change: &Change<String>| change.clone().map(|value| value.map_or(Value::Null, Value::Text));
+    fn text<T>(change: &Change<T>, word: impl Fn(&T) -> &str) -> Option<Value> {
+        let value = |value: &T| Value::Text(word(value).to_owned());
+        change
+            .as_ref()
+            .map(|change| change.as_ref().map_or(Value::Null, value))
+    }
     let flag = |change: &Option<bool>| change.map(|value| Value::Integer(value.into()));
     let changes = [
-        ("label", text(label)),
-        ("display_name", text(display_name)),
-        ("model_override", text(model)),
-        ("thinking_level", text(thinking_level)),
-        ("queue_mode", text(queue_mode)),
+        ("label", text(label, String::as_str)),
+        ("display_name", text(display_name, String::as_str)),
+        ("model_override", text(model, ModelName::as_str)),
+        ("thinking_level", text(thinking_level, String::as_str)),
+        ("queue_mode", text(queue_mode, |mode| mode.word())),
         ("archived", flag(archived)),
         ("pinned", flag(pinned)),
         ("unread", flag(unread)),
@@ -267,7 +272,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         agent: key.agent(),
         key,
         session_id: SessionId::new(columns.take::<String>()?),
-        kind: columns.take()?,
+        kind: SessionKind::parse(&columns.take::<String>()?),
         lifecycle_revision: columns.take()?,
         created_at: columns.take()?,
         updated_at: columns.take()?,
@@ -277,11 +282,11 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         derived_title: columns.take()?,
         preview: columns.take()?,
         channel: columns.take()?,
-        chat_type: columns.take()?,
+        chat_type: columns.word(PeerKind::stored)?,
         target: columns
             .take::<Option<String>>()?
             .and_then(|target| serde_json::from_str(&target).ok()),
-        status: columns.take()?,
+        status: columns.word(SessionStatus::parse)?,
         active_run: columns.take::<Option<String>>()?.map(RunId::new),
         last_run: columns.take::<Option<String>>()?.map(RunId::new),
         started_at: columns.take()?,
@@ -290,7 +295,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         model_override: columns.take()?,
         answered_by: columns.take::<Option<String>>()?.zip(columns.take()?),
         thinking_level: columns.take()?,
-        queue_mode: columns.take()?,
+        queue_mode: columns.word(QueueMode::parse)?,
         input_tokens: columns.take()?,
         output_tokens: columns.take()?,
         archived: columns.take()?,
@@ -312,5 +317,10 @@ impl Columns<'_, '_> {
         let value = self.row.get(self.next)?;
         self.next += 1;
         Ok(value)
+    }
+
+    /// A word that may be absent, or one that this version does not know.
+    fn word<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> rusqlite::Result<Option<T>> {
+        Ok(self.take::<Option<String>>()?.and_then(|word| read(&word)))
     }
 }

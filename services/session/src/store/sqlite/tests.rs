@@ -126,7 +126,7 @@ async fn every_list_reads_an_index_in_its_own_order() {
 async fn a_turn_costs_the_same_after_many_turns_as_after_few() {
     let (_folder, store) = open();
     life(&store, 0).await; // statements are compiled and looked at
-    aged(&store, 200).await;
+    aged(&store, 800).await; // as many rows in a conversation as the context reads
     let young = life(&store, 1).await;
     aged(&store, 10_000).await;
 

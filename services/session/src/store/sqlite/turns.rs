@@ -238,7 +238,6 @@ pub(super) fn open_turns(conn: &Connection, session: i64) -> Result<Vec<(RunId, 
 /// In which state a turn must be to be ended.
 #[derive(Debug)]
 pub(super) enum Guard<'a> {
-    /// Waiting.
     Queued,
     /// Leased or running, by this owner.
     Owner(&'a Owner),
@@ -348,7 +347,7 @@ fn settle_session(conn: &Connection, session: i64, run: &RunId, end: &End) -> Re
          WHERE id = :id",
     )?
     .execute(named_params! {
-        ":run": run.as_str(), ":status": end.state.session_status(), ":now": end.now,
+        ":run": run.as_str(), ":status": end.state.session_status().word(), ":now": end.now,
         ":aborted": end.state == TurnState::Aborted,
         ":provider": end.answered_by.as_ref().map(|(provider, _)| provider),
         ":model": end.answered_by.as_ref().map(|(_, model)| model),

@@ -4,27 +4,25 @@ use super::{Aborted, Turn};
 use crate::deliveries::Target;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
+use crate::routing::PeerKind;
 use crate::sessions::SessionRecord;
 use crate::transcripts::{Entry, NewEntry};
 use crate::turns::queue::QueueRule;
 
 /// A platform's message: the key against doubles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InboundKey {
-    /// The channel.
-    pub channel: String,
-    /// The account.
-    pub account: String,
-    /// The platform's id.
-    pub message: String,
+pub(crate) struct InboundKey {
+    pub(crate) channel: String,
+    pub(crate) account: String,
+    pub(crate) message: String,
 }
 
 /// Where the reply of a new turn goes.
 #[derive(Clone, Debug, Default)]
-pub enum Reply {
-    /// To the screens alone.
+pub(crate) enum Reply {
+    /// To the clients that look, and to no chat.
     #[default]
-    Screens,
+    Clients,
     /// To the chat that asked.
     To(Target),
     /// To the chat of the session as it is at this moment.
@@ -33,50 +31,45 @@ pub enum Reply {
 
 /// What a session that does not exist yet begins with.
 #[derive(Clone, Debug, Default)]
-pub struct Seed {
+pub(crate) struct Seed {
     /// The channel it belongs to.
-    pub channel: Option<String>,
-    /// `direct`, `group` or `channel`.
-    pub chat_type: Option<String>,
+    pub(crate) channel: Option<String>,
+    /// What kind of chat it is.
+    pub(crate) chat_type: Option<PeerKind>,
 }
 
 /// A message to take.
 #[derive(Clone, Debug)]
-pub struct Admission {
-    /// The session.
-    pub key: SessionKey,
-    /// The run.
-    pub run: RunId,
-    /// Its row.
-    pub entry: NewEntry,
+pub(crate) struct Admission {
+    pub(crate) key: SessionKey,
+    pub(crate) run: RunId,
+    pub(crate) entry: NewEntry,
     /// What is asked, as a digest.
-    pub fingerprint: Vec<u8>,
+    pub(crate) fingerprint: Vec<u8>,
     /// How it joins the queue.
-    pub queue: QueueRule,
+    pub(crate) queue: QueueRule,
     /// Where the reply goes.
-    pub reply: Reply,
+    pub(crate) reply: Reply,
     /// For a new session.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// The transcript the client looks at.
-    pub expected_session: Option<SessionId>,
+    pub(crate) expected_session: Option<SessionId>,
     /// For a message of a channel.
-    pub inbound: Option<InboundKey>,
+    pub(crate) inbound: Option<InboundKey>,
     /// The model chosen for it.
-    pub model: Option<String>,
+    pub(crate) model: Option<String>,
     /// How hard to think.
-    pub thinking: Option<String>,
+    pub(crate) thinking: Option<String>,
     /// The longest it may take, in milliseconds.
-    pub timeout_ms: Option<i64>,
+    pub(crate) timeout_ms: Option<i64>,
     /// The trace it belongs to.
-    pub traceparent: Option<String>,
-    /// Now.
-    pub now: i64,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) now: i64,
 }
 
 /// What became of a message.
 #[derive(Clone, Debug)]
-pub enum Admitted {
-    /// Taken.
+pub(crate) enum Admitted {
     New(Box<NewTurn>),
     /// Known already, with the same content.
     Known(Box<Turn>),
@@ -84,13 +77,12 @@ pub enum Admitted {
 
 /// A message that was taken.
 #[derive(Clone, Debug)]
-pub struct NewTurn {
+pub(crate) struct NewTurn {
     /// Its turn; running when it was begun at once.
-    pub turn: Turn,
-    /// Its row.
-    pub entry: Entry,
+    pub(crate) turn: Turn,
+    pub(crate) entry: Entry,
     /// The session after it.
-    pub session: SessionRecord,
+    pub(crate) session: SessionRecord,
     /// What had to give way.
-    pub gave_way: Aborted,
+    pub(crate) gave_way: Aborted,
 }

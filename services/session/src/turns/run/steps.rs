@@ -126,10 +126,10 @@ impl Run {
             self.begin_message();
         }
         for call in content.calls() {
-            self.voice.tool(self.live.next_seq(), &started(call));
+            self.events.tool(self.live.next_seq(), &started(call));
         }
         for result in content.results() {
-            self.voice.tool(self.live.next_seq(), &answered(result));
+            self.events.tool(self.live.next_seq(), &answered(result));
         }
     }
 
@@ -138,7 +138,8 @@ impl Run {
         let shown = self.live.text_bytes() > 0 || !self.earlier.is_empty();
         self.live.begin_message();
         if shown {
-            self.voice.begin_message(self.live.say(""), self.live.say(""));
+            self.events
+                .begin_message(self.live.append(""), self.live.append(""));
             self.new_answer = Rewrite::NONE;
         }
         self.earlier.clear();

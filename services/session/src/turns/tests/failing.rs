@@ -5,29 +5,29 @@ use super::*;
 #[tokio::test]
 async fn an_agent_that_comes_back_in_time_answers() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
     bench.call().await.break_off().await;
 
     let call = bench.call().await;
     call.text("here").await;
     call.done().await;
 
-    assert_eq!(house.end_of("r1").await.state(), State::Final);
+    assert_eq!(running.end_of("r1").await.state(), State::Final);
 }
 
 #[tokio::test]
 async fn an_agent_that_stays_away_fails_the_turn_with_a_notice_to_the_chat() {
     let bench = Bench::new().await;
     let (nobody, _) = bench.peer("nobody.sock");
-    let mut house = bench.run_with("{}", nobody);
+    let mut running = bench.run_with("{}", nobody);
     let to_room = Admission {
         reply: Reply::To(room("#a")),
         ..message("r1", "hi")
     };
-    house.engine.submit(to_room).await.unwrap();
+    running.engine.submit(to_room).await.unwrap();
 
-    let end = house.end_of("r1").await;
+    let end = running.end_of("r1").await;
 
     assert_eq!(end.state(), State::Error);
     assert!(end.error_message.unwrap().contains("cannot be reached"));
@@ -38,15 +38,15 @@ async fn an_agent_that_stays_away_fails_the_turn_with_a_notice_to_the_chat() {
 }
 
 /// Says something for a chat and answers the first call with half a text, which the screens see.
-async fn half_an_answer(bench: &mut Bench, house: &mut Running) -> crate::testing::Call {
+async fn half_an_answer(bench: &mut Bench, running: &mut Running) -> crate::testing::Call {
     let to_room = Admission {
         reply: Reply::To(room("#a")),
         ..message("r1", "hi")
     };
-    house.engine.submit(to_room).await.unwrap();
+    running.engine.submit(to_room).await.unwrap();
     let call = bench.call().await;
     call.text("half").await;
-    house.sees_text("half").await;
+    running.sees_text("half").await;
     call
 }
 
@@ -58,16 +58,16 @@ async fn replies(bench: &Bench) -> Vec<String> {
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_begun_again_and_takes_the_place_of_what_was_shown() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    let mut running = bench.run("{}");
+    half_an_answer(&mut bench, &mut running).await.break_off().await;
 
     let call = bench.call().await;
     call.text("the whole").await;
     call.text(" answer").await;
     call.done().await;
-    let end = house.end_of("r1").await;
+    let end = running.end_of("r1").await;
 
-    assert_eq!((end.state(), house.ends("r1")), (State::Final, 1));
+    assert_eq!((end.state(), running.ends("r1")), (State::Final, 1));
     assert_eq!(
         rows(&bench).await,
         [
@@ -81,8 +81,12 @@ async fn an_answer_that_breaks_off_is_begun_again_and_takes_the_place_of_what_wa
         "the chat hears of nothing else"
     );
     for rendition in [Rendition::Increment, Rendition::Cumulative] {
-        assert_eq!(house.screen("r1", rendition), "the whole answer", "{rendition:?}");
-        let seqs = house.seqs("r1");
+        assert_eq!(
+            running.screen("r1", rendition),
+            "the whole answer",
+            "{rendition:?}"
+        );
+        let seqs = running.seqs("r1");
         assert!(seqs.is_sorted(), "numbers grow: {seqs:?}");
     }
 }
@@ -90,16 +94,16 @@ async fn an_answer_that_breaks_off_is_begun_again_and_takes_the_place_of_what_wa
 #[tokio::test]
 async fn an_answer_that_breaks_off_twice_ends_with_what_was_shown_and_the_reason() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    let mut running = bench.run("{}");
+    half_an_answer(&mut bench, &mut running).await.break_off().await;
     let call = bench.call().await;
     call.text("other half").await;
-    house.sees_text("other half").await;
+    running.sees_text("other half").await;
     call.break_off().await;
 
-    let end = house.end_of("r1").await;
+    let end = running.end_of("r1").await;
 
-    assert_eq!((end.state(), house.ends("r1")), (State::Error, 1));
+    assert_eq!((end.state(), running.ends("r1")), (State::Error, 1));
     assert_eq!(state(&bench, "r1").await, TurnState::Interrupted);
     let rows = rows(&bench).await;
     assert_eq!(rows.get(1), Some(&(Role::Assistant, "other half".to_owned())));
@@ -114,15 +118,15 @@ async fn an_answer_that_breaks_off_twice_ends_with_what_was_shown_and_the_reason
 #[tokio::test]
 async fn what_a_first_attempt_showed_is_kept_when_the_second_says_nothing() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    let mut running = bench.run("{}");
+    half_an_answer(&mut bench, &mut running).await.break_off().await;
     bench
         .call()
         .await
         .fail(FailureKind::RateLimit, "too many requests")
         .await;
 
-    house.end_of("r1").await;
+    running.end_of("r1").await;
 
     assert_eq!(
         rows(&bench).await.get(1),
@@ -138,8 +142,8 @@ async fn what_a_first_attempt_showed_is_kept_when_the_second_says_nothing() {
 #[tokio::test]
 async fn an_answer_with_effects_is_not_begun_again() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let call = half_an_answer(&mut bench, &mut house).await;
+    let mut running = bench.run("{}");
+    let call = half_an_answer(&mut bench, &mut running).await;
     let owner = bench
         .stores
         .turns
@@ -159,7 +163,7 @@ async fn an_answer_with_effects_is_not_begun_again() {
     bench.stores.turns.record(posted).await.unwrap();
     call.break_off().await;
 
-    assert_eq!(house.end_of("r1").await.state(), State::Error);
+    assert_eq!(running.end_of("r1").await.state(), State::Error);
 
     assert_eq!(
         rows(&bench).await.get(1),
@@ -171,14 +175,14 @@ async fn an_answer_with_effects_is_not_begun_again() {
 #[tokio::test]
 async fn an_answer_that_somebody_stopped_is_not_begun_again() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    half_an_answer(&mut bench, &mut house).await.break_off().await;
+    let mut running = bench.run("{}");
+    half_an_answer(&mut bench, &mut running).await.break_off().await;
     let call = bench.call().await;
 
-    house.engine.abort(key("main"), None).await.unwrap();
+    running.engine.abort(key("main"), None).await.unwrap();
 
     call.cancelled().await;
-    assert_eq!(house.end_of("r1").await.state(), State::Aborted);
+    assert_eq!(running.end_of("r1").await.state(), State::Aborted);
     assert_eq!(
         rows(&bench).await.get(1),
         Some(&(Role::Assistant, "half".to_owned())),
@@ -190,22 +194,22 @@ async fn an_answer_that_somebody_stopped_is_not_begun_again() {
 #[tokio::test]
 async fn a_failure_says_its_kind() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
     bench
         .call()
         .await
         .fail(FailureKind::RateLimit, "too many requests: wait a minute")
         .await;
 
-    let end = house.end_of("r1").await;
+    let end = running.end_of("r1").await;
 
     assert_eq!(end.error_kind.as_deref(), Some("rate_limit"));
     assert_eq!(
         end.error_message.as_deref(),
         Some("too many requests: wait a minute")
     );
-    house.engine.submit(message("r2", "next")).await.unwrap();
+    running.engine.submit(message("r2", "next")).await.unwrap();
     assert_eq!(
         bench.call().await.texts(),
         ["hi", "next"],
@@ -226,18 +230,18 @@ async fn a_chat_gets_what_was_written_before_a_failure_and_plain_words_once() {
         ("r8", FailureKind::Unspecified),
     ] {
         let mut bench = Bench::new().await;
-        let mut house = bench.run("{}");
+        let mut running = bench.run("{}");
         let to_room = Admission {
             reply: Reply::To(room("#a")),
             ..message(run, "hi")
         };
-        house.engine.submit(to_room).await.unwrap();
+        running.engine.submit(to_room).await.unwrap();
         let call = bench.call().await;
         call.text("Once upon a time ").await;
         let advice = "provider p refused (check models.providers.p.apiKey): see /var/log/p, sk-1";
         call.fail(kind, advice).await;
 
-        let end = house.end_of(run).await;
+        let end = running.end_of(run).await;
 
         assert_eq!(
             end.error_message.as_deref(),
@@ -261,19 +265,19 @@ async fn a_chat_gets_what_was_written_before_a_failure_and_plain_words_once() {
 #[tokio::test]
 async fn a_chat_gets_the_words_of_an_answer_that_broke_off() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
+    let mut running = bench.run("{}");
     let to_room = Admission {
         reply: Reply::To(room("#a")),
         ..message("r1", "hi")
     };
-    house.engine.submit(to_room).await.unwrap();
+    running.engine.submit(to_room).await.unwrap();
     for _ in 0..2 {
         let call = bench.call().await;
         call.text("half of").await;
-        house.sees_text("half of").await;
+        running.sees_text("half of").await;
         call.break_off().await;
     }
-    house.end_of("r1").await;
+    running.end_of("r1").await;
 
     let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
 

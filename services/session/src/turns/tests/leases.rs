@@ -4,8 +4,8 @@ use crate::store::Sharing;
 #[tokio::test]
 async fn the_same_message_sent_twenty_times_at_once_is_one_turn() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    let sends = (0..20).map(|_| house.engine.submit(message("r1", "hi")));
+    let mut running = bench.run("{}");
+    let sends = (0..20).map(|_| running.engine.submit(message("r1", "hi")));
 
     let taken = futures::future::join_all(sends).await;
 
@@ -17,12 +17,12 @@ async fn the_same_message_sent_twenty_times_at_once_is_one_turn() {
         1
     );
     bench.call().await.done().await;
-    house.end_of("r1").await;
+    running.end_of("r1").await;
     assert!(matches!(
-        house.engine.submit(message("r1", "other")).await,
+        running.engine.submit(message("r1", "other")).await,
         Err(Error::RequestConflict)
     ));
-    let again = house.engine.submit(message("r1", "hi")).await.unwrap();
+    let again = running.engine.submit(message("r1", "hi")).await.unwrap();
     assert_eq!((again.duplicate, again.turn.state), (true, TurnState::Done));
     time::sleep(Duration::from_millis(50)).await;
     assert!(bench.calls.try_recv().is_err());
@@ -32,14 +32,14 @@ async fn the_same_message_sent_twenty_times_at_once_is_one_turn() {
 async fn two_engines_on_one_store_run_one_turn_of_a_session_at_a_time() {
     let mut bench = Bench::new().await;
     bench.stores.sharing = Sharing::Shared;
-    let mut houses: Vec<Running> = (0..2).map(|_| bench.run("{}")).collect();
+    let mut engines: Vec<Running> = (0..2).map(|_| bench.run("{}")).collect();
     for n in 0..30 {
-        let house = houses.get(n % 2).unwrap();
+        let running = engines.get(n % 2).unwrap();
         let message = Admission {
             key: key(&format!("s{}", n % 3)),
             ..message(&format!("r{n}"), "hi")
         };
-        house.engine.submit(message).await.unwrap();
+        running.engine.submit(message).await.unwrap();
     }
 
     let mut open: Vec<crate::testing::Call> = Vec::new();
@@ -81,13 +81,13 @@ async fn two_engines_on_one_store_run_one_turn_of_a_session_at_a_time() {
     })
     .await;
 
-    for house in &mut houses {
-        house.die();
+    for running in &mut engines {
+        running.die();
     }
     for n in 0..30 {
         let run = format!("r{n}");
         assert_eq!(
-            houses.iter().map(|house| house.ends(&run)).sum::<usize>(),
+            engines.iter().map(|running| running.ends(&run)).sum::<usize>(),
             1,
             "{run}"
         );
@@ -97,11 +97,11 @@ async fn two_engines_on_one_store_run_one_turn_of_a_session_at_a_time() {
 #[tokio::test]
 async fn a_run_whose_lease_was_taken_says_nothing_more() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
     let call = bench.call().await;
     call.text("half").await;
-    house
+    running
         .see("the text", |seen| seen.label().starts_with("chat delta"))
         .await;
 
@@ -114,15 +114,15 @@ async fn a_run_whose_lease_was_taken_says_nothing_more() {
             attempts_max: 3,
             shown_max: 1,
         },
-        now: house.engine.now_ms(),
-        lease_until: house.engine.now_ms() + 15_000,
+        now: running.engine.now_ms(),
+        lease_until: running.engine.now_ms() + 15_000,
     };
     assert_eq!(bench.stores.turns.reclaim(thief).await.unwrap().ended.len(), 1);
     call.cancelled().await;
 
     time::sleep(Duration::from_millis(50)).await;
-    house.rest();
-    assert_eq!(house.ends("r1"), 0, "the thief says the end");
+    running.rest();
+    assert_eq!(running.ends("r1"), 0, "the thief says the end");
 }
 
 #[tokio::test]
@@ -138,12 +138,12 @@ async fn a_clock_that_jumps_takes_nothing_from_a_living_run_and_holds_up_nobody(
         bench.timing.renew = Duration::from_secs(3);
         bench.timing.look = Duration::from_millis(20);
         bench.stores.sharing = sharing;
-        let mut house = bench.run("{}");
-        house.engine.submit(message("r1", "one")).await.unwrap();
+        let mut running = bench.run("{}");
+        running.engine.submit(message("r1", "one")).await.unwrap();
         let call = bench.call().await;
         call.text("half").await;
-        house.sees_text("half").await;
-        house.engine.submit(message("r2", "two")).await.unwrap();
+        running.sees_text("half").await;
+        running.engine.submit(message("r2", "two")).await.unwrap();
 
         bench.clock.advance_ms(jump);
 
@@ -155,12 +155,12 @@ async fn a_clock_that_jumps_takes_nothing_from_a_living_run_and_holds_up_nobody(
         .await;
         call.text(" and half").await;
         call.done().await;
-        assert_eq!(house.end_of("r1").await.state(), State::Final, "{jump}");
+        assert_eq!(running.end_of("r1").await.state(), State::Final, "{jump}");
         assert_eq!(
             rows(&bench).await.get(2),
             Some(&(Role::Assistant, "half and half".to_owned()))
         );
         bench.call().await.done().await;
-        assert_eq!(house.end_of("r2").await.state(), State::Final, "{jump}");
+        assert_eq!(running.end_of("r2").await.state(), State::Final, "{jump}");
     }
 }

@@ -20,20 +20,20 @@ async fn a_turn_of_which_nothing_was_seen_runs_again_after_a_restart() {
 }
 
 /// A message from a chat, whose answer is begun and seen on the screens.
-async fn seen_half(bench: &mut Bench, house: &mut Running) -> crate::testing::Call {
+async fn seen_half(bench: &mut Bench, running: &mut Running) -> crate::testing::Call {
     let to_room = Admission {
         reply: Reply::To(room("#a")),
         ..message("r1", "hi")
     };
-    house.engine.submit(to_room).await.unwrap();
-    see_half(bench, house).await
+    running.engine.submit(to_room).await.unwrap();
+    see_half(bench, running).await
 }
 
-async fn see_half(bench: &mut Bench, house: &mut Running) -> crate::testing::Call {
+async fn see_half(bench: &mut Bench, running: &mut Running) -> crate::testing::Call {
     let call = bench.call().await;
     call.text("ha").await;
     call.text("lf").await;
-    house.sees_text("lf").await;
+    running.sees_text("lf").await;
     until("the text to be kept", async || {
         bench.stores.turns.kept_text(&RunId::new("r1")).await.unwrap() == "half"
     })
@@ -129,24 +129,24 @@ async fn queued_turns_run_after_a_restart() {
 #[tokio::test]
 async fn a_process_that_ends_in_order_says_what_it_could_not_finish() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run_timed("{}", bench.agent.clone(), Duration::ZERO);
+    let mut running = bench.run_timed("{}", bench.agent.clone(), Duration::ZERO);
     let other = Admission {
         key: key("other"),
         ..message("r2", "hi")
     };
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    running.engine.submit(message("r1", "hi")).await.unwrap();
     let seen = bench.call().await;
-    house.engine.submit(other).await.unwrap();
+    running.engine.submit(other).await.unwrap();
     let _unseen = bench.call().await;
     seen.text("half").await;
-    house
+    running
         .see("the text", |seen| seen.label().starts_with("chat delta"))
         .await;
 
-    assert!(house.drain.finish(PATIENCE).await);
-    house.rest();
+    assert!(running.drain.finish(PATIENCE).await);
+    running.rest();
 
-    assert_eq!((house.ends("r1"), house.ends("r2")), (1, 0));
+    assert_eq!((running.ends("r1"), running.ends("r2")), (1, 0));
     assert_eq!(state(&bench, "r1").await, TurnState::Interrupted);
     assert_eq!(
         rows(&bench).await.get(1),
@@ -183,23 +183,23 @@ async fn after_a_restart_the_screens_hear_how_the_last_sessions_stand() {
 #[tokio::test]
 async fn a_process_that_ends_lets_answers_end_and_takes_and_begins_nothing_new() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "one")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "one")).await.unwrap();
     let call = bench.call().await;
-    house.engine.submit(message("r2", "two")).await.unwrap();
+    running.engine.submit(message("r2", "two")).await.unwrap();
 
-    house.drain.start();
-    let refused = house.engine.submit(message("r3", "three")).await.unwrap_err();
+    running.drain.start();
+    let refused = running.engine.submit(message("r3", "three")).await.unwrap_err();
     call.text("whole").await;
     call.done().await;
-    let end = house.end_of("r1").await;
-    assert!(house.drain.finish(PATIENCE).await);
+    let end = running.end_of("r1").await;
+    assert!(running.drain.finish(PATIENCE).await);
 
     assert_eq!(
         (refused.kind().retryable(), refused.reason()),
         (true, Some("stopping"))
     );
-    assert_eq!((end.state(), house.ends("r1")), (State::Final, 1));
+    assert_eq!((end.state(), running.ends("r1")), (State::Final, 1));
     assert_eq!(state(&bench, "r2").await, TurnState::Queued);
     assert!(
         bench
@@ -219,16 +219,16 @@ async fn a_process_that_ends_lets_answers_end_and_takes_and_begins_nothing_new()
 async fn a_process_that_ends_does_not_wait_for_an_agent_service_that_is_away() {
     let bench = Bench::new().await;
     let (nobody, _) = bench.peer("nobody.sock");
-    let mut house = bench.run_with("{}", nobody);
-    house.engine.submit(message("r1", "hi")).await.unwrap();
+    let mut running = bench.run_with("{}", nobody);
+    running.engine.submit(message("r1", "hi")).await.unwrap();
     until("the run to begin", async || {
         state(&bench, "r1").await == TurnState::Running
     })
     .await;
 
-    assert!(house.drain.finish(PATIENCE).await);
+    assert!(running.drain.finish(PATIENCE).await);
 
-    house.rest();
-    assert_eq!(house.ends("r1"), 0, "the next process asks again");
+    running.rest();
+    assert_eq!(running.ends("r1"), 0, "the next process asks again");
     assert_eq!(state(&bench, "r1").await, TurnState::Running);
 }

@@ -31,24 +31,24 @@ fn read(message: &TurnMessage) -> (Speaker, String) {
 #[tokio::test]
 async fn the_steps_of_a_turn_stand_between_its_deltas_on_screens_and_before_its_end_in_the_transcript() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "look")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "look")).await.unwrap();
     let call = bench.call().await;
     call.text("let me ").await;
     call.text("look").await;
-    house.sees_text("let me ").await;
+    running.sees_text("let me ").await;
 
     call.entry(Speaker::Assistant, CALL).await;
-    house
+    running
         .see("the call of the tool", |seen| seen.label() == "agent tool start")
         .await;
-    let live = house.engine.in_flight(&key("main")).unwrap();
+    let live = running.engine.in_flight(&key("main")).unwrap();
     assert_eq!(live.text, "", "what was said is a row");
     call.entry(Speaker::Tool, RESULT).await;
     call.text("nothing there").await;
     let last = r#"[{"type":"thinking","thinking":"so"},{"type":"text","text":"nothing there"}]"#;
     call.done_with(Some(last)).await;
-    let end = house.end_of("r1").await;
+    let end = running.end_of("r1").await;
 
     let message: serde_json::Value = serde_json::from_str(&end.message.unwrap()).unwrap();
     assert_eq!(
@@ -67,9 +67,9 @@ async fn the_steps_of_a_turn_stand_between_its_deltas_on_screens_and_before_its_
         ]
     );
     for rendition in [Rendition::Increment, Rendition::Cumulative] {
-        assert_eq!(house.screen("r1", rendition), "nothing there");
+        assert_eq!(running.screen("r1", rendition), "nothing there");
     }
-    let labels = house.labels();
+    let labels = running.labels();
     let place = |label: &str| {
         labels
             .iter()
@@ -86,19 +86,19 @@ async fn the_steps_of_a_turn_stand_between_its_deltas_on_screens_and_before_its_
         "chat final",
     ];
     assert!(order.is_sorted_by_key(|label| place(label)), "{labels:#?}");
-    let seqs = house.seqs("r1");
+    let seqs = running.seqs("r1");
     assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
 }
 
 #[tokio::test]
 async fn what_the_next_attempt_reads_is_what_the_broken_one_did_byte_for_byte() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "look")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "look")).await.unwrap();
     let call = bench.call().await;
     call.entry(Speaker::Assistant, CALL).await;
     call.entry(Speaker::Tool, RESULT).await;
-    house
+    running
         .see("the result", |seen| seen.label() == "agent tool result")
         .await;
 
@@ -116,8 +116,8 @@ async fn what_the_next_attempt_reads_is_what_the_broken_one_did_byte_for_byte() 
     );
     again.text("nothing there").await;
     again.done().await;
-    house.end_of("r1").await;
-    house.engine.submit(message("r2", "and now?")).await.unwrap();
+    running.end_of("r1").await;
+    running.engine.submit(message("r2", "and now?")).await.unwrap();
     let next = bench.call().await;
     let unsigned = Content::from_json(CALL).unwrap();
     let unsigned = unsigned.filtered(|block| !matches!(block, gatehouse_core::content::Block::Thinking(_)));
@@ -131,37 +131,37 @@ async fn what_the_next_attempt_reads_is_what_the_broken_one_did_byte_for_byte() 
 #[tokio::test]
 async fn a_turn_that_called_what_may_not_be_repeated_is_not_run_again() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "post it")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "post it")).await.unwrap();
     let call = bench.call().await;
     call.entry(Speaker::Assistant, POST).await;
-    house
+    running
         .see("the call of the tool", |seen| seen.label() == "agent tool start")
         .await;
 
     call.break_off().await;
-    house.end_of("r1").await;
+    running.end_of("r1").await;
 
     assert_eq!(state(&bench, "r1").await, TurnState::Interrupted);
     let turn = bench.stores.turns.find(&RunId::new("r1")).await.unwrap().unwrap();
     assert!(turn.effects && turn.attempt == 1);
-    assert_eq!(house.ends("r1"), 1);
+    assert_eq!(running.ends("r1"), 1);
 }
 
 #[tokio::test]
 async fn a_chat_reads_what_was_said_before_the_last_call_when_nothing_was_said_after_it() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
+    let mut running = bench.run("{}");
     let asked = Admission {
         reply: Reply::To(room("#room")),
         ..message("r1", "post it")
     };
-    house.engine.submit(asked).await.unwrap();
+    running.engine.submit(asked).await.unwrap();
     let call = bench.call().await;
     call.entry(Speaker::Assistant, CALL).await;
     call.entry(Speaker::Tool, RESULT).await;
     call.done().await;
-    house.end_of("r1").await;
+    running.end_of("r1").await;
 
     let waiting = bench.stores.deliveries.waiting(i64::MAX / 2, 9).await.unwrap();
     let replies: Vec<_> = waiting.into_iter().map(|reply| reply.content).collect();
@@ -171,7 +171,7 @@ async fn a_chat_reads_what_was_said_before_the_last_call_when_nothing_was_said_a
 #[tokio::test]
 async fn a_message_that_may_not_stand_in_a_transcript_ends_its_turn() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
+    let mut running = bench.run("{}");
     let cases = [
         (Speaker::User, r#""hi""#, "neither"),
         (Speaker::Tool, r#""hi""#, "not one result"),
@@ -180,11 +180,11 @@ async fn a_message_that_may_not_stand_in_a_transcript_ends_its_turn() {
     ];
     for (n, (speaker, json, why)) in cases.into_iter().enumerate() {
         let run = format!("r{n}");
-        house.engine.submit(message(&run, "hi")).await.unwrap();
+        running.engine.submit(message(&run, "hi")).await.unwrap();
         let call = bench.call().await;
         call.entry(speaker, json).await;
 
-        let end = house.end_of(&run).await;
+        let end = running.end_of(&run).await;
 
         assert_eq!(end.state(), State::Error);
         assert!(end.error_message.as_deref().unwrap().contains(why), "{end:?}");
@@ -195,11 +195,11 @@ async fn a_message_that_may_not_stand_in_a_transcript_ends_its_turn() {
 #[tokio::test]
 async fn whoever_lost_the_turn_writes_and_shows_no_more_of_it() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "look")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "look")).await.unwrap();
     let call = bench.call().await;
     call.text("half").await;
-    house.sees_text("half").await;
+    running.sees_text("half").await;
     let thief = Reclaim {
         owner: Owner::generate(),
         others_are_dead: true,
@@ -216,13 +216,13 @@ async fn whoever_lost_the_turn_writes_and_shows_no_more_of_it() {
 
     call.entry(Speaker::Assistant, CALL).await;
     call.cancelled().await;
-    house.rest();
+    running.rest();
 
     assert!(
-        !house.labels().contains(&"row assistant".to_owned()),
+        !running.labels().contains(&"row assistant".to_owned()),
         "{:?}",
-        house.labels()
+        running.labels()
     );
-    assert_eq!(house.ends("r1"), 0);
+    assert_eq!(running.ends("r1"), 0);
     assert!(contents(&bench).await.iter().all(|(role, _)| *role == Role::User));
 }

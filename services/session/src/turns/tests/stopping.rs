@@ -3,23 +3,27 @@ use super::*;
 #[tokio::test]
 async fn an_abort_stops_the_call_at_once_and_keeps_the_text() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "one")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "one")).await.unwrap();
     let call = bench.call().await;
     call.text("half").await;
-    house
+    running
         .see("the text", |seen| seen.label().starts_with("chat delta"))
         .await;
-    house.engine.submit(message("r2", "two")).await.unwrap();
+    running.engine.submit(message("r2", "two")).await.unwrap();
 
-    let mut stopped = house.engine.abort(key("main"), None).await.unwrap();
+    let mut stopped = running.engine.abort(key("main"), None).await.unwrap();
 
     stopped.sort();
     assert_eq!(stopped, [RunId::new("r1"), RunId::new("r2")]);
     call.cancelled().await;
-    house.rest();
-    assert_eq!((house.ends("r1"), house.ends("r2")), (1, 1), "before the answer");
-    let row = house.seen.iter().find_map(|seen| match seen {
+    running.rest();
+    assert_eq!(
+        (running.ends("r1"), running.ends("r2")),
+        (1, 1),
+        "before the answer"
+    );
+    let row = running.seen.iter().find_map(|seen| match seen {
         Seen::Row(row) => row.message.clone().filter(|message| message.role == "assistant"),
         Seen::Chat(..) | Seen::Agent(..) | Seen::Changed(_) => None,
     });
@@ -27,7 +31,7 @@ async fn an_abort_stops_the_call_at_once_and_keeps_the_text() {
     assert_eq!(row.openclaw_abort.unwrap().origin, "rpc");
     assert!(row.content.contains("half"));
     assert!(
-        house.engine.abort(key("main"), None).await.unwrap().is_empty(),
+        running.engine.abort(key("main"), None).await.unwrap().is_empty(),
         "nothing runs"
     );
     assert_eq!(state(&bench, "r2").await, TurnState::Aborted);
@@ -36,13 +40,13 @@ async fn an_abort_stops_the_call_at_once_and_keeps_the_text() {
 #[tokio::test]
 async fn one_run_is_aborted_and_the_other_goes_on() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "one")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "one")).await.unwrap();
     let call = bench.call().await;
-    house.engine.submit(message("r2", "two")).await.unwrap();
+    running.engine.submit(message("r2", "two")).await.unwrap();
 
     assert_eq!(
-        house
+        running
             .engine
             .abort(key("main"), Some(RunId::new("r2")))
             .await
@@ -50,7 +54,7 @@ async fn one_run_is_aborted_and_the_other_goes_on() {
         [RunId::new("r2")]
     );
     assert!(
-        house
+        running
             .engine
             .abort(key("main"), Some(RunId::new("r9")))
             .await
@@ -59,19 +63,19 @@ async fn one_run_is_aborted_and_the_other_goes_on() {
     );
 
     call.done().await;
-    assert_eq!(house.end_of("r1").await.state(), State::Final);
-    assert_eq!(house.ends("r2"), 1);
+    assert_eq!(running.end_of("r1").await.state(), State::Final);
+    assert_eq!(running.ends("r2"), 1);
 }
 
 #[tokio::test]
 async fn an_interrupting_message_is_next() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
-    house.engine.submit(message("r1", "one")).await.unwrap();
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "one")).await.unwrap();
     let call = bench.call().await;
-    house.engine.submit(message("r2", "two")).await.unwrap();
+    running.engine.submit(message("r2", "two")).await.unwrap();
 
-    house
+    running
         .engine
         .submit(queued_as(QueueMode::Interrupt, message("r3", "three")))
         .await
@@ -85,19 +89,19 @@ async fn an_interrupting_message_is_next() {
         "what was stopped is still read"
     );
     call.done().await;
-    assert_eq!(house.end_of("r3").await.state(), State::Final);
-    assert_eq!((house.ends("r1"), house.ends("r2")), (1, 1));
+    assert_eq!(running.end_of("r3").await.state(), State::Final);
+    assert_eq!((running.ends("r1"), running.ends("r2")), (1, 1));
 }
 
 #[tokio::test]
 async fn collected_messages_get_one_answer_and_each_its_end() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run("{}");
+    let mut running = bench.run("{}");
     let collect = |run: &str| queued_as(QueueMode::Collect, message(run, run));
-    house.engine.submit(collect("r1")).await.unwrap();
+    running.engine.submit(collect("r1")).await.unwrap();
     let call = bench.call().await;
     for run in ["r2", "r3", "r4"] {
-        house.engine.submit(collect(run)).await.unwrap();
+        running.engine.submit(collect(run)).await.unwrap();
     }
     call.text("one").await;
     call.done().await;
@@ -106,13 +110,13 @@ async fn collected_messages_get_one_answer_and_each_its_end() {
     assert_eq!(call.texts(), ["r1", "one", "r2", "r3", "r4"]);
     call.text("all").await;
     call.done().await;
-    let end = house.end_of("r2").await;
+    let end = running.end_of("r2").await;
 
     assert!(end.message.is_some());
     for run in ["r1", "r3", "r4"] {
-        assert_eq!(house.ends(run), 1, "{run}");
+        assert_eq!(running.ends(run), 1, "{run}");
     }
-    let without_message = house.seen.iter().filter(|seen| {
+    let without_message = running.seen.iter().filter(|seen| {
         matches!(seen, Seen::Chat(event, _) if event.state() == State::Final && event.message.is_none())
     });
     assert_eq!(without_message.count(), 2);

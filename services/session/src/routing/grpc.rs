@@ -1,0 +1,195 @@
+//! Messages from chats: `DeliverMessage`, `FindUnknownMessages`.
+
+use gatehouse_core::Content;
+use gatehouse_core::content::Block;
+use gatehouse_proto::common::v1 as common;
+use gatehouse_proto::session::v1 as proto;
+use gatehouse_proto::session::v1::peer::Kind;
+
+use super::{Inbound, Peer, PeerKind};
+use crate::deliveries::Target;
+use crate::error::Error;
+use crate::id::RunId;
+use crate::transcripts::NewEntry;
+use crate::turns::destination::Destination;
+use crate::turns::fingerprint::Fingerprint;
+use crate::turns::{Admission, Engine, InboundKey, Reply, Seed, Submitted};
+
+/// The most that one message of a channel says, as its text alone: the contract's figure.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A message from a chat.
+struct Message {
+    place: Inbound,
+    key: InboundKey,
+    sender: String,
+    content: Content,
+    target: Target,
+}
+
+impl TryFrom<proto::DeliverMessageRequest> for Message {
+    type Error = Error;
+
+    fn try_from(request: proto::DeliverMessageRequest) -> Result<Self, Error> {
+        let proto::DeliverMessageRequest {
+            channel,
+            account_id,
+            message_id,
+            peer,
+            parent_peer,
+            guild_id,
+            team_id,
+            roles,
+            sender_id,
+            sender_name,
+            text,
+            thread_id,
+            reply_target,
+            sent_at: _, // kept by the bridge
+            content,
+        } = request;
+        let peer = peer.and_then(read_peer).ok_or(Error::Field {
+            path: "/peer",
+            problem: "is needed, with a kind and an id",
+        })?;
+        let target: Target = reply_target
+            .ok_or(Error::Field {
+                path: "/replyTarget",
+                problem: "is needed",
+            })?
+            .into();
+        if target.channel != channel || target.account_id != account_id || target.to.is_empty() {
+            // A reply goes to the chat that asked; a target elsewhere is a mistake of the bridge.
+            return Err(Error::Field {
+                path: "/replyTarget",
+                problem: "is not in the channel and account of the message",
+            });
+        }
+        Ok(Self {
+            place: Inbound {
+                channel: channel.clone(),
+                account: account_id.clone(),
+                peer,
+                parent: parent_peer.and_then(read_peer),
+                guild: guild_id,
+                team: team_id,
+                roles,
+                thread: thread_id,
+            },
+            key: InboundKey {
+                channel,
+                account: account_id,
+                message: message_id,
+            },
+            sender: sender_name
+                .filter(|name| !name.trim().is_empty())
+                .unwrap_or(sender_id),
+            content: said(text, content)?,
+            target,
+        })
+    }
+}
+
+pub(crate) async fn deliver(
+    engine: &Engine,
+    request: proto::DeliverMessageRequest,
+    traceparent: Option<String>,
+) -> Result<proto::DeliverMessageResponse, Error> {
+    let Message {
+        place,
+        key: inbound,
+        sender,
+        content,
+        target,
+    } = Message::try_from(request)?;
+    let policy = engine.policy()?;
+    let route = policy.router.route(&place, &policy.agents)?;
+    let channel = Some(place.channel.as_str());
+    let Destination { key, queue } =
+        Destination::find(engine.stores(), &policy, route.key, channel, None).await?;
+    let now = engine.now_ms();
+    let run = RunId::generate();
+    let InboundKey {
+        channel,
+        account,
+        message,
+    } = &inbound;
+    let admission = Admission {
+        entry: NewEntry::of_person(&content, &run, Some(sender), now),
+        fingerprint: Fingerprint::of(&["channel", channel, account, message]).into_bytes(),
+        queue,
+        reply: Reply::To(target),
+        seed: Seed {
+            channel: Some(channel.clone()),
+            chat_type: Some(place.peer.kind),
+        },
+        expected_session: None,
+        inbound: Some(inbound),
+        model: None,
+        thinking: None,
+        timeout_ms: None,
+        traceparent,
+        now,
+        key,
+        run,
+    };
+    let Submitted { turn, duplicate } = engine.submit(admission).await?;
+    Ok(proto::DeliverMessageResponse {
+        run_id: turn.run.to_string(),
+        session_key: turn.key.to_string(),
+        agent_id: turn.key.agent().to_string(),
+        matched_by: route.matched_by.word().to_owned(),
+        duplicate,
+    })
+}
+
+impl From<proto::MessageKey> for InboundKey {
+    fn from(key: proto::MessageKey) -> Self {
+        let proto::MessageKey {
+            channel,
+            account_id,
+            message_id,
+        } = key;
+        Self {
+            channel,
+            account: account_id,
+            message: message_id,
+        }
+    }
+}
+
+pub(crate) async fn unknown(
+    engine: &Engine,
+    request: proto::FindUnknownMessagesRequest,
+) -> Result<proto::FindUnknownMessagesResponse, Error> {
+    let keys = request.keys.into_iter().map(InboundKey::from).collect();
+    let unknown = engine.stores().turns.unknown(keys).await?;
+    Ok(proto::FindUnknownMessagesResponse { unknown })
+}
+
+/// What somebody said: words and media, and no more of it than one turn may hold.
+fn said(text: String, content: Option<common::Content>) -> Result<Content, Error> {
+    let wrong = |problem| Error::Field {
+        path: "/content",
+        problem,
+    };
+    let content = Content::from_parts(text, content).map_err(|error| wrong(error.problem()))?;
+    let by_people = |block: &Block| matches!(block, Block::Text(_) | Block::Media(_) | Block::Opaque(_));
+    if !content.blocks().iter().all(by_people) {
+        return Err(wrong("holds a block that no person writes"));
+    }
+    if content.bytes() > MESSAGE_BYTES_MAX {
+        return Err(wrong("is larger than 1 MiB"));
+    }
+    Ok(content)
+}
+
+fn read_peer(peer: proto::Peer) -> Option<Peer> {
+    let kind = match peer.kind() {
+        Kind::Unspecified => return None,
+        Kind::Direct => PeerKind::Direct,
+        Kind::Group => PeerKind::Group,
+        Kind::Channel => PeerKind::Channel,
+    };
+    (!peer.id.trim().is_empty()).then_some(Peer { kind, id: peer.id })
+}

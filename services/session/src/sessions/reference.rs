@@ -1,0 +1,36 @@
+//! How callers name sessions.
+
+use crate::agents::{AgentError, Agents};
+use crate::key::SessionKey;
+
+/// A session as a caller names it: a key or an alias and, beside it, perhaps its agent.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionRef {
+    text: String,
+    agent: Option<String>,
+}
+
+impl SessionRef {
+    /// What the caller wrote.
+    pub(crate) fn new(text: String, agent: Option<String>) -> Self {
+        Self { text, agent }
+    }
+
+    /// The full key, for looking. Whether the agent exists is not asked: old transcripts stay readable.
+    ///
+    /// # Errors
+    /// When it is no key, names another agent than the one beside it, or leaves the agent open.
+    pub(crate) fn resolve(&self, agents: &Agents) -> Result<SessionKey, AgentError> {
+        agents.resolve(&self.text, self.agent.as_deref())
+    }
+
+    /// The full key, for something that is about to happen in the session.
+    ///
+    /// # Errors
+    /// The same, and when the configuration has no such agent.
+    pub(crate) fn resolve_to_act(&self, agents: &Agents) -> Result<SessionKey, AgentError> {
+        let key = self.resolve(agents)?;
+        agents.of(&key)?;
+        Ok(key)
+    }
+}

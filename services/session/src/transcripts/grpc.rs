@@ -1,0 +1,172 @@
+//! `chat.history`, `chat.startup`, `chat.inject`: parse, ask, answer.
+
+use gatehouse_proto::session::v1 as proto;
+
+use super::{EntryExtra, HistoryQuery, NewEntry, Role};
+use crate::error::Error;
+use crate::id::{EntryId, SessionId};
+use crate::rows::{self, Wanted, blocks};
+use crate::sessions::SessionRef;
+use crate::turns::Engine;
+
+/// Rows of a page when the caller does not say.
+const PAGE_DEFAULT: i64 = 200;
+/// Bytes of a page when the caller does not say: the contract's figure.
+const PAGE_BYTES_DEFAULT: i64 = 8 * 1024 * 1024;
+/// Bytes of a page at most: a frame of the edge holds 25 MiB, and JSON may take twice the room of the text.
+const PAGE_BYTES_MAX: i64 = 12 * 1024 * 1024;
+
+/// `chat.history`.
+struct History {
+    session: SessionRef,
+    query: HistoryQuery,
+}
+
+impl From<proto::GetChatHistoryRequest> for History {
+    fn from(request: proto::GetChatHistoryRequest) -> Self {
+        let proto::GetChatHistoryRequest {
+            session_key,
+            agent_id,
+            limit,
+            offset,
+            cursor,
+            max_bytes,
+        } = request;
+        let bytes_max = max_bytes.unwrap_or(PAGE_BYTES_DEFAULT).clamp(1, PAGE_BYTES_MAX);
+        Self {
+            session: SessionRef::new(session_key, agent_id),
+            query: HistoryQuery {
+                limit: u32::try_from(limit.unwrap_or(PAGE_DEFAULT).clamp(1, 1000)).unwrap_or(1),
+                offset: u32::try_from(offset.unwrap_or(0)).unwrap_or(u32::MAX),
+                after: cursor.as_deref().and_then(parse_cursor),
+                bytes_max: usize::try_from(bytes_max).unwrap_or(1),
+            },
+        }
+    }
+}
+
+/// What a client asks for that opens a conversation: its first page.
+impl From<proto::StartChatRequest> for History {
+    fn from(request: proto::StartChatRequest) -> Self {
+        let proto::StartChatRequest {
+            session_key,
+            agent_id,
+            limit,
+            cursor,
+            max_bytes,
+        } = request;
+        Self::from(proto::GetChatHistoryRequest {
+            session_key,
+            agent_id,
+            limit,
+            offset: None,
+            cursor,
+            max_bytes,
+        })
+    }
+}
+
+pub(crate) async fn start(
+    engine: &Engine,
+    request: proto::StartChatRequest,
+) -> Result<proto::GetChatHistoryResponse, Error> {
+    page(engine, History::from(request)).await
+}
+
+pub(crate) async fn history(
+    engine: &Engine,
+    request: proto::GetChatHistoryRequest,
+) -> Result<proto::GetChatHistoryResponse, Error> {
+    page(engine, History::from(request)).await
+}
+
+async fn page(engine: &Engine, history: History) -> Result<proto::GetChatHistoryResponse, Error> {
+    let History { session, query } = history;
+    let policy = engine.policy()?;
+    let key = session.resolve(&policy.agents)?;
+    let offset = query.offset;
+
+    // The run is looked at before the rows: if it ends in between, the rows hold its answer and the session says so.
+    let live = engine.in_flight(&key);
+    let page = engine.stores().transcripts.history(&key, query).await?;
+    let session = page.session.as_ref();
+    let live =
+        live.filter(|live| session.is_some_and(|session| session.active_run.as_ref() == Some(&live.run)));
+    let rows = i64::try_from(page.entries.len()).unwrap_or(i64::MAX);
+    let newest = page.entries.last().map(|entry| entry.seq);
+    Ok(proto::GetChatHistoryResponse {
+        session_key: key.to_string(),
+        session_id: session.map(|session| session.session_id.to_string()),
+        messages: page.entries.iter().map(rows::message).collect(),
+        has_more: page.has_more,
+        next_offset: page.has_more.then_some(i64::from(offset) + rows),
+        total_messages: session.map_or(0, |session| session.last_seq - session.first_seq + 1),
+        delta_cursor: session.map_or_else(String::new, |session| {
+            // An older page leaves the cursor at the newest row; an answer to a cursor moves it to what it holds.
+            let seq = if offset == 0 {
+                newest.unwrap_or(session.last_seq)
+            } else {
+                session.last_seq
+            };
+            format!("{}:{seq}", session.session_id)
+        }),
+        in_flight_run: live.map(|live| proto::InFlightRun {
+            run_id: live.run.to_string(),
+            text: live.text,
+            started_at: live.started_at,
+            seq: live.seq,
+        }),
+        session_info: session.map(|session| rows::session(session, Some(&policy.agents), Wanted::ALL)),
+    })
+}
+
+fn parse_cursor(cursor: &str) -> Option<(SessionId, i64)> {
+    let (session, seq) = cursor.rsplit_once(':')?;
+    Some((SessionId::new(session), seq.parse().ok()?))
+}
+
+pub(crate) async fn inject(
+    engine: &Engine,
+    request: proto::InjectChatRequest,
+) -> Result<proto::InjectChatResponse, Error> {
+    let proto::InjectChatRequest {
+        session_key,
+        message,
+        agent_id,
+        label,
+    } = request;
+    let key = SessionRef::new(session_key, agent_id).resolve_to_act(&engine.policy()?.agents)?;
+    let text = match label.filter(|label| !label.trim().is_empty()) {
+        Some(label) => format!("[{}]\n\n{message}", label.trim()),
+        None => message,
+    };
+    let entry = NewEntry {
+        id: EntryId::generate(),
+        role: Role::Assistant,
+        content: blocks(&text),
+        preview: text,
+        timestamp: engine.now_ms(),
+        run: None,
+        boundary: false,
+        in_context: true,
+        extra: EntryExtra {
+            provider: Some("gatehouse".to_owned()),
+            model: Some("gateway-injected".to_owned()),
+            stop_reason: Some("stop".to_owned()),
+            ..EntryExtra::default()
+        },
+    };
+    let message_id = engine.append(key, entry).await?;
+    Ok(proto::InjectChatResponse { ok: true, message_id })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_names_a_transcript_and_a_row() {
+        assert_eq!(parse_cursor("abc-1:7"), Some((SessionId::new("abc-1"), 7)));
+        assert_eq!(parse_cursor("abc"), None);
+    }
+}

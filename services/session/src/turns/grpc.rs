@@ -1,0 +1,295 @@
+//! `chat.send`, `chat.abort`, `agent`, `agent.wait`: parse, ask, answer.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt, stream};
+use gatehouse_core::Content;
+use gatehouse_proto::session::v1 as proto;
+use tonic::Status;
+
+use super::destination::Destination;
+use super::fingerprint::Fingerprint;
+use super::queue::QueueMode;
+use super::{Admission, Engine, Reply, Seed, Submitted, Turn, TurnState};
+use crate::error::Error;
+use crate::id::{RunId, SessionId};
+use crate::key::SessionKey;
+use crate::rows::text_of;
+use crate::sessions::SessionRef;
+use crate::transcripts::NewEntry;
+
+/// How long `agent.wait` waits when the caller does not say: the contract's figure.
+const WAIT_MS_DEFAULT: i64 = 30_000;
+/// The longest wait: the contract's figure. A stream of `agent` ends then too; the run goes on.
+const WAIT_MS_MAX: i64 = 3_600_000;
+
+/// The two answers of `agent`.
+pub(crate) type RunAgentStream = Pin<Box<dyn Stream<Item = Result<proto::RunAgentResponse, Status>> + Send>>;
+
+/// Where a message was written that comes from no chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Surface {
+    Chat,
+    Agent,
+}
+
+/// A message from a screen or a program.
+struct Message {
+    surface: Surface,
+    session: SessionRef,
+    text: String,
+    run: RunId,
+    expected_session: Option<SessionId>,
+    mode: Option<QueueMode>,
+    deliver: bool,
+    model: Option<String>,
+    thinking: Option<String>,
+    timeout_ms: Option<i64>,
+}
+
+fn not_blank(text: String) -> Result<String, Error> {
+    if text.trim().is_empty() {
+        return Err(Error::Field {
+            path: "/message",
+            problem: "is empty",
+        });
+    }
+    Ok(text)
+}
+
+impl TryFrom<proto::SendChatRequest> for Message {
+    type Error = Error;
+
+    fn try_from(request: proto::SendChatRequest) -> Result<Self, Error> {
+        let proto::SendChatRequest {
+            session_key,
+            message,
+            idempotency_key,
+            agent_id,
+            session_id,
+            queue_mode,
+            deliver,
+            thinking,
+            timeout_ms,
+        } = request;
+        Ok(Self {
+            surface: Surface::Chat,
+            session: SessionRef::new(session_key, agent_id),
+            text: not_blank(message)?,
+            run: RunId::new(idempotency_key),
+            expected_session: session_id.map(SessionId::new),
+            mode: queue_mode.map(QueueMode::try_from).transpose()?,
+            deliver: deliver.unwrap_or(false),
+            model: None,
+            thinking,
+            timeout_ms,
+        })
+    }
+}
+
+impl TryFrom<proto::RunAgentRequest> for Message {
+    type Error = Error;
+
+    fn try_from(request: proto::RunAgentRequest) -> Result<Self, Error> {
+        let proto::RunAgentRequest {
+            message,
+            idempotency_key,
+            agent_id,
+            session_key,
+            deliver,
+            timeout,
+            model,
+            thinking,
+        } = request;
+        let session_key = session_key.unwrap_or_else(|| "main".to_owned());
+        Ok(Self {
+            surface: Surface::Agent,
+            session: SessionRef::new(session_key, agent_id),
+            text: not_blank(message)?,
+            run: RunId::new(idempotency_key),
+            expected_session: None,
+            mode: None,
+            deliver: deliver.unwrap_or(false),
+            model,
+            thinking,
+            timeout_ms: timeout
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| seconds * 1000),
+        })
+    }
+}
+
+impl Message {
+    /// What makes a repeat the same message: also what older versions took it for.
+    fn fingerprint(&self, key: &SessionKey) -> Fingerprint {
+        let deliver = if self.deliver { "deliver" } else { "" };
+        let thinking = self.thinking.as_deref();
+        match self.surface {
+            Surface::Chat => {
+                Fingerprint::with_thinking(&["chat", key.as_str(), &self.text, deliver], thinking)
+            }
+            Surface::Agent => {
+                let model = self.model.as_deref().unwrap_or("");
+                Fingerprint::with_thinking(&["agent", key.as_str(), &self.text, deliver, model], thinking)
+            }
+        }
+    }
+
+    async fn submit(self, engine: &Engine, traceparent: Option<String>) -> Result<Submitted, Error> {
+        let policy = engine.policy()?;
+        let key = self.session.resolve_to_act(&policy.agents)?;
+        let Destination { key, queue } =
+            Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
+        let fingerprint = self.fingerprint(&key).into_bytes();
+        let now = engine.now_ms();
+        let admission = Admission {
+            entry: NewEntry::of_person(&Content::text(self.text), &self.run, None, now),
+            fingerprint,
+            queue,
+            reply: if self.deliver {
+                Reply::SessionChat
+            } else {
+                Reply::Clients
+            },
+            seed: Seed::default(),
+            expected_session: self.expected_session,
+            inbound: None,
+            model: self.model,
+            thinking: self.thinking,
+            timeout_ms: self.timeout_ms,
+            traceparent,
+            now,
+            key,
+            run: self.run,
+        };
+        engine.submit(admission).await
+    }
+}
+
+pub(crate) async fn send(
+    engine: &Engine,
+    request: proto::SendChatRequest,
+    traceparent: Option<String>,
+) -> Result<proto::SendChatResponse, Error> {
+    let Submitted { turn, duplicate } = Message::try_from(request)?.submit(engine, traceparent).await?;
+    let status = match turn.state {
+        _ if !duplicate => "started",
+        TurnState::Queued | TurnState::Leased | TurnState::Running => "in_flight",
+        TurnState::Done => "ok",
+        TurnState::Failed | TurnState::Interrupted => "error",
+        TurnState::Aborted => "aborted",
+    };
+    Ok(proto::SendChatResponse {
+        run_id: turn.run.to_string(),
+        status: status.to_owned(),
+    })
+}
+
+pub(crate) async fn abort(
+    engine: &Engine,
+    request: proto::AbortChatRequest,
+) -> Result<proto::AbortChatResponse, Error> {
+    let proto::AbortChatRequest {
+        session_key,
+        agent_id,
+        run_id,
+    } = request;
+    let key = SessionRef::new(session_key, agent_id).resolve(&engine.policy()?.agents)?;
+    let stopped = engine.abort(key, run_id.map(RunId::new)).await?;
+    Ok(proto::AbortChatResponse {
+        ok: true,
+        aborted: !stopped.is_empty(),
+        run_ids: stopped.iter().map(ToString::to_string).collect(),
+    })
+}
+
+pub(crate) async fn run(
+    engine: &Engine,
+    request: proto::RunAgentRequest,
+    traceparent: Option<String>,
+) -> Result<RunAgentStream, Error> {
+    let Submitted { turn, duplicate: _ } = Message::try_from(request)?.submit(engine, traceparent).await?;
+    let accepted = proto::RunAgentResponse {
+        run_id: turn.run.to_string(),
+        status: "accepted".to_owned(),
+        session_key: turn.key.to_string(),
+        agent_id: turn.key.agent().to_string(),
+        accepted_at: Some(turn.queued_at),
+        summary: None,
+        result: None,
+    };
+    let engine = engine.clone();
+    let end = stream::once(async move { end(&engine, &turn.run, &turn.key).await.map_err(Status::from) });
+    Ok(Box::pin(stream::once(async { Ok(accepted) }).chain(end)))
+}
+
+async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::RunAgentResponse, Error> {
+    let longest = Duration::from_millis(u64::try_from(WAIT_MS_MAX).unwrap_or(0));
+    let mut turn = engine.wait(run, longest).await?;
+    if let Some(other) = turn.merged_into.clone() {
+        turn = engine.wait(&other, longest).await?; // the answer is that of the turn it was merged into
+    }
+    let answer = match turn.answer_seq {
+        Some(seq) => engine.stores().transcripts.entry(key, seq).await?,
+        None => None,
+    };
+    let text = answer
+        .map(|entry| text_of(&entry.row.content))
+        .unwrap_or_default();
+    let summary = turn.error.clone().unwrap_or_else(|| match turn.state {
+        TurnState::Done => "completed".to_owned(),
+        TurnState::Queued | TurnState::Leased | TurnState::Running => "still running".to_owned(),
+        TurnState::Failed | TurnState::Aborted | TurnState::Interrupted => turn.state.word().to_owned(),
+    });
+    let duration_ms = turn
+        .ended_at
+        .zip(turn.started_at)
+        .map_or(0, |(end, start)| (end - start).max(0)); // the clock may have been set back between
+    Ok(proto::RunAgentResponse {
+        run_id: run.to_string(),
+        status: status(&turn).to_owned(),
+        session_key: key.to_string(),
+        agent_id: key.agent().to_string(),
+        accepted_at: None,
+        summary: Some(summary),
+        result: Some(proto::RunResult {
+            payloads: vec![proto::ReplyPayload {
+                text,
+                media_url: None,
+            }],
+            meta: Some(proto::RunMeta {
+                duration_ms,
+                stop_reason: turn.stop_reason,
+            }),
+        }),
+    })
+}
+
+fn status(turn: &Turn) -> &'static str {
+    match turn.state {
+        TurnState::Queued | TurnState::Leased | TurnState::Running => "timeout",
+        TurnState::Done => "ok",
+        TurnState::Failed => "error",
+        TurnState::Aborted => "aborted",
+        TurnState::Interrupted => "interrupted",
+    }
+}
+
+pub(crate) async fn wait(
+    engine: &Engine,
+    request: proto::WaitAgentRequest,
+) -> Result<proto::WaitAgentResponse, Error> {
+    let proto::WaitAgentRequest { run_id, timeout_ms } = request;
+    let patience = timeout_ms.unwrap_or(WAIT_MS_DEFAULT).clamp(0, WAIT_MS_MAX);
+    let patience = Duration::from_millis(u64::try_from(patience).unwrap_or(0));
+    let turn = engine.wait(&RunId::new(run_id), patience).await?;
+    Ok(proto::WaitAgentResponse {
+        run_id: turn.run.to_string(),
+        status: status(&turn).to_owned(),
+        started_at: turn.started_at,
+        ended_at: turn.ended_at,
+        stop_reason: turn.stop_reason,
+        error: turn.error,
+    })
+}

@@ -1,0 +1,94 @@
+//! What a run shows while it goes on: increments at once, whole texts as their pace allows.
+
+use tokio::time::Instant;
+
+use super::super::events::Stream;
+use super::super::live::Stop;
+use super::super::pacing::Piece;
+use super::super::shared::Shared;
+use super::{Run, stop_of};
+use crate::error::Error;
+use crate::store::Turn;
+
+/// Which forms of a text still have to say that they do not go on with what was shown, but take its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rewrite {
+    pub(super) increment: bool,
+    pub(super) cumulative: bool,
+}
+
+impl Rewrite {
+    pub(super) const ALL: Self = Self {
+        increment: true,
+        cumulative: true,
+    };
+    pub(super) const NONE: Self = Self {
+        increment: false,
+        cumulative: false,
+    };
+
+    pub(super) fn of(turn: &Turn) -> Self {
+        if turn.shown > 0 { Self::ALL } else { Self::NONE }
+    }
+}
+
+impl Run {
+    /// Before the first thing is shown: writes down that it was, and what. A run that dies after this is begun again once.
+    pub(super) async fn show_first(&mut self, text: &str) -> Result<Option<Stop>, Error> {
+        let Shared { stores, owner, .. } = &self.room.shared;
+        let hold = stores.turns.show(&self.turn.run, owner, text).await?;
+        let stop = stop_of(hold);
+        self.seen = stop.is_none();
+        Ok(stop)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        [self.answer.due(now), self.thinking.due(now)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn show_due(&mut self) {
+        let now = Instant::now();
+        if let Some(piece) = self.thinking.take_due(now, self.thought.len()) {
+            self.show_thinking(&piece);
+        }
+        if let Some(piece) = self.answer.take_due(now, self.live.text_bytes()) {
+            self.show_answer(&piece);
+        }
+    }
+
+    pub(super) fn show_rest(&mut self) {
+        let now = Instant::now();
+        if let Some(piece) = self.thinking.take(now, self.thought.len()) {
+            self.show_thinking(&piece);
+        }
+        if let Some(piece) = self.answer.take(now, self.live.text_bytes()) {
+            self.show_answer(&piece);
+        }
+    }
+
+    fn show_thinking(&mut self, piece: &Piece) {
+        let replace = std::mem::take(&mut self.new_thinking.cumulative);
+        self.events.cumulative(
+            Stream::Thinking,
+            self.live.next_seq(),
+            piece,
+            &self.thought,
+            replace,
+        );
+    }
+
+    fn show_answer(&mut self, piece: &Piece) {
+        let replace = std::mem::take(&mut self.new_answer.cumulative);
+        self.events.cumulative(
+            Stream::Assistant,
+            self.live.append(""),
+            piece,
+            &self.live.text(),
+            replace,
+        );
+    }
+}
