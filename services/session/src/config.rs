@@ -3,7 +3,7 @@
 pub(crate) use gatehouse_document::{
     Agents as AgentsSection, Binding, Document as SessionConfig, Session as SessionSection,
     agents::{AgentDefaults, AgentEntry, Identity},
-    bindings::{BindingKind, BindingMatch, BindingSession, PeerKind, PeerMatch},
+    bindings::{BindingKind, BindingSession, PeerKind},
     messages::{Queue as QueueSection, QueueDrop, QueueMode},
     session::{DmScope, GroupScope, Scope},
 };

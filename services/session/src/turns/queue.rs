@@ -45,8 +45,8 @@ impl QueueMode {
 impl From<config::QueueMode> for QueueMode {
     fn from(mode: config::QueueMode) -> Self {
         match mode {
-            config::QueueMode::Steer => Self::Steer,
-            config::QueueMode::Followup => Self::Followup,
+            // Nobody steers a turn yet; a client's own choice keeps its word, so that it reads what it wrote.
+            config::QueueMode::Steer | config::QueueMode::Followup => Self::Followup,
             config::QueueMode::Collect => Self::Collect,
             config::QueueMode::Interrupt => Self::Interrupt,
         }
