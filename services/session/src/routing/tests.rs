@@ -1,9 +1,10 @@
+use gatehouse_document::bindings::{BindingMatch, PeerMatch};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{self, BindingMatch, DmScope, GroupScope, PeerMatch};
+use crate::config::{self, DmScope, GroupScope};
 
 fn config(json: &str) -> SessionConfig {
     serde_json::from_str(json).unwrap()
