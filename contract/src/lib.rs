@@ -20,6 +20,21 @@
 //! - A key given twice, text that nests deeper than 64 and anything after the value are refused.
 //!
 //! Every refusal names the place: `at /limit: expected an integer, got a string`.
+//!
+//! # Example
+//!
+//! ```
+//! use gatehouse_contract::{FieldError, Grants, Map, Refuse, Role};
+//!
+//! let list = Map::core().method("sessions.list").expect("a method of the core");
+//! assert!(list.access.allows(&Grants::new(Role::Operator, ["operator.read"])));
+//!
+//! let wire = list.request.encode(r#"{"limit": 5}"#, &mut Refuse)?;
+//! assert_eq!(list.request.check(&wire), Ok(()), "the service checks the same bounds");
+//! let refused = list.request.encode(r#"{"limit": "5"}"#, &mut Refuse).unwrap_err();
+//! assert_eq!(refused.to_string(), "at /limit: expected an integer, got a string");
+//! # Ok::<(), FieldError>(())
+//! ```
 
 mod access;
 mod backend;

@@ -11,6 +11,9 @@ mod adapter;
 mod app;
 mod config;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod id;
 mod inbox;

@@ -1,7 +1,7 @@
 //! The chat platforms that this bridge speaks. A platform is a folder in here and a line in [`Platforms::all`]; its keys in the
 //! configuration are a type of the document. Nothing else in the bridge knows one by name.
 
-mod irc;
+pub(crate) mod irc;
 mod value;
 pub(crate) mod webhook;
 

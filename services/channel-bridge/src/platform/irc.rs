@@ -8,14 +8,14 @@
 
 mod client;
 mod config;
-mod line;
+pub(crate) mod line;
 mod questions;
 mod register;
 mod registered;
 mod rooms;
 mod say;
 mod text;
-mod wire;
+pub(crate) mod wire;
 
 use std::{sync::Arc, time::Duration};
 

@@ -42,7 +42,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line = self.buffer.split_to(end);
                 self.buffer.advance(1);
-                if std::mem::take(&mut self.skipping) {
+                // Too long is too long, however much of it came at once.
+                if std::mem::take(&mut self.skipping) || line.len() > LINE_BYTES_MAX {
                     continue;
                 }
                 if let Some(message) = parse(&line) {
