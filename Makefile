@@ -72,9 +72,8 @@ notes:
 	@echo "== release notes"
 	@changes/release.sh >/dev/null
 
+# The binary that tests/it starts is built with the tests: alone it has other features (no clock that tests can stop).
 test-rust:
-	@echo "== build"
-	@$(CARGO) build --locked --quiet -p gatehouse
 	@echo "== tests"
 	@$(CARGO) nextest run --workspace --locked --cargo-quiet
 	@echo "== doc tests"
@@ -109,14 +108,14 @@ bench:
 ROUNDS ?= 200
 crash:
 	@deploy/prerequisites.sh build
-	@$(CARGO) build --locked --quiet -p gatehouse
+	@$(CARGO) test --no-run --locked --quiet -p gatehouse
 	@echo "== crash: $(ROUNDS) rounds"
 	@GATEHOUSE_LOG=error GATEHOUSE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- crash --nocapture
 
 backup-drill: ROUNDS = 50
 backup-drill:
 	@deploy/prerequisites.sh build
-	@$(CARGO) build --locked --quiet -p gatehouse
+	@$(CARGO) test --no-run --locked --quiet -p gatehouse
 	@echo "== backup drill: $(ROUNDS) backups under load"
 	@GATEHOUSE_LOG=error GATEHOUSE_BACKUP_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- backup --nocapture
 

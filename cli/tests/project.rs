@@ -158,6 +158,17 @@ fn one_compiler_version_is_named_everywhere() {
 }
 
 #[test]
+fn a_clock_that_tests_can_stop_is_in_no_release() {
+    let manifests = members().into_iter().map(|member| format!("{member}/Cargo.toml"));
+    for path in manifests.chain(["Cargo.toml".to_owned()]) {
+        let manifest = read(&path);
+        let released = manifest.split("[dev-dependencies]").next().unwrap();
+        let named = released.lines().find(|line| line.contains("\"test-util\""));
+        assert_eq!(named, None, "{path}");
+    }
+}
+
+#[test]
 fn the_image_knows_every_crate() {
     let (image, empty) = (read("deploy/Dockerfile"), read("deploy/empty-crates.sh"));
     for member in members() {
