@@ -85,7 +85,7 @@ Examples:
 
 Ctrl-C stops everything in order; a second Ctrl-C stops it at once.")]
     Up(Up),
-    /// Talk to the assistant
+    /// Conversation to the assistant
     #[command(after_help = "\
 Examples:
   gatehouse chat                          the main session; /help lists what you can type

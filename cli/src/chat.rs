@@ -27,8 +27,8 @@ use crate::{
     args::{Chat, Common},
     client::{self, Client, Incoming},
     exit::{Exit, Failed},
+    gateway::Gateway,
     output::text as print,
-    place::Place,
     term::Style,
 };
 
@@ -47,29 +47,29 @@ const METHODS: &[&str] = &[
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Between two attempts to come back.
-const RETURN_PAUSE: Duration = Duration::from_millis(500);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Rows that are looked through for answers that ended during a cut.
 const CATCH_UP_ROWS: u16 = 50;
 
 /// Talks.
 pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<(), Failed> {
-    let (place, client) = Client::follow(common, METHODS).await?;
+    let (gateway, client) = Client::follow(common, METHODS).await?;
     let piped = !io::stdin().is_terminal();
-    let talk = Talk {
+    let conversation = Conversation {
         client,
         common: common.clone(),
-        place,
+        gateway,
         screen: Screen::new("", style, !piped && chat.message.is_empty() && !common.json),
         json: common.json,
         style,
-        unanswered: Vec::new(),
+        unacknowledged: Vec::new(),
     };
     let asked = chat.message.join(" ");
     match (asked.is_empty(), piped) {
-        (true, false) => interactive::run(talk, chat).await,
-        (true, true) => talk.once(&chat.session, read_input()?).await,
-        (false, false) => talk.once(&chat.session, asked).await,
+        (true, false) => interactive::run(conversation, chat).await,
+        (true, true) => conversation.once(&chat.session, read_input()?).await,
+        (false, false) => conversation.once(&chat.session, asked).await,
         (false, true) => {
             let input = read_input()?;
             let message = if input.trim().is_empty() {
@@ -77,7 +77,7 @@ pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<()
             } else {
                 format!("{asked}\n\n{input}")
             };
-            talk.once(&chat.session, message).await
+            conversation.once(&chat.session, message).await
         }
     }
 }
@@ -96,19 +96,19 @@ fn read_input() -> Result<String, Failed> {
 
 /// A person, a session, and the connection between them.
 #[derive(Debug)]
-struct Talk {
+struct Conversation {
     client: Client,
     /// How the gateway is found again: its token may have been replaced.
     common: Common,
-    place: Place,
+    gateway: Gateway,
     screen: Screen,
     json: bool,
     style: Style,
     /// Messages that were sent and not acknowledged: run and text.
-    unanswered: Vec<(String, String)>,
+    unacknowledged: Vec<(String, String)>,
 }
 
-impl Talk {
+impl Conversation {
     /// Goes to a session. Its history is the answer.
     async fn enter(&mut self, session: &str, rows: u16) -> Result<History, Failed> {
         let history = self.history(session, rows).await?;
@@ -158,25 +158,25 @@ impl Talk {
     async fn say(&mut self, text: &str) -> Result<String, Failed> {
         let run = Uuid::new_v4().to_string();
         self.screen.started(&run);
-        self.unanswered.push((run.clone(), text.to_owned()));
-        self.say_unanswered().await?;
+        self.unacknowledged.push((run.clone(), text.to_owned()));
+        self.resend_unacknowledged().await?;
         Ok(run)
     }
 
     /// Says what was not acknowledged, again if need be: the key makes it one message.
-    async fn say_unanswered(&mut self) -> Result<(), Failed> {
-        while let Some((run, text)) = self.unanswered.first().cloned() {
+    async fn resend_unacknowledged(&mut self) -> Result<(), Failed> {
+        while let Some((run, text)) = self.unacknowledged.first().cloned() {
             let params = json!({"sessionKey": self.screen.session(), "message": text, "idempotencyKey": run});
             match self.ask("chat.send", &params).await {
                 Ok(_) => {}
                 Err(failed) if failed.exit == Exit::Unavailable => return Err(failed),
                 Err(failed) => {
-                    self.unanswered.remove(0);
+                    self.unacknowledged.remove(0);
                     self.screen.gave_up(&run, &failed.message);
                     return Err(failed);
                 }
             }
-            self.unanswered.remove(0);
+            self.unacknowledged.remove(0);
         }
         Ok(())
     }
@@ -227,18 +227,18 @@ impl Talk {
     }
 
     /// Comes back after a cut: connects until it succeeds or is refused, then catches up.
-    async fn come_back(&mut self) -> Result<(), Failed> {
+    async fn reconnect(&mut self) -> Result<(), Failed> {
         loop {
-            match self.try_to_come_back().await {
-                Err(failed) if failed.exit == Exit::Unavailable => sleep(RETURN_PAUSE).await,
+            match self.try_reconnect().await {
+                Err(failed) if failed.exit == Exit::Unavailable => sleep(RECONNECT_PAUSE).await,
                 ended => return ended,
             }
         }
     }
 
-    async fn try_to_come_back(&mut self) -> Result<(), Failed> {
-        (self.place, self.client) = Client::follow(&self.common, METHODS).await?;
-        self.say_unanswered().await?;
+    async fn try_reconnect(&mut self) -> Result<(), Failed> {
+        (self.gateway, self.client) = Client::follow(&self.common, METHODS).await?;
+        self.resend_unacknowledged().await?;
         self.catch_up().await
     }
 }

@@ -27,7 +27,7 @@ use tokio_tungstenite::{
 
 use crate::{
     exit::{Exit, Failed},
-    place::Place,
+    gateway::Gateway,
 };
 
 /// A gateway on this machine or in this network accepts within this time.
@@ -106,22 +106,22 @@ struct Frame {
 
 impl Client {
     /// Connects and shows the token, and asks for what these methods need.
-    pub(crate) async fn connect(place: &Place, methods: &[&str]) -> Result<Self, Failed> {
+    pub(crate) async fn connect(gateway: &Gateway, methods: &[&str]) -> Result<Self, Failed> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX))
             .read_buffer_size(16 * 1024);
         let connected = timeout(
             CONNECT_TIMEOUT,
-            connect_async_with_config(place.url.as_str(), Some(config), true),
+            connect_async_with_config(gateway.url.as_str(), Some(config), true),
         )
         .await;
         let socket = match connected {
             Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return Err(next_step::unreachable(&place.url, &error)),
+            Ok(Err(error)) => return Err(next_step::unreachable(&gateway.url, &error)),
             Err(_) => {
                 return Err(next_step::unreachable(
-                    &place.url,
+                    &gateway.url,
                     &tungstenite::Error::Io(std::io::ErrorKind::TimedOut.into()),
                 ));
             }
@@ -131,13 +131,13 @@ impl Client {
             requests: 0,
             kept: VecDeque::new(),
         };
-        client.handshake(place, &scopes(methods)).await?;
+        client.handshake(gateway, &scopes(methods)).await?;
         Ok(client)
     }
 
-    async fn handshake(&mut self, place: &Place, scopes: &[&str]) -> Result<(), Failed> {
+    async fn handshake(&mut self, gateway: &Gateway, scopes: &[&str]) -> Result<(), Failed> {
         let mut params = json!({"role": "operator", "scopes": scopes, "clientId": "cli"});
-        if let (Some(token), Some(params)) = (&place.token, params.as_object_mut()) {
+        if let (Some(token), Some(params)) = (&gateway.token, params.as_object_mut()) {
             params.insert("token".to_owned(), token.expose().into());
         }
         let connect = json!({"method": "connect", "params": params});
@@ -150,16 +150,16 @@ impl Client {
             let frame = timeout_at(deadline, self.frame()).await.map_err(|_| {
                 Failed::new(
                     Exit::Unavailable,
-                    format!("{} did not finish the handshake", place.url),
+                    format!("{} did not finish the handshake", gateway.url),
                 )
             })?;
             match frame {
                 Ok(frame) if frame.kind == "hello-ok" => return Ok(()),
                 Ok(Frame {
                     error: Some(refusal), ..
-                }) => return Err(next_step::not_let_in(&refusal, place)),
+                }) => return Err(next_step::handshake_refused(&refusal, gateway)),
                 Ok(_) => {} // the challenge of the other dialect
-                Err(closed) => return Err(next_step::closed_at_the_door(&closed, place)),
+                Err(closed) => return Err(next_step::closed_in_handshake(&closed, gateway)),
             }
         }
     }

@@ -106,19 +106,19 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
         return output::json(running.config.get(), common.json);
     };
     let config: Value = unpack("config.get", &running.config)?;
-    let mut place = &config;
+    let mut found = &config;
     for (index, key) in path.iter().enumerate() {
-        let inside = match place {
+        let inside = match found {
             Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
             other => other.get(key),
         };
-        place = inside.ok_or_else(|| {
+        found = inside.ok_or_else(|| {
             let walked = path.get(..=index).unwrap_or_default().join(".");
             Failed::new(Exit::Failed, format!("{walked} is not set"))
                 .next("`gatehouse config get` shows everything that is")
         })?;
     }
-    match place {
+    match found {
         Value::String(text) if !common.json => output::line(text),
         other => output::json(&other.to_string(), common.json),
     }

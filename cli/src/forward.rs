@@ -16,7 +16,7 @@ use crate::{
     output,
 };
 
-/// Connections at once over one route: an operator's tools, not a crowd.
+/// Connections at once over one route: an operator's tools.
 const CONNECTIONS_MAX: usize = 64;
 
 /// Forwards until it is asked to end.
@@ -41,10 +41,10 @@ pub(crate) async fn run(forward: &Forward) -> Result<(), Failed> {
 }
 
 async fn accept(listener: TcpListener, target: String) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
         while connections.try_join_next().is_some() {}
@@ -53,7 +53,7 @@ async fn accept(listener: TcpListener, target: String) {
         };
         let target = target.clone();
         connections.spawn(async move {
-            let _place = place;
+            let _permit = permit;
             // A target that is away closes the connection: the tool at the other end says so.
             if let Ok(mut far) = TcpStream::connect(&target).await {
                 let _ = copy_bidirectional(&mut near, &mut far).await;

@@ -14,14 +14,14 @@ use serde_json::{json, value::RawValue};
 
 use self::{
     each::Readiness,
-    page::{House, Process},
+    page::{Process, Report},
 };
 use crate::{
     args::Common,
     client::{self, Client, follow::has_changed},
     exit::{Exit, Failed},
+    gateway::{Gateway, within_deadline},
     output,
-    place::{Place, within_deadline},
     service::environment,
     term::{Ink, Style},
 };
@@ -43,7 +43,7 @@ struct Finding {
 
 /// What the gateway says of itself.
 struct Asked {
-    place: Place,
+    gateway: Gateway,
     status: Result<Box<RawValue>, Failed>,
     channels: Result<Box<RawValue>, Failed>,
     configuration: Result<Box<RawValue>, Failed>,
@@ -56,15 +56,15 @@ pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
         Err(failed) => return Err(without_an_edge(common, style, failed).await?),
     };
     // What cut it off is the end of the old token: the new one shows how things stand.
-    if matches!(&asked.status, Err(failed) if failed.exit == Exit::Unavailable && has_changed(common, &asked.place))
+    if matches!(&asked.status, Err(failed) if failed.exit == Exit::Unavailable && has_changed(common, &asked.gateway))
     {
         asked = ask(common).await?;
     }
     match &asked.status {
         Ok(status) => whole(common, style, status, &asked),
         Err(failed) if failed.exit == Exit::Unavailable => {
-            let edge = each::readiness(&asked.place).await;
-            let processes = in_parts(common, &asked.place, edge.as_ref()).await;
+            let edge = each::readiness(&asked.gateway).await;
+            let processes = in_parts(common, &asked.gateway, edge.as_ref()).await;
             show_parts(common, style, &asked, edge.as_ref(), &processes)?;
             Err(unhealthy(format!("not serving: {}", away(&processes))))
         }
@@ -74,7 +74,7 @@ pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
 
 /// Asks the edge for what it knows, or is told by others.
 async fn ask(common: &Common) -> Result<Asked, Failed> {
-    let (place, mut client) = Client::follow(common, &["status", "channels.status", "config.get"]).await?;
+    let (gateway, mut client) = Client::follow(common, &["status", "channels.status", "config.get"]).await?;
     let nothing = client::params(&json!({}));
     // A service that is away is a finding, not a reason to say nothing.
     let status = client.call("status", &nothing, ANSWER).await;
@@ -83,7 +83,7 @@ async fn ask(common: &Common) -> Result<Asked, Failed> {
     let configuration = client.call("config.get", &nothing, ANSWER).await;
     client.close().await;
     Ok(Asked {
-        place,
+        gateway,
         status,
         channels,
         configuration,
@@ -92,14 +92,14 @@ async fn ask(common: &Common) -> Result<Asked, Failed> {
 
 /// All of it, by the service that knows.
 fn whole(common: &Common, style: Style, status: &RawValue, asked: &Asked) -> Result<(), Failed> {
-    let house: House = read("status", status)?;
+    let report: Report = read("status", status)?;
     if common.json {
         print_json(status.get(), asked)?;
     } else {
-        let page = page::whole(&house, &asked.place, style);
+        let page = page::whole(&report, &asked.gateway, style);
         output::text(&(page + &rest(common, style, asked)?))?;
     }
-    if house.ok && asked.channels.is_ok() {
+    if report.ok && asked.channels.is_ok() {
         Ok(())
     } else {
         Err(unhealthy("not every service serves".to_owned()))
@@ -111,9 +111,9 @@ fn unhealthy(message: String) -> Failed {
 }
 
 /// Every service by itself: of the home at its own address, of a gateway elsewhere as its edge sees it.
-async fn in_parts(common: &Common, place: &Place, edge: Option<&Readiness>) -> Vec<Process> {
+async fn in_parts(common: &Common, gateway: &Gateway, edge: Option<&Readiness>) -> Vec<Process> {
     match edge {
-        Some(edge) if !place.is_own && common.url.is_some() => each::from_afar(edge),
+        Some(edge) if !gateway.is_own && common.url.is_some() => each::from_afar(edge),
         edge => each::of_the_home(common, edge).await,
     }
 }
@@ -129,7 +129,7 @@ fn show_parts(
     if common.json {
         return print_json(&parts_json(processes, ready), asked);
     }
-    let page = page::in_parts(processes, ready, &asked.place, style);
+    let page = page::in_parts(processes, ready, &asked.gateway, style);
     output::text(&(page + &rest(common, style, asked)?))
 }
 
@@ -164,7 +164,7 @@ async fn without_an_edge(common: &Common, style: Style, failed: Failed) -> Resul
             parts_json(&processes, None)
         ))?;
     } else {
-        output::text(&page::in_parts(&processes, None, &Place::find(common)?, style))?;
+        output::text(&page::in_parts(&processes, None, &Gateway::find(common)?, style))?;
     }
     Ok(failed)
 }

@@ -10,8 +10,8 @@ use crate::{
     args::{Common, Token},
     client::{self, Client, follow::replaced},
     exit::{Exit, Failed},
+    gateway::{TOKEN_FILE, home_token, within_deadline},
     output,
-    place::{TOKEN_FILE, house_token, within_deadline},
 };
 
 const METHOD: &str = "gateway.token.rotate";
@@ -32,7 +32,7 @@ pub(crate) async fn run(common: &Common, token: &Token) -> Result<(), Failed> {
 
 fn show(common: &Common) -> Result<(), Failed> {
     let home = common.clone();
-    let token = within_deadline(common, move || house_token(&home))?.map_err(|error| {
+    let token = within_deadline(common, move || home_token(&home))?.map_err(|error| {
         Failed::new(
             Exit::Failed,
             format!("no token in {}: {error}", common.home.display()),
@@ -71,7 +71,7 @@ async fn make_new(common: &Common) -> Result<Rotated, Failed> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (place, mut client) = Client::follow(common, &[METHOD]).await?;
+        let (gateway, mut client) = Client::follow(common, &[METHOD]).await?;
         let answer = match client.send(METHOD, &nothing).await {
             Ok(id) => client.answer(&id, ANSWER).await,
             Err(lost) => Err(lost),
@@ -82,8 +82,8 @@ async fn make_new(common: &Common) -> Result<Rotated, Failed> {
             Ok(Err(refusal)) if refusal.is_auth_changed() && attempts < ATTEMPTS_MAX => {}
             Ok(Err(refusal)) => return Err(client::refused(METHOD, &refusal)),
             Err(failed) if failed.exit == Exit::Unavailable => {
-                let replaced = replaced(common, &place).await;
-                let token = replaced.and_then(|place| place.token).ok_or(failed)?;
+                let replaced = replaced(common, &gateway).await;
+                let token = replaced.and_then(|gateway| gateway.token).ok_or(failed)?;
                 let path = common.token_file.clone();
                 let path = path.unwrap_or_else(|| common.home.join(TOKEN_FILE));
                 return Ok(Rotated {

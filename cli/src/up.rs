@@ -26,7 +26,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 pub(crate) use self::lock::HomeLock;
 use self::{
-    child::{Answers, Program, RESTART_MAX, RESTART_MAX_EDGE},
+    child::{Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
     log::Log,
     plan::{PORT, Plan},
     ready::Ready,
@@ -77,7 +77,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     };
 
     let ended = tokio::select! {
-        () = ready.announce() => unreachable_after_announcing(),
+        never = ready.announce() => match never {},
         fatal = supervisor.fatal() => Err(Failed::new(
             Exit::Configuration,
             format!("{} cannot run with this configuration: {}", fatal.name, fatal.last_line),
@@ -102,11 +102,6 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     drop(log);
     writer.finish();
     ended
-}
-
-/// [`Ready::announce`] waits for ever once it has announced.
-fn unreachable_after_announcing() -> Result<(), Failed> {
-    Ok(())
 }
 
 fn make_private(folder: &Path) -> Result<(), Failed> {
@@ -159,7 +154,7 @@ fn last_port(url_file: &Path) -> Option<u16> {
 }
 
 /// Asks a service over one connection that is kept. Any answer counts: whether it serves is readiness's question.
-fn answers(house: &House, service: Service) -> Answers {
+fn answers(house: &House, service: Service) -> Probe {
     // Health asks for no credential.
     let address = Address::Unix(house.run.join(format!("{service}.sock")));
     let peer = Peer::lazy(&address, &Secret::new("none"));

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::{signal::ctrl_c, sync::mpsc};
 
 use super::{
-    Talk,
+    Conversation,
     input::{self, Line},
     print,
     wire::{Session, Sessions},
@@ -21,38 +21,38 @@ use crate::{
 const SESSIONS_SHOWN: u16 = 20;
 
 /// Talks until the person leaves.
-pub(super) async fn run(talk: Talk, chat: &Chat) -> Result<(), Failed> {
-    let mut room = Room {
-        talk,
+pub(super) async fn run(conversation: Conversation, chat: &Chat) -> Result<(), Failed> {
+    let mut interactive = Interactive {
+        conversation,
         shown: Vec::new(),
         leaving: false,
     };
-    room.go(&chat.session, chat.history).await?;
+    interactive.go(&chat.session, chat.history).await?;
     let mut lines = input::lines();
-    room.prompt()?;
-    while room.step(&mut lines).await? {}
-    room.talk.client.close().await;
+    interactive.prompt()?;
+    while interactive.step(&mut lines).await? {}
+    interactive.conversation.client.close().await;
     print("\n")
 }
 
-struct Room {
-    talk: Talk,
+struct Interactive {
+    conversation: Conversation,
     /// The sessions of the last `/sessions`, for `/switch <number>`.
     shown: Vec<Session>,
     /// Ctrl-C was pressed and nothing was being written: once more leaves.
     leaving: bool,
 }
 
-impl Room {
+impl Interactive {
     /// One thing that happens. False: the person leaves.
     async fn step(&mut self, lines: &mut mpsc::Receiver<String>) -> Result<bool, Failed> {
         tokio::select! {
             line = lines.recv() => {
                 let Some(line) = line else { return Ok(false) };
                 self.leaving = false;
-                match self.typed(&line).await {
+                match self.on_line(&line).await {
                     Ok(stays) => Ok(stays),
-                    Err(failed) if failed.exit == Exit::Unavailable => self.come_back().await,
+                    Err(failed) if failed.exit == Exit::Unavailable => self.reconnect().await,
                     Err(failed) => {
                         self.note(Ink::Red, &failed.to_string())?;
                         self.prompt()?;
@@ -60,37 +60,37 @@ impl Room {
                     }
                 }
             }
-            incoming = self.talk.client.next() => match incoming {
-                Ok(incoming) => self.happened(&incoming).await,
-                Err(_) => self.come_back().await,
+            incoming = self.conversation.client.next() => match incoming {
+                Ok(incoming) => self.on_event(&incoming).await,
+                Err(_) => self.reconnect().await,
             },
             _ = ctrl_c() => self.interrupted().await,
         }
     }
 
-    async fn happened(&mut self, incoming: &Incoming) -> Result<bool, Failed> {
-        let was_running = self.talk.screen.running().is_some();
-        let lost = self.talk.show(incoming)?;
-        if lost && self.talk.catch_up().await.is_err() {
-            return self.come_back().await;
+    async fn on_event(&mut self, incoming: &Incoming) -> Result<bool, Failed> {
+        let was_running = self.conversation.screen.running().is_some();
+        let lost = self.conversation.show(incoming)?;
+        if lost && self.conversation.catch_up().await.is_err() {
+            return self.reconnect().await;
         }
-        if was_running && self.talk.screen.running().is_none() {
+        if was_running && self.conversation.screen.running().is_none() {
             self.prompt()?;
         }
         Ok(true)
     }
 
-    async fn come_back(&mut self) -> Result<bool, Failed> {
+    async fn reconnect(&mut self) -> Result<bool, Failed> {
         self.note(
             Ink::Yellow,
             "\nthe gateway went away; coming back (Ctrl-C leaves)",
         )?;
         tokio::select! {
-            back = self.talk.come_back() => back?,
+            back = self.conversation.reconnect() => back?,
             _ = ctrl_c() => return Ok(false),
         }
         // In the middle of an answer its next words say that we are back.
-        if self.talk.screen.running().is_none() {
+        if self.conversation.screen.running().is_none() {
             self.note(Ink::Green, "back")?;
             self.prompt()?;
         }
@@ -102,7 +102,7 @@ impl Room {
             return Ok(false);
         }
         // The events say that it was stopped.
-        if let Ok(true) = self.talk.stop().await {
+        if let Ok(true) = self.conversation.stop().await {
             return Ok(true);
         }
         self.leaving = true;
@@ -111,11 +111,11 @@ impl Room {
         Ok(true)
     }
 
-    async fn typed(&mut self, line: &str) -> Result<bool, Failed> {
+    async fn on_line(&mut self, line: &str) -> Result<bool, Failed> {
         match input::read(line) {
             Line::Empty => {}
             Line::Say(text) => {
-                self.talk.say(text).await?;
+                self.conversation.say(text).await?;
                 return Ok(true); // the prompt comes after the answer
             }
             Line::Help => self.note(Ink::Dim, input::HELP)?,
@@ -131,7 +131,7 @@ impl Room {
                 } else {
                     json!({"label": name})
                 };
-                let made = self.talk.ask("sessions.create", &params).await?;
+                let made = self.conversation.ask("sessions.create", &params).await?;
                 let key = made
                     .get("key")
                     .and_then(serde_json::Value::as_str)
@@ -140,11 +140,11 @@ impl Room {
                 self.go(&key, 10).await?;
             }
             Line::History(count) => {
-                let session = self.talk.screen.session().to_owned();
-                let history = self.talk.history(&session, count).await?;
-                print(&self.talk.screen.rows(&history))?;
+                let session = self.conversation.screen.session().to_owned();
+                let history = self.conversation.history(&session, count).await?;
+                print(&self.conversation.screen.rows(&history))?;
             }
-            Line::Abort => match self.talk.stop().await? {
+            Line::Abort => match self.conversation.stop().await? {
                 true => return Ok(true),
                 false => self.note(Ink::Dim, "nothing is being written")?,
             },
@@ -159,10 +159,10 @@ impl Room {
     }
 
     async fn go(&mut self, session: &str, rows: u16) -> Result<(), Failed> {
-        let before = self.talk.screen.session().to_owned();
-        let history = self.talk.enter(session, rows).await?;
+        let before = self.conversation.screen.session().to_owned();
+        let history = self.conversation.enter(session, rows).await?;
         if !before.is_empty() && before != history.session_key {
-            self.talk
+            self.conversation
                 .ask("sessions.messages.unsubscribe", &json!({"key": before}))
                 .await?;
         }
@@ -170,20 +170,20 @@ impl Room {
             Ink::Dim,
             &format!(
                 "{} at {}   /help lists what you can type",
-                history.session_key, self.talk.place.url
+                history.session_key, self.conversation.gateway.url
             ),
         )?;
-        print(&self.talk.screen.rows(&history))?;
-        let running = self.talk.screen.catch_up(&history);
+        print(&self.conversation.screen.rows(&history))?;
+        let running = self.conversation.screen.catch_up(&history);
         print(&running)
     }
 
     async fn sessions(&mut self) -> Result<(), Failed> {
         let params = json!({"limit": SESSIONS_SHOWN, "includeDerivedTitles": true});
-        let list: Sessions = self.talk.get("sessions.list", &params).await?;
+        let list: Sessions = self.conversation.get("sessions.list", &params).await?;
         let mut table = Table::new(&["", "SESSION", "TITLE", "CHANGED"]);
         for (index, session) in list.sessions.iter().enumerate() {
-            let here = session.key == self.talk.screen.session();
+            let here = session.key == self.conversation.screen.session();
             let mut changed = ago(list.ts.saturating_sub(session.updated_at));
             changed.push_str(if session.has_active_run {
                 " ago, busy"
@@ -200,7 +200,7 @@ impl Room {
                 (Some(Ink::Dim), changed),
             ]);
         }
-        print(&table.render(self.talk.style))?;
+        print(&table.render(self.conversation.style))?;
         if list.total_count > i64::from(SESSIONS_SHOWN) {
             self.note(Ink::Dim, &format!("{} sessions in all", list.total_count))?;
         }
@@ -219,10 +219,10 @@ impl Room {
     }
 
     fn prompt(&self) -> Result<(), Failed> {
-        print(&self.talk.style.paint(Ink::Bold, "> "))
+        print(&self.conversation.style.paint(Ink::Bold, "> "))
     }
 
     fn note(&self, ink: Ink, text: &str) -> Result<(), Failed> {
-        print(&format!("{}\n", self.talk.style.paint(ink, text)))
+        print(&format!("{}\n", self.conversation.style.paint(ink, text)))
     }
 }

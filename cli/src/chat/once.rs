@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::{signal::ctrl_c, time::timeout};
 
-use super::{Talk, screen::End};
+use super::{Conversation, screen::End};
 use crate::exit::{Exit, Failed};
 
 /// How long a script waits for a gateway that went away.
-const RETURN: Duration = Duration::from_secs(60);
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Talk {
+impl Conversation {
     /// Asks and prints the answer.
     pub(super) async fn once(mut self, session: &str, message: String) -> Result<(), Failed> {
         let ended = tokio::select! {
@@ -42,13 +42,13 @@ impl Talk {
         self.enter(session, 0).await?;
         let run = match self.say(message.trim_end()).await {
             Ok(run) => run,
-            Err(failed) if failed.exit == Exit::Unavailable && !self.unanswered.is_empty() => {
+            Err(failed) if failed.exit == Exit::Unavailable && !self.unacknowledged.is_empty() => {
                 let run = self
-                    .unanswered
+                    .unacknowledged
                     .first()
                     .map(|(run, _)| run.clone())
                     .unwrap_or_default();
-                self.return_in_time().await?;
+                self.reconnect_in_time().await?;
                 run
             }
             Err(failed) => return Err(failed),
@@ -66,13 +66,13 @@ impl Talk {
                         self.catch_up().await?;
                     }
                 }
-                Err(_) => self.return_in_time().await?,
+                Err(_) => self.reconnect_in_time().await?,
             }
         }
     }
 
-    async fn return_in_time(&mut self) -> Result<(), Failed> {
-        timeout(RETURN, self.come_back()).await.map_err(|_| {
+    async fn reconnect_in_time(&mut self) -> Result<(), Failed> {
+        timeout(RECONNECT_TIMEOUT, self.reconnect()).await.map_err(|_| {
             Failed::new(
                 Exit::Unavailable,
                 "the gateway went away and did not come back within a minute",

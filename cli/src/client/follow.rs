@@ -8,7 +8,7 @@ use super::Client;
 use crate::{
     args::Common,
     exit::{Exit, Failed},
-    place::Place,
+    gateway::Gateway,
 };
 
 /// A new token is in its file some milliseconds before the edge knows it, and may be replaced again meanwhile. Few enough that
@@ -26,22 +26,22 @@ const KEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Client {
     /// Connects to the gateway that these options mean, to call these methods. A token that is read from a file is read again when it is refused.
-    pub(crate) async fn follow(common: &Common, methods: &[&str]) -> Result<(Place, Self), Failed> {
+    pub(crate) async fn follow(common: &Common, methods: &[&str]) -> Result<(Gateway, Self), Failed> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let place = Place::find(common)?;
-            let failed = match Box::pin(Self::connect(&place, methods)).await {
-                Ok(client) => return Ok((place, client)),
+            let gateway = Gateway::find(common)?;
+            let failed = match Box::pin(Self::connect(&gateway, methods)).await {
+                Ok(client) => return Ok((gateway, client)),
                 Err(failed) => failed,
             };
-            let may_change = common.token.is_none() && place.token.is_some();
+            let may_change = common.token.is_none() && gateway.token.is_some();
             if failed.exit != Exit::Refused || !may_change {
                 return Err(failed);
             }
             let Some(pause) = pauses.next() else {
                 return Err(failed);
             };
-            if !has_changed(common, &place) {
+            if !has_changed(common, &gateway) {
                 sleep(pause).await;
             }
         }
@@ -49,16 +49,16 @@ impl Client {
 }
 
 /// Whether another token is to be shown now than was then.
-pub(crate) fn has_changed(common: &Common, then: &Place) -> bool {
-    let shown = |place: &Place| place.token.as_ref().map(|token| token.expose().to_owned());
-    Place::find(common).is_ok_and(|now| now.token.is_some() && shown(&now) != shown(then))
+pub(crate) fn has_changed(common: &Common, then: &Gateway) -> bool {
+    let shown = |gateway: &Gateway| gateway.token.as_ref().map(|token| token.expose().to_owned());
+    Gateway::find(common).is_ok_and(|now| now.token.is_some() && shown(&now) != shown(then))
 }
 
-/// The place with the token that was made since, if one comes within a moment.
-pub(crate) async fn replaced(common: &Common, then: &Place) -> Option<Place> {
+/// The gateway with the token that was made since, if one comes within a moment.
+pub(crate) async fn replaced(common: &Common, then: &Gateway) -> Option<Gateway> {
     for _ in 0..KEPT_PAUSES {
         if has_changed(common, then) {
-            return Place::find(common).ok();
+            return Gateway::find(common).ok();
         }
         sleep(KEPT_PAUSE).await;
     }

@@ -7,7 +7,7 @@ use url::Url;
 use super::Refusal;
 use crate::{
     exit::{Exit, Failed},
-    place::Place,
+    gateway::Gateway,
 };
 
 /// Nobody listens there, or somebody else does.
@@ -35,7 +35,7 @@ pub(super) fn unreachable(url: &Url, error: &tungstenite::Error) -> Failed {
 }
 
 /// The gateway answered the handshake with a refusal.
-pub(super) fn not_let_in(refusal: &Refusal, place: &Place) -> Failed {
+pub(super) fn handshake_refused(refusal: &Refusal, gateway: &Gateway) -> Failed {
     let code = refusal
         .details
         .get("code")
@@ -51,26 +51,26 @@ pub(super) fn not_let_in(refusal: &Refusal, place: &Place) -> Failed {
             format!("too many wrong tokens: try again in {seconds} s")
         }
         _ if exit == Exit::Unavailable => "it is starting or stopping: try again in a moment".to_owned(),
-        _ => token_step(place),
+        _ => token_step(gateway),
     };
     Failed::new(
         exit,
-        format!("the gateway at {} refused: {}", place.url, refusal.message),
+        format!("the gateway at {} refused: {}", gateway.url, refusal.message),
     )
     .next(next)
 }
 
 /// The gateway closed the socket during the handshake.
-pub(super) fn closed_at_the_door(reason: &str, place: &Place) -> Failed {
+pub(super) fn closed_in_handshake(reason: &str, gateway: &Gateway) -> Failed {
     Failed::new(
         Exit::Refused,
-        format!("the gateway at {} closed the connection: {reason}", place.url),
+        format!("the gateway at {} closed the connection: {reason}", gateway.url),
     )
-    .next(token_step(place))
+    .next(token_step(gateway))
 }
 
-fn token_step(place: &Place) -> String {
-    place.tokenless.clone().unwrap_or_else(|| {
+fn token_step(gateway: &Gateway) -> String {
+    gateway.no_token.clone().unwrap_or_else(|| {
         "check the token: `gatehouse token show` on the gateway's machine prints it; give it with --token or GATEHOUSE_TOKEN"
             .to_owned()
     })
@@ -126,11 +126,11 @@ mod tests {
         }
     }
 
-    fn place() -> Place {
-        Place {
+    fn gateway() -> Gateway {
+        Gateway {
             url: Url::parse("ws://127.0.0.1:1").unwrap(),
             token: None,
-            tokenless: Some("give one with --token".into()),
+            no_token: Some("give one with --token".into()),
             is_own: false,
         }
     }
@@ -139,7 +139,7 @@ mod tests {
     fn a_silent_port_says_how_to_start_a_gateway() {
         let error = tungstenite::Error::Io(std::io::ErrorKind::ConnectionRefused.into());
 
-        let failed = unreachable(&place().url, &error);
+        let failed = unreachable(&gateway().url, &error);
 
         assert_eq!(failed.exit, Exit::Unavailable);
         assert!(failed.to_string().contains("gatehouse up"), "{failed}");
@@ -153,7 +153,7 @@ mod tests {
             json!({"code": "AUTH_TOKEN_MISMATCH"}),
         );
 
-        let failed = not_let_in(&wrong, &place());
+        let failed = handshake_refused(&wrong, &gateway());
 
         assert_eq!(failed.exit, Exit::Refused);
         assert!(failed.to_string().contains("--token"), "{failed}");

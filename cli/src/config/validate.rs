@@ -22,8 +22,8 @@ use crate::{
     args::Common,
     client::{self, Client},
     exit::{Exit, Failed},
+    gateway::{Gateway, within_deadline},
     output,
-    place::{Place, within_deadline},
     service::environment,
 };
 
@@ -128,8 +128,8 @@ impl Judge {
 /// The warnings of the gateway of this home. `None` when it does not run, lets us not in, or has not read the file yet. `doubted`: the
 /// file is wrong in our own environment.
 async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<Option<Vec<Finding>>, Failed> {
-    let place = Place::find(common)?;
-    if !place.is_own || place.token.is_none() {
+    let gateway = Gateway::find(common)?;
+    if !gateway.is_own || gateway.token.is_none() {
         return Ok(None);
     }
     let Ok((_, mut client)) = Client::follow(common, &["config.get"]).await else {

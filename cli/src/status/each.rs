@@ -14,8 +14,8 @@ use tonic_health::pb::{
 use super::page::Process;
 use crate::{
     args::Common,
+    gateway::{Gateway, within_deadline},
     http,
-    place::{Place, within_deadline},
     service::environment,
 };
 
@@ -33,9 +33,9 @@ pub(super) struct Readiness {
 }
 
 /// Asks the edge. `None` when it does not answer.
-pub(super) async fn readiness(place: &Place) -> Option<Readiness> {
-    let host = place.url.host_str().unwrap_or_default();
-    let port = place.url.port_or_known_default().unwrap_or_default();
+pub(super) async fn readiness(gateway: &Gateway) -> Option<Readiness> {
+    let host = gateway.url.host_str().unwrap_or_default();
+    let port = gateway.url.port_or_known_default().unwrap_or_default();
     let answer = http::get(&format!("{host}:{port}"), "/readyz", PATIENCE)
         .await
         .ok()?;

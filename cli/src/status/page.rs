@@ -6,7 +6,7 @@ use gatehouse_core::Service;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    place::Place,
+    gateway::Gateway,
     term::{Ink, Style, Table, ago},
 };
 
@@ -15,7 +15,7 @@ const HASH_SHOWN: usize = 8;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct House {
+pub(super) struct Report {
     pub(super) ok: bool,
     pub(super) version: String,
     pub(super) uptime_ms: i64,
@@ -75,8 +75,8 @@ fn short(hash: Option<&String>) -> String {
 }
 
 /// How all of it is, by the service that knows.
-pub(super) fn whole(house: &House, place: &Place, style: Style) -> String {
-    let verdict = if house.ok {
+pub(super) fn whole(report: &Report, gateway: &Gateway, style: Style) -> String {
+    let verdict = if report.ok {
         style.paint(Ink::Green, "serving")
     } else {
         style.paint(Ink::Red, "NOT SERVING")
@@ -84,18 +84,23 @@ pub(super) fn whole(house: &House, place: &Place, style: Style) -> String {
     let mut page = format!(
         "{} {} at {}: {verdict}, up {}, {} connected, configuration {}\n\n",
         style.paint(Ink::Bold, "Gatehouse"),
-        house.version,
-        place.url,
-        ago(house.uptime_ms),
-        house.connections,
-        short(house.config_hash.as_ref()),
+        report.version,
+        gateway.url,
+        ago(report.uptime_ms),
+        report.connections,
+        short(report.config_hash.as_ref()),
     );
-    page.push_str(&services(&house.services, house.config_hash.as_ref(), style));
+    page.push_str(&services(&report.services, report.config_hash.as_ref(), style));
     page
 }
 
 /// How each service is by its own word, while nobody knows all of it.
-pub(super) fn in_parts(processes: &[Process], ready: Option<bool>, place: &Place, style: Style) -> String {
+pub(super) fn in_parts(
+    processes: &[Process],
+    ready: Option<bool>,
+    gateway: &Gateway,
+    style: Style,
+) -> String {
     let verdict = match ready {
         Some(true) => style.paint(Ink::Yellow, "messages are taken"),
         Some(false) => style.paint(Ink::Red, "messages are not taken"),
@@ -104,7 +109,7 @@ pub(super) fn in_parts(processes: &[Process], ready: Option<bool>, place: &Place
     let head = style.paint(Ink::Bold, "Gatehouse");
     format!(
         "{head} at {}: {verdict}\n\n{}",
-        place.url,
+        gateway.url,
         services(processes, None, style)
     )
 }
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_page_names_every_service_and_its_revision() {
-        let house: House = serde_json::from_value(json!({
+        let report: Report = serde_json::from_value(json!({
             "ok": false, "version": "0.1.0", "uptimeMs": 4_000, "connections": 2, "configHash": "abcdef0123456789",
             "services": [
                 {"service": "edge", "state": "serving", "configHash": "abcdef0123456789", "uptimeMs": 3_000, "version": "0.1.0"},
@@ -200,14 +205,14 @@ mod tests {
             ],
         }))
         .unwrap();
-        let place = Place {
+        let gateway = Gateway {
             url: url::Url::parse("ws://127.0.0.1:1").unwrap(),
             token: None,
-            tokenless: None,
+            no_token: None,
             is_own: true,
         };
 
-        let page = whole(&house, &place, Style::plain());
+        let page = whole(&report, &gateway, Style::plain());
 
         for needed in [
             "NOT SERVING",

@@ -38,18 +38,18 @@ const OUTPUT_AFTER_END: Duration = Duration::from_millis(500);
 pub(super) struct Program {
     /// The name in the log.
     pub(super) name: &'static str,
-    /// Its place, which chooses the colour.
+    /// Its number, which chooses the colour.
     pub(super) index: usize,
     /// Makes the command. Pipes and the process group are ours to set.
     pub(super) command: Box<dyn Fn() -> Command + Send + Sync>,
     /// Whether it answers now. Unset: nobody asks.
-    pub(super) answers: Option<Answers>,
+    pub(super) answers: Option<Probe>,
     /// The longest pause before it is started again.
     pub(super) pause_max: Duration,
 }
 
 /// Asks a program whether it answers.
-pub(super) type Answers = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+pub(super) type Probe = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// A program said that its configuration is wrong: nothing that we can do by starting it again.
 #[derive(Debug)]
@@ -70,18 +70,18 @@ pub(super) struct Stop {
 }
 
 /// Keeps `program` running until it is asked to stop. Returns when the process is gone.
-pub(super) async fn keep(program: Program, log: Log, stop: Stop, fatal: mpsc::Sender<Fatal>) {
+pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mpsc::Sender<Fatal>) {
     let mut pause = RESTART_FIRST;
     while !stop.asked.is_cancelled() {
         let born = Instant::now();
         let ended = match start(&program) {
-            Ok(child) => live(child, &program, &log, &stop).await,
+            Ok(child) => run_to_end(child, &program, &log, &stop).await,
             Err(error) => End::Crashed(format!("cannot be started: {error}")),
         };
         let why = match ended {
             End::Stopped => return,
             End::Misconfigured(last_line) => {
-                // The queue has room for one word of each program.
+                // The queue has room for one message of each program.
                 let _ = fatal.try_send(Fatal {
                     name: program.name,
                     last_line,
@@ -126,7 +126,7 @@ fn start(program: &Program) -> std::io::Result<Child> {
         .spawn()
 }
 
-async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> End {
+async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> End {
     let outputs = [
         child.stdout.take().map(|output| pass_on(output, program, log)),
         child.stderr.take().map(|output| pass_on(output, program, log)),
@@ -135,7 +135,7 @@ async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> En
     let mut input = child.stdin.take();
     let status = tokio::select! {
         status = child.wait() => status,
-        silent = silence(program) => {
+        silent = unresponsive(program) => {
             // It may have ended between the two; a process that hangs does not drain.
             let _ = child.kill().await;
             last_words(outputs).await;
@@ -169,7 +169,7 @@ async fn live(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> En
 }
 
 /// How long a program has been silent, once that is too long.
-async fn silence(program: &Program) -> Duration {
+async fn unresponsive(program: &Program) -> Duration {
     match &program.answers {
         Some(answers) => hangs(Timing::default(), answers).await,
         None => std::future::pending().await,

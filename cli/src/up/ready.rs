@@ -1,13 +1,13 @@
 //! Waits until the house can accept and keep a message, and then says so with the three things a person wants to know.
 
-use std::{fs, path::Path, time::Duration};
+use std::{convert::Infallible, fs, path::Path, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
 use super::log::Log;
 use crate::{
+    gateway::TOKEN_FILE,
     http,
-    place::TOKEN_FILE,
     term::{Ink, Style},
 };
 
@@ -15,13 +15,13 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long one question may take.
-const QUESTION: Duration = Duration::from_secs(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// When a person begins to wonder: what is missing is said then, and again each time.
-const WONDER: Duration = Duration::from_secs(10);
+const NOTICE_EACH: Duration = Duration::from_secs(10);
 
 /// How long the services without which messages are taken are waited for: whoever connects at once then misses nothing.
-const WHOLE: Duration = Duration::from_secs(5);
+const ALL_SERVICES_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whom to ask and where to say it.
 pub(super) struct Ready<'a> {
@@ -39,7 +39,7 @@ pub(super) struct Ready<'a> {
 
 impl Ready<'_> {
     /// Announces the house once it is ready. Never ends.
-    pub(super) async fn announce(&self) {
+    pub(super) async fn announce(&self) -> Infallible {
         let mut wondered = self.began;
         loop {
             let missing = match self.ask().await {
@@ -50,7 +50,7 @@ impl Ready<'_> {
                 }
                 Err(missing) => missing,
             };
-            if wondered.elapsed() >= WONDER {
+            if wondered.elapsed() >= NOTICE_EACH {
                 wondered = Instant::now();
                 self.log.own(&format!("not ready yet: {missing}"));
             }
@@ -63,9 +63,10 @@ impl Ready<'_> {
         let url = fs::read_to_string(self.url_file).map_err(|_| "the edge does not listen yet".to_owned())?;
         let url = url.trim().to_owned();
         let authority = url.trim_start_matches("ws://").trim_end_matches('/');
-        match http::get(authority, "/readyz", QUESTION).await {
+        match http::get(authority, "/readyz", REQUEST_TIMEOUT).await {
             Ok(answer)
-                if answer.status == 200 && (is_whole(&answer.body) || self.began.elapsed() > WHOLE) =>
+                if answer.status == 200
+                    && (is_fully_ready(&answer.body) || self.began.elapsed() > ALL_SERVICES_WITHIN) =>
             {
                 Ok(url)
             }
@@ -76,7 +77,7 @@ impl Ready<'_> {
 }
 
 /// Whether nobody is away, those included without whom messages are taken all the same.
-fn is_whole(report: &str) -> bool {
+fn is_fully_ready(report: &str) -> bool {
     let report: serde_json::Value = serde_json::from_str(report).unwrap_or_default();
     report["degraded"].as_array().is_none_or(Vec::is_empty)
 }

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    child::{Fatal, Program, Stop, keep},
+    child::{Fatal, Program, Stop, supervise},
     log::Log,
 };
 
@@ -50,7 +50,7 @@ impl Supervisor {
                 asked: asked.clone(),
                 forced: forced.clone(),
             };
-            let task = tokio::spawn(keep(program, log.clone(), stop, said.clone()));
+            let task = tokio::spawn(supervise(program, log.clone(), stop, said.clone()));
             Kept { asked, task }
         };
         Self {

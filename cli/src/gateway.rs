@@ -1,7 +1,7 @@
 //! Which gateway a client command talks to, and with which token.
 //!
 //! A token goes to the gateway that it belongs to and to no other: sent to an address that somebody put into `--url` or into the
-//! environment, or to whoever took the port of a gateway that has ended, it would hand the house over. The token of the home
+//! environment, or to whoever took the port of a gateway that has ended, it would hand the gateway over. The token of the home
 //! goes to the gateway of the home while that runs; a token that was given goes to the address that was given with it.
 
 use std::{
@@ -33,20 +33,20 @@ const DISK_PATIENCE: Duration = Duration::from_secs(5);
 /// In the home: the gateway token, written by the config service.
 pub(crate) const TOKEN_FILE: &str = "config/token";
 
-/// A gateway and what to show at its door.
+/// A gateway and what it is shown.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Gateway {
     /// The address.
     pub(crate) url: Url,
     /// The token, if we have one that this gateway may see.
     pub(crate) token: Option<Secret>,
     /// Why we have none.
-    pub(crate) tokenless: Option<String>,
+    pub(crate) no_token: Option<String>,
     /// Whether it is the gateway of the home, and runs.
     pub(crate) is_own: bool,
 }
 
-impl Place {
+impl Gateway {
     /// Finds the gateway that these options mean. Nothing is written.
     pub(crate) fn find(common: &Common) -> Result<Self, Failed> {
         let options = common.clone();
@@ -70,7 +70,7 @@ impl Place {
         };
         // `localhost` may be another address of this machine than the one that the gateway has.
         let own = own.filter(|own| is_same(own, &url));
-        let (token, tokenless) = match token(common, env, &url, own.is_some())? {
+        let (token, no_token) = match token(common, env, &url, own.is_some())? {
             Ok(token) => (Some(token), None),
             Err(why) => (None, Some(why)),
         };
@@ -78,7 +78,7 @@ impl Place {
             is_own: own.is_some(),
             url: own.unwrap_or(url),
             token,
-            tokenless,
+            no_token,
         })
     }
 }
@@ -103,7 +103,7 @@ pub(crate) fn within_deadline<T: Send + 'static>(
 fn announced(run_dir: &Path) -> Option<Url> {
     let file = File::open(run_dir.join(URL_FILE)).ok()?;
     if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-        return None; // left behind: whoever has the address now is a stranger
+        return None; // left behind: whoever has the address now is somebody else
     }
     let mut text = String::new();
     file.take(URL_BYTES_MAX).read_to_string(&mut text).ok()?;
@@ -178,7 +178,7 @@ fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<S
         let paired = match url_in_env.map(|text| parse(text.trim())) {
             Some(Ok(other)) => other == *url,
             Some(Err(_)) => common.url.as_deref() == url_in_env,
-            None => is_own || common.url.is_none() || house_token(common).ok().as_ref() != Some(&token),
+            None => is_own || common.url.is_none() || home_token(common).ok().as_ref() != Some(&token),
         };
         return Ok(if !in_env || paired {
             Ok(token)
@@ -205,7 +205,7 @@ fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<S
             )
         }));
     }
-    Ok(house_token(common).map_err(|error| {
+    Ok(home_token(common).map_err(|error| {
         let path = common.home.join(TOKEN_FILE);
         format!(
             "no token: {} cannot be read ({error}); give one with --token, GATEHOUSE_TOKEN or --home",
@@ -215,7 +215,7 @@ fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<S
 }
 
 /// The token of the house in the home: from its configuration, else from the file beside it.
-pub(crate) fn house_token(common: &Common) -> io::Result<Secret> {
+pub(crate) fn home_token(common: &Common) -> io::Result<Secret> {
     let env = environment(common);
     let house = House::read(&env);
     if let Ok(token) = gatehouse_config::gateway_token(&house, &env) {
@@ -263,8 +263,8 @@ mod tests {
         file
     }
 
-    fn find(common: &Common, env: &[(&str, &str)]) -> Place {
-        Place::find_in(common, &Env::of(env.iter().copied())).unwrap()
+    fn find(common: &Common, env: &[(&str, &str)]) -> Gateway {
+        Gateway::find_in(common, &Env::of(env.iter().copied())).unwrap()
     }
 
     #[test]
@@ -278,10 +278,10 @@ mod tests {
             Some("127.0.0.1:4321"),
             Some("http://localhost:4321"),
         ] {
-            let place = find(&common(home.path(), url), &[]);
+            let gateway = find(&common(home.path(), url), &[]);
 
-            assert_eq!(place.url.as_str(), "ws://127.0.0.1:4321/", "{url:?}");
-            assert_eq!(place.token.unwrap().expose(), "the-token", "{url:?}");
+            assert_eq!(gateway.url.as_str(), "ws://127.0.0.1:4321/", "{url:?}");
+            assert_eq!(gateway.token.unwrap().expose(), "the-token", "{url:?}");
         }
         drop(edge);
     }
@@ -303,10 +303,10 @@ mod tests {
         ] {
             // On the command line, and in the environment.
             for env in [&[][..], &[("GATEHOUSE_URL", url)]] {
-                let place = find(&common(home.path(), Some(url)), env);
+                let gateway = find(&common(home.path(), Some(url)), env);
 
-                assert!(place.token.is_none(), "{url}");
-                assert!(place.tokenless.unwrap().contains("--token"), "{url}");
+                assert!(gateway.token.is_none(), "{url}");
+                assert!(gateway.no_token.unwrap().contains("--token"), "{url}");
             }
         }
         drop(edge);
@@ -318,10 +318,10 @@ mod tests {
         drop(announce(&home, "ws://127.0.0.1:4321"));
 
         for url in [None, Some("ws://127.0.0.1:4321"), Some("ws://127.0.0.1:18789")] {
-            let place = find(&common(home.path(), url), &[]);
+            let gateway = find(&common(home.path(), url), &[]);
 
-            assert!(place.token.is_none(), "{url:?}");
-            assert!(place.tokenless.unwrap().contains("--token"), "{url:?}");
+            assert!(gateway.token.is_none(), "{url:?}");
+            assert!(gateway.no_token.unwrap().contains("--token"), "{url:?}");
         }
     }
 
@@ -385,7 +385,7 @@ mod tests {
             "wss://h/#hunter2",
             "hunter2@h",
         ] {
-            let failed = Place::find(&common(Path::new("/nonexistent"), Some(url))).expect_err(url);
+            let failed = Gateway::find(&common(Path::new("/nonexistent"), Some(url))).expect_err(url);
 
             assert!(
                 !failed.to_string().contains("hunter2") && failed.to_string().contains("--token"),
@@ -399,7 +399,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         fs::create_dir(&home).unwrap();
-        assert!(Place::find(&common(&home, None)).unwrap().token.is_none());
+        assert!(Gateway::find(&common(&home, None)).unwrap().token.is_none());
         assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "nothing was made");
         // A reader of a pipe that nobody writes to waits for ever, as on a disk that hangs.
         let pipe = |path: &Path| {
@@ -408,20 +408,20 @@ mod tests {
         };
         pipe(&home.join("run").join(URL_FILE));
 
-        let failed = Place::find(&common(&home, None)).expect_err("it hangs");
+        let failed = Gateway::find(&common(&home, None)).expect_err("it hangs");
 
         assert_eq!(failed.exit, Exit::Unavailable);
         assert!(failed.to_string().contains("does not answer"), "{failed}");
         let mut named = common(&home, Some("ws://127.0.0.1:1"));
         named.token = Some("t".to_owned());
-        assert!(Place::find(&named).unwrap().token.is_some(), "nothing is read");
+        assert!(Gateway::find(&named).unwrap().token.is_some(), "nothing is read");
     }
 
     #[test]
     fn an_address_that_is_none_is_refused_with_an_example() {
         let home = PathBuf::from("/nonexistent");
         for url in ["ftp://x", "ws://", "::", ""] {
-            let failed = Place::find(&common(&home, Some(url))).expect_err(url);
+            let failed = Gateway::find(&common(&home, Some(url))).expect_err(url);
 
             assert_eq!(failed.exit, Exit::Usage, "{url}");
             assert!(failed.to_string().contains("ws://127.0.0.1:18789"), "{url}");
