@@ -67,7 +67,7 @@ fn admit(server: &Arc<Server>, overload: &Overload, stream: TcpStream, peer: Soc
     };
     let client = http.peer_of(ends);
     let Some(permit) = edge.counter.enter(client.key(), client.reach) else {
-        http.count("crowd");
+        http.count("overload");
         overload.refuse(stream, &edge.drain);
         return;
     };

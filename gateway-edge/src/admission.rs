@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use gatehouse_core::net::{Gateways, HostName, PeerKey, host_of};
 use http::{HeaderMap, StatusCode, Uri, header};
 
-use crate::policy::Door;
+use crate::policy::AdmissionPolicy;
 
 mod counter;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use counter::{Bounds, Counter, Place};
+pub(crate) use counter::{Bounds, Counter, Permit};
 
 /// Headers by which a proxy says for whom it asks.
 const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host"];
@@ -37,7 +37,7 @@ const HOPS_MAX: usize = 16;
 
 /// A request that is refused before the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turned {
+pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
     /// For a program.
     pub(crate) code: &'static str,
@@ -45,27 +45,27 @@ pub(crate) struct Turned {
     pub(crate) message: &'static str,
 }
 
-const UNTRUSTED_PROXY: Turned = Turned {
+const UNTRUSTED_PROXY: Rejection = Rejection {
     status: StatusCode::FORBIDDEN,
     code: "PROXY_NOT_TRUSTED",
     message: "the request carries forwarding headers, but its sender is not listed in gateway.trustedProxies; add the proxy's address there",
 };
-const BAD_FORWARDING: Turned = Turned {
+const BAD_FORWARDING: Rejection = Rejection {
     status: StatusCode::BAD_REQUEST,
     code: "FORWARDED_INVALID",
     message: "the trusted proxy sent an X-Forwarded-For that is not a list of addresses; make it set the header itself",
 };
-const HOST_MISSING: Turned = Turned {
+const HOST_MISSING: Rejection = Rejection {
     status: StatusCode::BAD_REQUEST,
     code: "HOST_MISSING",
     message: "the request has no single Host header",
 };
-const HOST_REFUSED: Turned = Turned {
+const HOST_REFUSED: Rejection = Rejection {
     status: StatusCode::FORBIDDEN,
     code: "HOST_NOT_ALLOWED",
     message: "the gateway does not answer to this Host; set gateway.publicOrigin to the address people use, or use an IP address",
 };
-const ORIGIN_REFUSED: Turned = Turned {
+const ORIGIN_REFUSED: Rejection = Rejection {
     status: StatusCode::FORBIDDEN,
     code: "CONTROL_UI_ORIGIN_NOT_ALLOWED",
     message: "pages of this origin may not connect; add the origin to gateway.controlUi.allowedOrigins",
@@ -100,7 +100,7 @@ impl Client {
 
 /// What is known about the sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Visitor {
+pub(crate) struct Sender {
     pub(crate) client: Client,
     /// Whether a browser page stands behind the request.
     pub(crate) browser: bool,
@@ -113,14 +113,14 @@ pub(crate) struct Way<'a> {
     pub(crate) peer: IpAddr,
     /// This end of it.
     pub(crate) local: IpAddr,
-    /// The address that the door listens on.
+    /// The address of the listener.
     pub(crate) bound: IpAddr,
     pub(crate) gateways: &'a Gateways,
 }
 
-impl Door {
+impl AdmissionPolicy {
     /// Checks all headers that decide whether a request may go on to a handshake.
-    pub(crate) fn admit(&self, way: Way<'_>, uri: &Uri, headers: &HeaderMap) -> Result<Visitor, Turned> {
+    pub(crate) fn admit(&self, way: Way<'_>, uri: &Uri, headers: &HeaderMap) -> Result<Sender, Rejection> {
         let client = self.client_of(way, headers)?;
         let origin = single(headers, header::ORIGIN).map_err(|()| ORIGIN_REFUSED)?;
         let host = self.check_host(way.bound, uri, headers)?;
@@ -129,7 +129,7 @@ impl Door {
         {
             return Err(ORIGIN_REFUSED);
         }
-        Ok(Visitor {
+        Ok(Sender {
             client,
             browser: origin.is_some(),
         })
@@ -137,7 +137,12 @@ impl Door {
 
     /// The name under which we are asked, if it is one that nobody else can own. A target that names another host beside it is
     /// checked as well.
-    pub(crate) fn check_host(&self, bound: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<String, Turned> {
+    pub(crate) fn check_host(
+        &self,
+        bound: IpAddr,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<String, Rejection> {
         let host = single(headers, header::HOST)
             .ok()
             .flatten()
@@ -171,7 +176,7 @@ impl Door {
 
     /// The client: the right-most hop that is not one of our proxies. Where a proxy names none, it is the proxy, behind which
     /// anybody may stand.
-    pub(crate) fn client_of(&self, way: Way<'_>, headers: &HeaderMap) -> Result<Client, Turned> {
+    pub(crate) fn client_of(&self, way: Way<'_>, headers: &HeaderMap) -> Result<Client, Rejection> {
         let peer = self.peer_of(way);
         if !FORWARDING.iter().any(|name| headers.contains_key(*name)) {
             let marked = PROXY_MARKS.iter().any(|name| headers.contains_key(*name));

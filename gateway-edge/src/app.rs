@@ -108,8 +108,8 @@ impl service::App for App {
             policy,
             throttle: Throttle::default(),
             counter: Counter::new(Bounds {
-                strangers_max: limits.strangers_max,
-                strangers_of_one_max: limits.strangers_of_one_max,
+                unauthenticated_max: limits.unauthenticated_max,
+                unauthenticated_of_one_max: limits.unauthenticated_of_one_max,
                 sockets_max: limits.sockets_max,
             }),
             budgets: Budgets::new(limits.waiting_bytes_max),
@@ -146,7 +146,7 @@ impl service::App for App {
         until_drain(
             &closing,
             "health",
-            judge(life.health.clone(), edge.policy.clone(), fed.clone()),
+            follow_health(life.health.clone(), edge.policy.clone(), fed.clone()),
         );
         let reported = Arc::clone(&edge);
         // A revision without a digest of the token is followed and not applied.
@@ -179,7 +179,7 @@ fn until_drain(drain: &Drain, name: &'static str, task: impl Future<Output = ()>
 }
 
 /// Keeps the edge's health: it serves when it can check tokens, in part when no events flow.
-async fn judge(
+async fn follow_health(
     health: Health,
     mut policy: watch::Receiver<Option<Arc<Policy>>>,
     mut fed: watch::Receiver<bool>,

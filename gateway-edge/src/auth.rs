@@ -16,7 +16,7 @@ use gatehouse_core::Secret;
 use gatehouse_proto::config::v1::Credential;
 use subtle::ConstantTimeEq;
 
-use crate::throttle::{Limits, Lockout, Suspect, Throttle};
+use crate::throttle::{Limits, Lockout, Login, Throttle};
 
 /// Rows that are kept: some devices for everybody in a large household, and a bound on what a push can cost (200 bytes each).
 const ROWS_MAX: usize = 10_000;
@@ -159,23 +159,23 @@ pub(crate) fn decide(
     credentials: &Credentials,
     throttle: &Throttle,
     limits: &Limits,
-    suspect: Suspect,
+    login: Login,
     shown: Option<&Secret>,
     now_ms: i64,
 ) -> Result<Arc<Identity>, Denied> {
-    let locked = throttle.lockout(suspect, limits);
+    let locked = throttle.lockout(login, limits);
     if let Some(lockout) = locked.filter(|lockout| lockout.complete) {
         return Err(Denied::LockedOut(lockout));
     }
     let shown = shown.ok_or(Denied::Missing)?;
     let Some(identity) = credentials.find(shown) else {
-        throttle.failed(suspect, limits);
+        throttle.failed(login, limits);
         return Err(locked.map_or(Denied::Unknown, Denied::LockedOut));
     };
     if identity.is_over(now_ms) {
         return Err(Denied::Expired);
     }
-    throttle.succeeded(suspect, limits);
+    throttle.succeeded(login, limits);
     Ok(Arc::clone(identity))
 }
 

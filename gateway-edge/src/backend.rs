@@ -65,7 +65,7 @@ impl Backend {
         }
     }
 
-    /// The peer for one service of the house.
+    /// The peer for one service of the gateway.
     ///
     /// # Panics
     /// When asked for the edge itself.
@@ -209,7 +209,7 @@ pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
             .detail("service", service)
     };
     if is_lost(status) {
-        tracing::warn!(rpc.method = method.name, error = %status, "a service is away");
+        tracing::warn!(rpc.method = method.name, error = %status, "a service is unavailable");
         return away();
     }
     match status.code() {

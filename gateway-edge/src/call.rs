@@ -341,7 +341,7 @@ fn render(method: &Method, envelope: &Envelope, wire: &[u8]) -> Result<Bytes, Re
     let mut out = Vec::with_capacity(head.len() + wire.len() * 2 + 64 + tail.len());
     out.extend_from_slice(head);
     if let Err(error) = method.response.render(wire, &mut out) {
-        tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be shown");
+        tracing::error!(rpc.method = method.name, error = %Chain(&error), "an answer cannot be rendered");
         return Err(internal());
     }
     let payload = out.get(head.len()..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Why the house closes a socket: the codes of RFC 6455 and of the protocol, each with the words that go with it.
+//! Why the gateway closes a socket: the codes of RFC 6455 and of the protocol, each with the words that go with it.
 
 use std::borrow::Cow;
 

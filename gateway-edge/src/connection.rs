@@ -53,7 +53,7 @@ const MESSAGE_PACE_BYTES: usize = 128 * 1024;
 pub(crate) struct Connection {
     /// Counts the connections of this edge.
     pub(crate) number: u64,
-    /// Names the connection in the whole house.
+    /// Names the connection in the whole gateway.
     pub(crate) id: Box<str>,
     pub(crate) arrival: Arrival,
     pub(crate) profile: OnceLock<Profile>,
@@ -79,7 +79,7 @@ struct Sending {
     outbox: Outbox,
     topics: HashSet<Box<str>>,
     /// When the peer answered a PING, or took something that had waited for it.
-    sign_of_life: Instant,
+    last_alive: Instant,
     /// Since when a message has been under way for which memory is leased, and how much.
     holds: Option<(Instant, usize)>,
     /// The kernel took no more: the task waits until it does, nobody else needs to try.
@@ -111,7 +111,7 @@ impl Connection {
             sending: Mutex::new(Sending {
                 outbox,
                 topics: HashSet::new(),
-                sign_of_life: Instant::now(),
+                last_alive: Instant::now(),
                 holds: None,
                 blocked: false,
                 closing: false,
@@ -169,13 +169,13 @@ impl Connection {
     }
 
     /// The peer is there.
-    pub(crate) fn gives_sign_of_life(&self) {
-        self.lock().sign_of_life = Instant::now();
+    pub(crate) fn mark_alive(&self) {
+        self.lock().last_alive = Instant::now();
     }
 
     /// How long the peer has given no sign of life.
     pub(crate) fn silent_for(&self) -> Duration {
-        self.lock().sign_of_life.elapsed()
+        self.lock().last_alive.elapsed()
     }
 
     /// A message is under way for which so many bytes are leased; 0: none is.
@@ -201,7 +201,7 @@ impl Connection {
     pub(crate) fn unread(&self) -> Option<(Instant, usize)> {
         let sending = self.lock();
         let waits = sending.blocked && !sending.closing;
-        waits.then(|| (sending.sign_of_life, sending.outbox.own()))
+        waits.then(|| (sending.last_alive, sending.outbox.own()))
     }
 
     /// Ends a connection whose peer does not read. What waits for it is given up.
@@ -225,8 +225,8 @@ impl Connection {
         self.lock().peer_done = true;
     }
 
-    /// Listens to a topic from now on. False when it listens to too many.
-    pub(crate) fn listen(&self, topic: String) -> bool {
+    /// Subscribes to a topic. False: there are too many subscriptions.
+    pub(crate) fn subscribe(&self, topic: String) -> bool {
         let mut sending = self.lock();
         let room = sending.topics.len() < TOPICS_MAX || sending.topics.contains(topic.as_str());
         if room {
@@ -235,8 +235,8 @@ impl Connection {
         room
     }
 
-    /// Stops listening to a topic.
-    pub(crate) fn ignore(&self, topic: &str) {
+    /// Ends a subscription.
+    pub(crate) fn unsubscribe(&self, topic: &str) {
         let mut sending = self.lock();
         sending.topics.remove(topic);
         if sending.topics.is_empty() {
@@ -297,7 +297,7 @@ impl Connection {
     fn unblock(&self) {
         let mut sending = self.lock();
         sending.blocked = false;
-        sending.sign_of_life = Instant::now();
+        sending.last_alive = Instant::now();
         self.flush(&mut sending);
     }
 

@@ -22,7 +22,7 @@ use crate::{
     policy::Policy,
     revoke::ConfigCalls,
     settings::Limits,
-    throttle::{Suspect, Throttle},
+    throttle::{Login, Throttle},
 };
 
 /// The parts, put together by the app.
@@ -69,7 +69,7 @@ impl Edge {
     pub(crate) fn authenticate(
         &self,
         policy: &Policy,
-        suspect: Suspect,
+        login: Login,
         shown: Option<&Secret>,
     ) -> Result<Arc<Identity>, Denied> {
         let now = self.clock.now_ms();
@@ -77,7 +77,7 @@ impl Edge {
             &policy.credentials,
             &self.throttle,
             &policy.limits,
-            suspect,
+            login,
             shown,
             now,
         )

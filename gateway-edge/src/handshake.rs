@@ -25,16 +25,16 @@ use crate::{
     metrics::Reason,
     policy::Policy,
     profile::Profile,
-    throttle::{Lockout, Suspect},
+    throttle::{Lockout, Login},
 };
 
-/// How soon a client should come back while the edge starts. The house starts in less than a second.
+/// How soon a client should come back while the edge starts. The gateway starts in less than a second.
 const STARTING_RETRY: Duration = Duration::from_millis(500);
 
 /// How soon a client should come back while the edge ends.
 const DRAINING_RETRY: Duration = Duration::from_secs(1);
 
-/// The first word of the house. Its nonce is for devices; today nobody signs it.
+/// The first frame of the gateway. Its nonce is for devices; today nobody signs it.
 pub(crate) fn challenge(now_ms: i64) -> Bytes {
     let payload = json!({"nonce": uuid::Uuid::new_v4().to_string(), "ts": now_ms.max(0)});
     to_bytes(&json!({"type": "event", "event": "connect.challenge", "payload": payload}))
@@ -136,7 +136,7 @@ fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, profile:
     tracing::debug!(
         connection.id = &*connection.id,
         client.id = &*profile.client.id,
-        "a client came in"
+        "a client connected"
     );
     edge.hub.enter(connection, |snapshot| {
         let payload = hello::payload(edge, connection, &profile, snapshot, asked.known);
@@ -220,7 +220,7 @@ fn authenticate(
     asked: &Asked,
 ) -> Result<Arc<Identity>, Box<Failed>> {
     let arrival = &connection.arrival;
-    let suspect = Suspect {
+    let login = Login {
         client: Client {
             ip: arrival.ip,
             reach: arrival.reach,
@@ -228,7 +228,7 @@ fn authenticate(
         browser: arrival.browser,
     };
     let shown = asked.token.as_ref().or(arrival.bearer.as_ref());
-    edge.authenticate(policy, suspect, shown)
+    edge.authenticate(policy, login, shown)
         .map_err(|denied| match denied {
             Denied::LockedOut(lockout) => locked_out(lockout),
             Denied::Missing => no_token(asked),

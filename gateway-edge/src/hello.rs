@@ -1,4 +1,4 @@
-//! The answer to a handshake: what the house offers this caller, and how things stand.
+//! The answer to a handshake: what the gateway offers this caller, and how things stand.
 
 use gatehouse_proto::broadcast::v1::{HealthEvent, StateVersion};
 use serde::Serialize;

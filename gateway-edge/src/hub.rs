@@ -207,10 +207,7 @@ impl Hub {
             offset: _,
         } = event;
         let Some(kind) = self.contract.event(&r#type) else {
-            tracing::debug!(
-                event.kind = r#type,
-                "an event that no contract knows is shown to nobody"
-            );
+            tracing::debug!(event.kind = r#type, "an event that no contract knows was dropped");
             self.metrics.events_unknown.inc();
             return None;
         };
@@ -223,7 +220,7 @@ impl Hub {
         let rendered = match kind.plan.render(&payload, &mut json) {
             Ok(rendered) => rendered,
             Err(error) => {
-                tracing::error!(event.name = kind.name, error = %error, "an event cannot be shown");
+                tracing::error!(event.name = kind.name, error = %error, "an event cannot be rendered");
                 return None;
             }
         };

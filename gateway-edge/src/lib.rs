@@ -34,7 +34,7 @@ mod hub;
 mod limits;
 mod metrics;
 mod outbox;
-mod places;
+mod permits;
 mod policy;
 mod presence;
 mod profile;

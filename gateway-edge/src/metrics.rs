@@ -39,7 +39,7 @@ pub(crate) struct Reason {
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) handshakes: Family<Reason, Counter>,
-    pub(crate) turned_away: Family<Reason, Counter>,
+    pub(crate) rejected: Family<Reason, Counter>,
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) request_seconds: Histogram,
     pub(crate) unknown_fields: Family<UnknownField, Counter>,
@@ -58,7 +58,7 @@ impl Default for Metrics {
         Self {
             connections: Gauge::default(),
             handshakes: Family::default(),
-            turned_away: Family::default(),
+            rejected: Family::default(),
             requests: Family::default(),
             request_seconds: Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0]),
             unknown_fields: Family::default(),
@@ -88,9 +88,9 @@ impl Metrics {
             self.handshakes.clone(),
         );
         edge.register(
-            "turned_away",
-            "Sockets and requests refused before a handshake",
-            self.turned_away.clone(),
+            "rejected",
+            "Sockets and requests refused before a handshake or a call",
+            self.rejected.clone(),
         );
         edge.register("requests", "Requests by method and code", self.requests.clone());
         edge.register(
@@ -106,7 +106,7 @@ impl Metrics {
         edge.register("events", "Events rendered", self.events.clone());
         edge.register(
             "events_unknown",
-            "Events that no contract knows, shown to nobody",
+            "Events that no contract knows, dropped",
             self.events_unknown.clone(),
         );
         edge.register(
@@ -126,7 +126,7 @@ impl Metrics {
         );
         edge.register(
             "garbage",
-            "Frames after the handshake that were no JSON",
+            "Frames after the handshake that were not JSON",
             self.garbage.clone(),
         );
         edge.register(

@@ -1,4 +1,4 @@
-//! What the configuration says about the door, read once per revision into a form that the door can use.
+//! What the configuration says about who is let in, read once per revision into a form that admission can use.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,14 +15,14 @@ pub(crate) struct Policy {
     /// Who may come in.
     pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
-    pub(crate) door: Door,
+    pub(crate) admission: AdmissionPolicy,
     /// How long answers may go on when the gateway ends.
     pub(crate) drain: Duration,
 }
 
 /// Which requests are let up to the handshake.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Door {
+pub(crate) struct AdmissionPolicy {
     /// Origins that may connect, in lower case.
     pub(crate) origins: HashSet<String>,
     /// Names that `Host` may carry beside loopback and addresses, in lower case, without port.
@@ -45,13 +45,13 @@ impl Policy {
                 lockout: Duration::from_millis(rate.lockout_ms),
                 exempt_loopback: rate.exempt_loopback,
             },
-            door: Door::new(gateway),
+            admission: AdmissionPolicy::new(gateway),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
     }
 }
 
-impl Door {
+impl AdmissionPolicy {
     pub(crate) fn new(gateway: &Gateway) -> Self {
         let listed = gateway
             .control_ui
@@ -158,7 +158,10 @@ mod tests {
         assert_eq!(least.limits, limits(1, LOGIN_MS.0, true));
         assert_eq!(most.drain, Duration::from_secs(DRAIN_SECONDS_MAX.into()));
         assert_eq!(least.drain, Duration::ZERO);
-        assert_eq!(most.door.proxies.len(), 2);
-        assert!(most.door.hosts.contains("home.example.org") && most.door.hosts.contains("ui.example.org"));
+        assert_eq!(most.admission.proxies.len(), 2);
+        assert!(
+            most.admission.hosts.contains("home.example.org")
+                && most.admission.hosts.contains("ui.example.org")
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::{connection::Connection, edge::Edge};
 /// A thousand clients that come back at once are one report, not a thousand.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// A change of presence is written to every connection, so a full house reports less often: a thousand connections every
+/// A change of presence is written to every connection, so a full gateway reports less often: a thousand connections every
 /// second, ten thousand every five.
 const DEBOUNCE_EACH: Duration = Duration::from_millis(1);
 
@@ -35,7 +35,7 @@ pub(crate) async fn report(edge: Arc<Edge>, peer: Peer) {
             entries: entries(&edge),
         };
         if let Ok(Err(status)) = timeout(PATIENCE, client.report_presence(request)).await {
-            tracing::debug!(code = ?status.code(), "presence was not taken");
+            tracing::debug!(code = ?status.code(), "presence was not accepted");
         }
         tokio::select! {
             () = edge.hub.changed.notified() => sleep(debounce(edge.hub.connections().len())).await,
@@ -49,7 +49,7 @@ fn debounce(connections: usize) -> Duration {
     (DEBOUNCE + each).min(DEBOUNCE_MAX)
 }
 
-/// Says goodbye for all connections.
+/// Takes all connections of this edge off the list.
 pub(crate) async fn leave(edge: &Edge, peer: &Peer) {
     let request = ReportPresenceRequest {
         edge_id: edge.id.clone(),
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_house_reports_less_often_but_within_the_interval() {
+    fn a_full_gateway_reports_less_often_but_within_the_interval() {
         assert_eq!(debounce(0), DEBOUNCE);
         assert_eq!(debounce(800), Duration::from_secs(1));
         assert_eq!(debounce(1_000_000), DEBOUNCE_MAX);

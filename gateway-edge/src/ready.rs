@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(800);
 /// Without these, a message cannot be taken in and stored.
 const NEEDED: [Service; 2] = [Service::Session, Service::ChannelBridge];
 
-/// Messages are taken without these: turns wait for agent, screens for broadcast, and everybody runs the revision of the
+/// Messages are taken without these: turns wait for agent, clients for broadcast, and everybody runs the revision of the
 /// configuration that came last.
 const MISSED: [Service; 3] = [Service::Config, Service::Broadcast, Service::Agent];
 

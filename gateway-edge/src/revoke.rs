@@ -58,7 +58,7 @@ impl ConfigCalls {
         let (askers, calls) = self.askers(&numbers);
         if timeout(ANSWERS_MAX, self.answered(&calls)).await.is_err() {
             tracing::warn!(
-                "a call to the config service was not answered in time; its connection is closed without"
+                "a call to the config service was not answered in time; its connection is closed without the answer"
             );
         }
         let (asked, others): (Vec<_>, Vec<_>) = revoked

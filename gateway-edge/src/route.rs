@@ -186,14 +186,14 @@ fn envelope(id: &str) -> Envelope {
 
 /// Changes what a connection listens to.
 fn apply(connection: &Connection, action: Action, topic: String) -> Result<(), Refusal> {
-    let listens = match action {
-        Action::Add => connection.listen(topic),
+    let subscribed = match action {
+        Action::Add => connection.subscribe(topic),
         Action::Remove => {
-            connection.ignore(&topic);
+            connection.unsubscribe(&topic);
             true
         }
     };
-    listens.then_some(()).ok_or_else(|| {
+    subscribed.then_some(()).ok_or_else(|| {
         let full = Failure::new(Kind::Exhausted, "the connection has too many subscriptions");
         full.reason("TOO_MANY_SUBSCRIPTIONS").into()
     })

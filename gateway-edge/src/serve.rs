@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    admission::Place,
+    admission::Permit,
     close::Close,
     connection::{Connection, inbound::Inbound},
     edge::Edge,
@@ -39,7 +39,7 @@ pub(crate) async fn serve_connection(
     edge: Arc<Edge>,
     upgraded: Upgraded,
     arrival: Arrival,
-    mut permit: Place,
+    mut permit: Permit,
 ) {
     static NUMBERS: AtomicU64 = AtomicU64::new(1);
     let Some((stream, early)) = bare(upgraded) else {

@@ -15,7 +15,7 @@ use crate::{
     limits::{BUFFERED_BYTES_MAX, PAYLOAD_MAX},
 };
 
-/// OpenClaw's, so that clients find the door.
+/// OpenClaw's, so that clients find the listener.
 const PORT: u16 = 18_789;
 
 /// Where `/metrics` is served unless told otherwise; when it is taken, the edge goes on without.
@@ -34,7 +34,7 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// The bounds of the door. The protocol fixes most; tests make them small.
+/// The bounds of the listener and its connections. The protocol fixes most; tests make them small.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How long a socket may take to say `connect`.
@@ -50,9 +50,9 @@ pub struct Limits {
     /// Their bytes.
     pub request_bytes_max: usize,
     /// Sockets without a token, all together.
-    pub strangers_max: usize,
+    pub unauthenticated_max: usize,
     /// The same, of one peer that is not shared by many.
-    pub strangers_of_one_max: usize,
+    pub unauthenticated_of_one_max: usize,
     /// Sockets of all kinds.
     pub sockets_max: usize,
     /// How long the body of a webhook may take before it has to keep the rate.
@@ -62,8 +62,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let Bounds {
-            strangers_max,
-            strangers_of_one_max,
+            unauthenticated_max,
+            unauthenticated_of_one_max,
             sockets_max,
         } = Bounds::default();
         Self {
@@ -75,8 +75,8 @@ impl Default for Limits {
             waits_max: 128,
             // One request of the largest size must pass, and another beside it.
             request_bytes_max: 2 * PAYLOAD_MAX,
-            strangers_max,
-            strangers_of_one_max,
+            unauthenticated_max,
+            unauthenticated_of_one_max,
             sockets_max,
             webhook_grace: Duration::from_secs(2),
         }

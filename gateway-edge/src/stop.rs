@@ -1,5 +1,5 @@
 //! The end of the edge. An edge that ends alone is back in a moment, so it lets go at once; one that ends with the session
-//! service holds its connections until the answers under way have ended, so that screens see them end.
+//! service holds its connections until the answers under way have ended, so that clients see them end.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ enum Session {
     Silent,
 }
 
-/// Lets everybody go. Sockets are not accepted any more, and requests that change something are refused.
+/// Drains the connections. Sockets are not accepted any more, and requests that change something are refused.
 pub(crate) async fn stop(edge: &Edge, broadcast: &Peer) {
     edge.hub.fan_out(vec![hub::shutdown("gateway stopping")]).await;
     hold(edge).await;
@@ -92,7 +92,7 @@ async fn hold(edge: &Edge) {
         }
     };
     if timeout(answers + plan::FIRST, gone).await.is_err() {
-        tracing::warn!("the session service does not end; its screens are let go");
+        tracing::warn!("the session service does not end; its clients are disconnected");
     }
     sleep(LAST_EVENTS_TRAVEL).await;
 }

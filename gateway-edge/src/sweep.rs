@@ -56,7 +56,7 @@ fn step(edge: &Edge, second: u64) {
             Pulse::Rest => (),
             Pulse::Ask => connection.ping(),
             Pulse::GiveUp => {
-                tracing::info!(connection.id = &*connection.id, "a client gave no sign of life");
+                tracing::info!(connection.id = &*connection.id, "a client did not answer pings");
                 // One that has left its answers unread for so long may still read why it is closed.
                 match connection.unread() {
                     Some(_) => connection.close_slow(),
@@ -85,7 +85,7 @@ pub(crate) async fn relieve(edge: Arc<Edge>) {
             tracing::warn!(
                 connection.id = &*connection.id,
                 silent = ?since.elapsed(),
-                "answers wait unread and take too much memory; the connection that has not read for the longest time is closed"
+                "unread answers take too much memory: the slowest consumer, which has not read for the longest time, is closed"
             );
             connection.close_slow();
         }

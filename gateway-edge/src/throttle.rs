@@ -46,7 +46,7 @@ impl Default for Limits {
 
 /// Who tries to log in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Suspect {
+pub(crate) struct Login {
     pub(crate) client: Client,
     /// Whether a browser page stands behind it.
     pub(crate) browser: bool,
@@ -91,19 +91,19 @@ impl Record {
 }
 
 impl Throttle {
-    /// Whether this suspect is locked out.
-    pub(crate) fn lockout(&self, suspect: Suspect, limits: &Limits) -> Option<Lockout> {
-        let key = counted(suspect, limits)?;
+    /// Whether this login is locked out.
+    pub(crate) fn lockout(&self, login: Login, limits: &Limits) -> Option<Lockout> {
+        let key = counted(login, limits)?;
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let until = records.by_peer.get(&key)?.locked_until?;
         let wait = until.checked_duration_since(Instant::now())?;
-        let complete = suspect.client.reach == Reach::Own;
+        let complete = login.client.reach == Reach::Own;
         (!wait.is_zero()).then_some(Lockout { wait, complete })
     }
 
     /// Remembers that a token was wrong.
-    pub(crate) fn failed(&self, suspect: Suspect, limits: &Limits) {
-        let Some(key) = counted(suspect, limits) else {
+    pub(crate) fn failed(&self, login: Login, limits: &Limits) {
+        let Some(key) = counted(login, limits) else {
             return;
         };
         let now = Instant::now();
@@ -128,9 +128,9 @@ impl Throttle {
     }
 
     /// Forgets the failures of a client that has shown the right token. That one of many has it says nothing of the others.
-    pub(crate) fn succeeded(&self, suspect: Suspect, limits: &Limits) {
-        if let Some(key) = counted(suspect, limits)
-            && suspect.client.reach == Reach::Own
+    pub(crate) fn succeeded(&self, login: Login, limits: &Limits) {
+        if let Some(key) = counted(login, limits)
+            && login.client.reach == Reach::Own
         {
             let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
             records.by_peer.remove(&key);
@@ -174,10 +174,10 @@ impl Records {
     }
 }
 
-/// The key under which a suspect is counted, if it is.
-fn counted(suspect: Suspect, limits: &Limits) -> Option<PeerKey> {
-    let exempt = suspect.client.reach == Reach::Local && limits.exempt_loopback && !suspect.browser;
-    (!exempt).then(|| suspect.client.key())
+/// The key under which a login is counted, if it is.
+fn counted(login: Login, limits: &Limits) -> Option<PeerKey> {
+    let exempt = login.client.reach == Reach::Local && limits.exempt_loopback && !login.browser;
+    (!exempt).then(|| login.client.key())
 }
 
 #[cfg(test)]

@@ -22,15 +22,15 @@ use crate::{
 #[tokio::test]
 #[ignore = "serves tests/autobahn.sh until its standard input ends"]
 async fn an_echo_for_the_autobahn_suite() {
-    let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    println!("\nlistening on ws://{}", door.local_addr().unwrap());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    println!("\nlistening on ws://{}", listener.local_addr().unwrap());
     let drain = Drain::new();
     let mut input =
         tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
 
     loop {
         tokio::select! {
-            accepted = door.accept() => {
+            accepted = listener.accept() => {
                 let (stream, _) = accepted.unwrap();
                 tokio::spawn(serve_http(stream, drain.clone(), async |request| answer(request), || false));
             }

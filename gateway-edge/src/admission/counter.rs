@@ -8,15 +8,15 @@ use std::sync::{
 use gatehouse_core::net::PeerKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admission::Reach, places};
+use crate::{admission::Reach, permits};
 
 /// Bounds on sockets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// Sockets that have not shown a token, all together.
-    pub(crate) strangers_max: usize,
+    pub(crate) unauthenticated_max: usize,
     /// The same, of one peer. A peer behind which many stand may have half of all, and never more.
-    pub(crate) strangers_of_one_max: usize,
+    pub(crate) unauthenticated_of_one_max: usize,
     /// Sockets of all kinds. Broadcast takes the presence of 20,000 connections from one edge.
     pub(crate) sockets_max: usize,
 }
@@ -25,8 +25,8 @@ impl Default for Bounds {
     /// 1,000 clients that come back at once after a restart must pass; 10,000 that never say who they are must not.
     fn default() -> Self {
         Self {
-            strangers_max: 4096,
-            strangers_of_one_max: 128,
+            unauthenticated_max: 4096,
+            unauthenticated_of_one_max: 128,
             sockets_max: 20_000,
         }
     }
@@ -36,40 +36,40 @@ impl Default for Bounds {
 #[derive(Debug)]
 pub(crate) struct Counter {
     bounds: Bounds,
-    unauthenticated: Arc<places::Places<PeerKey>>,
+    unauthenticated: Arc<permits::Permits<PeerKey>>,
     authenticated: AtomicUsize,
 }
 
-/// A place for one socket; dropping it frees the place.
+/// A permit for one socket; dropping it frees the permit.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     counter: Arc<Counter>,
     /// Until the owner has shown a token.
-    unauthenticated: Option<places::Place<PeerKey>>,
+    unauthenticated: Option<permits::Permit<PeerKey>>,
 }
 
 impl Counter {
     pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self {
             bounds,
-            unauthenticated: places::Places::new(bounds.strangers_max),
+            unauthenticated: permits::Permits::new(bounds.unauthenticated_max),
             authenticated: AtomicUsize::new(0),
         })
     }
 
-    /// A place for a socket of this peer, whose owner is not known yet. The oldest that still says nothing makes room for it if
+    /// A permit for a socket of this peer, whose owner is not known yet. The oldest that still says nothing makes room for it if
     /// need be; `None` when there is nobody to do so.
-    pub(crate) fn enter(self: &Arc<Self>, peer: PeerKey, reach: Reach) -> Option<Place> {
-        let half = self.bounds.strangers_max.div_ceil(2);
+    pub(crate) fn enter(self: &Arc<Self>, peer: PeerKey, reach: Reach) -> Option<Permit> {
+        let half = self.bounds.unauthenticated_max.div_ceil(2);
         let share = match reach {
-            Reach::Own => self.bounds.strangers_of_one_max.min(half),
+            Reach::Own => self.bounds.unauthenticated_of_one_max.min(half),
             Reach::Local | Reach::Shared => half,
         };
         // Only what is open counts: an evicted socket is gone in a moment, and never more than one goes for each that comes.
         if self.sockets() >= self.bounds.sockets_max && !self.unauthenticated.evict_one() {
             return None;
         }
-        Some(Place {
+        Some(Permit {
             counter: Arc::clone(self),
             unauthenticated: Some(self.unauthenticated.enter(peer, share)?),
         })
@@ -81,24 +81,24 @@ impl Counter {
     }
 }
 
-impl Place {
-    /// Cancelled when a newcomer needs the place: the socket must end then.
+impl Permit {
+    /// Cancelled when a newcomer needs the permit: the socket must end then.
     pub(crate) fn evicted(&self) -> CancellationToken {
         match &self.unauthenticated {
-            Some(place) => place.evicted(),
+            Some(permit) => permit.evicted(),
             None => CancellationToken::new(),
         }
     }
 
-    /// Keeps the place whoever comes: a request with work behind it is under way. False: it is lost already.
+    /// Keeps the permit whoever comes: a request with work behind it is under way. False: it is lost already.
     pub(crate) fn settle(&mut self) -> bool {
-        self.unauthenticated.as_mut().is_none_or(places::Place::settle)
+        self.unauthenticated.as_mut().is_none_or(permits::Permit::settle)
     }
 
     /// The work is done.
     pub(crate) fn wait_again(&mut self) {
-        if let Some(place) = &mut self.unauthenticated {
-            place.wait_again();
+        if let Some(permit) = &mut self.unauthenticated {
+            permit.wait_again();
         }
     }
 
@@ -110,7 +110,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         if self.unauthenticated.is_none() {
             self.counter.authenticated.fetch_sub(1, Relaxed);
@@ -123,19 +123,19 @@ mod tests {
     use super::*;
 
     const SMALL: Bounds = Bounds {
-        strangers_max: 8,
-        strangers_of_one_max: 2,
+        unauthenticated_max: 8,
+        unauthenticated_of_one_max: 2,
         sockets_max: 10,
     };
 
-    fn enter(counter: &Arc<Counter>, ip: &str, reach: Reach) -> Option<Place> {
+    fn enter(counter: &Arc<Counter>, ip: &str, reach: Reach) -> Option<Permit> {
         counter.enter(PeerKey::of(ip.parse().unwrap()), reach)
     }
 
-    fn evicted(places: &[Place]) -> usize {
-        places
+    fn evicted(permits: &[Permit]) -> usize {
+        permits
             .iter()
-            .filter(|place| place.evicted().is_cancelled())
+            .filter(|permit| permit.evicted().is_cancelled())
             .count()
     }
 
@@ -143,12 +143,12 @@ mod tests {
     fn one_peer_has_its_share_however_its_address_is_written_and_never_refuses_itself() {
         let counter = Counter::new(SMALL);
         let written = ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"];
-        let places = written.map(|ip| enter(&counter, ip, Reach::Own).unwrap());
-        assert_eq!((evicted(&places), counter.sockets()), (1, 2));
+        let permits = written.map(|ip| enter(&counter, ip, Reach::Own).unwrap());
+        assert_eq!((evicted(&permits), counter.sockets()), (1, 2));
 
         let network = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"];
-        let places = network.map(|ip| enter(&counter, ip, Reach::Own).unwrap());
-        assert_eq!(evicted(&places), 2);
+        let permits = network.map(|ip| enter(&counter, ip, Reach::Own).unwrap());
+        assert_eq!(evicted(&permits), 2);
     }
 
     #[test]
@@ -174,9 +174,9 @@ mod tests {
         let counter = Counter::new(SMALL);
         let mut known: Vec<_> = (0..9)
             .map(|_| {
-                let mut place = enter(&counter, "127.0.0.1", Reach::Local).unwrap();
-                place.known();
-                place
+                let mut permit = enter(&counter, "127.0.0.1", Reach::Local).unwrap();
+                permit.known();
+                permit
             })
             .collect();
         let silent = enter(&counter, "192.0.2.1", Reach::Own).unwrap();

@@ -5,9 +5,9 @@ use super::*;
 
 const BOUND: &str = "127.0.0.1";
 
-fn door(config: &str) -> Door {
+fn policy(config: &str) -> AdmissionPolicy {
     let document: Document = serde_json::from_str(config).unwrap();
-    Door::new(&document.gateway)
+    AdmissionPolicy::new(&document.gateway)
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -20,24 +20,29 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs.iter().map(pair).collect()
 }
 
-fn admit(door: &Door, peer: &str, pairs: &[(&str, &str)]) -> Result<Visitor, Turned> {
-    admit_to(door, peer, "/", pairs)
+fn admit(policy: &AdmissionPolicy, peer: &str, pairs: &[(&str, &str)]) -> Result<Sender, Rejection> {
+    admit_to(policy, peer, "/", pairs)
 }
 
-fn admit_to(door: &Door, peer: &str, target: &str, pairs: &[(&str, &str)]) -> Result<Visitor, Turned> {
+fn admit_to(
+    policy: &AdmissionPolicy,
+    peer: &str,
+    target: &str,
+    pairs: &[(&str, &str)],
+) -> Result<Sender, Rejection> {
     let way = Way {
         peer: peer.parse().unwrap(),
         local: "198.51.100.1".parse().unwrap(),
         bound: BOUND.parse().unwrap(),
         gateways: &Gateways::default(),
     };
-    door.admit(way, &target.parse().unwrap(), &headers(pairs))
+    policy.admit(way, &target.parse().unwrap(), &headers(pairs))
 }
 
 #[test]
 fn a_host_that_somebody_else_can_own_is_refused() {
-    let door = door(r#"{"gateway":{"publicOrigin":"https://home.example.org"}}"#);
-    let host = |host: &str| admit(&door, "127.0.0.1", &[("host", host)]).map(|_| ());
+    let policy = policy(r#"{"gateway":{"publicOrigin":"https://home.example.org"}}"#);
+    let host = |host: &str| admit(&policy, "127.0.0.1", &[("host", host)]).map(|_| ());
 
     for good in [
         "localhost",
@@ -62,12 +67,13 @@ fn a_host_that_somebody_else_can_own_is_refused() {
     ] {
         assert_eq!(host(bad), Err(HOST_REFUSED), "{bad}");
     }
-    assert_eq!(admit(&door, "127.0.0.1", &[]), Err(HOST_MISSING));
+    assert_eq!(admit(&policy, "127.0.0.1", &[]), Err(HOST_MISSING));
     assert_eq!(
-        admit(&door, "127.0.0.1", &[("host", "localhost"), ("host", "x.y")]),
+        admit(&policy, "127.0.0.1", &[("host", "localhost"), ("host", "x.y")]),
         Err(HOST_MISSING)
     );
-    let absolute = |target: &str| admit_to(&door, "127.0.0.1", target, &[("host", "localhost")]).map(|_| ());
+    let absolute =
+        |target: &str| admit_to(&policy, "127.0.0.1", target, &[("host", "localhost")]).map(|_| ());
     assert_eq!(absolute("http://localhost:1/"), Ok(()));
     assert_eq!(
         absolute("http://evil.example/"),
@@ -76,7 +82,7 @@ fn a_host_that_somebody_else_can_own_is_refused() {
     );
     let page = [("host", "edge"), ("sec-fetch-site", "same-origin")];
     assert_eq!(
-        admit(&door, "127.0.0.1", &page),
+        admit(&policy, "127.0.0.1", &page),
         Err(HOST_REFUSED),
         "pages have no business there"
     );
@@ -84,10 +90,10 @@ fn a_host_that_somebody_else_can_own_is_refused() {
 
 #[test]
 fn a_browser_page_must_be_ours_or_listed() {
-    let door = door(r#"{"gateway":{"controlUi":{"allowedOrigins":["https://ui.example.org/"]}}}"#);
+    let policy = policy(r#"{"gateway":{"controlUi":{"allowedOrigins":["https://ui.example.org/"]}}}"#);
     let origin = |origin: &str| {
         let pairs = [("host", "localhost:18789"), ("origin", origin)];
-        admit(&door, "127.0.0.1", &pairs).map(|visitor| visitor.browser)
+        admit(&policy, "127.0.0.1", &pairs).map(|sender| sender.browser)
     };
 
     for good in [
@@ -110,7 +116,7 @@ fn a_browser_page_must_be_ours_or_listed() {
     }
     let rebound = [("host", "edge"), ("origin", "http://edge")];
     assert_eq!(
-        admit(&door, "127.0.0.1", &rebound),
+        admit(&policy, "127.0.0.1", &rebound),
         Err(HOST_REFUSED),
         "a plain name is not for browsers"
     );
@@ -118,10 +124,14 @@ fn a_browser_page_must_be_ours_or_listed() {
 
 #[test]
 fn forwarding_headers_count_only_from_a_trusted_proxy() {
-    let door = door(r#"{"gateway":{"trustedProxies":["10.0.0.0/8"]}}"#);
+    let policy = policy(r#"{"gateway":{"trustedProxies":["10.0.0.0/8"]}}"#);
     let forwarded = |peer: &str, value: &str| {
-        admit(&door, peer, &[("host", "localhost"), ("x-forwarded-for", value)])
-            .map(|visitor| visitor.client.ip.to_string())
+        admit(
+            &policy,
+            peer,
+            &[("host", "localhost"), ("x-forwarded-for", value)],
+        )
+        .map(|sender| sender.client.ip.to_string())
     };
 
     assert_eq!(forwarded("127.0.0.1", "192.0.2.1"), Err(UNTRUSTED_PROXY));
@@ -141,7 +151,7 @@ fn forwarding_headers_count_only_from_a_trusted_proxy() {
     assert_eq!(forwarded("10.0.0.1", "unknown"), Err(BAD_FORWARDING));
     assert_eq!(
         admit(
-            &door,
+            &policy,
             "127.0.0.1",
             &[("host", "localhost"), ("x-real-ip", "127.0.0.1")]
         ),
@@ -151,22 +161,22 @@ fn forwarding_headers_count_only_from_a_trusted_proxy() {
 
 #[test]
 fn only_a_program_on_this_machine_that_came_without_a_proxy_is_local() {
-    let door = door(r#"{"gateway":{"trustedProxies":["10.0.0.0/8"]}}"#);
-    let local_proxy = self::door(r#"{"gateway":{"trustedProxies":["127.0.0.1", "10.0.0.0/8"]}}"#);
-    let client = |door: &Door, peer: &str, name: &str, value: &str| {
-        let visitor = admit(door, peer, &[("host", "localhost"), (name, value)]).unwrap();
-        (visitor.client.ip.to_string(), visitor.client.reach)
+    let policy = policy(r#"{"gateway":{"trustedProxies":["10.0.0.0/8"]}}"#);
+    let local_proxy = self::policy(r#"{"gateway":{"trustedProxies":["127.0.0.1", "10.0.0.0/8"]}}"#);
+    let client = |policy: &AdmissionPolicy, peer: &str, name: &str, value: &str| {
+        let sender = admit(policy, peer, &[("host", "localhost"), (name, value)]).unwrap();
+        (sender.client.ip.to_string(), sender.client.reach)
     };
     let shared = |ip: &str| (ip.to_owned(), Reach::Shared);
     let own = |ip: &str| (ip.to_owned(), Reach::Own);
 
     assert_eq!(
-        client(&door, "127.0.0.1", "x-other", "1"),
+        client(&policy, "127.0.0.1", "x-other", "1"),
         ("127.0.0.1".to_owned(), Reach::Local)
     );
-    assert_eq!(client(&door, "::1", "x-other", "1").1, Reach::Local);
+    assert_eq!(client(&policy, "::1", "x-other", "1").1, Reach::Local);
     assert_eq!(
-        client(&door, "127.0.0.1", "via", "1.1 tunnel"),
+        client(&policy, "127.0.0.1", "via", "1.1 tunnel"),
         shared("127.0.0.1")
     );
     assert_eq!(
@@ -185,7 +195,7 @@ fn only_a_program_on_this_machine_that_came_without_a_proxy_is_local() {
         ("x-real-ip", "127.0.0.1"),
     ] {
         assert_eq!(
-            client(&door, "10.0.0.1", name, value),
+            client(&policy, "10.0.0.1", name, value),
             shared("10.0.0.1"),
             "{name}: {value}"
         );
@@ -206,9 +216,9 @@ fn only_a_program_on_this_machine_that_came_without_a_proxy_is_local() {
         ),
         own("203.0.113.1")
     );
-    assert_eq!(client(&door, "192.0.2.1", "x-other", "1"), own("192.0.2.1"));
+    assert_eq!(client(&policy, "192.0.2.1", "x-other", "1"), own("192.0.2.1"));
     assert_eq!(
-        client(&door, "198.51.100.1", "x-other", "1"),
+        client(&policy, "198.51.100.1", "x-other", "1"),
         shared("198.51.100.1"),
         "our own address"
     );

@@ -32,8 +32,8 @@ fn table() -> Credentials {
     Credentials::read(&[row("shared", "the shared token"), phone()])
 }
 
-fn stranger(ip: &str) -> Suspect {
-    Suspect {
+fn unauthenticated(ip: &str) -> Login {
+    Login {
         client: Client {
             ip: ip.parse().unwrap(),
             reach: Reach::Own,
@@ -49,7 +49,7 @@ fn login(table: &Credentials, token: &str, now_ms: i64) -> Result<Arc<Identity>,
         table,
         &throttle,
         &limits,
-        stranger("192.0.2.1"),
+        unauthenticated("192.0.2.1"),
         Some(&shown),
         now_ms,
     )
@@ -76,7 +76,7 @@ fn each_row_is_somebody_else() {
 #[test]
 fn nothing_shown_and_nothing_known_are_told_apart() {
     let (throttle, limits) = (Throttle::default(), Limits::default());
-    let who = stranger("192.0.2.1");
+    let who = unauthenticated("192.0.2.1");
 
     assert_eq!(
         decide(&table(), &throttle, &limits, who, None, NOW),
@@ -189,7 +189,7 @@ fn whoever_came_with_a_row_loses_what_the_row_loses() {
 #[tokio::test(start_paused = true)]
 async fn wrong_tokens_lock_out_and_an_expired_one_is_no_guess() {
     let (table, throttle, limits) = (table(), Throttle::default(), Limits::default());
-    let who = stranger("192.0.2.1");
+    let who = unauthenticated("192.0.2.1");
     let ask = |token: &str| {
         let shown = Secret::new(token);
         decide(&table, &throttle, &limits, who, Some(&shown), NOW + 5_000)

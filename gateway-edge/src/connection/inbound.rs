@@ -192,7 +192,7 @@ impl Inbound {
             }
             Incoming::Pong => {
                 self.pace.control()?;
-                self.connection.gives_sign_of_life();
+                self.connection.mark_alive();
             }
             Incoming::Close(code) => {
                 self.connection.peer_has_ended();

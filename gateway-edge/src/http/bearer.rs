@@ -15,7 +15,7 @@ use crate::{
     admission::Client,
     auth::{Denied, Identity},
     error::Refusal,
-    throttle::Suspect,
+    throttle::Login,
 };
 
 /// The header by which a request takes less than its token gives: scopes, with spaces or commas between them.
@@ -37,23 +37,23 @@ pub(super) fn authenticate(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Known, Refused> {
-    let visitor = http.admitted(|door| door.admit(http.way(ends), uri, headers))?;
+    let sender = http.admitted(|policy| policy.admit(http.way(ends), uri, headers))?;
     let Some(policy) = http.edge.policy() else {
         return Err(Box::new(respond::refusal(&starting())));
     };
-    let suspect = Suspect {
-        client: visitor.client,
-        browser: visitor.browser,
+    let login = Login {
+        client: sender.client,
+        browser: sender.browser,
     };
-    let decided = http.edge.authenticate(&policy, suspect, bearer(headers).as_ref());
+    let decided = http.edge.authenticate(&policy, login, bearer(headers).as_ref());
     let identity = decided.map_err(|denied| {
         let (reason, refusal) = refused(denied);
         http.count(reason);
-        tracing::info!(client.address = %visitor.client.ip, reason, "an HTTP request was not authenticated");
+        tracing::info!(client.address = %sender.client.ip, reason, "an HTTP request was not authenticated");
         Box::new(respond::refusal(&refusal))
     })?;
     Ok(Known {
-        client: visitor.client,
+        client: sender.client,
         grants: narrowed(&identity.bound, headers).map_err(|told| Box::new(respond::refusal(&told)))?,
         identity,
     })

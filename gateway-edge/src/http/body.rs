@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -71,8 +72,12 @@ where
     }
 }
 
-/// Reads on to the end of a body that nobody wants, but not for long: whoever sends it must get to its end to read the answer.
-pub(super) async fn discard<B: Body + Unpin>(mut body: B) {
+/// Reads on to the end of a body that is refused, but not for long: a socket that is closed over a body nobody read is reset, and
+/// the reset overtakes the answer. Who asked before sending has sent nothing.
+pub(super) async fn discard<B: Body + Unpin>(headers: &HeaderMap, mut body: B) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = timeout(DISCARD_MAX, rest).await;
 }

@@ -13,11 +13,11 @@ use super::{
     webhook::Webhooks,
 };
 use crate::{
-    admission::{Client, Turned, Way},
+    admission::{Client, Rejection, Way},
     edge::Edge,
     error::Refusal,
     metrics::Reason,
-    policy::Door,
+    policy::AdmissionPolicy,
     ready::Readiness,
 };
 
@@ -38,8 +38,8 @@ impl Http {
     /// Whoever is at the other end, before anything is said.
     pub(crate) fn peer_of(&self, ends: Ends) -> Client {
         match self.edge.policy() {
-            Some(policy) => policy.door.peer_of(self.way(ends)),
-            None => Door::default().peer_of(self.way(ends)),
+            Some(policy) => policy.admission.peer_of(self.way(ends)),
+            None => AdmissionPolicy::default().peer_of(self.way(ends)),
         }
     }
 
@@ -53,20 +53,23 @@ impl Http {
     }
 
     /// Asks the newest revision whether a request may pass.
-    pub(crate) fn admitted<T>(&self, check: impl FnOnce(&Door) -> Result<T, Turned>) -> Result<T, Refused> {
+    pub(crate) fn admitted<T>(
+        &self,
+        check: impl FnOnce(&AdmissionPolicy) -> Result<T, Rejection>,
+    ) -> Result<T, Refused> {
         match self.edge.policy() {
-            Some(policy) => check(&policy.door).map_err(|turned| Box::new(self.turn_away(turned))),
+            Some(policy) => check(&policy.admission).map_err(|rejection| Box::new(self.reject(rejection))),
             // The configuration may allow what the defaults do not: ask to come back instead of refusing.
-            None => check(&Door::default()).map_err(|_| Box::new(respond::refusal(&starting()))),
+            None => check(&AdmissionPolicy::default()).map_err(|_| Box::new(respond::refusal(&starting()))),
         }
     }
 
-    pub(crate) fn turn_away(&self, turned: Turned) -> Response {
-        let Turned {
+    pub(crate) fn reject(&self, rejection: Rejection) -> Response {
+        let Rejection {
             status,
             code,
             message,
-        } = turned;
+        } = rejection;
         self.count(code);
         refuse(
             status,
@@ -76,10 +79,6 @@ impl Http {
 
     /// Counts a request that was refused before anything was done for it.
     pub(crate) fn count(&self, reason: &'static str) {
-        self.edge
-            .metrics
-            .turned_away
-            .get_or_create(&Reason { reason })
-            .inc();
+        self.edge.metrics.rejected.get_or_create(&Reason { reason }).inc();
     }
 }

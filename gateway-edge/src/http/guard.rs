@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use tokio::time::timeout;
 
 use super::{
-    bearer,
+    bearer, body,
     context::Http,
     respond::{Refused, plain, refusal, refuse},
     routes::{Auth, Policy, Time},
@@ -24,7 +24,7 @@ use crate::error::Refusal;
 /// What every request must pass, whatever it asks for.
 pub(super) fn admit(http: &Http, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
     // By a name that is ours, or a page whose owner made its name point here could read from it.
-    http.admitted(|door| door.check_host(http.bound, uri, headers))?;
+    http.admitted(|policy| policy.check_host(http.bound, uri, headers))?;
     if !is_canonical(uri.path()) {
         let told =
             "this path has an escape, an empty or a dot segment, or a slash at its end; no path here has";
@@ -51,14 +51,22 @@ pub(super) async fn enforce(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match check(&http, policy, &mut request) {
+    let mut response = match authenticate(&http, policy, &mut request) {
+        Err(refused) => *refused,
+        Ok(()) if Body::size_hint(request.body()).lower() > policy.body_max as u64 => {
+            let (parts, body) = request.into_parts();
+            // Who is known is worth the wait.
+            if policy.auth == Auth::Bearer {
+                body::discard(&parts.headers, body).await;
+            }
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, &too_large(policy.body_max))
+        }
         Ok(()) => match policy.time_max {
             Time::Within(max) => timeout(max, next.run(request))
                 .await
                 .unwrap_or_else(|_| refusal(&Refusal::new(Kind::Timeout, "the request took too long"))),
             Time::OfMethod => next.run(request).await,
         },
-        Err(refused) => *refused,
     };
     let csp = HeaderValue::from_static(policy.csp);
     response
@@ -67,7 +75,7 @@ pub(super) async fn enforce(
     response
 }
 
-fn check(http: &Http, policy: &Policy, request: &mut Request) -> Result<(), Refused> {
+fn authenticate(http: &Http, policy: &Policy, request: &mut Request) -> Result<(), Refused> {
     match policy.auth {
         Auth::Open | Auth::Handshake | Auth::Platform => (),
         Auth::Bearer => {
@@ -77,10 +85,6 @@ fn check(http: &Http, policy: &Policy, request: &mut Request) -> Result<(), Refu
             )?;
             request.extensions_mut().insert(Arc::new(known));
         }
-    }
-    if Body::size_hint(request.body()).lower() > policy.body_max as u64 {
-        let told = too_large(policy.body_max);
-        return Err(Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &told)));
     }
     Ok(())
 }

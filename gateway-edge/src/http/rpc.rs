@@ -149,11 +149,7 @@ pub(super) async fn serve(
             refusal: refused,
         }) => {
             call::refused(&http.edge, name, &refused);
-            // A socket that is closed over a body nobody read is reset, and the reset overtakes the answer. Who asked before sending
-            // has sent nothing.
-            if !parts.headers.contains_key(header::EXPECT) {
-                body::discard(body).await;
-            }
+            body::discard(&parts.headers, body).await;
             match status {
                 Some(status) => refuse(status, &refused),
                 None => refusal(&refused),

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{admission::Place, budget::Lease};
+use crate::{admission::Permit, budget::Lease};
 
 /// How long a client may take none of an answer that waits for it, and longer by its size at the slowest pace that is waited for.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 struct Kept {
     /// An upgrade takes it along.
-    permit: Option<Place>,
+    permit: Option<Permit>,
     /// What is under way and must not be lost when somebody else needs the permit.
     work: usize,
 }
@@ -53,7 +53,7 @@ struct Unread {
 }
 
 impl Socket {
-    pub(crate) fn new(ends: Ends, permit: Place) -> Arc<Self> {
+    pub(crate) fn new(ends: Ends, permit: Permit) -> Arc<Self> {
         Arc::new(Self {
             ends,
             kept: Mutex::new(Kept {
@@ -66,14 +66,14 @@ impl Socket {
     }
 
     /// Takes the permit, for a connection that outlives the requests.
-    pub(crate) fn take_permit(&self) -> Option<Place> {
+    pub(crate) fn take_permit(&self) -> Option<Permit> {
         self.kept().permit.take()
     }
 
     /// Keeps the permit whoever comes, because work has begun that must not be lost. `None`: it is lost already.
     pub(crate) fn settled(self: &Arc<Self>) -> Option<Settled> {
         let mut kept = self.kept();
-        if kept.work == 0 && !kept.permit.as_mut().is_none_or(Place::settle) {
+        if kept.work == 0 && !kept.permit.as_mut().is_none_or(Permit::settle) {
             return None;
         }
         kept.work += 1;

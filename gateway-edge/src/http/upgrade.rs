@@ -48,8 +48,9 @@ fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request, otherwise: f
         return otherwise();
     }
     let ends = socket.ends;
-    let visitor = match http.admitted(|door| door.admit(http.way(ends), request.uri(), request.headers())) {
-        Ok(visitor) => visitor,
+    let sender = match http.admitted(|policy| policy.admit(http.way(ends), request.uri(), request.headers()))
+    {
+        Ok(sender) => sender,
         Err(response) => return *response,
     };
     let (response, upgrade) = match switch(&mut request) {
@@ -58,27 +59,27 @@ fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request, otherwise: f
     };
     let permit = socket.take_permit();
     // Behind a proxy, the permit belongs to the client and not to the proxy.
-    let Client { ip, reach } = visitor.client;
+    let Client { ip, reach } = sender.client;
     let permit = if ip == ends.peer.to_canonical() {
         permit
     } else {
-        http.edge.counter.enter(visitor.client.key(), reach)
+        http.edge.counter.enter(sender.client.key(), reach)
     };
     let Some(permit) = permit else {
-        http.count("crowd");
+        http.count("overload");
         return refusal(&overloaded());
     };
     let arrival = Arrival {
         ip,
         reach,
-        browser: visitor.browser,
+        browser: sender.browser,
         bearer: bearer(request.headers()),
     };
     let edge = Arc::clone(&http.edge);
     http.edge.drain.spawn_work("connection", async move {
         match upgrade.await {
             Ok(upgraded) => serve_connection(edge, upgraded, arrival, permit).await,
-            Err(error) => tracing::debug!(error = %error, "an upgrade was cut"),
+            Err(error) => tracing::debug!(error = %error, "an upgrade did not complete"),
         }
     });
     response

@@ -2,7 +2,7 @@
 //! bridge says.
 //!
 //! Whether a request is genuine is the bridge's decision. Its head is shown to the bridge before one byte of the body is read,
-//! so that what cannot be right costs a call and no place; what may be right is read at a rate that no platform misses.
+//! so that what cannot be right costs a call and no permit; what may be right is read at a rate that no platform misses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ use crate::{
     admission::{Client, Reach},
     edge::Edge,
     metrics::Reason,
-    places::{Place, Places},
+    permits::{Permit, Permits},
 };
 
 /// What the contract allows, whatever the bridge says.
@@ -54,7 +54,7 @@ const BODIES_MAX: usize = 64;
 const OF_ONE_ACCOUNT_MAX: usize = BODIES_MAX / 2;
 
 /// Slower than this, after the grace, a body does not come in time: 64 KiB are allowed eight seconds. A platform sends its
-/// body at once; whoever needs longer holds a place that others wait for.
+/// body at once; whoever needs longer holds a permit that others wait for.
 const BODY_PACE: f64 = 8.0 * 1024.0;
 
 /// Longest name of a channel or an account in the path.
@@ -63,17 +63,17 @@ const NAME_MAX: usize = 64;
 /// Receives webhooks.
 #[derive(Debug)]
 pub(crate) struct Webhooks {
-    heads: Arc<Places<PeerKey>>,
-    bodies: Arc<Places<PeerKey>>,
-    by_account: Arc<Places<Box<str>>>,
+    heads: Arc<Permits<PeerKey>>,
+    bodies: Arc<Permits<PeerKey>>,
+    by_account: Arc<Permits<Box<str>>>,
 }
 
 impl Default for Webhooks {
     fn default() -> Self {
         Self {
-            heads: Places::new(HEADS_MAX),
-            bodies: Places::new(BODIES_MAX),
-            by_account: Places::new(BODIES_MAX),
+            heads: Permits::new(HEADS_MAX),
+            bodies: Permits::new(BODIES_MAX),
+            by_account: Permits::new(BODIES_MAX),
         }
     }
 }
@@ -103,7 +103,7 @@ pub(super) async fn receive(
         return plain(StatusCode::NOT_FOUND, told);
     }
     let client = match http.edge.policy() {
-        Some(policy) => policy.door.client_of(http.way(socket.ends), &parts.headers),
+        Some(policy) => policy.admission.client_of(http.way(socket.ends), &parts.headers),
         None => Ok(http.peer_of(socket.ends)),
     };
     match client {
@@ -112,7 +112,7 @@ pub(super) async fn receive(
                 .receive(&http.edge, client, &parts, body, &socket)
                 .await
         }
-        Err(turned) => http.turn_away(turned),
+        Err(rejection) => http.reject(rejection),
     }
 }
 
@@ -164,7 +164,7 @@ impl Webhooks {
         if HttpBody::size_hint(&body).lower() > max as u64 {
             return Err(too_large());
         }
-        let mut places = Bodies::enter(self, client, channel, account).ok_or_else(busy)?;
+        let mut permits = Bodies::enter(self, client, channel, account).ok_or_else(busy)?;
         let bounds = Bounds {
             max,
             grace: edge.limits.webhook_grace,
@@ -173,10 +173,10 @@ impl Webhooks {
         let read = body::read(body, &bounds, None);
         let body = tokio::select! {
             read = read => read.map_err(unread)?,
-            () = places.evicted() => return Err(busy()),
+            () = permits.evicted() => return Err(busy()),
         };
         // From here on the bridge works for it: whoever comes, this one is answered.
-        let _settled = places.settle(socket).ok_or_else(busy)?;
+        let _settled = permits.settle(socket).ok_or_else(busy)?;
         hand_over(&mut bridge, head, body).await
     }
 
@@ -187,11 +187,11 @@ impl Webhooks {
         client: Client,
         head: &InspectWebhookRequest,
     ) -> Result<InspectWebhookResponse, Ended> {
-        let place = self
+        let permit = self
             .heads
             .enter(client.key(), share(client, HEADS_MAX))
             .ok_or_else(busy)?;
-        let evicted = place.evicted();
+        let evicted = permit.evicted();
         tokio::select! {
             asked = timeout(HEAD_PATIENCE, bridge.inspect_webhook(head.clone())) => match asked {
                 Ok(Ok(answer)) => Ok(answer.into_inner()),
@@ -205,10 +205,10 @@ impl Webhooks {
 
 type Bridge = ChannelServiceClient<PeerService>;
 
-/// The two places of a body: one of its peer, one of its account.
+/// The two permits of a body: one of its peer, one of its account.
 struct Bodies {
-    peer: Place<PeerKey>,
-    account: Place<Box<str>>,
+    peer: Permit<PeerKey>,
+    account: Permit<Box<str>>,
 }
 
 impl Bodies {
@@ -220,19 +220,19 @@ impl Bodies {
         })
     }
 
-    /// Ends when another needs one of the places.
+    /// Ends when another needs one of the permits.
     async fn evicted(&self) {
         let (peer, account) = (self.peer.evicted(), self.account.evicted());
         tokio::select! { () = peer.cancelled() => (), () = account.cancelled() => () }
     }
 
-    /// Keeps the places, and the permit of the socket. `None`: one of them is lost.
+    /// Keeps the permits, and the permit of the socket. `None`: one of them is lost.
     fn settle(&mut self, socket: &Arc<Socket>) -> Option<Settled> {
         (self.peer.settle() && self.account.settle()).then(|| socket.settled())?
     }
 }
 
-/// How many of all places one peer may have: never all.
+/// How many of all permits one peer may have: never all.
 fn share(client: Client, all: usize) -> usize {
     match client.reach {
         Reach::Own => all / 4,
@@ -282,7 +282,7 @@ fn failed(head: &InspectWebhookRequest, status: &Status) -> Ended {
         );
     }
     let (channel, account) = (&*head.channel, &*head.account_id);
-    tracing::warn!(channel, account, code = ?status.code(), "a webhook could not be handed over");
+    tracing::warn!(channel, account, code = ?status.code(), "the bridge did not take a webhook");
     ("bridge-failed", later("the gateway cannot take this in now"))
 }
 

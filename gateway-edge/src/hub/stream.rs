@@ -20,7 +20,7 @@ const PIECES_MAX: usize = 64;
 
 /// Where this edge is in the stream.
 #[derive(Debug, Default)]
-struct Place {
+struct Cursor {
     epoch: Option<String>,
     offset: u64,
 }
@@ -29,12 +29,12 @@ struct Place {
 pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>) {
     let mut client = BroadcastServiceClient::new(peer.service()).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
-    let mut place = Place::default();
+    let mut cursor = Cursor::default();
     loop {
         let request = SubscribeRequest {
             edge_id: edge.id.clone(),
-            offset: place.epoch.is_some().then_some(place.offset),
-            epoch: place.epoch.clone(),
+            offset: cursor.epoch.is_some().then_some(cursor.offset),
+            epoch: cursor.epoch.clone(),
         };
         match client.subscribe(request).await {
             Ok(stream) => {
@@ -50,11 +50,11 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
                     {
                         pieces.push(piece);
                     }
-                    take(&edge.hub, &mut place, pieces, edge.clock.now_ms()).await;
+                    take(&edge.hub, &mut cursor, pieces, edge.clock.now_ms()).await;
                 }
-                tracing::warn!("the stream of events ended; following it anew");
+                tracing::warn!("the event stream ended; subscribing again");
             }
-            Err(status) => tracing::debug!(code = ?status.code(), "broadcast is away"),
+            Err(status) => tracing::debug!(code = ?status.code(), "broadcast is unavailable"),
         }
         fed.send_replace(false);
         tokio::time::sleep(backoff.next()).await;
@@ -62,7 +62,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
 }
 
 /// Takes in pieces in their order: what came before a hole, then the hole, then what came after it.
-async fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_ms: i64) {
+async fn take(hub: &Hub, cursor: &mut Cursor, pieces: Vec<SubscribeResponse>, now_ms: i64) {
     let mut batch = Vec::new();
     for SubscribeResponse {
         epoch,
@@ -71,23 +71,23 @@ async fn take(hub: &Hub, place: &mut Place, pieces: Vec<SubscribeResponse>, now_
         gap,
     } in pieces
     {
-        let other_life = place.epoch.as_ref().is_some_and(|known| *known != epoch);
+        let other_life = cursor.epoch.as_ref().is_some_and(|known| *known != epoch);
         let lost = gap || other_life || position.as_ref().is_some_and(|position| position.gap);
         // Who came before the first subscription, because broadcast was away, may have missed anything. Nobody was kept
         // waiting for it: without broadcast there are no events, but requests are answered.
-        let missed = place.epoch.is_none() && !hub.connections().is_empty();
-        if missed || (lost && place.epoch.is_some()) {
+        let missed = cursor.epoch.is_none() && !hub.connections().is_empty();
+        if missed || (lost && cursor.epoch.is_some()) {
             hub.take(std::mem::take(&mut batch)).await;
             hub.announce_gap(now_ms);
         }
-        place.epoch = Some(epoch);
+        cursor.epoch = Some(epoch);
         if let Some(position) = position {
             hub.take(std::mem::take(&mut batch)).await;
-            place.offset = position.offset;
+            cursor.offset = position.offset;
             hub.stand(position).await;
         }
         if let Some(last) = events.last() {
-            place.offset = last.offset;
+            cursor.offset = last.offset;
         }
         batch.extend(events);
     }

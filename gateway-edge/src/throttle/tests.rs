@@ -11,28 +11,28 @@ const LIMITS: Limits = Limits {
     exempt_loopback: true,
 };
 
-fn suspect(ip: &str, reach: Reach) -> Suspect {
+fn login(ip: &str, reach: Reach) -> Login {
     let ip = ip.parse().unwrap();
-    Suspect {
+    Login {
         client: Client { ip, reach },
         browser: false,
     }
 }
 
-fn own(ip: &str) -> Suspect {
-    suspect(ip, Reach::Own)
+fn own(ip: &str) -> Login {
+    login(ip, Reach::Own)
 }
 
 /// One of many addresses.
-fn numbered(n: u32) -> Suspect {
+fn numbered(n: u32) -> Login {
     own(&IpAddr::from((0x0a00_0000 + n).to_be_bytes()).to_string())
 }
 
-fn fail(throttle: &Throttle, who: Suspect, times: u32) {
+fn fail(throttle: &Throttle, who: Login, times: u32) {
     (0..times).for_each(|_| throttle.failed(who, &LIMITS));
 }
 
-fn wait(throttle: &Throttle, who: Suspect) -> Option<Duration> {
+fn wait(throttle: &Throttle, who: Login) -> Option<Duration> {
     throttle.lockout(who, &LIMITS).map(|lockout| lockout.wait)
 }
 
@@ -74,17 +74,17 @@ async fn failures_are_forgotten_after_a_minute_and_by_a_success() {
 #[tokio::test(start_paused = true)]
 async fn programs_on_this_machine_are_exempt_and_pages_and_clients_of_proxies_are_not() {
     let throttle = Throttle::default();
-    let page = Suspect {
+    let page = Login {
         browser: true,
-        ..suspect("::1", Reach::Local)
+        ..login("::1", Reach::Local)
     };
 
-    fail(&throttle, suspect("127.0.0.1", Reach::Local), 50);
+    fail(&throttle, login("127.0.0.1", Reach::Local), 50);
     assert_eq!(wait(&throttle, page), None);
     fail(&throttle, page, 10);
     assert!(wait(&throttle, page).is_some());
-    assert_eq!(wait(&throttle, suspect("127.0.0.1", Reach::Local)), None);
-    assert!(wait(&throttle, suspect("127.0.0.1", Reach::Shared)).is_some());
+    assert_eq!(wait(&throttle, login("127.0.0.1", Reach::Local)), None);
+    assert!(wait(&throttle, login("127.0.0.1", Reach::Shared)).is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +103,7 @@ async fn one_budget_for_a_peer_however_its_address_is_written() {
 #[tokio::test(start_paused = true)]
 async fn a_shared_address_is_locked_out_for_wrong_tokens_alone_and_one_success_does_not_end_it() {
     let throttle = Throttle::default();
-    let bridge = suspect("172.17.0.1", Reach::Shared);
+    let bridge = login("172.17.0.1", Reach::Shared);
     fail(&throttle, bridge, 10);
 
     throttle.succeeded(bridge, &LIMITS);

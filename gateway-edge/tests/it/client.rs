@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-use crate::house::{House, TOKEN};
+use crate::gateway::{Gateway, TOKEN};
 
 /// Everything here happens within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,12 +28,15 @@ pub(crate) fn v4(scopes: &[&str]) -> Value {
 
 impl Client {
     /// A socket after its challenge.
-    pub(crate) async fn open(house: &House) -> Self {
-        Self::open_with(house, &[]).await.expect("an upgrade")
+    pub(crate) async fn open(gateway: &Gateway) -> Self {
+        Self::open_with(gateway, &[]).await.expect("an upgrade")
     }
 
-    pub(crate) async fn open_with(house: &House, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
-        let mut request = house.url.as_str().into_client_request()?;
+    pub(crate) async fn open_with(
+        gateway: &Gateway,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let mut request = gateway.url.as_str().into_client_request()?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -47,20 +50,20 @@ impl Client {
         Ok(client)
     }
 
-    pub(crate) async fn v4(house: &House, scopes: &[&str]) -> Self {
-        Self::connect(house, v4(scopes)).await
+    pub(crate) async fn v4(gateway: &Gateway, scopes: &[&str]) -> Self {
+        Self::connect(gateway, v4(scopes)).await
     }
 
-    pub(crate) async fn connect(house: &House, params: Value) -> Self {
-        let mut client = Self::open(house).await;
+    pub(crate) async fn connect(gateway: &Gateway, params: Value) -> Self {
+        let mut client = Self::open(gateway).await;
         let answer = client.call("connect", params).await;
         assert_eq!(answer["ok"], true, "{answer}");
         client.hello = answer["payload"].clone();
         client
     }
 
-    pub(crate) async fn plain(house: &House, scopes: &[&str]) -> Self {
-        let mut client = Self::open(house).await;
+    pub(crate) async fn plain(gateway: &Gateway, scopes: &[&str]) -> Self {
+        let mut client = Self::open(gateway).await;
         client
             .send(&json!({"method": "connect", "params": {"token": TOKEN, "scopes": scopes}}).to_string())
             .await;
@@ -116,7 +119,7 @@ impl Client {
         }
     }
 
-    /// How the house closed the socket; frames before it are dropped.
+    /// How the gateway closed the socket; frames before it are dropped.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             match timeout(PATIENCE, self.socket.next())

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     client::{Client, v4},
-    house::{House, Reply, until},
+    gateway::{Gateway, Reply, until},
 };
 
 fn chat(state: chat_event::State, delta: Option<&str>) -> Event {
@@ -54,15 +54,15 @@ fn changed() -> Event {
 
 #[tokio::test]
 async fn events_are_numbered_without_a_hole_for_each_connection() {
-    let house = House::start().await;
-    let mut one = Client::v4(&house, &["operator.read"]).await;
-    let mut other = Client::plain(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    let mut one = Client::v4(&gateway, &["operator.read"]).await;
+    let mut other = Client::plain(&gateway, &["operator.read"]).await;
 
-    house.publish(vec![
+    gateway.publish(vec![
         chat(chat_event::State::Status, None),
         chat(chat_event::State::Final, None),
     ]);
-    house.publish(vec![chat(chat_event::State::Final, None)]);
+    gateway.publish(vec![chat(chat_event::State::Final, None)]);
 
     for client in [&mut one, &mut other] {
         for seq in 1..=3 {
@@ -75,16 +75,16 @@ async fn events_are_numbered_without_a_hole_for_each_connection() {
 
 #[tokio::test]
 async fn a_crowd_is_written_to_in_shares_and_everybody_sees_the_same_order() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let mut crowd = Vec::new();
     for _ in 0..350 {
-        crowd.push(Client::v4(&house, &["operator.read"]).await);
+        crowd.push(Client::v4(&gateway, &["operator.read"]).await);
     }
 
     for batch in 0..8 {
         for number in 0..5 {
             let text = format!("{batch}.{number}");
-            house.publish(vec![chat(chat_event::State::Final, Some(&text))]);
+            gateway.publish(vec![chat(chat_event::State::Final, Some(&text))]);
         }
         // The last of them has it: the next batch is another one.
         let last = crowd.last_mut().unwrap();
@@ -112,12 +112,12 @@ async fn a_crowd_is_written_to_in_shares_and_everybody_sees_the_same_order() {
 
 #[tokio::test]
 async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
-    let house = House::start().await;
-    house.answers("sessions.subscribe", Reply::Json(r#"{"subscribed":true}"#));
-    house.answers("sessions.unsubscribe", Reply::Json(r#"{"subscribed":false}"#));
-    let mut subscriber = Client::v4(&house, &["operator.read"]).await;
-    let mut reader = Client::v4(&house, &["operator.read"]).await;
-    let mut pairing = Client::v4(&house, &["operator.pairing"]).await;
+    let gateway = Gateway::start().await;
+    gateway.answers("sessions.subscribe", Reply::Json(r#"{"subscribed":true}"#));
+    gateway.answers("sessions.unsubscribe", Reply::Json(r#"{"subscribed":false}"#));
+    let mut subscriber = Client::v4(&gateway, &["operator.read"]).await;
+    let mut reader = Client::v4(&gateway, &["operator.read"]).await;
+    let mut pairing = Client::v4(&gateway, &["operator.pairing"]).await;
     assert_eq!(subscriber.call("sessions.subscribe", json!({})).await["ok"], true);
     let only_reader = Event {
         connection_id: Some(reader.hello["server"]["connId"].as_str().unwrap().to_owned()),
@@ -129,7 +129,7 @@ async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
     };
     let end = health(2);
 
-    house.publish(vec![changed(), only_reader, unknown, end.clone()]);
+    gateway.publish(vec![changed(), only_reader, unknown, end.clone()]);
 
     let mut names = Vec::new();
     for client in [&mut subscriber, &mut reader, &mut pairing] {
@@ -142,7 +142,7 @@ async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
         subscriber.call("sessions.unsubscribe", json!({})).await["ok"],
         true
     );
-    house.publish(vec![changed(), chat(chat_event::State::Final, None)]);
+    gateway.publish(vec![changed(), chat(chat_event::State::Final, None)]);
     assert_eq!(subscriber.frame().await["event"], "chat");
 }
 
@@ -165,28 +165,28 @@ fn health(version: i64) -> Event {
 
 #[tokio::test]
 async fn a_state_carries_its_version_and_newcomers_see_the_newest() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
-    house.publish(vec![health(9)]);
+    gateway.publish(vec![health(9)]);
 
     assert_eq!(
         client.event("health").await["stateVersion"],
         json!({"presence": 1, "health": 9})
     );
-    let newcomer = Client::v4(&house, &[]).await;
+    let newcomer = Client::v4(&gateway, &[]).await;
     assert_eq!(newcomer.hello["snapshot"]["stateVersion"]["health"], 9);
 }
 
 #[tokio::test]
 async fn each_client_gets_the_rendition_it_draws() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let mut params = v4(&["operator.read"]);
     params["client"]["id"] = json!("openclaw-control-ui");
-    let mut increments = Client::connect(&house, params).await;
-    let mut whole = Client::v4(&house, &["operator.read"]).await;
+    let mut increments = Client::connect(&gateway, params).await;
+    let mut whole = Client::v4(&gateway, &["operator.read"]).await;
 
-    house.publish(vec![
+    gateway.publish(vec![
         delta("a", broadcast::Rendition::Increment, "r/i"),
         delta("A", broadcast::Rendition::Cumulative, "r/c"),
         chat(chat_event::State::Final, None),
@@ -204,12 +204,12 @@ async fn each_client_gets_the_rendition_it_draws() {
 
 #[tokio::test]
 async fn a_loss_is_a_hole_for_v4_clients_and_an_event_for_plain_ones() {
-    let house = House::start().await;
-    let mut v4 = Client::v4(&house, &["operator.read"]).await;
-    let mut plain = Client::plain(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    let mut v4 = Client::v4(&gateway, &["operator.read"]).await;
+    let mut plain = Client::plain(&gateway, &["operator.read"]).await;
 
-    house.publish(vec![chat(chat_event::State::Final, None)]);
-    house
+    gateway.publish(vec![chat(chat_event::State::Final, None)]);
+    gateway
         .stream
         .send(SubscribeResponse {
             epoch: "e1".to_owned(),
@@ -227,11 +227,11 @@ async fn a_loss_is_a_hole_for_v4_clients_and_an_event_for_plain_ones() {
 
 #[tokio::test]
 async fn connections_are_reported_and_forgotten() {
-    let house = House::start().await;
-    let mut presence = house.presence.clone();
+    let gateway = Gateway::start().await;
+    let mut presence = gateway.presence.clone();
     let patience = Duration::from_secs(10);
 
-    let client = Client::v4(&house, &[]).await;
+    let client = Client::v4(&gateway, &[]).await;
     tokio::time::timeout(patience, presence.wait_for(|count| *count == 1))
         .await
         .unwrap()
@@ -245,10 +245,10 @@ async fn connections_are_reported_and_forgotten() {
 
 #[tokio::test]
 async fn an_ending_edge_says_so_and_closes_for_a_restart() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &[]).await;
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &[]).await;
 
-    house.drain.start();
+    gateway.drain.start();
 
     assert_eq!(
         client.event("shutdown").await["payload"]["reason"],
@@ -256,27 +256,30 @@ async fn an_ending_edge_says_so_and_closes_for_a_restart() {
     );
     assert_eq!(client.closed().await, (1012, "service restart".to_owned()));
     assert!(
-        tokio::net::TcpStream::connect(&house.http).await.is_err(),
+        tokio::net::TcpStream::connect(&gateway.http).await.is_err(),
         "nobody new comes in"
     );
 }
 
 #[tokio::test]
 async fn who_came_while_no_events_could_be_had_is_told_that_some_may_be_missing() {
-    let house = House::deaf().await;
-    until("a policy", async || Client::open_with(&house, &[]).await.is_ok()).await;
+    let gateway = Gateway::deaf().await;
+    until("a policy", async || {
+        Client::open_with(&gateway, &[]).await.is_ok()
+    })
+    .await;
     let mut v4 = None;
     until("a client", async || {
-        let mut client = Client::open(&house).await;
+        let mut client = Client::open(&gateway).await;
         let answer = client.call("connect", self::v4(&["operator.read"])).await;
         let known = answer["ok"] == true;
         v4 = known.then_some(client);
         known
     })
     .await;
-    let (mut v4, mut plain) = (v4.unwrap(), Client::plain(&house, &["operator.read"]).await);
+    let (mut v4, mut plain) = (v4.unwrap(), Client::plain(&gateway, &["operator.read"]).await);
 
-    house.hear();
+    gateway.hear();
 
     assert_eq!(plain.event("gap").await["event"], "gap");
     let mut numbers = Vec::new();
@@ -287,8 +290,8 @@ async fn who_came_while_no_events_could_be_had_is_told_that_some_may_be_missing(
         numbers[0], 2,
         "the hole is before everything that is heard: {numbers:?}"
     );
-    let mut late = Client::v4(&house, &["operator.read"]).await;
-    house.publish(vec![chat(chat_event::State::Final, None)]);
+    let mut late = Client::v4(&gateway, &["operator.read"]).await;
+    gateway.publish(vec![chat(chat_event::State::Final, None)]);
     assert_eq!(
         late.event("chat").await["seq"],
         1,
@@ -298,23 +301,23 @@ async fn who_came_while_no_events_could_be_had_is_told_that_some_may_be_missing(
 
 #[tokio::test]
 async fn an_edge_that_ends_with_the_session_service_holds_its_screens_until_that_is_gone() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &["operator.read", "operator.write"]).await;
-    house.stopping(true);
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &["operator.read", "operator.write"]).await;
+    gateway.stopping(true);
 
-    house.drain.start();
+    gateway.drain.start();
     client.event("shutdown").await;
     until("the question whether the session service is gone", async || {
-        house.calls("/grpc.health.v1.Health/Check").len() > 20
+        gateway.calls("/grpc.health.v1.Health/Check").len() > 20
     })
     .await;
     let message = json!({"sessionKey": "main", "message": "x", "idempotencyKey": "k"});
     let refused = client.call("chat.send", message).await;
     assert_eq!(refused["error"]["code"], "UNAVAILABLE", "{refused}");
     assert_eq!(refused["error"]["retryable"], true, "{refused}");
-    house.publish(vec![chat(chat_event::State::Final, None)]);
+    gateway.publish(vec![chat(chat_event::State::Final, None)]);
     client.event("chat").await;
-    house.stopping(false);
+    gateway.stopping(false);
 
     assert_eq!(client.closed().await, (1012, "service restart".to_owned()));
 }

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use crate::{
     client::{Client, v4},
-    house::{House, TOKEN, revision},
+    gateway::{Gateway, TOKEN, revision},
 };
 
 const ALL: [&str; 6] = [
@@ -27,8 +27,8 @@ fn with(pointer: &str, value: Value) -> Value {
     params
 }
 
-async fn refused(house: &House, params: Value) -> (Value, (u16, String)) {
-    let mut client = Client::open(house).await;
+async fn refused(gateway: &Gateway, params: Value) -> (Value, (u16, String)) {
+    let mut client = Client::open(gateway).await;
     let answer = client.call("connect", params).await;
     assert_eq!(answer["ok"], false, "{answer}");
     (answer["error"].clone(), client.closed().await)
@@ -36,9 +36,9 @@ async fn refused(house: &House, params: Value) -> (Value, (u16, String)) {
 
 #[tokio::test]
 async fn a_v4_client_is_told_what_it_may_use_and_how_things_stand() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
 
-    let client = Client::v4(&house, &["operator.read", "operator.imaginary"]).await;
+    let client = Client::v4(&gateway, &["operator.read", "operator.imaginary"]).await;
 
     let hello = &client.hello;
     assert_eq!(
@@ -70,16 +70,16 @@ async fn a_v4_client_is_told_what_it_may_use_and_how_things_stand() {
         "who may not write sends no large messages"
     );
     for scope in ["operator.write", "operator.admin"] {
-        let client = Client::v4(&house, &[scope]).await;
+        let client = Client::v4(&gateway, &[scope]).await;
         assert_eq!(client.hello["policy"]["maxPayload"], 26_214_400);
     }
 }
 
 #[tokio::test]
 async fn a_plain_client_gets_a_flat_hello_and_no_snapshot_it_already_has() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
 
-    let client = Client::plain(&house, &["operator.read"]).await;
+    let client = Client::plain(&gateway, &["operator.read"]).await;
     assert_eq!(client.hello["stateVersion"], json!({"presence": 1, "health": 1}));
     assert_eq!(client.hello["presenceSnapshot"], json!([]));
     assert!(
@@ -91,11 +91,11 @@ async fn a_plain_client_gets_a_flat_hello_and_no_snapshot_it_already_has() {
     assert!(client.hello["events"].as_array().unwrap().contains(&json!("gap")));
 
     let known = json!({"token": TOKEN, "scopes": [], "stateVersion": {"presence": 1, "health": 1}});
-    let client = Client::connect(&house, known).await;
+    let client = Client::connect(&gateway, known).await;
     assert!(client.hello.get("presenceSnapshot").is_none() && client.hello.get("healthSnapshot").is_none());
     let old = json!({"token": TOKEN, "scopes": [], "stateVersion": {"presence": 0, "health": 1}});
     assert!(
-        Client::connect(&house, old)
+        Client::connect(&gateway, old)
             .await
             .hello
             .get("presenceSnapshot")
@@ -105,7 +105,7 @@ async fn a_plain_client_gets_a_flat_hello_and_no_snapshot_it_already_has() {
 
 #[tokio::test]
 async fn every_refusal_has_a_code_a_next_step_and_its_close() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let plain = |token: Value| json!({"token": token, "scopes": []});
     let cases = [
         (
@@ -182,7 +182,7 @@ async fn every_refusal_has_a_code_a_next_step_and_its_close() {
             close
         };
 
-        let (error, closed) = refused(&house, params.clone()).await;
+        let (error, closed) = refused(&gateway, params.clone()).await;
 
         assert_eq!(
             (&error["code"], &error["details"]["code"]),
@@ -196,9 +196,9 @@ async fn every_refusal_has_a_code_a_next_step_and_its_close() {
 
 #[tokio::test]
 async fn what_is_no_connect_is_closed_by_name() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let closed = async |message: Message| {
-        let mut client = Client::open(&house).await;
+        let mut client = Client::open(&gateway).await;
         client.message(message).await;
         client.closed().await
     };
@@ -212,7 +212,7 @@ async fn what_is_no_connect_is_closed_by_name() {
     assert_eq!(closed(Message::Binary(Bytes::from_static(b"x"))).await.0, 1003);
     assert_eq!(closed(Message::text("x".repeat(65_537))).await.0, 1009);
     assert_eq!(closed(Message::text("[".repeat(60_000))).await.0, 1000);
-    let mut client = Client::open(&house).await;
+    let mut client = Client::open(&gateway).await;
     let answer = client.call("health", json!({})).await;
     assert_eq!(
         answer["error"]["message"],
@@ -227,19 +227,19 @@ async fn whoever_says_nothing_is_let_go_with_an_empty_close() {
         handshake_max: Duration::from_millis(100),
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
 
-    let mut client = Client::open(&house).await;
+    let mut client = Client::open(&gateway).await;
 
     assert_eq!(client.closed().await, (1000, String::new()));
 }
 
 #[tokio::test]
 async fn the_token_may_come_with_the_upgrade_and_scopes_never_grow() {
-    let house =
-        House::configured(r#"{"gateway":{"auth":{"tokenScopes":["operator.read","operator.pairing"]}}}"#)
+    let gateway =
+        Gateway::configured(r#"{"gateway":{"auth":{"tokenScopes":["operator.read","operator.pairing"]}}}"#)
             .await;
-    let mut client = Client::open_with(&house, &[("authorization", &format!("Bearer {TOKEN}"))])
+    let mut client = Client::open_with(&gateway, &[("authorization", &format!("Bearer {TOKEN}"))])
         .await
         .unwrap();
 
@@ -251,7 +251,7 @@ async fn the_token_may_come_with_the_upgrade_and_scopes_never_grow() {
         answer["payload"]["auth"]["scopes"],
         json!(["operator.read", "operator.pairing"])
     );
-    let nobody = Client::v4(&house, &[]).await;
+    let nobody = Client::v4(&gateway, &[]).await;
     assert_eq!(
         nobody.hello["auth"]["scopes"],
         json!([]),
@@ -261,9 +261,9 @@ async fn the_token_may_come_with_the_upgrade_and_scopes_never_grow() {
 
 #[tokio::test]
 async fn before_the_configuration_is_known_clients_are_asked_to_come_back() {
-    let house = House::with(Limits::default(), None).await;
+    let gateway = Gateway::with(Limits::default(), None).await;
 
-    let (error, closed) = refused(&house, v4(&[])).await;
+    let (error, closed) = refused(&gateway, v4(&[])).await;
 
     assert_eq!(
         (&error["code"], &error["retryable"], &error["retryAfterMs"]),
@@ -275,23 +275,23 @@ async fn before_the_configuration_is_known_clients_are_asked_to_come_back() {
 
 #[tokio::test]
 async fn a_new_token_ends_the_connections_of_the_old_one() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
-    house.config.send_replace(Some(revision("{}", "another")));
+    gateway.config.send_replace(Some(revision("{}", "another")));
 
     assert_eq!(client.closed().await.0, 4001);
-    let (error, _) = refused(&house, v4(&[])).await;
+    let (error, _) = refused(&gateway, v4(&[])).await;
     assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISMATCH");
 }
 
 #[tokio::test]
 async fn narrower_scopes_end_the_connections_that_have_more() {
-    let house = House::start().await;
-    let mut wide = Client::v4(&house, &["operator.read", "operator.admin"]).await;
-    let mut narrow = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    let mut wide = Client::v4(&gateway, &["operator.read", "operator.admin"]).await;
+    let mut narrow = Client::v4(&gateway, &["operator.read"]).await;
 
-    house.config.send_replace(Some(revision(
+    gateway.config.send_replace(Some(revision(
         r#"{"gateway":{"auth":{"tokenScopes":["operator.read"]}}}"#,
         TOKEN,
     )));
@@ -303,10 +303,10 @@ async fn narrower_scopes_end_the_connections_that_have_more() {
 
 #[tokio::test]
 async fn a_page_that_guesses_tokens_is_locked_out_even_on_loopback() {
-    let house = House::configured(r#"{"gateway":{"auth":{"rateLimit":{"maxAttempts":3}}}}"#).await;
-    let origin = format!("http://{}", house.http);
+    let gateway = Gateway::configured(r#"{"gateway":{"auth":{"rateLimit":{"maxAttempts":3}}}}"#).await;
+    let origin = format!("http://{}", gateway.http);
     let guess = async || {
-        let mut client = Client::open_with(&house, &[("origin", &origin)]).await.unwrap();
+        let mut client = Client::open_with(&gateway, &[("origin", &origin)]).await.unwrap();
         client.call("connect", with("/auth/token", json!("guess"))).await["error"].clone()
     };
     for _ in 0..3 {
@@ -317,12 +317,12 @@ async fn a_page_that_guesses_tokens_is_locked_out_even_on_loopback() {
 
     assert_eq!(locked["details"]["code"], "AUTH_RATE_LIMITED");
     assert!(locked["retryAfterMs"].as_u64().unwrap() > 200_000 && locked["retryable"] == true);
-    Client::v4(&house, &[]).await; // a person's own scripts are not locked out with the page
+    Client::v4(&gateway, &[]).await; // a person's own scripts are not locked out with the page
 }
 
 #[tokio::test]
 async fn foreign_pages_hosts_and_proxies_do_not_get_as_far_as_a_socket() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     for (headers, code) in [
         (
             [("origin", "https://evil.example")],
@@ -332,7 +332,7 @@ async fn foreign_pages_hosts_and_proxies_do_not_get_as_far_as_a_socket() {
         ([("host", "rebound.example")], "HOST_NOT_ALLOWED"),
         ([("x-forwarded-for", "127.0.0.1")], "PROXY_NOT_TRUSTED"),
     ] {
-        let Err(Error::Http(response)) = Client::open_with(&house, &headers).await.map(|_| ()) else {
+        let Err(Error::Http(response)) = Client::open_with(&gateway, &headers).await.map(|_| ()) else {
             panic!("{headers:?} was let in");
         };
         assert_eq!(response.status(), 403);
@@ -343,9 +343,9 @@ async fn foreign_pages_hosts_and_proxies_do_not_get_as_far_as_a_socket() {
 
 #[tokio::test]
 async fn parameters_that_cannot_be_read_are_told_as_what_they_are() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let told = async |params: &str| {
-        let mut client = Client::open(&house).await;
+        let mut client = Client::open(&gateway).await;
         let frame = format!(r#"{{"type":"req","id":"1","method":"connect","params":{params}}}"#);
         client.send(&frame).await;
         let answer = client.answer("1").await;

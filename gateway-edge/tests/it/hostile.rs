@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     client::Client,
-    house::{House, Reply, TOKEN, revision, until},
+    gateway::{Gateway, Reply, TOKEN, revision, until},
     plain_http::get,
 };
 
@@ -46,34 +46,34 @@ fn head(first: u8, len: usize) -> Vec<u8> {
 }
 
 impl Client {
-    /// Writes bytes as they are. False: the house takes no more of them.
+    /// Writes bytes as they are. False: the gateway takes no more of them.
     async fn raw(&mut self, bytes: &[u8]) -> bool {
         let writing = self.socket.get_mut().write_all(bytes);
         matches!(timeout(Duration::from_secs(5), writing).await, Ok(Ok(())))
     }
 }
 
-/// The house answers others: a page, a newcomer, and a call of somebody who was there before.
-async fn is_well(house: &House, bystander: &mut Client) {
-    assert!(get(&house.http, "/healthz").await.starts_with("HTTP/1.1 200"));
-    Client::v4(house, &[]).await;
+/// The gateway answers others: a page, a newcomer, and a call of somebody who was there before.
+async fn is_well(gateway: &Gateway, bystander: &mut Client) {
+    assert!(get(&gateway.http, "/healthz").await.starts_with("HTTP/1.1 200"));
+    Client::v4(gateway, &[]).await;
     let answer = bystander.call("sessions.resolve", json!({"key": "main"})).await;
     assert_eq!(answer["ok"], true, "{answer}");
 }
 
-async fn house() -> House {
-    let house = House::start().await;
-    house.answers(
+async fn gateway() -> Gateway {
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "sessions.resolve",
         Reply::Json(r#"{"ok": true, "agentId": "main", "key": "agent:main:main"}"#),
     );
-    house
+    gateway
 }
 
 #[tokio::test]
 async fn floods_of_what_no_client_needs_are_closed_by_name_and_nobody_else_notices() {
-    let house = house().await;
-    let mut bystander = Client::v4(&house, &["operator.read"]).await;
+    let gateway = gateway().await;
+    let mut bystander = Client::v4(&gateway, &["operator.read"]).await;
     let begun = frame(TEXT_BEGINS, b"");
     let floods: [(&[u8], &[u8], &str); 6] = [
         (b"", &frame(PING, b""), "too many control frames"),
@@ -87,8 +87,8 @@ async fn floods_of_what_no_client_needs_are_closed_by_name_and_nobody_else_notic
     for (before, piece, reason) in floods {
         for known in [false, true] {
             let mut hostile = match known {
-                true => Client::v4(&house, &["operator.read"]).await,
-                false => Client::open(&house).await,
+                true => Client::v4(&gateway, &["operator.read"]).await,
+                false => Client::open(&gateway).await,
             };
             hostile.raw(before).await;
             // Half a megabyte and more, and not a byte is read meanwhile.
@@ -98,7 +98,7 @@ async fn floods_of_what_no_client_needs_are_closed_by_name_and_nobody_else_notic
                     break;
                 }
             }
-            is_well(&house, &mut bystander).await;
+            is_well(&gateway, &mut bystander).await;
 
             let (code, words) = hostile.closed().await;
             assert_eq!(code, 1008);
@@ -113,8 +113,8 @@ async fn a_socket_that_always_has_something_to_say_does_not_outrun_the_handshake
         handshake_max: Duration::from_millis(500),
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    let mut hostile = Client::open(&house).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    let mut hostile = Client::open(&gateway).await;
     let mut bytes = head(TEXT, 64 * 1024);
     bytes.resize(4_000, b' ');
 
@@ -131,33 +131,33 @@ async fn a_socket_that_always_has_something_to_say_does_not_outrun_the_handshake
 
 #[tokio::test]
 async fn who_may_not_write_sends_no_large_messages() {
-    let house = house().await;
+    let gateway = gateway().await;
     let request = |bytes: usize| {
         let params = json!({"key": "main", "unknown": "x".repeat(bytes)});
         json!({"type": "req", "id": "1", "method": "sessions.resolve", "params": params}).to_string()
     };
 
-    let mut reader = Client::v4(&house, &["operator.read"]).await;
+    let mut reader = Client::v4(&gateway, &["operator.read"]).await;
     assert_eq!(reader.hello["policy"]["maxPayload"], 512 * 1024);
     reader.send(&request(500 * 1024)).await;
     assert_eq!(reader.answer("1").await["ok"], true);
     reader.raw(&head(TEXT, 512 * 1024 + 1)).await;
     assert_eq!(reader.closed().await.0, 1009);
 
-    let mut writer = Client::v4(&house, &["operator.write"]).await;
+    let mut writer = Client::v4(&gateway, &["operator.write"]).await;
     writer.send(&request(5 * 1024 * 1024)).await;
     assert_eq!(writer.answer("1").await["ok"], true);
 }
 
 #[tokio::test]
 async fn large_messages_that_do_not_end_use_up_their_budget_and_no_more() {
-    let house = house().await;
-    let mut bystander = Client::v4(&house, &["operator.write"]).await;
+    let gateway = gateway().await;
+    let mut bystander = Client::v4(&gateway, &["operator.write"]).await;
     let chunk = vec![b'x'; 1024 * 1024];
     let mut hostile = Vec::new();
 
     for _ in 0..6 {
-        let mut client = Client::v4(&house, &["operator.write"]).await;
+        let mut client = Client::v4(&gateway, &["operator.write"]).await;
         client.raw(&head(TEXT, 25 * chunk.len())).await;
         for _ in 0..24 {
             client.raw(&chunk).await;
@@ -165,7 +165,7 @@ async fn large_messages_that_do_not_end_use_up_their_budget_and_no_more() {
         hostile.push(client);
     }
 
-    is_well(&house, &mut bystander).await;
+    is_well(&gateway, &mut bystander).await;
     let answer = bystander
         .call(
             "sessions.resolve",
@@ -187,7 +187,7 @@ async fn large_messages_that_do_not_end_use_up_their_budget_and_no_more() {
 
     drop(hostile);
     until("room again", async || {
-        let mut client = Client::v4(&house, &["operator.write"]).await;
+        let mut client = Client::v4(&gateway, &["operator.write"]).await;
         let large = json!({"type": "req", "id": "1", "method": "sessions.resolve",
             "params": {"key": "main", "unknown": "x".repeat(20 * chunk.len())}});
         client.raw(&frame(TEXT, large.to_string().as_bytes())).await && client.answer("1").await["ok"] == true
@@ -197,18 +197,18 @@ async fn large_messages_that_do_not_end_use_up_their_budget_and_no_more() {
 
 #[tokio::test]
 async fn first_messages_that_do_not_end_use_up_their_budget_and_a_real_one_still_passes() {
-    let house = house().await;
+    let gateway = gateway().await;
     let mut refused = 0;
     let mut hostile = Vec::new();
 
     for _ in 0..100 {
-        let mut client = Client::open(&house).await;
+        let mut client = Client::open(&gateway).await;
         client.raw(&head(TEXT, 64 * 1024)).await;
         client.raw(&vec![b' '; 64 * 1024 - 1]).await;
         hostile.push(client);
     }
 
-    Client::v4(&house, &["operator.read"]).await;
+    Client::v4(&gateway, &["operator.read"]).await;
     for client in &mut hostile {
         if let Ok(closed) = timeout(Duration::from_millis(50), client.closed()).await {
             assert_eq!(closed.0, 1013);
@@ -233,9 +233,9 @@ async fn a_peer_that_leaves_its_answers_unread_is_not_read_from_until_it_takes_t
     const REQUESTS: usize = 1_000;
     const ANSWER_BYTES: usize = 40 * 1024;
     const BEGINS: &[u8] = br#""type":"res""#;
-    let house = house().await;
-    house.answers("sessions.resolve", answer_of(ANSWER_BYTES));
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let gateway = gateway().await;
+    gateway.answers("sessions.resolve", answer_of(ANSWER_BYTES));
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
     let params = json!({"key": "main", "unknown": "x".repeat(8 * 1024)});
     let requests: Vec<u8> = (0..REQUESTS)
         .flat_map(|n| {
@@ -255,7 +255,7 @@ async fn a_peer_that_leaves_its_answers_unread_is_not_read_from_until_it_takes_t
         written < requests.len(),
         "requests go out although no answer is read"
     );
-    let calls = house.calls("sessions.resolve").len();
+    let calls = gateway.calls("sessions.resolve").len();
     assert!(calls < REQUESTS / 2, "{calls} calls");
 
     let write = async { writing.write_all(&requests[written..]).await.unwrap() };
@@ -281,19 +281,19 @@ async fn answers_that_nobody_reads_end_the_one_that_has_not_read_for_the_longest
         waiting_bytes_max: 6 * 1024 * 1024,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    house.answers("sessions.resolve", answer_of(2 * 1024 * 1024));
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    gateway.answers("sessions.resolve", answer_of(2 * 1024 * 1024));
     let mut slow = Vec::new();
     let request = json!({"type": "req", "id": "1", "method": "sessions.resolve", "params": {"key": "main"}});
 
     for n in 1..=8 {
-        let mut client = Client::v4(&house, &["operator.read"]).await;
+        let mut client = Client::v4(&gateway, &["operator.read"]).await;
         client.send(&request.to_string()).await;
         // One that finds no place for its large answer asks again: there may be more calls than clients.
-        until("the call", async || house.calls("sessions.resolve").len() >= n).await;
+        until("the call", async || gateway.calls("sessions.resolve").len() >= n).await;
         slow.push(client);
     }
-    let mut reader = Client::v4(&house, &["operator.read"]).await;
+    let mut reader = Client::v4(&gateway, &["operator.read"]).await;
     let answer = reader.call("sessions.resolve", json!({"key": "main"})).await;
 
     assert_eq!(answer["ok"], true, "who reads gets its answer");

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::{
     client::{Client, v4},
-    house::{House, TOKEN, revision, until},
+    gateway::{Gateway, TOKEN, revision, until},
     plain_http::get,
 };
 
@@ -47,11 +47,11 @@ async fn who_does_not_read_is_closed_and_the_others_lose_nothing() {
         outbox_bytes_max: 256 * 1024,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    let mut slow = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    let mut slow = Client::v4(&gateway, &["operator.read"]).await;
     let mut others = Vec::new();
     for _ in 0..20 {
-        others.push(Client::v4(&house, &["operator.read"]).await);
+        others.push(Client::v4(&gateway, &["operator.read"]).await);
     }
     let text = "x".repeat(16 * 1024);
 
@@ -66,7 +66,7 @@ async fn who_does_not_read_is_closed_and_the_others_lose_nothing() {
     });
     let publish = async {
         for _ in 0..128 {
-            house.publish(vec![chat(&text, None)]);
+            gateway.publish(vec![chat(&text, None)]);
             tokio::time::sleep(Duration::from_millis(4)).await;
         }
         slow.closed().await
@@ -78,8 +78,8 @@ async fn who_does_not_read_is_closed_and_the_others_lose_nothing() {
 
 #[tokio::test]
 async fn deltas_behind_a_slow_reader_are_merged_and_nothing_of_the_text_is_lost() {
-    let house = House::start().await;
-    let mut slow = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    let mut slow = Client::v4(&gateway, &["operator.read"]).await;
     let pieces = 2_000_usize;
 
     for n in 0..pieces {
@@ -87,13 +87,13 @@ async fn deltas_behind_a_slow_reader_are_merged_and_nothing_of_the_text_is_lost(
             rendition: broadcast::Rendition::Cumulative.into(),
             ..chat(&format!("[{n}]{}", "x".repeat(8 * 1024)), Some("r/c"))
         };
-        house.publish(vec![event]);
+        gateway.publish(vec![event]);
         if n % 50 == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
-    house.publish(vec![chat("end", None)]);
+    gateway.publish(vec![chat("end", None)]);
 
     let (mut text, mut frames) = (String::new(), 0);
     loop {
@@ -128,8 +128,8 @@ async fn deltas_behind_a_slow_reader_are_merged_and_nothing_of_the_text_is_lost(
 
 #[tokio::test]
 async fn frames_in_pieces_pass_and_too_large_or_binary_ones_end_the_connection() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &["operator.admin"]).await;
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &["operator.admin"]).await;
     let request = json!({"type": "req", "id": "f", "method": "no.such"}).to_string();
     let (head, tail) = request.split_at(20);
     let piece = |text: &str, kind, last| {
@@ -149,7 +149,7 @@ async fn frames_in_pieces_pass_and_too_large_or_binary_ones_end_the_connection()
 
     client.message(Message::Binary(Bytes::from_static(b"x"))).await;
     assert_eq!(client.closed().await.0, 1003);
-    let mut client = Client::v4(&house, &["operator.admin"]).await;
+    let mut client = Client::v4(&gateway, &["operator.admin"]).await;
     let _ = client
         .socket
         .send(Message::text("x".repeat(25 * 1024 * 1024 + 1)))
@@ -158,21 +158,21 @@ async fn frames_in_pieces_pass_and_too_large_or_binary_ones_end_the_connection()
 }
 
 /// Sockets of one neighbour that say nothing, half a head, or nothing after the upgrade; as many as there are places.
-async fn silent(house: &House, count: usize) -> (Vec<TcpStream>, Vec<Client>) {
+async fn silent(gateway: &Gateway, count: usize) -> (Vec<TcpStream>, Vec<Client>) {
     let mut sockets = Vec::new();
     let mut upgraded = Vec::new();
     for n in 0..count {
         match n % 3 {
-            0 => sockets.push(TcpStream::connect(&house.http).await.unwrap()),
+            0 => sockets.push(TcpStream::connect(&gateway.http).await.unwrap()),
             1 => {
-                let mut socket = TcpStream::connect(&house.http).await.unwrap();
+                let mut socket = TcpStream::connect(&gateway.http).await.unwrap();
                 socket
                     .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
                     .await
                     .unwrap();
                 sockets.push(socket);
             }
-            _ => upgraded.push(Client::open(house).await),
+            _ => upgraded.push(Client::open(gateway).await),
         }
     }
     (sockets, upgraded)
@@ -181,16 +181,16 @@ async fn silent(house: &House, count: usize) -> (Vec<TcpStream>, Vec<Client>) {
 #[tokio::test]
 async fn a_neighbour_that_holds_all_places_shuts_nobody_out() {
     let limits = Limits {
-        strangers_max: 12,
+        unauthenticated_max: 12,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    let known = Client::v4(&house, &[]).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    let known = Client::v4(&gateway, &[]).await;
 
-    let _silent = silent(&house, 30).await;
+    let _silent = silent(&gateway, 30).await;
     for _ in 0..50 {
-        Client::v4(&house, &[]).await;
-        let page = get(&house.http, "/healthz").await;
+        Client::v4(&gateway, &[]).await;
+        let page = get(&gateway.http, "/healthz").await;
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     }
 
@@ -199,8 +199,8 @@ async fn a_neighbour_that_holds_all_places_shuts_nobody_out() {
 
 #[tokio::test]
 async fn hundreds_that_come_at_once_find_room_before_they_are_accepted() {
-    let house = House::start().await;
-    let address = house.http.parse().unwrap();
+    let gateway = Gateway::start().await;
+    let address = gateway.http.parse().unwrap();
 
     // This test's one thread is the edge's too: until it waits, nobody is accepted.
     let coming: Vec<_> = (0..400)
@@ -208,21 +208,21 @@ async fn hundreds_that_come_at_once_find_room_before_they_are_accepted() {
         .collect::<Result<_, _>>()
         .expect("room for each, without a second SYN");
 
-    Client::v4(&house, &[]).await;
+    Client::v4(&gateway, &[]).await;
     drop(coming);
 }
 
 #[tokio::test]
 async fn the_oldest_that_says_nothing_makes_room_and_is_told_so() {
     let limits = Limits {
-        strangers_max: 4, // one peer may have two of them
+        unauthenticated_max: 4, // one peer may have two of them
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    let mut first = Client::open(&house).await;
-    let mut second = Client::open(&house).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    let mut first = Client::open(&gateway).await;
+    let mut second = Client::open(&gateway).await;
 
-    let _third = Client::open(&house).await;
+    let _third = Client::open(&gateway).await;
 
     let (code, reason) = first.closed().await;
     assert_eq!(code, 1013, "{reason}");
@@ -231,27 +231,27 @@ async fn the_oldest_that_says_nothing_makes_room_and_is_told_so() {
 }
 
 #[tokio::test]
-async fn when_all_sockets_belong_to_somebody_newcomers_are_turned_away_by_name() {
+async fn when_all_sockets_belong_to_somebody_newcomers_are_refused_by_name() {
     let limits = Limits {
         sockets_max: 3,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
     until("no socket of the start", async || {
         let clients = [
-            Client::open_with(&house, &[]).await,
-            Client::open_with(&house, &[]).await,
+            Client::open_with(&gateway, &[]).await,
+            Client::open_with(&gateway, &[]).await,
         ];
         clients.iter().all(Result::is_ok)
     })
     .await;
     let mut known = Vec::new();
     for _ in 0..3 {
-        known.push(Client::v4(&house, &[]).await);
+        known.push(Client::v4(&gateway, &[]).await);
     }
 
     for _ in 0..20 {
-        let refused = get(&house.http, "/").await;
+        let refused = get(&gateway.http, "/").await;
         assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
         assert!(refused.contains("Retry-After: 1\r\n"), "{refused}");
         let (_, body) = refused.split_once("\r\n\r\n").unwrap();
@@ -265,7 +265,7 @@ async fn when_all_sockets_belong_to_somebody_newcomers_are_turned_away_by_name()
             )
         );
     }
-    let refused = Client::open_with(&house, &[]).await.map(|_| ());
+    let refused = Client::open_with(&gateway, &[]).await.map(|_| ());
     assert!(
         matches!(&refused, Err(Error::Http(response)) if response.status() == 503),
         "{refused:?}"
@@ -273,15 +273,15 @@ async fn when_all_sockets_belong_to_somebody_newcomers_are_turned_away_by_name()
 
     known.pop();
     until("a place for the next", async || {
-        Client::open_with(&house, &[]).await.is_ok()
+        Client::open_with(&gateway, &[]).await.is_ok()
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_ping_is_answered_with_its_payload() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &[]).await;
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &[]).await;
 
     client
         .message(Message::Ping(Bytes::from_static(b"are you there")))

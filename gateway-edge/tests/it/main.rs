@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
-mod house;
+mod gateway;
 
 #[cfg(test)]
 mod events;

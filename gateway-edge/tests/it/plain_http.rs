@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::house::{House, until};
+use crate::gateway::{Gateway, until};
 
 /// One request as it is, one answer as it is.
 pub(crate) async fn ask(address: &str, request: &str) -> String {
@@ -33,44 +33,44 @@ pub(crate) async fn get(address: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_is_alive_from_the_start_and_ready_when_the_house_is() {
-    let house = House::with(Limits::default(), None).await;
+async fn it_is_alive_from_the_start_and_ready_when_the_gateway_is() {
+    let gateway = Gateway::with(Limits::default(), None).await;
     assert!(
-        get(&house.http, "/healthz")
+        get(&gateway.http, "/healthz")
             .await
             .contains(r#"{"ok":true,"status":"live"}"#)
     );
-    let waiting = get(&house.http, "/readyz").await;
+    let waiting = get(&gateway.http, "/readyz").await;
     assert!(
         waiting.starts_with("HTTP/1.1 503") && waiting.contains(r#""failing":["config""#),
         "{waiting}"
     );
 
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     assert!(
-        get(&house.http, "/ready")
+        get(&gateway.http, "/ready")
             .await
             .contains(r#""ready":true,"failing":[]"#)
     );
-    house.fall_sick();
+    gateway.fall_sick();
     until("an answer that names who is sick", async || {
-        let sick = get(&house.http, "/readyz").await;
+        let sick = get(&gateway.http, "/readyz").await;
         sick.starts_with("HTTP/1.1 503") && sick.contains("session") && sick.contains("channel-bridge")
     })
     .await;
-    assert!(get(&house.http, "/healthz").await.starts_with("HTTP/1.1 200"));
-    house.recover();
+    assert!(get(&gateway.http, "/healthz").await.starts_with("HTTP/1.1 200"));
+    gateway.recover();
     until("the end of it", async || {
-        get(&house.http, "/readyz").await.starts_with("HTTP/1.1 200")
+        get(&gateway.http, "/readyz").await.starts_with("HTTP/1.1 200")
     })
     .await;
 }
 
 #[tokio::test]
 async fn pages_are_few_and_guarded() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
 
-    let page = get(&house.http, "/").await.to_ascii_lowercase();
+    let page = get(&gateway.http, "/").await.to_ascii_lowercase();
     for header in [
         "x-frame-options: deny",
         "x-content-type-options: nosniff",
@@ -81,7 +81,7 @@ async fn pages_are_few_and_guarded() {
     }
     assert!(page.contains("gatehouse"));
     let post = ask(
-        &house.http,
+        &gateway.http,
         "POST /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     )
     .await;
@@ -89,19 +89,19 @@ async fn pages_are_few_and_guarded() {
         post.starts_with("HTTP/1.1 405") && post.to_ascii_lowercase().contains("allow: get, head"),
         "{post}"
     );
-    assert!(get(&house.http, "/nothing").await.starts_with("HTTP/1.1 404"));
-    assert!(get(&house.http, "/ws").await.starts_with("HTTP/1.1 426"));
-    assert!(get(&house.http, "/startupz").await.contains("started"));
+    assert!(get(&gateway.http, "/nothing").await.starts_with("HTTP/1.1 404"));
+    assert!(get(&gateway.http, "/ws").await.starts_with("HTTP/1.1 426"));
+    assert!(get(&gateway.http, "/startupz").await.contains("started"));
 }
 
 #[tokio::test]
 async fn an_upgrade_that_is_no_websocket_is_refused() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let upgrade = async |version: &str, key: &str| {
         let head =
             "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n";
         ask(
-            &house.http,
+            &gateway.http,
             &format!("{head}Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"),
         )
         .await
@@ -121,7 +121,7 @@ async fn an_upgrade_that_is_no_websocket_is_refused() {
 
 #[tokio::test]
 async fn every_route_is_asked_by_a_name_that_nobody_else_can_own() {
-    let house = House::configured(r#"{"gateway":{"publicOrigin":"https://home.example.org"}}"#).await;
+    let gateway = Gateway::configured(r#"{"gateway":{"publicOrigin":"https://home.example.org"}}"#).await;
     let routes = [
         "GET /",
         "GET /ws",
@@ -136,7 +136,7 @@ async fn every_route_is_asked_by_a_name_that_nobody_else_can_own() {
     ];
     let host = async |route: &str, head: &str| {
         let head = format!("{route} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: 0\r\n\r\n");
-        ask(&house.http, &head).await
+        ask(&gateway.http, &head).await
     };
 
     for route in routes {

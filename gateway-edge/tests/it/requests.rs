@@ -10,19 +10,19 @@ use serde_json::json;
 
 use crate::{
     client::Client,
-    house::{House, Reply, TOKEN, revision},
+    gateway::{Gateway, Reply, TOKEN, revision},
 };
 
 const ADMIN: [&str; 2] = ["operator.admin", "operator.read"];
 
 #[tokio::test]
 async fn an_answer_comes_back_as_json_and_the_service_knows_the_caller() {
-    let house = House::start().await;
-    house.answers(
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "agent.identity.get",
         Reply::Json(r#"{"agentId":"main","name":"Rusty"}"#),
     );
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
     let request = json!({"type": "req", "id": "x", "method": "agent.identity.get", "params": {"agentId": "main"},
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"});
@@ -34,7 +34,7 @@ async fn an_answer_comes_back_as_json_and_the_service_knows_the_caller() {
         (&json!(true), &json!("Rusty")),
         "{answer}"
     );
-    let call = house.calls("agent.identity.get").pop().unwrap();
+    let call = gateway.calls("agent.identity.get").pop().unwrap();
     let caller = call.caller.unwrap();
     assert_eq!(
         (caller.role.as_str(), caller.scopes.as_slice()),
@@ -50,9 +50,9 @@ async fn an_answer_comes_back_as_json_and_the_service_knows_the_caller() {
 
 #[tokio::test]
 async fn a_payload_that_is_no_object_comes_whole() {
-    let house = House::start().await;
-    house.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    gateway.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
     let answer = client.call("system-presence", json!({})).await;
 
@@ -61,9 +61,9 @@ async fn a_payload_that_is_no_object_comes_whole() {
 
 #[tokio::test]
 async fn authorisation_comes_before_lookup_and_names_the_scope() {
-    let house = House::start().await;
-    let mut reader = Client::v4(&house, &["operator.read"]).await;
-    let mut admin = Client::v4(&house, &ADMIN).await;
+    let gateway = Gateway::start().await;
+    let mut reader = Client::v4(&gateway, &["operator.read"]).await;
+    let mut admin = Client::v4(&gateway, &ADMIN).await;
 
     let write = reader.call("chat.send", json!({})).await;
     let unknown = reader.call("no.such", json!({})).await;
@@ -88,13 +88,13 @@ async fn authorisation_comes_before_lookup_and_names_the_scope() {
 
 #[tokio::test]
 async fn parameters_are_checked_with_their_path_and_unknown_ones_as_the_dialect_says() {
-    let house = House::start().await;
-    house.answers(
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "agent.identity.get",
         Reply::Json(r#"{"agentId":"main","name":"Rusty"}"#),
     );
-    let mut v4 = Client::v4(&house, &["operator.read"]).await;
-    let mut plain = Client::plain(&house, &["operator.read"]).await;
+    let mut v4 = Client::v4(&gateway, &["operator.read"]).await;
+    let mut plain = Client::plain(&gateway, &["operator.read"]).await;
 
     let wrong = v4.call("sessions.list", json!({"limit": "ten"})).await;
     let ignored = v4.call("agent.identity.get", json!({"foo": 1})).await;
@@ -121,8 +121,8 @@ async fn parameters_are_checked_with_their_path_and_unknown_ones_as_the_dialect_
 
 #[tokio::test]
 async fn frames_that_are_no_requests_are_answered_or_ignored_and_the_connection_goes_on() {
-    let house = House::start().await;
-    let mut client = Client::v4(&house, &ADMIN).await;
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &ADMIN).await;
 
     client.send("garbage {").await;
     client.send(r#"{"type":"event","id":"e"}"#).await;
@@ -159,13 +159,13 @@ async fn frames_that_are_no_requests_are_answered_or_ignored_and_the_connection_
 
 #[tokio::test]
 async fn a_services_refusal_reaches_the_client_with_its_details() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let failure = Failure::new(Kind::Precondition, "the configuration changed")
         .reason("CONFIG_CHANGED")
         .detail("hash", "abc")
         .retry_after(Duration::from_millis(1500));
-    house.answers("config.get", Reply::Failure(failure));
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    gateway.answers("config.get", Reply::Failure(failure));
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
     let error = client.call("config.get", json!({})).await["error"].clone();
 
@@ -182,15 +182,15 @@ async fn a_services_refusal_reaches_the_client_with_its_details() {
 
 #[tokio::test]
 async fn a_method_that_answers_more_than_once_answers_under_one_id() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let name = gatehouse_contract::Contract::house()
         .methods()
         .find(|method| method.streaming)
         .unwrap();
     assert_eq!(name.name, "agent");
     let accepted = session::RunAgentResponse::default().encode_to_vec();
-    house.answers("agent", Reply::Many(vec![accepted.clone(), accepted]));
-    let mut client = Client::v4(&house, &ADMIN).await;
+    gateway.answers("agent", Reply::Many(vec![accepted.clone(), accepted]));
+    let mut client = Client::v4(&gateway, &ADMIN).await;
 
     let first = client
         .call("agent", json!({"message": "hi", "idempotencyKey": "k"}))
@@ -211,13 +211,13 @@ async fn a_connection_full_of_long_waits_still_gets_short_calls_through() {
         waits_max: 2,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    house.answers("agent.wait", Reply::Hang);
-    house.answers(
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    gateway.answers("agent.wait", Reply::Hang);
+    gateway.answers(
         "agents.list",
         Reply::Json(r#"{"defaultId":"main","mainKey":"main","scope":"x","agents":[]}"#),
     );
-    let mut client = Client::v4(&house, &["operator.write"]).await;
+    let mut client = Client::v4(&gateway, &["operator.write"]).await;
 
     for id in ["a", "b", "c"] {
         let wait = json!({"type": "req", "id": id, "method": "agent.wait", "params": {"runId": "r"}});
@@ -243,10 +243,10 @@ async fn a_run_that_is_followed_does_not_keep_the_bytes_of_its_request() {
         request_bytes_max: 1_500,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
     let accepted = r#"{"runId":"k","status":"accepted","sessionKey":"s","agentId":"main","acceptedAt":1}"#;
-    house.answers("agent", Reply::First(accepted));
-    let mut client = Client::v4(&house, &["operator.write"]).await;
+    gateway.answers("agent", Reply::First(accepted));
+    let mut client = Client::v4(&gateway, &["operator.write"]).await;
 
     for key in ["1", "2", "3"] {
         let message = "x".repeat(1_000);
@@ -264,9 +264,9 @@ async fn a_connection_that_asks_too_much_at_once_is_told_so() {
         requests_max: 2,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    house.answers("sessions.list", Reply::Hang);
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    gateway.answers("sessions.list", Reply::Hang);
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
     for id in ["a", "b", "c"] {
         client
@@ -288,12 +288,12 @@ async fn a_client_that_waits_for_each_answer_has_one_request_under_way_and_never
         requests_max: 1,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    house.answers(
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    gateway.answers(
         "sessions.resolve",
         Reply::Json(r#"{"ok": true, "agentId": "main", "key": "agent:main:main"}"#),
     );
-    let mut client = Client::v4(&house, &["operator.read"]).await;
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
 
     for _ in 0..1_000 {
         let answer = client.call("sessions.resolve", json!({"key": "main"})).await;

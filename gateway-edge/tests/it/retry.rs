@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    house::{House, Reply},
+    gateway::{Gateway, Reply},
 };
 
 const ADMIN: [&str; 3] = ["operator.admin", "operator.read", "operator.write"];
@@ -25,57 +25,57 @@ fn is_away(answer: &Value) {
 
 #[tokio::test]
 async fn a_call_that_may_be_repeated_is_repeated_once_when_its_connection_is_lost() {
-    let house = House::start().await;
-    house.answers(
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "agent.identity.get",
         Reply::Json(r#"{"agentId":"main","name":"Rusty"}"#),
     );
-    let mut client = Client::v4(&house, &ADMIN).await;
+    let mut client = Client::v4(&gateway, &ADMIN).await;
 
-    house.loses("agent.identity.get", 1);
+    gateway.loses("agent.identity.get", 1);
     let answer = client.call("agent.identity.get", json!({})).await;
 
     assert_eq!(answer["payload"]["agentId"], "main", "{answer}");
-    assert_eq!(house.calls("agent.identity.get").len(), 2);
+    assert_eq!(gateway.calls("agent.identity.get").len(), 2);
 }
 
 #[tokio::test]
 async fn it_is_not_repeated_again() {
-    let house = House::start().await;
-    house.answers(
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "agent.identity.get",
         Reply::Json(r#"{"agentId":"main","name":"Rusty"}"#),
     );
-    let mut client = Client::v4(&house, &ADMIN).await;
+    let mut client = Client::v4(&gateway, &ADMIN).await;
 
-    house.loses("agent.identity.get", 2);
+    gateway.loses("agent.identity.get", 2);
     let answer = client.call("agent.identity.get", json!({})).await;
 
     is_away(&answer);
-    assert_eq!(house.calls("agent.identity.get").len(), 2);
+    assert_eq!(gateway.calls("agent.identity.get").len(), 2);
     let later = client.call("agent.identity.get", json!({})).await;
     assert_eq!(later["ok"], true, "the connection goes on: {later}");
 }
 
 #[tokio::test]
 async fn a_call_that_must_not_be_repeated_is_told_to_the_client_at_once() {
-    let house = House::start().await;
-    house.answers("sessions.reset", Reply::Json("{}"));
-    let mut client = Client::v4(&house, &ADMIN).await;
+    let gateway = Gateway::start().await;
+    gateway.answers("sessions.reset", Reply::Json("{}"));
+    let mut client = Client::v4(&gateway, &ADMIN).await;
 
-    house.loses("sessions.reset", 1);
+    gateway.loses("sessions.reset", 1);
     let answer = client.call("sessions.reset", json!({"key": "main"})).await;
 
     is_away(&answer);
-    assert_eq!(house.calls("sessions.reset").len(), 1);
+    assert_eq!(gateway.calls("sessions.reset").len(), 1);
 }
 
 #[tokio::test]
 async fn what_a_service_answers_on_purpose_is_no_loss() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let full = Failure::new(Kind::Unavailable, "the queue is full").reason("QUEUE_FULL");
-    house.answers("agent.identity.get", Reply::Failure(full));
-    let mut client = Client::v4(&house, &ADMIN).await;
+    gateway.answers("agent.identity.get", Reply::Failure(full));
+    let mut client = Client::v4(&gateway, &ADMIN).await;
 
     let answer = client.call("agent.identity.get", json!({})).await;
 
@@ -84,5 +84,5 @@ async fn what_a_service_answers_on_purpose_is_no_loss() {
         (&json!("UNAVAILABLE"), &json!("QUEUE_FULL")),
         "{answer}"
     );
-    assert_eq!(house.calls("agent.identity.get").len(), 1);
+    assert_eq!(gateway.calls("agent.identity.get").len(), 1);
 }

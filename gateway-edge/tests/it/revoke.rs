@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::{Client, v4},
-    house::{House, Reply, TOKEN, credential, revision, until, with_credentials},
+    gateway::{Gateway, Reply, TOKEN, credential, revision, until, with_credentials},
 };
 
 const ROTATED: &str = r#"{"token":"another","path":"/home/token"}"#;
@@ -23,23 +23,23 @@ async fn refused(client: &mut Client) -> serde_json::Value {
 
 #[tokio::test]
 async fn who_makes_a_new_token_hears_it_before_anybody_is_closed() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let may = Arc::new(Notify::new());
-    house.answers("gateway.token.rotate", Reply::After(Arc::clone(&may), ROTATED));
-    let mut caller = Client::v4(&house, &["operator.admin"]).await;
-    let mut other = Client::v4(&house, &["operator.admin"]).await;
+    gateway.answers("gateway.token.rotate", Reply::After(Arc::clone(&may), ROTATED));
+    let mut caller = Client::v4(&gateway, &["operator.admin"]).await;
+    let mut other = Client::v4(&gateway, &["operator.admin"]).await;
     caller
         .send(r#"{"type":"req","id":"rotate","method":"gateway.token.rotate","params":{}}"#)
         .await;
     until("the call", async || {
-        !house.calls("gateway.token.rotate").is_empty()
+        !gateway.calls("gateway.token.rotate").is_empty()
     })
     .await;
 
-    house.config.send_replace(Some(revision("{}", "another")));
+    gateway.config.send_replace(Some(revision("{}", "another")));
 
     until("the end of the old token", async || {
-        let mut client = Client::open(&house).await;
+        let mut client = Client::open(&gateway).await;
         client.call("connect", v4(&[])).await["error"]["details"]["code"] == "AUTH_TOKEN_MISMATCH"
     })
     .await;
@@ -55,24 +55,24 @@ async fn who_makes_a_new_token_hears_it_before_anybody_is_closed() {
 
 #[tokio::test]
 async fn twenty_callers_in_turn_each_get_their_answer_though_the_revision_is_faster() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let may = Arc::new(Notify::new());
-    house.answers("gateway.token.rotate", Reply::After(Arc::clone(&may), ROTATED));
-    let mut token = crate::house::TOKEN.to_owned();
+    gateway.answers("gateway.token.rotate", Reply::After(Arc::clone(&may), ROTATED));
+    let mut token = crate::gateway::TOKEN.to_owned();
     for turn in 0..20 {
         let mut params = v4(&["operator.admin"]);
         params["auth"]["token"] = json!(token);
-        let mut caller = Client::connect(&house, params).await;
+        let mut caller = Client::connect(&gateway, params).await;
         caller
             .send(r#"{"type":"req","id":"rotate","method":"gateway.token.rotate","params":{}}"#)
             .await;
         until("the call", async || {
-            house.calls("gateway.token.rotate").len() > turn
+            gateway.calls("gateway.token.rotate").len() > turn
         })
         .await;
 
         token = format!("token-{turn}");
-        house.config.send_replace(Some(revision("{}", &token)));
+        gateway.config.send_replace(Some(revision("{}", &token)));
         until("the revision", async || {
             refused(&mut caller).await == "AUTH_CHANGED"
         })
@@ -86,16 +86,16 @@ async fn twenty_callers_in_turn_each_get_their_answer_though_the_revision_is_fas
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_keeps_nobody_open() {
-    let house = House::start().await;
-    house.answers("config.get", Reply::Hang);
-    let mut caller = Client::v4(&house, &["operator.admin"]).await;
-    let mut other = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::start().await;
+    gateway.answers("config.get", Reply::Hang);
+    let mut caller = Client::v4(&gateway, &["operator.admin"]).await;
+    let mut other = Client::v4(&gateway, &["operator.read"]).await;
     caller
         .send(r#"{"type":"req","id":"1","method":"config.get","params":{}}"#)
         .await;
-    until("the call", async || !house.calls("config.get").is_empty()).await;
+    until("the call", async || !gateway.calls("config.get").is_empty()).await;
 
-    house.config.send_replace(Some(revision("{}", "another")));
+    gateway.config.send_replace(Some(revision("{}", "another")));
 
     assert_eq!(other.closed().await.0, 4001);
     assert_eq!(caller.closed().await.0, 4001);
@@ -121,10 +121,10 @@ fn as_phone(scopes: &[&str]) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_second_credential_works_beside_the_gateway_token_and_is_revoked_alone() {
-    let house = House::with(Limits::default(), Some(with_phone(|_| ()))).await;
-    house.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
-    let mut phone = Client::connect(&house, as_phone(&["operator.read", "operator.admin"])).await;
-    let mut shared_client = Client::v4(&house, &["operator.read"]).await;
+    let gateway = Gateway::with(Limits::default(), Some(with_phone(|_| ()))).await;
+    gateway.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
+    let mut phone = Client::connect(&gateway, as_phone(&["operator.read", "operator.admin"])).await;
+    let mut shared_client = Client::v4(&gateway, &["operator.read"]).await;
     assert_eq!(
         phone.hello["auth"]["scopes"],
         json!(["operator.read"]),
@@ -132,7 +132,7 @@ async fn a_second_credential_works_beside_the_gateway_token_and_is_revoked_alone
     );
     phone.call("system-presence", json!({})).await;
     shared_client.call("system-presence", json!({})).await;
-    let devices: Vec<_> = house
+    let devices: Vec<_> = gateway
         .calls("system-presence")
         .into_iter()
         .map(|call| call.caller.unwrap().device_id)
@@ -140,14 +140,14 @@ async fn a_second_credential_works_beside_the_gateway_token_and_is_revoked_alone
     assert_eq!(devices, [Some("phone".to_owned()), None]);
 
     let begun = Instant::now();
-    house
+    gateway
         .config
         .send_replace(Some(with_credentials("{}", vec![shared()])));
 
     assert_eq!(phone.closed().await.0, 4001);
     // A second, and one for a machine that is busy with other tests.
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    let error = &Client::open(&house).await.call("connect", as_phone(&[])).await["error"];
+    let error = &Client::open(&gateway).await.call("connect", as_phone(&[])).await["error"];
     assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISMATCH");
     let answer = shared_client.call("no.such", json!({})).await;
     assert_eq!(answer["error"]["code"], "FORBIDDEN", "the others go on: {answer}");
@@ -156,19 +156,19 @@ async fn a_second_credential_works_beside_the_gateway_token_and_is_revoked_alone
 #[tokio::test]
 async fn a_credential_that_is_over_closes_its_sockets_and_opens_no_other() {
     let over = Clock::system().now_ms() + 1_500;
-    let house = House::with(
+    let gateway = Gateway::with(
         Limits::default(),
         Some(with_phone(|phone| phone.expire_time_ms = Some(over))),
     )
     .await;
-    let mut phone = Client::connect(&house, as_phone(&["operator.read"])).await;
-    let mut shared_client = Client::v4(&house, &["operator.read"]).await;
+    let mut phone = Client::connect(&gateway, as_phone(&["operator.read"])).await;
+    let mut shared_client = Client::v4(&gateway, &["operator.read"]).await;
 
     assert_eq!(phone.closed().await.0, 4001);
 
     let late = Clock::system().now_ms() - over;
     assert!((0..2_000).contains(&late), "{late} ms late");
-    let error = &Client::open(&house).await.call("connect", as_phone(&[])).await["error"];
+    let error = &Client::open(&gateway).await.call("connect", as_phone(&[])).await["error"];
     assert_eq!(error["details"]["authReason"], "token_expired");
     let answer = shared_client.call("no.such", json!({})).await;
     assert_eq!(answer["error"]["code"], "FORBIDDEN", "{answer}");
@@ -176,19 +176,19 @@ async fn a_credential_that_is_over_closes_its_sockets_and_opens_no_other() {
 
 #[tokio::test]
 async fn who_connects_while_its_credential_is_revoked_does_not_stay() {
-    let house = House::with(Limits::default(), Some(with_phone(|_| ()))).await;
+    let gateway = Gateway::with(Limits::default(), Some(with_phone(|_| ()))).await;
     for _ in 0..20 {
-        house.config.send_replace(Some(with_phone(|_| ())));
+        gateway.config.send_replace(Some(with_phone(|_| ())));
         until("the phone's credential", async || {
-            let mut client = Client::open(&house).await;
+            let mut client = Client::open(&gateway).await;
             client.call("connect", as_phone(&[])).await["ok"] == true
         })
         .await;
-        let mut client = Client::open(&house).await;
+        let mut client = Client::open(&gateway).await;
         let request = json!({"type": "req", "id": "1", "method": "connect", "params": as_phone(&[])});
 
         let revoking = async {
-            house
+            gateway
                 .config
                 .send_replace(Some(with_credentials("{}", vec![shared()])));
         };
@@ -201,23 +201,26 @@ async fn who_connects_while_its_credential_is_revoked_does_not_stay() {
 
 #[tokio::test]
 async fn a_node_comes_in_with_a_credential_of_its_own_and_with_no_other() {
-    let house = House::with(
+    let gateway = Gateway::with(
         Limits::default(),
         Some(with_phone(|phone| phone.role = "node".to_owned())),
     )
     .await;
     let refused = async |mut params: serde_json::Value, role: &str| {
         params["role"] = json!(role);
-        Client::open(&house).await.call("connect", params).await["error"]["details"]["code"].clone()
+        Client::open(&gateway).await.call("connect", params).await["error"]["details"]["code"].clone()
     };
     let mut node = as_phone(&[]);
     node["role"] = json!("node");
 
-    assert_eq!(Client::connect(&house, node).await.hello["auth"]["role"], "node");
+    assert_eq!(
+        Client::connect(&gateway, node).await.hello["auth"]["role"],
+        "node"
+    );
 
     assert_eq!(refused(as_phone(&[]), "operator").await, "AUTH_SCOPE_MISMATCH");
     assert_eq!(refused(v4(&[]), "node").await, "DEVICE_IDENTITY_REQUIRED");
-    house.config.send_replace(Some(with_phone(|phone| {
+    gateway.config.send_replace(Some(with_phone(|phone| {
         phone.role = "node".to_owned();
         phone.device_id = None;
     })));

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    house::{House, Reply, TOKEN, revision, until},
+    gateway::{Gateway, Reply, TOKEN, revision, until},
     plain_http::ask,
 };
 
@@ -47,8 +47,8 @@ fn bearer(more: &str) -> String {
     format!("Authorization: Bearer {TOKEN}\r\n{more}")
 }
 
-async fn send(house: &House, request: &str) -> Answer {
-    let answer = ask(&house.http, request).await;
+async fn send(gateway: &Gateway, request: &str) -> Answer {
+    let answer = ask(&gateway.http, request).await;
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
     Answer {
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
@@ -58,18 +58,18 @@ async fn send(house: &House, request: &str) -> Answer {
 }
 
 /// Calls a method with the token and these further headers.
-async fn call(house: &House, method: &str, headers: &str, body: &str) -> Answer {
-    send(house, &request(method, &bearer(headers), body)).await
+async fn call(gateway: &Gateway, method: &str, headers: &str, body: &str) -> Answer {
+    send(gateway, &request(method, &bearer(headers), body)).await
 }
 
 #[tokio::test]
 async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
-    let house = House::start().await;
-    house.answers("agents.list", Reply::Json(AGENTS));
-    house.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
+    let gateway = Gateway::start().await;
+    gateway.answers("agents.list", Reply::Json(AGENTS));
+    gateway.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
 
-    let listed = call(&house, "agents.list", "traceparent: 00-0af7\r\n", "").await;
-    let whole = call(&house, "system-presence", "", "{}").await;
+    let listed = call(&gateway, "agents.list", "traceparent: 00-0af7\r\n", "").await;
+    let whole = call(&gateway, "system-presence", "", "{}").await;
 
     assert_eq!(
         (listed.status, &listed.json()["defaultId"]),
@@ -88,7 +88,7 @@ async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
         7,
         "a payload that is no object comes whole"
     );
-    let caller = house.calls("agents.list").pop().unwrap().caller.unwrap();
+    let caller = gateway.calls("agents.list").pop().unwrap().caller.unwrap();
     assert_eq!(
         (caller.role.as_str(), caller.connection_id.as_str()),
         ("operator", "http/127.0.0.1")
@@ -102,72 +102,76 @@ async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
 
 #[tokio::test]
 async fn a_refusal_has_the_status_of_its_kind_and_says_what_to_do() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let failure = Failure::new(Kind::Precondition, "the configuration changed")
         .reason("CONFIG_CHANGED")
         .retry_after(Duration::from_millis(1500));
-    house.answers("config.get", Reply::Failure(failure));
+    gateway.answers("config.get", Reply::Failure(failure));
 
-    let none = send(&house, &request("agents.list", "", "")).await;
+    let none = send(&gateway, &request("agents.list", "", "")).await;
     assert_eq!(
         (none.status, &none.error()["details"]["code"]),
         (401, &json!("AUTH_TOKEN_MISSING"))
     );
     assert!(none.head.contains("www-authenticate: bearer"), "{}", none.head);
-    let wrong = send(&house, &request("no.such", "Authorization: Bearer guess\r\n", "")).await;
+    let wrong = send(
+        &gateway,
+        &request("no.such", "Authorization: Bearer guess\r\n", ""),
+    )
+    .await;
     assert_eq!(
         (wrong.status, &wrong.error()["details"]["code"]),
         (401, &json!("AUTH_TOKEN_MISMATCH"))
     );
-    let narrowed = call(&house, "chat.send", "Gatehouse-Scopes: operator.read\r\n", "{}").await;
+    let narrowed = call(&gateway, "chat.send", "Gatehouse-Scopes: operator.read\r\n", "{}").await;
     assert_eq!(
         (narrowed.status, &narrowed.error()["message"]),
         (403, &json!("missing scope: operator.write"))
     );
-    let unknown = call(&house, "no.such", "", "{}").await;
+    let unknown = call(&gateway, "no.such", "", "{}").await;
     assert_eq!(
         (unknown.status, &unknown.error()["message"]),
         (404, &json!("unknown method: no.such"))
     );
-    let params = call(&house, "sessions.list", "", r#"{"limit":"ten"}"#).await;
+    let params = call(&gateway, "sessions.list", "", r#"{"limit":"ten"}"#).await;
     assert_eq!(
         (params.status, &params.error()["details"]["path"]),
         (400, &json!("/limit"))
     );
-    let foreign = call(&house, "sessions.list", "", r#"{"foo":1}"#).await;
+    let foreign = call(&gateway, "sessions.list", "", r#"{"foo":1}"#).await;
     assert_eq!(
         foreign.status, 400,
         "unknown parameters are refused: {}",
         foreign.body
     );
-    let changed = call(&house, "config.get", "", "").await;
+    let changed = call(&gateway, "config.get", "", "").await;
     assert_eq!(
         (changed.status, &changed.error()["details"]["reason"]),
         (412, &json!("CONFIG_CHANGED"))
     );
     assert!(changed.head.contains("retry-after: 2"), "{}", changed.head);
-    let away = call(&house, "agents.list", "", "").await;
+    let away = call(&gateway, "agents.list", "", "").await;
     assert_eq!(
         away.status, 404,
         "a service that does not know the method: {}",
         away.body
     );
     let get = request("agents.list", &bearer(""), "").replace("POST", "GET");
-    let get = send(&house, &get).await;
+    let get = send(&gateway, &get).await;
     assert!(
         get.status == 405 && get.head.contains("allow: post"),
         "{}",
         get.head
     );
-    let gzip = call(&house, "agents.list", "Content-Encoding: gzip\r\n", "{}").await;
+    let gzip = call(&gateway, "agents.list", "Content-Encoding: gzip\r\n", "{}").await;
     assert_eq!(gzip.status, 415);
 }
 
 #[tokio::test]
 async fn a_method_that_changes_a_connection_is_refused_by_name_before_it_is_called() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
 
-    let refused = call(&house, "sessions.subscribe", "", "").await;
+    let refused = call(&gateway, "sessions.subscribe", "", "").await;
 
     assert_eq!(
         (refused.status, &refused.error()["details"]["code"]),
@@ -179,21 +183,21 @@ async fn a_method_that_changes_a_connection_is_refused_by_name_before_it_is_call
             .unwrap()
             .contains("WebSocket to /ws")
     );
-    assert!(house.calls("sessions.subscribe").is_empty());
+    assert!(gateway.calls("sessions.subscribe").is_empty());
 }
 
 #[tokio::test]
 async fn who_guesses_the_token_is_locked_out_as_at_the_handshake() {
-    let house =
-        House::configured(r#"{"gateway":{"auth":{"rateLimit":{"maxAttempts":2,"exemptLoopback":false}}}}"#)
+    let gateway =
+        Gateway::configured(r#"{"gateway":{"auth":{"rateLimit":{"maxAttempts":2,"exemptLoopback":false}}}}"#)
             .await;
-    house.answers("agents.list", Reply::Json(AGENTS));
+    gateway.answers("agents.list", Reply::Json(AGENTS));
     let guess = request("agents.list", "Authorization: Bearer guess\r\n", "");
 
     for _ in 0..2 {
-        assert_eq!(send(&house, &guess).await.status, 401);
+        assert_eq!(send(&gateway, &guess).await.status, 401);
     }
-    let locked = send(&house, &guess).await;
+    let locked = send(&gateway, &guess).await;
 
     assert_eq!(
         (locked.status, &locked.error()["details"]["code"]),
@@ -201,7 +205,7 @@ async fn who_guesses_the_token_is_locked_out_as_at_the_handshake() {
     );
     assert!(locked.head.contains("retry-after: "), "{}", locked.head);
     assert_eq!(
-        call(&house, "agents.list", "", "").await.status,
+        call(&gateway, "agents.list", "", "").await.status,
         200,
         "one of many behind an address locks out no other"
     );
@@ -209,24 +213,24 @@ async fn who_guesses_the_token_is_locked_out_as_at_the_handshake() {
 
 #[tokio::test]
 async fn a_page_of_another_site_and_an_unknown_proxy_are_refused_whatever_they_know() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
 
-    let page = call(&house, "agents.list", "Origin: https://evil.example\r\n", "").await;
-    let proxied = call(&house, "agents.list", "X-Forwarded-For: 192.0.2.1\r\n", "").await;
+    let page = call(&gateway, "agents.list", "Origin: https://evil.example\r\n", "").await;
+    let proxied = call(&gateway, "agents.list", "X-Forwarded-For: 192.0.2.1\r\n", "").await;
     let preflight = request("agents.list", "Origin: http://localhost\r\n", "").replace("POST", "OPTIONS");
-    let preflight = send(&house, &preflight).await;
+    let preflight = send(&gateway, &preflight).await;
 
     assert_eq!(page.error()["details"]["code"], "CONTROL_UI_ORIGIN_NOT_ALLOWED");
     assert_eq!(proxied.error()["details"]["code"], "PROXY_NOT_TRUSTED");
     assert_eq!((page.status, proxied.status, preflight.status), (403, 403, 405));
     assert!(!preflight.head.contains("access-control"));
-    assert!(house.calls("agents.list").is_empty());
+    assert!(gateway.calls("agents.list").is_empty());
 }
 
 #[tokio::test]
 async fn a_path_is_taken_in_one_form_only() {
-    let house = House::start().await;
-    house.answers("agents.list", Reply::Json(AGENTS));
+    let gateway = Gateway::start().await;
+    gateway.answers("agents.list", Reply::Json(AGENTS));
 
     for path in [
         "/rpc//agents.list",
@@ -236,11 +240,11 @@ async fn a_path_is_taken_in_one_form_only() {
         "//rpc/agents.list",
     ] {
         let request = request("agents.list", &bearer(""), "").replace("/rpc/agents.list", path);
-        assert_eq!(send(&house, &request).await.status, 404, "{path}");
+        assert_eq!(send(&gateway, &request).await.status, 404, "{path}");
     }
-    assert!(house.calls("agents.list").is_empty());
+    assert!(gateway.calls("agents.list").is_empty());
     assert_eq!(
-        call(&house, "agents.list?a=1", "", "").await.status,
+        call(&gateway, "agents.list?a=1", "", "").await.status,
         200,
         "a query changes nothing"
     );
@@ -259,17 +263,17 @@ const ASK: &str = r#"{"message":"hi","idempotencyKey":"k"}"#;
 
 #[tokio::test]
 async fn a_method_that_answers_more_than_once_is_an_event_stream_when_asked_for_and_else_its_last_payload() {
-    let house = House::start().await;
+    let gateway = Gateway::start().await;
     let done = RunAgentResponse {
         status: "ok".to_owned(),
         ..RunAgentResponse::default()
     };
-    house.answers("agent", Reply::Many(vec![accepted(), done.encode_to_vec()]));
-    house.answers("agents.list", Reply::Json(AGENTS));
+    gateway.answers("agent", Reply::Many(vec![accepted(), done.encode_to_vec()]));
+    gateway.answers("agents.list", Reply::Json(AGENTS));
 
-    let events = call(&house, "agent", "Accept: text/event-stream\r\n", ASK).await;
-    let last = call(&house, "agent", "", ASK).await;
-    let unary = call(&house, "agents.list", "Accept: text/event-stream\r\n", "").await;
+    let events = call(&gateway, "agent", "Accept: text/event-stream\r\n", ASK).await;
+    let last = call(&gateway, "agent", "", ASK).await;
+    let unary = call(&gateway, "agents.list", "Accept: text/event-stream\r\n", "").await;
 
     assert!(
         events.head.contains("content-type: text/event-stream"),
@@ -292,8 +296,8 @@ async fn a_method_that_answers_more_than_once_is_an_event_stream_when_asked_for_
 }
 
 /// A call whose answer has not ended; the head and the first event are read.
-async fn followed(house: &House) -> TcpStream {
-    let mut socket = TcpStream::connect(&house.http).await.unwrap();
+async fn followed(gateway: &Gateway) -> TcpStream {
+    let mut socket = TcpStream::connect(&gateway.http).await.unwrap();
     let request = request("agent", &bearer("Accept: text/event-stream\r\n"), ASK);
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut read = String::new();
@@ -309,14 +313,14 @@ async fn followed(house: &House) -> TcpStream {
 
 #[tokio::test]
 async fn a_new_token_ends_the_streams_of_the_old_one() {
-    let house = House::start().await;
-    house.answers(
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "agent",
         Reply::First(r#"{"runId":"k","status":"accepted","sessionKey":"s","agentId":"main"}"#),
     );
-    let mut socket = followed(&house).await;
+    let mut socket = followed(&gateway).await;
 
-    house.config.send_replace(Some(revision("{}", "another")));
+    gateway.config.send_replace(Some(revision("{}", "another")));
 
     let mut rest = String::new();
     let read = timeout(Duration::from_secs(10), socket.read_to_string(&mut rest)).await;
@@ -334,20 +338,20 @@ async fn a_client_that_goes_away_takes_its_call_with_it() {
         waits_max: 1,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
-    house.answers("agents.list", Reply::Hang);
-    house.answers(
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
+    gateway.answers("agents.list", Reply::Hang);
+    gateway.answers(
         "agent",
         Reply::First(r#"{"runId":"k","status":"accepted","sessionKey":"s","agentId":"main"}"#),
     );
-    let follower = followed(&house).await;
-    let mut asker = TcpStream::connect(&house.http).await.unwrap();
+    let follower = followed(&gateway).await;
+    let mut asker = TcpStream::connect(&gateway.http).await.unwrap();
     let hanging = request("agents.list", &bearer(""), "");
     asker.write_all(hanging.as_bytes()).await.unwrap();
-    until("the call", async || !house.calls("agents.list").is_empty()).await;
+    until("the call", async || !gateway.calls("agents.list").is_empty()).await;
 
-    let busy = call(&house, "agents.list", "", "").await;
-    let busy_wait = call(&house, "agent", "", ASK).await;
+    let busy = call(&gateway, "agents.list", "", "").await;
+    let busy_wait = call(&gateway, "agent", "", ASK).await;
     assert_eq!(
         (busy.status, &busy.error()["details"]["reason"]),
         (429, &json!("HTTP_BUSY"))
@@ -356,24 +360,24 @@ async fn a_client_that_goes_away_takes_its_call_with_it() {
     assert!(busy.head.contains("retry-after: 1"), "{}", busy.head);
     drop((asker, follower));
 
-    house.answers("agents.list", Reply::Json(AGENTS));
-    house.answers("agent", Reply::Many(vec![accepted()]));
+    gateway.answers("agents.list", Reply::Json(AGENTS));
+    gateway.answers("agent", Reply::Many(vec![accepted()]));
     until("the end of both calls", async || {
-        call(&house, "agents.list", "", "").await.status == 200
-            && call(&house, "agent", "", ASK).await.status == 200
+        call(&gateway, "agents.list", "", "").await.status == 200
+            && call(&gateway, "agent", "", ASK).await.status == 200
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_body_may_be_as_large_as_its_sender_may_write() {
-    let house = House::start().await;
-    house.answers("agents.list", Reply::Json(AGENTS));
+    let gateway = Gateway::start().await;
+    gateway.answers("agents.list", Reply::Json(AGENTS));
     let declared = async |scopes: &str, bytes: usize| {
         let head = request("agents.list", &bearer(scopes), "");
         let head = head.replace("Content-Length: 0", &format!("Content-Length: {bytes}"));
         send(
-            &house,
+            &gateway,
             &head.replace("Connection: close", "Connection: close\r\nExpect: 100-continue"),
         )
         .await
@@ -389,7 +393,7 @@ async fn a_body_may_be_as_large_as_its_sender_may_write() {
         bearer(reader),
         chunk.len()
     );
-    let chunked = send(&house, &chunked).await;
+    let chunked = send(&gateway, &chunked).await;
 
     for refused in [&small, &large, &chunked] {
         assert_eq!(
@@ -398,19 +402,19 @@ async fn a_body_may_be_as_large_as_its_sender_may_write() {
         );
     }
     assert_eq!(small.error()["details"]["maxBytes"], 512 * 1024);
-    assert!(house.calls("agents.list").is_empty());
+    assert!(gateway.calls("agents.list").is_empty());
 }
 
 #[tokio::test]
 async fn the_idempotency_key_of_the_header_becomes_the_parameter() {
-    let house = House::start().await;
-    house.answers(
+    let gateway = Gateway::start().await;
+    gateway.answers(
         "chat.send",
         Reply::Json(r#"{"runId":"from-header","status":"started"}"#),
     );
 
     let sent = call(
-        &house,
+        &gateway,
         "chat.send",
         "Idempotency-Key: from-header\r\n",
         r#"{"sessionKey":"main","message":"hello"}"#,
@@ -418,7 +422,7 @@ async fn the_idempotency_key_of_the_header_becomes_the_parameter() {
     .await;
 
     assert_eq!(sent.status, 200, "{}", sent.body);
-    let request = SendChatRequest::decode(house.calls("chat.send").pop().unwrap().body).unwrap();
+    let request = SendChatRequest::decode(gateway.calls("chat.send").pop().unwrap().body).unwrap();
     assert_eq!(
         (&*request.idempotency_key, &*request.message),
         ("from-header", "hello")

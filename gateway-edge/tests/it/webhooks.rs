@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    house::{House, INSPECT, RECEIVE, Reply, TOKEN, revision, until},
+    gateway::{Gateway, INSPECT, RECEIVE, Reply, TOKEN, revision, until},
     plain_http::{ask, get},
 };
 
@@ -20,20 +20,20 @@ const HEAD: &str =
     "POST /webhooks/webhook/home HTTP/1.1\r\nHost: localhost\r\nX-Sign: s\r\nConnection: close\r\n";
 
 /// A bridge that takes what it is given.
-async fn house(grace: Duration) -> House {
+async fn gateway(grace: Duration) -> Gateway {
     let limits = Limits {
         webhook_grace: grace,
         ..Limits::default()
     };
-    let house = House::with(limits, Some(revision("{}", TOKEN))).await;
+    let gateway = Gateway::with(limits, Some(revision("{}", TOKEN))).await;
     // status 202, body "ok"
-    house.answers_path(RECEIVE, Reply::Many(vec![vec![8, 202, 1, 26, 2, b'o', b'k']]));
-    house
+    gateway.answers_path(RECEIVE, Reply::Many(vec![vec![8, 202, 1, 26, 2, b'o', b'k']]));
+    gateway
 }
 
 /// A request whose body has begun and does not go on.
-async fn stalled(house: &House) -> TcpStream {
-    let mut socket = TcpStream::connect(&house.http).await.unwrap();
+async fn stalled(gateway: &Gateway) -> TcpStream {
+    let mut socket = TcpStream::connect(&gateway.http).await.unwrap();
     let head = format!("{HEAD}Content-Length: 50\r\n\r\nx");
     socket.write_all(head.as_bytes()).await.unwrap();
     socket
@@ -48,10 +48,10 @@ async fn answer(socket: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_webhook_goes_to_the_bridge_and_back_within_bounds() {
-    let house = house(Duration::from_secs(2)).await;
+    let gateway = gateway(Duration::from_secs(2)).await;
 
     let taken = ask(
-        &house.http,
+        &gateway.http,
         &format!(
             "{}Content-Length: 5\r\n\r\nhello",
             HEAD.replace("home", "home?a=1")
@@ -63,7 +63,7 @@ async fn a_webhook_goes_to_the_bridge_and_back_within_bounds() {
         taken.starts_with("HTTP/1.1 202") && taken.ends_with("ok"),
         "{taken}"
     );
-    let seen = ReceiveWebhookRequest::decode(house.calls(RECEIVE).pop().unwrap().body).unwrap();
+    let seen = ReceiveWebhookRequest::decode(gateway.calls(RECEIVE).pop().unwrap().body).unwrap();
     assert_eq!((&*seen.channel, &*seen.account_id), ("webhook", "home"));
     assert_eq!(
         (&*seen.target, &*seen.peer_address),
@@ -72,12 +72,12 @@ async fn a_webhook_goes_to_the_bridge_and_back_within_bounds() {
     assert_eq!(&*seen.body, b"hello");
     assert!(seen.headers.iter().any(|header| header.name == "x-sign"));
     for (length, head) in [(65_537, HEAD.to_owned()), (2_000_000, HEAD.to_owned())] {
-        let large = ask(&house.http, &format!("{head}Content-Length: {length}\r\n\r\n")).await;
+        let large = ask(&gateway.http, &format!("{head}Content-Length: {length}\r\n\r\n")).await;
         assert!(large.starts_with("HTTP/1.1 413"), "{large}");
     }
     let post = async |path: &str| {
         ask(
-            &house.http,
+            &gateway.http,
             &format!(
                 "{}Content-Length: 0\r\n\r\n",
                 HEAD.replace("/webhooks/webhook/home", path)
@@ -87,16 +87,16 @@ async fn a_webhook_goes_to_the_bridge_and_back_within_bounds() {
     };
     assert!(post("/webhooks/webhook/..").await.starts_with("HTTP/1.1 404"));
     assert!(
-        get(&house.http, "/webhooks/webhook/home")
+        get(&gateway.http, "/webhooks/webhook/home")
             .await
             .starts_with("HTTP/1.1 405")
     );
-    assert_eq!(house.calls(RECEIVE).len(), 1, "the bridge is not troubled");
+    assert_eq!(gateway.calls(RECEIVE).len(), 1, "the bridge is not troubled");
 }
 
 #[tokio::test]
 async fn what_the_head_gives_away_is_answered_before_a_byte_of_the_body() {
-    let house = house(Duration::from_secs(60)).await;
+    let gateway = gateway(Duration::from_secs(60)).await;
     let refusal = InspectWebhookResponse {
         body_bytes_max: 0,
         refusal: Some(ReceiveWebhookResponse {
@@ -105,11 +105,11 @@ async fn what_the_head_gives_away_is_answered_before_a_byte_of_the_body() {
             body: "no such webhook".into(),
         }),
     };
-    house.answers_path(INSPECT, Reply::Many(vec![refusal.encode_to_vec()]));
+    gateway.answers_path(INSPECT, Reply::Many(vec![refusal.encode_to_vec()]));
 
     let mut sockets = Vec::new();
     for _ in 0..100 {
-        sockets.push(stalled(&house).await);
+        sockets.push(stalled(&gateway).await);
     }
     for socket in &mut sockets {
         let answer = answer(socket).await;
@@ -119,20 +119,20 @@ async fn what_the_head_gives_away_is_answered_before_a_byte_of_the_body() {
         );
     }
 
-    assert_eq!(house.calls(RECEIVE).len(), 0);
+    assert_eq!(gateway.calls(RECEIVE).len(), 0);
 }
 
 #[tokio::test]
 async fn bodies_that_do_not_come_shut_no_other_webhook_out() {
-    let house = house(Duration::from_secs(60)).await;
+    let gateway = gateway(Duration::from_secs(60)).await;
     let mut slow = Vec::new();
     for _ in 0..70 {
-        slow.push(stalled(&house).await);
+        slow.push(stalled(&gateway).await);
     }
-    until("all of them", async || house.calls(INSPECT).len() >= 70).await;
+    until("all of them", async || gateway.calls(INSPECT).len() >= 70).await;
 
     for n in 0..40 {
-        let taken = ask(&house.http, &format!("{HEAD}Content-Length: 5\r\n\r\nhello")).await;
+        let taken = ask(&gateway.http, &format!("{HEAD}Content-Length: 5\r\n\r\nhello")).await;
         assert!(taken.starts_with("HTTP/1.1 202"), "{n}: {taken}");
     }
 
@@ -140,30 +140,30 @@ async fn bodies_that_do_not_come_shut_no_other_webhook_out() {
         answer(&mut slow[0]).await.starts_with("HTTP/1.1 503"),
         "the oldest made room"
     );
-    assert_eq!(house.calls(RECEIVE).len(), 40);
+    assert_eq!(gateway.calls(RECEIVE).len(), 40);
 }
 
 #[tokio::test]
 async fn a_webhook_whose_body_does_not_come_is_let_go() {
-    let house = house(Duration::from_millis(100)).await;
+    let gateway = gateway(Duration::from_millis(100)).await;
 
-    let slow = answer(&mut stalled(&house).await).await;
+    let slow = answer(&mut stalled(&gateway).await).await;
 
     assert!(slow.starts_with("HTTP/1.1 408"), "{slow}");
     assert!(slow.ends_with("the body did not come in time\n"), "{slow}");
-    assert_eq!(house.calls(RECEIVE).len(), 0, "the bridge is not troubled");
+    assert_eq!(gateway.calls(RECEIVE).len(), 0, "the bridge is not troubled");
 }
 
 #[tokio::test]
 async fn a_bridge_that_hangs_over_the_head_costs_a_moment_and_nothing_else() {
-    let house = house(Duration::from_secs(60)).await;
-    house.answers_path(INSPECT, Reply::Hang);
+    let gateway = gateway(Duration::from_secs(60)).await;
+    gateway.answers_path(INSPECT, Reply::Hang);
 
-    let later = ask(&house.http, &format!("{HEAD}Content-Length: 5\r\n\r\nhello")).await;
+    let later = ask(&gateway.http, &format!("{HEAD}Content-Length: 5\r\n\r\nhello")).await;
 
     assert!(
         later.starts_with("HTTP/1.1 503") && later.to_ascii_lowercase().contains("retry-after: 5"),
         "{later}"
     );
-    assert!(get(&house.http, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(get(&gateway.http, "/healthz").await.starts_with("HTTP/1.1 200"));
 }

@@ -1,4 +1,4 @@
-//! A house whose services are fakes: one server that answers for all of them, as a test tells it to.
+//! A gateway whose services are fakes: one server that answers for all of them, as a test tells it to.
 
 use std::{
     collections::HashMap,
@@ -79,7 +79,7 @@ struct Fakes {
 }
 
 /// An edge with fakes behind it.
-pub(crate) struct House {
+pub(crate) struct Gateway {
     pub(crate) url: String,
     pub(crate) http: String,
     pub(crate) drain: Drain,
@@ -142,7 +142,7 @@ pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     assert!(asked.is_ok(), "{what}: not in time");
 }
 
-impl House {
+impl Gateway {
     pub(crate) async fn start() -> Self {
         Self::with(Limits::default(), Some(revision("{}", TOKEN))).await
     }
@@ -195,7 +195,7 @@ impl House {
         let address = bound.app.address();
         let drain = Drain::new();
         tokio::spawn(bound.run(drain.clone()));
-        let house = Self {
+        let gateway = Self {
             url: format!("ws://{address}/"),
             http: address.to_string(),
             drain,
@@ -206,9 +206,9 @@ impl House {
             _home: home,
         };
         if known {
-            house.wait_ready().await;
+            gateway.wait_ready().await;
         }
-        house
+        gateway
     }
 
     async fn wait_ready(&self) {

@@ -1,8 +1,8 @@
-//! Bounded places for those of whom nothing is known yet, shared fairly between peers.
+//! Bounded permits for those of whom nothing is known yet, shared fairly between peers.
 //!
-//! Who refuses newcomers while all places are taken lets whoever came first, and says nothing, shut out everybody. Here the
+//! Who refuses newcomers while all permits are taken lets whoever came first, and says nothing, shut out everybody. Here the
 //! newcomer is let in, and the oldest of those that still wait is evicted: of the same key when that key has its share, else
-//! of the key that has the most. Whoever means it is through within milliseconds, and long gone from its place by then.
+//! of the key that has the most. Whoever means it is through within milliseconds, and has given its permit back by then.
 
 use std::{
     cmp::Reverse,
@@ -13,18 +13,18 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-/// The places.
+/// The permits.
 #[derive(Debug)]
-pub(crate) struct Places<K> {
+pub(crate) struct Permits<K> {
     max: usize,
     state: Mutex<State<K>>,
 }
 
 #[derive(Debug)]
 struct State<K> {
-    /// Places that are taken.
+    /// Permits that are taken.
     count: usize,
-    /// Numbers the places in the order in which they were taken.
+    /// Numbers the permits in the order in which they were taken.
     next: u64,
     holders: HashMap<K, Holder>,
     /// The keys that have somebody to evict: how many, and since when the oldest.
@@ -39,10 +39,10 @@ struct Holder {
     waiting: BTreeMap<u64, CancellationToken>,
 }
 
-/// One place; dropping it frees it.
+/// One permit; dropping it frees it.
 #[derive(Debug)]
-pub(crate) struct Place<K: Clone + Ord + Hash> {
-    places: Arc<Places<K>>,
+pub(crate) struct Permit<K: Clone + Ord + Hash> {
+    permits: Arc<Permits<K>>,
     key: K,
     number: u64,
     /// Not to be evicted any more.
@@ -50,7 +50,7 @@ pub(crate) struct Place<K: Clone + Ord + Hash> {
     evicted: CancellationToken,
 }
 
-impl<K: Clone + Ord + Hash> Places<K> {
+impl<K: Clone + Ord + Hash> Permits<K> {
     pub(crate) fn new(max: usize) -> Arc<Self> {
         let state = State {
             count: 0,
@@ -64,8 +64,8 @@ impl<K: Clone + Ord + Hash> Places<K> {
         })
     }
 
-    /// A place for this key, of which it may have `share`. `None` when nobody can be evicted for it.
-    pub(crate) fn enter(self: &Arc<Self>, key: K, share: usize) -> Option<Place<K>> {
+    /// A permit for this key, of which it may have `share`. `None` when nobody can be evicted for it.
+    pub(crate) fn enter(self: &Arc<Self>, key: K, share: usize) -> Option<Permit<K>> {
         let mut state = self.lock();
         let mine = state.holders.get(&key).map_or(0, |holder| holder.count);
         let evicted = if mine >= share {
@@ -86,8 +86,8 @@ impl<K: Clone + Ord + Hash> Places<K> {
         drop(state);
         // Whoever it was is woken without the lock: it will want it.
         evicted.inspect(CancellationToken::cancel);
-        Some(Place {
-            places: Arc::clone(self),
+        Some(Permit {
+            permits: Arc::clone(self),
             key,
             number,
             settled: false,
@@ -103,7 +103,7 @@ impl<K: Clone + Ord + Hash> Places<K> {
         evicted.inspect(CancellationToken::cancel).is_some()
     }
 
-    /// Places that are taken.
+    /// Permits that are taken.
     pub(crate) fn count(&self) -> usize {
         self.lock().count
     }
@@ -114,7 +114,7 @@ impl<K: Clone + Ord + Hash> Places<K> {
 }
 
 impl<K: Clone + Ord + Hash> State<K> {
-    /// The key that has the most places that can be freed; among equals the one whose oldest came first.
+    /// The key that has the most permits that can be freed; among equals the one whose oldest came first.
     fn largest(&self) -> Option<K> {
         self.ranking.last().map(|(_, _, key)| key.clone())
     }
@@ -128,7 +128,7 @@ impl<K: Clone + Ord + Hash> State<K> {
         })
     }
 
-    /// Changes what a key has, and its place in the ranking with it.
+    /// Changes what a key has, and its rank with it.
     fn change<T>(&mut self, key: &K, change: impl FnOnce(&mut Holder) -> T) -> T {
         let holder = self.holders.entry(key.clone()).or_default();
         if let Some(rank) = holder.rank(key) {
@@ -157,15 +157,15 @@ impl Holder {
     }
 }
 
-impl<K: Clone + Ord + Hash> Place<K> {
-    /// Cancelled when somebody else needs the place; whoever holds it must end then.
+impl<K: Clone + Ord + Hash> Permit<K> {
+    /// Cancelled when somebody else needs the permit; whoever holds it must end then.
     pub(crate) fn evicted(&self) -> CancellationToken {
         self.evicted.clone()
     }
 
-    /// Keeps the place whoever comes, because work has begun that must not be lost. False: it is lost already.
+    /// Keeps the permit whoever comes, because work has begun that must not be lost. False: it is lost already.
     pub(crate) fn settle(&mut self) -> bool {
-        let mut state = self.places.lock();
+        let mut state = self.permits.lock();
         if !self.settled && state.is_waiting(&self.key, self.number) {
             self.settled = true;
             state.change(&self.key, |holder| holder.waiting.remove(&self.number));
@@ -176,17 +176,17 @@ impl<K: Clone + Ord + Hash> Place<K> {
     /// Ends what [`Self::settle`] began: the work is done.
     pub(crate) fn wait_again(&mut self) {
         if std::mem::take(&mut self.settled) {
-            let mut state = self.places.lock();
+            let mut state = self.permits.lock();
             let token = self.evicted.clone();
             state.change(&self.key, |holder| holder.waiting.insert(self.number, token));
         }
     }
 }
 
-impl<K: Clone + Ord + Hash> Drop for Place<K> {
+impl<K: Clone + Ord + Hash> Drop for Permit<K> {
     fn drop(&mut self) {
-        let mut state = self.places.lock();
-        // One that was evicted has no place any more.
+        let mut state = self.permits.lock();
+        // One that was evicted has no permit any more.
         if self.settled || state.is_waiting(&self.key, self.number) {
             state.count -= 1;
             state.change(&self.key, |holder| {
@@ -201,46 +201,46 @@ impl<K: Clone + Ord + Hash> Drop for Place<K> {
 mod tests {
     use super::*;
 
-    fn is_evicted(place: &Place<u8>) -> bool {
-        place.evicted.is_cancelled()
+    fn is_evicted(permit: &Permit<u8>) -> bool {
+        permit.evicted.is_cancelled()
     }
 
     #[test]
     fn who_has_its_share_pays_for_its_own_newcomers() {
-        let places = Places::new(10);
-        let other = places.enter(1, 5).unwrap();
-        let mine: Vec<_> = (0..5).map(|_| places.enter(2, 5).unwrap()).collect();
+        let permits = Permits::new(10);
+        let other = permits.enter(1, 5).unwrap();
+        let mine: Vec<_> = (0..5).map(|_| permits.enter(2, 5).unwrap()).collect();
 
-        let sixth = places.enter(2, 5).unwrap();
+        let sixth = permits.enter(2, 5).unwrap();
 
         assert_eq!(
             mine.iter().map(is_evicted).collect::<Vec<_>>(),
             [true, false, false, false, false]
         );
         assert!(!is_evicted(&other) && !is_evicted(&sixth));
-        assert_eq!(places.count(), 6);
+        assert_eq!(permits.count(), 6);
     }
 
     #[test]
     fn when_all_places_are_taken_the_largest_pays_and_nobody_is_shut_out() {
-        let places = Places::new(6);
-        let small = places.enter(1, 6).unwrap();
-        let large: Vec<_> = (0..5).map(|_| places.enter(2, 6).unwrap()).collect();
+        let permits = Permits::new(6);
+        let small = permits.enter(1, 6).unwrap();
+        let large: Vec<_> = (0..5).map(|_| permits.enter(2, 6).unwrap()).collect();
 
-        let newcomers: Vec<_> = (3..6).map(|key| places.enter(key, 6).unwrap()).collect();
+        let newcomers: Vec<_> = (3..6).map(|key| permits.enter(key, 6).unwrap()).collect();
 
-        assert_eq!(large.iter().filter(|place| is_evicted(place)).count(), 3);
+        assert_eq!(large.iter().filter(|permit| is_evicted(permit)).count(), 3);
         assert!(is_evicted(&large[0]), "the oldest first");
         assert!(!is_evicted(&small) && !newcomers.iter().any(is_evicted));
-        assert_eq!(places.count(), 6);
+        assert_eq!(permits.count(), 6);
     }
 
     #[test]
     fn among_equals_the_oldest_goes() {
-        let places = Places::new(3);
-        let held: Vec<_> = [9, 1, 5].map(|key| places.enter(key, 1).unwrap()).into();
+        let permits = Permits::new(3);
+        let held: Vec<_> = [9, 1, 5].map(|key| permits.enter(key, 1).unwrap()).into();
 
-        let _newcomer = places.enter(7, 1).unwrap();
+        let _newcomer = permits.enter(7, 1).unwrap();
 
         assert_eq!(
             held.iter().map(is_evicted).collect::<Vec<_>>(),
@@ -250,34 +250,34 @@ mod tests {
 
     #[test]
     fn what_has_settled_is_kept_and_a_newcomer_is_refused_when_all_have() {
-        let places = Places::new(2);
-        let mut first = places.enter(1, 2).unwrap();
-        let mut second = places.enter(1, 2).unwrap();
+        let permits = Permits::new(2);
+        let mut first = permits.enter(1, 2).unwrap();
+        let mut second = permits.enter(1, 2).unwrap();
         assert!(first.settle());
 
-        let third = places.enter(1, 2).unwrap();
+        let third = permits.enter(1, 2).unwrap();
         assert!(is_evicted(&second) && !is_evicted(&first));
         assert!(!second.settle(), "too late");
         drop(third);
-        let mut fourth = places.enter(2, 2).unwrap();
+        let mut fourth = permits.enter(2, 2).unwrap();
         assert!(fourth.settle());
 
-        assert!(places.enter(1, 2).is_none() && places.enter(3, 2).is_none() && !places.evict_one());
+        assert!(permits.enter(1, 2).is_none() && permits.enter(3, 2).is_none() && !permits.evict_one());
         first.wait_again();
-        assert!(places.enter(3, 2).is_some() && is_evicted(&first));
+        assert!(permits.enter(3, 2).is_some() && is_evicted(&first));
     }
 
     #[test]
     fn every_place_is_freed_once() {
-        let places = Places::new(2);
-        let evicted = places.enter(1, 1).unwrap();
-        let kept = places.enter(1, 1).unwrap();
+        let permits = Permits::new(2);
+        let evicted = permits.enter(1, 1).unwrap();
+        let kept = permits.enter(1, 1).unwrap();
         drop(evicted);
-        assert_eq!(places.count(), 1);
+        assert_eq!(permits.count(), 1);
         drop(kept);
 
-        assert_eq!(places.count(), 0);
-        let state = places.lock();
+        assert_eq!(permits.count(), 0);
+        let state = permits.lock();
         assert!(state.holders.is_empty() && state.ranking.is_empty());
     }
 }
