@@ -187,6 +187,7 @@ pub(crate) fn shape(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_document::{Channels, samples};
     use serde_json::{Value, json};
 
     use super::{AccountKey, Accounts, Config, Platforms};
@@ -276,5 +277,33 @@ mod tests {
             json!({"webhook": {"enabled": false, "accounts": {"a": {"enabled": true, "secret": "0123456789abcdef"}}}}),
         );
         assert!(!accounts.by_key[&AccountKey::new("webhook", "a")].enabled);
+    }
+
+    #[test]
+    fn every_account_of_the_largest_and_of_the_smallest_document_runs() {
+        for sample in [samples::MAXIMAL, samples::MINIMAL] {
+            let config: Config = json5::from_str(sample).unwrap();
+
+            let accounts = Accounts::read(&config, &Platforms::all());
+
+            assert_eq!(accounts.by_key.len(), 2);
+            for (key, account) in &accounts.by_key {
+                assert!(
+                    account.enabled && account.connector.is_ok(),
+                    "{key}: {:?}",
+                    account.connector
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_channel_of_the_document_has_its_platform() {
+        let platforms = Platforms::all();
+        let mut spoken: Vec<&str> = platforms.iter().map(|platform| platform.name).collect();
+
+        spoken.sort_unstable();
+
+        assert_eq!(spoken, Channels::KNOWN);
     }
 }

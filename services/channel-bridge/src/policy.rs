@@ -5,81 +5,81 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+pub(crate) use gatehouse_document::policies::{DmPolicy, GroupPolicy};
+use gatehouse_document::policies::{Group, Policies, Sender};
+use serde::Deserialize;
 
 use crate::adapter::{ChatKind, InboundMessage};
 
-/// Who may send direct messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum DmPolicy {
-    /// Everybody, if `allowFrom` says `"*"` as well; else who is listed.
-    Open,
-    /// Who is listed.
-    Allowlist,
-    /// Who is listed or was approved; an unknown sender gets a code.
-    #[default]
-    Pairing,
-    /// Nobody.
-    Disabled,
-}
-
-impl DmPolicy {
-    /// The word in the configuration.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Allowlist => "allowlist",
-            Self::Pairing => "pairing",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-/// Who may talk in groups.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum GroupPolicy {
-    /// Listed senders in listed groups.
-    #[default]
-    Allowlist,
-    /// Everybody.
-    Open,
-    /// Nobody.
-    Disabled,
-}
-
 /// What holds in one group, or in all (`"*"`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GroupRule {
     /// False: nobody is heard here.
     pub(crate) enabled: Option<bool>,
     /// Whether the assistant must be spoken to. Unset: yes.
     pub(crate) require_mention: Option<bool>,
     /// Senders who are heard here, besides `groupAllowFrom`. With the policy `open` it narrows to these.
-    #[serde(deserialize_with = "ids")]
     pub(crate) allow_from: Vec<String>,
 }
 
 /// Who may talk on one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(from = "Policies")]
 pub(crate) struct Policy {
     /// Direct messages.
     pub(crate) dm_policy: DmPolicy,
     /// Senders of direct messages.
-    #[serde(deserialize_with = "ids")]
     pub(crate) allow_from: Vec<String>,
     /// Groups.
     pub(crate) group_policy: GroupPolicy,
     /// Senders in groups.
-    #[serde(deserialize_with = "ids")]
     pub(crate) group_allow_from: Vec<String>,
     /// Groups by id.
     pub(crate) groups: BTreeMap<String, GroupRule>,
     /// Match a sender's name as well. A name can be taken by anybody the moment it is free.
     pub(crate) dangerously_allow_name_matching: bool,
+}
+
+impl From<Policies> for Policy {
+    fn from(policies: Policies) -> Self {
+        let Policies {
+            dm_policy,
+            allow_from,
+            group_policy,
+            group_allow_from,
+            groups,
+            dangerously_allow_name_matching,
+        } = policies;
+        let groups = groups.into_iter().flatten();
+        Self {
+            dm_policy: dm_policy.unwrap_or_default(),
+            allow_from: ids(allow_from),
+            group_policy: group_policy.unwrap_or_default(),
+            group_allow_from: ids(group_allow_from),
+            groups: groups.map(|(id, group)| (id, group.into())).collect(),
+            dangerously_allow_name_matching: dangerously_allow_name_matching.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Group> for GroupRule {
+    fn from(group: Group) -> Self {
+        let Group {
+            require_mention,
+            allow_from,
+            enabled,
+        } = group;
+        Self {
+            enabled,
+            require_mention,
+            allow_from: ids(allow_from),
+        }
+    }
+}
+
+/// No list is an empty one: nobody.
+fn ids(list: Option<Vec<Sender>>) -> Vec<String> {
+    list.into_iter().flatten().map(|Sender(id)| id).collect()
 }
 
 /// What to do with a message.
@@ -168,24 +168,6 @@ impl Policy {
                     && message.sender_name.as_ref().is_some_and(|name| same(entry, name)))
         })
     }
-}
-
-/// Ids as people write them: some platforms' are numbers.
-fn ids<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Id {
-        Text(String),
-        Number(i64),
-    }
-    let ids = Vec::<Id>::deserialize(source)?;
-    Ok(ids
-        .into_iter()
-        .map(|id| match id {
-            Id::Text(text) => text,
-            Id::Number(number) => number.to_string(),
-        })
-        .collect())
 }
 
 /// Ids are compared whole; ASCII case aside, because people type them. Blank never equals anything.

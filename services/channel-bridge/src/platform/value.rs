@@ -1,24 +1,37 @@
-//! What the configurations of several platforms have in common.
+//! What the configurations of several platforms have in common, from the document's types to this bridge's.
 
-use serde::Deserialize;
+use gatehouse_core::{NamedFile, Secret};
+use gatehouse_document::{PathInput, SecretInput, policies::SendRate};
 
 use crate::adapter::Rate;
 
-/// `{burst, perSecond}`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RateLimit {
-    burst: u32,
-    per_second: f64,
-}
-
-impl TryFrom<RateLimit> for Rate {
+impl TryFrom<SendRate> for Rate {
     type Error = String;
 
-    fn try_from(RateLimit { burst, per_second }: RateLimit) -> Result<Self, String> {
+    fn try_from(SendRate { burst, per_second }: SendRate) -> Result<Self, String> {
         if burst == 0 || !per_second.is_finite() || per_second <= 0.0 {
             return Err("rateLimit: burst and perSecond must be above zero".into());
         }
         Ok(Self { burst, per_second })
+    }
+}
+
+/// A secret. The config service follows references before it sends them.
+pub(super) fn secret(key: &str, input: &SecretInput) -> Result<Secret, String> {
+    let text = input.text();
+    text.map(Secret::new)
+        .ok_or_else(|| format!("{key}: the reference was not followed"))
+}
+
+/// A file that the document names. What a method named stays within its folder.
+pub(super) fn file(key: &str, input: PathInput) -> Result<NamedFile, String> {
+    match input {
+        PathInput::Written(path) => Ok(NamedFile::anywhere(path)),
+        PathInput::Whole { path, within: None } => Ok(NamedFile::anywhere(path)),
+        PathInput::Whole {
+            path,
+            within: Some(folder),
+        } => NamedFile::within(&path, &folder)
+            .ok_or_else(|| format!("{key}: is not within {}", folder.display())),
     }
 }

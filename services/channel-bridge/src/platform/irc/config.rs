@@ -1,11 +1,16 @@
 //! What an operator writes under `channels.irc`, read and checked.
 
 use gatehouse_core::{NamedFile, Secret};
+use gatehouse_document::{SecretInput, irc::IrcAccount};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::text;
-use crate::{adapter::Rate, config::shape, platform::value::RateLimit};
+use crate::{
+    adapter::Rate,
+    config::shape,
+    platform::value::{file, secret},
+};
 
 /// Five at once, then one in two seconds: what RFC 1459 (section 8.10) grants a client before it is held back.
 const RATE: Rate = Rate {
@@ -51,38 +56,6 @@ pub(crate) struct NickServ {
     pub(crate) password: Secret,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Written {
-    #[serde(alias = "host")]
-    server: Option<String>,
-    port: Option<u16>,
-    tls: Option<bool>,
-    tls_ca_file: Option<NamedFile>,
-    nick: Option<String>,
-    username: Option<String>,
-    realname: Option<String>,
-    password: Option<String>,
-    sasl: Option<WrittenSasl>,
-    nickserv: Option<WrittenNickServ>,
-    #[serde(default)]
-    channels: Vec<String>,
-    rate_limit: Option<RateLimit>,
-}
-
-#[derive(Deserialize)]
-struct WrittenSasl {
-    account: String,
-    password: String,
-}
-
-#[derive(Deserialize)]
-struct WrittenNickServ {
-    enabled: Option<bool>,
-    service: Option<String>,
-    password: Option<String>,
-}
-
 impl IrcConfig {
     /// Reads an account.
     ///
@@ -90,12 +63,12 @@ impl IrcConfig {
     /// What is wrong, with the key. Never with the value of a secret.
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
         // The error of serde may repeat a value: only its kind of complaint about types is let through.
-        let written = Written::deserialize(value).map_err(|error| shape(&error))?;
+        let written = IrcAccount::deserialize(value).map_err(|error| shape(&error))?;
         let server = word("server", written.server)?;
         let tls = written.tls.unwrap_or(true);
         let nick = word("nick", written.nick)?;
         let username = written.username.unwrap_or_else(|| nick.to_ascii_lowercase());
-        let rooms = written.channels;
+        let rooms = written.channels.unwrap_or_default();
         if rooms.len() > ROOMS_MAX {
             return Err(format!("channels: at most {ROOMS_MAX} rooms"));
         }
@@ -108,36 +81,44 @@ impl IrcConfig {
             ));
         }
         let sasl = match written.sasl {
-            Some(sasl) if sasl.account.is_empty() || sasl.password.is_empty() => {
-                return Err("sasl: account and password must not be blank".into());
-            }
-            sasl => sasl.map(|sasl| Sasl {
-                account: sasl.account,
-                password: Secret::new(sasl.password),
-            }),
-        };
-        let nickserv = written
-            .nickserv
-            .filter(|nickserv| nickserv.enabled != Some(false))
-            .and_then(|nickserv| {
-                let password = Secret::new(line("nickserv.password", nickserv.password?).ok()?);
-                Some(NickServ {
-                    service: nickserv.service.unwrap_or_else(|| "NickServ".into()),
+            Some(sasl) => {
+                let password = secret("sasl.password", &sasl.password)?;
+                if sasl.account.is_empty() || password.is_empty() {
+                    return Err("sasl: account and password must not be blank".into());
+                }
+                Some(Sasl {
+                    account: sasl.account,
                     password,
                 })
-            });
+            }
+            None => None,
+        };
+        let wanted = written
+            .nickserv
+            .filter(|nickserv| nickserv.enabled != Some(false));
+        let nickserv = match wanted.as_ref().and_then(|nickserv| nickserv.password.as_ref()) {
+            Some(password) => Some(NickServ {
+                password: one_line("nickserv.password", password)?,
+                service: wanted
+                    .and_then(|nickserv| nickserv.service)
+                    .unwrap_or_else(|| "NickServ".into()),
+            }),
+            None => None,
+        };
+        let password = written.password.as_ref();
         Ok(Self {
             port: written.port.unwrap_or(if tls { 6697 } else { 6667 }),
             server,
             tls,
-            tls_ca_file: written.tls_ca_file,
+            tls_ca_file: written
+                .tls_ca_file
+                .map(|path| file("tlsCaFile", path))
+                .transpose()?,
             username: word("username", Some(username))?,
             realname: line("realname", written.realname.unwrap_or_else(|| "Gatehouse".into()))?,
-            password: written
-                .password
-                .map(|password| line("password", password))
-                .transpose()?
-                .map(Secret::new),
+            password: password
+                .map(|password| one_line("password", password))
+                .transpose()?,
             nick,
             sasl,
             nickserv,
@@ -152,6 +133,12 @@ impl IrcConfig {
             "rateLimit": {"burst": 1000, "perSecond": 1000}});
         Self::read(&value).unwrap()
     }
+}
+
+/// A secret that is sent in one line.
+fn one_line(key: &str, input: &SecretInput) -> Result<Secret, String> {
+    let secret = secret(key, input)?;
+    line(key, secret.expose().to_owned()).map(Secret::new)
 }
 
 fn word(key: &str, value: Option<String>) -> Result<String, String> {

@@ -1,24 +1,23 @@
 //! What an operator writes under `channels.webhook`, read and checked.
 
 use gatehouse_core::Secret;
+use gatehouse_document::{
+    SecretInput,
+    webhook::{BODY_BYTES, SECRET_BYTES_MIN, WebhookAccount},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::{adapter::Rate, config::shape, platform::value::RateLimit};
+use crate::{adapter::Rate, config::shape, platform::value::secret};
 
 /// Fifty at once, then twenty a second: far below what a small receiver bears.
 const RATE: Rate = Rate {
     burst: 50,
     per_second: 20.0,
 };
-/// The shortest secret, in bytes. A shorter one can be guessed from one signed request.
-const SECRET_BYTES_MIN: usize = 16;
-
 /// The longest body of a request, in bytes, unless the operator allows more: what comes without a valid signature is read too.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// The most that the operator may allow; the contract declares the same bound.
-const BODY_BYTES_LARGEST: usize = 1024 * 1024;
 
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookConfig {
@@ -38,28 +37,16 @@ pub(crate) struct WebhookConfig {
     pub(crate) legacy_signature: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Written {
-    secret: Option<String>,
-    callback_url: Option<String>,
-    callback_secret: Option<String>,
-    rate_limit: Option<RateLimit>,
-    typing: Option<bool>,
-    max_body_bytes: Option<usize>,
-    legacy_signature: Option<bool>,
-}
-
 impl WebhookConfig {
     /// Reads an account.
     ///
     /// # Errors
     /// What is wrong, with the key. Never with the value of a secret.
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
-        let written = Written::deserialize(value).map_err(|error| shape(&error))?;
-        let secret = secret("secret", written.secret.unwrap_or_default())?;
-        let callback_secret = match written.callback_secret {
-            Some(text) => self::secret("callbackSecret", text)?,
+        let written = WebhookAccount::deserialize(value).map_err(|error| shape(&error))?;
+        let secret = key("secret", written.secret.as_ref())?;
+        let callback_secret = match &written.callback_secret {
+            Some(input) => key("callbackSecret", Some(input))?,
             None => secret.clone(),
         };
         let callback_url = written.callback_url.map(|text| address(&text)).transpose()?;
@@ -72,17 +59,17 @@ impl WebhookConfig {
             typing: written.typing.unwrap_or(false),
             body_bytes_max: written
                 .max_body_bytes
-                .map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_LARGEST)),
+                .map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES.1) as usize),
             legacy_signature: written.legacy_signature.unwrap_or(true),
         })
     }
 }
 
-fn secret(key: &str, text: String) -> Result<Secret, String> {
-    if text.trim().len() < SECRET_BYTES_MIN {
-        return Err(format!("{key}: must have at least {SECRET_BYTES_MIN} characters"));
-    }
-    Ok(Secret::new(text))
+/// A key that signs. None, or a short one, could be guessed.
+fn key(name: &str, input: Option<&SecretInput>) -> Result<Secret, String> {
+    let key = input.map(|input| secret(name, input)).transpose()?;
+    key.filter(|key| key.expose().trim().len() >= SECRET_BYTES_MIN)
+        .ok_or_else(|| format!("{name}: must have at least {SECRET_BYTES_MIN} characters"))
 }
 
 /// The operator wrote it, so it may point into the operator's own network; what people say never becomes part of it.
