@@ -1,20 +1,27 @@
 //! Resolves references to secrets, all of them before anything else starts, and reports every one that is missing at once.
 
 mod file;
+mod variables;
+mod whole;
 
 use std::{
-    collections::BTreeSet,
     fmt,
     path::{Path as FilePath, PathBuf},
 };
 
 use gatehouse_core::NamedFile;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     issue::Issue,
     outline::Place,
-    path::{Path, Step, children},
+    path::{Path, Step},
+};
+
+use self::variables::{Part, parts};
+pub(crate) use self::{
+    variables::{is_variable, is_whole_reference, named_variables, variables},
+    whole::replace_whole,
 };
 
 /// Reads an environment variable.
@@ -111,108 +118,6 @@ pub(crate) fn is_reference(value: &Value) -> bool {
                 .keys()
                 .all(|key| matches!(key.as_str(), "source" | "provider" | "id" | "path"))
     })
-}
-
-/// Makes a change replace references whole. A merge would keep what the change does not name, and an `id` or a `mode` of the
-/// former reference means something else beside a new `source`.
-pub(crate) fn replace_whole(change: &mut Value, before: &Value) {
-    fn walk(change: &mut Value, before: Option<&Value>, place: &Place, path: &Path) {
-        let Some(object) = change.as_object_mut() else {
-            return;
-        };
-        let is_whole = object.get("source").is_some_and(Value::is_string);
-        if is_whole && (place.is_secret() || is_named_place(path)) {
-            for key in before.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
-                object.entry(key.clone()).or_insert(Value::Null);
-            }
-            return;
-        }
-        for (key, child) in object {
-            let step = Step::Key(key.clone());
-            let before = before.and_then(|before| before.get(key));
-            walk(child, before, &place.step(&step), &path.with(step));
-        }
-    }
-    walk(change, Some(before), &Place::root(), &Path::default());
-}
-
-/// Whether this is an entry of `secrets.providers`.
-fn is_named_place(path: &Path) -> bool {
-    let key = |step: &Step, name: &str| matches!(step, Step::Key(key) if key == name);
-    matches!(path.steps(), [secrets, providers, _] if key(secrets, "secrets") && key(providers, "providers"))
-}
-
-/// Whether a text is one `${NAME}` and nothing else, so that showing it shows no part of a secret.
-pub(crate) fn is_whole_reference(text: &str) -> bool {
-    text.strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(is_variable)
-}
-
-pub(crate) fn is_variable(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_uppercase() || c == '_')
-        && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// The variables that a text refers to, in order.
-pub(crate) fn variables(text: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    parts(text, |part| {
-        if let Part::Variable(name) = part {
-            names.push(name);
-        }
-    });
-    names
-}
-
-/// Every variable that a document names anywhere, in one form or the other.
-pub(crate) fn named_variables(value: &Value) -> BTreeSet<String> {
-    fn walk(value: &Value, names: &mut BTreeSet<String>) {
-        if let Some(text) = value.as_str() {
-            names.extend(variables(text).into_iter().map(str::to_owned));
-        }
-        if value.get("source").and_then(Value::as_str) == Some("env") {
-            names.extend(value.get("id").and_then(Value::as_str).map(str::to_owned));
-        }
-        children(value)
-            .into_iter()
-            .for_each(|(_, child)| walk(child, names));
-    }
-    let mut names = BTreeSet::new();
-    walk(value, &mut names);
-    names
-}
-
-/// A piece of a text.
-enum Part<'t> {
-    Literal(&'t str),
-    /// `$${NAME}`, which stands for `${NAME}` itself.
-    Escaped(&'t str),
-    /// `${NAME}`.
-    Variable(&'t str),
-}
-
-/// Takes a text apart. Only upper-case names are references, as in OpenClaw.
-fn parts<'t>(text: &'t str, mut take: impl FnMut(Part<'t>)) {
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, tail)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
-            take(Part::Literal(before));
-            take(Part::Literal("${"));
-            rest = after;
-            continue;
-        };
-        if let Some(escaped) = before.strip_suffix('$') {
-            take(Part::Literal(escaped));
-            take(Part::Escaped(name));
-        } else {
-            take(Part::Literal(before));
-            take(Part::Variable(name));
-        }
-        rest = tail;
-    }
-    take(Part::Literal(rest));
 }
 
 /// Follows every reference of the document. They are followed where the types say that a secret belongs, and nowhere else:
