@@ -235,11 +235,11 @@ fn rules_between_keys_hold() {
             "models.providers.x.baseUrl",
             "models.providers.y.baseUrl",
             "channels.irc.dmPolicy",
+            "channels.webhook.defaultAccount",
             "channels.irc.server",
             "channels.irc.nick",
             "channels.webhook.accounts.shop.secret",
             "channels.webhook.accounts.shop.callbackUrl",
-            "channels.webhook.defaultAccount",
         ]
     );
 }
