@@ -9,7 +9,9 @@ pub(crate) mod store;
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use gatehouse_core::{Chain, Clock, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService};
+use gatehouse_core::{
+    Chain, Clock, Content, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService,
+};
 use gatehouse_proto::session::v1::{
     DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer, Target,
     peer, session_service_client::SessionServiceClient,
@@ -330,7 +332,7 @@ impl Inbox {
             to: row.message.reply_to.clone(),
             thread_id: row.message.thread_id.clone(),
             reply_to_id: Some(row.message.message_id.clone()),
-            text: text.words().to_owned(),
+            message: Content::text(text.words()),
             created_at: self.clock.now_ms(),
         };
         self.outbox.enqueue(delivery).await.map(drop)
@@ -379,10 +381,11 @@ fn request(row: &InboxRow) -> DeliverMessageRequest {
         sender_id,
         sender_aliases: _, // for the policy, which has decided
         sender_name,
-        text,
+        content,
         mentioned: _, // as well
         sent_at,
     } = row.message.clone();
+    let (text, content) = content.into_parts();
     DeliverMessageRequest {
         channel: channel.clone(),
         account_id: account.clone(),
@@ -404,7 +407,7 @@ fn request(row: &InboxRow) -> DeliverMessageRequest {
             reply_to_id: Some(message_id.into()),
         }),
         sent_at,
-        content: None, // platforms hand over texts so far
+        content,
     }
 }
 

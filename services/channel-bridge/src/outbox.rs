@@ -6,6 +6,7 @@ pub(crate) mod dispatch;
 mod doubt;
 pub(crate) mod due;
 pub(crate) mod grpc;
+mod shown;
 pub(crate) mod store;
 
 use std::{

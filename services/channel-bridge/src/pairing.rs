@@ -3,7 +3,7 @@
 pub(crate) mod grpc;
 pub(crate) mod store;
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Content};
 use uuid::Uuid;
 
 use crate::{
@@ -133,7 +133,7 @@ async fn tell(
         to: request.reply_to.clone(),
         thread_id: None,
         reply_to_id: None,
-        text,
+        message: Content::text(text),
         created_at: now,
     };
     outbox.enqueue(delivery).await.map(drop)

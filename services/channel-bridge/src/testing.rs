@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use gatehouse_core::{Clock, Failure};
+use gatehouse_core::{Clock, Content, Failure};
 use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse, MessageKey};
 use tempfile::TempDir;
 use tokio::{
@@ -68,7 +68,7 @@ pub(crate) fn message(id: &str, chat: &str, text: &str) -> InboundMessage {
         sender_id: chat.into(),
         sender_aliases: Vec::new(),
         sender_name: Some(format!("name of {chat}")),
-        text: text.into(),
+        content: Content::text(text),
         mentioned: true,
         sent_at: NOW,
     }
@@ -82,7 +82,7 @@ pub(crate) fn delivery(key: &str, to: &str, text: &str, now: i64) -> NewDelivery
         to: to.into(),
         thread_id: None,
         reply_to_id: None,
-        text: text.into(),
+        message: Content::text(text),
         created_at: now,
     }
 }
@@ -114,7 +114,7 @@ impl Heard {
             .lock()
             .unwrap()
             .iter()
-            .map(|message| message.text.clone())
+            .map(|message| message.content.words())
             .collect()
     }
 }

@@ -173,6 +173,11 @@ impl Content {
         &self.blocks
     }
 
+    /// The blocks, in order, to be taken apart.
+    pub fn into_blocks(self) -> Vec<Block> {
+        self.blocks
+    }
+
     /// Puts a block at the end.
     pub fn push(&mut self, block: Block) {
         self.blocks.push(block);

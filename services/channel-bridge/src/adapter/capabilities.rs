@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gatehouse_core::content::Block;
+
 pub(crate) use super::text::{TextLimit, TextShape, TextUnit};
 
 /// What a platform can do.
@@ -35,6 +37,15 @@ impl Capabilities {
             reactions: false,
             typing: false,
             idempotent_sends: false,
+        }
+    }
+
+    /// Whether the platform shows such a block. What it does not show is said in words.
+    pub(crate) fn shows(&self, block: &Block) -> bool {
+        match block {
+            Block::Text(_) => true,
+            Block::Media(_) => self.media,
+            Block::ToolCall(_) | Block::ToolResult(_) | Block::Thinking(_) | Block::Opaque(_) => false,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use gatehouse_core::Content;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountKey, Progress};
@@ -11,8 +12,8 @@ use crate::{
     store::StoreError,
 };
 
-/// The longest text of one message that comes in, in bytes. The contract declares the same bound.
-pub(crate) const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// The most that one message says that comes in, in bytes. The contract declares the same bound.
+pub(crate) const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 /// Roles of one sender that are handed on. The contract declares the same bound.
 pub(crate) const ROLES_MAX: usize = 250;
 
@@ -44,7 +45,9 @@ pub(crate) struct InboundMessage {
     pub(crate) sender_aliases: Vec<SenderId>,
     /// The sender's name. Names change hands: it is for people to read, and is matched only where an operator asked for it.
     pub(crate) sender_name: Option<String>,
-    pub(crate) text: String,
+    /// What was said: words and media. Rows of earlier versions hold a `text`.
+    #[serde(alias = "text")]
+    pub(crate) content: Content,
     /// Whether the assistant was spoken to.
     pub(crate) mentioned: bool,
     /// When it was said, milliseconds since 1970.
@@ -140,8 +143,8 @@ impl InboundSink {
         {
             return Err(ReceiveError::Invalid("the thread's id is longer than 512 bytes"));
         }
-        if message.text.len() > TEXT_BYTES_MAX {
-            return Err(ReceiveError::Invalid("the text is longer than 1 MiB"));
+        if message.content.bytes() > CONTENT_BYTES_MAX {
+            return Err(ReceiveError::Invalid("the message is larger than 1 MiB"));
         }
         if message.origin.roles.len() > ROLES_MAX {
             return Err(ReceiveError::Invalid("the sender has more than 250 roles"));

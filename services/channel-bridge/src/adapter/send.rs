@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatehouse_core::content::Media;
 use tokio::sync::oneshot;
 
 use crate::id::{Address, DeliveryKey, MessageId};
@@ -20,8 +21,10 @@ pub(crate) struct SendPart {
     pub(crate) thread_id: Option<String>,
     /// The message that is answered.
     pub(crate) reply_to_id: Option<MessageId>,
-    /// Within [`Capabilities::text`](super::Capabilities::text).
+    /// Within [`Capabilities::text`](super::Capabilities::text). Empty where media are all that is said.
     pub(crate) text: String,
+    /// What goes with it. Empty where the platform has no [`Capabilities::media`](super::Capabilities::media).
+    pub(crate) media: Vec<Media>,
     /// When the message was made, milliseconds since 1970.
     pub(crate) created_at: i64,
 }

@@ -138,7 +138,10 @@ impl Bench {
             .heads(self.stores.lease(&key("a")), 10)
             .await
             .unwrap();
-        heads.into_iter().map(|head| head.content.text).collect()
+        heads
+            .into_iter()
+            .map(|head| head.content.message.into_words())
+            .collect()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Clock, backoff::Backoff};
+use gatehouse_core::{Chain, Clock, backoff::Backoff, content::Media};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{Id, JoinSet},
@@ -22,6 +22,7 @@ use super::{
     bucket::Buckets,
     doubt::Doubts,
     due::Dues,
+    shown::Shown,
     store::{Delivery, OutboxStore, Outcome, Part, Retry, Sent},
 };
 use crate::{
@@ -194,14 +195,20 @@ impl Delivering {
                 .await;
         }
         let content = &delivery.content;
-        let parts = cut(
+        let Shown { text, media } = Shown::of(content.message.clone(), capabilities);
+        let mut parts = cut(
             capabilities
                 .text
-                .split(content.to.as_str(), &content.text, LATE_LABEL.len()),
+                .split(content.to.as_str(), &text, LATE_LABEL.len()),
             limits.parts_max,
         );
+        if parts.is_empty() && !media.is_empty() {
+            parts.push(String::new());
+        }
         let (mut late, mut doubtful) = (delivery.late, false);
-        for part in store.parts(lease.clone(), delivery.seq, parts).await? {
+        let parts = store.parts(lease.clone(), delivery.seq, parts).await?;
+        let last = parts.last().map(|part| part.position);
+        for part in parts {
             let repeats = part.possible_duplicate && !capabilities.idempotent_sends;
             if part.sent {
                 doubtful |= repeats && part.unconfirmed;
@@ -218,7 +225,13 @@ impl Delivering {
                     "possible duplicate: sent again after an unknown outcome"
                 );
             }
-            match self.send(delivery, &part, label).await? {
+            // Media come behind the words: they are what the words are about.
+            let with = if Some(part.position) == last {
+                media.clone()
+            } else {
+                Vec::new()
+            };
+            match self.send(delivery, &part, with, label).await? {
                 Ok(receipt) => self.sent(delivery, &part, receipt).await?,
                 // Twice is enough: a third time would be noise in the room. The parts behind it were not said at all.
                 Err(SendError::Unknown { reason }) if repeats => {
@@ -248,6 +261,7 @@ impl Delivering {
         &self,
         delivery: &Delivery,
         part: &Part,
+        media: Vec<Media>,
         label: bool,
     ) -> Result<Result<Receipt, SendError>, StoreError> {
         let content = &delivery.content;
@@ -286,6 +300,7 @@ impl Delivering {
                 .filter(|_| self.worker.capabilities.threads),
             reply_to_id: content.reply_to_id.clone(),
             text,
+            media,
             created_at: content.created_at,
         });
         if line.send(request).await.is_err() {

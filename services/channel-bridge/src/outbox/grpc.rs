@@ -1,5 +1,6 @@
 //! What others ask of the outbox, parsed.
 
+use gatehouse_core::Content;
 use gatehouse_proto::channel::v1::{EnqueueDeliveryRequest, SendMessageRequest};
 
 use super::store::NewDelivery;
@@ -85,7 +86,7 @@ impl Message {
             to: self.to,
             thread_id: self.thread_id,
             reply_to_id: self.reply_to_id,
-            text: self.text,
+            message: Content::text(self.text),
             created_at: now,
         }
     }
@@ -109,7 +110,7 @@ impl TryFrom<EnqueueDeliveryRequest> for Reply {
             reply_to_id,
             text,
             created_at,
-            content: _,
+            content,
         } = request;
         Ok(Self(NewDelivery {
             key: parsed("/deliveryKey", delivery_key)?,
@@ -119,7 +120,8 @@ impl TryFrom<EnqueueDeliveryRequest> for Reply {
             to: parsed("/to", to)?,
             thread_id,
             reply_to_id: answered(reply_to_id)?,
-            text,
+            message: Content::from_parts(text, content)
+                .map_err(|error| Error::Invalid("/content", error.problem().to_owned()))?,
             created_at,
         }))
     }

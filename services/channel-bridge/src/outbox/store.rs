@@ -1,6 +1,7 @@
 //! What is kept of what goes out.
 
 use async_trait::async_trait;
+use gatehouse_core::Content;
 
 use crate::{
     account::lease::Lease,
@@ -23,7 +24,8 @@ pub(crate) struct NewDelivery {
     pub(crate) thread_id: Option<String>,
     /// The message that is answered.
     pub(crate) reply_to_id: Option<MessageId>,
-    pub(crate) text: String,
+    /// What is said. What the platform cannot show of it is put into words when it is sent.
+    pub(crate) message: Content,
     /// When it was made, milliseconds since 1970.
     pub(crate) created_at: i64,
 }

@@ -163,7 +163,10 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
             to: taken.reply_target.unwrap().to.as_str().into(),
             thread_id: None,
             reply_to_id: None,
-            text: "hello yourself".into(),
+            message: gatehouse_core::Content::from_json(
+                r#"[{"type":"text","text":"hello yourself"},{"type":"image","url":"u","mimeType":"image/png","name":"cat.png"}]"#,
+            )
+            .unwrap(),
             created_at: NOW,
         })
         .await
@@ -172,6 +175,7 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
         (people.server.heard() == ["hello yourself"]).then_some(())
     })
     .await;
+    assert_eq!(people.server.shown(), ["cat.png"], "the platform shows media");
 
     assert_eq!(
         (taken.channel.as_str(), taken.account_id.as_str()),

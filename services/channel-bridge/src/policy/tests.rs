@@ -22,7 +22,7 @@ fn said(kind: ChatKind, sender: &str, mentioned: bool) -> InboundMessage {
         sender_id: sender.into(),
         sender_aliases: vec!["anna!a@host".into()],
         sender_name: Some("anna".into()),
-        text: "x".into(),
+        content: gatehouse_core::Content::text("x"),
         mentioned,
         sent_at: 0,
     }

@@ -23,6 +23,7 @@ macro_rules! suite {
             inbox: what_session_took_over_can_be_offered_again_for_a_day,
             inbox: an_owner_is_shown_the_messages_of_its_own_accounts_only,
             outbox: a_delivery_is_stored_once,
+            outbox: what_a_delivery_says_is_kept_with_all_its_blocks,
             outbox: parts_are_kept_and_the_unsent_ones_remain,
             outbox: what_was_leaving_waits_again_and_is_flagged,
             outbox: an_old_delivery_is_given_up_on,

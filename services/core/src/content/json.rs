@@ -30,6 +30,22 @@ impl Content {
         serde_json::to_string(&List(&self.blocks)).expect("strings, numbers and what was JSON before")
     }
 
+    /// Two columns of a table: the words, and the JSON when there is more than words.
+    pub fn into_columns(self) -> (String, Option<String>) {
+        match self.as_plain_text() {
+            Some(text) => (text.to_owned(), None),
+            None => (self.clone().into_words(), Some(self.to_json())),
+        }
+    }
+
+    /// Reads the two columns. Text that looks like JSON is text.
+    ///
+    /// # Errors
+    /// When the second is not JSON.
+    pub fn from_columns(text: String, json: Option<&str>) -> Result<Self, ContentError> {
+        json.map_or_else(|| Ok(Self::text(text)), Self::from_json)
+    }
+
     /// The words, when there is nothing else.
     pub(super) fn as_plain_text(&self) -> Option<&str> {
         match &*self.blocks {

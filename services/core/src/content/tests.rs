@@ -152,6 +152,16 @@ fn a_content_wins_over_the_text_beside_it_and_a_text_stands_alone() {
 }
 
 #[test]
+fn two_columns_hold_what_one_content_says() {
+    let json_like = Content::text(r#"[{"type":"text","text":"x"}]"#);
+    for content in [Content::text("hi"), json_like, all(), Content::default()] {
+        let (text, json) = content.clone().into_columns();
+        assert_eq!(Content::from_columns(text, json.as_deref()).unwrap(), content);
+    }
+    assert_eq!(Content::text("hi").into_columns(), ("hi".to_owned(), None));
+}
+
+#[test]
 fn what_a_platform_cannot_show_is_said_in_words() {
     let shown = all().shown_by(|block| matches!(block, Block::Media(_)));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Content};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -202,7 +202,7 @@ impl Registered {
                     .collect::<Result<_, _>>()?,
                 sender_name: Some(source.nick.clone()),
                 mentioned: !in_room || text::mentions(self.case, &text, &self.nick),
-                text,
+                content: Content::text(text),
                 sent_at: self.clock.now_ms(),
             })
         };
@@ -296,7 +296,8 @@ mod tests {
         assert_eq!(
             said(":anna!a@h PRIVMSG gate :\u{1}ACTION waves\u{1}")
                 .unwrap()
-                .text,
+                .content
+                .words(),
             "* anna waves"
         );
     }

@@ -238,6 +238,7 @@ mod tests {
             thread_id: None,
             reply_to_id: None,
             text: "hi".into(),
+            media: Vec::new(),
             created_at: 0,
         })
     }

@@ -277,14 +277,14 @@ async fn rooms_and_private_messages_come_in_with_who_said_them() {
     let heard = bench.heard.messages.lock().unwrap().clone();
     let seen: Vec<_> = heard
         .iter()
-        .map(|m| (m.text.as_str(), m.mentioned, m.chat_kind))
+        .map(|m| (m.content.words(), m.mentioned, m.chat_kind))
         .collect();
     assert_eq!(
         seen,
         [
-            ("gate: to you", true, ChatKind::Channel),
-            ("to nobody", false, ChatKind::Channel),
-            ("in private", true, ChatKind::Direct)
+            ("gate: to you".to_owned(), true, ChatKind::Channel),
+            ("to nobody".to_owned(), false, ChatKind::Channel),
+            ("in private".to_owned(), true, ChatKind::Direct)
         ]
     );
     assert_eq!(heard[0].chat_id, "#home");

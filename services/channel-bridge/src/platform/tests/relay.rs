@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use gatehouse_core::Content;
 use serde_json::Value;
 use tokio::{sync::Notify, time};
 
@@ -33,6 +34,8 @@ struct State {
     /// Id and text.
     said: Vec<(String, String)>,
     heard: Vec<String>,
+    /// The names of the media that came with it.
+    shown: Vec<String>,
     typed: Vec<Typing>,
     /// From where the account reads on, as it last told.
     read_from: usize,
@@ -70,6 +73,10 @@ impl Server {
 
     pub(super) fn heard(&self) -> Vec<String> {
         self.lock().heard.clone()
+    }
+
+    pub(super) fn shown(&self) -> Vec<String> {
+        self.lock().shown.clone()
     }
 
     pub(super) fn read_from(&self) -> usize {
@@ -146,6 +153,7 @@ impl Relay {
 impl Adapter for Relay {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            media: true,
             threads: true,
             typing: true,
             ..Capabilities::text_only(TextLimit::new(TextUnit::Utf16, 2000, TextShape::Markdown))
@@ -188,7 +196,11 @@ impl Adapter for Relay {
                 request = link.outgoing.recv() => {
                     let Some(mut request) = request else { return Ended::Retry("asked to end".into()) };
                     request.begin();
-                    self.server.lock().heard.push(request.part().text.clone());
+                    let part = request.part().clone();
+                    let mut server = self.server.lock();
+                    server.heard.push(part.text);
+                    server.shown.extend(part.media.into_iter().filter_map(|media| media.name));
+                    drop(server);
                     request.answer(Ok(Receipt::default()));
                 }
                 Some(hint) = link.typing.recv() => {
@@ -218,7 +230,7 @@ fn message(id: &str, text: String) -> InboundMessage {
         sender_id: "anna".into(),
         sender_aliases: Vec::new(),
         sender_name: None,
-        text,
+        content: Content::text(text),
         mentioned: true,
         sent_at: 0,
     }

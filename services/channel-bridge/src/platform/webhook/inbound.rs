@@ -1,6 +1,6 @@
 //! A request from the platform: the head first, then the signature, then the body, then the commit, then 202.
 
-use gatehouse_core::{Chain, Clock};
+use gatehouse_core::{Chain, Clock, Content};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -91,7 +91,7 @@ impl Body {
             sender_aliases: Vec::new(),
             sender_name: name.map(|name| name.chars().take(SENDER_NAME_CHARS_MAX).collect()),
             mentioned: mentioned || chat_kind == ChatKind::Direct,
-            text,
+            content: Content::text(text),
             sent_at: sent_at.unwrap_or(now),
         }
     }

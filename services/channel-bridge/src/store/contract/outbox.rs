@@ -1,8 +1,10 @@
 //! What every store must hold of the outbox.
 
+use gatehouse_core::Content;
+
 use super::accounts::another;
 use crate::{
-    outbox::store::{Counts, Outcome, Retry, Sent},
+    outbox::store::{Counts, NewDelivery, Outcome, Retry, Sent},
     store::{StoreError, Stores},
     testing::{NOW, claim, delivery, key},
 };
@@ -27,6 +29,26 @@ pub(crate) async fn a_delivery_is_stored_once(stores: Stores) {
     let heads = stores.outbox.heads(stores.lease(&key("a")), 10).await.unwrap();
     assert_eq!(heads.len(), 1);
     assert_eq!(heads[0].content, delivery("k", "anna", "x", NOW));
+}
+
+pub(crate) async fn what_a_delivery_says_is_kept_with_all_its_blocks(stores: Stores) {
+    let json = r#"[{"type":"text","text":"see"},{"type":"image","url":"u","mimeType":"image/png"},{"type":"hologram",  "of":1.0}]"#;
+    let blocks = |key: &str, json: &str| NewDelivery {
+        message: Content::from_json(json).unwrap(),
+        ..delivery(key, "anna", "", NOW)
+    };
+    let enqueue = async |delivery| stores.outbox.enqueue("id".into(), delivery, NOW).await;
+    enqueue(blocks("k", json)).await.unwrap();
+    assert!(enqueue(blocks("k", json)).await.unwrap().1, "the same");
+    let other = json.replace("hologram", "photograph");
+    assert!(matches!(
+        enqueue(blocks("k", &other)).await,
+        Err(StoreError::Conflict { .. })
+    ));
+
+    let heads = stores.outbox.heads(stores.lease(&key("a")), 10).await.unwrap();
+
+    assert_eq!(heads[0].content.message.to_json(), json);
 }
 
 pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {

@@ -1,6 +1,7 @@
 //! The outbox in SQLite.
 
 use async_trait::async_trait;
+use gatehouse_core::Content;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
@@ -134,9 +135,10 @@ fn enqueue(
     if full.is_some() {
         return Err(StoreError::Full("too many deliveries wait"));
     }
+    let (text, content) = new.message.clone().into_columns();
     tx.prepare_cached(
-        "INSERT INTO outbox (id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, next_at,
-         created_at, queued_at, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?10, ?12)",
+        "INSERT INTO outbox (id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, content, next_at,
+         created_at, queued_at, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?13, ?10, ?11, ?10, ?12)",
     )?
     .execute(params![
         id,
@@ -147,10 +149,11 @@ fn enqueue(
         new.to.as_str(),
         new.thread_id,
         new.reply_to_id.as_ref().map(MessageId::as_str),
-        new.text,
+        text,
         now,
         new.created_at,
-        fingerprint
+        fingerprint,
+        content
     ])?;
     Ok((id, false))
 }
@@ -158,13 +161,15 @@ fn enqueue(
 /// What makes two deliveries the same message: where it goes and what it says. Each part is preceded by its length, so that
 /// no two lists of parts look alike.
 fn fingerprint(new: &NewDelivery) -> Vec<u8> {
+    let (text, content) = new.message.clone().into_columns();
+    let said = content.unwrap_or(text);
     let parts = [
         Some(new.account.channel.as_str()),
         Some(new.account.account.as_str()),
         Some(new.to.as_str()),
         new.thread_id.as_deref(),
         new.reply_to_id.as_ref().map(MessageId::as_str),
-        Some(new.text.as_str()),
+        Some(said.as_str()),
     ];
     let mut digest = Sha256::new();
     for part in parts {
@@ -178,7 +183,7 @@ fn fingerprint(new: &NewDelivery) -> Vec<u8> {
 fn heads(connection: &Connection, account: &AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, created_at, attempts,
-         unknowns, late, next_at, queued_at FROM outbox WHERE seq IN
+         unknowns, late, next_at, queued_at, content FROM outbox WHERE seq IN
          (SELECT min(seq) FROM outbox INDEXED BY outbox_waiting
           WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 GROUP BY chat)
          ORDER BY next_at, seq LIMIT ?3 -- sorts: one delivery of each chat in which one waits",
@@ -201,7 +206,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
             to: Address::stored(row.get(6)?),
             thread_id: row.get(7)?,
             reply_to_id: row.get::<_, Option<String>>(8)?.map(MessageId::stored),
-            text: row.get(9)?,
+            message: message(row)?,
             created_at: row.get(10)?,
         },
         attempts: row.get(11)?,
@@ -209,6 +214,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         late: row.get(13)?,
         next_at: row.get(14)?,
         queued_at: row.get(15)?,
+    })
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Content> {
+    let json: Option<String> = row.get("content")?;
+    Content::from_columns(row.get("text")?, json.as_deref()).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(16, rusqlite::types::Type::Text, error.into())
     })
 }
 
@@ -284,7 +296,8 @@ fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64) -> Result
     };
     // What was sent stands in the session's transcript; what was given up on is kept, for whoever asks why.
     tx.prepare_cached(
-        "UPDATE outbox SET state = ?2, reason = ?3, settled_at = ?4, text = iif(?2 = 'sent', '', text) WHERE seq = ?1",
+        "UPDATE outbox SET state = ?2, reason = ?3, settled_at = ?4, text = iif(?2 = 'sent', '', text),
+         content = iif(?2 = 'sent', NULL, content) WHERE seq = ?1",
     )?
     .execute(params![seq, state, reason, now])?;
     tx.prepare_cached("UPDATE outbox_part SET text = '' WHERE delivery = ?1 AND state = 'sent'")?

@@ -112,6 +112,10 @@ CREATE TABLE account_lease (
 ) WITHOUT ROWID;
 CREATE INDEX account_lease_by_owner ON account_lease (owner);
 ",
+    "
+-- What a delivery says beside words; NULL: the text alone.
+ALTER TABLE outbox ADD COLUMN content TEXT;
+",
 ];
 
 /// The schema that this version writes.

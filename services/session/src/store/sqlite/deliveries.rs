@@ -7,7 +7,6 @@ use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Target, Turn};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
-use crate::rows::content_of;
 
 /// The most that one answer to [`waiting`] holds in text, so that a heap of long replies does not fill the memory.
 const TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -20,8 +19,7 @@ pub(super) fn add(
     content: Content,
     now: i64,
 ) -> Result<(), Error> {
-    let words = content.clone().into_words();
-    let content = (content != Content::text(words.as_str())).then(|| content.to_json());
+    let (words, content) = content.into_columns();
     let target = serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))?;
     conn.prepare_cached(
         "INSERT INTO deliveries (key, run, session_key, target, text, content, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -92,9 +90,9 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Option<Delivery>> {
     let Ok(target) = serde_json::from_str::<Target>(&target) else {
         return Ok(None);
     };
-    let content = match row.get::<_, Option<String>>("content")? {
-        Some(json) => content_of(&json),
-        None => Content::text(row.get::<_, String>("text")?),
+    let json: Option<String> = row.get("content")?;
+    let Ok(content) = Content::from_columns(row.get("text")?, json.as_deref()) else {
+        return Ok(None);
     };
     Ok(Some(Delivery {
         id: row.get("id")?,

@@ -62,6 +62,7 @@ impl Scene {
             thread_id: None,
             reply_to_id: None,
             text: text.into(),
+            media: Vec::new(),
             created_at: 0,
         });
         self.requests.send(request).await.unwrap();
