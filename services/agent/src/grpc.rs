@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
-use gatehouse_core::{Drain, Failure, config::ConfigHandle};
+use gatehouse_core::{Drain, Failure, config::ConfigHandle, trace};
 use gatehouse_document::agents::CONCURRENT_MAX;
 use gatehouse_proto::agent::v1::{
     ListModelsRequest, ListModelsResponse, Model, RunTurnRequest, RunTurnResponse,
@@ -92,11 +92,12 @@ impl AgentService for Grpc {
         let (sender, events) = mpsc::channel(EVENTS);
         let turn = turn::run(request, config, self.tools.clone(), sender);
         let running = self.metrics.running.clone();
-        self.drain.spawn_work("turn", async move {
+        let running_turn = async move {
             turn.await;
             running.dec();
             drop(place);
-        });
+        };
+        self.drain.spawn_work("turn", trace::carry(running_turn));
         // The receiver goes with the stream: a caller that goes away closes it, and that cancels the turn.
         Ok(Response::new(Box::pin(
             self.drain.end_stream(ReceiverStream::new(events).map(Ok)),
