@@ -84,7 +84,7 @@ async fn what_waited_and_what_ran_under_the_third_schema_goes_on() {
         })
         .await
         .unwrap();
-    assert_eq!(taken.queued, [run.clone()]);
+    assert_eq!(taken.queued, std::slice::from_ref(&run));
     let lease = Lease {
         owner: me.clone(),
         until: now + 1_000,
