@@ -2,7 +2,7 @@
 //! ring of events, so that an edge that reconnects misses nothing or knows that it did.
 //!
 //! Nothing here is a fact. Whoever publishes an event has stored what it tells; after a restart the stream begins a new
-//! epoch, presence and health are reported anew within seconds, and screens read their state from its owners.
+//! epoch, presence and health are reported anew within seconds, and clients read their state from its owners.
 
 mod app;
 mod error;

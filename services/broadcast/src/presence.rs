@@ -81,7 +81,7 @@ impl Presence {
         std::iter::once(self.gateway.clone()).chain(connected).collect()
     }
 
-    /// What screens are shown: the gateway and those who came last.
+    /// What clients are shown: the gateway and those who came last.
     pub(crate) fn shown(&self) -> Vec<PresenceEntry> {
         let mut entries = self.entries();
         if entries.len() > SHOWN_MAX

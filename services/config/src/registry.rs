@@ -139,9 +139,7 @@ impl<D: Disk + Sync> Task<D> {
             }
             if self.configuration.is_none() {
                 // A step panicked; nothing that comes after it could be trusted.
-                self.health.not_serving("the configuration task failed");
-                drain.start();
-                return;
+                return drain.give_up("configuration");
             }
         }
     }

@@ -31,6 +31,13 @@ struct Panicked {
     told: CancellationToken,
 }
 
+impl Panicked {
+    fn tell(&self, task: &'static str) {
+        let _ = self.task.set(task); // the first one is the cause
+        self.told.cancel();
+    }
+}
+
 impl Drain {
     /// A process that has not been asked to end.
     #[must_use]
@@ -71,8 +78,7 @@ impl Drain {
         self.tasks.spawn(async move {
             if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
                 tracing::error!(task = name, "a task panicked");
-                let _ = panicked.task.set(name); // the first one is the cause
-                panicked.told.cancel();
+                panicked.tell(name);
             }
         });
     }
@@ -85,6 +91,11 @@ impl Drain {
                 tracing::error!(task = name, "a task panicked");
             }
         });
+    }
+
+    /// Says that a task cannot go on because something in it panicked elsewhere, on a thread of its own.
+    pub fn give_up(&self, task: &'static str) {
+        self.panicked.tell(task);
     }
 
     /// Waits until a task that the process cannot do without has panicked, and names it.
@@ -208,6 +219,8 @@ mod tests {
         later.spawn("dispatcher", async { panic!("on purpose") });
 
         assert_eq!(drain.panicked().await, "dispatcher");
+        drain.give_up("writer");
+        assert_eq!(drain.panicked().await, "dispatcher", "the first one is the cause");
         assert!(!later.is_requested(), "a step starts by itself");
     }
 

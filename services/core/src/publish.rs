@@ -1,7 +1,7 @@
 //! Handing events to broadcast: in order, in batches, without ever making the caller wait.
 //!
 //! Events may be lost, facts may not: whoever publishes has committed what the event tells. When broadcast is away for longer
-//! than the queue is long, the oldest guarantee goes, and the next request says that events are lost, so that screens read
+//! than the queue is long, the oldest guarantee goes, and the next request says that events are lost, so that clients read
 //! their state anew.
 
 use std::{
@@ -116,27 +116,33 @@ impl Publisher {
     /// Starts handing events to this peer.
     #[must_use]
     pub fn spawn(peer: impl Borrow<Peer>, drain: &Drain) -> Self {
-        let (publisher, Published { queue, .. }) = Self::for_tests();
+        let (publisher, queue) = Self::queue();
         let client =
             BroadcastServiceClient::new(peer.borrow().service()).max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let courier = Courier {
+        let forwarder = Forwarder {
             client,
             id: uuid::Uuid::new_v4().to_string(),
             sequence: 0,
             state: Arc::clone(&publisher.state),
         };
-        drain.spawn("publisher", courier.run(queue, drain.clone()));
+        drain.spawn("publisher", forwarder.run(queue, drain.clone()));
         publisher
     }
 
-    /// A publisher whose events a test takes itself.
-    #[must_use]
-    pub fn for_tests() -> (Self, Published) {
+    /// A publisher, and where its events are taken from.
+    fn queue() -> (Self, mpsc::Receiver<Vec<Event>>) {
         let (sender, queue) = mpsc::channel(QUEUE_BATCHES);
         let publisher = Self {
             queue: sender,
             state: Arc::default(),
         };
+        (publisher, queue)
+    }
+
+    /// A publisher whose events a test takes itself.
+    #[must_use]
+    pub fn for_tests() -> (Self, Published) {
+        let (publisher, queue) = Self::queue();
         let published = Published {
             queue,
             taken: VecDeque::new(),
@@ -150,17 +156,17 @@ impl Publisher {
         self.state.lost.store(true, Ordering::Relaxed);
     }
 
-    /// Hands an event over. Never waits: a full queue loses it, and screens are told.
+    /// Hands an event over. Never waits: a full queue loses it, and clients are told.
     pub fn publish(&self, event: Outgoing) {
         self.publish_together([event]);
     }
 
-    /// Hands over events that say the same thing in different words. They travel together, so that a screen is written to
+    /// Hands over events that say the same thing in different words. They travel together, so that a client is written to
     /// once; told one by one, the first is often on its way before the second is there.
     pub fn publish_together(&self, events: impl IntoIterator<Item = Outgoing>) {
         let batch: Vec<Event> = events.into_iter().map(Outgoing::into_event).collect();
         let bytes = bytes(&batch);
-        // Reserved before it is sent: the courier may have it, and give the room back, before this line ends.
+        // Reserved before it is sent: the forwarder may have it, and give the room back, before this line ends.
         let room = self.state.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
         if room && self.queue.try_send(batch).is_ok() {
             return;
@@ -197,14 +203,14 @@ impl Published {
     }
 }
 
-struct Courier {
+struct Forwarder {
     client: BroadcastServiceClient<crate::client::PeerService>,
     id: String,
     sequence: u64,
     state: Arc<State>,
 }
 
-impl Courier {
+impl Forwarder {
     async fn run(mut self, mut queue: mpsc::Receiver<Vec<Event>>, drain: Drain) {
         // Broadcast may end with us: what it does not take within the flush is given up.
         let limit = async {

@@ -61,8 +61,7 @@ impl std::fmt::Debug for ReportSource {
 
 impl ReportSource {
     /// A report about a service, with its health and nothing else.
-    #[must_use]
-    pub fn new(service: Service, health: Health) -> Self {
+    pub(crate) fn new(service: Service, health: Health) -> Self {
         Self {
             service,
             health,
@@ -89,8 +88,7 @@ impl ReportSource {
     }
 
     /// What there is to say now.
-    #[must_use]
-    pub fn read(&self, uptime: Duration) -> ServiceHealth {
+    fn read(&self, uptime: Duration) -> ServiceHealth {
         let (state, detail) = match self.health.current() {
             State::Starting => (service_health::State::Starting, None),
             State::Serving => (service_health::State::Serving, None),
@@ -116,7 +114,7 @@ impl ReportSource {
 }
 
 /// Reports until the drain starts, and then signs off.
-pub fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
+pub(crate) fn spawn(peer: &Peer, source: ReportSource, drain: &Drain) {
     let client = BroadcastServiceClient::new(peer.service());
     let reporter = Reporter {
         began: Instant::now(),
@@ -192,7 +190,7 @@ impl Reporter {
 }
 
 /// Says why a process ends before it could serve: nobody else knows. Whether it is heard does not change the end.
-pub async fn last_words(peer: &Peer, service: Service, reason: &str) {
+pub(crate) async fn last_words(peer: &Peer, service: Service, reason: &str) {
     let mut health = ReportSource::new(service, Health::new()).read(Duration::ZERO);
     health.set_state(service_health::State::NotServing);
     health.detail = Some(reason.to_owned());

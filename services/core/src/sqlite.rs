@@ -285,7 +285,7 @@ impl Database {
             if let Some(fault) = outcome
                 .as_ref()
                 .err()
-                .and_then(|error| condition.judge(error, Side::Read))
+                .and_then(|error| condition.fault_in(error, Side::Read))
             {
                 condition.report(fault);
             }

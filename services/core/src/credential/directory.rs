@@ -112,7 +112,7 @@ impl Directory {
     /// Reads the file again. What cannot be read changes nothing.
     pub(crate) async fn reread(&self) {
         let inner = Arc::clone(&self.0);
-        // One reader at a time: a disk that hangs must not cost a thread for each stranger.
+        // One reader at a time: a disk that hangs must not cost a thread for each unknown caller.
         if inner.source.is_none() || inner.reading.swap(true, Ordering::AcqRel) {
             return;
         }

@@ -5,7 +5,7 @@
 //!
 //! | step | what happens | at most |
 //! |---|---|---|
-//! | [`FIRST`] | session takes nothing new, lets answers end ([`answers`]), hands replies to the bridge; edge holds the screens | `gateway.drainSeconds` + 16 s |
+//! | [`FIRST`] | session takes nothing new, lets answers end ([`answers`]), hands replies to the bridge; edge holds its connections | `gateway.drainSeconds` + 16 s |
 //! | [`SECOND`] | the bridge sends what it was handed | 16 s |
 //! | [`THIRD`] | config writes what it was asked to | 11 s |
 //!

@@ -141,7 +141,7 @@ impl Condition {
     }
 
     /// Looks into the error of a job for what it says about the file.
-    pub(super) fn judge(&self, error: &(dyn StdError + 'static), side: Side) -> Option<Fault> {
+    pub(super) fn fault_in(&self, error: &(dyn StdError + 'static), side: Side) -> Option<Fault> {
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(error) = error.downcast_ref::<rusqlite::Error>() {

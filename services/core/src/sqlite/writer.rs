@@ -94,7 +94,7 @@ where
                 }))
                 .unwrap_or_else(|panic| Err(panicked(&*panic).into()));
                 let fault = outcome.as_ref().err();
-                let fault = fault.and_then(|error| condition.judge(error, Side::Write));
+                let fault = fault.and_then(|error| condition.fault_in(error, Side::Write));
                 (outcome, fault)
             }
             Err(error) => (Err(error.into()), None),
