@@ -18,7 +18,7 @@ pub mod credential;
 pub mod drain;
 pub mod error;
 pub mod health;
-pub(crate) mod metrics;
+pub mod metrics;
 pub mod named_file;
 pub mod net;
 pub mod notice;
