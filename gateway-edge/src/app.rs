@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use gatehouse_contract::Contract;
 use gatehouse_core::{
     Drain, Env, Health, Service, ServiceSettings,
     client::Peer,
@@ -32,6 +31,7 @@ use crate::{
     http::{Http, Server as HttpServer, rpc::Calls, webhook::Webhooks},
     hub::{self, Hub},
     metrics::Metrics,
+    offer::Offer,
     policy::Policy,
     presence,
     ready::Readiness,
@@ -47,6 +47,7 @@ pub struct App {
     settings: Settings,
     listener: TcpListener,
     address: SocketAddr,
+    offers: watch::Sender<Arc<Offer>>,
 }
 
 impl App {
@@ -54,6 +55,13 @@ impl App {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it offers. Whoever registers plugins sends the next offer here: new connections are told of it, and every
+    /// connection can call what is in it.
+    #[must_use]
+    pub fn offers(&self) -> watch::Sender<Arc<Offer>> {
+        self.offers.clone()
     }
 }
 
@@ -81,6 +89,7 @@ impl service::App for App {
             settings,
             listener,
             address,
+            offers: watch::Sender::new(Arc::new(Offer::core())),
         })
     }
 
@@ -90,21 +99,21 @@ impl service::App for App {
             settings: Settings { limits, .. },
             listener,
             address,
+            offers,
         } = self;
         let metrics = Arc::new(Metrics::default());
         metrics.register(&mut life.registry);
 
-        let contract = Contract::house();
         // What feeds the connections ends with them, and not when the end is asked for: see `stop`.
         let closing = life.closing.clone();
         let config: ConfigHandle<Document> = life.config();
         let (policies, policy) = watch::channel(None);
         let edge = Arc::new(Edge {
             id: life.report.instance_id().to_owned(),
-            contract,
+            offers: offers.subscribe(),
             limits,
-            hub: Hub::new(contract, Arc::clone(&metrics)),
-            backend: Backend::new(&life.credentials),
+            hub: Hub::new(offers.subscribe(), Arc::clone(&metrics)),
+            backend: Backend::new(&life.credentials, offers.subscribe()),
             policy,
             throttle: Throttle::default(),
             counter: Counter::new(Bounds {

@@ -1,21 +1,21 @@
 //! Calls services with bytes: one pooled channel per service, no generated client, no type of any method.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gatehouse_contract::Method;
+use gatehouse_contract::{BackendId, Identity, Method};
 use gatehouse_core::{
     Caller, Credentials, Failure, Kind, Service, client::Peer, raw::RawBytes, server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     time::{Instant, timeout_at},
 };
 use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 
 use self::large::{Held, Metered, Places};
-use crate::error::Refusal;
+use crate::{error::Refusal, offer::Offer};
 
 pub(crate) mod large;
 
@@ -26,21 +26,37 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// What a client is told to wait when a service is away.
 const AWAY_RETRY: Duration = Duration::from_secs(1);
 
-/// The services that can be called, by the second part of their package: `gatehouse.session.v1` is served by session.
-const PACKAGES: [(&str, Service); 5] = [
-    ("session", Service::Session),
-    ("agent", Service::Agent),
-    ("channel", Service::ChannelBridge),
-    ("config", Service::Config),
-    ("broadcast", Service::Broadcast),
+/// The services that the edge calls.
+const SERVICES: [Service; 5] = [
+    Service::Session,
+    Service::Agent,
+    Service::ChannelBridge,
+    Service::Config,
+    Service::Broadcast,
 ];
 
-/// The channels.
+/// Where calls go.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    peers: HashMap<&'static str, Peer>,
-    /// Places for large answers, by the same names.
-    places: HashMap<&'static str, Places>,
+    core: HashMap<Identity, Target>,
+    offers: watch::Receiver<Arc<Offer>>,
+}
+
+/// One process that serves methods.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    peer: Peer,
+    /// Places for its large answers.
+    places: Places,
+}
+
+impl Target {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self {
+            peer,
+            places: Places::default(),
+        }
+    }
 }
 
 /// A call that is under way.
@@ -52,31 +68,21 @@ pub(crate) enum Answer {
 }
 
 impl Backend {
-    pub(crate) fn new(credentials: &Credentials) -> Self {
+    pub(crate) fn new(credentials: &Credentials, offers: watch::Receiver<Arc<Offer>>) -> Self {
+        let target = |service: Service| (service.identity(), Target::new(credentials.peer(service)));
         Self {
-            peers: PACKAGES
-                .into_iter()
-                .map(|(package, service)| (package, credentials.peer(service)))
-                .collect(),
-            places: PACKAGES
-                .into_iter()
-                .map(|(package, _)| (package, Places::default()))
-                .collect(),
+            core: SERVICES.into_iter().map(target).collect(),
+            offers,
         }
     }
 
-    /// The peer for one service of the gateway.
+    /// The peer for one of the gateway's services.
     ///
     /// # Panics
     /// When asked for the edge itself.
     pub(crate) fn peer(&self, service: Service) -> &Peer {
-        let package = PACKAGES
-            .iter()
-            .find(|(_, other)| *other == service)
-            .map(|(package, _)| *package);
-        package
-            .and_then(|package| self.peers.get(package))
-            .expect("every service but the edge has a peer")
+        let target = self.core.get(&service.identity());
+        &target.expect("every service but the edge has a peer").peer
     }
 
     /// Calls a method. A call that may be repeated is repeated once when its connection was lost. `turns` are those in which the
@@ -122,12 +128,21 @@ impl Backend {
         caller: &Caller,
         turns: &Semaphore,
     ) -> Result<Answer, Status> {
-        let package = method.service.split('.').nth(1).unwrap_or_default();
-        let peer = self.peers.get(package).ok_or_else(|| Status::unimplemented(""))?;
+        let plugin;
+        let target = match &method.backend {
+            Some(BackendId::Core(identity)) => self.core.get(identity),
+            Some(BackendId::Plugin(id)) => {
+                plugin = self.offers.borrow().plugin(id).cloned();
+                plugin.as_ref()
+            }
+            None => None,
+        };
+        // A plugin that has left the map since has taken its methods with it.
+        let Target { peer, places } = target.ok_or_else(|| Status::unimplemented(""))?;
         if method.streaming {
             return stream(peer, method, body, caller).await;
         }
-        let places = self.places.get(package).filter(|_| method.idempotent);
+        let places = Some(places).filter(|_| method.idempotent);
         let held = Held::default();
         let answer = unary(peer, method, body.clone(), caller, places, held.clone()).await;
         let (Some(places), true) = (places, held.is_lacking()) else {
@@ -137,13 +152,6 @@ impl Backend {
         let held = places.wait().await;
         unary(peer, method, body, caller, Some(places), held).await
     }
-}
-
-/// The service that serves a method.
-pub(crate) fn service_of(method: &Method) -> Option<Service> {
-    let package = method.service.split('.').nth(1)?;
-    let known = PACKAGES.iter().find(|(name, _)| *name == package);
-    known.map(|(_, service)| *service)
 }
 
 async fn unary(
@@ -199,12 +207,16 @@ fn is_lost(status: &Status) -> bool {
 
 /// What a client is told. Only what a service said on purpose is repeated.
 pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
-    let service = service_of(method).map_or("", Service::name);
     if status.code() == Code::Unimplemented {
         return Refusal::unknown_method(&method.name);
     }
+    let (service, who) = match &method.backend {
+        Some(BackendId::Core(identity)) => (identity.name(), format!("the {identity} service")),
+        Some(BackendId::Plugin(plugin)) => (plugin.as_str(), plugin.to_string()),
+        None => ("", "the service".to_owned()),
+    };
     let away = || {
-        Refusal::unavailable(format!("the {service} service is not available"), AWAY_RETRY)
+        Refusal::unavailable(format!("{who} is not available"), AWAY_RETRY)
             .detail("reason", "SERVICE_UNAVAILABLE")
             .detail("service", service)
     };

@@ -50,12 +50,9 @@ const TRACEPARENT_MAX: usize = 128;
 const NAME_SHOWN_MAX: usize = 120;
 
 /// The method of this name, if this caller may call it now.
-pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<&'static Method, Refusal> {
-    let method = edge
-        .contract
-        .method(name)
-        .map(AsRef::as_ref)
-        .filter(|method: &&Method| method.access != Access::Internal);
+pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<Arc<Method>, Refusal> {
+    let map = edge.map();
+    let method = map.method(name);
     // A name that nobody knows asks for the most, so that guessing names tells nothing.
     let access = method.map_or(Access::Admin, |method| method.access);
     if !access.allows(grants) {
@@ -68,7 +65,7 @@ pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<&'st
     if edge.drain.is_requested() && !method.reads {
         return Err(Refusal::unavailable("gateway stopping", STOPPING_RETRY).detail("reason", "STOPPING"));
     }
-    Ok(method)
+    Ok(Arc::clone(method))
 }
 
 fn not_allowed(access: Access, role: Role) -> Refusal {
@@ -116,7 +113,7 @@ pub(crate) fn busy(reason: &'static str, message: impl Into<Box<str>>) -> Refusa
 /// Counts a call that was refused before it was made.
 pub(crate) fn refused(edge: &Edge, name: &str, refusal: &Refusal) {
     // Only names of the contract, so that invented ones do not grow the metrics.
-    let known = edge.contract.method(name).is_some();
+    let known = edge.map().method(name).is_some();
     let label = if known { name } else { "unknown" };
     count(&edge.metrics, label, refusal.code, None);
 }
@@ -132,7 +129,7 @@ pub(crate) enum Unknown {
 /// A call that is ready to be made.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) method: &'static Method,
+    pub(crate) method: Arc<Method>,
     /// The request as the service reads it.
     body: Bytes,
     since: Instant,
@@ -142,7 +139,7 @@ impl Call {
     /// Reads the parameters, which are JSON text.
     pub(crate) fn encode(
         edge: &Edge,
-        method: &'static Method,
+        method: Arc<Method>,
         params: &str,
         unknown: Unknown,
     ) -> Result<Self, Refusal> {
@@ -170,7 +167,7 @@ impl Call {
     /// The same for parameters that may be large: those are read beside the runtime, one at a time.
     pub(crate) async fn encode_owned(
         edge: &Arc<Edge>,
-        method: &'static Method,
+        method: Arc<Method>,
         params: String,
     ) -> Result<Self, Refusal> {
         if params.len() <= INLINE_MAX {
@@ -234,7 +231,7 @@ pub(crate) struct Payload {
 #[derive(Debug)]
 pub(crate) struct Answers<S> {
     edge: Arc<Edge>,
-    method: &'static Method,
+    method: Arc<Method>,
     since: Instant,
     envelope: Arc<Envelope>,
     subscribe: S,
@@ -283,7 +280,7 @@ impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
         caller: &Caller,
         turns: &Semaphore,
     ) -> Result<Option<Payload>, Refusal> {
-        match self.edge.backend.call(self.method, body, caller, turns).await? {
+        match self.edge.backend.call(&self.method, body, caller, turns).await? {
             Answer::One(wire, held) => self.show(wire, true, held).await.map(Some),
             Answer::Many(Some(wire), stream) => {
                 self.state = State::Streaming(stream);
@@ -295,7 +292,7 @@ impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
 
     async fn following(&mut self, mut stream: Box<Streaming<Bytes>>) -> Result<Option<Payload>, Refusal> {
         let next = stream.message().await;
-        match next.map_err(|status| backend::refusal(self.method, &status))? {
+        match next.map_err(|status| backend::refusal(&self.method, &status))? {
             Some(wire) => {
                 self.state = State::Streaming(stream);
                 self.show(wire, false, Held::default()).await.map(Some)
@@ -307,11 +304,12 @@ impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
     /// The payload of one answer, and what a subscription does with it.
     async fn show(&self, wire: Bytes, last: bool, held: Held) -> Result<Payload, Refusal> {
         let bytes = if wire.len() <= large::SMALL_MAX {
-            render(self.method, &self.envelope, &wire)?
+            render(&self.method, &self.envelope, &wire)?
         } else {
             // Beside the runtime, like large requests: it takes tens of milliseconds, in which nobody else would get a word.
-            let (method, envelope, wire) = (self.method, Arc::clone(&self.envelope), wire.clone());
-            let rendering = spawn_blocking(move || render(method, &envelope, &wire));
+            let (method, envelope, wire) =
+                (Arc::clone(&self.method), Arc::clone(&self.envelope), wire.clone());
+            let rendering = spawn_blocking(move || render(&method, &envelope, &wire));
             rendering.await.unwrap_or_else(|_| Err(internal()))?
         };
         if let Some(subscription) = &self.method.subscription {

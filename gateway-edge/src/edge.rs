@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use gatehouse_contract::{Contract, Grants};
+use gatehouse_contract::{Grants, Map};
 use gatehouse_core::{Clock, Drain, Secret, net::Gateways};
 use tokio::{
     sync::{Semaphore, watch},
@@ -19,6 +19,7 @@ use crate::{
     connection::{Connection, pace::Shares},
     hub::Hub,
     metrics::Metrics,
+    offer::Offer,
     policy::Policy,
     revoke::ConfigCalls,
     settings::Limits,
@@ -30,7 +31,7 @@ use crate::{
 pub(crate) struct Edge {
     /// This process: chosen anew at each start.
     pub(crate) id: String,
-    pub(crate) contract: &'static Contract,
+    pub(crate) offers: watch::Receiver<Arc<Offer>>,
     pub(crate) limits: Limits,
     pub(crate) backend: Backend,
     pub(crate) hub: Hub,
@@ -53,6 +54,11 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
+    /// The methods and events as they are now.
+    pub(crate) fn map(&self) -> Arc<Map> {
+        Arc::clone(self.offers.borrow().map())
+    }
+
     /// The newest revision, if there is one yet.
     pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
         self.policy.borrow().clone()

@@ -136,14 +136,13 @@ pub(crate) fn payload(
 ) -> Vec<u8> {
     let grants = &profile.grants;
     let may_read = gatehouse_contract::Access::Read.allows(grants);
-    let methods: Vec<&str> = edge
-        .contract
+    let map = edge.map();
+    let methods: Vec<&str> = map
         .methods()
         .filter(|m| m.access.allows(grants))
         .map(|m| m.name.as_str())
         .collect();
-    let mut events: Vec<&str> = edge
-        .contract
+    let mut events: Vec<&str> = map
         .events()
         .filter(|e| e.access.allows(grants))
         .map(|e| e.name.as_str())

@@ -9,16 +9,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatehouse_contract::{Access, Contract};
+use gatehouse_contract::{Access, Map};
 use gatehouse_proto::broadcast::v1::{self as broadcast, HealthEvent, PresenceEvent, StateVersion};
 use prost::Message;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     connection::Connection,
     dialect::Rendition,
     event::{Audience, Event, merged},
     metrics::Metrics,
+    offer::Offer,
 };
 
 mod fan;
@@ -31,7 +32,7 @@ pub(crate) use stream::follow;
 /// All connections after their handshake.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    contract: &'static Contract,
+    offers: watch::Receiver<Arc<Offer>>,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
     /// Rings when a connection came or went.
@@ -60,9 +61,9 @@ pub(crate) struct Snapshot {
 }
 
 impl Hub {
-    pub(crate) fn new(contract: &'static Contract, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(offers: watch::Receiver<Arc<Offer>>, metrics: Arc<Metrics>) -> Self {
         Self {
-            contract,
+            offers,
             metrics,
             state: Mutex::default(),
             changed: Notify::new(),
@@ -118,10 +119,11 @@ impl Hub {
     /// The events as they are shown, and to whom: newcomers see them in their snapshot.
     fn render_all(&self, events: Vec<broadcast::Event>) -> (Arc<[Arc<Connection>]>, Vec<Event>) {
         let mut rendered = Vec::with_capacity(events.len());
+        let map = self.map();
         let mut state = self.lock();
         for event in events {
-            self.remember(&mut state.snapshot, &event);
-            rendered.extend(self.render(event));
+            remember(&map, &mut state.snapshot, &event);
+            rendered.extend(self.render(&map, event));
         }
         let list = state.list();
         drop(state);
@@ -169,33 +171,11 @@ impl Hub {
         }
     }
 
-    fn remember(&self, snapshot: &mut Snapshot, event: &broadcast::Event) {
-        if let Some(versions) = event.state_version {
-            snapshot.versions = versions;
-        }
-        match event.r#type.as_str() {
-            PRESENCE => {
-                let whole = self.payload(PRESENCE, &shown_presence(&event.payload));
-                snapshot.presence = field(&whole, "presence").unwrap_or_else(|| Bytes::from_static(b"[]"));
-            }
-            HEALTH => {
-                snapshot.health = self.payload(HEALTH, &event.payload).into();
-                snapshot.health_event = HealthEvent::decode(&*event.payload).unwrap_or_default();
-            }
-            _ => (),
-        }
+    fn map(&self) -> Arc<Map> {
+        Arc::clone(self.offers.borrow().map())
     }
 
-    fn payload(&self, message: &str, wire: &[u8]) -> Vec<u8> {
-        let mut json = Vec::new();
-        let kind = self.contract.event(message);
-        if kind.is_none_or(|kind| kind.plan.render(wire, &mut json).is_err()) {
-            json = b"{}".to_vec();
-        }
-        json
-    }
-
-    fn render(&self, event: broadcast::Event) -> Option<Event> {
+    fn render(&self, map: &Map, event: broadcast::Event) -> Option<Event> {
         let broadcast::Event {
             r#type,
             payload,
@@ -206,7 +186,7 @@ impl Hub {
             state_version,
             offset: _,
         } = event;
-        let Some(kind) = self.contract.event(&r#type) else {
+        let Some(kind) = map.event(&r#type) else {
             tracing::debug!(event.kind = r#type, "an event that no contract knows was dropped");
             self.metrics.events_unknown.inc();
             return None;
@@ -254,6 +234,33 @@ impl State {
                 .get_or_insert_with(|| connections.values().map(Arc::clone).collect()),
         )
     }
+}
+
+/// Keeps what newcomers are shown.
+fn remember(map: &Map, snapshot: &mut Snapshot, event: &broadcast::Event) {
+    if let Some(versions) = event.state_version {
+        snapshot.versions = versions;
+    }
+    match event.r#type.as_str() {
+        PRESENCE => {
+            let whole = payload(map, PRESENCE, &shown_presence(&event.payload));
+            snapshot.presence = field(&whole, "presence").unwrap_or_else(|| Bytes::from_static(b"[]"));
+        }
+        HEALTH => {
+            snapshot.health = payload(map, HEALTH, &event.payload).into();
+            snapshot.health_event = HealthEvent::decode(&*event.payload).unwrap_or_default();
+        }
+        _ => (),
+    }
+}
+
+fn payload(map: &Map, message: &str, wire: &[u8]) -> Vec<u8> {
+    let mut json = Vec::new();
+    let kind = map.event(message);
+    if kind.is_none_or(|kind| kind.plan.render(wire, &mut json).is_err()) {
+        json = b"{}".to_vec();
+    }
+    json
 }
 
 /// The messages that the edge itself must understand: newcomers are shown them.

@@ -33,6 +33,7 @@ mod http;
 mod hub;
 mod limits;
 mod metrics;
+mod offer;
 mod outbox;
 mod permits;
 mod policy;
@@ -49,6 +50,7 @@ mod sweep;
 mod throttle;
 
 pub use app::App;
+pub use offer::Offer;
 pub use settings::{Limits, Settings};
 
 use error::Error;

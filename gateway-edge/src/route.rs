@@ -6,14 +6,13 @@ use std::sync::{
     atomic::Ordering::{Acquire, Relaxed},
 };
 
-use gatehouse_contract::Action;
-use gatehouse_core::{Failure, Kind, Service};
+use gatehouse_contract::{Action, Identity};
+use gatehouse_core::{Failure, Kind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    backend,
     budget::Lease,
     call::{self, Answers, CALL_COST, Call, Envelope, INLINE_MAX, Unknown},
     connection::{Connection, inbound::Taken},
@@ -140,10 +139,9 @@ fn start(
     // Noted before anything else is asked: what a call changes is often heard of before it is answered, and then this is what
     // keeps the connection until the answer is sent.
     let of_config = edge
-        .contract
+        .map()
         .method(&request.method)
-        .and_then(|method| backend::service_of(method))
-        == Some(Service::Config);
+        .is_some_and(|method| method.is_served_by(Identity::Config));
     let config_call = of_config.then(|| edge.config_calls.begin(connection.number));
     if connection.revoked.load(Acquire) {
         let message = "the gateway token or its scopes changed; connect again";

@@ -194,14 +194,14 @@ async fn prepare(
     }
     let mut under_way = UnderWay {
         lease: edge.budgets.messages.lease(),
-        _permit: http.calls.enter(method)?,
+        _permit: http.calls.enter(&method)?,
         _settled: socket.settled().ok_or_else(overloaded)?,
         _tracked: edge.requests.token(),
     };
     let lease = &mut under_way.lease;
     let body = body::read(body, &bounds, Some(lease)).await;
     let body = body.map_err(|unread| not_read(unread, bounds.max))?;
-    let params = params::of(method, &parts.headers, body.into())?;
+    let params = params::of(&method, &parts.headers, body.into())?;
     let call = Call::encode_owned(edge, method, params).await?;
     lease.shrink_to(0);
     lease.grow(call.cost()).map_err(|_| no_memory())?;
@@ -262,7 +262,7 @@ impl Requested {
             known,
             caller,
         } = self;
-        let method = call.method;
+        let method = Arc::clone(&call.method);
         let name = method.name.clone();
         let subscribe = move |_: Action, _: String| Err(needs_connection(&name));
         let mut answers = call.start(Arc::clone(&http.edge), caller, Envelope::default(), subscribe);

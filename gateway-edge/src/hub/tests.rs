@@ -3,7 +3,10 @@
 use super::*;
 
 fn hub() -> Hub {
-    Hub::new(Contract::house(), Arc::new(Metrics::default()))
+    Hub::new(
+        watch::channel(Arc::new(Offer::core())).1,
+        Arc::new(Metrics::default()),
+    )
 }
 
 fn presence(version: i64) -> broadcast::Event {
@@ -33,7 +36,7 @@ fn presence(version: i64) -> broadcast::Event {
 async fn presence_shows_no_ids_of_connections_and_carries_its_version() {
     let hub = hub();
 
-    let event = hub.render(presence(4)).unwrap();
+    let event = hub.render(Map::core(), presence(4)).unwrap();
     hub.take(vec![presence(4)]).await;
 
     let body = std::str::from_utf8(&event.body).unwrap();
@@ -57,7 +60,7 @@ fn an_event_that_no_contract_knows_reaches_nobody() {
         ..broadcast::Event::default()
     };
 
-    assert!(hub().render(event).is_none());
+    assert!(hub().render(Map::core(), event).is_none());
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn a_delta_knows_where_its_text_stands() {
         ..broadcast::Event::default()
     };
 
-    let event = hub().render(event).unwrap();
+    let event = hub().render(Map::core(), event).unwrap();
 
     assert_eq!(event.audience.rendition, Some(Rendition::Increment));
     let range = event.merge.unwrap().append.unwrap();

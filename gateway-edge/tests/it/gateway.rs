@@ -9,9 +9,11 @@ use std::{
 
 use bytes::{BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
-use gatehouse_contract::{Contract, Grants, Role};
-use gatehouse_core::{Caller, Drain, Env, Failure, Service, ServiceSettings, credential, service};
-use gatehouse_edge::{App, Limits, Settings};
+use gatehouse_contract::{Grants, Map, Role};
+use gatehouse_core::{
+    Address, Caller, Drain, Env, Failure, Secret, Service, ServiceSettings, client::Peer, credential, service,
+};
+use gatehouse_edge::{App, Limits, Offer, Settings};
 use gatehouse_proto::{
     broadcast::v1::{
         Event, HealthEvent, Position, PresenceEvent, ReportPresenceRequest, StateVersion, SubscribeResponse,
@@ -86,8 +88,27 @@ pub(crate) struct Gateway {
     pub(crate) config: watch::Sender<Option<WatchConfigResponse>>,
     pub(crate) stream: broadcast::Sender<SubscribeResponse>,
     pub(crate) presence: watch::Receiver<usize>,
+    pub(crate) offers: watch::Sender<Arc<Offer>>,
     fakes: Arc<Fakes>,
-    _home: TempDir,
+    home: TempDir,
+}
+
+/// A plugin: a process of somebody else, which the edge can call.
+pub(crate) struct Plugin {
+    pub(crate) peer: Peer,
+    fakes: Arc<Fakes>,
+}
+
+impl Plugin {
+    /// What a path answers from now on.
+    pub(crate) fn answers(&self, path: &str, reply: Reply) {
+        self.fakes.replies.lock().unwrap().insert(path.to_owned(), reply);
+    }
+
+    /// The calls that reached it.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.fakes.calls.lock().unwrap().clone()
+    }
 }
 
 /// A revision of the configuration.
@@ -193,6 +214,7 @@ impl Gateway {
         };
         let bound = settings.build().await.unwrap();
         let address = bound.app.address();
+        let offers = bound.app.offers();
         let drain = Drain::new();
         tokio::spawn(bound.run(drain.clone()));
         let gateway = Self {
@@ -202,8 +224,9 @@ impl Gateway {
             config,
             stream,
             presence,
+            offers,
             fakes,
-            _home: home,
+            home,
         };
         if known {
             gateway.wait_ready().await;
@@ -219,9 +242,26 @@ impl Gateway {
         .await;
     }
 
+    /// A plugin that listens on a socket of its own, and is not registered yet.
+    pub(crate) fn plugin(&self) -> Plugin {
+        let socket = self.home.path().join("plugin.sock");
+        let fakes = Arc::new(Fakes::default());
+        let server = Server {
+            fakes: Arc::clone(&fakes),
+            config: self.config.clone(),
+            stream: self.stream.clone(),
+            reports: watch::channel(0).0,
+        };
+        serve(UnixListener::bind(&socket).unwrap(), server);
+        Plugin {
+            peer: Peer::lazy(&Address::Unix(socket), &Secret::new("of the plugin")),
+            fakes,
+        }
+    }
+
     /// What a method answers from now on.
     pub(crate) fn answers(&self, method: &str, reply: Reply) {
-        let path = Contract::house()
+        let path = Map::core()
             .method(method)
             .expect("a method of the contract")
             .path
@@ -236,10 +276,7 @@ impl Gateway {
 
     /// The next calls of a method reach it and then lose their connection, as if its service were killed.
     pub(crate) fn loses(&self, method: &str, times: usize) {
-        let path = &Contract::house()
-            .method(method)
-            .expect("a method of the contract")
-            .path;
+        let path = &Map::core().method(method).expect("a method of the contract").path;
         self.fakes.losses.lock().unwrap().insert(path.clone(), times);
     }
 
@@ -250,9 +287,7 @@ impl Gateway {
 
     /// Calls that reached a method.
     pub(crate) fn calls(&self, method: &str) -> Vec<Call> {
-        let path = Contract::house()
-            .method(method)
-            .map_or(method, |method| &method.path);
+        let path = Map::core().method(method).map_or(method, |method| &method.path);
         self.fakes
             .calls
             .lock()
@@ -398,7 +433,7 @@ impl Server {
                 one(path, json)
             }
             Some(Reply::First(json)) => {
-                let plan = &Contract::house().rpc(path).unwrap().response;
+                let plan = &Map::core().rpc(path).unwrap().response;
                 let first = plan.encode(json, &mut gatehouse_contract::Refuse).unwrap();
                 many(stream::iter([first]).chain(stream::pending()))
             }
@@ -422,7 +457,7 @@ impl Server {
 }
 
 fn one(path: &str, json: &str) -> Answer {
-    let plan = &Contract::house().rpc(path).unwrap().response;
+    let plan = &Map::core().rpc(path).unwrap().response;
     let wire = plan.encode(json, &mut gatehouse_contract::Refuse).unwrap();
     many(stream::iter([wire]))
 }

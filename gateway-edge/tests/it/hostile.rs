@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use gatehouse_contract::Contract;
+use gatehouse_contract::Map;
 use gatehouse_edge::Limits;
 use serde_json::json;
 use tokio::{
@@ -223,7 +223,7 @@ async fn first_messages_that_do_not_end_use_up_their_budget_and_a_real_one_still
 
 /// An answer of so many bytes.
 fn answer_of(bytes: usize) -> Reply {
-    let plan = &Contract::house().method("sessions.resolve").unwrap().response;
+    let plan = &Map::core().method("sessions.resolve").unwrap().response;
     let json = json!({"ok": true, "agentId": "main", "key": "x".repeat(bytes)}).to_string();
     Reply::Many(vec![plan.encode(&json, &mut gatehouse_contract::Refuse).unwrap()])
 }

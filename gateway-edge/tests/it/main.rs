@@ -16,6 +16,8 @@ mod limits;
 #[cfg(test)]
 mod plain_http;
 #[cfg(test)]
+mod plugins;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod requests;

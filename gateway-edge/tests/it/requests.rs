@@ -183,7 +183,7 @@ async fn a_services_refusal_reaches_the_client_with_its_details() {
 #[tokio::test]
 async fn a_method_that_answers_more_than_once_answers_under_one_id() {
     let gateway = Gateway::start().await;
-    let name = gatehouse_contract::Contract::house()
+    let name = gatehouse_contract::Map::core()
         .methods()
         .find(|method| method.streaming)
         .unwrap();
