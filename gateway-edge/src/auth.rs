@@ -12,7 +12,7 @@ use std::{
 };
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, hex};
 use gatehouse_proto::config::v1::Credential;
 use subtle::ConstantTimeEq;
 
@@ -138,19 +138,9 @@ fn read(row: &Credential) -> Option<Identity> {
         credential: Some(id.as_str()).filter(|id| !id.is_empty())?.into(),
         bound: Grants::new(Role::parse(role)?, scopes.iter().map(String::as_str)),
         device: device_id.as_deref().map(Into::into),
-        digest: digest_of(digest)?,
+        digest: hex::digest(digest)?,
         expire_ms: *expire_time_ms,
     })
-}
-
-fn digest_of(hex: &str) -> Option<Digest> {
-    let mut digest = [0; 32];
-    let mut digits = hex.chars().map(|digit| digit.to_digit(16));
-    for byte in &mut digest {
-        let (high, low) = (digits.next()??, digits.next()??);
-        *byte = u8::try_from(high << 4 | low).ok()?;
-    }
-    digits.next().is_none().then_some(digest)
 }
 
 /// Decides who somebody is by what it shows. The order matters: nothing about a credential is told to whoever is locked out

@@ -137,7 +137,7 @@ impl<W: Write> PartWriter<'_, W> {
         fill(&mut self.archive.out, self.bytes)?;
         let part = Part {
             bytes: self.bytes,
-            sha256: hex(&self.digest.finalize()),
+            sha256: gatehouse_core::hex::encode(&self.digest.finalize()),
         };
         self.archive.manifest.parts.insert(self.name, part);
         Ok(())
@@ -170,19 +170,11 @@ pub(crate) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<Part
         let Some(data) = buffer.get(..read).filter(|data| !data.is_empty()) else {
             return Ok(Part {
                 bytes,
-                sha256: hex(&digest.finalize()),
+                sha256: gatehouse_core::hex::encode(&digest.finalize()),
             });
         };
         digest.update(data);
         to.write_all(data)?;
         bytes += data.len() as u64;
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

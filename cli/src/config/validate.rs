@@ -144,7 +144,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
         let Ok(answer) = answer else { break None };
         let seen: Seen = unpack("config.get", &answer)?;
         // What runs is this text, letter by letter.
-        if seen.valid && seen.hash == hex(&Sha256::digest(&text)) {
+        if seen.valid && seen.hash == gatehouse_core::hex::encode(&Sha256::digest(&text)) {
             break Some(Ok(seen.issues));
         }
         if Instant::now() >= end {
@@ -191,10 +191,6 @@ fn by_this_process(common: &Common, file: &Path) -> Result<Vec<Finding>, Failed>
         message: issue.message,
     });
     Ok(warnings.collect())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A private folder that is gone when the check is done.

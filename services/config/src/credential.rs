@@ -4,12 +4,10 @@
 
 use std::collections::HashSet;
 
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, hex};
 use gatehouse_document::gateway::OperatorScope;
 use gatehouse_proto::config::v1::Credential;
 use serde::Deserialize;
-
-use crate::revision::hex;
 
 /// The name of the gateway token in the table.
 pub(crate) const SHARED: &str = "shared";
@@ -78,7 +76,7 @@ pub(crate) fn table(token: &Secret, scopes: Option<&[OperatorScope]>, rows: &[Ro
     let words = |scopes: &[OperatorScope]| scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
     let shared = Credential {
         id: SHARED.to_owned(),
-        digest: hex(&token.digest()),
+        digest: hex::encode(&token.digest()),
         role: "operator".to_owned(),
         scopes: words(scopes.unwrap_or(&OperatorScope::ALL)),
         device_id: None,
@@ -126,7 +124,10 @@ mod tests {
 
         let table = super::table(&token, Some(&[OperatorScope::Read]), &rows);
 
-        assert_eq!((&*table[0].id, &table[0].digest), (SHARED, &hex(&token.digest())));
+        assert_eq!(
+            (&*table[0].id, &table[0].digest),
+            (SHARED, &hex::encode(&token.digest()))
+        );
         assert_eq!(table[0].scopes, ["operator.read"]);
         assert_eq!((&*table[1].id, &*table[1].role), ("phone-1", "operator"));
         assert_eq!(

@@ -221,11 +221,7 @@ impl Revision {
 
 /// SHA-256, lower-case hex.
 pub(crate) fn hash(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    gatehouse_core::hex::encode(&Sha256::digest(text.as_bytes()))
 }
 
 /// The paths whose values differ, shortest that say everything, at most `max`; then one more, `...`.

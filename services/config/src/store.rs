@@ -122,7 +122,7 @@ impl<D: Disk> Store<D> {
     /// Keeps a former text in the history.
     pub(crate) fn keep(&self, previous: &[u8], time_ms: i64, note: Option<&str>) -> io::Result<()> {
         let folder = self.history_path();
-        let digest = crate::revision::hex(&<sha2::Sha256 as sha2::Digest>::digest(previous));
+        let digest = gatehouse_core::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(previous));
         let short: String = digest.chars().take(12).collect();
         // A replaced text, then why it was replaced; the time in front makes the names sort by age.
         let name = format!("{time_ms:015}-{short}");

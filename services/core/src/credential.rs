@@ -21,7 +21,8 @@ pub use files::{make_all, remove_shared};
 use crate::{
     address::Address,
     client::Peer,
-    secret::{Secret, hex},
+    hex,
+    secret::Secret,
     settings::{House, Peers, Service, ServiceSettings},
 };
 
@@ -107,7 +108,7 @@ impl Credential {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
             .expect("HMAC takes keys of every length");
         mac.update(format!("{PURPOSE}\n{}\n{service}", self.identity).as_bytes());
-        Secret::new(hex(&mac.finalize().into_bytes()))
+        Secret::new(hex::encode(&mac.finalize().into_bytes()))
     }
 
     /// A service at an address, called with this. Must be called inside a runtime.

@@ -18,6 +18,7 @@ pub mod credential;
 pub mod drain;
 pub mod error;
 pub mod health;
+pub mod hex;
 pub mod metrics;
 pub mod named_file;
 pub mod net;

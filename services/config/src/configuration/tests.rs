@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::revision::hex;
+use gatehouse_core::hex;
 
 struct Home(TempDir);
 
@@ -318,7 +318,10 @@ fn the_token_is_changed_where_it_is_kept() {
     assert_eq!(configuration.token().expose(), "written-out-in-the-file");
     let (token, path) = configuration.rotate_token().expect("ours");
     assert!(fs::read_to_string(&path).expect("there").contains(token.expose()));
-    assert_eq!(configuration.state().credentials[0].digest, hex(&token.digest()));
+    assert_eq!(
+        configuration.state().credentials[0].digest,
+        hex::encode(&token.digest())
+    );
 
     let home = Home::new(Some("{gateway: {auth: {token: '${TOKEN}'}}}"));
     let mut configuration = home.start(&[("TOKEN", "from-the-environment")]).expect("valid");

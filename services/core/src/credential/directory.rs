@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::{Credential, CredentialError, files};
 use crate::{
     error::Chain,
-    secret::{Secret, digest, hex},
+    hex,
+    secret::{Secret, digest},
     settings::Service,
 };
 
@@ -144,7 +145,7 @@ pub(super) fn written(credentials: &[Credential]) -> String {
             lines.push_str(&format!(
                 "{} {audience} {}\n",
                 credential.identity,
-                hex(&secret.digest())
+                hex::encode(&secret.digest())
             ));
         };
         line(ANYWHERE, &credential.secret);
@@ -169,7 +170,7 @@ fn read(path: &Path, service: Service) -> Result<Vec<Entry>, CredentialError> {
         else {
             return Err(wrong());
         };
-        let digest = parse(digest).ok_or_else(wrong)?;
+        let digest = hex::digest(digest).ok_or_else(wrong)?;
         // An identity that this version does not know may call nothing of it.
         if let Some(identity) = Identity::parse(name)
             && (audience == ANYWHERE || audience == service.name())
@@ -178,15 +179,4 @@ fn read(path: &Path, service: Service) -> Result<Vec<Entry>, CredentialError> {
         }
     }
     Ok(known)
-}
-
-fn parse(digest: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if digest.len() != 2 * bytes.len() || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(digest.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -6,7 +6,7 @@
 //! The first version covered the time and the body alone. It is still read, and still sent beside the second, until the
 //! operator turns it off or the next release does.
 
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, hex};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -112,7 +112,7 @@ impl Shown {
         let mac = head
             .header(name)
             .and_then(|value| value.strip_prefix("sha256="))
-            .and_then(decode)
+            .and_then(hex::digest)
             .ok_or(SignatureError::Malformed)?;
         if now.abs_diff(timestamp) > WINDOW_SECONDS.unsigned_abs() {
             return Err(SignatureError::Stale);
@@ -190,28 +190,7 @@ fn keyed(secret: &Secret) -> Hmac<Sha256> {
 }
 
 fn value(mac: Hmac<Sha256>) -> String {
-    let mut value = String::with_capacity(7 + 64);
-    value.push_str("sha256=");
-    for byte in mac.finalize().into_bytes() {
-        value.push(char::from_digit(u32::from(byte >> 4), 16).expect("a nibble"));
-        value.push(char::from_digit(u32::from(byte & 15), 16).expect("a nibble"));
-    }
-    value
-}
-
-fn decode(hex: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    let mut bytes = [0; 32];
-    if digits.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().fold(0, |sum, digit| sum << 4 | digit);
-    }
-    Some(bytes)
+    format!("sha256={}", hex::encode(&mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::*;
 
 fn row(id: &str, scopes: &[&str]) -> Value {
-    json!({"id": id, "digest": hex(&Secret::new(id).digest()), "scopes": scopes})
+    json!({"id": id, "digest": hex::encode(&Secret::new(id).digest()), "scopes": scopes})
 }
 
 fn ids(configuration: &Configuration) -> Vec<String> {
@@ -45,7 +45,10 @@ fn credentials_are_taken_from_their_file_and_revoked_when_they_leave_it() {
     configuration.reload().expect("read");
     assert_eq!(ids(&configuration), ["shared", "tablet"]);
     let (token, _) = configuration.rotate_token().expect("ours");
-    assert_eq!(configuration.state().credentials[0].digest, hex(&token.digest()));
+    assert_eq!(
+        configuration.state().credentials[0].digest,
+        hex::encode(&token.digest())
+    );
     assert_eq!(
         ids(&configuration),
         ["shared", "tablet"],

@@ -124,7 +124,7 @@ async fn running() -> Running {
     let path = folder.path().join("s.sock");
     let listener = Listener::bind(&Address::Unix(path.clone())).await.unwrap();
     let secret = Secret::new("agent");
-    let callers = Directory::of([(Identity::Agent, &secret)].into_iter());
+    let callers = Directory::of([(Identity::Agent, &secret)]);
     tokio::spawn(async move {
         let routes = Routes::new(Fake);
         serve(listener, callers, &map, routes, std::future::pending())
