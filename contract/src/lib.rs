@@ -68,7 +68,7 @@ pub use backend::{BackendId, PluginId};
 pub use encode::{Ignore, Refuse, UnknownFields};
 pub use error::{ContractError, FieldError, WireError};
 pub use identity::Identity;
-pub use map::{Map, Map as Contract};
+pub use map::Map;
 pub use message::MessagePlan;
 pub use method::{Action, EventKind, Method, Subscription};
 pub use render::Rendered;

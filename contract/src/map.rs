@@ -44,12 +44,6 @@ impl Map {
         &CORE
     }
 
-    /// The same, under its old name.
-    #[must_use]
-    pub fn house() -> &'static Arc<Self> {
-        Self::core()
-    }
-
     /// Reads an encoded `FileDescriptorSet` with its imports and custom options as the gateway's own contracts.
     ///
     /// # Errors

@@ -146,3 +146,23 @@ fn numbers_are_written_short_and_exact() {
         );
     }
 }
+
+#[test]
+fn what_ends_a_string_is_found_wherever_it_stands() {
+    for filler in ["x", "é", "\u{7f}", "\u{2028}", " "] {
+        for before in 0..20 {
+            for after in 0..10 {
+                let (head, tail) = (filler.repeat(before), filler.repeat(after));
+                let plain = format!("\"{head}{tail}\"");
+                let quoted = format!("\"{head}\\\"{tail}\"");
+                let control = format!("\"{head}\u{1f}{tail}\"");
+                let open = format!("\"{head}{tail}");
+
+                assert_eq!(string(&plain), Ok(format!("{head}{tail}")));
+                assert_eq!(string(&quoted), Ok(format!("{head}\"{tail}")));
+                assert_eq!(string(&control).unwrap_err().at, 1 + head.len());
+                assert_eq!(string(&open).unwrap_err().at, open.len());
+            }
+        }
+    }
+}

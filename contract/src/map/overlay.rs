@@ -77,19 +77,19 @@ fn methods(
         if let Some(other) = others.rpc(&method.path) {
             return Err(taken(&method.path, &owner(other), false));
         }
-        match others.method(&method.name) {
-            None => {}
-            Some(core) if core.is_core() && overrides.contains(&*method.name) => {
-                if method.access.is_lower_than(core.access) {
-                    return Err(ContractError::Lowered {
-                        plugin: plugin.clone(),
-                        name: method.name.clone(),
-                        access: method.access,
-                        core: core.access,
-                    });
-                }
-            }
-            Some(other) => return Err(taken(&method.name, &owner(other), other.is_core())),
+        let Some(other) = others.method(&method.name) else {
+            continue;
+        };
+        if !other.is_core() || !overrides.contains(&*method.name) {
+            return Err(taken(&method.name, &owner(other), other.is_core()));
+        }
+        if method.access.is_lower_than(other.access) {
+            return Err(ContractError::Lowered {
+                plugin: plugin.clone(),
+                name: method.name.clone(),
+                access: method.access,
+                core: other.access,
+            });
         }
     }
     Ok(())
