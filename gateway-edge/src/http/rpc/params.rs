@@ -56,7 +56,7 @@ fn with_key(text: String, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gatehouse_contract::Contract;
+    use gatehouse_contract::Map;
 
     use super::*;
 
@@ -65,7 +65,7 @@ mod tests {
         if let Some(key) = key {
             headers.insert(IDEMPOTENCY_HEADER, key.parse().unwrap());
         }
-        let method = Contract::house().method(method).unwrap();
+        let method = Map::core().method(method).unwrap();
         of(method, &headers, body.into()).unwrap()
     }
 
