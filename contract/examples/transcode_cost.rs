@@ -41,8 +41,8 @@ fn row(number: i64) -> session::SessionRow {
 }
 
 fn main() {
-    let house = Map::core();
-    let list = house.method("sessions.list").expect("a method of the house");
+    let map = Map::core();
+    let list = map.method("sessions.list").expect("a method of the gateway");
     let request =
         r#"{"limit":100,"offset":0,"includeDerivedTitles":true,"search":"something","agentId":"main"}"#;
     let reply = session::ListSessionsResponse {

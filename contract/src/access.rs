@@ -21,7 +21,7 @@ pub enum Access {
     Questions,
     /// A node.
     Node,
-    /// The services of the house, never a caller at the edge.
+    /// The gateway's services, never a caller at the edge.
     Internal,
 }
 
@@ -101,7 +101,7 @@ impl fmt::Display for Access {
 pub enum Role {
     /// A person's client.
     Operator,
-    /// A device that the house may ask to do something.
+    /// A device that the gateway may ask to do something.
     Node,
 }
 
@@ -141,7 +141,7 @@ const SCOPES: [(&str, u8); 6] = [
     ("operator.questions", QUESTIONS),
 ];
 
-/// What a caller was granted: one role and a set of scopes. A scope that the house does not know grants nothing and is
+/// What a caller was granted: one role and a set of scopes. A scope that the gateway does not know grants nothing and is
 /// forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Grants {

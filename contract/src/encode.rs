@@ -89,7 +89,7 @@ impl<'a> Encode<'a, '_> {
             {
                 _ if message.house_only.iter().any(|name| *name == key) => {
                     self.path.push(Step::Key(key.into_owned()));
-                    return Err("may only be set by the house".into());
+                    return Err("may only be set by the gateway".into());
                 }
                 None => self.skip_unknown(&key)?,
                 Some(index) => {

@@ -73,6 +73,6 @@ pub use message::MessagePlan;
 pub use method::{Action, EventKind, Method, Subscription};
 pub use render::Rendered;
 
-/// How deep JSON may nest, on the way in and inside `raw_json`. The house's own messages need 8; 64 leaves room for
+/// How deep JSON may nest, on the way in and inside `raw_json`. The gateway's own messages need 8; 64 leaves room for
 /// configuration trees and tool arguments, and keeps every recursion far from the end of a stack.
 pub const DEPTH_MAX: usize = 64;

@@ -11,7 +11,7 @@ use crate::{
     plan::{Bounds, Enum, Field, Kind, Message, Schema, Shape},
 };
 
-/// Field numbers up to this one are found by index; it covers every message of the house but for `null_fields`.
+/// Field numbers up to this one are found by index; it covers every message of the gateway but for `null_fields`.
 const SMALL_MAX: u32 = 255;
 
 /// Google's message without fields is the one that has an obvious JSON form.
@@ -55,7 +55,7 @@ pub(crate) fn plan(
     Ok(schema.messages.iter().enumerate().map(entry).collect())
 }
 
-/// Descriptors, options and the protocols of other projects travel in every descriptor set; nothing of the house is made
+/// Descriptors, options and the protocols of other projects travel in every descriptor set; nothing of the gateway is made
 /// of them, except that an empty message may be Google's.
 pub(crate) fn is_foreign(package: &str) -> bool {
     ["google", "grpc"]

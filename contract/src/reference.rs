@@ -1,4 +1,4 @@
-//! The reference of all methods and events, written from the contracts: what a person reads who wants to call the house.
+//! The reference of all methods and events, written from the contracts: what a person reads who wants to call the gateway.
 
 use std::fmt::Write as _;
 

@@ -285,7 +285,7 @@ impl<'a> Render<'a, '_> {
     }
 }
 
-/// Messages with so many fields keep their slots on the stack; the house's widest has 32.
+/// Messages with so many fields keep their slots on the stack; the gateway's widest has 32.
 const FEW: usize = 40;
 
 /// A map's key, ordered as its type is.

@@ -1,5 +1,5 @@
-//! How contracts are written in this house: names, comments and declarations that a compiler does not ask for. The tests
-//! hold the house's own contracts against them; `buf lint` knows about half of them.
+//! How contracts are written here: names, comments and declarations that a compiler does not ask for. The tests
+//! hold the gateway's own contracts against them; `buf lint` knows about half of them.
 
 use prost_reflect::{DescriptorPool, EnumDescriptor, FileDescriptor, MessageDescriptor, ServiceDescriptor};
 

@@ -1,4 +1,4 @@
-//! Runs every nasty input in `corpus/` through every message of the house: `.json` files as JSON text, `.hex` files as
+//! Runs every nasty input in `corpus/` through every message of the gateway: `.json` files as JSON text, `.hex` files as
 //! bytes on the wire. Whatever once broke something comes here.
 
 use std::{fs, path::Path};
@@ -23,11 +23,11 @@ fn files(ending: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn plans() -> Vec<&'static gatehouse_contract::MessagePlan> {
-    let house = Map::core();
-    let methods = house
+    let map = Map::core();
+    let methods = map
         .methods()
         .flat_map(|method| [&*method.request, &*method.response]);
-    methods.chain(house.events().map(|event| &*event.plan)).collect()
+    methods.chain(map.events().map(|event| &*event.plan)).collect()
 }
 
 #[test]

@@ -11,10 +11,11 @@ use prost_reflect::{
 };
 use serde_json::Value as Json;
 
-static POOL: LazyLock<DescriptorPool> =
-    LazyLock::new(|| DescriptorPool::decode(gatehouse_proto::DESCRIPTORS).expect("the house's descriptors"));
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    DescriptorPool::decode(gatehouse_proto::DESCRIPTORS).expect("the gateway's descriptors")
+});
 
-/// Every message of the house but the options and the entries of maps.
+/// Every message of the gateway but the options and the entries of maps.
 static MESSAGES: LazyLock<Vec<MessageDescriptor>> = LazyLock::new(|| {
     let ours = |m: &MessageDescriptor| m.package_name().starts_with("gatehouse.") && !m.is_map_entry();
     POOL.all_messages()
@@ -150,7 +151,7 @@ impl Choices {
                 Value::EnumNumber(*self.one_of(&numbers))
             }
             Kind::Message(inner) => Value::Message(self.message(&inner, depth + 1)),
-            other => unreachable!("no message of the house has a {other:?}; teach this test about it"),
+            other => unreachable!("no message of the gateway has a {other:?}; teach this test about it"),
         }
     }
 }

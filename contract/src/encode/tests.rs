@@ -10,7 +10,7 @@ fn encode(message: &str, json: &str) -> Result<Vec<u8>, String> {
     plan.encode(json, &mut Refuse).map_err(|error| error.to_string())
 }
 
-/// What the house answers when it is sent this.
+/// What the gateway answers when it is sent this.
 fn echo(message: &str, json: &str) -> String {
     let wire = encode(message, json).expect("taken");
     let plan = EVERYTHING.message(&format!("t.v1.{message}")).expect("known");
@@ -243,7 +243,7 @@ fn fields_of_the_house_are_refused_from_outside() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("at /{name}: may only be set by the house")
+            format!("at /{name}: may only be set by the gateway")
         );
     }
     plan.encode(

@@ -11,7 +11,7 @@ fn all() -> &'static MessagePlan {
     EVERYTHING.message("t.v1.All").expect("known")
 }
 
-fn house(message: &str) -> &'static MessagePlan {
+fn plan_of(message: &str) -> &'static MessagePlan {
     Map::core()
         .message(&format!("gatehouse.{message}"))
         .expect("known")
@@ -195,7 +195,7 @@ fn the_growing_string_is_found_in_the_text() {
     };
     let mut out = b"[".to_vec();
 
-    let rendered = house("session.v1.ChatEvent")
+    let rendered = plan_of("session.v1.ChatEvent")
         .render(&event.encode_to_vec(), &mut out)
         .unwrap();
 
@@ -204,7 +204,7 @@ fn the_growing_string_is_found_in_the_text() {
     let text = String::from_utf8(out).unwrap();
     let expected = r#"[{"runId":"r","sessionKey":"","seq":0,"state":"delta","deltaText":"a \"b\"\n","message":{"role":"assistant"}}"#;
     assert_eq!(text, expected);
-    let unset = house("session.v1.ChatEvent")
+    let unset = plan_of("session.v1.ChatEvent")
         .render(&[], &mut Vec::new())
         .unwrap();
     assert_eq!(unset.append, None);
@@ -218,7 +218,7 @@ fn a_json_value_grows_when_it_is_an_object_of_one_string() {
             ..Default::default()
         };
         let mut out = b"[".to_vec();
-        let rendered = house("session.v1.AgentEvent")
+        let rendered = plan_of("session.v1.AgentEvent")
             .render(&event.encode_to_vec(), &mut out)
             .unwrap();
         rendered
@@ -251,12 +251,12 @@ fn the_growing_string_of_an_inner_message_does_not_count() {
 
 #[test]
 fn messages_of_the_house_read_as_their_clients_expect() {
-    let defaults = house("session.v1.SessionDefaults");
+    let defaults = plan_of("session.v1.SessionDefaults");
     assert_eq!(
         render(defaults, &[]).unwrap(),
         r#"{"modelProvider":null,"model":null,"contextTokens":null}"#
     );
-    let describe = house("session.v1.DescribeSessionResponse");
+    let describe = plan_of("session.v1.DescribeSessionResponse");
     assert_eq!(render(describe, &[]).unwrap(), r#"{"session":null}"#);
     let row = session::v1::TranscriptMessage {
         role: "user".to_owned(),
@@ -269,14 +269,14 @@ fn messages_of_the_house_read_as_their_clients_expect() {
         ..Default::default()
     };
     assert_eq!(
-        render(house("session.v1.TranscriptMessage"), &row.encode_to_vec()).unwrap(),
+        render(plan_of("session.v1.TranscriptMessage"), &row.encode_to_vec()).unwrap(),
         r#"{"role":"user","content":"hi","timestamp":0,"__openclaw":{"id":"m","seq":1}}"#
     );
     let health = broadcast::v1::ServiceHealth {
         state: broadcast::v1::service_health::State::NotServing.into(),
         ..Default::default()
     };
-    let json = render(house("broadcast.v1.ServiceHealth"), &health.encode_to_vec()).unwrap();
+    let json = render(plan_of("broadcast.v1.ServiceHealth"), &health.encode_to_vec()).unwrap();
     assert!(json.contains(r#""state":"not_serving""#), "{json}");
 }
 
@@ -287,7 +287,7 @@ fn a_string_is_found_by_its_json_name() {
         key: "agent:main:main".to_owned(),
     };
     let wire = done.encode_to_vec();
-    let plan = house("session.v1.SubscribeMessagesResponse");
+    let plan = plan_of("session.v1.SubscribeMessagesResponse");
 
     assert_eq!(plan.string_field(&wire, "key"), Some("agent:main:main"));
     assert_eq!(plan.string_field(&wire, "subscribed"), None);
