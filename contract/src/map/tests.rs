@@ -59,6 +59,10 @@ fn a_plugins_methods_join_the_map_with_their_backend() {
     assert_eq!(map.methods().count(), Map::core().methods().count() + 1);
     assert!(map.plugins().eq([&kitchen]));
     assert!(
+        crate::reference::markdown(&map).contains("### `kitchen.boil`\n"),
+        "the reference reads the same map"
+    );
+    assert!(
         Map::core().method("kitchen.boil").is_none(),
         "the old map is as it was"
     );
