@@ -14,7 +14,7 @@ use tokio::{
 };
 use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 
-use self::large::{Held, Metered, Places};
+use self::large::{Expected, Held, Metered, Places};
 use crate::{error::Refusal, offer::Offer};
 
 pub(crate) mod large;
@@ -48,6 +48,8 @@ pub(crate) struct Target {
     peer: Peer,
     /// Places for its large answers.
     places: Places,
+    /// Its methods whose last answer was large.
+    large: Arc<Expected>,
 }
 
 impl Target {
@@ -55,6 +57,7 @@ impl Target {
         Self {
             peer,
             places: Places::default(),
+            large: Arc::default(),
         }
     }
 }
@@ -92,7 +95,7 @@ impl Backend {
         method: &Method,
         body: Bytes,
         caller: &Caller,
-        turns: &Semaphore,
+        turns: &Arc<Semaphore>,
     ) -> Result<Answer, Refusal> {
         let deadline = Instant::now() + method.deadline;
         let late = |_| {
@@ -126,7 +129,7 @@ impl Backend {
         method: &Method,
         body: Bytes,
         caller: &Caller,
-        turns: &Semaphore,
+        turns: &Arc<Semaphore>,
     ) -> Result<Answer, Status> {
         let plugin;
         let target = match &method.backend {
@@ -138,18 +141,23 @@ impl Backend {
             None => None,
         };
         // A plugin that has left the map since has taken its methods with it.
-        let Target { peer, places } = target.ok_or_else(|| Status::unimplemented(""))?;
+        let Target { peer, places, large } = target.ok_or_else(|| Status::unimplemented(""))?;
         if method.streaming {
             return stream(peer, method, body, caller).await;
         }
         let places = Some(places).filter(|_| method.idempotent);
         let held = Held::default();
+        if places.is_some() && large.is_large(&method.path) {
+            held.wait_for_turn(turns).await;
+        }
         let answer = unary(peer, method, body.clone(), caller, places, held.clone()).await;
-        let (Some(places), true) = (places, held.is_lacking()) else {
+        let Some(places) = places else { return answer };
+        large.note(&method.path, &held);
+        if !held.is_lacking() {
             return answer;
-        };
-        let _turn = turns.acquire().await;
-        let held = places.wait().await;
+        }
+        held.wait_for_turn(turns).await;
+        held.wait_for(places).await;
         unary(peer, method, body, caller, Some(places), held).await
     }
 }

@@ -39,8 +39,9 @@ impl Budgets {
     pub(crate) fn new(waiting_max: usize) -> Self {
         Self {
             unauthenticated: Budget::new(4 * MIB, MIB),
-            // A message of 25 MiB that grows into its last buffer holds 41; a quarter is for small messages alone.
-            messages: Budget::new(64 * MIB, 16 * MIB),
+            // A message of 25 MiB that grows into its last buffer holds 41; the rest is for small messages alone. While it is
+            // parsed, one at a time, it costs as much again.
+            messages: Budget::new(56 * MIB, 12 * MIB),
             waiting: Budget::new(waiting_max, 0),
         }
     }

@@ -7,7 +7,7 @@ use std::{
     collections::HashSet,
     io,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -65,7 +65,7 @@ pub(crate) struct Connection {
     /// What opened it is no longer good: it is shown nothing more, does nothing more, and is about to be closed.
     pub(crate) revoked: AtomicBool,
     /// The turns in which its large answers come.
-    pub(crate) large_answers: Semaphore,
+    pub(crate) large_answers: Arc<Semaphore>,
     /// Cancelled when the connection is over: what was asked on it is not needed any more.
     pub(crate) gone: CancellationToken,
     stream: TcpStream,
@@ -105,7 +105,7 @@ impl Connection {
             waits: AtomicUsize::new(0),
             in_flight_bytes: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
-            large_answers: Semaphore::new(1),
+            large_answers: Arc::new(Semaphore::new(1)),
             gone: CancellationToken::new(),
             stream,
             sending: Mutex::new(Sending {

@@ -60,9 +60,10 @@ pub(crate) async fn run(report: &mut Report) {
     let all = || house.pids().iter().map(|pid| pss_kib(*pid)).sum::<u64>();
     let (before, all_before) = (pss_kib(edge), all());
 
-    let floods: [(&str, Flood); 4] = [
+    let floods: [(&str, Flood); 5] = [
         ("PINGs and no reading", pings),
         ("20 messages of 25 MiB that do not end", held),
+        ("20 sockets that send messages of 24 MiB", whole),
         ("3,500 first messages that do not end", unfinished),
         ("20 large answers that nobody reads", unread),
     ];
@@ -158,6 +159,35 @@ fn held(door: &Door) -> Vec<TcpStream> {
         Ok::<_, std::io::Error>(socket)
     };
     (0..HOLDING).flat_map(socket).collect()
+}
+
+/// Every other one is refused for its bounds, the rest are well-formed but for a field that nobody knows.
+fn whole(door: &Door) -> Vec<TcpStream> {
+    let large = |key: &str| {
+        let params = json!({"sessionKey": "main", "message": "hello", key: "x".repeat(24 * MIB)});
+        let request = json!({"id": "h", "method": "chat.send", "params": params});
+        Arc::new(frame(TEXT, request.to_string().as_bytes()))
+    };
+    let messages = [large("message"), large("nobodyKnows"), large("idempotencyKey")];
+    let senders = (0..HOLDING).map(|n| {
+        let (door, message) = (door.clone(), Arc::clone(&messages[n % messages.len()]));
+        thread::spawn(move || {
+            let mut last = None;
+            for _ in 0..3 {
+                let Ok(mut socket) = door.enter(&["operator.write"]) else {
+                    continue;
+                };
+                let _ = socket
+                    .write_all(&message)
+                    .and_then(|()| socket.write_all(&message));
+                last = Some(socket);
+            }
+            last
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    let sockets = senders.into_iter().filter_map(|sender| sender.join().ok()?);
+    sockets.collect()
 }
 
 fn unfinished(door: &Door) -> Vec<TcpStream> {

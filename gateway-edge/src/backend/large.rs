@@ -7,8 +7,12 @@
 //! An answer without a place is let go, and asked for again when there is one. It is not left half read: all calls of a service
 //! share one HTTP/2 connection, and what nobody reads there holds up everybody. Therefore only calls that may be repeated are
 //! held to it; those that may not are answered in a few words.
+//!
+//! A method whose last answer was large is asked for by one call of each connection at a time: thirty connections that each ask
+//! for a large page 256 times would make the service write all of them, to be let go here.
 
 use std::{
+    collections::HashSet,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -37,13 +41,28 @@ impl Default for Places {
     }
 }
 
-impl Places {
-    /// Waits for a place.
-    pub(super) async fn wait(&self) -> Held {
-        let place = Arc::clone(&self.0).acquire_owned().await.ok();
-        let held = Held::default();
-        held.lock().place = place;
-        held
+/// The methods whose last answer was large, by their paths. It holds no more than the contracts have.
+#[derive(Debug, Default)]
+pub(super) struct Expected(Mutex<HashSet<String>>);
+
+impl Expected {
+    pub(super) fn is_large(&self, path: &str) -> bool {
+        self.lock().contains(path)
+    }
+
+    /// Notes how large an answer of this method was.
+    pub(super) fn note(&self, path: &str, held: &Held) {
+        let large = held.is_large();
+        let mut paths = self.lock();
+        if large && !paths.contains(path) {
+            paths.insert(path.to_owned());
+        } else if !large {
+            paths.remove(path);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,6 +73,8 @@ pub(crate) struct Held(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     place: Option<OwnedSemaphorePermit>,
+    /// The turn of whoever asked.
+    turn: Option<OwnedSemaphorePermit>,
     /// The answer turned out to be large, and no place was free.
     lacking: bool,
 }
@@ -62,6 +83,27 @@ impl Held {
     /// Whether the answer was let go for want of a place.
     pub(super) fn is_lacking(&self) -> bool {
         self.lock().lacking
+    }
+
+    /// Waits until no other large answer of whoever asks is under way; the next one waits for this.
+    pub(super) async fn wait_for_turn(&self, turns: &Arc<Semaphore>) {
+        if self.lock().turn.is_none() {
+            let turn = Arc::clone(turns).acquire_owned().await.ok();
+            self.lock().turn = turn;
+        }
+    }
+
+    /// Waits for a place.
+    pub(super) async fn wait_for(&self, places: &Places) {
+        let place = Arc::clone(&places.0).acquire_owned().await.ok();
+        let mut state = self.lock();
+        (state.place, state.lacking) = (place, false);
+    }
+
+    /// Whether the answer turned out to be large.
+    fn is_large(&self) -> bool {
+        let state = self.lock();
+        state.place.is_some() || state.lacking
     }
 
     /// Takes a place if there is none yet. False: none is free.
@@ -193,8 +235,15 @@ mod tests {
         assert!(second.is_lacking() && !first.is_lacking());
         answer(4, &places, &small).collect().await.unwrap();
 
+        let expected = Expected::default();
+        expected.note("/s/Page", &second);
+        assert!(expected.is_large("/s/Page") && !expected.is_large("/s/Other"));
+        expected.note("/s/Page", &small);
+        assert!(!expected.is_large("/s/Page"), "the last answer counts");
+
         drop(first);
-        let waited = places.wait().await;
+        let waited = Held::default();
+        waited.wait_for(&places).await;
         let whole = answer(8, &places, &waited).collect().await.unwrap().to_bytes();
         assert_eq!((whole.len(), waited.is_lacking()), (8 * 16 * 1024, false));
     }

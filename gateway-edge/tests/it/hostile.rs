@@ -276,6 +276,29 @@ async fn a_peer_that_leaves_its_answers_unread_is_not_read_from_until_it_takes_t
 }
 
 #[tokio::test]
+async fn a_large_page_that_is_asked_for_many_times_at_once_is_made_no_more_often_than_that() {
+    const REQUESTS: usize = 50;
+    let gateway = gateway().await;
+    gateway.answers("sessions.resolve", answer_of(256 * 1024));
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
+    let params = json!({"key": "main"});
+    client.call("sessions.resolve", params.clone()).await; // from now on the edge expects large answers
+
+    for n in 0..REQUESTS {
+        let request =
+            json!({"type": "req", "id": format!("r{n}"), "method": "sessions.resolve", "params": params});
+        client.send(&request.to_string()).await;
+    }
+    let mut answered = 0;
+    while answered < REQUESTS {
+        answered += usize::from(client.frame().await["ok"] == true);
+    }
+
+    let calls = gateway.calls("sessions.resolve").len();
+    assert_eq!(calls, REQUESTS + 1, "none is made only to be let go");
+}
+
+#[tokio::test]
 async fn answers_that_nobody_reads_end_the_one_that_has_not_read_for_the_longest_time() {
     let limits = Limits {
         waiting_bytes_max: 6 * 1024 * 1024,
