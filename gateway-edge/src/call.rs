@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use gatehouse_contract::{Access, Action, Grants, Method, Refuse, Role, UnknownFields};
-use gatehouse_core::{Caller, Chain, Failure, Kind};
+use gatehouse_core::{Caller, Chain, Failure, Kind, trace};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 use tonic::Streaming;
 
@@ -42,9 +42,6 @@ const STOPPING_RETRY: Duration = Duration::from_secs(1);
 
 /// What a caller that asks too much is told to wait.
 const BUSY_RETRY: Duration = Duration::from_millis(250);
-
-/// Longest trace context (W3C: 55 bytes; the protocol's schema allows 128).
-const TRACEPARENT_MAX: usize = 128;
 
 /// Longest part of an unknown name that is repeated.
 const NAME_SHOWN_MAX: usize = 120;
@@ -83,23 +80,14 @@ fn not_allowed(access: Access, role: Role) -> Refusal {
         .detail("requiredRole", required.as_str())
 }
 
-/// Who stands behind a call, as services are told. A trace context that is too long is none.
-pub(crate) fn caller(
-    grants: &Grants,
-    connection_id: String,
-    client_id: &str,
-    identity: &Identity,
-    traceparent: Option<&str>,
-) -> Caller {
+/// Who stands behind a call, as services are told.
+pub(crate) fn caller(grants: &Grants, connection_id: String, client_id: &str, identity: &Identity) -> Caller {
     Caller {
         role: grants.role().as_str().to_owned(),
         scopes: grants.scopes().map(str::to_owned).collect(),
         connection_id,
         client_id: client_id.to_owned(),
         device_id: identity.device.as_deref().map(str::to_owned),
-        traceparent: traceparent
-            .filter(|text| text.len() <= TRACEPARENT_MAX)
-            .map(str::to_owned),
     }
 }
 
@@ -195,6 +183,7 @@ impl Call {
         self,
         edge: Arc<Edge>,
         caller: Caller,
+        trace: trace::Context,
         envelope: Envelope,
         subscribe: S,
     ) -> Answers<S> {
@@ -205,7 +194,7 @@ impl Call {
             since,
             envelope: Arc::new(envelope),
             subscribe,
-            state: State::Ready(body, caller),
+            state: State::Ready(body, caller, trace),
         }
     }
 }
@@ -240,7 +229,7 @@ pub(crate) struct Answers<S> {
 
 #[derive(Debug)]
 enum State {
-    Ready(Bytes, Caller),
+    Ready(Bytes, Caller, trace::Context),
     Streaming(Box<Streaming<Bytes>>),
     Over,
 }
@@ -248,9 +237,9 @@ enum State {
 impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
     /// The next answer, or why there is none; `None` when all have come. A refusal is the last. `turns` are those in which large
     /// answers come to whoever made the call.
-    pub(crate) async fn next(&mut self, turns: &Semaphore) -> Option<Result<Payload, Refusal>> {
+    pub(crate) async fn next(&mut self, turns: &Arc<Semaphore>) -> Option<Result<Payload, Refusal>> {
         let next = match std::mem::replace(&mut self.state, State::Over) {
-            State::Ready(body, caller) => self.first(body, &caller, turns).await,
+            State::Ready(body, caller, trace) => trace::within(trace, self.first(body, &caller, turns)).await,
             State::Streaming(stream) => self.following(stream).await,
             State::Over => return None,
         };
@@ -278,7 +267,7 @@ impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
         &mut self,
         body: Bytes,
         caller: &Caller,
-        turns: &Semaphore,
+        turns: &Arc<Semaphore>,
     ) -> Result<Option<Payload>, Refusal> {
         match self.edge.backend.call(&self.method, body, caller, turns).await? {
             Answer::One(wire, held) => self.show(wire, true, held).await.map(Some),

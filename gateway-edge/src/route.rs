@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use gatehouse_contract::{Action, Identity};
-use gatehouse_core::{Failure, Kind};
+use gatehouse_core::{Failure, Kind, trace};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
@@ -160,11 +160,11 @@ fn start(
         connection.id.to_string(),
         &profile.client.id,
         &profile.identity,
-        request.traceparent.as_deref(),
     );
+    let trace = trace::Context::continued(request.traceparent.as_deref());
     let subscriber = Arc::clone(connection);
     let subscribe = move |action, topic| apply(&subscriber, action, topic);
-    let answers = call.start(Arc::clone(edge), caller, envelope(&request.id), subscribe);
+    let answers = call.start(Arc::clone(edge), caller, trace, envelope(&request.id), subscribe);
     let id = request.id.clone();
     edge.requests.spawn(async move {
         ticket.run(answers, &id).await;

@@ -13,6 +13,7 @@ mod rpc;
 mod screens;
 mod soak;
 mod token;
+mod trace;
 
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use gatehouse_contract::{Action, Method};
-use gatehouse_core::Kind;
+use gatehouse_core::{Kind, trace};
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -128,16 +128,15 @@ pub(super) async fn serve(
                 format!("http/{}", known.client.key()),
                 "http",
                 &known.identity,
-                parts
-                    .headers
-                    .get("traceparent")
-                    .and_then(|value| value.to_str().ok()),
             );
+            let given = parts.headers.get(trace::TRACEPARENT);
+            let trace = trace::Context::continued(given.and_then(|value| value.to_str().ok()));
             let request = Requested {
                 http,
                 socket,
                 known,
                 caller,
+                trace,
             };
             request
                 .run(call, under_way, accepts_events(&parts.headers))
@@ -252,6 +251,7 @@ struct Requested {
     socket: Arc<Socket>,
     known: Arc<Known>,
     caller: gatehouse_core::Caller,
+    trace: trace::Context,
 }
 
 impl Requested {
@@ -261,11 +261,18 @@ impl Requested {
             socket,
             known,
             caller,
+            trace,
         } = self;
         let method = Arc::clone(&call.method);
         let name = method.name.clone();
         let subscribe = move |_: Action, _: String| Err(needs_connection(&name));
-        let mut answers = call.start(Arc::clone(&http.edge), caller, Envelope::default(), subscribe);
+        let mut answers = call.start(
+            Arc::clone(&http.edge),
+            caller,
+            trace,
+            Envelope::default(),
+            subscribe,
+        );
         let turns = Arc::clone(&http.calls.large_answers);
         if events && method.streaming {
             let first = answers.next(&turns).await.transpose()?;

@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
 use gatehouse_contract::{Grants, Map, Role};
 use gatehouse_core::{
-    Address, Caller, Drain, Env, Failure, Secret, Service, ServiceSettings, client::Peer, credential, service,
+    Address, Caller, Drain, Env, Failure, Secret, Service, ServiceSettings, client::Peer, credential, service, trace::Context,
 };
 use gatehouse_edge::{App, Limits, Offer, Settings};
 use gatehouse_proto::{
@@ -66,6 +66,7 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) body: Bytes,
     pub(crate) caller: Option<Caller>,
+    pub(crate) trace: Option<Context>,
 }
 
 #[derive(Default)]
@@ -360,11 +361,16 @@ impl Server {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes().slice(5..);
         let path = parts.uri.path().to_owned();
-        let caller = Caller::from_metadata(&MetadataMap::from_headers(parts.headers));
+        let metadata = MetadataMap::from_headers(parts.headers);
+        let (caller, trace) = (
+            Caller::from_metadata(&metadata),
+            Context::from_metadata(&metadata),
+        );
         self.fakes.calls.lock().unwrap().push(Call {
             path: path.clone(),
             body: body.clone(),
             caller,
+            trace,
         });
         if let Some(left @ 1..) = self.fakes.losses.lock().unwrap().get_mut(&path) {
             *left -= 1;

@@ -68,7 +68,13 @@ async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
     gateway.answers("agents.list", Reply::Json(AGENTS));
     gateway.answers("system-presence", Reply::Json(r#"{"presence":[{"ts":7}]}"#));
 
-    let listed = call(&gateway, "agents.list", "traceparent: 00-0af7\r\n", "").await;
+    let listed = call(
+        &gateway,
+        "agents.list",
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
+        "",
+    )
+    .await;
     let whole = call(&gateway, "system-presence", "", "{}").await;
 
     assert_eq!(
@@ -88,7 +94,8 @@ async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
         7,
         "a payload that is no object comes whole"
     );
-    let caller = gateway.calls("agents.list").pop().unwrap().caller.unwrap();
+    let made = gateway.calls("agents.list").pop().unwrap();
+    let caller = made.caller.unwrap();
     assert_eq!(
         (caller.role.as_str(), caller.connection_id.as_str()),
         ("operator", "http/127.0.0.1")
@@ -97,7 +104,7 @@ async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
         caller.scopes.contains(&"operator.admin".to_owned()),
         "all that the token has"
     );
-    assert_eq!(caller.traceparent.as_deref(), Some("00-0af7"));
+    assert_eq!(made.trace.unwrap().trace_id(), "0af7651916cd43dd8448eb211c80319c");
 }
 
 #[tokio::test]

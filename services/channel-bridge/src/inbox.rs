@@ -10,7 +10,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use gatehouse_core::{
-    Chain, Clock, Content, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService,
+    Chain, Clock, Content, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService, trace,
 };
 use gatehouse_proto::session::v1::{
     DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer, Target,
@@ -224,7 +224,7 @@ impl Inbox {
     }
 
     async fn handle(&self, row: InboxRow) {
-        if let Err(error) = self.decide(&row).await {
+        if let Err(error) = trace::within(row.trace, self.decide(&row)).await {
             tracing::error!(account = %row.account, error = %Chain(&error), "a message could not be decided on yet");
             time::sleep(STORE_RETRY).await;
         }

@@ -50,8 +50,6 @@ pub struct Caller {
     pub client_id: String,
     /// The paired device.
     pub device_id: Option<String>,
-    /// The W3C trace context of the request frame.
-    pub traceparent: Option<String>,
 }
 
 impl Caller {
@@ -71,7 +69,7 @@ impl Caller {
             connection_id,
             client_id,
             device_id,
-            traceparent,
+            traceparent: _, // of earlier edges; the call's own metadata say it
         } = wire::Caller::decode(bytes).ok()?;
         Some(Self {
             role,
@@ -79,7 +77,6 @@ impl Caller {
             connection_id,
             client_id,
             device_id,
-            traceparent,
         })
     }
 
@@ -98,7 +95,7 @@ impl Caller {
             connection_id: self.connection_id.clone(),
             client_id: self.client_id.clone(),
             device_id: self.device_id.clone(),
-            traceparent: self.traceparent.clone(),
+            traceparent: None,
         };
         metadata.insert_bin(
             CALLER_KEY,

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use gatehouse_core::{Caller, Drain};
+use gatehouse_core::Drain;
 use gatehouse_proto::session::v1::session_service_server::SessionService;
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
@@ -34,10 +34,6 @@ fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
     result.map(Response::new).map_err(Status::from)
 }
 
-fn traceparent<T>(request: &Request<T>) -> Option<String> {
-    Caller::from_request(request).and_then(|caller| caller.traceparent)
-}
-
 #[tonic::async_trait]
 impl SessionService for Grpc {
     type RunAgentStream = RunAgentStream;
@@ -46,8 +42,7 @@ impl SessionService for Grpc {
         &self,
         request: Request<SendChatRequest>,
     ) -> Result<Response<SendChatResponse>, Status> {
-        let trace = traceparent(&request);
-        answer(turns::send(&self.engine, request.into_inner(), trace).await)
+        answer(turns::send(&self.engine, request.into_inner()).await)
     }
 
     async fn get_chat_history(
@@ -79,8 +74,7 @@ impl SessionService for Grpc {
     }
 
     async fn run_agent(&self, request: Request<RunAgentRequest>) -> Result<Response<RunAgentStream>, Status> {
-        let trace = traceparent(&request);
-        let stream = turns::run(&self.engine, request.into_inner(), trace).await;
+        let stream = turns::run(&self.engine, request.into_inner()).await;
         answer(stream.map(|stream| Box::pin(self.drain.end_stream(stream)) as RunAgentStream))
     }
 
@@ -190,12 +184,7 @@ impl SessionService for Grpc {
         &self,
         request: Request<DeliverMessageRequest>,
     ) -> Result<Response<DeliverMessageResponse>, Status> {
-        let trace = request
-            .metadata()
-            .get("traceparent")
-            .and_then(|trace| trace.to_str().ok())
-            .map(str::to_owned);
-        answer(routing::deliver(&self.engine, request.into_inner(), trace).await)
+        answer(routing::deliver(&self.engine, request.into_inner()).await)
     }
 
     async fn find_unknown_messages(

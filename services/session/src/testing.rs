@@ -289,7 +289,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
         model: None,
         thinking: None,
         timeout_ms: None,
-        traceparent: None,
+        trace: gatehouse_core::trace::Context::new(),
         now,
     }
 }

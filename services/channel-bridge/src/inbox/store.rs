@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gatehouse_core::trace;
 
 use crate::{
     account::lease::LeaseOwner,
@@ -29,6 +30,8 @@ pub(crate) struct InboxRow {
     pub(crate) next_at: i64,
     /// When it came in.
     pub(crate) received_at: i64,
+    /// The trace that it began.
+    pub(crate) trace: trace::Context,
 }
 
 /// What became of a message that came in.
@@ -51,7 +54,7 @@ pub(crate) struct Adopted {
 /// What is kept of what came in.
 #[async_trait]
 pub(crate) trait InboxStore: Send + Sync + 'static {
-    /// Commits a message. Committed once for each id.
+    /// Commits a message, in the current trace or a new one. Committed once for each id.
     async fn receive(
         &self,
         account: AccountKey,

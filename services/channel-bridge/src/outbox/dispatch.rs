@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Clock, backoff::Backoff, content::Media};
+use gatehouse_core::{Chain, Clock, backoff::Backoff, content::Media, trace};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{Id, JoinSet},
@@ -174,7 +174,7 @@ struct Delivering {
 
 impl Delivering {
     async fn deliver(self, delivery: Delivery) {
-        if let Err(error) = self.attempt(&delivery).await {
+        if let Err(error) = trace::within(delivery.trace, self.attempt(&delivery)).await {
             tracing::error!(delivery = delivery.id, error = %Chain(&error), "a delivery could not be recorded");
             time::sleep(STORE_RETRY).await;
         }

@@ -1,7 +1,7 @@
 //! What is kept of what goes out.
 
 use async_trait::async_trait;
-use gatehouse_core::Content;
+use gatehouse_core::{Content, trace};
 
 use crate::{
     account::lease::Lease,
@@ -46,6 +46,8 @@ pub(crate) struct Delivery {
     pub(crate) next_at: i64,
     /// When it was stored.
     pub(crate) queued_at: i64,
+    /// The trace in which it was stored.
+    pub(crate) trace: trace::Context,
 }
 
 /// One part of a delivery.
@@ -110,7 +112,7 @@ pub(crate) struct Counts {
 /// somebody else by then; they change nothing in that case.
 #[async_trait]
 pub(crate) trait OutboxStore: Send + Sync + 'static {
-    /// Stores a delivery; true when the key was known. A key is stored once; another message under it is a conflict.
+    /// Stores a delivery, in the current trace or a new one; true when the key was known. A key is stored once; another message under it is a conflict.
     async fn enqueue(
         &self,
         id: String,

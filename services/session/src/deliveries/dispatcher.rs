@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use gatehouse_core::backoff::Backoff;
 use gatehouse_core::client::PeerService;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
-use gatehouse_core::{Chain, Clock, Drain, Failure, Kind};
+use gatehouse_core::{Chain, Clock, Drain, Failure, Kind, trace};
 use gatehouse_proto::channel::v1::EnqueueDeliveryRequest;
 use gatehouse_proto::channel::v1::channel_service_client::ChannelServiceClient;
 use tokio::sync::Notify;
@@ -204,7 +204,12 @@ impl Dispatcher {
             content,
         };
         let mut bridge = self.bridge.clone();
-        match time::timeout(PATIENCE, bridge.enqueue_delivery(request)).await {
+        match trace::within(
+            delivery.trace,
+            time::timeout(PATIENCE, bridge.enqueue_delivery(request)),
+        )
+        .await
+        {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(Failure::from_status(&status)),
             Err(_) => Err(Failure::new(Kind::Timeout, "no answer in time")),

@@ -1,6 +1,6 @@
 //! A reply on its way out.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, trace};
 use gatehouse_proto::session::v1 as proto;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,8 @@ pub(crate) struct Delivery {
     pub(crate) created_at: i64,
     /// How often it was offered.
     pub(crate) attempts: u32,
+    /// The trace of its turn.
+    pub(crate) trace: trace::Context,
 }
 
 /// What became of a delivery.

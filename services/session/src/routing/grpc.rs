@@ -1,7 +1,7 @@
 //! Messages from chats: `DeliverMessage`, `FindUnknownMessages`.
 
-use gatehouse_core::Content;
 use gatehouse_core::content::Block;
+use gatehouse_core::{Content, trace};
 use gatehouse_proto::common::v1 as common;
 use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::peer::Kind;
@@ -93,7 +93,6 @@ impl TryFrom<proto::DeliverMessageRequest> for Message {
 pub(crate) async fn deliver(
     engine: &Engine,
     request: proto::DeliverMessageRequest,
-    traceparent: Option<String>,
 ) -> Result<proto::DeliverMessageResponse, Error> {
     let Message {
         place,
@@ -128,7 +127,7 @@ pub(crate) async fn deliver(
         model: None,
         thinking: None,
         timeout_ms: None,
-        traceparent,
+        trace: trace::current().unwrap_or_default(),
         now,
         key,
         run,

@@ -124,7 +124,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
         model: None,
         thinking: None,
         timeout_ms: None,
-        traceparent: None,
+        trace: gatehouse_core::trace::Context::new(),
         now: T0,
     }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
-use gatehouse_core::Content;
+use gatehouse_core::{Content, trace};
 use gatehouse_proto::session::v1 as proto;
 use tonic::Status;
 
@@ -136,7 +136,7 @@ impl Message {
         }
     }
 
-    async fn submit(self, engine: &Engine, traceparent: Option<String>) -> Result<Submitted, Error> {
+    async fn submit(self, engine: &Engine) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
         let key = self.session.resolve_to_act(&policy.agents)?;
         let Destination { key, queue } =
@@ -158,7 +158,7 @@ impl Message {
             model: self.model,
             thinking: self.thinking,
             timeout_ms: self.timeout_ms,
-            traceparent,
+            trace: trace::current().unwrap_or_default(),
             now,
             key,
             run: self.run,
@@ -170,9 +170,8 @@ impl Message {
 pub(crate) async fn send(
     engine: &Engine,
     request: proto::SendChatRequest,
-    traceparent: Option<String>,
 ) -> Result<proto::SendChatResponse, Error> {
-    let Submitted { turn, duplicate } = Message::try_from(request)?.submit(engine, traceparent).await?;
+    let Submitted { turn, duplicate } = Message::try_from(request)?.submit(engine).await?;
     let status = match turn.state {
         _ if !duplicate => "started",
         TurnState::Queued | TurnState::Leased | TurnState::Running => "in_flight",
@@ -204,12 +203,8 @@ pub(crate) async fn abort(
     })
 }
 
-pub(crate) async fn run(
-    engine: &Engine,
-    request: proto::RunAgentRequest,
-    traceparent: Option<String>,
-) -> Result<RunAgentStream, Error> {
-    let Submitted { turn, duplicate: _ } = Message::try_from(request)?.submit(engine, traceparent).await?;
+pub(crate) async fn run(engine: &Engine, request: proto::RunAgentRequest) -> Result<RunAgentStream, Error> {
+    let Submitted { turn, duplicate: _ } = Message::try_from(request)?.submit(engine).await?;
     let accepted = proto::RunAgentResponse {
         run_id: turn.run.to_string(),
         status: "accepted".to_owned(),

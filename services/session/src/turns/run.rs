@@ -228,15 +228,6 @@ impl Run {
         let time_limit = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)) + OVERTIME;
         let deadline = Instant::now() + time_limit;
         let mut client = self.room.agent.clone();
-        let mut request = tonic::Request::new(request);
-        if let Some(traceparent) = self
-            .turn
-            .traceparent
-            .as_deref()
-            .and_then(|trace| trace.parse().ok())
-        {
-            request.metadata_mut().insert("traceparent", traceparent);
-        }
         let opened = tokio::select! {
             biased;
             stop = live.stopped() => return Ok(Outcome::Stopped(stop)),

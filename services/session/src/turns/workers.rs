@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gatehouse_core::client::PeerService;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
+use gatehouse_core::trace;
 use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
 
 use super::live::{Live, seq_before};
@@ -86,7 +87,7 @@ impl Workers {
             runs: &self.room.runs,
             run: turn.run.clone(),
         };
-        run::run(Arc::clone(&self.room), turn, session, live).await
+        trace::within(turn.trace, run::run(Arc::clone(&self.room), turn, session, live)).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The inbox in SQLite.
 
 use async_trait::async_trait;
+use gatehouse_core::trace;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Sqlite;
@@ -20,7 +21,10 @@ impl InboxStore for Sqlite {
         message: InboundMessage,
         now: i64,
     ) -> Result<Received, StoreError> {
-        self.0.write(move |tx| receive(tx, &account, &message, now)).await
+        let trace = trace::current().unwrap_or_default();
+        self.0
+            .write(move |tx| receive(tx, &account, &message, trace, now))
+            .await
     }
 
     async fn heads(&self, owner: LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
@@ -65,6 +69,7 @@ fn receive(
     tx: &Transaction<'_>,
     account: &AccountKey,
     message: &InboundMessage,
+    trace: trace::Context,
     now: i64,
 ) -> Result<Received, StoreError> {
     let known = tx
@@ -91,8 +96,8 @@ fn receive(
     }
     let json = serde_json::to_string(message).map_err(StoreError::Row)?;
     tx.prepare_cached(
-        "INSERT INTO inbox (channel, account, message_id, chat_id, message, next_at, received_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        "INSERT INTO inbox (channel, account, message_id, chat_id, message, next_at, received_at, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
     )?
     .execute(params![
         account.channel,
@@ -100,14 +105,15 @@ fn receive(
         message.message_id.as_str(),
         message.chat_id.as_str(),
         json,
-        now
+        now,
+        trace.to_string()
     ])?;
     Ok(Received::Stored)
 }
 
 fn heads(connection: &Connection, owner: &LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, channel, account, message, attempts, next_at, received_at FROM inbox WHERE seq IN
+        "SELECT seq, channel, account, message, attempts, next_at, received_at, traceparent FROM inbox WHERE seq IN
          (SELECT min(seq) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' AND EXISTS (SELECT 1 FROM account_lease AS held
           WHERE held.channel = inbox.channel AND held.account = inbox.account AND held.owner = ?2) GROUP BY channel, account, chat_id)
          ORDER BY next_at, seq LIMIT ?1
@@ -124,6 +130,7 @@ fn heads(connection: &Connection, owner: &LeaseOwner, limit: u32) -> Result<Vec<
 
 fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
     let json: String = row.get(3)?;
+    let traceparent: Option<String> = row.get(7)?;
     Ok(InboxRow {
         seq: row.get(0)?,
         account: AccountKey {
@@ -134,6 +141,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
         attempts: row.get(4)?,
         next_at: row.get(5)?,
         received_at: row.get(6)?,
+        trace: trace::Context::continued(traceparent.as_deref()),
     })
 }
 

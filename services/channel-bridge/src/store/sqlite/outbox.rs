@@ -1,7 +1,7 @@
 //! The outbox in SQLite.
 
 use async_trait::async_trait;
-use gatehouse_core::Content;
+use gatehouse_core::{Content, trace};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,10 @@ impl OutboxStore for Sqlite {
         delivery: NewDelivery,
         now: i64,
     ) -> Result<(String, bool), StoreError> {
-        self.0.write(move |tx| enqueue(tx, id, &delivery, now)).await
+        let trace = trace::current().unwrap_or_default();
+        self.0
+            .write(move |tx| enqueue(tx, id, &delivery, trace, now))
+            .await
     }
 
     async fn heads(&self, lease: Lease, limit: u32) -> Result<Vec<Delivery>, StoreError> {
@@ -109,6 +112,7 @@ fn enqueue(
     tx: &Transaction<'_>,
     id: String,
     new: &NewDelivery,
+    trace: trace::Context,
     now: i64,
 ) -> Result<(String, bool), StoreError> {
     let fingerprint = fingerprint(new);
@@ -138,7 +142,8 @@ fn enqueue(
     let (text, content) = new.message.clone().into_columns();
     tx.prepare_cached(
         "INSERT INTO outbox (id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, content, next_at,
-         created_at, queued_at, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?13, ?10, ?11, ?10, ?12)",
+         created_at, queued_at, fingerprint, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?13, ?10, ?11, ?10, ?12, ?14)",
     )?
     .execute(params![
         id,
@@ -153,7 +158,8 @@ fn enqueue(
         now,
         new.created_at,
         fingerprint,
-        content
+        content,
+        trace.to_string()
     ])?;
     Ok((id, false))
 }
@@ -183,7 +189,7 @@ fn fingerprint(new: &NewDelivery) -> Vec<u8> {
 fn heads(connection: &Connection, account: &AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, created_at, attempts,
-         unknowns, late, next_at, queued_at, content FROM outbox WHERE seq IN
+         unknowns, late, next_at, queued_at, content, traceparent FROM outbox WHERE seq IN
          (SELECT min(seq) FROM outbox INDEXED BY outbox_waiting
           WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 GROUP BY chat)
          ORDER BY next_at, seq LIMIT ?3 -- sorts: one delivery of each chat in which one waits",
@@ -193,6 +199,7 @@ fn heads(connection: &Connection, account: &AccountKey, limit: u32) -> Result<Ve
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    let traceparent: Option<String> = row.get("traceparent")?;
     Ok(Delivery {
         seq: row.get(0)?,
         id: row.get(1)?,
@@ -214,6 +221,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         late: row.get(13)?,
         next_at: row.get(14)?,
         queued_at: row.get(15)?,
+        trace: trace::Context::continued(traceparent.as_deref()),
     })
 }
 

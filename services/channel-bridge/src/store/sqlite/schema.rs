@@ -116,6 +116,11 @@ CREATE INDEX account_lease_by_owner ON account_lease (owner);
 -- What a delivery says beside words; NULL: the text alone.
 ALTER TABLE outbox ADD COLUMN content TEXT;
 ",
+    "
+-- The trace that a row belongs to; what was there before begins one each time it is read.
+ALTER TABLE inbox ADD COLUMN traceparent TEXT;
+ALTER TABLE outbox ADD COLUMN traceparent TEXT;
+",
 ];
 
 /// The schema that this version writes.

@@ -80,7 +80,7 @@ pub(super) fn admit(
         ":run": run.as_str(), ":session": session, ":state": state.word(), ":mode": queue.mode.word(),
         ":target": target.as_ref().map(json).transpose()?, ":fingerprint": admission.fingerprint,
         ":model": admission.model, ":thinking": admission.thinking, ":timeout": admission.timeout_ms,
-        ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.traceparent,
+        ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.trace.to_string(),
         ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
     })?;
     if let Some(InboundKey {

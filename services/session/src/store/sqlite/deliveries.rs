@@ -4,6 +4,7 @@ use gatehouse_core::Content;
 use rusqlite::{Connection, Row, params};
 
 use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Target, Turn};
+use super::turns::trace_of;
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
@@ -22,10 +23,20 @@ pub(super) fn add(
     let (words, content) = content.into_columns();
     let target = serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))?;
     conn.prepare_cached(
-        "INSERT INTO deliveries (key, run, session_key, target, text, content, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO deliveries (key, run, session_key, target, text, content, created_at, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (key) DO NOTHING",
     )?
-    .execute(params![format!("{}/0", turn.run), turn.run.as_str(), turn.key.as_str(), target, words, content, now])?;
+    .execute(params![
+        format!("{}/0", turn.run),
+        turn.run.as_str(),
+        turn.key.as_str(),
+        target,
+        words,
+        content,
+        now,
+        turn.trace.to_string()
+    ])?;
     Ok(())
 }
 
@@ -103,5 +114,6 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Option<Delivery>> {
         content,
         created_at: row.get("created_at")?,
         attempts: row.get("attempts")?,
+        trace: trace_of(row)?,
     }))
 }

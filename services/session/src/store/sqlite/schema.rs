@@ -181,6 +181,8 @@ END;
     r"
 -- What a reply says beside words; NULL: the text alone.
 ALTER TABLE deliveries ADD COLUMN content TEXT;
+-- The trace of its turn.
+ALTER TABLE deliveries ADD COLUMN traceparent TEXT;
 -- Which rows of a turn that goes on are in its transcript already, by their number in the attempt.
 CREATE TABLE turn_steps (
     run TEXT NOT NULL,

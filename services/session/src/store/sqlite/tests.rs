@@ -223,7 +223,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         model: None,
         thinking: None,
         timeout_ms: None,
-        traceparent: None,
+        trace: gatehouse_core::trace::Context::new(),
         now,
     };
     let finish = Finish {

@@ -1,6 +1,6 @@
 //! The rows of turns, and the only function that ends one.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, trace};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
@@ -385,6 +385,12 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         abort: abort.as_deref().and_then(Origin::parse),
         merged_into: row.get::<_, Option<String>>("merged_into")?.map(RunId::new),
         answer_seq: row.get("answer_seq")?,
-        traceparent: row.get("traceparent")?,
+        trace: trace_of(row)?,
     })
+}
+
+/// The trace of a row. Rows of earlier versions may have none, and begin one each time they are read.
+pub(super) fn trace_of(row: &Row<'_>) -> rusqlite::Result<trace::Context> {
+    let text: Option<String> = row.get("traceparent")?;
+    Ok(trace::Context::continued(text.as_deref()))
 }

@@ -1,5 +1,7 @@
 //! A message on its way in.
 
+use gatehouse_core::trace;
+
 use super::{Aborted, Turn};
 use crate::deliveries::Target;
 use crate::id::{RunId, SessionId};
@@ -63,7 +65,7 @@ pub(crate) struct Admission {
     /// The longest it may take, in milliseconds.
     pub(crate) timeout_ms: Option<i64>,
     /// The trace it belongs to.
-    pub(crate) traceparent: Option<String>,
+    pub(crate) trace: trace::Context,
     pub(crate) now: i64,
 }
 

@@ -1,6 +1,6 @@
 //! Turns, their leases and their ends.
 
-use gatehouse_core::{Content, ForPeople};
+use gatehouse_core::{Content, ForPeople, trace};
 
 use crate::deliveries::Target;
 use crate::id::{Owner, RunId, SessionId};
@@ -138,7 +138,7 @@ pub(crate) struct Turn {
     /// The row of its answer.
     pub(crate) answer_seq: Option<i64>,
     /// The trace it belongs to.
-    pub(crate) traceparent: Option<String>,
+    pub(crate) trace: trace::Context,
 }
 
 /// The right to run a turn: whose it is, and until when unless it is renewed.
