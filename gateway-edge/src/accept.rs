@@ -12,9 +12,12 @@ use tokio::{
 };
 
 use self::overload::Overload;
-use crate::http::{
-    Server,
-    socket::{Ends, Socket},
+use crate::{
+    http::{
+        Server,
+        socket::{Ends, Socket},
+    },
+    limits::HEADERS_BYTES_MAX,
 };
 
 #[cfg(test)]
@@ -32,7 +35,6 @@ const HEADERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Headers of one request: more than any browser and proxy add, less than an attacker would like.
 const HEADERS_MAX: usize = 64;
-const HEADERS_BYTES_MAX: usize = 16 * 1024;
 
 /// A kernel without file descriptors needs a moment, not a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use gatehouse_core::net::{Gateways, HostName, PeerKey, host_of};
 use http::{HeaderMap, StatusCode, Uri, header};
 
-use crate::policy::AdmissionPolicy;
-
 mod counter;
+mod policy;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use policy::AdmissionPolicy;
 
 pub(crate) use counter::{Bounds, Counter, Permit};
 

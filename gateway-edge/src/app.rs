@@ -28,7 +28,7 @@ use crate::{
     budget::Budgets,
     call,
     edge::Edge,
-    http::{Http, Server as HttpServer, rpc::Calls, webhook::Webhooks},
+    http::{Http, Server as HttpServer, calls::Calls, webhook::Webhooks},
     hub::{self, Hub},
     metrics::Metrics,
     offer::Offer,

@@ -13,12 +13,14 @@ use self::socket::Socket;
 
 mod bearer;
 mod body;
+pub(crate) mod calls;
 mod context;
 mod guard;
 mod pages;
+mod policy;
 pub(crate) mod respond;
 mod routes;
-pub(crate) mod rpc;
+mod rpc;
 pub(crate) mod socket;
 pub(crate) mod upgrade;
 pub(crate) mod webhook;

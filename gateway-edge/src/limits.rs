@@ -10,6 +10,9 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The one version of the protocol that is spoken here.
 pub(crate) const PROTOCOL: u64 = 4;
 
+/// Largest head of an HTTP request: more than any browser and proxy add, less than an attacker would like.
+pub(crate) const HEADERS_BYTES_MAX: usize = 16 * 1024;
+
 /// Largest request of a caller that may write (v4); clients are told in `policy.maxPayload`.
 pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
 

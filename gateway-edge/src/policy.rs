@@ -1,12 +1,11 @@
 //! What the configuration says about who is let in, read once per revision into a form that admission can use.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
-use gatehouse_core::{config::Revision, drain::plan, net::host_of};
-use gatehouse_document::{Document, Gateway, gateway::network};
-use ipnet::IpNet;
+use gatehouse_core::{config::Revision, drain::plan};
+use gatehouse_document::Document;
 
-use crate::{auth::Credentials, throttle::Limits};
+use crate::{admission::AdmissionPolicy, auth::Credentials, throttle::Limits};
 
 /// One revision, ready for use.
 #[derive(Debug, Clone)]
@@ -18,16 +17,6 @@ pub(crate) struct Policy {
     pub(crate) admission: AdmissionPolicy,
     /// How long answers may go on when the gateway ends.
     pub(crate) drain: Duration,
-}
-
-/// Which requests are let up to the handshake.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct AdmissionPolicy {
-    /// Origins that may connect, in lower case.
-    pub(crate) origins: HashSet<String>,
-    /// Names that `Host` may carry beside loopback and addresses, in lower case, without port.
-    pub(crate) hosts: HashSet<String>,
-    pub(crate) proxies: Vec<IpNet>,
 }
 
 impl Policy {
@@ -48,38 +37,6 @@ impl Policy {
             admission: AdmissionPolicy::new(gateway),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
-    }
-}
-
-impl AdmissionPolicy {
-    pub(crate) fn new(gateway: &Gateway) -> Self {
-        let listed = gateway
-            .control_ui
-            .allowed_origins
-            .iter()
-            .chain(&gateway.public_origin);
-        let origins: HashSet<String> = listed
-            .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
-            .collect();
-        let hosts = origins
-            .iter()
-            .filter_map(|origin| origin.split_once("://"))
-            .map(|(_, host)| host_of(host));
-        let proxies = gateway.trusted_proxies.iter().filter_map(|text| {
-            let range = network(text);
-            if range.is_none() {
-                tracing::warn!(
-                    entry = text,
-                    "gateway.trustedProxies has an entry that is not an address or a range"
-                );
-            }
-            range
-        });
-        Self {
-            hosts: hosts.map(str::to_owned).collect(),
-            proxies: proxies.collect(),
-            origins,
-        }
     }
 }
 

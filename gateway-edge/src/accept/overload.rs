@@ -5,8 +5,7 @@ use std::{net::Shutdown, sync::Arc, time::Duration};
 use gatehouse_core::Drain;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
-use super::HEADERS_BYTES_MAX;
-use crate::http::respond;
+use crate::{http::respond, limits::HEADERS_BYTES_MAX};
 
 /// Refused sockets that are kept until their peers have read why. Beyond it they are closed at once, and may hear a reset.
 const LINGERING_MAX: usize = 64;

@@ -7,17 +7,16 @@ use gatehouse_core::Kind;
 use tokio::sync::watch;
 
 use super::{
+    calls::Calls,
     respond::{self, Refused, refuse, starting},
-    rpc::Calls,
     socket::Ends,
     webhook::Webhooks,
 };
 use crate::{
-    admission::{Client, Rejection, Way},
+    admission::{AdmissionPolicy, Client, Rejection, Way},
     edge::Edge,
     error::Refusal,
     metrics::Reason,
-    policy::AdmissionPolicy,
     ready::Readiness,
 };
 

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use super::{
     bearer, body,
     context::Http,
-    respond::{Refused, plain, refusal, refuse},
-    routes::{Auth, Policy, Time},
+    policy::{Auth, Policy, Time},
+    respond::{Refused, plain, refusal, refuse, too_large},
     socket::Socket,
 };
 use crate::error::Refusal;
@@ -87,13 +87,6 @@ fn authenticate(http: &Http, policy: &Policy, request: &mut Request) -> Result<(
         }
     }
     Ok(())
-}
-
-/// A body is larger than it may be.
-pub(super) fn too_large(max: usize) -> Refusal {
-    Refusal::invalid(format!("the body is larger than {max} bytes"))
-        .detail("code", "BODY_TOO_LARGE")
-        .detail("maxBytes", max)
 }
 
 #[cfg(test)]

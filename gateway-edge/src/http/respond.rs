@@ -68,6 +68,13 @@ pub(crate) fn starting() -> Refusal {
     Refusal::unavailable("the gateway is starting; come back soon", COME_BACK).detail("code", "STARTING")
 }
 
+/// A body is larger than it may be.
+pub(super) fn too_large(max: usize) -> Refusal {
+    Refusal::invalid(format!("the body is larger than {max} bytes"))
+        .detail("code", "BODY_TOO_LARGE")
+        .detail("maxBytes", max)
+}
+
 /// The answer that says to a program and to a person why not, with the status of its kind.
 pub(crate) fn refusal(refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.kind.http());

@@ -15,43 +15,11 @@ use http::StatusCode;
 use super::{
     context::Http,
     guard, pages,
+    policy::{Auth, Policy, Time},
     respond::{CSP_NOTHING, not_allowed, plain},
     rpc, upgrade, webhook,
 };
 use crate::limits::PAYLOAD_MAX;
-
-/// What one route lets in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
-    pub(super) auth: Auth,
-    /// The largest body; what a caller or an account may send can be less.
-    pub(super) body_max: usize,
-    /// Until when the head of the answer is there.
-    pub(super) time_max: Time,
-    /// What a page of this route may load.
-    pub(super) csp: &'static str,
-}
-
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Auth {
-    /// Anybody who can reach the listener: what it says is no secret.
-    Open,
-    /// Anybody, up to the handshake, which asks for the token.
-    Handshake,
-    /// Whoever signs as the account's platform does; the bridge checks it.
-    Platform,
-    /// Who shows the gateway token.
-    Bearer,
-}
-
-/// How long a route may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Time {
-    Within(Duration),
-    /// As long as the method's own deadline says, after a body that keeps its rate.
-    OfMethod,
-}
 
 type Serve = fn() -> MethodRouter<Arc<Http>>;
 
@@ -95,7 +63,7 @@ static ROUTES: [(&str, &str, Policy, Serve); 9] = [
     ("/readyz", READ, PAGE, || get(pages::ready)),
     ("/ready", READ, PAGE, || get(pages::ready)),
     ("/webhooks/{channel}/{account}", "POST", WEBHOOK, || {
-        post(webhook::receive)
+        post(webhook::handler::receive)
     }),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
 ];

@@ -12,13 +12,10 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use gatehouse_contract::{Action, Method};
+use gatehouse_contract::Action;
 use gatehouse_core::{Kind, trace};
 use http::{HeaderMap, StatusCode, header, request::Parts};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
-};
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use self::events::Events;
@@ -26,8 +23,7 @@ use super::{
     bearer::Known,
     body::{self, Bounds, Unread},
     context::Http,
-    guard::too_large,
-    respond::{overloaded, refusal, refuse, respond},
+    respond::{overloaded, refusal, refuse, respond, too_large},
     socket::{Settled, Socket},
 };
 use crate::{
@@ -36,7 +32,6 @@ use crate::{
     edge::Edge,
     error::Refusal,
     limits::payload_max,
-    settings::Limits,
 };
 
 mod events;
@@ -47,35 +42,6 @@ const BODY_PACE: f64 = 128.0 * 1024.0;
 
 /// A machine that slept does not tell its timers.
 const LOOK_MAX: Duration = Duration::from_secs(30);
-
-/// What all these callers together may have under way: as much as one connection.
-#[derive(Debug)]
-pub(crate) struct Calls {
-    short: Arc<Semaphore>,
-    waits: Arc<Semaphore>,
-    /// The turns in which large answers come: together these callers fill no more of the queue than one connection.
-    large_answers: Arc<Semaphore>,
-}
-
-impl Calls {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            short: Arc::new(Semaphore::new(limits.requests_max)),
-            waits: Arc::new(Semaphore::new(limits.waits_max)),
-            large_answers: Arc::new(Semaphore::new(1)),
-        }
-    }
-
-    fn enter(&self, method: &Method) -> Result<OwnedSemaphorePermit, Refusal> {
-        let (permits, what) = if method.long_wait {
-            (&self.waits, "long waits")
-        } else {
-            (&self.short, "requests")
-        };
-        let permit = Arc::clone(permits).try_acquire_owned();
-        permit.map_err(|_| call::busy("HTTP_BUSY", format!("too many {what} by HTTP are under way")))
-    }
-}
 
 /// What a call holds while it is under way.
 #[derive(Debug)]

@@ -7,9 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension,
     body::{Body, HttpBody},
-    extract::{Request, State},
     response::Response,
 };
 use bytes::Bytes;
@@ -24,7 +22,6 @@ use tonic::{Code, Status};
 
 use super::{
     body::{self, Bounds, Unread},
-    context::Http,
     respond::plain,
     socket::{Settled, Socket},
 };
@@ -34,6 +31,8 @@ use crate::{
     metrics::Reason,
     permits::{Permit, Permits},
 };
+
+pub(super) mod handler;
 
 /// What the contract allows, whatever the bridge says.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
@@ -89,31 +88,6 @@ fn target(path: &str) -> Option<(&str, &str)> {
         !name.is_empty() && name.len() <= NAME_MAX && !name.starts_with('.') && name.bytes().all(allowed)
     };
     (name(channel) && name(account)).then_some((channel, account))
-}
-
-/// Receives a webhook.
-pub(super) async fn receive(
-    State(http): State<Arc<Http>>,
-    Extension(socket): Extension<Arc<Socket>>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    if target(parts.uri.path()).is_none() {
-        let told = "a webhook's path is /webhooks/<channel>/<account>";
-        return plain(StatusCode::NOT_FOUND, told);
-    }
-    let client = match http.edge.policy() {
-        Some(policy) => policy.admission.client_of(http.way(socket.ends), &parts.headers),
-        None => Ok(http.peer_of(socket.ends)),
-    };
-    match client {
-        Ok(client) => {
-            http.webhooks
-                .receive(&http.edge, client, &parts, body, &socket)
-                .await
-        }
-        Err(rejection) => http.reject(rejection),
-    }
 }
 
 impl Webhooks {

@@ -11,7 +11,8 @@ use bytes::{BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
 use gatehouse_contract::{Grants, Map, Role};
 use gatehouse_core::{
-    Address, Caller, Drain, Env, Failure, Secret, Service, ServiceSettings, client::Peer, credential, service, trace::Context,
+    Address, Caller, Drain, Env, Failure, Secret, Service, ServiceSettings, client::Peer, credential,
+    service, trace::Context,
 };
 use gatehouse_edge::{App, Limits, Offer, Settings};
 use gatehouse_proto::{
