@@ -1,11 +1,12 @@
 //! A new gateway token, made while others use the old one; and credentials beside it.
 
-use std::{process::Output, time::Instant};
+use std::process::Output;
 
 use gatehouse_core::Secret;
 use gatehouse_tests::{Client, House, house::binary, until};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::time::Instant;
 
 use crate::SCREEN;
 

@@ -91,7 +91,7 @@ fn refused(denied: Denied) -> (&'static str, Refusal) {
 fn narrowed(bound: &Grants, headers: &HeaderMap) -> Result<Grants, Refusal> {
     let mut asked = headers.get_all(SCOPES).iter().peekable();
     if asked.peek().is_none() {
-        return Ok(bound.clone());
+        return Ok(*bound);
     }
     let mut scopes = Vec::new();
     for value in asked {
