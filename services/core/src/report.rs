@@ -2,6 +2,7 @@
 //! broadcast sees from the end of its connection; that one hangs, from the signs that are missing.
 
 use std::{
+    future::pending,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -12,10 +13,11 @@ use gatehouse_proto::broadcast::v1::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
+    backoff::Backoff,
     beat,
     client::{Peer, PeerService},
     drain::Drain,
@@ -23,9 +25,12 @@ use crate::{
     settings::Service,
 };
 
-/// How long after a sign it is looked again: whoever applies a revision may need a moment. Also the pause after a report that
-/// was not taken.
+/// How long after a sign it is looked again: whoever applies a revision may need a moment. Also the longest pause after a report
+/// that was not taken.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// The first pause after a report that was not taken: all processes start together, and broadcast is there in a moment.
+const RETRY_FIRST: Duration = Duration::from_millis(25);
 
 /// Something may have changed. One for the whole process: who has nothing new to say says nothing.
 static SIGN: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
@@ -144,22 +149,27 @@ impl Reporter {
     async fn follow(&mut self) {
         let mut states = self.source.health.watch();
         let mut signs = SIGN.subscribe();
-        self.tell_news().await;
+        let mut again = None;
         loop {
-            tokio::select! {
-                () = beat::next_sign_of_life() => self.said = None, // a sign of life, although nothing may have changed
-                Ok(()) = states.changed() => (),
-                Ok(()) = signs.changed() => {
-                    self.tell_news().await;
-                    sleep(LOOK).await;
-                }
-            }
             self.tell_news().await;
+            let look_again = async {
+                match again {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = beat::next_sign_of_life() => self.said = None, // although nothing may have changed
+                Ok(()) = states.changed() => (),
+                Ok(()) = signs.changed() => again = Some(Instant::now() + LOOK),
+                () = look_again => again = None,
+            }
         }
     }
 
     /// Reports what broadcast does not know, until it does.
     async fn tell_news(&mut self) {
+        let mut pauses = Backoff::new(RETRY_FIRST, LOOK);
         loop {
             let service = self.source.read(self.began.elapsed());
             let timeless = ServiceHealth {
@@ -173,7 +183,7 @@ impl Reporter {
                 self.said = Some(timeless);
                 return;
             }
-            sleep(LOOK).await;
+            sleep(pauses.next()).await;
         }
     }
 
