@@ -237,7 +237,7 @@ pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
             // The edge's credential, not the client's: it must not read as the client's fault.
             tracing::error!(
                 rpc.method = method.name,
-                service,
+                service.name = service,
                 "a service refuses the edge's credential"
             );
             away()

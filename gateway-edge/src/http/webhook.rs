@@ -256,7 +256,7 @@ fn failed(head: &InspectWebhookRequest, status: &Status) -> Ended {
         );
     }
     let (channel, account) = (&*head.channel, &*head.account_id);
-    tracing::warn!(channel, account, code = ?status.code(), "the bridge did not take a webhook");
+    tracing::warn!(channel.id = channel, account.id = account, code = ?status.code(), "the bridge did not take a webhook");
     ("bridge-failed", later("the gateway cannot take this in now"))
 }
 

@@ -52,7 +52,7 @@ impl Breakers {
         let state = states.entry(provider.to_owned()).or_default();
         state.failures += 1;
         if state.failures >= FAILURES_MAX {
-            tracing::warn!(provider, cool_down = ?COOL_DOWN, "a provider keeps failing and is left alone");
+            tracing::warn!(provider.id = provider, cool_down = ?COOL_DOWN, "a provider keeps failing and is left alone");
             state.closed_until = Some(Instant::now() + COOL_DOWN);
         }
     }

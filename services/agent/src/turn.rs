@@ -104,7 +104,7 @@ impl Turn {
                 }
                 Err(why) => {
                     let ModelName { provider, model } = name;
-                    tracing::info!(provider, model, kind = ?why.kind, "a model did not answer");
+                    tracing::info!(provider.id = provider, model.id = model, kind = ?why.kind, "a model did not answer");
                     failed = Some(Failed {
                         kind: why.kind.into(),
                         message: why.message,

@@ -103,7 +103,7 @@ impl Accounts {
             for (id, own) in listed {
                 if id.is_empty() || id.len() > ACCOUNT_BYTES_MAX || accounts.by_key.len() >= ACCOUNTS_MAX {
                     tracing::warn!(
-                        channel,
+                        channel.id = channel,
                         "an account was left out: its id is blank or too long, or there are too many"
                     );
                     continue;
@@ -116,7 +116,7 @@ impl Accounts {
             if platforms.get(channel).is_none() && !["defaults", "modelByChannel"].contains(&channel.as_str())
             {
                 tracing::warn!(
-                    channel,
+                    channel.id = channel,
                     "a channel is configured that this version does not support"
                 );
             }

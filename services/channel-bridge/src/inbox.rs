@@ -214,7 +214,7 @@ impl Inbox {
                     let id = match &ended { Ok((id, ())) => *id, Err(error) => error.id() };
                     let place = chats.remove(&id);
                     if let (Err(error), Some((account, _, seq))) = (ended, place) {
-                        tracing::error!(%account, %error, "handing a message on panicked");
+                        tracing::error!(account.id = %account, %error, "handing a message on panicked");
                         drop(self.store.postpone(seq, self.clock.now_ms() + 60_000).await);
                     }
                 }
@@ -225,7 +225,7 @@ impl Inbox {
 
     async fn handle(&self, row: InboxRow) {
         if let Err(error) = trace::within(row.trace, self.decide(&row)).await {
-            tracing::error!(account = %row.account, error = %Chain(&error), "a message could not be decided on yet");
+            tracing::error!(account.id = %row.account, error = %Chain(&error), "a message could not be decided on yet");
             time::sleep(STORE_RETRY).await;
         }
     }
@@ -294,13 +294,13 @@ impl Inbox {
             }
             Err(failure) if final_refusal(failure.kind) => {
                 let notice = notice::refused(&failure);
-                tracing::warn!(account = %row.account, message = %row.message.message_id, reason = notice.for_operators(),
+                tracing::warn!(account.id = %row.account, message.id = %row.message.message_id, reason = notice.for_operators(),
                     "the session service refused a message");
                 self.tell(row, notice.for_people()).await?;
                 self.refuse(row, notice.for_operators(), Fate::Failed).await
             }
             Err(failure) => {
-                tracing::debug!(account = %row.account, reason = failure.message, "a message waits for the session service");
+                tracing::debug!(account.id = %row.account, reason = failure.message, "a message waits for the session service");
                 let wait = Backoff::new(RETRY_FIRST * 2_u32.pow(row.attempts.min(5)), RETRY_MAX)
                     .next()
                     .min(RETRY_MAX);
@@ -314,7 +314,7 @@ impl Inbox {
     }
 
     async fn refuse(&self, row: &InboxRow, reason: &str, fate: Fate) -> Result<(), StoreError> {
-        tracing::debug!(account = %row.account, message = %row.message.message_id, reason, "a message goes no further");
+        tracing::debug!(account.id = %row.account, message.id = %row.message.message_id, reason, "a message goes no further");
         self.store
             .settle(row.seq, Settlement::Refused(reason.to_owned()))
             .await?;

@@ -77,7 +77,7 @@ pub(crate) async fn ask(
     };
     let asked = store.ask(request.clone(), now).await?;
     if asked == Asked::Created {
-        tracing::info!(%account, request = request.id, sender = %request.sender_id,
+        tracing::info!(account.id = %account, pairing.id = request.id, sender.id = %request.sender_id,
             "an unknown sender asks to be let in: `gatehouse call channels.pairing.list`, then `channels.pairing.approve`");
         let text = notice::code(&request.code);
         tell(outbox, &request, "code", text, now).await?;
@@ -104,7 +104,7 @@ pub(crate) async fn approve(
         .await?
         .ok_or(Error::NoRequest)?;
     if let Some(request) = request {
-        tracing::info!(account = %request.account, request = request.id, "a sender was let in");
+        tracing::info!(account.id = %request.account, pairing.id = request.id, "a sender was let in");
         if notify {
             tell(
                 outbox,

@@ -77,7 +77,7 @@ impl Drain {
         let panicked = Arc::clone(&self.panicked);
         self.tasks.spawn(async move {
             if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
-                tracing::error!(task = name, "a task panicked");
+                tracing::error!(task.name = name, "a task panicked");
                 panicked.tell(name);
             }
         });
@@ -88,7 +88,7 @@ impl Drain {
     pub fn spawn_work(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
             if std::panic::AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                tracing::error!(task = name, "a task panicked");
+                tracing::error!(task.name = name, "a task panicked");
             }
         });
     }

@@ -258,7 +258,7 @@ impl Forwarder {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
         while let Err(status) = self.client.publish(request.clone()).await {
             if status.code() == Code::InvalidArgument {
-                tracing::error!(message = status.message(), "broadcast refuses a batch of events");
+                tracing::error!(error = status.message(), "broadcast refuses a batch of events");
                 self.state.lost.store(true, Ordering::Relaxed);
                 break;
             }

@@ -7,6 +7,8 @@
 //! A context that cannot be read begins a new trace; it never fails a call. What is kept and logged of it is hexadecimal digits
 //! of a fixed length, whatever a client sent.
 
+mod field;
+
 use std::{fmt, future::Future, str::FromStr};
 
 use http::HeaderValue;

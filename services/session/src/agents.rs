@@ -83,7 +83,10 @@ impl Agents {
         let mut default = None;
         for (id, entry) in entries.chain(list).take(AGENTS_MAX) {
             let Ok(id) = AgentId::normalise(id) else {
-                tracing::warn!(agent = id, "an agent with this id cannot exist: it is left out");
+                tracing::warn!(
+                    agent.id = id,
+                    "an agent with this id cannot exist: it is left out"
+                );
                 continue;
             };
             if agents.iter().any(|agent| agent.id == id) {

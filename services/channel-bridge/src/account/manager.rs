@@ -248,7 +248,7 @@ impl Actor {
         let known: Vec<AccountKey> = self.running.keys().cloned().collect();
         for key in known {
             if !wanted.by_key.contains_key(&key) {
-                tracing::info!(account = %key, "an account was removed");
+                tracing::info!(account.id = %key, "an account was removed");
                 self.stop(&key);
                 self.running.remove(&key);
             }
@@ -278,7 +278,7 @@ impl Actor {
             .map(|(key, _)| key.clone())
             .collect();
         for key in lost {
-            tracing::warn!(account = %key, "an account belongs to another bridge now");
+            tracing::warn!(account.id = %key, "an account belongs to another bridge now");
             self.stop(&key);
         }
         let accounts = self
@@ -316,7 +316,7 @@ impl Actor {
                 }
                 return;
             }
-            tracing::info!(account = %key, "an account is configured anew");
+            tracing::info!(account.id = %key, "an account is configured anew");
             stopped = running.stopped;
             self.stop(&key);
         }
@@ -338,7 +338,7 @@ impl Actor {
                 state: AccountState::new(config.key.clone(), Arc::clone(&self.deps.stores.accounts)),
             })),
             Err(problem) => {
-                tracing::error!(account = %config.key, problem, "an account cannot work as it is configured");
+                tracing::error!(account.id = %config.key, problem, "an account cannot work as it is configured");
                 progress.enter(State::Failed, Some(problem.clone()));
                 None
             }
@@ -424,7 +424,7 @@ impl Actor {
 async fn after(before: CancellationToken, worker: &Worker) {
     if time::timeout(STOP_WITHIN, before.cancelled()).await.is_err() {
         let reason = "the connection before does not end; restart the bridge if this stays".to_owned();
-        tracing::error!(account = %worker.account, reason, "an account cannot start yet");
+        tracing::error!(account.id = %worker.account, reason, "an account cannot start yet");
         worker.progress.enter(State::Backoff, Some(reason));
         before.cancelled().await;
     }

@@ -72,14 +72,14 @@ pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: InboundSink
         let reason = match over {
             Over::Asked => break,
             Over::Ended(Ended::Failed(reason)) => {
-                tracing::error!(%account, reason, "an account cannot work as it is configured");
+                tracing::error!(account.id = %account, reason, "an account cannot work as it is configured");
                 progress.enter(State::Failed, Some(reason));
                 end.cancelled().await;
                 break;
             }
             Over::Ended(Ended::Retry(reason)) => reason,
             Over::Broken(error) => {
-                tracing::error!(%account, %error, "an account's task broke");
+                tracing::error!(account.id = %account, %error, "an account's task broke");
                 "the adapter panicked".to_owned()
             }
             Over::Silent(silence) => format!("nothing was heard for {} seconds", silence.as_secs()),
@@ -88,7 +88,7 @@ pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: InboundSink
             backoff.reset();
         }
         let wait = backoff.next();
-        tracing::warn!(%account, reason, wait_ms = wait.as_millis(), "an account is disconnected");
+        tracing::warn!(account.id = %account, reason, wait_ms = wait.as_millis(), "an account is disconnected");
         progress.enter(State::Backoff, Some(reason));
         tokio::select! {
             () = time::sleep(wait) => {}
@@ -134,7 +134,7 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
             }
             Ok(()) = states.changed() => {
                 if *states.borrow_and_update() == State::Connected && let Some((requests, hints)) = ends.take() {
-                    tracing::info!(account = %worker.account, "an account is connected");
+                    tracing::info!(account.id = %worker.account, "an account is connected");
                     lines.open(requests, hints);
                 }
             }
@@ -148,7 +148,7 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
                 }
                 if silence >= liveness.degraded_after && progress.snapshot().state == State::Connected {
                     let reason = format!("nothing was heard for {} seconds", silence.as_secs());
-                    tracing::warn!(account = %worker.account, reason, "an account is degraded");
+                    tracing::warn!(account.id = %worker.account, reason, "an account is degraded");
                     progress.enter(State::Degraded, Some(reason));
                 }
             }

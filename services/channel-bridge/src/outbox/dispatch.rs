@@ -137,7 +137,7 @@ impl Worker {
                     let id = match &ended { Ok((id, ())) => *id, Err(error) => error.id() };
                     let place = chats.remove(&id);
                     if let (Err(error), Some((_, seq))) = (ended, place) {
-                        tracing::error!(account = %self.account, %error, "a delivery panicked");
+                        tracing::error!(account.id = %self.account, %error, "a delivery panicked");
                         let retry = Retry { next_at: self.clock.now_ms() + 60_000, unknown: true };
                         drop(self.store.postpone(self.lease.clone(), seq, retry).await);
                     }
@@ -152,7 +152,7 @@ impl Worker {
             match self.store.recover(self.lease.clone()).await {
                 Ok(0) => return,
                 Ok(count) => {
-                    tracing::warn!(account = %self.account, count, idempotent = self.capabilities.idempotent_sends,
+                    tracing::warn!(account.id = %self.account, count, idempotent = self.capabilities.idempotent_sends,
                         "parts were leaving when the bridge stopped; they are sent again");
                     return;
                 }
@@ -175,7 +175,7 @@ struct Delivering {
 impl Delivering {
     async fn deliver(self, delivery: Delivery) {
         if let Err(error) = trace::within(delivery.trace, self.attempt(&delivery)).await {
-            tracing::error!(delivery = delivery.id, error = %Chain(&error), "a delivery could not be recorded");
+            tracing::error!(delivery.key = delivery.content.key.as_str(), error = %Chain(&error), "a delivery could not be recorded");
             time::sleep(STORE_RETRY).await;
         }
     }
@@ -219,8 +219,8 @@ impl Delivering {
                 !late && !part.possible_duplicate && by_day(clock.now_ms(), content.created_at) > LATE_AFTER;
             if repeats {
                 tracing::warn!(
-                    account = %delivery.content.account,
-                    delivery = delivery.id,
+                    account.id = %delivery.content.account,
+                    delivery.key = delivery.content.key.as_str(),
                     part = part.position,
                     "possible duplicate: sent again after an unknown outcome"
                 );
@@ -236,8 +236,8 @@ impl Delivering {
                 // Twice is enough: a third time would be noise in the room. The parts behind it were not said at all.
                 Err(SendError::Unknown { reason }) if repeats => {
                     tracing::warn!(
-                        account = %delivery.content.account,
-                        delivery = delivery.id,
+                        account.id = %delivery.content.account,
+                        delivery.key = delivery.content.key.as_str(),
                         part = part.position,
                         reason,
                         "a part was said twice and its receipt never came; it is not said again"
@@ -359,7 +359,7 @@ impl Delivering {
             ..
         } = &self.worker;
         let reason = error.to_string();
-        tracing::info!(%account, delivery = delivery.id, attempts = delivery.attempts, reason, "a delivery was not taken");
+        tracing::info!(account.id = %account, delivery.key = delivery.content.key.as_str(), attempts = delivery.attempts, reason, "a delivery was not taken");
         let (unknown, after) = match error {
             SendError::Permanent { .. } => {
                 return self.settle(delivery, Outcome::Dead(reason), Fate::Failed).await;
@@ -404,7 +404,7 @@ impl Delivering {
             ..
         } = &self.worker;
         if let Outcome::Dead(reason) | Outcome::Unknown(reason) = &outcome {
-            tracing::warn!(%account, delivery = delivery.id, run = delivery.content.run_id, reason, "a delivery was given up on");
+            tracing::warn!(account.id = %account, delivery.key = delivery.content.key.as_str(), run.id = delivery.content.run_id, reason, "a delivery was given up on");
         }
         store
             .settle(lease.clone(), delivery.seq, outcome, clock.now_ms())

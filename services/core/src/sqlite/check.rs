@@ -86,7 +86,7 @@ pub(super) fn pages(path: &Path, connection: &Connection) -> Result<(), Error> {
         Ok(verdict) if verdict == "ok" => Ok(()),
         Ok(verdict) => Err(Error::Unusable(damaged(&path.display(), &verdict))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-            tracing::info!(database = %path.display(), limit = ?QUICK_CHECK, "a large database was looked at in part");
+            tracing::info!(database.file = %path.display(), limit = ?QUICK_CHECK, "a large database was looked at in part");
             Ok(())
         }
         Err(error) => Err(opened(path, error.into())),

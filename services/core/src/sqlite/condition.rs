@@ -80,7 +80,7 @@ impl Condition {
                 matches!((&*current, &fault), (Some(old), Fault::Unwritable(_)) if !matches!(old, Fault::Unwritable(_)));
             let changed = !hides && current.as_ref() != Some(&fault);
             if changed {
-                tracing::error!(database = %self.path.display(), %fault, "the database is not to be relied on");
+                tracing::error!(database.file = %self.path.display(), %fault, "the database is not to be relied on");
                 *current = Some(fault);
             }
             changed
@@ -108,7 +108,7 @@ impl Condition {
             self.fault.send_if_modified(|current| {
                 let ends = current.as_ref().is_some_and(&over);
                 if ends {
-                    tracing::info!(database = %self.path.display(), "the database is well again");
+                    tracing::info!(database.file = %self.path.display(), "the database is well again");
                     *current = None;
                 }
                 ends

@@ -155,7 +155,7 @@ impl Dispatcher {
                 }
                 Err(failure) => match failure.kind {
                     Kind::Unavailable | Kind::Timeout | Kind::Unauthenticated | Kind::Internal => {
-                        tracing::warn!(delivery = %delivery.key, error = %failure.message, "the bridge cannot take replies");
+                        tracing::warn!(delivery.key = %delivery.key, error = %failure.message, "the bridge cannot take replies");
                         return Ok((settled, Bridge::Away));
                     }
                     Kind::Exhausted => {
@@ -172,7 +172,7 @@ impl Dispatcher {
                     | Kind::NotFound
                     | Kind::Conflict
                     | Kind::Precondition => {
-                        tracing::error!(delivery = %delivery.key, error = %failure.message, "the bridge refuses a reply");
+                        tracing::error!(delivery.key = %delivery.key, error = %failure.message, "the bridge refuses a reply");
                         self.metrics.replies_refused.inc();
                         self.say_refused(&delivery, &failure.message).await?;
                         DeliveryOutcome::Refused {

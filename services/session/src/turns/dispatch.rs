@@ -207,11 +207,11 @@ impl Dispatch {
                 return Ok(());
             }
             for run in &reclaimed.queued {
-                tracing::warn!(run = %run, "a turn of a dead process is run again");
+                tracing::warn!(run.id = %run, "a turn of a dead process is run again");
                 self.shared.metrics.run_again.inc();
             }
             for ended in &reclaimed.ended {
-                tracing::warn!(run = %ended.turn.run, state = ended.turn.state.word(), "a turn of a dead process was closed");
+                tracing::warn!(run.id = %ended.turn.run, state = ended.turn.state.word(), "a turn of a dead process was closed");
                 let _order = self.order.of(&ended.turn.key).await;
                 self.settle.settle(ended, None, seq_before(ended.turn.attempt));
             }

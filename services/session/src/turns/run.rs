@@ -124,7 +124,7 @@ pub(super) async fn run(
     match run.answer().await {
         Ok(outcome) => run.end(outcome).await,
         Err(error) => {
-            tracing::error!(run = %run.turn.run, error = %Chain(&error), "a turn failed inside");
+            tracing::error!(run.id = %run.turn.run, error = %Chain(&error), "a turn failed inside");
             let (kind, message) = match error.kind() {
                 Kind::Internal => (
                     FailureKind::Unspecified,
@@ -353,7 +353,7 @@ impl Run {
 
     /// The agent service did not answer, or stopped answering.
     fn gone(&self, status: &tonic::Status) -> Outcome {
-        tracing::warn!(run = %self.turn.run, code = ?status.code(), message = status.message(), "the agent service broke off");
+        tracing::warn!(run.id = %self.turn.run, code = ?status.code(), error = status.message(), "the agent service broke off");
         match status.code() {
             tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition | tonic::Code::OutOfRange => {
                 Outcome::Failed {

@@ -114,7 +114,7 @@ impl Registered {
             ("JOIN", _) if from_us => self.rooms.entered(self.case, line.arg(0)),
             ("PART", _) if from_us => self.rooms.left(self.case, line.arg(0), now),
             ("KICK", _) if self.case.same(line.arg(1), &self.nick) => {
-                tracing::warn!(room = line.arg(0), "kicked from a room");
+                tracing::warn!(room.id = line.arg(0), "kicked from a room");
                 self.rooms.left(self.case, line.arg(0), now);
             }
             ("NICK", _) if from_us => line.arg(0).clone_into(&mut self.nick),

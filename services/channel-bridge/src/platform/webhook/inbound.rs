@@ -184,7 +184,7 @@ impl Endpoint<'_> {
              send {SIGNATURE} instead (docs/getting-started.md) and set legacySignature: false. The next release takes no old ones"
         );
         if inbound.progress().warn(warning.clone()) {
-            tracing::warn!(account = %self.account, "{warning}");
+            tracing::warn!(account.id = %self.account, "{warning}");
         }
     }
 }

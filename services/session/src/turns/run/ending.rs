@@ -144,13 +144,13 @@ impl Run {
         for _ in 0..FINISH_ATTEMPTS {
             match shared.stores.turns.give_back(run, &shared.owner, limits).await {
                 Ok(GaveBack::Queued) => {
-                    tracing::warn!(run = %run, "a turn is run again: its answer broke off");
+                    tracing::warn!(run.id = %run, "a turn is run again: its answer broke off");
                     shared.metrics.run_again.inc();
                     return GaveBack::Queued;
                 }
                 Ok(gave_back) => return gave_back,
                 Err(error) => {
-                    tracing::error!(run = %run, error = %Chain(&error), "a turn could not be put back into the queue");
+                    tracing::error!(run.id = %run, error = %Chain(&error), "a turn could not be put back into the queue");
                 }
             }
             time::sleep(Duration::from_secs(1)).await;
@@ -164,7 +164,7 @@ impl Run {
             let (ended, next) = match self.finish(finish.clone()).await {
                 Ok(finished) => finished,
                 Err(error) => {
-                    tracing::error!(run = %self.turn.run, error = %Chain(&error), "the end of a turn could not be stored");
+                    tracing::error!(run.id = %self.turn.run, error = %Chain(&error), "the end of a turn could not be stored");
                     drop(order);
                     time::sleep(Duration::from_secs(1)).await;
                     continue;
@@ -173,7 +173,7 @@ impl Run {
             match ended {
                 Some(ended) => self.room.settle.settle(&ended, kind, self.live.next_seq()),
                 None => {
-                    tracing::warn!(run = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
+                    tracing::warn!(run.id = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
                 }
             }
             return next;

@@ -41,7 +41,7 @@ pub(super) async fn keep(shared: Shared, live: Arc<Live>) {
             Ok(Hold::Stop(origin)) => return live.stop(Stop::Abort(origin)),
             Ok(Hold::Lost) => return live.stop(Stop::Lost),
             Err(error) => {
-                tracing::error!(run = %live.run, error = %Chain(&error), "a lease could not be renewed");
+                tracing::error!(run.id = %live.run, error = %Chain(&error), "a lease could not be renewed");
                 if Instant::now() >= ends {
                     return live.stop(Stop::Lost);
                 }
@@ -67,7 +67,7 @@ async fn keep_text(shared: &Shared, live: &Live) {
     match kept.await {
         Ok(_) => live.mark_kept(bytes),
         Err(error) => {
-            tracing::warn!(run = %live.run, error = %Chain(&error), "the text in flight could not be kept");
+            tracing::warn!(run.id = %live.run, error = %Chain(&error), "the text in flight could not be kept");
         }
     }
 }

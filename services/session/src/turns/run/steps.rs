@@ -107,7 +107,7 @@ impl Run {
                     return Ok(stop_of(hold));
                 }
                 Err(error) if attempt < RECORD_ATTEMPTS => {
-                    tracing::error!(run = %self.turn.run, error = %Chain(&error), "a message of a turn could not be stored");
+                    tracing::error!(run.id = %self.turn.run, error = %Chain(&error), "a message of a turn could not be stored");
                 }
                 Err(error) => return Err(error),
             }
@@ -155,7 +155,7 @@ impl Run {
     pub(super) fn whole(&self, content: Option<common::Content>) -> Option<Content> {
         let content = Content::try_from(content?);
         if let Err(error) = &content {
-            tracing::error!(run = %self.turn.run, error = %error, "the last message of a turn cannot be read");
+            tracing::error!(run.id = %self.turn.run, error = %error, "the last message of a turn cannot be read");
         }
         content.ok().filter(|content| !content.is_blank())
     }
