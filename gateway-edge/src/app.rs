@@ -93,7 +93,7 @@ impl service::App for App {
         })
     }
 
-    /// When the end is asked for, no socket is accepted any more, and everybody is let go in order: see [`stop`].
+    /// When the end is asked for, no socket is accepted any more, and everybody is let go in order: see `stop`.
     fn assemble(self, life: &mut Life) {
         let Self {
             settings: Settings { limits, .. },

@@ -1,5 +1,5 @@
 //! From a frame to a call and back: what a connection sends is parsed, counted among what it has under way, handed to
-//! [`call`](crate::call), and answered under the request's id.
+//! [`crate::call`], and answered under the request's id.
 
 use std::sync::{
     Arc,

@@ -1,7 +1,7 @@
 //! The routes, and what each of them lets in: one table, read from top to bottom.
 //!
-//! Whatever the route, a request is asked by a name that is ours and by a canonical path ([`guard::admit`](super::guard::admit)).
-//! What the table declares is enforced before the handler sees the request ([`guard::enforce`](super::guard::enforce)).
+//! Whatever the route, a request is asked by a name that is ours and by a canonical path (`guard::admit`).
+//! What the table declares is enforced before the handler sees the request (`guard::enforce`).
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,9 +1,9 @@
 //! The channel bridge: owns channel accounts, what came in from chat platforms, what is to go out to them and its receipts,
 //! and who may talk. Never decides which agent answers.
 //!
-//! In reading order: [`adapter`] is what a platform must be able to do; those in [`platform`] do it. [`config`] says which
-//! accounts there are, [`account`] keeps each of them connected. What people say goes through [`inbox`], decided on by
-//! [`policy`] and [`pairing`]; what the assistant says goes through [`outbox`]. All of them stand on [`store`]: nothing is
+//! In reading order: `adapter` is what a platform must be able to do; those in `platform` do it. `config` says which
+//! accounts there are, `account` keeps each of them connected. What people say goes through `inbox`, decided on by
+//! `policy` and `pairing`; what the assistant says goes through `outbox`. All of them stand on `store`: nothing is
 //! acknowledged, towards a platform or towards another service, before it is there.
 
 mod account;
