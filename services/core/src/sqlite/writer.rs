@@ -22,9 +22,9 @@ use super::{
     panicked, plans,
 };
 
-/// How long nothing is written before the files are looked at and the log is tidied up. A lost file is noticed at the next
-/// write, and by then nothing was acknowledged into it; its owner's health writes something on every beat.
-const LOOK: Duration = Duration::from_secs(12);
+/// How long nothing is written before the files are looked at and the log is tidied up: a lost file is to be known within a second.
+/// At the next write it is noticed in any case, before anything is acknowledged into it.
+const LOOK: Duration = Duration::from_millis(900);
 
 /// The same while the log is large, or something is wrong with a file: whoever mends it wants to see that it is mended.
 const LOOK_SOON: Duration = Duration::from_millis(500);
