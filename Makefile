@@ -1,6 +1,10 @@
 # What a person runs. Every step says its name; what is missing is named with the command that brings it.
 
 CARGO ?= cargo
+# rust-toolchain.toml pins the compiler. Where that one is not installed and cannot be fetched, the installed one has to do.
+ifeq ($(shell $(CARGO) --version 2>/dev/null),)
+export RUSTUP_TOOLCHAIN := stable
+endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help up build test deny contracts notes test-rust test-conformance test-autobahn lint docs bench crash backup-drill \
