@@ -9,7 +9,12 @@
 
 mod field;
 
-use std::{fmt, future::Future, str::FromStr};
+use std::{
+    fmt,
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    str::FromStr,
+};
 
 use http::HeaderValue;
 use tokio::task::futures::TaskLocalFuture;
@@ -148,9 +153,10 @@ fn hex(text: &str, digits: usize) -> Option<u128> {
     shaped.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
-/// Ids need not be secret, but two processes must not draw the same ones.
+/// Ids need not be secret, but two processes must not draw the same ones: the hasher's keys are random in each thread and
+/// differ at each call. Asking the kernel for each would cost a call more than all else about its trace.
 fn random() -> u64 {
-    uuid::Uuid::new_v4().as_u64_pair().1
+    RandomState::new().hash_one(())
 }
 
 /// The context of the work that this is called from.
