@@ -11,10 +11,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
-	@echo "make up      build and run the house on this machine (Ctrl-C stops it)"
+	@echo "make up      build and run the gateway on this machine (Ctrl-C stops it)"
 	@echo "make test    everything a submission must pass"
 	@echo "make deny    licences, sources and bans of the dependencies, and their advisories where they can be fetched"
-	@echo "make bench   the figures the house is judged by"
+	@echo "make bench   the figures the gateway is judged by"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make backup-drill  50 backups under load, each restored and compared (ROUNDS=N)"
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
@@ -26,7 +26,7 @@ help:
 	@echo "make release-notes  what the next release says (VERSION=0.2.0 writes it into CHANGELOG.md)"
 	@echo "make release-contracts  keep the contracts as they are now as the released ones"
 
-# Arguments for the house: make up ARGS='--port 8080'
+# Arguments for the gateway: make up ARGS='--port 8080'
 up: build
 	@exec $(TARGET)/release/gatehouse up $(ARGS)
 

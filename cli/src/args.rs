@@ -19,7 +19,7 @@ Exit codes:
 
 With --json a failure is a line of JSON on the error output: {\"error\": {\"exit\": 69, \"message\": \"...\", \"next\": \"...\"}}
 
-Start a house with `gatehouse up`, then talk to it with `gatehouse chat`.";
+Start a gateway with `gatehouse up`, then talk to it with `gatehouse chat`.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -37,16 +37,16 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
-    /// The gateway's WebSocket address [default: that of the house in the home, else ws://127.0.0.1:18789]
+    /// The gateway's WebSocket address [default: that of the gateway in the home, else ws://127.0.0.1:18789]
     #[arg(long, global = true, env = "GATEHOUSE_URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
-    /// The gateway token [default: that of the house in the home, for a gateway on this machine only]
+    /// The gateway token [default: that of the gateway in the home, for a gateway on this machine only]
     #[arg(long, global = true, env = "GATEHOUSE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// A file that holds the gateway token
     #[arg(long, global = true, env = "GATEHOUSE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// The folder that holds everything a house keeps
+    /// The folder that holds everything a gateway keeps
     #[arg(
         long,
         global = true,
@@ -76,7 +76,7 @@ impl Common {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a whole house on this machine: the edge and the five services
+    /// Run a whole gateway on this machine: the edge and the five services
     #[command(after_help = "\
 Examples:
   gatehouse up                            data in ./data, port 18789, this machine only
@@ -158,7 +158,7 @@ Examples:
 
 What stood there before is kept beside it, with the ending .before-restore-<time>.")]
     Restore(Restore),
-    /// The methods and events of the house, with who may use them
+    /// The methods and events of the gateway, with who may use them
     #[command(after_help = "\
 Examples:
   gatehouse methods
@@ -272,7 +272,7 @@ pub(crate) enum Backend {
 /// `token`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Print the gateway token of the house in the home, and nothing else
+    /// Print the gateway token of the gateway in the home, and nothing else
     Show,
     /// Make a new gateway token and cut off whoever uses the old one
     Rotate,

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::{Chain, Clock, House, Service, ServiceSettings, sqlite::Closed};
+use gatehouse_core::{Chain, Clock, Home, Service, ServiceSettings, sqlite::Closed};
 
 use self::archive::Archive;
 use crate::{
@@ -84,16 +84,16 @@ pub(crate) async fn run(common: &Common, backup: &Backup) -> Result<(), Failed> 
 }
 
 async fn write<W: Write>(settings: &ServiceSettings, mut archive: Archive<W>) -> Result<(W, String), Failed> {
-    let house = &settings.house;
+    let home = &settings.home;
     let how = match live::databases(settings, &mut archive).await? {
         live::Found::Copied => "while the gateway runs",
         live::Found::NobodyThere => {
-            offline(house, &mut archive)?;
+            offline(home, &mut archive)?;
             "from a gateway that does not run"
         }
     };
     // After the databases: a document that is newer than they are fits them, an older one may name what is gone.
-    configuration(house, &mut archive)?;
+    configuration(home, &mut archive)?;
     let (out, manifest) = archive.finish().map_err(unwritable)?;
     let bytes: u64 = manifest.parts.values().map(|part| part.bytes).sum();
     let summary = format!(
@@ -109,8 +109,8 @@ fn unwritable(error: io::Error) -> Failed {
 }
 
 /// The databases of a home.
-pub(crate) fn databases(house: &House) -> [(&'static str, PathBuf, usize); 2] {
-    let path = |service, name: &str| house.folder(service).join(name);
+pub(crate) fn databases(home: &Home) -> [(&'static str, PathBuf, usize); 2] {
+    let path = |service, name: &str| home.folder(service).join(name);
     [
         (
             archive::SESSION,
@@ -125,8 +125,8 @@ pub(crate) fn databases(house: &House) -> [(&'static str, PathBuf, usize); 2] {
     ]
 }
 
-fn offline<W: Write>(house: &House, archive: &mut Archive<W>) -> Result<(), Failed> {
-    let databases = databases(house);
+fn offline<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {
+    let databases = databases(home);
     if let Some((_, path, _)) = databases.iter().find(|(_, path, _)| !path.exists()) {
         return Err(Failed::new(
             Exit::Failed,
@@ -178,10 +178,10 @@ fn stream<W: Write>(archive: &mut Archive<W>, name: &str, path: &Path) -> io::Re
 
 /// The small files of a home and where each belongs. The credentials of the services are not among them: the config service
 /// makes what is missing.
-pub(crate) fn files(house: &House) -> [(&'static str, PathBuf); 4] {
-    let config = house.folder(Service::Config);
+pub(crate) fn files(home: &Home) -> [(&'static str, PathBuf); 4] {
+    let config = home.folder(Service::Config);
     [
-        (archive::DOCUMENT, house.config.clone()),
+        (archive::DOCUMENT, home.config.clone()),
         (archive::TOKEN, config.join("token")),
         (archive::CREDENTIALS, config.join("credentials.json")),
         (archive::LAST_VALID, config.join("last-valid.json5")),
@@ -189,16 +189,16 @@ pub(crate) fn files(house: &House) -> [(&'static str, PathBuf); 4] {
 }
 
 /// Where the folder of secrets is.
-pub(crate) fn secrets(house: &House) -> PathBuf {
-    house.home.join("secrets")
+pub(crate) fn secrets(home: &Home) -> PathBuf {
+    home.path.join("secrets")
 }
 
-fn configuration<W: Write>(house: &House, archive: &mut Archive<W>) -> Result<(), Failed> {
+fn configuration<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {
     let unreadable = |path: &Path, error: io::Error| {
         Failed::new(Exit::Failed, format!("cannot read {}: {error}", path.display()))
             .next("run this where the gateway runs, as its user")
     };
-    for (name, path) in files(house) {
+    for (name, path) in files(home) {
         match fs::read(&path) {
             Ok(content) => archive.add(name, &content).map_err(unwritable)?,
             // A token in the document has no file, a document that never ran no copy, and most have no other credential.
@@ -206,7 +206,7 @@ fn configuration<W: Write>(house: &House, archive: &mut Archive<W>) -> Result<()
             Err(error) => return Err(unreadable(&path, error)),
         }
     }
-    let folder = secrets(house);
+    let folder = secrets(home);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -43,7 +43,7 @@ const METHODS: &[&str] = &[
     "sessions.messages.unsubscribe",
 ];
 
-/// How long the house may take for what a chat asks.
+/// How long the gateway may take for what a chat asks.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Between two attempts to come back.

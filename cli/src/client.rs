@@ -1,6 +1,6 @@
 //! A client of the edge: the plain handshake, requests, answers and events on one WebSocket.
 //!
-//! Payloads stay the text they came as: a number that is bigger than 2^53, and the order of keys, are printed as the house wrote
+//! Payloads stay the text they came as: a number that is bigger than 2^53, and the order of keys, are printed as the gateway wrote
 //! them.
 
 pub(crate) mod follow;
@@ -39,7 +39,7 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest frame: what the edge itself announces as the largest payload.
 const FRAME_BYTES_MAX: usize = 25 * 1024 * 1024;
 
-/// Events that are kept while an answer is waited for; the oldest go first. A busy house has some hundred a second.
+/// Events that are kept while an answer is waited for; the oldest go first. A busy gateway has some hundred a second.
 const KEPT_MAX: usize = 4_096;
 
 /// A connection that passed the handshake.

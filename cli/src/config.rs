@@ -1,6 +1,6 @@
 //! `gatehouse config get | set | unset | validate | schema`.
 //!
-//! Changes go through the running house and name the revision they were made against, so that two people who change the
+//! Changes go through the running gateway and name the revision they were made against, so that two people who change the
 //! configuration at once do not undo each other.
 
 mod path;

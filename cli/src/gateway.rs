@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Env, House, Secret, settings::URL_FILE};
+use gatehouse_core::{Env, Home, Secret, settings::URL_FILE};
 use url::{Host, Url};
 
 use crate::{
@@ -193,12 +193,12 @@ fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<S
         let path = common.run_dir().join(URL_FILE);
         return Ok(Err(if common.url.is_some() {
             format!(
-                "the token of the house in {} is not sent to {shown}: give that gateway's own with --token or GATEHOUSE_TOKEN",
+                "the token of the home {} is not sent to {shown}: give that gateway's own with --token or GATEHOUSE_TOKEN",
                 common.home.display()
             )
         } else {
             format!(
-                "no gateway of the house in {} runs ({}), and its token is shown to no other: start it with `gatehouse up`, \
+                "the gateway of the home {} does not run ({}), and its token is shown to no other: start it with `gatehouse up`, \
                  name its home with --home, or give another gateway with --url and --token",
                 common.home.display(),
                 path.display()
@@ -214,14 +214,14 @@ fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<S
     }))
 }
 
-/// The token of the house in the home: from its configuration, else from the file beside it.
+/// The token of the gateway in the home: from its configuration, else from the file beside it.
 pub(crate) fn home_token(common: &Common) -> io::Result<Secret> {
     let env = environment(common);
-    let house = House::read(&env);
-    if let Ok(token) = gatehouse_config::gateway_token(&house, &env) {
+    let home = Home::read(&env);
+    if let Ok(token) = gatehouse_config::gateway_token(&home, &env) {
         return Ok(token);
     }
-    let token = fs::read_to_string(house.home.join(TOKEN_FILE))?;
+    let token = fs::read_to_string(home.path.join(TOKEN_FILE))?;
     if token.trim().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
     }
@@ -246,7 +246,7 @@ mod tests {
         }
     }
 
-    fn house() -> tempfile::TempDir {
+    fn home() -> tempfile::TempDir {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir_all(home.path().join("config")).unwrap();
         fs::create_dir_all(home.path().join("run")).unwrap();
@@ -268,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn the_house_in_the_home_is_found_with_its_port_and_token() {
-        let home = house();
+    fn the_gateway_in_the_home_is_found_with_its_port_and_token() {
+        let home = home();
         let edge = announce(&home, "ws://127.0.0.1:4321");
 
         for url in [
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_token_of_the_home_goes_to_the_gateway_of_the_home_alone() {
-        let home = house();
+        let home = home();
         let edge = announce(&home, "ws://127.0.0.1:4321");
         for url in [
             "ws://127.evil.example:4321",
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_address_that_a_dead_gateway_left_behind_is_shown_no_token() {
-        let home = house();
+        let home = home();
         drop(announce(&home, "ws://127.0.0.1:4321"));
 
         for url in [None, Some("ws://127.0.0.1:4321"), Some("ws://127.0.0.1:18789")] {
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_token_goes_where_it_was_given_for() {
-        let home = house();
+        let home = home();
         let edge = announce(&home, "ws://127.0.0.1:4321");
         let with = |url: Option<&str>, token: &str| Common {
             token: Some(token.to_owned()),

@@ -1,4 +1,4 @@
-//! The one binary of the house: `up`, a subcommand for each service, and the client commands.
+//! The one binary of the gateway: `up`, a subcommand for each service, and the client commands.
 //!
 //! Decides nothing for a service: it reads settings, builds, runs, and says how that ended in an exit code.
 

@@ -1,4 +1,4 @@
-//! `gatehouse methods`: what can be called, by whom. Needs no running house: the contract is in this binary.
+//! `gatehouse methods`: what can be called, by whom. Needs no running gateway: the contract is in this binary.
 
 use gatehouse_contract::{Map, reference};
 use serde_json::json;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use gatehouse_core::{
-    Chain, Clock, House,
+    Chain, Clock, Home,
     sqlite::{Closed, check_copy},
     telemetry::escape,
 };
@@ -34,7 +34,7 @@ use crate::{
 
 /// Puts a backup in place.
 pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
-    let house = House::read(&environment(common));
+    let home = Home::read(&environment(common));
     let source: Box<dyn Read> = if restore.file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -47,11 +47,11 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
         Box::new(io::BufReader::new(file))
     };
     let mut folders = Folders::default(); // dropped last: what is in them goes before
-    let _home = hold_home(&house, &mut folders)?;
-    let mut held = hold_databases(&house, &mut folders)?;
+    let _home = hold_home(&home, &mut folders)?;
+    let mut held = hold_databases(&home, &mut folders)?;
     let mut staged = Staged::default();
-    let manifest = unpack(source, &house, &mut folders, &mut staged)?;
-    check(&manifest, &house, &staged)?;
+    let manifest = unpack(source, &home, &mut folders, &mut staged)?;
+    check(&manifest, &home, &staged)?;
 
     let moment = Clock::system().now_ms();
     let cannot = |error: io::Error| {
@@ -70,7 +70,7 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
     for path in held.iter().flat_map(Closed::files) {
         aside += usize::from(put_aside(&path, moment).map_err(cannot)?);
     }
-    let databases = databases(&house).map(|(name, _, _)| name);
+    let databases = databases(&home).map(|(name, _, _)| name);
     let (last, first): (Vec<_>, Vec<_>) = staged
         .parts
         .values()
@@ -84,7 +84,7 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
         "restored {} parts of a backup of version {} into {}\n",
         manifest.parts.len(),
         escape(&manifest.version),
-        house.home.display()
+        home.path.display()
     );
     if aside > 0 {
         told +=
@@ -95,9 +95,9 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
 
 /// Nobody starts the gateway meanwhile. A home in containers is several volumes and no folder of its own: there, the locks
 /// of the databases say whether it runs.
-fn hold_home(house: &House, folders: &mut Folders) -> Result<Option<HomeLock>, Failed> {
-    create(&house.home, folders)?;
-    match HomeLock::take(&house.home) {
+fn hold_home(home: &Home, folders: &mut Folders) -> Result<Option<HomeLock>, Failed> {
+    create(&home.path, folders)?;
+    match HomeLock::take(&home.path) {
         Ok(lock) => Ok(Some(lock)),
         Err(failed) if failed.exit == Exit::Refused => Err(Failed::new(Exit::Refused, failed.message)
             .next("stop it first: a restore replaces what it works on")),
@@ -110,11 +110,11 @@ fn create(folder: &Path, folders: &mut Folders) -> Result<(), Failed> {
     folders.create(folder).map_err(cannot)
 }
 
-fn hold_databases(house: &House, folders: &mut Folders) -> Result<Vec<Closed>, Failed> {
-    for (_, path, _) in databases(house) {
+fn hold_databases(home: &Home, folders: &mut Folders) -> Result<Vec<Closed>, Failed> {
+    for (_, path, _) in databases(home) {
         path.parent().map_or(Ok(()), |folder| create(folder, folders))?;
     }
-    let held = databases(house).map(|(_, path, _)| Closed::hold(&path));
+    let held = databases(home).map(|(_, path, _)| Closed::hold(&path));
     held.into_iter().collect::<Result<_, _>>().map_err(|error| {
         Failed::new(Exit::Refused, Chain(&error).to_string())
             .next("stop the gateway first: a restore replaces what it works on")
@@ -122,9 +122,9 @@ fn hold_databases(house: &House, folders: &mut Folders) -> Result<Vec<Closed>, F
 }
 
 /// Where a part belongs. Nothing else is unpacked, whatever the file names.
-fn target(house: &House, name: &str) -> Option<PathBuf> {
-    let small = files(house).into_iter().find(|(known, _)| *known == name);
-    let database = databases(house).into_iter().find(|(known, _, _)| *known == name);
+fn target(home: &Home, name: &str) -> Option<PathBuf> {
+    let small = files(home).into_iter().find(|(known, _)| *known == name);
+    let database = databases(home).into_iter().find(|(known, _, _)| *known == name);
     let secret = name.strip_prefix(archive::SECRETS).filter(|file| {
         let plain = !file.is_empty() && !file.contains(['/', '\0']);
         plain && !["..", "."].contains(file)
@@ -132,12 +132,12 @@ fn target(house: &House, name: &str) -> Option<PathBuf> {
     small
         .map(|(_, path)| path)
         .or(database.map(|(_, path, _)| path))
-        .or(secret.map(|file| secrets(house).join(file)))
+        .or(secret.map(|file| secrets(home).join(file)))
 }
 
 fn unpack(
     source: impl Read,
-    house: &House,
+    home: &Home,
     folders: &mut Folders,
     staged: &mut Staged,
 ) -> Result<Manifest, Failed> {
@@ -160,7 +160,7 @@ fn unpack(
             manifest = Some(serde_json::from_str(&text).map_err(|error| unfit(error.into()))?);
             continue;
         }
-        let Some(target) = target(house, &name).filter(|_| regular) else {
+        let Some(target) = target(home, &name).filter(|_| regular) else {
             return Err(unfit(io::Error::other(format!("{name} does not belong in one"))));
         };
         staged.unpack(&name, target, folders, &mut entry).map_err(unfit)?;
@@ -169,7 +169,7 @@ fn unpack(
 }
 
 /// Whether the parts are those of the manifest, all of them, and can be used by this version.
-fn check(manifest: &Manifest, house: &House, staged: &Staged) -> Result<(), Failed> {
+fn check(manifest: &Manifest, home: &Home, staged: &Staged) -> Result<(), Failed> {
     let unfit = |why: String| Failed::new(Exit::Failed, why).next("nothing was changed; take another file");
     if manifest.format != FORMAT {
         return Err(Failed::new(
@@ -199,7 +199,7 @@ fn check(manifest: &Manifest, house: &House, staged: &Staged) -> Result<(), Fail
             return Err(unfit(format!("the backup lacks {needed}")));
         }
     }
-    for (name, _, known) in databases(house) {
+    for (name, _, known) in databases(home) {
         let Some(part) = staged.parts.get(name) else {
             continue;
         };
@@ -212,7 +212,7 @@ fn check(manifest: &Manifest, house: &House, staged: &Staged) -> Result<(), Fail
             .next(format!("restore it with Gatehouse {}", manifest.version)));
         }
     }
-    fs::metadata(&house.home)
+    fs::metadata(&home.path)
         .map(drop)
         .map_err(|error| unfit(error.to_string()))
 }

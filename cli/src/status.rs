@@ -193,8 +193,8 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
         page.push_str(&style.paint(Ink::Yellow, &escape(&line)));
         page.push('\n');
     }
-    let house = gatehouse_core::House::read(&environment(common));
-    let open = within_deadline(common, move || private::open_among(house.private_paths()))?;
+    let home = gatehouse_core::Home::read(&environment(common));
+    let open = within_deadline(common, move || private::open_among(home.private_paths()))?;
     for open in open {
         page.push_str(&style.paint(Ink::Yellow, &format!("home: {open}")));
         page.push('\n');

@@ -10,7 +10,7 @@ pub(crate) struct Style {
     color: bool,
 }
 
-/// The colours the house uses, from the eight that every terminal has.
+/// The colours the gateway uses, from the eight that every terminal has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ink {
     /// Good.

@@ -37,7 +37,7 @@ fn show(common: &Common) -> Result<(), Failed> {
             Exit::Failed,
             format!("no token in {}: {error}", common.home.display()),
         )
-        .next("start the house once with `gatehouse up`, or name its home with --home")
+        .next("start the gateway once with `gatehouse up`, or name its home with --home")
     })?;
     if common.json {
         output::line(&json!({"token": token.expose()}).to_string())

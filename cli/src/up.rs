@@ -1,4 +1,4 @@
-//! `gatehouse up`: a whole house on one machine, without containers. Checks the configuration, starts the six processes over
+//! `gatehouse up`: a whole gateway on one machine, without containers. Checks the configuration, starts the six processes over
 //! Unix sockets, merges their logs, starts again whoever dies, and stops all of them in order.
 //!
 //! No process outlives this one, however it ends: the kernel kills every service when we die, and every service ends when its
@@ -16,7 +16,7 @@ mod watchdog;
 
 use std::{fs, io, path::Path};
 
-use gatehouse_core::{Address, House, Secret, Service, client::Peer, drain, private};
+use gatehouse_core::{Address, Home, Secret, Service, client::Peer, drain, private};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
@@ -46,31 +46,31 @@ const STEPS: [&[Service]; 3] = [
     &[Service::Config],
 ];
 
-/// Runs a house until it is asked to stop.
+/// Runs a gateway until it is asked to stop.
 pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Failed> {
     let began = Instant::now();
     let mut signals = Signals::watch()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot watch signals: {error}")))?;
     let env = environment(common);
-    let house = House::read(&env);
-    make_private(&house.home)?;
-    make_private(&house.run)?;
-    make_private(&house.home.join("secrets"))?; // where changes through a method find files: see `secrets.dirs`
-    let _held = HomeLock::take(&house.home)?;
-    let url_file = house.url_file();
-    // A killed house leaves its address behind; waiting for the new one must not find the old.
+    let home = Home::read(&env);
+    make_private(&home.path)?;
+    make_private(&home.run)?;
+    make_private(&home.path.join("secrets"))?; // where changes through a method find files: see `secrets.dirs`
+    let _held = HomeLock::take(&home.path)?;
+    let url_file = home.url_file();
+    // A killed gateway leaves its address behind; waiting for the new one must not find the old.
     let _ = fs::remove_file(&url_file);
 
-    let plan = Plan::make(&env, &house, up)?;
+    let plan = Plan::make(&env, &home, up)?;
     let json = up.log_format.as_deref() == Some("json");
     let (log, writer) = Log::to(io::stdout(), style, !json);
     for warning in &plan.warnings {
         log.own(warning);
     }
-    let mut supervisor = start(&plan, &house, &log)?;
+    let mut supervisor = start(&plan, &home, &log)?;
     let ready = Ready {
         url_file: &url_file,
-        home: &house.home,
+        home: &home.path,
         log: &log,
         style,
         began,
@@ -82,10 +82,10 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
             Exit::Configuration,
             format!("{} cannot run with this configuration: {}", fatal.name, fatal.last_line),
         )
-        .next(format!("correct {} and start again; `gatehouse config validate` checks it", house.config.display()))),
+        .next(format!("correct {} and start again; `gatehouse config validate` checks it", home.config.display()))),
         () = signals.next() => Ok(()),
     };
-    let answers = plan.answers_now(&env, &house).await;
+    let answers = plan.answers_now(&env, &home).await;
     let limits = [
         answers + drain::plan::FIRST,
         drain::plan::SECOND,
@@ -111,12 +111,12 @@ fn make_private(folder: &Path) -> Result<(), Failed> {
     })
 }
 
-fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
+fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, Failed> {
     let executable = std::env::current_exe()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let program = |(index, service): (usize, Service)| {
         let (executable, environment) = (executable.clone(), plan.environment(service));
-        let url_file = (service == Service::Edge && plan.any_port).then(|| house.url_file());
+        let url_file = (service == Service::Edge && plan.any_port).then(|| home.url_file());
         let command = move || {
             let mut command = tokio::process::Command::new(&executable);
             command.arg(service.name()).env_clear().envs(&environment);
@@ -129,7 +129,7 @@ fn start(plan: &Plan, house: &House, log: &Log) -> Result<Supervisor, Failed> {
             name: service.name(),
             index,
             command: Box::new(command),
-            answers: Some(answers(house, service)),
+            answers: Some(answers(home, service)),
             pause_max: match service {
                 Service::Edge => RESTART_MAX_EDGE,
                 _ => RESTART_MAX,
@@ -154,9 +154,9 @@ fn last_port(url_file: &Path) -> Option<u16> {
 }
 
 /// Asks a service over one connection that is kept. Any answer counts: whether it serves is readiness's question.
-fn answers(house: &House, service: Service) -> Probe {
+fn answers(home: &Home, service: Service) -> Probe {
     // Health asks for no credential.
-    let address = Address::Unix(house.run.join(format!("{service}.sock")));
+    let address = Address::Unix(home.run.join(format!("{service}.sock")));
     let peer = Peer::lazy(&address, &Secret::new("none"));
     Box::new(move || {
         let mut client = HealthClient::new(peer.channel());

@@ -307,7 +307,7 @@ fn every_service_finds_every_other_where_it_listens() {
 fn services_that_talk_to_nobody_outside_have_no_way_out() {
     let compose = compose();
 
-    assert_eq!(compose["networks"]["house"]["internal"], Value::from(true));
+    assert_eq!(compose["networks"]["gateway"]["internal"], Value::from(true));
     for (name, container) in containers(&compose) {
         let out = strings(&container["networks"]).contains(&"outside".to_owned());
         assert_eq!(

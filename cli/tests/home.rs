@@ -21,14 +21,14 @@ use tokio::time::Instant;
 /// A busy machine starts six processes in this time.
 const READY: Duration = Duration::from_secs(90);
 
-/// A house that runs, and is stopped at the end of the test.
-struct House {
+/// A gateway that runs, and is stopped at the end of the test.
+struct Gateway {
     up: Child,
     home: PathBuf,
     log: mpsc::Receiver<String>,
 }
 
-impl House {
+impl Gateway {
     fn start(home: &Path, umask: &str, env: &[(&str, &str)]) -> Self {
         let script = format!("umask {umask}; exec \"$0\" up --port 0");
         let mut up = Command::new("sh")
@@ -49,13 +49,13 @@ impl House {
                 let _ = lines.send(line);
             }
         });
-        let house = Self {
+        let gateway = Self {
             up,
             home: home.to_owned(),
             log,
         };
-        house.wait_for_line("gatehouse is ready");
-        house
+        gateway.wait_for_line("gatehouse is ready");
+        gateway
     }
 
     /// Every line up to the one that holds these words.
@@ -100,7 +100,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = Command::new("kill").arg(self.up.id().to_string()).status();
         let _ = self.up.wait();
@@ -131,7 +131,7 @@ fn everything_in_a_home_is_for_its_owner_whatever_the_umask() {
     for umask in ["000", "077"] {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("new/home");
-        let house = House::start(&home, umask, &[]);
+        let gateway = Gateway::start(&home, umask, &[]);
 
         let mut found = vec![(
             home.clone(),
@@ -155,7 +155,7 @@ fn everything_in_a_home_is_for_its_owner_whatever_the_umask() {
             );
         }
         assert!(found.len() > 12, "{found:?}");
-        drop(house);
+        drop(gateway);
     }
 }
 
@@ -169,10 +169,10 @@ fn a_home_that_others_can_reach_is_told_with_the_command_that_closes_it() {
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     set(&home, 0o755);
     set(&home.join("credential"), 0o777);
-    let house = House::start(&home, "022", &[]);
+    let gateway = Gateway::start(&home, "022", &[]);
 
     for command in [&["status"][..], &["config", "validate"]] {
-        let output = house.command(command);
+        let output = gateway.command(command);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
 
         assert!(
@@ -207,9 +207,9 @@ fn secrets_are_in_the_environment_of_the_config_service_alone() {
         ("GATEHOUSE_SECRET_LATER", "secret-for-later"),
         ("UNRELATED", "secret-of-another-program"),
     ];
-    let house = House::start(home.path(), "022", &secrets);
+    let gateway = Gateway::start(home.path(), "022", &secrets);
 
-    let environments = house.environments();
+    let environments = gateway.environments();
 
     assert_eq!(environments.len(), 6, "{environments:?}");
     for (service, environment) in environments {
@@ -226,7 +226,7 @@ fn secrets_are_in_the_environment_of_the_config_service_alone() {
 #[test]
 fn what_a_change_opens_or_names_is_refused_with_what_to_do() {
     let home = tempfile::tempdir().unwrap();
-    let house = House::start(
+    let gateway = Gateway::start(
         home.path(),
         "022",
         &[("GATEHOUSE_SECRET_A", "a-secret-in-the-environment")],
@@ -234,7 +234,7 @@ fn what_a_change_opens_or_names_is_refused_with_what_to_do() {
     fs::write(home.path().join("secrets/key"), "a-secret-in-a-file\n").unwrap();
     fs::set_permissions(home.path().join("secrets/key"), fs::Permissions::from_mode(0o600)).unwrap();
     let set = |key: &str, value: &str, more: &[&str]| {
-        let output = house.command(&[&["config", "set", key, value][..], more].concat());
+        let output = gateway.command(&[&["config", "set", key, value][..], more].concat());
         (
             output.status.code(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -269,7 +269,7 @@ fn what_a_change_opens_or_names_is_refused_with_what_to_do() {
         code == Some(77) && said.contains("does not follow"),
         "{code:?} {said}"
     );
-    let shown = house.command(&["config", "get"]);
+    let shown = gateway.command(&["config", "get"]);
     assert!(!String::from_utf8_lossy(&shown.stdout).contains("a-secret"));
 }
 
@@ -284,7 +284,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     panic!("{what}: not within {} s", READY.as_secs());
 }
 
-impl House {
+impl Gateway {
     /// The process id of a service.
     fn pid(&self, service: &str) -> Option<String> {
         let own = self.up.id();
@@ -309,28 +309,35 @@ impl House {
 #[test]
 fn an_edge_that_was_given_any_port_has_it_again_after_a_crash() {
     let home = tempfile::tempdir().unwrap();
-    let house = House::start(home.path(), "022", &[]);
-    let (first, url) = (house.pid("edge").unwrap(), house.url().unwrap());
+    let gateway = Gateway::start(home.path(), "022", &[]);
+    let (first, url) = (gateway.pid("edge").unwrap(), gateway.url().unwrap());
 
-    house.signal("-KILL", &first);
-    until("another edge", || house.pid("edge").filter(|pid| *pid != first));
-    let again = until("its address", || house.url());
+    gateway.signal("-KILL", &first);
+    until("another edge", || gateway.pid("edge").filter(|pid| *pid != first));
+    let again = until("its address", || gateway.url());
 
     assert_eq!(again, url);
     until("an answer there", || {
-        house.command(&["call", "health"]).status.success().then_some(())
+        gateway
+            .command(&["call", "health"])
+            .status
+            .success()
+            .then_some(())
     });
 }
 
 #[test]
 fn every_service_is_shown_while_the_one_that_knows_all_is_away() {
     let home = tempfile::tempdir().unwrap();
-    let house = House::start(home.path(), "022", &[]);
-    let broadcast = house.pid("broadcast").unwrap();
+    let gateway = Gateway::start(home.path(), "022", &[]);
+    let broadcast = gateway.pid("broadcast").unwrap();
 
-    house.signal("-STOP", &broadcast);
-    let (page, json) = (house.command(&["status"]), house.command(&["status", "--json"]));
-    house.signal("-CONT", &broadcast);
+    gateway.signal("-STOP", &broadcast);
+    let (page, json) = (
+        gateway.command(&["status"]),
+        gateway.command(&["status", "--json"]),
+    );
+    gateway.signal("-CONT", &broadcast);
 
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert_eq!(page.status.code(), Some(1), "{}", text(&page.stderr));
@@ -376,9 +383,9 @@ fn a_file_is_judged_by_the_gateway_that_runs_with_it() {
     let file = home.path().join("gatehouse.json5");
     let document = "{models: {providers: {p: {baseUrl: 'http://127.0.0.1:1/v1', apiKey: '${ROUTER_KEY}'}}}}";
     fs::write(&file, document).unwrap();
-    let house = House::start(home.path(), "022", &[("ROUTER_KEY", "only-the-gateway-has-it")]);
+    let gateway = Gateway::start(home.path(), "022", &[("ROUTER_KEY", "only-the-gateway-has-it")]);
     let validate = |arguments: &[&str]| {
-        let output = house.command(&[&["config", "validate", "--json"], arguments].concat());
+        let output = gateway.command(&[&["config", "validate", "--json"], arguments].concat());
         let told = [&output.stdout[..], &output.stderr[..]].concat();
         (
             output.status.code(),

@@ -176,7 +176,7 @@ impl service::App for App {
         life.before_closing(move || stop::answers(&limited) + plan::FIRST, async move {
             stop::stop(&edge, &broadcast).await
         });
-        life.keep(announce(&life.settings.house.url_file(), address));
+        life.keep(announce(&life.settings.home.url_file(), address));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The contracts of the house, and the code generated from them. Nothing else lives here.
+//! The contracts of the gateway, and the code generated from them. Nothing else lives here.
 //!
 //! The `.proto` files beside this crate say what every service offers, who may call it and what it means when a field is
 //! unset. [`DESCRIPTORS`] holds them encoded, custom options included; whoever needs an option reads it from there,

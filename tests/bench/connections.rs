@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::{House, process::pss_kib};
+use gatehouse_tests::{Gateway, process::pss_kib};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -14,13 +14,13 @@ const MANY: usize = 5_000;
 
 pub(crate) async fn run(report: &mut Report) {
     for clients in [FEW, MANY] {
-        let house = House::start(&json!({})).await;
+        let gateway = Gateway::start(&json!({})).await;
         sleep(Duration::from_secs(2)).await;
-        let weigh = || house.pids().iter().map(|pid| pss_kib(*pid)).sum::<u64>();
+        let weigh = || gateway.pids().iter().map(|pid| pss_kib(*pid)).sum::<u64>();
         let before = weigh();
         let mut sockets = Vec::with_capacity(clients);
         for _ in 0..clients {
-            sockets.push(listener::connect(&house).await);
+            sockets.push(listener::connect(&gateway).await);
         }
         sleep(Duration::from_secs(8)).await; // presence has settled
         let grown = weigh().saturating_sub(before);

@@ -13,7 +13,7 @@ use gatehouse_proto::{
     broadcast::v1::{Event, PublishRequest, Rendition, broadcast_service_client::BroadcastServiceClient},
     session::v1::{ChatEvent, chat_event::State},
 };
-use gatehouse_tests::{House, process, until};
+use gatehouse_tests::{Gateway, process, until};
 use memchr::memmem;
 use prost::{Message, Name};
 use serde_json::json;
@@ -56,19 +56,19 @@ const FLAT_OUT: Load = Load {
     pause: Duration::ZERO,
 };
 
-/// Half seconds of the paced load, for the house and the reference in turn. What a write costs hangs on where the scheduler
+/// Half seconds of the paced load, for the gateway and the reference in turn. What a write costs hangs on where the scheduler
 /// has put its reader and on the neighbours of a virtual machine, so that one long run after the other compares two moods.
 const ROUNDS: u64 = 12;
 
 pub(crate) async fn run(report: &mut Report) {
     for load in PACED {
-        let (house, bare) = paced(*load).await;
+        let (gateway, bare) = paced(*load).await;
         report.add(
             format!(
                 "edge CPU per delivered {BYTES}-byte event, paced, {} clients",
                 load.clients
             ),
-            house,
+            gateway,
             "us",
             Some(bare * 1.3),
             Some(bare),
@@ -84,13 +84,13 @@ async fn paced(load: Load) -> (f64, f64) {
     let (of_bare, _readers) = count_if(sockets, |_| true);
     let writer = bare.process.id().expect("a running reference");
 
-    let house = House::start(&json!({})).await;
-    let (of_house, _readers) = count_if(screens(&house, load.clients).await, is_chat);
-    let edge = house.pid("edge").expect("an edge");
-    let mut publisher = Publisher::new(&house);
+    let gateway = Gateway::start(&json!({})).await;
+    let (of_gateway, _readers) = count_if(screens(&gateway, load.clients).await, is_chat);
+    let edge = gateway.pid("edge").expect("an edge");
+    let mut publisher = Publisher::new(&gateway);
     settled(edge).await;
 
-    let (mut house_cpu, mut bare_cpu) = (Duration::ZERO, Duration::ZERO);
+    let (mut gateway_cpu, mut bare_cpu) = (Duration::ZERO, Duration::ZERO);
     for round in 1..=ROUNDS {
         let total = round * load.events * clients(load);
         let before = process::cpu(writer);
@@ -105,16 +105,16 @@ async fn paced(load: Load) -> (f64, f64) {
             ticks.tick().await;
             publisher.publish(1).await;
         }
-        wait_for(&of_house, total).await;
-        house_cpu += process::cpu(edge) - before;
+        wait_for(&of_gateway, total).await;
+        gateway_cpu += process::cpu(edge) - before;
     }
-    (each(house_cpu, load), each(bare_cpu, load))
+    (each(gateway_cpu, load), each(bare_cpu, load))
 }
 
-async fn screens(house: &House, count: usize) -> Vec<TcpStream> {
+async fn screens(gateway: &Gateway, count: usize) -> Vec<TcpStream> {
     let mut sockets = Vec::with_capacity(count);
     for _ in 0..count {
-        sockets.push(listener::connect(house).await);
+        sockets.push(listener::connect(gateway).await);
     }
     sockets
 }
@@ -132,10 +132,10 @@ async fn flat_out(report: &mut Report) {
     .await;
     drop(bare);
 
-    let house = House::start(&json!({})).await;
-    let sockets = screens(&house, FLAT_OUT.clients).await;
-    settled(house.pid("edge").expect("an edge")).await;
-    let mut publisher = Publisher::new(&house);
+    let gateway = Gateway::start(&json!({})).await;
+    let sockets = screens(&gateway, FLAT_OUT.clients).await;
+    settled(gateway.pid("edge").expect("an edge")).await;
+    let mut publisher = Publisher::new(&gateway);
     let rate = rate(sockets, is_chat, async || {
         for _ in 0..FLAT_OUT.events / 100 {
             publisher.publish(100).await;
@@ -172,9 +172,9 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn new(house: &House) -> Self {
-        let credential = std::fs::read_to_string(house.path("credential/session")).expect("the credential");
-        let socket = Address::Unix(house.path("run/broadcast.sock"));
+    fn new(gateway: &Gateway) -> Self {
+        let credential = std::fs::read_to_string(gateway.path("credential/session")).expect("the credential");
+        let socket = Address::Unix(gateway.path("run/broadcast.sock"));
         let peer = Peer::lazy(&socket, &Secret::new(credential.trim()));
         Self {
             broadcast: BroadcastServiceClient::new(peer.service()),

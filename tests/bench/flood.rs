@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_tests::{Client, House, process::pss_kib};
+use gatehouse_tests::{Client, Gateway, process::pss_kib};
 use serde_json::json;
 use tokio::{task::spawn_blocking, time::sleep};
 
@@ -49,15 +49,15 @@ const LARGE_ROWS: usize = 9;
 type Flood = fn(&Door) -> Vec<TcpStream>;
 
 pub(crate) async fn run(report: &mut Report) {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     let door = Door {
-        address: house.url().trim_start_matches("ws://").to_owned(),
-        token: house.token().to_owned(),
+        address: gateway.url().trim_start_matches("ws://").to_owned(),
+        token: gateway.token().to_owned(),
     };
-    write_transcript(&house).await;
+    write_transcript(&gateway).await;
     sleep(PATIENCE).await;
-    let edge = house.pid("edge").expect("the edge");
-    let all = || house.pids().iter().map(|pid| pss_kib(*pid)).sum::<u64>();
+    let edge = gateway.pid("edge").expect("the edge");
+    let all = || gateway.pids().iter().map(|pid| pss_kib(*pid)).sum::<u64>();
     let (before, all_before) = (pss_kib(edge), all());
 
     let floods: [(&str, Flood); 5] = [
@@ -97,8 +97,8 @@ fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-async fn write_transcript(house: &House) {
-    let client = Client::plain(house, &["operator.admin"]).await;
+async fn write_transcript(gateway: &Gateway) {
+    let client = Client::plain(gateway, &["operator.admin"]).await;
     for _ in 0..LARGE_ROWS {
         let row = json!({"sessionKey": "main", "message": "x".repeat(MIB - 1024)});
         client.call("chat.inject", row).await.expect("written");

@@ -1,7 +1,7 @@
 //! A small RPC beside eight hostile sockets, and without them.
 //!
 //! Each of the eight sends as fast as it is let, reads what it is answered, and comes back when it is closed. They run in threads
-//! of this process, on the same processors as the house: what they take for themselves counts too.
+//! of this process, on the same processors as the gateway: what they take for themselves counts too.
 
 use std::{
     io::Write,
@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_tests::House;
+use gatehouse_tests::Gateway;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -42,11 +42,11 @@ struct Kind {
 }
 
 pub(crate) async fn run(report: &mut Report) {
-    let house = House::start(&json!({})).await;
-    let mut caller = Caller::connect(&house).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let mut caller = Caller::connect(&gateway).await;
     let door = Door {
-        address: house.url().trim_start_matches("ws://").to_owned(),
-        token: house.token().to_owned(),
+        address: gateway.url().trim_start_matches("ws://").to_owned(),
+        token: gateway.token().to_owned(),
     };
     measure(&mut caller).await; // warm
     let mut without = measure(&mut caller).await;
@@ -73,7 +73,7 @@ pub(crate) async fn run(report: &mut Report) {
             Some(reference),
         );
     }
-    drop(house);
+    drop(gateway);
     for thread in threads {
         thread.join().expect("a hostile thread");
     }

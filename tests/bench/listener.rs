@@ -1,10 +1,10 @@
-//! Clients that cost little, so that what is measured is the house: one reads frames and hands their payloads on, one calls
+//! Clients that cost little, so that what is measured is the gateway: one reads frames and hands their payloads on, one calls
 //! and does not parse what it is answered.
 
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use gatehouse_tests::House;
+use gatehouse_tests::Gateway;
 use memchr::memmem;
 use serde_json::{Value, json};
 use tokio::{
@@ -27,31 +27,31 @@ pub(crate) enum Hello {
 }
 
 /// A connection that has said hello. What follows are unmasked frames.
-pub(crate) async fn connect(house: &House) -> TcpStream {
-    connect_as(house, Hello::Plain).await
+pub(crate) async fn connect(gateway: &Gateway) -> TcpStream {
+    connect_as(gateway, Hello::Plain).await
 }
 
 /// The same, in this dialect.
-pub(crate) async fn connect_as(house: &House, dialect: Hello) -> TcpStream {
-    hello_as(house, dialect).await.into_inner()
+pub(crate) async fn connect_as(gateway: &Gateway, dialect: Hello) -> TcpStream {
+    hello_as(gateway, dialect).await.into_inner()
 }
 
 /// A connection that has said hello.
-pub(crate) async fn hello(house: &House) -> WebSocketStream<TcpStream> {
-    hello_as(house, Hello::Plain).await
+pub(crate) async fn hello(gateway: &Gateway) -> WebSocketStream<TcpStream> {
+    hello_as(gateway, Hello::Plain).await
 }
 
-async fn hello_as(house: &House, dialect: Hello) -> WebSocketStream<TcpStream> {
-    let url = house.url();
+async fn hello_as(gateway: &Gateway, dialect: Hello) -> WebSocketStream<TcpStream> {
+    let url = gateway.url();
     let address = url.trim_start_matches("ws://");
     let socket = TcpStream::connect(address).await.expect("the edge");
     socket.set_nodelay(true).expect("a socket option");
     let (mut socket, _) = client_async(&url, socket).await.expect("an upgrade");
     let mut params = json!({"role": "operator", "scopes": ["operator.read", "operator.write"]});
     let own = match dialect {
-        Hello::Plain => json!({"token": house.token(), "clientId": "bench"}),
+        Hello::Plain => json!({"token": gateway.token(), "clientId": "bench"}),
         Hello::V4 => json!({
-            "minProtocol": 4, "maxProtocol": 4, "auth": {"token": house.token()},
+            "minProtocol": 4, "maxProtocol": 4, "auth": {"token": gateway.token()},
             "client": {"id": "cli", "version": "1", "platform": "linux", "mode": "cli"},
         }),
     };
@@ -86,9 +86,9 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) async fn connect(house: &House) -> Self {
+    pub(crate) async fn connect(gateway: &Gateway) -> Self {
         Self {
-            socket: hello(house).await,
+            socket: hello(gateway).await,
             calls: 0,
         }
     }

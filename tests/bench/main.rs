@@ -1,4 +1,4 @@
-//! `make bench`: the figures that the house is judged by, each beside a reference run on the same machine at the same time.
+//! `make bench`: the figures that the gateway is judged by, each beside a reference run on the same machine at the same time.
 //!
 //! Absolute times belong to the machine; read the ratios. The table goes to the terminal, the raw data to a JSON file.
 

@@ -50,7 +50,7 @@ impl Model {
         }
     }
 
-    /// Reads the answer without a house between: the delay of every token.
+    /// Reads the answer without a gateway between: the delay of every token.
     pub(crate) async fn read(&self) -> Vec<f64> {
         let request = http::client()
             .post(format!("{}/chat/completions", self.base))

@@ -76,7 +76,7 @@ pub(crate) async fn bare_writer(mut arguments: impl Iterator<Item = String>) {
         let mut ticks = (!pause.is_zero()).then(|| interval(pause));
         for _ in 0..frames {
             if let Some(ticks) = &mut ticks {
-                ticks.tick().await; // missed ticks come at once, as they do in the house's own load
+                ticks.tick().await; // missed ticks come at once, as they do in the gateway's own load
             }
             for socket in &mut sockets {
                 socket.write_all(&frame).await.expect("a reader");

@@ -10,7 +10,7 @@ use gatehouse_core::{
 use gatehouse_proto::session::v1::{
     ListSessionsRequest, ResolveSessionRequest, session_service_client::SessionServiceClient,
 };
-use gatehouse_tests::{Client, House};
+use gatehouse_tests::{Client, Gateway};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -28,12 +28,12 @@ const SHARED_CALLS: usize = 19_200;
 const ROWS: usize = 100;
 
 pub(crate) async fn run(report: &mut Report) {
-    let house = House::start(&json!({})).await;
-    let client = Client::plain(&house, &["operator.read", "operator.write"]).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, &["operator.read", "operator.write"]).await;
 
-    let mut caller = Caller::connect(&house).await;
+    let mut caller = Caller::connect(&gateway).await;
 
-    let mut direct = Direct::new(&house);
+    let mut direct = Direct::new(&gateway);
 
     let mut ping = time(async || direct.ping().await).await;
     let mut small = time(async || caller.call("sessions.resolve", &json!({"key": "main"})).await).await;
@@ -69,7 +69,7 @@ pub(crate) async fn run(report: &mut Report) {
     );
 
     for clients in CLIENTS {
-        let mut callers = join_all((0..clients).map(|_| Caller::connect(&house))).await;
+        let mut callers = join_all((0..clients).map(|_| Caller::connect(&gateway))).await;
         let began = Instant::now();
         join_all(callers.iter_mut().map(async |caller| {
             for _ in 0..SHARED_CALLS / clients {
@@ -93,9 +93,10 @@ pub(crate) async fn run(report: &mut Report) {
 struct Direct(SessionServiceClient<PeerService>);
 
 impl Direct {
-    fn new(house: &House) -> Self {
-        let credential = std::fs::read_to_string(house.path("credential/operator")).expect("the credential");
-        let socket = Address::Unix(house.path("run/session.sock"));
+    fn new(gateway: &Gateway) -> Self {
+        let credential =
+            std::fs::read_to_string(gateway.path("credential/operator")).expect("the credential");
+        let socket = Address::Unix(gateway.path("run/session.sock"));
         let peer = Peer::lazy(&socket, &Secret::new(credential.trim()));
         Self(SessionServiceClient::new(peer.service()))
     }

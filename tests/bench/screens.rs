@@ -1,6 +1,6 @@
 //! Screens that do not get in the way: nobody waits for a frame, the kernel notes when it came, and all are read now and then.
 //!
-//! Two hundred readers that wait on the machine of the house are woken by whoever writes to them, once for nearly every frame,
+//! Two hundred readers that wait on the machine of the gateway are woken by whoever writes to them, once for nearly every frame,
 //! and half of what is measured is theirs. Real screens are elsewhere.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use gatehouse_tests::House;
+use gatehouse_tests::Gateway;
 use memchr::memmem;
 use nix::{
     errno::Errno,
@@ -51,7 +51,7 @@ pub(crate) struct Watched {
     pub(crate) bytes: usize,
 }
 
-/// Screens of one house.
+/// Screens of one gateway.
 #[derive(Debug)]
 pub(crate) struct Screens {
     open: Vec<Screen>,
@@ -64,10 +64,10 @@ struct Screen {
 }
 
 impl Screens {
-    pub(crate) async fn open(house: &House, count: usize, dialect: Hello) -> Self {
+    pub(crate) async fn open(gateway: &Gateway, count: usize, dialect: Hello) -> Self {
         let mut open = Vec::with_capacity(count);
         for _ in 0..count {
-            let socket = listener::connect_as(house, dialect).await;
+            let socket = listener::connect_as(gateway, dialect).await;
             // Outside of the runtime: nothing is told when something comes.
             let socket = socket.into_std().expect("a socket");
             setsockopt(&socket, ReceiveTimestampns, &true).expect("a socket option");

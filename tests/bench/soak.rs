@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{SinkExt, StreamExt, future::join_all};
-use gatehouse_tests::{DEADLINE, House, platform::Platform, process::pss_kib, until};
+use gatehouse_tests::{DEADLINE, Gateway, platform::Platform, process::pss_kib, until};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
@@ -58,7 +58,7 @@ pub(crate) async fn run(report: &mut Report) {
         .and_then(|text| text.to_str()?.parse().ok())
         .unwrap_or(SECONDS);
     let (model, platform) = (Model::serve(TOKENS, TOKEN_EVERY).await, Platform::start().await);
-    let house = House::start(&json!({
+    let gateway = Gateway::start(&json!({
         "channels": platform.config(),
         "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
@@ -69,10 +69,10 @@ pub(crate) async fn run(report: &mut Report) {
 
     let ends = Instant::now() + Duration::from_secs(seconds);
     let (sent, _, (), weighed) = tokio::join!(
-        talk(&house, &platform, ends),
-        screens(&house, ends),
-        read(&house, ends),
-        weigh(&house, ends),
+        talk(&gateway, &platform, ends),
+        screens(&gateway, ends),
+        read(&gateway, ends),
+        weigh(&gateway, ends),
     );
     let answered = until("the last answers", async || {
         Some(platform.replies().len()).filter(|count| *count >= sent)
@@ -132,13 +132,15 @@ fn tell(report: &mut Report, seconds: u64, weighed: &Weighed) -> (f64, f64) {
     (end, growth)
 }
 
-async fn weigh(house: &House, ends: Instant) -> Weighed {
+async fn weigh(gateway: &Gateway, ends: Instant) -> Weighed {
     let (mut looks, mut told) = (Weighed::new(), None::<Instant>);
     let began = Instant::now();
     while Instant::now() < ends {
         sleep(LOOK_EVERY).await;
-        let services = SERVICES.iter().filter_map(|name| Some((*name, house.pid(name)?)));
-        let up = house.pids().first().map(|pid| ("up", *pid));
+        let services = SERVICES
+            .iter()
+            .filter_map(|name| Some((*name, gateway.pid(name)?)));
+        let up = gateway.pids().first().map(|pid| ("up", *pid));
         let look: BTreeMap<_, _> = services
             .chain(up)
             .map(|(name, pid)| (name, pss_kib(pid)))
@@ -162,7 +164,7 @@ async fn weigh(house: &House, ends: Instant) -> Weighed {
 }
 
 /// People say things on the channel. How many were acknowledged.
-async fn talk(house: &House, platform: &Platform, ends: Instant) -> usize {
+async fn talk(gateway: &Gateway, platform: &Platform, ends: Instant) -> usize {
     let mut every = paced(MESSAGE_EVERY);
     let (mut number, mut taken) = (0, 0);
     while Instant::now() < ends {
@@ -172,7 +174,7 @@ async fn talk(house: &House, platform: &Platform, ends: Instant) -> usize {
             "{number}: {}",
             "what is for dinner and who cooks it today? ".repeat(4)
         );
-        taken += usize::from(platform.deliver(house, &id, &person, &text).await);
+        taken += usize::from(platform.deliver(gateway, &id, &person, &text).await);
         number += 1;
     }
     assert_eq!(taken, number, "each message is acknowledged");
@@ -180,32 +182,32 @@ async fn talk(house: &House, platform: &Platform, ends: Instant) -> usize {
 }
 
 /// Screens are open; one after the other goes and comes back.
-async fn screens(house: &House, ends: Instant) {
-    let mut open = join_all((0..SCREENS).map(|number| screen(house, number))).await;
+async fn screens(gateway: &Gateway, ends: Instant) {
+    let mut open = join_all((0..SCREENS).map(|number| screen(gateway, number))).await;
     let mut every = paced(RECONNECT_EVERY);
     let mut number = 0;
     while Instant::now() < ends {
         every.tick().await;
         let place = number % SCREENS;
         if let Some(old) = open.get_mut(place) {
-            *old = screen(house, place).await;
+            *old = screen(gateway, place).await;
         }
         number += 1;
     }
 }
 
 /// One screen that reads all it is sent: every other one speaks v4, and so takes the cumulative form.
-async fn screen(house: &House, number: usize) -> AbortOnDropHandle<()> {
+async fn screen(gateway: &Gateway, number: usize) -> AbortOnDropHandle<()> {
     let params = if number.is_multiple_of(2) {
-        json!({"token": house.token(), "role": "operator", "scopes": ["operator.read"], "clientId": "soak"})
+        json!({"token": gateway.token(), "role": "operator", "scopes": ["operator.read"], "clientId": "soak"})
     } else {
         json!({
             "minProtocol": 4, "maxProtocol": 4, "role": "operator", "scopes": ["operator.read"],
-            "client": {"id": "cli", "version": "1.0.0", "platform": "linux", "mode": "cli"}, "auth": {"token": house.token()},
+            "client": {"id": "cli", "version": "1.0.0", "platform": "linux", "mode": "cli"}, "auth": {"token": gateway.token()},
         })
     };
     let connect = json!({"type": "req", "id": "1", "method": "connect", "params": params});
-    let url = house.url();
+    let url = gateway.url();
     let socket = TcpStream::connect(url.trim_start_matches("ws://"))
         .await
         .expect("the edge");
@@ -229,8 +231,8 @@ async fn screen(house: &House, number: usize) -> AbortOnDropHandle<()> {
 }
 
 /// Somebody looks around all the time.
-async fn read(house: &House, ends: Instant) {
-    let mut caller = Caller::connect(house).await;
+async fn read(gateway: &Gateway, ends: Instant) {
+    let mut caller = Caller::connect(gateway).await;
     let mut every = paced(READ_EVERY);
     let questions: [(&str, Value); 5] = [
         ("sessions.list", json!({"limit": 50})),

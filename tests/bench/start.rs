@@ -1,9 +1,9 @@
-//! From `gatehouse up` to the first hello, and what an idle house weighs.
+//! From `gatehouse up` to the first hello, and what an idle gateway weighs.
 
 use std::time::Duration;
 
 use gatehouse_tests::{
-    Client, House,
+    Client, Gateway,
     process::{cpu, pss_kib},
 };
 use serde_json::json;
@@ -17,8 +17,8 @@ pub(crate) async fn run(report: &mut Report) {
     let mut starts = Vec::new();
     for _ in 0..ROUNDS {
         let began = Instant::now();
-        let house = House::start(&json!({})).await;
-        let _client = Client::plain(&house, &["operator.read"]).await;
+        let gateway = Gateway::start(&json!({})).await;
+        let _client = Client::plain(&gateway, &["operator.read"]).await;
         starts.push(began.elapsed().as_secs_f64());
     }
     report.add(
@@ -29,9 +29,9 @@ pub(crate) async fn run(report: &mut Report) {
         None,
     );
 
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     sleep(Duration::from_secs(5)).await; // idle: start-up buffers are given back
-    let pids = house.pids();
+    let pids = gateway.pids();
     let kib: u64 = pids.iter().map(|pid| pss_kib(*pid)).sum();
     report.add(
         "memory idle, all processes (PSS)",

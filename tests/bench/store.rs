@@ -1,11 +1,11 @@
 //! First pages with ten sessions, and with ten thousand and a gigabyte of transcripts: they should cost the same.
 //!
-//! The generator writes straight into the session service's database while the house is down. It knows the tables of this
+//! The generator writes straight into the session service's database while the gateway is down. It knows the tables of this
 //! version; a bench may, a test may not.
 
 use std::{path::Path, time::Duration};
 
-use gatehouse_tests::House;
+use gatehouse_tests::Gateway;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -80,11 +80,11 @@ pub(crate) async fn run(report: &mut Report) {
 }
 
 async fn measure(size: Size) -> Pages {
-    let house = House::start(&json!({})).await;
-    let house = house
+    let gateway = Gateway::start(&json!({})).await;
+    let gateway = gateway
         .restart_after(|home| fill(&home.join("session/session.db"), size))
         .await;
-    let mut caller = Caller::connect(&house).await;
+    let mut caller = Caller::connect(&gateway).await;
     // The oldest session: its rows are far from what the disk cache saw last.
     let list = time(
         &mut caller,
@@ -101,7 +101,7 @@ async fn measure(size: Size) -> Pages {
     let mut hellos = Vec::new();
     for _ in 0..50 {
         let began = Instant::now();
-        drop(listener::connect(&house).await);
+        drop(listener::connect(&gateway).await);
         hellos.push(milliseconds(began.elapsed()));
     }
     Pages {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_tests::{Client, DEADLINE, House};
+use gatehouse_tests::{Client, DEADLINE, Gateway};
 use serde_json::json;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -156,13 +156,13 @@ impl Spread {
 /// Every token on every screen, and how long the whole answer took.
 async fn measure(screens: usize, tokens: u64, pause: Duration, dialect: Hello) -> Watched {
     let model = Model::serve(tokens, pause).await;
-    let house = House::start(&json!({
+    let gateway = Gateway::start(&json!({
         "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
     }))
     .await;
-    let screens = Screens::open(&house, screens, dialect).await;
-    let client = Client::plain(&house, &["operator.read", "operator.write"]).await;
+    let screens = Screens::open(&gateway, screens, dialect).await;
+    let client = Client::plain(&gateway, &["operator.read", "operator.write"]).await;
     let message =
         json!({"sessionKey": "main", "message": "go", "idempotencyKey": Uuid::new_v4().to_string()});
     let (answer, watched) = tokio::join!(

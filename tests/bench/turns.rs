@@ -4,7 +4,7 @@
 use std::{path::Path, time::Duration};
 
 use futures::{SinkExt, StreamExt, future::join_all};
-use gatehouse_tests::{House, process::cpu};
+use gatehouse_tests::{Gateway, process::cpu};
 use memchr::memmem;
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -36,16 +36,16 @@ struct Rate {
 
 pub(crate) async fn run(report: &mut Report) {
     let model = Model::serve(1, Duration::ZERO).await;
-    let house = House::start(&json!({
+    let gateway = Gateway::start(&json!({
         "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
     }))
     .await;
-    let fresh = measure(&house, "fresh").await;
-    let house = house
+    let fresh = measure(&gateway, "fresh").await;
+    let gateway = gateway
         .restart_after(|home| fill(&home.join("session/session.db")))
         .await;
-    let old = measure(&house, "old").await;
+    let old = measure(&gateway, "old").await;
     report.add(
         "durable turns a second, 64 conversations",
         fresh.a_second,
@@ -77,11 +77,11 @@ pub(crate) async fn run(report: &mut Report) {
 }
 
 /// `name` makes conversations of their own: a model reads what was said in them, and that is not what is compared.
-async fn measure(house: &House, name: &str) -> Rate {
+async fn measure(gateway: &Gateway, name: &str) -> Rate {
     let began = Instant::now();
     let warm = began + WARM;
     let end = warm + MEASURED;
-    let spent = || house.pids().iter().map(|pid| cpu(*pid)).sum::<Duration>();
+    let spent = || gateway.pids().iter().map(|pid| cpu(*pid)).sum::<Duration>();
     let watch = async {
         tokio::time::sleep_until(warm).await;
         let before = spent();
@@ -89,7 +89,7 @@ async fn measure(house: &House, name: &str) -> Rate {
         spent() - before
     };
     let (counts, cpu) = tokio::join!(
-        join_all((0..SCREENS).map(|screen| converse(house, format!("{name}{screen}c"), warm, end))),
+        join_all((0..SCREENS).map(|screen| converse(gateway, format!("{name}{screen}c"), warm, end))),
         watch
     );
     let turns: u32 = counts.iter().sum();
@@ -100,8 +100,8 @@ async fn measure(house: &House, name: &str) -> Rate {
 }
 
 /// Keeps the conversations of one screen going until the end, and counts the turns that ended after `warm`.
-async fn converse(house: &House, name: String, warm: Instant, end: Instant) -> u32 {
-    let mut socket = listener::hello(house).await;
+async fn converse(gateway: &Gateway, name: String, warm: Instant, end: Instant) -> u32 {
+    let mut socket = listener::hello(gateway).await;
     let mut ended = 0;
     let mut asked = 0_u64;
     let mut ask = |conversation: u64| {

@@ -5,19 +5,19 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { GatewayClient } from "@openclaw/gateway-client";
 
-import { House, until } from "./house.mjs";
+import { Gateway, until } from "./gateway.mjs";
 
-let house;
-before(async () => (house = await House.start()));
-after(() => house.stop());
+let gateway;
+before(async () => (gateway = await Gateway.start()));
+after(() => gateway.stop());
 
 /** A connected client, with everything it was told. */
 async function connect(options = {}) {
   const events = [];
   const { promise, resolve, reject } = Promise.withResolvers();
   const client = new GatewayClient({
-    url: house.url,
-    token: house.token,
+    url: gateway.url,
+    token: gateway.token,
     scopes: ["operator.read", "operator.write"],
     onHelloOk: resolve,
     onConnectError: reject,

@@ -10,23 +10,23 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { GatewayClient } from "@openclaw/gateway-client";
 
-import { House } from "./house.mjs";
+import { Gateway } from "./gateway.mjs";
 
 const run = promisify(execFile);
 const buf = fileURLToPath(new URL("node_modules/.bin/buf", import.meta.url));
 const proto = fileURLToPath(new URL("../../proto", import.meta.url));
 
-let house;
+let gateway;
 let credential;
 before(async () => {
-  house = await House.start();
-  credential = (await readFile(join(house.home, "credential", "operator"), "utf8")).trim();
+  gateway = await Gateway.start();
+  credential = (await readFile(join(gateway.home, "credential", "operator"), "utf8")).trim();
 });
-after(() => house.stop());
+after(() => gateway.stop());
 
 /** Calls the session service as a gRPC tool does, over its Unix socket. */
 function curl(args, header = `authorization: Bearer ${credential}`) {
-  const socket = join(house.home, "run", "session.sock");
+  const socket = join(gateway.home, "run", "session.sock");
   const common = ["curl", "--http2-prior-knowledge", "--protocol", "grpc", "--unix-socket", socket];
   const reflects = !args.includes("--schema");
   const headers = ["--header", ...(reflects ? ["--reflect-header"] : [])].flatMap((flag) => header ? [flag, header] : []);
@@ -43,8 +43,8 @@ test("reflection lists the services", async () => {
 test("a call shows what the WebSocket shows", async () => {
   const ready = Promise.withResolvers();
   const client = new GatewayClient({
-    url: house.url,
-    token: house.token,
+    url: gateway.url,
+    token: gateway.token,
     scopes: ["operator.read", "operator.write"],
     onHelloOk: ready.resolve,
     onConnectError: ready.reject,
@@ -69,7 +69,7 @@ test("nobody gets in without the credential", async () => {
 });
 
 test("a service's own secret opens what it needs and nothing else", async () => {
-  const agent = (await readFile(join(house.home, "credential", "agent"), "utf8")).trim();
+  const agent = (await readFile(join(gateway.home, "credential", "agent"), "utf8")).trim();
   const header = `authorization: Bearer ${agent}`;
   const url = "http://session/gatehouse.session.v1.SessionService/ListSessions";
   await assert.rejects(curl(["-d", "{}", "--schema", proto, url], header), /agent may not call .*ListSessions/);

@@ -1,4 +1,4 @@
-// Every frame that the house sends, against the published schema of the protocol.
+// Every frame that the gateway sends, against the published schema of the protocol.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import Ajv from "ajv";
 import WebSocket from "ws";
 
-import { House, until } from "./house.mjs";
+import { Gateway, until } from "./gateway.mjs";
 
 const published = new URL("node_modules/@openclaw/gateway-protocol/protocol.schema.json", import.meta.url);
 const schema = JSON.parse(readFileSync(published, "utf8"));
@@ -21,13 +21,13 @@ function conforms(name, value) {
   assert.ok(validate(value), `${name}: ${JSON.stringify(validate.errors?.slice(0, 3))} in ${JSON.stringify(value).slice(0, 600)}`);
 }
 
-let house;
-before(async () => (house = await House.start()));
-after(() => house.stop());
+let gateway;
+before(async () => (gateway = await Gateway.start()));
+after(() => gateway.stop());
 
 /** A bare socket that keeps every frame, connected as an operator. */
 async function connect() {
-  const socket = new WebSocket(house.url);
+  const socket = new WebSocket(gateway.url);
   const frames = [];
   socket.on("message", (data) => frames.push(JSON.parse(data.toString())));
   const answer = (id) => until(`answer to ${id}`, () => frames.find((f) => f.type === "res" && f.id === id));
@@ -43,7 +43,7 @@ async function connect() {
     client: { id: "cli", version: "1.0.0", platform: "linux", mode: "cli" },
     role: "operator",
     scopes: ["operator.admin", "operator.read", "operator.write", "operator.pairing"],
-    auth: { token: house.token },
+    auth: { token: gateway.token },
   });
   return { socket, frames, call, hello };
 }

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use gatehouse_tests::{House, house::run_in, platform::Platform, until};
+use gatehouse_tests::{Gateway, gateway::run_in, platform::Platform, until};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -32,13 +32,13 @@ fn home() -> TempDir {
 }
 
 /// Says one thing after the other; notes what was acknowledged.
-async fn talk(platform: &Platform, house: &House, said: &Mutex<Vec<String>>, stop: &AtomicBool) {
+async fn talk(platform: &Platform, gateway: &Gateway, said: &Mutex<Vec<String>>, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         let count = said.lock().expect("a list").len();
         let (id, from) = (format!("m{count}"), format!("person{}", count % 5));
         until("an acknowledgement", async || {
             platform
-                .deliver(house, &id, &from, &format!("[{id}]"))
+                .deliver(gateway, &id, &from, &format!("[{id}]"))
                 .await
                 .then_some(())
         })
@@ -71,7 +71,7 @@ const ANSWERED: &str = "SELECT reply_to_id FROM outbox WHERE state = 'sent'";
 #[tokio::test]
 async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
     let platform = Platform::start().await;
-    let mut house = House::start(&with_channels(&platform.config())).await;
+    let mut gateway = Gateway::start(&with_channels(&platform.config())).await;
     let folder = home();
     let (said, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
     let backups = async {
@@ -83,14 +83,14 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
             .await;
             promised.clone_from(&*said.lock().expect("a list"));
             let file = folder.path().join(format!("{round}.tar"));
-            let taken = house.run(&["backup", file.to_str().expect("a path")]).await;
+            let taken = gateway.run(&["backup", file.to_str().expect("a path")]).await;
             assert!(taken.status.success(), "{taken:?}");
         }
         stop.store(true, Ordering::Release);
         promised
     };
-    let (promised, ()) = tokio::join!(backups, talk(&platform, &house, &said, &stop));
-    house.interrupt().await;
+    let (promised, ()) = tokio::join!(backups, talk(&platform, &gateway, &said, &stop));
+    gateway.interrupt().await;
 
     let mut last = None;
     for round in 0..rounds() {
@@ -114,7 +114,7 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
         assert!(lost.is_empty(), "replies that nobody has: {lost:?}");
         last = Some(home);
     }
-    let mut restored = House::start_in(last.expect("a backup"), &[]).await;
+    let mut restored = Gateway::start_in(last.expect("a backup"), &[]).await;
     let (session, bridge) = (
         restored.path("session/session.db"),
         restored.path("channel-bridge/bridge.db"),
@@ -146,12 +146,12 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
 #[tokio::test]
 async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
     let platform = Platform::start().await;
-    let house = House::start(&with_channels(&platform.config())).await;
-    let say = async |house: &House, ids: std::ops::Range<usize>| {
+    let gateway = Gateway::start(&with_channels(&platform.config())).await;
+    let say = async |gateway: &Gateway, ids: std::ops::Range<usize>| {
         for id in ids.clone() {
             assert!(
                 platform
-                    .deliver(house, &format!("m{id}"), "anna", &format!("[m{id}]"))
+                    .deliver(gateway, &format!("m{id}"), "anna", &format!("[m{id}]"))
                     .await
             );
         }
@@ -160,16 +160,16 @@ async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
         })
         .await;
     };
-    say(&house, 0..5).await;
+    say(&gateway, 0..5).await;
     let old = tempfile::NamedTempFile::new().expect("a file");
-    let house = house
+    let gateway = gateway
         .restart_after(|home| {
             fs::copy(home.join("session/session.db"), old.path()).expect("a copy");
         })
         .await;
-    say(&house, 5..10).await;
+    say(&gateway, 5..10).await;
 
-    let mut house = house
+    let mut gateway = gateway
         .restart_after(|home| {
             for name in ["session.db", "session.db-wal", "session.db-shm"] {
                 let _ = fs::remove_file(home.join("session").join(name));
@@ -182,8 +182,8 @@ async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
         (platform.replies().len() >= 15).then_some(())
     })
     .await;
-    house.interrupt().await;
-    let asked = ids(&house.path("session/session.db"), ASKED);
+    gateway.interrupt().await;
+    let asked = ids(&gateway.path("session/session.db"), ASKED);
     for id in 0..10 {
         let count = asked
             .iter()
@@ -201,21 +201,21 @@ async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
 #[tokio::test]
 async fn a_restore_refuses_what_does_not_fit_and_changes_nothing() {
     let platform = Platform::start().await;
-    let mut house = House::start(&with_channels(&platform.config())).await;
+    let mut gateway = Gateway::start(&with_channels(&platform.config())).await;
     let folder = home();
     let [first, second] = ["a.tar", "b.tar"].map(|name| folder.path().join(name));
     for (file, id) in [(&first, "m1"), (&second, "m2")] {
-        assert!(platform.deliver(&house, id, "anna", id).await);
-        let taken = house.run(&["backup", file.to_str().expect("a path")]).await;
+        assert!(platform.deliver(&gateway, id, "anna", id).await);
+        let taken = gateway.run(&["backup", file.to_str().expect("a path")]).await;
         assert!(taken.status.success(), "{taken:?}");
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).expect("it").permissions());
         assert_eq!(mode & 0o777, 0o600, "it holds the token");
     }
-    let running = house.run(&["restore", first.to_str().expect("a path")]).await;
+    let running = gateway.run(&["restore", first.to_str().expect("a path")]).await;
     assert_eq!(running.status.code(), Some(77), "{running:?}");
-    house.interrupt().await;
+    gateway.interrupt().await;
     let offline = folder.path().join("offline.tar");
-    let taken = house.run(&["backup", offline.to_str().expect("a path")]).await;
+    let taken = gateway.run(&["backup", offline.to_str().expect("a path")]).await;
     assert!(
         taken.status.success(),
         "a gateway that does not run is backed up too: {taken:?}"
@@ -258,9 +258,9 @@ async fn a_restore_refuses_what_does_not_fit_and_changes_nothing() {
             assert!(!target.path().join(left).exists(), "{what}: {left}");
         }
     }
-    let again = house.run(&["restore", first.to_str().expect("a path")]).await;
+    let again = gateway.run(&["restore", first.to_str().expect("a path")]).await;
     assert!(again.status.success(), "over a home that has data: {again:?}");
-    let kept = fs::read_dir(house.path("session")).expect("a folder").flatten();
+    let kept = fs::read_dir(gateway.path("session")).expect("a folder").flatten();
     assert!(
         kept.into_iter()
             .any(|entry| entry.file_name().to_string_lossy().contains("before-restore")),

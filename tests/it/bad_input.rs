@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use gatehouse_tests::{Client, House, process::pss_kib, until};
+use gatehouse_tests::{Client, Gateway, process::pss_kib, until};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -11,38 +11,44 @@ use uuid::Uuid;
 
 use crate::{ALL, SCREEN};
 
-/// Sends one message on a fresh socket and says how the house closed it.
-async fn closed_by(house: &House, message: Message) -> (u16, String) {
-    let client = Client::open(&house.url()).await.expect("a socket");
+/// Sends one message on a fresh socket and says how the gateway closed it.
+async fn closed_by(gateway: &Gateway, message: Message) -> (u16, String) {
+    let client = Client::open(&gateway.url()).await.expect("a socket");
     client.send_message(message).await.expect("sent");
     until("the close", async || client.close()).await
 }
 
 #[tokio::test]
 async fn what_comes_before_the_handshake_is_refused_by_name() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     let request = |method: &str| {
         Message::text(json!({"type": "req", "id": "1", "method": method, "params": {}}).to_string())
     };
 
-    let (code, reason) = closed_by(&house, request("sessions.list")).await;
+    let (code, reason) = closed_by(&gateway, request("sessions.list")).await;
     assert_eq!((code, reason.contains("connect")), (1008, true), "{reason}");
-    assert_eq!(closed_by(&house, Message::text("{")).await.0, 1000);
-    assert_eq!(closed_by(&house, Message::text("[1]")).await.0, 1008);
+    assert_eq!(closed_by(&gateway, Message::text("{")).await.0, 1000);
+    assert_eq!(closed_by(&gateway, Message::text("[1]")).await.0, 1008);
     assert_eq!(
-        closed_by(&house, Message::Binary(Bytes::from_static(b"\x00\x01")))
+        closed_by(&gateway, Message::Binary(Bytes::from_static(b"\x00\x01")))
             .await
             .0,
         1003
     );
-    assert_eq!(closed_by(&house, Message::text("x".repeat(65_537))).await.0, 1009);
-    assert_eq!(closed_by(&house, Message::text("[".repeat(60_000))).await.0, 1000);
+    assert_eq!(
+        closed_by(&gateway, Message::text("x".repeat(65_537))).await.0,
+        1009
+    );
+    assert_eq!(
+        closed_by(&gateway, Message::text("[".repeat(60_000))).await.0,
+        1000
+    );
 }
 
 #[tokio::test]
 async fn a_refused_call_names_the_field_and_the_connection_goes_on() {
-    let house = House::start(&json!({})).await;
-    let client = Client::v4(&house, ALL).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::v4(&gateway, ALL).await;
     let message = |method: &'static str, params: Value| client.call(method, params);
 
     let wrong_type = message("sessions.list", json!({"limit": "ten"}))
@@ -81,9 +87,9 @@ async fn a_refused_call_names_the_field_and_the_connection_goes_on() {
 
 #[tokio::test]
 async fn a_caller_does_no_more_than_its_scopes() {
-    let house = House::start(&json!({})).await;
-    let reader = Client::v4(&house, &["operator.read"]).await;
-    let nobody = Client::v4(&house, &[]).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let reader = Client::v4(&gateway, &["operator.read"]).await;
+    let nobody = Client::v4(&gateway, &[]).await;
 
     let write = reader.call("chat.send", json!({})).await.expect_err("write");
     assert_eq!(
@@ -100,8 +106,8 @@ async fn a_caller_does_no_more_than_its_scopes() {
         .await
         .expect_err("an empty request grants nothing");
     assert_eq!(read.details["missingScope"], "operator.read");
-    let node = Client::open(&house.url()).await.expect("a socket");
-    let params = json!({"minProtocol": 4, "maxProtocol": 4, "role": "node", "scopes": [], "auth": {"token": house.token()},
+    let node = Client::open(&gateway.url()).await.expect("a socket");
+    let params = json!({"minProtocol": 4, "maxProtocol": 4, "role": "node", "scopes": [], "auth": {"token": gateway.token()},
         "client": {"id": "node-host", "version": "1", "platform": "linux", "mode": "node"}});
     let refusal = node
         .call("connect", params)
@@ -112,10 +118,10 @@ async fn a_caller_does_no_more_than_its_scopes() {
 
 #[tokio::test]
 async fn a_slow_reader_costs_the_others_nothing() {
-    let house = House::start(&json!({})).await;
-    let others: Vec<Client> = join_all((0..199).map(|_| Client::plain(&house, SCREEN))).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let others: Vec<Client> = join_all((0..199).map(|_| Client::plain(&gateway, SCREEN))).await;
     // Connected, and then never read from again: the stream is held, not polled.
-    let slow = connect_without_reading(&house).await;
+    let slow = connect_without_reading(&gateway).await;
 
     let run = Uuid::new_v4().to_string();
     let message =
@@ -136,12 +142,12 @@ async fn a_slow_reader_costs_the_others_nothing() {
     drop(slow);
 }
 
-async fn connect_without_reading(house: &House) -> impl Sized {
+async fn connect_without_reading(gateway: &Gateway) -> impl Sized {
     use futures::{SinkExt, StreamExt};
-    let (mut socket, _) = tokio_tungstenite::connect_async(house.url())
+    let (mut socket, _) = tokio_tungstenite::connect_async(gateway.url())
         .await
         .expect("a socket");
-    let params = json!({"token": house.token(), "role": "operator", "scopes": SCREEN, "clientId": "slow"});
+    let params = json!({"token": gateway.token(), "role": "operator", "scopes": SCREEN, "clientId": "slow"});
     socket
         .send(Message::text(
             json!({"method": "connect", "params": params}).to_string(),
@@ -167,14 +173,14 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn sockets_that_never_connect_are_bounded_and_nobody_notices() {
-    let house = House::start(&json!({})).await;
-    let client = Client::plain(&house, SCREEN).await;
-    let edge = house.pid("edge").expect("an edge");
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, SCREEN).await;
+    let edge = gateway.pid("edge").expect("an edge");
     let before = pss_kib(edge);
 
     let mut silent = Vec::new();
     for _ in 0..STRANGERS.min(open_files_max().saturating_sub(1_000)) {
-        let stranger = tokio::time::timeout(ANSWER_PATIENCE, stranger(&house));
+        let stranger = tokio::time::timeout(ANSWER_PATIENCE, stranger(&gateway));
         silent.push(stranger.await.expect("an answer in time"));
     }
     until("room for others", async || {
@@ -182,7 +188,7 @@ async fn sockets_that_never_connect_are_bounded_and_nobody_notices() {
         (silent.len() <= STRANGERS_KEPT).then_some(())
     })
     .await;
-    let newcomer = tokio::time::timeout(ANSWER_PATIENCE, Client::try_plain(&house, SCREEN)).await;
+    let newcomer = tokio::time::timeout(ANSWER_PATIENCE, Client::try_plain(&gateway, SCREEN)).await;
     newcomer
         .expect("an answer in time")
         .expect("somebody who means it is let in");
@@ -192,7 +198,7 @@ async fn sockets_that_never_connect_are_bounded_and_nobody_notices() {
     answered.expect("others do not notice").expect("a list");
     drop(silent);
     until("room again", async || {
-        Client::try_plain(&house, SCREEN).await.ok()
+        Client::try_plain(&gateway, SCREEN).await.ok()
     })
     .await;
     until("memory back", async || {
@@ -214,9 +220,9 @@ fn is_open(socket: &TcpStream) -> bool {
 }
 
 /// A socket that is let in and then says nothing.
-async fn stranger(house: &House) -> TcpStream {
+async fn stranger(gateway: &Gateway) -> TcpStream {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let address = house.url().trim_start_matches("ws://").to_owned();
+    let address = gateway.url().trim_start_matches("ws://").to_owned();
     let mut socket = TcpStream::connect(&address).await.expect("a socket");
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -1,7 +1,7 @@
 //! One message from a chat room through every service to every screen and back.
 
 use futures::future::join_all;
-use gatehouse_tests::{Client, House, irc::Person, ngircd::Ngircd, platform::Platform, until};
+use gatehouse_tests::{Client, Gateway, irc::Person, ngircd::Ngircd, platform::Platform, until};
 use serde_json::json;
 
 use crate::{SCREEN, with_channels};
@@ -11,12 +11,12 @@ const SCREENS: usize = 50;
 #[tokio::test]
 async fn a_message_in_a_room_is_answered_on_every_screen_and_in_the_room() {
     let ircd = Ngircd::start().await;
-    let house = House::start(&with_channels(&json!({"irc": {
+    let gateway = Gateway::start(&with_channels(&json!({"irc": {
         "enabled": true, "server": "127.0.0.1", "port": ircd.port(), "tls": false, "nick": "gate", "channels": ["#home"],
         "groupPolicy": "open", "groups": {"*": {"requireMention": true}},
     }})))
     .await;
-    let screens: Vec<Client> = join_all((0..SCREENS).map(|_| Client::plain(&house, SCREEN))).await;
+    let screens: Vec<Client> = join_all((0..SCREENS).map(|_| Client::plain(&gateway, SCREEN))).await;
     let person = Person::connect(ircd.port(), "anna").await;
     person.join("#home").await;
     person.sees("#home", "gate").await;
@@ -55,12 +55,12 @@ async fn a_message_in_a_room_is_answered_on_every_screen_and_in_the_room() {
 #[tokio::test]
 async fn a_room_without_a_mention_is_left_alone() {
     let ircd = Ngircd::start().await;
-    let house = House::start(&with_channels(&json!({"irc": {
+    let gateway = Gateway::start(&with_channels(&json!({"irc": {
         "enabled": true, "server": "127.0.0.1", "port": ircd.port(), "tls": false, "nick": "gate", "channels": ["#home"],
         "groupPolicy": "open", "groups": {"*": {"requireMention": true}},
     }})))
     .await;
-    let screen = Client::plain(&house, SCREEN).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
     let person = Person::connect(ircd.port(), "anna").await;
     person.join("#home").await;
     person.sees("#home", "gate").await;
@@ -85,12 +85,12 @@ async fn a_room_without_a_mention_is_left_alone() {
 #[tokio::test]
 async fn a_stranger_is_let_in_by_the_code_and_not_before() {
     let ircd = Ngircd::start().await;
-    let house = House::start(&with_channels(&json!({"irc": {
+    let gateway = Gateway::start(&with_channels(&json!({"irc": {
         "enabled": true, "server": "127.0.0.1", "port": ircd.port(), "tls": false, "nick": "gate", "channels": ["#home"],
         "dmPolicy": "pairing",
     }})))
     .await;
-    let operator = Client::plain(&house, &["operator.admin", "operator.pairing", "operator.read"]).await;
+    let operator = Client::plain(&gateway, &["operator.admin", "operator.pairing", "operator.read"]).await;
     let stranger = Person::connect(ircd.port(), "stranger").await;
     stranger.join("#home").await;
     stranger.sees("#home", "gate").await;
@@ -131,12 +131,16 @@ async fn a_stranger_is_let_in_by_the_code_and_not_before() {
 #[tokio::test]
 async fn a_platform_message_makes_one_turn_and_a_redelivery_none() {
     let platform = Platform::start().await;
-    let house = House::start(&with_channels(&platform.config())).await;
+    let gateway = Gateway::start(&with_channels(&platform.config())).await;
 
     for _ in 0..5 {
-        assert!(platform.deliver(&house, "message-1", "anna", "only once").await);
+        assert!(platform.deliver(&gateway, "message-1", "anna", "only once").await);
     }
-    assert!(platform.deliver(&house, "message-2", "anna", "the second").await);
+    assert!(
+        platform
+            .deliver(&gateway, "message-2", "anna", "the second")
+            .await
+    );
 
     until("the second reply", async || {
         platform

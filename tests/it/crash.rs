@@ -1,4 +1,4 @@
-//! kill -9 of each process in turn, under load, with a checker outside the house that reconciles every message id.
+//! kill -9 of each process in turn, under load, with a checker outside the gateway that reconciles every message id.
 //!
 //! The number of rounds is small here and 200 in `make crash` (`GATEHOUSE_CRASH_ROUNDS`).
 
@@ -9,7 +9,7 @@ use std::{
 };
 
 use gatehouse_tests::{
-    Client, House,
+    Client, Gateway,
     model::{self, Model},
     platform::Platform,
     until,
@@ -53,8 +53,8 @@ const BREAKING: &[&str] = &["session", "agent", "session", "agent"];
 #[tokio::test]
 async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
     let (platform, model) = (Platform::start().await, Model::start(WORDS, PAUSE).await);
-    let house = House::start(&model.config(&with_channels(&platform.config()))).await;
-    let screen = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&model.config(&with_channels(&platform.config()))).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
     let mut asked = Vec::new();
 
     for victim in BREAKING {
@@ -64,7 +64,7 @@ async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
             let from = format!("person{person}");
             until("an acknowledgement", async || {
                 platform
-                    .deliver(&house, &id, &from, &format!("[{id}]"))
+                    .deliver(&gateway, &id, &from, &format!("[{id}]"))
                     .await
                     .then_some(())
             })
@@ -77,7 +77,7 @@ async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
             (runs.len() > before).then_some(())
         })
         .await;
-        house.kill(victim).await;
+        gateway.kill(victim).await;
         until_within(SETTLE, "an answer to every message", async || {
             let answered = replies_by_message(&platform);
             asking.iter().all(|id| answered.contains_key(id)).then_some(())
@@ -113,7 +113,7 @@ async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
             "the new text took the place of the old: {text:?}"
         );
     }
-    databases_are_whole(&house);
+    databases_are_whole(&gateway);
 }
 
 /// The text that stands on a screen for each run.
@@ -154,13 +154,13 @@ fn ends(screen: &Client) -> BTreeMap<String, usize> {
 #[tokio::test]
 async fn no_acknowledged_message_is_lost_and_none_is_answered_twice() {
     let platform = Platform::start().await;
-    let house = House::start(&with_channels(&platform.config())).await;
+    let gateway = Gateway::start(&with_channels(&platform.config())).await;
     let stop = AtomicBool::new(false);
 
     let (acknowledged, runs, ()) = tokio::join!(
-        talk_on_the_platform(&platform, &house, &stop),
-        talk_on_a_screen(&house, &stop),
-        kill_in_turn(&platform, &house, &stop),
+        talk_on_the_platform(&platform, &gateway, &stop),
+        talk_on_a_screen(&gateway, &stop),
+        kill_in_turn(&platform, &gateway, &stop),
     );
 
     let answered = until_within(SETTLE, "every acknowledged message answered", async || {
@@ -173,17 +173,17 @@ async fn no_acknowledged_message_is_lost_and_none_is_answered_twice() {
     .await;
     let doubled: Vec<_> = answered.iter().filter(|(_, runs)| runs.len() > 1).collect();
     assert!(doubled.is_empty(), "answered by two runs: {doubled:?}");
-    terminal_once(&house, &runs).await;
-    databases_are_whole(&house);
+    terminal_once(&gateway, &runs).await;
+    databases_are_whole(&gateway);
 }
 
 /// Kills one process after the other. Between two kills a message is answered: work goes on.
-async fn kill_in_turn(platform: &Platform, house: &House, stop: &AtomicBool) {
+async fn kill_in_turn(platform: &Platform, gateway: &Gateway, stop: &AtomicBool) {
     for round in 0..rounds() {
         let service = VICTIMS[round % VICTIMS.len()];
-        let old = house.kill(service).await;
+        let old = gateway.kill(service).await;
         until("the process back", async || {
-            house.pid(service).filter(|pid| *pid != old)
+            gateway.pid(service).filter(|pid| *pid != old)
         })
         .await;
         let replies = platform.replies().len();
@@ -195,15 +195,15 @@ async fn kill_in_turn(platform: &Platform, house: &House, stop: &AtomicBool) {
     stop.store(true, Ordering::Release);
 }
 
-/// Says one thing after the other, each until the house acknowledged it. Returns the ids it acknowledged.
-async fn talk_on_the_platform(platform: &Platform, house: &House, stop: &AtomicBool) -> Vec<String> {
+/// Says one thing after the other, each until the gateway acknowledged it. Returns the ids it acknowledged.
+async fn talk_on_the_platform(platform: &Platform, gateway: &Gateway, stop: &AtomicBool) -> Vec<String> {
     let mut acknowledged = Vec::new();
     while !stop.load(Ordering::Acquire) {
         let id = format!("m{}", Uuid::new_v4().simple());
         let (from, text) = (format!("person{}", acknowledged.len() % 7), format!("[{id}]"));
         // A platform delivers again until it is told that the message arrived.
         until_within(SETTLE, "an acknowledgement", async || {
-            platform.deliver(house, &id, &from, &text).await.then_some(())
+            platform.deliver(gateway, &id, &from, &text).await.then_some(())
         })
         .await;
         acknowledged.push(id);
@@ -215,14 +215,14 @@ async fn talk_on_the_platform(platform: &Platform, house: &House, stop: &AtomicB
     acknowledged
 }
 
-/// Says one thing after the other on a screen, coming back whenever the socket is cut. Returns the runs the house started.
-async fn talk_on_a_screen(house: &House, stop: &AtomicBool) -> Vec<String> {
+/// Says one thing after the other on a screen, coming back whenever the socket is cut. Returns the runs the gateway started.
+async fn talk_on_a_screen(gateway: &Gateway, stop: &AtomicBool) -> Vec<String> {
     let mut runs = Vec::new();
     while !stop.load(Ordering::Acquire) {
         let run = Uuid::new_v4().to_string();
         let message = json!({"sessionKey": format!("agent:main:screen-{}", runs.len() % 5), "message": "hello", "idempotencyKey": run});
         until_within(SETTLE, "a started run", async || {
-            let client = Client::try_plain(house, SCREEN).await.ok()?;
+            let client = Client::try_plain(gateway, SCREEN).await.ok()?;
             client.call("chat.send", message.clone()).await.ok()
         })
         .await;
@@ -232,7 +232,7 @@ async fn talk_on_a_screen(house: &House, stop: &AtomicBool) -> Vec<String> {
 }
 
 /// The runs that answered each message, with words or with a notice that it was interrupted. The platform knows a repeated
-/// part by its id, as the house says it should.
+/// part by its id, as the gateway says it should.
 fn replies_by_message(platform: &Platform) -> BTreeMap<String, BTreeSet<String>> {
     let mut answered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for reply in platform.replies() {
@@ -250,9 +250,9 @@ fn replies_by_message(platform: &Platform) -> BTreeMap<String, BTreeSet<String>>
 }
 
 /// Every run that was started has ended, and its transcript holds one question and at most one answer for it.
-async fn terminal_once(house: &House, runs: &[String]) {
+async fn terminal_once(gateway: &Gateway, runs: &[String]) {
     let client = until("a connection", async || {
-        Client::try_plain(house, SCREEN).await.ok()
+        Client::try_plain(gateway, SCREEN).await.ok()
     })
     .await;
     for run in runs {
@@ -277,9 +277,9 @@ async fn terminal_once(house: &House, runs: &[String]) {
     }
 }
 
-fn databases_are_whole(house: &House) {
+fn databases_are_whole(gateway: &Gateway) {
     for database in ["session/session.db", "channel-bridge/bridge.db"] {
-        let connection = rusqlite::Connection::open(house.path(database)).expect(database);
+        let connection = rusqlite::Connection::open(gateway.path(database)).expect(database);
         let verdict: String = connection
             .query_row("PRAGMA integrity_check", [], |row| row.get(0))
             .expect(database);

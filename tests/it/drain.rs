@@ -1,9 +1,9 @@
-//! How a house ends while it answers: whoever waits for an answer gets it, or what there was of it and why there is no more.
+//! How a gateway ends while it answers: whoever waits for an answer gets it, or what there was of it and why there is no more.
 
 use std::time::Duration;
 
 use gatehouse_tests::{
-    Client, House,
+    Client, Gateway,
     model::{self, Model},
     platform::Platform,
     until,
@@ -15,17 +15,17 @@ use crate::SCREEN;
 
 const WORDS: usize = 10;
 
-/// A house with a slow model and a platform whose person has asked; a screen sees the first word of the answer.
-async fn answering(pause: Duration, drain_seconds: u64) -> (House, Model, Platform, Client) {
+/// A gateway with a slow model and a platform whose person has asked; a screen sees the first word of the answer.
+async fn answering(pause: Duration, drain_seconds: u64) -> (Gateway, Model, Platform, Client) {
     let (model, platform) = (Model::start(WORDS, pause).await, Platform::start().await);
     let config = model.config(&json!({
         "channels": platform.config(), "gateway": {"drainSeconds": drain_seconds},
     }));
-    let house = House::start(&config).await;
-    let screen = Client::plain(&house, SCREEN).await;
-    assert!(platform.deliver(&house, "m1", "anna", "hello").await);
+    let gateway = Gateway::start(&config).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
+    assert!(platform.deliver(&gateway, "m1", "anna", "hello").await);
     screen.event("chat", |chat| chat["state"] == "delta").await;
-    (house, model, platform, screen)
+    (gateway, model, platform, screen)
 }
 
 fn ends(screen: &Client) -> Vec<Value> {
@@ -58,10 +58,10 @@ fn texts(platform: &Platform) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_answer_under_way_arrives_whole_on_the_screen_and_in_the_chat_before_the_house_ends() {
-    let (mut house, _model, platform, screen) = answering(Duration::from_millis(150), 30).await;
+async fn an_answer_under_way_arrives_whole_on_the_screen_and_in_the_chat_before_the_gateway_ends() {
+    let (mut gateway, _model, platform, screen) = answering(Duration::from_millis(150), 30).await;
 
-    let code = house.interrupt().await;
+    let code = gateway.interrupt().await;
 
     assert_eq!(code, Some(0));
     let whole = model::whole("hello", WORDS);
@@ -76,9 +76,9 @@ async fn an_answer_under_way_arrives_whole_on_the_screen_and_in_the_chat_before_
 
 #[tokio::test]
 async fn an_answer_that_takes_too_long_is_cut_with_its_text_and_the_reason() {
-    let (mut house, _model, platform, screen) = answering(Duration::from_millis(700), 1).await;
+    let (mut gateway, _model, platform, screen) = answering(Duration::from_millis(700), 1).await;
 
-    house.interrupt().await;
+    gateway.interrupt().await;
 
     until("the close", async || screen.close()).await;
     let ends = ends(&screen);
@@ -93,8 +93,8 @@ async fn an_answer_that_takes_too_long_is_cut_with_its_text_and_the_reason() {
         matches!(&*texts, [text] if text.starts_with(&format!("{}\n\n", shown.trim_end())) && text.contains("restart")),
         "{shown:?} was shown, and the chat was told {texts:?}"
     );
-    let house = house.restart().await;
-    let screen = Client::plain(&house, SCREEN).await;
+    let gateway = gateway.restart().await;
+    let screen = Client::plain(&gateway, SCREEN).await;
     let sessions = screen.call("sessions.list", json!({})).await.expect("a list");
     let key = sessions["sessions"][0]["key"].clone();
     let history = screen
@@ -111,9 +111,9 @@ async fn an_answer_that_takes_too_long_is_cut_with_its_text_and_the_reason() {
 }
 
 #[tokio::test]
-async fn while_the_house_ends_nothing_new_is_taken_and_everything_can_be_read() {
-    let (mut house, model, _platform, screen) = answering(Duration::from_millis(300), 30).await;
-    let (code, ()) = tokio::join!(house.interrupt(), async {
+async fn while_the_gateway_ends_nothing_new_is_taken_and_everything_can_be_read() {
+    let (mut gateway, model, _platform, screen) = answering(Duration::from_millis(300), 30).await;
+    let (code, ()) = tokio::join!(gateway.interrupt(), async {
         screen.event("shutdown", |_| true).await;
         let message =
             json!({"sessionKey": "main", "message": "more", "idempotencyKey": Uuid::new_v4().to_string()});
@@ -130,27 +130,27 @@ async fn while_the_house_ends_nothing_new_is_taken_and_everything_can_be_read() 
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_house_at_once() {
-    let (mut house, _model, _platform, screen) = answering(Duration::from_secs(5), 300).await;
-    house.signal("INT");
+async fn a_second_signal_ends_the_gateway_at_once() {
+    let (mut gateway, _model, _platform, screen) = answering(Duration::from_secs(5), 300).await;
+    gateway.signal("INT");
     screen.event("shutdown", |_| true).await;
-    let pids = house.pids();
+    let pids = gateway.pids();
 
-    let code = house.interrupt().await;
+    let code = gateway.interrupt().await;
 
     assert_eq!(code, Some(0));
-    assert!(pids.iter().all(|pid| !gatehouse_tests::house::is_alive(*pid)));
+    assert!(pids.iter().all(|pid| !gatehouse_tests::gateway::is_alive(*pid)));
 }
 
 #[tokio::test]
 async fn services_whose_supervisor_was_killed_wait_for_no_answer() {
-    let (mut house, _model, _platform, _screen) = answering(Duration::from_secs(5), 300).await;
-    let pids = house.pids();
+    let (mut gateway, _model, _platform, _screen) = answering(Duration::from_secs(5), 300).await;
+    let pids = gateway.pids();
 
-    house.kill_supervisor().await;
+    gateway.kill_supervisor().await;
 
     until("every process gone, long before the answer", async || {
-        let gone = |pid: &u32| !gatehouse_tests::house::is_alive(*pid);
+        let gone = |pid: &u32| !gatehouse_tests::gateway::is_alive(*pid);
         pids.iter().all(gone).then_some(())
     })
     .await;
@@ -158,19 +158,19 @@ async fn services_whose_supervisor_was_killed_wait_for_no_answer() {
 
 #[tokio::test]
 async fn an_edge_that_ends_alone_lets_go_at_once_and_the_answer_goes_on() {
-    let (house, _model, platform, screen) = answering(Duration::from_secs(1), 30).await;
+    let (gateway, _model, platform, screen) = answering(Duration::from_secs(1), 30).await;
 
-    let old = house.ask_to_end("edge").await;
+    let old = gateway.ask_to_end("edge").await;
 
     until("the close", async || screen.close()).await;
     assert_eq!(screen.close().map(|(code, _)| code), Some(1012));
     until("another edge", async || {
-        house.pid("edge").filter(|pid| *pid != old)
+        gateway.pid("edge").filter(|pid| *pid != old)
     })
     .await;
     assert!(texts(&platform).is_empty(), "nobody waited for the answer");
     let screen = until("a connection", async || {
-        Client::try_plain(&house, SCREEN).await.ok()
+        Client::try_plain(&gateway, SCREEN).await.ok()
     })
     .await;
     screen.event("chat", |chat| chat["state"] == "final").await;
@@ -178,14 +178,14 @@ async fn an_edge_that_ends_alone_lets_go_at_once_and_the_answer_goes_on() {
 
 #[tokio::test]
 async fn a_session_service_that_ends_alone_lets_its_answers_end_and_signs_off() {
-    let (house, model, platform, screen) = answering(Duration::from_millis(150), 30).await;
+    let (gateway, model, platform, screen) = answering(Duration::from_millis(150), 30).await;
 
-    let old = house.ask_to_end("session").await;
+    let old = gateway.ask_to_end("session").await;
 
     let end = screen.event("chat", |chat| chat["state"] == "final").await;
     assert_eq!(end["message"]["content"][0]["text"], model::whole("hello", WORDS));
     until("another session service", async || {
-        house.pid("session").filter(|pid| *pid != old)
+        gateway.pid("session").filter(|pid| *pid != old)
     })
     .await;
     until("the reply", async || (!texts(&platform).is_empty()).then_some(())).await;

@@ -3,8 +3,8 @@
 use std::{fs, time::Duration};
 
 use gatehouse_tests::{
-    Client, House,
-    house::{is_alive, signal},
+    Client, Gateway,
+    gateway::{is_alive, signal},
     http, until,
     wait::until_within,
 };
@@ -25,15 +25,15 @@ const SERVICES: [&str; 6] = [
 /// Half a minute of silence, the questions around it, and a busy machine.
 const RESTARTED_WITHIN: Duration = Duration::from_secs(90);
 
-async fn ready(house: &House) -> (u16, Value) {
-    match http::get(&format!("{}/readyz", house.http())).await {
+async fn ready(gateway: &Gateway) -> (u16, Value) {
+    match http::get(&format!("{}/readyz", gateway.http())).await {
         Ok(answer) => (answer.status().as_u16(), answer.json().await.unwrap_or_default()),
         Err(_) => (0, Value::Null),
     }
 }
 
-async fn status(house: &House) -> (Option<i32>, Value) {
-    let output = house.run(&["status", "--json"]).await;
+async fn status(gateway: &Gateway) -> (Option<i32>, Value) {
+    let output = gateway.run(&["status", "--json"]).await;
     let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output.status.code(), report)
 }
@@ -47,12 +47,15 @@ fn state<'a>(status: &'a Value, service: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn processes_that_hang_are_started_again_and_messages_are_answered_after() {
-    let house = House::start(&json!({})).await;
-    let before: Vec<u32> = SERVICES.iter().filter_map(|service| house.pid(service)).collect();
+    let gateway = Gateway::start(&json!({})).await;
+    let before: Vec<u32> = SERVICES
+        .iter()
+        .filter_map(|service| gateway.pid(service))
+        .collect();
     assert_eq!(before.len(), SERVICES.len());
     // Until the supervisor has heard each of them once, which it tries twice a second, it counts as starting.
     until("every process older than its start", async || {
-        let (_, shown) = status(&house).await;
+        let (_, shown) = status(&gateway).await;
         let rows = shown["status"]["services"].as_array()?.clone();
         let old = rows.iter().filter(|row| row["uptimeMs"].as_i64() > Some(3_000));
         (old.count() == SERVICES.len()).then_some(())
@@ -62,14 +65,17 @@ async fn processes_that_hang_are_started_again_and_messages_are_answered_after()
     before.iter().for_each(|pid| signal(*pid, "STOP"));
 
     until_within(RESTARTED_WITHIN, "other processes", async || {
-        let now: Vec<u32> = SERVICES.iter().filter_map(|service| house.pid(service)).collect();
+        let now: Vec<u32> = SERVICES
+            .iter()
+            .filter_map(|service| gateway.pid(service))
+            .collect();
         let all_new = now.len() == before.len() && now.iter().all(|pid| !before.contains(pid));
         all_new.then_some(())
     })
     .await;
     let run = Uuid::new_v4().to_string();
     let answered = until("an answer", async || {
-        let client = Client::try_plain(&house, SCREEN).await.ok()?;
+        let client = Client::try_plain(&gateway, SCREEN).await.ok()?;
         let message = json!({"sessionKey": "agent:main:main", "message": "hello", "idempotencyKey": run});
         client.call("chat.send", message).await.ok()?;
         let wait = client
@@ -83,12 +89,12 @@ async fn processes_that_hang_are_started_again_and_messages_are_answered_after()
 
 #[tokio::test]
 async fn not_even_a_stopped_process_outlives_a_killed_supervisor() {
-    let mut house = House::start(&json!({})).await;
-    let pids = house.pids();
-    signal(house.pid("session").expect("a session service"), "STOP");
-    signal(house.pid("edge").expect("an edge"), "STOP");
+    let mut gateway = Gateway::start(&json!({})).await;
+    let pids = gateway.pids();
+    signal(gateway.pid("session").expect("a session service"), "STOP");
+    signal(gateway.pid("edge").expect("an edge"), "STOP");
 
-    house.kill_supervisor().await;
+    gateway.kill_supervisor().await;
 
     until("nobody left", async || {
         pids.iter().all(|pid| !is_alive(*pid)).then_some(())
@@ -99,17 +105,17 @@ async fn not_even_a_stopped_process_outlives_a_killed_supervisor() {
 #[tokio::test]
 async fn messages_are_taken_without_config_broadcast_and_agent_and_status_says_who_is_away() {
     for service in ["config", "broadcast", "agent"] {
-        let house = House::start(&json!({})).await;
-        let pid = house.pid(service).expect(service);
+        let gateway = Gateway::start(&json!({})).await;
+        let pid = gateway.pid(service).expect(service);
         signal(pid, "STOP");
 
         let (code, report) = until("it to be named", async || {
-            let (code, report) = ready(&house).await;
+            let (code, report) = ready(&gateway).await;
             let named = report["degraded"].as_array()?.iter().any(|name| name == service);
             named.then_some((code, report))
         })
         .await;
-        let (exit, shown) = status(&house).await;
+        let (exit, shown) = status(&gateway).await;
         signal(pid, "CONT");
 
         assert_eq!(code, 200, "{report}");
@@ -122,17 +128,20 @@ async fn messages_are_taken_without_config_broadcast_and_agent_and_status_says_w
 
 #[tokio::test]
 async fn status_shows_the_processes_that_live_right_after_a_kill() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     for service in ["session", "agent", "edge"] {
-        let old = house.kill(service).await;
+        let old = gateway.kill(service).await;
         until("the process back", async || {
-            house.pid(service).filter(|pid| *pid != old)
+            gateway.pid(service).filter(|pid| *pid != old)
         })
         .await;
-        until("it ready", async || (ready(&house).await.0 == 200).then_some(())).await;
+        until("it ready", async || {
+            (ready(&gateway).await.0 == 200).then_some(())
+        })
+        .await;
 
         let shown = until("it in the status", async || {
-            let (exit, shown) = status(&house).await;
+            let (exit, shown) = status(&gateway).await;
             (exit == Some(0)).then_some(shown)
         })
         .await;
@@ -145,22 +154,22 @@ async fn status_shows_the_processes_that_live_right_after_a_kill() {
 
 #[tokio::test]
 async fn a_database_that_goes_away_makes_the_gateway_unready_and_nothing_is_acknowledged() {
-    let house = House::start(&json!({})).await;
-    let client = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, SCREEN).await;
     let send = async || {
         let message = json!({"sessionKey": "agent:main:main", "message": "hi", "idempotencyKey": Uuid::new_v4().to_string()});
         client.call("chat.send", message).await
     };
     send().await.expect("it is well");
 
-    fs::remove_file(house.path("session/session.db")).expect("the database");
+    fs::remove_file(gateway.path("session/session.db")).expect("the database");
 
     let refused = send()
         .await
         .expect_err("nothing is taken into a file without a name");
     assert!(format!("{refused:?}").contains("UNAVAILABLE"), "{refused:?}");
-    until("unready", async || (ready(&house).await.0 == 503).then_some(())).await;
-    let (exit, shown) = status(&house).await;
+    until("unready", async || (ready(&gateway).await.0 == 503).then_some(())).await;
+    let (exit, shown) = status(&gateway).await;
     assert_eq!(exit, Some(1));
     assert!(
         shown.to_string().contains("was deleted while it was in use"),
@@ -170,21 +179,21 @@ async fn a_database_that_goes_away_makes_the_gateway_unready_and_nothing_is_ackn
 
 #[tokio::test]
 async fn a_damaged_database_is_named_by_status_with_what_to_do() {
-    let mut house = House::start(&json!({})).await;
-    house.interrupt().await;
-    let path = house.path("session/session.db");
+    let mut gateway = Gateway::start(&json!({})).await;
+    gateway.interrupt().await;
+    let path = gateway.path("session/session.db");
     let bytes = fs::metadata(&path).expect("the database").len();
     let file = fs::OpenOptions::new().write(true).open(&path).expect("it");
     file.set_len(bytes / 2).expect("it is cut");
-    house.start_again();
+    gateway.start_again();
 
     let shown = until("status to name it", async || {
-        let (exit, shown) = status(&house).await;
+        let (exit, shown) = status(&gateway).await;
         let named = shown.to_string().contains("gatehouse restore");
         (exit == Some(1) && state(&shown, "session") == ["not_serving"] && named).then_some(shown)
     })
     .await;
 
     assert_eq!(state(&shown, "channel-bridge"), ["serving"], "{shown}");
-    assert_eq!(ready(&house).await.0, 503);
+    assert_eq!(ready(&gateway).await.0, 503);
 }

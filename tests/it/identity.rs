@@ -5,33 +5,33 @@ use std::{net::TcpListener, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use gatehouse_contract::{Map, Method};
 use gatehouse_core::{Address, Identity, Secret, Service, client::Peer, raw::RawBytes};
-use gatehouse_tests::{Client, House, http, until};
+use gatehouse_tests::{Client, Gateway, http, until};
 use serde_json::json;
 use tonic::{Code, Request, client::Grpc};
 use uuid::Uuid;
 
 use crate::{ALL, SCREEN};
 
-fn credential(house: &House, identity: Identity) -> Secret {
-    let path = house.path("credential").join(identity.name());
+fn credential(gateway: &Gateway, identity: Identity) -> Secret {
+    let path = gateway.path("credential").join(identity.name());
     let text = std::fs::read_to_string(path).expect("a credential");
     Secret::new(text.trim())
 }
 
 /// Where a method is served.
-fn socket(house: &House, method: &Method) -> PathBuf {
+fn socket(gateway: &Gateway, method: &Method) -> PathBuf {
     let package = method.service.split('.').nth(1).expect("gatehouse.<package>.v1");
     let package = if package == "backup" { "session" } else { package }; // both that keep databases serve it
     let service = Service::ALL
         .into_iter()
         .find(|service| service.name().contains(package))
         .expect("a service");
-    house.path(format!("run/{service}.sock"))
+    gateway.path(format!("run/{service}.sock"))
 }
 
 /// Calls a method with nothing, as whoever shows this, and says how that ended.
-async fn call(house: &House, method: &Method, shown: &Secret) -> (Code, String) {
-    let peer = Peer::lazy(&Address::Unix(socket(house, method)), shown);
+async fn call(gateway: &Gateway, method: &Method, shown: &Secret) -> (Code, String) {
+    let peer = Peer::lazy(&Address::Unix(socket(gateway, method)), shown);
     let mut request = Request::new(Bytes::new());
     peer.prepare(request.metadata_mut());
     let mut grpc = Grpc::new(peer.channel());
@@ -45,14 +45,14 @@ async fn call(house: &House, method: &Method, shown: &Secret) -> (Code, String) 
 
 #[tokio::test]
 async fn a_stolen_credential_opens_what_its_service_needs_and_nothing_else() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
 
     for method in Map::core().rpcs() {
         for identity in Identity::ALL {
             if method.callers.contains(&identity) {
                 continue;
             }
-            let (code, message) = call(&house, method, &credential(&house, identity)).await;
+            let (code, message) = call(&gateway, method, &credential(&gateway, identity)).await;
 
             assert_eq!(
                 code,
@@ -65,15 +65,15 @@ async fn a_stolen_credential_opens_what_its_service_needs_and_nothing_else() {
                 "{message}"
             );
         }
-        let (code, _) = call(&house, method, &Secret::new("guess")).await;
+        let (code, _) = call(&gateway, method, &Secret::new("guess")).await;
         assert_eq!(code, Code::Unauthenticated, "{}", method.path);
     }
 }
 
 #[tokio::test]
 async fn every_service_does_its_work_with_the_credential_it_has() {
-    let house = House::start(&json!({})).await;
-    let client = Client::plain(&house, ALL).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, ALL).await;
     let run = Uuid::new_v4().to_string();
 
     // Publishing, running a turn and following events take session, agent, broadcast and the edge.
@@ -103,8 +103,8 @@ async fn every_service_does_its_work_with_the_credential_it_has() {
 
 #[tokio::test]
 async fn a_home_with_the_one_shared_credential_goes_on_working() {
-    let house = House::start(&json!({})).await;
-    let house = house
+    let gateway = Gateway::start(&json!({})).await;
+    let gateway = gateway
         .restart_after(|home| {
             std::fs::remove_dir_all(home.join("credential")).expect("removed");
             std::fs::create_dir(home.join("credential")).expect("made");
@@ -112,10 +112,10 @@ async fn a_home_with_the_one_shared_credential_goes_on_working() {
         })
         .await;
 
-    let client = Client::plain(&house, SCREEN).await;
+    let client = Client::plain(&gateway, SCREEN).await;
 
     client.call("sessions.list", json!({})).await.expect("a list");
-    assert!(!house.path("credential/service").exists());
+    assert!(!gateway.path("credential/service").exists());
 }
 
 #[tokio::test]
@@ -123,20 +123,20 @@ async fn a_client_that_parks_a_thousand_waits_leaves_the_gateway_ready_and_the_o
     // A model that never answers: whoever waits for its run waits for long.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/v1", silent.local_addr().expect("its address"));
-    let house = House::start(&json!({
+    let gateway = Gateway::start(&json!({
         "models": {"providers": {"silent": {"baseUrl": url, "models": [{"id": "m", "name": "m"}]}}},
         "agents": {"defaults": {"model": {"primary": "silent/m"}}},
     }))
     .await;
     let run = Uuid::new_v4().to_string();
-    let quiet = Client::plain(&house, SCREEN).await;
+    let quiet = Client::plain(&gateway, SCREEN).await;
     let sent = json!({"sessionKey": "main", "message": "hello", "idempotencyKey": run});
     quiet.call("chat.send", sent).await.expect("taken");
 
     let mut greedy = Vec::new();
     let mut waits = Vec::new();
     for _ in 0..8 {
-        let client = Arc::new(Client::plain(&house, SCREEN).await);
+        let client = Arc::new(Client::plain(&gateway, SCREEN).await);
         for _ in 0..256 {
             let (client, run) = (Arc::clone(&client), run.clone());
             waits.push(tokio::spawn(async move {
@@ -152,7 +152,7 @@ async fn a_client_that_parks_a_thousand_waits_leaves_the_gateway_ready_and_the_o
     })
     .await;
 
-    let ready = http::get(&format!("{}/readyz", house.http()))
+    let ready = http::get(&format!("{}/readyz", gateway.http()))
         .await
         .expect("an answer");
     assert_eq!(ready.status(), 200, "{:?}", ready.text().await);

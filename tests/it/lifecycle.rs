@@ -1,6 +1,6 @@
 //! Starting, stopping and being killed.
 
-use gatehouse_tests::{Client, House, house::is_alive, http, until};
+use gatehouse_tests::{Client, Gateway, gateway::is_alive, http, until};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -8,12 +8,12 @@ use crate::SCREEN;
 
 #[tokio::test]
 async fn ctrl_c_stops_everything_and_tells_the_clients() {
-    let mut house = House::start(&json!({})).await;
-    let client = Client::plain(&house, SCREEN).await;
-    let pids = house.pids();
+    let mut gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, SCREEN).await;
+    let pids = gateway.pids();
     assert_eq!(pids.len(), 7, "the supervisor, the edge and five services");
 
-    let code = house.interrupt().await;
+    let code = gateway.interrupt().await;
 
     assert_eq!(code, Some(0));
     client.event("shutdown", |_| true).await;
@@ -24,10 +24,10 @@ async fn ctrl_c_stops_everything_and_tells_the_clients() {
 
 #[tokio::test]
 async fn no_orphan_survives_a_killed_supervisor() {
-    let mut house = House::start(&json!({})).await;
-    let pids = house.pids();
+    let mut gateway = Gateway::start(&json!({})).await;
+    let pids = gateway.pids();
 
-    house.kill_supervisor().await;
+    gateway.kill_supervisor().await;
 
     until("every process gone", async || {
         pids.iter().all(|pid| !is_alive(*pid)).then_some(())
@@ -37,8 +37,8 @@ async fn no_orphan_survives_a_killed_supervisor() {
 
 #[tokio::test]
 async fn a_restart_keeps_what_was_said() {
-    let house = House::start(&json!({})).await;
-    let client = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, SCREEN).await;
     let run = Uuid::new_v4().to_string();
     client
         .call(
@@ -55,9 +55,9 @@ async fn a_restart_keeps_what_was_said() {
         .await
         .expect("a history");
 
-    let house = house.restart().await;
+    let gateway = gateway.restart().await;
 
-    let client = Client::plain(&house, SCREEN).await;
+    let client = Client::plain(&gateway, SCREEN).await;
     let after = client
         .call("chat.history", json!({"sessionKey": "main"}))
         .await
@@ -67,12 +67,12 @@ async fn a_restart_keeps_what_was_said() {
 
 #[tokio::test]
 async fn a_killed_service_comes_back_while_the_sockets_stay() {
-    let house = House::start(&json!({})).await;
-    let client = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::plain(&gateway, SCREEN).await;
     for service in ["session", "agent", "broadcast", "config", "channel-bridge"] {
-        let old = house.kill(service).await;
+        let old = gateway.kill(service).await;
         until("a new process", async || {
-            house.pid(service).filter(|pid| *pid != old)
+            gateway.pid(service).filter(|pid| *pid != old)
         })
         .await;
     }
@@ -93,9 +93,9 @@ async fn a_killed_service_comes_back_while_the_sockets_stay() {
 
 #[tokio::test]
 async fn readiness_says_what_is_missing_while_liveness_stays() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     let get = async |path: &str| {
-        let answer = http::get(&format!("{}{path}", house.http()))
+        let answer = http::get(&format!("{}{path}", gateway.http()))
             .await
             .expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("a body"))
@@ -103,7 +103,7 @@ async fn readiness_says_what_is_missing_while_liveness_stays() {
     assert_eq!(get("/readyz").await.0, 200);
 
     // A stopped process answers nothing and is not restarted: the way a hang looks from outside.
-    let session = house.pid("session").expect("a session service");
+    let session = gateway.pid("session").expect("a session service");
     let stop = |signal: &str| {
         std::process::Command::new("kill")
             .args([signal, &session.to_string()])
@@ -150,10 +150,10 @@ fn instances(report: &Value, service: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_service_that_is_asked_to_end_signs_off_and_is_never_listed_beside_its_successor() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     for service in SERVICES {
         let screen = until("a connection", async || {
-            Client::try_plain(&house, SCREEN).await.ok()
+            Client::try_plain(&gateway, SCREEN).await.ok()
         })
         .await;
         let listed = async |screen: &Client| {
@@ -162,12 +162,12 @@ async fn a_service_that_is_asked_to_end_signs_off_and_is_never_listed_beside_its
         };
         let old = until("the process", async || listed(&screen).await?.pop()).await;
 
-        house.ask_to_end(service).await;
+        gateway.ask_to_end(service).await;
 
         let screen = if service == "edge" {
             until("the close", async || screen.close()).await;
             until("another edge", async || {
-                Client::try_plain(&house, SCREEN).await.ok()
+                Client::try_plain(&gateway, SCREEN).await.ok()
             })
             .await
         } else {

@@ -1,4 +1,4 @@
-//! Scenarios across the whole house, on real processes.
+//! Scenarios across the whole gateway, on real processes.
 
 mod backup;
 mod bad_input;

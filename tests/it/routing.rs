@@ -1,6 +1,6 @@
 //! Which agent answers, from what a platform says of a chat to the session that the answer stands in.
 
-use gatehouse_tests::{Client, House, platform::Platform};
+use gatehouse_tests::{Client, Gateway, platform::Platform};
 use serde_json::{Value, json};
 
 use crate::SCREEN;
@@ -61,7 +61,13 @@ fn tiers() -> [(&'static str, Value, Value); 8] {
 }
 
 /// The agent whose session the answer to this message stands in.
-async fn answered_by(screen: &Client, platform: &Platform, house: &House, id: &str, chat: &Value) -> String {
+async fn answered_by(
+    screen: &Client,
+    platform: &Platform,
+    gateway: &Gateway,
+    id: &str,
+    chat: &Value,
+) -> String {
     let roles = if chat["id"] == "without a role" {
         json!(["member"])
     } else {
@@ -74,7 +80,7 @@ async fn answered_by(screen: &Client, platform: &Platform, house: &House, id: &s
     };
     let message = json!({"id": id, "from": {"id": "anna", "roles": roles}, "text": format!("<{id}>"), "mentioned": true, "chat": chat});
 
-    let status = platform.post_message(house, account, &message).await;
+    let status = platform.post_message(gateway, account, &message).await;
 
     assert!(status.is_ok_and(|status| status.is_success()), "{id}");
     let end = screen
@@ -111,13 +117,16 @@ async fn what_a_platform_says_of_a_chat_decides_which_agent_answers_in_each_of_t
         .collect();
     let config = |bindings: Vec<Value>| json!({"channels": channels, "agents": {"entries": agents}, "bindings": bindings});
 
-    let house = House::start(&config(bindings)).await;
-    let screen = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&config(bindings)).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
     for (agent, _, chat) in &tiers {
-        assert_eq!(answered_by(&screen, &platform, &house, agent, chat).await, *agent);
+        assert_eq!(
+            answered_by(&screen, &platform, &gateway, agent, chat).await,
+            *agent
+        );
     }
 
-    let unbound = House::start(&config(Vec::new())).await;
+    let unbound = Gateway::start(&config(Vec::new())).await;
     let screen = Client::plain(&unbound, SCREEN).await;
     let (_, _, chat) = &tiers[0];
     assert_eq!(

@@ -1,12 +1,12 @@
 //! Methods called by HTTP, as curl and a shell script call them.
 
-use gatehouse_tests::{House, http, until};
+use gatehouse_tests::{Gateway, http, until};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-async fn call(house: &House, method: &str, body: impl Into<reqwest::Body>) -> Response {
-    let request = http::client().post(format!("{}/rpc/{method}", house.http()));
-    let sent = request.bearer_auth(house.token()).body(body).send().await;
+async fn call(gateway: &Gateway, method: &str, body: impl Into<reqwest::Body>) -> Response {
+    let request = http::client().post(format!("{}/rpc/{method}", gateway.http()));
+    let sent = request.bearer_auth(gateway.token()).body(body).send().await;
     sent.expect("an answer")
 }
 
@@ -18,23 +18,23 @@ async fn refused(response: Response) -> (StatusCode, Value) {
 
 #[tokio::test]
 async fn a_shell_script_talks_lists_and_follows_an_answer() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
 
     let said = json!({"sessionKey": "main", "message": "hello", "idempotencyKey": "one"}).to_string();
-    let said = call(&house, "chat.send", said).await;
+    let said = call(&gateway, "chat.send", said).await;
     assert_eq!(said.status(), StatusCode::OK);
     let said: Value = said.json().await.expect("a payload");
     assert_eq!(said["runId"], "one", "{said}");
 
     until("the session", async || {
-        let listed: Value = call(&house, "sessions.list", "").await.json().await.ok()?;
+        let listed: Value = call(&gateway, "sessions.list", "").await.json().await.ok()?;
         (!listed["sessions"].as_array()?.is_empty()).then_some(())
     })
     .await;
 
     let events = http::client()
-        .post(format!("{}/rpc/agent", house.http()))
-        .bearer_auth(house.token())
+        .post(format!("{}/rpc/agent", gateway.http()))
+        .bearer_auth(gateway.token())
         .header("accept", "text/event-stream")
         .header("idempotency-key", "two")
         .body(r#"{"message":"and you?"}"#)
@@ -64,8 +64,8 @@ async fn a_shell_script_talks_lists_and_follows_an_answer() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_with_a_status_and_by_name() {
-    let house = House::start(&json!({})).await;
-    let url = format!("{}/rpc/sessions.list", house.http());
+    let gateway = Gateway::start(&json!({})).await;
+    let url = format!("{}/rpc/sessions.list", gateway.http());
 
     let wrong = http::client()
         .post(&url)
@@ -77,8 +77,8 @@ async fn what_is_wrong_is_said_with_a_status_and_by_name() {
     assert_eq!(refused(wrong).await.0, StatusCode::UNAUTHORIZED);
 
     let reader = http::client()
-        .post(format!("{}/rpc/chat.send", house.http()))
-        .bearer_auth(house.token())
+        .post(format!("{}/rpc/chat.send", gateway.http()))
+        .bearer_auth(gateway.token())
         .header("gatehouse-scopes", "operator.read");
     let (status, error) = refused(reader.send().await.expect("an answer")).await;
     assert_eq!(
@@ -86,19 +86,19 @@ async fn what_is_wrong_is_said_with_a_status_and_by_name() {
         (StatusCode::FORBIDDEN, &json!("operator.write"))
     );
 
-    let (status, error) = refused(call(&house, "no.such", "{}").await).await;
+    let (status, error) = refused(call(&gateway, "no.such", "{}").await).await;
     assert_eq!(
         (status, &error["message"]),
         (StatusCode::NOT_FOUND, &json!("unknown method: no.such"))
     );
 
-    let (status, error) = refused(call(&house, "sessions.list", r#"{"limit":"ten"}"#).await).await;
+    let (status, error) = refused(call(&gateway, "sessions.list", r#"{"limit":"ten"}"#).await).await;
     assert_eq!(
         (status, &error["details"]["path"]),
         (StatusCode::BAD_REQUEST, &json!("/limit"))
     );
 
     let large = vec![b' '; 26 * 1024 * 1024];
-    let (status, _) = refused(call(&house, "sessions.list", large).await).await;
+    let (status, _) = refused(call(&gateway, "sessions.list", large).await).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
 }

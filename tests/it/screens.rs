@@ -1,6 +1,6 @@
 //! What connected clients see of each other.
 
-use gatehouse_tests::{Client, House};
+use gatehouse_tests::{Client, Gateway};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,10 +8,10 @@ use crate::{ALL, SCREEN};
 
 #[tokio::test]
 async fn a_message_of_one_screen_is_answered_on_all_in_both_dialects() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     let (typing, watching) = (
-        Client::v4(&house, SCREEN).await,
-        Client::plain(&house, SCREEN).await,
+        Client::v4(&gateway, SCREEN).await,
+        Client::plain(&gateway, SCREEN).await,
     );
     let run = Uuid::new_v4().to_string();
 
@@ -49,8 +49,8 @@ async fn a_message_of_one_screen_is_answered_on_all_in_both_dialects() {
 
 #[tokio::test]
 async fn a_repeat_makes_no_second_run_and_another_text_under_the_same_key_is_refused() {
-    let house = House::start(&json!({})).await;
-    let client = Client::v4(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let client = Client::v4(&gateway, SCREEN).await;
     let run = Uuid::new_v4().to_string();
     let message = json!({"sessionKey": "main", "message": "once", "idempotencyKey": run});
 
@@ -80,8 +80,8 @@ async fn a_repeat_makes_no_second_run_and_another_text_under_the_same_key_is_ref
 
 #[tokio::test]
 async fn a_late_screen_sees_the_run_in_flight() {
-    let house = House::start(&json!({})).await;
-    let typing = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let typing = Client::plain(&gateway, SCREEN).await;
     let run = Uuid::new_v4().to_string();
     let long = "[[echo tokens=500 delay=20]]";
     typing
@@ -95,7 +95,7 @@ async fn a_late_screen_sees_the_run_in_flight() {
         .event("chat", |chat| chat["runId"] == run && chat["state"] == "delta")
         .await;
 
-    let late = Client::plain(&house, SCREEN).await;
+    let late = Client::plain(&gateway, SCREEN).await;
     let history = late
         .call("chat.history", json!({"sessionKey": "main"}))
         .await
@@ -121,11 +121,11 @@ async fn a_late_screen_sees_the_run_in_flight() {
 
 #[tokio::test]
 async fn rows_go_to_those_who_asked_for_them() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     let (all, one, none) = (
-        Client::plain(&house, SCREEN).await,
-        Client::plain(&house, SCREEN).await,
-        Client::plain(&house, SCREEN).await,
+        Client::plain(&gateway, SCREEN).await,
+        Client::plain(&gateway, SCREEN).await,
+        Client::plain(&gateway, SCREEN).await,
     );
     all.call("sessions.subscribe", json!({}))
         .await
@@ -160,8 +160,8 @@ async fn rows_go_to_those_who_asked_for_them() {
 
 #[tokio::test]
 async fn a_configuration_change_reaches_the_services_without_a_restart() {
-    let house = House::start(&json!({})).await;
-    let operator = Client::plain(&house, ALL).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let operator = Client::plain(&gateway, ALL).await;
     let before = operator
         .call("config.get", json!({}))
         .await

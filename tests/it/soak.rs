@@ -1,7 +1,7 @@
 //! What a busy time leaves behind: the short form of `make bench ARGS=soak`.
 
 use futures::future::join_all;
-use gatehouse_tests::{Client, House, platform::Platform, process::pss_kib, until};
+use gatehouse_tests::{Client, Gateway, platform::Platform, process::pss_kib, until};
 use serde_json::json;
 
 use crate::SCREEN;
@@ -15,18 +15,18 @@ const PROCESS_KIB_MAX: u64 = 48 * 1024;
 #[tokio::test]
 async fn after_many_streams_at_once_everything_is_answered_once_and_every_process_is_small() {
     let platform = Platform::start().await;
-    let house = House::start(&json!({
+    let gateway = Gateway::start(&json!({
         "channels": platform.config(),
         "session": {"dmScope": "per-peer"},
         "agents": {"defaults": {"maxConcurrent": PEOPLE}},
     }))
     .await;
-    let screens = join_all((0..SCREENS).map(|_| Client::plain(&house, SCREEN))).await;
+    let screens = join_all((0..SCREENS).map(|_| Client::plain(&gateway, SCREEN))).await;
 
     join_all((0..PEOPLE).map(async |person| {
         let (id, from) = (format!("m{person}"), format!("person-{person}"));
         let taken = platform
-            .deliver(&house, &id, &from, "[[echo tokens=600 delay=5]]")
+            .deliver(&gateway, &id, &from, "[[echo tokens=600 delay=5]]")
             .await;
         assert!(taken, "{id}");
     }))
@@ -47,7 +47,7 @@ async fn after_many_streams_at_once_everything_is_answered_once_and_every_proces
         "config",
         "broadcast",
     ] {
-        let weight = pss_kib(house.pid(service).expect(service));
+        let weight = pss_kib(gateway.pid(service).expect(service));
         assert!(weight < PROCESS_KIB_MAX, "{service}: {weight} KiB");
     }
     drop(screens);

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use gatehouse_core::Secret;
-use gatehouse_tests::{Client, House, house::binary, until};
+use gatehouse_tests::{Client, Gateway, gateway::binary, until};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -13,46 +13,46 @@ use crate::SCREEN;
 /// Makes tokens one after the other; each of them from a connection that the token itself ends.
 const ROTATIONS: usize = 20;
 
-async fn gatehouse(house: &House, arguments: &[&str]) -> Output {
+async fn gatehouse(gateway: &Gateway, arguments: &[&str]) -> Output {
     let run = Command::new(binary())
         .args(arguments)
         .env_clear()
-        .env("GATEHOUSE_HOME", house.path(""))
+        .env("GATEHOUSE_HOME", gateway.path(""))
         .output();
     run.await.expect("the binary")
 }
 
 /// Makes a token, which never fails.
-async fn rotate(house: &House) -> String {
-    let output = gatehouse(house, &["token", "rotate"]).await;
+async fn rotate(gateway: &Gateway) -> String {
+    let output = gatehouse(gateway, &["token", "rotate"]).await;
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-async fn opens(house: &House, token: &str) -> bool {
-    let status = gatehouse(house, &["--token", token, "call", "health"]).await;
+async fn opens(gateway: &Gateway, token: &str) -> bool {
+    let status = gatehouse(gateway, &["--token", token, "call", "health"]).await;
     status.status.success()
 }
 
 #[tokio::test]
 async fn whoever_makes_a_new_token_gets_it_and_the_old_one_is_good_for_nothing() {
-    let house = House::start(&json!({})).await;
-    let screen = Client::plain(&house, SCREEN).await;
-    let mut old = house.token().to_owned();
+    let gateway = Gateway::start(&json!({})).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
+    let mut old = gateway.token().to_owned();
 
     for turn in 0..ROTATIONS {
-        let new = rotate(&house).await;
+        let new = rotate(&gateway).await;
 
         assert!(new.len() >= 32 && new != old, "{turn}: {new}");
-        assert!(!opens(&house, &old).await, "{turn}: the old token still opens");
+        assert!(!opens(&gateway, &old).await, "{turn}: the old token still opens");
         old = new;
     }
 
-    assert!(opens(&house, &old).await);
+    assert!(opens(&gateway, &old).await);
     until("the end of the old connection", async || screen.close()).await;
     assert_eq!(screen.close().map(|(code, _)| code), Some(4001));
-    let status = gatehouse(&house, &["status"]).await;
+    let status = gatehouse(&gateway, &["status"]).await;
     assert_eq!(
         status.status.code(),
         Some(0),
@@ -63,21 +63,21 @@ async fn whoever_makes_a_new_token_gets_it_and_the_old_one_is_good_for_nothing()
 
 #[tokio::test]
 async fn tokens_that_are_made_at_the_same_moment_are_all_answered() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
 
-    let tokens = futures::future::join_all((0..6).map(|_| rotate(&house))).await;
+    let tokens = futures::future::join_all((0..6).map(|_| rotate(&gateway))).await;
 
     assert!(tokens.iter().all(|token| token.len() >= 32), "{tokens:?}");
-    let kept = gatehouse(&house, &["token", "show"]).await;
+    let kept = gatehouse(&gateway, &["token", "show"]).await;
     let kept = String::from_utf8_lossy(&kept.stdout).trim().to_owned();
-    assert!(tokens.contains(&kept) && opens(&house, &kept).await);
+    assert!(tokens.contains(&kept) && opens(&gateway, &kept).await);
 }
 
 #[tokio::test]
 async fn a_change_of_the_tokens_scopes_is_answered_before_its_maker_is_closed() {
-    let house = House::start(&json!({})).await;
+    let gateway = Gateway::start(&json!({})).await;
     for turn in 0..10 {
-        let maker = Client::try_plain(&house, &["operator.admin", "operator.read"]).await;
+        let maker = Client::try_plain(&gateway, &["operator.admin", "operator.read"]).await;
         let maker = maker.expect("a connection");
         let config: Value = maker.call("config.get", json!({})).await.expect("a document");
         let narrow = turn % 2 == 0;
@@ -100,8 +100,8 @@ async fn a_change_of_the_tokens_scopes_is_answered_before_its_maker_is_closed() 
 }
 
 /// Opens a connection with another token than the gateway's.
-async fn connect_with(house: &House, token: &str) -> Result<Client, String> {
-    let client = Client::open(&house.url()).await?;
+async fn connect_with(gateway: &Gateway, token: &str) -> Result<Client, String> {
+    let client = Client::open(&gateway.url()).await?;
     let params = json!({"token": token, "role": "operator", "scopes": SCREEN, "clientId": "tests"});
     client
         .send(&json!({"method": "connect", "params": params}))
@@ -116,8 +116,8 @@ async fn connect_with(house: &House, token: &str) -> Result<Client, String> {
 
 #[tokio::test]
 async fn a_credential_beside_the_gateway_token_is_taken_while_all_runs_and_revoked_alone() {
-    let house = House::start(&json!({})).await;
-    let screen = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
     let digest: String = Secret::new("the token of a phone")
         .digest()
         .iter()
@@ -125,13 +125,13 @@ async fn a_credential_beside_the_gateway_token_is_taken_while_all_runs_and_revok
         .collect();
     let row = json!({"id": "phone-1", "digest": digest, "scopes": ["operator.read"], "deviceId": "phone"});
     let write = |rows: Value| {
-        let path = house.path("config/credentials.json");
+        let path = gateway.path("config/credentials.json");
         std::fs::write(path, rows.to_string()).expect("written");
     };
 
     write(json!([row]));
     let phone = until("the phone to come in", async || {
-        connect_with(&house, "the token of a phone").await.ok()
+        connect_with(&gateway, "the token of a phone").await.ok()
     })
     .await;
     phone.call("sessions.list", json!({})).await.expect("it may read");
@@ -145,7 +145,7 @@ async fn a_credential_beside_the_gateway_token_is_taken_while_all_runs_and_revok
     assert_eq!(phone.close().map(|(code, _)| code), Some(4001));
     // A second, and two for a machine that is busy with other tests; by the regular look alone it could be five.
     assert!(begun.elapsed().as_secs() < 3, "{:?}", begun.elapsed());
-    assert!(connect_with(&house, "the token of a phone").await.is_err());
+    assert!(connect_with(&gateway, "the token of a phone").await.is_err());
     screen
         .call("sessions.list", json!({}))
         .await

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use gatehouse_core::trace::Context;
-use gatehouse_tests::{Client, House, irc::Person, ngircd::Ngircd, until};
+use gatehouse_tests::{Client, Gateway, irc::Person, ngircd::Ngircd, until};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 use crate::{SCREEN, with_channels};
 
 /// The traces in a column, of rows that hold some text.
-fn traces(house: &House, database: &str, sql: &str) -> Vec<String> {
-    let connection = Connection::open_with_flags(house.path(database), OpenFlags::SQLITE_OPEN_READ_ONLY)
+fn traces(gateway: &Gateway, database: &str, sql: &str) -> Vec<String> {
+    let connection = Connection::open_with_flags(gateway.path(database), OpenFlags::SQLITE_OPEN_READ_ONLY)
         .expect("the database");
     let mut statement = connection.prepare(sql).expect("the table has a column for it");
     let rows = statement
@@ -27,7 +27,7 @@ fn traces(house: &House, database: &str, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_message_and_its_reply_have_one_trace_also_when_services_are_killed_in_between() {
     let ircd = Ngircd::start().await;
-    let house = House::start(&with_channels(&json!({"irc": {
+    let gateway = Gateway::start(&with_channels(&json!({"irc": {
         "enabled": true, "server": "127.0.0.1", "port": ircd.port(), "tls": false, "nick": "gate", "channels": ["#home"],
         "groupPolicy": "open", "groups": {"*": {"requireMention": true}},
     }})))
@@ -38,18 +38,18 @@ async fn a_message_and_its_reply_have_one_trace_also_when_services_are_killed_in
 
     person.say("#home", "gate: the first").await;
     person.hears("the first reply", |said| said.from == "gate").await;
-    house.kill("agent").await;
+    gateway.kill("agent").await;
     person.say("#home", "gate: the second").await;
     until("the second is taken", async || {
         let taken = traces(
-            &house,
+            &gateway,
             "channel-bridge/bridge.db",
             "SELECT traceparent FROM inbox",
         );
         (taken.len() == 2).then_some(())
     })
     .await;
-    house.kill("session").await;
+    gateway.kill("session").await;
     person
         .hears("the second reply", |said| {
             said.from == "gate" && said.text.contains("the second")
@@ -72,7 +72,7 @@ async fn a_message_and_its_reply_have_one_trace_also_when_services_are_killed_in
             "SELECT traceparent FROM outbox ORDER BY seq",
         ),
     ] {
-        let rows = traces(&house, database, sql);
+        let rows = traces(&gateway, database, sql);
         assert_eq!(rows.len(), 2, "{sql}");
         seen.push(rows);
     }
@@ -86,8 +86,8 @@ async fn a_message_and_its_reply_have_one_trace_also_when_services_are_killed_in
 #[tokio::test]
 async fn a_client_may_bring_its_trace_and_what_is_none_begins_a_new_one() {
     const BROUGHT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let house = House::start(&json!({})).await;
-    let screen = Client::plain(&house, SCREEN).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
 
     for (n, traceparent) in [BROUGHT, "not a trace context", &"x".repeat(200)]
         .iter()
@@ -105,7 +105,7 @@ async fn a_client_may_bring_its_trace_and_what_is_none_begins_a_new_one() {
     }
 
     let turns = traces(
-        &house,
+        &gateway,
         "session/session.db",
         "SELECT traceparent FROM turns ORDER BY id",
     );

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// The client of this process. Making one reads the machine's certificates, which takes longer than a house needs to start.
+/// The client of this process. Making one reads the machine's certificates, which takes longer than a gateway needs to start.
 ///
 /// # Panics
 /// When the machine has no TLS roots at all.
@@ -11,7 +11,7 @@ pub fn client() -> reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     let made = CLIENT.get_or_init(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A house restarts under the same address: a kept connection would be one to the house before.
+        // A gateway restarts under the same address: a kept connection would be one to the gateway before.
         reqwest::Client::builder()
             .pool_max_idle_per_host(0)
             .build()

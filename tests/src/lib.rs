@@ -1,9 +1,9 @@
 //! The harness: real processes in a temporary home, the people who talk to them, and the platforms around them.
 //!
-//! Everything here stands outside the house. It knows the wire and the files that an operator knows, and nothing of the
+//! Everything here stands outside the gateway. It knows the wire and the files that an operator knows, and nothing of the
 //! services' insides, so that a test fails when a user would notice.
 
-pub mod house;
+pub mod gateway;
 pub mod http;
 pub mod irc;
 pub mod model;
@@ -13,6 +13,6 @@ pub mod process;
 pub mod socket;
 pub mod wait;
 
-pub use house::House;
+pub use gateway::Gateway;
 pub use socket::Client;
 pub use wait::{DEADLINE, until};

@@ -63,7 +63,7 @@ impl Model {
         }
     }
 
-    /// The parts of the configuration that make a house ask this model, and these on top.
+    /// The parts of the configuration that make a gateway ask this model, and these on top.
     #[must_use]
     pub fn config(&self, more: &Value) -> Value {
         let mut config = json!({

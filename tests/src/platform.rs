@@ -1,6 +1,6 @@
-//! A chat platform on the webhook channel: it signs what people say, and collects what the house answers.
+//! A chat platform on the webhook channel: it signs what people say, and collects what the gateway answers.
 //!
-//! It is the checker outside the house: it knows every message it had acknowledged and every reply it accepted.
+//! It is the checker outside the gateway: it knows every message it had acknowledged and every reply it accepted.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::House;
+use crate::Gateway;
 
 /// The platform. Dropping it closes its port.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Platform {
         }
     }
 
-    /// The part of the configuration that connects a house to this platform.
+    /// The part of the configuration that connects a gateway to this platform.
     #[must_use]
     pub fn config(&self) -> Value {
         json!({"webhook": {
@@ -66,35 +66,35 @@ impl Platform {
         }})
     }
 
-    /// Hands one person's message to the house. True when the house acknowledged it.
-    pub async fn deliver(&self, house: &House, id: &str, from: &str, text: &str) -> bool {
-        self.post(house, id, from, text)
+    /// Hands one person's message to the gateway. True when the gateway acknowledged it.
+    pub async fn deliver(&self, gateway: &Gateway, id: &str, from: &str, text: &str) -> bool {
+        self.post(gateway, id, from, text)
             .await
             .is_ok_and(|status| status.is_success())
     }
 
-    /// The same, and what exactly the house answered.
+    /// The same, and what exactly the gateway answered.
     ///
     /// # Errors
-    /// When the house cannot be reached.
+    /// When the gateway cannot be reached.
     pub async fn post(
         &self,
-        house: &House,
+        gateway: &Gateway,
         id: &str,
         from: &str,
         text: &str,
     ) -> Result<reqwest::StatusCode, reqwest::Error> {
         let body = json!({"id": id, "from": {"id": from, "name": from}, "chat": {"id": from, "kind": "direct"}, "text": text});
-        self.post_message(house, "test", &body).await
+        self.post_message(gateway, "test", &body).await
     }
 
     /// Posts a message as it stands, signed for this account.
     ///
     /// # Errors
-    /// When the house cannot be reached.
+    /// When the gateway cannot be reached.
     pub async fn post_message(
         &self,
-        house: &House,
+        gateway: &Gateway,
         account: &str,
         message: &Value,
     ) -> Result<reqwest::StatusCode, reqwest::Error> {
@@ -116,7 +116,7 @@ impl Platform {
             .collect();
         let request = self
             .http
-            .post(format!("{}{target}", house.http()))
+            .post(format!("{}{target}", gateway.http()))
             .header("x-gatehouse-timestamp", now)
             .header("x-gatehouse-signature-v2", format!("sha256={signature}"))
             .header("content-type", "application/json")

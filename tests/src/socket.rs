@@ -18,11 +18,11 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config, tungstenite::Message};
 
-use crate::{House, wait::DEADLINE};
+use crate::{Gateway, wait::DEADLINE};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What the house answers when it does not do what was asked.
+/// What the gateway answers when it does not do what was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     /// The protocol's code, for example `INVALID_REQUEST`.
@@ -77,14 +77,14 @@ impl Client {
     /// Connects with the v4 handshake, the shared token and these scopes.
     ///
     /// # Panics
-    /// When the house refuses.
-    pub async fn v4(house: &House, scopes: &[&str]) -> Self {
+    /// When the gateway refuses.
+    pub async fn v4(gateway: &Gateway, scopes: &[&str]) -> Self {
         let params = json!({
             "minProtocol": 4, "maxProtocol": 4,
             "client": {"id": "cli", "version": "1.0.0", "platform": "linux", "mode": "cli"},
-            "role": "operator", "scopes": scopes, "auth": {"token": house.token()},
+            "role": "operator", "scopes": scopes, "auth": {"token": gateway.token()},
         });
-        let mut client = Self::open(&house.url()).await.expect("a socket");
+        let mut client = Self::open(&gateway.url()).await.expect("a socket");
         client.hello = client.call("connect", params).await.expect("a hello");
         client
     }
@@ -92,19 +92,19 @@ impl Client {
     /// Connects with the plain handshake, the shared token and these scopes.
     ///
     /// # Panics
-    /// When the house refuses.
-    pub async fn plain(house: &House, scopes: &[&str]) -> Self {
-        Self::try_plain(house, scopes).await.expect("a hello")
+    /// When the gateway refuses.
+    pub async fn plain(gateway: &Gateway, scopes: &[&str]) -> Self {
+        Self::try_plain(gateway, scopes).await.expect("a hello")
     }
 
-    /// The same, for a house that may be away.
+    /// The same, for a gateway that may be away.
     ///
     /// # Errors
     /// When the socket or the handshake fails.
-    pub async fn try_plain(house: &House, scopes: &[&str]) -> Result<Self, String> {
+    pub async fn try_plain(gateway: &Gateway, scopes: &[&str]) -> Result<Self, String> {
         let params =
-            json!({"token": house.token(), "role": "operator", "scopes": scopes, "clientId": "tests"});
-        let mut client = Self::open(&house.url()).await?;
+            json!({"token": gateway.token(), "role": "operator", "scopes": scopes, "clientId": "tests"});
+        let mut client = Self::open(&gateway.url()).await?;
         client
             .send(&json!({"method": "connect", "params": params}))
             .await?;
@@ -173,7 +173,7 @@ impl Client {
     /// Calls a method and waits for its first answer.
     ///
     /// # Errors
-    /// What the house answered, or code `CUT` when the socket is gone.
+    /// What the gateway answered, or code `CUT` when the socket is gone.
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, Refusal> {
         let id = format!("t{}", self.ids.fetch_add(1, Ordering::Relaxed));
         let cut = |message: String| Refusal {
@@ -258,7 +258,7 @@ impl Client {
         self.inbox.ended.load(Ordering::Acquire)
     }
 
-    /// The close code and reason, once the house closed the socket.
+    /// The close code and reason, once the gateway closed the socket.
     #[must_use]
     pub fn close(&self) -> Option<(u16, String)> {
         lock(&self.inbox.close).clone()

@@ -44,7 +44,7 @@ pub(super) async fn databases<W: Write>(
     archive: &mut Archive<W>,
 ) -> Result<Found, Failed> {
     // Without a credential nothing has ever run here, or somewhere else.
-    let Ok(operator) = Credential::load(&settings.house, Identity::Operator) else {
+    let Ok(operator) = Credential::load(&settings.home, Identity::Operator) else {
         return Ok(Found::NobodyThere);
     };
     let client = |service| {

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 
 use tokio::sync::mpsc;
 
-/// The longest message the house takes.
+/// The longest message the gateway takes.
 pub(super) const MESSAGE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Lines typed ahead while an answer is being written.

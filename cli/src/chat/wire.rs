@@ -1,4 +1,4 @@
-//! What the chat reads of the house's answers and events. Everything else in them is left alone.
+//! What the chat reads of the gateway's answers and events. Everything else in them is left alone.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use gatehouse_contract::{Identity, Map, Method, Refuse};
 use gatehouse_core::{
-    Address, Failure, House, Service, ServiceSettings, client::Peer, credential::Credential, raw::RawBytes,
+    Address, Failure, Home, Service, ServiceSettings, client::Peer, credential::Credential, raw::RawBytes,
 };
 use tonic::{Request, Status, client::Grpc};
 
@@ -32,7 +32,7 @@ impl Backend {
                 .map_err(|error| Failed::new(Exit::Usage, format!("{error}")))?,
             None => settings.peers.address(service).clone(),
         };
-        let credential = load_credential(&settings.house)?;
+        let credential = load_credential(&settings.home)?;
         Ok(Self {
             service,
             peer: credential.peer(service, &address),
@@ -115,10 +115,10 @@ impl Backend {
     }
 }
 
-fn load_credential(house: &House) -> Result<Credential, Failed> {
-    Credential::load(house, Identity::Operator).map_err(|error| {
+fn load_credential(home: &Home) -> Result<Credential, Failed> {
+    Credential::load(home, Identity::Operator).map_err(|error| {
         Failed::new(Exit::Refused, format!("{}", gatehouse_core::Chain(&error)))
-            .next("run this where the house runs, as its user, or name the file with GATEHOUSE_CREDENTIAL")
+            .next("run this where the gateway runs, as its user, or name the file with GATEHOUSE_CREDENTIAL")
     })
 }
 

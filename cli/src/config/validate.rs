@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, House, private};
+use gatehouse_core::{Chain, Home, private};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -53,8 +53,8 @@ struct Found {
 
 /// Checks a file and prints what deserves a look.
 pub(super) async fn run(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
-    let house = House::read(&environment(common));
-    let file = file.map_or_else(|| house.config.clone(), Path::to_owned);
+    let home = Home::read(&environment(common));
+    let file = file.map_or_else(|| home.config.clone(), Path::to_owned);
     let file = file.as_path();
     if !file.is_file() {
         return Err(
@@ -65,7 +65,7 @@ pub(super) async fn run(common: &Common, file: Option<&Path>) -> Result<(), Fail
     let is_same =
         |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
     let own = by_this_process(common, file);
-    let judged = if is_same(file, &house.config) {
+    let judged = if is_same(file, &home.config) {
         by_the_gateway(common, file, own.is_err()).await?
     } else {
         None
@@ -74,7 +74,7 @@ pub(super) async fn run(common: &Common, file: Option<&Path>) -> Result<(), Fail
         Some(warnings) => (Judge::Gateway, warnings),
         None => (Judge::Command, own?),
     };
-    let open = within_deadline(common, move || private::open_among(house.private_paths()))?;
+    let open = within_deadline(common, move || private::open_among(home.private_paths()))?;
     let open = open.into_iter().map(|open| Finding {
         path: String::new(),
         message: open.to_string(),
@@ -174,17 +174,17 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
 
 fn by_this_process(common: &Common, file: &Path) -> Result<Vec<Finding>, Failed> {
     let env = environment(common);
-    // A home of its own for the check: the running house's files are not ours to touch, and its last valid revision must
+    // A home of its own for the check: the running gateway's files are not ours to touch, and its last valid revision must
     // not stand in for this file.
-    let home = Scratch::make()?;
-    let house = House {
-        home: home.0.clone(),
-        run: home.0.join("run"),
-        credentials: home.0.join("credential"),
+    let scratch = Scratch::make()?;
+    let home = Home {
+        path: scratch.0.clone(),
+        run: scratch.0.join("run"),
+        credentials: scratch.0.join("credential"),
         credential: None,
         config: file.to_owned(),
     };
-    let found = gatehouse_config::check_document(&house, &House::read(&env), &env)
+    let found = gatehouse_config::check_document(&home, &Home::read(&env), &env)
         .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
     let warnings = found.warnings.into_iter().map(|issue| Finding {
         path: issue.path,

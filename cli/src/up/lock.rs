@@ -1,4 +1,4 @@
-//! One house for each home, held by a kernel lock: it is gone the moment its holder is, however that ended.
+//! One gateway for each home, held by a kernel lock: it is gone the moment its holder is, however that ended.
 
 use std::{
     fs::{File, TryLockError},
@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failed};
 /// The file in the home. It is always empty; only the lock on it means something.
 const FILE: &str = "up.lock";
 
-/// Held while the house runs.
+/// Held while the gateway runs.
 #[derive(Debug)]
 pub(crate) struct HomeLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
 
@@ -34,7 +34,7 @@ impl HomeLock {
                 format!("another `gatehouse up` runs in {}", home.display()),
             )
             .next(
-                "talk to it with `gatehouse chat`, stop it, or start a second house with --home DIR --port N",
+                "talk to it with `gatehouse chat`, stop it, or start a second gateway with --home DIR --port N",
             )),
             Err(TryLockError::Error(error)) => Err(Failed::new(
                 Exit::Failed,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Env, House, Service};
+use gatehouse_core::{Chain, Env, Home, Service};
 
 use super::environment::Inherited;
 use crate::{
@@ -21,7 +21,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Tells the edge its port.
 pub(super) const PORT: &str = "GATEHOUSE_PORT";
 
-/// What a house is started with.
+/// What a gateway is started with.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// For a person to read, once.
@@ -36,9 +36,9 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Decides, or says what is in the way.
-    pub(super) fn make(env: &Env, house: &House, up: &Up) -> Result<Self, Failed> {
-        sockets_fit(house)?;
-        let checked = gatehouse_config::preflight(house, env)
+    pub(super) fn make(env: &Env, home: &Home, up: &Up) -> Result<Self, Failed> {
+        sockets_fit(home)?;
+        let checked = gatehouse_config::preflight(home, env)
             .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
         let port = up.port.unwrap_or(checked.port);
         let bind = up.bind.unwrap_or(checked.bind);
@@ -46,7 +46,7 @@ impl Plan {
         let variables = vec![
             (
                 "GATEHOUSE_HOME".to_owned(),
-                house.home.to_string_lossy().into_owned(),
+                home.path.to_string_lossy().into_owned(),
             ),
             ("GATEHOUSE_SUPERVISED".to_owned(), "1".to_owned()),
             // The edge binds before it knows the configuration.
@@ -80,9 +80,9 @@ impl Plan {
     }
 
     /// How long answers under way may go on, by the configuration as it is by now.
-    pub(super) async fn answers_now(&self, env: &Env, house: &House) -> Duration {
-        let (env, house) = (env.clone(), house.clone());
-        let read = tokio::task::spawn_blocking(move || gatehouse_config::preflight(&house, &env));
+    pub(super) async fn answers_now(&self, env: &Env, home: &Home) -> Duration {
+        let (env, home) = (env.clone(), home.clone());
+        let read = tokio::task::spawn_blocking(move || gatehouse_config::preflight(&home, &env));
         match read.await {
             Ok(Ok(found)) => found.answers,
             Ok(Err(_)) | Err(_) => self.answers,
@@ -97,14 +97,14 @@ impl Plan {
     }
 }
 
-fn sockets_fit(house: &House) -> Result<(), Failed> {
-    let longest = Service::ALL.map(|service| house.run.join(format!("{service}.sock")).as_os_str().len());
+fn sockets_fit(home: &Home) -> Result<(), Failed> {
+    let longest = Service::ALL.map(|service| home.run.join(format!("{service}.sock")).as_os_str().len());
     match longest.into_iter().max() {
         Some(length) if length > SOCKET_PATH_BYTES_MAX => Err(Failed::new(
             Exit::Configuration,
             format!(
                 "{} is too long a path for sockets ({length} bytes, at most {SOCKET_PATH_BYTES_MAX})",
-                house.run.display()
+                home.run.display()
             ),
         )
         .next("set GATEHOUSE_RUN_DIR to a short folder of your own, for example /tmp/gatehouse-$USER")),
@@ -179,7 +179,7 @@ mod tests {
     fn a_path_too_long_for_sockets_is_said_before_anything_starts() {
         let env = Env::of([("GATEHOUSE_HOME", "/tmp/".to_owned() + &"x".repeat(100))]);
 
-        let failed = sockets_fit(&House::read(&env)).expect_err("too long");
+        let failed = sockets_fit(&Home::read(&env)).expect_err("too long");
 
         assert!(failed.to_string().contains("GATEHOUSE_RUN_DIR"), "{failed}");
     }

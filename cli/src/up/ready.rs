@@ -1,4 +1,4 @@
-//! Waits until the house can accept and keep a message, and then says so with the three things a person wants to know.
+//! Waits until the gateway can accept and keep a message, and then says so with the three things a person wants to know.
 
 use std::{convert::Infallible, fs, path::Path, time::Duration};
 
@@ -38,7 +38,7 @@ pub(super) struct Ready<'a> {
 }
 
 impl Ready<'_> {
-    /// Announces the house once it is ready. Never ends.
+    /// Announces the gateway once it is ready. Never ends.
     pub(super) async fn announce(&self) -> Infallible {
         let mut wondered = self.began;
         loop {
@@ -58,7 +58,7 @@ impl Ready<'_> {
         }
     }
 
-    /// The address of the edge when the house is ready, else what is missing.
+    /// The address of the edge when the gateway is ready, else what is missing.
     async fn ask(&self) -> Result<String, String> {
         let url = fs::read_to_string(self.url_file).map_err(|_| "the edge does not listen yet".to_owned())?;
         let url = url.trim().to_owned();

@@ -193,7 +193,7 @@ impl Gateway {
             env = env.with(format!("GATEHOUSE_{name}_ADDRESS"), &peer);
         }
         let service = ServiceSettings::read(&env, Service::Edge).unwrap();
-        credential::make_all(&service.house).unwrap();
+        credential::make_all(&service.home).unwrap();
         let known = first.is_some() && !deaf;
         let (config, _) = watch::channel(first);
         let (stream, _) = broadcast::channel(8192);

@@ -12,7 +12,7 @@ pub(crate) const LEASE: Duration = SIGN_OF_LIFE.saturating_mul(3);
 /// Edges that may report: far more than a company runs.
 const EDGES_MAX: usize = 64;
 
-/// Entries that screens are shown. Each change of presence goes to every screen, so a list that grew with the house would cost
+/// Entries that screens are shown. Each change of presence goes to every screen, so a list that grew with the gateway would cost
 /// the square of its connections; method `system-presence` lists everybody.
 pub(crate) const SHOWN_MAX: usize = 200;
 

@@ -60,7 +60,7 @@ impl service::App for App {
     async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
         // The HTTP client asks for the process's TLS provider. Somebody may have installed it already: the same one.
         let _ = ring::default_provider().install_default();
-        let path = common.house.folder(Service::ChannelBridge).join(DATABASE);
+        let path = common.home.folder(Service::ChannelBridge).join(DATABASE);
         let store = store::open(&path).await.map_err(service::Error::open)?;
         Ok(Self { store })
     }
@@ -233,7 +233,7 @@ mod tests {
         tokio::task::yield_now().await;
         Credentials::make(&settings).unwrap();
         let app = waits.await.unwrap().unwrap();
-        let operator = Credential::load(&settings.house, Identity::Operator).unwrap();
+        let operator = Credential::load(&settings.home, Identity::Operator).unwrap();
         let second = build().await;
         assert!(
             matches!(second, Err(Error::Open(_))),

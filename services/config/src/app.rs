@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use gatehouse_core::{
-    Clock, Env, House, Service, ServiceSettings, credential, private,
+    Clock, Env, Home, Service, ServiceSettings, credential, private,
     server::MESSAGE_BYTES_MAX,
     service::{self, Life},
     settings::SettingsError,
@@ -39,11 +39,11 @@ impl service::App for App {
 
     /// Reads the configuration and follows its references. The credentials of all services are made first: they wait for them.
     async fn open(env: Env, common: &ServiceSettings) -> Result<Self, service::Error> {
-        let house = &common.house;
-        let lock = lock(house)?;
-        make_credentials(house)?;
-        credential::remove_shared(house);
-        let configuration = Configuration::open(store_of(house), sources_of(house, &env), Clock::system())?;
+        let home = &common.home;
+        let lock = lock(home)?;
+        make_credentials(home)?;
+        credential::remove_shared(home);
+        let configuration = Configuration::open(store_of(home), sources_of(home, &env), Clock::system())?;
         for open in configuration.store().open_paths() {
             tracing::warn!("{open}");
         }
@@ -93,20 +93,20 @@ impl From<ConfigError> for service::Error {
 }
 
 /// Makes the credentials that are not there.
-pub(crate) fn make_credentials(house: &House) -> Result<(), ConfigError> {
-    credential::make_all(house).map_err(|error| unusable(house, &error))
+pub(crate) fn make_credentials(home: &Home) -> Result<(), ConfigError> {
+    credential::make_all(home).map_err(|error| unusable(home, &error))
 }
 
-fn unusable(house: &House, error: &credential::CredentialError) -> ConfigError {
+fn unusable(home: &Home, error: &credential::CredentialError) -> ConfigError {
     ConfigError::Credential {
-        path: house.credentials.clone(),
+        path: home.credentials.clone(),
         problem: gatehouse_core::Chain(error).to_string(),
     }
 }
 
 /// A lock of the kernel: it goes with the process, however that ends.
-fn lock(house: &House) -> Result<File, ConfigError> {
-    let folder = house.folder(Service::Config);
+fn lock(home: &Home) -> Result<File, ConfigError> {
+    let folder = home.folder(Service::Config);
     let step = || ConfigError::files(format!("lock {}", folder.display()));
     private::create_folder(&folder).map_err(step())?;
     let file = private::open_or_create(&folder.join("lock")).map_err(step())?;

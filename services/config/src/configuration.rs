@@ -3,7 +3,7 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use gatehouse_core::{Chain, Clock, House, Secret};
+use gatehouse_core::{Chain, Clock, Home, Secret};
 use gatehouse_proto::config::v1::Credential;
 use tokio::sync::watch;
 
@@ -233,25 +233,25 @@ fn table(token: &Secret, revision: &Revision, rows: &[Row]) -> Arc<[Credential]>
 }
 
 /// The store of an installation.
-pub(crate) fn store_of(house: &House) -> Store {
+pub(crate) fn store_of(home: &Home) -> Store {
     Store::new(
         crate::store::Real,
-        house.config.clone(),
-        house.folder(gatehouse_core::Service::Config),
+        home.config.clone(),
+        home.folder(gatehouse_core::Service::Config),
     )
-    .with_private(house.private_paths())
+    .with_private(home.private_paths())
 }
 
 /// Where an installation's references are looked up.
-pub(crate) fn sources_of(house: &House, env: &gatehouse_core::Env) -> Sources {
+pub(crate) fn sources_of(home: &Home, env: &gatehouse_core::Env) -> Sources {
     // What is absolute means the same in every process and at every time. It fails only without a working directory.
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let folder = absolute(&house.config).parent().map(Path::to_owned);
+    let folder = absolute(&home.config).parent().map(Path::to_owned);
     let env = env.clone();
     Sources {
         env: Box::new(move |name| env.get(name).map(ToOwned::to_owned)),
         folder: folder.unwrap_or_default(),
-        secrets: absolute(&house.home).join("secrets"),
+        secrets: absolute(&home.path).join("secrets"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Clock, Env, House, Secret, drain::plan, private::Open};
+use gatehouse_core::{Clock, Env, Home, Secret, drain::plan, private::Open};
 
 use gatehouse_document::gateway::{Bind, Gateway};
 
@@ -52,30 +52,30 @@ pub struct Preflight {
 ///
 /// # Errors
 /// When a start would be refused, with words for the person who has to mend it.
-pub fn preflight(house: &House, env: &Env) -> Result<Preflight, ConfigError> {
-    check_document(house, house, env)
+pub fn preflight(home: &Home, env: &Env) -> Result<Preflight, ConfigError> {
+    check_document(home, home, env)
 }
 
 /// The same in a home of its own, for a check that leaves nothing behind: `real` is where the document's secrets are.
 ///
 /// # Errors
 /// When a start would be refused, with words for the person who has to mend it.
-pub fn check_document(house: &House, real: &House, env: &Env) -> Result<Preflight, ConfigError> {
-    make_credentials(house)?;
-    let store = store_of(house).with_private(real.private_paths());
+pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, ConfigError> {
+    make_credentials(home)?;
+    let store = store_of(home).with_private(real.private_paths());
     let configuration = Configuration::open(store, sources_of(real, env), Clock::system())?;
     let state = configuration.state();
     let gateway = &state.revision.document().gateway;
     let token_in_config = token::origin(&state.revision) != Origin::Kept;
     Ok(Preflight {
-        config_path: house.config.clone(),
+        config_path: home.config.clone(),
         port: gateway.port,
         bind: address(gateway),
         answers: plan::answers(Some(gateway.drain_seconds.into())),
         file_valid: state.file.valid,
         warnings: state.file.issues.clone(),
         token_path: if token_in_config {
-            house.config.clone()
+            home.config.clone()
         } else {
             configuration.store().token_path()
         },
@@ -89,15 +89,15 @@ pub fn check_document(house: &House, real: &House, env: &Env) -> Result<Prefligh
 ///
 /// # Errors
 /// When the configuration cannot be read, or no token was made yet.
-pub fn gateway_token(house: &House, env: &Env) -> Result<Secret, ConfigError> {
-    let (store, sources) = (store_of(house), sources_of(house, env));
+pub fn gateway_token(home: &Home, env: &Env) -> Result<Secret, ConfigError> {
+    let (store, sources) = (store_of(home), sources_of(home, env));
     let failed = |path: &Path| ConfigError::files(format!("read {}", path.display()));
-    let document = store.read_document().map_err(failed(&house.config))?;
+    let document = store.read_document().map_err(failed(&home.config))?;
     // As at a start: a document with mistakes leaves the last valid one running.
     let revision = match document.map(|text| Revision::read(&text, &sources)) {
         Some(Ok(revision)) => Some(revision),
         Some(Err(_)) => {
-            let last = store.read_last_valid().map_err(failed(&house.config))?;
+            let last = store.read_last_valid().map_err(failed(&home.config))?;
             last.and_then(|text| Revision::read(&text, &sources).ok())
         }
         None => None,

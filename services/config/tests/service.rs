@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use gatehouse_config::{App, MARKER};
 use gatehouse_core::{
-    Drain, Env, Failure, House, Identity, Kind, Secret, Service,
+    Drain, Env, Failure, Home, Identity, Kind, Secret, Service,
     client::{Peer, PeerService},
     config,
     credential::Credential,
@@ -48,7 +48,7 @@ async fn started(
         app.address().expect("bound"),
     );
     let peer = move |identity| {
-        let credential = Credential::load(&House::read(&env), identity).expect("made at the start");
+        let credential = Credential::load(&Home::read(&env), identity).expect("made at the start");
         credential.peer(Service::Config, &address)
     };
     let drain = Drain::new();

@@ -1,4 +1,4 @@
-//! Calling another service of the house.
+//! Calling another service of the gateway.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -28,7 +28,7 @@ const KEEP_ALIVE_LOCAL: Duration = Duration::from_secs(60);
 /// What a client of a generated service is made from.
 pub type PeerService = InterceptedService<Channel, Authorize>;
 
-/// A service of the house. Cheap to clone; it connects at the first call and again whenever the connection is lost.
+/// A service of the gateway. Cheap to clone; it connects at the first call and again whenever the connection is lost.
 /// While the peer is away, calls answer `UNAVAILABLE`.
 #[derive(Clone, Debug)]
 pub struct Peer {

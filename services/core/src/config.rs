@@ -12,7 +12,7 @@ use crate::{
     backoff::Backoff, client::Peer, drain::Drain, report, server::MESSAGE_BYTES_MAX, settings::Service,
 };
 
-/// The first wait is short: at a start of the whole house the config service is up within milliseconds.
+/// The first wait is short: at a start of the whole gateway the config service is up within milliseconds.
 const RECONNECT_FIRST: Duration = Duration::from_millis(20);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
 

@@ -23,7 +23,7 @@ use crate::{
     client::Peer,
     hex,
     secret::Secret,
-    settings::{House, Peers, Service, ServiceSettings},
+    settings::{Home, Peers, Service, ServiceSettings},
 };
 
 /// How long a service waits for the config service to make its secret: a first start of everything at once takes a second.
@@ -93,9 +93,9 @@ impl Credential {
     ///
     /// # Errors
     /// When there is none.
-    pub fn load(house: &House, identity: Identity) -> Result<Self, CredentialError> {
-        let own = house.credential.clone();
-        let path = own.unwrap_or_else(|| files::secret_path(&house.credentials, identity));
+    pub fn load(home: &Home, identity: Identity) -> Result<Self, CredentialError> {
+        let own = home.credential.clone();
+        let path = own.unwrap_or_else(|| files::secret_path(&home.credentials, identity));
         Ok(Self::new(identity, files::load(&path)?))
     }
 
@@ -153,16 +153,16 @@ impl Credentials {
     /// # Errors
     /// When they can be neither made nor read.
     pub fn make(settings: &ServiceSettings) -> Result<Self, CredentialError> {
-        make_all(&settings.house)?;
+        make_all(&settings.home)?;
         Self::read(settings)
     }
 
     fn read(settings: &ServiceSettings) -> Result<Self, CredentialError> {
-        let house = &settings.house;
+        let home = &settings.home;
         Ok(Self {
-            own: Credential::load(house, settings.service.identity())?,
+            own: Credential::load(home, settings.service.identity())?,
             peers: settings.peers.clone(),
-            callers: Directory::open(files::digests_path(&house.credentials), settings.service)?,
+            callers: Directory::open(files::digests_path(&home.credentials), settings.service)?,
         })
     }
 

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, error::Error, fmt, time::Duration}
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// Names the house in the `domain` of `google.rpc.ErrorInfo`.
+/// Names the gateway in the `domain` of `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "gatehouse";
 
 /// What went wrong, from the caller's side. Fewer than the gRPC codes: add one when some caller would act on it.
@@ -185,7 +185,7 @@ impl Failure {
             && !matches!(status.code(), Code::DeadlineExceeded | Code::ResourceExhausted)
         {
             tracing::debug!(error = %Chain(status), "a service does not answer");
-            return Self::new(Kind::Unavailable, "a service of the house does not answer")
+            return Self::new(Kind::Unavailable, "a service of the gateway does not answer")
                 .reason("SERVICE_AWAY");
         }
         let rich = status.get_error_details();

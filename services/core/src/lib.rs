@@ -1,4 +1,4 @@
-//! What every service of the house needs and none of them owns.
+//! What every service of the gateway needs and none of them owns.
 //!
 //! The life of a process is in [`service`]: it reads its [`settings`], loads its [`credential`], connects lazily to its peers
 //! ([`client`]), binds a [`server`], follows the [`config`], publishes events ([`publish`]), tells how it is ([`health`],
@@ -48,4 +48,4 @@ pub use health::Health;
 pub use named_file::NamedFile;
 pub use notice::{ForPeople, Notice};
 pub use secret::Secret;
-pub use settings::{Env, House, Service, ServiceSettings};
+pub use settings::{Env, Home, Service, ServiceSettings};

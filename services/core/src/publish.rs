@@ -23,7 +23,7 @@ use tonic::Code;
 
 use crate::{backoff::Backoff, client::Peer, drain::Drain, server::MESSAGE_BYTES_MAX};
 
-/// Batches that may wait, of one or two events nearly always: some seconds of a busy house.
+/// Batches that may wait, of one or two events nearly always: some seconds of a busy gateway.
 const QUEUE_BATCHES: usize = 8192;
 
 /// Bytes that may wait.

@@ -225,7 +225,7 @@ pub async fn run<A: App>(env: &Env, requested: Drain) -> Result<(), Error> {
         Ok(bound) => return bound.run(requested).await,
         Err(error) => error,
     };
-    if let Ok(own) = Credential::load(&common.house, A::SERVICE.identity()) {
+    if let Ok(own) = Credential::load(&common.home, A::SERVICE.identity()) {
         let broadcast = own.peer(Service::Broadcast, common.peers.address(Service::Broadcast));
         report::last_words(&broadcast, A::SERVICE, &Chain(&error).to_string()).await;
     }

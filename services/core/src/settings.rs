@@ -12,7 +12,7 @@ use gatehouse_contract::Identity;
 
 use crate::address::Address;
 
-/// The processes of the house.
+/// The processes of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
     /// WebSocket and HTTP in, gRPC out.
@@ -168,11 +168,11 @@ impl std::error::Error for SettingsError {}
 /// In the run folder: the address of the edge that runs, written by the edge.
 pub const URL_FILE: &str = "edge.url";
 
-/// Where the house keeps its files.
+/// Where the gateway keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct House {
+pub struct Home {
     /// `GATEHOUSE_HOME`, default `./data`.
-    pub home: PathBuf,
+    pub path: PathBuf,
     /// `GATEHOUSE_RUN_DIR`, default `<home>/run`: the sockets.
     pub run: PathBuf,
     /// `GATEHOUSE_CREDENTIAL_DIR`, default `<home>/credential`: a secret for each service, and the digests of all.
@@ -183,18 +183,18 @@ pub struct House {
     pub config: PathBuf,
 }
 
-impl House {
+impl Home {
     /// Reads the variables.
     #[must_use]
     pub fn read(env: &Env) -> Self {
-        let home = PathBuf::from(env.get("GATEHOUSE_HOME").unwrap_or("data"));
-        let or = |name: &str, inside: &str| env.get(name).map_or_else(|| home.join(inside), PathBuf::from);
+        let path = PathBuf::from(env.get("GATEHOUSE_HOME").unwrap_or("data"));
+        let or = |name: &str, inside: &str| env.get(name).map_or_else(|| path.join(inside), PathBuf::from);
         Self {
             run: or("GATEHOUSE_RUN_DIR", "run"),
             credentials: or("GATEHOUSE_CREDENTIAL_DIR", "credential"),
             credential: env.get("GATEHOUSE_CREDENTIAL").map(PathBuf::from),
             config: or("GATEHOUSE_CONFIG", "gatehouse.json5"),
-            home,
+            path,
         }
     }
 
@@ -203,21 +203,21 @@ impl House {
     pub fn private_paths(&self) -> Vec<PathBuf> {
         let config = self.folder(Service::Config);
         let mut paths = vec![
-            self.home.clone(),
+            self.path.clone(),
             self.run.clone(),
             self.credentials.clone(),
             config.join("token"),
             config.join("history"),
             config.join("last-valid.json5"),
             config,
-            self.home.join("secrets"),
+            self.path.join("secrets"),
             self.folder(Service::Session),
             self.folder(Service::Session).join("session.db"),
             self.folder(Service::ChannelBridge),
             self.folder(Service::ChannelBridge).join("bridge.db"),
         ];
         paths.extend(self.credential.clone());
-        paths.retain(|path| path.starts_with(&self.home));
+        paths.retain(|path| path.starts_with(&self.path));
         paths
     }
 
@@ -230,7 +230,7 @@ impl House {
     /// The folder that one service owns.
     #[must_use]
     pub fn folder(&self, service: Service) -> PathBuf {
-        self.home.join(service.name())
+        self.path.join(service.name())
     }
 }
 
@@ -264,7 +264,7 @@ pub struct ServiceSettings {
     /// Which one this is.
     pub service: Service,
     /// Where the files are.
-    pub house: House,
+    pub home: Home,
     /// `GATEHOUSE_LISTEN`: where its gRPC server listens; default its own peer address.
     pub listen: Address,
     /// `GATEHOUSE_<SERVICE>_ADDRESS`: where the others are; default `unix:<run>/<service>.sock`.
@@ -281,12 +281,12 @@ impl ServiceSettings {
     /// # Errors
     /// Every variable that is set and cannot be read.
     pub fn read(env: &Env, service: Service) -> Result<Self, SettingsError> {
-        let house = House::read(env);
+        let home = Home::read(env);
         let mut mistakes = Vec::new();
         let mut peers = BTreeMap::new();
         for peer in Service::ALL {
             let address = keep(env.parse::<Address>(&peer.address_variable()), &mut mistakes);
-            let socket = || Address::Unix(house.run.join(format!("{peer}.sock")));
+            let socket = || Address::Unix(home.run.join(format!("{peer}.sock")));
             peers.insert(peer, address.unwrap_or_else(socket));
         }
         let listen = keep(env.parse::<Address>("GATEHOUSE_LISTEN"), &mut mistakes);
@@ -305,7 +305,7 @@ impl ServiceSettings {
         let listen = listen.unwrap_or_else(|| peers.address(service).clone());
         Ok(Self {
             service,
-            house,
+            home,
             listen,
             peers,
             metrics,

@@ -18,7 +18,7 @@ use std::{
 
 use http::HeaderValue;
 use tokio::task::futures::TaskLocalFuture;
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 /// The header, and the metadata key.
 pub const TRACEPARENT: &str = "traceparent";
@@ -178,7 +178,8 @@ pub fn carry<F: Future>(work: F) -> TaskLocalFuture<Context, F> {
 /// Gives the context on to another process: the next step of this trace, or the first of one.
 pub(crate) fn attach(metadata: &mut MetadataMap) {
     let context = current().map_or_else(Context::new, Context::child);
-    if let Ok(header) = context.to_string().parse() {
+    if let Ok(mut header) = MetadataValue::<Ascii>::try_from(context.to_string()) {
+        header.set_sensitive(true); // another in each call: in HTTP/2's header table it would only evict what repeats
         metadata.insert(TRACEPARENT, header);
     }
 }

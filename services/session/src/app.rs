@@ -58,7 +58,7 @@ impl service::App for App {
     }
 
     async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
-        let path = common.house.folder(Service::Session).join(DATABASE);
+        let path = common.home.folder(Service::Session).join(DATABASE);
         let store = store::open(&path).map_err(service::Error::open)?;
         Ok(Self {
             store,

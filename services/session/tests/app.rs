@@ -73,7 +73,7 @@ async fn the_service_starts_answers_keeps_what_it_took_and_ends_in_order() {
     let home = tempfile::tempdir().unwrap();
     let settings = ServiceSettings::for_tests(home.path(), Service::Session);
     let known = Credentials::make(&ServiceSettings::for_tests(home.path(), Service::Config)).unwrap();
-    let operator = Credential::load(&settings.house, Identity::Operator).unwrap();
+    let operator = Credential::load(&settings.home, Identity::Operator).unwrap();
     let others = Drain::new();
     let config = Listener::bind(settings.peers.address(Service::Config))
         .await

@@ -1,4 +1,4 @@
-//! The echo agent: repeats what it was told, word by word, and says what it is. The only pretend part of the house.
+//! The echo agent: repeats what it was told, word by word, and says what it is. The only pretend part of the gateway.
 //!
 //! For trying things out it understands `[[echo tokens=N delay=MS]]` anywhere in a message: N words, one every MS milliseconds.
 

@@ -22,7 +22,7 @@ struct Running {
 
 impl Running {
     fn calls_as(&self, identity: Identity) -> BroadcastServiceClient<PeerService> {
-        let credential = Credential::load(&self.settings.house, identity).unwrap();
+        let credential = Credential::load(&self.settings.home, identity).unwrap();
         let peer = credential.peer(Service::Broadcast, &self.settings.listen);
         BroadcastServiceClient::new(peer.service())
     }
@@ -31,7 +31,7 @@ impl Running {
 async fn running() -> Running {
     let home = tempfile::tempdir().unwrap();
     let settings = ServiceSettings::for_tests(home.path(), Service::Broadcast);
-    credential::make_all(&settings.house).unwrap();
+    credential::make_all(&settings.home).unwrap();
     let bound = service::Settings::<App> {
         common: settings.clone(),
         own: (),
@@ -51,9 +51,9 @@ async fn running() -> Running {
 
 #[tokio::test]
 async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_with_the_drain() {
-    let house = running().await;
-    let mut session = house.calls_as(Identity::Session);
-    let mut stream = house
+    let gateway = running().await;
+    let mut session = gateway.calls_as(Identity::Session);
+    let mut stream = gateway
         .calls_as(Identity::Edge)
         .subscribe(SubscribeRequest::default())
         .await
@@ -87,14 +87,14 @@ async fn what_is_published_reaches_a_subscriber_in_order_and_the_stream_ends_wit
     }
 
     assert_eq!(gaps, 1);
-    house.drain.start();
+    gateway.drain.start();
     while stream.message().await.unwrap().is_some() {}
 }
 
 #[tokio::test]
 async fn it_reports_itself_and_names_who_does_not_answer() {
-    let house = running().await;
-    let mut operator = house.calls_as(Identity::Operator);
+    let gateway = running().await;
+    let mut operator = gateway.calls_as(Identity::Operator);
     let reported = async {
         loop {
             let status = operator
@@ -129,7 +129,7 @@ async fn it_reports_itself_and_names_who_does_not_answer() {
 
 #[tokio::test]
 async fn an_event_is_taken_from_the_service_that_makes_it_and_from_no_other() {
-    let house = running().await;
+    let gateway = running().await;
     let request = PublishRequest {
         publisher_id: "test".into(),
         sequence: 1,
@@ -139,7 +139,7 @@ async fn an_event_is_taken_from_the_service_that_makes_it_and_from_no_other() {
         }],
         lost: false,
     };
-    let publish = async |identity| house.calls_as(identity).publish(request.clone()).await;
+    let publish = async |identity| gateway.calls_as(identity).publish(request.clone()).await;
 
     let config = publish(Identity::Config).await.unwrap_err();
     let agent = publish(Identity::Agent).await.unwrap_err();
@@ -157,7 +157,7 @@ async fn an_event_is_taken_from_the_service_that_makes_it_and_from_no_other() {
 
 #[tokio::test]
 async fn a_service_reports_its_own_health_and_no_others() {
-    let house = running().await;
+    let gateway = running().await;
     let report = |service: &str| ReportHealthRequest {
         service: Some(ServiceHealth {
             service: service.into(),
@@ -165,7 +165,7 @@ async fn a_service_reports_its_own_health_and_no_others() {
         }),
         leaving: true,
     };
-    let mut agent = house.calls_as(Identity::Agent);
+    let mut agent = gateway.calls_as(Identity::Agent);
 
     let refused = agent.report_health(report("session")).await.unwrap_err();
 
@@ -175,8 +175,11 @@ async fn a_service_reports_its_own_health_and_no_others() {
 
 #[tokio::test]
 async fn a_first_subscription_without_a_position_says_where_the_stream_stands() {
-    let house = running().await;
-    let (mut session, mut edge) = (house.calls_as(Identity::Session), house.calls_as(Identity::Edge));
+    let gateway = running().await;
+    let (mut session, mut edge) = (
+        gateway.calls_as(Identity::Session),
+        gateway.calls_as(Identity::Edge),
+    );
     let event = Event {
         r#type: ChatEvent::full_name(),
         ..Event::default()

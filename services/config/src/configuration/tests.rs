@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use super::*;
 use gatehouse_core::hex;
 
-struct Home(TempDir);
+struct Folder(TempDir);
 
-impl Home {
+impl Folder {
     fn new(document: Option<&str>) -> Self {
         let home = Self(tempfile::tempdir().expect("a folder"));
         if let Some(text) = document {
@@ -20,8 +20,8 @@ impl Home {
         home
     }
 
-    fn house(&self) -> House {
-        House::read(&Env::of([(
+    fn home(&self) -> Home {
+        Home::read(&Env::of([(
             "GATEHOUSE_HOME",
             self.0.path().to_str().expect("UTF-8"),
         )]))
@@ -30,8 +30,8 @@ impl Home {
     fn start(&self, env: &[(&str, &str)]) -> Result<Configuration, ConfigError> {
         let env = Env::of(env.iter().copied());
         let configuration = Configuration::open(
-            store_of(&self.house()),
-            sources_of(&self.house(), &env),
+            store_of(&self.home()),
+            sources_of(&self.home(), &env),
             Clock::fixed(1_000),
         )?;
         configuration.save_running();
@@ -78,7 +78,7 @@ fn patch(configuration: &mut Configuration, value: &Value) -> Result<Patched, Er
 
 #[test]
 fn without_a_file_the_defaults_run_and_a_sample_is_written() {
-    let home = Home::new(None);
+    let home = Folder::new(None);
 
     let configuration = home.start(&[]).expect("defaults run");
 
@@ -112,7 +112,7 @@ fn what_the_sample_proposes_is_valid() {
         "`gatehouse config schema --markdown`. Check an edit with `gatehouse config validate`.",
         "",
     );
-    let home = Home::new(Some(&text));
+    let home = Folder::new(Some(&text));
 
     let configuration = home.start(&[("OPENAI_API_KEY", "k")]).expect("valid");
 
@@ -125,7 +125,7 @@ fn what_the_sample_proposes_is_valid() {
 
 #[test]
 fn an_invalid_file_stops_a_first_start_and_not_a_later_one() {
-    let home = Home::new(Some("{gateway: {port: 'x'}}"));
+    let home = Folder::new(Some("{gateway: {port: 'x'}}"));
     let refusal = home.start(&[]).expect_err("nothing valid is kept");
     assert_eq!(refusal.exit_code(), 78);
     let words = refusal.to_string();
@@ -147,7 +147,7 @@ fn an_invalid_file_stops_a_first_start_and_not_a_later_one() {
 
 #[test]
 fn a_file_that_is_no_text_is_a_mistake_like_others() {
-    let home = Home::new(Some("{gateway: {port: 2000}}"));
+    let home = Folder::new(Some("{gateway: {port: 2000}}"));
     home.start(&[]).expect("valid");
     fs::write(home.file(), [0xff, 0xfe, 0x00]).expect("written");
 
@@ -160,7 +160,7 @@ fn a_file_that_is_no_text_is_a_mistake_like_others() {
 
 #[test]
 fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     home.start(&[]).expect("valid");
     home.edit("{gateway: {auth: {token: '${ONE}'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${TWO}'}}}}");
 
@@ -179,7 +179,7 @@ fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
 
 #[test]
 fn a_change_needs_the_hash_it_was_made_against() {
-    let home = Home::new(Some("{\n  // mine\n  gateway: { port: 2000 },\n}\n"));
+    let home = Folder::new(Some("{\n  // mine\n  gateway: { port: 2000 },\n}\n"));
     let mut configuration = home.start(&[]).expect("valid");
     let first = running(&configuration);
 
@@ -201,7 +201,7 @@ fn a_change_needs_the_hash_it_was_made_against() {
 
 #[test]
 fn a_change_with_a_mistake_changes_nothing() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     let mut configuration = home.start(&[]).expect("valid");
     let before = running(&configuration);
 
@@ -227,7 +227,7 @@ fn a_change_with_a_mistake_changes_nothing() {
 
 #[test]
 fn an_unnoticed_edit_by_hand_is_never_overwritten() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     let mut configuration = home.start(&[]).expect("valid");
     home.edit("{gateway: {port: 2000}} // by hand");
 
@@ -241,7 +241,7 @@ fn an_unnoticed_edit_by_hand_is_never_overwritten() {
 
 #[test]
 fn an_edit_with_a_mistake_is_reported_and_what_runs_goes_on() {
-    let home = Home::new(Some("{gateway: {port: 2000}}"));
+    let home = Folder::new(Some("{gateway: {port: 2000}}"));
     let mut configuration = home.start(&[]).expect("valid");
     let before = running(&configuration);
 
@@ -273,7 +273,7 @@ fn an_edit_with_a_mistake_is_reported_and_what_runs_goes_on() {
 
 #[test]
 fn a_secret_file_that_comes_later_is_noticed() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     let mut configuration = home.start(&[]).expect("valid");
     home.edit("{models: {providers: {a: {baseUrl: 'http://h', apiKey: {source: 'file', path: 'key'}}}}}");
     configuration.reload().expect("looked");
@@ -287,7 +287,7 @@ fn a_secret_file_that_comes_later_is_noticed() {
 
 #[test]
 fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
-    let home = Home::new(Some(
+    let home = Folder::new(Some(
         "{models: {providers: {a: {baseUrl: 'http://h', apiKey: 'sk-very-secret'}}}}",
     ));
     let mut configuration = home.start(&[]).expect("valid");
@@ -305,7 +305,7 @@ fn what_was_read_can_be_written_back_and_keeps_its_secrets() {
 
 #[test]
 fn the_token_is_changed_where_it_is_kept() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     let mut configuration = home.start(&[]).expect("valid");
     let (before, revision) = (configuration.state().credentials, running(&configuration));
     let (token, path) = configuration.rotate_token().expect("ours");
@@ -313,7 +313,7 @@ fn the_token_is_changed_where_it_is_kept() {
     assert_ne!(configuration.state().credentials, before);
     assert_eq!(running(&configuration), revision, "the document is the same");
 
-    let home = Home::new(Some("{gateway: {auth: {token: 'written-out-in-the-file'}}}"));
+    let home = Folder::new(Some("{gateway: {auth: {token: 'written-out-in-the-file'}}}"));
     let mut configuration = home.start(&[]).expect("valid");
     assert_eq!(configuration.token().expose(), "written-out-in-the-file");
     let (token, path) = configuration.rotate_token().expect("ours");
@@ -323,7 +323,7 @@ fn the_token_is_changed_where_it_is_kept() {
         hex::encode(&token.digest())
     );
 
-    let home = Home::new(Some("{gateway: {auth: {token: '${TOKEN}'}}}"));
+    let home = Folder::new(Some("{gateway: {auth: {token: '${TOKEN}'}}}"));
     let mut configuration = home.start(&[("TOKEN", "from-the-environment")]).expect("valid");
     assert!(matches!(configuration.rotate_token(), Err(Error::TokenReferred)));
     assert!(!Path::new(&home.0.path().join("config/token")).exists());
@@ -331,7 +331,7 @@ fn the_token_is_changed_where_it_is_kept() {
 
 #[test]
 fn nothing_that_can_be_printed_holds_a_secret() {
-    let home = Home::new(Some(
+    let home = Folder::new(Some(
         "{gateway: {auth: {token: 'token-secret-kX9qvL7p'}}, models: {providers: {a: {baseUrl: 'http://h', apiKey: '${KEY}'}}},
           plugins: {x: {password: 'plugin-secret-00'}}}",
     ));
@@ -349,7 +349,7 @@ fn nothing_that_can_be_printed_holds_a_secret() {
 
 #[test]
 fn what_opens_or_locks_is_done_with_force_alone_and_told() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     let mut configuration = home.start(&[]).expect("valid");
     let raw = "{gateway: {auth: {tokenScopes: []}, trustedProxies: ['0.0.0.0/0']}}";
 
@@ -378,7 +378,7 @@ fn what_opens_or_locks_is_done_with_force_alone_and_told() {
 
 #[test]
 fn a_kept_token_that_can_be_guessed_stops_the_start() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     home.start(&[]).expect("valid");
     fs::write(home.0.path().join("config/token"), "letmein\n").expect("written");
 
@@ -390,7 +390,7 @@ fn a_kept_token_that_can_be_guessed_stops_the_start() {
 
 #[test]
 fn a_reference_is_replaced_whole_and_anything_else_is_merged() {
-    let home = Home::new(Some(
+    let home = Folder::new(Some(
         "{\n  models: { providers: { a: { baseUrl: 'http://h/v1',\n    // the key\n    apiKey: { source: 'env', id: 'KEY' } } } },\n  \
          secrets: { providers: { vault: { source: 'file', path: 'secrets/one', mode: 'singleValue' } } },\n}\n",
     ));

@@ -2,50 +2,50 @@ use std::fs;
 
 use super::*;
 
-fn house(folder: &std::path::Path) -> (House, Env) {
+fn home(folder: &std::path::Path) -> (Home, Env) {
     let env = Env::of([
         ("GATEHOUSE_HOME", folder.to_str().expect("UTF-8")),
         ("TOKEN", "a-token-0123456789"),
     ]);
-    (House::read(&env), env)
+    (Home::read(&env), env)
 }
 
 #[test]
 fn a_fresh_machine_gets_everything_a_start_needs() {
-    let home = tempfile::tempdir().expect("a folder");
-    let (house, env) = house(&home.path().join("data"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (home, env) = home(&folder.path().join("data"));
 
-    let found = preflight(&house, &env).expect("fresh");
+    let found = preflight(&home, &env).expect("fresh");
 
     assert_eq!(
         (found.port, found.bind.to_string().as_str(), found.file_valid),
         (18_789, "127.0.0.1", true)
     );
     assert_eq!(found.warnings, []);
-    assert!(house.credentials.join("operator").exists() && house.config.exists());
+    assert!(home.credentials.join("operator").exists() && home.config.exists());
     assert_eq!(
         fs::read_to_string(&found.token_path).expect("there").trim(),
-        gateway_token(&house, &env).expect("there").expose()
+        gateway_token(&home, &env).expect("there").expose()
     );
     assert!(!found.token_in_config);
 }
 
 #[test]
 fn what_the_file_says_is_what_a_start_would_do() {
-    let home = tempfile::tempdir().expect("a folder");
-    let (house, env) = house(home.path());
-    fs::write(&house.config, "{gateway: {port: 2000, bind: 'custom', customBindHost: '192.0.2.1', auth: {token: '${TOKEN}'}}, x: 1}")
+    let folder = tempfile::tempdir().expect("a folder");
+    let (home, env) = home(folder.path());
+    fs::write(&home.config, "{gateway: {port: 2000, bind: 'custom', customBindHost: '192.0.2.1', auth: {token: '${TOKEN}'}}, x: 1}")
         .expect("written");
 
-    let found = preflight(&house, &env).expect("valid");
+    let found = preflight(&home, &env).expect("valid");
 
     assert_eq!((found.port, found.bind.to_string().as_str()), (2000, "192.0.2.1"));
     assert!(found.token_in_config);
     assert_eq!(found.warnings.len(), 1);
     assert_eq!(
-        gateway_token(&house, &env).expect("there").expose(),
+        gateway_token(&home, &env).expect("there").expose(),
         "a-token-0123456789"
     );
-    fs::write(&house.config, "{gateway: 1}").expect("written");
-    assert_eq!(preflight(&house, &env).expect_err("a mistake").exit_code(), 78);
+    fs::write(&home.config, "{gateway: 1}").expect("written");
+    assert_eq!(preflight(&home, &env).expect_err("a mistake").exit_code(), 78);
 }

@@ -1,6 +1,6 @@
 use std::{collections::HashSet, fs, sync::Arc};
 
-use gatehouse_core::{Clock, Env, House, publish::Published};
+use gatehouse_core::{Clock, Env, Home, publish::Published};
 use prost::Message as _;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -24,10 +24,10 @@ fn running(document: &str) -> Running {
     let home = tempfile::tempdir().expect("a folder");
     fs::write(home.path().join("gatehouse.json5"), document).expect("written");
     let env = Env::of([("GATEHOUSE_HOME", home.path().to_str().expect("UTF-8"))]);
-    let house = House::read(&env);
+    let paths = Home::read(&env);
     let configuration =
-        Configuration::open(store_of(&house), sources_of(&house, &env), Clock::system()).expect("valid");
-    let (watcher, signs) = watcher::watch(&[&house.config]);
+        Configuration::open(store_of(&paths), sources_of(&paths, &env), Clock::system()).expect("valid");
+    let (watcher, signs) = watcher::watch(&[&paths.config]);
     let (publisher, events) = Publisher::for_tests();
     let (health, drain) = (Health::new(), Drain::new());
     let handle = spawn(

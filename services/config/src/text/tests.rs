@@ -3,7 +3,7 @@ use serde_json::{Map, json};
 
 use super::*;
 
-const TEXT: &str = "// the house\n{\n  gateway: {\n    port: 18789, // OpenClaw's\n    bind: 'loopback',\n  },\n  /* who answers */\n  agents: { defaults: { timeoutSeconds: 600 } },\n}\n";
+const TEXT: &str = "// the gateway\n{\n  gateway: {\n    port: 18789, // OpenClaw's\n    bind: 'loopback',\n  },\n  /* who answers */\n  agents: { defaults: { timeoutSeconds: 600 } },\n}\n";
 
 fn after(text: &str, patch: &Value) -> String {
     let edited = merge_text(text, patch).expect("editable");

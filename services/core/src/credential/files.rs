@@ -13,7 +13,7 @@ use std::{
 use gatehouse_contract::Identity;
 
 use super::{Credential, CredentialError, directory};
-use crate::{secret::Secret, settings::House};
+use crate::{secret::Secret, settings::Home};
 
 const DIGESTS: &str = "digests";
 
@@ -55,8 +55,8 @@ pub(super) fn load(path: &Path) -> Result<Secret, CredentialError> {
 ///
 /// # Errors
 /// When something can be neither read nor made.
-pub fn make_all(house: &House) -> Result<(), CredentialError> {
-    let folder = &house.credentials;
+pub fn make_all(home: &Home) -> Result<(), CredentialError> {
+    let folder = &home.credentials;
     make_folder(folder).map_err(|source| file(folder, source))?;
     let mut credentials = Vec::new();
     for identity in Identity::ALL {
@@ -74,8 +74,8 @@ pub fn make_all(house: &House) -> Result<(), CredentialError> {
 
 /// Removes the secret that all services shared before each had its own. It opens nothing any more, so one that cannot be
 /// removed is only told.
-pub fn remove_shared(house: &House) {
-    let path = house.credentials.join(SHARED);
+pub fn remove_shared(home: &Home) {
+    let path = home.credentials.join(SHARED);
     if !path.exists() {
         return; // in containers the folder cannot be written
     }

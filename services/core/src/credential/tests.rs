@@ -3,73 +3,73 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use super::*;
 use crate::settings::Env;
 
-fn house(home: &Path) -> House {
-    House::read(&Env::of([("GATEHOUSE_HOME", home.to_string_lossy())]))
+fn home(home: &Path) -> Home {
+    Home::read(&Env::of([("GATEHOUSE_HOME", home.to_string_lossy())]))
 }
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-fn callers(house: &House, service: Service) -> Directory {
-    Directory::open(files::digests_path(&house.credentials), service).unwrap()
+fn callers(home: &Home, service: Service) -> Directory {
+    Directory::open(files::digests_path(&home.credentials), service).unwrap()
 }
 
-fn credential(house: &House, identity: Identity) -> Credential {
-    Credential::load(house, identity).unwrap()
+fn credential(home: &Home, identity: Identity) -> Credential {
+    Credential::load(home, identity).unwrap()
 }
 
 #[test]
 fn each_identity_has_a_secret_of_its_own_that_only_its_user_reads() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
 
-    make_all(&house).unwrap();
+    make_all(&home).unwrap();
 
     let mut secrets = Vec::new();
     for identity in Identity::ALL {
-        let path = home.path().join("credential").join(identity.name());
+        let path = folder.path().join("credential").join(identity.name());
         assert_eq!(mode(&path), 0o600, "{identity}");
         secrets.push(fs::read_to_string(path).unwrap());
     }
     secrets.sort();
     secrets.dedup();
     assert_eq!(secrets.len(), Identity::ALL.len());
-    assert_eq!(mode(&home.path().join("credential")), 0o700);
-    let digests = fs::read_to_string(home.path().join("credential/digests")).unwrap();
+    assert_eq!(mode(&folder.path().join("credential")), 0o700);
+    let digests = fs::read_to_string(folder.path().join("credential/digests")).unwrap();
     assert!(secrets.iter().all(|secret| !digests.contains(secret.trim())));
 }
 
 #[test]
 fn makers_at_the_same_time_end_with_the_same_secrets() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
 
     std::thread::scope(|threads| {
         for _ in 0..8 {
-            threads.spawn(|| make_all(&house).unwrap());
+            threads.spawn(|| make_all(&home).unwrap());
         }
     });
 
     for identity in Identity::ALL {
-        let shown = credential(&house, identity).shown_to(Service::Session);
-        let known = callers(&house, Service::Session).identify(shown.expose());
+        let shown = credential(&home, identity).shown_to(Service::Session);
+        let known = callers(&home, Service::Session).identify(shown.expose());
         assert_eq!(known, Some(identity));
     }
-    let drafts = fs::read_dir(home.path().join("credential")).unwrap();
+    let drafts = fs::read_dir(folder.path().join("credential")).unwrap();
     assert_eq!(drafts.count(), Identity::ALL.len() + 1, "no draft is left behind");
 }
 
 #[test]
 fn what_a_service_is_shown_opens_no_other_service() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
-    make_all(&house).unwrap();
-    let session = credential(&house, Identity::Session);
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    make_all(&home).unwrap();
+    let session = credential(&home, Identity::Session);
 
     let shown = session.shown_to(Service::Agent);
 
-    let identify = |service| callers(&house, service).identify(shown.expose());
+    let identify = |service| callers(&home, service).identify(shown.expose());
     assert_eq!(identify(Service::Agent), Some(Identity::Session));
     for service in Service::ALL
         .into_iter()
@@ -81,64 +81,64 @@ fn what_a_service_is_shown_opens_no_other_service() {
 
 #[test]
 fn a_tool_may_show_its_secret_as_it_is_in_the_file() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
-    make_all(&house).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    make_all(&home).unwrap();
 
-    let text = fs::read_to_string(home.path().join("credential/operator")).unwrap();
+    let text = fs::read_to_string(folder.path().join("credential/operator")).unwrap();
 
     for service in Service::ALL {
         assert_eq!(
-            callers(&house, service).identify(text.trim()),
+            callers(&home, service).identify(text.trim()),
             Some(Identity::Operator)
         );
     }
     for guess in ["", " ", "operator", "*", &text] {
-        assert_eq!(callers(&house, Service::Agent).identify(guess), None, "{guess:?}");
+        assert_eq!(callers(&home, Service::Agent).identify(guess), None, "{guess:?}");
     }
 }
 
 #[test]
 fn a_place_may_be_a_volume_of_its_own() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
     for volume in ["agent", "digests"] {
-        fs::create_dir_all(home.path().join("credential").join(volume)).unwrap();
+        fs::create_dir_all(folder.path().join("credential").join(volume)).unwrap();
     }
 
-    make_all(&house).unwrap();
+    make_all(&home).unwrap();
 
-    assert_eq!(mode(&home.path().join("credential/agent/secret")), 0o600);
-    let shown = credential(&house, Identity::Agent).shown_to(Service::Config);
-    let known = callers(&house, Service::Config).identify(shown.expose());
+    assert_eq!(mode(&folder.path().join("credential/agent/secret")), 0o600);
+    let shown = credential(&home, Identity::Agent).shown_to(Service::Config);
+    let known = callers(&home, Service::Config).identify(shown.expose());
     assert_eq!(known, Some(Identity::Agent));
 }
 
 #[test]
 fn a_secret_that_others_can_read_is_closed_and_an_empty_one_is_refused() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
-    make_all(&house).unwrap();
-    let path = home.path().join("credential/agent");
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    make_all(&home).unwrap();
+    let path = folder.path().join("credential/agent");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
 
-    make_all(&house).unwrap();
+    make_all(&home).unwrap();
 
     assert_eq!(mode(&path), 0o600);
     fs::write(&path, "\n").unwrap();
-    assert!(matches!(make_all(&house), Err(CredentialError::Empty(_))));
+    assert!(matches!(make_all(&home), Err(CredentialError::Empty(_))));
     assert!(matches!(
-        Credential::load(&house, Identity::Agent),
+        Credential::load(&home, Identity::Agent),
         Err(CredentialError::Empty(_))
     ));
 }
 
 #[test]
 fn digests_that_are_something_else_are_refused_with_the_line() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
-    make_all(&house).unwrap();
-    let path = home.path().join("credential/digests");
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    make_all(&home).unwrap();
+    let path = folder.path().join("credential/digests");
     let good = fs::read_to_string(&path).unwrap();
     let digest = "0".repeat(64);
     for bad in [
@@ -165,8 +165,8 @@ fn digests_that_are_something_else_are_refused_with_the_line() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_waits_for_its_secret_and_says_who_makes_it() {
-    let home = tempfile::tempdir().unwrap();
-    let settings = ServiceSettings::for_tests(home.path(), Service::Agent);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ServiceSettings::for_tests(folder.path(), Service::Agent);
 
     let never = Credentials::load(&settings).await.unwrap_err();
 
@@ -177,26 +177,26 @@ async fn a_service_waits_for_its_secret_and_says_who_makes_it() {
         async move { Credentials::load(&settings).await }
     });
     tokio::time::sleep(MADE_WITHIN / 2).await;
-    make_all(&settings.house).unwrap();
+    make_all(&settings.home).unwrap();
     waits.await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_replaced_secret_opens_nothing_once_the_digests_were_read_again() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
-    make_all(&house).unwrap();
-    let known = callers(&house, Service::Session);
-    let old = credential(&house, Identity::Agent).shown_to(Service::Session);
-    fs::remove_file(home.path().join("credential/agent")).unwrap();
-    make_all(&house).unwrap();
-    let new = credential(&house, Identity::Agent).shown_to(Service::Session);
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    make_all(&home).unwrap();
+    let known = callers(&home, Service::Session);
+    let old = credential(&home, Identity::Agent).shown_to(Service::Session);
+    fs::remove_file(folder.path().join("credential/agent")).unwrap();
+    make_all(&home).unwrap();
+    let new = credential(&home, Identity::Agent).shown_to(Service::Session);
 
     known.reread().await;
 
     assert_eq!(known.identify(old.expose()), None);
     assert_eq!(known.identify(new.expose()), Some(Identity::Agent));
-    fs::remove_file(home.path().join("credential/digests")).unwrap();
+    fs::remove_file(folder.path().join("credential/digests")).unwrap();
     known.reread().await;
     assert_eq!(
         known.identify(new.expose()),
@@ -207,10 +207,10 @@ async fn a_replaced_secret_opens_nothing_once_the_digests_were_read_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_guesser_does_not_make_us_read_more_often() {
-    let home = tempfile::tempdir().unwrap();
-    let house = house(home.path());
-    make_all(&house).unwrap();
-    let known = callers(&house, Service::Session);
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    make_all(&home).unwrap();
+    let known = callers(&home, Service::Session);
 
     assert!(known.looks_again());
     assert!((0..1_000).all(|_| !known.looks_again()));

@@ -103,9 +103,9 @@ fn resolve(key: &str) -> ResolveSessionRequest {
 
 #[tokio::test]
 async fn the_credential_opens_and_nothing_else_does() {
-    let house = running().await;
-    let mut right = house.calls_as(Identity::Operator);
-    let wrong = Peer::lazy(&house.address, &Secret::new("guess"));
+    let home = running().await;
+    let mut right = home.calls_as(Identity::Operator);
+    let wrong = Peer::lazy(&home.address, &Secret::new("guess"));
     let mut wrong_client = SessionServiceClient::new(wrong.service());
     let mut none = SessionServiceClient::new(wrong.channel());
 
@@ -134,8 +134,8 @@ async fn the_credential_opens_and_nothing_else_does() {
 
 #[tokio::test]
 async fn a_declared_bound_is_refused_with_its_path() {
-    let house = running().await;
-    let mut client = house.calls_as(Identity::Operator);
+    let home = running().await;
+    let mut client = home.calls_as(Identity::Operator);
 
     let refusal = Failure::from_status(&client.resolve_session(resolve("")).await.unwrap_err());
 
@@ -147,8 +147,8 @@ async fn a_declared_bound_is_refused_with_its_path() {
 
 #[tokio::test]
 async fn a_panic_is_one_callers_failure() {
-    let house = running().await;
-    let mut client = house.calls_as(Identity::Operator);
+    let home = running().await;
+    let mut client = home.calls_as(Identity::Operator);
 
     let failed = client
         .list_sessions(ListSessionsRequest::default())
@@ -164,8 +164,8 @@ async fn a_panic_is_one_callers_failure() {
 
 #[tokio::test]
 async fn health_answers_anybody_and_follows_the_process() {
-    let house = running().await;
-    let mut anybody = HealthClient::new(Peer::lazy(&house.address, &Secret::new("none")).channel());
+    let home = running().await;
+    let mut anybody = HealthClient::new(Peer::lazy(&home.address, &Secret::new("none")).channel());
     let mut check = async || {
         anybody
             .check(HealthCheckRequest::default())
@@ -179,7 +179,7 @@ async fn health_answers_anybody_and_follows_the_process() {
         tonic_health::pb::health_check_response::ServingStatus::NotServing
     );
 
-    house.health.serving();
+    home.health.serving();
 
     let followed = async {
         while check().await != tonic_health::pb::health_check_response::ServingStatus::Serving {
@@ -193,11 +193,11 @@ async fn health_answers_anybody_and_follows_the_process() {
 
 #[tokio::test]
 async fn a_drained_server_lets_go_of_its_socket() {
-    let house = running().await;
-    let mut client = house.calls_as(Identity::Operator);
+    let home = running().await;
+    let mut client = home.calls_as(Identity::Operator);
     client.resolve_session(resolve("main")).await.unwrap();
 
-    assert!(house.drain.finish(Duration::from_secs(5)).await);
+    assert!(home.drain.finish(Duration::from_secs(5)).await);
 
     assert_eq!(
         client.resolve_session(resolve("main")).await.unwrap_err().code(),
@@ -222,8 +222,8 @@ fn client(connection: &str) -> Caller {
 
 #[tokio::test]
 async fn a_caller_that_cannot_be_read_is_not_taken_for_the_process() {
-    let house = running().await;
-    let mut client = house.calls_as(Identity::Edge);
+    let home = running().await;
+    let mut client = home.calls_as(Identity::Edge);
     let unreadable = tonic::metadata::BinaryMetadataValue::from_bytes(b"\xff\xff");
     let mut request = Request::new(resolve("main"));
     request
@@ -244,11 +244,10 @@ async fn a_caller_that_cannot_be_read_is_not_taken_for_the_process() {
 
 #[tokio::test]
 async fn only_the_edge_speaks_for_clients_and_says_for_whom() {
-    let house = running().await;
+    let home = running().await;
     let request = || with_caller(resolve("main"), &client("c"));
 
-    house
-        .calls_as(Identity::Edge)
+    home.calls_as(Identity::Edge)
         .resolve_session(request())
         .await
         .unwrap();
@@ -256,14 +255,14 @@ async fn only_the_edge_speaks_for_clients_and_says_for_whom() {
         .into_iter()
         .filter(|identity| *identity != Identity::Edge)
     {
-        let forged = house
+        let forged = home
             .calls_as(identity)
             .resolve_session(request())
             .await
             .unwrap_err();
         assert_eq!(forged.code(), Code::PermissionDenied, "{identity}");
     }
-    let for_nobody = house
+    let for_nobody = home
         .calls_as(Identity::Edge)
         .resolve_session(resolve("main"))
         .await
@@ -273,9 +272,9 @@ async fn only_the_edge_speaks_for_clients_and_says_for_whom() {
 
 #[tokio::test]
 async fn a_process_that_is_not_listed_is_refused_with_who_called_what() {
-    let house = running().await;
+    let home = running().await;
 
-    let refused = house
+    let refused = home
         .calls_as(Identity::Agent)
         .resolve_session(resolve("main"))
         .await
@@ -296,9 +295,9 @@ async fn reflection_is_for_operators_tools() {
         ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
         server_reflection_request::MessageRequest,
     };
-    let house = running().await;
+    let home = running().await;
     let ask = async |identity| {
-        let peer = Peer::lazy(&house.address, &secret(identity));
+        let peer = Peer::lazy(&home.address, &secret(identity));
         let list = ServerReflectionRequest {
             host: String::new(),
             message_request: Some(MessageRequest::ListServices(String::new())),
@@ -316,7 +315,7 @@ async fn reflection_is_for_operators_tools() {
 }
 
 /// A wait that somebody parks; it goes on until it is dropped.
-fn parked(house: &Running, caller: Option<&Caller>) -> tokio::task::JoinHandle<Code> {
+fn parked(home: &Running, caller: Option<&Caller>) -> tokio::task::JoinHandle<Code> {
     let wait = WaitAgentRequest {
         run_id: "r".into(),
         timeout_ms: None,
@@ -325,7 +324,7 @@ fn parked(house: &Running, caller: Option<&Caller>) -> tokio::task::JoinHandle<C
         Some(caller) => (Identity::Edge, with_caller(wait, caller)),
         None => (Identity::Operator, Request::new(wait)),
     };
-    let mut client = house.calls_as(identity);
+    let mut client = home.calls_as(identity);
     tokio::spawn(async move { client.wait_agent(request).await.unwrap_err().code() })
 }
 
@@ -343,30 +342,29 @@ async fn refused(waits: &[tokio::task::JoinHandle<Code>], count: usize) {
 
 #[tokio::test]
 async fn a_client_that_parks_a_thousand_waits_holds_up_neither_others_nor_its_own_short_calls() {
-    let house = running().await;
-    house.health.serving();
+    let home = running().await;
+    home.health.serving();
     let greedy: Vec<_> = (0..8).map(|n| client(&format!("greedy-{n}"))).collect();
 
     let waits: Vec<_> = (0..1_024)
-        .map(|n| parked(&house, greedy.get(n % greedy.len())))
+        .map(|n| parked(&home, greedy.get(n % greedy.len())))
         .collect();
 
     // However many connections the credential has, a quarter of the places stays free.
     refused(&waits, 256).await;
-    let mut edge = house.calls_as(Identity::Edge);
+    let mut edge = home.calls_as(Identity::Edge);
     for caller in [&greedy[0], &client("quiet")] {
         let short = with_caller(resolve("main"), caller);
         edge.resolve_session(short)
             .await
             .expect("a short call of a client");
     }
-    let quiet = parked(&house, Some(&client("quiet")));
-    house
-        .calls_as(Identity::Operator)
+    let quiet = parked(&home, Some(&client("quiet")));
+    home.calls_as(Identity::Operator)
         .resolve_session(resolve("main"))
         .await
         .expect("an operator's call");
-    let mut health = HealthClient::new(Peer::lazy(&house.address, &Secret::new("none")).channel());
+    let mut health = HealthClient::new(Peer::lazy(&home.address, &Secret::new("none")).channel());
     health
         .check(HealthCheckRequest::default())
         .await
@@ -379,15 +377,15 @@ async fn a_client_that_parks_a_thousand_waits_holds_up_neither_others_nor_its_ow
 
 #[tokio::test]
 async fn a_wait_that_is_given_up_frees_its_place() {
-    let house = running().await;
+    let home = running().await;
     let caller = client("c");
     let wait = WaitAgentRequest {
         run_id: "r".into(),
         timeout_ms: None,
     };
-    let first: Vec<_> = (0..300).map(|_| parked(&house, Some(&caller))).collect();
+    let first: Vec<_> = (0..300).map(|_| parked(&home, Some(&caller))).collect();
     refused(&first, 300 - 256).await;
-    let full = house
+    let full = home
         .calls_as(Identity::Edge)
         .wait_agent(with_caller(wait, &caller))
         .await
@@ -404,9 +402,9 @@ async fn a_wait_that_is_given_up_frees_its_place() {
 
     let again = async {
         loop {
-            let wait = parked(&house, Some(&caller));
+            let wait = parked(&home, Some(&caller));
             // A refusal comes back before the next call of the same connection is answered.
-            let mut edge = house.calls_as(Identity::Edge);
+            let mut edge = home.calls_as(Identity::Edge);
             edge.resolve_session(with_caller(resolve("main"), &caller))
                 .await
                 .unwrap();
@@ -422,8 +420,8 @@ async fn a_wait_that_is_given_up_frees_its_place() {
 
 #[tokio::test]
 async fn strangers_cannot_take_the_places_of_a_health_check() {
-    let house = running().await;
-    let anybody = || HealthClient::new(Peer::lazy(&house.address, &Secret::new("none")).channel());
+    let home = running().await;
+    let anybody = || HealthClient::new(Peer::lazy(&home.address, &Secret::new("none")).channel());
     let mut watches = Vec::new();
     loop {
         match anybody().watch(HealthCheckRequest::default()).await {

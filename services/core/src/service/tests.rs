@@ -67,7 +67,7 @@ impl App for Played {
 fn home() -> (tempfile::TempDir, ServiceSettings) {
     let home = tempfile::tempdir().unwrap();
     let common = ServiceSettings::for_tests(home.path(), Service::Agent);
-    credential::make_all(&common.house).unwrap();
+    credential::make_all(&common.home).unwrap();
     (home, common)
 }
 
@@ -94,7 +94,7 @@ impl Drop for LetGo {
 #[tokio::test]
 async fn an_end_goes_step_by_step_and_waits_for_what_was_spawned() {
     let ((_home, common), story, drain) = (home(), Story::default(), Drain::new());
-    let own = Credential::load(&common.house, Service::Agent.identity()).unwrap();
+    let own = Credential::load(&common.home, Service::Agent.identity()).unwrap();
     let told = story.clone();
     let bound = bound(&common, move |life| {
         life.health.serving();
@@ -231,7 +231,7 @@ async fn a_process_that_takes_no_report_does_not_keep_its_own_end_waiting() {
 async fn why_a_process_could_not_start_is_told() {
     let (home, common) = home();
     let broadcast = Broadcast::start(home.path()).await;
-    let env = Env::of([("GATEHOUSE_HOME", common.house.home.to_string_lossy())]);
+    let env = Env::of([("GATEHOUSE_HOME", common.home.path.to_string_lossy())]);
 
     let ended = in_time(run::<Played>(&env, Drain::new())).await.unwrap_err();
 

@@ -135,7 +135,7 @@ async fn the_next_turn_reads_what_was_said_before() {
 #[tokio::test]
 async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
     let mut bench = Bench::new().await;
-    let mut house = bench.run(r#"{"agents":{"defaults":{"thinkingDefault":"low"}}}"#);
+    let mut gateway = bench.run(r#"{"agents":{"defaults":{"thinkingDefault":"low"}}}"#);
     for (run, of_session, said, told) in [
         ("r1", None, None, "low"),
         ("r2", None, Some("high"), "high"),
@@ -154,13 +154,13 @@ async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
             thinking: said.map(str::to_owned),
             ..message(run, "hi")
         };
-        house.engine.submit(message).await.unwrap();
+        gateway.engine.submit(message).await.unwrap();
 
         let call = bench.call().await;
 
         assert_eq!(call.request.thinking_level.as_deref(), Some(told), "{run}");
         call.done().await;
-        house.end_of(run).await;
+        gateway.end_of(run).await;
     }
 }
 

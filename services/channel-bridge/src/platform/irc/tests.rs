@@ -243,7 +243,7 @@ impl contract::Platform for Room {
 }
 
 /// The assistant on a server, as account `a`.
-async fn house(server: &Ngircd, config: Value) -> (TempDir, Bench) {
+async fn gateway(server: &Ngircd, config: Value) -> (TempDir, Bench) {
     let (folder, stores) = stores();
     let mut value = json!({"port": server.port});
     value
@@ -261,7 +261,7 @@ async fn house(server: &Ngircd, config: Value) -> (TempDir, Bench) {
 #[tokio::test]
 async fn rooms_and_private_messages_come_in_with_who_said_them() {
     let server = Ngircd::start().await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
     let anna = Person::connect(server.port, "Anna").await;
     anna.meets("#home", "gate").await;
 
@@ -299,7 +299,7 @@ async fn rooms_and_private_messages_come_in_with_who_said_them() {
 #[tokio::test]
 async fn a_private_reply_reaches_who_asked_and_nobody_who_took_the_nick() {
     let server = Ngircd::start().await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
     let anna = Person::connect(server.port, "anna").await;
     anna.line("PRIVMSG gate :hello").await;
     let asked = until("the question", async || {
@@ -332,7 +332,7 @@ async fn a_taken_nick_is_passed_by_and_regained_when_it_is_free() {
     let server = Ngircd::start().await;
     let squatter = Person::connect(server.port, "gate").await;
     squatter.line("JOIN #home").await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
     squatter.meets("#home", "gate_").await;
 
     squatter.line("QUIT").await;
@@ -349,7 +349,7 @@ async fn after_a_kick_the_assistant_comes_back() {
     let op = Person::connect(server.port, "op").await;
     op.line("JOIN #home").await;
     op.sees(" 366 ").await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
     op.meets("#home", "gate").await;
 
     op.line("KICK #home gate :out").await;
@@ -366,7 +366,7 @@ async fn after_a_kick_the_assistant_comes_back() {
 #[tokio::test]
 async fn what_the_server_refuses_is_a_dead_letter() {
     let server = Ngircd::start().await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
 
     bench.say("k", "nobody", "hello?").await;
     bench.settled().await;
@@ -378,7 +378,7 @@ async fn what_the_server_refuses_is_a_dead_letter() {
 #[tokio::test]
 async fn a_byte_that_is_not_utf_8_does_not_throw_the_assistant_out() {
     let server = Ngircd::start().await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
     let anna = Person::connect(server.port, "anna").await;
     anna.meets("#home", "gate").await;
     let mut writer = anna.writer.lock().unwrap().take().unwrap();
@@ -397,7 +397,7 @@ async fn a_byte_that_is_not_utf_8_does_not_throw_the_assistant_out() {
 async fn tls_is_spoken_with_a_certificate_that_is_trusted_and_with_no_other() {
     let server = Ngircd::start().await;
     let trusted = json!({"port": server.tls_port, "tls": true, "tlsCaFile": testdata("loopback-cert.pem")});
-    let (_folder, bench) = house(&server, trusted).await;
+    let (_folder, bench) = gateway(&server, trusted).await;
     let anna = Person::connect(server.port, "anna").await;
     anna.meets("#home", "gate").await;
     bench.stop().await;
@@ -433,7 +433,7 @@ async fn an_account_that_wants_sasl_does_not_enter_a_server_without_it() {
 #[tokio::test]
 async fn a_server_that_is_away_is_found_when_it_is_back() {
     let mut server = Ngircd::start().await;
-    let (_folder, bench) = house(&server, json!({})).await;
+    let (_folder, bench) = gateway(&server, json!({})).await;
     server.server.kill().await.unwrap();
     until("the loss", async || {
         (bench.progress.snapshot().state != State::Connected).then_some(())

@@ -1,7 +1,7 @@
 //! Lines from and to an IRC server: bounded, and never the end of a connection for what somebody in a room typed.
 //!
 //! The codec of crate `irc` ends the stream at the first byte that is not UTF-8, and so lets any person in a room throw the
-//! house out of it; and it collects a line without end. Its grammar is used all the same: see [`irc_proto::Message`].
+//! gateway out of it; and it collects a line without end. Its grammar is used all the same: see [`irc_proto::Message`].
 
 use std::{io, str};
 

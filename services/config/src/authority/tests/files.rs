@@ -2,16 +2,16 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use gatehouse_core::{Clock, Env, House};
+use gatehouse_core::{Clock, Env, Home};
 
 use crate::{
     configuration::{Configuration, Patch, sources_of, store_of},
     error::Error,
 };
 
-struct Home(tempfile::TempDir);
+struct Folder(tempfile::TempDir);
 
-impl Home {
+impl Folder {
     fn new(document: &str) -> Self {
         let home = Self(tempfile::tempdir().expect("a folder"));
         fs::create_dir(home.0.path().join("secrets")).expect("made");
@@ -24,9 +24,9 @@ impl Home {
     fn start(&self) -> Configuration {
         let home = self.0.path().to_str().expect("UTF-8");
         let env = Env::of([("GATEHOUSE_HOME", home), ("BY_HAND", "kept-in-the-environment")]);
-        let house = House::read(&env);
+        let home = Home::read(&env);
         let configuration =
-            Configuration::open(store_of(&house), sources_of(&house, &env), Clock::fixed(1_000))
+            Configuration::open(store_of(&home), sources_of(&home, &env), Clock::fixed(1_000))
                 .expect("starts");
         configuration.save_running();
         configuration
@@ -51,7 +51,7 @@ const PROVIDER: &str = "{models: {providers: {p: {baseUrl: 'http://h', apiKey: {
 
 #[test]
 fn a_refused_change_writes_nothing_and_says_what_to_do() {
-    let home = Home::new("{}");
+    let home = Folder::new("{}");
     let mut configuration = home.start();
 
     for raw in [
@@ -75,7 +75,7 @@ fn a_refused_change_writes_nothing_and_says_what_to_do() {
 
 #[test]
 fn a_file_within_the_folder_is_taken_and_a_link_out_of_it_is_not() {
-    let home = Home::new("{}");
+    let home = Folder::new("{}");
     let mut configuration = home.start();
     patch(&mut configuration, &format!("{PROVIDER}secrets/key'}}}}}}}}}}")).expect("within");
     let cut =
@@ -97,7 +97,7 @@ fn a_file_within_the_folder_is_taken_and_a_link_out_of_it_is_not() {
 
 #[test]
 fn what_was_written_by_hand_outlives_changes_and_restarts() {
-    let home = Home::new(
+    let home = Folder::new(
         "{models: {providers: {p: {baseUrl: 'http://h', apiKey: {source: 'file', path: 'outside'}, headers: {X: '${BY_HAND}'}}}}}",
     );
     let mut configuration = home.start();

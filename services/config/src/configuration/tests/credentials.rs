@@ -13,7 +13,7 @@ fn ids(configuration: &Configuration) -> Vec<String> {
 
 #[test]
 fn credentials_are_taken_from_their_file_and_revoked_when_they_leave_it() {
-    let home = Home::new(Some("{}"));
+    let home = Folder::new(Some("{}"));
     let mut configuration = home.start(&[]).expect("runs");
     let write = |rows: &Value| {
         fs::write(home.0.path().join("config/credentials.json"), rows.to_string()).expect("written")
@@ -62,7 +62,7 @@ fn credentials_are_taken_from_their_file_and_revoked_when_they_leave_it() {
 
 #[test]
 fn the_scopes_of_the_gateway_token_are_those_of_its_row() {
-    let home = Home::new(Some("{gateway: {auth: {tokenScopes: ['operator.read']}}}"));
+    let home = Folder::new(Some("{gateway: {auth: {tokenScopes: ['operator.read']}}}"));
 
     let configuration = home.start(&[]).expect("runs");
 

@@ -121,7 +121,7 @@ fn piped() -> (TempDir, Bench, Server, Server) {
     (folder, bench, Server::new(first), Server::new(second))
 }
 
-/// Waits as long as it takes, but no longer than a house may take to notice anything.
+/// Waits as long as it takes, but no longer than a gateway may take to notice anything.
 async fn reaches(bench: &Bench, state: State) {
     let mut states = bench.progress.watch();
     time::timeout(Duration::from_secs(200), states.wait_for(|now| *now == state))

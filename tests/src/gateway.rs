@@ -1,4 +1,4 @@
-//! A house as a user starts it: `gatehouse up` in a home of its own.
+//! A gateway as a user starts it: `gatehouse up` in a home of its own.
 
 use std::{
     fs,
@@ -13,19 +13,19 @@ use tokio::process::{Child, Command as AsyncCommand};
 
 use crate::{http, wait::until};
 
-/// How long a house may take to end when nothing hangs, on a busy machine, with the answers of these tests under way.
+/// How long a gateway may take to end when nothing hangs, on a busy machine, with the answers of these tests under way.
 const END: Duration = Duration::from_secs(60);
 
-/// A running house. Dropping it kills the supervisor; the services end by themselves when it is gone.
+/// A running gateway. Dropping it kills the supervisor; the services end by themselves when it is gone.
 #[derive(Debug)]
-pub struct House {
+pub struct Gateway {
     home: TempDir,
     up: Child,
     token: String,
 }
 
-impl House {
-    /// Starts a house with this configuration and waits until it is ready.
+impl Gateway {
+    /// Starts a gateway with this configuration and waits until it is ready.
     ///
     /// # Panics
     /// When it does not become ready in time.
@@ -46,26 +46,26 @@ impl House {
         Self::start_in(home, env).await
     }
 
-    /// Starts a house in a home that is there already.
+    /// Starts a gateway in a home that is there already.
     ///
     /// # Panics
     /// When it does not become ready in time.
     pub async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
         let up = spawn(home.path(), env);
-        let mut house = Self {
+        let mut gateway = Self {
             home,
             up,
             token: String::new(),
         };
-        until("the edge", async || house.is_ready().await.then_some(())).await;
-        house.token = fs::read_to_string(house.path("config/token"))
+        until("the edge", async || gateway.is_ready().await.then_some(())).await;
+        gateway.token = fs::read_to_string(gateway.path("config/token"))
             .expect("the token")
             .trim()
             .to_owned();
-        house
+        gateway
     }
 
-    /// Ends the house as Ctrl-C does, and starts it again in the same home.
+    /// Ends the gateway as Ctrl-C does, and starts it again in the same home.
     ///
     /// # Panics
     /// When it does not end or does not come back in time.
@@ -73,7 +73,7 @@ impl House {
         self.restart_after(|_| ()).await
     }
 
-    /// The same, with something done to the home while the house is down.
+    /// The same, with something done to the home while the gateway is down.
     ///
     /// # Panics
     /// When it does not end or does not come back in time.
@@ -84,7 +84,7 @@ impl House {
         Self::start_in(home, &[]).await
     }
 
-    /// Ends the house as Ctrl-C does, and says how it ended.
+    /// Ends the gateway as Ctrl-C does, and says how it ended.
     ///
     /// # Panics
     /// When it does not end.
@@ -97,7 +97,7 @@ impl House {
             .code()
     }
 
-    /// Starts a house that was ended again, and does not wait for it.
+    /// Starts a gateway that was ended again, and does not wait for it.
     pub fn start_again(&mut self) {
         self.up = spawn(self.home.path(), &[]);
     }

@@ -1,4 +1,4 @@
-// A house of its own for each test file: real processes, a home in a temporary folder, a port that nobody else has.
+// A gateway of its own for each test file: real processes, a home in a temporary folder, a port that nobody else has.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ export async function until(what, probe, deadlineMs = 15_000) {
   }
 }
 
-export class House {
+export class Gateway {
   static async start(config = {}) {
     const home = await mkdtemp(join(tmpdir(), "gatehouse-"));
     await writeFile(join(home, "gatehouse.json5"), JSON.stringify(config));
@@ -31,17 +31,17 @@ export class House {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, GATEHOUSE_METRICS_LISTEN: "off" },
     });
-    const house = new House(home, child);
-    child.stdout.on("data", (data) => (house.log += data));
-    child.stderr.on("data", (data) => (house.log += data));
+    const gateway = new Gateway(home, child);
+    child.stdout.on("data", (data) => (gateway.log += data));
+    child.stderr.on("data", (data) => (gateway.log += data));
     try {
-      house.url = await until("edge.url", () => house.#urlOfReadyEdge(), START_DEADLINE_MS);
-      house.token = (await readFile(join(home, "config", "token"), "utf8")).trim();
+      gateway.url = await until("edge.url", () => gateway.#urlOfReadyEdge(), START_DEADLINE_MS);
+      gateway.token = (await readFile(join(home, "config", "token"), "utf8")).trim();
     } catch (error) {
-      await house.stop();
-      throw new Error(`the house did not start: ${error.message}\n${house.log}`);
+      await gateway.stop();
+      throw new Error(`the gateway did not start: ${error.message}\n${gateway.log}`);
     }
-    return house;
+    return gateway;
   }
 
   constructor(home, child) {
