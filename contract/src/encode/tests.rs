@@ -226,7 +226,7 @@ fn names_are_json_names_and_nothing_else() {
 }
 
 #[test]
-fn fields_of_the_house_are_refused_from_outside() {
+fn fields_of_the_gateway_are_refused_from_outside() {
     struct Count(Vec<String>);
     impl UnknownFields for Count {
         fn unknown(&mut self, path: &str) -> bool {

@@ -250,7 +250,7 @@ fn the_growing_string_of_an_inner_message_does_not_count() {
 }
 
 #[test]
-fn messages_of_the_house_read_as_their_clients_expect() {
+fn messages_of_the_gateway_read_as_their_clients_expect() {
     let defaults = plan_of("session.v1.SessionDefaults");
     assert_eq!(
         render(defaults, &[]).unwrap(),

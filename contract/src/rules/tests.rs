@@ -12,7 +12,7 @@ fn breaches_of(body: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_contracts_of_the_house_keep_the_rules() {
+fn the_contracts_of_the_gateway_keep_the_rules() {
     assert_eq!(
         breaches(gatehouse_proto::DESCRIPTORS).unwrap(),
         Vec::<String>::new()

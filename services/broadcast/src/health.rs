@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_that_says_nothing_falls_silent_and_the_house_is_not_well() {
+    async fn a_process_that_says_nothing_falls_silent_and_the_gateway_is_not_well() {
         let mut all = RollUp::default();
         assert_eq!(all.report(serving("session", "1"), false, None), Some(true));
         assert_eq!(
