@@ -65,6 +65,16 @@ impl Answer {
         !self.text.is_empty() || !self.thinking.is_empty()
     }
 
+    /// Whether a person saw a word of the answer itself.
+    pub(crate) fn was_said(&self) -> bool {
+        !self.text.trim().is_empty()
+    }
+
+    /// The next model thinks anew: what the last one thought in vain is no part of its answer.
+    pub(crate) fn forget_thoughts(&mut self) {
+        self.thinking.clear();
+    }
+
     /// The whole message, when it is more than the text that was streamed.
     pub(crate) fn into_content(self) -> Option<Content> {
         let Self {

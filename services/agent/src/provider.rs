@@ -65,6 +65,8 @@ pub(crate) struct Unanswered {
     pub(crate) message: String,
     /// What the provider asked for.
     pub(crate) retry_after: Option<std::time::Duration>,
+    /// Where it was asked: scheme, host and port, and nothing that could be a secret.
+    pub(crate) origin: Option<String>,
 }
 
 impl Unanswered {
@@ -73,6 +75,7 @@ impl Unanswered {
             kind,
             message: message.into(),
             retry_after: None,
+            origin: None,
         }
     }
 }

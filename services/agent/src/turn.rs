@@ -17,6 +17,7 @@ use crate::{
     http::Http,
     provider::{
         Answered, Unanswered, echo,
+        failure::rules,
         openai::{Asked, Endpoint},
     },
     request::{ModelName, Question, RunTurn},
@@ -92,7 +93,7 @@ impl Turn {
         };
         let mut failed = None;
         for name in models {
-            match self.ask(&name, &question).await {
+            let silent = match self.ask(&name, &question).await {
                 Ok(Answered { stop_reason, usage }) => {
                     return Event::Completed(Completed {
                         stop_reason: stop_reason.into_word(),
@@ -104,18 +105,26 @@ impl Turn {
                 }
                 Err(why) => {
                     let ModelName { provider, model } = name;
-                    tracing::info!(provider.id = provider, model.id = model, kind = ?why.kind, "a model did not answer");
+                    tracing::warn!(provider.id = provider, model.id = model, kind = ?why.kind, origin = why.origin.as_deref(), reason = why.message, "a model did not answer");
                     failed = Some(Failed {
                         kind: why.kind.into(),
                         message: why.message,
                         provider: Some(provider),
                         model: Some(model),
                     });
+                    rules(why.kind).silence
                 }
-            }
-            if self.answer.was_seen() || self.calls >= CALLS_MAX {
+            };
+            // What was thought in vain gives way to the next model's thoughts; an answer that was begun does not.
+            let kept = if silent {
+                self.answer.was_said()
+            } else {
+                self.answer.was_seen()
+            };
+            if kept || self.calls >= CALLS_MAX {
                 break;
             }
+            self.answer.forget_thoughts();
         }
         Event::Failed(failed.unwrap_or_else(|| Failed {
             message: "no model is named".into(),
@@ -148,12 +157,12 @@ impl Turn {
                 }
                 Err(why) => why,
             };
-            if is_outage(why.kind) {
+            if rules(why.kind).outage {
                 self.tools.breakers.failed(provider);
             } else {
                 self.tools.breakers.succeeded(provider); // a refusal is an answer: the provider lives
             }
-            let again = is_outage(why.kind)
+            let again = rules(why.kind).outage
                 && !self.answer.was_seen()
                 && attempt < CALLS_PER_MODEL_MAX
                 && self.calls < CALLS_MAX;
@@ -195,18 +204,6 @@ impl Turn {
         Endpoint::new(provider, entry, &self.tools.http)?
             .answer(&asked, question, &mut self.answer)
             .await
-    }
-}
-
-/// Whether the next caller would see it too, and a later one perhaps not.
-fn is_outage(kind: FailureKind) -> bool {
-    match kind {
-        FailureKind::RateLimit | FailureKind::Timeout | FailureKind::Unavailable => true,
-        FailureKind::Unspecified
-        | FailureKind::Auth
-        | FailureKind::Context
-        | FailureKind::Rejected
-        | FailureKind::Config => false,
     }
 }
 

@@ -44,6 +44,16 @@ pub(crate) fn reply(content: Content) -> Option<Content> {
     (!told.is_blank()).then_some(told)
 }
 
+/// The same of an answer that reached the longest length that a model may write: nobody should take it for the whole.
+pub(crate) fn cut_off(reply: Content, notice: ForPeople) -> Content {
+    let notice = notice.after("").trim().to_owned();
+    if reply.bytes() + notice.len() + AROUND_NOTICE_BYTES > ANSWER_BYTES_MAX {
+        return reply;
+    }
+    let behind = Block::text(format!("\n({notice})"));
+    reply.blocks().iter().cloned().chain([behind]).collect()
+}
+
 /// The row of an answer that somebody stopped.
 pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, now: i64) -> NewEntry {
     let extra = EntryExtra {

@@ -1,11 +1,14 @@
 //! What a provider's refusal means, by what somebody would do about it.
 
+mod rules;
+
 use std::time::Duration;
 
 use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
 
+pub(crate) use self::rules::rules;
 use super::{Unanswered, redaction::Redaction};
 
 /// The most of a provider's words that is shown.

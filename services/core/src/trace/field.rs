@@ -72,6 +72,7 @@ const PLAIN: &[&str] = &[
     "max",
     "messages",
     "mode",
+    "origin",
     "panic",
     "part",
     "path",

@@ -67,6 +67,15 @@ impl Call {
         .await;
     }
 
+    /// Ends it because it is as long as the model may write.
+    pub(crate) async fn cut_off(self) {
+        self.event(TurnEvent::Completed(agent::Completed {
+            stop_reason: "length".to_owned(),
+            ..agent::Completed::default()
+        }))
+        .await;
+    }
+
     pub(crate) async fn fail(self, kind: agent::FailureKind, message: &str) {
         let message = message.to_owned();
         self.event(TurnEvent::Failed(agent::Failed {

@@ -267,6 +267,12 @@ impl Run {
             Event::ModelStarted(agent::ModelStarted { provider, model }) => {
                 let data = json!({ "phase": "model", "provider": provider, "model": model });
                 self.events.lifecycle(self.live.next_seq(), &data);
+                // The model before it thought and had no answer: these thoughts take the place of those.
+                if !self.thought.is_empty() {
+                    self.thought.clear();
+                    self.new_thinking = Rewrite::ALL;
+                    self.thinking = Pacer::new(self.room.pacing.clone());
+                }
             }
             Event::TextDelta(agent::TextDelta { text }) => {
                 if text.is_empty() {

@@ -73,6 +73,9 @@ impl Run {
                 // A model that says everything before its last call says nothing after it.
                 finish.reply = answer::reply(content)
                     .or_else(|| answer::reply(Content::text(std::mem::take(&mut self.said_before))));
+                if stop_reason == "length" {
+                    finish.reply = finish.reply.map(|reply| answer::cut_off(reply, notice::CUT_OFF));
+                }
                 finish.stop_reason = Some(stop_reason);
                 finish.usage = usage;
                 finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
@@ -203,9 +206,12 @@ fn error_kind(kind: FailureKind) -> &'static str {
         FailureKind::RateLimit => "rate_limit",
         FailureKind::Context => "context_length",
         FailureKind::Timeout => "timeout",
-        FailureKind::Rejected => "refusal",
-        FailureKind::Unspecified | FailureKind::Auth | FailureKind::Unavailable | FailureKind::Config => {
-            "unknown"
-        }
+        FailureKind::Rejected | FailureKind::Moderation => "refusal",
+        FailureKind::Unspecified
+        | FailureKind::Auth
+        | FailureKind::Unavailable
+        | FailureKind::Config
+        | FailureKind::ModelMissing
+        | FailureKind::Empty => "unknown",
     }
 }

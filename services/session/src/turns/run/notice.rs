@@ -10,6 +10,9 @@ pub(super) const UNREACHABLE: ForPeople =
 /// The answer broke off in the middle.
 pub(in crate::turns) const BROKEN_OFF: ForPeople =
     ForPeople::new("The answer broke off. Please ask again if you still need the rest.");
+/// The answer is as long as it may be.
+pub(super) const CUT_OFF: ForPeople =
+    ForPeople::new("The answer ends here because it reached its longest length. Please ask for the rest.");
 const INSIDE: ForPeople = ForPeople::new(
     "Something went wrong, and there is no answer. Please try again; the owner of this assistant can see why.",
 );
@@ -24,15 +27,19 @@ const SLOW: ForPeople = ForPeople::new("The answer took too long. Please try aga
 const DECLINED: ForPeople =
     ForPeople::new("The assistant could not answer this. Please ask in another way; its owner can see why.");
 
+const SILENT: ForPeople =
+    ForPeople::new("The assistant had no answer this time. Please try again, or ask in another way.");
+
 /// A failure, told to people by its kind alone: whatever the words of the agent service or a provider hold.
 pub(super) fn failed(kind: FailureKind, for_operators: impl Into<String>) -> Notice {
     let for_people = match kind {
-        FailureKind::Auth | FailureKind::Config => SET_UP,
+        FailureKind::Auth | FailureKind::Config | FailureKind::ModelMissing => SET_UP,
         FailureKind::RateLimit => BUSY,
         FailureKind::Context => TOO_LONG,
         FailureKind::Timeout => SLOW,
         FailureKind::Unavailable => UNREACHABLE,
-        FailureKind::Rejected => DECLINED,
+        FailureKind::Rejected | FailureKind::Moderation => DECLINED,
+        FailureKind::Empty => SILENT,
         FailureKind::Unspecified => INSIDE,
     };
     Notice::new(for_people, for_operators)

@@ -228,6 +228,9 @@ async fn a_chat_gets_what_was_written_before_a_failure_and_plain_words_once() {
         ("r6", FailureKind::Rejected),
         ("r7", FailureKind::Unavailable),
         ("r8", FailureKind::Unspecified),
+        ("r9", FailureKind::Moderation),
+        ("r10", FailureKind::ModelMissing),
+        ("r11", FailureKind::Empty),
     ] {
         let mut bench = Bench::new().await;
         let mut running = bench.run("{}");
@@ -290,4 +293,58 @@ async fn a_chat_gets_the_words_of_an_answer_that_broke_off() {
         "{:?}",
         replies[0].content
     );
+}
+
+#[tokio::test]
+async fn a_chat_is_told_when_an_answer_was_cut_off_at_its_longest_length() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    half_an_answer(&mut bench, &mut running).await.cut_off().await;
+
+    let end = running.end_of("r1").await;
+
+    assert_eq!(
+        (end.state(), end.stop_reason.as_deref()),
+        (State::Final, Some("length"))
+    );
+    let replies = replies(&bench).await;
+    assert!(
+        matches!(&*replies, [reply] if reply.starts_with("half\n") && reply.contains("longest length")),
+        "{replies:?}"
+    );
+    assert_eq!(
+        rows(&bench).await.get(1),
+        Some(&(Role::Assistant, "half".to_owned())),
+        "the transcript has what the model said"
+    );
+}
+
+#[tokio::test]
+async fn the_thoughts_of_the_next_model_take_the_place_of_those_that_led_to_nothing() {
+    use gatehouse_proto::agent::v1::{ModelStarted, ThinkingDelta, run_turn_response::Event};
+    let think = |text: &str| Event::ThinkingDelta(ThinkingDelta { text: text.into() });
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
+    let call = bench.call().await;
+    call.event(think("in vain")).await;
+    call.event(Event::ModelStarted(ModelStarted::default())).await;
+    call.event(think("better")).await;
+    call.text("yes").await;
+    call.done().await;
+    running.end_of("r1").await;
+
+    let mut screen = String::new();
+    for seen in &running.seen {
+        if let Seen::Agent(event, Rendition::Increment) = seen
+            && event.stream == "thinking"
+        {
+            let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+            if data["replace"] == true {
+                screen.clear();
+            }
+            screen.push_str(data["delta"].as_str().unwrap());
+        }
+    }
+    assert_eq!(screen, "better");
 }
