@@ -38,7 +38,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_next_caller_would_meet_too_is_an_outage_and_only_what_an_operator_can_mend_is_reported() {
+    fn only_what_the_next_caller_would_meet_too_is_an_outage_and_only_what_an_operator_can_mend_is_reported()
+    {
         #[rustfmt::skip]
         let table = [
             //                          outage reported silence
