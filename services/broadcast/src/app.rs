@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_contract::Map;
 use gatehouse_core::{
-    Drain, Env, Service, ServiceSettings,
+    Drain, Env, Service, ServiceSettings, bus,
     server::MESSAGE_BYTES_MAX,
     service::{self, Life},
     settings::SettingsError,
@@ -13,13 +13,16 @@ use gatehouse_proto::broadcast::v1::broadcast_service_server::BroadcastServiceSe
 use serde::Deserialize;
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval, sleep_until},
+    time::{MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
 
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
+
+/// The pause after a change could not be announced.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Broadcast.
 #[derive(Debug)]
@@ -46,7 +49,8 @@ impl service::App for App {
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
         life.config::<Nothing>();
-        let hub = Arc::new(Hub::new(life.clock.clone(), core_map()));
+        let bus = Arc::new(bus::Memory::new()); // the only line that names an implementation
+        let hub = Arc::new(Hub::new(bus, life.clock.clone(), core_map()));
         life.closing
             .spawn("sweep", sweep(Arc::clone(&hub), life.closing.clone()));
         let grpc = Grpc {
@@ -70,8 +74,11 @@ async fn sweep(hub: Arc<Hub>, drain: Drain) {
     repeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = sleep_until(hub.due()) => hub.expire(),
-            _ = repeats.tick() => hub.repeat_health(),
+            () = sleep_until(hub.due()) => hub.expire().await,
+            _ = repeats.tick() => hub.repeat_health().await,
+            () = hub.untold() => while !hub.announce().await && !drain.is_requested() {
+                sleep(ANNOUNCE_AGAIN).await;
+            },
             () = drain.requested() => return,
         }
     }

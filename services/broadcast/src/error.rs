@@ -1,6 +1,6 @@
 //! What broadcast refuses.
 
-use gatehouse_core::{Failure, Kind};
+use gatehouse_core::{Chain, Failure, Kind, bus};
 use tonic::Status;
 
 /// A refusal of broadcast.
@@ -23,6 +23,9 @@ pub(crate) enum Error {
     /// A bound is reached.
     #[error("too many {0} report")]
     Full(&'static str),
+    /// Nothing can be published or followed now.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
 }
 
 impl Error {
@@ -31,12 +34,16 @@ impl Error {
             Self::UnknownEvent(_) | Self::MissingService => Kind::Invalid,
             Self::NotItsEvent { .. } => Kind::Forbidden,
             Self::Full(_) => Kind::Exhausted,
+            Self::Bus(_) => Kind::Unavailable,
         }
     }
 }
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
+        if matches!(error, Error::Bus(_)) {
+            tracing::error!(error = %Chain(&error), "the event bus failed");
+        }
         Failure::new(error.kind(), error.to_string()).into()
     }
 }

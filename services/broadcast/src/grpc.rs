@@ -4,23 +4,21 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
 use gatehouse_contract::Map;
-use gatehouse_core::{Drain, Identity, caller, server::Connection};
+use gatehouse_core::{
+    Drain, Identity,
+    bus::{Page, Subscription},
+    caller,
+    server::Connection,
+};
 use gatehouse_proto::broadcast::v1::{
     GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
-    GetStatusResponse, PublishRequest, PublishResponse, ReportHealthRequest, ReportHealthResponse,
+    GetStatusResponse, Position, PublishRequest, PublishResponse, ReportHealthRequest, ReportHealthResponse,
     ReportPresenceRequest, ReportPresenceResponse, SubscribeRequest, SubscribeResponse,
     broadcast_service_server::BroadcastService,
 };
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, hub::Hub, living::Living, metrics::Metrics, ring::PageMax};
-
-/// One message of a subscription: what gathered while the last one was on its way. Bounded in bytes as well, because it is
-/// held until the edge has read it; a message may be no longer than 32 MiB in any case.
-const PAGE_MAX: PageMax = PageMax {
-    events: 256,
-    bytes: 512 * 1024,
-};
+use crate::{error::Error, hub::Hub, living::Living, metrics::Metrics};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
@@ -39,18 +37,18 @@ impl BroadcastService for Grpc {
         _: Request<GetPresenceRequest>,
     ) -> Result<Response<GetPresenceResponse>, Status> {
         Ok(Response::new(GetPresenceResponse {
-            presence: self.hub.presence(),
+            presence: self.hub.presence().await,
         }))
     }
 
     async fn get_health(&self, _: Request<GetHealthRequest>) -> Result<Response<GetHealthResponse>, Status> {
         Ok(Response::new(GetHealthResponse {
-            health: Some(self.hub.health(&self.living.ask().await)),
+            health: Some(self.hub.health(&self.living.ask().await).await),
         }))
     }
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
-        Ok(Response::new(self.hub.status(&self.living.ask().await)))
+        Ok(Response::new(self.hub.status(&self.living.ask().await).await))
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
@@ -64,7 +62,7 @@ impl BroadcastService for Grpc {
         let name = publisher.map_or("nobody", Identity::name);
         request.publisher_id = format!("{name}/{}", request.publisher_id);
         self.metrics.published(&request);
-        let offset = self.hub.publish(request)?;
+        let offset = self.hub.publish(request).await?;
         Ok(Response::new(PublishResponse { offset }))
     }
 
@@ -83,7 +81,8 @@ impl BroadcastService for Grpc {
             hub: Arc::clone(&self.hub),
             edge_id,
         };
-        let events = follow(Arc::clone(&self.hub), epoch.as_deref(), offset).inspect(move |_| {
+        let (position, subscription) = self.hub.subscribe(epoch, offset).await?;
+        let events = follow(position, subscription).inspect(move |_| {
             // Held for as long as the stream is.
             let _ = &subscribed;
         });
@@ -95,7 +94,7 @@ impl BroadcastService for Grpc {
         request: Request<ReportPresenceRequest>,
     ) -> Result<Response<ReportPresenceResponse>, Status> {
         let ReportPresenceRequest { edge_id, entries } = request.into_inner();
-        self.hub.report_presence(edge_id, entries)?;
+        self.hub.report_presence(edge_id, entries).await?;
         Ok(Response::new(ReportPresenceResponse {}))
     }
 
@@ -114,7 +113,8 @@ impl BroadcastService for Grpc {
         let service = service.ok_or(Error::MissingService)?;
         named.map_err(Status::from)?;
         self.hub
-            .report_health(service, leaving, connection.as_ref().map(Connection::id))?;
+            .report_health(service, leaving, connection.as_ref().map(Connection::id))
+            .await?;
         if let Some(connection) = connection {
             self.watch(connection);
         }
@@ -131,7 +131,7 @@ impl Grpc {
         let (hub, end) = (Arc::clone(&self.hub), self.drain.clone());
         self.drain.spawn_work("connection of a process", async move {
             tokio::select! {
-                () = connection.ended() => hub.connection_ended(connection.id()),
+                () = connection.ended() => hub.connection_ended(connection.id()).await,
                 () = end.requested() => (),
             }
         });
@@ -164,42 +164,30 @@ impl Drop for Subscribed {
     }
 }
 
-/// One edge's stream. It reads the ring by offset and keeps nothing: an edge that does not read falls behind in the ring, and
-/// is told of the gap, instead of growing a queue.
+/// One edge's stream: where it begins with the states there, and then what follows. It keeps nothing: an edge that does not read
+/// falls behind on the bus, and is told of the gap, instead of growing a queue.
 fn follow(
-    hub: Arc<Hub>,
-    epoch: Option<&str>,
-    offset: Option<u64>,
+    position: Position,
+    subscription: Subscription,
 ) -> impl Stream<Item = Result<SubscribeResponse, Status>> + Send + use<> {
-    let head = hub.watch_head();
-    let position = hub.begin(epoch, offset);
-    let at = position.offset;
-    stream::unfold(
-        (hub, head, at, Some(position)),
-        async |(hub, mut head, at, position)| {
-            let epoch = hub.epoch().to_owned();
-            if position.is_some() {
-                let first = SubscribeResponse {
-                    epoch,
-                    position,
-                    ..SubscribeResponse::default()
-                };
-                return Some((Ok(first), (hub, head, at, None)));
-            }
-            loop {
-                head.borrow_and_update();
-                let page = hub.page(at, PAGE_MAX);
-                if page.next != at || page.gap {
-                    let next = SubscribeResponse {
-                        epoch,
-                        position: None,
-                        events: page.events,
-                        gap: page.gap,
-                    };
-                    return Some((Ok(next), (hub, head, page.next, None)));
-                }
-                head.changed().await.ok()?;
-            }
-        },
-    )
+    let Subscription { start, gap: _, pages } = subscription;
+    let first = SubscribeResponse {
+        epoch: start.epoch,
+        position: Some(position),
+        ..SubscribeResponse::default()
+    };
+    let pages = pages.map(|page| {
+        let Page {
+            events,
+            gap,
+            position,
+        } = page.map_err(Error::from)?;
+        Ok(SubscribeResponse {
+            epoch: position.epoch,
+            position: None,
+            events,
+            gap,
+        })
+    });
+    stream::iter([Ok(first)]).chain(pages)
 }

@@ -1,4 +1,5 @@
-//! The state of broadcast, behind one short lock, and the wake-up for those who wait on it.
+//! What broadcast knows beside the events themselves, behind one short lock: who is connected and how every process is. What
+//! changes is published on the bus like any other event.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,72 +7,95 @@ use std::{
 };
 
 use gatehouse_contract::Map;
-use gatehouse_core::{Clock, publish::Outgoing};
-use gatehouse_proto::broadcast::v1::{
-    GetStatusResponse, HealthEvent, Position, PresenceEntry, PresenceEvent, PublishRequest, ServiceHealth,
-    StateVersion,
+use gatehouse_core::{
+    Chain, Clock,
+    bus::{self, Batch, Bus},
+    publish::Outgoing,
 };
-use tokio::{sync::watch, time::Instant};
+use gatehouse_proto::broadcast::v1::{
+    Event, GetStatusResponse, HealthEvent, Position, PresenceEntry, PresenceEvent, PublishRequest,
+    ServiceHealth, StateVersion,
+};
+use tokio::{
+    sync::{self, Notify, watch},
+    time::Instant,
+};
 
 use crate::{
     error::Error,
     health::{self, RollUp, is_ok},
     living::Answers,
     presence::Presence,
-    publishers::Publishers,
-    ring::{Page, PageMax, Ring},
 };
 
 /// Everything that broadcast knows.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    epoch: String,
+    bus: Arc<dyn Bus>,
     began: Instant,
     clock: Clock,
     /// Which events there are; it changes when plugins come and go.
     map: watch::Receiver<Arc<Map>>,
-    // Held for a few lines and never across an await: a map look-up or a push.
+    // Held for a few lines and never across an await.
     state: Mutex<State>,
-    head: watch::Sender<u64>,
+    /// Held while a change is published, so that versions go out in their order.
+    announced: sync::Mutex<Announced>,
+    /// Something is to be announced by whoever calls [`Hub::announce`] next.
+    untold: Notify,
+}
+
+/// The hub as a publisher.
+#[derive(Debug)]
+struct Announced {
+    publisher: String,
+    sequence: u64,
 }
 
 #[derive(Debug)]
 struct State {
-    ring: Ring,
-    publishers: Publishers,
     presence: Presence,
     health: RollUp,
     version: StateVersion,
+    /// What is to be announced.
+    due: Due,
     /// How many subscriptions each edge has: a new one may come before the old one has ended.
     edges: BTreeMap<String, usize>,
     /// Connections that brought a report and whose end is waited for.
     connections: BTreeSet<u64>,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Due {
+    presence: bool,
+    health: bool,
+}
+
 impl Hub {
-    /// A new epoch. Versions begin at the time of day, so that none of an earlier epoch looks current.
-    pub(crate) fn new(clock: Clock, map: watch::Receiver<Arc<Map>>) -> Self {
+    /// Versions begin at the time of day, so that none of an earlier life looks current.
+    pub(crate) fn new(bus: Arc<dyn Bus>, clock: Clock, map: watch::Receiver<Arc<Map>>) -> Self {
         let now = clock.now_ms();
         let state = State {
-            ring: Ring::default(),
-            publishers: Publishers::default(),
             presence: Presence::new(now),
             health: RollUp::default(),
             version: StateVersion {
                 presence: now,
                 health: now,
             },
+            due: Due::default(),
             edges: BTreeMap::new(),
             connections: BTreeSet::new(),
         };
-        let epoch = uuid::Uuid::new_v4().to_string();
         Self {
-            epoch,
+            bus,
             began: Instant::now(),
             clock,
             map,
             state: Mutex::new(state),
-            head: watch::Sender::new(0),
+            announced: sync::Mutex::new(Announced {
+                publisher: format!("broadcast/{}", uuid::Uuid::new_v4()),
+                sequence: 0,
+            }),
+            untold: Notify::new(),
         }
     }
 
@@ -80,12 +104,8 @@ impl Hub {
         Arc::clone(&self.map.borrow())
     }
 
-    pub(crate) fn epoch(&self) -> &str {
-        &self.epoch
-    }
-
     /// Adds a publisher's events. Unknown families are refused whole: they would reach nobody.
-    pub(crate) fn publish(&self, request: PublishRequest) -> Result<u64, Error> {
+    pub(crate) async fn publish(&self, request: PublishRequest) -> Result<u64, Error> {
         let PublishRequest {
             publisher_id,
             sequence,
@@ -96,72 +116,70 @@ impl Hub {
         if let Some(unknown) = events.iter().find(|event| map.event(&event.r#type).is_none()) {
             return Err(Error::UnknownEvent(unknown.r#type.clone()));
         }
-        let mut state = self.lock();
-        if let Some(offset) = state.publishers.repeated(&publisher_id, sequence) {
-            return Ok(offset);
-        }
-        if lost {
-            state.ring.push_gap();
-        }
-        for event in events {
-            state.ring.push(event);
-        }
-        let head = state.ring.head();
-        state.publishers.remember(publisher_id, sequence, head);
-        drop(state);
-        self.head.send_replace(head);
-        Ok(head)
+        let batch = Batch {
+            publisher: publisher_id,
+            sequence,
+            events,
+            lost,
+        };
+        Ok(self.bus.publish(batch).await?.offset)
     }
 
-    /// Where a subscription begins, and the states as they are there.
-    pub(crate) fn begin(&self, epoch: Option<&str>, offset: Option<u64>) -> Position {
-        self.expire(); // before answering, whichever task comes first
-        let state = self.lock();
-        let known = offset.filter(|offset| epoch == Some(&self.epoch) && state.ring.holds(*offset));
-        Position {
-            offset: known.unwrap_or_else(|| state.ring.head()),
-            gap: known.is_none() && epoch.is_some(),
+    /// The stream from a place on, and the states as they are there or newer.
+    pub(crate) async fn subscribe(
+        &self,
+        epoch: Option<String>,
+        offset: Option<u64>,
+    ) -> Result<(Position, bus::Subscription), Error> {
+        self.expire().await; // before answering, whichever task comes first
+        let after = epoch.map(|epoch| bus::Position {
+            epoch,
+            offset: offset.unwrap_or(u64::MAX), // an epoch alone is no place: it is a gap
+        });
+        let subscription = self.bus.subscribe(after).await?;
+        let state = self.lock(); // after the stream's place: a state that is older than it would stay
+        let position = Position {
+            offset: subscription.start.offset,
+            gap: subscription.gap,
             state_version: Some(state.version),
             presence: Some(PresenceEvent {
                 presence: state.presence.shown(),
             }),
             health: Some(state.health.event(self.clock.now_ms())),
+        };
+        Ok((position, subscription))
+    }
+
+    pub(crate) async fn report_presence(
+        &self,
+        edge: String,
+        entries: Vec<PresenceEntry>,
+    ) -> Result<(), Error> {
+        {
+            let mut state = self.lock();
+            if state.presence.report(edge, entries).ok_or(Error::Full("edges"))? {
+                state.presence_changed();
+            }
         }
-    }
-
-    /// The events after an offset.
-    pub(crate) fn page(&self, after: u64, max: PageMax) -> Page {
-        self.lock().ring.page(after, max)
-    }
-
-    /// Tells when the newest offset changes.
-    pub(crate) fn watch_head(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
-    }
-
-    pub(crate) fn report_presence(&self, edge: String, entries: Vec<PresenceEntry>) -> Result<(), Error> {
-        let mut state = self.lock();
-        if state.presence.report(edge, entries).ok_or(Error::Full("edges"))? {
-            self.presence_changed(state);
-        }
+        self.announce().await;
         Ok(())
     }
 
-    pub(crate) fn report_health(
+    pub(crate) async fn report_health(
         &self,
         health: ServiceHealth,
         leaving: bool,
         connection: Option<u64>,
     ) -> Result<(), Error> {
-        self.expire(); // a successor that speaks makes silent ones forgotten
-        let mut state = self.lock();
-        if state
-            .health
-            .report(health, leaving, connection)
-            .ok_or(Error::Full("processes"))?
         {
-            self.health_changed(state);
+            let mut state = self.lock();
+            state.expire(); // a successor that speaks makes silent ones forgotten
+            let reported = state.health.report(health, leaving, connection);
+            if reported.ok_or(Error::Full("processes"))? {
+                state.health_changed();
+            }
         }
+        self.announce().await;
         Ok(())
     }
 
@@ -171,24 +189,21 @@ impl Hub {
     }
 
     /// Whoever reported by this connection is gone.
-    pub(crate) fn connection_ended(&self, connection: u64) {
-        let mut state = self.lock();
-        state.connections.remove(&connection);
-        if state.health.connection_ended(connection) {
-            self.health_changed(state);
+    pub(crate) async fn connection_ended(&self, connection: u64) {
+        {
+            let mut state = self.lock();
+            state.connections.remove(&connection);
+            if state.health.connection_ended(connection) {
+                state.health_changed();
+            }
         }
+        self.announce().await;
     }
 
     /// Forgets and marks what fell silent.
-    pub(crate) fn expire(&self) {
-        let mut state = self.lock();
-        if state.presence.expire() {
-            self.presence_changed(state);
-            state = self.lock();
-        }
-        if state.health.expire() {
-            self.health_changed(state);
-        }
+    pub(crate) async fn expire(&self) {
+        self.lock().expire();
+        self.announce().await;
     }
 
     /// When somebody falls silent next, if nobody says anything. Who is not known yet is not due before a whole lease is over.
@@ -199,20 +214,19 @@ impl Hub {
     }
 
     /// Says how everybody is although nothing changed: clients take it as a sign of life.
-    pub(crate) fn repeat_health(&self) {
-        let mut state = self.lock();
-        let event = Outgoing::new(&state.health.event(self.clock.now_ms())).state_version(state.version);
-        self.push(&mut state, event);
+    pub(crate) async fn repeat_health(&self) {
+        self.lock().due.health = true;
+        self.announce().await;
     }
 
-    pub(crate) fn presence(&self) -> Vec<PresenceEntry> {
-        self.expire(); // before answering, whichever task comes first
+    pub(crate) async fn presence(&self) -> Vec<PresenceEntry> {
+        self.expire().await; // before answering, whichever task comes first
         self.lock().presence.entries()
     }
 
     /// How everybody is, as they answer now.
-    pub(crate) fn health(&self, answers: &Answers) -> HealthEvent {
-        self.expire();
+    pub(crate) async fn health(&self, answers: &Answers) -> HealthEvent {
+        self.expire().await;
         let services = self.lock().health.living(answers);
         RollUp::event_of(services, self.clock.now_ms())
     }
@@ -232,16 +246,16 @@ impl Hub {
             return;
         }
         if state.presence.forget(edge) {
-            self.presence_changed(state);
-            state = self.lock();
+            state.presence_changed();
         }
         if state.health.forget(edge) {
-            self.health_changed(state);
+            state.health_changed();
         }
+        self.untold.notify_one();
     }
 
-    pub(crate) fn status(&self, answers: &Answers) -> GetStatusResponse {
-        let services = self.health(answers).services;
+    pub(crate) async fn status(&self, answers: &Answers) -> GetStatusResponse {
+        let services = self.health(answers).await.services;
         let config_hash = services
             .iter()
             .find(|service| service.service == "config")
@@ -256,28 +270,74 @@ impl Hub {
         }
     }
 
-    fn presence_changed(&self, mut state: MutexGuard<'_, State>) {
-        state.version.presence += 1;
-        let event = PresenceEvent {
-            presence: state.presence.shown(),
+    /// Waits until something is to be announced that nobody announces who could wait for it.
+    pub(crate) async fn untold(&self) {
+        self.untold.notified().await;
+    }
+
+    /// Publishes what changed. Changes that come while the last ones are under way go out together, as they are then. False when
+    /// the bus does not answer: the states are announced again later.
+    pub(crate) async fn announce(&self) -> bool {
+        let mut announced = self.announced.lock().await;
+        let (due, events) = self.take_due();
+        if events.is_empty() {
+            return true;
+        }
+        announced.sequence += 1;
+        let batch = Batch {
+            publisher: announced.publisher.clone(),
+            sequence: announced.sequence,
+            events,
+            lost: false,
         };
-        let event = Outgoing::new(&event).state_version(state.version);
-        self.push(&mut state, event);
+        let Err(error) = self.bus.publish(batch).await else {
+            return true;
+        };
+        tracing::warn!(error = %Chain(&error), "a change of presence or health could not be announced");
+        let mut state = self.lock();
+        state.due.presence |= due.presence;
+        state.due.health |= due.health;
+        false
     }
 
-    fn health_changed(&self, mut state: MutexGuard<'_, State>) {
-        state.version.health += 1;
-        let event = Outgoing::new(&state.health.event(self.clock.now_ms())).state_version(state.version);
-        self.push(&mut state, event);
-    }
-
-    fn push(&self, state: &mut MutexGuard<'_, State>, event: Outgoing) {
-        let head = state.ring.push(event.into_event());
-        self.head.send_replace(head);
+    fn take_due(&self) -> (Due, Vec<Event>) {
+        let mut state = self.lock();
+        let due = std::mem::take(&mut state.due);
+        let presence = || {
+            Outgoing::new(&PresenceEvent {
+                presence: state.presence.shown(),
+            })
+        };
+        let health = || Outgoing::new(&state.health.event(self.clock.now_ms()));
+        let outgoing = [due.presence.then(presence), due.health.then(health)];
+        let events = outgoing.into_iter().flatten();
+        let events = events.map(|event| event.state_version(state.version).into_event());
+        (due, events.collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn presence_changed(&mut self) {
+        self.version.presence += 1;
+        self.due.presence = true;
+    }
+
+    fn health_changed(&mut self) {
+        self.version.health += 1;
+        self.due.health = true;
+    }
+
+    fn expire(&mut self) {
+        if self.presence.expire() {
+            self.presence_changed();
+        }
+        if self.health.expire() {
+            self.health_changed();
+        }
     }
 }
 

@@ -12,7 +12,5 @@ mod hub;
 mod living;
 mod metrics;
 mod presence;
-mod publishers;
-mod ring;
 
 pub use app::App;

@@ -9,6 +9,7 @@ pub mod address;
 pub mod backoff;
 pub mod backup;
 pub mod beat;
+pub mod bus;
 pub mod caller;
 pub mod client;
 pub mod clock;

@@ -31,7 +31,7 @@ enum Item {
 
 /// The ring.
 #[derive(Debug, Default)]
-pub(crate) struct Ring {
+pub(super) struct Ring {
     items: VecDeque<Item>,
     /// The offset of the newest item; 0 before the first.
     head: u64,
@@ -40,37 +40,37 @@ pub(crate) struct Ring {
 
 /// What follows an offset.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Page {
+pub(super) struct Page {
     /// The events, in order.
-    pub(crate) events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     /// Something before the first of them is lost.
-    pub(crate) gap: bool,
+    pub(super) gap: bool,
     /// The offset to go on from.
-    pub(crate) next: u64,
+    pub(super) next: u64,
 }
 
 /// How much one page may hold. One event is always there, whatever its size.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PageMax {
+pub(super) struct PageMax {
     /// Events.
-    pub(crate) events: usize,
+    pub(super) events: usize,
     /// Bytes of encoded events.
-    pub(crate) bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Ring {
-    pub(crate) fn head(&self) -> u64 {
+    pub(super) fn head(&self) -> u64 {
         self.head
     }
 
     /// Adds an event and returns its offset.
-    pub(crate) fn push(&mut self, mut event: Event) -> u64 {
+    pub(super) fn push(&mut self, mut event: Event) -> u64 {
         event.offset = self.head + 1;
         self.add(Item::Event(event.encode_to_vec().into_boxed_slice()))
     }
 
     /// Notes that events were lost.
-    pub(crate) fn push_gap(&mut self) {
+    pub(super) fn push_gap(&mut self) {
         self.add(Item::Gap);
     }
 
@@ -91,7 +91,7 @@ impl Ring {
     }
 
     /// Whether everything after this offset is still here.
-    pub(crate) fn holds(&self, after: u64) -> bool {
+    pub(super) fn holds(&self, after: u64) -> bool {
         after <= self.head && after >= self.tail()
     }
 
@@ -102,7 +102,7 @@ impl Ring {
 
     /// The events after an offset, as many as a page may hold. A reader that fell behind the oldest item is told so and goes
     /// on from there.
-    pub(crate) fn page(&self, after: u64, max: PageMax) -> Page {
+    pub(super) fn page(&self, after: u64, max: PageMax) -> Page {
         let behind = !self.holds(after);
         let start = if behind { self.tail() } else { after };
         let mut page = Page {

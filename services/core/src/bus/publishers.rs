@@ -12,7 +12,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(600);
 
 /// The memory of publishers.
 #[derive(Debug, Default)]
-pub(crate) struct Publishers(HashMap<String, Last>);
+pub(super) struct Publishers(HashMap<String, Last>);
 
 #[derive(Debug)]
 struct Last {
@@ -23,7 +23,7 @@ struct Last {
 
 impl Publishers {
     /// The offset that a request was answered with before, when it is a repeat.
-    pub(crate) fn repeated(&mut self, publisher: &str, sequence: u64) -> Option<u64> {
+    pub(super) fn repeated(&mut self, publisher: &str, sequence: u64) -> Option<u64> {
         self.0.retain(|_, last| last.at.elapsed() < FORGET_AFTER);
         self.0
             .get(publisher)
@@ -32,7 +32,7 @@ impl Publishers {
     }
 
     /// Remembers a request. When there is no room, the publisher that was silent for longest is forgotten.
-    pub(crate) fn remember(&mut self, publisher: String, sequence: u64, offset: u64) {
+    pub(super) fn remember(&mut self, publisher: String, sequence: u64, offset: u64) {
         if self.0.len() >= PUBLISHERS_MAX && !self.0.contains_key(&publisher) {
             let oldest = self
                 .0
