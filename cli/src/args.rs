@@ -217,6 +217,9 @@ pub(crate) struct Up {
     /// The IP address to listen on [default: gateway.bind of the configuration, 127.0.0.1]
     #[arg(long, env = "GATEHOUSE_BIND", value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
+    /// Where the metrics of all processes are served: a port, an address, or `off` [default: 127.0.0.1:18790, else a free port]
+    #[arg(long, env = "GATEHOUSE_METRICS_LISTEN", value_name = "PORT")]
+    pub(crate) metrics: Option<crate::up::WantedMetrics>,
     /// `text` or `json`.
     #[arg(long, env = "GATEHOUSE_LOG_FORMAT", hide = true)]
     pub(crate) log_format: Option<String>,

@@ -15,6 +15,7 @@ mod chat;
 mod client;
 mod config;
 mod exit;
+mod files;
 mod forward;
 mod gateway;
 mod healthcheck;

@@ -21,6 +21,7 @@ const RUNTIME_END: Duration = Duration::from_millis(500);
 /// Runs a service until it is asked to end.
 pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     let env = environment(common);
+    crate::files::raise_limit()?;
     telemetry::init(&env, service);
     let supervised = env.get("GATEHOUSE_SUPERVISED").is_some();
     if supervised {

@@ -9,6 +9,7 @@ mod environment;
 mod lines;
 mod lock;
 mod log;
+mod metrics;
 mod plan;
 mod ready;
 mod supervisor;
@@ -16,7 +17,7 @@ mod watchdog;
 
 use std::{fs, io, path::Path};
 
-use gatehouse_core::{Address, Home, Secret, Service, client::Peer, drain, private};
+use gatehouse_core::{Address, Drain, Home, Secret, Service, client::Peer, drain, private};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
@@ -24,17 +25,19 @@ use tokio::{
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-pub(crate) use self::lock::HomeLock;
 use self::{
     child::{Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
     log::Log,
+    metrics::Metrics,
     plan::{PORT, Plan},
     ready::Ready,
     supervisor::Supervisor,
 };
+pub(crate) use self::{lock::HomeLock, metrics::Wanted as WantedMetrics};
 use crate::{
     args::{Common, Up},
     exit::{Exit, Failed},
+    files,
     service::environment,
     term::Style,
 };
@@ -52,6 +55,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     let mut signals = Signals::watch()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot watch signals: {error}")))?;
     let env = environment(common);
+    files::raise_limit()?;
     let home = Home::read(&env);
     make_private(&home.path)?;
     make_private(&home.run)?;
@@ -67,10 +71,15 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     for warning in &plan.warnings {
         log.own(warning);
     }
+    let metrics = Metrics::bind(up.metrics, &home).await?;
+    let metrics_url = metrics.url();
     let mut supervisor = start(&plan, &home, &log)?;
+    let scrapes = Drain::new();
+    metrics.serve(&scrapes);
     let ready = Ready {
         url_file: &url_file,
         home: &home.path,
+        metrics: metrics_url.as_deref(),
         log: &log,
         style,
         began,
@@ -97,6 +106,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
         drain::plan::whole(answers).as_secs(),
     ));
     supervisor.stop(&limits, signals.next()).await;
+    scrapes.start();
     let _ = fs::remove_file(&url_file);
     log.own("stopped");
     drop(log);

@@ -128,7 +128,7 @@ pub(crate) fn listen(public: SocketAddr) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
-    use gatehouse_core::service::Settings;
+    use gatehouse_core::{Address, service::Settings};
 
     use super::*;
     use crate::App;
@@ -143,7 +143,8 @@ mod tests {
 
         assert_eq!(settings.own.public, "127.0.0.1:18789".parse().unwrap());
         let metrics = settings.common.metrics.unwrap();
-        assert_eq!((metrics.address, metrics.is_required), (METRICS, false));
+        assert_eq!(metrics.address, Address::Tcp(METRICS.to_string()));
+        assert!(!metrics.is_required);
     }
 
     #[test]
@@ -168,6 +169,7 @@ mod tests {
 
         assert_eq!(metrics("off"), None);
         let asked = metrics("127.0.0.1:9").unwrap();
-        assert_eq!((asked.address.port(), asked.is_required), (9, true));
+        assert_eq!(asked.address, Address::Tcp("127.0.0.1:9".to_owned()));
+        assert!(asked.is_required);
     }
 }

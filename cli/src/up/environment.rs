@@ -44,6 +44,7 @@ const NOT_FOR_SERVICES: &[&str] = &[
     "GATEHOUSE_TOKEN_FILE",
     "GATEHOUSE_URL",
     "GATEHOUSE_LISTEN",
+    "GATEHOUSE_METRICS_LISTEN",
     "GATEHOUSE_CREDENTIAL",
 ];
 
@@ -90,10 +91,7 @@ impl Inherited {
                 service.name().replace('-', "_").to_uppercase()
             )
         });
-        if is_address
-            || NOT_FOR_SERVICES.contains(&name)
-            || (name == "GATEHOUSE_METRICS_LISTEN" && service != Service::Edge)
-        {
+        if is_address || NOT_FOR_SERVICES.contains(&name) {
             return false;
         }
         if service == Service::Config {
@@ -185,13 +183,10 @@ mod tests {
                 "GATEHOUSE_CHANNEL_BRIDGE_ADDRESS",
                 "GATEHOUSE_CREDENTIAL",
                 "GATEHOUSE_LISTEN",
+                "GATEHOUSE_METRICS_LISTEN",
             ] {
                 assert!(!environment.contains_key(name), "{service}: {name}");
             }
-            assert_eq!(
-                environment.contains_key("GATEHOUSE_METRICS_LISTEN"),
-                service == Service::Edge
-            );
         }
         assert!(inherited().by(Service::Agent).contains_key("https_proxy"));
         assert!(!inherited().by(Service::Session).contains_key("https_proxy"));

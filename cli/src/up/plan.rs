@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Env, Home, Service};
+use gatehouse_core::{Chain, Env, Home, Service, settings::METRICS_LISTEN};
 
-use super::environment::Inherited;
+use super::{WantedMetrics, environment::Inherited};
 use crate::{
     args::Up,
     exit::{Exit, Failed},
@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) any_port: bool,
     inherited: Inherited,
     variables: Vec<(String, String)>,
+    /// Where a service serves its metrics to us.
+    metrics: BTreeMap<Service, String>,
 }
 
 impl Plan {
@@ -58,6 +60,11 @@ impl Plan {
                 up.log_format.clone().unwrap_or_else(|| "text".to_owned()),
             ),
         ];
+        let metrics = Service::ALL.map(|service| {
+            let socket = format!("unix:{}", home.metrics_socket(service).display());
+            let is_off = up.metrics == Some(WantedMetrics::Off);
+            (service, if is_off { "off".to_owned() } else { socket })
+        });
         let mut warnings: Vec<String> = checked
             .warnings
             .iter()
@@ -76,6 +83,7 @@ impl Plan {
             any_port: port == 0,
             inherited: Inherited::new(env, checked.variables),
             variables,
+            metrics: metrics.into(),
         })
     }
 
@@ -93,6 +101,11 @@ impl Plan {
     pub(super) fn environment(&self, service: Service) -> BTreeMap<String, String> {
         let mut environment = self.inherited.by(service);
         environment.extend(self.variables.iter().cloned());
+        environment.extend(
+            self.metrics
+                .get(&service)
+                .map(|socket| (METRICS_LISTEN.to_owned(), socket.clone())),
+        );
         environment
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Ready<'a> {
     pub(super) url_file: &'a Path,
     /// The home.
     pub(super) home: &'a Path,
+    /// Where the metrics are.
+    pub(super) metrics: Option<&'a str>,
     /// Where to say it.
     pub(super) log: &'a Log,
     /// How to say it.
@@ -44,8 +46,13 @@ impl Ready<'_> {
         loop {
             let missing = match self.ask().await {
                 Ok(url) => {
-                    self.log
-                        .banner(&banner(&url, self.home, self.began.elapsed(), self.style));
+                    self.log.banner(&banner(
+                        &url,
+                        self.metrics,
+                        self.home,
+                        self.began.elapsed(),
+                        self.style,
+                    ));
                     return std::future::pending().await;
                 }
                 Err(missing) => missing,
@@ -82,15 +89,20 @@ fn is_fully_ready(report: &str) -> bool {
     report["degraded"].as_array().is_none_or(Vec::is_empty)
 }
 
-fn banner(url: &str, home: &Path, took: Duration, style: Style) -> String {
+fn banner(url: &str, metrics: Option<&str>, home: &Path, took: Duration, style: Style) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "gatehouse".to_owned());
     let elsewhere = if home == Path::new("./data") || home == Path::new("data") {
         String::new()
     } else {
         format!(" --home {}", home.display())
     };
-    let row = |name: &str, text: &str| format!("  {} {text}", style.paint(Ink::Dim, &format!("{name:6}")));
-    [
+    let row = |name: &str, text: &str| format!("  {} {text}", style.paint(Ink::Dim, &format!("{name:7}")));
+    let token = format!(
+        "{program} token show{elsewhere}   (kept in {})",
+        home.join(TOKEN_FILE).display()
+    );
+    let next = style.paint(Ink::Bold, &format!("{program} chat{elsewhere}"));
+    let mut lines = vec![
         String::new(),
         format!(
             "{} in {:.1} s",
@@ -99,21 +111,11 @@ fn banner(url: &str, home: &Path, took: Duration, style: Style) -> String {
         ),
         String::new(),
         row("url", url),
-        row(
-            "token",
-            &format!(
-                "{program} token show{elsewhere}   (kept in {})",
-                home.join(TOKEN_FILE).display()
-            ),
-        ),
-        row(
-            "next",
-            &style.paint(Ink::Bold, &format!("{program} chat{elsewhere}")),
-        ),
-        row("stop", "Ctrl-C"),
-        String::new(),
-    ]
-    .join("\n")
+        row("token", &token),
+    ];
+    lines.extend(metrics.map(|url| row("metrics", url)));
+    lines.extend([row("next", &next), row("stop", "Ctrl-C"), String::new()]);
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -124,6 +126,7 @@ mod tests {
     fn a_newcomer_is_told_the_address_the_token_and_the_next_step() {
         let text = banner(
             "ws://127.0.0.1:18789",
+            Some("http://127.0.0.1:18790/metrics"),
             Path::new("./data"),
             Duration::from_millis(420),
             Style::plain(),
@@ -132,6 +135,7 @@ mod tests {
         for needed in [
             "ready in 0.4 s",
             "ws://127.0.0.1:18789",
+            "http://127.0.0.1:18790/metrics",
             "token show",
             "./data/config/token",
             " chat\n",
@@ -144,6 +148,7 @@ mod tests {
     fn a_home_elsewhere_is_part_of_the_next_step() {
         let text = banner(
             "ws://127.0.0.1:1",
+            None,
             Path::new("/srv/house"),
             Duration::ZERO,
             Style::plain(),

@@ -19,6 +19,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 pub use connection::Connection;
 use gatehouse_contract::Map;
 use http::{Request, Response};
+pub(crate) use incoming::identity as socket_identity;
 use tokio::time::timeout;
 use tonic::{
     body::Body,

@@ -25,7 +25,7 @@ use crate::{
     error::Chain,
     metrics::Exporter,
     report,
-    settings::{Env, MetricsListen, Service, ServiceSettings, SettingsError},
+    settings::{Env, METRICS_LISTEN, MetricsListen, Service, ServiceSettings, SettingsError},
 };
 
 /// A service, as far as it differs from the others.
@@ -85,9 +85,9 @@ impl<A: App> Settings<A> {
             }
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
         };
-        if env.get("GATEHOUSE_METRICS_LISTEN").is_none() {
+        if env.get(METRICS_LISTEN).is_none() {
             common.metrics = A::METRICS_DEFAULT.map(|address| MetricsListen {
-                address,
+                address: Address::Tcp(address.to_string()),
                 is_required: false,
             });
         }
@@ -109,7 +109,7 @@ impl<A: App> Settings<A> {
                 address: common.listen.to_string(),
                 source,
             })?;
-        let exporter = match common.metrics {
+        let exporter = match common.metrics.clone() {
             Some(listen) => bind_metrics(listen).await?,
             None => None,
         };
@@ -125,7 +125,7 @@ impl<A: App> Settings<A> {
 
 async fn bind_metrics(listen: MetricsListen) -> Result<Option<Exporter>, Error> {
     let MetricsListen { address, is_required } = listen;
-    match Exporter::bind(address).await {
+    match Exporter::bind(&address).await {
         Ok(exporter) => Ok(Some(exporter)),
         Err(source) if is_required => Err(Error::Metrics { address, source }),
         Err(error) => {

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     env, fmt,
-    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -165,6 +164,9 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// Tells a process where it serves `/metrics`: `host:port`, `unix:/path` or `off`.
+pub const METRICS_LISTEN: &str = "GATEHOUSE_METRICS_LISTEN";
+
 /// In the run folder: the address of the edge that runs, written by the edge.
 pub const URL_FILE: &str = "edge.url";
 
@@ -227,6 +229,12 @@ impl Home {
         self.run.join(URL_FILE)
     }
 
+    /// Where a service serves its metrics to the supervisor of this home: no longer a name than that of its other socket.
+    #[must_use]
+    pub fn metrics_socket(&self, service: Service) -> PathBuf {
+        self.run.join(format!("{service}.prom"))
+    }
+
     /// The folder that one service owns.
     #[must_use]
     pub fn folder(&self, service: Service) -> PathBuf {
@@ -250,10 +258,10 @@ impl Peers {
 }
 
 /// Where `/metrics` is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsListen {
     /// The address.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Whether it was asked for by name: then the process does not start without. A default may be taken by another program.
     pub is_required: bool,
 }
@@ -269,7 +277,7 @@ pub struct ServiceSettings {
     pub listen: Address,
     /// `GATEHOUSE_<SERVICE>_ADDRESS`: where the others are; default `unix:<run>/<service>.sock`.
     pub peers: Peers,
-    /// `GATEHOUSE_METRICS_LISTEN`: where `/metrics` is served; `off` or unset: nowhere.
+    /// [`METRICS_LISTEN`]: where `/metrics` is served; `off` or unset: nowhere.
     pub metrics: Option<MetricsListen>,
     /// `GATEHOUSE_SUPERVISED`: the process is asked to end on its standard input, and ends at once when that does.
     pub supervised: bool,
@@ -290,9 +298,9 @@ impl ServiceSettings {
             peers.insert(peer, address.unwrap_or_else(socket));
         }
         let listen = keep(env.parse::<Address>("GATEHOUSE_LISTEN"), &mut mistakes);
-        let metrics = match env.get("GATEHOUSE_METRICS_LISTEN") {
+        let metrics = match env.get(METRICS_LISTEN) {
             Some("off") | None => None,
-            Some(_) => keep(env.parse::<SocketAddr>("GATEHOUSE_METRICS_LISTEN"), &mut mistakes),
+            Some(_) => keep(env.parse::<Address>(METRICS_LISTEN), &mut mistakes),
         };
         let metrics = metrics.map(|address| MetricsListen {
             address,

@@ -45,7 +45,7 @@ async fn pause(error: &io::Error) {
 }
 
 /// Which file this is, to tell a successor's socket from ours.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(path)
         .ok()
         .map(|file| (file.dev(), file.ino()))

@@ -1,8 +1,8 @@
 //! Why a process cannot start or go on: the same for every service.
 
-use std::{error::Error as StdError, io, net::SocketAddr};
+use std::{error::Error as StdError, io};
 
-use crate::{credential::CredentialError, server::ServerError, settings::SettingsError};
+use crate::{address::Address, credential::CredentialError, server::ServerError, settings::SettingsError};
 
 /// Why a process ends by itself.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum Error {
     )]
     Metrics {
         /// The address that was tried.
-        address: SocketAddr,
+        address: Address,
         /// What the kernel said.
         #[source]
         source: io::Error,

@@ -16,7 +16,7 @@ use crate::{
     credential::Credentials,
     drain::Drain,
     health::Health,
-    metrics::Exporter,
+    metrics::{self, Exporter, Sample, Sampled},
     publish::Publisher,
     report::{self, ReportSource},
     server::Server,
@@ -39,7 +39,7 @@ pub struct Life {
     pub closing: Drain,
     /// How the process is.
     pub health: Health,
-    /// Every instrument.
+    /// Every instrument. The name of the service is a label of all.
     pub registry: Registry,
     /// What broadcast is told of this process.
     pub report: ReportSource,
@@ -48,6 +48,7 @@ pub struct Life {
     /// What this process shows the others, and knows them by.
     pub credentials: Credentials,
     pub(super) last: Drain,
+    samples: Vec<Sample>,
     server: Server,
     work: Option<Work>,
     kept: Vec<Box<dyn Any + Send>>,
@@ -70,12 +71,15 @@ impl Life {
         requested: Drain,
     ) -> Self {
         let health = Health::new();
+        let mut registry = metrics::registry(settings.service.name());
+        metrics::register_process(&mut registry, Some(health.clone()));
         Self {
             report: ReportSource::new(settings.service, health.clone()),
             server: Server::new(listener, credentials.callers(), health.clone()),
             closing: requested.later_step(),
             last: requested.later_step(),
-            registry: Registry::default(),
+            registry,
+            samples: Vec::new(),
             clock: Clock::system(),
             work: None,
             kept: Vec::new(),
@@ -127,6 +131,14 @@ impl Life {
         self.work = Some((Box::new(limit), Box::pin(work)));
     }
 
+    /// Brings gauges up to date whenever somebody asks for the metrics.
+    pub fn on_scrape<F>(&mut self, sample: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.samples.push(Box::new(move || Box::pin(sample())));
+    }
+
     /// Holds something until everything has ended: a lock, a watch.
     pub fn keep(&mut self, kept: impl Any + Send) {
         self.kept.push(Box::new(kept));
@@ -139,6 +151,7 @@ impl Life {
             closing,
             health,
             registry,
+            samples,
             report,
             server,
             work,
@@ -148,9 +161,9 @@ impl Life {
         report::spawn(&broadcast, report, &closing);
         if let Some(exporter) = exporter {
             if let Ok(address) = exporter.address() {
-                tracing::info!(server.address = %address, "metrics are served");
+                tracing::debug!(server.address = %address, "metrics are served");
             }
-            exporter.serve(registry, &closing);
+            exporter.serve(Sampled { registry, samples }, &closing);
         }
         Begun {
             health,

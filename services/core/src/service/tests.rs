@@ -174,8 +174,13 @@ async fn a_task_that_panics_ends_the_service_with_its_name_and_in_order() {
 #[tokio::test]
 async fn metrics_that_were_asked_for_must_work_and_a_default_may_not() {
     let ((_home, mut common), taken) = (home(), TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let address = taken.local_addr().unwrap();
-    let listen = |is_required| Some(MetricsListen { address, is_required });
+    let address = Address::Tcp(taken.local_addr().unwrap().to_string());
+    let listen = |is_required| {
+        Some(MetricsListen {
+            address: address.clone(),
+            is_required,
+        })
+    };
 
     common.metrics = listen(false);
     bound(&common, |_| ()).await;
