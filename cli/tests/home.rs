@@ -381,7 +381,8 @@ fn every_service_is_shown_while_the_one_that_knows_all_is_away() {
 fn a_file_is_judged_by_the_gateway_that_runs_with_it() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("gatehouse.json5");
-    let document = "{models: {providers: {p: {baseUrl: 'http://127.0.0.1:1/v1', apiKey: '${ROUTER_KEY}'}}}}";
+    let document = "{models: {providers: {p: {baseUrl: 'http://127.0.0.1:1/v1', apiKey: '${ROUTER_KEY}'}}},
+        agents: {defaults: {model: 'p/m'}}}";
     fs::write(&file, document).unwrap();
     let gateway = Gateway::start(home.path(), "022", &[("ROUTER_KEY", "only-the-gateway-has-it")]);
     let validate = |arguments: &[&str]| {

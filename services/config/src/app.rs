@@ -55,12 +55,12 @@ impl service::App for App {
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
         let store = configuration.store();
-        let (watcher, signs) = watcher::watch(&[store.document(), &store.credentials_path()]);
+        let watcher = watcher::watch(&[store.document(), &store.credentials_path()]);
         let path = configuration.store().document().display().to_string();
         let publisher = life.publisher();
         let handle = registry::spawn(
             configuration,
-            signs,
+            watcher,
             publisher,
             life.health.clone(),
             metrics,
@@ -82,7 +82,7 @@ impl service::App for App {
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         );
-        life.keep((watcher, lock));
+        life.keep(lock);
     }
 }
 

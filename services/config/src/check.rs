@@ -16,11 +16,15 @@ use crate::{
 /// The longest piece of a wrong value that is shown.
 const SHOWN_CHARS_MAX: usize = 60;
 
+/// Where the search ends: warnings about keys without effect are many, and become one for each section.
+const FOUND_MAX: usize = 100 * ISSUES_MAX;
+
 /// Holds `value`, whose references are resolved, against the schema. Values are shown as `written` has them: a resolved
 /// reference never gets into a message.
 pub(crate) fn check(value: &Value, written: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
     Checker { written }.place(&Place::root(), value, &Path::default(), &mut issues);
+    let mut issues = nearest::by_section(issues);
     issues.truncate(ISSUES_MAX);
     issues
 }
@@ -31,7 +35,7 @@ struct Checker<'w> {
 
 impl Checker<'_> {
     fn place(&self, place: &Place, value: &Value, path: &Path, issues: &mut Vec<Issue>) {
-        if place.is_unknown() || issues.len() >= ISSUES_MAX {
+        if place.is_unknown() || issues.len() >= FOUND_MAX {
             return;
         }
         let fitting: Vec<&'static Value> = place
@@ -92,7 +96,10 @@ impl Checker<'_> {
             Some(_) if secret => {
                 format!("must be {right}; it is something else (not shown: a secret belongs here)")
             }
-            Some(value) => format!("must be {right}; it is {}", show(value, place)),
+            Some(value) => {
+                let hint = nearest::hint(path, value).unwrap_or_default();
+                format!("must be {right}; it is {}{hint}", show(value, place))
+            }
             None => format!("must be {right}"),
         }
     }

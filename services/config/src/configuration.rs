@@ -15,7 +15,7 @@ use crate::{
     revision::{Refused, Revision, hash},
     secrets::Sources,
     store::{Disk, Store},
-    token,
+    text, token,
 };
 
 mod change;
@@ -27,7 +27,7 @@ pub(crate) use self::{
     file::FileState,
 };
 use self::{
-    file::{NOT_TEXT, issues_of},
+    file::{EMPTIED, NOT_TEXT, issues_of},
     reload::rows_of,
 };
 
@@ -74,9 +74,7 @@ impl<D: Disk> Configuration<D> {
             store.credentials_path().display()
         )))?;
         let rows = rows_of(rows_text.as_deref()).unwrap_or_default();
-        for issue in revision.warnings() {
-            tracing::warn!(%issue, "configuration warning");
-        }
+        warn(&revision, &[]);
         let state = State {
             credentials: table(&token, &revision, &rows),
             revision: Arc::new(revision),
@@ -133,8 +131,9 @@ impl<D: Disk> Configuration<D> {
         let token = token::of(&revision, &self.store).map_err(Error::Token)?;
         self.save_last_valid(revision.text());
         let file = FileState::of(Some(revision.text()), true, issues_of(&revision, &self.store));
+        warn(&revision, self.state().revision.warnings());
         self.seen = Some(revision.hash().to_owned());
-        self.waits = false;
+        self.waits = revision.left_out().waits();
         self.token = token;
         self.state.send_replace(State {
             credentials: table(&self.token, &revision, &self.rows),
@@ -142,6 +141,13 @@ impl<D: Disk> Configuration<D> {
             file: Arc::new(file),
         });
         Ok(())
+    }
+}
+
+/// Says once what deserves a look.
+fn warn(revision: &Revision, said: &[Issue]) {
+    for issue in revision.warnings().iter().filter(|issue| !said.contains(issue)) {
+        tracing::warn!(%issue, "configuration warning");
     }
 }
 
@@ -176,20 +182,28 @@ impl First {
     /// The revision of the file, or the last one that ran when the file has a mistake.
     fn read<D: Disk>(text: Option<&str>, store: &Store<D>, sources: &Sources) -> Result<Self, ConfigError> {
         let path = || store.document().to_owned();
+        let read_last = || {
+            store.read_last_valid().map_err(ConfigError::files(format!(
+                "read the last valid copy of {}",
+                store.document().display()
+            )))
+        };
         let read = match text {
+            // Cut off in the middle of a save; before anything ran it is a document without a key.
+            Some(text) if text::is_blank(text) && read_last()?.is_some_and(|last| !text::is_blank(&last)) => {
+                Err(mistake(EMPTIED))
+            }
             Some(text) => Revision::read(text, sources),
-            None => Err(Refused {
-                issues: vec![Issue::error("", NOT_TEXT)],
-                missing: Vec::new(),
-            }),
+            None => Err(mistake(NOT_TEXT)),
         };
         let refused = match read {
             Ok(revision) => {
                 let file = FileState::of(text, true, issues_of(&revision, store));
+                let waits = revision.left_out().waits();
                 return Ok(Self {
                     revision,
                     file,
-                    waits: false,
+                    waits,
                 });
             }
             Err(refused) if refused.only_secrets() => {
@@ -204,11 +218,7 @@ impl First {
             path: path(),
             issues: refused.all(),
         };
-        let last = store.read_last_valid().map_err(ConfigError::files(format!(
-            "read the last valid copy of {}",
-            store.document().display()
-        )))?;
-        let last = last.ok_or_else(invalid)?;
+        let last = read_last()?.ok_or_else(invalid)?;
         let revision = Revision::read(&last, sources).map_err(|old| match old.only_secrets() {
             true => ConfigError::Secrets {
                 path: path(),
@@ -224,6 +234,14 @@ impl First {
             file: FileState::of(text, false, refused.all()),
             waits: !refused.missing.is_empty(),
         })
+    }
+}
+
+/// A refusal of the file as a whole.
+fn mistake(problem: &str) -> Refused {
+    Refused {
+        issues: vec![Issue::error("", problem)],
+        missing: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use gatehouse_document::{
     policies::{DmPolicy, GroupPolicy, Policies},
 };
 
-use crate::issue::Issue;
+use crate::{issue::Issue, path::Path};
 
 /// Lock-outs shorter than this hardly slow anybody down who guesses.
 const LOCKOUT_MS_LEAST: u64 = 10_000;
@@ -172,14 +172,14 @@ fn policies(
     }
 }
 
-fn warned(path: impl std::fmt::Display, does: impl Into<String>) -> Exposure {
+fn warned(path: impl Into<Path>, does: impl Into<String>) -> Exposure {
     Exposure {
         issue: Issue::warning(path, does),
         is_warned_about: true,
     }
 }
 
-fn meant(path: impl std::fmt::Display, does: &str) -> Exposure {
+fn meant(path: impl Into<Path>, does: &str) -> Exposure {
     Exposure {
         issue: Issue::warning(path, does),
         is_warned_about: false,

@@ -103,21 +103,26 @@ impl ConfigService for Grpc {
         let reader = Reader::try_from(request.get_ref()).map_err(refuse)?;
         // What one service may see, secrets included, is nobody else's.
         caller::names_itself(&request, reader.name()).map_err(Status::from)?;
-        let mut told: Option<(String, Arc<[Credential]>)> = None;
+        let mut told: Option<(String, String, Arc<[Credential]>)> = None;
         // The state also changes when only the file does; services hear of what runs.
         let answers = WatchStream::new(self.handle.watch()).filter_map(move |state| {
             let credentials = match reader {
                 Reader::Edge => Arc::clone(&state.credentials),
                 Reader::Session | Reader::Agent | Reader::ChannelBridge | Reader::Broadcast => Arc::default(),
             };
-            let news = (state.revision.hash().to_owned(), credentials);
+            // One text may come to mean something else: a secret that was missing is there.
+            let news = (
+                state.revision.hash().to_owned(),
+                state.revision.cut(reader),
+                credentials,
+            );
             let answer = (told.as_ref() != Some(&news)).then(|| {
                 told = Some(news.clone());
-                let (hash, credentials) = news;
+                let (hash, config, credentials) = news;
                 let token = credentials.iter().find(|row| row.id == SHARED);
                 Ok(WatchConfigResponse {
                     hash,
-                    config: state.revision.cut(reader),
+                    config,
                     token_digest: token.map(|row| row.digest.clone()).unwrap_or_default(),
                     credentials: credentials.to_vec(),
                 })

@@ -5,6 +5,8 @@ use std::fmt;
 use gatehouse_core::telemetry::escape;
 use gatehouse_proto::config::v1::{ConfigIssue, config_issue};
 
+use crate::path::Path;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -23,26 +25,39 @@ pub struct Issue {
     pub path: String,
     /// What is wrong and what would be right.
     pub message: String,
+    /// The same as `path`, for whoever looks for the entry around it.
+    place: Path,
 }
 
 /// More findings than this are cut off: nobody reads on.
 pub(crate) const ISSUES_MAX: usize = 100;
 
 impl Issue {
-    pub(crate) fn error(path: impl fmt::Display, message: impl Into<String>) -> Self {
+    pub(crate) fn error(path: impl Into<Path>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, path.into(), message.into())
+    }
+
+    pub(crate) fn warning(path: impl Into<Path>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, path.into(), message.into())
+    }
+
+    fn new(severity: Severity, place: Path, message: String) -> Self {
         Self {
-            severity: Severity::Error,
-            path: path.to_string(),
-            message: message.into(),
+            severity,
+            path: place.to_string(),
+            message,
+            place,
         }
     }
 
-    pub(crate) fn warning(path: impl fmt::Display, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            path: path.to_string(),
-            message: message.into(),
-        }
+    /// Where in the document it is.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// The same finding at another place.
+    pub(crate) fn at(self, place: Path) -> Self {
+        Self::new(self.severity, place, self.message)
     }
 
     /// Whether the document cannot be used.

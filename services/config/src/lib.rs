@@ -2,7 +2,8 @@
 //! only writer of the file. It restarts nobody: services watch and apply what concerns them.
 //!
 //! In reading order: the crate `gatehouse-document` says what the document may hold; `text` reads JSON5 and changes it in
-//! place; `outline` asks the schema; `check` finds mistakes; `secrets` follows references; `redact` hides secrets and puts
+//! place; `outline` asks the schema; `check` finds mistakes; `entry` says what is
+//! left out for one; `secrets` follows references; `redact` hides secrets and puts
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
 //! document that can run; the `store` keeps files durably; `credential` says who may come in; the `configuration` puts these
 //! together and the `registry` is its task; `grpc` answers.
@@ -13,6 +14,7 @@ mod authority;
 mod check;
 mod configuration;
 mod credential;
+mod entry;
 mod error;
 mod exposure;
 #[cfg(any(test, feature = "fuzzing"))]

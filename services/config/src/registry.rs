@@ -11,7 +11,7 @@ use gatehouse_proto::config::v1::ConfigChangedEvent;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     metrics::{Metrics, Outcome},
     revision::changed_paths,
     store::Disk,
+    watcher::Watcher,
 };
 
 /// Changes that may wait. Each is at most 1 MiB and takes some milliseconds of a disk.
@@ -33,6 +34,10 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// A file that is never quiet is read nevertheless.
 const QUIET_MAX: Duration = Duration::from_secs(2);
+
+/// How long a text must stand in the file unchanged that is no whole document: a slow disk empties a file some time before it has
+/// the new text (0.4 s were seen).
+const UNFINISHED: Duration = Duration::from_secs(1);
 
 enum Command {
     Patch {
@@ -85,10 +90,10 @@ impl Handle {
     }
 }
 
-/// Starts the task. `signs` brings a sign whenever the file may have changed.
+/// Starts the task. The watcher's other end brings a sign whenever the file may have changed.
 pub(crate) fn spawn<D: Disk + Sync>(
     configuration: Configuration<D>,
-    signs: mpsc::Receiver<()>,
+    (watcher, signs): (Watcher, mpsc::Receiver<()>),
     publisher: Publisher,
     health: Health,
     metrics: Metrics,
@@ -101,6 +106,7 @@ pub(crate) fn spawn<D: Disk + Sync>(
     };
     let task = Task {
         configuration: Some(configuration),
+        watcher: Some(watcher),
         publisher,
         health,
         metrics,
@@ -112,6 +118,8 @@ pub(crate) fn spawn<D: Disk + Sync>(
 struct Task<D: Disk> {
     /// Out for the time of one step on the disk.
     configuration: Option<Configuration<D>>,
+    /// Out while it looks where the names lead. `None` for good: the regular look is enough, only slower.
+    watcher: Option<Watcher>,
     publisher: Publisher,
     health: Health,
     metrics: Metrics,
@@ -147,6 +155,8 @@ impl<D: Disk + Sync> Task<D> {
     async fn command(&mut self, command: Command) {
         match command {
             Command::Patch { patch, reply } => {
+                // Somebody may be in the middle of a save.
+                self.settle().await;
                 let result = self.step(move |configuration| configuration.patch(&patch)).await;
                 let result = result.unwrap_or(Err(Error::Ending));
                 self.metrics.patch(match &result {
@@ -169,12 +179,45 @@ impl<D: Disk + Sync> Task<D> {
     }
 
     async fn look(&mut self) {
+        self.follow().await;
+        self.settle().await;
         let before = self.hash();
         if let Some(Err(error)) = self.step(Configuration::reload).await {
             tracing::error!(error = %Chain(&error), "the configuration could not be looked at");
         }
         if self.hash() != before {
             self.metrics.edit(Outcome::Taken);
+        }
+    }
+
+    /// Watches what the file's name leads to now.
+    async fn follow(&mut self) {
+        if let Some(mut watcher) = self.watcher.take() {
+            let following = task::spawn_blocking(move || {
+                watcher.follow();
+                watcher
+            });
+            self.watcher = following.await.ok();
+        }
+    }
+
+    /// Waits until what is new in the file stands there unchanged: the same at two looks, and longer where it may be half of a save.
+    async fn settle(&mut self) {
+        let latest = Instant::now() + QUIET_MAX;
+        let Some(mut news) = self.step(Configuration::news).await.flatten() else {
+            return;
+        };
+        let mut since = Instant::now();
+        while Instant::now() < latest {
+            sleep(QUIET).await;
+            let Some(now) = self.step(Configuration::news).await.flatten() else {
+                return;
+            };
+            if now != news {
+                (news, since) = (now, Instant::now());
+            } else if !news.is_unfinished || since.elapsed() >= UNFINISHED {
+                return;
+            }
         }
     }
 

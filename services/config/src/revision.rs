@@ -7,8 +7,11 @@ use sha2::{Digest, Sha256};
 
 use gatehouse_document::Document;
 
+mod usable;
+
+pub(crate) use self::usable::LeftOut;
+use self::usable::Usable;
 use crate::{
-    check::{self, rules},
     issue::{ISSUES_MAX, Issue},
     marker::MARKER,
     outline::Place,
@@ -28,6 +31,7 @@ pub(crate) struct Revision {
     filled: Value,
     document: Document,
     warnings: Vec<Issue>,
+    left_out: LeftOut,
 }
 
 impl fmt::Debug for Revision {
@@ -53,7 +57,7 @@ impl Refused {
         let missing = self
             .missing
             .iter()
-            .map(|one| Issue::error(&one.path, format!("{}; {}", one.looked_for, one.remedy)));
+            .map(|one| Issue::error(one.place(), format!("{}; {}", one.looked_for, one.remedy)));
         self.issues
             .iter()
             .cloned()
@@ -128,33 +132,15 @@ impl Revision {
             issues: vec![Issue::error("", error.to_string())],
             missing: Vec::new(),
         })?;
-        let resolved = secrets::resolve(&written, sources);
-
-        let mut issues = twice(found.root.as_ref());
-        issues.extend(resolved.issues);
-        issues.extend(check::check(&resolved.value, &written));
-        let mut document = None;
-        if !issues.iter().any(Issue::is_error) {
-            match typed(&resolved.value) {
-                Ok(typed) => {
-                    // What a reference would have led to cannot be judged; that it leads nowhere is said once.
-                    let known = |issue: &Issue| !resolved.missing.iter().any(|one| one.path == issue.path);
-                    issues.extend(rules::check(&typed).into_iter().filter(known));
-                    document = Some(typed);
-                }
-                Err(issue) => issues.push(issue),
-            }
-        }
-        issues.truncate(ISSUES_MAX);
-        let Some(document) =
-            document.filter(|_| resolved.missing.is_empty() && !issues.iter().any(Issue::is_error))
-        else {
-            return Err(Refused {
-                issues,
-                missing: resolved.missing,
-            });
-        };
-        let mut filled = fill(resolved.value, &document);
+        let Usable {
+            value,
+            document,
+            mut warnings,
+            left_out,
+        } = usable::read(&written, secrets::resolve(&written, sources))?;
+        warnings.extend(twice(found.root.as_ref()));
+        warnings.truncate(ISSUES_MAX);
+        let mut filled = fill(value, &document);
         name_files(&mut filled, &Place::root(), sources, &sources.dirs(&written));
         Ok(Self {
             text: text.to_owned(),
@@ -162,7 +148,8 @@ impl Revision {
             written,
             filled,
             document,
-            warnings: issues,
+            warnings,
+            left_out,
         })
     }
 
@@ -185,6 +172,16 @@ impl Revision {
 
     pub(crate) fn warnings(&self) -> &[Issue] {
         &self.warnings
+    }
+
+    /// The entries that cannot be used.
+    pub(crate) fn left_out(&self) -> &LeftOut {
+        &self.left_out
+    }
+
+    /// Whether others read the same from it. The text alone does not say so: a secret may have come that was missing.
+    pub(crate) fn means_the_same_as(&self, other: &Self) -> bool {
+        self.filled == other.filled
     }
 
     /// For people: defaults filled in, references as written, secrets redacted.
@@ -256,9 +253,19 @@ pub(crate) fn changed_paths(old: &Value, new: &Value, max: usize) -> Vec<String>
 fn typed(value: &Value) -> Result<Document, Issue> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         Issue::error(
-            error.path().to_string(),
+            place_of(error.path()),
             "has a value that cannot be used here; see the configuration reference",
         )
+    })
+}
+
+/// A place as the types name it.
+fn place_of(path: &serde_path_to_error::Path) -> Path {
+    use serde_path_to_error::Segment;
+    path.iter().fold(Path::default(), |place, segment| match segment {
+        Segment::Seq { index } => place.index(*index),
+        Segment::Map { key } => place.key(key),
+        Segment::Enum { .. } | Segment::Unknown => place, // as far as it is known
     })
 }
 

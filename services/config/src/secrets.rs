@@ -84,6 +84,15 @@ pub struct Missing {
     pub looked_for: String,
     /// How to set it.
     pub remedy: String,
+    /// The same as `path`.
+    place: Path,
+}
+
+impl Missing {
+    /// Where in the document it stands.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
 }
 
 impl fmt::Display for Missing {
@@ -286,6 +295,7 @@ impl Resolver<'_> {
                 path: path.to_string(),
                 looked_for,
                 remedy,
+                place: path.clone(),
             });
         } else {
             self.out.issues.push(Issue::warning(

@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<(Value, Scan), TextError> {
     if found.root.is_none() {
         return Ok((Value::Object(serde_json::Map::new()), found));
     }
-    let value: Value = json5::from_str(text).map_err(|error| {
+    let mut value: Value = json5::from_str(text).map_err(|error| {
         let (line, column) = error.position().map_or((1, 1), |at| (at.line + 1, at.column + 1));
         let problem = error
             .code()
@@ -60,7 +60,33 @@ pub(crate) fn parse(text: &str) -> Result<(Value, Scan), TextError> {
     if !value.is_object() {
         return Err(TextError::NotAnObject);
     }
+    whole_numbers(&mut value);
     Ok((value, found))
+}
+
+/// Whether a text says nothing: no value, at most comments.
+pub(crate) fn is_blank(text: &str) -> bool {
+    scan(text).is_ok_and(|found| found.root.is_none())
+}
+
+/// Above it, neighbours of a whole number cannot be told apart: 2^53.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// JSON5, as JavaScript, knows one kind of number: `10.0`, `1e1` and `0xA` are the whole number 10.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|_| number.is_f64());
+            let whole = whole.filter(|number| number.fract() == 0.0 && number.abs() <= WHOLE_MAX);
+            // Written without a point or an exponent, it is read as what it is.
+            if let Some(whole) = whole.and_then(|whole| format!("{whole:.0}").parse::<i64>().ok()) {
+                *value = Value::from(whole);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(object) => object.values_mut().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 #[cfg(test)]

@@ -1,49 +1,95 @@
-//! Notices that a file was edited by hand. It watches the folders, because editors put a new file in the old one's place.
+//! Notices that a file was edited by hand, however editors and mounts do it: in place, by a new file under the old name, through
+//! links on the way, or by a link that is led elsewhere.
+//!
+//! Watched are the folders that hold a name on the way to a file, and the file itself: behind a mount of one file, a change of the
+//! host shows nowhere else. What gives no sign (network file systems, a folder that was put in another's place) is found by the
+//! regular look at the files, and [`Watcher::follow`] then watches what is there now.
 
-use std::{collections::HashSet, path::Path};
+mod chain;
+
+use std::path::{Path, PathBuf};
 
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
+use self::chain::Chain;
+
 /// Watches until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watcher {
+    files: Vec<PathBuf>,
+    sign: mpsc::Sender<()>,
+    now: Option<Watch>,
+}
+
+#[derive(Debug)]
+struct Watch {
+    chain: Chain,
     _inner: Option<notify::RecommendedWatcher>,
 }
 
-/// Starts watching. Where that is not possible, the regular look at the files is enough, only slower.
+/// Starts watching. The other end brings a sign whenever a file may have changed.
 pub(crate) fn watch(files: &[&Path]) -> (Watcher, mpsc::Receiver<()>) {
     let (sign, signs) = mpsc::channel(1); // one waiting sign says all there is to say
-    let names: HashSet<_> = files
+    let files = files
         .iter()
-        .filter_map(|file| file.file_name().map(ToOwned::to_owned))
-        .collect();
-    let concerns_us = move |path: &Path| path.file_name().is_some_and(|name| names.contains(name));
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let concerns = match event {
-            Ok(event) => !event.kind.is_access() && event.paths.iter().any(|path| concerns_us(path)),
-            Err(_) => true, // signs were lost: look
-        };
-        if concerns {
-            let _ = sign.try_send(());
+        .map(|file| std::path::absolute(file).unwrap_or_else(|_| (*file).to_owned()));
+    let mut watcher = Watcher {
+        files: files.collect(),
+        sign,
+        now: None,
+    };
+    watcher.follow();
+    (watcher, signs)
+}
+
+impl Watcher {
+    /// Watches what the names lead to now. Blocks on the disk. Read the files after this, and no change is missed.
+    pub(crate) fn follow(&mut self) {
+        let chain = Chain::of(&self.files);
+        if self.now.as_ref().is_some_and(|now| now.chain == chain) {
+            return;
         }
-    });
-    let folders: HashSet<&Path> = files
-        .iter()
-        .map(|file| file.parent().filter(|folder| !folder.as_os_str().is_empty()))
-        .map(|folder| folder.unwrap_or(Path::new(".")))
-        .collect();
-    let inner = watcher.and_then(|mut watcher| {
-        for folder in folders {
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        }
-        Ok(watcher)
-    });
-    match inner {
-        Ok(inner) => (Watcher { _inner: Some(inner) }, signs),
-        Err(error) => {
+        let inner = self.start(&chain);
+        if let (Err(error), None) = (&inner, &self.now) {
             tracing::warn!(%error, "the configuration cannot be watched; it is looked at every half minute");
-            (Watcher { _inner: None }, signs)
+        }
+        self.now = Some(Watch {
+            chain,
+            _inner: inner.ok(),
+        });
+    }
+
+    fn start(&self, chain: &Chain) -> notify::Result<notify::RecommendedWatcher> {
+        let (names, sign) = (chain.names(), self.sign.clone());
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let concerns_us = match event {
+                Ok(event) => {
+                    !event.kind.is_access() && event.paths.iter().any(|path| names.contains(path.as_path()))
+                }
+                Err(_) => true, // signs were lost: look
+            };
+            if concerns_us {
+                let _ = sign.try_send(());
+            }
+        })?;
+        let mut outcome = Ok(());
+        for place in chain.places() {
+            // One folder that cannot be watched does not keep the others from being.
+            if let Err(error) = watcher.watch(place, RecursiveMode::NonRecursive) {
+                outcome = Err(error);
+            }
+        }
+        match outcome {
+            Err(error) if chain.places().count() == 1 => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "a folder on the way to the configuration cannot be watched");
+                Ok(watcher)
+            }
+            Ok(()) => Ok(watcher),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use gatehouse_proto::config::v1::{
     Credential, WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
 };
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use crate::{
@@ -26,6 +27,10 @@ pub struct Revision<T> {
     /// The sections that concern this service.
     pub value: T,
 }
+
+/// What tells one answer of the config service from another: the text of a revision stays, and means something else once a
+/// secret is there that was missing. Of the sections only a digest, because they hold secrets.
+type Told = (String, [u8; 32], Vec<Credential>);
 
 /// The newest revision. Clones share it.
 #[derive(Debug)]
@@ -109,6 +114,7 @@ pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
     let end = drain.clone();
     drain.spawn("config watch", async move {
         let mut backoff = Backoff::new(RECONNECT_FIRST, RECONNECT_MAX);
+        let mut told = None;
         let follow = async {
             loop {
                 let request = WatchConfigRequest {
@@ -119,7 +125,7 @@ pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
                         let mut revisions = stream.into_inner();
                         while let Ok(Some(revision)) = revisions.message().await {
                             backoff.reset();
-                            take(revision, &sender);
+                            take(revision, &mut told, &sender);
                         }
                     }
                     Err(status) => tracing::debug!(code = ?status.code(), "the config service is away"),
@@ -134,6 +140,7 @@ pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
 
 fn take<T: DeserializeOwned>(
     response: WatchConfigResponse,
+    told: &mut Option<Told>,
     sender: &watch::Sender<Option<Arc<Revision<T>>>>,
 ) {
     let WatchConfigResponse {
@@ -142,10 +149,15 @@ fn take<T: DeserializeOwned>(
         token_digest: _,
         credentials,
     } = response;
-    let known = |old: &Arc<Revision<T>>| old.hash == hash && old.credentials == credentials;
-    if sender.borrow().as_ref().is_some_and(known) {
+    let news = (
+        hash.clone(),
+        Sha256::digest(config.as_bytes()).into(),
+        credentials.clone(),
+    );
+    if told.as_ref() == Some(&news) {
         return;
     }
+    *told = Some(news);
     match serde_json::from_str(&config) {
         Ok(value) => {
             tracing::info!(config.hash = hash, "took a revision of the configuration");

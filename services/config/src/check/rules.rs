@@ -8,12 +8,14 @@ use url::Url;
 
 use gatehouse_document::{
     Channels, Document, SecretInput,
+    agents::ModelChoice,
     gateway::{Bind, network},
 };
 
 use crate::{
     exposure,
     issue::Issue,
+    path::Path,
     strength::{TOKEN_CHARS_MIN, weakness},
 };
 
@@ -126,7 +128,9 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
         .values()
         .chain(agents.list.iter().map(|listed| &listed.agent));
     if defaults.filter(|agent| agent.default == Some(true)).count() > 1 {
-        issues.push(Issue::error("agents", "only one agent can have `default: true`"));
+        let problem =
+            "only one agent can have `default: true`; the first of them answers when nothing chose one";
+        issues.push(Issue::warning("agents", problem));
     }
     for (index, binding) in document.bindings.iter().enumerate() {
         let exists = if known.is_empty() {
@@ -140,9 +144,12 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
             } else {
                 known.join(", ")
             };
-            issues.push(Issue::error(
+            issues.push(Issue::warning(
                 format!("bindings[{index}].agentId"),
-                format!("there is no agent {:?}; there is: {list}", binding.agent_id),
+                format!(
+                    "there is no agent {:?}: nobody answers what this rule matches; there is: {list}",
+                    binding.agent_id
+                ),
             ));
         }
         if !Channels::KNOWN.contains(&binding.when.channel.as_str()) {
@@ -159,7 +166,8 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
 
 fn models(document: &Document, issues: &mut Vec<Issue>) {
     for (id, provider) in &document.models.providers {
-        let path = format!("models.providers.{id}.baseUrl");
+        let place = Path::of(["models", "providers", id]);
+        let path = place.key("baseUrl");
         match &provider.base_url {
             None if id != ECHO => issues.push(Issue::error(path, "is required: where the provider's API is")),
             None => {}
@@ -180,37 +188,11 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
             Some(_) => {}
         }
         if let Some((name, _)) = provider.headers.iter().find(|(name, _)| !is_header(name)) {
-            let path = format!("models.providers.{id}.headers.{name}");
+            let path = place.key("headers").key(name);
             issues.push(Issue::error(path, "is not the name of an HTTP header"));
         }
     }
-    let agents = &document.agents;
-    let mut chosen = Vec::new();
-    chosen.extend(
-        agents
-            .defaults
-            .model
-            .as_ref()
-            .map(|model| ("agents.defaults.model".to_owned(), model)),
-    );
-    for (id, agent) in &agents.entries {
-        chosen.extend(
-            agent
-                .model
-                .as_ref()
-                .map(|model| (format!("agents.entries.{id}.model"), model)),
-        );
-    }
-    for (index, listed) in agents.list.iter().enumerate() {
-        chosen.extend(
-            listed
-                .agent
-                .model
-                .as_ref()
-                .map(|model| (format!("agents.list[{index}].model"), model)),
-        );
-    }
-    for (path, choice) in chosen {
+    for (path, choice) in chosen_models(document) {
         for model in choice.primary.iter().chain(&choice.fallbacks) {
             if let Some(problem) = model_problem(document, model) {
                 issues.push(Issue::warning(&path, problem));
@@ -219,9 +201,40 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
     }
 }
 
+/// Every choice of a model, each with its place.
+fn chosen_models(document: &Document) -> Vec<(Path, &ModelChoice)> {
+    let agents = &document.agents;
+    let defaults = (Path::of(["agents", "defaults", "model"]), &agents.defaults.model);
+    let entries = agents.entries.iter().map(|(id, agent)| {
+        let path = Path::of(["agents", "entries", id, "model"]);
+        (path, &agent.model)
+    });
+    let list = agents.list.iter().enumerate().map(|(index, listed)| {
+        let path = Path::of(["agents", "list"]).index(index).key("model");
+        (path, &listed.agent.model)
+    });
+    std::iter::once(defaults)
+        .chain(entries)
+        .chain(list)
+        .filter_map(|(path, model)| Some((path, model.as_ref()?)))
+        .collect()
+}
+
+/// Whether some agent asks this provider, first or after others.
+pub(crate) fn is_asked(document: &Document, provider: &str) -> bool {
+    chosen_models(document)
+        .into_iter()
+        .flat_map(|(_, choice)| choice.primary.iter().chain(&choice.fallbacks))
+        .any(|model| provider_of(model) == provider)
+}
+
+fn provider_of(model: &str) -> &str {
+    model.split_once('/').map_or(model, |(provider, _)| provider)
+}
+
 /// A model that is not there is a warning: the agent then says so in its answer, and everything else works.
 fn model_problem(document: &Document, model: &str) -> Option<String> {
-    let provider = model.split_once('/').map_or(model, |(provider, _)| provider);
+    let provider = provider_of(model);
     if provider == ECHO || document.models.providers.contains_key(provider) {
         return None;
     }

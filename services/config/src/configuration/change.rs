@@ -118,6 +118,11 @@ impl<D: Disk> Configuration<D> {
         }
         let revision =
             Revision::read(&new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
+        // Who makes a change is there to hear that it cannot be used; what stands in the file already may be left out.
+        let unusable = revision.left_out().beside(running.revision.left_out());
+        if !unusable.is_empty() {
+            return Err(Error::Invalid(unusable));
+        }
         let exposed = exposure::added(running.revision.document(), revision.document());
         match consent {
             Consent::Asked if !exposed.is_empty() => return Err(Error::ForceRequired(exposed)),

@@ -12,6 +12,10 @@ use crate::{
 
 pub(super) const NOT_TEXT: &str = "the file is not UTF-8 text";
 
+/// A text without any value where a document was: half of a save, more often than not.
+pub(super) const EMPTIED: &str = "the file is empty, or holds nothing but comments; what runs goes on. Put the document back \
+                                  (config/history of the data folder has former ones), or write `{}` for the defaults";
+
 /// The file as it was last seen.
 #[derive(Debug, Clone)]
 pub(crate) struct FileState {

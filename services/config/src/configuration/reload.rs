@@ -6,7 +6,7 @@ use gatehouse_core::Chain;
 
 use super::{
     Configuration, FileState,
-    file::{NOT_TEXT, issues_of},
+    file::{EMPTIED, NOT_TEXT, issues_of},
     table,
 };
 use crate::{
@@ -15,9 +15,28 @@ use crate::{
     issue::Issue,
     revision::{Revision, hash},
     store::Disk,
+    text,
 };
 
+/// A text in the file that was not read before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    hash: Option<String>,
+    /// Whether it may be half of a save: nothing at all, or no whole document.
+    pub(crate) is_unfinished: bool,
+}
+
 impl<D: Disk> Configuration<D> {
+    /// What stands in the file, if it was not read before. Nothing is taken.
+    pub(crate) fn news(&mut self) -> Option<News> {
+        let text = self.store.read_document().ok()?;
+        let hash = text.as_deref().map(hash);
+        (hash != self.seen).then(|| News {
+            hash,
+            is_unfinished: text.is_none_or(|text| text::is_blank(&text) || text::parse(&text).is_err()),
+        })
+    }
+
     /// Reads the files again, and runs what is new and valid.
     pub(crate) fn reload(&mut self) -> Result<(), Error> {
         self.reload_credentials();
@@ -80,10 +99,29 @@ impl<D: Disk> Configuration<D> {
             });
             return Ok(());
         };
-        if text == self.state().revision.text() {
+        let running = self.state().revision;
+        if text::is_blank(&text) && !text::is_blank(running.text()) {
+            self.refuse(FileState::of(Some(&text), false, vec![Issue::error("", EMPTIED)]));
+            return Ok(());
+        }
+        if text == running.text() && running.left_out().waits() {
+            // The same text means something else once a secret is there that was missing.
+            self.waits = true;
+            match Revision::read(&text, &self.sources) {
+                Ok(revision) if !revision.means_the_same_as(&running) => {
+                    self.run(revision)?;
+                    tracing::info!(config.hash = running.hash(), "a secret came that was missing");
+                    return Ok(());
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        if text == running.text() {
             // It stands in the file again, after a mistake or a removal.
-            let file = FileState::of(Some(&text), true, issues_of(&self.state().revision, &self.store));
-            self.state.send_modify(|state| state.file = Arc::new(file));
+            let file = FileState::of(Some(&text), true, issues_of(&running, &self.store));
+            if !self.state.borrow().file.valid {
+                self.state.send_modify(|state| state.file = Arc::new(file));
+            }
             return Ok(());
         }
         match Revision::read(&text, &self.sources) {

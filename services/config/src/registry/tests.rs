@@ -17,7 +17,6 @@ struct Running {
     health: Health,
     events: Published,
     drain: Drain,
-    _watcher: watcher::Watcher,
 }
 
 fn running(document: &str) -> Running {
@@ -27,12 +26,11 @@ fn running(document: &str) -> Running {
     let paths = Home::read(&env);
     let configuration =
         Configuration::open(store_of(&paths), sources_of(&paths, &env), Clock::system()).expect("valid");
-    let (watcher, signs) = watcher::watch(&[&paths.config]);
     let (publisher, events) = Publisher::for_tests();
     let (health, drain) = (Health::new(), Drain::new());
     let handle = spawn(
         configuration,
-        signs,
+        watcher::watch(&[&paths.config]),
         publisher,
         health.clone(),
         Metrics::default(),
@@ -44,7 +42,6 @@ fn running(document: &str) -> Running {
         health,
         events,
         drain,
-        _watcher: watcher,
     }
 }
 
@@ -140,6 +137,40 @@ async fn an_edit_by_hand_is_taken_and_an_event_names_what_changed() {
     let event = ConfigChangedEvent::decode(event.payload).expect("decodes");
     assert_eq!(event.hash, state.revision.hash());
     assert_eq!(event.paths, ["gateway.port", "gateway.auth"]);
+}
+
+#[tokio::test]
+async fn a_document_caught_in_the_middle_of_a_save_is_not_taken_and_nobody_hears_of_it() {
+    let running = running("{gateway: {port: 2000}}");
+    let states = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (seen, mut watch) = (Arc::clone(&states), running.handle.watch());
+    let watching = tokio::spawn(async move {
+        while watch.changed().await.is_ok() {
+            let state = watch.borrow_and_update();
+            let port = state.revision.document().gateway.port;
+            seen.lock().expect("whole").push((port, state.file.valid));
+        }
+    });
+
+    // A slow disk: emptied, half of it, the whole.
+    fs::write(running.file(), "").expect("written");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    fs::write(running.file(), "{gateway: {port: 20").expect("written");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    fs::write(running.file(), "{gateway: {port: 2001}}").expect("written");
+    running
+        .wait_for(|state| state.revision.document().gateway.port == 2001)
+        .await;
+
+    timeout(Duration::from_secs(5), async {
+        while states.lock().expect("whole").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("seen");
+    watching.abort();
+    assert_eq!(*states.lock().expect("whole"), [(2001, true)]);
 }
 
 #[tokio::test]

@@ -162,8 +162,7 @@ fn a_minimal_document_of_openclaw_runs() {
         found,
         [
             "gateway.http: unknown key, kept without effect",
-            "agents.defaults.skipBootstrap: unknown key, kept without effect",
-            "agents.defaults.workspace: unknown key, kept without effect",
+            "agents: unknown keys, kept without effect: defaults.skipBootstrap, defaults.workspace",
             "hooks: unknown key, kept without effect",
         ]
     );
@@ -215,7 +214,7 @@ fn unknown_keys_are_kept_with_a_hint() {
 
 #[test]
 fn rules_between_keys_hold() {
-    let found = errors(json!({
+    let found = warnings(json!({
         "gateway": {"bind": "custom", "publicOrigin": "home.example.org", "trustedProxies": ["10.0.0.0/40"]},
         "agents": {"entries": {"a": {"default": true}, "b": {"default": true}}},
         "bindings": [{"agentId": "c", "match": {"channel": "irc"}}],
@@ -223,24 +222,29 @@ fn rules_between_keys_hold() {
         "channels": {"irc": {"dmPolicy": "open"}, "webhook": {"defaultAccount": "none", "accounts": {"shop": {"callbackUrl": "ftp://x"}}}},
     }));
 
-    let paths: Vec<&str> = found.iter().filter_map(|text| text.split(": ").next()).collect();
-    assert_eq!(
-        paths,
-        [
-            "gateway.customBindHost",
-            "gateway.publicOrigin",
-            "gateway.trustedProxies[0]",
-            "agents",
-            "bindings[0].agentId",
-            "models.providers.x.baseUrl",
-            "models.providers.y.baseUrl",
-            "channels.irc.dmPolicy",
-            "channels.webhook.defaultAccount",
-            "channels.irc.server",
-            "channels.irc.nick",
-            "channels.webhook.accounts.shop.secret",
-            "channels.webhook.accounts.shop.callbackUrl",
-        ]
+    let begins = [
+        "channels.irc: is off, the rest runs: `dmPolicy` \"open\" lets everybody",
+        "channels.webhook.accounts.shop: is off, the rest runs: `secret` is required",
+        "channels.webhook.defaultAccount: is left out, the rest runs: there is no account \"none\"",
+        "gateway.bind: is left out, the rest runs: `customBindHost`",
+        "gateway.publicOrigin: is left out, the rest runs: must be an origin",
+        "gateway.trustedProxies[0]: is left out, the rest runs: must be an IP address or a range",
+        "models.providers.x: is left out, the rest runs: `baseUrl` must be an address",
+        "models.providers.y: is left out, the rest runs: `baseUrl` is required",
+        "agents: only one agent can have `default: true`",
+        "bindings[0].agentId: there is no agent \"c\"",
+    ];
+    assert_eq!(found.len(), begins.len(), "{found:#?}");
+    for (found, begin) in found.iter().zip(begins) {
+        assert!(found.starts_with(begin), "{found} does not begin with {begin}");
+    }
+    for each in ["`server` is required", "`nick` is required"] {
+        assert!(found[0].contains(each), "{}", found[0]);
+    }
+    assert!(
+        found[1].contains("`callbackUrl` must be an address"),
+        "{}",
+        found[1]
     );
 }
 

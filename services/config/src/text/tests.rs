@@ -64,6 +64,31 @@ fn a_mistake_names_its_line() {
 }
 
 #[test]
+fn a_whole_number_is_one_in_every_form() {
+    for form in [
+        "131072",
+        "131072.0",
+        "131072.",
+        "1.31072e5",
+        "13107200e-2",
+        "0x20000",
+        "+131072",
+        "131072.000",
+    ] {
+        let (value, _) = parse(&format!("{{ a: [{form}] }}")).expect(form);
+
+        assert_eq!(value, json!({"a": [131_072]}), "{form}");
+    }
+    let (value, _) = parse("{a: [0.5, 1e300, -2.0, -0.0, 9007199254740993, 1e15]}").expect("valid");
+    assert_eq!(
+        value,
+        json!({"a": [0.5, 1e300, -2, 0, 9_007_199_254_740_993_u64, 1_000_000_000_000_000_i64]})
+    );
+    let edited = merge_text("{ a: 1 }", &parse("{ b: 1e3 }").expect("valid").0).expect("editable");
+    assert_eq!(parse(&edited).expect("valid").0, json!({"a": 1, "b": 1000}));
+}
+
+#[test]
 fn endless_nesting_is_refused_before_it_is_followed() {
     let deep = format!("{{a: {}", "[".repeat(100_000));
 

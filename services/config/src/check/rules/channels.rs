@@ -10,17 +10,17 @@ use gatehouse_document::{
     webhook::{SECRET_BYTES_MIN, WebhookAccount},
 };
 
-use crate::issue::Issue;
+use crate::{issue::Issue, path::Path};
 
 /// The rules of `channels`: those of every channel, then what each needs to run.
 pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
     for (channel, section) in document.channels.sections() {
-        let (path, base) = (format!("channels.{channel}"), section.base());
+        let (path, base) = (Path::of(["channels", channel]), section.base());
         policies(&path, base.policies(), None, issues);
         rate(&path, base.rate_limit(), issues);
         let accounts = section.accounts();
         for (id, account) in &accounts {
-            let path = format!("{path}.accounts.{id}");
+            let path = path.key("accounts").key(id);
             policies(&path, account.policies(), Some(base.policies()), issues);
             rate(&path, account.rate_limit(), issues);
         }
@@ -28,12 +28,18 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
         default_account(&path, section.default_account(), ids, issues);
     }
     if let Some(irc) = &document.channels.irc {
-        for (path, account, base) in running("channels.irc", &irc.account, irc.accounts.iter()) {
+        for (path, account, base) in
+            running(&Path::of(["channels", "irc"]), &irc.account, irc.accounts.iter())
+        {
             irc_account(&path, account, base, issues);
         }
     }
     if let Some(webhook) = &document.channels.webhook {
-        for (path, account, base) in running("channels.webhook", &webhook.account, webhook.accounts.iter()) {
+        for (path, account, base) in running(
+            &Path::of(["channels", "webhook"]),
+            &webhook.account,
+            webhook.accounts.iter(),
+        ) {
             webhook_account(&path, account, base, issues);
         }
     }
@@ -41,43 +47,43 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
 
 /// The accounts that are on, each with its path and what it inherits.
 fn running<'a, A: ChannelAccount>(
-    path: &str,
+    path: &Path,
     base: &'a A,
     accounts: impl ExactSizeIterator<Item = (&'a String, &'a A)>,
-) -> Vec<(String, &'a A, Option<&'a A>)> {
+) -> Vec<(Path, &'a A, Option<&'a A>)> {
     let on = |account: &A| account.enabled() != Some(false);
     if !on(base) {
         return Vec::new();
     }
     if accounts.len() == 0 {
-        return vec![(path.to_owned(), base, None)];
+        return vec![(path.clone(), base, None)];
     }
     accounts
         .filter(|(_, account)| on(account))
-        .map(|(id, account)| (format!("{path}.accounts.{id}"), account, Some(base)))
+        .map(|(id, account)| (path.key("accounts").key(id), account, Some(base)))
         .collect()
 }
 
-fn irc_account(path: &str, account: &IrcAccount, base: Option<&IrcAccount>, issues: &mut Vec<Issue>) {
+fn irc_account(path: &Path, account: &IrcAccount, base: Option<&IrcAccount>, issues: &mut Vec<Issue>) {
     let given = |key: fn(&IrcAccount) -> &Option<String>| {
         key(account).is_some() || base.is_some_and(|base| key(base).is_some())
     };
     if !given(|account| &account.server) {
         issues.push(Issue::error(
-            format!("{path}.server"),
+            path.key("server"),
             "is required: the server's host name",
         ));
     }
     if !given(|account| &account.nick) {
         issues.push(Issue::error(
-            format!("{path}.nick"),
+            path.key("nick"),
             "is required: the assistant's nick",
         ));
     }
 }
 
 fn webhook_account(
-    path: &str,
+    path: &Path,
     account: &WebhookAccount,
     base: Option<&WebhookAccount>,
     issues: &mut Vec<Issue>,
@@ -89,7 +95,7 @@ fn webhook_account(
         .or(base.and_then(|base| base.secret.as_ref()));
     if secret.is_none() {
         issues.push(Issue::error(
-            format!("{path}.secret"),
+            path.key("secret"),
             "is required: the key that signs requests",
         ));
     }
@@ -99,21 +105,21 @@ fn webhook_account(
     ] {
         if short(secret) {
             let message = format!("must have {SECRET_BYTES_MIN} characters or more");
-            issues.push(Issue::error(format!("{path}.{key}"), message));
+            issues.push(Issue::error(path.key(key), message));
         }
     }
     if let Some(url) = &account.callback_url
         && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
     {
         issues.push(Issue::error(
-            format!("{path}.callbackUrl"),
+            path.key("callbackUrl"),
             "must be an address with http or https",
         ));
     }
 }
 
 fn default_account<'a>(
-    path: &str,
+    path: &Path,
     default: Option<&str>,
     mut ids: impl ExactSizeIterator<Item = &'a str>,
     issues: &mut Vec<Issue>,
@@ -126,22 +132,22 @@ fn default_account<'a>(
     };
     if !known {
         issues.push(Issue::error(
-            format!("{path}.defaultAccount"),
+            path.key("defaultAccount"),
             format!("there is no account {default:?}"),
         ));
     }
 }
 
-fn rate(path: &str, rate: Option<&SendRate>, issues: &mut Vec<Issue>) {
+fn rate(path: &Path, rate: Option<&SendRate>, issues: &mut Vec<Issue>) {
     if rate.is_some_and(|rate| !rate.per_second.is_finite() || rate.per_second <= 0.0) {
         issues.push(Issue::error(
-            format!("{path}.rateLimit.perSecond"),
+            path.key("rateLimit").key("perSecond"),
             "must be above zero, for example 0.5",
         ));
     }
 }
 
-fn policies(path: &str, own: &Policies, base: Option<&Policies>, issues: &mut Vec<Issue>) {
+fn policies(path: &Path, own: &Policies, base: Option<&Policies>, issues: &mut Vec<Issue>) {
     let policy = own.dm_policy.or(base.and_then(|base| base.dm_policy));
     let allowed = own
         .allow_from
@@ -150,7 +156,7 @@ fn policies(path: &str, own: &Policies, base: Option<&Policies>, issues: &mut Ve
     let everybody = allowed.is_some_and(|senders| senders.iter().any(|sender| sender.0 == "*"));
     if policy == Some(DmPolicy::Open) && !everybody {
         issues.push(Issue::error(
-            format!("{path}.dmPolicy"),
+            path.key("dmPolicy"),
             "\"open\" lets everybody talk to the assistant and needs `allowFrom: [\"*\"]` beside it",
         ));
     }

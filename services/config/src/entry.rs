@@ -1,0 +1,225 @@
+//! Which part of a document is left out when something in it cannot be used, so that the rest runs.
+//!
+//! A part is left out only where the gateway is no wider open without it: a provider, an account, a rule, a setting whose
+//! default grants nothing. Who may come in, who may talk and whose words share a conversation are not among them: a mistake
+//! there refuses the document, and what runs goes on.
+
+use serde_json::{Map, Value, json};
+
+use crate::path::{Path, Step};
+
+/// Ways to log in that OpenClaw has and Gatehouse has not. The gateway token, which is asked for instead, opens no wider than any of
+/// them. A word that nobody knows may mean anything, and is refused.
+const FOREIGN_AUTH: [&str; 3] = ["none", "password", "trusted-proxy"];
+
+/// A part that can be left out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    /// Where it stands.
+    pub(crate) place: Path,
+    /// What stands in its place for those who read the document. `None`: nothing.
+    pub(crate) instead: Option<Value>,
+}
+
+/// The smallest part around a place that can be left out. `None`: a mistake there refuses the document.
+pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
+    let keys: Vec<&str> = place
+        .steps()
+        .iter()
+        .map(|step| match step {
+            Step::Key(key) => key.as_str(),
+            Step::Index(_) => "[]",
+        })
+        .collect();
+    let length = match keys.as_slice() {
+        ["gateway", rest @ ..] => 1 + in_gateway(rest, document)?,
+        ["agents", rest @ ..] => 1 + in_agents(rest)?,
+        ["models", rest @ ..] => 1 + in_models(rest),
+        ["channels", rest @ ..] => 1 + in_channels(rest)?,
+        ["messages", "queue", "byChannel" | "debounceMsByChannel", _, ..] => 4,
+        ["messages", "queue", _, ..] => 3,
+        ["messages", "queue"] => 2,
+        // A rule with scopes of its own keeps people apart, and without it they may share a conversation.
+        ["bindings", "[]", ..] if place.first(2).key("session").get(document).is_some() => return None,
+        ["bindings", "[]", ..] => 2,
+        ["secrets", "providers", _, ..] => 3,
+        ["env", "allow", ..] => 2,
+        ["messages" | "bindings" | "env" | "logging" | "plugins" | "$schema"] => 1,
+        _ => return None,
+    };
+    let mut place = place.first(length);
+    if place.get(document).is_none() && keys == ["gateway", "customBindHost"] {
+        place = Path::of(["gateway", "bind"]); // what asks for the address that is missing
+    }
+    let instead = instead(&place, document);
+    Some(Entry { place, instead })
+}
+
+fn in_gateway(keys: &[&str], document: &Value) -> Option<usize> {
+    Some(match keys {
+        ["controlUi", "allowedOrigins", "[]", ..] | ["auth", "tokenScopes", "[]", ..] => 3,
+        ["trustedProxies", "[]", ..] | ["controlUi", "allowedOrigins", ..] | ["auth", "token", ..] => 2,
+        ["auth", "mode"] => {
+            let mode = document.pointer("/gateway/auth/mode")?.as_str()?;
+            return FOREIGN_AUTH.contains(&mode).then_some(2);
+        }
+        [
+            "mode" | "bind" | "customBindHost" | "publicOrigin" | "drainSeconds" | "controlUi"
+            | "trustedProxies",
+            ..,
+        ] => 1,
+        _ => return None,
+    })
+}
+
+fn in_agents(keys: &[&str]) -> Option<usize> {
+    Some(match keys {
+        [] | ["defaults" | "entries" | "list"] => keys.len(),
+        // What a model is told may be what it must not do: without it the agent does not answer.
+        ["defaults", "systemPrompt", ..] => return None,
+        ["entries" | "list", _, "systemPrompt" | "id", ..] | ["entries" | "list", _] => 2,
+        ["entries" | "list", _, _, ..] => 3,
+        _ => 2,
+    })
+}
+
+fn in_models(keys: &[&str]) -> usize {
+    match keys {
+        ["providers", _, "models", "[]", ..] => 4,
+        ["providers", _, ..] => 2,
+        [_, ..] => 1,
+        [] => 0,
+    }
+}
+
+fn in_channels(keys: &[&str]) -> Option<usize> {
+    Some(match keys {
+        ["defaults", ..] => return None,
+        [_, "accounts", _, "groups", _, ..] => 5,
+        [_, "accounts", _, ..] | [_, "groups", _, ..] => 3,
+        [_, "defaultAccount", ..] => 2,
+        [_, ..] => 1,
+        [] => 0,
+    })
+}
+
+/// What stands for a channel, an account or a group that cannot be used: it is off. Deliveries to it wait, and nobody is heard there;
+/// without an entry of its own a group would fall under the rule for every group.
+fn instead(place: &Path, document: &Value) -> Option<Value> {
+    let keys = place.steps();
+    let key = |at: usize| match keys.get(at) {
+        Some(Step::Key(key)) => key.as_str(),
+        Some(Step::Index(_)) | None => "",
+    };
+    let off = json!({"enabled": false});
+    match keys.len() {
+        2 if key(0) == "channels" => {
+            let accounts = place.get(document)?.get("accounts").and_then(Value::as_object);
+            let ids = accounts.into_iter().flat_map(Map::keys);
+            let accounts: Map<String, Value> = ids.map(|id| (id.clone(), off.clone())).collect();
+            let mut off = off;
+            if !accounts.is_empty() {
+                off["accounts"] = Value::Object(accounts);
+            }
+            Some(off)
+        }
+        4 if key(0) == "channels" && key(2) != "defaultAccount" => Some(off),
+        6 if key(0) == "channels" => Some(off),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left_out(place: &str, document: &Value) -> Option<String> {
+        around(&Path::from(place), document).map(|entry| entry.place.to_string())
+    }
+
+    #[test]
+    fn the_smallest_part_around_a_mistake_is_left_out() {
+        for (mistake, part) in [
+            ("models.providers.a.api", "models.providers.a"),
+            (
+                "models.providers.a.models[2].maxTokens",
+                "models.providers.a.models[2]",
+            ),
+            ("models.mode", "models.mode"),
+            ("models", "models"),
+            ("channels.irc.port", "channels.irc"),
+            ("channels.irc.accounts.home.port", "channels.irc.accounts.home"),
+            (
+                "channels.irc.accounts.home.groups.#a.enabled",
+                "channels.irc.accounts.home.groups.#a",
+            ),
+            ("channels.irc.defaultAccount", "channels.irc.defaultAccount"),
+            ("agents.defaults.timeoutSeconds", "agents.defaults.timeoutSeconds"),
+            ("agents.entries.a.identity.name", "agents.entries.a.identity"),
+            ("agents.entries.a.systemPrompt", "agents.entries.a"),
+            ("agents.list[1].id", "agents.list[1]"),
+            ("bindings[3].match.peer.kind", "bindings[3]"),
+            ("messages.queue.byChannel.irc", "messages.queue.byChannel.irc"),
+            ("gateway.trustedProxies[0]", "gateway.trustedProxies[0]"),
+            (
+                "gateway.controlUi.allowedOrigins[1]",
+                "gateway.controlUi.allowedOrigins[1]",
+            ),
+            (
+                "gateway.controlUi.allowedOrigins",
+                "gateway.controlUi.allowedOrigins",
+            ),
+            ("gateway.auth.tokenScopes[1]", "gateway.auth.tokenScopes[1]"),
+            ("gateway.auth.token", "gateway.auth.token"),
+            ("gateway.customBindHost", "gateway.bind"),
+            ("secrets.providers.vault.source", "secrets.providers.vault"),
+        ] {
+            assert_eq!(left_out(mistake, &json!({})).as_deref(), Some(part), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_what_keeps_others_out_or_apart_refuses_the_document() {
+        let document = json!({
+            "bindings": [{"session": {"dmScope": "per-peer"}}],
+            "gateway": {"auth": {"mode": "tokn"}},
+        });
+        for place in [
+            "",
+            "gateway",
+            "gateway.port",
+            "gateway.auth",
+            "gateway.auth.mode",
+            "gateway.auth.tokenScopes",
+            "gateway.auth.rateLimit.maxAttempts",
+            "session.dmScope",
+            "session.identityLinks",
+            "channels.defaults.groupPolicy",
+            "bindings[0].match",
+            "secrets.dirs",
+            "agents.defaults.systemPrompt",
+        ] {
+            assert_eq!(left_out(place, &document), None, "{place}");
+        }
+        let foreign = json!({"gateway": {"auth": {"mode": "trusted-proxy"}}});
+        assert_eq!(
+            left_out("gateway.auth.mode", &foreign).as_deref(),
+            Some("gateway.auth.mode")
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_channel_is_off_and_keeps_its_name() {
+        let document = json!({"channels": {"irc": {"port": "x", "accounts": {"home": {}, "work": {}}}}});
+        let instead = |place: &str| around(&Path::from(place), &document).and_then(|entry| entry.instead);
+
+        let off = json!({"enabled": false});
+        assert_eq!(
+            instead("channels.irc.port"),
+            Some(json!({"enabled": false, "accounts": {"home": off, "work": off}}))
+        );
+        assert_eq!(instead("channels.irc.accounts.home.nick"), Some(off.clone()));
+        assert_eq!(instead("channels.irc.groups.#a.allowFrom"), Some(off));
+        assert_eq!(instead("models.providers.a.api"), None);
+    }
+}

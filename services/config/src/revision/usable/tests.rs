@@ -1,0 +1,365 @@
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    revision::{Reader, Revision},
+    secrets::Sources,
+};
+
+/// Documents of people who come from OpenClaw, whole.
+const OPENCLAW: [(&str, &str); 12] = [
+    ("docker-telegram", include_str!("openclaw/docker-telegram.json")),
+    ("azure-envref", include_str!("openclaw/azure-envref.json")),
+    (
+        "openrouter-models",
+        include_str!("openclaw/openrouter-models.json"),
+    ),
+    ("ollama-native", include_str!("openclaw/ollama-native.json")),
+    (
+        "agents-list-bindings",
+        include_str!("openclaw/agents-list-bindings.json"),
+    ),
+    ("irc-docs", include_str!("openclaw/irc-docs.json")),
+    ("bind-tailnet", include_str!("openclaw/bind-tailnet.json")),
+    ("trusted-proxy", include_str!("openclaw/trusted-proxy.json")),
+    ("mode-remote", include_str!("openclaw/mode-remote.json")),
+    ("include", include_str!("openclaw/include.json")),
+    (
+        "model-object-agent",
+        include_str!("openclaw/model-object-agent.json"),
+    ),
+    (
+        "heartbeat-cron-hooks",
+        include_str!("openclaw/heartbeat-cron-hooks.json"),
+    ),
+];
+
+fn sources() -> Sources {
+    Sources {
+        env: Box::new(|name| (name == "GW").then(|| "kX9qmQ2vL7pR4wZ8".to_owned())),
+        folder: PathBuf::from("/home/gateway"),
+        secrets: PathBuf::from("/home/gateway/secrets"),
+    }
+}
+
+fn read(document: &Value) -> Revision {
+    Revision::read(&document.to_string(), &sources()).unwrap_or_else(|refused| panic!("{refused:?}"))
+}
+
+fn refused(document: &Value) -> Vec<String> {
+    let refused = Revision::read(&document.to_string(), &sources()).expect_err("not usable");
+    refused.all().iter().map(ToString::to_string).collect()
+}
+
+fn warnings(revision: &Revision) -> Vec<String> {
+    revision.warnings().iter().map(ToString::to_string).collect()
+}
+
+fn cut(revision: &Revision, reader: Reader) -> Value {
+    serde_json::from_str(&revision.cut(reader)).expect("JSON")
+}
+
+#[test]
+fn every_document_of_openclaw_runs_and_what_has_no_effect_is_named_once_for_each_section() {
+    for (name, text) in OPENCLAW {
+        let revision =
+            Revision::read(text, &sources()).unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
+
+        let found = warnings(&revision);
+        assert!(!found.is_empty(), "{name} says something that has no effect");
+        let mut without_effect: Vec<&str> = found
+            .iter()
+            .filter(|line| line.contains("unknown keys, kept without effect"))
+            .filter_map(|line| line.split(':').next())
+            .collect();
+        let lines = without_effect.len();
+        without_effect.dedup();
+        assert_eq!(without_effect.len(), lines, "{name}: {found:#?}");
+        assert!(found.len() <= 15, "{name}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_documents_of_openclaw_lose_is_said_with_the_reason() {
+    let of = |wanted: &str| {
+        let (_, text) = OPENCLAW
+            .into_iter()
+            .find(|(name, _)| *name == wanted)
+            .expect("there");
+        warnings(&Revision::read(text, &sources()).expect("runs")).join("\n")
+    };
+
+    let azure = of("azure-envref");
+    assert!(
+        azure.contains(
+            "models.providers.azure: is left out, the rest runs: `api` must be \"openai-completions\""
+        ),
+        "{azure}"
+    );
+    let ollama = of("ollama-native");
+    assert!(
+        ollama.contains("models.providers.ollama: is left out") && ollama.contains("/v1"),
+        "{ollama}"
+    );
+    assert!(
+        ollama.contains("models.providers.openai: is left out"),
+        "{ollama}"
+    );
+    assert!(of("bind-tailnet").contains("gateway.bind: is left out"));
+    assert!(of("bind-tailnet").contains("gateway.auth.token: is left out, the rest runs: can be guessed"));
+    assert!(of("trusted-proxy").contains(
+        "gateway.auth.mode: is left out, the rest runs: must be \"token\"; it is \"trusted-proxy\""
+    ));
+    assert!(of("mode-remote").contains("gateway.mode: is left out"));
+    assert!(of("include").contains("$include"));
+    let irc = of("irc-docs");
+    assert!(
+        irc.contains("channels.irc: unknown keys, kept without effect: ") && irc.contains("mentionPatterns"),
+        "{irc}"
+    );
+    let agent = of("model-object-agent");
+    assert!(
+        agent.contains("agents.defaults.timeoutSeconds: is left out"),
+        "{agent}"
+    );
+    assert!(
+        !agent.contains("contextWindow"),
+        "131072.0 is a whole number: {agent}"
+    );
+}
+
+#[test]
+fn a_provider_that_cannot_be_used_fails_alone() {
+    let revision = read(&json!({
+        "models": {"providers": {
+            "good": {"baseUrl": "http://127.0.0.1:11434/v1"},
+            "foreign": {"baseUrl": "http://h", "api": "anthropic-messages"},
+            "nowhere": {"baseUrl": "not an address"},
+            "shapeless": 7,
+            "header": {"baseUrl": "http://h/v1", "headers": {"a b": "c"}},
+        }},
+        "agents": {"defaults": {"model": "good/m"}},
+    }));
+
+    let agent = cut(&revision, Reader::Agent);
+    let providers: Vec<&String> = agent["models"]["providers"]
+        .as_object()
+        .expect("there")
+        .keys()
+        .collect();
+    assert_eq!(providers, ["good"]);
+    let found = warnings(&revision);
+    let named: Vec<&str> = found.iter().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        named,
+        ["foreign", "header", "nowhere", "shapeless"].map(|id| format!("models.providers.{id}"))
+    );
+    assert_eq!(
+        revision.shown()["models"]["providers"]["foreign"]["api"],
+        "anthropic-messages",
+        "it stays in the file"
+    );
+}
+
+#[test]
+fn one_wrong_model_of_a_list_leaves_the_others_and_each_finding_names_its_own_place() {
+    let revision = read(&json!({
+        "models": {"providers": {"a": {"baseUrl": "http://h/v1", "models": [
+            {"id": "one", "contextWindow": "much"}, {"id": "two"}, {"name": "three"}, {"id": "four", "maxTokens": 0}, {"id": "five"},
+        ]}}},
+        "gateway": {"trustedProxies": ["10.0.0.1", "nobody", "10.0.0.2", "0.0.0.0/0"]},
+    }));
+
+    let agent = cut(&revision, Reader::Agent);
+    let ids: Vec<&Value> = agent["models"]["providers"]["a"]["models"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|model| &model["id"])
+        .collect();
+    assert_eq!(ids, ["two", "five"]);
+    assert_eq!(
+        cut(&revision, Reader::Edge)["gateway"]["trustedProxies"],
+        json!(["10.0.0.1", "10.0.0.2", "0.0.0.0/0"])
+    );
+    let found = warnings(&revision).join("\n");
+    for place in [
+        "models.providers.a.models[0]: is left out",
+        "models.providers.a.models[2]: is left out",
+        "models.providers.a.models[3]: is left out",
+        "gateway.trustedProxies[1]: is left out",
+        "gateway.trustedProxies[3]: believes what",
+    ] {
+        assert!(found.contains(place), "{place} in {found}");
+    }
+}
+
+#[test]
+fn an_account_that_cannot_be_used_is_off_and_the_others_run() {
+    let revision = read(&json!({"session": {"dmScope": "per-channel-peer"}, "channels": {
+        "irc": {"nick": "gate", "accounts": {
+            "home": {"server": "irc.example.test"},
+            "lost": {"port": 6667},
+            "open": {"server": "s", "dmPolicy": "open"},
+            "typo": {"server": "s", "dmPolicy": "opne", "allowFrom": ["*"]},
+        }},
+        "webhook": {"secret": "short"},
+    }}));
+
+    let bridge = cut(&revision, Reader::ChannelBridge);
+    let accounts = &bridge["channels"]["irc"]["accounts"];
+    assert_eq!(accounts["home"]["server"], "irc.example.test");
+    for off in ["lost", "open", "typo"] {
+        assert_eq!(accounts[off], json!({"enabled": false}), "{off}");
+    }
+    assert_eq!(bridge["channels"]["webhook"], json!({"enabled": false}));
+    let found = warnings(&revision).join("\n");
+    assert!(
+        found.contains("channels.irc.accounts.lost: is off, the rest runs: `server` is required"),
+        "{found}"
+    );
+    assert!(
+        found.contains("channels.webhook: is off, the rest runs: `secret` must have 16 characters"),
+        "{found}"
+    );
+}
+
+#[test]
+fn an_agent_with_a_mistake_is_left_out_and_nobody_answers_for_it() {
+    let document = json!({
+        "agents": {"entries": {
+            "main": {"default": true, "timeoutSeconds": 0},
+            "strict": {"systemPrompt": ["say nothing"], "name": "S"},
+        }, "list": [{"name": "without id"}, {"id": "work", "identity": "clerk"}]},
+        "bindings": [
+            {"agentId": "strict", "match": {"channel": "irc"}},
+            {"agentId": "work", "match": {"channel": "irc", "peer": {"kind": "thread", "id": "x"}}},
+        ],
+    });
+    let revision = read(&document);
+
+    let session = cut(&revision, Reader::Session);
+    let entries: Vec<&String> = session["agents"]["entries"]
+        .as_object()
+        .expect("there")
+        .keys()
+        .collect();
+    assert_eq!(entries, ["main"]);
+    assert_eq!(session["agents"]["entries"]["main"].get("timeoutSeconds"), None);
+    assert_eq!(session["agents"]["list"], json!([{"id": "work"}]));
+    // Its rule stays: what it matches is for nobody, and not for somebody else.
+    assert_eq!(session["bindings"].as_array().map(Vec::len), Some(1));
+    assert_eq!(session["bindings"][0]["agentId"], "strict");
+    let found = warnings(&revision).join("\n");
+    assert!(
+        found.contains("agents.entries.strict: is left out, the rest runs: `systemPrompt` must be a text"),
+        "{found}"
+    );
+    assert!(
+        found.contains(
+            "bindings[0].agentId: there is no agent \"strict\": nobody answers what this rule matches"
+        ),
+        "{found}"
+    );
+    assert!(found.contains("bindings[1]: is left out"), "{found}");
+}
+
+#[test]
+fn a_secret_that_nothing_asks_for_may_be_missing_and_one_that_is_needed_may_not() {
+    let document = |model: &str| {
+        json!({
+            "models": {"providers": {
+                "spare": {"baseUrl": "http://h/v1", "apiKey": "${NOWHERE}", "headers": {"X": {"source": "file", "path": "none"}}},
+                "local": {"baseUrl": "http://127.0.0.1/v1"},
+            }},
+            "agents": {"entries": {"main": {"model": {"primary": "local/m", "fallbacks": [model]}}}},
+        })
+    };
+
+    let revision = read(&document("local/n"));
+    assert!(revision.left_out().waits(), "it is looked for again");
+    let found = warnings(&revision).join("\n");
+    assert!(found.contains("models.providers.spare: is left out, the rest runs: `apiKey` the environment variable NOWHERE is not set"), "{found}");
+    let agent = cut(&revision, Reader::Agent);
+    assert_eq!(
+        agent["models"]["providers"].as_object().map(serde_json::Map::len),
+        Some(1)
+    );
+
+    let refused = Revision::read(&document("spare/m").to_string(), &sources()).expect_err("needed");
+    assert!(
+        refused.only_secrets() && refused.missing.len() == 2,
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_would_open_the_door_wider_refuses_the_document() {
+    for (document, place) in [
+        (
+            json!({"gateway": {"auth": {"mode": "tokn"}}}),
+            "gateway.auth.mode",
+        ),
+        (
+            json!({"gateway": {"auth": {"rateLimit": {"maxAttempts": 0}}}}),
+            "gateway.auth.rateLimit.maxAttempts",
+        ),
+        (
+            json!({"gateway": {"auth": {"tokenScopes": "operator.read"}}}),
+            "gateway.auth.tokenScopes",
+        ),
+        (json!({"session": {"dmScope": "per-thread"}}), "session.dmScope"),
+        (
+            json!({"channels": {"defaults": {"groupPolicy": "closed"}}}),
+            "channels.defaults.groupPolicy",
+        ),
+        (json!({"secrets": {"dirs": "secrets"}}), "secrets.dirs"),
+        (json!({"gateway": {"port": 99_999}}), "gateway.port"),
+    ] {
+        let mut document = document;
+        document["models"] = json!({"providers": {"a": {"api": "x", "baseUrl": "http://h"}}});
+
+        let found = refused(&document);
+
+        assert!(
+            found.iter().any(|line| line.starts_with(place)),
+            "{place}: {found:?}"
+        );
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with("models.providers.a.api: must be")),
+            "all at once: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_document_in_which_hardly_anything_is_right_is_refused_and_comes_to_an_end() {
+    let providers: serde_json::Map<String, Value> = (0..500)
+        .map(|number| (format!("p{number}"), json!({"api": number})))
+        .collect();
+
+    assert!(!refused(&json!({"models": {"providers": providers}})).is_empty());
+    for (place, value) in [
+        ("models", json!(1)),
+        ("agents", json!([])),
+        ("bindings", json!({})),
+        ("channels", json!("irc")),
+        ("messages", json!(null)),
+        ("logging", json!(true)),
+        ("env", json!(0)),
+    ] {
+        let mut document = json!({});
+        document[place] = value;
+
+        let found = warnings(&read(&document));
+
+        assert!(
+            found.len() == 1 && found[0].starts_with(&format!("{place}: is left out")),
+            "{found:?}"
+        );
+    }
+}
