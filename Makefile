@@ -27,8 +27,9 @@ help:
 	@echo "make release-contracts  keep the contracts as they are now as the released ones"
 
 # Arguments for the gateway: make up ARGS='--port 8080'
+# The data folder is that of this checkout, unless one is named.
 up: build
-	@exec $(TARGET)/release/gatehouse up $(ARGS)
+	@GATEHOUSE_HOME="$${GATEHOUSE_HOME:-./data}" exec $(TARGET)/release/gatehouse up $(ARGS)
 
 build:
 	@deploy/prerequisites.sh build

@@ -3,6 +3,12 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gatehouse_core::Env;
+
+use crate::{
+    exit::Failed,
+    home::{For, Found, Search},
+};
 
 const ABOUT: &str = "One door to a personal AI assistant.";
 
@@ -12,12 +18,13 @@ Exit codes:
   1   it was tried and it failed
   2   the command line makes no sense
   69  nobody answers: the gateway or a service is not there
+  75  too much is asked just now, a full queue for example: later there may be room
   77  refused: token, scope, or a home that another process holds
   78  the configuration or the settings are wrong
   130 stopped with Ctrl-C
   141 whoever read the output reads no more
 
-With --json a failure is a line of JSON on the error output: {\"error\": {\"exit\": 69, \"message\": \"...\", \"next\": \"...\"}}
+With --json a failure is a line of JSON on the error output: {\"error\": {\"exit\": 69, \"code\": \"...\", \"message\": \"...\", \"next\": \"...\"}}
 
 Start a gateway with `gatehouse up`, then talk to it with `gatehouse chat`.";
 
@@ -27,7 +34,7 @@ Start a gateway with `gatehouse up`, then talk to it with `gatehouse chat`.";
 pub(crate) struct Cli {
     /// Where, who and how: the same for every command.
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) everywhere: Everywhere,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -36,7 +43,7 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
-pub(crate) struct Common {
+pub(crate) struct Everywhere {
     /// The gateway's WebSocket address [default: that of the gateway in the home, else ws://127.0.0.1:18789]
     #[arg(long, global = true, env = "GATEHOUSE_URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
@@ -46,15 +53,10 @@ pub(crate) struct Common {
     /// A file that holds the gateway token
     #[arg(long, global = true, env = "GATEHOUSE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// The folder that holds everything a gateway keeps
-    #[arg(
-        long,
-        global = true,
-        env = "GATEHOUSE_HOME",
-        value_name = "DIR",
-        default_value = "./data"
-    )]
-    pub(crate) home: PathBuf,
+    /// The folder that holds everything a gateway keeps [default: that of your gateway that runs, else ./data where one was
+    /// left, else $XDG_DATA_HOME/gatehouse]
+    #[arg(long, global = true, env = "GATEHOUSE_HOME", value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
     /// Print JSON for a program instead of text for a person
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -63,6 +65,49 @@ pub(crate) struct Common {
     pub(crate) run_dir: Option<PathBuf>,
     /// See <https://no-color.org>.
     #[arg(long, global = true, env = "NO_COLOR", hide = true)]
+    pub(crate) no_color: Option<String>,
+}
+
+impl Everywhere {
+    /// The same with the home that is meant.
+    pub(crate) fn common(&self, wanted: For) -> Result<Common, Failed> {
+        // With both on the command line, nothing of a home is needed.
+        let wanted = match (&self.url, &self.token) {
+            (Some(_), Some(_)) => For::Alone,
+            _ => wanted,
+        };
+        let chosen = Search::new(&Env::process()).choose(self.home.as_deref(), wanted)?;
+        Ok(Common {
+            url: self.url.clone(),
+            token: self.token.clone(),
+            token_file: self.token_file.clone(),
+            home: chosen.path,
+            found: chosen.found,
+            json: self.json,
+            run_dir: self.run_dir.clone().or(chosen.run),
+            no_color: self.no_color.clone(),
+        })
+    }
+}
+
+/// Where, who and how, decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    /// The gateway's address, as given.
+    pub(crate) url: Option<String>,
+    /// The gateway token, as given.
+    pub(crate) token: Option<String>,
+    /// A file that holds it, as given.
+    pub(crate) token_file: Option<PathBuf>,
+    /// The folder that holds everything a gateway keeps.
+    pub(crate) home: PathBuf,
+    /// Why it is this one.
+    pub(crate) found: Found,
+    /// JSON for a program instead of text for a person.
+    pub(crate) json: bool,
+    /// The folder of the services' sockets, where it is not the one in the home.
+    pub(crate) run_dir: Option<PathBuf>,
+    /// `NO_COLOR`, as given.
     pub(crate) no_color: Option<String>,
 }
 
@@ -79,12 +124,37 @@ pub(crate) enum Command {
     /// Run a whole gateway on this machine: the edge and the five services
     #[command(after_help = "\
 Examples:
-  gatehouse up                            data in ./data, port 18789, this machine only
+  gatehouse up                            port 18789, this machine only; Ctrl-C ends it
+  gatehouse up -d                         the same without the terminal; `gatehouse stop` ends it
   gatehouse up --port 8080 --home ~/house
   gatehouse up --bind 0.0.0.0             for everybody in the network: the token is all that protects it
 
 Ctrl-C stops everything in order; a second Ctrl-C stops it at once.")]
     Up(Up),
+    /// End the gateway in order: answers under way may end first
+    #[command(after_help = "\
+Examples:
+  gatehouse stop
+  gatehouse stop --now                    without waiting for anybody
+  gatehouse stop --home ~/house
+
+Ends with 69 when no gateway runs there.")]
+    Stop(Stop),
+    /// Start the gateway again, or one of its services, with the options it has
+    #[command(after_help = "\
+Examples:
+  gatehouse restart                       everything; clients come back by themselves
+  gatehouse restart channel-bridge        one service; the others go on
+
+The environment stays that of the first start: `gatehouse stop` and `gatehouse up -d` take a new one.")]
+    Restart(Restart),
+    /// Show the log of a gateway that was started with `up -d`
+    #[command(after_help = "\
+Examples:
+  gatehouse logs                          the last 100 lines
+  gatehouse logs -f                       and those that come, until Ctrl-C
+  gatehouse logs -n 1000 session agent    of two services")]
+    Logs(Logs),
     /// Conversation to the assistant
     #[command(after_help = "\
 Examples:
@@ -220,9 +290,45 @@ pub(crate) struct Up {
     /// Where the metrics of all processes are served: a port, an address, or `off` [default: 127.0.0.1:18790, else a free port]
     #[arg(long, env = "GATEHOUSE_METRICS_LISTEN", value_name = "PORT")]
     pub(crate) metrics: Option<crate::up::WantedMetrics>,
+    /// Run without this terminal: wait until it is ready, and leave it running
+    #[arg(long, short = 'd')]
+    pub(crate) detach: bool,
+    /// Set for the process that `--detach` starts.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub(crate) detached: bool,
     /// `text` or `json`.
     #[arg(long, env = "GATEHOUSE_LOG_FORMAT", hide = true)]
     pub(crate) log_format: Option<String>,
+}
+
+/// `stop`
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Do not wait for answers under way
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+/// `restart`
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    /// The service; without one, all
+    #[arg(value_enum)]
+    pub(crate) service: Option<Checked>,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Only lines of these services
+    #[arg(value_enum)]
+    pub(crate) service: Vec<Checked>,
+    /// Go on with the lines that come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// How many of the last lines
+    #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
+    pub(crate) lines: usize,
 }
 
 /// `chat`
@@ -454,7 +560,7 @@ mod tests {
         let before = Cli::try_parse_from(["gatehouse", "--json", "--home", "/h", "status"]).unwrap();
         let after = Cli::try_parse_from(["gatehouse", "up", "--port", "0", "--home", "/h"]).unwrap();
 
-        assert!(before.common.json);
-        assert_eq!(after.common.home, PathBuf::from("/h"));
+        assert!(before.everywhere.json);
+        assert_eq!(after.everywhere.home, Some(PathBuf::from("/h")));
     }
 }

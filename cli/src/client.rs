@@ -118,10 +118,10 @@ impl Client {
         .await;
         let socket = match connected {
             Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return Err(next_step::unreachable(&gateway.url, &error)),
+            Ok(Err(error)) => return Err(next_step::unreachable(gateway, &error)),
             Err(_) => {
                 return Err(next_step::unreachable(
-                    &gateway.url,
+                    gateway,
                     &tungstenite::Error::Io(std::io::ErrorKind::TimedOut.into()),
                 ));
             }
@@ -319,7 +319,7 @@ pub(crate) fn params(value: &serde_json::Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-pub(crate) use next_step::refused;
+pub(crate) use next_step::{nearest, refused};
 
 #[cfg(test)]
 mod tests {

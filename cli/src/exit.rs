@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, process::ExitCode};
 
 use gatehouse_core::telemetry::escape;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::term::{Ink, Style};
@@ -17,6 +18,8 @@ pub(crate) enum Exit {
     Usage,
     /// Nobody answers.
     Unavailable,
+    /// Too much is asked just now: later there may be room.
+    Busy,
     /// Somebody answers and refuses: token, scope, or a home that another process holds.
     Refused,
     /// The configuration or the settings are wrong: starting again does not help.
@@ -34,10 +37,46 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Unavailable => 69,
+            Self::Busy => 75,
             Self::Refused => 77,
             Self::Configuration => 78,
             Self::Interrupted => 130,
             Self::OutputClosed => 141,
+        }
+    }
+
+    /// All of them.
+    const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Usage,
+        Self::Unavailable,
+        Self::Busy,
+        Self::Refused,
+        Self::Configuration,
+        Self::Interrupted,
+        Self::OutputClosed,
+    ];
+
+    /// The word for it where nobody said one.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "FAILED",
+            Self::Usage => "USAGE",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Busy => "BUSY",
+            Self::Refused => "REFUSED",
+            Self::Configuration => "CONFIGURATION",
+            Self::Interrupted => "INTERRUPTED",
+            Self::OutputClosed => "OUTPUT_CLOSED",
+        }
+    }
+
+    /// What a refusal means for the caller's script. `reason`: the stable word in its details.
+    pub(crate) fn of_refusal(code: &str, reason: &str) -> Self {
+        match (Self::of_protocol(code), reason) {
+            // A bound that is reached: whoever answers so is there.
+            (Self::Unavailable, reason) if is_busy(reason) => Self::Busy,
+            (exit, _) => exit,
         }
     }
 
@@ -57,11 +96,30 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Whether the reason of a refusal says: a bound is reached, not now.
+fn is_busy(reason: &str) -> bool {
+    matches!(
+        reason,
+        "queue-full" | "QUEUE_FULL" | "BUSY" | "TOO_MANY_SUBSCRIPTIONS"
+    ) || reason.ends_with("_BUSY")
+}
+
+/// A refusal in words for a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    /// A stable word: of the protocol, or a reason.
+    pub(crate) code: String,
+    /// The field that it is about.
+    pub(crate) path: Option<String>,
+}
+
 /// A command that did not do what it was asked.
 #[derive(Debug)]
 pub(crate) struct Failed {
     /// The exit code.
     pub(crate) exit: Exit,
+    /// What somebody else said of it for a program.
+    pub(crate) about: Option<Box<About>>,
     /// What went wrong: lower case, no full stop. One line: a line break in it came from outside, and is shown as one.
     pub(crate) message: String,
     /// More about it, each a line.
@@ -75,6 +133,7 @@ impl Failed {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
+            about: None,
             message: message.into(),
             details: Vec::new(),
             next: None,
@@ -89,6 +148,13 @@ impl Failed {
             details: lines.collect(),
             ..Self::new(exit, message)
         }
+    }
+
+    /// The same with words for a program.
+    pub(crate) fn about(mut self, code: impl Into<String>, path: Option<String>) -> Self {
+        let code = code.into();
+        self.about = Some(Box::new(About { code, path }));
+        self
     }
 
     /// The same with what to do about it.
@@ -124,7 +190,14 @@ impl Failed {
         if self.exit == Exit::OutputClosed {
             return String::new();
         }
-        let mut error = json!({"exit": self.exit.code(), "message": self.message});
+        let (code, path) = match self.about.as_deref() {
+            Some(About { code, path }) => (code.as_str(), path.as_deref()),
+            None => (self.exit.word(), None),
+        };
+        let mut error = json!({"exit": self.exit.code(), "code": code, "message": self.message});
+        if let Some(path) = path {
+            error["path"] = json!(path);
+        }
         if !self.details.is_empty() {
             error["details"] = json!(self.details);
         }
@@ -133,6 +206,50 @@ impl Failed {
         }
         format!("{}\n", json!({ "error": error }))
     }
+}
+
+impl Failed {
+    /// Reads what another process of ours said with `--json`.
+    pub(crate) fn from_json(line: &str) -> Option<Self> {
+        let said: Said = serde_json::from_str(line).ok()?;
+        let Told {
+            exit,
+            code,
+            path,
+            message,
+            details,
+            next,
+        } = said.error;
+        let exit = Exit::ALL.into_iter().find(|known| known.code() == exit)?;
+        let failed = Self {
+            details,
+            next,
+            ..Self::new(exit, message)
+        };
+        Some(match code {
+            Some(code) => failed.about(code, path),
+            None => failed,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Said {
+    error: Told,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    exit: u8,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    message: String,
+    #[serde(default)]
+    details: Vec<String>,
+    #[serde(default)]
+    next: Option<String>,
 }
 
 impl fmt::Display for Failed {
@@ -154,6 +271,48 @@ mod tests {
         assert_eq!(Exit::of_protocol("FORBIDDEN").code(), 77);
         assert_eq!(Exit::of_protocol("UNAVAILABLE").code(), 69);
         assert_eq!(Exit::of_protocol("INVALID_REQUEST").code(), 1);
+    }
+
+    #[test]
+    fn a_full_queue_is_no_silence() {
+        assert_eq!(Exit::of_refusal("UNAVAILABLE", "queue-full").code(), 75);
+        assert_eq!(Exit::of_refusal("UNAVAILABLE", "GATEWAY_BUSY").code(), 75);
+        assert_eq!(Exit::of_refusal("UNAVAILABLE", "SERVICE_AWAY").code(), 69);
+        assert_eq!(Exit::of_refusal("FORBIDDEN", "queue-full").code(), 77);
+    }
+
+    #[test]
+    fn what_another_process_of_ours_said_is_read_as_it_was() {
+        let failed = Failed::of_lines(Exit::Configuration, "two mistakes\na\nb").next("mend them");
+        let failed = failed.about("CONFIG_INVALID", Some("/gateway".to_owned()));
+
+        let read = Failed::from_json(&failed.json()).unwrap();
+
+        assert_eq!(read.json(), failed.json());
+        assert!(Failed::from_json("gatehouse: two mistakes").is_none());
+    }
+
+    #[test]
+    fn every_exit_code_is_documented_and_every_documented_one_exists() {
+        let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let manual = std::fs::read_to_string(manual).unwrap();
+        let chapter = manual.split_once("## Exit codes").unwrap().1;
+        let chapter = chapter.split("\n## ").next().unwrap();
+        let rows = chapter
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+        let documented: std::collections::BTreeSet<u8> = rows.filter_map(|code| code.parse().ok()).collect();
+        let help = <crate::args::Cli as clap::CommandFactory>::command();
+
+        let mut ours: std::collections::BTreeSet<u8> = Exit::ALL.into_iter().map(Exit::code).collect();
+        ours.insert(0);
+
+        assert_eq!(documented, ours);
+        let help = help.get_after_help().unwrap().to_string();
+        let listed = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.split(' ').next()?.parse().ok());
+        assert_eq!(listed.collect::<std::collections::BTreeSet<u8>>(), ours, "{help}");
     }
 
     #[test]
@@ -189,7 +348,7 @@ mod tests {
 
         assert_eq!(
             failed.json(),
-            "{\"error\":{\"exit\":77,\"message\":\"not allowed\",\"details\":[\"at a\"],\"next\":\"ask\"}}\n"
+            "{\"error\":{\"exit\":77,\"code\":\"REFUSED\",\"message\":\"not allowed\",\"details\":[\"at a\"],\"next\":\"ask\"}}\n"
         );
         assert_eq!(Failed::new(Exit::OutputClosed, "nobody reads").json(), "");
     }

@@ -17,6 +17,7 @@ use url::{Host, Url};
 
 use crate::{
     args::Common,
+    control::start_step,
     exit::{Exit, Failed},
     service::environment,
 };
@@ -44,6 +45,17 @@ pub(crate) struct Gateway {
     pub(crate) no_token: Option<String>,
     /// Whether it is the gateway of the home, and runs.
     pub(crate) is_own: bool,
+    /// Where the gateway was looked for and does not run, and how it is started. Unset: an address was given, or it runs.
+    pub(crate) absent: Option<Absent>,
+}
+
+/// A home whose gateway does not run.
+#[derive(Clone, Debug)]
+pub(crate) struct Absent {
+    /// The home.
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) next: String,
 }
 
 impl Gateway {
@@ -74,7 +86,12 @@ impl Gateway {
             Ok(token) => (Some(token), None),
             Err(why) => (None, Some(why)),
         };
+        let absent = (common.url.is_none() && own.is_none()).then(|| Absent {
+            what: format!("{} ({})", common.home.display(), common.found),
+            next: start_step(common),
+        });
         Ok(Self {
+            absent,
             is_own: own.is_some(),
             url: own.unwrap_or(url),
             token,
@@ -198,10 +215,11 @@ fn token(common: &Common, env: &Env, url: &Url, is_own: bool) -> Result<Result<S
             )
         } else {
             format!(
-                "the gateway of the home {} does not run ({}), and its token is shown to no other: start it with `gatehouse up`, \
-                 name its home with --home, or give another gateway with --url and --token",
+                "the gateway of the home {} does not run ({}), and its token is shown to no other: {}, or give another gateway \
+                 with --url and --token",
                 common.home.display(),
-                path.display()
+                path.display(),
+                start_step(common)
             )
         }));
     }
@@ -240,6 +258,7 @@ mod tests {
             token: None,
             token_file: None,
             home: home.to_owned(),
+            found: crate::home::Found::Named,
             json: false,
             run_dir: None,
             no_color: None,

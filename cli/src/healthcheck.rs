@@ -10,10 +10,10 @@ use tonic_health::pb::{
 };
 
 use crate::{
-    args::{Checked, Common, Healthcheck},
+    args::{Common, Healthcheck},
     exit::{Exit, Failed},
     http, output,
-    service::environment,
+    service::{by_name, environment},
 };
 
 /// Shorter than the shortest interval of a health check.
@@ -29,14 +29,7 @@ enum Asked {
 
 /// Asks one service, and ends one that hangs if that was asked for.
 pub(crate) async fn run(common: &Common, check: &Healthcheck) -> Result<(), Failed> {
-    let service = match check.service {
-        Checked::Edge => Service::Edge,
-        Checked::Session => Service::Session,
-        Checked::Agent => Service::Agent,
-        Checked::ChannelBridge => Service::ChannelBridge,
-        Checked::Config => Service::Config,
-        Checked::Broadcast => Service::Broadcast,
-    };
+    let service = by_name(check.service);
     let asked = match service {
         Service::Edge => edge(check.port).await,
         _ => backend(common, service).await?,

@@ -14,23 +14,27 @@ mod call;
 mod chat;
 mod client;
 mod config;
+mod control;
 mod exit;
 mod files;
 mod forward;
 mod gateway;
 mod healthcheck;
+mod home;
 mod http;
+mod logs;
 mod methods;
 mod output;
 mod restore;
 mod service;
 mod status;
+mod stop;
 mod term;
 mod token;
 mod up;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
     time::Duration,
 };
@@ -41,8 +45,9 @@ use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, Common},
     exit::{Exit, Failed},
+    home::{For, Found},
     term::Style,
 };
 
@@ -63,7 +68,7 @@ fn main() -> ExitCode {
     };
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => end(&failed, cli.common.json, cli.common.no_color.as_deref()),
+        Err(failed) => end(&failed, cli.everywhere.json, cli.everywhere.no_color.as_deref()),
     }
 }
 
@@ -103,7 +108,8 @@ fn unparsed(error: &clap::Error) -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<(), Failed> {
-    let common = &cli.common;
+    let common = &cli.everywhere.common(wanted(&cli.command))?;
+    say_which(common);
     let style = Style::of(&io::stdout(), common.no_color.as_deref());
     match &cli.command {
         Command::Edge => service::run(Service::Edge, common),
@@ -116,6 +122,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
             Some(command) => client(config::run(common, command)),
         },
         Command::Up(up) => client(up::run(common, up, style)),
+        Command::Stop(stop) => client(stop::stop(common, stop)),
+        Command::Restart(restart) => client(stop::restart(common, restart)),
+        Command::Logs(logs) => client(logs::run(common, logs)),
         Command::Chat(chat) => client(chat::run(common, chat, style)),
         Command::Status => client(status::run(common, style)),
         Command::Call(call) => client(call::run(common, call)),
@@ -130,6 +139,45 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         }
         Command::Healthcheck(check) => client(healthcheck::run(common, check)),
         Command::Forward(forward) => client(forward::run(forward)),
+    }
+}
+
+/// What a command does with a home.
+const fn wanted(command: &Command) -> For {
+    match command {
+        Command::Up(_) => For::Start,
+        Command::Edge
+        | Command::Session
+        | Command::Agent
+        | Command::ChannelBridge
+        | Command::Broadcast
+        | Command::Config(args::Config { command: None })
+        | Command::Config(args::Config {
+            command: Some(args::ConfigCommand::Schema { .. }),
+        })
+        | Command::Methods(_)
+        | Command::Completions(_)
+        | Command::Healthcheck(_)
+        | Command::Forward(_) => For::Alone,
+        Command::Config(_)
+        | Command::Stop(_)
+        | Command::Restart(_)
+        | Command::Logs(_)
+        | Command::Chat(_)
+        | Command::Status
+        | Command::Call(_)
+        | Command::Token(_)
+        | Command::Backup(_)
+        | Command::Restore(_) => For::Client,
+    }
+}
+
+/// A person who is in another folder than the gateway is told which one is meant.
+fn say_which(common: &Common) {
+    let is_elsewhere =
+        common.found == Found::Running && common.home != std::path::absolute("data").unwrap_or_default();
+    if is_elsewhere && common.url.is_none() && !common.json && io::stderr().is_terminal() {
+        output::remark(&format!("(home {}, {})", common.home.display(), common.found));
     }
 }
 

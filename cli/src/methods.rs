@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::{
     args::{Common, Methods},
-    exit::Failed,
+    client::nearest,
+    exit::{Exit, Failed},
     output,
     term::{Ink, Style, Table},
 };
@@ -18,6 +19,10 @@ pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<()
     }
     let prefix = methods.prefix.as_deref().unwrap_or_default();
     let wanted = |name: &str| name.starts_with(prefix);
+    let mut names = contract.methods().map(|method| method.name.as_str());
+    if !names.any(wanted) && !contract.events().any(|event| wanted(&event.name)) {
+        return Err(nothing(prefix));
+    }
     if common.json {
         let methods: Vec<_> = contract
             .methods()
@@ -54,6 +59,18 @@ pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<()
         table.render(style),
         events.render(style).trim_end()
     ))
+}
+
+/// A name that nothing begins with is a typing error.
+fn nothing(prefix: &str) -> Failed {
+    let failed = Failed::new(
+        Exit::Failed,
+        format!("no method and no event begins with {prefix}"),
+    );
+    match nearest(prefix) {
+        Some(near) => failed.next(format!("did you mean {near}? `gatehouse methods` lists them all")),
+        None => failed.next("`gatehouse methods` lists them all"),
+    }
 }
 
 fn first_sentence(comment: &str) -> String {

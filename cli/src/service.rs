@@ -53,7 +53,11 @@ fn end_with_supervisor() {
 
 /// The environment with what the command line says before it.
 pub(crate) fn environment(common: &Common) -> Env {
-    Env::process().with("GATEHOUSE_HOME", common.home.to_string_lossy())
+    let env = Env::process().with("GATEHOUSE_HOME", common.home.to_string_lossy());
+    match &common.run_dir {
+        Some(run) => env.with("GATEHOUSE_RUN_DIR", run.to_string_lossy()),
+        None => env,
+    }
 }
 
 async fn start(service: Service, env: &Env, drain: Drain) -> Result<(), service::Error> {
@@ -78,6 +82,19 @@ const fn exit_of(error: &service::Error) -> Exit {
 
 fn failed(exit: Exit, service: Service, error: &(impl Error + 'static)) -> Failed {
     Failed::of_lines(exit, &format!("{service}: {}", Chain(error)))
+}
+
+/// A process by the word on the command line.
+pub(crate) const fn by_name(name: crate::args::Checked) -> Service {
+    use crate::args::Checked;
+    match name {
+        Checked::Edge => Service::Edge,
+        Checked::Session => Service::Session,
+        Checked::Agent => Service::Agent,
+        Checked::ChannelBridge => Service::ChannelBridge,
+        Checked::Config => Service::Config,
+        Checked::Broadcast => Service::Broadcast,
+    }
 }
 
 /// A service by the word on the command line.

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     args::{Common, Token},
     client::{self, Client, follow::replaced},
+    control,
     exit::{Exit, Failed},
     gateway::{TOKEN_FILE, home_token, within_deadline},
     output,
@@ -35,9 +36,16 @@ fn show(common: &Common) -> Result<(), Failed> {
     let token = within_deadline(common, move || home_token(&home))?.map_err(|error| {
         Failed::new(
             Exit::Failed,
-            format!("no token in {}: {error}", common.home.display()),
+            format!(
+                "no token in {} ({}): {error}",
+                common.home.display(),
+                common.found
+            ),
         )
-        .next("start the gateway once with `gatehouse up`, or name its home with --home")
+        .next(format!(
+            "a gateway makes one at its first start: {}",
+            control::start_step(common)
+        ))
     })?;
     if common.json {
         output::line(&json!({"token": token.expose()}).to_string())

@@ -5,17 +5,20 @@
 //! standard input does, which the kernel closes with us. So there is nothing to clean up at the next start and no PID file to go stale.
 
 mod child;
+mod control;
+mod detached;
 mod environment;
 mod lines;
 mod lock;
 mod log;
+pub(crate) mod log_file;
 mod metrics;
 mod plan;
 mod ready;
 mod supervisor;
 mod watchdog;
 
-use std::{fs, io, path::Path};
+use std::{fs, io, os::unix::process::CommandExt, path::Path};
 
 use gatehouse_core::{Address, Drain, Home, Secret, Service, client::Peer, drain, private};
 use tokio::{
@@ -27,10 +30,12 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use self::{
     child::{Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
-    log::Log,
+    control::{Control, Order, Told},
+    log::{Log, Writer},
+    log_file::LogFile,
     metrics::Metrics,
     plan::{PORT, Plan},
-    ready::Ready,
+    ready::{Ready, Shown},
     supervisor::Supervisor,
 };
 pub(crate) use self::{lock::HomeLock, metrics::Wanted as WantedMetrics};
@@ -38,6 +43,7 @@ use crate::{
     args::{Common, Up},
     exit::{Exit, Failed},
     files,
+    home::record,
     service::environment,
     term::Style,
 };
@@ -49,8 +55,35 @@ const STEPS: [&[Service]; 3] = [
     &[Service::Config],
 ];
 
-/// Runs a gateway until it is asked to stop.
+/// Runs a gateway until it is asked to stop, or starts one that runs without us.
 pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Failed> {
+    if up.detach {
+        return detached::start(common, up, style).await;
+    }
+    if up.detached {
+        detached::leave_the_terminal();
+    }
+    match serve(common, up, style).await? {
+        Order::Stop | Order::StopNow => Ok(()),
+        Order::Again => Err(again()),
+    }
+}
+
+/// The same program with the same options in this process's place: whoever watches it sees no end. Returns only when that failed.
+fn again() -> Failed {
+    let failed = |error: io::Error| Failed::new(Exit::Failed, format!("cannot start again: {error}"));
+    match std::env::current_exe() {
+        Ok(program) => failed(
+            std::process::Command::new(program)
+                .args(std::env::args_os().skip(1))
+                .exec(),
+        ),
+        Err(error) => failed(error),
+    }
+}
+
+/// Runs a gateway until somebody wants its end.
+async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> {
     let began = Instant::now();
     let mut signals = Signals::watch()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot watch signals: {error}")))?;
@@ -66,8 +99,22 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     let _ = fs::remove_file(&url_file);
 
     let plan = Plan::make(&env, &home, up)?;
-    let json = up.log_format.as_deref() == Some("json");
-    let (log, writer) = Log::to(io::stdout(), style, !json);
+    let (log, writer) = open_log(up, &home, style)?;
+    let told = Told::new(
+        up.detached
+            .then(|| home.path.join(log_file::FOLDER).join(log_file::FILE)),
+    );
+    let mut control = Control::listen(&home.run, &told).map_err(|error| {
+        Failed::new(
+            Exit::Failed,
+            format!("cannot listen in {}: {error}", home.run.display()),
+        )
+    })?;
+    if let Err(error) = record::note(&env, &home.path, &home.run) {
+        log.own(&format!(
+            "commands in other folders find this gateway by --home only: {error}"
+        ));
+    }
     for warning in &plan.warnings {
         log.own(warning);
     }
@@ -76,13 +123,20 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     let mut supervisor = start(&plan, &home, &log)?;
     let scrapes = Drain::new();
     metrics.serve(&scrapes);
+    told.started(
+        supervisor.restarts(),
+        drain::plan::whole(plan.answers),
+        metrics_url.clone(),
+    );
     let ready = Ready {
         url_file: &url_file,
         home: &home.path,
         metrics: metrics_url.as_deref(),
         log: &log,
         style,
+        shown: Shown::of(common, up.detached),
         began,
+        told: &told,
     };
 
     let ended = tokio::select! {
@@ -92,7 +146,8 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
             format!("{} cannot run with this configuration: {}", fatal.name, fatal.last_line),
         )
         .next(format!("correct {} and start again; `gatehouse config validate` checks it", home.config.display()))),
-        () = signals.next() => Ok(()),
+        () = signals.next() => Ok(Order::Stop),
+        order = control.next() => Ok(order),
     };
     let answers = plan.answers_now(&env, &home).await;
     let limits = [
@@ -105,13 +160,38 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
         answers.as_secs(),
         drain::plan::whole(answers).as_secs(),
     ));
-    supervisor.stop(&limits, signals.next()).await;
+    let at_once = matches!(ended, Ok(Order::StopNow));
+    let impatient = async {
+        if !at_once {
+            tokio::select! {
+                () = signals.next() => {}
+                () = control.haste() => {}
+            }
+        }
+    };
+    supervisor.stop(&limits, impatient).await;
     scrapes.start();
     let _ = fs::remove_file(&url_file);
     log.own("stopped");
     drop(log);
     writer.finish();
     ended
+}
+
+/// The log: on the standard output, or in files of the home where there is no terminal.
+fn open_log(up: &Up, home: &Home, style: Style) -> Result<(Log, Writer), Failed> {
+    let prefix = up.log_format.as_deref() != Some("json");
+    if !up.detached {
+        return Ok(Log::to(io::stdout(), style, prefix));
+    }
+    let file = LogFile::open(&home.path).map_err(|error| {
+        let folder = home.path.join(log_file::FOLDER);
+        Failed::new(
+            Exit::Failed,
+            format!("cannot write a log in {}: {error}", folder.display()),
+        )
+    })?;
+    Ok(Log::to(file, style, prefix))
 }
 
 fn make_private(folder: &Path) -> Result<(), Failed> {

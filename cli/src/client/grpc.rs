@@ -97,9 +97,10 @@ impl Backend {
         let exit = match status.code() {
             tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => Exit::Unavailable,
             tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Exit::Refused,
+            tonic::Code::ResourceExhausted => Exit::Busy,
             _ => Exit::Failed,
         };
-        match exit {
+        let failed = match exit {
             Exit::Unavailable => Failed::new(
                 exit,
                 format!("{} does not answer at {}: {message}", self.service, self.address),
@@ -108,10 +109,13 @@ impl Backend {
             Exit::Refused => Failed::new(exit, message).next(
                 "`credential/operator` of the home opens what clients may call, and nothing between services: see --home and GATEHOUSE_CREDENTIAL",
             ),
+            Exit::Busy => Failed::new(exit, message).next("try again in a moment"),
             Exit::Failed | Exit::Usage | Exit::Configuration | Exit::Interrupted | Exit::OutputClosed => {
                 Failed::new(exit, message)
             }
-        }
+        };
+        let code = failure.reason.map_or_else(|| code.to_owned(), Into::into);
+        failed.about(code, failure.path)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use gatehouse_contract::Map;
 use tokio_tungstenite::tungstenite::{self, http::StatusCode};
-use url::Url;
 
 use super::Refusal;
 use crate::{
@@ -11,22 +10,27 @@ use crate::{
 };
 
 /// Nobody listens there, or somebody else does.
-pub(super) fn unreachable(url: &Url, error: &tungstenite::Error) -> Failed {
-    let (message, next) = match error {
-        tungstenite::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => (
+pub(super) fn unreachable(gateway: &Gateway, error: &tungstenite::Error) -> Failed {
+    let url = &gateway.url;
+    let (message, next) = match (error, &gateway.absent) {
+        (tungstenite::Error::Io(_), Some(absent)) => (
+            format!("no gateway runs in {}, and none answers at {url}", absent.what),
+            absent.next.clone(),
+        ),
+        (tungstenite::Error::Io(io), None) if io.kind() == std::io::ErrorKind::ConnectionRefused => (
             format!("no gateway answers at {url}"),
             "start one with `gatehouse up`, or name another with --url".to_owned(),
         ),
-        tungstenite::Error::Http(response) if response.status() == StatusCode::FORBIDDEN => (
+        (tungstenite::Error::Http(response), _) if response.status() == StatusCode::FORBIDDEN => (
             format!("the gateway at {url} does not accept connections made in this way (403)"),
             "behind a proxy: set gateway.publicOrigin and gateway.trustedProxies in its configuration"
                 .to_owned(),
         ),
-        tungstenite::Error::Http(response) => (
+        (tungstenite::Error::Http(response), _) => (
             format!("what answers at {url} is no gateway ({})", response.status()),
             "check the address, and that nothing else has the port".to_owned(),
         ),
-        other => (
+        (other, _) => (
             format!("no gateway answers at {url}: {other}"),
             "check the address with --url, and that the gateway runs".to_owned(),
         ),
@@ -78,10 +82,13 @@ fn token_step(gateway: &Gateway) -> String {
 
 /// A method was refused.
 pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
+    let detail = |name: &str| refusal.details.get(name).and_then(serde_json::Value::as_str);
+    let reason = detail("reason").unwrap_or_default();
     let failed = Failed::new(
-        Exit::of_protocol(&refusal.code),
+        Exit::of_refusal(&refusal.code, reason),
         format!("{}: {}", refusal.code, refusal.message),
-    );
+    )
+    .about(refusal.code.clone(), detail("path").map(str::to_owned));
     if refusal.message.starts_with("unknown method") {
         let near = nearest(method);
         let hint = near.map_or_else(String::new, |name| format!("did you mean {name}? "));
@@ -95,16 +102,27 @@ pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
         (Some(scope), _) => failed.next(format!(
             "this token may not: gateway.auth.tokenScopes of the gateway's configuration must contain {scope}"
         )),
+        (None, true) if failed.exit == Exit::Busy => {
+            let seconds = refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
+            failed.next(format!("try again in {seconds} s"))
+        }
         (None, true) => failed.next("try again in a moment; `gatehouse status` shows what is missing"),
         (None, false) => failed,
     }
 }
 
-/// The method whose name is most like this one, if any is like it.
-fn nearest(name: &str) -> Option<&'static str> {
+/// The method whose name is most like this one, if any is like it. A word alone is compared with the parts of names as well, because
+/// people remember `history` and not `chat.history`.
+pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+    let likeness = |method: &str| {
+        let whole = strsim::jaro_winkler(name, method);
+        let parts = method.rsplit('.').next().filter(|_| !name.contains('.'));
+        let last = parts.map_or(0.0, |last| strsim::jaro_winkler(name, last) - 0.01);
+        whole.max(last)
+    };
     Map::core()
         .methods()
-        .map(|method| (strsim::jaro_winkler(name, &method.name), method.name.as_str()))
+        .map(|method| (likeness(&method.name), method.name.as_str()))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
@@ -114,7 +132,10 @@ fn nearest(name: &str) -> Option<&'static str> {
 mod tests {
     use serde_json::json;
 
+    use url::Url;
+
     use super::*;
+    use crate::gateway::Absent;
 
     fn refusal(code: &str, message: &str, details: serde_json::Value) -> Refusal {
         Refusal {
@@ -132,6 +153,7 @@ mod tests {
             token: None,
             no_token: Some("give one with --token".into()),
             is_own: false,
+            absent: None,
         }
     }
 
@@ -139,10 +161,19 @@ mod tests {
     fn a_silent_port_says_how_to_start_a_gateway() {
         let error = tungstenite::Error::Io(std::io::ErrorKind::ConnectionRefused.into());
 
-        let failed = unreachable(&gateway().url, &error);
+        let failed = unreachable(&gateway(), &error);
+        let in_a_home = Gateway {
+            absent: Some(Absent {
+                what: "/srv/data (in this folder)".into(),
+                next: "start it with `gatehouse up -d --home /srv/data`".into(),
+            }),
+            ..gateway()
+        };
+        let of_a_home = unreachable(&in_a_home, &error);
 
         assert_eq!(failed.exit, Exit::Unavailable);
         assert!(failed.to_string().contains("gatehouse up"), "{failed}");
+        assert!(of_a_home.to_string().contains("--home /srv/data"), "{of_a_home}");
     }
 
     #[test]
@@ -170,6 +201,19 @@ mod tests {
             failed.to_string().contains("did you mean sessions.list?"),
             "{failed}"
         );
+    }
+
+    #[test]
+    fn a_word_alone_is_looked_for_in_the_parts_of_names() {
+        for (typed, meant) in [
+            ("session.list", "sessions.list"),
+            ("history", "chat.history"),
+            ("chat_send", "chat.send"),
+            ("Health", "health"),
+        ] {
+            assert_eq!(nearest(typed), Some(meant), "{typed}");
+        }
+        assert_eq!(nearest("zzz"), None);
     }
 
     #[test]

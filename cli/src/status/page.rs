@@ -210,6 +210,7 @@ mod tests {
             token: None,
             no_token: None,
             is_own: true,
+            absent: None,
         };
 
         let page = whole(&report, &gateway, Style::plain());

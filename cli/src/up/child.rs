@@ -1,12 +1,12 @@
 //! Keeps one program running: starts it, passes its output on, starts it again with growing pauses when it ends.
 
-use std::{future::Future, pin::Pin, process::Stdio, time::Duration};
+use std::{future::Future, pin::Pin, process::Stdio, sync::Arc, time::Duration};
 
 use gatehouse_core::{drain, telemetry::escape};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, BufReader},
-    process::{Child, Command},
-    sync::mpsc,
+    process::{Child, ChildStdin, Command},
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
     time::{Instant, sleep, timeout_at},
 };
@@ -30,6 +30,10 @@ pub(super) const RESTART_MAX_EDGE: Duration = Duration::from_millis(400);
 
 /// A program that lived so long is healthy: the next pause is the first one again.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// How long a program that is to be started again may take to end: the longest that answers under way may go on. It keeps the bound
+/// that is configured itself, and one that hangs is noticed before.
+const AGAIN_MAX: Duration = drain::plan::ANSWERS_MAX.saturating_add(drain::plan::FIRST);
 
 /// How long the rest of a dead program's output is waited for. A grandchild may hold the pipe open for ever.
 const OUTPUT_AFTER_END: Duration = Duration::from_millis(500);
@@ -67,6 +71,10 @@ pub(super) struct Stop {
     pub(super) asked: CancellationToken,
     /// Made to.
     pub(super) forced: CancellationToken,
+    /// To be followed by a new process.
+    pub(super) again: Arc<Notify>,
+    /// Counts the processes that were started.
+    pub(super) lives: watch::Sender<u64>,
 }
 
 /// Keeps `program` running until it is asked to stop. Returns when the process is gone.
@@ -75,11 +83,18 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
     while !stop.asked.is_cancelled() {
         let born = Instant::now();
         let ended = match start(&program) {
-            Ok(child) => run_to_end(child, &program, &log, &stop).await,
+            Ok(child) => {
+                stop.lives.send_modify(|lives| *lives += 1);
+                run_to_end(child, &program, &log, &stop).await
+            }
             Err(error) => End::Crashed(format!("cannot be started: {error}")),
         };
         let why = match ended {
             End::Stopped => return,
+            End::Again => {
+                pause = RESTART_FIRST;
+                continue;
+            }
             End::Misconfigured(last_line) => {
                 // The queue has room for one message of each program.
                 let _ = fatal.try_send(Fatal {
@@ -100,6 +115,7 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
         ));
         tokio::select! {
             () = sleep(pause) => {}
+            () = stop.again.notified() => {}
             () = stop.asked.cancelled() => return,
         }
         pause = (pause * 2).min(program.pause_max);
@@ -109,6 +125,8 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
 enum End {
     /// By request.
     Stopped,
+    /// By request, to be started again.
+    Again,
     /// With the exit code for a wrong configuration.
     Misconfigured(String),
     /// Otherwise.
@@ -141,11 +159,24 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
             last_words(outputs).await;
             return End::Crashed(format!("has not answered for {} s and was killed", silent.as_secs()));
         }
-        () = stop.asked.cancelled() => {
-            // Asked by a line: the end of its input would say that we are gone, and that it has to go at once.
-            if let Some(input) = &mut input {
-                let _ = input.write_all(drain::REQUEST).await; // it may have ended just now
+        () = stop.again.notified() => {
+            log.own(&format!("{} is started again, as was asked", program.name));
+            request(&mut input).await;
+            let in_time = tokio::select! {
+                status = child.wait() => { drop(status); true }
+                _ = unresponsive(program) => false,
+                () = sleep(AGAIN_MAX) => false,
+                () = stop.forced.cancelled() => false,
+            };
+            if !in_time {
+                log.own(&format!("{} does not end: killed", program.name));
+                let _ = child.kill().await;
             }
+            last_words(outputs).await;
+            return End::Again;
+        }
+        () = stop.asked.cancelled() => {
+            request(&mut input).await;
             tokio::select! {
                 status = child.wait() => drop(status),
                 () = stop.forced.cancelled() => {
@@ -165,6 +196,13 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
         }
         Ok(status) => End::Crashed(format!("ended with {status}")),
         Err(error) => End::Crashed(format!("cannot be waited for: {error}")),
+    }
+}
+
+/// Asks a program to end by a line: the end of its input would say that we are gone, and that it has to go at once.
+async fn request(input: &mut Option<ChildStdin>) {
+    if let Some(input) = input {
+        let _ = input.write_all(drain::REQUEST).await; // it may have ended just now
     }
 }
 

@@ -29,19 +29,22 @@ impl HomeLock {
         })?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(Failed::new(
-                Exit::Refused,
-                format!("another `gatehouse up` runs in {}", home.display()),
-            )
-            .next(
-                "talk to it with `gatehouse chat`, stop it, or start a second gateway with --home DIR --port N",
-            )),
+            Err(TryLockError::WouldBlock) => Err(held(home)),
             Err(TryLockError::Error(error)) => Err(Failed::new(
                 Exit::Failed,
                 format!("cannot lock {}: {error}", path.display()),
             )),
         }
     }
+}
+
+/// A gateway runs there.
+pub(super) fn held(home: &Path) -> Failed {
+    Failed::new(
+        Exit::Refused,
+        format!("another `gatehouse up` runs in {}", home.display()),
+    )
+    .next("talk to it with `gatehouse chat`, end it with `gatehouse stop`, or start a second gateway with --home DIR --port N")
 }
 
 #[cfg(test)]

@@ -39,6 +39,15 @@ impl fmt::Display for NoPlace {
 
 impl std::error::Error for NoPlace {}
 
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Wanted {
     type Err = NoPlace;
 

@@ -4,9 +4,11 @@ use std::{convert::Infallible, fs, path::Path, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::log::Log;
+use super::{control::Told, log::Log};
 use crate::{
+    args::Common,
     gateway::TOKEN_FILE,
+    home::Found,
     http,
     term::{Ink, Style},
 };
@@ -35,8 +37,12 @@ pub(super) struct Ready<'a> {
     pub(super) log: &'a Log,
     /// How to say it.
     pub(super) style: Style,
+    /// What is said of the next step.
+    pub(super) shown: Shown,
     /// When the start began.
     pub(super) began: Instant,
+    /// What others are told of it.
+    pub(super) told: &'a Told,
 }
 
 impl Ready<'_> {
@@ -46,10 +52,12 @@ impl Ready<'_> {
         loop {
             let missing = match self.ask().await {
                 Ok(url) => {
+                    self.told.ready(&url);
                     self.log.banner(&banner(
                         &url,
                         self.metrics,
                         self.home,
+                        self.shown,
                         self.began.elapsed(),
                         self.style,
                     ));
@@ -89,9 +97,34 @@ fn is_fully_ready(report: &str) -> bool {
     report["degraded"].as_array().is_none_or(Vec::is_empty)
 }
 
-fn banner(url: &str, metrics: Option<&str>, home: &Path, took: Duration, style: Style) -> String {
+/// How a person goes on from here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    /// Whether commands need the home to find this gateway.
+    pub(super) with_home: bool,
+    /// Whether it runs without a terminal.
+    pub(super) detached: bool,
+}
+
+impl Shown {
+    pub(super) fn of(common: &Common, detached: bool) -> Self {
+        Self {
+            with_home: common.found == Found::Named,
+            detached,
+        }
+    }
+}
+
+pub(super) fn banner(
+    url: &str,
+    metrics: Option<&str>,
+    home: &Path,
+    shown: Shown,
+    took: Duration,
+    style: Style,
+) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "gatehouse".to_owned());
-    let elsewhere = if home == Path::new("./data") || home == Path::new("data") {
+    let elsewhere = if !shown.with_home || home == Path::new("./data") || home == Path::new("data") {
         String::new()
     } else {
         format!(" --home {}", home.display())
@@ -114,7 +147,14 @@ fn banner(url: &str, metrics: Option<&str>, home: &Path, took: Duration, style: 
         row("token", &token),
     ];
     lines.extend(metrics.map(|url| row("metrics", url)));
-    lines.extend([row("next", &next), row("stop", "Ctrl-C"), String::new()]);
+    lines.push(row("next", &next));
+    if shown.detached {
+        lines.push(row("log", &format!("{program} logs -f{elsewhere}")));
+        lines.push(row("stop", &format!("{program} stop{elsewhere}")));
+    } else {
+        lines.push(row("stop", "Ctrl-C"));
+    }
+    lines.push(String::new());
     lines.join("\n")
 }
 
@@ -122,12 +162,18 @@ fn banner(url: &str, metrics: Option<&str>, home: &Path, took: Duration, style: 
 mod tests {
     use super::*;
 
+    const SHOWN: Shown = Shown {
+        with_home: true,
+        detached: false,
+    };
+
     #[test]
     fn a_newcomer_is_told_the_address_the_token_and_the_next_step() {
         let text = banner(
             "ws://127.0.0.1:18789",
             Some("http://127.0.0.1:18790/metrics"),
             Path::new("./data"),
+            SHOWN,
             Duration::from_millis(420),
             Style::plain(),
         );
@@ -150,6 +196,7 @@ mod tests {
             "ws://127.0.0.1:1",
             None,
             Path::new("/srv/house"),
+            SHOWN,
             Duration::ZERO,
             Style::plain(),
         );

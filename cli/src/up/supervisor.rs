@@ -1,10 +1,10 @@
 //! Keeps all programs running, and stops them step by step: whoever is needed by another one's last work outlives it.
 
-use std::{pin::pin, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -26,7 +26,10 @@ pub(super) struct Supervisor {
 
 #[derive(Debug)]
 struct Kept {
+    name: &'static str,
     asked: CancellationToken,
+    again: Arc<Notify>,
+    lives: watch::Receiver<u64>,
     task: JoinHandle<()>,
 }
 
@@ -45,13 +48,21 @@ impl Supervisor {
         let (said, fatal) = mpsc::channel(steps.iter().map(Vec::len).sum::<usize>().max(1));
         let forced = CancellationToken::new();
         let start = |program: Program| {
-            let asked = CancellationToken::new();
+            let (asked, again) = (CancellationToken::new(), Arc::new(Notify::new()));
+            let (count, lives) = watch::channel(0);
             let stop = Stop {
                 asked: asked.clone(),
                 forced: forced.clone(),
+                again: Arc::clone(&again),
+                lives: count,
             };
-            let task = tokio::spawn(supervise(program, log.clone(), stop, said.clone()));
-            Kept { asked, task }
+            Kept {
+                name: program.name,
+                asked,
+                again,
+                lives,
+                task: tokio::spawn(supervise(program, log.clone(), stop, said.clone())),
+            }
         };
         Self {
             steps: steps
@@ -61,6 +72,15 @@ impl Supervisor {
             forced,
             fatal,
         }
+    }
+
+    /// How each program is started again while the others run.
+    pub(super) fn restarts(&self) -> Restarts {
+        let kept = self.steps.iter().flatten();
+        Restarts(
+            kept.map(|kept| (kept.name, (Arc::clone(&kept.again), kept.lives.clone())))
+                .collect(),
+        )
     }
 
     /// Waits until a program says that its configuration is wrong.
@@ -105,6 +125,27 @@ impl Supervisor {
             asked.cancel();
         }
         ended.await;
+    }
+}
+
+/// Starts one program again.
+#[derive(Clone, Debug)]
+pub(super) struct Restarts(BTreeMap<&'static str, (Arc<Notify>, watch::Receiver<u64>)>);
+
+impl Restarts {
+    /// Ends a program and waits until its successor is started.
+    pub(super) async fn restart(&self, name: &str) -> Result<(), String> {
+        let (again, lives) = self
+            .0
+            .get(name)
+            .ok_or_else(|| format!("there is no service {name}"))?;
+        let mut lives = lives.clone();
+        let before = *lives.borrow();
+        again.notify_one();
+        match lives.wait_for(|lives| *lives > before).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err("the gateway is about to end".to_owned()),
+        }
     }
 }
 
@@ -289,6 +330,33 @@ mod tests {
         {
             assert!(pid == "went" || !is_alive(pid), "{pid} is left behind");
         }
+    }
+
+    #[tokio::test]
+    async fn a_program_is_started_again_on_request_after_it_went_by_itself() {
+        let home = tempfile::tempdir().unwrap();
+        let supervisor = start(
+            obedient("edge", 0, home.path()),
+            obedient("other", 1, home.path()),
+        );
+        until("both", || {
+            read(home.path(), "edge.pids").len() + read(home.path(), "other.pids").len() == 2
+        })
+        .await;
+
+        let restarts = supervisor.restarts();
+        let unknown = restarts.restart("nobody").await;
+        restarts.restart("other").await.unwrap();
+        until("a new process", || read(home.path(), "other.pids").len() == 3).await;
+
+        assert!(unknown.is_err_and(|why| why.contains("nobody")));
+        assert_eq!(
+            read(home.path(), "other.pids")[1],
+            "went",
+            "it was asked, not killed"
+        );
+        assert_eq!(read(home.path(), "edge.pids").len(), 1, "the edge was left alone");
+        supervisor.stop(&PATIENT, std::future::pending()).await;
     }
 
     #[tokio::test]

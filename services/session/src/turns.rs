@@ -25,7 +25,6 @@ mod run;
 mod runs;
 mod settle;
 mod shared;
-mod signals;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,188 @@
+//! `gatehouse logs`: the log of a gateway that was started with `up -d`, which is in files of its home.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::Duration,
+};
+
+use gatehouse_core::Service;
+use tokio::time::sleep;
+
+use crate::{
+    args::{Common, Logs},
+    control::{self, Ask},
+    exit::{Exit, Failed},
+    output,
+    service::by_name,
+    up::log_file,
+};
+
+/// A person who follows a log sees a line while it is new.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest line that is shown: services cut theirs before.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Shows the last lines, and those that come if that was asked for.
+pub(crate) async fn run(common: &Common, logs: &Logs) -> Result<(), Failed> {
+    let services: Vec<Service> = logs.service.iter().map(|service| by_name(*service)).collect();
+    let files = log_file::files(&common.home);
+    let Some(newest) = files.first().filter(|newest| newest.is_file()) else {
+        return Err(no_log(common));
+    };
+    let failed = |path: &Path, error: io::Error| {
+        Failed::new(Exit::Failed, format!("cannot read {}: {error}", path.display()))
+    };
+    let mut last = VecDeque::new();
+    let mut position = None;
+    for path in files.iter().rev() {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(path, error)),
+        };
+        let mut lines = Lines::of(file);
+        while let Some(line) = lines.next().map_err(|error| failed(path, error))? {
+            if is_of(&line, &services) {
+                last.push_back(line);
+            }
+            if last.len() > logs.lines {
+                last.pop_front();
+            }
+        }
+        position = Some(lines);
+    }
+    for line in last {
+        output::text(&line)?;
+    }
+    let Some(mut lines) = position.filter(|_| logs.follow) else {
+        return Ok(());
+    };
+    loop {
+        while let Some(line) = lines.next().map_err(|error| failed(newest, error))? {
+            if is_of(&line, &services) {
+                output::text(&line)?;
+            }
+        }
+        if lines.was_replaced(newest) {
+            lines = Lines::of(File::open(newest).map_err(|error| failed(newest, error))?);
+            continue;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// A gateway that was started otherwise writes elsewhere.
+fn no_log(common: &Common) -> Failed {
+    let home = common.home.display();
+    match control::ask(&common.run_dir(), &Ask::Hello, None) {
+        Ok(_) => Failed::new(
+            Exit::Failed,
+            format!("the gateway of {home} writes its log to the terminal or the service manager that started it"),
+        )
+        .next("look there (`journalctl`, `docker compose logs`); one that is started with `gatehouse up -d` keeps its log in the home"),
+        Err(_) => Failed::new(Exit::Failed, format!("there is no log in {home} ({})", common.found))
+            .next(control::start_step(common)),
+    }
+}
+
+/// Whether a line is of one of these services. None named: all are shown.
+fn is_of(line: &str, services: &[Service]) -> bool {
+    if services.is_empty() {
+        return true;
+    }
+    let name = match line.split_once('|') {
+        Some((name, _)) if !line.starts_with('{') => name.trim().to_owned(),
+        _ => {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+            let name = json.get("service.name").and_then(serde_json::Value::as_str);
+            name.unwrap_or_default().to_owned()
+        }
+    };
+    services.iter().any(|service| service.name() == name)
+}
+
+/// Whole lines of a file that may grow.
+struct Lines {
+    input: BufReader<File>,
+    /// A line whose end has not come.
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    fn of(file: File) -> Self {
+        Self {
+            input: BufReader::new(file),
+            begun: Vec::new(),
+        }
+    }
+
+    /// The next whole line, its end included.
+    fn next(&mut self) -> io::Result<Option<String>> {
+        let room = LINE_BYTES_MAX.saturating_sub(u64::try_from(self.begun.len()).unwrap_or(u64::MAX));
+        self.input
+            .by_ref()
+            .take(room)
+            .read_until(b'\n', &mut self.begun)?;
+        let is_long = u64::try_from(self.begun.len()).is_ok_and(|length| length >= LINE_BYTES_MAX);
+        if self.begun.last() != Some(&b'\n') && !is_long {
+            return Ok(None);
+        }
+        let line = std::mem::take(&mut self.begun);
+        let line = crate::term::printable(&String::from_utf8_lossy(&line));
+        Ok(Some(if line.ends_with('\n') { line } else { line + "\n" }))
+    }
+
+    /// Whether the log goes on in another file, or the file was cut.
+    fn was_replaced(&mut self, path: &Path) -> bool {
+        let (Ok(ours), Ok(now)) = (self.input.get_ref().metadata(), path.metadata()) else {
+            return false; // between two names
+        };
+        if (ours.ino(), ours.dev()) != (now.ino(), now.dev()) {
+            return true;
+        }
+        let position = self.input.stream_position().unwrap_or_default();
+        if now.len() < position {
+            return self.input.seek(SeekFrom::Start(0)).is_err();
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_of_the_service_that_wrote_it_in_both_forms() {
+        let text = "edge           | session listens\n";
+        let json = r#"{"level":"INFO","service.name":"edge","message":"channel-bridge | x"}"#;
+
+        for line in [text, json] {
+            assert!(is_of(line, &[Service::Edge]), "{line}");
+            assert!(is_of(line, &[]), "{line}");
+            assert!(
+                !is_of(line, &[Service::Session, Service::ChannelBridge]),
+                "{line}"
+            );
+        }
+        assert!(!is_of("up             | stopped\n", &[Service::Edge]));
+    }
+
+    #[test]
+    fn a_line_is_shown_when_it_is_whole_and_cannot_command_the_terminal() {
+        use std::io::Write;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut lines = Lines::of(file.reopen().unwrap());
+        file.write_all(b"one\nha").unwrap();
+
+        assert_eq!(lines.next().unwrap().as_deref(), Some("one\n"));
+        assert_eq!(lines.next().unwrap(), None);
+        file.write_all(b"lf\x1b[2J\n").unwrap();
+        assert_eq!(lines.next().unwrap().as_deref(), Some("half\u{fffd}[2J\n"));
+    }
+}

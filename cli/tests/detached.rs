@@ -1,0 +1,253 @@
+//! A gateway without a terminal, and one user who has it in mind from every folder.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// A user with an own home folder, and the gateways that they start.
+struct Person {
+    root: TempDir,
+}
+
+impl Person {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["me", "work", "tmp"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        Self { root }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// In a folder, as this user.
+    fn command(&self, folder: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+        command
+            .args(arguments)
+            .current_dir(self.path(folder))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.path("me"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("GATEHOUSE_METRICS_LISTEN", "off")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, folder: &str, arguments: &[&str]) -> Output {
+        self.command(folder, arguments).output().unwrap()
+    }
+
+    fn done(&self, folder: &str, arguments: &[&str]) -> String {
+        let output = self.run(folder, arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}{}",
+            out(&output),
+            err(&output)
+        );
+        out(&output)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.path("me/.local/share/gatehouse")
+    }
+
+    /// The processes of the services by their names.
+    fn service(&self, supervisor: &str, name: &str) -> Option<String> {
+        let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok);
+        let mut found = entries.filter(|entry| {
+            let read = |file: &str| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+            read("status")
+                .lines()
+                .any(|line| line == format!("PPid:\t{supervisor}"))
+                && read("cmdline").split('\0').nth(1) == Some(name)
+        });
+        found
+            .next()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        // Whatever a test left running: nothing of it stays.
+        for home in [self.home(), self.path("other"), self.path("work/data")] {
+            if home.is_dir() {
+                let _ = self.run("tmp", &["stop", "--now", "--home", home.to_str().unwrap()]);
+            }
+        }
+    }
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// What is found within half a minute.
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    None
+}
+
+#[test]
+fn a_gateway_without_a_terminal_is_started_found_restarted_and_stopped_from_any_folder() {
+    let person = Person::new();
+    let started = json(&person.done("work", &["up", "-d", "--port", "0", "--json"]));
+    let (pid, url) = (
+        started["pid"].to_string(),
+        started["url"].as_str().unwrap().to_owned(),
+    );
+    assert_eq!(
+        started["home"].as_str(),
+        person.home().to_str(),
+        "the default home"
+    );
+    assert!(!person.path("work/data").exists());
+
+    // Every command finds it, wherever one stands.
+    for folder in ["tmp", "me", "work"] {
+        let status = json(&person.done(folder, &["status", "--json"]));
+        assert_eq!(status["status"]["ok"], true, "{folder}");
+    }
+    assert!(person.done("tmp", &["chat", "hello"]).contains("hello"));
+
+    // One service goes and comes, the others stay.
+    let before = person.service(&pid, "agent").unwrap();
+    let session = person.service(&pid, "session").unwrap();
+    person.done("tmp", &["restart", "agent"]);
+    assert_ne!(person.service(&pid, "agent").unwrap(), before);
+    assert_eq!(person.service(&pid, "session").unwrap(), session);
+
+    // All of it: the same process number, the same port is free again, and the session is kept.
+    person.done("tmp", &["restart"]);
+    assert_ne!(person.service(&pid, "session").unwrap(), session);
+    let again = json(&person.done("tmp", &["status", "--json"]));
+    assert_eq!(again["status"]["ok"], true);
+    assert!(url.starts_with("ws://127.0.0.1:"));
+
+    let logs = person.done("tmp", &["logs", "-n", "10000"]);
+    assert_eq!(logs.matches("Gatehouse is ready").count(), 2, "{logs}");
+    let of_the_agent = person.done("tmp", &["logs", "agent"]);
+    assert!(
+        !of_the_agent.is_empty() && of_the_agent.lines().all(|line| line.starts_with("agent ")),
+        "{of_the_agent}"
+    );
+
+    person.done("tmp", &["stop"]);
+    assert!(!Path::new("/proc").join(&pid).exists() || person.service(&pid, "edge").is_none());
+    let stopped = person.run("tmp", &["status"]);
+    assert_eq!(stopped.status.code(), Some(69), "{}", err(&stopped));
+    assert!(
+        err(&stopped).contains(person.home().to_str().unwrap()),
+        "{}",
+        err(&stopped)
+    );
+    let again = person.run("tmp", &["stop", "--json"]);
+    assert_eq!(again.status.code(), Some(69));
+    assert_eq!(json(&err(&again))["error"]["code"], "UNAVAILABLE");
+}
+
+#[test]
+fn a_log_is_followed_over_lines_that_come() {
+    use std::io::{BufRead, BufReader};
+    let person = Person::new();
+    person.done("work", &["up", "-d", "--port", "0"]);
+    let mut follow = person
+        .command("tmp", &["logs", "-f", "-n", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+
+    person.done("tmp", &["restart", "broadcast"]);
+    let found = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|line| line.contains("broadcast is started again"));
+
+    assert!(found.is_some());
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+}
+
+#[test]
+fn following_the_advice_of_an_error_makes_no_second_empty_home() {
+    let person = Person::new();
+    let other = person.path("other");
+    person.done(
+        "work",
+        &["up", "-d", "--port", "0", "--home", other.to_str().unwrap()],
+    );
+
+    // While it runs: a second one has to be asked for.
+    let second = person.run("work", &["up", "-d", "--port", "0"]);
+    assert_eq!(second.status.code(), Some(77), "{}", err(&second));
+    assert!(err(&second).contains(other.to_str().unwrap()), "{}", err(&second));
+    let same = person.run(
+        "work",
+        &["up", "-d", "--port", "0", "--home", other.to_str().unwrap()],
+    );
+    assert_eq!(same.status.code(), Some(77), "{}", err(&same));
+    person.done("work", &["stop"]);
+
+    // After it ended: the advice names the home that there is.
+    for command in [
+        &["status"][..],
+        &["chat", "hello"],
+        &["token", "show"],
+        &["logs"],
+        &["up"],
+    ] {
+        let failed = person.run("work", command);
+        assert!(!failed.status.success());
+        let advice = format!("--home {}", other.display());
+        assert!(err(&failed).contains(&advice), "{command:?}: {}", err(&failed));
+    }
+    assert!(!person.home().exists() && !person.path("work/data").exists());
+}
+
+#[test]
+fn a_start_without_a_terminal_that_fails_says_why_and_leaves_nothing_running() {
+    let person = Person::new();
+    fs::create_dir_all(person.path("other")).unwrap();
+    fs::write(
+        person.path("other/gatehouse.json5"),
+        "{ gateway: { port: \"many\" } }",
+    )
+    .unwrap();
+    let home = person.path("other");
+
+    let failed = person.run("work", &["up", "-d", "--home", home.to_str().unwrap()]);
+
+    assert_eq!(failed.status.code(), Some(78), "{}", err(&failed));
+    assert!(err(&failed).contains("gateway.port"), "{}", err(&failed));
+    let ended = until(|| (!home.join("run/up.sock").exists()).then_some(()));
+    assert!(ended.is_some(), "its socket is still there");
+}
