@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use gatehouse_core::bus::Bus;
 use gatehouse_core::sqlite::Database;
 
 pub use self::sqlite::SCHEMA;
@@ -29,12 +30,22 @@ pub(crate) trait Upkeep: Send + Sync + std::fmt::Debug {
 }
 
 /// Who else may have a store open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Sharing {
     /// Nobody while this process has it: every other owner of a lease is dead, and nothing happens that it does not hear of.
     Exclusive,
-    /// Other processes: an owner is dead when its lease has ended, and the store is looked at now and then.
-    Shared,
+    /// Other processes, which tell each other over this bus what they do: an owner is dead when its lease has ended.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "SQLite's has one owner; tests share one")
+    )]
+    Shared(Arc<dyn Bus>),
+}
+
+impl Sharing {
+    pub(crate) const fn is_exclusive(&self) -> bool {
+        matches!(self, Self::Exclusive)
+    }
 }
 
 /// The stores of all nouns. Clones share them.

@@ -25,6 +25,7 @@ mod run;
 mod runs;
 mod settle;
 mod shared;
+mod signals;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::id::EntryId;
 use crate::metrics::Metrics;
 use crate::rows::blocks;
-use crate::store::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, EntryExtra, NewEntry, Role, Sharing};
+use crate::store::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, EntryExtra, NewEntry, Role};
 use crate::turns::Engine;
 
 /// Replies read at a time.
@@ -35,8 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause while the bridge is away.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How often the store is looked at when another process has it open: what that one leaves behind nobody tells.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often the store is looked at when other processes have it open: each hands over its own replies, and what one that died
+/// left behind nobody tells.
+const LEFT_BEHIND_LOOK: Duration = Duration::from_secs(15);
 
 /// The task that hands replies over.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl Dispatcher {
         let stores = self.engine.stores();
         let due = stores.deliveries.next_due(now).await?;
         let due = due.map(|due| Duration::from_millis(u64::try_from(due - now).unwrap_or(0)));
-        let look = (stores.sharing == Sharing::Shared).then_some(LOOK);
+        let look = (!stores.sharing.is_exclusive()).then_some(LEFT_BEHIND_LOOK);
         Ok(due.into_iter().chain(look).min())
     }
 

@@ -28,7 +28,7 @@ struct Recorded {
 
 /// The same stores, remembering what is asked of them.
 pub(crate) fn recorded(inner: Stores) -> (Stores, Asked) {
-    let (asked, sharing) = (Asked::default(), inner.sharing);
+    let (asked, sharing) = (Asked::default(), inner.sharing.clone());
     let store = Recorded {
         inner,
         asked: asked.clone(),

@@ -54,6 +54,12 @@ impl Intake {
         }
     }
 
+    /// Tells whoever runs it, here or elsewhere, what the store says already.
+    fn stop(&self, run: &RunId, origin: Origin) {
+        self.runs.stop(run, Stop::Abort(origin));
+        self.shared.signals.run_changed(run);
+    }
+
     fn slot(&self) -> Option<Slot> {
         let policy = self.shared.policy()?;
         self.runs.slots(1, policy.concurrent_max).pop()
@@ -107,11 +113,14 @@ impl Intake {
                 // Under the order: an abort that comes next finds the run.
                 self.workers.begin(slot, claimed);
             }
-            Some(_) | None => self.backlog.grew(),
+            Some(_) | None => {
+                self.backlog.grew();
+                self.shared.signals.turn_waits();
+            }
         }
         drop(order);
         for run in asked {
-            self.runs.stop(&run, Stop::Abort(Origin::Interrupt));
+            self.stop(&run, Origin::Interrupt);
         }
         Ok(Submitted {
             turn,
@@ -136,7 +145,7 @@ impl Intake {
         };
         let mut stopped: Vec<RunId> = ended.into_iter().map(|ended| ended.turn.run).collect();
         for run in &asked {
-            self.runs.stop(run, Stop::Abort(origin));
+            self.stop(run, origin);
         }
         for run in asked {
             let turn = self.settle.wait(&run, ABORT_PATIENCE).await?;

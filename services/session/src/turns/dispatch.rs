@@ -18,7 +18,7 @@ use super::shared::Shared;
 use super::workers::Workers;
 use super::{Outlook, Reclaim};
 use crate::error::Error;
-use crate::store::{SessionFilter, Sharing};
+use crate::store::SessionFilter;
 
 /// Turns that are leased in one commit at most: as many as run at the same time unless configured otherwise.
 const TOGETHER_MAX: usize = 16;
@@ -55,8 +55,9 @@ pub(super) struct Dispatch {
 impl Dispatch {
     /// Begins turns until the drain.
     pub(super) async fn run(&self) {
-        let mut dead = self.shared.stores.sharing == Sharing::Exclusive;
+        let mut dead = self.shared.stores.sharing.is_exclusive();
         let mut policies = self.shared.policies.clone();
+        let mut waiting_turns = self.shared.signals.waiting_turns();
         let mut look_at = Some(Instant::now());
         // One turn is asked for after a quiet time, and more while there are more.
         let mut together = 1;
@@ -102,6 +103,7 @@ impl Dispatch {
             tokio::select! {
                 () = self.shared.drain.requested() => return,
                 () = self.backlog.changed() => {}
+                () = waiting_turns.heard() => {}
                 // More may be allowed to run at the same time.
                 Ok(()) = policies.changed() => {}
                 () = sleep_until(until) => {}
@@ -123,8 +125,8 @@ impl Dispatch {
             self.backlog.seen_waiting(freed);
         }
         let look = self.shared.timing.look;
-        let shared = self.shared.stores.sharing == Sharing::Shared;
-        *look_at = (shared || leased_elsewhere).then(|| look_at.unwrap_or_else(|| Instant::now() + look));
+        let next_look = leased_elsewhere.then_some(look).or(self.shared.untold_after());
+        *look_at = next_look.map(|wait| look_at.unwrap_or_else(|| Instant::now() + wait));
         // Times of day are looked at again after a while: the clock may be set.
         let due = next_due.map(|due| {
             let wait = Duration::from_millis(u64::try_from(due - now).unwrap_or(0));

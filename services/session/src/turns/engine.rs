@@ -18,6 +18,7 @@ use super::order::Order;
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
+use super::signals::Signals;
 use super::workers::Workers;
 use super::{Admission, Origin, Timing, Turn};
 use crate::error::Error;
@@ -72,6 +73,7 @@ impl Engine {
             drain,
         } = parts;
         let shared = Shared {
+            signals: Signals::of(&stores.sharing),
             stores,
             events: Events::new(publisher, clock.clone()),
             policies: policy,

@@ -102,11 +102,13 @@ impl Runs {
         state.early_stops.remove(run);
     }
 
-    /// A run is somebody else's business now: its turn waits again, or its lease is to end.
-    pub(super) fn give_up(&self, run: &RunId) {
-        if self.state().live.remove(run).is_some() {
+    /// A run that was here is somebody else's business now: its turn waits again, or its lease is to end.
+    pub(super) fn give_up(&self, run: &RunId) -> bool {
+        let was_here = self.state().live.remove(run).is_some();
+        if was_here {
             self.backlog.grew();
         }
+        was_here
     }
 
     /// Makes a run stop, also one that is only about to begin here.

@@ -14,7 +14,6 @@ use super::shared::Shared;
 use super::{Ended, Turn};
 use crate::error::Error;
 use crate::id::RunId;
-use crate::store::Sharing;
 
 #[derive(Debug)]
 pub(super) struct Settle {
@@ -44,6 +43,7 @@ impl Settle {
         let agents = self.shared.agents();
         announce(&self.shared.events, ended, agents.as_deref(), error_kind, seq);
         self.shared.metrics.ended(turn.state);
+        self.shared.signals.run_changed(&turn.run);
         for waiter in self.waiters().remove(&turn.run).unwrap_or_default() {
             let _gone = waiter.send(turn.clone());
         }
@@ -51,25 +51,27 @@ impl Settle {
             self.replies.notify_one();
         }
         self.backlog.freed();
+        if self.shared.drain.is_requested() {
+            self.shared.signals.turn_waits(); // if one does, it is not begun here any more
+        }
     }
 
     /// Waits until a run has ended, for at most `patience`. Answers the turn as it is then.
     pub(super) async fn wait(&self, run: &RunId, patience: Duration) -> Result<Turn, Error> {
         let deadline = Instant::now() + patience;
+        let mut changes = self.shared.signals.changes_of(run);
         loop {
-            let waiting = self.waiting(run); // before the look, so that no end falls between
+            let waiting = self.waiting(run); // before the look, as the changes are, so that no end falls between
             let found = self.shared.stores.turns.find(run).await?;
             let turn = found.ok_or_else(|| Error::NoRun(run.to_string()))?;
             if turn.state.is_terminal() || Instant::now() >= deadline {
                 return Ok(turn);
             }
-            // Ends in other processes are not heard here.
-            let look = match self.shared.stores.sharing {
-                Sharing::Exclusive => deadline,
-                Sharing::Shared => deadline.min(Instant::now() + self.shared.timing.look),
-            };
-            if let Ok(ended) = time::timeout_at(look, waiting.ended()).await {
-                return Ok(ended);
+            let untold = self.shared.untold_after().map(|after| Instant::now() + after);
+            tokio::select! {
+                ended = waiting.ended() => return Ok(ended),
+                () = changes.heard() => {}
+                () = time::sleep_until(untold.map_or(deadline, |untold| deadline.min(untold))) => {}
             }
         }
     }

@@ -8,6 +8,7 @@ use gatehouse_core::{Clock, Drain};
 use tokio::sync::watch;
 
 use super::events::Events;
+use super::signals::Signals;
 use super::{Lease, Timing};
 use crate::agents::Agents;
 use crate::id::Owner;
@@ -19,6 +20,8 @@ use crate::store::Stores;
 pub(super) struct Shared {
     pub(super) stores: Stores,
     pub(super) events: Events,
+    /// The way to other engines on the same stores.
+    pub(super) signals: Signals,
     /// What holds at the moment; `None` until the first revision has come.
     pub(super) policies: watch::Receiver<Option<Arc<Policy>>>,
     pub(super) clock: Clock,
@@ -44,6 +47,12 @@ impl Shared {
             owner: self.owner.clone(),
             until: self.clock.now_ms() + holds,
         }
+    }
+
+    /// How long it may take until something is noticed that another process did and did not tell, because it died or its signal was
+    /// lost: as long as its leases hold. `None`: nobody else does anything.
+    pub(super) fn untold_after(&self) -> Option<Duration> {
+        (!self.stores.sharing.is_exclusive()).then_some(self.timing.lease)
     }
 
     /// How long runs may go on after the process was asked to end.

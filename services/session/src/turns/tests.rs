@@ -2,21 +2,30 @@ mod commits;
 mod failing;
 mod leases;
 mod restarts;
+mod signals;
 mod steps;
 mod stopping;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, bus};
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::session::v1::chat_event::State;
 use tokio::time;
 
 use crate::error::Error;
 use crate::id::{Owner, RunId};
-use crate::store::{Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, SessionPatch, TurnState};
+use crate::store::{
+    Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, SessionPatch, Sharing, TurnState,
+};
 use crate::testing::{Bench, PATIENCE, Running, Seen, key, message, queued_as, room, until, within};
 use crate::turns::queue::QueueMode;
+
+/// A store that other engines of this test have open as well.
+fn shared() -> Sharing {
+    Sharing::Shared(Arc::new(bus::Memory::new()))
+}
 
 async fn state(bench: &Bench, run: &str) -> TurnState {
     bench

@@ -15,6 +15,7 @@ use super::run::{self, Room};
 use super::runs::{Runs, Slot};
 use super::settle::Settle;
 use super::shared::Shared;
+use super::signals::Signals;
 use super::{Claimed, Turn};
 use crate::id::RunId;
 
@@ -85,6 +86,7 @@ impl Workers {
         }
         let _given_up = GiveUp {
             runs: &self.room.runs,
+            signals: &self.room.shared.signals,
             run: turn.run.clone(),
         };
         trace::within(turn.trace, run::run(Arc::clone(&self.room), turn, session, live)).await
@@ -94,11 +96,14 @@ impl Workers {
 /// A run that did not say its end, because it lost its lease or panicked, is not held any longer.
 struct GiveUp<'a> {
     runs: &'a Runs,
+    signals: &'a Signals,
     run: RunId,
 }
 
 impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
-        self.runs.give_up(&self.run);
+        if self.runs.give_up(&self.run) {
+            self.signals.turn_waits();
+        }
     }
 }

@@ -24,10 +24,12 @@ pub(super) async fn keep(shared: Shared, live: Arc<Live>) {
     });
     let mut renewals = ticks(shared.timing.renew);
     let mut keeps = ticks(KEEP_TEXT);
+    let mut changes = shared.signals.changes_of(&live.run);
     loop {
         tokio::select! {
             () = &mut draining => return live.stop(Stop::Drain),
             _ = renewals.tick() => {}
+            () = changes.heard() => {} // the renewal says what it is
             _ = keeps.tick() => {
                 keep_text(&shared, &live).await;
                 continue;

@@ -1,7 +1,7 @@
 //! What a turn costs the store, and that an idle engine costs nothing.
 
 use super::*;
-use crate::store::{Admitted, Lease, Sharing};
+use crate::store::{Admitted, Lease};
 
 /// What was asked of the store but for what depends on how long a test takes.
 fn asked(bench: &Bench) -> Vec<&'static str> {
@@ -118,15 +118,15 @@ async fn a_turn_that_waits_behind_another_one_is_not_asked_for_until_that_one_en
 #[tokio::test]
 async fn a_store_that_others_have_open_is_looked_at_now_and_then() {
     let mut bench = Bench::new().await;
-    bench.stores.sharing = Sharing::Shared;
+    bench.stores.sharing = shared();
     let running = asleep(&bench, "{}").await;
     let Admitted::New(_) = bench.stores.turns.admit(message("r1", "hi"), None).await.unwrap() else {
         panic!("it was known")
     };
 
-    pass(bench.timing.look).await;
+    pass(bench.timing.lease).await;
 
-    let call = bench.call().await; // nobody told this engine
+    let call = bench.call().await; // nobody told this engine: whoever took the message died
     assert_eq!(call.request.run_id, "r1");
     call.done().await;
     drop(running);

@@ -1,5 +1,4 @@
 use super::*;
-use crate::store::Sharing;
 
 #[tokio::test]
 async fn the_same_message_sent_twenty_times_at_once_is_one_turn() {
@@ -31,7 +30,7 @@ async fn the_same_message_sent_twenty_times_at_once_is_one_turn() {
 #[tokio::test]
 async fn two_engines_on_one_store_run_one_turn_of_a_session_at_a_time() {
     let mut bench = Bench::new().await;
-    bench.stores.sharing = Sharing::Shared;
+    bench.stores.sharing = shared();
     let mut engines: Vec<Running> = (0..2).map(|_| bench.run("{}")).collect();
     for n in 0..30 {
         let running = engines.get(n % 2).unwrap();
@@ -130,7 +129,7 @@ async fn a_clock_that_jumps_takes_nothing_from_a_living_run_and_holds_up_nobody(
     let jumps = [3_600_000, 31_536_000_000, -3_600_000, -31_536_000_000];
     for (jump, sharing) in jumps
         .into_iter()
-        .flat_map(|jump| [(jump, Sharing::Exclusive), (jump, Sharing::Shared)])
+        .flat_map(|jump| [(jump, Sharing::Exclusive), (jump, shared())])
     {
         let mut bench = Bench::new().await;
         bench.clock = Clock::fixed(Clock::system().now_ms());
