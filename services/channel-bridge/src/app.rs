@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
     Chain, Clock, Drain, Env, Service, ServiceSettings,
-    backup::{self, Gate},
+    backup::Gate,
     drain::plan,
     server::MESSAGE_BYTES_MAX,
     service::{self, Life},
     settings::SettingsError,
-    sqlite,
 };
 use gatehouse_proto::{
     broadcast::v1::Component, channel::v1::channel_service_server::ChannelServiceServer,
@@ -67,11 +66,10 @@ impl service::App for App {
 
     /// When the end is asked for, what is due is sent first, and calls are taken until then.
     fn assemble(self, life: &mut Life) {
-        let Opened { stores, database } = self.store;
+        let Opened { stores, attach } = self.store;
         let clock = life.clock.clone();
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
-        database.register(&mut life.registry);
 
         let config = life.config::<Config>();
         let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
@@ -99,19 +97,12 @@ impl service::App for App {
         let manager = Manager::spawn(config, deps, view, &life.closing);
         let parts = manager.clone();
         life.report.components(move || components(&parts));
-        sqlite::keep_health(
-            database.clone(),
-            sqlite::Timing::default(),
-            life.health.clone(),
-            || Ok(()),
-            &life.closing,
-        );
+        let gate = Gate::default();
+        attach.attach(life, gate.clone(), Box::new(|| Ok(())));
         spawn_sweep(stores.clone(), clock.clone(), metrics, &life.closing);
 
         let (parts, outgoing, time) = (manager.clone(), stores.clone(), clock.clone());
         life.before_closing(|| plan::SEND, async move { sent(&parts, &outgoing, &time).await });
-        let gate = Gate::default();
-        life.serve(backup::server(database, gate.clone(), &life.closing));
         life.serve(
             ChannelServiceServer::new(Channels::new(manager, outbox, stores, clock, gate))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)

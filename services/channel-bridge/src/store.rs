@@ -7,7 +7,7 @@ mod sqlite;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use gatehouse_core::{Kind, sqlite::Database};
+use gatehouse_core::{Kind, store::Attach};
 
 pub use self::sqlite::SCHEMA;
 pub(crate) use self::sqlite::Sqlite;
@@ -96,11 +96,11 @@ impl std::fmt::Debug for Stores {
 }
 
 /// A store that is open.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) stores: Stores,
-    /// The file, for its health and its copies.
-    pub(crate) database: Database,
+    /// What it does for the process beside keeping things.
+    pub(crate) attach: Box<dyn Attach>,
 }
 
 /// Opens or makes the store of this deployment.
@@ -110,7 +110,7 @@ pub(crate) struct Opened {
 pub(crate) async fn open(path: &Path) -> Result<Opened, StoreError> {
     let store = Sqlite::open(path).await?;
     Ok(Opened {
-        database: store.database().clone(),
+        attach: Box::new(store.database().clone()),
         stores: Stores::of(store, LeasePolicy::WithProcess),
     })
 }

@@ -6,6 +6,7 @@
 //!
 //! What real statements find out about the file is its [`Fault`]; [`keep_health`] makes it the health of the process.
 
+mod attach;
 mod check;
 mod condition;
 mod files;

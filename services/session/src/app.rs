@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatehouse_core::backup::Gate;
 use gatehouse_core::config::ConfigHandle;
 use gatehouse_core::drain::plan;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
 use gatehouse_core::service::{self, Life};
 use gatehouse_core::settings::SettingsError;
-use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings, backup, sqlite};
+use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings};
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
@@ -70,13 +71,12 @@ impl service::App for App {
     /// Only then it closes: until there is nothing left to say, whoever waits for it can ask.
     fn assemble(self, life: &mut Life) {
         let Self {
-            store: Opened { stores, database },
+            store: Opened { stores, attach },
             timing,
         } = self;
         let clock = life.clock.clone();
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
-        database.register(&mut life.registry);
 
         let config = life.config::<SessionConfig>();
         let (policy, policies) = watch::channel(None);
@@ -95,7 +95,7 @@ impl service::App for App {
         let bridge = life.peer(Service::ChannelBridge).service();
         let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics);
 
-        let (requested, closing) = (&life.requested, &life.closing);
+        let (requested, closing) = (life.requested.clone(), life.closing.clone());
         requested.spawn("turns", engine.clone().run());
         requested.spawn(
             "prune",
@@ -109,17 +109,9 @@ impl service::App for App {
             Err(_) => Err("the configuration is not known yet".to_owned()),
         };
         // Nothing of another service is stored here that is not offered again: its gate stays open.
-        let copies = backup::server(database.clone(), backup::Gate::default(), closing);
-        sqlite::keep_health(
-            database,
-            sqlite::Timing::default(),
-            life.health.clone(),
-            ready,
-            closing,
-        );
+        attach.attach(life, Gate::default(), Box::new(ready));
 
         let grpc = Grpc::new(engine.clone(), closing.clone());
-        life.serve(copies);
         life.serve(
             SessionServiceServer::new(grpc)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gatehouse_core::bus::Bus;
-use gatehouse_core::sqlite::Database;
+use gatehouse_core::store::Attach;
 
 pub use self::sqlite::SCHEMA;
 use self::sqlite::SqliteStore;
@@ -77,11 +77,11 @@ impl Stores {
     }
 }
 
-/// The stores of a process, and the database below them, for its health and its copies.
+/// The stores of a process, and what they do for it beside keeping things.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) stores: Stores,
-    pub(crate) database: Database,
+    pub(crate) attach: Box<dyn Attach>,
 }
 
 /// Opens the store of this process: the only place that names an implementation.
@@ -90,7 +90,7 @@ pub(crate) struct Opened {
 /// When it cannot be used or another process has it open.
 pub(crate) fn open(path: &Path) -> Result<Opened, Error> {
     let store = SqliteStore::open(path)?;
-    let database = store.database().clone();
+    let attach = Box::new(store.database().clone());
     let stores = Stores::of(Arc::new(store), Sharing::Exclusive);
-    Ok(Opened { stores, database })
+    Ok(Opened { stores, attach })
 }
