@@ -1,8 +1,8 @@
 //! One service in this process: which one, on how many threads, and its exit code. No decision is made here.
 
-use std::{error::Error, time::Duration};
+use std::{collections::BTreeSet, error::Error, time::Duration};
 
-use gatehouse_core::{Chain, Drain, Env, Service, drain, service, telemetry};
+use gatehouse_core::{Chain, Drain, Env, Home, Service, drain, service, settings::SettingsError, telemetry};
 
 use crate::{
     args::Common,
@@ -22,10 +22,14 @@ const RUNTIME_END: Duration = Duration::from_millis(500);
 pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     let env = environment(common);
     crate::files::raise_limit()?;
-    telemetry::init(&env, service);
+    telemetry::init(&env, service).map_err(|error| failed(Exit::Configuration, service, &error))?;
     let supervised = env.get("GATEHOUSE_SUPERVISED").is_some();
     if supervised {
         end_with_supervisor();
+    } else {
+        // The supervisor has looked, and knows what the document refers to.
+        known(&env, &named_by(service, &env))
+            .map_err(|error| failed(Exit::Configuration, service, &error))?;
     }
     let workers = match service {
         Service::Edge => std::thread::available_parallelism().map_or(WORKERS, usize::from),
@@ -40,6 +44,29 @@ pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     });
     runtime.shutdown_timeout(RUNTIME_END);
     ended
+}
+
+/// Whether every variable of ours is read by somebody.
+pub(crate) fn known(env: &Env, named: &BTreeSet<String>) -> Result<(), SettingsError> {
+    let mistakes = env.unknown(|name| named.contains(name));
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(SettingsError(mistakes))
+    }
+}
+
+/// What the document refers to, where it is read.
+fn named_by(service: Service, env: &Env) -> BTreeSet<String> {
+    match service {
+        // A document that cannot be read is told by the service itself.
+        Service::Config => gatehouse_config::preflight(&Home::read(env), env)
+            .map(|checked| checked.variables)
+            .unwrap_or_default(),
+        Service::Edge | Service::Session | Service::Agent | Service::ChannelBridge | Service::Broadcast => {
+            BTreeSet::new()
+        }
+    }
 }
 
 /// Has the kernel kill us when the supervisor dies. The end of the standard input says so as well, but only to a process that

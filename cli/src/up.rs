@@ -20,7 +20,9 @@ mod watchdog;
 
 use std::{fs, io, os::unix::process::CommandExt, path::Path};
 
-use gatehouse_core::{Address, Drain, Home, Secret, Service, client::Peer, drain, private};
+use gatehouse_core::{
+    Address, Drain, Home, Secret, Service, client::Peer, drain, private, settings::SettingsError, telemetry,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
@@ -89,6 +91,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot watch signals: {error}")))?;
     let env = environment(common);
     files::raise_limit()?;
+    telemetry::check(&env).map_err(wrong_settings)?;
     let home = Home::read(&env);
     make_private(&home.path)?;
     make_private(&home.run)?;
@@ -192,6 +195,10 @@ fn open_log(up: &Up, home: &Home, style: Style) -> Result<(Log, Writer), Failed>
         )
     })?;
     Ok(Log::to(file, style, prefix))
+}
+
+fn wrong_settings(error: SettingsError) -> Failed {
+    Failed::of_lines(Exit::Configuration, &error.to_string())
 }
 
 fn make_private(folder: &Path) -> Result<(), Failed> {

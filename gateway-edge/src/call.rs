@@ -24,7 +24,7 @@ use crate::{
     edge::Edge,
     error::Refusal,
     hub::field,
-    metrics::{Metrics, RequestLabels},
+    metrics::{MethodLabel, Metrics, RequestLabels},
 };
 
 /// Largest parameters that are read where they are: some 50 us.
@@ -365,6 +365,8 @@ fn count(metrics: &Metrics, method: &str, code: &'static str, since: Option<Inst
     };
     metrics.requests.get_or_create(&labels).inc();
     if let Some(since) = since {
-        metrics.request_seconds.observe(since.elapsed().as_secs_f64());
+        let RequestLabels { method, .. } = labels;
+        let seconds = metrics.request_seconds.get_or_create(&MethodLabel { method });
+        seconds.observe(since.elapsed().as_secs_f64());
     }
 }

@@ -7,7 +7,12 @@ use std::{
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
     registry::Registry,
 };
 
@@ -15,11 +20,30 @@ use prometheus_client::{
 /// grow our memory with invented names.
 const UNKNOWN_FIELDS_MAX: usize = 512;
 
+/// From a method that is answered from memory to one that waits for a model.
+const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0];
+
 /// Labels of a request. Bounded by the methods of the contract and the few protocol codes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
     pub(crate) method: String,
     pub(crate) code: &'static str,
+}
+
+/// The method of a request: one of the map, or `unknown`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct MethodLabel {
+    pub(crate) method: String,
+}
+
+/// Makes the histograms of a family.
+#[derive(Debug, Clone)]
+pub(crate) struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(SECONDS)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,7 +65,7 @@ pub(crate) struct Metrics {
     pub(crate) handshakes: Family<Reason, Counter>,
     pub(crate) rejected: Family<Reason, Counter>,
     pub(crate) requests: Family<RequestLabels, Counter>,
-    pub(crate) request_seconds: Histogram,
+    pub(crate) request_seconds: Family<MethodLabel, Histogram, Seconds>,
     pub(crate) unknown_fields: Family<UnknownField, Counter>,
     pub(crate) events: Counter,
     pub(crate) events_unknown: Counter,
@@ -60,7 +84,7 @@ impl Default for Metrics {
             handshakes: Family::default(),
             rejected: Family::default(),
             requests: Family::default(),
-            request_seconds: Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0]),
+            request_seconds: Family::new_with_constructor(Seconds),
             unknown_fields: Family::default(),
             events: Counter::default(),
             events_unknown: Counter::default(),
@@ -95,7 +119,7 @@ impl Metrics {
         edge.register("requests", "Requests by method and code", self.requests.clone());
         edge.register(
             "request_seconds",
-            "From frame to answer",
+            "From frame to answer, by method",
             self.request_seconds.clone(),
         );
         edge.register(

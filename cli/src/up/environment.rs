@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gatehouse_core::{Env, Service};
+use gatehouse_core::{Env, Service, settings::SECRET_ENDS};
 
 /// What programs on this system expect: where things are, which language and time, how a terminal is, what is trusted.
 const COMMON: &[&str] = &[
@@ -46,17 +46,6 @@ const NOT_FOR_SERVICES: &[&str] = &[
     "GATEHOUSE_LISTEN",
     "GATEHOUSE_METRICS_LISTEN",
     "GATEHOUSE_CREDENTIAL",
-];
-
-/// Names that end so are secrets, whatever they begin with.
-const SECRET_ENDS: &[&str] = &[
-    "TOKEN",
-    "SECRET",
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "KEY",
-    "CREDENTIALS",
 ];
 
 /// Our environment, and what of it is a secret.

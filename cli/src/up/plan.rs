@@ -9,10 +9,11 @@ use std::{
 
 use gatehouse_core::{Chain, Env, Home, Service, settings::METRICS_LISTEN};
 
-use super::{WantedMetrics, environment::Inherited};
+use super::{WantedMetrics, environment::Inherited, wrong_settings};
 use crate::{
     args::Up,
     exit::{Exit, Failed},
+    service::known,
 };
 
 /// The longest path of a Unix socket: `sockaddr_un`, unix(7), less the closing zero.
@@ -42,6 +43,7 @@ impl Plan {
         sockets_fit(home)?;
         let checked = gatehouse_config::preflight(home, env)
             .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
+        known(env, &checked.variables).map_err(wrong_settings)?;
         let port = up.port.unwrap_or(checked.port);
         let bind = up.bind.unwrap_or(checked.bind);
         port_is_free(bind, port)?;

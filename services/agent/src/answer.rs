@@ -3,7 +3,7 @@
 
 use gatehouse_core::content::{Block, Content, Thinking};
 use gatehouse_proto::agent::v1::{RunTurnResponse, TextDelta, ThinkingDelta, run_turn_response::Event};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// The longest answer, and the longest thinking. A model that loops in either is stopped here.
 const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     events: Events,
     text: String,
     thinking: String,
+    /// When the first piece of the call under way came.
+    first: Option<Instant>,
 }
 
 impl Answer {
@@ -32,6 +34,7 @@ impl Answer {
             events,
             text: String::new(),
             thinking: String::new(),
+            first: None,
         }
     }
 
@@ -40,6 +43,7 @@ impl Answer {
         if text.is_empty() {
             return Ok(());
         }
+        self.first.get_or_insert_with(Instant::now);
         self.text.push_str(&text);
         self.send(Event::TextDelta(TextDelta { text })).await;
         bounded(&self.text)
@@ -50,6 +54,7 @@ impl Answer {
         if text.is_empty() {
             return Ok(());
         }
+        self.first.get_or_insert_with(Instant::now);
         self.thinking.push_str(&text);
         self.send(Event::ThinkingDelta(ThinkingDelta { text })).await;
         bounded(&self.thinking)
@@ -58,6 +63,11 @@ impl Answer {
     /// Something about the turn that is no part of the answer.
     pub(crate) async fn send(&self, event: Event) {
         let _ = self.events.send(RunTurnResponse { event: Some(event) }).await; // nobody listens: the turn is about to be dropped
+    }
+
+    /// When the first piece of the call that has ended came; the next call has its own.
+    pub(crate) fn take_first(&mut self) -> Option<Instant> {
+        self.first.take()
     }
 
     /// Whether a person saw anything of it, its thinking included.

@@ -43,6 +43,7 @@ impl service::App for App {
         let tools = Tools {
             http: self.http,
             breakers: Arc::new(Breakers::default()),
+            metrics: metrics.clone(),
         };
         let grpc = Grpc::new(config, tools, metrics, life.closing.clone());
         life.serve(AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));

@@ -1,15 +1,97 @@
-//! What the agent service counts.
+//! What the agent service counts: turns, and each call to a model.
 
+use std::sync::Arc;
+
+use gatehouse_core::metrics::Words;
+use gatehouse_proto::agent::v1::{FailureKind, Usage};
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
     registry::Registry,
 };
+use tokio::time::Instant;
 
-/// Every instrument of the agent service. None has labels.
-#[derive(Clone, Debug, Default)]
+/// Pairs of provider and model that are told apart: a client may name a model for a turn, so it must not be able to grow this.
+const MODELS_MAX: usize = 128;
+
+/// From a small model beside us to one that thinks for minutes.
+const SECONDS: [f64; 12] = [
+    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0,
+];
+
+/// Whom a call went to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Model {
+    provider: String,
+    model: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    provider: String,
+    model: String,
+    outcome: &'static str,
+}
+
+/// How a call ended. Cancelled: its turn was stopped, or the time of the turn was over.
+const OK: &str = "ok";
+const ERROR: &str = "error";
+const CANCELLED: &str = "cancelled";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    provider: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tokens {
+    provider: String,
+    model: String,
+    direction: &'static str,
+}
+
+/// Makes the histograms of a family.
+#[derive(Clone, Debug)]
+struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(SECONDS)
+    }
+}
+
+/// Every instrument of the agent service. Clones share them.
+#[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     pub(crate) started: Counter,
     pub(crate) running: Gauge,
+    calls: Family<Call, Counter>,
+    failures: Family<Failure, Counter>,
+    tokens: Family<Tokens, Counter>,
+    first_token: Family<Model, Histogram, Seconds>,
+    whole: Family<Model, Histogram, Seconds>,
+    models: Arc<Words<2>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            started: Counter::default(),
+            running: Gauge::default(),
+            calls: Family::default(),
+            failures: Family::default(),
+            tokens: Family::default(),
+            first_token: Family::new_with_constructor(Seconds),
+            whole: Family::new_with_constructor(Seconds),
+            models: Arc::new(Words::at_most(MODELS_MAX)),
+        }
+    }
 }
 
 impl Metrics {
@@ -20,5 +102,177 @@ impl Metrics {
             "Turns that run now",
             self.running.clone(),
         );
+        let registry = registry.sub_registry_with_prefix("gatehouse_model");
+        registry.register("calls", "Calls to models by how they ended", self.calls.clone());
+        registry.register(
+            "errors",
+            "Calls to models that failed, by provider and kind",
+            self.failures.clone(),
+        );
+        registry.register(
+            "tokens",
+            "Tokens as providers count them, by direction",
+            self.tokens.clone(),
+        );
+        registry.register(
+            "first_token_seconds",
+            "From the question to the first piece of the answer or of the thinking",
+            self.first_token.clone(),
+        );
+        registry.register(
+            "seconds",
+            "From the question to the end of the answer, failed calls included",
+            self.whole.clone(),
+        );
+    }
+
+    /// A call begins.
+    pub(crate) fn call(&self, provider: &str, model: &str) -> Calling {
+        let [provider, model] = self.models.labels([provider, model]);
+        Calling {
+            metrics: self.clone(),
+            model: Model { provider, model },
+            since: Instant::now(),
+            ended: false,
+        }
+    }
+}
+
+/// A call under way. Dropped, it was cancelled.
+#[derive(Debug)]
+pub(crate) struct Calling {
+    metrics: Metrics,
+    model: Model,
+    since: Instant,
+    ended: bool,
+}
+
+impl Calling {
+    /// It answered; its first piece came at that time.
+    pub(crate) fn answered(mut self, first: Option<Instant>, usage: Option<&Usage>) {
+        self.seen(first);
+        self.end(OK);
+        let Some(usage) = usage else { return };
+        for (direction, count) in [("input", usage.input), ("output", usage.output)] {
+            let labels = Tokens {
+                provider: self.model.provider.clone(),
+                model: self.model.model.clone(),
+                direction,
+            };
+            let count = u64::try_from(count).unwrap_or(0);
+            self.metrics.tokens.get_or_create(&labels).inc_by(count);
+        }
+    }
+
+    /// It failed.
+    pub(crate) fn failed(mut self, first: Option<Instant>, kind: FailureKind) {
+        self.seen(first);
+        self.end(ERROR);
+        let labels = Failure {
+            provider: self.model.provider.clone(),
+            kind: word(kind),
+        };
+        self.metrics.failures.get_or_create(&labels).inc();
+    }
+
+    fn seen(&self, first: Option<Instant>) {
+        if let Some(first) = first {
+            let histogram = self.metrics.first_token.get_or_create(&self.model);
+            histogram.observe(first.duration_since(self.since).as_secs_f64());
+        }
+    }
+
+    fn end(&mut self, outcome: &'static str) {
+        self.ended = true;
+        let Model { provider, model } = self.model.clone();
+        let labels = Call {
+            provider,
+            model,
+            outcome,
+        };
+        self.metrics.calls.get_or_create(&labels).inc();
+        if outcome != CANCELLED {
+            let histogram = self.metrics.whole.get_or_create(&self.model);
+            histogram.observe(self.since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(CANCELLED);
+        }
+    }
+}
+
+/// The kind as its contract names it.
+fn word(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Unspecified => "other",
+        FailureKind::Auth => "auth",
+        FailureKind::RateLimit => "rate_limit",
+        FailureKind::Context => "context",
+        FailureKind::Timeout => "timeout",
+        FailureKind::Unavailable => "unavailable",
+        FailureKind::Rejected => "rejected",
+        FailureKind::Config => "config",
+        FailureKind::Moderation => "moderation",
+        FailureKind::ModelMissing => "model_missing",
+        FailureKind::Empty => "empty",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use prometheus_client::encoding::text::encode;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn text(metrics: &Metrics) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        metrics.register(&mut registry);
+        encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_counted_with_its_times_tokens_and_outcome() {
+        let metrics = Metrics::default();
+
+        let call = metrics.call("ollama", "llama3.2");
+        advance(Duration::from_secs(2)).await;
+        let first = Instant::now();
+        advance(Duration::from_secs(3)).await;
+        let usage = Usage {
+            input: 20,
+            output: 7,
+            ..Usage::default()
+        };
+        call.answered(Some(first), Some(&usage));
+        metrics
+            .call("ollama", "llama3.2")
+            .failed(None, FailureKind::RateLimit);
+        drop(metrics.call("ollama", "llama3.2"));
+
+        let text = text(&metrics);
+        let model = "provider=\"ollama\",model=\"llama3.2\"";
+        for line in [
+            format!("gatehouse_model_calls_total{{{model},outcome=\"ok\"}} 1"),
+            format!("gatehouse_model_calls_total{{{model},outcome=\"error\"}} 1"),
+            format!("gatehouse_model_calls_total{{{model},outcome=\"cancelled\"}} 1"),
+            "gatehouse_model_errors_total{provider=\"ollama\",kind=\"rate_limit\"} 1".to_owned(),
+            format!("gatehouse_model_tokens_total{{{model},direction=\"input\"}} 20"),
+            format!("gatehouse_model_tokens_total{{{model},direction=\"output\"}} 7"),
+            format!("gatehouse_model_first_token_seconds_sum{{{model}}} 2.0"),
+            format!("gatehouse_model_first_token_seconds_count{{{model}}} 1"),
+            format!("gatehouse_model_seconds_sum{{{model}}} 5.0"),
+            format!("gatehouse_model_seconds_count{{{model}}} 2"),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     breaker::Breakers,
     config::{Config, ECHO},
     http::Http,
+    metrics::Metrics,
     provider::{
         Answered, Unanswered, echo,
         failure::rules,
@@ -40,6 +41,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct Tools {
     pub(crate) http: Http,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Runs a turn to its end. The last event is `completed` or `failed`.
@@ -150,13 +152,18 @@ impl Turn {
             };
             self.answer.send(Event::ModelStarted(started)).await;
             self.calls += 1;
-            let why = match self.call(name, question).await {
+            let calling = self.tools.metrics.call(provider, model);
+            let called = self.call(name, question).await;
+            let first = self.answer.take_first();
+            let why = match called {
                 Ok(answered) => {
+                    calling.answered(first, answered.usage.as_ref());
                     self.tools.breakers.succeeded(provider);
                     return Ok(answered);
                 }
                 Err(why) => why,
             };
+            calling.failed(first, why.kind);
             if rules(why.kind).outage {
                 self.tools.breakers.failed(provider);
             } else {

@@ -75,10 +75,12 @@ impl BroadcastService for Grpc {
             epoch,
             offset,
         } = request.into_inner();
-        tracing::info!(edge.id = edge_id, "an edge subscribes");
+        tracing::debug!(edge.id = edge_id, "an edge subscribes");
         self.hub.edge_came(&edge_id);
+        self.metrics.edges.inc();
         let subscribed = Subscribed {
             hub: Arc::clone(&self.hub),
+            metrics: self.metrics.clone(),
             edge_id,
         };
         let (position, subscription) = self.hub.subscribe(epoch, offset).await?;
@@ -155,11 +157,13 @@ fn may_publish(map: &Map, publisher: Option<Identity>, family: &str) -> Result<(
 /// An edge that is here. Dropped with its stream, however that ends.
 struct Subscribed {
     hub: Arc<Hub>,
+    metrics: Metrics,
     edge_id: String,
 }
 
 impl Drop for Subscribed {
     fn drop(&mut self) {
+        self.metrics.edges.dec();
         self.hub.edge_left(&self.edge_id);
     }
 }

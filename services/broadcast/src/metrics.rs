@@ -1,13 +1,18 @@
 //! What broadcast counts.
 
 use gatehouse_proto::broadcast::v1::PublishRequest;
-use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
 
 /// Every instrument of broadcast. None has labels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
     events: Counter,
     lost: Counter,
+    /// Subscriptions of edges.
+    pub(crate) edges: Gauge,
 }
 
 impl Metrics {
@@ -21,6 +26,11 @@ impl Metrics {
             "gatehouse_broadcast_gaps",
             "Times a publisher lost events",
             self.lost.clone(),
+        );
+        registry.register(
+            "gatehouse_broadcast_edges",
+            "Edges that are sent events",
+            self.edges.clone(),
         );
     }
 

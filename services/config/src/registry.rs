@@ -242,6 +242,12 @@ impl<D: Disk + Sync> Task<D> {
                 EVENT_PATHS_MAX,
             );
             let hash = after.revision.hash().to_owned();
+            tracing::info!(
+                config.hash = hash,
+                count = paths.len(),
+                path = paths.first().map(String::as_str),
+                "a new revision of the configuration runs"
+            );
             self.publisher
                 .publish(Outgoing::new(&ConfigChangedEvent { hash, paths }));
             report::look();

@@ -160,7 +160,7 @@ fn take<T: DeserializeOwned>(
     *told = Some(news);
     match serde_json::from_str(&config) {
         Ok(value) => {
-            tracing::info!(config.hash = hash, "took a revision of the configuration");
+            tracing::debug!(config.hash = hash, "took a revision of the configuration");
             sender.send_replace(Some(Arc::new(Revision {
                 hash,
                 credentials,

@@ -1,6 +1,8 @@
 //! How a process is, as one value that everybody who must know it watches: the gRPC health service and the health report.
 
-use tokio::sync::watch;
+use std::time::Duration;
+
+use tokio::{sync::watch, time::timeout};
 
 /// What a process says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,20 @@ impl State {
             Self::Serving | Self::Degraded(_) => true,
             Self::Starting | Self::NotServing(_) | Self::Stopping => false,
         }
+    }
+}
+
+/// How long a start may take before the log says what is missing: the others start at the same time, and some seconds are usual.
+const START_QUIET: Duration = Duration::from_secs(5);
+
+/// One line about a state.
+fn told(state: &State) {
+    match state {
+        State::Starting => tracing::warn!("not serving yet: no configuration has come"),
+        State::Serving => tracing::info!("serving again"),
+        State::Degraded(reason) => tracing::warn!(reason, "serving in part"),
+        State::NotServing(reason) => tracing::warn!(reason, "not serving"),
+        State::Stopping => tracing::debug!("stopping"),
     }
 }
 
@@ -69,11 +85,30 @@ impl Health {
         self.0.send_if_modified(|current| {
             let changed = *current != state && *current != State::Stopping;
             if changed {
-                tracing::info!(?state, "health changed");
+                tracing::debug!(?state, "health changed");
                 *current = state;
             }
             changed
         });
+    }
+
+    /// Writes into the log what an operator wants to know of it, until it was asked to end. What passes while it starts is no news:
+    /// only a start that does not come to an end is.
+    pub(crate) async fn log(self, supervised: bool) {
+        let mut states = self.watch();
+        let settled = |state: &State| matches!(state, State::Serving | State::Stopping);
+        let started = timeout(START_QUIET, states.wait_for(settled)).await;
+        let started = started.map(|state| state.is_ok_and(|state| *state == State::Serving));
+        match started {
+            // The supervisor says when all of them serve.
+            Ok(serves) if serves && !supervised => tracing::info!("serving"),
+            Ok(_) => {}
+            Err(_) => told(&states.borrow_and_update().clone()),
+        }
+        while states.changed().await.is_ok() {
+            let state = states.borrow_and_update().clone();
+            told(&state);
+        }
     }
 
     /// How it is.

@@ -1,5 +1,7 @@
 //! What an operator gives a process: environment variables, read once, every mistake reported at once.
 
+mod known;
+
 use std::{
     collections::BTreeMap,
     env, fmt,
@@ -8,6 +10,9 @@ use std::{
 };
 
 use gatehouse_contract::Identity;
+
+pub use self::known::SECRET_ENDS;
+pub(crate) use self::known::nearest;
 
 use crate::address::Address;
 
@@ -143,7 +148,7 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    fn new(name: &str, text: &str, problem: impl fmt::Display) -> Self {
+    pub(crate) fn new(name: &str, text: &str, problem: impl fmt::Display) -> Self {
         Self {
             name: name.into(),
             problem: format!("`{text}`: {problem}"),

@@ -2,6 +2,7 @@
 //! outside as often as not, so it can neither begin a line of its own nor act on a terminal.
 
 mod escape;
+mod filter;
 
 use std::{
     fmt::Debug,
@@ -10,7 +11,7 @@ use std::{
 
 use tracing::field::Field;
 use tracing_subscriber::{
-    EnvFilter, Layer,
+    Layer,
     field::MakeExt,
     fmt::{self, MakeWriter, format::Writer},
     layer::SubscriberExt,
@@ -20,10 +21,13 @@ use tracing_subscriber::{
 
 pub use escape::escape;
 
-use crate::settings::{Env, Service};
+use crate::settings::{Env, Mistake, Service, SettingsError};
 
-/// Log lines below this are noise to an operator, and those of libraries below warnings.
-const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,tonic=warn,tower=warn,reqwest=warn,irc=warn";
+/// Which lines are written.
+const LOG: &str = "GATEHOUSE_LOG";
+
+/// In which form.
+const FORMAT: &str = "GATEHOUSE_LOG_FORMAT";
 
 /// The longest value of a field. An error with its chain has some hundred bytes.
 const FIELD_BYTES_MAX: usize = 4 * 1024;
@@ -31,14 +35,35 @@ const FIELD_BYTES_MAX: usize = 4 * 1024;
 /// The longest line. `up` cuts at 16 KiB, with what it writes before it.
 const LINE_BYTES_MAX: usize = 15 * 1024;
 
+/// Whether [`init`] would know what is asked for: whoever starts others looks before.
+///
+/// # Errors
+/// A filter or a form that does not exist.
+pub fn check(env: &Env) -> Result<(), SettingsError> {
+    let mistakes: Vec<Mistake> = filter::read(env)
+        .err()
+        .into_iter()
+        .chain(filter::is_json(env).err())
+        .collect();
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(SettingsError(mistakes))
+    }
+}
+
 /// Begins logging, as `GATEHOUSE_LOG` (a filter) and `GATEHOUSE_LOG_FORMAT` (`json` or `text`) say. A second call does nothing.
-pub fn init(env: &Env, service: Service) {
-    let filter = EnvFilter::try_new(env.get("GATEHOUSE_LOG").unwrap_or(DEFAULT_FILTER))
-        .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+///
+/// # Errors
+/// Those of [`check`].
+pub fn init(env: &Env, service: Service) -> Result<(), SettingsError> {
+    check(env)?;
+    let one = |mistake| SettingsError(vec![mistake]);
+    let filter = filter::read(env).map_err(one)?;
     let terminal = io::stderr().is_terminal();
-    let is_text = env
-        .get("GATEHOUSE_LOG_FORMAT")
-        .map_or(terminal, |format| format != "json");
+    let is_text = filter::is_json(env)
+        .map_err(one)?
+        .map_or(terminal, |is_json| !is_json);
     let registry = tracing_subscriber::registry().with(filter);
     let begun = if is_text {
         let colored = terminal && env.get("NO_COLOR").is_none();
@@ -55,6 +80,7 @@ pub fn init(env: &Env, service: Service) {
             "logging begins"
         );
     }
+    Ok(())
 }
 
 /// Lines for a person.

@@ -93,7 +93,17 @@ impl service::App for App {
             drain: life.requested.clone(),
         });
         let bridge = life.peer(Service::ChannelBridge).service();
-        let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics);
+        let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics.clone());
+        let (upkeep, day) = (Arc::clone(&stores.upkeep), clock.clone());
+        life.on_scrape(move || {
+            let (upkeep, day, metrics) = (Arc::clone(&upkeep), day.clone(), metrics.clone());
+            async move {
+                // A database that fails says so by itself; the last figures stay.
+                if let Ok(depths) = upkeep.depths().await {
+                    metrics.depths(depths, day.now_ms());
+                }
+            }
+        });
 
         let (requested, closing) = (life.requested.clone(), life.closing.clone());
         requested.spawn("turns", engine.clone().run());

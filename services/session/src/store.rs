@@ -27,6 +27,22 @@ pub(crate) trait Upkeep: Send + Sync + std::fmt::Debug {
     /// Forgets keys against doubles, of messages and of requests, ended turns and settled deliveries from before a time. At
     /// most some thousands in one call; the answer is how many.
     async fn prune(&self, before: i64) -> Result<u64, Error>;
+
+    /// What waits and runs.
+    async fn depths(&self) -> Result<Depths, Error>;
+}
+
+/// How much of each thing a store holds that is not done with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Depths {
+    pub(crate) turns_waiting: i64,
+    pub(crate) turns_running: i64,
+    /// When the oldest turn that waits was taken.
+    pub(crate) oldest_turn: Option<i64>,
+    /// Replies that the bridge has not taken.
+    pub(crate) replies_waiting: i64,
+    /// When the oldest of them was written.
+    pub(crate) oldest_reply: Option<i64>,
 }
 
 /// Who else may have a store open.

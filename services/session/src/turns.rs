@@ -27,6 +27,7 @@ mod settle;
 mod shared;
 mod signals;
 mod store;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod timing;

@@ -23,6 +23,7 @@ fn tools() -> Tools {
     Tools {
         http: crate::http::Http::new().unwrap(),
         breakers: Arc::default(),
+        metrics: Metrics::default(),
     }
 }
 

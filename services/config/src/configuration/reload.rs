@@ -128,7 +128,7 @@ impl<D: Disk> Configuration<D> {
             Ok(revision) => {
                 self.waits = true; // until it runs
                 self.run(revision)?;
-                tracing::info!(
+                tracing::debug!(
                     config.hash = self.state().revision.hash(),
                     "took a configuration edited by hand"
                 );

@@ -147,6 +147,7 @@ impl Life {
     /// Begins what every service does.
     pub(super) fn begin(self, exporter: Option<Exporter>) -> Begun {
         let broadcast = self.peer(Service::Broadcast);
+        let supervised = self.settings.supervised;
         let Self {
             closing,
             health,
@@ -159,6 +160,10 @@ impl Life {
             ..
         } = self;
         report::spawn(&broadcast, report, &closing);
+        let (log, end) = (health.clone().log(supervised), closing.clone());
+        closing.spawn("health log", async move {
+            tokio::select! { () = log => (), () = end.requested() => () }
+        });
         if let Some(exporter) = exporter {
             if let Ok(address) = exporter.address() {
                 tracing::debug!(server.address = %address, "metrics are served");

@@ -11,6 +11,7 @@ const JOINING: &[(&str, &str)] = &[
         "the trace: one for a message and all that follows from it",
     ),
     ("run.id", "the run of a turn; for `chat.send` the idempotency key"),
+    ("session.key", "the session: the key of a conversation"),
     ("message.id", "the platform's id of a message"),
     (
         "delivery.key",
@@ -62,6 +63,7 @@ const PLAIN: &[&str] = &[
     "error",
     "fault",
     "field",
+    "first_ms",
     "from",
     "hold",
     "idempotent",
@@ -72,6 +74,8 @@ const PLAIN: &[&str] = &[
     "max",
     "messages",
     "mode",
+    "ms",
+    "outcome",
     "origin",
     "panic",
     "part",
@@ -84,6 +88,8 @@ const PLAIN: &[&str] = &[
     "status",
     "step_ms",
     "to",
+    "tokens_in",
+    "tokens_out",
     "wait_ms",
 ];
 

@@ -33,6 +33,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         turns::a_reply_is_kept_with_all_that_it_says,
         turns::the_reply_of_a_turn_waits_for_the_bridge,
         turns::the_end_of_a_turn_begins_the_next_in_the_same_commit,
+        turns::what_waits_and_runs_is_counted_with_the_oldest,
         turns::the_outlook_tells_what_waits_and_what_others_hold,
         queue::what_waits_together_is_answered_together_but_never_across_chats,
         queue::collected_messages_wait_for_a_quiet_moment,

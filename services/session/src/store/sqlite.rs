@@ -280,6 +280,10 @@ impl Upkeep for SqliteStore {
     async fn prune(&self, before: i64) -> Result<u64, Error> {
         self.database.write(move |tx| reclaim::prune(tx, before)).await
     }
+
+    async fn depths(&self) -> Result<Depths, Error> {
+        self.database.read(turns::depths).await
+    }
 }
 
 #[cfg(test)]

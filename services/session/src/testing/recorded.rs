@@ -88,6 +88,7 @@ pass_on! {
     }
     upkeep as Upkeep {
         fn prune(before: i64) -> u64;
+        fn depths() -> Depths;
     }
 }
 

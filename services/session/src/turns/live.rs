@@ -1,6 +1,6 @@
 //! What this process knows of a run while it runs it: the text so far, the count of its events, and whether it must stop.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,7 @@ pub(super) struct Live {
     pub(super) run: RunId,
     pub(super) key: SessionKey,
     pub(super) started_at: i64,
+    first_at: OnceLock<i64>,
     cancel: CancellationToken,
     progress: Mutex<Progress>,
     /// Held while the text in flight goes into the store, as text or as a row: it must not be in both.
@@ -74,6 +75,7 @@ impl Live {
             run,
             key,
             started_at,
+            first_at: OnceLock::new(),
             cancel: CancellationToken::new(),
             progress: Mutex::new(progress),
             keeping: tokio::sync::Mutex::default(),
@@ -83,6 +85,16 @@ impl Live {
     /// The turn of whoever is about to put the text in flight into the store.
     pub(super) async fn keeping(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.keeping.lock().await
+    }
+
+    /// Something of it was shown; the first time counts.
+    pub(super) fn shown(&self, now: i64) {
+        self.first_at.get_or_init(|| now);
+    }
+
+    /// When its first piece was shown.
+    pub(super) fn first_at(&self) -> Option<i64> {
+        self.first_at.get().copied()
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

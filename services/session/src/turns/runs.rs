@@ -95,11 +95,11 @@ impl Runs {
         state.live.insert(live.run.clone(), Arc::clone(live));
     }
 
-    /// A run has ended.
-    pub(super) fn remove(&self, run: &RunId) {
+    /// A run has ended. Answers what was known of it here.
+    pub(super) fn remove(&self, run: &RunId) -> Option<Arc<Live>> {
         let mut state = self.state();
-        state.live.remove(run);
         state.early_stops.remove(run);
+        state.live.remove(run)
     }
 
     /// A run that was here is somebody else's business now: its turn waits again, or its lease is to end.

@@ -11,7 +11,7 @@ use super::announce::announce;
 use super::backlog::Backlog;
 use super::runs::Runs;
 use super::shared::Shared;
-use super::{Ended, Turn};
+use super::{Ended, Turn, tally};
 use crate::error::Error;
 use crate::id::RunId;
 
@@ -39,10 +39,10 @@ impl Settle {
     pub(super) fn settle(&self, ended: &Ended, error_kind: Option<&str>, seq: i64) {
         let turn = &ended.turn;
         debug_assert!(turn.state.is_terminal(), "S2: only an end is said");
-        self.runs.remove(&turn.run);
+        let live = self.runs.remove(&turn.run);
         let agents = self.shared.agents();
         announce(&self.shared.events, ended, agents.as_deref(), error_kind, seq);
-        self.shared.metrics.ended(turn.state);
+        tally::ended(&self.shared.metrics, ended, live.as_deref());
         self.shared.signals.run_changed(&turn.run);
         for waiter in self.waiters().remove(&turn.run).unwrap_or_default() {
             let _gone = waiter.send(turn.clone());

@@ -214,6 +214,27 @@ pub(super) async fn the_end_of_a_turn_begins_the_next_in_the_same_commit(store: 
     assert!(nothing.is_none());
 }
 
+pub(super) async fn what_waits_and_runs_is_counted_with_the_oldest(store: &Stores) {
+    assert_eq!(store.upkeep.depths().await.unwrap(), Depths::default());
+    let me = Owner::new("me");
+    say(store, &key("main"), "r1", "one").await;
+    claim(store, &me, T0).await;
+    say(store, &key("main"), "r2", "two").await;
+    say(store, &key("main"), "r3", "three").await;
+
+    let depths = store.upkeep.depths().await.unwrap();
+
+    assert_eq!(
+        depths,
+        Depths {
+            turns_waiting: 2,
+            turns_running: 1,
+            oldest_turn: Some(T0),
+            ..Depths::default()
+        }
+    );
+}
+
 pub(super) async fn the_outlook_tells_what_waits_and_what_others_hold(store: &Stores) {
     let me = Owner::new("me");
     let outlook = async |held: &[&str]| {

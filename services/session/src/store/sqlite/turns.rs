@@ -4,7 +4,8 @@ use gatehouse_core::{Content, trace};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
-    Aborted, Claimed, Ended, Finish, Hold, Lease, NewEntry, Origin, Outlook, Target, Tokens, Turn, TurnState,
+    Aborted, Claimed, Depths, Ended, Finish, Hold, Lease, NewEntry, Origin, Outlook, Target, Tokens, Turn,
+    TurnState,
 };
 use super::{MERGE_BYTES_MAX, deliveries, entries, sessions};
 use crate::error::Error;
@@ -131,6 +132,35 @@ pub(super) fn outlook(conn: &Connection, held: &[RunId], now: i64) -> Result<Out
         waiting,
         next_due,
         leased_elsewhere: leased.iter().any(|run| !held.contains(run)),
+    })
+}
+
+/// What waits and runs, for the metrics.
+pub(super) fn depths(conn: &Connection) -> Result<Depths, Error> {
+    let (turns_waiting, oldest_turn) = conn
+        .prepare_cached(
+            "SELECT count(*), min(queued_at) FROM turns INDEXED BY turns_waiting WHERE state = 'queued'
+             -- scans: the index holds what waits, and nothing of the past",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let turns_running = conn
+        .prepare_cached(
+            "SELECT count(*) FROM turns INDEXED BY turns_active WHERE state IN ('leased', 'running')
+             -- scans: the index holds what runs, and nothing of the past",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let (replies_waiting, oldest_reply) = conn
+        .prepare_cached(
+            "SELECT count(*), min(created_at) FROM deliveries INDEXED BY deliveries_waiting WHERE state = 'waiting'
+             -- scans: the index holds what waits, and nothing of the past",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Depths {
+        turns_waiting,
+        turns_running,
+        oldest_turn,
+        replies_waiting,
+        oldest_reply,
     })
 }
 

@@ -35,10 +35,14 @@ impl Rewrite {
 impl Run {
     /// Before the first thing is shown: writes down that it was, and what. A run that dies after this is begun again once.
     pub(super) async fn show_first(&mut self, text: &str) -> Result<Option<Stop>, Error> {
-        let Shared { stores, owner, .. } = &self.room.shared;
+        let Shared {
+            stores, owner, clock, ..
+        } = &self.room.shared;
+        let now = clock.now_ms();
         let hold = stores.turns.show(&self.turn.run, owner, text).await?;
         let stop = stop_of(hold);
         self.seen = stop.is_none();
+        self.live.shown(now); // when it came, not when it was kept
         Ok(stop)
     }
 
