@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
-# `test` installs what it can: ngircd (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
+# `test` installs what it can: ngircd and tmux (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
 # tests/conformance.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,6 +55,16 @@ if ! have ngircd && ! [ -x /usr/sbin/ngircd ]; then
     as_root systemctl disable --now ngircd >/dev/null 2>&1 || true
   else
     missing "ngircd, the IRC server of the tests" "$(install_command ngircd ngircd ngircd)"
+  fi
+fi
+
+# The terminal in which `gatehouse chat` is tried.
+if ! have tmux; then
+  if have apt-get && may_be_root; then
+    say "installing tmux"
+    (as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq tmux) >/dev/null
+  else
+    missing "tmux, the terminal of the tests" "$(install_command tmux tmux tmux)"
   fi
 fi
 

@@ -164,7 +164,8 @@ Examples:
   gatehouse chat --session agent:main:work
   gatehouse chat --json \"hello\"           every event as a line of JSON
 
-Ctrl-C stops the answer that is being written; Ctrl-C again leaves.")]
+Ctrl-C stops the answer that is being written; Ctrl-C again leaves. What is typed is kept in chat-history in the home, readable by
+you alone; what begins with a space is not.")]
     Chat(Chat),
     /// Services, the configuration each runs, channels and connections
     #[command(after_help = "\
@@ -342,6 +343,12 @@ pub(crate) struct Chat {
     /// How many earlier messages to show
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub(crate) history: u16,
+    /// Tokens and time below each answer
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Do not keep what is typed for the arrow up of the next chat
+    #[arg(long)]
+    pub(crate) no_history: bool,
 }
 
 /// `call`

@@ -3,11 +3,18 @@
 //! A cut connection is not the person's business: the chat comes back by itself, sends again what was not acknowledged
 //! (under the same key, so nothing is said twice), and continues the answer where it stopped.
 
-mod input;
+mod command;
+mod cost;
+mod editor;
 mod interactive;
 mod once;
+mod pane;
 mod screen;
+mod terminal;
+mod trouble;
+mod ui;
 mod wire;
+mod wrap;
 
 use std::{
     io::{self, IsTerminal},
@@ -16,12 +23,13 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use self::{
-    screen::Screen,
-    wire::{ChatEvent, History, SessionMessage},
+    screen::{Look, Screen},
+    trouble::Trouble,
+    wire::{AgentEvent, ChatEvent, History, SessionMessage},
 };
 use crate::{
     args::{Chat, Common},
@@ -37,10 +45,13 @@ const METHODS: &[&str] = &[
     "chat.abort",
     "chat.history",
     "chat.send",
+    "models.list",
     "sessions.create",
     "sessions.list",
     "sessions.messages.subscribe",
     "sessions.messages.unsubscribe",
+    "sessions.patch",
+    "status",
 ];
 
 /// How long the gateway may take for what a chat asks.
@@ -52,25 +63,36 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Rows that are looked through for answers that ended during a cut.
 const CATCH_UP_ROWS: u16 = 50;
 
+/// How long a message is offered again to a gateway that says it is busy starting or stopping. Whoever waits longer wants to know.
+const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Talks.
 pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<(), Failed> {
     let (gateway, client) = Client::follow(common, METHODS).await?;
-    let piped = !io::stdin().is_terminal();
+    let is_typed = io::stdin().is_terminal();
+    let asked = chat.message.join(" ");
+    let is_dressed = is_typed && asked.is_empty() && !common.json && io::stdout().is_terminal();
+    let look = Look {
+        style,
+        is_dressed,
+        shows_thoughts: false,
+        is_verbose: chat.verbose,
+    };
     let conversation = Conversation {
         client,
         common: common.clone(),
         gateway,
-        screen: Screen::new("", style, !piped && chat.message.is_empty() && !common.json),
+        screen: Screen::new("", look),
         json: common.json,
         style,
         unacknowledged: Vec::new(),
     };
-    let asked = chat.message.join(" ");
-    match (asked.is_empty(), piped) {
-        (true, false) => interactive::run(conversation, chat).await,
-        (true, true) => conversation.once(&chat.session, read_input()?).await,
-        (false, false) => conversation.once(&chat.session, asked).await,
-        (false, true) => {
+    match (asked.is_empty(), is_typed) {
+        (true, true) if is_dressed && terminal::is_able() => interactive::run(conversation, chat).await,
+        (true, true) => conversation.line_by_line(&chat.session).await,
+        (true, false) => conversation.once(&chat.session, read_input()?).await,
+        (false, true) => conversation.once(&chat.session, asked).await,
+        (false, false) => {
             let input = read_input()?;
             let message = if input.trim().is_empty() {
                 asked
@@ -83,15 +105,15 @@ pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<()
 }
 
 fn read_input() -> Result<String, Failed> {
-    let text = input::whole()
+    let text = command::whole_input()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot read the input: {error}")))?;
-    match u64::try_from(text.len()) {
-        Ok(length) if length <= input::MESSAGE_BYTES_MAX => Ok(text),
-        _ => Err(Failed::new(
+    if text.len() > command::MESSAGE_BYTES_MAX {
+        return Err(Failed::new(
             Exit::Usage,
             "the input is longer than a message may be (1 MiB)",
-        )),
+        ));
     }
+    Ok(text)
 }
 
 /// A person, a session, and the connection between them.
@@ -110,7 +132,7 @@ struct Conversation {
 
 impl Conversation {
     /// Goes to a session. Its history is the answer.
-    async fn enter(&mut self, session: &str, rows: u16) -> Result<History, Failed> {
+    async fn enter(&mut self, session: &str, rows: u16) -> Result<History, Trouble> {
         let history = self.history(session, rows).await?;
         if self.screen.session() != history.session_key {
             self.screen = self.screen.of_session(&history.session_key);
@@ -123,7 +145,7 @@ impl Conversation {
         Ok(history)
     }
 
-    async fn history(&mut self, session: &str, rows: u16) -> Result<History, Failed> {
+    async fn history(&mut self, session: &str, rows: u16) -> Result<History, Trouble> {
         let mut history: History = self
             .get(
                 "chat.history",
@@ -136,53 +158,72 @@ impl Conversation {
         Ok(history)
     }
 
-    async fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Failed> {
+    async fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Trouble> {
         self.get(method, params).await
     }
 
-    async fn get<T: DeserializeOwned>(&mut self, method: &str, params: &Value) -> Result<T, Failed> {
+    async fn get<T: DeserializeOwned>(&mut self, method: &str, params: &Value) -> Result<T, Trouble> {
         debug_assert!(
             METHODS.contains(&method),
             "{method} is not among what a chat may call"
         );
-        let payload = self.client.call(method, &client::params(params), ANSWER).await?;
+        let request = self.client.send(method, &client::params(params)).await;
+        let request = request.map_err(Trouble::Lost)?;
+        // Its own bound is above ours: what it ends with is a lost connection.
+        let answer = timeout(ANSWER, self.client.answer(&request, 2 * ANSWER)).await;
+        let payload = answer
+            .map_err(|_| trouble::slow(method, ANSWER))?
+            .map_err(Trouble::Lost)?
+            .map_err(|refusal| Trouble::refused(method, &refusal))?;
         serde_json::from_str(payload.get()).map_err(|error| {
-            Failed::new(
+            Trouble::Failed(Failed::new(
                 Exit::Failed,
                 format!("{method}: the answer cannot be read: {error}"),
-            )
+            ))
         })
     }
 
-    /// Says something. The run it becomes is the answer. A lost connection is noticed by whoever reads next.
-    async fn say(&mut self, text: &str) -> Result<String, Failed> {
+    /// Says something: the run it becomes is the answer. It is sent by [`Self::send_unacknowledged`].
+    fn say(&mut self, text: &str) -> String {
         let run = Uuid::new_v4().to_string();
         self.screen.started(&run);
         self.unacknowledged.push((run.clone(), text.to_owned()));
-        self.resend_unacknowledged().await?;
-        Ok(run)
+        run
     }
 
-    /// Says what was not acknowledged, again if need be: the key makes it one message.
-    async fn resend_unacknowledged(&mut self) -> Result<(), Failed> {
+    /// Sends what was not acknowledged, again if need be: the key makes it one message. `told` hears why it has to wait.
+    ///
+    /// What is refused is given up and stays first in the list: [`Self::give_up`] takes it out.
+    async fn send_unacknowledged(&mut self, told: impl Fn(&str)) -> Result<(), Trouble> {
+        let patience = Instant::now() + REFUSED_PATIENCE;
         while let Some((run, text)) = self.unacknowledged.first().cloned() {
             let params = json!({"sessionKey": self.screen.session(), "message": text, "idempotencyKey": run});
             match self.ask("chat.send", &params).await {
-                Ok(_) => {}
-                Err(failed) if failed.exit == Exit::Unavailable => return Err(failed),
-                Err(failed) => {
+                Ok(_) => {
                     self.unacknowledged.remove(0);
-                    self.screen.gave_up(&run, &failed.message);
-                    return Err(failed);
                 }
+                Err(Trouble::Away(failed, pause)) if Instant::now() + pause < patience => {
+                    told(&failed.message);
+                    sleep(pause).await;
+                }
+                Err(trouble) => return Err(trouble),
             }
-            self.unacknowledged.remove(0);
         }
         Ok(())
     }
 
+    /// Gives up the message that was refused. Its text.
+    fn give_up(&mut self, why: &str) -> Option<String> {
+        if self.unacknowledged.is_empty() {
+            return None;
+        }
+        let (run, text) = self.unacknowledged.remove(0);
+        self.screen.gave_up(&run, why);
+        Some(text)
+    }
+
     /// Stops what is being written. False: nothing is.
-    async fn stop(&mut self) -> Result<bool, Failed> {
+    async fn stop(&mut self) -> Result<bool, Trouble> {
         let Some(run) = self.screen.running().map(str::to_owned) else {
             return Ok(false);
         };
@@ -191,54 +232,66 @@ impl Conversation {
         Ok(answer.get("aborted") == Some(&Value::Bool(true)))
     }
 
-    /// What an event puts on the screen. True: events were lost, the state must be read anew.
-    fn show(&mut self, incoming: &Incoming) -> Result<bool, Failed> {
+    /// What an event adds to the screen.
+    fn draw(&mut self, incoming: &Incoming) -> Drawn {
         let Incoming::Event { name, payload } = incoming else {
-            return Ok(false);
+            return Drawn::Nothing;
         };
-        let text = match name.as_str() {
+        match name.as_str() {
             "chat" => {
                 let event: ChatEvent = serde_json::from_str(payload.get()).unwrap_or_default();
-                let text = self.screen.chat(&event);
-                if self.json && event.session_key == self.screen.session() {
-                    return print(&format!("{}\n", payload.get())).map(|()| false);
-                }
-                text
+                Drawn::Text(
+                    self.screen.chat(&event),
+                    event.session_key == self.screen.session(),
+                )
+            }
+            "agent" => {
+                let event: AgentEvent = serde_json::from_str(payload.get()).unwrap_or_default();
+                Drawn::Text(self.screen.agent(&event), false)
             }
             "session.message" => {
                 let event: SessionMessage = serde_json::from_str(payload.get()).unwrap_or_default();
-                self.screen.message(&event)
+                Drawn::Text(self.screen.message(&event), false)
             }
-            "gap" => return Ok(true),
-            _ => return Ok(false),
-        };
-        if !self.json {
-            print(&text)?;
+            "gap" => Drawn::Gap,
+            _ => Drawn::Nothing,
         }
-        Ok(false)
     }
 
-    /// Reads the state anew and prints what is missing on the screen.
-    async fn catch_up(&mut self) -> Result<(), Failed> {
+    /// Reads the state anew. What is missing on the screen.
+    async fn catch_up(&mut self) -> Result<String, Trouble> {
         let session = self.screen.session().to_owned();
         let history = self.enter(&session, CATCH_UP_ROWS).await?;
-        let text = self.screen.catch_up(&history);
-        if self.json { Ok(()) } else { print(&text) }
+        Ok(self.screen.catch_up(&history))
     }
 
-    /// Comes back after a cut: connects until it succeeds or is refused, then catches up.
-    async fn reconnect(&mut self) -> Result<(), Failed> {
+    /// Comes back after a cut: connects until it succeeds or is refused, then catches up. What is missing on the screen.
+    async fn reconnect(&mut self) -> Result<String, Trouble> {
         loop {
             match self.try_reconnect().await {
-                Err(failed) if failed.exit == Exit::Unavailable => sleep(RECONNECT_PAUSE).await,
+                Err(Trouble::Lost(_) | Trouble::Away(..)) => sleep(RECONNECT_PAUSE).await,
                 ended => return ended,
             }
         }
     }
 
-    async fn try_reconnect(&mut self) -> Result<(), Failed> {
-        (self.gateway, self.client) = Client::follow(&self.common, METHODS).await?;
-        self.resend_unacknowledged().await?;
+    async fn try_reconnect(&mut self) -> Result<String, Trouble> {
+        (self.gateway, self.client) = match Client::follow(&self.common, METHODS).await {
+            Err(failed) if failed.exit == Exit::Unavailable => return Err(Trouble::Lost(failed)),
+            Err(failed) => return Err(Trouble::Failed(failed)),
+            Ok(found) => found,
+        };
+        self.send_unacknowledged(|_| ()).await?;
         self.catch_up().await
     }
+}
+
+/// What an event adds to the screen.
+enum Drawn {
+    /// Nothing.
+    Nothing,
+    /// This text. True: it is an event of this session's answers.
+    Text(String, bool),
+    /// Events were lost: the state must be read anew.
+    Gap,
 }

@@ -81,6 +81,11 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Text from outside as one line without commands to the terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    escape(text).into_owned()
+}
+
 /// A table for people: columns as wide as their widest cell, two spaces between, no lines.
 #[derive(Debug)]
 pub(crate) struct Table {

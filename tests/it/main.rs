@@ -3,6 +3,7 @@
 mod backup;
 mod bad_input;
 mod channel_to_screens;
+mod chat;
 mod crash;
 mod drain;
 mod faults;

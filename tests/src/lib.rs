@@ -11,6 +11,7 @@ pub mod ngircd;
 pub mod platform;
 pub mod process;
 pub mod socket;
+pub mod tmux;
 pub mod wait;
 
 pub use gateway::Gateway;

@@ -1,228 +1,311 @@
 //! The chat on a terminal.
 
-use gatehouse_core::telemetry::escape;
+mod commands;
+
+use std::path::PathBuf;
+
+use gatehouse_core::Env;
 use serde_json::json;
-use tokio::{signal::ctrl_c, sync::mpsc};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    Conversation,
-    input::{self, Line},
-    print,
-    wire::{Session, Sessions},
+    Conversation, Drawn,
+    command::{self, Line},
+    editor::{Editor, Recall, Typed},
+    trouble::Trouble,
+    ui::{Ui, Wish},
+    wire::Session,
 };
 use crate::{
-    args::Chat,
-    client::Incoming,
+    args::{Chat, Common},
+    client::{self, Incoming},
     exit::{Exit, Failed},
-    term::{Ink, Table, ago},
+    term::{Ink, one_line, printable},
 };
 
-/// Rows of `/sessions`.
-const SESSIONS_SHOWN: u16 = 20;
+/// In the home: what was typed into chats.
+const TYPED_FILE: &str = "chat-history";
+
+/// The same where there is no home: below the folder for the state of a person's programs.
+const TYPED_FILE_ELSEWHERE: &str = "gatehouse/chat-history";
+
+/// Messages that are shown of a session one comes into.
+const ROWS_SHOWN: u16 = 10;
 
 /// Talks until the person leaves.
 pub(super) async fn run(conversation: Conversation, chat: &Chat) -> Result<(), Failed> {
+    let ends = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(terminate), Ok(hangup)] = ends else {
+        return Err(Failed::new(Exit::Failed, "cannot listen to signals"));
+    };
+    let file = if chat.no_history {
+        None
+    } else {
+        typed_file(&conversation.common)
+    };
+    let ui = Ui::open(Editor::new(Recall::open(file)), conversation.style)?;
     let mut interactive = Interactive {
         conversation,
+        ui,
         shown: Vec::new(),
-        leaving: false,
+        stopping: None,
+        ends: (terminate, hangup),
     };
-    interactive.go(&chat.session, chat.history).await?;
-    let mut lines = input::lines();
-    interactive.prompt()?;
-    while interactive.step(&mut lines).await? {}
-    interactive.conversation.client.close().await;
-    print("\n")
+    let ended = interactive.talk(chat).await;
+    let Interactive { conversation, ui, .. } = interactive;
+    ui.close()?;
+    conversation.client.close().await;
+    ended
+}
+
+/// Where what is typed is kept. Nothing is made for it in a place that is no home of a gateway.
+fn typed_file(common: &Common) -> Option<PathBuf> {
+    if common.home.is_dir() {
+        return Some(common.home.join(TYPED_FILE));
+    }
+    let env = Env::process();
+    let state = env.get("XDG_STATE_HOME").filter(|path| path.starts_with('/'));
+    let state = state
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env.get("HOME")?).join(".local/state")));
+    Some(state?.join(TYPED_FILE_ELSEWHERE))
 }
 
 struct Interactive {
     conversation: Conversation,
+    ui: Ui,
     /// The sessions of the last `/sessions`, for `/switch <number>`.
     shown: Vec<Session>,
-    /// Ctrl-C was pressed and nothing was being written: once more leaves.
-    leaving: bool,
+    /// The run that Ctrl-C stops.
+    stopping: Option<String>,
+    ends: (Signal, Signal),
+}
+
+/// Whether the person stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Stay,
+    Leave,
 }
 
 impl Interactive {
-    /// One thing that happens. False: the person leaves.
-    async fn step(&mut self, lines: &mut mpsc::Receiver<String>) -> Result<bool, Failed> {
-        tokio::select! {
-            line = lines.recv() => {
-                let Some(line) = line else { return Ok(false) };
-                self.leaving = false;
-                match self.on_line(&line).await {
-                    Ok(stays) => Ok(stays),
-                    Err(failed) if failed.exit == Exit::Unavailable => self.reconnect().await,
-                    Err(failed) => {
-                        self.note(Ink::Red, &failed.to_string())?;
-                        self.prompt()?;
-                        Ok(true)
-                    }
+    async fn talk(&mut self, chat: &Chat) -> Result<(), Failed> {
+        match self.go(&chat.session, chat.history).await {
+            Ok(()) => {}
+            Err(Trouble::Lost(_)) => {
+                if self.reconnect().await? == Next::Leave {
+                    return Ok(());
                 }
             }
+            Err(trouble) => return Err(trouble.into_failed()),
+        }
+        while self.step().await? == Next::Stay {}
+        Ok(())
+    }
+
+    /// One thing that happens.
+    async fn step(&mut self) -> Result<Next, Failed> {
+        if self.ui.is_leaving() {
+            return Ok(Next::Leave);
+        }
+        self.ui.watch(self.conversation.screen.activity());
+        self.ui.draw()?;
+        if let Some(typed) = self.ui.submitted() {
+            return self.on_typed(typed).await;
+        }
+        tokio::select! {
+            wish = self.ui.next() => match wish? {
+                Wish::Line(typed) => self.on_typed(typed).await,
+                Wish::Interrupt => self.interrupted().await,
+                Wish::Leave => Ok(Next::Leave),
+                Wish::Complete => self.complete().await,
+            },
             incoming = self.conversation.client.next() => match incoming {
                 Ok(incoming) => self.on_event(&incoming).await,
                 Err(_) => self.reconnect().await,
             },
-            _ = ctrl_c() => self.interrupted().await,
+            _ = self.ends.0.recv() => Ok(Next::Leave),
+            _ = self.ends.1.recv() => Ok(Next::Leave),
         }
     }
 
-    async fn on_event(&mut self, incoming: &Incoming) -> Result<bool, Failed> {
-        let was_running = self.conversation.screen.running().is_some();
-        let lost = self.conversation.show(incoming)?;
-        if lost && self.conversation.catch_up().await.is_err() {
-            return self.reconnect().await;
-        }
-        if was_running && self.conversation.screen.running().is_none() {
-            self.prompt()?;
-        }
-        Ok(true)
-    }
-
-    async fn reconnect(&mut self) -> Result<bool, Failed> {
-        self.note(
-            Ink::Yellow,
-            "\nthe gateway went away; coming back (Ctrl-C leaves)",
-        )?;
-        tokio::select! {
-            back = self.conversation.reconnect() => back?,
-            _ = ctrl_c() => return Ok(false),
-        }
-        // In the middle of an answer its next words say that we are back.
-        if self.conversation.screen.running().is_none() {
-            self.note(Ink::Green, "back")?;
-            self.prompt()?;
-        }
-        Ok(true)
-    }
-
-    async fn interrupted(&mut self) -> Result<bool, Failed> {
-        if self.leaving {
-            return Ok(false);
-        }
-        // The events say that it was stopped.
-        if let Ok(true) = self.conversation.stop().await {
-            return Ok(true);
-        }
-        self.leaving = true;
-        self.note(Ink::Dim, "\nCtrl-C again leaves")?;
-        self.prompt()?;
-        Ok(true)
-    }
-
-    async fn on_line(&mut self, line: &str) -> Result<bool, Failed> {
-        match input::read(line) {
-            Line::Empty => {}
-            Line::Say(text) => {
-                self.conversation.say(text).await?;
-                return Ok(true); // the prompt comes after the answer
-            }
-            Line::Help => self.note(Ink::Dim, input::HELP)?,
-            Line::Sessions => self.sessions().await?,
-            Line::Switch("") => self.note(Ink::Yellow, "say which: /switch 2, or /switch agent:main:work")?,
-            Line::Switch(which) => {
-                let key = self.key_of(which);
-                self.go(&key, 10).await?;
-            }
-            Line::New(name) => {
-                let params = if name.is_empty() {
-                    json!({})
-                } else {
-                    json!({"label": name})
-                };
-                let made = self.conversation.ask("sessions.create", &params).await?;
-                let key = made
-                    .get("key")
-                    .and_then(serde_json::Value::as_str)
-                    .unwrap_or("main")
-                    .to_owned();
-                self.go(&key, 10).await?;
-            }
-            Line::History(count) => {
-                let session = self.conversation.screen.session().to_owned();
-                let history = self.conversation.history(&session, count).await?;
-                print(&self.conversation.screen.rows(&history))?;
-            }
-            Line::Abort => match self.conversation.stop().await? {
-                true => return Ok(true),
-                false => self.note(Ink::Dim, "nothing is being written")?,
+    async fn on_event(&mut self, incoming: &Incoming) -> Result<Next, Failed> {
+        match self.conversation.draw(incoming) {
+            Drawn::Nothing => {}
+            Drawn::Text(text, _) => self.ui.append(&text),
+            Drawn::Gap => match self.ui.wait(self.conversation.catch_up()).await? {
+                Some(Ok(text)) => self.ui.append(&text),
+                Some(Err(Trouble::Lost(_))) => return self.reconnect().await,
+                Some(Err(trouble)) => self.complain(&trouble.into_failed()),
+                None => {}
             },
-            Line::Quit => return Ok(false),
-            Line::Unknown(word) => self.note(
-                Ink::Yellow,
-                &format!("/{} means nothing here; /help lists what does", escape(word)),
-            )?,
         }
-        self.prompt()?;
-        Ok(true)
+        Ok(Next::Stay)
     }
 
-    async fn go(&mut self, session: &str, rows: u16) -> Result<(), Failed> {
+    /// Comes back by itself. The person can leave meanwhile.
+    async fn reconnect(&mut self) -> Result<Next, Failed> {
+        loop {
+            self.ui
+                .away(Some("the gateway went away; coming back (Ctrl-C leaves)"));
+            self.ui.draw()?;
+            let back = tokio::select! {
+                back = self.ui.wait(self.conversation.reconnect()) => back?,
+                _ = self.ends.0.recv() => None,
+            };
+            match back {
+                None => return Ok(Next::Leave),
+                Some(Ok(missing)) => {
+                    self.ui.append(&missing);
+                    return Ok(Next::Stay);
+                }
+                Some(Err(trouble)) => {
+                    let failed = trouble.into_failed();
+                    // A message that nobody takes does not keep the person out.
+                    if !self.hand_back(&failed) {
+                        return Err(failed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ctrl-C stops what is being written; the next one leaves.
+    async fn interrupted(&mut self) -> Result<Next, Failed> {
+        match self.conversation.screen.running().map(str::to_owned) {
+            // It does not stop, or not soon enough.
+            Some(run) if self.stopping.as_ref() == Some(&run) => return Ok(Next::Leave),
+            Some(run) => {
+                self.stopping = Some(run);
+                self.ui.notice("stopping; Ctrl-C again leaves");
+                return self.stop().await;
+            }
+            None if self.ui.is_noticed() => return Ok(Next::Leave),
+            None => {}
+        }
+        if !self.ui.editor.clear() {
+            self.ui.notice("Ctrl-C again leaves");
+        }
+        Ok(Next::Stay)
+    }
+
+    /// Stops what is being written. The events say that it was stopped.
+    async fn stop(&mut self) -> Result<Next, Failed> {
+        match self.ui.wait(self.conversation.stop()).await? {
+            None => Ok(Next::Leave),
+            Some(Ok(_)) => Ok(Next::Stay),
+            Some(Err(Trouble::Lost(_))) => self.reconnect().await,
+            Some(Err(trouble)) => {
+                self.complain(&trouble.into_failed());
+                Ok(Next::Stay)
+            }
+        }
+    }
+
+    async fn on_typed(&mut self, typed: Typed) -> Result<Next, Failed> {
+        let line = command::read(&typed.text);
+        if line != Line::Empty {
+            self.ui.editor.remember(&typed.text);
+        }
+        let echo = self.echo(&typed.shown);
+        if let Line::Say(text) = line {
+            return self.say(text, &echo).await;
+        }
+        self.ui.painted(&echo);
+        match self.obey(line).await {
+            Ok(next) => Ok(next),
+            Err(Trouble::Lost(_)) => self.reconnect().await,
+            Err(trouble) => {
+                self.complain(&trouble.into_failed());
+                Ok(Next::Stay)
+            }
+        }
+    }
+
+    /// What was typed, as it stays to be read.
+    fn echo(&self, shown: &str) -> String {
+        let shown = printable(shown.trim_end()).replace('\n', "\n  ");
+        if shown.is_empty() {
+            return shown;
+        }
+        format!("{} {shown}\n", self.conversation.style.paint(Ink::Bold, ">"))
+    }
+
+    async fn say(&mut self, text: &str, echo: &str) -> Result<Next, Failed> {
+        // Below the answer that is being written, if one is.
+        let at_once = self.conversation.screen.aside(echo.to_owned());
+        self.ui.append(&at_once);
+        let run = self.conversation.say(text);
+        self.ui.watch(self.conversation.screen.activity());
+        let whisper = self.ui.whisper();
+        let sending = self.conversation.send_unacknowledged(|why| whisper.tell(why));
+        let failed = match self.ui.wait(sending).await? {
+            Some(Ok(())) => return Ok(Next::Stay),
+            Some(Err(Trouble::Lost(_))) => return self.reconnect().await,
+            Some(Err(trouble)) => trouble.into_failed(),
+            None => {
+                // It may have been taken all the same.
+                let abort = json!({"sessionKey": self.conversation.screen.session(), "runId": run});
+                let abort = client::params(&abort);
+                let _ = self.conversation.client.send("chat.abort", &abort).await;
+                Failed::new(Exit::Interrupted, "stopped before the gateway took it")
+            }
+        };
+        self.conversation.screen.take_back(echo);
+        self.hand_back(&failed);
+        Ok(Next::Stay)
+    }
+
+    /// A message that was not taken goes back into the line, and why stands above it. False: there is none.
+    fn hand_back(&mut self, failed: &Failed) -> bool {
+        let Some(text) = self.conversation.give_up(&failed.message) else {
+            return false;
+        };
+        self.complain(failed);
+        self.ui.editor.restore(&text);
+        true
+    }
+
+    fn complain(&mut self, failed: &Failed) {
+        self.ui.block(Ink::Red, &failed.to_string());
+    }
+
+    /// Turns to a session.
+    async fn go(&mut self, session: &str, rows: u16) -> Result<(), Trouble> {
         let before = self.conversation.screen.session().to_owned();
-        let history = self.conversation.enter(session, rows).await?;
+        let Some(history) = self.ui.wait(self.conversation.enter(session, rows)).await? else {
+            return Ok(());
+        };
+        let history = history?;
         if !before.is_empty() && before != history.session_key {
-            self.conversation
-                .ask("sessions.messages.unsubscribe", &json!({"key": before}))
-                .await?;
+            let left = json!({"key": before});
+            self.ask("sessions.messages.unsubscribe", &left).await?;
         }
-        self.note(
-            Ink::Dim,
-            &format!(
-                "{} at {}   /help lists what you can type",
-                history.session_key, self.conversation.gateway.url
-            ),
-        )?;
-        print(&self.conversation.screen.rows(&history))?;
+        let head = format!(
+            "{} at {}   /help lists what you can type",
+            one_line(&history.session_key),
+            self.conversation.gateway.url
+        );
+        self.ui.block(Ink::Dim, &head);
+        let rows = self.conversation.screen.rows(&history);
+        self.ui.append(&rows);
         let running = self.conversation.screen.catch_up(&history);
-        print(&running)
-    }
-
-    async fn sessions(&mut self) -> Result<(), Failed> {
-        let params = json!({"limit": SESSIONS_SHOWN, "includeDerivedTitles": true});
-        let list: Sessions = self.conversation.get("sessions.list", &params).await?;
-        let mut table = Table::new(&["", "SESSION", "TITLE", "CHANGED"]);
-        for (index, session) in list.sessions.iter().enumerate() {
-            let here = session.key == self.conversation.screen.session();
-            let mut changed = ago(list.ts.saturating_sub(session.updated_at));
-            changed.push_str(if session.has_active_run {
-                " ago, busy"
-            } else {
-                " ago"
-            });
-            table.row(vec![
-                (
-                    Some(Ink::Dim),
-                    format!("{}{}", index + 1, if here { "*" } else { "" }),
-                ),
-                (Some(Ink::Cyan), session.key.clone()),
-                (None, session.title().chars().take(50).collect()),
-                (Some(Ink::Dim), changed),
-            ]);
-        }
-        print(&table.render(self.conversation.style))?;
-        if list.total_count > i64::from(SESSIONS_SHOWN) {
-            self.note(Ink::Dim, &format!("{} sessions in all", list.total_count))?;
-        }
-        self.shown = list.sessions;
+        self.ui.append(&running);
         Ok(())
     }
 
-    fn key_of(&self, which: &str) -> String {
-        let number = which
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| number.checked_sub(1));
-        number
-            .and_then(|index| self.shown.get(index))
-            .map_or_else(|| which.to_owned(), |session| session.key.clone())
+    /// Asks while the person goes on typing. Who does not wait gets nothing.
+    async fn ask(&mut self, method: &str, params: &serde_json::Value) -> Result<serde_json::Value, Trouble> {
+        let answer = self.ui.wait(self.conversation.ask(method, params)).await?;
+        answer.unwrap_or(Ok(serde_json::Value::Null))
     }
 
-    fn prompt(&self) -> Result<(), Failed> {
-        print(&self.conversation.style.paint(Ink::Bold, "> "))
-    }
-
-    fn note(&self, ink: Ink, text: &str) -> Result<(), Failed> {
-        print(&format!("{}\n", self.conversation.style.paint(ink, text)))
+    async fn get<T: serde::de::DeserializeOwned + Default>(
+        &mut self,
+        method: &str,
+        params: &serde_json::Value,
+    ) -> Result<T, Trouble> {
+        let answer = self.ui.wait(self.conversation.get(method, params)).await?;
+        answer.unwrap_or_else(|| Ok(T::default()))
     }
 }

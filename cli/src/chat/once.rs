@@ -2,10 +2,25 @@
 
 use std::time::Duration;
 
-use tokio::{signal::ctrl_c, time::timeout};
+use gatehouse_core::telemetry::escape;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    signal::ctrl_c,
+    time::timeout,
+};
 
-use super::{Conversation, screen::End};
-use crate::exit::{Exit, Failed};
+use super::{
+    Conversation, Drawn,
+    command::{self, Line},
+    print,
+    screen::End,
+    trouble::Trouble,
+};
+use crate::{
+    client::Incoming,
+    exit::{Exit, Failed},
+    output::remark,
+};
 
 /// How long a script waits for a gateway that went away.
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,6 +47,29 @@ impl Conversation {
         Ok(())
     }
 
+    /// Answers line by line: for a terminal that cannot move its cursor, and for one whose output goes elsewhere.
+    pub(super) async fn line_by_line(mut self, session: &str) -> Result<(), Failed> {
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let said = match command::read(&line) {
+                Line::Empty => continue,
+                Line::Quit => break,
+                Line::Say(text) => self.answer(session, text).await,
+                _ => {
+                    remark("commands need a terminal that can move its cursor: see TERM");
+                    continue;
+                }
+            };
+            match said {
+                Err(failed) if failed.exit == Exit::OutputClosed => return Err(failed),
+                Err(failed) => remark(&failed.to_string()),
+                Ok(()) => {}
+            }
+        }
+        self.client.close().await;
+        Ok(())
+    }
+
     async fn answer(&mut self, session: &str, message: &str) -> Result<(), Failed> {
         if message.trim().is_empty() {
             return Err(Failed::new(
@@ -39,45 +77,70 @@ impl Conversation {
                 "there is nothing to say: the message is empty",
             ));
         }
-        self.enter(session, 0).await?;
-        let run = match self.say(message.trim_end()).await {
-            Ok(run) => run,
-            Err(failed) if failed.exit == Exit::Unavailable && !self.unacknowledged.is_empty() => {
-                let run = self
-                    .unacknowledged
-                    .first()
-                    .map(|(run, _)| run.clone())
-                    .unwrap_or_default();
-                self.reconnect_in_time().await?;
-                run
+        self.enter(session, 0).await.map_err(Trouble::into_failed)?;
+        let run = self.say(message.trim_end());
+        match self.send_unacknowledged(waits).await {
+            Ok(()) => {}
+            Err(Trouble::Lost(_)) => self.reconnect_in_time().await?,
+            Err(trouble) => {
+                let failed = trouble.into_failed();
+                self.give_up(&failed.message);
+                return Err(failed);
             }
-            Err(failed) => return Err(failed),
-        };
+        }
         loop {
             match self.screen.end_of(&run) {
                 None => {}
-                Some(End::Answered) => return Ok(()),
+                Some(End::Answered) => {
+                    // Beside the answer, which a script reads.
+                    if let Some(cost) = self.screen.cost() {
+                        remark(cost);
+                    }
+                    return Ok(());
+                }
                 Some(End::Stopped) => return Err(Failed::new(Exit::Failed, "the answer was stopped")),
                 Some(End::Failed(why)) => return Err(Failed::new(Exit::Failed, why.clone())),
             }
             match self.client.next().await {
-                Ok(incoming) => {
-                    if self.show(&incoming)? {
-                        self.catch_up().await?;
-                    }
-                }
+                Ok(incoming) => self.show(&incoming).await?,
                 Err(_) => self.reconnect_in_time().await?,
             }
         }
     }
 
+    async fn show(&mut self, incoming: &Incoming) -> Result<(), Failed> {
+        match (self.draw(incoming), incoming) {
+            (Drawn::Text(_, true), Incoming::Event { payload, .. }) if self.json => {
+                print(&format!("{}\n", payload.get()))
+            }
+            (Drawn::Text(text, _), _) if !self.json => print(&text),
+            (Drawn::Text(..) | Drawn::Nothing, _) => Ok(()),
+            (Drawn::Gap, _) => match self.catch_up().await {
+                Ok(missing) => self.print_missing(&missing),
+                Err(Trouble::Lost(_)) => self.reconnect_in_time().await,
+                Err(trouble) => Err(trouble.into_failed()),
+            },
+        }
+    }
+
+    fn print_missing(&self, text: &str) -> Result<(), Failed> {
+        if self.json { Ok(()) } else { print(text) }
+    }
+
     async fn reconnect_in_time(&mut self) -> Result<(), Failed> {
-        timeout(RECONNECT_TIMEOUT, self.reconnect()).await.map_err(|_| {
+        let missing = timeout(RECONNECT_TIMEOUT, self.reconnect()).await.map_err(|_| {
             Failed::new(
                 Exit::Unavailable,
                 "the gateway went away and did not come back within a minute",
             )
             .next("the message is kept if it was acknowledged: `gatehouse chat` shows the answer")
-        })?
+        })?;
+        let missing = missing.map_err(Trouble::into_failed)?;
+        self.print_missing(&missing)
     }
+}
+
+/// Whoever waits is told for what: an answer that does not come looks like one that is slow.
+fn waits(why: &str) {
+    remark(&format!("waiting: {}", escape(why)));
 }

@@ -3,62 +3,65 @@
 //! The picture must equal the server's also after a cut: an answer that was half printed is continued where it stopped, from
 //! the text in flight or from the finished row, and what was seen already is not printed again.
 
-use super::wire::{ChatEvent, History, Message, SessionMessage};
+mod live;
+
+use std::time::Duration;
+
 use gatehouse_core::telemetry::escape;
+use tokio::time::Instant;
 
-use crate::term::{Ink, Style, printable};
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// With an answer.
-    Answered,
-    /// It was stopped.
-    Stopped,
-    /// It failed, and why.
-    Failed(String),
-}
+pub(super) use self::live::{Activity, Doing, End, Look};
+use self::live::{Live, Own, Thoughts};
+use super::{
+    cost::cost,
+    wire::{AgentEvent, ChatEvent, History, Message, SessionMessage, Usage},
+};
+use crate::term::{Ink, printable};
 
 /// The picture of one session.
 #[derive(Debug)]
 pub(super) struct Screen {
     session: String,
     live: Option<Live>,
-    /// The runs this person started here, with how they ended. At most [`OWN_MAX`], the oldest forgotten.
-    own: Vec<(String, Option<End>)>,
-    style: Style,
-    /// False: the answer alone, for a pipe.
-    dressed: bool,
-}
-
-/// A run that is being printed.
-#[derive(Debug)]
-struct Live {
-    run: String,
-    /// The text as the gateway has it. Behind what is printed while an answer that broke off is given anew.
-    text: String,
-    printed: String,
-    seq: i64,
+    /// The runs this person started here. At most [`OWN_MAX`], the oldest forgotten.
+    own: Vec<Own>,
+    /// What was said meanwhile and stands below the answer that is being printed. At most [`HELD_MAX`].
+    held: Vec<String>,
+    /// What the last answer cost, when that is wanted.
+    cost: Option<String>,
+    look: Look,
 }
 
 /// Nobody waits for so many answers at once.
 const OWN_MAX: usize = 256;
 
+/// A busy room says less while an answer is written; what is left out is in the history.
+const HELD_MAX: usize = 256;
+
+/// A shorter thought is not worth a line.
+const THOUGHT_TOLD_MIN: Duration = Duration::from_secs(2);
+
 impl Screen {
     /// Of a session, by its full key.
-    pub(super) fn new(session: &str, style: Style, dressed: bool) -> Self {
+    pub(super) fn new(session: &str, look: Look) -> Self {
         Self {
             session: session.to_owned(),
             live: None,
             own: Vec::new(),
-            style,
-            dressed,
+            held: Vec::new(),
+            cost: None,
+            look,
         }
     }
 
     /// The same screen, turned to another session.
     pub(super) fn of_session(&self, session: &str) -> Self {
-        Self::new(session, self.style, self.dressed)
+        Self::new(session, self.look)
+    }
+
+    /// How it is drawn.
+    pub(super) fn look(&mut self) -> &mut Look {
+        &mut self.look
     }
 
     /// The session's full key.
@@ -71,35 +74,80 @@ impl Screen {
         if self.own.len() >= OWN_MAX {
             self.own.remove(0);
         }
-        self.own.push((run.to_owned(), None));
+        self.own.push(Own {
+            run: run.to_owned(),
+            since: Instant::now(),
+            end: None,
+        });
     }
 
     /// A message of this person was refused.
     pub(super) fn gave_up(&mut self, run: &str, why: &str) {
-        for (own, end) in &mut self.own {
-            if own == run {
-                *end = Some(End::Failed(why.to_owned()));
-            }
-        }
+        self.ended(run, &End::Failed(why.to_owned()));
     }
 
     /// How a run of this person ended, once it has.
     pub(super) fn end_of(&self, run: &str) -> Option<&End> {
         self.own
             .iter()
-            .find(|(own, _)| own == run)
-            .and_then(|(_, end)| end.as_ref())
+            .find(|own| own.run == run)
+            .and_then(|own| own.end.as_ref())
     }
 
-    /// The run that Ctrl-C means: the one being printed, else the newest of this person that has not ended.
+    /// The run that Ctrl-C means: the one being printed, else the oldest of this person that has not ended.
     pub(super) fn running(&self) -> Option<&str> {
-        let waiting = self
-            .own
-            .iter()
-            .rev()
-            .find(|(_, end)| end.is_none())
-            .map(|(run, _)| run.as_str());
+        let waiting = self.open().map(|own| own.run.as_str()).next();
         self.live.as_ref().map(|live| live.run.as_str()).or(waiting)
+    }
+
+    /// The runs of this person that have not ended.
+    fn open(&self) -> impl Iterator<Item = &Own> {
+        self.own.iter().filter(|own| own.end.is_none())
+    }
+
+    /// What a person waits for now.
+    pub(super) fn activity(&self) -> Option<Activity> {
+        let Some(live) = &self.live else {
+            let since = self.open().next()?.since;
+            return Some(Activity {
+                since,
+                doing: Doing::Waiting,
+                waiting: self.open().count() - 1,
+            });
+        };
+        let doing = match (live.spoke, live.thoughts.since) {
+            (Some(_), _) => Doing::Writing,
+            (None, Some(_)) => Doing::Thinking,
+            (None, None) => Doing::Waiting,
+        };
+        Some(Activity {
+            since: live.since,
+            doing,
+            waiting: self.open().filter(|own| own.run != live.run).count(),
+        })
+    }
+
+    /// What the last answer cost, when that is wanted.
+    pub(super) fn cost(&self) -> Option<&str> {
+        self.cost.as_deref()
+    }
+
+    /// What is said beside the answer: at once, or below it while one is being printed.
+    pub(super) fn aside(&mut self, text: String) -> String {
+        if self.live.is_none() || !self.look.is_dressed {
+            return text;
+        }
+        if self.held.len() < HELD_MAX {
+            self.held.push(text);
+        }
+        String::new()
+    }
+
+    /// What was to stand below the answer is not said after all.
+    pub(super) fn take_back(&mut self, text: &str) {
+        if self.held.last().is_some_and(|held| held == text) {
+            self.held.pop();
+        }
     }
 
     /// Event `chat`.
@@ -108,22 +156,24 @@ impl Screen {
             return String::new();
         }
         match event.state.as_str() {
+            // The model is asked: from here on a run that somebody else started is waited for as well.
+            "status" => self.turn_to(&event.run_id),
             "delta" => self.delta(event),
-            "final" => self.end(&event.run_id, event.message.as_ref(), End::Answered),
-            "aborted" => self.end(&event.run_id, event.message.as_ref(), End::Stopped),
+            "final" => self.end(&event.run_id, event.message.as_ref(), End::Answered, event.usage),
+            "aborted" => self.end(&event.run_id, event.message.as_ref(), End::Stopped, event.usage),
             "error" => {
                 let why = event
                     .error_message
                     .clone()
                     .unwrap_or_else(|| "the run failed".to_owned());
-                self.end(&event.run_id, None, End::Failed(why))
+                self.end(&event.run_id, None, End::Failed(why), event.usage)
             }
             _ => String::new(),
         }
     }
 
     fn delta(&mut self, event: &ChatEvent) -> String {
-        let mut out = self.begin(&event.run_id);
+        let mut out = self.turn_to(&event.run_id);
         let Some(live) = &mut self.live else { return out };
         if event.seq <= live.seq {
             return out;
@@ -134,81 +184,176 @@ impl Screen {
             live.text.clear();
         }
         live.text.push_str(text);
-        out.push_str(&catch_up(&mut live.printed, &live.text));
+        if !live.text.is_empty() {
+            out.push_str(&self.speaks());
+        }
+        if let Some(live) = &mut self.live {
+            out.push_str(&catch_up(&mut live.printed, &live.text));
+        }
         out
     }
 
-    /// Turns to a run; says who speaks when it is a new one.
-    fn begin(&mut self, run: &str) -> String {
+    /// Event `agent`: what a model thinks.
+    pub(super) fn agent(&mut self, event: &AgentEvent) -> String {
+        let is_thought = event.stream == "thinking" && event.session_key == self.session;
+        if !is_thought || !self.look.is_dressed || self.end_of(&event.run_id).is_some() {
+            return String::new();
+        }
+        let mut out = self.turn_to(&event.run_id);
+        let Some(live) = &mut self.live else { return out };
+        if event.seq <= live.thoughts.seq || live.spoke.is_some() {
+            return out;
+        }
+        live.thoughts.seq = event.seq;
+        live.thoughts.since.get_or_insert_with(Instant::now);
+        if self.look.shows_thoughts
+            && let Some(text) = &event.data.delta
+        {
+            let label = if live.thoughts.are_shown { "" } else { "thinking: " };
+            live.thoughts.are_shown = true;
+            let text = format!("{label}{}", printable(text));
+            out.push_str(&self.look.style.paint(Ink::Dim, &text));
+        }
+        out
+    }
+
+    /// Turns to a run.
+    fn turn_to(&mut self, run: &str) -> String {
         if self.live.as_ref().is_some_and(|live| live.run == run) {
             return String::new();
         }
         let before = if self.live.take().is_some() { "\n" } else { "" };
+        let asked = self.own.iter().find(|own| own.run == run);
         self.live = Some(Live {
             run: run.to_owned(),
             text: String::new(),
             printed: String::new(),
             seq: 0,
+            since: asked.map_or_else(Instant::now, |own| own.since),
+            spoke: None,
+            thoughts: Thoughts::default(),
+            is_labelled: false,
         });
-        if self.dressed {
-            format!("{before}{} ", self.style.paint(Ink::Green, "assistant:"))
-        } else {
-            String::new()
-        }
+        before.to_owned()
     }
 
-    fn end(&mut self, run: &str, message: Option<&Message>, end: End) -> String {
+    /// The run says its first word: who speaks, and for how long it thought.
+    fn speaks(&mut self) -> String {
+        let Some(live) = &mut self.live else {
+            return String::new();
+        };
+        let now = *live.spoke.get_or_insert_with(Instant::now);
+        if live.is_labelled || !self.look.is_dressed {
+            return String::new();
+        }
+        live.is_labelled = true;
+        let thought = live.thoughts.since.map(|since| now.duration_since(since));
+        let before = match thought {
+            _ if live.thoughts.are_shown => "\n".to_owned(),
+            Some(time) if time >= THOUGHT_TOLD_MIN => {
+                let text = format!("thought for {} s (/think show)", time.as_secs());
+                format!("{}\n", self.look.style.paint(Ink::Dim, &text))
+            }
+            Some(_) | None => String::new(),
+        };
+        format!("{before}{} ", self.look.style.paint(Ink::Green, "assistant:"))
+    }
+
+    fn end(&mut self, run: &str, message: Option<&Message>, end: End, usage: Option<Usage>) -> String {
+        let other = self.live.take_if(|live| live.run != run);
+        let mut text = self.last_words(run, message, &end, usage);
+        self.ended(run, &end);
+        if other.is_some() {
+            // Between two answers, and not inside of one.
+            self.live = other;
+            return if text.is_empty() { text } else { self.aside(text) };
+        }
+        text.extend(self.held.drain(..));
+        text
+    }
+
+    fn last_words(
+        &mut self,
+        run: &str,
+        message: Option<&Message>,
+        end: &End,
+        usage: Option<Usage>,
+    ) -> String {
         let whole = message.map(Message::text).filter(|text| !text.is_empty());
-        let printing = self.live.as_ref().is_some_and(|live| live.run == run);
         let mut out = String::new();
-        if printing || whole.is_some() || end != End::Answered {
-            out.push_str(&self.begin(run));
+        if self.live.is_some() || whole.is_some() || *end != End::Answered {
+            out.push_str(&self.turn_to(run));
+            out.push_str(&self.speaks());
         }
         if let (Some(live), Some(whole)) = (&mut self.live, &whole) {
-            if end == End::Answered && live.printed.len() > whole.len() {
+            if *end == End::Answered && live.printed.len() > whole.len() {
                 live.printed.clear(); // words of an attempt that broke off are no part of the answer
                 out.push('\n');
             }
             out.push_str(&catch_up(&mut live.printed, whole));
         }
-        if self.dressed {
-            match &end {
+        if self.look.is_dressed {
+            match end {
                 End::Answered => {}
-                End::Stopped => out.push_str(&self.style.paint(Ink::Yellow, " [stopped]")),
-                End::Failed(why) => out.push_str(&self.style.paint(Ink::Red, &format!("[{}]", escape(why)))),
+                End::Stopped => out.push_str(&self.look.style.paint(Ink::Yellow, " [stopped]")),
+                End::Failed(why) => {
+                    out.push_str(&self.look.style.paint(Ink::Red, &format!("[{}]", escape(why))));
+                }
             }
         }
-        if self.live.as_ref().is_some_and(|live| live.run == run) {
-            self.live = None;
+        let Some(live) = self.live.take() else { return out };
+        // A pipe gets what the model wrote and an end of line; nothing of an answer that has no words.
+        let ends = if self.look.is_dressed {
+            *end == End::Answered && live.printed.ends_with('\n')
+        } else {
+            live.printed.is_empty()
+        };
+        if !ends {
             out.push('\n');
         }
-        for (own, ended) in &mut self.own {
-            if own == run {
-                *ended = Some(end.clone());
+        if self.look.is_verbose {
+            let cost = cost(live.since, live.spoke, usage);
+            if self.look.is_dressed {
+                out.push_str(&self.look.style.paint(Ink::Dim, &cost));
+                out.push('\n');
             }
+            self.cost = Some(cost);
         }
         out
+    }
+
+    fn ended(&mut self, run: &str, end: &End) {
+        for own in &mut self.own {
+            if own.run == run {
+                own.end = Some(end.clone());
+            }
+        }
     }
 
     /// Event `session.message`: what others say here. The assistant's own rows come as `chat`.
     pub(super) fn message(&mut self, event: &SessionMessage) -> String {
         let run = event.message.meta.run_id.as_deref();
-        let own = run.is_some_and(|run| self.own.iter().any(|(own, _)| own == run));
-        if event.session_key != self.session || own || !self.dressed {
+        let own = run.is_some_and(|run| self.own.iter().any(|own| own.run == run));
+        if event.session_key != self.session || own || !self.look.is_dressed {
             return String::new();
         }
         if event.message.role == "assistant" && run.is_some() {
             return String::new();
         }
-        let before = if self.live.is_some() { "\n" } else { "" };
-        format!("{before}{}\n", self.row(&event.message))
+        let row = format!("{}\n", self.row(&event.message));
+        self.aside(row)
     }
 
     /// The rows of a history, for somebody who comes in.
     pub(super) fn rows(&self, history: &History) -> String {
         let mut out = String::new();
         if history.has_more {
-            out.push_str(&self.style.paint(Ink::Dim, "... earlier messages: /history 100"));
+            out.push_str(
+                &self
+                    .look
+                    .style
+                    .paint(Ink::Dim, "... earlier messages: /history 100"),
+            );
             out.push('\n');
         }
         for message in &history.messages {
@@ -224,16 +369,26 @@ impl Screen {
             "user" => (Ink::Cyan, message.sender_label.as_deref().unwrap_or("you")),
             other => (Ink::Dim, other),
         };
+        let mut text = message.text();
+        if message.error_message.as_ref() == Some(&text) {
+            text.clear(); // what went wrong is said once
+        }
         let mut row = format!(
             "{} {}",
-            self.style.paint(ink, &format!("{}:", escape(name))),
-            printable(&message.text())
+            self.look.style.paint(ink, &format!("{}:", escape(name))),
+            printable(&text)
         );
         if message.stop_reason.as_deref() == Some("aborted") {
-            row.push_str(&self.style.paint(Ink::Yellow, " [stopped]"));
+            row.push_str(&self.look.style.paint(Ink::Yellow, " [stopped]"));
         }
         if let Some(why) = &message.error_message {
-            row.push_str(&self.style.paint(Ink::Red, &format!(" [{}]", escape(why))));
+            let gap = if text.is_empty() { "" } else { " " };
+            row.push_str(
+                &self
+                    .look
+                    .style
+                    .paint(Ink::Red, &format!("{gap}[{}]", escape(why))),
+            );
         }
         row
     }
@@ -242,12 +397,7 @@ impl Screen {
     pub(super) fn catch_up(&mut self, history: &History) -> String {
         let in_flight = history.in_flight_run.as_ref();
         let mut out = String::new();
-        let mut open: Vec<String> = self
-            .own
-            .iter()
-            .filter(|(_, end)| end.is_none())
-            .map(|(run, _)| run.clone())
-            .collect();
+        let mut open: Vec<String> = self.open().map(|own| own.run.clone()).collect();
         open.extend(
             self.live
                 .as_ref()
@@ -268,11 +418,14 @@ impl Screen {
                     (_, Some(why)) => End::Failed(why.clone()),
                     _ => End::Answered,
                 };
-                out.push_str(&self.end(run, Some(row), end));
+                out.push_str(&self.end(run, Some(row), end, None));
             }
         }
         if let Some(flight) = in_flight {
-            out.push_str(&self.begin(&flight.run_id));
+            out.push_str(&self.turn_to(&flight.run_id));
+            if !flight.text.is_empty() {
+                out.push_str(&self.speaks());
+            }
             if let Some(live) = &mut self.live {
                 live.seq = live.seq.max(flight.seq);
                 live.text.clone_from(&flight.text);

@@ -1,0 +1,168 @@
+//! A terminal with a person at it: Debian's tmux, which draws what a program writes as terminals do, and says how it looks.
+
+use std::{
+    ffi::OsStr,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{gateway::binary, until};
+
+/// A terminal in which `gatehouse chat` runs. Dropping it kills the chat.
+#[derive(Debug)]
+pub struct Terminal {
+    folder: TempDir,
+}
+
+impl Terminal {
+    /// Opens a terminal of so many columns and rows, in which a chat of the gateway in this home runs with these arguments.
+    ///
+    /// # Panics
+    /// When tmux is not installed.
+    #[must_use]
+    pub fn chat(home: &Path, (columns, rows): (u16, u16), arguments: &[&str]) -> Self {
+        let terminal = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let program = binary();
+        let mut words: Vec<&OsStr> = [
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            "env",
+            "-i",
+            "TERM=screen",
+        ]
+        .into_iter()
+        .map(OsStr::new)
+        .collect();
+        words.extend([
+            program.as_os_str(),
+            "chat".as_ref(),
+            "--home".as_ref(),
+            home.as_os_str(),
+        ]);
+        words.extend(arguments.iter().map(OsStr::new));
+        // The terminal stays when the chat has ended, and says how.
+        words.extend(
+            [";", "set-option", "-g", "remain-on-exit", "on"]
+                .iter()
+                .map(OsStr::new),
+        );
+        let made = terminal.tmux(&words);
+        assert!(
+            made.status.success(),
+            "tmux: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        terminal
+    }
+
+    /// Presses keys, by tmux's names for them: `Enter`, `C-c`, `Up`.
+    pub fn press(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    /// Types a text.
+    pub fn write(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", "--", text]);
+    }
+
+    /// Types a text and presses Enter.
+    pub fn say(&self, text: &str) {
+        self.write(text);
+        self.press(&["Enter"]);
+    }
+
+    /// Pastes a text, as terminals do it for programs that ask to be told.
+    ///
+    /// # Panics
+    /// When the text cannot be written to a file.
+    pub fn paste(&self, text: &str) {
+        let file = self.folder.path().join("paste");
+        std::fs::write(&file, text).expect("the text to paste");
+        self.tmux(&[OsStr::new("load-buffer"), file.as_os_str()]);
+        self.tmux(&["paste-buffer", "-p"]);
+    }
+
+    /// Gives it another size.
+    pub fn resize(&self, (columns, rows): (u16, u16)) {
+        self.tmux(&[
+            "resize-window",
+            "-x",
+            &columns.to_string(),
+            "-y",
+            &rows.to_string(),
+        ]);
+    }
+
+    /// What stands on it, without empty rows at the end. What scrolled away stands above.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        let output = self.tmux(&["capture-pane", "-p", "-S", "-9000"]);
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// What stands on it, once it is as wanted.
+    ///
+    /// # Panics
+    /// When it does not come to that, with what stands there.
+    #[expect(clippy::panic, reason = "a test fails by panicking")]
+    pub async fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let seen = tokio::time::timeout(
+            crate::DEADLINE / 2,
+            until(what, async || {
+                let screen = self.screen();
+                wanted(&screen).then_some(screen)
+            }),
+        );
+        seen.await
+            .unwrap_or_else(|_| panic!("{what}: the terminal shows\n{}", self.screen()))
+    }
+
+    /// The same for a text that stands on it.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn until_seen(&self, text: &str) -> String {
+        self.until(text, |screen| screen.contains(text)).await
+    }
+
+    /// How the chat ended, once it has.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn ended(&self) -> i32 {
+        until("the end of the chat", async || {
+            let output = self.tmux(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"]);
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            told.trim()
+                .strip_prefix("1 ")
+                .and_then(|status| status.parse().ok())
+        })
+        .await
+    }
+
+    fn tmux<S: AsRef<OsStr>>(&self, words: &[S]) -> Output {
+        Command::new("tmux")
+            .args(["-u", "-f", "/dev/null", "-S"])
+            .arg(self.folder.path().join("socket"))
+            .args(words)
+            .env_remove("TMUX")
+            .stdin(Stdio::null())
+            .output()
+            .expect("tmux: install it with `apt-get install tmux`")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
