@@ -1,8 +1,9 @@
 //! `gatehouse config get | set | unset | validate | schema`.
 //!
 //! Changes go through the running gateway and name the revision they were made against, so that two people who change the
-//! configuration at once do not undo each other.
+//! configuration at once do not undo each other. Where none runs, they go into the file, under the lock that a gateway would hold.
 
+mod offline;
 mod path;
 mod validate;
 
@@ -56,10 +57,12 @@ struct Running {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Changed {
     path: String,
+    hash: String,
     issues: Vec<Finding>,
+    restart_services: Vec<String>,
 }
 
 /// Something about one key, or about the document as a whole.
@@ -96,16 +99,21 @@ fn unpack<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> R
 
 async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Failed> {
     let path = path.map(segments).transpose()?;
-    let mut client = Client::follow(common, &["config.get"]).await?.1;
-    let running = read(&mut client).await?;
-    client.close().await;
+    let (text, config) = match Client::follow(common, &["config.get"]).await {
+        Ok((_, mut client)) => {
+            let running = read(&mut client).await?;
+            client.close().await;
+            (running.raw, unpack("config.get", &running.config)?)
+        }
+        Err(failed) if offline::is_possible(common, &failed)? => offline::read(common)?,
+        Err(failed) => return Err(failed),
+    };
     if raw {
-        return output::line(running.raw.as_deref().unwrap_or_default().trim_end());
+        return output::line(text.as_deref().unwrap_or_default().trim_end());
     }
     let Some(path) = path else {
-        return output::json(running.config.get(), common.json);
+        return output::json(&config.to_string(), common.json);
     };
-    let config: Value = unpack("config.get", &running.config)?;
     let mut found = &config;
     for (index, key) in path.iter().enumerate() {
         let inside = match found {
@@ -126,9 +134,15 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
 
 async fn change(common: &Common, path: &str, value: Value, force: bool) -> Result<(), Failed> {
     let patch = merge_patch(&segments(path)?, value);
-    let mut client = Client::follow(common, &["config.get", "config.patch"]).await?.1;
+    let mut client = match Client::follow(common, &["config.get", "config.patch"]).await {
+        Ok((_, client)) => client,
+        Err(failed) if offline::is_possible(common, &failed)? => {
+            return offline::change(common, path, &patch, force);
+        }
+        Err(failed) => return Err(failed),
+    };
     let mut attempts = 1;
-    let answer = loop {
+    let (base, answer) = loop {
         let base = read(&mut client).await?.hash;
         let mut params =
             json!({"raw": patch.to_string(), "baseHash": base, "note": format!("gatehouse config: {path}")});
@@ -137,7 +151,7 @@ async fn change(common: &Common, path: &str, value: Value, force: bool) -> Resul
         }
         let id = client.send("config.patch", &client::params(&params)).await?;
         match client.answer(&id, ANSWER).await? {
-            Ok(answer) => break answer,
+            Ok(answer) => break (base, answer),
             // Somebody else was faster. One key is all we change, so doing it again undoes nothing of theirs.
             Err(refusal) if attempts < ATTEMPTS_MAX && reason(&refusal) == "CONFIG_CHANGED" => attempts += 1,
             Err(refusal) => return Err(client::refused("config.patch", &refusal)),
@@ -151,11 +165,24 @@ async fn change(common: &Common, path: &str, value: Value, force: bool) -> Resul
     for issue in &changed.issues {
         output::remark(&format!("warning: {issue}"));
     }
-    output::remark(&format!(
-        "{path} is changed in {}; every service applies it now",
-        escape(&changed.path)
-    ));
+    let file = escape(&changed.path);
+    output::remark(&if changed.hash == base {
+        unchanged(path, &file)
+    } else if changed.restart_services.is_empty() {
+        format!("{path} is changed in {file}; every service applies it now")
+    } else {
+        let services = changed.restart_services.join(", ");
+        format!(
+            "{path} is changed in {file}; restart the gateway for it to act ({} reads it when it starts)",
+            escape(&services)
+        )
+    });
     Ok(())
+}
+
+/// What is said of a change that changes nothing. It is no failure: what was asked for is so.
+fn unchanged(path: &str, file: &str) -> String {
+    format!("{path} is so already in {}: nothing was changed", escape(file))
 }
 
 fn reason(refusal: &client::Refusal) -> &str {

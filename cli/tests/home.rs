@@ -6,105 +6,34 @@
     reason = "helpers of tests: a panic is the failure"
 )]
 
+mod gateway;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+    process::Command,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// A busy machine starts six processes in this time.
-const READY: Duration = Duration::from_secs(90);
+use gateway::{Gateway, READY};
 
-/// A gateway that runs, and is stopped at the end of the test.
-struct Gateway {
-    up: Child,
-    home: PathBuf,
-    log: mpsc::Receiver<String>,
-}
-
-impl Gateway {
-    fn start(home: &Path, umask: &str, env: &[(&str, &str)]) -> Self {
-        let script = format!("umask {umask}; exec \"$0\" up --port 0");
-        let mut up = Command::new("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_gatehouse")])
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("GATEHOUSE_HOME", home)
-            .envs(env.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(up.stdout.take().unwrap());
-        let (lines, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let _ = lines.send(line);
-            }
-        });
-        let gateway = Self {
-            up,
-            home: home.to_owned(),
-            log,
-        };
-        gateway.wait_for_line("gatehouse is ready");
-        gateway
-    }
-
-    /// Every line up to the one that holds these words.
-    fn wait_for_line(&self, words: &str) -> Vec<String> {
-        let mut seen = Vec::new();
-        loop {
-            let line = self
-                .log
-                .recv_timeout(READY)
-                .unwrap_or_else(|_| panic!("{words:?} is not said: {seen:#?}"));
-            let found = line.to_lowercase().contains(words);
-            seen.push(line);
-            if found {
-                return seen;
-            }
+/// The environments of the services by their names.
+fn environments(gateway: &Gateway) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().map_while(Result::ok) {
+        let read = |name: &str| fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+        let is_child = read("status")
+            .lines()
+            .any(|line| line == format!("PPid:\t{}", gateway.up.id()));
+        if is_child {
+            let name = read("cmdline").split('\0').nth(1).unwrap_or_default().to_owned();
+            found.push((name, read("environ")));
         }
     }
-
-    fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_gatehouse"))
-            .args(arguments)
-            .env_clear()
-            .env("GATEHOUSE_HOME", &self.home)
-            .output()
-            .unwrap()
-    }
-
-    /// The environments of the services by their names.
-    fn environments(&self) -> Vec<(String, String)> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").unwrap().map_while(Result::ok) {
-            let read = |name: &str| fs::read_to_string(entry.path().join(name)).unwrap_or_default();
-            let is_child = read("status")
-                .lines()
-                .any(|line| line == format!("PPid:\t{}", self.up.id()));
-            if is_child {
-                let name = read("cmdline").split('\0').nth(1).unwrap_or_default().to_owned();
-                found.push((name, read("environ")));
-            }
-        }
-        found
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.up.id().to_string()).status();
-        let _ = self.up.wait();
-    }
+    found
 }
 
 /// Everything below a folder with its mode.
@@ -209,7 +138,7 @@ fn secrets_are_in_the_environment_of_the_config_service_alone() {
     ];
     let gateway = Gateway::start(home.path(), "022", &secrets);
 
-    let environments = gateway.environments();
+    let environments = environments(&gateway);
 
     assert_eq!(environments.len(), 6, "{environments:?}");
     for (service, environment) in environments {
@@ -375,42 +304,4 @@ fn every_service_is_shown_while_the_one_that_knows_all_is_away() {
     assert_eq!(away, ["broadcast"], "{report}");
     assert_eq!(services.len(), 6, "{report}");
     assert!(report["channels"].is_object(), "{report}");
-}
-
-#[test]
-fn a_file_is_judged_by_the_gateway_that_runs_with_it() {
-    let home = tempfile::tempdir().unwrap();
-    let file = home.path().join("gatehouse.json5");
-    let document = "{models: {providers: {p: {baseUrl: 'http://127.0.0.1:1/v1', apiKey: '${ROUTER_KEY}'}}},
-        agents: {defaults: {model: 'p/m'}}}";
-    fs::write(&file, document).unwrap();
-    let gateway = Gateway::start(home.path(), "022", &[("ROUTER_KEY", "only-the-gateway-has-it")]);
-    let validate = |arguments: &[&str]| {
-        let output = gateway.command(&[&["config", "validate", "--json"], arguments].concat());
-        let told = [&output.stdout[..], &output.stderr[..]].concat();
-        (
-            output.status.code(),
-            serde_json::from_slice::<serde_json::Value>(&told).unwrap(),
-        )
-    };
-
-    let (code, told) = validate(&[]);
-    assert_eq!((code, &told["judgedBy"]), (Some(0), &"gateway".into()), "{told}");
-    // The same text, which no gateway runs with: our own environment lacks the key.
-    let copy = home.path().join("copy.json5");
-    fs::write(&copy, document).unwrap();
-    let (code, told) = validate(&[copy.to_str().unwrap()]);
-    assert_eq!(code, Some(78), "{told}");
-    assert!(told.to_string().contains("ROUTER_KEY"), "{told}");
-    fs::write(&copy, "{}").unwrap();
-    let (code, told) = validate(&[copy.to_str().unwrap()]);
-    assert_eq!((code, &told["judgedBy"]), (Some(0), &"command".into()), "{told}");
-    // A mistake that the gateway refuses.
-    fs::write(&file, "{gateway: {port: 'many'}}").unwrap();
-    let (code, told) = validate(&[]);
-    assert_eq!(code, Some(78), "{told}");
-    assert!(
-        told.to_string().contains("gateway.port") && told.to_string().contains("refuses"),
-        "{told}"
-    );
 }

@@ -41,11 +41,13 @@ pub struct Gateway {
     /// Where the gateway runs. Only `local` can be run; it is here because OpenClaw's documents have it.
     pub mode: GatewayMode,
     /// The TCP port of WebSocket and HTTP.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("x-at-start" = "edge"))]
     pub port: u16,
     /// The address to listen on.
+    #[schemars(extend("x-at-start" = "edge"))]
     pub bind: Bind,
     /// The IP address to listen on with `bind: "custom"`.
+    #[schemars(extend("x-at-start" = "edge"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_bind_host: Option<String>,
     /// Who may come in.

@@ -105,7 +105,7 @@ fn unusable(home: &Home, error: &credential::CredentialError) -> ConfigError {
 }
 
 /// A lock of the kernel: it goes with the process, however that ends.
-fn lock(home: &Home) -> Result<File, ConfigError> {
+pub(crate) fn lock(home: &Home) -> Result<File, ConfigError> {
     let folder = home.folder(Service::Config);
     let step = || ConfigError::files(format!("lock {}", folder.display()));
     private::create_folder(&folder).map_err(step())?;

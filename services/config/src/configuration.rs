@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     issue::Issue,
     refusal::ConfigError,
+    restart,
     revision::{Refused, Revision, hash},
     secrets::Sources,
     store::{Disk, Store},
@@ -21,6 +22,7 @@ use crate::{
 mod change;
 mod file;
 mod reload;
+mod tidy;
 
 pub(crate) use self::{
     change::{Patch, Patched},
@@ -62,6 +64,10 @@ pub(crate) struct Configuration<D = crate::store::Real> {
 impl<D: Disk> Configuration<D> {
     /// Reads everything that is needed to run. The credentials of the services are not touched here.
     pub(crate) fn open(store: Store<D>, sources: Sources, clock: Clock) -> Result<Self, ConfigError> {
+        store.end_write_in_place().map_err(ConfigError::files(format!(
+            "end a change of {}",
+            store.document().display()
+        )))?;
         let text = first_text(&store, &clock)?;
         let First {
             revision,
@@ -128,10 +134,17 @@ impl<D: Disk> Configuration<D> {
 
     /// Takes a revision that stands in the file.
     fn run(&mut self, revision: Revision) -> Result<(), Error> {
+        let before = self.state().revision;
         let token = token::of(&revision, &self.store).map_err(Error::Token)?;
         self.save_last_valid(revision.text());
         let file = FileState::of(Some(revision.text()), true, issues_of(&revision, &self.store));
-        warn(&revision, self.state().revision.warnings());
+        warn(&revision, before.warnings());
+        for service in restart::services(&before, &revision) {
+            tracing::warn!(
+                service,
+                "a change of the configuration acts when this service is started again"
+            );
+        }
         self.seen = Some(revision.hash().to_owned());
         self.waits = revision.left_out().waits();
         self.token = token;
@@ -161,7 +174,7 @@ fn first_text<D: Disk>(store: &Store<D>, clock: &Clock) -> Result<Option<String>
         Ok(None) => {
             store
                 .write_document(SAMPLE, clock.now_ms(), None)
-                .map_err(step("write the sample"))?;
+                .map_err(|error| step("write the sample")(error.into()))?;
             tracing::info!(path = %path, "wrote a sample configuration");
             Ok(Some(SAMPLE.to_owned()))
         }

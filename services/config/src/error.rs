@@ -1,10 +1,8 @@
 //! Why a request fails.
 
-use std::io;
+use gatehouse_core::{Chain, Failure, Kind};
 
-use gatehouse_core::{Failure, Kind};
-
-use crate::{issue::Issue, refusal::ConfigError};
+use crate::{issue::Issue, refusal::ConfigError, store::WriteError};
 
 /// Why the config service refuses or fails.
 #[derive(Debug, thiserror::Error)]
@@ -53,22 +51,24 @@ pub enum Error {
     /// The token file cannot be used.
     #[error("the gateway token cannot be read or kept")]
     Token(#[source] ConfigError),
-    /// The disk failed.
-    #[error("the configuration cannot be written")]
-    Store(#[source] io::Error),
+    /// The disk failed, or does not let us.
+    #[error("nothing was changed: {0}")]
+    Store(#[source] WriteError),
 }
 
 impl Error {
     /// What it is from the caller's side.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred => Kind::Precondition,
+            Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred | Self::Store(_) => {
+                Kind::Precondition
+            }
             Self::Unreadable(_) | Self::Invalid(_) | Self::NoSuchService => Kind::Invalid,
             Self::Forbidden(_) => Kind::Forbidden,
             Self::ForceRequired(_) => Kind::Precondition,
             Self::Busy => Kind::Exhausted,
             Self::Ending => Kind::Unavailable,
-            Self::Token(_) | Self::Store(_) => Kind::Internal,
+            Self::Token(_) => Kind::Internal,
         }
     }
 
@@ -83,7 +83,9 @@ impl Error {
             Self::NoSuchService => "NO_SUCH_SERVICE",
             Self::Busy => "BUSY",
             Self::Ending => "ENDING",
-            Self::Token(_) | Self::Store(_) => "INTERNAL",
+            Self::Store(error) if error.is_full() => "DISK_FULL",
+            Self::Store(_) => "CONFIG_NOT_WRITABLE",
+            Self::Token(_) => "INTERNAL",
         }
     }
 }
@@ -108,6 +110,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if error.kind() == Kind::Internal {
             return Failure::internal(&error);
+        }
+        if let Error::Store(cause) = &error {
+            tracing::error!(error = %Chain(cause), "the configuration cannot be written");
         }
         let failure = Failure::new(error.kind(), error.to_string()).reason(error.reason());
         match error {

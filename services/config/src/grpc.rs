@@ -62,6 +62,7 @@ impl ConfigService for Grpc {
         let patch = Patch::from(request.into_inner());
         let patched = self.handle.patch(patch).await.map_err(refuse)?;
         let State { revision, file, .. } = patched.state;
+        let restart_services = patched.restart.into_iter().map(str::to_owned).collect();
         Ok(Response::new(PatchConfigResponse {
             ok: true,
             path: self.path.clone(),
@@ -74,6 +75,7 @@ impl ConfigService for Grpc {
                 .chain(&file.issues)
                 .map(Issue::to_proto)
                 .collect(),
+            restart_services,
         }))
     }
 

@@ -71,13 +71,18 @@ fn row(place: &Place, child: &'static Value, path: &str, required: bool, rows: &
         .get("description")
         .and_then(Value::as_str)
         .unwrap_or_default();
+    let at_start = if child.get("x-at-start").is_some() {
+        " A change acts from the next start on."
+    } else {
+        ""
+    };
     let same = child.get("x-same-as").and_then(Value::as_str);
     let same = same
         .map(|other| format!(" Each with the keys of `{other}`."))
         .unwrap_or_default();
     let _ = writeln!(
         rows,
-        "| `{path}` | {} | {default} | {}{same}{} |",
+        "| `{path}` | {} | {default} | {}{at_start}{same}{} |",
         cell(&value),
         cell(meaning),
         cell(&words(place))

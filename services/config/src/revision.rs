@@ -174,6 +174,11 @@ impl Revision {
         &self.warnings
     }
 
+    /// References followed and defaults filled in. It holds secrets.
+    pub(crate) fn filled(&self) -> &Value {
+        &self.filled
+    }
+
     /// The entries that cannot be used.
     pub(crate) fn left_out(&self) -> &LeftOut {
         &self.left_out

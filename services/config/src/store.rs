@@ -1,9 +1,12 @@
 //! The files of the configuration: every write is durable and whole, whatever moment the machine dies at.
 //!
 //! A write goes to a new file beside the old one, is flushed to the disk, takes the old one's name, and the folder is
-//! flushed. So a name always leads to one whole text: the old one or the new one.
+//! flushed. So a name always leads to one whole text: the old one or the new one. Where no file can take the name, the document is
+//! written in place, and what was cut off is ended by the next start.
 
 mod disk;
+mod failed;
+mod in_place;
 
 use std::{
     io,
@@ -13,6 +16,7 @@ use std::{
 use gatehouse_core::private;
 
 pub(crate) use disk::{Disk, Real};
+pub use failed::WriteError;
 
 use crate::revision::hash;
 
@@ -110,17 +114,29 @@ impl<D: Disk> Store<D> {
     }
 
     /// Writes the configuration file, and keeps the text that stood there before.
-    pub(crate) fn write_document(&self, text: &str, time_ms: i64, note: Option<&str>) -> io::Result<()> {
+    pub(crate) fn write_document(
+        &self,
+        text: &str,
+        time_ms: i64,
+        note: Option<&str>,
+    ) -> Result<(), WriteError> {
+        let previous = self.disk.read(&self.document);
+        let previous = previous.map_err(WriteError::at(&self.document))?;
         // A file that is not text cannot be a document, but it is somebody's work: it is kept as it is.
-        if let Some(previous) = self.disk.read(&self.document)? {
-            self.keep(&previous, time_ms, note)?;
+        if let Some(previous) = &previous {
+            self.keep(previous, time_ms, note)?;
         }
         let target = self.disk.resolve(&self.document); // a link stays a link
-        self.replace(&target, text.as_bytes())
+        match (self.try_replace(&target, text.as_bytes()), previous) {
+            (Err(error), Some(previous)) if in_place::is_called_for(&error) => {
+                self.write_in_place(&previous, text.as_bytes())
+            }
+            (written, _) => written.map_err(WriteError::at(&self.document)),
+        }
     }
 
     /// Keeps a former text in the history.
-    pub(crate) fn keep(&self, previous: &[u8], time_ms: i64, note: Option<&str>) -> io::Result<()> {
+    fn keep(&self, previous: &[u8], time_ms: i64, note: Option<&str>) -> Result<(), WriteError> {
         let folder = self.history_path();
         let digest = gatehouse_core::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(previous));
         let short: String = digest.chars().take(12).collect();
@@ -130,7 +146,7 @@ impl<D: Disk> Store<D> {
         if let Some(note) = note {
             self.replace(&folder.join(format!("{name}.note")), note.as_bytes())?;
         }
-        self.prune(&folder)
+        self.prune(&folder).map_err(WriteError::at(&folder))
     }
 
     fn prune(&self, folder: &Path) -> io::Result<()> {
@@ -148,7 +164,7 @@ impl<D: Disk> Store<D> {
     }
 
     /// Keeps the text of a revision that runs, with its hash in the first line, so that a torn or edited copy is noticed.
-    pub(crate) fn write_last_valid(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn write_last_valid(&self, text: &str) -> Result<(), WriteError> {
         let content = format!("// revision {}\n{text}", hash(text));
         self.replace(&self.last_valid_path(), content.as_bytes())
     }
@@ -176,12 +192,16 @@ impl<D: Disk> Store<D> {
         self.read_text(&self.credentials_path())
     }
 
-    pub(crate) fn write_token(&self, token: &str) -> io::Result<()> {
+    pub(crate) fn write_token(&self, token: &str) -> Result<(), WriteError> {
         self.replace(&self.token_path(), format!("{token}\n").as_bytes())
     }
 
     /// Puts a whole new content under a name.
-    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+    fn replace(&self, path: &Path, content: &[u8]) -> Result<(), WriteError> {
+        self.try_replace(path, content).map_err(WriteError::at(path))
+    }
+
+    fn try_replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let name = path
             .file_name()
@@ -194,8 +214,11 @@ impl<D: Disk> Store<D> {
             .disk
             .mode(path)?
             .map_or(PRIVATE, |mode| mode & 0o770 | PRIVATE);
-        self.disk.write(&temporary, content, mode)?;
-        self.disk.rename(&temporary, path)?;
+        let written = self.disk.write(&temporary, content, mode);
+        if let Err(error) = written.and_then(|()| self.disk.rename(&temporary, path)) {
+            let _ = self.disk.remove(&temporary); // on a full disk it would keep the room that it has
+            return Err(error);
+        }
         self.disk.sync_folder(folder)
     }
 }

@@ -60,8 +60,9 @@ pub(crate) fn of<D: Disk>(revision: &Revision, store: &Store<D>) -> Result<Secre
         };
     }
     let token = Secret::generate();
+    let failed = ConfigError::files(format!("write {}", path.display()));
     store
         .write_token(token.expose())
-        .map_err(ConfigError::files(format!("write {}", path.display())))?;
+        .map_err(|error| failed(error.into()))?;
     Ok(token)
 }

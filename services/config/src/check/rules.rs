@@ -1,9 +1,11 @@
 //! What the schema cannot say: rules between keys, and forms of texts.
 
 mod channels;
+mod sharing;
 
 use std::net::IpAddr;
 
+use serde_json::Value;
 use url::Url;
 
 use gatehouse_document::{
@@ -22,13 +24,14 @@ use crate::{
 /// The provider that is built in.
 const ECHO: &str = "echo";
 
-/// Every rule that the document breaks.
-pub(crate) fn check(document: &Document) -> Vec<Issue> {
+/// Every rule that the document breaks. `written` is what stands in the file.
+pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
     gateway(document, &mut issues);
     agents(document, &mut issues);
     models(document, &mut issues);
     channels::check(document, &mut issues);
+    issues.extend(sharing::check(document, written));
     let exposed = exposure::of(document)
         .into_iter()
         .filter(|one| one.is_warned_about);

@@ -1,15 +1,17 @@
 //! Changes that come through a method: a partial document, or a new gateway token.
 
+use std::collections::BTreeSet;
+
 use gatehouse_core::Secret;
 use serde_json::Value;
 
-use super::{Configuration, State, table};
+use super::{Configuration, State, table, tidy::tidy};
 use crate::{
     authority::{self, Change},
     error::Error,
     exposure,
     issue::Issue,
-    redact,
+    redact, restart,
     revision::{Refused, Revision, hash},
     secrets,
     store::Disk,
@@ -45,6 +47,8 @@ pub(crate) struct Patched {
     pub(crate) state: State,
     /// Warnings about this change in particular.
     pub(crate) notes: Vec<Issue>,
+    /// Services that have to be started again for all of it to act.
+    pub(crate) restart: BTreeSet<&'static str>,
 }
 
 impl<D: Disk> Configuration<D> {
@@ -66,6 +70,9 @@ impl<D: Disk> Configuration<D> {
         let mut change = sent.clone();
         redact::restore(&mut change, before).map_err(Error::Invalid)?;
         secrets::replace_whole(&mut change, before);
+        if let Ok((_, found)) = text::parse(running.revision.text()) {
+            tidy(&mut change, before, &found);
+        }
         let mut after = before.clone();
         text::merge(&mut after, &change);
         // Before anything is opened that the change names.
@@ -114,6 +121,7 @@ impl<D: Disk> Configuration<D> {
             return Ok(Patched {
                 state: running.clone(),
                 notes,
+                restart: BTreeSet::new(),
             });
         }
         let revision =
@@ -134,10 +142,12 @@ impl<D: Disk> Configuration<D> {
             let _ = self.reload();
             return Err(Error::Store(source));
         }
+        let restart = restart::services(&running.revision, &revision);
         self.run(revision)?;
         Ok(Patched {
             state: self.state(),
             notes,
+            restart,
         })
     }
 

@@ -1,4 +1,6 @@
+mod change;
 mod credentials;
+mod file;
 
 use std::{fs, path::Path};
 
@@ -146,19 +148,6 @@ fn an_invalid_file_stops_a_first_start_and_not_a_later_one() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_a_mistake_like_others() {
-    let home = Folder::new(Some("{gateway: {port: 2000}}"));
-    home.start(&[]).expect("valid");
-    fs::write(home.file(), [0xff, 0xfe, 0x00]).expect("written");
-
-    let mut configuration = home.start(&[]).expect("the last valid revision runs");
-
-    assert!(!configuration.state().file.valid && configuration.state().file.exists);
-    patch(&mut configuration, &json!({"gateway": {"port": 2001}})).expect("taken");
-    assert_eq!(home.text(), "{gateway: {port: 2001}}");
-}
-
-#[test]
 fn a_missing_secret_stops_the_start_even_when_an_older_revision_would_run() {
     let home = Folder::new(Some("{}"));
     home.start(&[]).expect("valid");
@@ -239,7 +228,7 @@ fn an_unnoticed_edit_by_hand_is_never_overwritten() {
     assert!(matches!(error, Error::Changed { .. }));
     assert_eq!(configuration.state().revision.document().gateway.port, 2000);
     patch(&mut configuration, &json!({"gateway": {"bind": "auto"}})).expect("taken");
-    assert_eq!(home.text(), "{gateway: {port: 2000, bind: \"auto\" }} // by hand");
+    assert_eq!(home.text(), "{gateway: {port: 2000, bind: \"auto\"}} // by hand");
 }
 
 #[test]
@@ -272,120 +261,6 @@ fn an_edit_with_a_mistake_is_reported_and_what_runs_goes_on() {
     home.edit("{gateway: {port: 2001}}");
     configuration.reload().expect("looked");
     assert!(configuration.state().file.valid);
-}
-
-#[test]
-fn a_file_that_is_emptied_is_not_taken_and_its_text_comes_back() {
-    let whole = "{gateway: {port: 2000}}";
-    for empty in ["", "  \n", "// nothing but a comment\n", "/* and\nanother */"] {
-        let home = Folder::new(Some(whole));
-        let mut configuration = home.start(&[]).expect("valid");
-        let before = running(&configuration);
-
-        home.edit(empty);
-        configuration.reload().expect("looked");
-
-        let state = configuration.state();
-        assert_eq!(state.revision.hash(), before, "{empty:?}");
-        assert!(!state.file.valid && state.file.issues[0].message.contains("the file is empty"));
-        let again = home
-            .start(&[])
-            .expect("the last valid revision runs at the next start");
-        assert_eq!(
-            (running(&again), again.state().file.valid),
-            (before.clone(), false)
-        );
-        home.edit(whole);
-        configuration.reload().expect("looked");
-        assert!(configuration.state().file.valid);
-        home.edit("{}");
-        configuration.reload().expect("looked");
-        assert!(configuration.state().file.valid, "an empty object is a document");
-    }
-    let home = Folder::new(Some("// to be written\n"));
-    assert!(home.start(&[]).expect("the defaults run").state().file.valid);
-}
-
-#[test]
-fn half_a_document_is_not_taken() {
-    let whole =
-        "{gateway: {port: 2000, auth: {tokenScopes: ['operator.admin']}}, session: {dmScope: 'per-peer'}}";
-    let home = Folder::new(Some(whole));
-    let mut configuration = home.start(&[]).expect("valid");
-    let before = running(&configuration);
-
-    for (end, _) in whole.char_indices().skip(1) {
-        let half = whole.get(..end).expect("between characters");
-        home.edit(half);
-        configuration.reload().expect("looked");
-
-        assert_eq!(running(&configuration), before, "{half}");
-        assert!(!configuration.state().file.valid);
-    }
-}
-
-#[test]
-fn a_change_may_not_add_what_would_be_left_out_and_keeps_what_is() {
-    let home = Folder::new(Some(
-        "{models: {providers: {old: {baseUrl: 'http://h', api: 'ollama'}}}}",
-    ));
-    let mut configuration = home.start(&[]).expect("runs without it");
-    assert!(configuration.state().file.valid);
-
-    let error = patch(
-        &mut configuration,
-        &json!({"models": {"providers": {"new": {"baseUrl": "nowhere"}}}}),
-    )
-    .expect_err("told to whoever makes it");
-    assert!(
-        matches!(error, Error::Invalid(_)) && error.to_string().contains("models.providers.new.baseUrl"),
-        "{error}"
-    );
-    patch(&mut configuration, &json!({"gateway": {"port": 2000}})).expect("nothing to do with it");
-
-    assert!(home.text().contains("ollama"), "{}", home.text());
-    let left_out = configuration.state().file.issues[0].to_string();
-    assert!(
-        left_out.starts_with("models.providers.old: is left out"),
-        "{left_out}"
-    );
-}
-
-#[test]
-fn a_secret_file_that_comes_later_is_noticed() {
-    let home = Folder::new(Some("{}"));
-    let mut configuration = home.start(&[]).expect("valid");
-    let provider = "models: {providers: {a: {baseUrl: 'http://h', apiKey: {source: 'file', path: 'key'}}}}";
-    home.edit(&format!("{{{provider}, agents: {{defaults: {{model: 'a/m'}}}}}}"));
-    configuration.reload().expect("looked");
-    assert!(!configuration.state().file.valid);
-
-    fs::write(home.0.path().join("key"), "k\n").expect("written");
-    configuration.reload().expect("looked");
-
-    assert!(configuration.state().file.valid);
-}
-
-#[test]
-fn an_entry_that_only_lacks_a_secret_comes_back_when_the_secret_is_there() {
-    let provider = "models: {providers: {a: {baseUrl: 'http://h', apiKey: {source: 'file', path: 'key'}}}}";
-    let home = Folder::new(Some(&format!("{{{provider}}}")));
-    let mut configuration = home.start(&[]).expect("nothing asks for it");
-    let agent =
-        |configuration: &Configuration| configuration.state().revision.cut(crate::revision::Reader::Agent);
-    assert!(configuration.state().file.valid && !agent(&configuration).contains("baseUrl"));
-
-    configuration.reload().expect("looked");
-    assert!(!agent(&configuration).contains("baseUrl"));
-    fs::write(home.0.path().join("key"), "k\n").expect("written");
-    configuration.reload().expect("looked");
-
-    assert!(agent(&configuration).contains("baseUrl"));
-    let issues = &configuration.state().file.issues;
-    assert!(
-        !issues.iter().any(|issue| issue.message.contains("is left out")),
-        "{issues:?}"
-    );
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn defaults_are_filled_in_and_one_form_is_handed_out() {
 
 #[test]
 fn every_way_to_write_a_channel_is_handed_out_in_one_form() {
-    let revision = read(json!({"channels": {
+    let revision = read(json!({"session": {"dmScope": "per-peer"}, "channels": {
         "irc": {"host": "irc.example.org", "nick": "n", "allowFrom": [42, "anna"], "password": null},
         "webhook": {"secret": "0123456789abcdef", "accounts": {"a": {"callbackUrl": "http://h/x"}, "b": {"rateLimit": {"burst": 1, "perSecond": 0.5}}}},
     }}));

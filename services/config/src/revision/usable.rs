@@ -68,7 +68,7 @@ pub(super) fn read(written: &Value, resolved: Resolved) -> Result<Usable, Refuse
                     let known = |issue: &Issue| !missing.iter().any(|one| one.place() == issue.place());
                     issues.extend(
                         left_out
-                            .as_written(rules::check(&typed))
+                            .as_written(rules::check(&typed, &shown))
                             .into_iter()
                             .filter(known),
                     );

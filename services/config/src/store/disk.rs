@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -23,11 +23,14 @@ pub(crate) trait Disk: Send + 'static {
     fn resolve(&self, path: &Path) -> PathBuf;
     /// Writes a new or truncated file and flushes it to the disk.
     fn write(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()>;
+    /// Makes this the whole content of a file that is there, and flushes it to the disk. Without room it fails before anything that
+    /// stood there is overwritten.
+    fn overwrite(&self, path: &Path, content: &[u8]) -> io::Result<()>;
     /// Gives a file another name, which may be in use.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Flushes the names of a folder to the disk.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
-    /// Takes a file away.
+    /// Takes a file away, if it is there.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// The names in a folder.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
@@ -81,6 +84,21 @@ impl Disk for Real {
         file.sync_all()
     }
 
+    fn overwrite(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        let before = file.metadata()?.len();
+        let kept = usize::try_from(before).unwrap_or(usize::MAX).min(content.len());
+        let (first, more) = content.split_at(kept);
+        // What needs room goes first: it is behind what stood there, and can be cut off again.
+        if let Err(error) = file.write_all_at(more, before) {
+            let _ = file.set_len(before);
+            return Err(error);
+        }
+        file.write_all_at(first, 0)?;
+        file.set_len(u64::try_from(content.len()).unwrap_or(u64::MAX))?;
+        file.sync_all()
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
@@ -90,7 +108,10 @@ impl Disk for Real {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

@@ -21,6 +21,8 @@ struct State {
     contents: HashMap<usize, Vec<u8>>,
     left: usize,
     next: usize,
+    /// A name that no other file can take: a mount.
+    mounted: Option<PathBuf>,
 }
 
 impl Mortal {
@@ -88,7 +90,27 @@ impl Disk for Mortal {
         })
     }
 
+    fn overwrite(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        // A power cut leaves any of its pages: here the second half without the first.
+        let id = self
+            .with(|state| state.names.get(path).copied())?
+            .ok_or(io::ErrorKind::NotFound)?;
+        self.with(|state| {
+            let found = state.contents.entry(id).or_default();
+            let half = content.len() / 2;
+            let mut torn: Vec<u8> = found.iter().take(half).copied().collect();
+            torn.extend(content.iter().skip(torn.len()));
+            *found = torn;
+        })?;
+        self.with(|state| {
+            state.contents.insert(id, content.to_owned());
+        })
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.0.lock().expect("not poisoned").mounted.as_deref() == Some(to) {
+            return self.with(|_| ()).and(Err(io::ErrorKind::ResourceBusy.into()));
+        }
         self.with(|state| {
             if let Some(id) = state.names.remove(from) {
                 state.names.insert(to.to_owned(), id);
@@ -150,7 +172,9 @@ proptest! {
 
         for (time, text) in (1..).zip(&texts) {
             submitted.push(text.clone());
-            let written = store.write_document(text, time, Some("note")).and_then(|()| store.write_last_valid(text));
+            let written = store
+                .write_document(text, time, Some("note"))
+                .and_then(|()| store.write_last_valid(text));
             if written.is_err() {
                 break;
             }
@@ -166,6 +190,202 @@ proptest! {
         }
         store.write_document("after", 1_000, None).expect("a left-over is in nobody's way");
         prop_assert_eq!(store.read_document().expect("alive"), Some("after".to_owned()));
+    }
+
+    #[test]
+    fn a_machine_that_dies_while_it_writes_a_mounted_file_leaves_one_whole_text_after_the_next_start(
+        texts in prop::collection::vec("[a-z]{0,30}", 1..6), life in 0usize..160, lucky in any::<bool>()
+    ) {
+        let (disk, store) = mortal();
+        store.write_document("the first text", 0, None).expect("alive");
+        disk.0.lock().expect("not poisoned").mounted = Some(PathBuf::from("/h/gatehouse.json5"));
+        let mut acknowledged = "the first text".to_owned();
+        let mut newest = acknowledged.clone();
+        disk.live(life);
+
+        for (time, text) in (1..).zip(&texts) {
+            newest.clone_from(text);
+            if store.write_document(text, time, Some("note")).is_err() {
+                break;
+            }
+            acknowledged.clone_from(text);
+        }
+        disk.reboot(lucky);
+        store.end_write_in_place().expect("alive");
+
+        let found = store.read_document().expect("alive").expect("never gone");
+        prop_assert!(found == acknowledged || found == newest, "{found:?} is neither {acknowledged:?} nor {newest:?}");
+        store.write_document("after", 1_000, None).expect("a left-over is in nobody's way");
+        store.end_write_in_place().expect("alive");
+        prop_assert_eq!(store.read_document().expect("alive"), Some("after".to_owned()));
+    }
+}
+
+#[test]
+fn a_file_that_was_edited_after_a_write_was_cut_off_is_left_as_it_is() {
+    let (disk, store) = mortal();
+    store.write_document("{a: 1}", 0, None).expect("alive");
+    for (name, text) in [("replaced", "{a: 1}"), ("replacing", "{a: 1, b: 2}")] {
+        let path = PathBuf::from(format!("/h/config/{name}.json5"));
+        disk.write(&path, text.as_bytes(), 0o600).expect("alive");
+    }
+    disk.write(Path::new("/h/gatehouse.json5"), b"{by: 'hand'}", 0o600)
+        .expect("alive");
+
+    store.end_write_in_place().expect("alive");
+
+    assert_eq!(
+        store.read_document().expect("alive"),
+        Some("{by: 'hand'}".to_owned())
+    );
+    assert!(
+        !disk
+            .list(Path::new("/h/config"))
+            .expect("alive")
+            .contains(&"replacing.json5".to_owned())
+    );
+}
+
+/// The disk of this machine, with one kind of failure.
+#[derive(Clone)]
+struct Failing {
+    kind: io::ErrorKind,
+    /// Whether files cannot be written at all, or only not get another's name.
+    is_whole: bool,
+}
+
+impl Failing {
+    fn fails<T>(&self) -> io::Result<T> {
+        Err(self.kind.into())
+    }
+}
+
+impl Disk for Failing {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        Real.create_folder(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        Real.read(path)
+    }
+
+    fn mode(&self, path: &Path) -> io::Result<Option<u32>> {
+        Real.mode(path)
+    }
+
+    fn resolve(&self, path: &Path) -> PathBuf {
+        Real.resolve(path)
+    }
+
+    fn write(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+        let is_document = path.to_string_lossy().contains("gatehouse.json5.");
+        if self.is_whole && is_document {
+            return self.fails();
+        }
+        Real.write(path, content, mode)
+    }
+
+    fn overwrite(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        if self.is_whole {
+            return self.fails();
+        }
+        Real.overwrite(path, content)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if to.ends_with("gatehouse.json5") {
+            return self.fails();
+        }
+        Real.rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        Real.sync_folder(path)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Real.remove(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        Real.list(path)
+    }
+}
+
+/// An installation on such a disk, with a document in it.
+fn failing(kind: io::ErrorKind, is_whole: bool) -> (tempfile::TempDir, Store<Failing>) {
+    let home = tempfile::tempdir().expect("a folder");
+    let document = home.path().join("gatehouse.json5");
+    std::fs::write(&document, "{ a: 'as it was' }").expect("written");
+    let store = Store::new(Failing { kind, is_whole }, document, home.path().join("config"));
+    store.prepare().expect("folders");
+    (home, store)
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_is_written_in_place() {
+    for kind in [
+        io::ErrorKind::ResourceBusy,
+        io::ErrorKind::CrossesDevices,
+        io::ErrorKind::PermissionDenied,
+    ] {
+        let (home, store) = failing(kind, false);
+
+        for text in ["{ a: 'longer than it was before' }", "{}"] {
+            store.write_document(text, 5, None).expect("written");
+
+            assert_eq!(store.read_document().expect("there").as_deref(), Some(text));
+        }
+
+        let mut left = Real.list(home.path()).expect("there");
+        left.sort();
+        assert_eq!(left, ["config", "gatehouse.json5"], "no left-over");
+        assert_eq!(
+            Real.list(&home.path().join("config")).expect("there"),
+            ["history"]
+        );
+        assert_eq!(
+            Real.list(&home.path().join("config/history"))
+                .expect("there")
+                .len(),
+            2
+        );
+    }
+}
+
+#[test]
+fn a_write_that_fails_says_what_and_why_and_changes_nothing() {
+    for (kind, words) in [
+        (io::ErrorKind::ReadOnlyFilesystem, "read-only mount"),
+        (io::ErrorKind::PermissionDenied, "may not write there"),
+        (io::ErrorKind::StorageFull, "the disk is full"),
+        (io::ErrorKind::QuotaExceeded, "the disk is full"),
+        (io::ErrorKind::ResourceBusy, "mounted by itself"),
+        (io::ErrorKind::TimedOut, "timed out"),
+    ] {
+        let (home, store) = failing(kind, true);
+
+        let error = store
+            .write_document("{ a: 'new' }", 5, None)
+            .expect_err("it fails");
+
+        let told = error.to_string();
+        let path = store.document().display().to_string();
+        assert!(told.starts_with(&path) && told.contains(words), "{told}");
+        assert_eq!(
+            store.read_document().expect("there").as_deref(),
+            Some("{ a: 'as it was' }")
+        );
+        assert_eq!(
+            Real.list(home.path()).expect("there").len(),
+            2,
+            "no half file is left"
+        );
+        store.end_write_in_place().expect("nothing to end");
+        assert_eq!(
+            store.read_document().expect("there").as_deref(),
+            Some("{ a: 'as it was' }")
+        );
     }
 }
 

@@ -60,7 +60,7 @@ struct Editor<'t> {
     edits: Vec<(Range<usize>, String)>,
 }
 
-impl Editor<'_> {
+impl<'t> Editor<'t> {
     fn apply(mut self) -> Option<String> {
         // From the back, so that earlier places stay right. Stable: an insertion behind a value comes before its change.
         self.edits.sort_by_key(|(span, _)| (span.start, span.end));
@@ -114,9 +114,8 @@ impl Editor<'_> {
         }
         let mut value = Value::Null;
         merge(&mut value, change);
-        let indent = self.indent_of(member.key_span.start).unwrap_or(2 * (depth + 1));
-        self.edits
-            .push((member.value.span.clone(), render(&value, indent)));
+        let style = self.style_at(member.key_span.start, depth + 1);
+        self.edits.push((member.value.span.clone(), style.block(&value)));
         Some(())
     }
 
@@ -135,7 +134,7 @@ impl Editor<'_> {
         } else if member.comma.is_some() {
             member.key_span.start..end + space
         } else {
-            member.key_span.start..end
+            line_start..end
         };
         self.edits.push((span, String::new()));
         Some(())
@@ -150,47 +149,103 @@ impl Editor<'_> {
         depth: usize,
     ) {
         let close = node.span.end - 1;
-        if let Some(last) = last
-            && last.comma.is_none()
-        {
-            self.edits
-                .push((last.value.span.end..last.value.span.end, ",".to_owned()));
-        }
-        let own_indent = self.indent_of(close);
-        let first_indent = members
-            .first()
-            .and_then(|member| self.indent_of(member.key_span.start));
-        if let Some(indent) = own_indent {
+        if let Some(own) = self.indent_of(close) {
             // The brace stands alone on its line: whole lines go above it.
-            let inner = first_indent.unwrap_or(indent + 2);
-            let at = close - indent;
-            self.edits.push((at..at, lines(added, inner)));
+            if let Some(last) = last.filter(|last| last.comma.is_none()) {
+                let end = last.value.span.end;
+                self.edits.push((end..end, ",".to_owned()));
+            }
+            let outer = Style::new(own);
+            let inner = members
+                .first()
+                .and_then(|member| self.indent_of(member.key_span.start))
+                .map_or_else(|| outer.inner(), Style::new);
+            let at = close - own.len();
+            self.edits.push((at..at, inner.lines(added)));
         } else if members.is_empty() {
-            let indent = self.line_indent(node.span.start).unwrap_or(2 * depth);
-            let text = format!("\n{}{:indent$}", lines(added, indent + 2), "");
+            let outer = self.style_at(node.span.start, depth);
+            let text = format!("\n{}{}", outer.inner().lines(added), outer.indent);
             self.edits.push((close..close, text));
         } else {
-            let mut text = String::new();
-            for (key, value) in added {
-                let _ = write!(text, " {}: {},", name(key), render_flat(value));
-            }
-            text.pop();
-            text.push(' ');
-            self.edits.push((close..close, text));
+            let flat: Vec<String> = added
+                .iter()
+                .map(|(key, value)| format!("{}: {}", name(key), render_flat(value)))
+                .collect();
+            let flat = flat.join(", ");
+            // Behind what stands there, so that the space before the brace stays what it is.
+            let (at, text) = match last {
+                Some(Member {
+                    comma: Some(comma), ..
+                }) => (comma + 1, format!(" {flat}")),
+                Some(last) => (last.value.span.end, format!(", {flat}")),
+                None => (close, format!(" {flat} ")),
+            };
+            self.edits.push((at..at, text));
         }
     }
 
-    /// How far in a place stands, if only space stands before it on its line. Tabs make it unknown.
-    fn indent_of(&self, at: usize) -> Option<usize> {
+    /// The space before a place, if nothing else stands before it on its line.
+    fn indent_of(&self, at: usize) -> Option<&'t str> {
         let before = self.text.get(..at)?;
         let line = before.rsplit('\n').next()?;
-        (before.contains('\n') && line.chars().all(|c| c == ' ')).then_some(line.len())
+        (before.contains('\n') && line.chars().all(|c| matches!(c, ' ' | '\t'))).then_some(line)
     }
 
-    /// How far in the line of a place begins.
-    fn line_indent(&self, at: usize) -> Option<usize> {
-        let line = self.text.get(..at)?.rsplit('\n').next()?;
-        Some(line.len() - line.trim_start_matches(' ').len())
+    /// How the line of a place is indented; in a text without lines, as one would indent it.
+    fn style_at(&self, at: usize, depth: usize) -> Style {
+        let before = self.text.get(..at).unwrap_or_default();
+        match before.rsplit_once('\n') {
+            Some((_, line)) => {
+                let space = line.len() - line.trim_start_matches([' ', '\t']).len();
+                Style::new(line.get(..space).unwrap_or_default())
+            }
+            None => Style::new(&"  ".repeat(depth)),
+        }
+    }
+}
+
+/// How lines are indented at a place.
+struct Style {
+    indent: String,
+    /// What one level more adds.
+    level: &'static str,
+}
+
+impl Style {
+    fn new(indent: &str) -> Self {
+        Self {
+            indent: indent.to_owned(),
+            level: if indent.contains('\t') { "\t" } else { "  " },
+        }
+    }
+
+    fn inner(&self) -> Self {
+        Self {
+            indent: format!("{}{}", self.indent, self.level),
+            level: self.level,
+        }
+    }
+
+    /// A value that begins in a line with this indentation.
+    fn block(&self, value: &Value) -> String {
+        let text = render(value, 0);
+        let lines: Vec<String> = text
+            .split('\n')
+            .map(|line| {
+                let inner = line.trim_start_matches(' ');
+                self.level.repeat((line.len() - inner.len()) / 2) + inner
+            })
+            .collect();
+        lines.join(&format!("\n{}", self.indent))
+    }
+
+    /// Members, each in a line of its own.
+    fn lines(&self, members: &[(&String, Value)]) -> String {
+        let mut text = String::new();
+        for (key, value) in members {
+            let _ = writeln!(text, "{}{}: {},", self.indent, name(key), self.block(value));
+        }
+        text
     }
 }
 

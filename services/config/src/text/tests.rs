@@ -53,6 +53,41 @@ fn one_line_objects_and_missing_commas_are_extended() {
 }
 
 #[test]
+fn what_is_added_looks_as_what_stands_there() {
+    let set = |text: &str, patch: Value| after(text, &patch);
+
+    assert_eq!(
+        set(
+            "{ agents: { defaults: { model: 'a/b' } } }",
+            json!({"agents": {"defaults": {"systemPrompt": "x"}}})
+        ),
+        "{ agents: { defaults: { model: 'a/b', systemPrompt: \"x\" } } }"
+    );
+    assert_eq!(set("{a: 1}", json!({"b": 2})), "{a: 1, b: 2}");
+    assert_eq!(set("{ a: { b: 1 }, }", json!({"c": 2})), "{ a: { b: 1 }, c: 2 }");
+    assert_eq!(
+        set("{ a: 1,\n  b: 2 }", json!({"c": [3]})),
+        "{ a: 1,\n  b: 2, c: [3] }"
+    );
+    assert_eq!(
+        set("{\n\ta: {\n\t\tb: 1\n\t}\n}\n", json!({"a": {"c": {"d": 1}}})),
+        "{\n\ta: {\n\t\tb: 1,\n\t\tc: {\n\t\t\td: 1,\n\t\t},\n\t}\n}\n"
+    );
+    assert_eq!(
+        set("{\n    a: 1,\n}\n", json!({"b": {"c": 1}})),
+        "{\n    a: 1,\n    b: {\n      c: 1,\n    },\n}\n"
+    );
+    assert_eq!(
+        set("{ /* my notes */ }", json!({"b": 2})),
+        "{ /* my notes */ \n  b: 2,\n}"
+    );
+    assert_eq!(
+        set("{\n  // my notes\n}\n", json!({"b": 2})),
+        "{\n  // my notes\n  b: 2,\n}\n"
+    );
+}
+
+#[test]
 fn a_mistake_names_its_line() {
     let error = parse("{\n  a: 1\n  b: 2\n}").expect_err("a comma is missing");
 
