@@ -7,7 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_core::{Clock, Content, Failure};
-use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse, MessageKey};
+use gatehouse_proto::session::v1::{
+    DeliverMessageRequest, DeliverMessageResponse, MessageKey, StopChatRequest, StopChatResponse,
+};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -84,6 +86,8 @@ pub(crate) fn delivery(key: &str, to: &str, text: &str, now: i64) -> NewDelivery
         reply_to_id: None,
         message: Content::text(text),
         created_at: now,
+        session_key: None,
+        parts: 1,
     }
 }
 
@@ -339,6 +343,7 @@ impl Bench {
             requests,
             hints: hints.clone(),
         };
+        outbox.shape(&key("a"), adapter.capabilities(), adapter.limits());
         let worker = Worker {
             account: key("a"),
             lease: stores.lease(&key("a")),
@@ -351,6 +356,7 @@ impl Bench {
             progress: progress.clone(),
             metrics: metrics.clone(),
             wake: outbox.wake(&key("a")),
+            drops: outbox.drops(),
             line,
         };
         let sink: Arc<dyn Receive> = heard.clone();
@@ -402,6 +408,10 @@ impl Bench {
 pub(crate) struct Memory {
     pub(crate) taken: Mutex<Vec<DeliverMessageRequest>>,
     pub(crate) refusals: Mutex<Vec<Failure>>,
+    /// Where something was to be stopped.
+    pub(crate) stopped: Mutex<Vec<StopChatRequest>>,
+    /// Runs that end when something is stopped.
+    pub(crate) running: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -424,6 +434,14 @@ impl SessionClient for Memory {
                 })
             }
         }
+    }
+
+    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
+        self.stopped.lock().unwrap().push(request);
+        Ok(StopChatResponse {
+            run_ids: std::mem::take(&mut *self.running.lock().unwrap()),
+            ..StopChatResponse::default()
+        })
     }
 
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {
