@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     thinking: String,
     /// When the first piece of the call under way came.
     first: Option<Instant>,
+    /// Whether text was streamed that is no part of the answer.
+    was_rewritten: bool,
 }
 
 impl Answer {
@@ -35,6 +37,7 @@ impl Answer {
             text: String::new(),
             thinking: String::new(),
             first: None,
+            was_rewritten: false,
         }
     }
 
@@ -60,6 +63,12 @@ impl Answer {
         bounded(&self.thinking)
     }
 
+    /// All that was said so far turned out to be thinking. The caller is told with the whole message.
+    pub(crate) fn was_thinking(&mut self) {
+        self.thinking.push_str(&std::mem::take(&mut self.text));
+        self.was_rewritten = true;
+    }
+
     /// Something about the turn that is no part of the answer.
     pub(crate) async fn send(&self, event: Event) {
         let _ = self.events.send(RunTurnResponse { event: Some(event) }).await; // nobody listens: the turn is about to be dropped
@@ -77,7 +86,7 @@ impl Answer {
 
     /// Whether a person saw a word of the answer itself.
     pub(crate) fn was_said(&self) -> bool {
-        !self.text.trim().is_empty()
+        self.was_rewritten || !self.text.trim().is_empty()
     }
 
     /// The next model thinks anew: what the last one thought in vain is no part of its answer.

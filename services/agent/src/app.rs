@@ -10,7 +10,10 @@ use gatehouse_core::{
 };
 use gatehouse_proto::agent::v1::agent_service_server::AgentServiceServer;
 
-use crate::{breaker::Breakers, config::Config, grpc::Grpc, http::Http, metrics::Metrics, turn::Tools};
+use crate::{
+    breaker::Breakers, config::Config, failing::Failing, grpc::Grpc, http::Http, metrics::Metrics,
+    turn::Tools,
+};
 
 /// The agent service. The process must have chosen its TLS provider.
 #[derive(Debug)]
@@ -36,14 +39,22 @@ impl service::App for App {
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
         let config = life.config::<Arc<Config>>();
-        let (arrived, ready, end) = (config.clone(), life.health.clone(), life.closing.clone());
-        life.closing.spawn("first configuration", async move {
-            tokio::select! { _ = arrived.ready() => ready.serving(), () = end.requested() => () }
+        let failing = Arc::new(Failing::new(life.health.clone()));
+        let parts = Arc::clone(&failing);
+        life.report.components(move || parts.components());
+        let (mut arrived, ready, end) = (config.clone(), Arc::clone(&failing), life.closing.clone());
+        life.closing.spawn("configuration", async move {
+            tokio::select! { _ = arrived.ready() => (), () = end.requested() => return }
+            loop {
+                ready.configured();
+                tokio::select! { _ = arrived.changed() => (), () = end.requested() => return }
+            }
         });
         let tools = Tools {
             http: self.http,
             breakers: Arc::new(Breakers::default()),
             metrics: metrics.clone(),
+            failing,
         };
         let grpc = Grpc::new(config, tools, metrics, life.closing.clone());
         life.serve(AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));

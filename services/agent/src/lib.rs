@@ -8,6 +8,7 @@ mod app;
 mod breaker;
 mod config;
 mod error;
+mod failing;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -2,9 +2,12 @@
 
 pub(crate) mod echo;
 pub(crate) mod failure;
+mod inflate;
+mod json;
 pub(crate) mod openai;
 mod redaction;
 pub(crate) mod sse;
+mod think;
 
 use gatehouse_proto::agent::v1::{FailureKind, Usage};
 
@@ -22,6 +25,10 @@ pub(crate) enum StopReason {
     Stop,
     /// It reached a bound, its own or the gateway's.
     Length,
+    /// Somebody decided that it must not be said, or not go on.
+    Filtered,
+    /// Something broke, in its provider's word.
+    Fault(String),
     /// In its provider's word.
     Other(String),
 }
@@ -29,10 +36,15 @@ pub(crate) enum StopReason {
 impl StopReason {
     /// Reads a provider's word. `None`: it does not say.
     pub(crate) fn read(word: String) -> Option<Self> {
-        match word.as_str() {
-            "" => None,
-            "stop" => Some(Self::Stop),
-            "length" => Some(Self::Length),
+        match word.to_ascii_lowercase().as_str() {
+            "" | "null" | "none" => None,
+            "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "completed" => Some(Self::Stop),
+            "length" | "max_tokens" | "max_length" | "max_output_tokens" | "model_length" => {
+                Some(Self::Length)
+            }
+            "content_filter" | "content-filter" | "safety" | "sensitive" | "recitation" | "blocklist"
+            | "prohibited_content" | "refusal" => Some(Self::Filtered),
+            "error" | "abort" | "network_error" | "insufficient_system_resource" => Some(Self::Fault(word)),
             _ => Some(Self::Other(word)),
         }
     }
@@ -42,7 +54,8 @@ impl StopReason {
         match self {
             Self::Stop => "stop".to_owned(),
             Self::Length => "length".to_owned(),
-            Self::Other(word) => word,
+            Self::Filtered => "content_filter".to_owned(),
+            Self::Fault(word) | Self::Other(word) => word,
         }
     }
 }

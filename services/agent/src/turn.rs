@@ -14,6 +14,7 @@ use crate::{
     answer::{Answer, Events},
     breaker::Breakers,
     config::{Config, ECHO},
+    failing::Failing,
     http::Http,
     metrics::Metrics,
     provider::{
@@ -42,6 +43,7 @@ pub(crate) struct Tools {
     pub(crate) http: Http,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) metrics: Metrics,
+    pub(crate) failing: Arc<Failing>,
 }
 
 /// Runs a turn to its end. The last event is `completed` or `failed`.
@@ -159,11 +161,13 @@ impl Turn {
                 Ok(answered) => {
                     calling.answered(first, answered.usage.as_ref());
                     self.tools.breakers.succeeded(provider);
+                    self.tools.failing.answered(provider);
                     return Ok(answered);
                 }
                 Err(why) => why,
             };
             calling.failed(first, why.kind);
+            self.tools.failing.failed(provider, &why);
             if rules(why.kind).outage {
                 self.tools.breakers.failed(provider);
             } else {

@@ -7,9 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_core::{Clock, Content, Failure};
-use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, MessageKey, StopChatRequest, StopChatResponse,
-};
+use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse, MessageKey};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -86,8 +84,6 @@ pub(crate) fn delivery(key: &str, to: &str, text: &str, now: i64) -> NewDelivery
         reply_to_id: None,
         message: Content::text(text),
         created_at: now,
-        session_key: None,
-        parts: 1,
     }
 }
 
@@ -343,7 +339,6 @@ impl Bench {
             requests,
             hints: hints.clone(),
         };
-        outbox.shape(&key("a"), adapter.capabilities(), adapter.limits());
         let worker = Worker {
             account: key("a"),
             lease: stores.lease(&key("a")),
@@ -356,7 +351,6 @@ impl Bench {
             progress: progress.clone(),
             metrics: metrics.clone(),
             wake: outbox.wake(&key("a")),
-            drops: outbox.drops(),
             line,
         };
         let sink: Arc<dyn Receive> = heard.clone();
@@ -408,10 +402,6 @@ impl Bench {
 pub(crate) struct Memory {
     pub(crate) taken: Mutex<Vec<DeliverMessageRequest>>,
     pub(crate) refusals: Mutex<Vec<Failure>>,
-    /// Where something was to be stopped.
-    pub(crate) stopped: Mutex<Vec<StopChatRequest>>,
-    /// Runs that end when something is stopped.
-    pub(crate) running: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -434,14 +424,6 @@ impl SessionClient for Memory {
                 })
             }
         }
-    }
-
-    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
-        self.stopped.lock().unwrap().push(request);
-        Ok(StopChatResponse {
-            run_ids: std::mem::take(&mut *self.running.lock().unwrap()),
-            ..StopChatResponse::default()
-        })
     }
 
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {

@@ -44,7 +44,7 @@ pub(crate) fn reply(content: Content) -> Option<Content> {
     (!told.is_blank()).then_some(told)
 }
 
-/// The same of an answer that reached the longest length that a model may write: nobody should take it for the whole.
+/// The same of an answer that a model was not let finish: nobody should take it for the whole.
 pub(crate) fn cut_off(reply: Content, notice: ForPeople) -> Content {
     let notice = notice.after("").trim().to_owned();
     if reply.bytes() + notice.len() + AROUND_NOTICE_BYTES > ANSWER_BYTES_MAX {

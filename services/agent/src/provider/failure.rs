@@ -1,63 +1,35 @@
-//! What a provider's refusal means, by what somebody would do about it.
+//! What a provider's refusal means, by what somebody would do about it: its kind, and words for an operator that name the provider, where
+//! it is, its own reason, and the next step.
 
+mod callee;
+mod meaning;
 mod rules;
+mod said;
+mod transport;
 
 use std::time::Duration;
 
 use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::{StatusCode, header::HeaderMap};
-use serde::Deserialize;
 
-pub(crate) use self::rules::rules;
-use super::{Unanswered, redaction::Redaction};
+pub(crate) use self::{callee::Callee, rules::rules, said::Said, transport::from_transport};
+use super::{Unanswered, json, redaction::Redaction};
 
 /// The most of a provider's words that is shown.
 const PREVIEW_CHARS: usize = 300;
 
-/// The error body of OpenAI's API, which the others follow.
-#[derive(Debug, Default, Deserialize)]
-struct Body {
-    #[serde(default)]
-    error: Detail,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Detail {
-    message: Option<String>,
-    code: Option<serde_json::Value>,
-}
-
 /// Reads a refusal.
 pub(crate) fn from_response(
-    provider: &str,
+    callee: &Callee<'_>,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    redaction: &Redaction,
 ) -> Unanswered {
-    let detail = serde_json::from_slice::<Body>(body).unwrap_or_default().error;
-    let code = detail
-        .code
-        .as_ref()
-        .and_then(|code| code.as_str())
-        .unwrap_or_default();
-    let words = clean(&detail.message.unwrap_or_default(), redaction);
-    let kind = kind(status, code, &words);
-    let advice = match kind {
-        FailureKind::Auth => format!("check models.providers.{provider}.apiKey"),
-        FailureKind::RateLimit => "wait, or check the account's limits and credit".into(),
-        FailureKind::Context => {
-            "the conversation is too long for the model: start a new one with sessions.reset".into()
-        }
-        _ => format!("it answered HTTP {}", status.as_u16()),
-    };
-    let said = if words.is_empty() {
-        String::new()
-    } else {
-        format!(": {words}")
-    };
-    let mut failure = Unanswered::new(kind, format!("provider {provider} refused ({advice}){said}"));
+    if status.is_redirection() {
+        return redirected(callee, status, headers);
+    }
+    let said = Said::read(body);
+    let mut failure = refused(callee, Some(status), &said);
     failure.retry_after = headers
         .get("retry-after")
         .and_then(|value| value.to_str().ok()?.parse().ok())
@@ -65,105 +37,148 @@ pub(crate) fn from_response(
     failure
 }
 
-fn kind(status: StatusCode, code: &str, words: &str) -> FailureKind {
-    let words = words.to_lowercase();
-    let too_long = code == "context_length_exceeded"
-        || words.contains("context length")
-        || words.contains("maximum context");
-    match status.as_u16() {
-        400 | 413 | 422 if too_long => FailureKind::Context,
-        401 | 403 => FailureKind::Auth,
-        402 | 429 => FailureKind::RateLimit,
-        408 | 504 | 524 => FailureKind::Timeout,
-        500..=599 => FailureKind::Unavailable,
-        _ => FailureKind::Rejected,
+/// Reads an error that came where an answer was expected.
+pub(crate) fn in_answer(callee: &Callee<'_>, said: &Said) -> Unanswered {
+    refused(callee, None, said)
+}
+
+/// Reads the body of a success that holds no answer.
+pub(crate) fn in_success(callee: &Callee<'_>, status: StatusCode, said: &Said) -> Unanswered {
+    refused(callee, Some(status), said)
+}
+
+fn refused(callee: &Callee<'_>, status: Option<StatusCode>, said: &Said) -> Unanswered {
+    let (provider, model, origin) = (callee.provider, callee.model, callee.origin());
+    let how = match status {
+        Some(status) => format!("HTTP {} from {origin}", status.as_u16()),
+        None => format!("an error inside the answer of {origin}"),
+    };
+    if is_no_route(status, said) {
+        let advice = callee.no_route_advice();
+        let words = callee.words(&said.words);
+        return callee.failed(
+            FailureKind::Config,
+            format!(
+                "provider {provider} serves no chat completions at this address ({how}){words}. {advice}"
+            ),
+        );
     }
+    let kind = meaning::kind(status.map(|status| status.as_u16()), said);
+    let entry = format!("models.providers.{provider}");
+    let (what, advice) = match kind {
+        FailureKind::Auth if callee.has_key => (
+            format!("provider {provider} refused the key"),
+            format!("Check {entry}.apiKey, and what the key may do"),
+        ),
+        FailureKind::Auth => (
+            format!("provider {provider} wants a key"),
+            format!("Set {entry}.apiKey"),
+        ),
+        FailureKind::RateLimit => (
+            format!("provider {provider} takes no more requests for now"),
+            "Wait, or check the account's limits and credit".to_owned(),
+        ),
+        FailureKind::Context => (
+            format!("the conversation is too long for model {model} of provider {provider}"),
+            "Start a new one (/new), or choose a model with a larger window".to_owned(),
+        ),
+        FailureKind::Moderation => (
+            format!("provider {provider} will not answer this"),
+            "Say it in another way, or choose another model".to_owned(),
+        ),
+        FailureKind::ModelMissing => (
+            format!("provider {provider} does not offer model {model}"),
+            "Check the model's name, and that it is loaded there".to_owned(),
+        ),
+        FailureKind::Timeout => (
+            format!("provider {provider} gave up waiting for its model"),
+            "Try again, or ask a faster model".to_owned(),
+        ),
+        FailureKind::Unavailable => (
+            format!("provider {provider} is out of order"),
+            "Try again later, or look into its log".to_owned(),
+        ),
+        FailureKind::Rejected | FailureKind::Config | FailureKind::Empty | FailureKind::Unspecified => (
+            format!("provider {provider} refused the request"),
+            "Check what it is sent, or look into its log".to_owned(),
+        ),
+    };
+    let words = callee.words(&said.words);
+    callee.failed(kind, format!("{what} ({how}){words}. {advice}"))
+}
+
+/// Whether nothing answers completions at the address: the words of the servers and routers that people run.
+fn is_no_route(status: Option<StatusCode>, said: &Said) -> bool {
+    let words = said.words.to_lowercase();
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+    if says(&[
+        "unexpected endpoint",
+        "cannot post ",
+        "invalid url (post",
+        "unknown request url",
+    ]) {
+        return true; // LM Studio says so with status 200
+    }
+    match status.map(|status| status.as_u16()) {
+        Some(404 | 405) => {
+            said.is_page
+                || words.is_empty() && said.codes.is_empty()
+                || matches!(
+                    words.as_str(),
+                    "not found" | "file not found" | "method not allowed"
+                )
+                || says(&[
+                    "page not found",
+                    "no route",
+                    "path not found",
+                    "resource not found",
+                ])
+        }
+        // A page for a browser: somebody's front end, or a log-in.
+        Some(200..=299) | None => said.is_page,
+        _ => false,
+    }
+}
+
+/// A key follows no redirect: it belongs to the address that somebody wrote down.
+fn redirected(callee: &Callee<'_>, status: StatusCode, headers: &HeaderMap) -> Unanswered {
+    let (provider, origin) = (callee.provider, callee.origin());
+    let place = headers
+        .get("location")
+        .and_then(|place| callee.url.join(place.to_str().ok()?).ok())
+        .map(|place| format!(" to {}", place.origin().ascii_serialization()))
+        .unwrap_or_default();
+    callee.failed(
+        FailureKind::Rejected,
+        format!(
+            "provider {provider} redirects{place} (HTTP {} from {origin}), and a key follows no redirect. Set \
+             models.providers.{provider}.baseUrl to the address that serves it",
+            status.as_u16()
+        ),
+    )
 }
 
 /// A provider's words for a person: one line, bounded, and without anything we sent as a secret.
 fn clean(words: &str, redaction: &Redaction) -> String {
-    let line: String = redaction
-        .clean(words)
-        .chars()
-        .map(|sign| if sign.is_control() { ' ' } else { sign })
-        .take(PREVIEW_CHARS)
-        .collect();
-    line.trim().to_owned()
-}
-
-/// Reads a failure of the connection.
-pub(crate) fn from_transport(provider: &str, error: &reqwest::Error) -> Unanswered {
-    if error.is_timeout() {
-        return Unanswered::new(
-            FailureKind::Timeout,
-            format!("provider {provider} did not answer in time"),
-        );
+    let words = redaction.clean(&json::without_halves(words));
+    let mut line = String::new();
+    let mut words = words
+        .split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty());
+    // One space between words: a page or a trace is full of indentation.
+    if let Some(word) = words.next() {
+        line.push_str(word);
     }
-    let advice = format!(
-        "provider {provider} cannot be reached: check models.providers.{provider}.baseUrl and that it runs"
-    );
-    Unanswered::new(FailureKind::Unavailable, advice)
+    for word in words {
+        line.push(' ');
+        line.push_str(word);
+    }
+    if let Some((end, _)) = line.char_indices().nth(PREVIEW_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(status: u16, body: &str) -> Unanswered {
-        from_response(
-            "p",
-            StatusCode::from_u16(status).unwrap(),
-            &HeaderMap::new(),
-            body.as_bytes(),
-            &Redaction::of(
-                &url::Url::parse("http://h/v1").unwrap(),
-                &[gatehouse_core::Secret::new("sk-secret")],
-            ),
-        )
-    }
-
-    #[test]
-    fn a_refusal_is_told_by_its_kind() {
-        let kinds = [
-            (401, FailureKind::Auth),
-            (403, FailureKind::Auth),
-            (429, FailureKind::RateLimit),
-            (408, FailureKind::Timeout),
-            (503, FailureKind::Unavailable),
-            (404, FailureKind::Rejected),
-            (400, FailureKind::Rejected),
-        ];
-        for (status, kind) in kinds {
-            assert_eq!(read(status, "{}").kind, kind, "{status}");
-        }
-        let long = r#"{"error":{"code":"context_length_exceeded","message":"too long"}}"#;
-        assert_eq!(read(400, long).kind, FailureKind::Context);
-    }
-
-    #[test]
-    fn a_key_that_the_provider_repeats_is_not_shown() {
-        let failure = read(
-            401,
-            r#"{"error":{"message":"Incorrect API key provided: sk-secret.\nSee docs"}}"#,
-        );
-
-        assert!(!failure.message.contains("sk-secret"), "{}", failure.message);
-        assert!(failure.message.contains("models.providers.p.apiKey"));
-    }
-
-    #[test]
-    fn a_wait_is_taken_from_the_header() {
-        let mut headers = HeaderMap::new();
-        headers.insert("retry-after", "7".parse().unwrap());
-
-        let failure = from_response(
-            "p",
-            StatusCode::TOO_MANY_REQUESTS,
-            &headers,
-            b"not json",
-            &Redaction::default(),
-        );
-
-        assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
-    }
-}
+mod tests;

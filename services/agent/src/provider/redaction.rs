@@ -8,6 +8,11 @@ use base64::{
 use gatehouse_core::Secret;
 use url::Url;
 
+mod ordinary;
+
+use self::ordinary::Fit;
+pub(crate) use self::ordinary::is_public_header;
+
 /// Shorter keys are placeholders for servers that want none, `ollama` for example: cut out of texts, they would make them
 /// unreadable, and tell the key by what is missing.
 const KEY_BYTES_MIN: usize = 8;
@@ -24,7 +29,7 @@ const SHOWN: &str = "[secret]";
 #[derive(Clone, Default)]
 pub(crate) struct Redaction {
     /// Longest first, so that a form that is a part of another one does not spoil it.
-    forms: Vec<String>,
+    forms: Vec<(String, Fit)>,
 }
 
 impl std::fmt::Debug for Redaction {
@@ -41,8 +46,11 @@ impl Redaction {
             redaction.header(secret.expose());
         }
         redaction.address(url);
-        redaction.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        redaction.forms.dedup();
+        // Of a form that two secrets have, the one that is looked for in more places.
+        redaction
+            .forms
+            .sort_by(|(a, a_fit), (b, b_fit)| (b.len(), a, a_fit).cmp(&(a.len(), b, b_fit)));
+        redaction.forms.dedup_by(|(later, _), (first, _)| later == first);
         redaction
     }
 
@@ -83,18 +91,7 @@ impl Redaction {
             .chain(url.fragment())
         {
             let (key, value) = piece.split_once('=').unwrap_or(("", piece));
-            // A version or a model's name is no secret, and error texts are about them.
-            let is_harmless = [
-                "api-version",
-                "version",
-                "v",
-                "model",
-                "deployment",
-                "region",
-                "format",
-            ]
-            .contains(&key);
-            if !is_harmless {
+            if !ordinary::is_public_parameter(key) {
                 self.add(value, PASSWORD_BYTES_MIN);
                 self.add(&decoded(value), PASSWORD_BYTES_MIN);
             }
@@ -102,13 +99,12 @@ impl Redaction {
     }
 
     fn add(&mut self, secret: &str, bytes_min: usize) {
-        if secret.len() < bytes_min {
+        let Some(fit) = Fit::of(secret).filter(|_| secret.len() >= bytes_min) else {
             return;
-        }
+        };
         let json = in_json(secret);
         let percent = percent(secret, "%");
-        self.forms.extend([
-            secret.to_owned(),
+        let mut forms = vec![
             json.replace('/', "\\/"),
             in_json(&json),
             json,
@@ -123,27 +119,37 @@ impl Redaction {
             percent.to_lowercase(),
             self::percent(secret, "%25"),
             percent,
-            secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
-            secret.bytes().map(|byte| format!("{byte:02X}")).collect(),
-        ]);
-        // Lower-case digits only in the escapes, not in the text around them.
-        self.forms.push(lower_escapes(secret));
+            // Lower-case digits only in the escapes, not in the text around them.
+            lower_escapes(secret),
+        ];
+        // What no escape changes is looked for as the secret itself is.
+        forms.retain(|form| !form.eq_ignore_ascii_case(secret));
         for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
-            self.forms.push(engine.encode(secret));
+            forms.push(engine.encode(secret));
         }
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-            self.forms
-                .extend((0..3).filter_map(|before| inside_base64(engine, secret, before)));
+            forms.extend((0..3).filter_map(|before| inside_base64(engine, secret, before)));
         }
-        self.forms.retain(|form| form.len() >= PASSWORD_BYTES_MIN);
+        forms.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
+        forms.push(secret.bytes().map(|byte| format!("{byte:02X}")).collect());
+        forms.retain(|form| form.len() >= PASSWORD_BYTES_MIN);
+        self.forms.push((secret.to_owned(), fit));
+        self.forms.extend(forms.into_iter().map(|form| {
+            let fit = if form.len() < KEY_BYTES_MIN {
+                Fit::Bounded
+            } else {
+                Fit::Anywhere
+            };
+            (form, fit)
+        }));
     }
 
     /// The text without the secrets.
     pub(crate) fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for form in &self.forms {
+        for (form, fit) in &self.forms {
             if text.contains(form.as_str()) {
-                text = text.replace(form.as_str(), SHOWN);
+                text = fit.replace(&text, form, SHOWN);
             }
         }
         text
@@ -212,96 +218,4 @@ fn decoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn redaction(url: &str, secrets: &[&str]) -> Redaction {
-        let secrets: Vec<Secret> = secrets.iter().map(|secret| Secret::new(*secret)).collect();
-        Redaction::of(&Url::parse(url).unwrap(), &secrets)
-    }
-
-    #[test]
-    fn a_key_is_hidden_in_every_form_in_which_it_may_come_back() {
-        let key = "sk/very+se\"cret&==";
-        let redaction = redaction("http://h/v1", &[key]);
-        for form in [
-            key.to_owned(),
-            serde_json::to_string(key).unwrap(),
-            serde_json::to_string(&serde_json::to_string(key).unwrap()).unwrap(),
-            "sk\\/very+se\\\"cret&==".to_owned(),
-            format!("{key:?}"),
-            "sk%2Fvery%2Bse%22cret%26%3D%3D".to_owned(),
-            "sk%2fvery%2bse%22cret%26%3d%3d".to_owned(),
-            "sk%252Fvery%252Bse%2522cret%2526%253D%253D".to_owned(),
-            "sk/very+se&quot;cret&amp;==".to_owned(),
-            STANDARD.encode(key),
-            URL_SAFE_NO_PAD.encode(key),
-            STANDARD.encode(format!("Bearer {key}")),
-            STANDARD.encode(format!("me:{key}")),
-            URL_SAFE.encode(format!("x{key}yz")),
-            STANDARD.encode(format!("xy{key}")),
-            key.bytes().map(|byte| format!("{byte:02x}")).collect(),
-        ] {
-            let shown = redaction.clean(&format!("you sent <{form}>, sorry"));
-
-            assert!(shown.contains(SHOWN), "{form}: {shown}");
-            let shown = shown.replace(SHOWN, "");
-            assert!(
-                !shown.contains("very") && !shown.contains("cret"),
-                "{form}: {shown}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_an_address_holds_is_hidden() {
-        let redaction = redaction(
-            "https://me:hunt%2Fer2@h/v1?key=q-secret%2B1&api-version=2024-10-21&t=abcd",
-            &[],
-        );
-
-        for secret in [
-            "hunt/er2",
-            "hunt%2Fer2",
-            "hunt%2fer2",
-            "me:hunt/er2",
-            &STANDARD.encode("me:hunt/er2"),
-            &URL_SAFE_NO_PAD.encode("me:hunt/er2"),
-            "q-secret+1",
-            "q-secret%2B1",
-            &STANDARD.encode("q-secret+1"),
-            "abcd",
-        ] {
-            let shown = redaction.clean(&format!("refused: ({secret})"));
-
-            assert_eq!(shown, "refused: ([secret])", "{secret}");
-        }
-        assert_eq!(
-            redaction.clean("2024-10-21 is too old for me"),
-            "2024-10-21 is too old for me"
-        );
-    }
-
-    #[test]
-    fn a_token_in_place_of_the_name_is_hidden() {
-        assert_eq!(redaction("https://tok-1@h/v1", &[]).clean("tok-1?"), "[secret]?");
-    }
-
-    #[test]
-    fn what_stands_behind_the_scheme_of_a_header_is_hidden() {
-        let basic = format!("Basic {}", STANDARD.encode("me:hunter2"));
-        let redaction = redaction("http://h", &["Bearer sk-very-secret", &basic]);
-
-        assert_eq!(
-            redaction.clean("no sk-very-secret, no hunter2"),
-            "no [secret], no [secret]"
-        );
-    }
-
-    #[test]
-    fn a_placeholder_is_left_in_the_text() {
-        let redaction = redaction("http://h/v1", &["ollama", "k", ""]);
-
-        assert_eq!(redaction.clean("see ollama ps, k?"), "see ollama ps, k?");
-    }
-}
+mod tests;

@@ -1,15 +1,37 @@
-//! Server-sent events, as far as model providers use them: the `data` of each event (WHATWG HTML, 9.2).
+//! Server-sent events, as far as model providers use them (WHATWG HTML, 9.2), and what else providers send in their place: bare JSON
+//! documents, one for each line or for the whole answer, and pages.
+//!
+//! An event whose data is a whole document is given out with its line: some servers leave out the blank line behind it.
 
-/// The longest event: a provider that sends more without an end is broken.
-const EVENT_BYTES_MAX: usize = 1024 * 1024;
+use super::json;
+
+/// The longest event. A whole answer may be one, and a provider that sends more without an end is broken.
+const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What is kept of a body that holds no events, to say what it is.
+const STRAY_BYTES_MAX: usize = 4096;
+
+/// A mark of the order of bytes, which means nothing in UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
+/// One event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// Empty: it has no name.
+    pub(crate) name: String,
+    pub(crate) data: String,
+}
 
 /// Gathers bytes as they come from the network and gives back whole events.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     line: Vec<u8>,
-    data: String,
+    event: Event,
     has_data: bool,
     after_cr: bool,
+    has_begun: bool,
+    document: Document,
+    stray: String,
 }
 
 /// The provider sent an event that is too long.
@@ -17,8 +39,8 @@ pub(crate) struct Parser {
 pub(crate) struct TooLong;
 
 impl Parser {
-    /// Takes bytes in, and appends the data of every event that they complete.
-    pub(crate) fn push(&mut self, bytes: &[u8], events: &mut Vec<String>) -> Result<(), TooLong> {
+    /// Takes bytes in, and appends every event that they complete.
+    pub(crate) fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
         for &byte in bytes {
             let ends_pair = std::mem::take(&mut self.after_cr) && byte == b'\n';
             match byte {
@@ -29,30 +51,169 @@ impl Parser {
                 }
                 byte => self.line.push(byte),
             }
-            if self.line.len() + self.data.len() > EVENT_BYTES_MAX {
+            if self.line.len() + self.event.data.len() + self.document.text.len() > EVENT_BYTES_MAX {
                 return Err(TooLong);
             }
         }
         Ok(())
     }
 
-    fn end_line(&mut self, events: &mut Vec<String>) {
-        let line = std::mem::take(&mut self.line);
-        if line.is_empty() {
-            if std::mem::take(&mut self.has_data) {
-                events.push(std::mem::take(&mut self.data));
-            }
-        } else if let Some(value) = line.strip_prefix(b"data:") {
-            if std::mem::replace(&mut self.has_data, true) {
-                self.data.push('\n');
-            }
-            // A line is decoded whole, so a character that was split by the network is not harmed.
-            self.data.push_str(&String::from_utf8_lossy(
-                value.strip_prefix(b" ").unwrap_or(value),
-            ));
-        }
-        // Other fields and comments mean nothing here.
+    /// The body is over: what is there without a blank line counts.
+    pub(crate) fn finish(&mut self, events: &mut Vec<Event>) {
+        self.end_line(events);
+        self.dispatch(events);
     }
+
+    /// The beginning of what is no event.
+    pub(crate) fn stray(&self) -> &str {
+        &self.stray
+    }
+
+    /// Whether something was begun and not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.document.depth > 0
+    }
+
+    fn end_line(&mut self, events: &mut Vec<Event>) {
+        let mut line = std::mem::take(&mut self.line);
+        if !std::mem::replace(&mut self.has_begun, true) && line.starts_with(BOM) {
+            line.drain(..BOM.len());
+        }
+        // A line is decoded whole, so a character that was split by the network is not harmed.
+        let line = String::from_utf8_lossy(&line);
+        let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field.trim() {
+            "" if line.trim().is_empty() && !self.document.is_open() => self.dispatch(events),
+            "data" => self.data(value, events),
+            "event" => value.trim().clone_into(&mut self.event.name),
+            // llama.cpp has named a field so.
+            "error" if !self.document.is_open() => {
+                self.dispatch(events);
+                events.push(Event {
+                    name: "error".to_owned(),
+                    data: value.to_owned(),
+                });
+            }
+            "" | "id" | "retry" if !self.document.is_open() => {} // a comment, and what nobody needs here
+            _ => self.other(&line, events),
+        }
+    }
+
+    fn data(&mut self, value: &str, events: &mut Vec<Event>) {
+        self.document = Document::default(); // what was open was none
+        if std::mem::replace(&mut self.has_data, true) {
+            self.event.data.push('\n');
+        } else if is_done(value) || is_document(value) {
+            value.clone_into(&mut self.event.data);
+            self.dispatch(events);
+            return;
+        }
+        self.event.data.push_str(value);
+    }
+
+    /// A line that is no field.
+    fn other(&mut self, line: &str, events: &mut Vec<Event>) {
+        let words = line.trim();
+        if is_done(words) && words.starts_with('[') {
+            self.document = Document::default();
+            events.push(Event {
+                data: words.to_owned(),
+                ..Event::default()
+            });
+        } else if self.document.is_open() || begins_document(words) {
+            self.document.push(line, events);
+        } else if self.event.data.starts_with('{') {
+            self.event.data.push('\n'); // a document over several lines, of which the first alone is marked
+            self.event.data.push_str(line);
+        } else if self.stray.len() < STRAY_BYTES_MAX {
+            self.stray.push_str(line);
+            self.stray.push('\n');
+        }
+    }
+
+    fn dispatch(&mut self, events: &mut Vec<Event>) {
+        let event = std::mem::take(&mut self.event);
+        if std::mem::take(&mut self.has_data) {
+            events.push(event);
+        }
+    }
+}
+
+/// A document that stands there without a field. A list of documents is these documents.
+#[derive(Debug, Default)]
+struct Document {
+    text: String,
+    depth: usize,
+    in_list: bool,
+    in_string: bool,
+    is_escaped: bool,
+}
+
+impl Document {
+    fn is_open(&self) -> bool {
+        self.depth > 0 || self.in_list
+    }
+
+    fn push(&mut self, line: &str, events: &mut Vec<Event>) {
+        for c in line.chars().chain(['\n']) {
+            if self.depth == 0 {
+                match c {
+                    '[' => self.in_list = true,
+                    ']' => self.in_list = false,
+                    '{' => {
+                        self.depth = 1;
+                        self.text.push(c);
+                    }
+                    _ => {} // between documents
+                }
+                continue;
+            }
+            self.text.push(c);
+            if self.in_string {
+                match c {
+                    _ if std::mem::take(&mut self.is_escaped) => {}
+                    '\\' => self.is_escaped = true,
+                    '"' => self.in_string = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match c {
+                '"' => self.in_string = true,
+                '{' | '[' => self.depth += 1,
+                '}' | ']' => self.depth -= 1,
+                _ => {}
+            }
+            if self.depth == 0 {
+                events.push(Event {
+                    data: std::mem::take(&mut self.text),
+                    ..Event::default()
+                });
+            }
+        }
+    }
+}
+
+/// Whether a line begins a document, or a list of them.
+fn begins_document(words: &str) -> bool {
+    let list = || words.strip_prefix('[').map(str::trim_start);
+    words.starts_with('{') || list().is_some_and(|inside| inside.is_empty() || inside.starts_with('{'))
+}
+
+fn is_document(value: &str) -> bool {
+    let words = value.trim();
+    words.starts_with('{') && words.ends_with('}') && json::is_document(words)
+}
+
+/// The mark that ends a stream, in the spellings that are about.
+pub(crate) fn is_done(data: &str) -> bool {
+    let word = data.trim().trim_matches('"');
+    let word = word
+        .strip_prefix('[')
+        .and_then(|word| word.strip_suffix(']'))
+        .unwrap_or(word);
+    word.trim().eq_ignore_ascii_case("done")
 }
 
 #[cfg(test)]
@@ -61,12 +222,18 @@ mod tests {
 
     use super::*;
 
-    fn parse(chunks: &[&[u8]]) -> Vec<String> {
+    fn read(chunks: &[&[u8]]) -> (Vec<Event>, String) {
         let (mut parser, mut events) = (Parser::default(), Vec::new());
         for chunk in chunks {
             parser.push(chunk, &mut events).unwrap();
         }
-        events
+        parser.finish(&mut events);
+        (events, parser.stray().to_owned())
+    }
+
+    /// The data of each event.
+    fn parse(chunks: &[&[u8]]) -> Vec<String> {
+        read(chunks).0.into_iter().map(|event| event.data).collect()
     }
 
     #[test]
@@ -74,7 +241,48 @@ mod tests {
         let stream =
             b": hello\r\ndata: one\r\ndata: two\r\n\r\nevent: x\nid: 1\ndata:three\n\ndata: unfinished\n";
 
-        assert_eq!(parse(&[stream]), ["one\ntwo", "three"]);
+        assert_eq!(parse(&[stream]), ["one\ntwo", "three", "unfinished"]);
+        assert_eq!(read(&[stream]).0[1].name, "x");
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_events_is_read_as_what_it_is() {
+        for (body, data) in [
+            ("\u{feff}data: {\"a\":1}\n\n", &["{\"a\":1}"][..]),
+            ("\u{feff}{\"a\":1}", &["{\"a\":1}"]),
+            (
+                "{\"a\":1}\n{\"b\":\"}\\\"{\"}\n\n{\"c\":[{}]}",
+                &["{\"a\":1}", "{\"b\":\"}\\\"{\"}", "{\"c\":[{}]}"],
+            ),
+            ("{\"a\":1}{\"b\":2}", &["{\"a\":1}", "{\"b\":2}"]),
+            ("[{\"a\":1}\n,\n{\"b\":2}]\n", &["{\"a\":1}", "{\"b\":2}"]),
+            ("[\n{\"a\":1},\n{\"b\":2}\n]", &["{\"a\":1}", "{\"b\":2}"]),
+            (
+                "{\n  \"a\": \"x: y\",\n\n  \"data\": 1\n}\n",
+                &["{\n  \"a\": \"x: y\",\n\n  \"data\": 1\n}"],
+            ),
+            (
+                "data: {\"a\":1}\ndata: {\"b\":2}\ndata: [DONE]",
+                &["{\"a\":1}", "{\"b\":2}", "[DONE]"],
+            ),
+            ("data: {\n\"a\":1\n}\n\n", &["{\n\"a\":1\n}"]),
+            ("{\"a\":1}\n[DONE]\n", &["{\"a\":1}", "[DONE]"]),
+            ("error: {\"code\":1}\n\n", &["{\"code\":1}"]),
+            ("{broken\ndata: {\"a\":1}\n\n", &["{\"a\":1}"]),
+            ("[INFO] starting\ndata: {\"a\":1}\n\n", &["{\"a\":1}"]),
+        ] {
+            assert_eq!(parse(&[body.as_bytes()]), data, "{body}");
+        }
+        let (events, stray) = read(&[b"<html>\n<title>Log in</title>\n"]);
+        assert!(events.is_empty() && stray.contains("<title>Log in</title>"));
+    }
+
+    #[test]
+    fn the_closing_mark_has_many_spellings() {
+        for mark in ["[DONE]", " [done] ", "\"[DONE]\"", "DONE", "[ DONE ]"] {
+            assert!(is_done(mark), "{mark}");
+        }
+        assert!(!is_done("{\"done\":true}") && !is_done(""));
     }
 
     #[test]

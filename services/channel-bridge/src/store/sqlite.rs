@@ -5,7 +5,6 @@ mod inbox;
 mod outbox;
 mod pairing;
 mod schema;
-mod waiting;
 
 use std::path::Path;
 

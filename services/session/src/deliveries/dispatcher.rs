@@ -18,7 +18,6 @@ use gatehouse_proto::channel::v1::channel_service_client::ChannelServiceClient;
 use tokio::sync::Notify;
 use tokio::time;
 
-use super::Recall;
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::metrics::Metrics;
@@ -44,7 +43,6 @@ const LEFT_BEHIND_LOOK: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     engine: Engine,
-    recall: Recall,
     bridge: ChannelServiceClient<PeerService>,
     replies: Arc<Notify>,
     clock: Clock,
@@ -62,7 +60,6 @@ impl Dispatcher {
     /// Puts it together; nothing runs yet.
     pub(crate) fn new(
         engine: Engine,
-        recall: Recall,
         bridge: PeerService,
         replies: Arc<Notify>,
         clock: Clock,
@@ -70,7 +67,6 @@ impl Dispatcher {
     ) -> Self {
         Self {
             engine,
-            recall,
             bridge: ChannelServiceClient::new(bridge).max_encoding_message_size(MESSAGE_BYTES_MAX),
             replies,
             clock,
@@ -187,14 +183,7 @@ impl Dispatcher {
                     }
                 },
             };
-            let taken = matches!(outcome, DeliveryOutcome::Taken { .. });
-            let settled_here = self.engine.stores().deliveries.settle(id, outcome).await?;
-            if taken && !settled_here {
-                // Taken back while it was on its way.
-                self.recall
-                    .at_the_bridge(&delivery.session, Some(&delivery.run))
-                    .await;
-            }
+            self.engine.stores().deliveries.settle(id, outcome).await?;
             settled += 1;
         }
         Ok((settled, Bridge::There))
@@ -214,7 +203,6 @@ impl Dispatcher {
             text,
             created_at: delivery.created_at,
             content,
-            session_key: Some(delivery.session.to_string()),
         };
         let mut bridge = self.bridge.clone();
         match trace::within(

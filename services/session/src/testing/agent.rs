@@ -67,10 +67,10 @@ impl Call {
         .await;
     }
 
-    /// Ends it because it is as long as the model may write.
-    pub(crate) async fn cut_off(self) {
+    /// Ends it for another reason than that all was said.
+    pub(crate) async fn cut_off(self, stop_reason: &str) {
         self.event(TurnEvent::Completed(agent::Completed {
-            stop_reason: "length".to_owned(),
+            stop_reason: stop_reason.to_owned(),
             ..agent::Completed::default()
         }))
         .await;

@@ -1,139 +1,244 @@
-//! One piece of a streamed answer. Fields that nobody reads here are left out.
+//! One piece of an answer, read as it is meant: from a stream (`delta`), from a server that does not stream (`message`), from the older
+//! completions (`text`), and from Ollama's and llama.cpp's own interfaces. Fields of another type than expected are left out.
 
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use gatehouse_proto::agent::v1::Usage;
+use serde_json::{Map, Value};
 
-#[derive(Debug, Deserialize)]
+use crate::provider::StopReason;
+
+/// What one document says.
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Chunk {
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub(super) choices: Vec<Choice>,
-    pub(super) usage: Option<TokenCount>,
-    pub(super) error: Option<Value>,
+    pub(super) thinking: String,
+    pub(super) text: String,
+    /// Text of a whole message. It may be all that was said so far once more.
+    pub(super) whole: Option<Whole>,
+    /// Why it declines, in its own words.
+    pub(super) refusal: String,
+    /// The tool that it wants to call.
+    pub(super) call: Option<String>,
+    pub(super) stop_reason: Option<StopReason>,
+    pub(super) usage: Option<Usage>,
+    /// Nothing follows.
+    pub(super) is_last: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Choice {
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub(super) delta: Delta,
-    pub(super) finish_reason: Option<String>,
+/// Text that came as a message.
+#[derive(Debug, PartialEq)]
+pub(super) struct Whole {
+    pub(super) text: String,
+    /// Whether the same document has a `delta` as well, so that this can only be a repetition.
+    pub(super) beside_delta: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Delta {
-    content: Option<Said>,
-    // Two spellings are about, and some servers send both with the same words: an alias would refuse the second.
-    reasoning_content: Option<String>,
-    reasoning: Option<String>,
+/// How deep lists of parts go.
+const DEPTH_MAX: usize = 4;
+
+/// Reads a document. `None`: it is no part of an answer.
+pub(super) fn read(value: &Value) -> Option<Chunk> {
+    let map = value.as_object()?;
+    let mut chunk = Chunk {
+        usage: usage(map),
+        ..Chunk::default()
+    };
+    match map.get("choices") {
+        // Of several answers the first is taken.
+        Some(Value::Array(choices)) => {
+            let is_first = |choice: &&Value| {
+                choice
+                    .get("index")
+                    .and_then(Value::as_f64)
+                    .is_none_or(|index| index == 0.0)
+            };
+            if let Some(choice) = choices.iter().find(is_first) {
+                chunk.choice(choice);
+            }
+        }
+        Some(Value::Object(_)) => chunk.choice(&map["choices"]),
+        _ => chunk.own(map)?,
+    }
+    Some(chunk)
 }
 
-/// Words, or parts of which some are thinking (Mistral).
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Said {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Part {
-    Text {
-        text: String,
-    },
-    Thinking {
-        thinking: Box<Said>,
-    },
-    /// Not words.
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct TokenCount {
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub(super) prompt_tokens: i64,
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub(super) completion_tokens: i64,
-}
-
-/// Some servers write null for what they have nothing to say about.
-fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    input: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
-}
-
-impl Delta {
-    /// What is thought and what is said, in this order.
-    pub(super) fn into_words(self) -> (String, String) {
-        let Self {
-            content,
-            reasoning_content,
-            reasoning,
-        } = self;
-        let mut thinking = reasoning_content
-            .filter(|words| !words.is_empty())
-            .or(reasoning)
-            .unwrap_or_default();
-        let mut text = String::new();
-        match content {
+impl Chunk {
+    fn choice(&mut self, choice: &Value) {
+        self.stop_reason = word(choice, "finish_reason").and_then(StopReason::read);
+        let delta = choice.get("delta").filter(|delta| !delta.is_null());
+        match delta {
+            Some(Value::String(text)) => self.text.push_str(text),
+            Some(delta) => self.message(delta),
             None => {}
-            Some(Said::Text(words)) => text = words,
-            Some(Said::Parts(parts)) => {
+        }
+        if let Some(message) = choice.get("message").filter(|message| !message.is_null())
+            && self.text.is_empty()
+        {
+            let mut whole = Self::default();
+            match message {
+                Value::String(text) => whole.text.push_str(text),
+                message => whole.message(message),
+            }
+            if delta.is_none() {
+                self.thinking = whole.thinking;
+                self.refusal = whole.refusal;
+                self.call = whole.call;
+            }
+            self.whole = (!whole.text.is_empty()).then_some(Whole {
+                text: whole.text,
+                beside_delta: delta.is_some(),
+            });
+        } else if let Some(text) = choice.get("text").and_then(Value::as_str)
+            && delta.is_none()
+        {
+            self.text.push_str(text);
+        }
+        if self.usage.is_none() {
+            self.usage = choice.as_object().and_then(usage);
+        }
+    }
+
+    /// A message, or an increment of one.
+    fn message(&mut self, message: &Value) {
+        // Two spellings are about, and some servers send both with the same words.
+        let thinking = ["reasoning_content", "reasoning", "thinking", "reasoning_text"]
+            .iter()
+            .filter_map(|key| message.get(*key))
+            .map(words)
+            .find(|words| !words.is_empty());
+        self.thinking = thinking
+            .or_else(|| message.get("reasoning_details").map(words))
+            .unwrap_or_default();
+        if let Some(content) = message.get("content") {
+            self.content(content, 0);
+        }
+        if let Some(refusal) = message.get("refusal").and_then(Value::as_str) {
+            self.refusal.push_str(refusal);
+        }
+        let calls = message.get("tool_calls").and_then(|calls| calls.get(0));
+        let call = calls
+            .map(|call| call.get("function").unwrap_or(call))
+            .or(message.get("function_call"));
+        self.call = call
+            .filter(|call| !call.is_null())
+            .map(|call| word(call, "name").unwrap_or_default());
+    }
+
+    /// Words, or parts of which some are thinking (Mistral).
+    fn content(&mut self, content: &Value, depth: usize) {
+        match content {
+            Value::String(text) => self.text.push_str(text),
+            Value::Array(parts) if depth < DEPTH_MAX => {
                 for part in parts {
-                    match part {
-                        Part::Text { text: words } => text.push_str(&words),
-                        Part::Thinking { thinking: inner } => inner.words_into(&mut thinking),
-                        Part::Other => {}
-                    }
+                    self.content(part, depth + 1);
                 }
             }
+            Value::Object(part) => match part.get("type").and_then(Value::as_str) {
+                Some("thinking" | "reasoning") => {
+                    let inside = ["thinking", "reasoning", "text", "content"]
+                        .iter()
+                        .find_map(|key| part.get(*key));
+                    self.thinking.push_str(&inside.map(words).unwrap_or_default());
+                }
+                Some("refusal") => self
+                    .refusal
+                    .push_str(&part.get("refusal").map(words).unwrap_or_default()),
+                None | Some("text" | "output_text") => {
+                    if let Some(text) = part.get("text").or(part.get("content")) {
+                        self.content(text, depth + 1);
+                    }
+                }
+                Some(_) => {} // not words
+            },
+            _ => {}
         }
-        (thinking, text)
+    }
+
+    /// The interfaces that some servers had before they had this one.
+    fn own(&mut self, map: &Map<String, Value>) -> Option<()> {
+        if let Some(message) = map.get("message").filter(|message| message.is_object()) {
+            self.message(message);
+        } else if let Some(text) = ["response", "content"]
+            .iter()
+            .find_map(|key| map.get(*key)?.as_str())
+        {
+            self.text.push_str(text);
+            self.thinking = map.get("thinking").map(words).unwrap_or_default();
+        } else if self.usage.is_none() && map.get("done") != Some(&Value::Bool(true)) {
+            return None;
+        }
+        if ["done", "stop"]
+            .iter()
+            .any(|key| map.get(*key) == Some(&Value::Bool(true)))
+        {
+            let reason = map.get("done_reason").and_then(Value::as_str).unwrap_or("stop");
+            let cut = map.get("stopped_limit") == Some(&Value::Bool(true));
+            self.stop_reason = StopReason::read(if cut { "length" } else { reason }.to_owned());
+            self.is_last = true;
+        }
+        Some(())
     }
 }
 
-impl Said {
-    fn words_into(self, out: &mut String) {
-        match self {
-            Self::Text(words) => out.push_str(&words),
-            Self::Parts(parts) => {
-                for part in parts {
-                    match part {
-                        Part::Text { text } => out.push_str(&text),
-                        Part::Thinking { thinking } => thinking.words_into(out),
-                        Part::Other => {}
-                    }
+fn word(map: &Value, key: &str) -> Option<String> {
+    map.get(key)?.as_str().map(str::to_owned)
+}
+
+/// All words of a value, in whatever parts.
+fn words(value: &Value) -> String {
+    fn gather(value: &Value, depth: usize, out: &mut String) {
+        match value {
+            Value::String(text) => out.push_str(text),
+            Value::Array(parts) if depth < DEPTH_MAX => {
+                parts.iter().for_each(|part| gather(part, depth + 1, out))
+            }
+            Value::Object(part) if depth < DEPTH_MAX => {
+                let inside = ["text", "summary", "content", "thinking"]
+                    .iter()
+                    .find_map(|key| part.get(*key));
+                if let Some(inside) = inside {
+                    gather(inside, depth + 1, out);
                 }
             }
+            _ => {}
         }
     }
+    let mut out = String::new();
+    gather(value, 0, &mut out);
+    out
+}
+
+/// What it cost, under the names that are about.
+fn usage(map: &Map<String, Value>) -> Option<Usage> {
+    let inside = ["usage", "x_groq", "timings"]
+        .iter()
+        .filter_map(|key| map.get(*key)?.as_object());
+    let inside = inside.map(|inside| inside.get("usage").and_then(Value::as_object).unwrap_or(inside));
+    inside.chain([map]).find_map(|map| {
+        let count = |keys: &[&str]| keys.iter().find_map(|key| tokens(map.get(*key)?));
+        let input = count(&["prompt_tokens", "input_tokens", "prompt_eval_count", "prompt_n"]);
+        let output = count(&["completion_tokens", "output_tokens", "eval_count", "predicted_n"]);
+        if input.is_none() && output.is_none() {
+            return None;
+        }
+        let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+        Some(Usage {
+            input,
+            output,
+            total_tokens: input.saturating_add(output),
+        })
+    })
+}
+
+/// A count, as a number of any kind or in quotes.
+fn tokens(value: &Value) -> Option<i64> {
+    /// No conversation has more; a larger number is none.
+    const TOKENS_MAX: f64 = 1e12;
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    if !(0.0..=TOKENS_MAX).contains(&number) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "within the bound")]
+    Some(number as i64)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_and_thoughts_are_told_apart_in_every_spelling() {
-        let cases = [
-            (r#"{"content":"hi"}"#, ("", "hi")),
-            (r#"{"reasoning":"hm","reasoning_content":"hm"}"#, ("hm", "")),
-            (r#"{"reasoning":"hm","reasoning_content":""}"#, ("hm", "")),
-            (r#"{"content":null}"#, ("", "")),
-            (
-                r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"hi"},{"type":"reference","ids":[1]}]}"#,
-                ("hm", "hi"),
-            ),
-            (r#"{"content":[{"type":"thinking","thinking":"hm"}]}"#, ("hm", "")),
-        ];
-        for (delta, (thinking, text)) in cases {
-            let read: Delta = serde_json::from_str(delta).unwrap_or_else(|error| panic!("{delta}: {error}"));
-            assert_eq!(
-                read.into_words(),
-                (thinking.to_owned(), text.to_owned()),
-                "{delta}"
-            );
-        }
-    }
-}
+mod tests;

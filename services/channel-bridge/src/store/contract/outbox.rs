@@ -60,13 +60,7 @@ pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {
     let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(
-            stores.lease(&key("a")),
-            seq,
-            vec!["one".into(), "two".into()],
-            None,
-            NOW,
-        )
+        .parts(stores.lease(&key("a")), seq, vec!["one".into(), "two".into()])
         .await
         .unwrap();
     stores
@@ -91,7 +85,7 @@ pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {
 
     let parts = stores
         .outbox
-        .parts(stores.lease(&key("a")), seq, vec!["other".into()], None, NOW)
+        .parts(stores.lease(&key("a")), seq, vec!["other".into()])
         .await
         .unwrap();
     let state: Vec<(&str, bool)> = parts.iter().map(|part| (part.text.as_str(), part.sent)).collect();
@@ -121,7 +115,7 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
     let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(stores.lease(&key("a")), seq, vec!["x".into()], None, NOW)
+        .parts(stores.lease(&key("a")), seq, vec!["x".into()])
         .await
         .unwrap();
     stores
@@ -135,7 +129,7 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
     assert!(
         stores
             .outbox
-            .parts(stores.lease(&key("a")), seq, Vec::new(), None, NOW)
+            .parts(stores.lease(&key("a")), seq, Vec::new())
             .await
             .unwrap()[0]
             .possible_duplicate
@@ -185,8 +179,6 @@ pub(crate) async fn an_old_delivery_is_given_up_on(stores: Stores) {
         stores.outbox.counts(key("a")).await.unwrap(),
         Counts {
             waiting: 1,
-            parts: 1,
-            oldest_at: Some(NOW),
             dead: 1,
             ..Counts::default()
         }
@@ -203,7 +195,7 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     let seq = stores.outbox.heads(lost.clone(), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(lost.clone(), seq, vec!["x".into()], None, NOW)
+        .parts(lost.clone(), seq, vec!["x".into()])
         .await
         .unwrap();
     stores
@@ -218,10 +210,7 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     let outbox = &stores.outbox;
     assert!(refused(outbox.heads(lost.clone(), 1).await.map(drop)));
     assert!(refused(
-        outbox
-            .parts(lost.clone(), seq, Vec::new(), None, NOW)
-            .await
-            .map(drop)
+        outbox.parts(lost.clone(), seq, Vec::new()).await.map(drop)
     ));
     assert!(refused(
         outbox
@@ -248,7 +237,7 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     assert_eq!((head.seq, head.attempts, head.next_at), (seq, 0, NOW));
     let part = holder
         .outbox
-        .parts(lease, seq, Vec::new(), None, NOW)
+        .parts(lease, seq, Vec::new())
         .await
         .unwrap()
         .remove(0);

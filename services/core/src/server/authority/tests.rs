@@ -97,8 +97,7 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "ReportHealth",
             "WatchConfig",
             "DeliverMessage",
-            "FindUnknownMessages",
-            "StopChat"
+            "FindUnknownMessages"
         ]
     );
     assert_eq!(
@@ -107,7 +106,6 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "RunTurn",
             "Publish",
             "ReportHealth",
-            "DropDeliveries",
             "EnqueueDelivery",
             "WatchConfig"
         ]

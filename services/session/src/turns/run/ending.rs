@@ -73,8 +73,8 @@ impl Run {
                 // A model that says everything before its last call says nothing after it.
                 finish.reply = answer::reply(content)
                     .or_else(|| answer::reply(Content::text(std::mem::take(&mut self.said_before))));
-                if stop_reason == "length" {
-                    finish.reply = finish.reply.map(|reply| answer::cut_off(reply, notice::CUT_OFF));
+                if let Some(notice) = notice::unfinished(&stop_reason) {
+                    finish.reply = finish.reply.map(|reply| answer::cut_off(reply, notice));
                 }
                 finish.stop_reason = Some(stop_reason);
                 finish.usage = usage;

@@ -10,9 +10,9 @@ pub(super) const UNREACHABLE: ForPeople =
 /// The answer broke off in the middle.
 pub(in crate::turns) const BROKEN_OFF: ForPeople =
     ForPeople::new("The answer broke off. Please ask again if you still need the rest.");
-/// The answer is as long as it may be.
-pub(super) const CUT_OFF: ForPeople =
+const CUT_OFF: ForPeople =
     ForPeople::new("The answer ends here because it reached its longest length. Please ask for the rest.");
+const WITHHELD: ForPeople = ForPeople::new("The rest of the answer was withheld by a filter.");
 const INSIDE: ForPeople = ForPeople::new(
     "Something went wrong, and there is no answer. Please try again; the owner of this assistant can see why.",
 );
@@ -29,6 +29,15 @@ const DECLINED: ForPeople =
 
 const SILENT: ForPeople =
     ForPeople::new("The assistant had no answer this time. Please try again, or ask in another way.");
+
+/// What is said behind an answer that a model was not let finish.
+pub(super) fn unfinished(stop_reason: &str) -> Option<ForPeople> {
+    match stop_reason {
+        "length" => Some(CUT_OFF),
+        "content_filter" => Some(WITHHELD),
+        _ => None,
+    }
+}
 
 /// A failure, told to people by its kind alone: whatever the words of the agent service or a provider hold.
 pub(super) fn failed(kind: FailureKind, for_operators: impl Into<String>) -> Notice {

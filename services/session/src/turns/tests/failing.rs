@@ -296,27 +296,33 @@ async fn a_chat_gets_the_words_of_an_answer_that_broke_off() {
 }
 
 #[tokio::test]
-async fn a_chat_is_told_when_an_answer_was_cut_off_at_its_longest_length() {
-    let mut bench = Bench::new().await;
-    let mut running = bench.run("{}");
-    half_an_answer(&mut bench, &mut running).await.cut_off().await;
+async fn a_chat_is_told_when_an_answer_was_cut_off_by_its_length_or_a_filter() {
+    for (stop_reason, words) in [
+        ("length", "longest length"),
+        ("content_filter", "withheld by a filter"),
+    ] {
+        let mut bench = Bench::new().await;
+        let mut running = bench.run("{}");
+        let call = half_an_answer(&mut bench, &mut running).await;
+        call.cut_off(stop_reason).await;
 
-    let end = running.end_of("r1").await;
+        let end = running.end_of("r1").await;
 
-    assert_eq!(
-        (end.state(), end.stop_reason.as_deref()),
-        (State::Final, Some("length"))
-    );
-    let replies = replies(&bench).await;
-    assert!(
-        matches!(&*replies, [reply] if reply.starts_with("half\n") && reply.contains("longest length")),
-        "{replies:?}"
-    );
-    assert_eq!(
-        rows(&bench).await.get(1),
-        Some(&(Role::Assistant, "half".to_owned())),
-        "the transcript has what the model said"
-    );
+        assert_eq!(
+            (end.state(), end.stop_reason.as_deref()),
+            (State::Final, Some(stop_reason))
+        );
+        let replies = replies(&bench).await;
+        assert!(
+            matches!(&*replies, [reply] if reply.starts_with("half\n") && reply.contains(words)),
+            "{replies:?}"
+        );
+        assert_eq!(
+            rows(&bench).await.get(1),
+            Some(&(Role::Assistant, "half".to_owned())),
+            "the transcript has what the model said"
+        );
+    }
 }
 
 #[tokio::test]

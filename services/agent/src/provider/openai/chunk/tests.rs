@@ -1,0 +1,149 @@
+use serde_json::json;
+
+use super::*;
+
+fn chunk(value: Value) -> Chunk {
+    read(&value).unwrap_or_else(|| panic!("{value}"))
+}
+
+#[test]
+fn words_and_thoughts_are_told_apart_in_every_spelling() {
+    for (delta, (thinking, text)) in [
+        (json!({"content": "hi"}), ("", "hi")),
+        (json!({"reasoning": "hm", "reasoning_content": "hm"}), ("hm", "")),
+        (json!({"reasoning": "hm", "reasoning_content": ""}), ("hm", "")),
+        (json!({"reasoning": {"content": "hm"}}), ("hm", "")),
+        (
+            json!({"reasoning_details": [{"type": "reasoning.text", "text": "hm"}], "content": ""}),
+            ("hm", ""),
+        ),
+        (
+            json!({"reasoning": "hm", "reasoning_details": [{"text": "hm"}]}),
+            ("hm", ""),
+        ),
+        (json!({"content": null}), ("", "")),
+        (json!({"content": 7, "reasoning": 7}), ("", "")),
+        (json!({"content": {"text": "hi"}}), ("", "hi")),
+        (
+            json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "hi"}, {"type": "reference", "ids": [1]}]}),
+            ("hm", "hi"),
+        ),
+        (
+            json!({"content": [{"type": "thinking", "thinking": "hm"}]}),
+            ("hm", ""),
+        ),
+        (json!({"content": ["h", "i"]}), ("", "hi")),
+        (json!({}), ("", "")),
+        (json!(null), ("", "")),
+        (json!("hi"), ("", "hi")),
+    ] {
+        let read = chunk(json!({"choices": [{"delta": delta}]}));
+        assert_eq!(
+            (read.thinking.as_str(), read.text.as_str()),
+            (thinking, text),
+            "{delta}"
+        );
+    }
+}
+
+#[test]
+fn servers_that_do_not_stream_are_read_as_what_they_send() {
+    let whole = chunk(
+        json!({"choices": [{"message": {"role": "assistant", "content": "hi", "reasoning": "hm"}, "finish_reason": "stop"}]}),
+    );
+    assert_eq!(
+        (whole.whole.unwrap().text, whole.thinking, whole.stop_reason),
+        ("hi".into(), "hm".into(), Some(StopReason::Stop))
+    );
+
+    let legacy =
+        chunk(json!({"object": "text_completion", "choices": [{"text": "hi", "finish_reason": "length"}]}));
+    assert_eq!(
+        (legacy.text.as_str(), legacy.stop_reason),
+        ("hi", Some(StopReason::Length))
+    );
+
+    let ollama = chunk(
+        json!({"message": {"content": "hi", "thinking": "hm"}, "done": true, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2}),
+    );
+    assert_eq!(
+        (ollama.text.as_str(), ollama.thinking.as_str(), ollama.is_last),
+        ("hi", "hm", true)
+    );
+    assert_eq!(ollama.usage.unwrap().total_tokens, 5);
+
+    let generate = chunk(json!({"response": "hi", "done": false}));
+    assert_eq!((generate.text.as_str(), generate.is_last), ("hi", false));
+
+    let native = chunk(json!({"content": "hi", "stop": true, "stopped_limit": true}));
+    assert_eq!(
+        (native.text.as_str(), native.stop_reason),
+        ("hi", Some(StopReason::Length))
+    );
+}
+
+#[test]
+fn a_message_beside_a_delta_is_a_repetition() {
+    let beside = chunk(json!({"choices": [{"delta": {"content": ""}, "message": {"content": "all of it"}}]}));
+    assert!(beside.whole.unwrap().beside_delta);
+    let with = chunk(json!({"choices": [{"delta": {"content": "it"}, "message": {"content": "all of it"}}]}));
+    assert_eq!((with.text.as_str(), with.whole), ("it", None));
+}
+
+#[test]
+fn counts_are_read_as_numbers_of_any_kind() {
+    for (usage, counts) in [
+        (json!({"prompt_tokens": 3, "completion_tokens": 2}), Some((3, 2))),
+        (
+            json!({"prompt_tokens": 3.0, "completion_tokens": 2.0}),
+            Some((3, 2)),
+        ),
+        (
+            json!({"prompt_tokens": "3", "completion_tokens": null}),
+            Some((3, 0)),
+        ),
+        (json!({"input_tokens": 3, "output_tokens": 2}), Some((3, 2))),
+        (json!({"prompt_tokens": -1, "completion_tokens": 1e300}), None),
+        (json!({}), None),
+        (json!(null), None),
+    ] {
+        let read = chunk(json!({"choices": [], "usage": usage})).usage;
+        assert_eq!(read.map(|usage| (usage.input, usage.output)), counts, "{usage}");
+    }
+    let groq =
+        chunk(json!({"choices": [], "x_groq": {"usage": {"prompt_tokens": 3, "completion_tokens": 2}}}));
+    assert_eq!(groq.usage.unwrap().total_tokens, 5);
+}
+
+#[test]
+fn of_several_answers_the_first_is_taken_and_what_is_no_answer_is_left() {
+    let two = json!({"choices": [{"index": 1, "delta": {"content": "b"}}, {"index": 0, "delta": {"content": "a"}}]});
+    assert_eq!(chunk(two).text, "a");
+    assert_eq!(
+        chunk(json!({"choices": [{"index": 1, "delta": {"content": "b"}}]})),
+        Chunk::default()
+    );
+    for foreign in [
+        json!({"type": "ping"}),
+        json!("ping"),
+        json!(3),
+        json!([]),
+        json!({}),
+    ] {
+        assert_eq!(read(&foreign), None, "{foreign}");
+    }
+}
+
+#[test]
+fn a_call_of_a_tool_and_a_refusal_are_seen() {
+    let call = chunk(
+        json!({"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "ls", "arguments": ""}}]}}]}),
+    );
+    assert_eq!(call.call.as_deref(), Some("ls"));
+    let refusal = chunk(json!({"choices": [{"delta": {"refusal": "I will not"}}]}));
+    assert_eq!(refusal.refusal, "I will not");
+    assert_eq!(
+        chunk(json!({"choices": [{"delta": {"tool_calls": [], "function_call": null}}]})).call,
+        None
+    );
+}

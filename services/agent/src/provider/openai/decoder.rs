@@ -1,0 +1,246 @@
+//! Bytes of a body in, pieces of an answer out. What makes no sense is passed over: one odd event does not end an answer, and what an
+//! answer was, [`End`] knows when the body is over.
+
+use gatehouse_proto::agent::v1::Usage;
+
+use super::chunk::{self, Chunk, Whole};
+use crate::provider::{
+    StopReason,
+    failure::Said,
+    inflate::Inflate,
+    json::{self, Joiner},
+    sse::{self, Event},
+    think::{Piece, Splitter, add},
+};
+
+/// Fewer bytes may begin a message by chance; from here on a message that begins so repeats what was said.
+const REPETITION_BYTES_MIN: usize = 8;
+
+/// Why a body cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("sent an event that is too long")]
+    TooLong,
+    #[error("sent a compressed answer that cannot be unpacked")]
+    Packed,
+}
+
+/// What a body has said of its end so far.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct End {
+    pub(super) stop_reason: Option<StopReason>,
+    /// It said that nothing follows.
+    pub(super) is_done: bool,
+    pub(super) usage: Option<Usage>,
+    pub(super) error: Option<Said>,
+    /// Words that are an error unless an answer comes.
+    pub(super) instead: Option<Said>,
+    /// The tool that the model wants to call.
+    pub(super) call: Option<String>,
+    /// Why the model declines, in its own words.
+    pub(super) refusal: String,
+    /// Whether there was a word of the answer.
+    pub(super) has_text: bool,
+    pub(super) has_thought: bool,
+    /// How many documents were parts of an answer.
+    pub(super) chunks: usize,
+    /// Whether the body ended in the middle of something.
+    pub(super) is_cut: bool,
+    /// The beginning of a body that is nothing of the kind.
+    pub(super) stray: String,
+}
+
+/// A body on its way in.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    inflate: Inflate,
+    parser: sse::Parser,
+    said: Joiner,
+    thought: Joiner,
+    splitter: Splitter,
+    /// The text as it came, to know a repetition of it.
+    text: String,
+    end: End,
+}
+
+impl Decoder {
+    /// Takes bytes in, and appends the pieces that they complete.
+    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<Piece>) -> Result<(), Unreadable> {
+        let bytes = self.inflate.push(bytes).map_err(|_| Unreadable::Packed)?;
+        let mut events = Vec::new();
+        let fits = self.parser.push(&bytes, &mut events);
+        self.take_all(&events, out);
+        fits.map_err(|sse::TooLong| Unreadable::TooLong)
+    }
+
+    /// The body is over, or nobody waits for more of it.
+    pub(super) fn finish(mut self, out: &mut Vec<Piece>) -> End {
+        // What came behind the end does not count, and how much of it came is chance.
+        if !self.is_over() {
+            let mut events = Vec::new();
+            self.parser.finish(&mut events);
+            self.end.is_cut = self.parser.is_open();
+            self.take_all(&events, out);
+            if self.end.stray.is_empty() {
+                self.parser.stray().trim().clone_into(&mut self.end.stray);
+            }
+        }
+        if let Some(c) = self.thought.finish() {
+            add(out, Piece::Thinking(c.to_string()));
+        }
+        let mut last = Vec::new();
+        if let Some(c) = self.said.finish() {
+            self.splitter.push(&c.to_string(), &mut last);
+        }
+        self.splitter.finish(&mut last);
+        self.give(last, out);
+        self.end
+    }
+
+    /// Whether nothing can follow.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_done || self.end.error.is_some()
+    }
+
+    /// Whether the answer is whole, although something may follow: what it cost, and the closing mark.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.end.stop_reason.is_some()
+    }
+
+    pub(super) fn has_usage(&self) -> bool {
+        self.end.usage.is_some()
+    }
+
+    fn take_all(&mut self, events: &[Event], out: &mut Vec<Piece>) {
+        for event in events {
+            if self.is_over() {
+                return;
+            }
+            self.take(event, out);
+        }
+    }
+
+    fn take(&mut self, event: &Event, out: &mut Vec<Piece>) {
+        if sse::is_done(&event.data) {
+            self.end.is_done = true;
+            return;
+        }
+        let is_error = event.name.eq_ignore_ascii_case("error");
+        let Some(parsed) = json::parse(&event.data) else {
+            if is_error {
+                self.fail(Said::words(&event.data));
+            } else if self.end.stray.is_empty() {
+                event.data.trim().clone_into(&mut self.end.stray);
+            }
+            return;
+        };
+        if let Some(said) = Said::in_answer(&parsed.value, is_error) {
+            self.fail(said);
+        } else if let Some(chunk) = chunk::read(&parsed.value) {
+            self.end.chunks += 1;
+            self.say(chunk, parsed.has_halves, out);
+        } else if self.end.instead.is_none() {
+            self.end.instead = Said::instead_of_answer(&parsed.value);
+        }
+    }
+
+    /// An error behind a whole answer changes nothing about the answer.
+    fn fail(&mut self, said: Said) {
+        if self.has_stopped() {
+            self.end.is_done = true;
+        } else {
+            self.end.error = Some(said);
+        }
+    }
+
+    fn say(&mut self, chunk: Chunk, has_halves: bool, out: &mut Vec<Piece>) {
+        let Chunk {
+            thinking,
+            mut text,
+            whole,
+            refusal,
+            call,
+            stop_reason,
+            usage,
+            is_last,
+        } = chunk;
+        if let Some(whole) = whole {
+            text.push_str(self.new_words(&whole));
+        }
+        let thinking = self.thought.push(&thinking, has_halves);
+        if !thinking.is_empty() {
+            self.give(vec![Piece::Thinking(thinking)], out);
+        }
+        self.text.push_str(&text);
+        let text = self.said.push(&text, has_halves);
+        let mut pieces = Vec::new();
+        self.splitter.push(&text, &mut pieces);
+        self.give(pieces, out);
+
+        self.end.refusal.push_str(&refusal);
+        self.end.call = self.end.call.take().filter(|call| !call.is_empty()).or(call);
+        self.end.stop_reason = stop_reason.or(self.end.stop_reason.take());
+        self.end.usage = usage.or(self.end.usage.take());
+        self.end.is_done |= is_last;
+    }
+
+    /// What a message says that was not said before. Some servers repeat the whole text in each, some at the end, and some send
+    /// messages where others send increments.
+    fn new_words<'w>(&self, whole: &'w Whole) -> &'w str {
+        let begins_anew = self.text.is_empty();
+        match whole.text.strip_prefix(self.text.as_str()) {
+            Some(rest) if begins_anew || self.text.len() >= REPETITION_BYTES_MIN => rest,
+            _ if whole.beside_delta => "",
+            _ => &whole.text,
+        }
+    }
+
+    fn give(&mut self, pieces: Vec<Piece>, out: &mut Vec<Piece>) {
+        for piece in pieces {
+            match &piece {
+                Piece::Text(text) => self.end.has_text |= !text.trim().is_empty(),
+                Piece::Thinking(text) => self.end.has_thought |= !text.trim().is_empty(),
+                Piece::WasThinking => {
+                    self.end.has_thought |= self.end.has_text;
+                    self.end.has_text = false;
+                }
+            }
+            add(out, piece);
+        }
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod trial {
+    //! A body read at once or in pieces, for tests and for the fuzzer.
+
+    use super::{Decoder, Piece};
+
+    /// What was thought, what was said, and what the end is.
+    pub(crate) fn read<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> (String, String, String) {
+        let (mut decoder, mut out) = (Decoder::default(), Vec::new());
+        let mut unreadable = None;
+        for piece in pieces {
+            if decoder.is_over() {
+                break;
+            }
+            if let Err(why) = decoder.push(piece, &mut out) {
+                unreadable = Some(why);
+                break;
+            }
+        }
+        let end = decoder.finish(&mut out);
+        let (mut thought, mut said) = (String::new(), String::new());
+        for piece in out {
+            match piece {
+                Piece::Text(text) => said.push_str(&text),
+                Piece::Thinking(text) => thought.push_str(&text),
+                Piece::WasThinking => thought.push_str(&std::mem::take(&mut said)),
+            }
+        }
+        (thought, said, format!("{end:?} {unreadable:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! What the end of a body means. Silence is not success: an answer without a word says why, and the next model is asked.
+
+use gatehouse_proto::agent::v1::FailureKind;
+use reqwest::StatusCode;
+
+use super::decoder::End;
+use crate::provider::{
+    Answered, StopReason, Unanswered,
+    failure::{self, Callee, Said},
+};
+
+/// How a body came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By the rules of HTTP it is whole.
+    Whole,
+    /// The connection was closed: whether something is missing, only the answer itself can say.
+    Closed,
+}
+
+/// Reads the end of an answer.
+pub(super) fn verdict(callee: &Callee<'_>, end: End, framing: Framing) -> Result<Answered, Unanswered> {
+    let has_end = end.stop_reason.is_some() || end.is_done;
+    let instead = end
+        .instead
+        .as_ref()
+        .filter(|_| !has_end && (!end.has_text || framing == Framing::Closed));
+    if let Some(said) = end.error.as_ref().or(instead) {
+        return Err(failure::in_answer(callee, said));
+    }
+    if end.chunks == 0 && !end.is_done {
+        return Err(nothing_understood(callee, &end));
+    }
+    let (provider, origin) = (callee.provider, callee.origin());
+    match &end.stop_reason {
+        Some(StopReason::Fault(word)) => {
+            return Err(callee.failed(
+                FailureKind::Unavailable,
+                format!("provider {provider} at {origin} gave up in its answer (finish reason {word}). Look into its log"),
+            ));
+        }
+        Some(_) => {}
+        None if end.is_done => {}
+        // A server that says nothing of the end and closes the body in order has said everything.
+        None if framing == Framing::Whole && !end.is_cut && end.has_text => {}
+        None => {
+            return Err(callee.failed(
+                FailureKind::Unavailable,
+                format!(
+                    "provider {provider} at {origin} ended in the middle of its answer. Look into its log"
+                ),
+            ));
+        }
+    }
+    if !end.has_text {
+        return Err(silence(callee, &end));
+    }
+    Ok(Answered {
+        // A stream that closes with its mark and no reason has said everything.
+        stop_reason: end.stop_reason.unwrap_or(StopReason::Stop),
+        usage: end.usage,
+    })
+}
+
+/// Why there is no word of an answer.
+fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
+    let (provider, model) = (callee.provider, callee.model);
+    let who = format!("model {model} of provider {provider}");
+    let more = format!("Raise maxTokens of the model in models.providers.{provider}.models");
+    let refusal = callee.words(&end.refusal);
+    let at_its_limit = end.stop_reason == Some(StopReason::Length);
+    let (kind, message) = if !refusal.is_empty() {
+        (
+            FailureKind::Moderation,
+            format!("{who} declined to answer{refusal}. Ask in another way"),
+        )
+    } else if end.stop_reason == Some(StopReason::Filtered) {
+        (
+            FailureKind::Moderation,
+            format!(
+                "a filter of provider {provider} withheld the answer of model {model}. Ask in another way, or choose another model"
+            ),
+        )
+    } else if let Some(call) = &end.call {
+        let call = callee.words(call);
+        (
+            FailureKind::Empty,
+            format!(
+                "{who} wanted to call a tool that nobody offered it{call}, and said nothing. Ask again, or choose another model"
+            ),
+        )
+    } else if end.has_thought && at_its_limit {
+        (
+            FailureKind::Empty,
+            format!("{who} used up its tokens for thinking and said nothing. {more}, or let it think less"),
+        )
+    } else if end.has_thought {
+        (
+            FailureKind::Empty,
+            format!("{who} thought and then said nothing. Ask again, or choose another model"),
+        )
+    } else if at_its_limit {
+        (
+            FailureKind::Empty,
+            format!(
+                "{who} reached its limit of tokens before its first word. {more}, or start a new conversation (/new)"
+            ),
+        )
+    } else {
+        (
+            FailureKind::Empty,
+            format!(
+                "{who} ended its answer without a word. Often the conversation does not fit the window that the model was loaded \
+                 with: raise it there, or start a new one (/new)"
+            ),
+        )
+    };
+    callee.failed(kind, message)
+}
+
+/// The body holds nothing of an answer.
+fn nothing_understood(callee: &Callee<'_>, end: &End) -> Unanswered {
+    let (provider, origin) = (callee.provider, callee.origin());
+    let said = Said::read(end.stray.as_bytes());
+    if said.is_page {
+        return failure::in_success(callee, StatusCode::OK, &said);
+    }
+    let words = callee.words(&said.words);
+    if words.is_empty() {
+        return callee.failed(
+            FailureKind::Unavailable,
+            format!("provider {provider} at {origin} answered nothing at all. Look into its log"),
+        );
+    }
+    callee.failed(
+        FailureKind::Unavailable,
+        format!(
+            "provider {provider} at {origin} sent something that is no chat completion{words}. {}",
+            callee.no_route_advice()
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use gatehouse_proto::agent::v1::Usage;
+use url::Url;
+
+use super::*;
+use crate::provider::redaction::Redaction;
+
+fn verdict_of(end: End, framing: Framing) -> Result<Answered, Unanswered> {
+    let url = Url::parse("http://h/v1/chat/completions").unwrap();
+    let redaction = Redaction::default();
+    let callee = Callee {
+        provider: "p",
+        model: "m",
+        url: &url,
+        has_key: true,
+        redaction: &redaction,
+    };
+    verdict(&callee, end, framing)
+}
+
+/// The end of an answer with a word in it.
+fn said(stop_reason: Option<StopReason>) -> End {
+    End {
+        stop_reason,
+        has_text: true,
+        chunks: 1,
+        ..End::default()
+    }
+}
+
+/// The end of an answer without one.
+fn silent(stop_reason: StopReason) -> End {
+    End {
+        has_text: false,
+        ..said(Some(stop_reason))
+    }
+}
+
+#[test]
+fn an_answer_ends_by_its_reason_by_its_mark_or_with_its_body() {
+    let done = End {
+        is_done: true,
+        usage: Some(Usage::default()),
+        ..said(None)
+    };
+    for (end, framing, stop_reason) in [
+        (said(Some(StopReason::Stop)), Framing::Closed, StopReason::Stop),
+        (
+            said(Some(StopReason::Length)),
+            Framing::Closed,
+            StopReason::Length,
+        ),
+        (
+            said(Some(StopReason::Filtered)),
+            Framing::Closed,
+            StopReason::Filtered,
+        ),
+        (
+            said(Some(StopReason::Other("tool_calls".into()))),
+            Framing::Closed,
+            StopReason::Other("tool_calls".into()),
+        ),
+        (done, Framing::Closed, StopReason::Stop),
+        (said(None), Framing::Whole, StopReason::Stop),
+    ] {
+        assert_eq!(verdict_of(end, framing).unwrap().stop_reason, stop_reason);
+    }
+}
+
+#[test]
+fn an_answer_that_may_have_lost_its_end_is_not_called_whole() {
+    let cut = End {
+        is_cut: true,
+        ..said(None)
+    };
+    for (end, framing) in [
+        (said(None), Framing::Closed),
+        (cut, Framing::Whole),
+        (said(Some(StopReason::Fault("error".into()))), Framing::Whole),
+    ] {
+        let failure = verdict_of(end, framing).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable, "{}", failure.message);
+    }
+}
+
+#[test]
+fn silence_says_why() {
+    let thought = |reason| End {
+        has_thought: true,
+        ..silent(reason)
+    };
+    let refusal = End {
+        refusal: "I will not".into(),
+        ..silent(StopReason::Stop)
+    };
+    let call = End {
+        call: Some("ls".into()),
+        ..silent(StopReason::Other("tool_calls".into()))
+    };
+    let mark_alone = End {
+        is_done: true,
+        ..End::default()
+    };
+    for (end, kind, part) in [
+        (silent(StopReason::Stop), FailureKind::Empty, "without a word"),
+        (mark_alone, FailureKind::Empty, "without a word"),
+        (
+            silent(StopReason::Length),
+            FailureKind::Empty,
+            "before its first word. Raise maxTokens",
+        ),
+        (
+            thought(StopReason::Length),
+            FailureKind::Empty,
+            "used up its tokens for thinking",
+        ),
+        (
+            thought(StopReason::Stop),
+            FailureKind::Empty,
+            "thought and then said nothing",
+        ),
+        (
+            silent(StopReason::Filtered),
+            FailureKind::Moderation,
+            "a filter of provider p",
+        ),
+        (
+            refusal,
+            FailureKind::Moderation,
+            "declined to answer: I will not.",
+        ),
+        (call, FailureKind::Empty, "a tool that nobody offered it: ls"),
+    ] {
+        let failure = verdict_of(end, Framing::Closed).unwrap_err();
+        assert_eq!(failure.kind, kind, "{}", failure.message);
+        assert!(failure.message.contains(part), "{part}: {}", failure.message);
+    }
+}
+
+#[test]
+fn a_body_that_holds_no_answer_is_said_to_hold_what_it_holds() {
+    let stray = |stray: &str| End {
+        stray: stray.into(),
+        ..End::default()
+    };
+    for (end, kind, part) in [
+        (
+            stray("<!doctype html><title>Log in</title>"),
+            FailureKind::Config,
+            "HTTP 200 from http://h): Log in. Check the path",
+        ),
+        (
+            stray("the model is asleep"),
+            FailureKind::Unavailable,
+            "no chat completion: the model is asleep",
+        ),
+        (End::default(), FailureKind::Unavailable, "nothing at all"),
+        (
+            End {
+                instead: Some(Said::words("no such model: unknown model x")),
+                ..End::default()
+            },
+            FailureKind::ModelMissing,
+            "unknown model x",
+        ),
+    ] {
+        let failure = verdict_of(end, Framing::Whole).unwrap_err();
+        assert_eq!(failure.kind, kind, "{}", failure.message);
+        assert!(failure.message.contains(part), "{part}: {}", failure.message);
+    }
+}

@@ -1,0 +1,152 @@
+//! Reading a response to its end: a whole answer is whole, however its connection ends.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use gatehouse_proto::agent::v1::FailureKind;
+use reqwest::{Response, Version, header};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    decoder::Decoder,
+    ending::{Framing, verdict},
+};
+use crate::{
+    answer::{Answer, TooLong},
+    provider::{
+        Answered, Unanswered,
+        failure::{self, Callee},
+        inflate::Inflate,
+        think::Piece,
+    },
+};
+
+/// How long after the answer its cost is waited for. It comes right behind it, or not at all.
+const USAGE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long the closing mark is waited for when nothing else is missing. With it the connection can be used again.
+const MARK_WAIT: Duration = Duration::from_millis(250);
+
+/// The most of an error body that is read.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long the rest of an error body is waited for.
+const ERROR_BODY_WAIT: Duration = Duration::from_secs(5);
+
+/// Hands the pieces of an answer on as they come. `silence` is the longest pause inside it.
+pub(super) async fn answer(
+    callee: &Callee<'_>,
+    response: Response,
+    silence: Duration,
+    answer: &mut Answer,
+) -> Result<Answered, Unanswered> {
+    let framing = framing(&response);
+    let mut bytes = response.bytes_stream();
+    let mut decoder = Decoder::default();
+    let mut stopped_at = None;
+    let broken = loop {
+        let until = match stopped_at {
+            Some(at) if decoder.has_usage() => at + MARK_WAIT,
+            Some(at) => at + USAGE_WAIT,
+            None => Instant::now() + silence,
+        };
+        let chunk = match timeout_at(until, bytes.next()).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(None) => break None,
+            Ok(Some(Err(error))) => break Some(failure::from_transport(callee, &error)),
+            Err(_) => break Some(fell_silent(callee)),
+        };
+        let mut pieces = Vec::new();
+        let read = decoder.push(&chunk, &mut pieces);
+        let spoke = !pieces.is_empty();
+        if let Err(TooLong) = hand_on(pieces, answer).await {
+            return too_long(callee, answer);
+        }
+        if let Err(why) = read {
+            let message = format!(
+                "provider {} at {} {why}. Look into its log",
+                callee.provider,
+                callee.origin()
+            );
+            break Some(callee.failed(FailureKind::Unavailable, message));
+        }
+        if decoder.is_over() {
+            break None;
+        }
+        // Some servers give a reason with every piece: what follows counts as well.
+        if decoder.has_stopped() && (stopped_at.is_none() || spoke) {
+            stopped_at = Some(Instant::now());
+        }
+    };
+    let mut pieces = Vec::new();
+    let end = decoder.finish(&mut pieces);
+    if let Err(TooLong) = hand_on(pieces, answer).await {
+        return too_long(callee, answer);
+    }
+    match broken {
+        // Everything was said: how the connection ended does not matter.
+        Some(why) if end.stop_reason.is_none() && !end.is_done && end.error.is_none() => Err(why),
+        _ => verdict(callee, end, framing),
+    }
+}
+
+async fn hand_on(pieces: Vec<Piece>, answer: &mut Answer) -> Result<(), TooLong> {
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => answer.say(text).await?,
+            Piece::Thinking(text) => answer.think(text).await?,
+            Piece::WasThinking => answer.was_thinking(),
+        }
+    }
+    Ok(())
+}
+
+/// The answer is as long as one may be. Thoughts alone are none.
+fn too_long(callee: &Callee<'_>, answer: &Answer) -> Result<Answered, Unanswered> {
+    if answer.was_said() {
+        return Ok(Answered::cut_off());
+    }
+    let (provider, model) = (callee.provider, callee.model);
+    let message = format!(
+        "model {model} of provider {provider} thought without an end and said nothing. Let it think less, or choose another"
+    );
+    Err(callee.failed(FailureKind::Empty, message))
+}
+
+fn fell_silent(callee: &Callee<'_>) -> Unanswered {
+    let (provider, origin) = (callee.provider, callee.origin());
+    let message = format!(
+        "provider {provider} at {origin} fell silent in its answer. Look into its log, or raise models.providers.{provider}.timeoutSeconds"
+    );
+    callee.failed(FailureKind::Timeout, message)
+}
+
+/// Whether the end of the body says that all of it came.
+fn framing(response: &Response) -> Framing {
+    let headers = response.headers();
+    let is_framed = response.version() >= Version::HTTP_2
+        || headers.contains_key(header::CONTENT_LENGTH)
+        || headers.contains_key(header::TRANSFER_ENCODING);
+    if is_framed {
+        Framing::Whole
+    } else {
+        Framing::Closed
+    }
+}
+
+/// Reads a refusal with its words.
+pub(super) async fn refusal(callee: &Callee<'_>, response: Response) -> Unanswered {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let (mut body, mut inflate) = (Vec::new(), Inflate::default());
+    let mut bytes = response.bytes_stream();
+    let until = Instant::now() + ERROR_BODY_WAIT;
+    while let Ok(Some(Ok(chunk))) = timeout_at(until, bytes.next()).await {
+        let Ok(chunk) = inflate.push(&chunk) else { break };
+        body.extend_from_slice(&chunk);
+        if body.len() > ERROR_BODY_BYTES_MAX {
+            body.truncate(ERROR_BODY_BYTES_MAX);
+            break;
+        }
+    }
+    failure::from_response(callee, status, &headers, &body)
+}

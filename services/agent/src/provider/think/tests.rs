@@ -1,0 +1,119 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// What was thought and what was said, of an answer in these pieces.
+fn split<'p>(pieces: impl IntoIterator<Item = &'p str>) -> (String, String) {
+    let (mut splitter, mut out) = (Splitter::default(), Vec::new());
+    for piece in pieces {
+        splitter.push(piece, &mut out);
+    }
+    splitter.finish(&mut out);
+    let (mut thought, mut said) = (String::new(), String::new());
+    for piece in out {
+        match piece {
+            Piece::Text(text) => said.push_str(&text),
+            Piece::Thinking(text) => thought.push_str(&text),
+            Piece::WasThinking => thought.push_str(&std::mem::take(&mut said)),
+        }
+    }
+    (thought, said)
+}
+
+#[test]
+fn thinking_between_marks_is_no_part_of_the_answer() {
+    for (answer, thought, said) in [
+        (
+            "<think>\nThe user says hello.\n</think>\n\nHello there",
+            "The user says hello.\n",
+            "Hello there",
+        ),
+        ("\n\n<think>hm</think>Hello", "hm", "Hello"),
+        ("<THINK>hm</Think>Hello", "hm", "Hello"),
+        ("<thinking>hm</thinking> Hello", "hm", "Hello"),
+        ("[THINK]hm[/THINK]Hello", "hm", "Hello"),
+        ("◁think▷hm◁/think▷Hello", "hm", "Hello"),
+        ("<reasoning>hm</reasoning>\nHello", "hm", "Hello"),
+        ("<think>a</think>\n<think>b</think>Hello", "ab", "Hello"),
+        ("<think></think>\n\nHello", "", "Hello"),
+        (
+            "<think>if a < b </thin then</think>Hello",
+            "if a < b </thin then",
+            "Hello",
+        ),
+        ("Hello\n<think>hm</think>\nthere", "hm", "Hello\nthere"),
+        // The template wrote the opening mark.
+        (
+            "The user says hello.\n</think>\n\nHello",
+            "The user says hello.\n",
+            "Hello",
+        ),
+        ("It greets me.</think>Hello", "It greets me.", "Hello"),
+        ("</think>\n\nHello", "", "Hello"),
+        // It never stopped thinking.
+        ("<think>hm, and then", "hm, and then", ""),
+        ("<think>hm</thi", "hm</thi", ""),
+    ] {
+        assert_eq!(split([answer]), (thought.to_owned(), said.to_owned()), "{answer}");
+    }
+}
+
+#[test]
+fn what_somebody_asked_about_is_left_in_the_answer() {
+    for answer in [
+        "Models write <think> before they answer.",
+        "Use `</think>` to end it.",
+        "It looks like so:\n```\n<think>\nhm\n</think>\n```\nDone.",
+        "a < b, [x] and <b>bold</b>",
+        "<thermometer> is a tag",
+        "x\n<reasoning>y</reasoning>",
+        "    indented code\n\tand a tab",
+        "a\n\n\n  b  \n",
+        "<",
+        "ends with <thin",
+        "1. one\n2. two\n",
+    ] {
+        assert_eq!(split([answer]), (String::new(), answer.to_owned()), "{answer}");
+    }
+}
+
+#[test]
+fn a_thought_in_the_middle_that_never_ends_is_said_all_the_same() {
+    let (thought, said) = split(["An example:\n<think>\nall of the rest"]);
+
+    assert_eq!(thought, "all of the rest");
+    assert!(
+        said.starts_with("An example:\n<think>") && said.ends_with("all of the rest"),
+        "{said}"
+    );
+}
+
+#[test]
+fn white_space_alone_is_no_answer_and_an_endless_one_does_not_wait_for_ever() {
+    assert_eq!(split([" \n\n "]), (String::new(), String::new()));
+    let (mut splitter, mut out) = (Splitter::default(), Vec::new());
+    splitter.push(&" ".repeat(SPACE_BYTES_MAX + 1), &mut out);
+    assert!(!out.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn where_the_pieces_are_cut_makes_no_difference(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "<think>", "</think>", "<thought>", "</thought>", "[THINK]", "[/THINK]", "<", ">", "```", "`", "\n", " ", "\t", "a", "◁think▷", "◁/think▷", "ü",
+        ]), 0..14),
+        cuts in prop::collection::vec(0_usize..90, 0..14),
+    ) {
+        let answer = parts.concat();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| answer.floor_char_boundary(cut)).collect();
+        cuts.sort_unstable();
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        for cut in cuts.into_iter().chain([answer.len()]) {
+            pieces.push(answer.get(start..cut).unwrap());
+            start = cut;
+        }
+
+        prop_assert_eq!(split(pieces), split([&*answer]));
+    }
+}
