@@ -65,9 +65,40 @@ pub(super) struct Account {
     pub(super) state: String,
     pub(super) last_error: Option<String>,
     pub(super) warning: Option<String>,
+    pub(super) notices: Vec<String>,
+    pub(super) rooms: Vec<Room>,
     pub(super) last_inbound_at: Option<i64>,
     pub(super) outbox_count: i64,
     pub(super) dead_letter_count: i64,
+}
+
+/// A room that an account wants to be in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Room {
+    name: String,
+    state: String,
+    reason: Option<String>,
+    next_step: Option<String>,
+}
+
+impl Account {
+    /// What somebody should know of it: what is wrong now, the rooms that it is kept out of, what is not as configured.
+    fn detail(&self) -> String {
+        let rooms = self.rooms.iter().filter(|room| room.state == "refused");
+        let rooms = rooms.map(|room| {
+            let reason = room.reason.as_deref().unwrap_or("the server does not say why");
+            match &room.next_step {
+                Some(step) => format!("not in {}: {reason}; {step}", room.name),
+                None => format!("not in {}: {reason}", room.name),
+            }
+        });
+        let parts = self.last_error.iter().cloned().chain(rooms);
+        let parts = parts
+            .chain(self.notices.iter().cloned())
+            .chain(self.warning.clone());
+        parts.collect::<Vec<_>>().join(" | ")
+    }
 }
 
 fn short(hash: Option<&String>) -> String {
@@ -174,15 +205,7 @@ pub(super) fn channels(channels: &Channels, style: Style) -> String {
                     (account.dead_letter_count > 0).then_some(Ink::Red),
                     account.dead_letter_count.to_string(),
                 ),
-                (
-                    None,
-                    account
-                        .last_error
-                        .as_ref()
-                        .or(account.warning.as_ref())
-                        .cloned()
-                        .unwrap_or_default(),
-                ),
+                (None, account.detail()),
             ]);
         }
     }
@@ -237,5 +260,23 @@ mod tests {
         let table = super::channels(&accounts, Style::plain());
 
         assert!(table.contains("irc/home  connected  60 s ago"), "{table}");
+    }
+
+    #[test]
+    fn an_account_that_is_kept_out_of_a_room_says_which_why_and_what_to_do() {
+        let accounts = serde_json::from_value(json!({
+            "ts": 100_000,
+            "channelAccounts": {"irc": [{"accountId": "home", "state": "connected", "notices": ["the nick is \"gate_\""], "rooms": [
+                {"name": "#in", "state": "joined"},
+                {"name": "#home", "state": "refused", "reason": "Cannot join channel (+b) (474)", "nextStep": "lift the ban"},
+            ]}]},
+        }))
+        .unwrap();
+
+        let table = super::channels(&accounts, Style::plain());
+
+        let detail = "not in #home: Cannot join channel (+b) (474); lift the ban | the nick is \"gate_\"";
+        assert!(table.contains(detail), "{table}");
+        assert!(!table.contains("#in"), "{table}");
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod grpc;
 pub(crate) mod lease;
 pub(crate) mod manager;
 pub(crate) mod progress;
+pub(crate) mod room;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod store;

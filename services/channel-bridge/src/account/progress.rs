@@ -2,6 +2,7 @@
 //! supervisor decides by it, `channels.status` shows it.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,6 +12,8 @@ use tokio::{
     sync::watch,
     time::{self, Instant},
 };
+
+use super::room::{Room, RoomStatus};
 
 /// Who was heard so lately is there: asking again would only be noise.
 const FRESH: Duration = Duration::from_secs(1);
@@ -59,8 +62,10 @@ impl State {
 pub(crate) struct Snapshot {
     /// How it is.
     pub(crate) state: State,
-    /// What went wrong last.
+    /// What is wrong now. Nothing of an account that is well.
     pub(crate) last_error: Option<String>,
+    /// Why the last connection ended or could not be made.
+    pub(crate) last_disconnect: Option<Disconnect>,
     /// When its task last started, milliseconds since 1970; so are the others.
     pub(crate) last_start_at: Option<i64>,
     /// When it last connected.
@@ -75,6 +80,27 @@ pub(crate) struct Snapshot {
     pub(crate) reconnect_count: i64,
     /// What works now and will not for ever.
     pub(crate) warning: Option<String>,
+    /// What is not as configured on this connection, and what to do.
+    pub(crate) notices: Vec<String>,
+    /// The rooms that are wanted, and how each is.
+    pub(crate) rooms: Vec<RoomStatus>,
+}
+
+/// The end of a connection, or a try that made none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Disconnect {
+    pub(crate) reason: String,
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// What a notice is about: there is one for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Topic {
+    /// The name under which the account is there.
+    Name,
+    /// Whether the platform knows who it is.
+    Login,
 }
 
 /// What a snapshot is made of. Moments of the process: as times of day they would be wrong as soon as somebody sets the clock.
@@ -91,9 +117,20 @@ struct Moments {
 struct Known {
     state: State,
     last_error: Option<String>,
+    last_disconnect: Option<(String, Instant)>,
     reconnect_count: i64,
     last: Moments,
     warning: Option<String>,
+    notices: BTreeMap<Topic, String>,
+    rooms: Vec<Room>,
+}
+
+impl Known {
+    /// What is known of one connection means nothing for the next.
+    fn forget_connection(&mut self) {
+        self.notices.clear();
+        self.rooms.clear();
+    }
 }
 
 /// A handle on the clock. Cheap to clone.
@@ -113,9 +150,12 @@ impl Progress {
         let known = Known {
             state: State::Stopped,
             last_error: None,
+            last_disconnect: None,
             reconnect_count: 0,
             last: Moments::default(),
             warning: None,
+            notices: BTreeMap::new(),
+            rooms: Vec::new(),
         };
         Self {
             clock,
@@ -133,6 +173,7 @@ impl Progress {
         let was_silent = inner.state == State::Degraded;
         if was_silent {
             inner.state = State::Connected;
+            inner.last_error = None;
         }
         self.touch(inner);
         if was_silent {
@@ -150,8 +191,23 @@ impl Progress {
         inner.last.connected = Some(now);
         inner.last.progress = Some(now);
         inner.state = State::Connected;
+        inner.last_error = None;
         self.touch(inner);
         self.tell(State::Connected);
+    }
+
+    /// Shows how the wanted rooms are, from now on and until the connection ends.
+    pub(crate) fn show_rooms(&self, rooms: Vec<Room>) {
+        self.lock().rooms = rooms;
+    }
+
+    /// Shows what is not as configured, until it is taken back or the connection ends.
+    pub(crate) fn notice(&self, topic: Topic, text: Option<String>) {
+        let mut inner = self.lock();
+        match text {
+            Some(text) => drop(inner.notices.insert(topic, text)),
+            None => drop(inner.notices.remove(&topic)),
+        }
     }
 
     /// Changes when somebody wants to know whether the platform is there: the adapter then asks it for a word. Never more
@@ -188,6 +244,12 @@ impl Progress {
         Snapshot {
             state: inner.state,
             last_error: inner.last_error.clone(),
+            last_disconnect: inner.last_disconnect.as_ref().and_then(|(reason, moment)| {
+                Some(Disconnect {
+                    reason: reason.clone(),
+                    at: at(Some(*moment))?,
+                })
+            }),
             last_start_at: at(inner.last.start),
             last_connected_at: at(inner.last.connected),
             last_inbound_at: at(inner.last.inbound),
@@ -195,6 +257,8 @@ impl Progress {
             last_outbound_at: at(inner.last.outbound),
             reconnect_count: inner.reconnect_count,
             warning: inner.warning.clone(),
+            notices: inner.notices.values().cloned().collect(),
+            rooms: inner.rooms.iter().map(|room| room.status(now_ms)).collect(),
         }
     }
 
@@ -224,6 +288,7 @@ impl Progress {
         let mut inner = self.lock();
         inner.last.start = Some(Instant::now());
         inner.state = State::Starting;
+        inner.forget_connection();
         self.touch(inner);
         self.tell(State::Starting);
     }
@@ -231,6 +296,17 @@ impl Progress {
     pub(crate) fn enter(&self, state: State, error: Option<String>) {
         let mut inner = self.lock();
         inner.state = state;
+        match state {
+            State::Backoff | State::Failed => {
+                inner.forget_connection();
+                inner.last_disconnect = error.clone().map(|reason| (reason, Instant::now()));
+            }
+            State::Stopped | State::Standby => {
+                inner.forget_connection();
+                inner.last_error = None;
+            }
+            State::Starting | State::Connected | State::Degraded => {}
+        }
         if error.is_some() {
             inner.last_error = error;
         }
@@ -265,7 +341,50 @@ mod tests {
     use gatehouse_core::Clock;
     use tokio::time;
 
-    use super::Progress;
+    use super::{Progress, State, Topic};
+    use crate::account::room::{Room, RoomState};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_went_wrong_before_is_no_error_of_an_account_that_is_well() {
+        let progress = Progress::new(Clock::fixed(1_790_000_000_000));
+        progress.starting();
+        progress.enter(State::Backoff, Some("connection refused".into()));
+        assert_eq!(
+            progress.snapshot().last_error.as_deref(),
+            Some("connection refused")
+        );
+        progress.starting();
+        assert!(progress.snapshot().last_error.is_some(), "it is not mended yet");
+
+        progress.connected();
+
+        let snapshot = progress.snapshot();
+        assert_eq!(snapshot.last_error, None);
+        assert_eq!(snapshot.last_disconnect.unwrap().reason, "connection refused");
+
+        progress.enter(State::Degraded, Some("nothing was heard".into()));
+        assert!(progress.snapshot().last_error.is_some());
+        progress.heard();
+        assert_eq!(progress.snapshot().last_error, None);
+
+        progress.enter(State::Backoff, Some("cut".into()));
+        progress.enter(State::Stopped, None);
+        assert_eq!(progress.snapshot().last_error, None, "it was asked to stop");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_shown_of_a_connection_ends_with_it() {
+        let progress = Progress::new(Clock::fixed(1_790_000_000_000));
+        progress.connected();
+        progress.show_rooms(vec![Room::new("#home", RoomState::Joined)]);
+        progress.notice(Topic::Name, Some("another nick".into()));
+        assert_eq!(progress.snapshot().rooms.len(), 1);
+        assert_eq!(progress.snapshot().notices, ["another nick"]);
+
+        progress.enter(State::Backoff, Some("cut".into()));
+
+        assert!(progress.snapshot().rooms.is_empty() && progress.snapshot().notices.is_empty());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_status_keeps_its_ages_when_somebody_sets_the_clock() {

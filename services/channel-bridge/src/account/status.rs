@@ -11,7 +11,7 @@ use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusRequest, Get
 use serde::Serialize;
 
 use crate::{
-    account::{Entry, State, View},
+    account::{Entry, State, View, room::RoomStatus},
     adapter::AccountKey,
     error::Error,
     outbox::store::{Counts, OutboxStore},
@@ -49,6 +49,14 @@ impl From<GetChannelsStatusRequest> for Asking {
     }
 }
 
+/// Why a connection ended, as `LastDisconnect` of the contract describes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LastDisconnect {
+    at: i64,
+    error: String,
+}
+
 /// One account, as `AccountStatus` of the contract describes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +88,12 @@ struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
     capabilities: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_disconnect: Option<LastDisconnect>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rooms: Vec<RoomStatus>,
 }
 
 impl Account {
@@ -115,6 +129,12 @@ impl Account {
                 .as_ref()
                 .map(|adapter| adapter.capabilities().words())
                 .unwrap_or_default(),
+            last_disconnect: snapshot.last_disconnect.map(|last| LastDisconnect {
+                at: last.at,
+                error: last.reason,
+            }),
+            notices: snapshot.notices,
+            rooms: snapshot.rooms,
         }
     }
 
