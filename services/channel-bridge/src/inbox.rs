@@ -369,6 +369,8 @@ fn request(row: &InboxRow) -> DeliverMessageRequest {
         message_id,
         chat_kind,
         chat_id,
+        chat_aliases: _, // these two are for the policy as well
+        case: _,
         origin:
             Origin {
                 parent,
@@ -383,6 +385,7 @@ fn request(row: &InboxRow) -> DeliverMessageRequest {
         sender_name,
         content,
         mentioned: _, // as well
+        from_bot: _,
         sent_at,
     } = row.message.clone();
     let (text, content) = content.into_parts();

@@ -9,7 +9,7 @@ pub(crate) use gatehouse_document::policies::{DmPolicy, GroupPolicy};
 use gatehouse_document::policies::{Group, Policies, Sender};
 use serde::Deserialize;
 
-use crate::adapter::{ChatKind, InboundMessage};
+use crate::adapter::{Case, ChatKind, InboundMessage};
 
 /// What holds in one group, or in all (`"*"`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,17 +115,25 @@ impl Policy {
     }
 
     fn decide_group(&self, message: &InboundMessage) -> Verdict {
-        let own = self
-            .groups
-            .iter()
-            .find(|(id, _)| same(id, message.chat_id.as_str()))
-            .map(|(_, rule)| rule);
+        // By its id first, so that a rule for one of its other names does not take the place of its own.
+        let names = std::iter::once(&message.chat_id).chain(&message.chat_aliases);
+        let mut known = names
+            .flat_map(|name| {
+                self.groups
+                    .iter()
+                    .filter(|(id, _)| same(message.case, id, name.as_str()))
+            })
+            .map(|(_, rule)| rule)
+            .peekable();
+        let own = known.peek().copied();
+        // One room may be written twice: off is off.
+        let off = known.any(|rule| rule.enabled == Some(false));
         let every = self.groups.get("*");
         let rule = own.or(every);
         match self.group_policy {
             GroupPolicy::Disabled => return Verdict::Refuse("groups are disabled"),
             GroupPolicy::Allowlist | GroupPolicy::Open
-                if rule.is_some_and(|rule| rule.enabled == Some(false)) =>
+                if off || rule.is_some_and(|rule| rule.enabled == Some(false)) =>
             {
                 return Verdict::Refuse("this group is disabled");
             }
@@ -157,6 +165,7 @@ impl Policy {
     }
 
     fn lists(&self, list: &[String], message: &InboundMessage) -> bool {
+        let same = |entry: &str, id: &str| same(message.case, entry, id);
         list.iter().any(|entry| {
             entry == "*"
                 || same(entry, message.sender_id.as_str())
@@ -170,10 +179,10 @@ impl Policy {
     }
 }
 
-/// Ids are compared whole; ASCII case aside, because people type them. Blank never equals anything.
-fn same(entry: &str, id: &str) -> bool {
+/// Ids are compared whole, as the platform tells them apart; case aside, because people type them. Blank never equals anything.
+fn same(case: Case, entry: &str, id: &str) -> bool {
     let entry = entry.trim();
-    !entry.is_empty() && entry.eq_ignore_ascii_case(id)
+    !entry.is_empty() && case.same(entry, id)
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     account::supervisor::{Lines, supervise},
     adapter::{
-        AccountKey, Adapter, Capabilities, ChatKind, Ended, Hints, InboundMessage, InboundSink, Limits, Link,
-        Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, SendError, SendPart, TextLimit,
-        TextShape, TextUnit, Typing,
+        AccountKey, Adapter, Capabilities, Case, ChatKind, Ended, Hints, InboundMessage, InboundSink, Limits,
+        Link, Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, SendError, SendPart,
+        TextLimit, TextShape, TextUnit, Typing,
     },
     inbox::SessionClient,
     metrics::{Direction, Fate, Metrics},
@@ -62,6 +62,8 @@ pub(crate) fn message(id: &str, chat: &str, text: &str) -> InboundMessage {
         message_id: id.into(),
         chat_kind: ChatKind::Direct,
         chat_id: chat.into(),
+        chat_aliases: Vec::new(),
+        case: Case::default(),
         origin: Origin::default(),
         reply_to: chat.into(),
         thread_id: None,
@@ -70,6 +72,7 @@ pub(crate) fn message(id: &str, chat: &str, text: &str) -> InboundMessage {
         sender_name: Some(format!("name of {chat}")),
         content: Content::text(text),
         mentioned: true,
+        from_bot: false,
         sent_at: NOW,
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use gatehouse_core::Content;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountKey, Progress};
+use super::{AccountKey, Case, Progress};
 use crate::{
     id::{Address, ChatId, GuildId, ID_BYTES_MAX, MessageId, RoleId, SenderId, TeamId},
     store::StoreError,
@@ -34,6 +34,12 @@ pub(crate) struct InboundMessage {
     pub(crate) message_id: MessageId,
     pub(crate) chat_kind: ChatKind,
     pub(crate) chat_id: ChatId,
+    /// Other names that the platform knows the chat by: a rule for one of them holds for it too.
+    #[serde(default)]
+    pub(crate) chat_aliases: Vec<ChatId>,
+    /// How the platform tells names apart: rules that an operator typed are compared like that.
+    #[serde(default)]
+    pub(crate) case: Case,
     /// What the chat belongs to, and what the sender is there: which agent answers may depend on it.
     #[serde(default)]
     pub(crate) origin: Origin,
@@ -50,6 +56,9 @@ pub(crate) struct InboundMessage {
     pub(crate) content: Content,
     /// Whether the assistant was spoken to.
     pub(crate) mentioned: bool,
+    /// Whether the platform says that the sender is a program.
+    #[serde(default)]
+    pub(crate) from_bot: bool,
     /// When it was said, milliseconds since 1970.
     pub(crate) sent_at: i64,
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Policy, Verdict};
-use crate::adapter::{ChatKind, InboundMessage, Origin};
+use crate::adapter::{Case, ChatKind, InboundMessage, Origin};
 
 fn policy(json: Value) -> Policy {
     serde_json::from_value(json).unwrap()
@@ -16,6 +16,8 @@ fn said(kind: ChatKind, sender: &str, mentioned: bool) -> InboundMessage {
         } else {
             "#home".into()
         },
+        chat_aliases: Vec::new(),
+        case: Case::default(),
         origin: Origin::default(),
         reply_to: "#home".into(),
         thread_id: None,
@@ -24,6 +26,7 @@ fn said(kind: ChatKind, sender: &str, mentioned: bool) -> InboundMessage {
         sender_name: Some("anna".into()),
         content: gatehouse_core::Content::text("x"),
         mentioned,
+        from_bot: false,
         sent_at: 0,
     }
 }

@@ -14,8 +14,8 @@ use tokio::{sync::Notify, time};
 use crate::{
     account::AccountState,
     adapter::{
-        Adapter, Capabilities, ChatKind, Ended, InboundMessage, Limits, Link, Liveness, Origin, ParentChat,
-        Rate, Receipt, TextLimit, TextShape, TextUnit, Typing,
+        Adapter, Capabilities, Case, ChatKind, Ended, InboundMessage, Limits, Link, Liveness, Origin,
+        ParentChat, Rate, Receipt, TextLimit, TextShape, TextUnit, Typing,
     },
     platform::{Deps, Platform},
 };
@@ -216,6 +216,8 @@ fn message(id: &str, text: String) -> InboundMessage {
         message_id: id.into(),
         chat_kind: KIND,
         chat_id: "the-thread".into(),
+        chat_aliases: Vec::new(),
+        case: Case::default(),
         origin: Origin {
             parent: Some(ParentChat {
                 kind: KIND,
@@ -232,6 +234,7 @@ fn message(id: &str, text: String) -> InboundMessage {
         sender_name: None,
         content: Content::text(text),
         mentioned: true,
+        from_bot: false,
         sent_at: 0,
     }
 }

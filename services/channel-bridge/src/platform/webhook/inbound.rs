@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     adapter::{
-        AccountKey, ChatKind, HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, Origin,
+        AccountKey, Case, ChatKind, HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, Origin,
         ParentChat, ReceiveError, Received,
     },
     id::{Address, ChatId, GuildId, MessageId, RoleId, SenderId, TeamId},
@@ -86,11 +86,14 @@ impl Body {
             },
             reply_to: Address::from(chat_id.clone()),
             chat_id,
+            chat_aliases: Vec::new(),
+            case: Case::Ascii,
             thread_id,
             sender_id,
             sender_aliases: Vec::new(),
             sender_name: name.map(|name| name.chars().take(SENDER_NAME_CHARS_MAX).collect()),
             mentioned: mentioned || chat_kind == ChatKind::Direct,
+            from_bot: false,
             content: Content::text(text),
             sent_at: sent_at.unwrap_or(now),
         }
