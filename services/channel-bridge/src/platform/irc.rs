@@ -8,11 +8,19 @@
 
 mod client;
 mod config;
+mod connect;
+mod holder;
+mod isupport;
 pub(crate) mod line;
+mod nick;
+mod pace;
+mod people;
+mod playback;
 mod questions;
 mod register;
 mod registered;
 mod rooms;
+mod said;
 mod say;
 mod text;
 pub(crate) mod wire;
@@ -44,7 +52,7 @@ const TEXT: TextLimit = TextLimit {
     address_counts: true,
     ..TextLimit::new(
         TextUnit::Bytes,
-        text::LINE_BYTES_MAX - text::PREFIX_BYTES - "PRIVMSG  :\r\n".len(),
+        isupport::LINE_BYTES - text::PREFIX_BYTES - "PRIVMSG  :\r\n".len(),
         TextShape::Line,
     )
 };
@@ -86,7 +94,7 @@ impl Adapter for Irc {
             parts_max: PARTS_MAX,
             account_rate: self.config.rate,
             chat_rate: self.config.rate,
-            concurrency: 4,
+            concurrency: client::SAYINGS_MAX,
             send_timeout: SEND_TIMEOUT,
             liveness: Some(LIVENESS),
         }

@@ -1,30 +1,25 @@
 //! One connection to an IRC server, from the socket to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use gatehouse_core::{Chain, Clock};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
 use tokio::{
     io::{ReadHalf, WriteHalf, split},
-    net::TcpStream,
     time::{self, Instant},
 };
-use tokio_rustls::TlsConnector;
 
 use super::{
     config::IrcConfig,
+    connect,
     line::Line,
+    pace::Pace,
     questions::Questions,
     register::{Register, Step},
     registered::{Event, Registered},
     say::{Outcome, Saying},
     wire::{self, Reader, Socket},
 };
-use crate::adapter::{Ended, InboundMessage, Link, ReceiveError, SendError};
+use crate::adapter::{Ended, InboundMessage, Link, ReceiveError, SendRequest};
 
 /// From the first packet to the welcome.
 const ENTER_WITHIN: Duration = Duration::from_secs(30);
@@ -32,13 +27,16 @@ const ENTER_WITHIN: Duration = Duration::from_secs(30);
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long a message waits for room in the inbox before the line stops being read.
 const INBOX_RETRY: Duration = Duration::from_millis(200);
+/// Messages on their way at once, each to another chat: so many are sent at the same time, and one that waits to know who holds a
+/// nick holds up no room.
+pub(super) const SAYINGS_MAX: usize = 4;
 
 type Input = Reader<ReadHalf<Box<dyn Socket>>>;
 type Output = WriteHalf<Box<dyn Socket>>;
 
 /// Runs until the connection ends.
 pub(crate) async fn run(config: &IrcConfig, clock: &Clock, link: Link) -> Ended {
-    over(connect(config), config, clock, link).await
+    over(connect::connect(config), config, clock, link).await
 }
 
 /// Runs over the socket that comes out of this.
@@ -49,31 +47,33 @@ pub(crate) async fn over(
     mut link: Link,
 ) -> Ended {
     let entered = time::timeout(ENTER_WITHIN, enter(socket, config, clock, &link)).await;
-    let (mut session, mut input, mut output) = match entered {
+    let (session, mut input, mut output) = match entered {
         Ok(Ok(entered)) => entered,
         Ok(Err(ended)) => return ended,
         Err(_) => return Ended::Retry("the server did not welcome us within 30 seconds".into()),
     };
-    let greeting = session.greet(config, Instant::now());
-    if let Err(ended) = write(&mut output, &greeting).await {
-        return ended;
-    }
+    let mut talk = Talk::new(session, config);
     // Before anybody can think of asking.
     let mut wanted = link.progress.questions();
     link.progress.connected();
 
     let mut ping = time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-    let mut questions = Questions::new();
-    let mut saying: Option<Saying> = None;
     loop {
-        // Rejoins, overdue answers: nothing is looked at before one of them is due.
-        let due = [
-            session.due(),
-            questions.due(),
-            saying.as_ref().and_then(|saying| saying.due(&questions)),
-        ];
-        let due = due.into_iter().flatten().min();
-        let lines = tokio::select! {
+        if let Some(news) = talk.session.news() {
+            link.progress.show_rooms(news.rooms);
+            for (topic, notice) in news.notices {
+                link.progress.notice(topic, notice);
+            }
+        }
+        talk.say_what_is_ready(Instant::now());
+        while let Some(line) = talk.pace.next(Instant::now()) {
+            if let Err(ended) = write(&mut output, &[line]).await {
+                return ended;
+            }
+        }
+        // Rejoins, overdue answers, lines that wait for their turn: nothing is looked at before one of them is due.
+        let due = talk.due();
+        tokio::select! {
             message = input.next() => {
                 let line: Line = match message {
                     Ok(Some(message)) => message.into(),
@@ -81,60 +81,125 @@ pub(crate) async fn over(
                     Err(error) => return Ended::Retry(format!("the connection broke: {}", Chain(&error))),
                 };
                 link.progress.heard();
-                let mut lines = Vec::new();
-                let answered = questions.on(&line);
-                if let Some(current) = saying.take() {
-                    let outcome = current.on(&line, answered, &mut questions, Instant::now());
-                    settle(outcome, &mut saying, &mut lines);
-                }
-                match session.on(&line, Instant::now()) {
-                    Some(Event::Write(line)) => lines.push(line),
+                match talk.hear(&line, Instant::now()) {
+                    Some(Event::Write(line)) => talk.pace.push(line),
+                    Some(Event::Urgent(line)) => talk.pace.push_urgent(line),
                     Some(Event::End(reason)) => return Ended::Retry(reason),
                     Some(Event::Said(message)) => hand_in(&link, *message).await,
                     None => {}
                 }
-                lines
             }
-            request = link.outgoing.recv(), if saying.is_none() => {
+            request = link.outgoing.recv(), if talk.sayings.len() < SAYINGS_MAX => {
                 let Some(request) = request else {
                     let _ = time::timeout(Duration::from_secs(1), wire::write(&mut output, "QUIT :Gatehouse")).await;
                     return Ended::Retry("asked to end".into());
                 };
-                let mut lines = Vec::new();
-                if request.abandoned() {
-                    continue;
-                }
-                if session.rooms.outside(session.case, request.part().to.as_str()) {
-                    request.answer(Err(SendError::retry("not in the room yet")));
-                } else {
-                    settle(Saying::begin(request, &mut questions, Instant::now()), &mut saying, &mut lines);
-                }
-                lines
+                talk.begin(request, Instant::now());
             }
-            () = time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                let mut lines = session.tick(Instant::now());
-                lines.extend(questions.rephrased(session.nick(), Instant::now()));
-                if let Some(current) = saying.take() {
-                    settle(current.tick(&mut questions, Instant::now()), &mut saying, &mut lines);
-                }
-                lines
-            }
-            _ = ping.tick() => vec![questions.ping(Instant::now()).1],
-            Ok(()) = wanted.changed() => vec![questions.ping(Instant::now()).1],
-        };
-        if let Err(ended) = write(&mut output, &lines).await {
-            return ended;
+            () = time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => talk.tick(Instant::now()),
+            _ = ping.tick() => talk.ask(Instant::now()),
+            Ok(()) = wanted.changed() => talk.ask(Instant::now()),
         }
     }
 }
 
-fn settle(outcome: Outcome, saying: &mut Option<Saying>, lines: &mut Vec<String>) {
-    match outcome {
-        Outcome::Pending(current, more) => {
-            lines.extend(more);
-            *saying = Some(current);
+/// What is said and asked on one connection, and what waits.
+#[derive(Debug)]
+struct Talk {
+    session: Registered,
+    questions: Questions,
+    sayings: Vec<Saying>,
+    pace: Pace,
+}
+
+impl Talk {
+    fn new(session: Registered, config: &IrcConfig) -> Self {
+        let now = Instant::now();
+        let mut talk = Self {
+            session,
+            questions: Questions::new(),
+            sayings: Vec::new(),
+            pace: Pace::new(config.rate, now),
+        };
+        // The first question tells whether the server answers any, and often its clock.
+        talk.ask(now);
+        let greeting = talk.session.greet(config, now);
+        greeting.into_iter().for_each(|line| talk.pace.push(line));
+        talk
+    }
+
+    /// Asks the server for a word.
+    fn ask(&mut self, now: Instant) {
+        let (_, line) = self.questions.ping(now);
+        self.pace.push(line);
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let sayings = self
+            .sayings
+            .iter()
+            .filter_map(|saying| saying.due(&self.questions));
+        // A message that is ready waits for the pace alone.
+        let ready = self
+            .sayings
+            .iter()
+            .any(Saying::is_ready)
+            .then(|| self.pace.free_at());
+        let others = [self.session.due(), self.questions.due(), self.pace.due(), ready];
+        others.into_iter().flatten().chain(sayings).min()
+    }
+
+    fn begin(&mut self, request: SendRequest, now: Instant) {
+        if request.abandoned() {
+            return;
         }
-        Outcome::Done(request, result) => request.answer(result),
+        let outcome = Saying::begin(request, &self.session, &mut self.questions, now);
+        self.settle(outcome);
+    }
+
+    /// Says what waited for its turn only, as far as the pace lets it.
+    fn say_what_is_ready(&mut self, now: Instant) {
+        for saying in std::mem::take(&mut self.sayings) {
+            let mut saying = saying;
+            if saying.is_ready() && saying.is_abandoned() {
+                continue;
+            }
+            if saying.is_ready() && self.pace.is_free(now) {
+                let lines;
+                (saying, lines) = saying.say(&mut self.questions, now);
+                lines.into_iter().for_each(|line| self.pace.push(line));
+            }
+            self.sayings.push(saying);
+        }
+    }
+
+    fn hear(&mut self, line: &Line, now: Instant) -> Option<Event> {
+        let answered = self.questions.on(line);
+        for saying in std::mem::take(&mut self.sayings) {
+            let outcome = saying.on(line, answered, &self.session, &mut self.questions, now);
+            self.settle(outcome);
+        }
+        self.session.on(line, now)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let mut lines = self.session.tick(now);
+        lines.extend(self.questions.rephrased(self.session.nick(), now));
+        lines.into_iter().for_each(|line| self.pace.push(line));
+        for saying in std::mem::take(&mut self.sayings) {
+            let outcome = saying.tick(&self.session, &mut self.questions, now);
+            self.settle(outcome);
+        }
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Pending(saying, lines) => {
+                lines.into_iter().for_each(|line| self.pace.push(line));
+                self.sayings.push(saying);
+            }
+            Outcome::Done(request, result) => request.answer(result),
+        }
     }
 }
 
@@ -166,6 +231,7 @@ async fn enter(
     let mut input = Reader::new(input);
     let (mut register, lines) = Register::start(config);
     write(&mut output, &lines).await?;
+    let mut greeted = None;
     loop {
         let line: Line = match input.next().await {
             Ok(Some(message)) => message.into(),
@@ -181,62 +247,18 @@ async fn enter(
             Step::Write(lines) => write(&mut output, &lines).await?,
             Step::End(reason) => return Err(Ended::Retry(reason)),
             Step::Welcome(nick) => {
-                let session = Registered::new(config, nick, clock.clone(), Instant::now());
+                let session = Registered::new(
+                    config,
+                    register.into_nick(),
+                    nick,
+                    &line,
+                    clock.clone(),
+                    Instant::now(),
+                );
                 return Ok((session, input, output));
             }
         }
     }
-}
-
-async fn connect(config: &IrcConfig) -> Result<Box<dyn Socket>, Ended> {
-    let retry = |error: &std::io::Error| {
-        Ended::Retry(format!(
-            "cannot connect to {}:{}: {error}",
-            config.server, config.port
-        ))
-    };
-    let socket = TcpStream::connect((config.server.as_str(), config.port))
-        .await
-        .map_err(|error| retry(&error))?;
-    socket.set_nodelay(true).map_err(|error| retry(&error))?;
-    if !config.tls {
-        return Ok(Box::new(socket));
-    }
-    let name = ServerName::try_from(config.server.clone())
-        .map_err(|_| Ended::Failed("server: not a name that a certificate can carry".into()))?;
-    let connector = TlsConnector::from(Arc::new(trust(config)?));
-    let socket = connector
-        .connect(name, socket)
-        .await
-        .map_err(|error| retry(&error))?;
-    Ok(Box::new(socket))
-}
-
-/// The longest file of certificates: all public roots together have a quarter of it.
-const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
-
-/// The public roots, those of this machine, and the operator's own.
-fn trust(config: &IrcConfig) -> Result<ClientConfig, Ended> {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = &config.tls_ca_file {
-        let unreadable =
-            |reason: String| Ended::Failed(format!("tlsCaFile: {} {reason}", file.path().display()));
-        let pem = file
-            .read(CA_FILE_BYTES_MAX)
-            .map_err(|error| unreadable(error.to_string()))?;
-        for certificate in CertificateDer::pem_slice_iter(&pem.bytes) {
-            let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
-            roots
-                .add(certificate)
-                .map_err(|error| unreadable(error.to_string()))?;
-        }
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Ended::Failed(format!("tls: {error}")))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 async fn write(output: &mut Output, lines: &[String]) -> Result<(), Ended> {

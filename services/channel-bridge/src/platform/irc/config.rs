@@ -5,7 +5,6 @@ use gatehouse_document::{SecretInput, irc::IrcAccount};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::text;
 use crate::{
     adapter::Rate,
     config::shape,
@@ -72,10 +71,9 @@ impl IrcConfig {
         if rooms.len() > ROOMS_MAX {
             return Err(format!("channels: at most {ROOMS_MAX} rooms"));
         }
-        if let Some(room) = rooms
-            .iter()
-            .find(|room| !text::is_room(room) || room.contains([' ', ',', '\r', '\n', '\u{7}']))
-        {
+        if let Some(room) = rooms.iter().find(|room| {
+            !room.starts_with(['#', '&', '+', '!']) || room.contains([' ', ',', '\r', '\n', '\u{7}'])
+        }) {
             return Err(format!(
                 "channels: {room:?} is not the name of a room, for example \"#home\""
             ));

@@ -8,6 +8,8 @@ pub(crate) struct Line {
     pub(crate) verb: String,
     pub(crate) args: Vec<String>,
     pub(crate) source: Option<Source>,
+    /// Whether it comes from a server, or says nothing about where it comes from.
+    from_server: bool,
     tags: Vec<(String, String)>,
 }
 
@@ -45,6 +47,16 @@ impl Line {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether a tag is there, with a value or without.
+    pub(crate) fn has_tag(&self, name: &str) -> bool {
+        self.tags.iter().any(|(key, _)| key == name)
+    }
+
+    /// Whether no person said it.
+    pub(crate) fn is_from_server(&self) -> bool {
+        self.from_server
+    }
+
     #[cfg(test)]
     pub(crate) fn parse(text: &str) -> Self {
         text.parse::<Message>().unwrap().into()
@@ -57,6 +69,18 @@ impl From<Message> for Line {
             Command::Response(response, args) => (format!("{:03}", response as u16), args),
             Command::Raw(verb, args) => (verb.to_ascii_uppercase(), args),
             Command::PRIVMSG(target, text) => ("PRIVMSG".into(), vec![target, text]),
+            // Heard for what servers and services say. A notice is never answered (RFC 1459, 4.4.2).
+            Command::NOTICE(target, text) => ("NOTICE".into(), vec![target, text]),
+            Command::INVITE(nick, room) => ("INVITE".into(), vec![nick, room]),
+            Command::BATCH(reference, kind, more) => {
+                let kind = kind.map(|kind| kind.to_str().to_owned());
+                let words = [reference]
+                    .into_iter()
+                    .chain(kind)
+                    .chain(more.into_iter().flatten());
+                ("BATCH".into(), words.collect())
+            }
+            Command::KILL(nick, reason) => ("KILL".into(), vec![nick, reason]),
             Command::PING(one, two) => ("PING".into(), some([Some(one), two])),
             Command::PONG(one, two) => ("PONG".into(), some([Some(one), two])),
             Command::NICK(nick) => ("NICK".into(), vec![nick]),
@@ -69,8 +93,13 @@ impl From<Message> for Line {
             Command::CAP(target, word, one, two) => {
                 ("CAP".into(), some([target, Some(word.to_str().into()), one, two]))
             }
-            // Nothing else means anything to this adapter: notices above all, which nobody may answer (RFC 1459, 4.4.2).
+            // Nothing else means anything to this adapter.
             _ => (String::new(), Vec::new()),
+        };
+        // A name alone may be a server's or, before somebody is in, a person's: it has no address, so nothing is believed of it.
+        let from_server = match &message.prefix {
+            None | Some(Prefix::ServerName(_)) => true,
+            Some(Prefix::Nickname(_, user, host)) => user.is_empty() && host.is_empty(),
         };
         let source = message.prefix.and_then(|prefix| match prefix {
             Prefix::Nickname(nick, user, host) => Some(Source { nick, user, host }),
@@ -85,6 +114,7 @@ impl From<Message> for Line {
             verb,
             args,
             source,
+            from_server,
             tags,
         }
     }

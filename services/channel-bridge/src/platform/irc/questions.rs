@@ -9,7 +9,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{line::Line, text::Case};
+use super::{holder::Way, line::Line};
+use crate::adapter::Case;
 
 /// A question that is open for so long is asked again in other words.
 const REPHRASE_AFTER: Duration = Duration::from_secs(10);
@@ -23,7 +24,7 @@ const OPEN_MAX: usize = 64;
 enum Kind {
     Ping,
     Ison,
-    Userhost,
+    Holder(Way),
 }
 
 #[derive(Debug)]
@@ -85,8 +86,9 @@ impl Questions {
     }
 
     /// A question who holds a nick. Its number tells its answer from the late one of an earlier question.
-    pub(crate) fn userhost(&mut self, nick: &str, now: Instant) -> (u64, String) {
-        (self.add(Kind::Userhost, now), format!("USERHOST {nick}"))
+    pub(crate) fn holder(&mut self, way: Way, nick: &str, now: Instant) -> (u64, String) {
+        let command = command(way);
+        (self.add(Kind::Holder(way), now), format!("{command} {nick}"))
     }
 
     /// What a line answers: the number of the question, if any.
@@ -98,11 +100,17 @@ impl Questions {
         };
         let answered = match (line.verb.as_str(), line.numeric()) {
             ("PONG", _) => self.named(line).or_else(|| oldest(&self.open, Kind::Ping)),
-            (_, Some(302)) => oldest(&self.open, Kind::Userhost),
+            (_, Some(302)) => oldest(&self.open, Kind::Holder(Way::Userhost)),
+            (_, Some(318)) => oldest(&self.open, Kind::Holder(Way::Whois)),
+            (_, Some(315)) => oldest(&self.open, Kind::Holder(Way::Who)),
             (_, Some(303)) => oldest(&self.open, Kind::Ison),
             // A refusal of the command itself (263, 421, 461, ...), after which the server has read it as well.
             (_, Some(_)) if Case::Ascii.same(line.arg(1), "ISON") => oldest(&self.open, Kind::Ison),
             (_, Some(_)) if Case::Ascii.same(line.arg(1), "PING") => oldest(&self.open, Kind::Ping),
+            (_, Some(_)) => [Way::Userhost, Way::Whois, Way::Who]
+                .into_iter()
+                .find(|way| Case::Ascii.same(line.arg(1), command(*way)))
+                .and_then(|way| oldest(&self.open, Kind::Holder(way))),
             _ => None,
         };
         if let Some(answered) = answered {
@@ -121,6 +129,11 @@ impl Questions {
     /// The server spoke for a long time and left every question open.
     pub(crate) fn stay_open(&mut self) {
         self.mute = true;
+    }
+
+    /// Whether the server was asked before this question, and has answered nothing since we are here.
+    pub(crate) fn never_answered_before(&self, number: u64) -> bool {
+        self.answered == 0 && number > 1
     }
 
     /// Whether the server is known to answer no question, as far as this connection tells.
@@ -148,6 +161,15 @@ impl Questions {
         };
         let named = line.args.iter().find_map(number);
         named.filter(|number| *number <= self.asked)
+    }
+}
+
+/// The command that asks in this way.
+pub(crate) fn command(way: Way) -> &'static str {
+    match way {
+        Way::Userhost => "USERHOST",
+        Way::Whois => "WHOIS",
+        Way::Who => "WHO",
     }
 }
 

@@ -5,16 +5,21 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{config::IrcConfig, line::Line};
+use super::{config::IrcConfig, line::Line, nick::Nick};
 
-/// Capabilities that are used where the server has them.
-const WANTED: [&str; 2] = ["account-tag", "message-tags"];
+/// Capabilities that are used where the server has them: who speaks, and what is only history. A bouncer or server that keeps
+/// history reads it to whoever does not say that it could ask for it, which `draft/chathistory` and `znc.in/playback` say. We ask
+/// for none.
+const WANTED: [&str; 6] = [
+    "account-tag",
+    "message-tags",
+    "server-time",
+    "batch",
+    "draft/chathistory",
+    "znc.in/playback",
+];
 /// AUTHENTICATE carries at most this much in one line (IRCv3 SASL 3.1).
 const SASL_CHUNK_BYTES: usize = 400;
-/// Underscores tried after a taken nick; then a number.
-const UNDERSCORES_MAX: usize = 3;
-/// Nicks tried in all.
-const NICKS_MAX: usize = 10;
 
 /// What a line led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,9 +35,10 @@ pub(crate) enum Step {
 /// The registration of one connection.
 #[derive(Debug)]
 pub(crate) struct Register {
-    nick: String,
-    tries: usize,
+    nick: Nick,
     offered: Vec<String>,
+    /// Asked for all that is wanted; what was refused as a whole is asked for without what could be spared.
+    asked_for_all: bool,
     authenticated: bool,
 }
 
@@ -46,13 +52,18 @@ impl Register {
         lines.push(format!("USER {} 0 * :{}", config.username, config.realname));
         (
             Self {
-                nick: config.nick.clone(),
-                tries: 0,
+                nick: Nick::new(&config.nick),
                 offered: Vec::new(),
+                asked_for_all: false,
                 authenticated: false,
             },
             lines,
         )
+    }
+
+    /// The search for a nick, as far as it came.
+    pub(crate) fn into_nick(self) -> Nick {
+        self.nick
     }
 
     /// What a line means before the welcome.
@@ -66,13 +77,23 @@ impl Register {
             }
             (_, Some(902 | 904 | 905 | 906 | 908)) => Step::End(format!("SASL was refused: {}", line.last())),
             // The nick is in use, reserved, or not to the server's taste.
-            (_, Some(432 | 433 | 436 | 437)) => self.another(config),
-            (_, Some(464 | 465)) => Step::End(format!("the server refused us: {}", line.last())),
+            (_, Some(code @ (432 | 433 | 436 | 437))) => match self.nick.refused(code, line) {
+                Ok(nick) => Step::Write(vec![format!("NICK {nick}")]),
+                Err(reason) => Step::End(reason),
+            },
+            (_, Some(464)) => Step::End(format!(
+                "the server refused the password: {} (464); look at channels.irc.password",
+                line.last()
+            )),
+            (_, Some(code @ (463 | 465 | 466))) => Step::End(format!(
+                "the server does not let us in: {} ({code}); ask its operators",
+                line.last()
+            )),
             (_, Some(1)) if config.sasl.is_some() && !self.authenticated => {
                 Step::End("the server does not offer SASL, which is configured".into())
             }
             (_, Some(1)) => Step::Welcome(if line.arg(0).is_empty() {
-                self.nick.clone()
+                self.nick.asked().to_owned()
             } else {
                 line.arg(0).into()
             }),
@@ -98,6 +119,13 @@ impl Register {
         {
             return Step::Write(vec!["AUTHENTICATE PLAIN".into()]);
         }
+        if word.eq_ignore_ascii_case("NAK") && std::mem::take(&mut self.asked_for_all) {
+            // One that it does not know after all: without the rest, rather than without SASL.
+            return match config.sasl {
+                Some(_) => Step::Write(vec!["CAP REQ :sasl".into()]),
+                None => Step::Write(vec!["CAP END".into()]),
+            };
+        }
         if word.eq_ignore_ascii_case("ACK") || word.eq_ignore_ascii_case("NAK") {
             return match config.sasl {
                 Some(_) if !self.authenticated => Step::End("the server refused the capability sasl".into()),
@@ -107,13 +135,14 @@ impl Register {
         Step::Write(Vec::new())
     }
 
-    fn ask(&self, config: &IrcConfig) -> Step {
+    fn ask(&mut self, config: &IrcConfig) -> Step {
         let offers = |name: &str| {
             self.offered
                 .iter()
                 .any(|offer| offer.split('=').next() == Some(name))
         };
         let mut wanted: Vec<&str> = WANTED.into_iter().filter(|name| offers(name)).collect();
+        self.asked_for_all = !wanted.is_empty();
         if config.sasl.is_some() {
             if !offers("sasl") {
                 return Step::End("the server does not offer SASL, which is configured".into());
@@ -125,19 +154,6 @@ impl Register {
         } else {
             format!("CAP REQ :{}", wanted.join(" "))
         }])
-    }
-
-    fn another(&mut self, config: &IrcConfig) -> Step {
-        self.tries += 1;
-        if self.tries > NICKS_MAX {
-            return Step::End("no nick is free".into());
-        }
-        self.nick = if self.tries <= UNDERSCORES_MAX {
-            format!("{}{}", config.nick, "_".repeat(self.tries))
-        } else {
-            format!("{}{}", config.nick, self.tries)
-        };
-        Step::Write(vec![format!("NICK {}", self.nick)])
     }
 }
 
@@ -239,6 +255,11 @@ mod tests {
             &[":s 421 gate CAP :Unknown command", ":s 001 gate :Welcome"],
             &[":s CAP * LS :sasl", ":s CAP gate NAK :sasl"],
             &[
+                ":s CAP * LS :sasl batch",
+                ":s CAP gate NAK :batch sasl",
+                ":s CAP gate NAK :sasl",
+            ],
+            &[
                 ":s CAP * LS :sasl",
                 ":s CAP gate ACK :sasl",
                 "AUTHENTICATE +",
@@ -250,6 +271,51 @@ mod tests {
                 "{lines:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_capability_that_is_refused_costs_nothing_but_itself() {
+        let refused = [
+            ":s CAP * LS :sasl batch server-time",
+            ":s CAP gate NAK :server-time batch sasl",
+            ":s CAP gate ACK :sasl",
+        ];
+        let steps = run(&config(true), &refused);
+        assert_eq!(steps[0], write(&["CAP REQ :server-time batch sasl"]));
+        assert_eq!(
+            steps[1..],
+            [write(&["CAP REQ :sasl"]), write(&["AUTHENTICATE PLAIN"])]
+        );
+
+        let steps = run(&config(false), &[":s CAP * LS :batch", ":s CAP gate NAK :batch"]);
+        assert_eq!(steps[1], write(&["CAP END"]));
+    }
+
+    #[test]
+    fn history_is_taken_over_by_nobody_who_could_ask_for_it() {
+        let offers = ":s CAP * LS :znc.in/playback znc.in/batch batch server-time draft/chathistory=100";
+        let steps = run(&config(false), &[offers]);
+
+        assert_eq!(
+            steps,
+            [write(&[
+                "CAP REQ :server-time batch draft/chathistory znc.in/playback"
+            ])]
+        );
+    }
+
+    #[test]
+    fn what_the_server_refuses_us_with_is_told_with_the_next_step() {
+        let end = |line: &str| match run(&config(false), &[line]).remove(0) {
+            Step::End(reason) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert!(
+            end(":s 464 * :Password incorrect")
+                .contains("Password incorrect (464); look at channels.irc.password")
+        );
+        assert!(end(":s 465 * :You are banned").contains("You are banned (465)"));
+        assert!(end("ERROR :Closing Link: throttled").contains("throttled"));
     }
 
     #[test]

@@ -2,23 +2,31 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Clock, Content};
+use gatehouse_core::Clock;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::{
     config::IrcConfig,
+    isupport::Isupport,
     line::{Line, Source},
+    nick::{Nick, Refusal},
+    people::People,
+    playback::Playback,
     rooms::Rooms,
-    text::{self, Case},
+    said::Ear,
 };
 use crate::{
-    adapter::{ChatKind, InboundMessage, Origin},
-    id::{Address, ChatId, IdError, MessageId, SenderId},
+    account::{progress::Topic, room::Room},
+    adapter::InboundMessage,
 };
 
 /// How often the wanted nick is asked for while somebody else holds it.
 const REGAIN_EVERY: Duration = Duration::from_secs(60);
+/// How long joining waits for the end of the server's greeting, which says how many rooms it takes at once. Servers that
+/// greet without end are not waited for.
+const GREETING_MAX: Duration = Duration::from_secs(2);
+/// How long after our login a service's notice is an answer to it.
+const LOGIN_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a line led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,326 +35,312 @@ pub(crate) enum Event {
     Said(Box<InboundMessage>),
     /// Write this.
     Write(String),
+    /// Write this before all else.
+    Urgent(String),
     /// The server closed the connection.
     End(String),
+}
+
+/// What the status shows of a connection.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) rooms: Vec<Room>,
+    /// `None`: nothing about it any more.
+    pub(crate) notices: [(Topic, Option<String>); 2],
 }
 
 /// A connection that is in.
 #[derive(Debug)]
 pub(crate) struct Registered {
-    nick: String,
-    wanted: String,
+    ours: String,
+    nick: Nick,
+    /// The wanted nick will never be ours: the server does not take it.
+    hopeless: bool,
     regain: Instant,
-    pub(crate) case: Case,
+    /// Until when joining waits for the end of the greeting.
+    greeting: Option<Instant>,
+    service: Option<String>,
+    login_at: Option<Instant>,
+    /// What the service says against our login.
+    login: Option<String>,
+    pub(crate) server: Isupport,
     pub(crate) rooms: Rooms,
+    pub(crate) people: People,
+    playback: Playback,
     clock: Clock,
+    /// What the status shows changed.
+    changed: bool,
 }
 
 impl Registered {
-    /// Just welcomed under this nick.
-    pub(crate) fn new(config: &IrcConfig, nick: String, clock: Clock, now: Instant) -> Self {
-        let rooms = Rooms::new(&config.rooms, now);
+    /// Just welcomed under this nick. `greeted`: the server's last answer before.
+    pub(crate) fn new(
+        config: &IrcConfig,
+        nick: Nick,
+        ours: String,
+        greeted: Option<&Line>,
+        clock: Clock,
+        now: Instant,
+    ) -> Self {
         Self {
+            ours,
             nick,
-            wanted: config.nick.clone(),
+            hopeless: false,
             regain: now + REGAIN_EVERY,
-            case: Case::default(),
-            rooms,
+            greeting: None,
+            service: config.nickserv.as_ref().map(|nickserv| nickserv.service.clone()),
+            login_at: None,
+            login: None,
+            server: Isupport::default(),
+            rooms: Rooms::new(&config.rooms, now),
+            people: People::default(),
+            playback: Playback::new(greeted, clock.now_ms()),
             clock,
+            changed: true,
         }
     }
 
     /// Our nick at this moment.
     pub(crate) fn nick(&self) -> &str {
-        &self.nick
+        &self.ours
     }
 
     /// The first lines after the welcome.
     pub(crate) fn greet(&mut self, config: &IrcConfig, now: Instant) -> Vec<String> {
-        let identify = config.nickserv.iter().map(|service| {
+        self.greeting = Some(now + GREETING_MAX);
+        let login = config.nickserv.iter().map(|service| {
             format!(
                 "PRIVMSG {} :IDENTIFY {}",
                 service.service,
                 service.password.expose()
             )
         });
-        let mut lines: Vec<String> = identify.collect();
-        lines.extend(self.tick(now));
-        lines
+        self.login_at = config.nickserv.as_ref().map(|_| now);
+        login.collect()
     }
 
     /// What is due by the clock.
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<String> {
-        let mut lines: Vec<String> = self
-            .rooms
-            .due(now)
-            .iter()
-            .map(|room| format!("JOIN {room}"))
-            .collect();
-        if self.nick != self.wanted && now >= self.regain {
-            self.regain = now + REGAIN_EVERY;
-            lines.push(format!("NICK {}", self.wanted));
+        let mut lines = Vec::new();
+        if self.greeting.is_none_or(|until| now >= until) {
+            self.greeting = None;
+            lines = self.server.joins(&self.rooms.due(now));
         }
+        if self.wants_another_nick() && now >= self.regain {
+            self.regain = now + REGAIN_EVERY;
+            lines.push(format!("NICK {}", self.nick.goal()));
+        }
+        self.changed |= self.rooms.notice_silence(now) || !lines.is_empty();
         lines
     }
 
     /// When [`Self::tick`] has something to say next.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let regain = (self.nick != self.wanted).then_some(self.regain);
-        self.rooms.next().into_iter().chain(regain).min()
+        let regain = self.wants_another_nick().then_some(self.regain);
+        let rooms = self
+            .rooms
+            .next()
+            .map(|next| self.greeting.map_or(next, |greeting| next.max(greeting)));
+        rooms
+            .into_iter()
+            .chain(regain)
+            .chain(self.rooms.silent_at())
+            .min()
+    }
+
+    /// What the status shows, when it changed since the last look.
+    pub(crate) fn news(&mut self) -> Option<News> {
+        std::mem::take(&mut self.changed).then(|| News {
+            rooms: self.rooms.shown(&self.ours),
+            notices: [
+                (Topic::Name, self.nick.notice(&self.ours)),
+                (Topic::Login, self.login.clone()),
+            ],
+        })
     }
 
     /// What a line means.
     pub(crate) fn on(&mut self, line: &Line, now: Instant) -> Option<Event> {
+        let now_ms = self.clock.now_ms();
+        if self.playback.on(line, now, now_ms) {
+            return None;
+        }
+        // What somebody said counts only when they said it now.
+        if line.verb != "PRIVMSG" {
+            self.people.on(self.server.case, line, now);
+        }
         let from_us = line
             .source
             .as_ref()
-            .is_some_and(|source| self.case.same(&source.nick, &self.nick));
+            .is_some_and(|source| self.server.case.same(&source.nick, &self.ours));
         match (line.verb.as_str(), line.numeric()) {
-            ("PING", _) => return Some(Event::Write(format!("PONG :{}", line.last()))),
+            ("PING", _) => return Some(Event::Urgent(format!("PONG :{}", line.last()))),
             ("ERROR", _) => {
                 return Some(Event::End(format!(
                     "the server closed the connection: {}",
                     line.last()
                 )));
             }
-            ("PRIVMSG", _) if !from_us => return self.said(line).map(Box::new).map(Event::Said),
-            ("JOIN", _) if from_us => self.rooms.entered(self.case, line.arg(0)),
-            ("PART", _) if from_us => self.rooms.left(self.case, line.arg(0), now),
-            ("KICK", _) if self.case.same(line.arg(1), &self.nick) => {
-                tracing::warn!(room.id = line.arg(0), "kicked from a room");
-                self.rooms.left(self.case, line.arg(0), now);
+            ("PRIVMSG", _) if !from_us => return self.said(line, now),
+            ("NOTICE", _) => self.told(line, now),
+            ("NICK", _) if from_us => {
+                line.arg(0).clone_into(&mut self.ours);
+                self.changed = true;
             }
-            ("NICK", _) if from_us => line.arg(0).clone_into(&mut self.nick),
             // Whoever held our nick let go of it.
             ("NICK" | "QUIT", _) if self.holds_ours(line) => {
-                return Some(Event::Write(format!("NICK {}", self.wanted)));
+                return Some(Event::Write(format!("NICK {}", self.nick.goal())));
             }
             (_, Some(5)) => self.learn(line),
-            // The replies that keep us out of a room.
-            (_, Some(403 | 405 | 407 | 437 | 471..=477 | 489)) => {
-                self.rooms.left(self.case, line.arg(1), now);
+            // The greeting is over: now it is known how many rooms the server takes at once.
+            (_, Some(376 | 422)) => self.greeting = None,
+            // Logged in.
+            (_, Some(900)) => {
+                self.login = None;
+                self.changed = true;
             }
-            _ => {}
+            _ => {
+                self.room_line(line, from_us, now);
+                self.nick_line(line);
+            }
         }
         None
     }
 
-    fn holds_ours(&self, line: &Line) -> bool {
-        let theirs = line
+    fn said(&mut self, line: &Line, now: Instant) -> Option<Event> {
+        if self.playback.is_old(line, now) {
+            tracing::debug!(
+                room.id = line.arg(0),
+                "what was said before the connection was left out"
+            );
+            return None;
+        }
+        self.people.on(self.server.case, line, now);
+        let room = self.server.place(line.arg(0)).map(|place| place.room);
+        let configured = room.and_then(|room| self.rooms.configured(&self.server, room));
+        let ear = Ear {
+            server: &self.server,
+            nick: &self.ours,
+            service: self.service.as_deref(),
+            clock: &self.clock,
+        };
+        ear.hear(line, configured).map(Box::new).map(Event::Said)
+    }
+
+    /// Who comes into our rooms and leaves them, and what keeps us out.
+    fn room_line(&mut self, line: &Line, from_us: bool, now: Instant) {
+        let by = line
             .source
             .as_ref()
-            .is_some_and(|source| self.case.same(&source.nick, &self.wanted));
-        theirs && self.nick != self.wanted
+            .map_or("the server", |source| source.nick.as_str());
+        match (line.verb.as_str(), line.numeric()) {
+            ("JOIN", _) if from_us => self.rooms.entered(&self.server, line.arg(0)),
+            ("PART", _) if from_us => {
+                self.rooms
+                    .left(&self.server, line.arg(0), "made to leave it".into(), now)
+            }
+            ("KICK", _) if self.is_us(line.arg(1)) => {
+                tracing::warn!(room.id = line.arg(0), "kicked from a room");
+                let reason = format!("kicked by {by}: {}", line.arg(2));
+                self.rooms.left(&self.server, line.arg(0), reason, now);
+            }
+            ("INVITE", _) if self.is_us(line.arg(0)) => self.rooms.invited(&self.server, line.arg(1), now),
+            ("FAIL", _) if line.arg(0) == "JOIN" => {
+                for room in line.args.iter().skip(2).take(line.args.len().saturating_sub(3)) {
+                    self.turned_away(room, Refusal::standard(line), now);
+                }
+            }
+            (_, Some(263)) if line.arg(1).eq_ignore_ascii_case("JOIN") => {
+                self.rooms.slow_down(&Refusal::of(263, line), now);
+            }
+            // Whatever it is that a server says against a room that we are not in.
+            (_, Some(code @ 400..=599)) if self.server.is_room(line.arg(1)) => {
+                self.turned_away(line.arg(1), Refusal::of(code, line), now);
+                if matches!(code, 403 | 442) && self.rooms.outside(&self.server, line.arg(1)).is_none() {
+                    self.rooms
+                        .left(&self.server, line.arg(1), line.last().to_owned(), now);
+                }
+            }
+            _ => return,
+        }
+        self.changed = true;
+    }
+
+    fn turned_away(&mut self, room: &str, refusal: Refusal, now: Instant) {
+        let reason = refusal.told();
+        if self.rooms.refused(&self.server, room, refusal, now) {
+            tracing::warn!(room.id = room, reason, "a room does not let us in");
+        }
+    }
+
+    /// What the server says against a nick that we asked for.
+    fn nick_line(&mut self, line: &Line) {
+        if let Some(code @ (432 | 433 | 436 | 437)) = line.numeric()
+            && !self.server.is_room(line.arg(1))
+        {
+            self.hopeless |= self.nick.refused_later(code, line);
+            self.changed = true;
+        }
+    }
+
+    /// What the service says that we log in with: only a refusal is of interest, and only as an answer.
+    fn told(&mut self, line: &Line, now: Instant) {
+        let service = self
+            .service
+            .as_deref()
+            .and_then(|service| service.split('@').next());
+        let from_service = line
+            .source
+            .as_ref()
+            .zip(service)
+            .is_some_and(|(source, service)| self.server.case.same(&source.nick, service));
+        let answers = self
+            .login_at
+            .is_some_and(|at| now.saturating_duration_since(at) < LOGIN_WITHIN);
+        if !from_service || !answers {
+            return;
+        }
+        let words = super::text::plain(line.last());
+        let lower = words.to_lowercase();
+        let refuses = [
+            "invalid",
+            "incorrect",
+            "wrong",
+            "not registered",
+            "isn't registered",
+            "denied",
+            "failed",
+        ];
+        if refuses.iter().any(|word| lower.contains(word)) {
+            tracing::warn!(reason = words, "the nick service refused our login");
+            self.login = Some(format!(
+                "the nick service refused our login: {words}; look at channels.irc.nickserv"
+            ));
+            self.changed = true;
+        }
+    }
+
+    fn is_us(&self, nick: &str) -> bool {
+        self.server.case.same(nick, &self.ours)
+    }
+
+    fn wants_another_nick(&self) -> bool {
+        !self.hopeless && !self.server.case.same(&self.ours, &self.nick.goal())
+    }
+
+    fn holds_ours(&self, line: &Line) -> bool {
+        let goal = self.nick.goal();
+        let theirs = |source: &Source| self.server.case.same(&source.nick, &goal);
+        line.source.as_ref().is_some_and(theirs) && self.wants_another_nick()
     }
 
     /// Reply 005: what the server supports.
     fn learn(&mut self, line: &Line) {
-        if let Some(word) = line.args.iter().find_map(|arg| arg.strip_prefix("CASEMAPPING=")) {
-            self.case = Case::parse(word);
-        }
-    }
-
-    fn said(&self, line: &Line) -> Option<InboundMessage> {
-        let source = line
-            .source
-            .as_ref()
-            .filter(|source| !source.user.is_empty() && !source.host.is_empty())?;
-        let text = match line.arg(1).strip_prefix('\u{1}') {
-            // `\x01ACTION waves\x01`: the one CTCP request that is something said.
-            Some(request) => {
-                format!(
-                    "* {} {}",
-                    source.nick,
-                    request.strip_prefix("ACTION ")?.trim_end_matches('\u{1}')
-                )
-            }
-            None => line.arg(1).to_owned(),
-        };
-        let text = text::plain(&text);
-        let room = line.arg(0);
-        let in_room = text::is_room(room);
-        if text.trim().is_empty() || (!in_room && !self.case.same(room, &self.nick)) {
-            return None;
-        }
-        let mask = self.mask(source);
-        let account = line
-            .tag("account")
-            .map(|account| format!("account:{}", account.to_ascii_lowercase()));
-        let (sender_id, sender_aliases) = match account {
-            Some(account) => (account, vec![mask]),
-            None => (mask, Vec::new()),
-        };
-        let person = format!("{}!{}@{}", source.nick, source.user, source.host);
-        // Without a msgid every line is a message of its own: IRC delivers once.
-        let message_id = line
-            .tag("msgid")
-            .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-        let (chat_kind, chat_id, reply_to) = if in_room {
-            (ChatKind::Channel, self.case.fold(room), room.to_owned())
-        } else {
-            (ChatKind::Direct, sender_id.clone(), person)
-        };
-        let message = || {
-            Ok::<_, IdError>(InboundMessage {
-                message_id: MessageId::try_from(message_id)?,
-                chat_kind,
-                chat_id: ChatId::try_from(chat_id)?,
-                origin: Origin::default(),
-                reply_to: Address::try_from(reply_to)?,
-                thread_id: None,
-                sender_id: SenderId::try_from(sender_id)?,
-                sender_aliases: sender_aliases
-                    .into_iter()
-                    .map(SenderId::try_from)
-                    .collect::<Result<_, _>>()?,
-                sender_name: Some(source.nick.clone()),
-                mentioned: !in_room || text::mentions(self.case, &text, &self.nick),
-                content: Content::text(text),
-                sent_at: self.clock.now_ms(),
-            })
-        };
-        message()
-            .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
-            .ok()
-    }
-
-    /// `nick!user@host`, written in one way.
-    fn mask(&self, source: &Source) -> String {
-        format!(
-            "{}!{}@{}",
-            self.case.fold(&source.nick),
-            source.user,
-            source.host.to_ascii_lowercase()
-        )
+        self.server.learn(line);
+        self.nick.learn_stated(self.server.nick_bytes);
+        self.changed = true;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use gatehouse_core::Clock;
-    use tokio::time::{self, Instant};
-
-    use super::{Event, Registered};
-    use crate::{
-        adapter::{ChatKind, InboundMessage},
-        id::SenderId,
-        platform::irc::{config::IrcConfig, line::Line},
-    };
-
-    fn session(nick: &str) -> Registered {
-        let mut config = IrcConfig::for_tests("127.0.0.1", 1);
-        config.rooms = vec!["#home".into()];
-        Registered::new(&config, nick.into(), Clock::fixed(7), Instant::now())
-    }
-
-    fn said(line: &str) -> Option<InboundMessage> {
-        match session("gate").on(&Line::parse(line), Instant::now()) {
-            Some(Event::Said(message)) => Some(*message),
-            _ => None,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_room_and_a_private_message_are_told_apart() {
-        let room = said(":Anna!~a@Host.Test PRIVMSG #Home :gate: hi").unwrap();
-        assert_eq!(
-            (room.chat_kind, room.chat_id.as_str(), room.reply_to.as_str()),
-            (ChatKind::Channel, "#home", "#Home")
-        );
-        assert_eq!(room.sender_id.as_str(), "anna!~a@host.test");
-        assert!(room.mentioned);
-
-        let private = said(":Anna!~a@Host.Test PRIVMSG Gate :hi").unwrap();
-        assert_eq!(private.chat_kind, ChatKind::Direct);
-        assert_eq!(private.chat_id.as_str(), "anna!~a@host.test");
-        assert_eq!(
-            private.reply_to.as_str(),
-            "Anna!~a@Host.Test",
-            "the reply is bound to the person, not to the nick"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_logged_in_sender_is_known_by_the_account() {
-        let message = said("@account=Anna;msgid=m1 :nick!u@h PRIVMSG #home :hi").unwrap();
-
-        assert_eq!(message.sender_id.as_str(), "account:anna");
-        assert_eq!(message.sender_aliases, [SenderId::from("nick!u@h")]);
-        assert_eq!(message.message_id.as_str(), "m1");
-        assert!(!message.mentioned);
-    }
-
-    #[tokio::test]
-    async fn notices_ctcp_our_own_words_and_other_peoples_mail_are_not_heard() {
-        for line in [
-            ":anna!a@h NOTICE gate :hi",
-            ":anna!a@h PRIVMSG gate :\u{1}VERSION\u{1}",
-            ":gate!g@h PRIVMSG #home :hi",
-            ":anna!a@h PRIVMSG bert :hi",
-            ":anna!a@h PRIVMSG @#home :hi",
-            ":irc.example.test PRIVMSG gate :hi",
-            ":anna PRIVMSG gate :hi",
-            ":anna!a@h PRIVMSG gate :\u{2}\u{2} ",
-        ] {
-            assert_eq!(said(line), None, "{line}");
-        }
-        assert_eq!(
-            said(":anna!a@h PRIVMSG gate :\u{1}ACTION waves\u{1}")
-                .unwrap()
-                .content
-                .words(),
-            "* anna waves"
-        );
-    }
-
-    #[tokio::test]
-    async fn each_line_without_a_msgid_is_a_message_of_its_own() {
-        let line = ":anna!a@h PRIVMSG gate :hi";
-        assert_ne!(said(line).unwrap().message_id, said(line).unwrap().message_id);
-    }
-
-    #[tokio::test]
-    async fn the_servers_case_mapping_keeps_its_rooms_apart() {
-        let mut session = session("gate");
-        session.on(
-            &Line::parse(":s 005 gate CASEMAPPING=ascii :are supported"),
-            Instant::now(),
-        );
-
-        let Some(Event::Said(message)) = session.on(&Line::parse(":a!b@c PRIVMSG #A[ :gate"), Instant::now())
-        else {
-            panic!("nothing said")
-        };
-        assert_eq!(message.chat_id.as_str(), "#a[");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lost_nick_is_regained_by_the_clock_and_at_once_when_it_is_free() {
-        let mut session = session("gate_");
-        session.rooms.entered(session.case, "#home");
-        assert!(session.tick(Instant::now()).is_empty());
-        time::advance(Duration::from_secs(60)).await;
-        assert_eq!(session.tick(Instant::now()), ["NICK gate"]);
-
-        let quit = session.on(&Line::parse(":gate!x@y QUIT :netsplit"), Instant::now());
-        assert_eq!(quit, Some(Event::Write("NICK gate".into())));
-        session.on(&Line::parse(":gate_!g@h NICK gate"), Instant::now());
-        time::advance(Duration::from_secs(600)).await;
-        assert!(session.tick(Instant::now()).is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_kick_the_assistant_comes_back() {
-        let mut session = session("gate");
-        assert_eq!(session.tick(Instant::now()), ["JOIN #home"]);
-        session.on(&Line::parse(":gate!g@h JOIN #home"), Instant::now());
-
-        session.on(&Line::parse(":op!o@h KICK #home gate :out"), Instant::now());
-
-        time::advance(Duration::from_secs(5)).await;
-        assert_eq!(session.tick(Instant::now()), ["JOIN #home"]);
-    }
-}
+mod tests;

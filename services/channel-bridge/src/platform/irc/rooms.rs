@@ -1,20 +1,34 @@
-//! The rooms the assistant wants to be in, and when to try again after being thrown out or turned away.
+//! The rooms the assistant wants to be in: which it is in, which the server keeps it out of and in which words, and when to try again.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::text::Case;
+use super::{isupport::Isupport, nick::Refusal};
+use crate::account::room;
 
 /// After a kick, and after a refusal.
 const REJOIN_FIRST: Duration = Duration::from_secs(5);
 /// However often it was refused. A room that stays closed costs one line in five minutes.
 const REJOIN_MAX: Duration = Duration::from_secs(300);
+/// A server that took a JOIN has answered by then; until it does the status says so.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// To be asked for.
+    Wanted,
+    Asked(Instant),
+    Joined,
+    Refused(Refusal),
+    /// Thrown out or gone, with the reason.
+    Left(String),
+}
 
 #[derive(Debug)]
 struct Room {
     name: String,
-    joined: bool,
+    state: State,
     tries: u32,
     next: Option<Instant>,
 }
@@ -27,7 +41,7 @@ impl Rooms {
     pub(crate) fn new(names: &[String], now: Instant) -> Self {
         let room = |name: &String| Room {
             name: name.clone(),
-            joined: false,
+            state: State::Wanted,
             tries: 0,
             next: Some(now),
         };
@@ -39,8 +53,12 @@ impl Rooms {
         let due = self
             .0
             .iter_mut()
-            .filter(|room| !room.joined && room.next.is_some_and(|next| next <= now));
+            .filter(|room| room.state != State::Joined && room.next.is_some_and(|next| next <= now));
         due.map(|room| {
+            // What the server said before stays shown until it says something else.
+            if !matches!(room.state, State::Refused(_)) {
+                room.state = State::Asked(now);
+            }
             room.next = Some(now + REJOIN_MAX);
             room.name.clone()
         })
@@ -49,35 +67,159 @@ impl Rooms {
 
     /// When the next room is due.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let outside = self.0.iter().filter(|room| !room.joined);
+        let outside = self.0.iter().filter(|room| room.state != State::Joined);
         outside.filter_map(|room| room.next).min()
     }
 
-    pub(crate) fn entered(&mut self, case: Case, name: &str) {
-        if let Some(room) = self.find(case, name) {
-            room.joined = true;
+    pub(crate) fn entered(&mut self, server: &Isupport, name: &str) {
+        if let Some(room) = self.find(server, name) {
+            room.state = State::Joined;
             room.tries = 0;
             room.next = None;
         }
     }
 
-    /// Thrown out, gone or turned away.
-    pub(crate) fn left(&mut self, case: Case, name: &str, now: Instant) {
-        if let Some(room) = self.find(case, name) {
-            room.joined = false;
-            room.next = Some(now + (REJOIN_FIRST * 2_u32.saturating_pow(room.tries.min(10))).min(REJOIN_MAX));
-            room.tries = room.tries.saturating_add(1);
+    /// Thrown out, or gone.
+    pub(crate) fn left(&mut self, server: &Isupport, name: &str, reason: String, now: Instant) {
+        if let Some(room) = self.find(server, name) {
+            room.state = State::Left(reason);
+            room.again(now);
         }
     }
 
-    /// Whether this is a wanted room that is closed to us right now.
-    pub(crate) fn outside(&mut self, case: Case, name: &str) -> bool {
-        self.find(case, name).is_some_and(|room| !room.joined)
+    /// Turned away. Whether this is news: the same words as before are none.
+    pub(crate) fn refused(&mut self, server: &Isupport, name: &str, refusal: Refusal, now: Instant) -> bool {
+        let Some(room) = self.find(server, name).filter(|room| room.state != State::Joined) else {
+            return false;
+        };
+        room.again(now);
+        if is_final(refusal.code) {
+            room.next = None;
+        }
+        let state = State::Refused(refusal);
+        let news = room.state != state;
+        room.state = state;
+        news
     }
 
-    fn find(&mut self, case: Case, name: &str) -> Option<&mut Room> {
-        self.0.iter_mut().find(|room| case.same(&room.name, name))
+    /// The server takes no JOIN just now.
+    pub(crate) fn slow_down(&mut self, refusal: &Refusal, now: Instant) {
+        for room in self
+            .0
+            .iter_mut()
+            .filter(|room| matches!(room.state, State::Asked(_)))
+        {
+            room.again(now);
+            room.state = State::Refused(refusal.clone());
+        }
     }
+
+    /// Somebody in the room lets us in: it is due at once.
+    pub(crate) fn invited(&mut self, server: &Isupport, name: &str, now: Instant) {
+        if let Some(room) = self.find(server, name).filter(|room| room.state != State::Joined) {
+            room.next = Some(now);
+        }
+    }
+
+    /// Why this wanted room is closed to us right now. `None`: we are in, or it is none of them.
+    pub(crate) fn outside(&self, server: &Isupport, name: &str) -> Option<String> {
+        let room = self.0.iter().find(|room| server.is_same_room(&room.name, name))?;
+        match &room.state {
+            State::Joined => None,
+            State::Wanted | State::Asked(_) => Some("not in the room yet".to_owned()),
+            State::Refused(refusal) => Some(format!("not in the room: {}", refusal.told())),
+            State::Left(reason) => Some(format!("not in the room any more: {reason}")),
+        }
+    }
+
+    /// The configured name of a room that the server names.
+    pub(crate) fn configured(&self, server: &Isupport, name: &str) -> Option<&str> {
+        let room = self.0.iter().find(|room| server.is_same_room(&room.name, name))?;
+        Some(&room.name)
+    }
+
+    /// For the status.
+    pub(crate) fn shown(&self, nick: &str) -> Vec<room::Room> {
+        self.0.iter().map(|room| room.shown(nick)).collect()
+    }
+
+    /// Marks the rooms that the server was asked for and said nothing about. Whether there is one.
+    pub(crate) fn notice_silence(&mut self, now: Instant) -> bool {
+        let mut news = false;
+        for room in &mut self.0 {
+            if matches!(room.state, State::Asked(at) if now >= at + ANSWER_WITHIN) {
+                room.state = State::Refused(Refusal::silence());
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// When [`Self::notice_silence`] has something to mark.
+    pub(crate) fn silent_at(&self) -> Option<Instant> {
+        let asked = self.0.iter().filter_map(|room| match room.state {
+            State::Asked(at) => Some(at + ANSWER_WITHIN),
+            State::Wanted | State::Joined | State::Refused(_) | State::Left(_) => None,
+        });
+        asked.min()
+    }
+
+    fn find(&mut self, server: &Isupport, name: &str) -> Option<&mut Room> {
+        self.0
+            .iter_mut()
+            .find(|room| server.is_same_room(&room.name, name))
+    }
+}
+
+impl Room {
+    fn again(&mut self, now: Instant) {
+        self.next = Some(now + (REJOIN_FIRST * 2_u32.saturating_pow(self.tries.min(10))).min(REJOIN_MAX));
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    fn shown(&self, nick: &str) -> room::Room {
+        let (state, reason, next_step) = match &self.state {
+            State::Wanted | State::Asked(_) => (room::RoomState::Joining, None, None),
+            State::Joined => (room::RoomState::Joined, None, None),
+            State::Refused(refusal) => (
+                room::RoomState::Refused,
+                Some(refusal.told()),
+                next_step(refusal.code, nick),
+            ),
+            State::Left(reason) => (room::RoomState::Left, Some(reason.clone()), None),
+        };
+        room::Room {
+            name: self.name.clone(),
+            state,
+            reason,
+            next_step,
+            retry: self.next,
+        }
+    }
+}
+
+/// Replies that stay the same however often one asks: the name is none.
+const fn is_final(code: u16) -> bool {
+    matches!(code, 476 | 479)
+}
+
+/// What somebody can do about a refusal.
+fn next_step(code: u16, nick: &str) -> Option<String> {
+    Some(match code {
+        403 | 476 | 479 => "look at the name in channels.irc.channels".to_owned(),
+        405 => "name fewer rooms in channels.irc.channels: the server bounds them".to_owned(),
+        470 => "name the room that it leads to in channels.irc.channels".to_owned(),
+        471 | 500 => "it is tried again".to_owned(),
+        473 => format!("ask somebody who may to /INVITE {nick}"),
+        474 => format!("ask an operator of the room to lift the ban on {nick}"),
+        475 => format!(
+            "it has a key, which Gatehouse does not send: ask an operator of the room to /INVITE {nick}"
+        ),
+        477 => "register the nick and set channels.irc.sasl or channels.irc.nickserv".to_owned(),
+        489 | 490 => "set channels.irc.tls to true".to_owned(),
+        520 => "only operators of the network may enter: leave it out of channels.irc.channels".to_owned(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -86,29 +228,109 @@ mod tests {
 
     use tokio::time::{self, Instant};
 
-    use super::{Case, REJOIN_MAX, Rooms};
+    use super::{Isupport, REJOIN_MAX, Refusal, Rooms};
+    use crate::account::room::RoomState;
+
+    fn refusal(code: u16) -> Refusal {
+        Refusal {
+            code,
+            words: "Cannot join channel".into(),
+        }
+    }
+
+    fn rooms() -> (Rooms, Isupport) {
+        let mut rooms = Rooms::new(&["#home".into()], Instant::now());
+        assert_eq!(rooms.due(Instant::now()), ["#home"]);
+        (rooms, Isupport::default())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_kick_the_room_is_tried_again_less_and_less_often() {
-        let mut rooms = Rooms::new(&["#home".into()], Instant::now());
-        assert_eq!(rooms.due(Instant::now()), ["#home"]);
+        let (mut rooms, server) = rooms();
+        let left = |rooms: &mut Rooms| rooms.left(&server, "#home", "out".into(), Instant::now());
         assert!(rooms.due(Instant::now()).is_empty(), "asked once");
-        rooms.entered(Case::Ascii, "#HOME");
-        assert!(!rooms.outside(Case::Ascii, "#home"));
+        rooms.entered(&server, "#HOME");
+        assert_eq!(rooms.outside(&server, "#home"), None);
 
-        rooms.left(Case::Ascii, "#home", Instant::now());
-        assert!(rooms.outside(Case::Ascii, "#home"));
+        left(&mut rooms);
+        assert!(rooms.outside(&server, "#home").is_some());
         assert!(rooms.due(Instant::now()).is_empty());
         time::advance(Duration::from_secs(5)).await;
         assert_eq!(rooms.due(Instant::now()), ["#home"]);
 
-        rooms.left(Case::Ascii, "#home", Instant::now());
+        left(&mut rooms);
         time::advance(Duration::from_secs(5)).await;
         assert!(rooms.due(Instant::now()).is_empty());
         for _ in 0..40 {
-            rooms.left(Case::Ascii, "#home", Instant::now());
+            left(&mut rooms);
         }
         time::advance(REJOIN_MAX).await;
         assert_eq!(rooms.due(Instant::now()), ["#home"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_turns_us_away_says_why_and_what_to_do_until_it_lets_us_in() {
+        let (mut rooms, server) = rooms();
+
+        assert!(
+            rooms.refused(&server, "#Home", refusal(474), Instant::now()),
+            "news"
+        );
+        let shown = rooms.shown("gate").remove(0);
+        assert_eq!(
+            (shown.state, shown.reason.as_deref()),
+            (RoomState::Refused, Some("Cannot join channel (474)"))
+        );
+        assert!(shown.next_step.unwrap().contains("lift the ban on gate"));
+        assert_eq!(shown.retry, Some(Instant::now() + Duration::from_secs(5)));
+        assert!(
+            rooms
+                .outside(&server, "#home")
+                .unwrap()
+                .contains("Cannot join channel")
+        );
+
+        time::advance(Duration::from_secs(5)).await;
+        assert_eq!(rooms.due(Instant::now()), ["#home"]);
+        assert_eq!(
+            rooms.shown("gate")[0].state,
+            RoomState::Refused,
+            "until it says otherwise"
+        );
+        assert!(
+            !rooms.refused(&server, "#home", refusal(474), Instant::now()),
+            "the same is no news"
+        );
+        assert!(rooms.refused(&server, "#home", refusal(473), Instant::now()));
+
+        rooms.invited(&server, "#home", Instant::now());
+        assert_eq!(rooms.due(Instant::now()), ["#home"]);
+        rooms.entered(&server, "#home");
+        assert_eq!(rooms.shown("gate")[0].state, RoomState::Joined);
+        assert!(
+            !rooms.refused(&server, "#home", refusal(404), Instant::now()),
+            "a message was, not we"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_none_is_not_tried_again_and_silence_is_shown() {
+        let (mut rooms, server) = rooms();
+        time::sleep_until(rooms.silent_at().unwrap()).await;
+        assert!(rooms.notice_silence(Instant::now()) && !rooms.notice_silence(Instant::now()));
+        assert_eq!(rooms.silent_at(), None);
+        let silent = rooms.shown("gate").remove(0);
+        assert_eq!(silent.reason.as_deref(), Some("the server did not answer"));
+
+        rooms.refused(&server, "#home", refusal(479), Instant::now());
+
+        assert_eq!(rooms.next(), None);
+        assert!(
+            rooms.shown("gate")[0]
+                .next_step
+                .as_ref()
+                .unwrap()
+                .contains("channels.irc.channels")
+        );
     }
 }

@@ -2,27 +2,26 @@
 //!
 //! IRC acknowledges nothing. So a question goes out behind each message: the server works through our lines in order, hence
 //! an answer to it, or to any later question, says that the message was taken, and a refusal comes before the answer. And a nick
-//! is not a person: before a reply goes to `nick!user@host`, the server is asked who holds the nick now, and a reply for
-//! somebody who left is not told to whoever took the name.
+//! is not a person: before a reply goes to `nick!user@host`, the server is asked who holds the nick now ([`super::holder`]).
 //!
 //! A receipt that is late is no evidence of loss: TCP keeps what was written, in order, until the connection ends. So a message
 //! that was said is never given up on by the clock. While nothing at all is heard, the rules of liveness decide
 //! whether the connection is dead, and only a dead one makes its outcome unknown. Where the server speaks and yet answers no
-//! question, the message was said, and its receipt is marked as unconfirmed.
+//! question, the message was said, and its receipt is marked as unconfirmed; so it is where the server was silent to every
+//! question before, which says nothing about this message either.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{
+    holder::{Asking, Holder},
     line::Line,
     questions::Questions,
-    text::{self, Case},
+    registered::Registered,
 };
-use crate::adapter::{Receipt, SendError, SendRequest};
+use crate::adapter::{Case, Receipt, SendError, SendRequest};
 
-/// How long the server may take to say who holds a nick. Nothing was said by then, so asking again harms nobody.
-const HOLDER_WITHIN: Duration = Duration::from_secs(20);
 /// How long a server that is heard may leave every question open. Twice what it takes to ask in other words and be answered.
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// The same once it is known to answer none: only a refusal is waited for, or a reply of many lines would take hours.
@@ -31,16 +30,14 @@ const REFUSAL_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 enum Stage {
     /// Asked who holds the nick.
-    Asking {
-        nick: String,
-        holder: String,
-        question: u64,
-        deadline: Instant,
-    },
+    Asking(Asking),
+    /// To be said as soon as the pace allows it.
+    Ready { target: String },
     /// Said; an answer to this question, or to a later one, is awaited.
     Said {
         target: String,
         question: u64,
+        at: Instant,
         /// When the server was first heard afterwards.
         heard: Option<Instant>,
     },
@@ -63,11 +60,17 @@ pub(crate) enum Outcome {
 }
 
 impl Saying {
-    pub(crate) fn begin(request: SendRequest, questions: &mut Questions, now: Instant) -> Outcome {
+    pub(crate) fn begin(
+        request: SendRequest,
+        session: &Registered,
+        questions: &mut Questions,
+        now: Instant,
+    ) -> Outcome {
         let to = request.part().to.to_string();
+        let place = session.server.place(&to);
         let (nick, holder) = match to.split_once('!') {
-            Some((nick, holder)) if !text::is_room(&to) => (nick.to_owned(), Some(holder.to_owned())),
-            _ => (to, None),
+            Some((nick, holder)) if place.is_none() => (nick.to_owned(), Some(holder.to_owned())),
+            _ => (to.clone(), None),
         };
         let odd = |c: char| matches!(c, ' ' | ',' | '\r' | '\n' | '\0' | '\u{7}');
         if nick.is_empty() || nick.contains(odd) || nick.starts_with(':') {
@@ -76,18 +79,43 @@ impl Saying {
                 Err(SendError::permanent("not the name of a room or person")),
             );
         }
+        if let Some(reason) = place.and_then(|place| session.rooms.outside(&session.server, place.room)) {
+            return Outcome::Done(request, Err(SendError::retry(reason)));
+        }
         let Some(holder) = holder else {
-            return Self::say(request, nick, questions, now);
+            let stage = Stage::Ready { target: nick };
+            return Outcome::Pending(Self { request, stage }, Vec::new());
         };
-        let (question, line) = questions.userhost(&nick, now);
-        let lines = vec![line];
-        let stage = Stage::Asking {
-            nick,
-            holder,
+        let (asking, line) = Asking::begin(nick, holder, questions, now);
+        let stage = Stage::Asking(asking);
+        Outcome::Pending(Self { request, stage }, vec![line])
+    }
+
+    /// Whether nobody waits for its answer any more. Then it is not to be said: whoever asked asks again.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.request.abandoned()
+    }
+
+    /// Whether it waits for the pace only.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready { .. })
+    }
+
+    /// Says it, if it is ready: the lines are to leave at once.
+    pub(crate) fn say(mut self, questions: &mut Questions, now: Instant) -> (Self, Vec<String>) {
+        let Stage::Ready { target } = self.stage else {
+            return (self, Vec::new());
+        };
+        self.request.begin();
+        let message = format!("PRIVMSG {target} :{}", self.request.part().text);
+        let (question, ping) = questions.ping(now);
+        self.stage = Stage::Said {
+            target,
             question,
-            deadline: now + HOLDER_WITHIN,
+            at: now,
+            heard: None,
         };
-        Outcome::Pending(Self { request, stage }, lines)
+        (self, vec![message, ping])
     }
 
     /// What a line means for it, and which question the line answers.
@@ -95,46 +123,31 @@ impl Saying {
         mut self,
         line: &Line,
         answered: Option<u64>,
+        session: &Registered,
         questions: &mut Questions,
         now: Instant,
     ) -> Outcome {
-        match (&mut self.stage, line.numeric()) {
-            (
-                Stage::Asking {
-                    nick,
-                    holder,
-                    question,
-                    ..
-                },
-                Some(302),
-            ) if answered == Some(*question) => match text::holds(line.last(), nick) {
-                None => {
-                    let error = SendError::permanent(format!("{nick} is not on the server"));
-                    Outcome::Done(self.request, Err(error))
-                }
-                Some(current) if current.eq_ignore_ascii_case(holder) => {
-                    let nick = std::mem::take(nick);
-                    Self::say(self.request, nick, questions, now)
-                }
-                Some(_) => {
-                    let error = SendError::permanent(format!("the nick {nick} belongs to somebody else now"));
-                    Outcome::Done(self.request, Err(error))
-                }
-            },
-            (Stage::Asking { .. }, _) => Outcome::Pending(self, Vec::new()),
-            (
-                Stage::Said {
-                    target,
-                    question,
-                    heard,
-                },
-                number,
-            ) => {
-                heard.get_or_insert(now);
+        match &mut self.stage {
+            Stage::Asking(asking) => {
+                let holder = asking.on(line, answered, questions, now);
+                self.held(holder, session, now)
+            }
+            Stage::Ready { .. } => Outcome::Pending(self, Vec::new()),
+            Stage::Said {
+                target,
+                question,
+                heard,
+                ..
+            } => {
+                // An answer to an earlier question shows a server that answers: then ours is waited for.
+                *heard = match answered {
+                    Some(_) => None,
+                    None => Some(heard.unwrap_or(now)),
+                };
                 if questions.proved(*question) {
                     return Outcome::Done(self.request, Ok(Receipt::default()));
                 }
-                match number.and_then(|number| refusal(number, line, target)) {
+                match refusal(line, target) {
                     Some(error) => Outcome::Done(self.request, Err(error)),
                     None => Outcome::Pending(self, Vec::new()),
                 }
@@ -145,39 +158,63 @@ impl Saying {
     /// When the clock means something for it.
     pub(crate) fn due(&self, questions: &Questions) -> Option<Instant> {
         match &self.stage {
-            Stage::Asking { deadline, .. } => Some(*deadline),
-            Stage::Said { heard, .. } => heard.map(|heard| heard + patience(questions)),
+            Stage::Asking(asking) => Some(asking.deadline()),
+            Stage::Ready { .. } => None,
+            Stage::Said { .. } => self.unconfirmed_at(questions),
         }
     }
 
     /// What the clock means for it.
-    pub(crate) fn tick(self, questions: &mut Questions, now: Instant) -> Outcome {
-        let patience = patience(questions);
-        match &self.stage {
-            Stage::Asking { deadline, .. } if now >= *deadline => {
-                let error = SendError::retry("the server did not say who holds the nick");
-                Outcome::Done(self.request, Err(error))
-            }
-            Stage::Said {
-                heard: Some(heard), ..
-            } if now >= *heard + patience => {
-                questions.stay_open();
-                Outcome::Done(self.request, Ok(Receipt::unconfirmed()))
-            }
-            Stage::Asking { .. } | Stage::Said { .. } => Outcome::Pending(self, Vec::new()),
+    pub(crate) fn tick(mut self, session: &Registered, questions: &mut Questions, now: Instant) -> Outcome {
+        if let Stage::Asking(asking) = &mut self.stage {
+            let holder = asking.tick(questions, now);
+            return self.held(holder, session, now);
         }
+        if self.unconfirmed_at(questions).is_some_and(|at| now >= at) {
+            questions.stay_open();
+            return Outcome::Done(self.request, Ok(Receipt::unconfirmed()));
+        }
+        Outcome::Pending(self, Vec::new())
     }
 
-    fn say(mut request: SendRequest, target: String, questions: &mut Questions, now: Instant) -> Outcome {
-        request.begin();
-        let message = format!("PRIVMSG {target} :{}", request.part().text);
-        let (question, ping) = questions.ping(now);
-        let stage = Stage::Said {
-            target,
-            question,
-            heard: None,
+    /// When it counts as said although no question was answered.
+    fn unconfirmed_at(&self, questions: &Questions) -> Option<Instant> {
+        let Stage::Said {
+            question, at, heard, ..
+        } = &self.stage
+        else {
+            return None;
         };
-        Outcome::Pending(Self { request, stage }, vec![message, ping])
+        let always_silent = questions.never_answered_before(*question).then_some(*at);
+        heard.or(always_silent).map(|since| since + patience(questions))
+    }
+
+    /// Goes on once it is known who holds the nick.
+    fn held(self, holder: Holder, session: &Registered, now: Instant) -> Outcome {
+        let Stage::Asking(asking) = &self.stage else {
+            return Outcome::Pending(self, Vec::new());
+        };
+        let nick = asking.nick().to_owned();
+        let case = session.server.case;
+        // Where the server has no way to tell: somebody who spoke a moment ago and was not seen to go is believed to be there.
+        let believed = holder == Holder::Unknown && session.people.spoke(case, &nick, asking.holder(), now);
+        let error = match holder {
+            Holder::Asked => return Outcome::Pending(self, Vec::new()),
+            Holder::Ask(line) => return Outcome::Pending(self, vec![line]),
+            Holder::Same => return Outcome::Pending(self.ready(nick), Vec::new()),
+            Holder::Unknown if believed => return Outcome::Pending(self.ready(nick), Vec::new()),
+            Holder::Unknown => SendError::retry(format!("the server does not say who holds the nick {nick}")),
+            Holder::Other => SendError::permanent(format!("the nick {nick} belongs to somebody else now")),
+            Holder::Gone => SendError::permanent(format!("{nick} is not on the server")),
+        };
+        Outcome::Done(self.request, Err(error))
+    }
+
+    fn ready(self, target: String) -> Self {
+        Self {
+            stage: Stage::Ready { target },
+            ..self
+        }
     }
 }
 
@@ -190,269 +227,31 @@ fn patience(questions: &Questions) -> Duration {
     }
 }
 
-/// The replies that refuse a message (RFC 2812, section 5.2; 439, 477, 486 and 531 are customs). They name what they are
-/// about: the same numbers refuse a JOIN of another room, which says nothing about this message.
-fn refusal(number: u16, line: &Line, target: &str) -> Option<SendError> {
-    let (about, reason) = (line.arg(1), line.last());
-    let ours = Case::Ascii.same(about, target) || Case::Ascii.same(about, "PRIVMSG");
+/// The replies that refuse a message (RFC 2812, section 5.2; those above 433 are customs). They name what they are about: the
+/// same numbers refuse a JOIN of another room, which says nothing about this message.
+fn refusal(line: &Line, target: &str) -> Option<SendError> {
+    // `FAIL PRIVMSG CODE target :why` (IRCv3 standard replies).
+    if line.verb == "FAIL" && line.arg(0).eq_ignore_ascii_case("PRIVMSG") {
+        return Some(SendError::permanent(format!("{} ({})", line.last(), line.arg(1))));
+    }
+    let number = line.numeric()?;
+    let (about, reason) = (line.arg(1), format!("{} ({number})", line.last()));
+    // What goes to a part of a room may be refused in the name of the room.
+    let room = target.trim_start_matches(['~', '&', '@', '%', '+']);
+    let ours = [target, room, "PRIVMSG"]
+        .iter()
+        .any(|name| Case::Ascii.same(about, name));
     match number {
-        // Perhaps a room that will open, or too fast.
-        263 | 404 | 407 | 439 | 477 | 486 if ours => Some(SendError::retry(reason)),
-        401..=403 | 413..=415 | 417 | 531 if ours => Some(SendError::permanent(reason)),
+        401..=403 | 408 | 413..=415 | 417 | 482 | 492 | 494 | 531 | 716 if ours => {
+            Some(SendError::permanent(reason))
+        }
         // No recipient, no text: these name nothing, and we send no other command that they could be about.
         411 | 412 => Some(SendError::permanent(reason)),
+        // Perhaps a room that will open, or too fast; whatever else a server has against it.
+        263 | 400..=599 if ours => Some(SendError::retry(reason)),
         _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::{
-        sync::oneshot,
-        time::{self, Instant},
-    };
-
-    use super::{ANSWER_WITHIN, Outcome, Questions, Saying};
-    use crate::{
-        adapter::{Receipt, SendError, SendPart, SendRequest},
-        platform::irc::line::Line,
-    };
-
-    type Answer = oneshot::Receiver<Result<Receipt, SendError>>;
-
-    /// A message that begins on a connection of its own.
-    struct Scene {
-        questions: Questions,
-        answer: Answer,
-        outcome: Option<Outcome>,
-    }
-
-    fn request(to: &str) -> (SendRequest, Answer) {
-        SendRequest::new(SendPart {
-            key: "k".into(),
-            delivery: "d".into(),
-            index: 0,
-            to: crate::id::Address::stored(to.into()),
-            thread_id: None,
-            reply_to_id: None,
-            text: "hi".into(),
-            media: Vec::new(),
-            created_at: 0,
-        })
-    }
-
-    impl Scene {
-        fn begin(to: &str) -> Self {
-            let (request, answer) = request(to);
-            let mut questions = Questions::new();
-            let outcome = Saying::begin(request, &mut questions, Instant::now());
-            Self {
-                questions,
-                answer,
-                outcome: Some(outcome),
-            }
-        }
-
-        fn hear(&mut self, line: &str) -> &mut Self {
-            let line = Line::parse(line);
-            let answered = self.questions.on(&line);
-            let (saying, _) = pending(self.outcome.take().unwrap());
-            self.outcome = Some(saying.on(&line, answered, &mut self.questions, Instant::now()));
-            self
-        }
-
-        fn tick(&mut self) -> &mut Self {
-            let (saying, _) = pending(self.outcome.take().unwrap());
-            self.outcome = Some(saying.tick(&mut self.questions, Instant::now()));
-            self
-        }
-
-        fn waits(&self) -> bool {
-            matches!(self.outcome, Some(Outcome::Pending(..)))
-        }
-
-        fn lines(&self) -> Vec<String> {
-            match self.outcome.as_ref().unwrap() {
-                Outcome::Pending(_, lines) => lines.clone(),
-                Outcome::Done(_, result) => panic!("{result:?}"),
-            }
-        }
-
-        fn done(&mut self) -> Result<Receipt, SendError> {
-            match self.outcome.take().unwrap() {
-                Outcome::Pending(saying, _) => panic!("{saying:?}"),
-                Outcome::Done(_, result) => result,
-            }
-        }
-    }
-
-    fn pending(outcome: Outcome) -> (Saying, Vec<String>) {
-        match outcome {
-            Outcome::Pending(saying, lines) => (saying, lines),
-            Outcome::Done(_, result) => panic!("{result:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn the_pong_behind_a_message_is_its_receipt() {
-        let mut scene = Scene::begin("#home");
-        let lines = scene.lines();
-        assert_eq!(lines[0], "PRIVMSG #home :hi");
-        let token = lines[1].strip_prefix("PING :").unwrap().to_owned();
-
-        scene.hear(":anna!a@h PRIVMSG #home :PONG");
-        assert!(scene.waits());
-        scene.hear(&format!(":s PONG s :{token}"));
-
-        assert_eq!(scene.done(), Ok(Receipt::default()));
-    }
-
-    #[tokio::test]
-    async fn an_answer_to_a_later_question_is_a_receipt_as_well() {
-        let mut scene = Scene::begin("#home");
-        let (_, later) = scene.questions.ping(Instant::now());
-
-        scene.hear(&format!(":s PONG s :{}", later.strip_prefix("PING :").unwrap()));
-
-        assert_eq!(scene.done(), Ok(Receipt::default()));
-    }
-
-    #[tokio::test]
-    async fn a_refusal_comes_before_the_pong() {
-        let mut scene = Scene::begin("#home");
-        scene.hear(":s 404 gate #home :Cannot send to channel");
-        assert!(matches!(scene.done(), Err(SendError::Retry { .. })));
-
-        let mut scene = Scene::begin("bert");
-        scene.hear(":s 401 gate Bert :No such nick");
-        assert!(matches!(scene.done(), Err(SendError::Permanent { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_refusal_of_something_else_is_not_the_messages() {
-        let mut scene = Scene::begin("#home");
-        for line in [
-            ":s 403 gate #typo :No such channel",
-            ":s 477 gate #members :You need a registered nick",
-            ":s 401 gate carl :No such nick",
-            ":s 263 gate USERHOST :Please wait a while",
-            ":s 417 gate JOIN :Input line was too long",
-        ] {
-            scene.hear(line);
-            assert!(scene.waits(), "{line}");
-        }
-        scene.hear(":s 263 gate PRIVMSG :Please wait a while");
-        assert!(matches!(scene.done(), Err(SendError::Retry { .. })));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn while_nothing_is_heard_a_message_is_not_given_up_on() {
-        let mut scene = Scene::begin("#home");
-        for _ in 0..60 {
-            time::advance(Duration::from_secs(60)).await;
-            scene.tick();
-        }
-
-        assert!(scene.waits(), "liveness decides, not this clock");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn where_the_server_speaks_and_answers_nothing_a_message_was_said_without_a_receipt() {
-        let mut scene = Scene::begin("#home");
-        time::advance(ANSWER_WITHIN * 3).await;
-        scene.tick().hear(":anna!a@h PRIVMSG #home :are you there");
-        assert!(scene.waits(), "the answer may be right behind");
-
-        time::advance(ANSWER_WITHIN).await;
-        scene.tick();
-
-        assert_eq!(scene.done(), Ok(Receipt::unconfirmed()));
-
-        // The next one on this connection waits for a refusal only, until the server answers something after all.
-        let begin = |scene: &mut Scene| {
-            let (request, answer) = request("#home");
-            (scene.outcome, scene.answer) = (
-                Some(Saying::begin(request, &mut scene.questions, Instant::now())),
-                answer,
-            );
-            scene.hear(":anna!a@h PRIVMSG #home :and now");
-        };
-        begin(&mut scene);
-        time::advance(super::REFUSAL_WITHIN).await;
-        assert_eq!(scene.tick().done(), Ok(Receipt::unconfirmed()));
-        scene.questions.on(&Line::parse(":s PONG s :x"));
-        begin(&mut scene);
-        time::advance(super::REFUSAL_WITHIN).await;
-        assert!(scene.tick().waits());
-    }
-
-    #[tokio::test]
-    async fn a_private_reply_goes_only_to_who_asked() {
-        let reply = |line: &str| {
-            let mut scene = Scene::begin("anna!~a@home.test");
-            assert_eq!(scene.lines(), ["USERHOST anna"]);
-            scene.hear(line);
-            scene
-        };
-
-        assert_eq!(
-            reply(":s 302 gate :anna=+~a@home.test").lines()[0],
-            "PRIVMSG anna :hi"
-        );
-        assert!(matches!(
-            reply(":s 302 gate :anna=+~a@elsewhere.test").done(),
-            Err(SendError::Permanent { .. })
-        ));
-        assert!(matches!(
-            reply(":s 302 gate :").done(),
-            Err(SendError::Permanent { .. })
-        ));
-        assert_eq!(
-            reply(":s 302 gate :Anna*=-~a@home.test").lines()[0],
-            "PRIVMSG anna :hi"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_nick_that_nobody_tells_about_is_asked_for_again_later_and_a_late_reply_is_about_that_nick() {
-        let mut scene = Scene::begin("anna!a@b");
-        time::advance(super::HOLDER_WITHIN).await;
-        assert!(matches!(scene.tick().done(), Err(SendError::Retry { .. })));
-
-        let (request, answer) = request("bert!b@c");
-        (scene.outcome, scene.answer) = (
-            Some(Saying::begin(request, &mut scene.questions, Instant::now())),
-            answer,
-        );
-        for late in [":s 302 gate :", ":s PONG s :x"] {
-            scene.hear(late);
-            assert!(scene.waits(), "bert is not gone because anna is: {late}");
-        }
-        assert_eq!(
-            scene.hear(":s 302 gate :bert=+b@c").lines()[0],
-            "PRIVMSG bert :hi"
-        );
-    }
-
-    #[tokio::test]
-    async fn the_end_of_a_connection_tells_whether_it_may_have_been_heard() {
-        for (to, unknown) in [("#home", true), ("anna!a@b", false)] {
-            let (request, answer) = request(to);
-            drop(Saying::begin(request, &mut Questions::new(), Instant::now()));
-            let error = answer.await.unwrap().unwrap_err();
-            assert_eq!(matches!(error, SendError::Unknown { .. }), unknown, "{to}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_target_cannot_smuggle_anything() {
-        for to in ["", "#a,#b", "a b", ":a", "a\r\nQUIT"] {
-            assert!(
-                matches!(Scene::begin(to).done(), Err(SendError::Permanent { .. })),
-                "{to:?}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,58 +1,11 @@
-//! Text as IRC knows it: names are equal under the server's case mapping, a line has 512 bytes in all, and mIRC's
-//! formatting codes are no part of what was said.
+//! Text as IRC knows it: a line has 512 bytes in all, and mIRC's formatting codes are no part of what was said.
 
-/// The longest line, CR LF included (RFC 1459, section 2.3).
-pub(super) const LINE_BYTES_MAX: usize = 512;
+use crate::adapter::Case;
+
 /// What servers put in front of a line when they hand it on: `:nick!user@host `. Nick up to 32, user with `~` up to 12, host
 /// up to 64 bytes, and four separators: more than ours is ever likely to be, and the same before and after a reconnect,
 /// so that a message is always cut in the same places.
 pub(super) const PREFIX_BYTES: usize = 1 + 32 + 1 + 12 + 1 + 64 + 1;
-
-/// How a server tells names apart (`CASEMAPPING` in reply 005).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Case {
-    /// `{}|^` are the lower case of `[]\~`: the mapping of a server that says nothing.
-    #[default]
-    Rfc1459,
-    /// As before, without `~`.
-    Rfc1459Strict,
-    /// Letters only.
-    Ascii,
-}
-
-impl Case {
-    /// Reads the server's word; an unknown one is taken as ASCII, which keeps apart what might be two people.
-    pub(crate) fn parse(word: &str) -> Self {
-        match word {
-            "rfc1459" => Self::Rfc1459,
-            "rfc1459-strict" | "strict-rfc1459" => Self::Rfc1459Strict,
-            _ => Self::Ascii,
-        }
-    }
-
-    /// The lower case of a name.
-    pub(crate) fn fold(self, text: &str) -> String {
-        text.chars()
-            .map(|c| match (c, self) {
-                ('[', Self::Rfc1459 | Self::Rfc1459Strict) => '{',
-                (']', Self::Rfc1459 | Self::Rfc1459Strict) => '}',
-                ('\\', Self::Rfc1459 | Self::Rfc1459Strict) => '|',
-                ('~', Self::Rfc1459) => '^',
-                (c, _) => c.to_ascii_lowercase(),
-            })
-            .collect()
-    }
-
-    /// Whether two names are the same to a server.
-    pub(crate) fn same(self, one: &str, other: &str) -> bool {
-        one.len() == other.len() && self.fold(one) == self.fold(other)
-    }
-}
-
-/// Whether the name is a room's.
-pub(crate) fn is_room(name: &str) -> bool {
-    name.starts_with(['#', '&', '+', '!'])
-}
 
 /// Whether a text speaks to this nick: the nick stands in it as a whole word.
 pub(crate) fn mentions(case: Case, text: &str, nick: &str) -> bool {
@@ -106,23 +59,13 @@ fn skip_digits(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::TEXT, Case, LINE_BYTES_MAX, PREFIX_BYTES, is_room, mentions, plain};
+    use super::{
+        super::{TEXT, isupport::LINE_BYTES},
+        Case, PREFIX_BYTES, mentions, plain,
+    };
 
     fn split(target: &str, text: &str, reserve: usize) -> Vec<String> {
         TEXT.split(target, text, reserve)
-    }
-
-    #[test]
-    fn names_are_equal_under_the_mapping_of_the_server() {
-        assert!(Case::Rfc1459.same("Anna[away]", "anna{AWAY}"));
-        assert!(Case::Rfc1459.same("a\\b~", "A|B^"));
-        assert!(!Case::Rfc1459Strict.same("b~", "B^"));
-        assert!(
-            !Case::Ascii.same("#a[", "#a{"),
-            "two rooms of an ASCII server must not become one"
-        );
-        assert_eq!(Case::parse("rfc7613"), Case::Ascii);
-        assert!(is_room("#home") && is_room("&local") && !is_room("anna"));
     }
 
     #[test]
@@ -181,7 +124,7 @@ mod tests {
 
             for line in &lines {
                 let whole = PREFIX_BYTES + format!("PRIVMSG {target} :{line}\r\n").len() + reserve;
-                prop_assert!(whole <= LINE_BYTES_MAX, "{whole}");
+                prop_assert!(whole <= LINE_BYTES, "{whole}");
                 prop_assert!(!line.contains(['\r', '\n', '\0', '\u{01}']), "a control character");
                 prop_assert!(!line.trim().is_empty());
             }

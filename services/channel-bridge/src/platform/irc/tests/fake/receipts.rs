@@ -27,7 +27,15 @@ struct Scene {
 }
 
 impl Scene {
+    /// A server that answers the first question, as servers do.
     async fn start() -> Self {
+        let (mut scene, ping) = Self::start_in_silence().await;
+        scene.server.say(&ping.replace("PING", ":s PONG s")).await;
+        scene
+    }
+
+    /// A server that answers nothing, and what it was asked first.
+    async fn start_in_silence() -> (Self, String) {
         // Room for an hour of what is asked, so that a server which does not read holds nothing up.
         let (one, other) = duplex(64 * 1024);
         let progress = Progress::new(Clock::system());
@@ -45,20 +53,25 @@ impl Scene {
             client::over(socket, &config, &Clock::system(), link).await
         });
         let mut server = Server::new(other);
-        server.welcome().await;
-        Self {
+        let ping = server.welcome_in_silence().await;
+        let scene = Self {
             server,
             requests,
             task,
-        }
+        };
+        (scene, ping)
     }
 
     async fn request(&self, text: &str) -> Answer {
+        self.request_to("#elsewhere", text).await
+    }
+
+    async fn request_to(&self, to: &str, text: &str) -> Answer {
         let (request, answer) = SendRequest::new(SendPart {
             key: text.into(),
             delivery: "d".into(),
             index: 0,
-            to: "#elsewhere".into(),
+            to: to.into(),
             thread_id: None,
             reply_to_id: None,
             text: text.into(),
@@ -124,7 +137,7 @@ async fn a_pong_without_its_token_is_a_receipt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_pong_is_asked_otherwise_and_its_answer_is_a_receipt() {
-    let mut scene = Scene::start().await;
+    let (mut scene, _) = Scene::start_in_silence().await;
     let answer = scene.request("hi").await;
 
     scene.server.expect("ISON gate").await;
@@ -157,4 +170,47 @@ async fn a_reply_to_a_server_that_speaks_and_confirms_nothing_is_said_once_line_
         "{took:?}"
     );
     assert!(!scene.end().await.contains("PRIVMSG"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answered_a_question_is_told_everything_once() {
+    let (mut scene, _) = Scene::start_in_silence().await;
+    let answer = scene.request("hi").await;
+    scene.server.expect("PRIVMSG #elsewhere :hi").await;
+    let began = time::Instant::now();
+
+    assert_eq!(answer.await.unwrap(), Ok(Receipt::unconfirmed()));
+
+    assert!(
+        began.elapsed() < Duration::from_secs(60),
+        "before the silence ends the connection"
+    );
+    let answer = scene.request("again").await;
+    assert_eq!(answer.await.unwrap(), Ok(Receipt::unconfirmed()));
+    assert_eq!(
+        scene.end().await.matches("PRIVMSG").count(),
+        1,
+        "the second message alone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_know_userhost_is_asked_otherwise_and_holds_up_no_room() {
+    let mut scene = Scene::start().await;
+    let private = scene.request_to("anna!~a@home.test", "for anna").await;
+    scene.server.expect("USERHOST anna").await;
+
+    let room = scene.request("for all").await;
+    scene.server.expect("PRIVMSG #elsewhere :for all").await;
+    let ping = scene.server.expect("PING :").await;
+    scene.server.say(&ping.replace("PING", ":s PONG s")).await;
+    assert_eq!(room.await.unwrap(), Ok(Receipt::default()));
+
+    scene.server.say(":s 421 gate USERHOST :Unknown command").await;
+    scene.server.expect("WHOIS anna").await;
+    scene.server.say(":s 311 gate anna ~a home.test * :Anna").await;
+    scene.server.expect("PRIVMSG anna :for anna").await;
+    let ping = scene.server.expect("PING :").await;
+    scene.server.say(&ping.replace("PING", ":s PONG s")).await;
+    assert_eq!(private.await.unwrap(), Ok(Receipt::default()));
 }

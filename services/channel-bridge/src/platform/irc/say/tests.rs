@@ -1,0 +1,338 @@
+use std::time::Duration;
+
+use tokio::{
+    sync::oneshot,
+    time::{self, Instant},
+};
+
+use gatehouse_core::Clock;
+
+use super::{ANSWER_WITHIN, Outcome, Questions, Registered, Saying};
+use crate::{
+    adapter::{Receipt, SendError, SendPart, SendRequest},
+    platform::irc::{config::IrcConfig, line::Line, nick::Nick},
+};
+
+type Answer = oneshot::Receiver<Result<Receipt, SendError>>;
+
+/// A message that begins on a connection of its own.
+struct Scene {
+    session: Registered,
+    questions: Questions,
+    answer: Answer,
+    outcome: Option<Outcome>,
+    /// What was written last.
+    written: Vec<String>,
+}
+
+fn request(to: &str) -> (SendRequest, Answer) {
+    SendRequest::new(SendPart {
+        key: "k".into(),
+        delivery: "d".into(),
+        index: 0,
+        to: crate::id::Address::stored(to.into()),
+        thread_id: None,
+        reply_to_id: None,
+        text: "hi".into(),
+        media: Vec::new(),
+        created_at: 0,
+    })
+}
+
+impl Scene {
+    fn begin(to: &str) -> Self {
+        let config = IrcConfig::for_tests("127.0.0.1", 1);
+        let session = Registered::new(
+            &config,
+            Nick::new("gate"),
+            "gate".into(),
+            None,
+            Clock::fixed(7),
+            Instant::now(),
+        );
+        let (_, answer) = request(to);
+        let mut scene = Self {
+            session,
+            questions: Questions::new(),
+            answer,
+            outcome: None,
+            written: Vec::new(),
+        };
+        scene.say(to);
+        scene
+    }
+
+    /// Another message on the same connection.
+    fn say(&mut self, to: &str) {
+        let (request, answer) = request(to);
+        self.answer = answer;
+        let outcome = Saying::begin(request, &self.session, &mut self.questions, Instant::now());
+        self.take(outcome);
+    }
+
+    /// Writes what is to be written, and says what is ready.
+    fn take(&mut self, outcome: Outcome) {
+        self.outcome = Some(match outcome {
+            Outcome::Pending(saying, lines) => {
+                let ready = saying.is_ready();
+                let (saying, said) = saying.say(&mut self.questions, Instant::now());
+                self.written = if ready { said } else { lines };
+                Outcome::Pending(saying, Vec::new())
+            }
+            done @ Outcome::Done(..) => done,
+        });
+    }
+
+    fn hear(&mut self, line: &str) -> &mut Self {
+        let line = Line::parse(line);
+        let answered = self.questions.on(&line);
+        self.session.on(&line, Instant::now());
+        let saying = pending(self.outcome.take().unwrap());
+        let outcome = saying.on(
+            &line,
+            answered,
+            &self.session,
+            &mut self.questions,
+            Instant::now(),
+        );
+        self.take(outcome);
+        self
+    }
+
+    fn tick(&mut self) -> &mut Self {
+        let saying = pending(self.outcome.take().unwrap());
+        let outcome = saying.tick(&self.session, &mut self.questions, Instant::now());
+        self.take(outcome);
+        self
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Pending(..)))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        assert!(self.waits(), "{:?}", self.outcome);
+        self.written.clone()
+    }
+
+    fn done(&mut self) -> Result<Receipt, SendError> {
+        match self.outcome.take().unwrap() {
+            Outcome::Pending(saying, _) => panic!("{saying:?}"),
+            Outcome::Done(_, result) => result,
+        }
+    }
+}
+
+fn pending(outcome: Outcome) -> Saying {
+    match outcome {
+        Outcome::Pending(saying, _) => saying,
+        Outcome::Done(_, result) => panic!("{result:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_pong_behind_a_message_is_its_receipt() {
+    let mut scene = Scene::begin("#home");
+    let lines = scene.lines();
+    assert_eq!(lines[0], "PRIVMSG #home :hi");
+    let token = lines[1].strip_prefix("PING :").unwrap().to_owned();
+
+    scene.hear(":anna!a@h PRIVMSG #home :PONG");
+    assert!(scene.waits());
+    scene.hear(&format!(":s PONG s :{token}"));
+
+    assert_eq!(scene.done(), Ok(Receipt::default()));
+}
+
+#[tokio::test]
+async fn an_answer_to_a_later_question_is_a_receipt_as_well() {
+    let mut scene = Scene::begin("#home");
+    let (_, later) = scene.questions.ping(Instant::now());
+
+    scene.hear(&format!(":s PONG s :{}", later.strip_prefix("PING :").unwrap()));
+
+    assert_eq!(scene.done(), Ok(Receipt::default()));
+}
+
+#[tokio::test]
+async fn a_refusal_comes_before_the_pong() {
+    let mut scene = Scene::begin("#home");
+    scene.hear(":s 404 gate #home :Cannot send to channel");
+    assert!(matches!(scene.done(), Err(SendError::Retry { .. })));
+
+    let mut scene = Scene::begin("bert");
+    scene.hear(":s 401 gate Bert :No such nick");
+    assert!(matches!(scene.done(), Err(SendError::Permanent { .. })));
+}
+
+#[tokio::test]
+async fn a_refusal_of_something_else_is_not_the_messages() {
+    let mut scene = Scene::begin("#home");
+    for line in [
+        ":s 403 gate #typo :No such channel",
+        ":s 477 gate #members :You need a registered nick",
+        ":s 401 gate carl :No such nick",
+        ":s 263 gate USERHOST :Please wait a while",
+        ":s 417 gate JOIN :Input line was too long",
+    ] {
+        scene.hear(line);
+        assert!(scene.waits(), "{line}");
+    }
+    scene.hear(":s 263 gate PRIVMSG :Please wait a while");
+    assert!(matches!(scene.done(), Err(SendError::Retry { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_is_heard_a_message_is_not_given_up_on() {
+    let mut scene = Scene::begin("#home");
+    for _ in 0..60 {
+        time::advance(Duration::from_secs(60)).await;
+        scene.tick();
+    }
+
+    assert!(scene.waits(), "liveness decides, not this clock");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_server_speaks_and_answers_nothing_a_message_was_said_without_a_receipt() {
+    let mut scene = Scene::begin("#home");
+    time::advance(ANSWER_WITHIN * 3).await;
+    scene.tick().hear(":anna!a@h PRIVMSG #home :are you there");
+    assert!(scene.waits(), "the answer may be right behind");
+
+    time::advance(ANSWER_WITHIN).await;
+    scene.tick();
+
+    assert_eq!(scene.done(), Ok(Receipt::unconfirmed()));
+
+    // The next one on this connection waits for a refusal only, until the server answers something after all.
+    let begin = |scene: &mut Scene| {
+        scene.say("#home");
+        scene.hear(":anna!a@h PRIVMSG #home :and now");
+    };
+    begin(&mut scene);
+    time::advance(super::REFUSAL_WITHIN).await;
+    assert_eq!(scene.tick().done(), Ok(Receipt::unconfirmed()));
+    scene.questions.on(&Line::parse(":s PONG s :x"));
+    begin(&mut scene);
+    time::advance(super::REFUSAL_WITHIN).await;
+    assert!(scene.tick().waits());
+}
+
+#[tokio::test]
+async fn a_private_reply_goes_only_to_who_asked() {
+    let reply = |line: &str| {
+        let mut scene = Scene::begin("anna!~a@home.test");
+        assert_eq!(scene.lines(), ["USERHOST anna"]);
+        scene.hear(line);
+        scene
+    };
+
+    assert_eq!(
+        reply(":s 302 gate :anna=+~a@home.test").lines()[0],
+        "PRIVMSG anna :hi"
+    );
+    assert!(matches!(
+        reply(":s 302 gate :anna=+~a@elsewhere.test").done(),
+        Err(SendError::Permanent { .. })
+    ));
+    assert!(matches!(
+        reply(":s 302 gate :").done(),
+        Err(SendError::Permanent { .. })
+    ));
+    assert_eq!(
+        reply(":s 302 gate :Anna*=-~a@home.test").lines()[0],
+        "PRIVMSG anna :hi"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nick_that_nobody_tells_about_is_asked_for_again_later_and_a_late_reply_is_about_that_nick() {
+    let mut scene = Scene::begin("anna!a@b");
+    for question in ["WHOIS anna", "WHO anna"] {
+        time::advance(Duration::from_secs(20)).await;
+        assert_eq!(scene.tick().lines(), [question]);
+    }
+    time::advance(Duration::from_secs(20)).await;
+    assert!(matches!(scene.tick().done(), Err(SendError::Retry { .. })));
+
+    scene.say("bert!b@c");
+    for late in [":s 302 gate :", ":s PONG s :x"] {
+        scene.hear(late);
+        assert!(scene.waits(), "bert is not gone because anna is: {late}");
+    }
+    assert_eq!(
+        scene.hear(":s 302 gate :bert=+b@c").lines()[0],
+        "PRIVMSG bert :hi"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_private_answer_is_not_lost_where_the_server_cannot_tell_who_holds_a_nick() {
+    let mut scene = Scene::begin("#elsewhere");
+    scene.session.on(
+        &Line::parse(":anna!~a@home.test PRIVMSG gate :hi"),
+        Instant::now(),
+    );
+    let unknown = |scene: &mut Scene| {
+        scene.say("anna!~a@home.test");
+        for command in ["USERHOST", "WHOIS", "WHO"] {
+            scene.hear(&format!(":s 421 gate {command} :Unknown command"));
+        }
+    };
+
+    unknown(&mut scene);
+    assert_eq!(scene.lines()[0], "PRIVMSG anna :hi", "she spoke a moment ago");
+
+    scene
+        .session
+        .on(&Line::parse(":anna!~a@home.test QUIT :bye"), Instant::now());
+    unknown(&mut scene);
+    assert!(
+        matches!(scene.done(), Err(SendError::Retry { .. })),
+        "she was seen to go"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_every_earlier_question_was_left_open_a_message_counts_as_said() {
+    let mut scene = Scene::begin("#home");
+    scene.say("#home");
+    time::advance(ANSWER_WITHIN - Duration::from_secs(1)).await;
+    assert!(scene.tick().waits());
+    time::advance(Duration::from_secs(1)).await;
+
+    assert_eq!(
+        scene.tick().done(),
+        Ok(Receipt::unconfirmed()),
+        "not even a word was heard"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_name_of_the_room_is_that_of_a_message_to_a_part_of_it() {
+    let mut scene = Scene::begin("+#home");
+    assert_eq!(scene.lines()[0], "PRIVMSG +#home :hi");
+    scene.hear(":s 482 gate #home :You're not a channel operator");
+    assert!(matches!(scene.done(), Err(SendError::Permanent { reason }) if reason.contains("(482)")));
+}
+
+#[tokio::test]
+async fn the_end_of_a_connection_tells_whether_it_may_have_been_heard() {
+    for (to, unknown) in [("#home", true), ("anna!a@b", false)] {
+        let mut scene = Scene::begin(to);
+        drop(scene.outcome.take());
+        let error = scene.answer.await.unwrap().unwrap_err();
+        assert_eq!(matches!(error, SendError::Unknown { .. }), unknown, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_cannot_smuggle_anything() {
+    for to in ["", "#a,#b", "a b", ":a", "a\r\nQUIT"] {
+        assert!(
+            matches!(Scene::begin(to).done(), Err(SendError::Permanent { .. })),
+            "{to:?}"
+        );
+    }
+}
