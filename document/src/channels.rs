@@ -1,12 +1,14 @@
 //! `channels`: the chat surfaces and who may talk there.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{
     irc::{Irc, IrcAccount},
-    policies::{GroupPolicy, Policies, SendRate},
+    policies::{GroupPolicy, Policies},
     webhook::{Webhook, WebhookAccount},
+    wrong::Wrong,
 };
 
 /// The chat surfaces. Keys of channels that Gatehouse does not have are kept.
@@ -29,8 +31,8 @@ pub trait ChannelAccount {
     fn enabled(&self) -> Option<bool>;
     /// Who may talk.
     fn policies(&self) -> &Policies;
-    /// How fast to speak.
-    fn rate_limit(&self) -> Option<&SendRate>;
+    /// What keeps it from running as it is written.
+    fn wrong(&self) -> Vec<Wrong>;
 }
 
 /// What the sections of every channel have in common: one account, or several and what holds for all of them.
@@ -41,6 +43,18 @@ pub trait ChannelSection {
     fn accounts(&self) -> Vec<(&str, &dyn ChannelAccount)>;
     /// The account that is meant when none is named.
     fn default_account(&self) -> Option<&str>;
+}
+
+/// An account with what its channel says for all of them: its own keys over those, each as a whole. `None`: the two cannot be put
+/// together, which two readings of one type always can.
+pub fn over<A: Serialize + DeserializeOwned>(own: &A, base: &A) -> Option<A> {
+    let keys = |account: &A| match serde_json::to_value(account) {
+        Ok(Value::Object(keys)) => Some(keys),
+        _ => None,
+    };
+    let mut whole = keys(base)?;
+    whole.extend(keys(own)?);
+    serde_json::from_value(Value::Object(whole)).ok()
 }
 
 /// A channel: its section and the type of its accounts, which have these names for what every channel has.
@@ -55,8 +69,8 @@ macro_rules! channel {
                 &self.policies
             }
 
-            fn rate_limit(&self) -> Option<&SendRate> {
-                self.rate_limit.as_ref()
+            fn wrong(&self) -> Vec<Wrong> {
+                self.read().err().unwrap_or_default()
             }
         }
 

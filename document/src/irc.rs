@@ -1,5 +1,9 @@
 //! `channels.irc`.
 
+mod read;
+
+pub use read::{ROOMS_MAX, Settings};
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

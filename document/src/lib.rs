@@ -23,6 +23,7 @@ pub mod samples;
 pub mod secret;
 pub mod session;
 pub mod webhook;
+pub mod wrong;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::wrong::Wrong;
+
 /// Messages that an account may send at once, at most.
 pub const BURST_MAX: u32 = 10_000;
 
@@ -130,4 +132,25 @@ pub struct SendRate {
     pub burst: u32,
     /// Messages in a second after that, for example `0.5`. Above zero.
     pub per_second: f64,
+}
+
+/// The slowest and the fastest that an account may speak, in messages in a second.
+const PER_SECOND: (f64, f64) = (0.001, 10_000.0);
+
+impl SendRate {
+    /// What is wrong with it.
+    pub fn wrong(&self) -> Option<Wrong> {
+        let (least, most) = PER_SECOND;
+        if !(1..=BURST_MAX).contains(&self.burst) {
+            return Some(Wrong::new(
+                &["rateLimit", "burst"],
+                format!("must be from 1 to {BURST_MAX}"),
+            ));
+        }
+        if !(least..=most).contains(&self.per_second) {
+            let message = format!("must be from {least} to {most}, for example 0.5");
+            return Some(Wrong::new(&["rateLimit", "perSecond"], message));
+        }
+        None
+    }
 }

@@ -1,4 +1,4 @@
-//! Two documents for the tests of everybody who reads the configuration: what the one may not exceed, the other may not fall
+//! Documents for the tests of everybody who reads the configuration: what the one may not exceed, the other may not fall
 //! below. The config service takes both, and each reader shows that it applies what stands in them.
 
 /// Every key of the document, each number at its upper bound. Secrets are written out, as a service is sent them.
@@ -6,6 +6,10 @@ pub const MAXIMAL: &str = include_str!("samples/maximal.json5");
 
 /// Nothing but numbers at their lower bound.
 pub const MINIMAL: &str = include_str!("samples/minimal.json5");
+
+/// Accounts of channels, right and wrong ones: a list of objects with a channel's section, `wrong`: the places of what is wrong
+/// with it, and `waits` where it needs a secret that is not there.
+pub const ACCOUNTS: &str = include_str!("samples/accounts.json5");
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,9 @@
 //! `channels.webhook`.
 
+mod read;
+
+pub use read::Settings;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

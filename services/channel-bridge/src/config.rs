@@ -298,6 +298,32 @@ mod tests {
     }
 
     #[test]
+    fn an_account_runs_exactly_if_the_config_service_finds_nothing_wrong_with_it() {
+        let samples: Vec<Value> = json5::from_str(samples::ACCOUNTS).unwrap();
+        for sample in samples.into_iter().filter(|sample| sample.get("waits").is_none()) {
+            let accounts = accounts(sample.clone());
+
+            let broken =
+                |(_, account): &(&AccountKey, &super::Account)| account.enabled && account.connector.is_err();
+            let broken: Vec<&str> = accounts
+                .by_key
+                .iter()
+                .filter(broken)
+                .map(|(key, _)| key.account.as_str())
+                .collect();
+
+            let of = |place: &str| match place.split('.').collect::<Vec<_>>().as_slice() {
+                [_, _, "accounts", id, ..] => (*id).to_owned(),
+                _ => super::DEFAULT_ACCOUNT.to_owned(),
+            };
+            let wrong = sample["wrong"].as_array().unwrap().iter();
+            let mut wrong: Vec<String> = wrong.map(|place| of(place.as_str().unwrap())).collect();
+            wrong.dedup();
+            assert_eq!(broken, wrong, "{sample}");
+        }
+    }
+
+    #[test]
     fn every_channel_of_the_document_has_its_platform() {
         let platforms = Platforms::all();
         let mut spoken: Vec<&str> = platforms.iter().map(|platform| platform.name).collect();

@@ -5,14 +5,9 @@ use gatehouse_document::{PathInput, SecretInput, policies::SendRate};
 
 use crate::adapter::Rate;
 
-impl TryFrom<SendRate> for Rate {
-    type Error = String;
-
-    fn try_from(SendRate { burst, per_second }: SendRate) -> Result<Self, String> {
-        if burst == 0 || !per_second.is_finite() || per_second <= 0.0 {
-            return Err("rateLimit: burst and perSecond must be above zero".into());
-        }
-        Ok(Self { burst, per_second })
+impl From<SendRate> for Rate {
+    fn from(SendRate { burst, per_second }: SendRate) -> Self {
+        Self { burst, per_second }
     }
 }
 

@@ -1,7 +1,11 @@
-//! What an operator writes under `channels.irc`, read and checked.
+//! What an operator writes under `channels.irc`, with the secrets in it. What it may be stands in the document's own reading of it,
+//! by which the config service judges too.
 
 use gatehouse_core::{NamedFile, Secret};
-use gatehouse_document::{SecretInput, irc::IrcAccount};
+use gatehouse_document::{
+    irc::{IrcAccount, Settings},
+    wrong::told,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,8 +20,6 @@ const RATE: Rate = Rate {
     burst: 5,
     per_second: 0.5,
 };
-/// Rooms of one account. Networks rarely allow more than 120.
-const ROOMS_MAX: usize = 200;
 
 #[derive(Clone, Debug)]
 pub(crate) struct IrcConfig {
@@ -63,65 +65,47 @@ impl IrcConfig {
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
         // The error of serde may repeat a value: only its kind of complaint about types is let through.
         let written = IrcAccount::deserialize(value).map_err(|error| shape(&error))?;
-        let server = word("server", written.server)?;
-        let tls = written.tls.unwrap_or(true);
-        let nick = word("nick", written.nick)?;
-        let username = written.username.unwrap_or_else(|| nick.to_ascii_lowercase());
-        let rooms = written.channels.unwrap_or_default();
-        if rooms.len() > ROOMS_MAX {
-            return Err(format!("channels: at most {ROOMS_MAX} rooms"));
-        }
-        if let Some(room) = rooms.iter().find(|room| {
-            !room.starts_with(['#', '&', '+', '!']) || room.contains([' ', ',', '\r', '\n', '\u{7}'])
-        }) {
-            return Err(format!(
-                "channels: {room:?} is not the name of a room, for example \"#home\""
-            ));
-        }
-        let sasl = match written.sasl {
-            Some(sasl) => {
-                let password = secret("sasl.password", &sasl.password)?;
-                if sasl.account.is_empty() || password.is_empty() {
-                    return Err("sasl: account and password must not be blank".into());
-                }
-                Some(Sasl {
-                    account: sasl.account,
-                    password,
-                })
-            }
-            None => None,
-        };
-        let wanted = written
-            .nickserv
-            .filter(|nickserv| nickserv.enabled != Some(false));
-        let nickserv = match wanted.as_ref().and_then(|nickserv| nickserv.password.as_ref()) {
-            Some(password) => Some(NickServ {
-                password: one_line("nickserv.password", password)?,
-                service: wanted
-                    .and_then(|nickserv| nickserv.service)
-                    .unwrap_or_else(|| "NickServ".into()),
-            }),
-            None => None,
-        };
-        let password = written.password.as_ref();
-        Ok(Self {
-            port: written.port.unwrap_or(if tls { 6697 } else { 6667 }),
+        let Settings {
             server,
+            port,
             tls,
-            tls_ca_file: written
-                .tls_ca_file
-                .map(|path| file("tlsCaFile", path))
-                .transpose()?,
-            username: word("username", Some(username))?,
-            realname: line("realname", written.realname.unwrap_or_else(|| "Gatehouse".into()))?,
-            password: password
-                .map(|password| one_line("password", password))
-                .transpose()?,
+            tls_ca_file,
             nick,
+            username,
+            realname,
+            password,
             sasl,
             nickserv,
             rooms,
-            rate: written.rate_limit.map_or(Ok(RATE), Rate::try_from)?,
+            rate_limit,
+        } = written.read().map_err(|wrong| told(&wrong))?;
+        let sasl = sasl.map(|sasl| {
+            Ok::<_, String>(Sasl {
+                password: secret("sasl.password", &sasl.password)?,
+                account: sasl.account,
+            })
+        });
+        let nickserv = nickserv.map(|(service, password)| {
+            Ok::<_, String>(NickServ {
+                service,
+                password: secret("nickserv.password", &password)?,
+            })
+        });
+        Ok(Self {
+            server,
+            port,
+            tls,
+            tls_ca_file: tls_ca_file.map(|path| file("tlsCaFile", path)).transpose()?,
+            nick,
+            username,
+            realname,
+            password: password
+                .map(|password| secret("password", &password))
+                .transpose()?,
+            sasl: sasl.transpose()?,
+            nickserv: nickserv.transpose()?,
+            rooms,
+            rate: rate_limit.map_or(RATE, Rate::from),
         })
     }
 
@@ -131,27 +115,6 @@ impl IrcConfig {
             "rateLimit": {"burst": 1000, "perSecond": 1000}});
         Self::read(&value).unwrap()
     }
-}
-
-/// A secret that is sent in one line.
-fn one_line(key: &str, input: &SecretInput) -> Result<Secret, String> {
-    let secret = secret(key, input)?;
-    line(key, secret.expose().to_owned()).map(Secret::new)
-}
-
-fn word(key: &str, value: Option<String>) -> Result<String, String> {
-    let value = value.unwrap_or_default();
-    if value.is_empty() || value.contains([' ', '\r', '\n', '\0', ',']) || value.starts_with(':') {
-        return Err(format!("{key}: must be one word"));
-    }
-    Ok(value)
-}
-
-fn line(key: &str, value: String) -> Result<String, String> {
-    if value.is_empty() || value.contains(['\r', '\n', '\0']) {
-        return Err(format!("{key}: must be one line and not blank"));
-    }
-    Ok(value)
 }
 
 #[cfg(test)]
@@ -198,6 +161,28 @@ mod tests {
             let mut value = json!({"server": "s", "nick": "g"});
             value[key] = json!("x\r\nQUIT");
             assert!(wrong(&value).contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_taken_can_be_looked_up_and_carried_by_a_certificate() {
+        let samples: Vec<Value> = json5::from_str(gatehouse_document::samples::ACCOUNTS).unwrap();
+        let read = |sample: &Value| IrcConfig::read(sample.get("irc")?).ok();
+        let servers: Vec<String> = samples
+            .iter()
+            .filter_map(read)
+            .map(|config| config.server)
+            .collect();
+
+        assert!(
+            servers.len() > 5 && servers.contains(&"2001:db8::1".to_owned()),
+            "{servers:?}"
+        );
+        for server in servers {
+            assert!(
+                rustls::pki_types::ServerName::try_from(server.clone()).is_ok(),
+                "{server}"
+            );
         }
     }
 

@@ -2,8 +2,8 @@
 
 use gatehouse_core::Secret;
 use gatehouse_document::{
-    SecretInput,
-    webhook::{BODY_BYTES, SECRET_BYTES_MIN, WebhookAccount},
+    webhook::{Settings, WebhookAccount},
+    wrong::told,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,44 +44,27 @@ impl WebhookConfig {
     /// What is wrong, with the key. Never with the value of a secret.
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
         let written = WebhookAccount::deserialize(value).map_err(|error| shape(&error))?;
-        let secret = key("secret", written.secret.as_ref())?;
-        let callback_secret = match &written.callback_secret {
-            Some(input) => key("callbackSecret", Some(input))?,
-            None => secret.clone(),
-        };
-        let callback_url = written.callback_url.map(|text| address(&text)).transpose()?;
-        let rate = written.rate_limit.map_or(Ok(RATE), Rate::try_from)?;
-        Ok(Self {
-            secret,
+        let Settings {
+            secret: signs,
             callback_url,
             callback_secret,
-            rate,
-            typing: written.typing.unwrap_or(false),
-            body_bytes_max: written
-                .max_body_bytes
-                .map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES.1) as usize),
-            legacy_signature: written.legacy_signature.unwrap_or(true),
+            rate_limit,
+            typing,
+            body_bytes_max,
+            legacy_signature,
+        } = written.read().map_err(|wrong| told(&wrong))?;
+        let signs = secret("secret", &signs)?;
+        let callback_secret = callback_secret.map(|input| secret("callbackSecret", &input));
+        Ok(Self {
+            callback_secret: callback_secret.transpose()?.unwrap_or_else(|| signs.clone()),
+            secret: signs,
+            callback_url,
+            rate: rate_limit.map_or(RATE, Rate::from),
+            typing,
+            body_bytes_max: body_bytes_max.map_or(BODY_BYTES_MAX, |bytes| bytes as usize),
+            legacy_signature,
         })
     }
-}
-
-/// A key that signs. None, or a short one, could be guessed.
-fn key(name: &str, input: Option<&SecretInput>) -> Result<Secret, String> {
-    let key = input.map(|input| secret(name, input)).transpose()?;
-    key.filter(|key| key.expose().trim().len() >= SECRET_BYTES_MIN)
-        .ok_or_else(|| format!("{name}: must have at least {SECRET_BYTES_MIN} characters"))
-}
-
-/// The operator wrote it, so it may point into the operator's own network; what people say never becomes part of it.
-fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("callbackUrl: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err("callbackUrl: must be http or https".into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("callbackUrl: must not carry credentials; callbacks are signed".into());
-    }
-    Ok(url)
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The rules of `channels`: what an account needs to run, and who may talk.
 
-use url::Url;
+use serde::{Serialize, de::DeserializeOwned};
 
 use gatehouse_document::{
-    Document, SecretInput,
-    channels::ChannelAccount,
-    irc::IrcAccount,
-    policies::{DmPolicy, Policies, SendRate},
-    webhook::{SECRET_BYTES_MIN, WebhookAccount},
+    Document,
+    channels::{ChannelAccount, over},
+    policies::{DmPolicy, Policies},
+    wrong::Wrong,
 };
 
 use crate::{issue::Issue, path::Path};
@@ -17,30 +16,26 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
     for (channel, section) in document.channels.sections() {
         let (path, base) = (Path::of(["channels", channel]), section.base());
         policies(&path, base.policies(), None, issues);
-        rate(&path, base.rate_limit(), issues);
         let accounts = section.accounts();
         for (id, account) in &accounts {
             let path = path.key("accounts").key(id);
             policies(&path, account.policies(), Some(base.policies()), issues);
-            rate(&path, account.rate_limit(), issues);
         }
         let ids = accounts.iter().map(|(id, _)| *id);
         default_account(&path, section.default_account(), ids, issues);
     }
     if let Some(irc) = &document.channels.irc {
-        for (path, account, base) in
-            running(&Path::of(["channels", "irc"]), &irc.account, irc.accounts.iter())
-        {
-            irc_account(&path, account, base, issues);
+        for (path, own, base) in running(&Path::of(["channels", "irc"]), &irc.account, irc.accounts.iter()) {
+            account(&path, own, base, issues);
         }
     }
     if let Some(webhook) = &document.channels.webhook {
-        for (path, account, base) in running(
+        for (path, own, base) in running(
             &Path::of(["channels", "webhook"]),
             &webhook.account,
             webhook.accounts.iter(),
         ) {
-            webhook_account(&path, account, base, issues);
+            account(&path, own, base, issues);
         }
     }
 }
@@ -64,57 +59,17 @@ fn running<'a, A: ChannelAccount>(
         .collect()
 }
 
-fn irc_account(path: &Path, account: &IrcAccount, base: Option<&IrcAccount>, issues: &mut Vec<Issue>) {
-    let given = |key: fn(&IrcAccount) -> &Option<String>| {
-        key(account).is_some() || base.is_some_and(|base| key(base).is_some())
-    };
-    if !given(|account| &account.server) {
-        issues.push(Issue::error(
-            path.key("server"),
-            "is required: the server's host name",
-        ));
-    }
-    if !given(|account| &account.nick) {
-        issues.push(Issue::error(
-            path.key("nick"),
-            "is required: the assistant's nick",
-        ));
-    }
-}
-
-fn webhook_account(
-    path: &Path,
-    account: &WebhookAccount,
-    base: Option<&WebhookAccount>,
-    issues: &mut Vec<Issue>,
-) {
-    let short = |secret: Option<&SecretInput>| matches!(secret, Some(SecretInput::Text(text)) if text.trim().len() < SECRET_BYTES_MIN);
-    let secret = account
-        .secret
-        .as_ref()
-        .or(base.and_then(|base| base.secret.as_ref()));
-    if secret.is_none() {
-        issues.push(Issue::error(
-            path.key("secret"),
-            "is required: the key that signs requests",
-        ));
-    }
-    for (key, secret) in [
-        ("secret", secret),
-        ("callbackSecret", account.callback_secret.as_ref()),
-    ] {
-        if short(secret) {
-            let message = format!("must have {SECRET_BYTES_MIN} characters or more");
-            issues.push(Issue::error(path.key(key), message));
-        }
-    }
-    if let Some(url) = &account.callback_url
-        && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-    {
-        issues.push(Issue::error(
-            path.key("callbackUrl"),
-            "must be an address with http or https",
-        ));
+/// What is wrong with an account as it would be connected: the channel's keys under its own. It is read here as the channel bridge
+/// reads it, so that what is taken also runs.
+fn account<A>(path: &Path, own: &A, base: Option<&A>, issues: &mut Vec<Issue>)
+where
+    A: ChannelAccount + Serialize + DeserializeOwned,
+{
+    let whole = base.and_then(|base| over(own, base));
+    for Wrong { key, index, message } in whole.as_ref().unwrap_or(own).wrong() {
+        let place = key.iter().fold(path.clone(), |place, key| place.key(key));
+        let place = index.map_or(place.clone(), |index| place.index(index));
+        issues.push(Issue::error(place, message));
     }
 }
 
@@ -138,15 +93,6 @@ fn default_account<'a>(
     }
 }
 
-fn rate(path: &Path, rate: Option<&SendRate>, issues: &mut Vec<Issue>) {
-    if rate.is_some_and(|rate| !rate.per_second.is_finite() || rate.per_second <= 0.0) {
-        issues.push(Issue::error(
-            path.key("rateLimit").key("perSecond"),
-            "must be above zero, for example 0.5",
-        ));
-    }
-}
-
 fn policies(path: &Path, own: &Policies, base: Option<&Policies>, issues: &mut Vec<Issue>) {
     let policy = own.dm_policy.or(base.and_then(|base| base.dm_policy));
     let allowed = own
@@ -159,5 +105,26 @@ fn policies(path: &Path, own: &Policies, base: Option<&Policies>, issues: &mut V
             path.key("dmPolicy"),
             "\"open\" lets everybody talk to the assistant and needs `allowFrom: [\"*\"]` beside it",
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_document::{Document, samples};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn each_account_is_judged_as_the_channel_bridge_reads_it() {
+        let samples: Vec<Value> = json5::from_str(samples::ACCOUNTS).unwrap();
+        for sample in samples {
+            let document: Document = serde_json::from_value(json!({"channels": sample})).unwrap();
+            let mut issues = Vec::new();
+
+            super::check(&document, &mut issues);
+
+            let errors = issues.iter().filter(|issue| issue.is_error());
+            let errors: Vec<String> = errors.map(|issue| issue.place().to_string()).collect();
+            assert_eq!(json!(errors), sample["wrong"], "{sample}");
+        }
     }
 }

@@ -1,0 +1,41 @@
+//! What is wrong with a key of an account, found where the account is read: by the config service before the document is
+//! taken, and by the channel bridge before it connects. One reading for both, so that what the one takes, the other runs.
+
+use std::fmt;
+
+/// One finding. Never contains a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The key's path within the account.
+    pub key: &'static [&'static str],
+    /// Which of a list.
+    pub index: Option<usize>,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Wrong {
+    pub(crate) fn new(key: &'static [&'static str], message: impl Into<String>) -> Self {
+        Self {
+            key,
+            index: None,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key.join("."))?;
+        if let Some(index) = self.index {
+            write!(f, "[{index}]")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// All findings in a line, for a log.
+pub fn told(wrong: &[Wrong]) -> String {
+    let wrong: Vec<String> = wrong.iter().map(Wrong::to_string).collect();
+    wrong.join("; ")
+}
