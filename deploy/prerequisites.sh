@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
-# `test` installs what it can: ngircd and tmux (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
+# `test` installs what it can: ngircd, inspircd, znc and tmux (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
 # tests/conformance.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,17 +46,30 @@ fi
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_be_root() { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
 
-# An IRC server as people run it: the bridge is tested against the real thing.
-if ! have ngircd && ! [ -x /usr/sbin/ngircd ]; then
-  if have apt-get && may_be_root; then
-    say "installing ngircd"
-    (as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ngircd) >/dev/null
-    # The package starts a server of its own; the tests start theirs.
-    as_root systemctl disable --now ngircd >/dev/null 2>&1 || true
-  else
-    missing "ngircd, the IRC server of the tests" "$(install_command ngircd ngircd ngircd)"
+# Installs a package of the system. A second time as root all the way: in some containers apt's own user cannot look names up.
+apt_install() {
+  local options
+  for options in "-oAPT::Sandbox::User=_apt" "-oAPT::Sandbox::User=root"; do
+    as_root apt-get update -qq "$options" >/dev/null 2>&1 || true
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -oDPkg::Lock::Timeout=300 --no-install-recommends "$options" \
+      "$1" >/dev/null && return
+  done
+  return 1
+}
+
+# IRC as people run it: two servers and a bouncer. The bridge is tested against the real things.
+for server in ngircd inspircd znc; do
+  if ! have "$server" && ! [ -x "/usr/sbin/$server" ]; then
+    if have apt-get && may_be_root; then
+      say "installing $server"
+      apt_install "$server"
+      # The package starts a server of its own; the tests start theirs.
+      as_root systemctl disable --now "$server" >/dev/null 2>&1 || true
+    else
+      missing "$server, for the tests of IRC" "$(install_command "$server" "$server" "$server")"
+    fi
   fi
-fi
+done
 
 # The terminal in which `gatehouse chat` is tried.
 if ! have tmux; then

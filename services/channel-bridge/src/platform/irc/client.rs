@@ -251,12 +251,15 @@ async fn enter(
                     config,
                     register.into_nick(),
                     nick,
-                    &line,
+                    greeted.as_ref(),
                     clock.clone(),
                     Instant::now(),
                 );
                 return Ok((session, input, output));
             }
+        }
+        if line.verb == "CAP" {
+            greeted = Some(line);
         }
     }
 }

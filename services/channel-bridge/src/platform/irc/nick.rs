@@ -93,11 +93,10 @@ impl Nick {
         self.candidate(0)
     }
 
-    /// Takes over the limit that the server states (NICKLEN): it takes the place of what was guessed.
-    pub(crate) fn learn_stated(&mut self, limit: Option<usize>) {
-        if let Some(limit) = limit {
-            self.limit = Some(limit).filter(|limit| *limit < self.configured.len());
-        }
+    /// Takes over the limit that the server states (NICKLEN): it takes the place of what was guessed. Whether it is another one.
+    pub(crate) fn learn_stated(&mut self, limit: usize) -> bool {
+        let stated = Some(limit).filter(|limit| *limit < self.configured.len());
+        std::mem::replace(&mut self.limit, stated) != stated
     }
 
     /// Takes over a limit that its words tell.
@@ -309,13 +308,13 @@ mod tests {
     #[test]
     fn a_limit_that_the_server_states_holds_for_the_wanted_nick() {
         let mut nick = Nick::new("my-gatehouse");
-        nick.learn_stated(Some(30));
+        nick.learn_stated(30);
         assert_eq!(nick.goal(), "my-gatehouse");
-        nick.learn_stated(Some(9));
+        nick.learn_stated(9);
         assert_eq!(nick.goal(), "my-gateho");
         assert!(nick.notice("my-gateho").unwrap().contains("takes 9 characters"));
         asked(&mut nick, &[":s 432 * $ :Erroneous Nickname"]);
-        nick.learn_stated(Some(10));
+        nick.learn_stated(10);
         assert_eq!(nick.goal(), "my-gatehou", "nine was a guess");
         assert_eq!(Nick::new("gate").notice("gate"), None);
     }

@@ -191,7 +191,7 @@ impl Registered {
             ("NICK" | "QUIT", _) if self.holds_ours(line) => {
                 return Some(Event::Write(format!("NICK {}", self.nick.goal())));
             }
-            (_, Some(5)) => self.learn(line),
+            (_, Some(5)) => self.learn(line, now),
             // The greeting is over: now it is known how many rooms the server takes at once.
             (_, Some(376 | 422)) => self.greeting = None,
             // Logged in.
@@ -335,9 +335,16 @@ impl Registered {
     }
 
     /// Reply 005: what the server supports.
-    fn learn(&mut self, line: &Line) {
+    fn learn(&mut self, line: &Line, now: Instant) {
         self.server.learn(line);
-        self.nick.learn_stated(self.server.nick_bytes);
+        // One that was cut shorter than it had to be is asked for at once.
+        if self
+            .server
+            .nick_bytes
+            .is_some_and(|limit| self.nick.learn_stated(limit))
+        {
+            self.regain = now;
+        }
         self.changed = true;
     }
 }

@@ -27,6 +27,8 @@ use crate::{
 };
 
 mod fake;
+mod inspircd;
+mod znc;
 
 contract::contract!(Room);
 
@@ -56,6 +58,10 @@ fn testdata(name: &str) -> String {
 
 impl Ngircd {
     async fn start() -> Self {
+        Self::start_with_nicks_of(30).await
+    }
+
+    async fn start_with_nicks_of(nick_chars: u32) -> Self {
         // ngircd cannot be given a socket: these are free now.
         let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
         for name in ["loopback-cert.pem", "loopback-key.pem"] {
@@ -64,7 +70,7 @@ impl Ngircd {
         let at = |name: &str| folder.path().join(name).display().to_string();
         let settings = format!(
             "[Global]\nName = irc.example.test\nListen = 127.0.0.1\nPorts = {port}\n\
-             [Limits]\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxPenaltyTime = 0\nMaxNickLength = 30\n\
+             [Limits]\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxPenaltyTime = 0\nMaxNickLength = {nick_chars}\n\
              [Options]\nDNS = no\nIdent = no\nPAM = no\nConnectIPv6 = no\n\
              [SSL]\nCertFile = {}\nKeyFile = {}\nPorts = {tls_port}\n",
             at("loopback-cert.pem"),
@@ -340,6 +346,23 @@ async fn a_taken_nick_is_passed_by_and_regained_when_it_is_free() {
 
     let anna = Person::connect(server.port, "anna").await;
     anna.meets("#home", "gate").await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_nick_that_is_too_long_is_shortened_to_what_the_server_says() {
+    let server = Ngircd::start_with_nicks_of(9).await;
+    let anna = Person::connect(server.port, "anna").await;
+    anna.line("JOIN #home").await;
+
+    let (_folder, bench) = gateway(&server, json!({"nick": "my-gatehouse"})).await;
+
+    anna.meets("#home", "my-gateho").await;
+    let notices = bench.progress.snapshot().notices;
+    assert!(
+        notices[0].contains("Nickname too long, max. 9 characters (432)"),
+        "{notices:?}"
+    );
     bench.stop().await;
 }
 

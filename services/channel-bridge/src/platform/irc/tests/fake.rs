@@ -18,6 +18,7 @@ use tokio::{
     time::{self, Instant},
 };
 
+mod flood;
 mod receipts;
 
 use super::irc;

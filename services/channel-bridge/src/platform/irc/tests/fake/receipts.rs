@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::Clock;
 use tokio::{
-    io::{AsyncReadExt, duplex},
+    io::{AsyncReadExt, DuplexStream, duplex},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time,
@@ -17,13 +17,49 @@ use crate::{
     testing::{Heard, key},
 };
 
-type Answer = oneshot::Receiver<Result<Receipt, SendError>>;
+pub(super) type Answer = oneshot::Receiver<Result<Receipt, SendError>>;
 
 /// A connection and its server.
 struct Scene {
     server: Server,
     requests: mpsc::Sender<SendRequest>,
     task: JoinHandle<Ended>,
+}
+
+/// The assistant over this pipe: how it is, where it is asked to say something, and its task.
+pub(super) fn connect(
+    config: IrcConfig,
+    socket: DuplexStream,
+) -> (Progress, mpsc::Sender<SendRequest>, JoinHandle<Ended>) {
+    let progress = Progress::new(Clock::system());
+    let (requests, outgoing) = mpsc::channel(8);
+    let (_hints, typing) = mpsc::channel(TYPING_MAX);
+    let link = Link {
+        inbound: InboundSink::new(key("a"), Arc::new(Heard::default()), progress.clone()),
+        progress: progress.clone(),
+        outgoing,
+        typing,
+    };
+    let task = tokio::spawn(async move {
+        let socket = async { Ok(Box::new(socket) as Box<dyn Socket>) };
+        client::over(socket, &config, &Clock::system(), link).await
+    });
+    (progress, requests, task)
+}
+
+/// Something to say.
+pub(super) fn request(to: &str, text: &str) -> (SendRequest, Answer) {
+    SendRequest::new(SendPart {
+        key: text.into(),
+        delivery: "d".into(),
+        index: 0,
+        to: to.into(),
+        thread_id: None,
+        reply_to_id: None,
+        text: text.into(),
+        media: Vec::new(),
+        created_at: 0,
+    })
 }
 
 impl Scene {
@@ -38,20 +74,7 @@ impl Scene {
     async fn start_in_silence() -> (Self, String) {
         // Room for an hour of what is asked, so that a server which does not read holds nothing up.
         let (one, other) = duplex(64 * 1024);
-        let progress = Progress::new(Clock::system());
-        let (requests, outgoing) = mpsc::channel(8);
-        let (_hints, typing) = mpsc::channel(TYPING_MAX);
-        let link = Link {
-            inbound: InboundSink::new(key("a"), Arc::new(Heard::default()), progress.clone()),
-            progress,
-            outgoing,
-            typing,
-        };
-        let task = tokio::spawn(async move {
-            let socket = async { Ok(Box::new(one) as Box<dyn Socket>) };
-            let config = IrcConfig::for_tests("irc.example.test", 6667);
-            client::over(socket, &config, &Clock::system(), link).await
-        });
+        let (_progress, requests, task) = connect(IrcConfig::for_tests("irc.example.test", 6667), one);
         let mut server = Server::new(other);
         let ping = server.welcome_in_silence().await;
         let scene = Self {
@@ -67,17 +90,7 @@ impl Scene {
     }
 
     async fn request_to(&self, to: &str, text: &str) -> Answer {
-        let (request, answer) = SendRequest::new(SendPart {
-            key: text.into(),
-            delivery: "d".into(),
-            index: 0,
-            to: to.into(),
-            thread_id: None,
-            reply_to_id: None,
-            text: text.into(),
-            media: Vec::new(),
-            created_at: 0,
-        });
+        let (request, answer) = request(to, text);
         self.requests.send(request).await.unwrap();
         answer
     }
