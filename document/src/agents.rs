@@ -4,6 +4,8 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::models::Params;
+
 /// The longest a turn may take at most, in seconds: a day.
 pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
 
@@ -48,6 +50,36 @@ pub struct AgentDefaults {
     /// How agents introduce themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// Fields of every request to a model: see `models.providers.<name>.models[].params`, which win over these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<Params>,
+    /// What holds for single models, by `<provider>/<model>`.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub models: IndexMap<String, ModelSettings>,
+}
+
+/// What is set for one model from the agents' side.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ModelSettings {
+    /// A short name for it, which may stand in its place wherever this document names a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Fields of every request to it; they win over those of `models.providers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<Params>,
+}
+
+impl AgentDefaults {
+    /// The model that a short name stands for; any other name is its own.
+    pub fn full_name<'a>(&'a self, model: &'a str) -> &'a str {
+        let model = model.trim();
+        let named = |settings: &ModelSettings| settings.alias.as_deref() == Some(model);
+        let mut settings = self.models.iter();
+        settings
+            .find(|(_, settings)| named(settings))
+            .map_or(model, |(full, _)| full.as_str())
+    }
 }
 
 impl Default for AgentDefaults {
@@ -59,6 +91,8 @@ impl Default for AgentDefaults {
             timeout_seconds: 600, // OpenClaw's
             max_concurrent: None,
             identity: None,
+            params: None,
+            models: IndexMap::new(),
         }
     }
 }
@@ -90,6 +124,12 @@ pub struct AgentEntry {
     /// How it introduces itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// Fields of every request that a model is sent for it; they win over all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<Params>,
+    /// What holds for single models when they answer for it, by `<provider>/<model>`.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub models: IndexMap<String, ModelSettings>,
 }
 
 /// One agent of the older form.

@@ -10,10 +10,7 @@ use gatehouse_core::{
 };
 use gatehouse_proto::agent::v1::agent_service_server::AgentServiceServer;
 
-use crate::{
-    breaker::Breakers, config::Config, failing::Failing, grpc::Grpc, http::Http, metrics::Metrics,
-    turn::Tools,
-};
+use crate::{config::Config, failing::Failing, grpc::Grpc, http::Http, metrics::Metrics, turn::Tools};
 
 /// The agent service. The process must have chosen its TLS provider.
 #[derive(Debug)]
@@ -50,12 +47,7 @@ impl service::App for App {
                 tokio::select! { _ = arrived.changed() => (), () = end.requested() => return }
             }
         });
-        let tools = Tools {
-            http: self.http,
-            breakers: Arc::new(Breakers::default()),
-            metrics: metrics.clone(),
-            failing,
-        };
+        let tools = Tools::new(self.http, metrics.clone(), failing);
         let grpc = Grpc::new(config, tools, metrics, life.closing.clone());
         life.serve(AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
     }

@@ -1,82 +1,201 @@
-//! A provider that keeps failing is left alone for a while: no storm of calls, and an answer to the user at once.
+//! A provider that keeps failing is left alone for a while: no storm of calls, and an answer to the user at once, with the reason
+//! of the last failure.
+//!
+//! Only outages count ([`crate::turn`]): a provider that refuses a request is there. What is known of a provider belongs to its entry
+//! in the configuration; whoever repairs that is not told of failures before it.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// Failed turns in a row after which a provider is left alone.
+use crate::{config::Fingerprint, provider::Unanswered};
+
+/// Failures in a row after which a provider is left alone.
 const FAILURES_MAX: u32 = 3;
 
-/// How long it is left alone.
+/// How long it is left alone, and how long others wait for the one caller that tries it then.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 
 /// One state for each provider of the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Breakers(Mutex<HashMap<String, State>>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 struct State {
+    entry: Fingerprint,
     failures: u32,
-    closed_until: Option<Instant>,
+    open: Option<Open>,
+    last: Unanswered,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    until: Instant,
+    /// Somebody tries it at this moment.
+    is_tried: bool,
+}
+
+/// Why a provider is not asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LeftAlone {
+    pub(crate) wait: Duration,
+    pub(crate) failures: u32,
+    /// Whether the wait is for somebody else's try.
+    pub(crate) is_tried: bool,
+    pub(crate) last: Unanswered,
 }
 
 impl Breakers {
-    /// How long a provider is still to be left alone. After that one caller may try; the others wait for how it ends.
-    pub(crate) fn wait(&self, provider: &str) -> Option<Duration> {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = states.get_mut(provider)?;
-        let until = state.closed_until?;
+    fn states(&self) -> MutexGuard<'_, HashMap<String, State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a provider may be asked. After its time alone one caller may try; the others wait for how that ends.
+    ///
+    /// # Errors
+    /// When it is to be left alone.
+    pub(crate) fn admit(&self, provider: &str, entry: Fingerprint) -> Result<(), LeftAlone> {
+        let mut states = self.states();
+        let Some(state) = states.get_mut(provider).filter(|state| state.entry == entry) else {
+            return Ok(());
+        };
         let now = Instant::now();
-        if now < until {
-            return Some(until - now);
+        match state.open {
+            None => Ok(()),
+            Some(open) if now < open.until => Err(state.left_alone(open, now)),
+            Some(_) => {
+                state.open = Some(Open {
+                    until: now + COOL_DOWN,
+                    is_tried: true,
+                });
+                Ok(())
+            }
         }
-        state.closed_until = Some(now + COOL_DOWN); // this caller is the one that tries
-        None
+    }
+
+    /// How long a provider is still left alone. Nobody is let in by this question.
+    pub(crate) fn cooling(&self, provider: &str, entry: Fingerprint) -> Option<Duration> {
+        let states = self.states();
+        let state = states.get(provider).filter(|state| state.entry == entry)?;
+        let wait = state.open?.until.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some(wait)
     }
 
     /// It answered.
     pub(crate) fn succeeded(&self, provider: &str) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(provider);
+        self.states().remove(provider);
     }
 
     /// It failed in a way that the next caller would see too.
-    pub(crate) fn failed(&self, provider: &str) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = states.entry(provider.to_owned()).or_default();
-        state.failures += 1;
-        if state.failures >= FAILURES_MAX {
-            tracing::warn!(provider.id = provider, cool_down = ?COOL_DOWN, "a provider keeps failing and is left alone");
-            state.closed_until = Some(Instant::now() + COOL_DOWN);
+    pub(crate) fn failed(&self, provider: &str, entry: Fingerprint, why: &Unanswered) {
+        let mut states = self.states();
+        let known = states
+            .remove(provider)
+            .filter(|state| state.entry == entry)
+            .map_or(0, |state| state.failures);
+        let failures = known.saturating_add(1);
+        let open = (failures >= FAILURES_MAX).then(|| {
+            tracing::warn!(
+                provider.id = provider, cool_down = ?COOL_DOWN, reason = why.message,
+                "a provider keeps failing and is left alone"
+            );
+            Open {
+                until: Instant::now() + COOL_DOWN,
+                is_tried: false,
+            }
+        });
+        let last = why.clone();
+        states.insert(
+            provider.to_owned(),
+            State {
+                entry,
+                failures,
+                open,
+                last,
+            },
+        );
+    }
+}
+
+impl State {
+    fn left_alone(&self, open: Open, now: Instant) -> LeftAlone {
+        LeftAlone {
+            wait: open.until - now,
+            failures: self.failures,
+            is_tried: open.is_tried,
+            last: self.last.clone(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_proto::agent::v1::FailureKind;
+
     use super::*;
+
+    const ENTRY: Fingerprint = Fingerprint::of_test(1);
+
+    fn refused() -> Unanswered {
+        Unanswered::new(FailureKind::Unavailable, "refused")
+    }
+
+    fn open() -> Breakers {
+        let breakers = Breakers::default();
+        for _ in 0..FAILURES_MAX {
+            assert_eq!(breakers.admit("p", ENTRY), Ok(()));
+            breakers.failed("p", ENTRY, &refused());
+        }
+        breakers
+    }
 
     #[tokio::test(start_paused = true)]
     async fn it_opens_after_failures_in_a_row_and_lets_one_try_after_the_cool_down() {
-        let breakers = Breakers::default();
-        for _ in 0..FAILURES_MAX {
-            assert_eq!(breakers.wait("p"), None);
-            breakers.failed("p");
-        }
-        assert!(breakers.wait("p").is_some());
-        assert_eq!(breakers.wait("other"), None);
+        let breakers = open();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let left = breakers.admit("p", ENTRY).unwrap_err();
+        assert_eq!((left.wait, left.failures), (Duration::from_secs(20), 3));
+        assert_eq!((left.last, left.is_tried), (refused(), false));
+        assert_eq!(breakers.admit("other", ENTRY), Ok(()));
+        assert_eq!(breakers.cooling("p", ENTRY), Some(Duration::from_secs(20)));
 
         tokio::time::advance(COOL_DOWN).await;
 
-        assert_eq!(breakers.wait("p"), None, "one may try");
-        assert!(breakers.wait("p").is_some(), "and only one");
+        assert_eq!(breakers.cooling("p", ENTRY), None);
+        assert_eq!(breakers.admit("p", ENTRY), Ok(()), "one may try");
+        assert!(breakers.admit("p", ENTRY).unwrap_err().is_tried, "and only one");
         breakers.succeeded("p");
-        assert_eq!(breakers.wait("p"), None);
+        assert_eq!(breakers.admit("p", ENTRY), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_fails_opens_it_again_with_its_own_reason() {
+        let breakers = open();
+        tokio::time::advance(COOL_DOWN).await;
+        breakers.admit("p", ENTRY).unwrap();
+
+        breakers.failed("p", ENTRY, &Unanswered::new(FailureKind::Unavailable, "HTTP 500"));
+
+        let left = breakers.admit("p", ENTRY).unwrap_err();
+        assert_eq!((left.last.message.as_str(), left.wait), ("HTTP 500", COOL_DOWN));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_that_changed_starts_afresh() {
+        let breakers = open();
+        let repaired = Fingerprint::of_test(2);
+
+        assert_eq!(breakers.admit("p", repaired), Ok(()));
+        assert_eq!(breakers.cooling("p", repaired), None);
+        breakers.failed("p", repaired, &refused());
+        assert_eq!(
+            breakers.admit("p", repaired),
+            Ok(()),
+            "counted from its own first failure"
+        );
     }
 }

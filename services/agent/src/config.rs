@@ -1,13 +1,26 @@
-//! What the configuration means for turns: where models are, and which one answers by default. Read once per revision.
+//! What the configuration means for turns: where models are, how each is asked, and which one answers by default. Read once per
+//! revision.
 
-use std::{collections::BTreeMap, time::Duration};
+mod settings;
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
 use gatehouse_core::Secret;
 use gatehouse_document::{
     Document, SecretInput,
-    models::{self, Model},
+    agents::ModelSettings,
+    models::{self, Compat, Model, Params},
 };
+use gatehouse_proto::agent::v1::FailureKind;
 use serde::Deserialize;
+
+use self::settings::Layers;
+pub(crate) use self::settings::Settings;
+use crate::{provider::Unanswered, request::ModelName};
 
 /// The built-in provider and its only model.
 pub(crate) const ECHO: &str = "echo";
@@ -22,6 +35,11 @@ pub(crate) struct Config {
     pub(crate) providers: BTreeMap<String, Provider>,
     /// What answers when a turn names no model, in order.
     pub(crate) default_models: Vec<String>,
+    /// What single agents name besides, each once.
+    pub(crate) used_models: Vec<String>,
+    /// Short names of models.
+    pub(crate) aliases: BTreeMap<String, String>,
+    layers: Layers,
 }
 
 /// One provider.
@@ -33,41 +51,169 @@ pub(crate) struct Provider {
     /// The longest a request may take.
     pub(crate) timeout: Duration,
     pub(crate) models: Vec<Model>,
+    pub(crate) fingerprint: Fingerprint,
+    max_tokens: Option<u64>,
+    params: Option<Params>,
+    compat: Option<Compat>,
+}
+
+/// By which what was learned of a provider is told from what is to be learned anew: its entry, and the models of it that are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+#[cfg(test)]
+impl Fingerprint {
+    pub(crate) const fn of_test(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 impl From<Document> for Config {
     fn from(document: Document) -> Self {
-        let chosen = document.agents.defaults.model.map(|choice| choice.chain());
-        let chosen = chosen.filter(|chain| !chain.is_empty());
-        let providers = document.models.providers.into_iter();
+        let layers = Layers::read(&document.agents);
+        let chain = document
+            .agents
+            .defaults
+            .model
+            .as_ref()
+            .map(|choice| choice.chain());
+        let chain = chain.filter(|chain| !chain.is_empty());
+        let default_models = chain.unwrap_or_else(|| vec![format!("{ECHO}/{ECHO}")]);
+        let agents = document.agents.entries.values();
+        let agents = agents.chain(document.agents.list.iter().map(|listed| &listed.agent));
+        let mut used_models: Vec<String> = Vec::new();
+        for model in agents
+            .filter_map(|agent| agent.model.as_ref())
+            .flat_map(|choice| choice.chain())
+        {
+            if !default_models.contains(&model) && !used_models.contains(&model) {
+                used_models.push(model);
+            }
+        }
+        let used: Vec<&String> = default_models.iter().chain(&used_models).collect();
+        let providers = document.models.providers.into_iter().map(|(id, entry)| {
+            let fingerprint = fingerprint(&id, &entry, &used);
+            let provider = Provider::read(entry, fingerprint);
+            (id, provider)
+        });
         Self {
-            providers: providers.map(|(id, entry)| (id, entry.into())).collect(),
-            default_models: chosen.unwrap_or_else(|| vec![format!("{ECHO}/{ECHO}")]),
+            providers: providers.collect(),
+            aliases: aliases(&document.agents.defaults.models),
+            default_models,
+            used_models,
+            layers,
         }
     }
 }
 
-impl From<models::Provider> for Provider {
-    fn from(entry: models::Provider) -> Self {
+fn aliases(models: &indexmap::IndexMap<String, ModelSettings>) -> BTreeMap<String, String> {
+    let named = models
+        .iter()
+        .filter_map(|(model, settings)| Some((settings.alias.clone()?, model.clone())));
+    named.collect()
+}
+
+fn fingerprint(id: &str, entry: &models::Provider, used: &[&String]) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    // In memory alone, and only compared: what the keys of the entry are cannot be told from it.
+    serde_json::to_string(entry).unwrap_or_default().hash(&mut hasher);
+    let own = used
+        .iter()
+        .filter(|model| model.split_once('/').is_some_and(|(provider, _)| provider == id));
+    own.for_each(|model| model.hash(&mut hasher));
+    Fingerprint(hasher.finish())
+}
+
+impl Provider {
+    fn read(entry: models::Provider, fingerprint: Fingerprint) -> Self {
         let models::Provider {
             base_url,
             api_key,
             api: models::ProviderApi::OpenaiCompletions,
             headers,
             timeout_seconds,
+            max_tokens,
+            params,
+            compat,
             models,
         } = entry;
         Self {
             base_url,
             api_key: api_key.as_ref().and_then(secret),
-            headers: headers
-                .iter()
-                .filter_map(|(name, value)| Some((name.clone(), secret(value)?)))
-                .collect(),
+            headers: secrets(&headers),
             timeout: timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
             models,
+            fingerprint,
+            max_tokens,
+            params,
+            compat,
         }
     }
+
+    /// What is listed of a model of it.
+    pub(crate) fn model(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|known| known.id == id)
+    }
+
+    /// The headers of a request to one of its models.
+    pub(crate) fn headers_for(&self, model: &str) -> BTreeMap<String, Secret> {
+        let mut headers = self.headers.clone();
+        if let Some(model) = self.model(model) {
+            headers.extend(secrets(&model.headers));
+        }
+        headers
+    }
+}
+
+impl Config {
+    /// The model that somebody means: `<provider>/<model>`, or a short name.
+    ///
+    /// # Errors
+    /// When there is no such provider: what to write instead.
+    pub(crate) fn resolve(&self, text: &str) -> Result<ModelName, Unanswered> {
+        let text = text.trim();
+        let text = self.aliases.get(text).map_or(text, String::as_str);
+        if text == ECHO {
+            return Ok(ModelName::new(ECHO, ECHO));
+        }
+        let have = || match self.providers.keys().map(String::as_str).collect::<Vec<_>>() {
+            none if none.is_empty() => "you have no provider yet: add one under models.providers".to_owned(),
+            known => format!("you have: {}", known.join(", ")),
+        };
+        let wrong = |message| Err(Unanswered::new(FailureKind::Config, message));
+        match text.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
+                if provider == ECHO || self.providers.contains_key(provider) {
+                    return Ok(ModelName::new(provider, model));
+                }
+                wrong(format!(
+                    "no provider `{provider}`: add models.providers.{provider} to gatehouse.json5 or, if this is a model of another \
+                     provider, write <provider>/{text}; {}",
+                    have()
+                ))
+            }
+            None if self.providers.contains_key(text) => wrong(format!(
+                "`{text}` is a provider and no model: write {text}/<model>"
+            )),
+            Some(_) | None => wrong(format!(
+                "`{text}` names no provider: write <provider>/{}; {}",
+                text.trim_matches('/'),
+                have()
+            )),
+        }
+    }
+
+    /// How a model is asked for an agent.
+    pub(crate) fn settings(&self, name: &ModelName, provider: &Provider, agent: Option<&str>) -> Settings {
+        self.layers.settings(name, provider, agent)
+    }
+}
+
+fn secrets(headers: &BTreeMap<String, SecretInput>) -> BTreeMap<String, Secret> {
+    let written = headers.iter();
+    written
+        .filter_map(|(name, value)| Some((name.clone(), secret(value)?)))
+        .collect()
 }
 
 /// What a service is sent holds the secrets themselves.
@@ -97,6 +243,8 @@ mod tests {
         );
         let ordered = r#"{"agents":{"defaults":{"model":{"primary":"a/b","fallbacks":["c/d"]}}}}"#;
         assert_eq!(config(ordered).default_models, ["a/b", "c/d"]);
+        let own = r#"{agents:{defaults:{model:"a/b"},entries:{x:{model:{primary:"e/f",fallbacks:["a/b"]}},y:{model:"e/f"}}}}"#;
+        assert_eq!(config(own).used_models, ["e/f"]);
     }
 
     #[test]
@@ -115,13 +263,84 @@ mod tests {
         let (large, small) = (&most.providers["local"], &least.providers["local"]);
         assert_eq!(large.timeout, Duration::from_secs(TIMEOUT_SECONDS_MAX.into()));
         assert_eq!(small.timeout, Duration::from_secs(1));
-        let tokens = |provider: &Provider| {
-            let model = provider.models.first().unwrap();
-            (model.context_window, model.max_tokens)
+        let window = |config: &Config, model: &str| {
+            let settings = config.settings(&ModelName::new("local", model), &config.providers["local"], None);
+            let window = settings.window.unwrap();
+            (window.tokens, window.answer, settings.max_tokens)
         };
-        assert_eq!(tokens(large), (Some(TOKENS_MAX), Some(TOKENS_MAX)));
-        assert_eq!(tokens(small), (Some(1), Some(1)));
+        assert_eq!(
+            window(&most, "large"),
+            (TOKENS_MAX, Some(TOKENS_MAX), Some(TOKENS_MAX))
+        );
+        assert_eq!(window(&least, "m"), (1, Some(1), Some(1)));
         assert!(large.api_key.is_some() && large.headers.len() == 1);
+        assert_eq!(large.headers_for("large").len(), 2);
         assert_eq!(most.default_models, ["local/large", "local/small"]);
+    }
+
+    #[test]
+    fn a_model_is_found_by_its_full_name_or_its_short_one() {
+        let config = config(
+            r#"{agents:{defaults:{models:{"ollama/a:b/c":{alias:"fast"}}}},
+                models:{providers:{ollama:{baseUrl:"http://h"},lmstudio:{baseUrl:"http://h"}}}}"#,
+        );
+
+        let found = |text| config.resolve(text).unwrap();
+        assert_eq!(found("ollama/llama3.2"), ModelName::new("ollama", "llama3.2"));
+        assert_eq!(
+            found("lmstudio/qwen/qwen3-8b@q4_k_m"),
+            ModelName::new("lmstudio", "qwen/qwen3-8b@q4_k_m")
+        );
+        assert_eq!(
+            found("ollama/hf.co/a/b:Q4_K_M"),
+            ModelName::new("ollama", "hf.co/a/b:Q4_K_M")
+        );
+        assert_eq!(found(" fast "), ModelName::new("ollama", "a:b/c"));
+        assert_eq!(found("echo"), ModelName::new("echo", "echo"));
+    }
+
+    #[test]
+    fn a_name_without_its_provider_is_told_what_to_write_instead() {
+        let config = config(r#"{models:{providers:{ollama:{baseUrl:"http://h"}}}}"#);
+        let told = |text| config.resolve(text).unwrap_err();
+
+        for text in ["llama3.2", "/llama3.2", "llama3.2/"] {
+            let told = told(text);
+            assert!(
+                told.message
+                    .contains("write <provider>/llama3.2; you have: ollama"),
+                "{}",
+                told.message
+            );
+            assert_eq!(told.kind, FailureKind::Config);
+        }
+        let message = told("meta/llama-3:free").message;
+        assert!(
+            message.contains("models.providers.meta")
+                && message.contains("write <provider>/meta/llama-3:free"),
+            "{message}"
+        );
+        assert!(told("ollama").message.contains("write ollama/<model>"));
+        let none = Config::from(Document::default()).resolve("x").unwrap_err();
+        assert!(none.message.contains("no provider yet"), "{}", none.message);
+    }
+
+    #[test]
+    fn what_is_known_of_a_provider_ends_with_its_entry_and_with_the_models_that_are_used() {
+        let of = |json: &str| config(json).providers["p"].fingerprint;
+        let base = r#"{models:{providers:{p:{baseUrl:"http://h",apiKey:"a"},q:{baseUrl:"http://h"}}},agents:{defaults:{model:"p/a"}}}"#;
+
+        assert_eq!(of(base), of(base));
+        assert_eq!(
+            of(base),
+            of(&base.replace(r#"q:{baseUrl:"http://h"}"#, r#"q:{baseUrl:"http://i"}"#))
+        );
+        for change in [
+            (r#"p:{baseUrl:"http://h""#, r#"p:{baseUrl:"http://i""#),
+            (r#"apiKey:"a""#, r#"apiKey:"b""#),
+            ("p/a", "p/b"),
+        ] {
+            assert_ne!(of(base), of(&base.replace(change.0, change.1)), "{change:?}");
+        }
     }
 }

@@ -12,6 +12,12 @@ pub(crate) enum Error {
         /// The bound.
         max: usize,
     },
+    /// Too many models are tested.
+    #[error("{max} models are being tested already: ask again when a test is over")]
+    Testing {
+        /// The bound.
+        max: usize,
+    },
     /// The configuration has not arrived yet.
     #[error("the configuration has not arrived yet")]
     Starting,
@@ -20,7 +26,7 @@ pub(crate) enum Error {
 impl Error {
     const fn kind(&self) -> Kind {
         match self {
-            Self::Full { .. } => Kind::Exhausted,
+            Self::Full { .. } | Self::Testing { .. } => Kind::Exhausted,
             Self::Starting => Kind::Unavailable,
         }
     }

@@ -1,28 +1,33 @@
 //! The calls: parse, ask, answer.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use gatehouse_core::{Drain, Failure, config::ConfigHandle, trace};
 use gatehouse_document::agents::CONCURRENT_MAX;
 use gatehouse_proto::agent::v1::{
-    ListModelsRequest, ListModelsResponse, Model, RunTurnRequest, RunTurnResponse,
-    agent_service_server::AgentService,
+    ListModelsRequest, ListModelsResponse, RunTurnRequest, RunTurnResponse, TestModelRequest,
+    TestModelResponse, agent_service_server::AgentService,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    config::{Config, ECHO},
+    catalog::{Catalog, Discovered, View},
+    config::Config,
     error::Error,
     metrics::Metrics,
     request::RunTurn,
-    turn::{self, Tools},
+    trial,
+    turn::{self, Bounds, Tools},
 };
 
 /// Turns at once: as many as session may be told to run. Each holds one connection to a provider; a household has a handful.
 const TURNS_MAX: usize = CONCURRENT_MAX as usize;
+
+/// Tests at once: each is a call to a provider, and whoever tests all of them tries a handful.
+const TESTS_MAX: usize = 4;
 
 /// Events of one turn on their way to session.
 const EVENTS: usize = 64;
@@ -34,6 +39,8 @@ pub(crate) struct Grpc {
     metrics: Metrics,
     drain: Drain,
     places: Arc<Semaphore>,
+    tests: Semaphore,
+    discovered: Discovered,
 }
 
 impl Grpc {
@@ -49,12 +56,23 @@ impl Grpc {
             metrics,
             drain,
             places: Arc::new(Semaphore::new(TURNS_MAX)),
+            tests: Semaphore::new(TESTS_MAX),
+            discovered: Discovered::default(),
         }
     }
 
     fn config(&self) -> Result<Arc<Config>, Error> {
         let revision = self.config.current().ok_or(Error::Starting)?;
         Ok(Arc::clone(&revision.value))
+    }
+
+    fn catalog<'a>(&'a self, config: &'a Config, provider: Option<&'a str>) -> Catalog<'a> {
+        Catalog {
+            config,
+            tools: &self.tools,
+            discovered: &self.discovered,
+            provider,
+        }
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -70,12 +88,49 @@ impl AgentService for Grpc {
 
     async fn list_models(
         &self,
-        _: Request<ListModelsRequest>,
+        request: Request<ListModelsRequest>,
     ) -> Result<Response<ListModelsResponse>, Status> {
         let config = self.config()?;
+        let ListModelsRequest {
+            view,
+            refresh,
+            provider,
+        } = request.into_inner();
+        let view = match (refresh, view.as_deref()) {
+            (Some(true), _) => View::Asked,
+            (_, Some("all")) => View::All,
+            _ => View::Configured,
+        };
+        let (models, provider_outcomes) = self.catalog(&config, provider.as_deref()).list(view).await;
         Ok(Response::new(ListModelsResponse {
-            models: models(&config),
+            models,
+            provider_outcomes,
         }))
+    }
+
+    async fn test_model(
+        &self,
+        request: Request<TestModelRequest>,
+    ) -> Result<Response<TestModelResponse>, Status> {
+        let config = self.config()?;
+        let _place = self
+            .tests
+            .try_acquire()
+            .map_err(|_| Error::Testing { max: TESTS_MAX })?;
+        let TestModelRequest {
+            model,
+            provider,
+            timeout_ms,
+        } = request.into_inner();
+        let limit = timeout_ms
+            .and_then(|ms| u64::try_from(ms).ok())
+            .map_or(trial::LIMIT, Duration::from_millis);
+        let catalog = self.catalog(&config, None);
+        let response = match trial::choose(&catalog, model.as_deref(), provider.as_deref()).await {
+            Ok(name) => trial::run(Arc::clone(&config), &self.tools, &name, limit).await,
+            Err(why) => trial::not_asked(model.as_deref(), provider.as_deref(), why),
+        };
+        Ok(Response::new(response))
     }
 
     async fn run_turn(
@@ -90,7 +145,7 @@ impl AgentService for Grpc {
         self.metrics.running.inc();
 
         let (sender, events) = mpsc::channel(EVENTS);
-        let turn = turn::run(request, config, self.tools.clone(), sender);
+        let turn = turn::run(request, Bounds::TURN, config, self.tools.clone(), sender);
         let running = self.metrics.running.clone();
         let running_turn = async move {
             turn.await;
@@ -103,24 +158,4 @@ impl AgentService for Grpc {
             self.drain.end_stream(ReceiverStream::new(events).map(Ok)),
         )))
     }
-}
-
-fn models(config: &Config) -> Vec<Model> {
-    let configured = config.providers.iter().flat_map(|(provider, entry)| {
-        entry.models.iter().map(|model| Model {
-            id: model.id.clone(),
-            name: model.name.clone().unwrap_or_else(|| model.id.clone()),
-            provider: provider.clone(),
-            context_window: model.context_window.and_then(|tokens| i64::try_from(tokens).ok()),
-            reasoning: Some(model.reasoning),
-        })
-    });
-    let echo = Model {
-        id: ECHO.into(),
-        name: "Echo (built in)".into(),
-        provider: ECHO.into(),
-        context_window: None,
-        reasoning: None,
-    };
-    configured.chain([echo]).collect()
 }

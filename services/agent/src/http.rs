@@ -7,6 +7,12 @@ use url::{Host, Url};
 /// A provider on the same machine or across the world accepts a connection in this time, or is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How soon a connection on which nothing comes is asked whether its other end still lives, and how often: a request may wait for
+/// minutes, and a server that lost its power says nothing. Found within a minute.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+const KEEPALIVE_RETRIES: u32 = 4;
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// One client for this machine and one for the rest of the world.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
@@ -22,6 +28,11 @@ impl Http {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(CONNECT_TIMEOUT)
+                .tcp_keepalive(KEEPALIVE)
+                .tcp_keepalive_interval(KEEPALIVE_INTERVAL)
+                .tcp_keepalive_retries(KEEPALIVE_RETRIES)
+                .http2_keep_alive_interval(KEEPALIVE)
+                .http2_keep_alive_timeout(KEEPALIVE)
                 .tcp_nodelay(true)
                 .user_agent(concat!("gatehouse/", env!("CARGO_PKG_VERSION")))
         };

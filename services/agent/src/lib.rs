@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod breaker;
+mod catalog;
 mod config;
 mod error;
 mod failing;
@@ -13,10 +14,17 @@ mod failing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grpc;
+mod history;
 mod http;
+mod lessons;
 mod metrics;
 mod provider;
 mod request;
+mod tokens;
+mod trial;
 mod turn;
+mod window;
 
 pub use app::App;
+pub use provider::openai::Offered;
+pub use trial::{offered_models, try_model};

@@ -6,6 +6,7 @@ mod inflate;
 mod json;
 pub(crate) mod openai;
 mod redaction;
+pub(crate) mod retry_after;
 pub(crate) mod sse;
 mod think;
 
@@ -80,6 +81,8 @@ pub(crate) struct Unanswered {
     pub(crate) retry_after: Option<std::time::Duration>,
     /// Where it was asked: scheme, host and port, and nothing that could be a secret.
     pub(crate) origin: Option<String>,
+    /// The status of the HTTP answer that refused.
+    pub(crate) status: Option<u16>,
 }
 
 impl Unanswered {
@@ -89,6 +92,7 @@ impl Unanswered {
             message: message.into(),
             retry_after: None,
             origin: None,
+            status: None,
         }
     }
 }

@@ -10,8 +10,8 @@ use gatehouse_proto::agent::v1::{self as proto, RunTurnRequest, TurnMessage};
 #[derive(Clone, Debug)]
 pub(crate) struct RunTurn {
     pub(crate) run: String,
-    /// In order of preference. Empty: the configuration's default.
-    pub(crate) models: Vec<ModelName>,
+    /// As they are written, in order of preference. Empty: the configuration's default.
+    pub(crate) models: Vec<String>,
     /// The longest it may take.
     pub(crate) limit: Duration,
     pub(crate) question: Question,
@@ -28,6 +28,8 @@ pub(crate) struct Question {
     pub(crate) in_chat: bool,
     /// How hard to think, in the model's own words. `None`: as hard as the model likes.
     pub(crate) thinking: Option<String>,
+    /// Whose own settings of models hold.
+    pub(crate) agent: Option<String>,
 }
 
 /// One message of the conversation.
@@ -35,6 +37,8 @@ pub(crate) struct Question {
 pub(crate) struct Message {
     pub(crate) role: Role,
     pub(crate) content: Content,
+    /// Whose model wrote it. `None`: none, or nobody knows.
+    pub(crate) provider: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +49,7 @@ pub(crate) enum Role {
 }
 
 /// `<provider>/<model>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ModelName {
     pub(crate) provider: String,
     /// May hold further slashes.
@@ -53,13 +57,17 @@ pub(crate) struct ModelName {
 }
 
 impl ModelName {
-    /// Reads it. A word without a slash names both.
-    pub(crate) fn read(name: &str) -> Self {
-        let (provider, model) = name.split_once('/').unwrap_or((name, name));
+    pub(crate) fn new(provider: &str, model: &str) -> Self {
         Self {
             provider: provider.to_owned(),
             model: model.to_owned(),
         }
+    }
+}
+
+impl std::fmt::Display for ModelName {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}/{}", self.provider, self.model)
     }
 }
 
@@ -91,11 +99,12 @@ impl TryFrom<RunTurnRequest> for RunTurn {
             agent_name,
             in_chat,
             thinking_level,
+            agent_id,
         } = request;
         let messages = messages.into_iter().enumerate().map(message);
         Ok(Self {
             run: run_id,
-            models: models.iter().map(|name| ModelName::read(name)).collect(),
+            models,
             limit: u64::try_from(timeout_ms)
                 .ok()
                 .filter(|ms| *ms > 0)
@@ -106,6 +115,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
                 agent_name,
                 in_chat,
                 thinking: thinking_level.filter(|level| !["", "off"].contains(&level.trim())),
+                agent: agent_id,
             },
         })
     }
@@ -124,10 +134,15 @@ fn message((index, message): (usize, TurnMessage)) -> Result<Message, RequestErr
         role: _,
         text,
         content,
+        provider,
     } = message;
     let content =
         Content::from_parts(text, content).map_err(|problem| RequestError::Content { index, problem })?;
-    Ok(Message { role, content })
+    Ok(Message {
+        role,
+        content,
+        provider,
+    })
 }
 
 #[cfg(test)]
@@ -139,7 +154,12 @@ mod tests {
     fn said(role: i32, content: Option<common::Content>) -> RunTurnRequest {
         let text = "hi".to_owned();
         RunTurnRequest {
-            messages: vec![TurnMessage { role, text, content }],
+            messages: vec![TurnMessage {
+                role,
+                text,
+                content,
+                provider: None,
+            }],
             ..RunTurnRequest::default()
         }
     }
@@ -165,16 +185,5 @@ mod tests {
             refused.to_string(),
             "/messages/0/content holds a medium without an id and without a URL"
         );
-    }
-
-    #[test]
-    fn a_model_is_named_with_its_provider() {
-        let name = |text| {
-            let ModelName { provider, model } = ModelName::read(text);
-            (provider, model)
-        };
-        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(name("p/a/b"), owned("p", "a/b"));
-        assert_eq!(name("echo"), owned("echo", "echo"));
     }
 }

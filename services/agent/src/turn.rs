@@ -2,26 +2,23 @@
 //!
 //! Nothing is asked twice once a word was shown: the second answer would be another one.
 
+mod adapt;
+mod ask;
+
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::backoff::Backoff;
-use gatehouse_proto::agent::v1::{
-    Completed, Failed, FailureKind, ModelStarted, Retrying, RunTurnResponse, run_turn_response::Event,
-};
-use tokio::time::{Instant, sleep};
+use gatehouse_proto::agent::v1::{Completed, Failed, FailureKind, RunTurnResponse, run_turn_response::Event};
+use tokio::time::Instant;
 
 use crate::{
     answer::{Answer, Events},
     breaker::Breakers,
-    config::{Config, ECHO},
+    config::Config,
     failing::Failing,
     http::Http,
+    lessons::Lessons,
     metrics::Metrics,
-    provider::{
-        Answered, Unanswered, echo,
-        failure::rules,
-        openai::{Asked, Endpoint},
-    },
+    provider::{Answered, Unanswered, failure::rules},
     request::{ModelName, Question, RunTurn},
 };
 
@@ -42,12 +39,42 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct Tools {
     pub(crate) http: Http,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) lessons: Arc<Lessons>,
     pub(crate) metrics: Metrics,
     pub(crate) failing: Arc<Failing>,
 }
 
+impl Tools {
+    pub(crate) fn new(http: Http, metrics: Metrics, failing: Arc<Failing>) -> Self {
+        Self {
+            http,
+            breakers: Arc::default(),
+            lessons: Arc::default(),
+            metrics,
+            failing,
+        }
+    }
+}
+
+/// How much a turn may ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Calls to one model.
+    pub(crate) calls_per_model_max: u32,
+    /// Tokens of the answer, where less is wanted than the configuration says.
+    pub(crate) answer_tokens_max: Option<u64>,
+}
+
+impl Bounds {
+    /// Of an ordinary turn.
+    pub(crate) const TURN: Self = Self {
+        calls_per_model_max: CALLS_PER_MODEL_MAX,
+        answer_tokens_max: None,
+    };
+}
+
 /// Runs a turn to its end. The last event is `completed` or `failed`.
-pub(crate) async fn run(request: RunTurn, config: Arc<Config>, tools: Tools, events: Events) {
+pub(crate) async fn run(request: RunTurn, bounds: Bounds, config: Arc<Config>, tools: Tools, events: Events) {
     let RunTurn {
         run: _,
         models,
@@ -58,11 +85,15 @@ pub(crate) async fn run(request: RunTurn, config: Arc<Config>, tools: Tools, eve
         config,
         tools,
         answer: Answer::new(events.clone()),
+        bounds,
         calls: 0,
     };
     let late = || Failed {
         kind: FailureKind::Timeout.into(),
-        message: format!("no answer within {limit:?}"),
+        message: format!(
+            "no answer within {} s: raise agents.defaults.timeoutSeconds, or that of the agent, if its model needs longer",
+            limit.as_secs()
+        ),
         ..Failed::default()
     };
     let last = tokio::select! {
@@ -84,19 +115,39 @@ struct Turn {
     config: Arc<Config>,
     tools: Tools,
     answer: Answer,
+    bounds: Bounds,
     calls: u32,
 }
 
+/// Why a model did not answer.
+struct NoAnswer {
+    why: Unanswered,
+    /// False when it was not asked at all.
+    was_asked: bool,
+}
+
 impl Turn {
-    async fn run(mut self, models: Vec<ModelName>, question: Question) -> Event {
+    async fn run(mut self, models: Vec<String>, question: Question) -> Event {
+        let config = Arc::clone(&self.config);
         let models = if models.is_empty() {
-            let names = &self.config.default_models;
-            names.iter().map(|name| ModelName::read(name)).collect()
+            &config.default_models
         } else {
-            models
+            &models
         };
-        let mut failed = None;
-        for name in models {
+        let mut failed: Option<Failed> = None;
+        for text in models {
+            let name = match config.resolve(text) {
+                Ok(name) => name,
+                Err(why) => {
+                    tracing::info!(model.id = text, kind = ?why.kind, reason = why.message, "a model did not answer");
+                    failed.get_or_insert(Failed {
+                        kind: why.kind.into(),
+                        message: why.message,
+                        ..Failed::default()
+                    });
+                    continue;
+                }
+            };
             let silent = match self.ask(&name, &question).await {
                 Ok(Answered { stop_reason, usage }) => {
                     return Event::Completed(Completed {
@@ -107,16 +158,23 @@ impl Turn {
                         content: self.answer.into_content().map(Into::into),
                     });
                 }
-                Err(why) => {
+                Err(NoAnswer { why, was_asked }) => {
                     let ModelName { provider, model } = name;
                     tracing::warn!(provider.id = provider, model.id = model, kind = ?why.kind, origin = why.origin.as_deref(), reason = why.message, "a model did not answer");
-                    failed = Some(Failed {
-                        kind: why.kind.into(),
-                        message: why.message,
-                        provider: Some(provider),
-                        model: Some(model),
-                    });
-                    rules(why.kind).silence
+                    let silent = rules(why.kind).silence;
+                    // What a provider said itself tells more than that it is left alone now because of it.
+                    let is_known = failed
+                        .as_ref()
+                        .is_some_and(|failed| failed.provider.as_ref() == Some(&provider));
+                    if was_asked || !is_known {
+                        failed = Some(Failed {
+                            kind: why.kind.into(),
+                            message: why.message,
+                            provider: Some(provider),
+                            model: Some(model),
+                        });
+                    }
+                    silent
                 }
             };
             // What was thought in vain gives way to the next model's thoughts; an answer that was begun does not.
@@ -134,87 +192,6 @@ impl Turn {
             message: "no model is named".into(),
             ..Failed::default()
         }))
-    }
-
-    /// Asks one model, again where that helps.
-    async fn ask(&mut self, name: &ModelName, question: &Question) -> Result<Answered, Unanswered> {
-        let ModelName { provider, model } = name;
-        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            if let Some(wait) = self.tools.breakers.wait(provider) {
-                let seconds = wait.as_secs() + 1;
-                let message = format!("provider {provider} keeps failing and is left alone for {seconds} s");
-                return Err(Unanswered::new(FailureKind::Unavailable, message));
-            }
-            let started = ModelStarted {
-                provider: provider.clone(),
-                model: model.clone(),
-            };
-            self.answer.send(Event::ModelStarted(started)).await;
-            self.calls += 1;
-            let calling = self.tools.metrics.call(provider, model);
-            let called = self.call(name, question).await;
-            let first = self.answer.take_first();
-            let why = match called {
-                Ok(answered) => {
-                    calling.answered(first, answered.usage.as_ref());
-                    self.tools.breakers.succeeded(provider);
-                    self.tools.failing.answered(provider);
-                    return Ok(answered);
-                }
-                Err(why) => why,
-            };
-            calling.failed(first, why.kind);
-            self.tools.failing.failed(provider, &why);
-            if rules(why.kind).outage {
-                self.tools.breakers.failed(provider);
-            } else {
-                self.tools.breakers.succeeded(provider); // a refusal is an answer: the provider lives
-            }
-            let again = rules(why.kind).outage
-                && !self.answer.was_seen()
-                && attempt < CALLS_PER_MODEL_MAX
-                && self.calls < CALLS_MAX;
-            let wait = why.retry_after.unwrap_or_else(|| backoff.next());
-            if !again || wait > RETRY_AFTER_MAX {
-                return Err(why);
-            }
-            let retrying = Retrying {
-                attempt: attempt + 1,
-                attempt_max: CALLS_PER_MODEL_MAX,
-                kind: why.kind.into(),
-                message: why.message,
-            };
-            self.answer.send(Event::Retrying(retrying)).await;
-            sleep(wait).await;
-        }
-    }
-
-    async fn call(&mut self, name: &ModelName, question: &Question) -> Result<Answered, Unanswered> {
-        let ModelName { provider, model } = name;
-        let Some(entry) = self.config.providers.get(provider) else {
-            if provider == ECHO {
-                return Ok(echo::answer(question, &mut self.answer).await);
-            }
-            let message =
-                format!("no provider `{provider}`: add models.providers.{provider} to gatehouse.json5");
-            return Err(Unanswered::new(FailureKind::Config, message));
-        };
-        let known = entry.models.iter().find(|known| known.id == *model);
-        let asked = Asked {
-            model,
-            max_tokens: known.and_then(|known| known.max_tokens),
-            // A model that cannot reason refuses to be told how hard; of one that is not listed only its own words are known.
-            effort: question
-                .thinking
-                .as_deref()
-                .filter(|_| known.is_none_or(|known| known.reasoning)),
-        };
-        Endpoint::new(provider, entry, &self.tools.http)?
-            .answer(&asked, question, &mut self.answer)
-            .await
     }
 }
 

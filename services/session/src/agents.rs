@@ -173,7 +173,10 @@ fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentDefaults) -> Agent {
             .as_ref()
             .or(defaults.model.as_ref())
             .map(ModelChoice::chain)
-            .unwrap_or_default(),
+            .unwrap_or_default()
+            .iter()
+            .map(|model| defaults.full_name(model).to_owned())
+            .collect(),
         system_prompt: entry
             .system_prompt
             .clone()
@@ -252,6 +255,15 @@ mod tests {
         assert_eq!(agents.default_id().unwrap().as_str(), "b");
         assert_eq!(agents.all()[0].models, ["x/y", "x/z"]);
         assert_eq!(agents.all()[1].models, ["p/m"]);
+    }
+
+    #[test]
+    fn a_short_name_of_a_model_is_shown_and_asked_as_the_whole_one() {
+        let agents = agents(
+            r#"{"entries":{"a":{"model":{"primary":"fast","fallbacks":["x/y"]}}},"defaults":{"models":{"ollama/b:c":{"alias":"fast"}}}}"#,
+        );
+
+        assert_eq!(agents.all()[0].models, ["ollama/b:c", "x/y"]);
     }
 
     #[test]

@@ -55,8 +55,9 @@ pub(crate) fn cut_off(reply: Content, notice: ForPeople) -> Content {
 }
 
 /// The row of an answer that somebody stopped.
-pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, now: i64) -> NewEntry {
+pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, wrote: Option<String>, now: i64) -> NewEntry {
     let extra = EntryExtra {
+        wrote,
         provider: Some("gatehouse".to_owned()),
         model: Some("gateway-injected".to_owned()),
         stop_reason: Some("aborted".to_owned()),

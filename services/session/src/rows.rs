@@ -91,6 +91,7 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
         usage,
         abort_origin,
         sender_label,
+        wrote: _, // for models alone
         step,
     } = row.extra.clone();
     let run = row.run.as_ref().map(ToString::to_string);

@@ -127,6 +127,7 @@ mod tests {
         let messages = vec![Message {
             role: Role::User,
             content: Content::text(text),
+            provider: None,
         }];
         let question = Question {
             system_prompt: None,
@@ -134,6 +135,7 @@ mod tests {
             agent_name: "Main".into(),
             in_chat,
             thinking: None,
+            agent: None,
         };
         let answering = tokio::spawn(async move { answer(&question, &mut Answer::new(events)).await });
         let mut pieces = Vec::new();

@@ -7,13 +7,13 @@ mod rules;
 mod said;
 mod transport;
 
-use std::time::Duration;
+use std::time::SystemTime;
 
 use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::{StatusCode, header::HeaderMap};
 
 pub(crate) use self::{callee::Callee, rules::rules, said::Said, transport::from_transport};
-use super::{Unanswered, json, redaction::Redaction};
+use super::{Unanswered, json, redaction::Redaction, retry_after};
 
 /// The most of a provider's words that is shown.
 const PREVIEW_CHARS: usize = 300;
@@ -30,10 +30,8 @@ pub(crate) fn from_response(
     }
     let said = Said::read(body);
     let mut failure = refused(callee, Some(status), &said);
-    failure.retry_after = headers
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
+    failure.retry_after = retry_after::read(headers, SystemTime::now());
+    failure.status = Some(status.as_u16());
     failure
 }
 

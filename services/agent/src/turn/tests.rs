@@ -1,4 +1,5 @@
 mod reading;
+mod requests;
 mod thinking;
 
 use std::net::SocketAddr;
@@ -21,12 +22,12 @@ const KEY: &str = "sk-very-secret";
 
 fn tools() -> Tools {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Tools {
-        http: crate::http::Http::new().unwrap(),
-        breakers: Arc::default(),
-        metrics: Metrics::default(),
-        failing: Arc::new(crate::failing::Failing::new(gatehouse_core::health::Health::new())),
-    }
+    let failing = crate::failing::Failing::new(gatehouse_core::health::Health::new());
+    Tools::new(
+        crate::http::Http::new().unwrap(),
+        Metrics::default(),
+        Arc::new(failing),
+    )
 }
 
 fn config(base: &str) -> Arc<Config> {
@@ -45,6 +46,7 @@ fn request(models: &[&str]) -> RunTurnRequest {
             role: Role::User.into(),
             text: "hello".into(),
             content: None,
+            provider: None,
         }],
         timeout_ms: 60_000,
         agent_name: "Main".into(),
@@ -55,7 +57,13 @@ fn request(models: &[&str]) -> RunTurnRequest {
 /// All events of a turn.
 async fn turn(request: RunTurnRequest, config: Arc<Config>, tools: Tools) -> Vec<Event> {
     let (sender, mut receiver) = mpsc::channel(8);
-    let running = tokio::spawn(run(request.try_into().unwrap(), config, tools, sender));
+    let running = tokio::spawn(run(
+        request.try_into().unwrap(),
+        Bounds::TURN,
+        config,
+        tools,
+        sender,
+    ));
     let mut events = Vec::new();
     while let Some(response) = receiver.recv().await {
         events.extend(response.event);
@@ -165,10 +173,14 @@ async fn a_provider_that_always_fails_is_called_four_times_at_most_and_then_left
     let second = turn(request(&models), config(&server.uri()), tools).await;
 
     assert_eq!(failed(&first).kind(), FailureKind::Unavailable);
+    let told = failed(&second);
     assert!(
-        failed(&second).message.contains("left alone"),
-        "{:?}",
-        failed(&second)
+        told.message.contains("left alone for 30 s more") && told.message.contains("HTTP 500"),
+        "the time that is left, and the reason: {told:?}"
+    );
+    assert!(
+        !failed(&first).message.contains("left alone"),
+        "the first one is told what the provider said"
     );
 }
 
@@ -244,6 +256,7 @@ async fn cancelling_ends_the_providers_connection() {
     let (sender, mut receiver) = mpsc::channel(8);
     let running = tokio::spawn(run(
         request(&["p/m"]).try_into().unwrap(),
+        Bounds::TURN,
         config(&format!("http://{address}")),
         tools(),
         sender,

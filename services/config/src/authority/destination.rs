@@ -114,13 +114,23 @@ fn models<'d>(document: &'d Value, found: &mut Vec<Credential<'d>>) {
             provider.get("apiKey"),
             &destination,
         );
-        for (header, value) in members(provider, "/headers") {
-            add(
-                found,
-                format!("{at}/headers/{}", escape(header)),
-                Some(value),
-                &destination,
-            );
+        let listed = provider
+            .get("models")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let of_models = listed
+            .enumerate()
+            .map(|(index, model)| (format!("{at}/models/{index}"), model));
+        for (at, holder) in std::iter::once((at.clone(), provider)).chain(of_models) {
+            for (header, value) in members(holder, "/headers") {
+                add(
+                    found,
+                    format!("{at}/headers/{}", escape(header)),
+                    Some(value),
+                    &destination,
+                );
+            }
         }
     }
 }

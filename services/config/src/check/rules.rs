@@ -180,6 +180,8 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
             {
                 let hint = if url.contains("${") {
                     "; a variable is followed only where a secret belongs"
+                } else if !url.contains("://") {
+                    "; it begins with its scheme, `http://` or `https://`"
                 } else {
                     ""
                 };
@@ -190,9 +192,13 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
             }
             Some(_) => {}
         }
-        if let Some((name, _)) = provider.headers.iter().find(|(name, _)| !is_header(name)) {
-            let path = place.key("headers").key(name);
-            issues.push(Issue::error(path, "is not the name of an HTTP header"));
+        let of_models = provider.models.iter().enumerate();
+        let of_models = of_models.map(|(index, model)| (place.key("models").index(index), &model.headers));
+        for (holder, headers) in std::iter::once((place.clone(), &provider.headers)).chain(of_models) {
+            if let Some((name, _)) = headers.iter().find(|(name, _)| !is_header(name)) {
+                let path = holder.key("headers").key(name);
+                issues.push(Issue::error(path, "is not the name of an HTTP header"));
+            }
         }
     }
     for (path, choice) in chosen_models(document) {
@@ -228,7 +234,7 @@ pub(crate) fn is_asked(document: &Document, provider: &str) -> bool {
     chosen_models(document)
         .into_iter()
         .flat_map(|(_, choice)| choice.primary.iter().chain(&choice.fallbacks))
-        .any(|model| provider_of(model) == provider)
+        .any(|model| provider_of(document.agents.defaults.full_name(model)) == provider)
 }
 
 fn provider_of(model: &str) -> &str {
@@ -237,21 +243,34 @@ fn provider_of(model: &str) -> &str {
 
 /// A model that is not there is a warning: the agent then says so in its answer, and everything else works.
 fn model_problem(document: &Document, model: &str) -> Option<String> {
-    let provider = provider_of(model);
-    if provider == ECHO || document.models.providers.contains_key(provider) {
+    let model = document.agents.defaults.full_name(model);
+    let providers = &document.models.providers;
+    if model == ECHO {
         return None;
     }
-    let known: Vec<&str> = document
-        .models
-        .providers
-        .keys()
-        .map(String::as_str)
-        .chain(std::iter::once(ECHO))
-        .collect();
-    Some(format!(
-        "{model:?} needs an entry `models.providers.{provider}`, which is not there; there is: {}",
-        known.join(", ")
-    ))
+    let known: Vec<&str> = providers.keys().map(String::as_str).collect();
+    let have = if known.is_empty() {
+        "you have no provider yet: add one under `models.providers`".to_owned()
+    } else {
+        format!("you have: {}", known.join(", "))
+    };
+    match model.split_once('/') {
+        Some((provider, id)) if !provider.is_empty() && !id.is_empty() => {
+            (provider != ECHO && !providers.contains_key(provider)).then(|| {
+                format!(
+                    "{model:?} needs an entry `models.providers.{provider}` or, if it is a model of another provider, the name \
+                     <provider>/{model}; {have}"
+                )
+            })
+        }
+        None if providers.contains_key(model) => Some(format!(
+            "{model:?} is a provider and no model: write {model}/<model>"
+        )),
+        Some(_) | None => Some(format!(
+            "{model:?} names no provider: write <provider>/{}; {have}",
+            model.trim_matches('/')
+        )),
+    }
 }
 
 fn is_header(name: &str) -> bool {

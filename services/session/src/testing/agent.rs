@@ -120,6 +120,13 @@ impl AgentService for FakeAgent {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn test_model(
+        &self,
+        _: Request<agent::TestModelRequest>,
+    ) -> Result<Response<agent::TestModelResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn run_turn(
         &self,
         request: Request<agent::RunTurnRequest>,

@@ -56,6 +56,9 @@ pub(crate) struct EntryExtra {
     pub(crate) abort_origin: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sender_label: Option<String>,
+    /// Whose model wrote the words of a row that the gateway ended, and under whose name it does not stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wrote: Option<String>,
     /// Set on a row in the middle of a turn: its number in its attempt, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) step: Option<u32>,
@@ -126,6 +129,8 @@ pub(crate) struct ContextRow {
     pub(crate) answered_in: Option<RunId>,
     /// Whether its turn still waits.
     pub(crate) waiting: bool,
+    /// The provider whose model wrote it.
+    pub(crate) provider: Option<String>,
 }
 
 /// Which part of a transcript.

@@ -110,8 +110,13 @@ fn weighed(row: &ContextRow, thoughts: Thoughts) -> Option<(TurnMessage, usize)>
     }
     let weight = content.bytes();
     let (text, content) = content.into_parts();
-    let role = role.into();
-    Some((TurnMessage { role, text, content }, weight))
+    let message = TurnMessage {
+        role: role.into(),
+        text,
+        content,
+        provider: row.provider.clone(),
+    };
+    Some((message, weight))
 }
 
 #[cfg(test)]
@@ -127,6 +132,7 @@ mod tests {
             answered_in: run.clone(),
             run,
             waiting: false,
+            provider: None,
         }
     }
 
@@ -176,6 +182,25 @@ mod tests {
             texts(vec![row(Role::User, "one", "1"), merged, waiting], "1"),
             ["one", "and"]
         );
+    }
+
+    #[test]
+    fn whose_model_wrote_an_answer_is_handed_on() {
+        let by_echo = ContextRow {
+            provider: Some("echo".to_owned()),
+            ..row(Role::Assistant, "to one", "1")
+        };
+
+        let messages = arrange(
+            vec![row(Role::User, "one", "1"), by_echo, row(Role::User, "two", "2")],
+            &RunId::new("2"),
+        );
+
+        let providers: Vec<_> = messages
+            .iter()
+            .map(|message| message.provider.as_deref())
+            .collect();
+        assert_eq!(providers, [None, Some("echo"), None]);
     }
 
     #[test]

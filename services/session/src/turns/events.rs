@@ -2,6 +2,7 @@
 
 use gatehouse_core::Clock;
 use gatehouse_core::publish::{Outgoing, Publisher};
+use gatehouse_proto::agent::v1::ContextTrimmed;
 use gatehouse_proto::broadcast::v1::Rendition;
 use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::chat_event::State;
@@ -146,6 +147,27 @@ impl RunEvents {
         self.events
             .publisher
             .publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
+    }
+
+    /// The conversation is longer than the model's window: it reads less of it, and the transcript stays as it is. In the words by
+    /// which clients know that something was done about the length of a conversation.
+    pub(super) fn trimmed(&self, seq: i64, trimmed: &ContextTrimmed) {
+        let ContextTrimmed {
+            provider,
+            model,
+            messages_left_out,
+            tokens_sent,
+            tokens_before,
+            context_window,
+        } = trimmed;
+        let data = json!({
+            "phase": "end", "completed": true, "kind": "trimmed", "provider": provider, "model": model,
+            "messagesLeftOut": messages_left_out, "tokensBefore": tokens_before, "tokensAfter": tokens_sent,
+            "contextWindow": context_window,
+        });
+        self.events
+            .publisher
+            .publish(Outgoing::new(&self.agent(seq, "compaction", &data)));
     }
 
     /// A tool is run, or has answered.

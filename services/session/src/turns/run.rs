@@ -79,6 +79,8 @@ struct Run {
     session: SessionRecord,
     live: Arc<Live>,
     events: RunEvents,
+    /// The provider that is asked.
+    asked: Option<String>,
     /// Whether this attempt showed anything.
     seen: bool,
     /// What an earlier attempt showed: it stands on the screens until this one's first word.
@@ -110,6 +112,7 @@ pub(super) async fn run(
         session,
         live,
         events,
+        asked: None,
         seen: false,
         earlier: String::new(),
         answer: Pacer::new(shown.clone()),
@@ -211,6 +214,7 @@ impl Run {
                 .filter(|ms| *ms > 0)
                 .unwrap_or(configured.timeout_ms),
             agent_name: configured.display_name(),
+            agent_id: Some(configured.id.to_string()),
             in_chat: self.turn.target.is_some(),
             thinking_level: self
                 .turn
@@ -267,6 +271,7 @@ impl Run {
             Event::ModelStarted(agent::ModelStarted { provider, model }) => {
                 let data = json!({ "phase": "model", "provider": provider, "model": model });
                 self.events.lifecycle(self.live.next_seq(), &data);
+                self.asked = Some(provider);
                 // The model before it thought and had no answer: these thoughts take the place of those.
                 if !self.thought.is_empty() {
                     self.thought.clear();
@@ -324,6 +329,9 @@ impl Run {
             }) => {
                 let data = json!({ "phase": "retry", "attempt": attempt, "maxAttempts": attempt_max, "reason": message });
                 self.events.lifecycle(self.live.next_seq(), &data);
+            }
+            Event::ContextTrimmed(trimmed) => {
+                self.events.trimmed(self.live.next_seq(), &trimmed);
             }
             Event::Completed(agent::Completed {
                 stop_reason,

@@ -7,9 +7,11 @@ use gatehouse_proto::agent::v1::FailureKind;
 /// What follows from a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// The next caller would see it too, and a later one perhaps not: the same model may be asked again, and a provider that keeps
-    /// failing so is left alone.
+    /// The next caller would see it too, and a later one perhaps not: a provider that keeps failing so is left alone. One that limits
+    /// how often it is asked is there, and says itself when it may be asked again.
     pub(crate) outage: bool,
+    /// A moment later may be better: the same model is asked once more. What took all of its time would take it again.
+    pub(crate) again: bool,
     /// It lies with the provider or its entry, and not with one conversation: the health report names it until the provider answers.
     pub(crate) reported: bool,
     /// The model ended in order and said nothing: what it thought before that is nothing that a person would miss.
@@ -18,16 +20,19 @@ pub(crate) struct Rules {
 
 /// The rules of a kind.
 pub(crate) const fn rules(kind: FailureKind) -> Rules {
-    let (outage, reported, silence) = match kind {
-        FailureKind::RateLimit | FailureKind::Timeout | FailureKind::Unavailable => (true, true, false),
+    let (outage, again, reported, silence) = match kind {
+        FailureKind::Unavailable => (true, true, true, false),
+        FailureKind::Timeout => (true, false, true, false),
+        FailureKind::RateLimit => (false, true, true, false),
         FailureKind::Auth | FailureKind::Config | FailureKind::ModelMissing | FailureKind::Rejected => {
-            (false, true, false)
+            (false, false, true, false)
         }
-        FailureKind::Context | FailureKind::Unspecified => (false, false, false),
-        FailureKind::Moderation | FailureKind::Empty => (false, false, true),
+        FailureKind::Context | FailureKind::Unspecified => (false, false, false, false),
+        FailureKind::Moderation | FailureKind::Empty => (false, false, false, true),
     };
     Rules {
         outage,
+        again,
         reported,
         silence,
     }
@@ -42,22 +47,23 @@ mod tests {
     {
         #[rustfmt::skip]
         let table = [
-            //                          outage reported silence
-            (FailureKind::Unspecified,  false, false, false),
-            (FailureKind::Auth,         false, true,  false),
-            (FailureKind::RateLimit,    true,  true,  false),
-            (FailureKind::Context,      false, false, false),
-            (FailureKind::Timeout,      true,  true,  false),
-            (FailureKind::Unavailable,  true,  true,  false),
-            (FailureKind::Rejected,     false, true,  false),
-            (FailureKind::Config,       false, true,  false),
-            (FailureKind::Moderation,   false, false, true),
-            (FailureKind::ModelMissing, false, true,  false),
-            (FailureKind::Empty,        false, false, true),
+            //                          outage again  reported silence
+            (FailureKind::Unspecified,  false, false, false, false),
+            (FailureKind::Auth,         false, false, true,  false),
+            (FailureKind::RateLimit,    false, true,  true,  false),
+            (FailureKind::Context,      false, false, false, false),
+            (FailureKind::Timeout,      true,  false, true,  false),
+            (FailureKind::Unavailable,  true,  true,  true,  false),
+            (FailureKind::Rejected,     false, false, true,  false),
+            (FailureKind::Config,       false, false, true,  false),
+            (FailureKind::Moderation,   false, false, false, true),
+            (FailureKind::ModelMissing, false, false, true,  false),
+            (FailureKind::Empty,        false, false, false, true),
         ];
-        for (kind, outage, reported, silence) in table {
+        for (kind, outage, again, reported, silence) in table {
             let expected = Rules {
                 outage,
+                again,
                 reported,
                 silence,
             };

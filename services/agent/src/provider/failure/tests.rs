@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use gatehouse_core::Secret;
 use url::Url;
 

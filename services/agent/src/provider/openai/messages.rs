@@ -6,7 +6,9 @@
 //! - what was thought, notices, and what only another provider understands are left out;
 //! - a call without a result gets one that says so, and a result without its call is left out: servers refuse either, and a
 //!   conversation that was cut off at its beginning or by a crash may hold it;
-//! - a message of which nothing is left is left out.
+//! - a message of which nothing is left is left out;
+//! - what somebody said twice before there was an answer is one message: the templates of many local models insist that the two
+//!   sides take turns.
 
 use std::collections::HashSet;
 
@@ -19,10 +21,15 @@ use crate::request::{Message, Role};
 const NO_RESULT: &str = "(interrupted: there is no result)";
 
 /// The messages, oldest first.
-pub(super) fn of(conversation: &[Message]) -> Vec<Value> {
-    let mut out = Vec::with_capacity(conversation.len());
+pub(super) fn of<'m>(conversation: impl IntoIterator<Item = &'m Message>) -> Vec<Value> {
+    let mut out = Vec::new();
     let mut open = Vec::new();
-    for Message { role, content } in conversation {
+    for Message {
+        role,
+        content,
+        provider: _,
+    } in conversation
+    {
         if *role != Role::Tool {
             close(&mut open, &mut out);
         }
@@ -30,7 +37,7 @@ pub(super) fn of(conversation: &[Message]) -> Vec<Value> {
             Role::User => {
                 let words = words(content);
                 if !words.is_empty() {
-                    out.push(json!({"role": "user", "content": words}));
+                    ask(words, &mut out);
                 }
             }
             Role::Assistant => out.extend(assistant(content, &mut open)),
@@ -46,6 +53,18 @@ pub(super) fn of(conversation: &[Message]) -> Vec<Value> {
     }
     close(&mut open, &mut out);
     out
+}
+
+/// A person's words, behind those that stand there unanswered.
+fn ask(words: String, out: &mut Vec<Value>) {
+    let unanswered = out.last_mut().filter(|message| message["role"] == "user");
+    match unanswered.and_then(|message| message.get_mut("content")) {
+        Some(Value::String(before)) => {
+            before.push_str("\n\n");
+            before.push_str(&words);
+        }
+        _ => out.push(json!({"role": "user", "content": words})),
+    }
 }
 
 fn assistant<'a>(content: &'a Content, open: &mut Vec<&'a str>) -> Option<Value> {
@@ -100,6 +119,7 @@ mod tests {
         Message {
             role,
             content: Content::from_json(json).unwrap(),
+            provider: None,
         }
     }
 
@@ -146,6 +166,26 @@ mod tests {
                 (json!("assistant"), Value::Null),
                 (json!("tool"), json!(NO_RESULT)),
                 (json!("user"), json!("well?")),
+            ]
+        );
+    }
+
+    #[test]
+    fn questions_that_nobody_answered_and_the_next_one_are_one_message() {
+        let conversation = [
+            said(Role::User, r#""one""#),
+            said(Role::Assistant, r#"[{"type":"text","text":"cut","notice":true}]"#),
+            said(Role::User, r#""two""#),
+            said(Role::Assistant, r#""to both""#),
+            said(Role::User, r#""three""#),
+        ];
+
+        assert_eq!(
+            of(&conversation),
+            [
+                json!({"role": "user", "content": "one\n\ntwo"}),
+                json!({"role": "assistant", "content": "to both"}),
+                json!({"role": "user", "content": "three"}),
             ]
         );
     }

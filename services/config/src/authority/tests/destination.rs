@@ -181,3 +181,15 @@ fn a_callback_may_move_because_its_key_signs_and_is_never_sent() {
     let mut change = moved(&format!("https://b.example/reply?token={MARKER}"));
     redact::restore(&mut change, &webhook).unwrap_err();
 }
+
+#[test]
+fn a_header_of_one_model_does_not_follow_a_changed_address_either() {
+    let before = json!({"models": {"providers": {
+        "p": {"baseUrl": "https://a.example/v1", "models": [{"id": "m", "headers": {"X-Key": "header-literal"}}]},
+    }}});
+
+    let moved = json!({"models": {"providers": {"p": {"baseUrl": "https://evil.example/v1"}}}});
+    assert_eq!(refused(&before, &moved).len(), 1);
+    let same = json!({"models": {"providers": {"p": {"baseUrl": "https://a.example/v2"}}}});
+    assert_eq!(refused(&before, &same).len(), 0);
+}

@@ -363,3 +363,52 @@ fn a_document_in_which_hardly_anything_is_right_is_refused_and_comes_to_an_end()
         );
     }
 }
+
+#[test]
+fn a_model_without_its_provider_is_told_what_to_write_and_a_short_name_is_one() {
+    let told = |model: &str, providers: Value| {
+        let document = json!({
+            "models": {"providers": providers},
+            "agents": {"defaults": {"model": {"primary": model}, "models": {"ollama/llama3.2:3b": {"alias": "fast"}}}},
+        });
+        warnings(&read(&document)).join("; ")
+    };
+    let ollama = || json!({"ollama": {"baseUrl": "http://127.0.0.1:11434/v1"}});
+
+    let bare = told("llama3.2", ollama());
+    assert!(
+        bare.contains("write <provider>/llama3.2; you have: ollama"),
+        "{bare}"
+    );
+    let foreign = told("meta-llama/llama-3.3:free", ollama());
+    assert!(
+        foreign.contains("`models.providers.meta-llama`")
+            && foreign.contains("<provider>/meta-llama/llama-3.3:free; you have: ollama"),
+        "{foreign}"
+    );
+    let provider = told("ollama", ollama());
+    assert!(provider.contains("write ollama/<model>"), "{provider}");
+    let none = told("llama3.2", json!({}));
+    assert!(none.contains("no provider yet"), "{none}");
+    for fine in ["ollama/hf.co/a/b:Q4_K_M", "fast", "echo", "echo/echo"] {
+        assert_eq!(told(fine, ollama()), "", "{fine}");
+    }
+}
+
+#[test]
+fn how_a_model_is_asked_is_known_word_by_word() {
+    let document = json!({"models": {"providers": {"p": {
+        "baseUrl": "https://h/openai/deployments/gpt?api-version=2024-10-21",
+        "maxTokens": 4096,
+        "params": {"temperature": 0.2, "extra_body": {"anything": [1]}},
+        "compat": {"supportsUsageInStreaming": false, "maxTokensField": "max_completion_tokens"},
+        "models": [{"id": "gpt", "contextTokens": 65536, "headers": {"x-model": "a"}, "params": {"topP": 0.5}, "compat": {"supportsStore": false}}],
+    }}}});
+    assert_eq!(warnings(&read(&document)), Vec::<String>::new());
+
+    let mut wrong = document.clone();
+    wrong["models"]["providers"]["p"]["compat"]["maxTokensField"] = json!("max_token");
+    wrong["agents"] = json!({"defaults": {"model": "p/gpt"}});
+    let told = warnings(&read(&wrong)).join("; ");
+    assert!(told.contains("maxTokensField"), "{told}");
+}

@@ -166,7 +166,8 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
         .collect();
     // Of the turns of a whole conversation only the few that were merged into another one matter.
     let mut statement = snapshot.prepare_cached(
-        "SELECT e.role, e.content, e.run, t.merged_into
+        "SELECT e.role, e.content, e.run, t.merged_into,
+            coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider')
          FROM entries e LEFT JOIN turns t INDEXED BY turns_merged
             ON t.session = e.session AND t.run = e.run AND t.merged_into IS NOT NULL AND e.role = 'user'
          WHERE e.session = ?1 AND e.seq >= ?2 AND e.in_context = 1 ORDER BY e.seq DESC LIMIT ?3",
@@ -180,6 +181,7 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
             answered_in: merged.or_else(|| run.clone()),
             waiting: run.as_ref().is_some_and(|run| waiting.contains(run)),
             run,
+            provider: row.get(4)?,
         })
     })?;
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;

@@ -100,7 +100,7 @@ fn end_aborted(
 ) -> Result<Option<Ended>, Error> {
     let text = texts::kept(conn, &orphan.run)?;
     let end = End {
-        entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, reclaim.now)),
+        entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, None, reclaim.now)),
         stop_reason: Some(origin.word().to_owned()),
         ..End::new(TurnState::Aborted, reclaim.now)
     };

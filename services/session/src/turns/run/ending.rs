@@ -51,8 +51,8 @@ impl Run {
             Outcome::Stopped(Stop::Abort(origin)) => {
                 finish.state = TurnState::Aborted;
                 finish.stop_reason = Some(origin.word().to_owned());
-                finish.entry =
-                    (!shown.is_empty()).then(|| answer::aborted(&self.turn.run, &shown, origin, finish.now));
+                finish.entry = (!shown.is_empty())
+                    .then(|| answer::aborted(&self.turn.run, &shown, origin, self.asked.clone(), finish.now));
             }
             Outcome::Done {
                 stop_reason,
@@ -121,6 +121,7 @@ impl Run {
         let message = notice.for_operators();
         let (provider, model) = answered_by.unzip();
         let extra = EntryExtra {
+            wrote: self.asked.clone().filter(|_| provider.is_none()),
             provider,
             model,
             stop_reason: Some(stop_reason.to_owned()),

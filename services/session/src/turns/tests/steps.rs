@@ -1,6 +1,7 @@
 //! Turns that do something before they answer.
 
 use gatehouse_core::Content;
+use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::TurnMessage;
 use gatehouse_proto::agent::v1::turn_message::Role as Speaker;
 use gatehouse_proto::broadcast::v1::Rendition;
@@ -225,4 +226,53 @@ async fn whoever_lost_the_turn_writes_and_shows_no_more_of_it() {
     );
     assert_eq!(running.ends("r1"), 0);
     assert!(contents(&bench).await.iter().all(|(role, _)| *role == Role::User));
+}
+
+#[tokio::test]
+async fn a_model_is_told_whose_words_an_answer_was_and_screens_are_told_what_it_does_not_read() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hello")).await.unwrap();
+    let call = bench.call().await;
+    call.text("hi").await;
+    call.done().await;
+    running.end_of("r1").await;
+
+    running.engine.submit(message("r2", "more")).await.unwrap();
+    let call = bench.call().await;
+    let providers: Vec<_> = call
+        .request
+        .messages
+        .iter()
+        .map(|message| message.provider.as_deref())
+        .collect();
+    assert_eq!(providers, [None, Some("p"), None]);
+    assert_eq!(call.request.agent_id.as_deref(), Some("main"));
+    call.event(agent::run_turn_response::Event::ContextTrimmed(
+        agent::ContextTrimmed {
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            messages_left_out: 12,
+            tokens_sent: 900,
+            tokens_before: 5_000,
+            context_window: Some(1_024),
+        },
+    ))
+    .await;
+    let told = running
+        .see("that the conversation was cut", |seen| {
+            seen.label() == "agent compaction end"
+        })
+        .await;
+    let Seen::Agent(event, _) = told else {
+        unreachable!("its label says so")
+    };
+    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+    assert_eq!(
+        (&data["messagesLeftOut"], &data["tokensBefore"]),
+        (&serde_json::json!(12), &serde_json::json!(5_000))
+    );
+    call.text("yes").await;
+    call.done().await;
+    running.end_of("r2").await;
 }

@@ -1,3 +1,5 @@
+use gatehouse_proto::agent::v1 as agent;
+
 use super::*;
 
 #[tokio::test]
@@ -35,6 +37,36 @@ async fn an_abort_stops_the_call_at_once_and_keeps_the_text() {
         "nothing runs"
     );
     assert_eq!(state(&bench, "r2").await, TurnState::Aborted);
+}
+
+#[tokio::test]
+async fn whose_words_a_stopped_answer_was_is_known_to_the_next_model() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "one")).await.unwrap();
+    let call = bench.call().await;
+    let started = agent::ModelStarted {
+        provider: "echo".to_owned(),
+        model: "echo".to_owned(),
+    };
+    call.event(agent::run_turn_response::Event::ModelStarted(started))
+        .await;
+    call.text("half").await;
+    running
+        .see("the text", |seen| seen.label().starts_with("chat delta"))
+        .await;
+    running.engine.abort(key("main"), None).await.unwrap();
+
+    running.engine.submit(message("r2", "two")).await.unwrap();
+    let call = bench.call().await;
+
+    let told: Vec<_> = call
+        .request
+        .messages
+        .iter()
+        .map(|message| (message.text.as_str(), message.provider.as_deref()))
+        .collect();
+    assert_eq!(told, [("one", None), ("half", Some("echo")), ("two", None)]);
 }
 
 #[tokio::test]

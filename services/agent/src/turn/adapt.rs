@@ -1,0 +1,231 @@
+//! What a refusal teaches: a server that refuses a field is asked without it, and one that says that the conversation is too long
+//! is sent less of it, once.
+
+use gatehouse_document::models::MaxTokensField;
+use gatehouse_proto::agent::v1::FailureKind;
+
+use super::ask::{Asking, Prepared};
+use crate::{
+    lessons::Lesson,
+    provider::{
+        Unanswered,
+        openai::body::{Asked, word},
+    },
+    window::Window,
+};
+
+/// The refusals of a request's form (RFC 9110, 15.5.1 and 15.5.21).
+const BAD_REQUEST: u16 = 400;
+const UNPROCESSABLE: u16 = 422;
+
+/// Words by which servers say that they do not know a field, and not that its value is wrong.
+const UNKNOWN_FIELD: [&str; 13] = [
+    "unsupported",
+    "not supported",
+    "does not support",
+    "unrecognized",
+    "unrecognised",
+    "unknown",
+    "unexpected",
+    "not permitted",
+    "not allowed",
+    "not a valid",
+    "invalid",
+    "extra",
+    "instead",
+];
+
+/// A number below this in an error about length is not a window.
+const WINDOW_TOKENS_MIN: u64 = 256;
+
+/// Takes the lesson of a refusal. Whether the model is to be asked again because of it.
+pub(super) fn learn(asking: &mut Asking<'_>, prepared: &Prepared, why: &Unanswered) -> bool {
+    match why.kind {
+        FailureKind::Context => cut(asking, prepared, &why.message),
+        FailureKind::Rejected => match without_what_is_refused(&asking.asked(), why) {
+            Some(lesson) => {
+                asking.lesson = lesson;
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// What is left out of the next request because a server refused this one for it.
+fn without_what_is_refused(asked: &Asked<'_>, why: &Unanswered) -> Option<Lesson> {
+    if !matches!(why.status, Some(BAD_REQUEST | UNPROCESSABLE)) {
+        return None;
+    }
+    let words = why.message.to_lowercase();
+    let lesson = asked.lesson;
+    let is_default = asked.settings.compat.supports_usage_in_streaming.is_none();
+    if words.contains("stream_options") && asked.wants_usage() && is_default {
+        return Some(Lesson {
+            refuses_usage: true,
+            ..lesson
+        });
+    }
+    let is_unknown = UNKNOWN_FIELD.iter().any(|word| words.contains(word));
+    if words.contains("reasoning_effort") && asked.effort().is_some() && is_unknown {
+        return Some(Lesson {
+            refuses_effort: true,
+            ..lesson
+        });
+    }
+    let field = asked.max_tokens_field();
+    let may_change = asked.max_tokens.is_some()
+        && asked.settings.compat.max_tokens_field.is_none()
+        && lesson.max_tokens_field.is_none();
+    if may_change && is_unknown && words.contains(word(field)) {
+        let other = match field {
+            MaxTokensField::MaxTokens => MaxTokensField::MaxCompletionTokens,
+            MaxTokensField::MaxCompletionTokens => MaxTokensField::MaxTokens,
+        };
+        return Some(Lesson {
+            max_tokens_field: Some(other),
+            ..lesson
+        });
+    }
+    // Many servers do not say what they dislike: they are asked once more with nothing that they need not know.
+    (asked.wants_usage() && is_default).then_some(Lesson {
+        refuses_usage: true,
+        ..lesson
+    })
+}
+
+/// Makes the room smaller, by what the provider says of its own or by half. Once for each model and turn.
+fn cut(asking: &mut Asking<'_>, prepared: &Prepared, words: &str) -> bool {
+    if asking.is_cut {
+        return false;
+    }
+    let answer = asking.settings.max_tokens;
+    let said = window_in(words).map(|tokens| Window { tokens, answer }.room());
+    // It refused this much, whatever it says: the next try is clearly less.
+    let most = prepared.sent / 4 * 3;
+    let room = said.map_or(prepared.sent / 2, |room| room.min(most));
+    if asking.fitted(Some(room)).sent >= prepared.sent {
+        return false; // nothing is left that could be left out
+    }
+    asking.is_cut = true;
+    asking.lesson.room = Some(room);
+    true
+}
+
+/// The window that an error names: the first number in it that is smaller than the largest one, which is what was sent. Servers put
+/// them in either order: "maximum context length is 4096 tokens, however you requested 5013", "(5013 tokens) exceeds (4096 tokens)".
+fn window_in(words: &str) -> Option<u64> {
+    let numbers: Vec<u64> = words
+        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | ','))
+        .map(|word| word.trim_matches(['.', ',', '-']).replace(',', ""))
+        .filter_map(|word| word.parse().ok())
+        .filter(|number| *number >= WINDOW_TOKENS_MIN)
+        .collect();
+    let most = numbers.iter().copied().max()?;
+    numbers.into_iter().find(|number| *number < most)
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_document::models::Compat;
+
+    use super::*;
+    use crate::config::Settings;
+
+    fn lesson(words: &str, status: u16, change: impl FnOnce(&mut Settings, &mut Lesson)) -> Option<Lesson> {
+        let (mut settings, mut lesson) = (Settings::default(), Lesson::default());
+        change(&mut settings, &mut lesson);
+        let asked = Asked {
+            model: "m",
+            settings: &settings,
+            lesson,
+            max_tokens: Some(100),
+            thinking: Some("high"),
+            is_openai: false,
+        };
+        let why = Unanswered {
+            status: Some(status),
+            ..Unanswered::new(
+                FailureKind::Rejected,
+                format!("provider p refused (it answered HTTP {status}): {words}"),
+            )
+        };
+        without_what_is_refused(&asked, &why)
+    }
+
+    #[test]
+    fn a_field_that_a_server_names_is_left_out_of_the_next_request() {
+        let nothing = |_: &mut Settings, _: &mut Lesson| ();
+        let usage = lesson("Unknown field: stream_options", 400, nothing).unwrap();
+        assert!(usage.refuses_usage && !usage.refuses_effort);
+        let usage = lesson(
+            "body.stream_options: Extra inputs are not permitted",
+            422,
+            nothing,
+        )
+        .unwrap();
+        assert!(usage.refuses_usage);
+        let effort = lesson(
+            "Unrecognized request argument supplied: reasoning_effort",
+            400,
+            nothing,
+        )
+        .unwrap();
+        assert!(effort.refuses_effort && !effort.refuses_usage);
+        let openai = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+        let bound = lesson(openai, 400, nothing).unwrap();
+        assert_eq!(bound.max_tokens_field, Some(MaxTokensField::MaxCompletionTokens));
+    }
+
+    #[test]
+    fn what_the_operator_wrote_is_not_undone_and_a_value_that_is_wrong_is_told() {
+        let told = lesson("Unknown field: stream_options", 400, |settings, _| {
+            settings.compat.supports_usage_in_streaming = Some(true);
+        });
+        assert_eq!(told, None);
+        let told = lesson("max_tokens must be at most 50", 400, |settings, _| {
+            settings.compat.supports_usage_in_streaming = Some(false);
+        });
+        assert_eq!(told, None);
+        assert_eq!(lesson("no such path", 404, |_, _| ()), None);
+        let twice = lesson(
+            "max_completion_tokens is not supported",
+            400,
+            |settings, lesson| {
+                settings.compat = Compat {
+                    supports_usage_in_streaming: Some(false),
+                    ..Compat::default()
+                };
+                lesson.max_tokens_field = Some(MaxTokensField::MaxCompletionTokens);
+            },
+        );
+        assert_eq!(twice, None);
+    }
+
+    #[test]
+    fn the_window_is_read_from_what_servers_say() {
+        for (words, window) in [
+            (
+                "This model's maximum context length is 4096 tokens. However, you requested 5013 tokens (4913 in the messages, 100 in the completion).",
+                Some(4_096),
+            ),
+            (
+                "the request (5013 tokens) exceeds the available context size (4096 tokens), try increasing it",
+                Some(4_096),
+            ),
+            (
+                "prompt is too long: 215,000 tokens > 200,000 maximum",
+                Some(200_000),
+            ),
+            (
+                "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+                Some(1_048_576),
+            ),
+            ("gpt-4-0613: too long", None),
+            ("too long", None),
+        ] {
+            assert_eq!(window_in(words), window, "{words}");
+        }
+    }
+}

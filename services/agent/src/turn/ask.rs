@@ -1,0 +1,265 @@
+//! Asking one model: again after an outage, in another form where the server refuses the form, with less where the conversation is
+//! too long for it.
+
+use std::{sync::Arc, time::Duration};
+
+use gatehouse_core::backoff::Backoff;
+use gatehouse_proto::agent::v1::{ContextTrimmed, ModelStarted, Retrying, run_turn_response::Event};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt};
+use crate::{
+    breaker::LeftAlone,
+    config::{self, ECHO, Settings},
+    history,
+    lessons::Lesson,
+    provider::{
+        Answered, Unanswered, echo,
+        failure::rules,
+        openai::{
+            Endpoint,
+            body::{self, Asked},
+        },
+        retry_after,
+    },
+    request::{Message, ModelName, Question},
+    window::{self, Fitted},
+};
+
+/// One model of one turn, as it is asked.
+pub(super) struct Asking<'t> {
+    name: &'t ModelName,
+    entry: &'t config::Provider,
+    endpoint: Endpoint,
+    pub(super) settings: Settings,
+    question: &'t Question,
+    conversation: Vec<&'t Message>,
+    pub(super) lesson: Lesson,
+    /// Messages that were left out when the caller was last told of it.
+    told_left_out: usize,
+    /// Whether less was sent already because a provider said that it was too much.
+    pub(super) is_cut: bool,
+}
+
+/// A request that is about to be sent.
+pub(super) struct Prepared {
+    body: Value,
+    /// Tokens of the conversation in it, as they are estimated.
+    pub(super) sent: u64,
+    trimmed: Option<ContextTrimmed>,
+}
+
+impl Turn {
+    pub(super) async fn ask(&mut self, name: &ModelName, question: &Question) -> Result<Answered, NoAnswer> {
+        let asked = |why| NoAnswer { why, was_asked: true };
+        let config = Arc::clone(&self.config);
+        let Some(entry) = config.providers.get(&name.provider) else {
+            self.begin(name).await; // names of other providers do not come so far
+            let calling = self.tools.metrics.call(&name.provider, &name.model);
+            let answered = echo::answer(question, &mut self.answer).await;
+            calling.answered(self.answer.take_first(), answered.usage.as_ref());
+            return Ok(answered);
+        };
+        let mut settings = config.settings(name, entry, question.agent.as_deref());
+        if let Some(most) = self.bounds.answer_tokens_max {
+            settings.max_tokens = Some(settings.max_tokens.map_or(most, |tokens| tokens.min(most)));
+        }
+        let endpoint = Endpoint::new(name, entry, &self.tools.http).map_err(asked)?;
+        let conversation = if config.providers.contains_key(ECHO) {
+            question.messages.iter().collect() // somebody's own server of that name
+        } else {
+            history::without_echo(&question.messages)
+        };
+        let known = self.tools.lessons.of(name, entry.fingerprint);
+        let mut asking = Asking {
+            name,
+            entry,
+            endpoint,
+            settings,
+            question,
+            conversation,
+            lesson: known,
+            told_left_out: 0,
+            is_cut: false,
+        };
+        let answered = self.attempts(&mut asking).await?;
+        if asking.lesson != known {
+            self.tools.lessons.keep(name, entry.fingerprint, asking.lesson);
+        }
+        Ok(answered)
+    }
+
+    async fn begin(&mut self, name: &ModelName) {
+        let started = ModelStarted {
+            provider: name.provider.clone(),
+            model: name.model.clone(),
+        };
+        self.answer.send(Event::ModelStarted(started)).await;
+        self.calls += 1;
+    }
+
+    async fn attempts(&mut self, asking: &mut Asking<'_>) -> Result<Answered, NoAnswer> {
+        let (provider, entry) = (&asking.name.provider, asking.entry.fingerprint);
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
+        let mut attempt = 1;
+        let mut failed: Option<Unanswered> = None;
+        loop {
+            if let Err(left) = self.tools.breakers.admit(provider, entry) {
+                let was_asked = failed.is_some();
+                let why = failed.unwrap_or_else(|| left_alone(provider, left));
+                return Err(NoAnswer { why, was_asked });
+            }
+            let prepared = asking.prepare();
+            if let Some(trimmed) = &prepared.trimmed {
+                tracing::info!(
+                    provider.id = trimmed.provider,
+                    model.id = trimmed.model,
+                    messages = trimmed.messages_left_out,
+                    limit = trimmed.context_window,
+                    "a conversation is longer than its model's window: its beginning is left out"
+                );
+                self.answer.send(Event::ContextTrimmed(trimmed.clone())).await;
+            }
+            self.begin(asking.name).await;
+            let calling = self.tools.metrics.call(provider, &asking.name.model);
+            let called = asking.endpoint.answer(&prepared.body, &mut self.answer).await;
+            let first = self.answer.take_first();
+            let mut why = match called {
+                Ok(answered) => {
+                    calling.answered(first, answered.usage.as_ref());
+                    self.tools.breakers.succeeded(provider);
+                    self.tools.failing.answered(provider);
+                    return Ok(answered);
+                }
+                Err(why) => why,
+            };
+            calling.failed(first, why.kind);
+            self.tools.failing.failed(provider, &why);
+            if rules(why.kind).again {
+                why.retry_after = why.retry_after.or_else(|| retry_after::read_words(&why.message));
+            }
+            if rules(why.kind).outage {
+                self.tools.breakers.failed(provider, entry, &why);
+            } else {
+                self.tools.breakers.succeeded(provider); // a refusal is an answer: the provider lives
+            }
+            if self.answer.was_seen() || self.calls >= CALLS_MAX {
+                return Err(given_up(why));
+            }
+            if adapt::learn(asking, &prepared, &why) {
+                continue;
+            }
+            let wait = why.retry_after.unwrap_or_else(|| backoff.next());
+            if !rules(why.kind).again || attempt >= self.bounds.calls_per_model_max || wait > RETRY_AFTER_MAX
+            {
+                return Err(given_up(why));
+            }
+            attempt += 1;
+            let retrying = Retrying {
+                attempt,
+                attempt_max: self.bounds.calls_per_model_max,
+                kind: why.kind.into(),
+                message: why.message.clone(),
+            };
+            self.answer.send(Event::Retrying(retrying)).await;
+            failed = Some(why);
+            sleep(wait).await;
+        }
+    }
+}
+
+impl<'t> Asking<'t> {
+    /// What of the conversation fits into a room.
+    pub(super) fn fitted(&self, room: Option<u64>) -> Fitted<'t> {
+        window::fit(
+            self.question.system_prompt.as_deref(),
+            self.conversation.clone(),
+            room,
+        )
+    }
+
+    /// The tokens for what is sent, as far as anybody knows.
+    fn room(&self) -> Option<u64> {
+        let configured = self.settings.window.map(window::Window::room);
+        match (configured, self.lesson.room) {
+            (Some(configured), Some(learned)) => Some(configured.min(learned)),
+            (configured, learned) => configured.or(learned),
+        }
+    }
+
+    fn prepare(&mut self) -> Prepared {
+        let fitted = self.fitted(self.room());
+        let window = self.settings.window;
+        let asked = Asked {
+            model: &self.name.model,
+            settings: &self.settings,
+            lesson: self.lesson,
+            max_tokens: self.settings.max_tokens.map(|most| {
+                let fits = window.and_then(|window| window.answer_behind(fitted.sent));
+                fits.map_or(most, |fits| most.min(fits))
+            }),
+            thinking: self.question.thinking.as_deref(),
+            is_openai: self.endpoint.is_openai(),
+        };
+        let body = body::of(&asked, self.question.system_prompt.as_deref(), &fitted.messages);
+        let is_news = fitted.left_out > 0 && fitted.left_out != self.told_left_out;
+        self.told_left_out = fitted.left_out;
+        let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+        Prepared {
+            body,
+            sent: fitted.sent,
+            trimmed: is_news.then(|| ContextTrimmed {
+                provider: self.name.provider.clone(),
+                model: self.name.model.clone(),
+                messages_left_out: i64::try_from(fitted.left_out).unwrap_or(i64::MAX),
+                tokens_sent: number(fitted.sent),
+                tokens_before: number(fitted.before),
+                context_window: window.map(|window| number(window.tokens)),
+            }),
+        }
+    }
+
+    /// What the request was like, for who learns from its refusal.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            model: &self.name.model,
+            settings: &self.settings,
+            lesson: self.lesson,
+            max_tokens: self.settings.max_tokens,
+            thinking: self.question.thinking.as_deref(),
+            is_openai: self.endpoint.is_openai(),
+        }
+    }
+}
+
+/// A failure at which nobody waits any longer: what the provider wishes is told to who could ask again.
+fn given_up(mut why: Unanswered) -> NoAnswer {
+    let is_said = retry_after::read_words(&why.message).is_some();
+    if let Some(wait) = why.retry_after.filter(|wait| !is_said && *wait > Duration::ZERO) {
+        why.message = format!("{}; try again in {}", why.message, retry_after::spoken(wait));
+    }
+    NoAnswer { why, was_asked: true }
+}
+
+fn left_alone(provider: &str, left: LeftAlone) -> Unanswered {
+    let LeftAlone {
+        wait,
+        failures,
+        is_tried,
+        last,
+    } = left;
+    let wait = retry_after::spoken(wait);
+    let state = if is_tried {
+        format!("is being tried by another question at this moment; ask again, at the latest in {wait}")
+    } else {
+        format!("is left alone for {wait} more")
+    };
+    Unanswered {
+        message: format!(
+            "provider {provider} {state}: it failed {failures} times in a row, the last time so: {}",
+            last.message
+        ),
+        ..last
+    }
+}
