@@ -7,6 +7,9 @@ export RUSTUP_TOOLCHAIN := stable
 endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
+# A long step of cargo says how far it is: by cargo's own bar on a terminal, by a line a minute elsewhere.
+PROGRESS := deploy/progress.sh
+
 .PHONY: help up build test deny contracts notes test-rust test-conformance test-autobahn lint docs bench crash backup-drill \
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
@@ -34,7 +37,7 @@ up: build
 build:
 	@deploy/prerequisites.sh build
 	@echo "== build (release; the first time takes some minutes)"
-	@$(CARGO) build --release --locked --quiet -p gatehouse
+	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse
 
 test: prerequisites lint notes contracts deny test-rust test-conformance test-autobahn
 	@echo "== all good"
@@ -47,9 +50,9 @@ lint:
 	@echo "== format"
 	@$(CARGO) fmt --all --check
 	@echo "== clippy"
-	@$(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@$(PROGRESS) $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "== rustdoc"
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
+	@RUSTDOCFLAGS="-D warnings" $(PROGRESS) $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 # Bans, licences and sources need nothing but the lock file, and always run. The advisories are a git repository, which cannot
 # be fetched everywhere: where it can, they count; where it cannot, that is said.
@@ -79,6 +82,8 @@ notes:
 
 # The binary that tests/it starts is built with the tests: alone it has other features (no clock that tests can stop).
 test-rust:
+	@echo "== build of the tests"
+	@$(PROGRESS) $(CARGO) test --no-run --workspace --locked
 	@echo "== tests"
 	@$(CARGO) nextest run --workspace --locked --cargo-quiet
 	@echo "== doc tests"
@@ -105,7 +110,7 @@ SECONDS ?= 1200
 bench:
 	@deploy/prerequisites.sh build
 	@echo "== build (release)"
-	@$(CARGO) build --release --locked --quiet -p gatehouse -p gatehouse-tests
+	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse -p gatehouse-tests
 	@echo "== bench"
 	@GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse GATEHOUSE_SOAK_SECONDS=$(SECONDS) $(TARGET)/release/gatehouse-bench $(ARGS)
 
@@ -113,14 +118,14 @@ bench:
 ROUNDS ?= 200
 crash:
 	@deploy/prerequisites.sh build
-	@$(CARGO) test --no-run --locked --quiet -p gatehouse
+	@$(PROGRESS) $(CARGO) test --no-run --locked -p gatehouse
 	@echo "== crash: $(ROUNDS) rounds"
 	@GATEHOUSE_LOG=error GATEHOUSE_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- crash --nocapture
 
 backup-drill: ROUNDS = 50
 backup-drill:
 	@deploy/prerequisites.sh build
-	@$(CARGO) test --no-run --locked --quiet -p gatehouse
+	@$(PROGRESS) $(CARGO) test --no-run --locked -p gatehouse
 	@echo "== backup drill: $(ROUNDS) backups under load"
 	@GATEHOUSE_LOG=error GATEHOUSE_BACKUP_ROUNDS=$(ROUNDS) $(CARGO) test --locked --quiet -p gatehouse-tests --test it -- backup --nocapture
 

@@ -46,13 +46,29 @@ fi
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_be_root() { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
 
+# Another apt, unattended-upgrades for example, holds its locks for minutes. The lock of dpkg is waited for by apt itself, without a word;
+# that of the lists is not. So apt waits for moments only, and we say that we come back.
+apt_lock_seconds=${APT_LOCK_SECONDS:-300}
+apt() {
+  local errors said="" until=$((SECONDS + apt_lock_seconds))
+  errors=$(mktemp)
+  while ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=5 "$@" -qq >/dev/null 2>"$errors"; do
+    if ! grep -qE 'Could not get lock|Unable to (acquire|lock)' "$errors" || [ "$SECONDS" -ge "$until" ]; then
+      cat "$errors" >&2; rm -f "$errors"; return 1
+    fi
+    [ -n "$said" ] || say "another apt is at work: waiting for it, $apt_lock_seconds s at most"
+    said=1
+    sleep 2
+  done
+  rm -f "$errors"
+}
+
 # Installs a package of the system. A second time as root all the way: in some containers apt's own user cannot look names up.
 apt_install() {
-  local options
-  for options in "-oAPT::Sandbox::User=_apt" "-oAPT::Sandbox::User=root"; do
-    as_root apt-get update -qq "$options" >/dev/null 2>&1 || true
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -oDPkg::Lock::Timeout=300 --no-install-recommends "$options" \
-      "$1" >/dev/null && return
+  local user
+  for user in _apt root; do
+    apt -oAPT::Sandbox::User=$user update || true
+    apt -oAPT::Sandbox::User=$user install -y --no-install-recommends "$1" && return
   done
   return 1
 }
@@ -75,7 +91,7 @@ done
 if ! have tmux; then
   if have apt-get && may_be_root; then
     say "installing tmux"
-    (as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq tmux) >/dev/null
+    apt_install tmux
   else
     missing "tmux, the terminal of the tests" "$(install_command tmux tmux tmux)"
   fi

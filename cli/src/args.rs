@@ -1,14 +1,16 @@
 //! The command line: every word of it, with its help and examples. Nothing is decided here.
 
-use std::{net::IpAddr, path::PathBuf};
+mod common;
+pub(crate) mod gateway;
+pub(crate) mod nouns;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use gatehouse_core::Env;
+use std::path::PathBuf;
 
-use crate::{
-    exit::Failed,
-    home::{For, Found, Search},
+pub(crate) use self::{
+    common::{Common, Everywhere},
+    gateway::{Doctor, Logs, Restart, Setup, Stop, Up},
 };
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const ABOUT: &str = "One door to a personal AI assistant.";
 
@@ -17,6 +19,7 @@ Exit codes:
   0   done
   1   it was tried and it failed
   2   the command line makes no sense
+  3   `doctor` has warnings and no errors
   69  nobody answers: the gateway or a service is not there
   75  too much is asked just now, a full queue for example: later there may be room
   77  refused: token, scope, or a home that another process holds
@@ -38,84 +41,6 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command understands.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Everywhere")]
-pub(crate) struct Everywhere {
-    /// The gateway's WebSocket address [default: that of the gateway in the home, else ws://127.0.0.1:18789]
-    #[arg(long, global = true, env = "GATEHOUSE_URL", hide_env_values = true)]
-    pub(crate) url: Option<String>,
-    /// The gateway token [default: that of the gateway in the home, for a gateway on this machine only]
-    #[arg(long, global = true, env = "GATEHOUSE_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-    /// A file that holds the gateway token
-    #[arg(long, global = true, env = "GATEHOUSE_TOKEN_FILE", value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// The folder that holds everything a gateway keeps [default: that of your gateway that runs, else ./data where one was
-    /// left, else $XDG_DATA_HOME/gatehouse]
-    #[arg(long, global = true, env = "GATEHOUSE_HOME", value_name = "DIR")]
-    pub(crate) home: Option<PathBuf>,
-    /// Print JSON for a program instead of text for a person
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// The folder of the services' sockets.
-    #[arg(long, global = true, env = "GATEHOUSE_RUN_DIR", hide = true)]
-    pub(crate) run_dir: Option<PathBuf>,
-    /// See <https://no-color.org>.
-    #[arg(long, global = true, env = "NO_COLOR", hide = true)]
-    pub(crate) no_color: Option<String>,
-}
-
-impl Everywhere {
-    /// The same with the home that is meant.
-    pub(crate) fn common(&self, wanted: For) -> Result<Common, Failed> {
-        // With both on the command line, nothing of a home is needed.
-        let wanted = match (&self.url, &self.token) {
-            (Some(_), Some(_)) => For::Alone,
-            _ => wanted,
-        };
-        let chosen = Search::new(&Env::process()).choose(self.home.as_deref(), wanted)?;
-        Ok(Common {
-            url: self.url.clone(),
-            token: self.token.clone(),
-            token_file: self.token_file.clone(),
-            home: chosen.path,
-            found: chosen.found,
-            json: self.json,
-            run_dir: self.run_dir.clone().or(chosen.run),
-            no_color: self.no_color.clone(),
-        })
-    }
-}
-
-/// Where, who and how, decided.
-#[derive(Clone, Debug)]
-pub(crate) struct Common {
-    /// The gateway's address, as given.
-    pub(crate) url: Option<String>,
-    /// The gateway token, as given.
-    pub(crate) token: Option<String>,
-    /// A file that holds it, as given.
-    pub(crate) token_file: Option<PathBuf>,
-    /// The folder that holds everything a gateway keeps.
-    pub(crate) home: PathBuf,
-    /// Why it is this one.
-    pub(crate) found: Found,
-    /// JSON for a program instead of text for a person.
-    pub(crate) json: bool,
-    /// The folder of the services' sockets, where it is not the one in the home.
-    pub(crate) run_dir: Option<PathBuf>,
-    /// `NO_COLOR`, as given.
-    pub(crate) no_color: Option<String>,
-}
-
-impl Common {
-    /// The folder of the services' sockets.
-    pub(crate) fn run_dir(&self) -> PathBuf {
-        self.run_dir.clone().unwrap_or_else(|| self.home.join("run"))
-    }
 }
 
 /// What to do.
@@ -176,6 +101,40 @@ Examples:
 Ends with 1 when a service does not serve. While broadcast is away, which knows how all are, each is asked by itself; the JSON has
 `\"partial\": true` then.")]
     Status,
+    /// Set a model up: find one, try it, and write it into the configuration
+    #[command(after_help = "\
+Examples:
+  gatehouse setup                         finds what is here, and asks
+  gatehouse setup --yes                   takes the first that is found: a server on this machine, else a key in the environment
+  gatehouse setup --provider openai --api-key-file ~/openai.key --model gpt-4o-mini
+  gatehouse setup --provider nas --base-url http://nas.local:11434/v1 --model llama3.2
+
+Nothing is written unless the model answers one question. A key is kept in secrets/ of the home, for you alone.
+Looked for: Ollama, llama.cpp, LM Studio and vLLM at their usual ports; OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY,
+OPENROUTER_API_KEY, MISTRAL_API_KEY and GROQ_API_KEY.")]
+    Setup(Setup),
+    /// Look at everything that a gateway needs, and say what to do about what is wrong
+    #[command(after_help = "\
+Examples:
+  gatehouse doctor                        whether the gateway runs or not
+  gatehouse doctor --fix                  mends what is safe: modes, missing folders, files of killed processes
+  gatehouse doctor --quick                asks no model
+  gatehouse doctor --json | jq '.findings[] | select(.severity == \"error\")'
+
+Ends with 0 when there is nothing or only notes, with 3 when there are warnings, with 1 when something does not work.")]
+    Doctor(Doctor),
+    /// Conversations: list, show, make, change, forget
+    Sessions(nouns::Sessions),
+    /// Models: list, test, choose
+    Models(nouns::Models),
+    /// Agents: list, show
+    Agents(nouns::Agents),
+    /// Chat channels: how they are, connect, disconnect
+    Channels(nouns::Channels),
+    /// Strangers who ask to be let in
+    Pairing(nouns::Pairing),
+    /// Send a message to a chat
+    Message(nouns::Message),
     /// Call one method and print its answer
     #[command(after_help = "\
 Examples:
@@ -278,59 +237,6 @@ The compose profile `operator` uses it to publish internal gRPC on 127.0.0.1.")]
 const SERVICE: &str = "\
 Settings come from GATEHOUSE_* environment variables: see docs/operations.md.
 `gatehouse up` runs all services together.";
-
-/// `up`
-#[derive(Debug, Args)]
-pub(crate) struct Up {
-    /// The port of WebSocket and HTTP; 0 takes a free one [default: gateway.port of the configuration, 18789]
-    #[arg(long, env = "GATEHOUSE_PORT", value_name = "N")]
-    pub(crate) port: Option<u16>,
-    /// The IP address to listen on [default: gateway.bind of the configuration, 127.0.0.1]
-    #[arg(long, env = "GATEHOUSE_BIND", value_name = "IP")]
-    pub(crate) bind: Option<IpAddr>,
-    /// Where the metrics of all processes are served: a port, an address, or `off` [default: 127.0.0.1:18790, else a free port]
-    #[arg(long, env = "GATEHOUSE_METRICS_LISTEN", value_name = "PORT")]
-    pub(crate) metrics: Option<crate::up::WantedMetrics>,
-    /// Run without this terminal: wait until it is ready, and leave it running
-    #[arg(long, short = 'd')]
-    pub(crate) detach: bool,
-    /// Set for the process that `--detach` starts.
-    #[arg(long, hide = true, conflicts_with = "detach")]
-    pub(crate) detached: bool,
-    /// `text` or `json`.
-    #[arg(long, env = "GATEHOUSE_LOG_FORMAT", hide = true)]
-    pub(crate) log_format: Option<String>,
-}
-
-/// `stop`
-#[derive(Debug, Args)]
-pub(crate) struct Stop {
-    /// Do not wait for answers under way
-    #[arg(long)]
-    pub(crate) now: bool,
-}
-
-/// `restart`
-#[derive(Debug, Args)]
-pub(crate) struct Restart {
-    /// The service; without one, all
-    #[arg(value_enum)]
-    pub(crate) service: Option<Checked>,
-}
-
-/// `logs`
-#[derive(Debug, Args)]
-pub(crate) struct Logs {
-    /// Only lines of these services
-    #[arg(value_enum)]
-    pub(crate) service: Vec<Checked>,
-    /// Go on with the lines that come
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-    /// How many of the last lines
-    #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
-    pub(crate) lines: usize,
-}
 
 /// `chat`
 #[derive(Debug, Args)]

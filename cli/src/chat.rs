@@ -37,6 +37,7 @@ use crate::{
     exit::{Exit, Failed},
     gateway::Gateway,
     output::text as print,
+    setup,
     term::Style,
 };
 
@@ -68,6 +69,9 @@ const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Talks.
 pub(crate) async fn run(common: &Common, chat: &Chat, style: Style) -> Result<(), Failed> {
+    if chat.message.is_empty() && io::stdout().is_terminal() {
+        setup::offer(common, style).await?;
+    }
     let (gateway, client) = Client::follow(common, METHODS).await?;
     let is_typed = io::stdin().is_terminal();
     let asked = chat.message.join(" ");

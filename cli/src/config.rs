@@ -7,6 +7,8 @@ mod offline;
 mod path;
 mod validate;
 
+pub(crate) use self::validate::check;
+
 use std::{fmt, time::Duration};
 
 use gatehouse_core::telemetry::escape;

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Failed,
     /// The command line makes no sense.
     Usage,
+    /// Something was looked at that deserves a look, and works.
+    Warnings,
     /// Nobody answers.
     Unavailable,
     /// Too much is asked just now: later there may be room.
@@ -36,6 +38,7 @@ impl Exit {
         match self {
             Self::Failed => 1,
             Self::Usage => 2,
+            Self::Warnings => 3,
             Self::Unavailable => 69,
             Self::Busy => 75,
             Self::Refused => 77,
@@ -46,9 +49,10 @@ impl Exit {
     }
 
     /// All of them.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Failed,
         Self::Usage,
+        Self::Warnings,
         Self::Unavailable,
         Self::Busy,
         Self::Refused,
@@ -62,6 +66,7 @@ impl Exit {
         match self {
             Self::Failed => "FAILED",
             Self::Usage => "USAGE",
+            Self::Warnings => "WARNINGS",
             Self::Unavailable => "UNAVAILABLE",
             Self::Busy => "BUSY",
             Self::Refused => "REFUSED",

@@ -5,6 +5,7 @@ mod hang;
 use std::time::Duration;
 
 use gatehouse_core::{Address, Secret, Service, ServiceSettings, client::Peer};
+use serde_json::json;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -39,6 +40,9 @@ pub(crate) async fn run(common: &Common, check: &Healthcheck) -> Result<(), Fail
         .kill_after
         .is_some_and(|seconds| hang::note(service.name(), answers, Duration::from_secs(seconds)));
     match asked {
+        Asked::Serves(_) if common.json => {
+            output::line(&json!({"ok": true, "service": service.name()}).to_string())
+        }
         Asked::Serves(text) => output::line(&text),
         Asked::Silent(text) if killed => {
             Err(unhealthy(format!("{text}: killed, so that it is started again")))

@@ -15,6 +15,7 @@ mod chat;
 mod client;
 mod config;
 mod control;
+mod doctor;
 mod exit;
 mod files;
 mod forward;
@@ -24,9 +25,11 @@ mod home;
 mod http;
 mod logs;
 mod methods;
+mod nouns;
 mod output;
 mod restore;
 mod service;
+mod setup;
 mod status;
 mod stop;
 mod term;
@@ -127,6 +130,14 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Logs(logs) => client(logs::run(common, logs)),
         Command::Chat(chat) => client(chat::run(common, chat, style)),
         Command::Status => client(status::run(common, style)),
+        Command::Doctor(doctor) => client(doctor::run(common, doctor, style)),
+        Command::Setup(setup) => client(setup::run(common, setup, style)),
+        Command::Sessions(sessions) => client(nouns::sessions(common, sessions, style)),
+        Command::Models(models) => client(nouns::models(common, models, style)),
+        Command::Agents(agents) => client(nouns::agents(common, agents, style)),
+        Command::Channels(channels) => client(nouns::channels(common, channels, style)),
+        Command::Pairing(pairing) => client(nouns::pairing(common, pairing, style)),
+        Command::Message(message) => client(nouns::message(common, message, style)),
         Command::Call(call) => client(call::run(common, call)),
         Command::Token(token) => client(token::run(common, token)),
         Command::Backup(backup) => client(backup::run(common, backup)),
@@ -165,6 +176,14 @@ const fn wanted(command: &Command) -> For {
         | Command::Logs(_)
         | Command::Chat(_)
         | Command::Status
+        | Command::Setup(_)
+        | Command::Doctor(_)
+        | Command::Sessions(_)
+        | Command::Models(_)
+        | Command::Agents(_)
+        | Command::Channels(_)
+        | Command::Pairing(_)
+        | Command::Message(_)
         | Command::Call(_)
         | Command::Token(_)
         | Command::Backup(_)

@@ -34,6 +34,12 @@ pub(crate) fn remark(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
+/// Writes the beginning of a line to the error output: what stands before an answer that is typed.
+pub(crate) fn prompt(text: &str) {
+    let mut out = io::stderr();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// An output that takes nothing more.
 pub(crate) fn failed(step: &str, error: &io::Error) -> Failed {
     let exit = match error.kind() {

@@ -2,7 +2,17 @@
 
 use std::{fmt::Write as _, io::IsTerminal};
 
-use gatehouse_core::telemetry::escape;
+use gatehouse_core::{Env, telemetry::escape};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Where nobody says how wide the output is.
+const COLUMNS: usize = 80;
+
+/// Between two columns of a table.
+const BETWEEN: usize = 2;
+
+/// So much of the last column is shown however long the others are.
+const CUT_MIN: usize = 12;
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +40,11 @@ pub(crate) enum Ink {
 }
 
 impl Style {
-    /// Colours when `output` is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).
+    /// Colours when `output` is a terminal that knows them and `NO_COLOR` is unset or empty (<https://no-color.org>).
     pub(crate) fn of(output: &impl IsTerminal, no_color: Option<&str>) -> Self {
+        let is_able = output.is_terminal() && Env::process().get("TERM") != Some("dumb");
         Self {
-            color: output.is_terminal() && no_color.is_none_or(str::is_empty),
+            color: is_able && no_color.is_none_or(str::is_empty),
         }
     }
 
@@ -107,14 +118,44 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Whether it has no rows.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The table as text.
     pub(crate) fn render(&self, style: Style) -> String {
+        let widths = self.widths();
+        self.render_in(&widths, style)
+    }
+
+    /// The same in so many columns: what stands last is the least important, and is cut. Names are not, because people copy them.
+    pub(crate) fn render_within(&self, style: Style, columns: usize) -> String {
+        let mut widths = self.widths();
+        let whole: usize = widths
+            .iter()
+            .map(|width| width + BETWEEN)
+            .sum::<usize>()
+            .saturating_sub(BETWEEN);
+        if let Some(last) = widths.last_mut() {
+            *last = last
+                .saturating_sub(whole.saturating_sub(columns))
+                .max(CUT_MIN.min(*last));
+        }
+        self.render_in(&widths, style)
+    }
+
+    fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.head.iter().map(|head| head.chars().count()).collect();
         for row in &self.rows {
             for (width, (_, cell)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(escape(cell).chars().count());
+                *width = (*width).max(escape(cell).width());
             }
         }
+        widths
+    }
+
+    fn render_in(&self, widths: &[usize], style: Style) -> String {
         let mut text = String::new();
         let head: Vec<_> = self
             .head
@@ -124,13 +165,10 @@ impl Table {
         for row in std::iter::once(&head).chain(&self.rows) {
             let last = row.len().saturating_sub(1);
             for (column, (ink, cell)) in row.iter().enumerate() {
-                let cell = escape(cell);
-                let pad = widths
-                    .get(column)
-                    .copied()
-                    .unwrap_or(0)
-                    .saturating_sub(cell.chars().count());
-                let painted = ink.map_or_else(|| cell.to_string(), |ink| style.paint(ink, &cell));
+                let width = widths.get(column).copied().unwrap_or(0);
+                let cell = cut(&escape(cell), width);
+                let pad = width.saturating_sub(cell.width());
+                let painted = ink.map_or_else(|| cell.clone(), |ink| style.paint(ink, &cell));
                 text.push_str(&painted);
                 if column < last {
                     let _ = write!(text, "{:pad$}  ", "");
@@ -143,6 +181,37 @@ impl Table {
         }
         text
     }
+}
+
+/// The beginning of a text that fits into so many columns.
+fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let (mut shown, mut used) = (String::new(), 1);
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        shown.push(c);
+    }
+    shown.push('…');
+    shown
+}
+
+/// The width of the terminal, or that of the oldest ones where there is none.
+pub(crate) fn columns() -> usize {
+    let size = std::io::stdout().is_terminal().then(crossterm::terminal::size);
+    match size {
+        Some(Ok((columns, _))) if columns > 0 => columns.into(),
+        _ => COLUMNS,
+    }
+}
+
+/// Now, milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    gatehouse_core::Clock::system().now_ms()
 }
 
 /// A duration in milliseconds as people say it: `850 ms`, `12 s`, `3 m`, `5 h`, `2 d`.
@@ -194,6 +263,33 @@ mod tests {
         table.row(vec![(None, "x\ny".into()), (None, "\x1b[2J".into())]);
 
         assert_eq!(table.render(Style::plain()), "A     B\nx\\ny  \\u{1b}[2J\n");
+    }
+
+    #[test]
+    fn a_table_fits_into_a_terminal_and_keeps_its_names_whole() {
+        let mut table = Table::new(&["SESSION", "TITLE"]);
+        table.row(vec![
+            (None, "agent:main:main".into()),
+            (None, "日本語のとても長い題名です".into()),
+        ]);
+        table.row(vec![
+            (None, "agent:main:main:with-a-long-name".into()),
+            (None, "x".repeat(100)),
+        ]);
+
+        let text = table.render_within(Style::plain(), 50);
+
+        assert!(text.lines().all(|line| line.width() <= 50), "{text}");
+        assert!(
+            text.contains("agent:main:main:with-a-long-name  xxx") && text.contains('…'),
+            "{text}"
+        );
+        let narrow = table.render_within(Style::plain(), 10);
+        assert!(narrow.contains("agent:main:main:with-a-long-name"), "{narrow}");
+        assert_eq!(
+            table.render_within(Style::plain(), 500),
+            table.render(Style::plain())
+        );
     }
 
     #[test]

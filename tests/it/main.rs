@@ -12,6 +12,7 @@ mod lifecycle;
 mod routing;
 mod rpc;
 mod screens;
+mod setup;
 mod soak;
 mod token;
 mod trace;

@@ -17,12 +17,26 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal of so many columns and rows, in which a chat of the gateway in this home runs with these arguments.
+    /// Opens a terminal of so many columns and rows, in which a chat of the gateway in this home runs with these arguments. It is not the
+    /// first one there: nobody is asked whether to set a model up.
     ///
     /// # Panics
     /// When tmux is not installed.
     #[must_use]
-    pub fn chat(home: &Path, (columns, rows): (u16, u16), arguments: &[&str]) -> Self {
+    pub fn chat(home: &Path, size: (u16, u16), arguments: &[&str]) -> Self {
+        // A test whose home cannot be written fails by itself.
+        let _ = std::fs::write(home.join("setup.declined"), "");
+        let chat = ["chat".as_ref(), "--home".as_ref(), home.as_os_str()].into_iter();
+        let words: Vec<&OsStr> = chat.chain(arguments.iter().map(OsStr::new)).collect();
+        Self::run(size, &words)
+    }
+
+    /// Opens a terminal in which a command of ours runs.
+    ///
+    /// # Panics
+    /// When tmux is not installed.
+    #[must_use]
+    pub fn run((columns, rows): (u16, u16), arguments: &[&OsStr]) -> Self {
         let terminal = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
@@ -42,14 +56,9 @@ impl Terminal {
         .into_iter()
         .map(OsStr::new)
         .collect();
-        words.extend([
-            program.as_os_str(),
-            "chat".as_ref(),
-            "--home".as_ref(),
-            home.as_os_str(),
-        ]);
-        words.extend(arguments.iter().map(OsStr::new));
-        // The terminal stays when the chat has ended, and says how.
+        words.push(program.as_os_str());
+        words.extend(arguments);
+        // The terminal stays when the command has ended, and says how.
         words.extend(
             [";", "set-option", "-g", "remain-on-exit", "on"]
                 .iter()

@@ -110,7 +110,7 @@ impl Backend {
                 "`credential/operator` of the home opens what clients may call, and nothing between services: see --home and GATEHOUSE_CREDENTIAL",
             ),
             Exit::Busy => Failed::new(exit, message).next("try again in a moment"),
-            Exit::Failed | Exit::Usage | Exit::Configuration | Exit::Interrupted | Exit::OutputClosed => {
+            Exit::Failed | Exit::Usage | Exit::Warnings | Exit::Configuration | Exit::Interrupted | Exit::OutputClosed => {
                 Failed::new(exit, message)
             }
         };

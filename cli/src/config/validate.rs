@@ -172,6 +172,11 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
     }
 }
 
+/// Whether a document can be used in this process's environment. Nothing is written into the home.
+pub(crate) fn check(common: &Common, file: &Path) -> Result<(), Failed> {
+    by_this_process(common, file).map(drop)
+}
+
 fn by_this_process(common: &Common, file: &Path) -> Result<Vec<Finding>, Failed> {
     let env = environment(common);
     // A home of its own for the check: the running gateway's files are not ours to touch, and its last valid revision must

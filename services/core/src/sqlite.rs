@@ -31,6 +31,7 @@ use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{oneshot, watch};
 
 pub use self::{
+    check::look,
     condition::Fault,
     health::{Timing, keep_health},
     snapshot::{Closed, Snapshot, check_copy},

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Error, condition::damaged, files::with_suffix};
 
@@ -91,6 +91,27 @@ pub(super) fn pages(path: &Path, connection: &Connection) -> Result<(), Error> {
         }
         Err(error) => Err(opened(path, error.into())),
     }
+}
+
+/// Looks at a database that somebody else may have open, without writing: whether it is one, and whole, as far as a second allows.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn look(path: &Path) -> Result<(), Error> {
+    header(path)?;
+    // Without a log nobody has it open, and it is read as it is: SQLite would make files beside it.
+    let has_log = fs::metadata(with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let mode = if has_log { "mode=ro" } else { "immutable=1" };
+    let path_text = path.to_string_lossy();
+    let escaped = path_text
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(format!("file:{escaped}?{mode}"), flags);
+    let connection = connection.map_err(|error| opened(path, error.into()))?;
+    pages(path, &connection)
 }
 
 /// One line: `ok`, or the first thing that is wrong.

@@ -242,3 +242,27 @@ async fn what_a_database_worked_is_counted() {
     let many = database.steps() - before;
     assert!(many > few * 5, "{few} steps for 100 rows, {many} for 1,000");
 }
+
+#[test]
+fn looking_at_a_database_writes_nothing_and_tells_a_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a?b.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(SCHEMA[0]).unwrap();
+    connection.close().unwrap();
+    let files = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut found: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        found.sort();
+        found
+    };
+    let before = (files(), std::fs::read(&path).unwrap());
+
+    super::look(&path).unwrap();
+
+    assert_eq!((files(), std::fs::read(&path).unwrap()), before);
+    std::fs::write(&path, &before.1[..before.1.len() / 2]).unwrap();
+    assert!(super::look(&path).is_err(), "it is cut short");
+    std::fs::write(&path, "no database").unwrap();
+    assert!(super::look(&path).is_err(), "it is none");
+}

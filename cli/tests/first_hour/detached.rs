@@ -1,125 +1,16 @@
 //! A gateway without a terminal, and one user who has it in mind from every folder.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
+use std::{fs, path::Path, process::Stdio};
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    time::Duration,
-};
-
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::time::Instant;
-
-/// A user with an own home folder, and the gateways that they start.
-struct Person {
-    root: TempDir,
-}
-
-impl Person {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        for folder in ["me", "work", "tmp"] {
-            fs::create_dir(root.path().join(folder)).unwrap();
-        }
-        Self { root }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    /// In a folder, as this user.
-    fn command(&self, folder: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
-        command
-            .args(arguments)
-            .current_dir(self.path(folder))
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.path("me"))
-            .env("TMPDIR", self.path("tmp"))
-            .env("GATEHOUSE_METRICS_LISTEN", "off")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, folder: &str, arguments: &[&str]) -> Output {
-        self.command(folder, arguments).output().unwrap()
-    }
-
-    fn done(&self, folder: &str, arguments: &[&str]) -> String {
-        let output = self.run(folder, arguments);
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}{}",
-            out(&output),
-            err(&output)
-        );
-        out(&output)
-    }
-
-    fn home(&self) -> PathBuf {
-        self.path("me/.local/share/gatehouse")
-    }
-
-    /// The processes of the services by their names.
-    fn service(&self, supervisor: &str, name: &str) -> Option<String> {
-        let entries = fs::read_dir("/proc").unwrap().map_while(Result::ok);
-        let mut found = entries.filter(|entry| {
-            let read = |file: &str| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
-            read("status")
-                .lines()
-                .any(|line| line == format!("PPid:\t{supervisor}"))
-                && read("cmdline").split('\0').nth(1) == Some(name)
-        });
-        found
-            .next()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        // Whatever a test left running: nothing of it stays.
-        for home in [self.home(), self.path("other"), self.path("work/data")] {
-            if home.is_dir() {
-                let _ = self.run("tmp", &["stop", "--now", "--home", home.to_str().unwrap()]);
-            }
-        }
-    }
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-/// What is found within half a minute.
-fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < end {
-        if let Some(found) = look() {
-            return Some(found);
-        }
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
-    None
-}
+use crate::support::{Person, err, json, out, until};
 
 #[test]
 fn a_gateway_without_a_terminal_is_started_found_restarted_and_stopped_from_any_folder() {
     let person = Person::new();
-    let started = json(&person.done("work", &["up", "-d", "--port", "0", "--json"]));
+    let mut up = person.command("work", &["up", "-d", "--port", "0", "--json"]);
+    let started = up.env("GATEHOUSE_LOG", "debug").output().unwrap();
+    assert!(started.status.success(), "{}", err(&started));
+    let started = json(&out(&started));
     let (pid, url) = (
         started["pid"].to_string(),
         started["url"].as_str().unwrap().to_owned(),
@@ -180,12 +71,13 @@ fn a_log_is_followed_over_lines_that_come() {
     let person = Person::new();
     person.done("work", &["up", "-d", "--port", "0"]);
     let mut follow = person
-        .command("tmp", &["logs", "-f", "-n", "0"])
+        .command("tmp", &["logs", "-f", "-n", "1"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
 
+    lines.next().unwrap().unwrap(); // it has read what there was
     person.done("tmp", &["restart", "broadcast"]);
     let found = lines
         .by_ref()

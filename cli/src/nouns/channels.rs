@@ -1,0 +1,166 @@
+//! `gatehouse channels`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Caller, facts, sessions::given, unknown};
+use crate::{
+    args::{
+        Common,
+        nouns::{Channels, ChannelsVerb},
+    },
+    exit::Failed,
+    output,
+    term::{Ink, Style, Table, ago},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct All {
+    ts: i64,
+    #[serde(default)]
+    channel_accounts: BTreeMap<String, Vec<Map<String, Value>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Meant {
+    #[serde(default)]
+    account_ids: Vec<String>,
+}
+
+pub(crate) async fn run(common: &Common, channels: &Channels, style: Style) -> Result<(), Failed> {
+    let listed = ChannelsVerb::List { probe: false };
+    let verb = channels.verb.as_ref().unwrap_or(&listed);
+    let methods: &[&str] = match verb {
+        ChannelsVerb::List { .. } | ChannelsVerb::Show { .. } => &["channels.status"],
+        ChannelsVerb::Start { .. } => &["channels.start", "channels.status"],
+        ChannelsVerb::Stop { .. } => &["channels.stop", "channels.status"],
+    };
+    let mut caller = Caller::connect(common, style, methods).await?;
+    let done = caller.channels(verb).await;
+    caller.close().await;
+    done
+}
+
+impl Caller {
+    async fn channels(&mut self, verb: &ChannelsVerb) -> Result<(), Failed> {
+        match verb {
+            ChannelsVerb::List { probe } => self.list_channels(*probe).await,
+            ChannelsVerb::Show { channel, account } => self.show_channel(channel, account.as_deref()).await,
+            ChannelsVerb::Start { channel, account } => {
+                self.turn("channels.start", channel, account.as_ref(), "connects")
+                    .await
+            }
+            ChannelsVerb::Stop { channel, account } => {
+                self.turn("channels.stop", channel, account.as_ref(), "is disconnected")
+                    .await
+            }
+        }
+    }
+
+    async fn list_channels(&mut self, probe: bool) -> Result<(), Failed> {
+        let answer = self.ask("channels.status", &json!({"probe": probe})).await?;
+        if self.json {
+            return answer.print();
+        }
+        let all: All = answer.read()?;
+        let mut table = Table::new(&["CHANNEL", "STATE", "LAST MESSAGE", "WAITING", "DETAIL"]);
+        for (channel, accounts) in &all.channel_accounts {
+            for account in accounts {
+                let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default();
+                let number = |name: &str| account.get(name).and_then(Value::as_i64);
+                let ink = match text("state") {
+                    "connected" => Ink::Green,
+                    "failed" => Ink::Red,
+                    "stopped" => Ink::Dim,
+                    _ => Ink::Yellow,
+                };
+                let last = number("lastInboundAt")
+                    .map_or_else(|| "-".to_owned(), |at| format!("{} ago", ago(all.ts - at)));
+                let detail = ["lastError", "warning"].map(text);
+                table.row(vec![
+                    (Some(Ink::Cyan), format!("{channel}/{}", text("accountId"))),
+                    (Some(ink), text("state").to_owned()),
+                    (None, last),
+                    (None, number("outboxCount").unwrap_or(0).to_string()),
+                    (
+                        None,
+                        detail
+                            .into_iter()
+                            .find(|text| !text.is_empty())
+                            .unwrap_or_default()
+                            .to_owned(),
+                    ),
+                ]);
+            }
+        }
+        self.table(
+            &table,
+            "no channels are set up: see channels in docs/configuration.md",
+        )
+    }
+
+    async fn show_channel(&mut self, channel: &str, account: Option<&str>) -> Result<(), Failed> {
+        let answer = self.ask("channels.status", &json!({})).await?;
+        let all: All = answer.read()?;
+        let Some(accounts) = all.channel_accounts.get(channel) else {
+            return Err(unknown(
+                "channel",
+                channel,
+                all.channel_accounts.keys().map(String::as_str),
+                "gatehouse channels",
+            ));
+        };
+        let id = |account: &Map<String, Value>| {
+            account
+                .get("accountId")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let shown: Vec<_> = accounts
+            .iter()
+            .filter(|found| account.is_none_or(|wanted| id(found) == wanted))
+            .collect();
+        if let (true, Some(account)) = (shown.is_empty(), account) {
+            let ids: Vec<_> = accounts.iter().map(id).collect();
+            return Err(unknown(
+                "account",
+                account,
+                ids.iter().map(String::as_str),
+                "gatehouse channels",
+            ));
+        }
+        if self.json {
+            return output::line(&json!(shown).to_string());
+        }
+        for (index, account) in shown.into_iter().enumerate() {
+            if index > 0 {
+                output::line("")?;
+            }
+            output::text(&facts::lines(account, self.style, Some(all.ts)))?;
+        }
+        Ok(())
+    }
+
+    async fn turn(
+        &mut self,
+        method: &str,
+        channel: &str,
+        account: Option<&String>,
+        what: &str,
+    ) -> Result<(), Failed> {
+        let params = given([("channel", json!(channel)), ("accountId", json!(account))]);
+        let answer = self.ask(method, &params).await?;
+        let meant: Meant = answer.read()?;
+        let accounts: Vec<_> = meant
+            .account_ids
+            .iter()
+            .map(|account| format!("{channel}/{account}"))
+            .collect();
+        self.done(&answer, &format!("{} {what}", accounts.join(", ")))
+    }
+}

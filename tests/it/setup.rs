@@ -1,0 +1,64 @@
+//! The first chat of a person, who has no model yet.
+
+use std::{ffi::OsStr, fs, time::Duration};
+
+use gatehouse_tests::{Gateway, model::Model, tmux::Terminal};
+use serde_json::json;
+
+const SIZE: (u16, u16) = (100, 40);
+
+fn chat(gateway: &Gateway) -> Terminal {
+    let home = gateway.path("");
+    let words: [&OsStr; 3] = ["chat".as_ref(), "--home".as_ref(), home.as_os_str()];
+    Terminal::run(SIZE, &words)
+}
+
+#[tokio::test]
+async fn the_first_chat_offers_to_set_a_model_up_and_goes_on_with_it() {
+    let model = Model::start(3, Duration::from_millis(1)).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let url = model.config(&json!({}))["models"]["providers"]["slow"]["baseUrl"].clone();
+    let terminal = chat(&gateway);
+
+    terminal.until_seen("Set one up now?").await;
+    terminal.press(&["Enter"]);
+    let asked = terminal.until_seen("another server").await;
+    let line = asked
+        .lines()
+        .find(|line| line.contains("another server"))
+        .expect("its line");
+    terminal.say(line.split_whitespace().next().expect("its number"));
+    terminal.until_seen("Its address").await;
+    terminal.say(url.as_str().expect("an address"));
+    terminal.until_seen("Its key").await;
+    terminal.say("sk-secret-of-mine");
+    terminal.until_seen("The name of the model").await;
+    terminal.say("words");
+    let seen = terminal.until_seen("answers from now on").await;
+
+    assert!(!seen.contains("sk-secret"), "a key is not shown: {seen}");
+    terminal.until("a prompt", |screen| screen.ends_with('>')).await;
+    terminal.say("hello");
+    terminal.until_seen("w0 w1 w2").await;
+    let document = fs::read_to_string(gateway.path("gatehouse.json5")).expect("the document");
+    assert!(
+        document.contains("custom") && !document.contains("sk-secret"),
+        "{document}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_declines_is_not_asked_again() {
+    let gateway = Gateway::start(&json!({})).await;
+    let terminal = chat(&gateway);
+
+    terminal.until_seen("Set one up now?").await;
+    terminal.say("n");
+    terminal.until_seen("does it later").await;
+    terminal.until("a prompt", |screen| screen.ends_with('>')).await;
+    drop(terminal);
+    let again = chat(&gateway);
+    let seen = again.until("a prompt", |screen| screen.ends_with('>')).await;
+
+    assert!(!seen.contains("Set one up"), "{seen}");
+}
