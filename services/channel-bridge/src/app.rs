@@ -26,7 +26,7 @@ use crate::{
     grpc::Channels,
     inbox::{Inbox, store::OFFER_AGAIN},
     metrics::{Direction, Fate, Metrics},
-    outbox::{Outbox, dispatch::AGE_MAX},
+    outbox::{Outbox, dispatch::AGE_MAX, store::REST_KEPT},
     pairing,
     platform::Platforms,
     store::{self, KEEP, Opened, Stores},
@@ -187,7 +187,7 @@ fn spawn_sweep(stores: Stores, clock: Clock, metrics: Metrics, drain: &Drain) {
                 tracing::error!(error = %Chain(&error), "old pairing requests cannot be removed");
             }
             let inbox = stores.inbox.prune(clock.before(KEEP), clock.before(OFFER_AGAIN));
-            let outbox = stores.outbox.prune(clock.before(KEEP));
+            let outbox = stores.outbox.prune(clock.before(KEEP), clock.before(REST_KEPT));
             for error in [inbox.await, outbox.await].into_iter().filter_map(Result::err) {
                 tracing::error!(error = %Chain(&error), "old rows cannot be removed");
             }

@@ -36,7 +36,9 @@ pub(crate) enum Error {
 /// What a caller did wrong is said to it; what failed inside is the cause of this step, for the log.
 fn refusal_or_step(error: &StoreError) -> String {
     match error {
-        StoreError::Full(_) | StoreError::Conflict { .. } | StoreError::NotHeld(_) => error.to_string(),
+        StoreError::Full(_) | StoreError::Conflict { .. } | StoreError::NotHeld(_) | StoreError::Over => {
+            error.to_string()
+        }
         StoreError::Failed(_) | StoreError::Row(_) => "the bridge's store failed".to_owned(),
     }
 }

@@ -5,11 +5,12 @@ mod webhook;
 use gatehouse_core::{Clock, Failure, backup::Gate};
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, ApprovePairingResponse, DismissPairingRequest, DismissPairingResponse,
+    DropDeliveriesRequest, DropDeliveriesResponse, DropOutboxRequest, DropOutboxResponse,
     EnqueueDeliveryRequest, EnqueueDeliveryResponse, GetChannelsStatusRequest, GetChannelsStatusResponse,
-    InspectWebhookRequest, InspectWebhookResponse, ListPairingRequestsRequest, ListPairingRequestsResponse,
-    ReceiveWebhookRequest, ReceiveWebhookResponse, SendMessageRequest, SendMessageResponse,
-    StartChannelRequest, StartChannelResponse, StopChannelRequest, StopChannelResponse,
-    channel_service_server::ChannelService,
+    InspectWebhookRequest, InspectWebhookResponse, ListOutboxRequest, ListOutboxResponse,
+    ListPairingRequestsRequest, ListPairingRequestsResponse, ReceiveWebhookRequest, ReceiveWebhookResponse,
+    SendMessageRequest, SendMessageResponse, StartChannelRequest, StartChannelResponse, StopChannelRequest,
+    StopChannelResponse, channel_service_server::ChannelService,
 };
 use tonic::{Request, Response, Status};
 
@@ -22,7 +23,8 @@ use crate::{
     error::Error,
     outbox::{
         Outbox,
-        grpc::{Message, Reply},
+        grpc::{self, Message, Reply},
+        store::Chosen,
     },
     pairing::{
         self,
@@ -95,12 +97,60 @@ impl ChannelService for Channels {
         request: Request<StopChannelRequest>,
     ) -> Result<Response<StopChannelResponse>, Status> {
         let view = self.manager.view()?;
-        let accounts = Meant::from(request.into_inner()).accounts(&view)?;
+        let request = request.into_inner();
+        let keeps = request.keep_outbox == Some(true);
+        let accounts = Meant::from(request).accounts(&view)?;
         let account_ids = ids(&accounts);
-        self.manager.stop(accounts).await?;
+        let stopped = self.manager.stop(accounts.clone()).await;
+        let mut dropped_count = 0;
+        for account in accounts.iter().filter(|_| !keeps) {
+            let chosen = Chosen::of_account(account);
+            dropped_count += self
+                .outbox
+                .drop_waiting(chosen, "the account was stopped")
+                .await?
+                .total;
+        }
+        stopped?;
         Ok(Response::new(StopChannelResponse {
             ok: true,
             account_ids,
+            dropped_count,
+        }))
+    }
+
+    async fn list_outbox(
+        &self,
+        request: Request<ListOutboxRequest>,
+    ) -> Result<Response<ListOutboxResponse>, Status> {
+        let listing = grpc::Listing::try_from(request.into_inner())?;
+        let page = self
+            .outbox
+            .waiting(listing.chosen.clone(), listing.after, listing.limit + 1)
+            .await?;
+        Ok(Response::new(listing.answer(page)))
+    }
+
+    async fn drop_outbox(
+        &self,
+        request: Request<DropOutboxRequest>,
+    ) -> Result<Response<DropOutboxResponse>, Status> {
+        let chosen = Chosen::try_from(request.into_inner())?;
+        let page = self.outbox.drop_waiting(chosen, "an operator dropped it").await?;
+        Ok(Response::new(grpc::dropped(page)))
+    }
+
+    async fn drop_deliveries(
+        &self,
+        request: Request<DropDeliveriesRequest>,
+    ) -> Result<Response<DropDeliveriesResponse>, Status> {
+        let chosen = Chosen::from(request.into_inner());
+        let page = self
+            .outbox
+            .drop_waiting(chosen, "its session was stopped")
+            .await?;
+        Ok(Response::new(DropDeliveriesResponse {
+            dropped_count: page.total,
         }))
     }
 

@@ -4,7 +4,10 @@
 //! is handed on in order; one that the session service cannot take does not hold up the others.
 
 mod again;
+mod full;
+mod obey;
 pub(crate) mod store;
+mod word;
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -13,8 +16,8 @@ use gatehouse_core::{
     Chain, Clock, Content, Drain, Failure, ForPeople, Kind, backoff::Backoff, client::PeerService, trace,
 };
 use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer, Target,
-    peer, session_service_client::SessionServiceClient,
+    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer,
+    StopChatRequest, StopChatResponse, Target, peer, session_service_client::SessionServiceClient,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -22,7 +25,12 @@ use tokio::{
     time,
 };
 
-use self::store::{InboxRow, InboxStore, Settlement};
+use self::{
+    full::Told,
+    obey::Obeyed,
+    store::{InboxRow, InboxStore, Settlement},
+    word::Word,
+};
 use crate::{
     account::{View, lease::LeaseOwner},
     adapter::{AccountKey, ChatKind, Hints, InboundMessage, Origin, Receive, ReceiveError, Received, Typing},
@@ -59,6 +67,8 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 pub(crate) trait SessionClient: Send + Sync + 'static {
     /// Takes a message over; a repeat with the same id is answered the same.
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure>;
+    /// Stops what it does in a chat.
+    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure>;
     /// The places of those messages that it never took over.
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure>;
 }
@@ -67,6 +77,13 @@ pub(crate) trait SessionClient: Send + Sync + 'static {
 impl SessionClient for SessionServiceClient<PeerService> {
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
         let answer = self.clone().deliver_message(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| Failure::from_status(&status))
+    }
+
+    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
+        let answer = self.clone().stop_chat(request).await;
         answer
             .map(tonic::Response::into_inner)
             .map_err(|status| Failure::from_status(&status))
@@ -93,6 +110,8 @@ pub(crate) struct Inbox {
     view: watch::Receiver<Option<Arc<View>>>,
     clock: Clock,
     metrics: Metrics,
+    /// Chats that were told that their conversation is full.
+    told: Told,
     wake: Arc<Notify>,
 }
 
@@ -105,15 +124,18 @@ impl fmt::Debug for Inbox {
 #[async_trait]
 impl Receive for Inbox {
     async fn receive(&self, account: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError> {
+        // To stop what was said before, it must not wait behind it.
+        let urgent = Word::of(&message) == Some(Word::Stop);
         let received = self
             .store
-            .receive(account.clone(), message, self.clock.now_ms())
+            .receive(account.clone(), message, urgent, self.clock.now_ms())
             .await
             .map_err(|error| match error {
                 StoreError::Full(_) => ReceiveError::Full,
                 StoreError::Failed(_)
                 | StoreError::Row(_)
                 | StoreError::NotHeld(_)
+                | StoreError::Over
                 | StoreError::Conflict { .. } => ReceiveError::Store(error),
             })?;
         self.metrics
@@ -146,6 +168,7 @@ impl Inbox {
             view,
             clock,
             metrics,
+            told: Told::default(),
             wake: Arc::default(),
         }
     }
@@ -179,8 +202,9 @@ impl Inbox {
                         self.clock.now_ms(),
                     );
                     for row in heads {
-                        let busy = |(account, chat, _): &(AccountKey, ChatId, i64)| {
-                            *account == row.account && *chat == row.message.chat_id
+                        let busy = |(account, chat, seq): &(AccountKey, ChatId, i64)| {
+                            let same_chat = *account == row.account && *chat == row.message.chat_id;
+                            *seq == row.seq || (same_chat && !row.urgent)
                         };
                         if chats.values().any(busy) {
                             continue;
@@ -245,7 +269,14 @@ impl Inbox {
         let approved = message.chat_kind == ChatKind::Direct
             && policy.dm_policy == DmPolicy::Pairing
             && self.senders.approved(row.account.clone(), ids(message)).await?;
-        match policy.decide(message, approved) {
+        let verdict = policy.decide(message, approved);
+        if let Some(word) = Word::of(message)
+            && policy.may_talk(message, approved)
+            && self.obey(row, word, false).await? == Obeyed::Yes
+        {
+            return Ok(());
+        }
+        match verdict {
             Verdict::Accept => self.hand_on(row, &entry.hints).await,
             Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
             Verdict::Pair => {
@@ -281,11 +312,9 @@ impl Inbox {
         };
         match answer {
             Ok(response) => {
-                self.store
-                    .settle(row.seq, Settlement::Adopted(response.run_id))
-                    .await?;
-                self.metrics
-                    .count(&row.account.channel, Direction::In, Fate::Delivered);
+                let adopted = Settlement::Adopted(response.run_id.clone());
+                self.store.settle(row.seq, adopted).await?;
+                self.ended(row, Fate::Delivered, Some(&response.run_id), None);
                 // One that was known already may have been answered by now.
                 if !response.duplicate {
                     hints.hint(typing(&row.message));
@@ -300,31 +329,73 @@ impl Inbox {
                 self.refuse(row, notice.for_operators(), Fate::Failed).await
             }
             Err(failure) => {
-                tracing::debug!(account.id = %row.account, reason = failure.message, "a message waits for the session service");
-                let wait = Backoff::new(RETRY_FIRST * 2_u32.pow(row.attempts.min(5)), RETRY_MAX)
-                    .next()
-                    .min(RETRY_MAX);
-                let wait = failure
-                    .retry_after
-                    .map_or(wait, |after| after.clamp(wait, WAIT_MAX));
-                let next_at = self.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(0);
-                self.store.postpone(row.seq, next_at).await
+                if failure.kind == Kind::Exhausted && self.told.tells(row) {
+                    self.tell_once(row, "full", notice::QUEUE_FULL).await?;
+                }
+                self.wait_for_session(row, &failure).await
             }
         }
     }
 
+    /// Tries again later, as long as the session service says, or a little longer each time.
+    async fn wait_for_session(&self, row: &InboxRow, failure: &Failure) -> Result<(), StoreError> {
+        tracing::debug!(account.id = %row.account, reason = failure.message, "a message waits for the session service");
+        let wait = Backoff::new(RETRY_FIRST * 2_u32.pow(row.attempts.min(5)), RETRY_MAX)
+            .next()
+            .min(RETRY_MAX);
+        let wait = failure
+            .retry_after
+            .map_or(wait, |after| after.clamp(wait, WAIT_MAX));
+        let next_at = self.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(0);
+        self.store.postpone(row.seq, next_at).await
+    }
+
     async fn refuse(&self, row: &InboxRow, reason: &str, fate: Fate) -> Result<(), StoreError> {
-        tracing::debug!(account.id = %row.account, message.id = %row.message.message_id, reason, "a message goes no further");
         self.store
             .settle(row.seq, Settlement::Refused(reason.to_owned()))
             .await?;
-        self.metrics.count(&row.account.channel, Direction::In, fate);
+        self.ended(row, fate, None, Some(reason));
         Ok(())
+    }
+
+    /// Says what became of a message, without what it says. What is not meant for the assistant is most of what is said in
+    /// a busy room, and nobody looks for it.
+    fn ended(&self, row: &InboxRow, fate: Fate, run: Option<&str>, reason: Option<&str>) {
+        let (message, ms) = (&row.message, self.clock.age(row.received_at).as_millis());
+        let ms = u64::try_from(ms).unwrap_or(u64::MAX);
+        macro_rules! say {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    channel.id = row.account.channel,
+                    account.id = row.account.account,
+                    chat.id = %message.chat_id,
+                    message.id = %message.message_id,
+                    run.id = run,
+                    trace.id = row.trace.trace_id(),
+                    fate = fate.as_str(),
+                    reason,
+                    ms,
+                    "a message came in"
+                )
+            };
+        }
+        if fate == Fate::Refused && !message.mentioned && message.chat_kind != ChatKind::Direct {
+            say!(tracing::Level::DEBUG);
+        } else {
+            say!(tracing::Level::INFO);
+        }
+        self.metrics.count(&row.account.channel, Direction::In, fate);
     }
 
     /// Tells the sender, where the message was said, that it will not be answered.
     async fn tell(&self, row: &InboxRow, text: ForPeople) -> Result<(), StoreError> {
-        let key = format!("notice/{}/{}", row.account, row.message.message_id);
+        self.tell_once(row, "notice", text).await
+    }
+
+    /// The same, besides what the message may be told later.
+    async fn tell_once(&self, row: &InboxRow, what: &str, text: ForPeople) -> Result<(), StoreError> {
+        let key = format!("{what}/{}/{}", row.account, row.message.message_id);
         let delivery = NewDelivery {
             run_id: key.clone(),
             key: DeliveryKey::stored(key),
@@ -334,6 +405,8 @@ impl Inbox {
             reply_to_id: Some(row.message.message_id.clone()),
             message: Content::text(text.words()),
             created_at: self.clock.now_ms(),
+            session_key: None,
+            parts: 1,
         };
         self.outbox.enqueue(delivery).await.map(drop)
     }

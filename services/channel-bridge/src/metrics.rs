@@ -1,5 +1,5 @@
 //! Counters whose sum closes: for each channel and direction, accepted = delivered + refused + failed + expired + deduped
-//! + what still waits.
+//! + dropped + handled + what still waits.
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
@@ -29,9 +29,29 @@ pub(crate) enum Fate {
     Expired,
     /// Known already.
     Deduped,
+    /// Somebody wanted no more of it.
+    Dropped,
+    /// A word to the gateway itself, which it has obeyed.
+    Handled,
 }
 
-/// Bounded by the channels that exist, two directions and six fates.
+impl Fate {
+    /// The word for logs.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Deduped => "deduped",
+            Self::Dropped => "dropped",
+            Self::Handled => "handled",
+        }
+    }
+}
+
+/// Bounded by the channels that exist, two directions and eight fates.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     channel: String,

@@ -135,6 +135,8 @@ async fn tell(
         reply_to_id: None,
         message: Content::text(text),
         created_at: now,
+        session_key: None,
+        parts: 1,
     };
     outbox.enqueue(delivery).await.map(drop)
 }

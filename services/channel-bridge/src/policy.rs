@@ -102,6 +102,13 @@ impl Policy {
         }
     }
 
+    /// Whether the sender may talk here, be the assistant meant or not.
+    pub(crate) fn may_talk(&self, message: &InboundMessage, approved: bool) -> bool {
+        let mut spoken_to = message.clone();
+        spoken_to.mentioned = true;
+        self.decide(&spoken_to, approved) == Verdict::Accept
+    }
+
     fn decide_direct(&self, message: &InboundMessage, approved: bool) -> Verdict {
         let listed = self.lists(&self.allow_from, message);
         match self.dm_policy {

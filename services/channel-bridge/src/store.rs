@@ -40,6 +40,9 @@ pub(crate) enum StoreError {
     /// The account belongs to another process by now.
     #[error("account {0} belongs to another bridge now")]
     NotHeld(AccountKey),
+    /// The delivery was dropped meanwhile.
+    #[error("the delivery was dropped")]
+    Over,
     /// The key of a delivery was used for another message.
     #[error("this idempotency key was used for another message: use a new one for each message")]
     Conflict {
@@ -55,7 +58,7 @@ impl StoreError {
             Self::Failed(error) => error.kind(),
             Self::Row(_) => Kind::Internal,
             Self::Full(_) => Kind::Exhausted,
-            Self::Conflict { .. } | Self::NotHeld(_) => Kind::Conflict,
+            Self::Conflict { .. } | Self::NotHeld(_) | Self::Over => Kind::Conflict,
         }
     }
 }

@@ -7,7 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_core::{Clock, Content, Failure};
-use gatehouse_proto::session::v1::{DeliverMessageRequest, DeliverMessageResponse, MessageKey};
+use gatehouse_proto::session::v1::{
+    DeliverMessageRequest, DeliverMessageResponse, MessageKey, StopChatRequest, StopChatResponse,
+};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -87,6 +89,8 @@ pub(crate) fn delivery(key: &str, to: &str, text: &str, now: i64) -> NewDelivery
         reply_to_id: None,
         message: Content::text(text),
         created_at: now,
+        session_key: None,
+        parts: 1,
     }
 }
 
@@ -342,6 +346,7 @@ impl Bench {
             requests,
             hints: hints.clone(),
         };
+        outbox.shape(&key("a"), adapter.capabilities(), adapter.limits());
         let worker = Worker {
             account: key("a"),
             lease: stores.lease(&key("a")),
@@ -354,6 +359,7 @@ impl Bench {
             progress: progress.clone(),
             metrics: metrics.clone(),
             wake: outbox.wake(&key("a")),
+            drops: outbox.drops(),
             line,
         };
         let sink: Arc<dyn Receive> = heard.clone();
@@ -405,6 +411,10 @@ impl Bench {
 pub(crate) struct Memory {
     pub(crate) taken: Mutex<Vec<DeliverMessageRequest>>,
     pub(crate) refusals: Mutex<Vec<Failure>>,
+    /// Where something was to be stopped.
+    pub(crate) stopped: Mutex<Vec<StopChatRequest>>,
+    /// Runs that end when something is stopped.
+    pub(crate) running: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -427,6 +437,14 @@ impl SessionClient for Memory {
                 })
             }
         }
+    }
+
+    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
+        self.stopped.lock().unwrap().push(request);
+        Ok(StopChatResponse {
+            run_ids: std::mem::take(&mut *self.running.lock().unwrap()),
+            ..StopChatResponse::default()
+        })
     }
 
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {

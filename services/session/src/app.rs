@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
 
 use crate::config::SessionConfig;
-use crate::deliveries::{Deliveries, Dispatcher};
+use crate::deliveries::{Deliveries, Dispatcher, Recall};
 use crate::grpc::Grpc;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
@@ -93,7 +93,20 @@ impl service::App for App {
             drain: life.requested.clone(),
         });
         let bridge = life.peer(Service::ChannelBridge).service();
-        let dispatcher = Dispatcher::new(engine.clone(), bridge, replies, clock.clone(), metrics.clone());
+        let recall = Recall::new(
+            Arc::clone(&stores.deliveries),
+            bridge.clone(),
+            clock.clone(),
+            life.closing.clone(),
+        );
+        let dispatcher = Dispatcher::new(
+            engine.clone(),
+            recall.clone(),
+            bridge,
+            replies,
+            clock.clone(),
+            metrics.clone(),
+        );
         let (upkeep, day) = (Arc::clone(&stores.upkeep), clock.clone());
         life.on_scrape(move || {
             let (upkeep, day, metrics) = (Arc::clone(&upkeep), day.clone(), metrics.clone());
@@ -121,7 +134,7 @@ impl service::App for App {
         // Nothing of another service is stored here that is not offered again: its gate stays open.
         attach.attach(life, Gate::default(), Box::new(ready));
 
-        let grpc = Grpc::new(engine.clone(), closing.clone());
+        let grpc = Grpc::new(engine.clone(), recall, closing.clone());
         life.serve(
             SessionServiceServer::new(grpc)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)

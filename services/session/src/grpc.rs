@@ -10,6 +10,7 @@ use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
 use crate::agents::grpc as agents;
+use crate::deliveries::Recall;
 use crate::error::Error;
 use crate::routing::grpc as routing;
 use crate::sessions::grpc as sessions;
@@ -20,13 +21,18 @@ use crate::turns::grpc::{self as turns, RunAgentStream};
 #[derive(Debug)]
 pub(crate) struct Grpc {
     engine: Engine,
+    recall: Recall,
     /// The end of serving, not of taking: those who wait for a run hear of its end while the process lets it end.
     drain: Drain,
 }
 
 impl Grpc {
-    pub(crate) fn new(engine: Engine, drain: Drain) -> Self {
-        Self { engine, drain }
+    pub(crate) fn new(engine: Engine, recall: Recall, drain: Drain) -> Self {
+        Self {
+            engine,
+            recall,
+            drain,
+        }
     }
 }
 
@@ -63,7 +69,7 @@ impl SessionService for Grpc {
         &self,
         request: Request<AbortChatRequest>,
     ) -> Result<Response<AbortChatResponse>, Status> {
-        answer(turns::abort(&self.engine, request.into_inner()).await)
+        answer(turns::abort(&self.engine, &self.recall, request.into_inner()).await)
     }
 
     async fn inject_chat(
@@ -185,6 +191,13 @@ impl SessionService for Grpc {
         request: Request<DeliverMessageRequest>,
     ) -> Result<Response<DeliverMessageResponse>, Status> {
         answer(routing::deliver(&self.engine, request.into_inner()).await)
+    }
+
+    async fn stop_chat(
+        &self,
+        request: Request<StopChatRequest>,
+    ) -> Result<Response<StopChatResponse>, Status> {
+        answer(routing::stop(&self.engine, &self.recall, request.into_inner()).await)
     }
 
     async fn find_unknown_messages(

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time;
 
+use crate::deliveries::Recall;
 use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
 use crate::metrics::Metrics;
@@ -55,11 +56,15 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) drain: Drain,
+    pub(crate) recall: Recall,
     pub(crate) replies: Arc<Notify>,
     events: Published,
     pub(crate) seen: Vec<Seen>,
     pub(crate) policy: watch::Sender<Option<Arc<Policy>>>,
 }
+
+/// The socket of the bridge, in the bench's folder.
+pub(crate) const BRIDGE: &str = "bridge.sock";
 
 impl Running {
     /// Reads events up to the first that is wanted, and answers it.
@@ -227,9 +232,16 @@ impl Bench {
             drain: drain.clone(),
         });
         drain.spawn("turns", engine.clone().run());
+        let recall = Recall::new(
+            Arc::clone(&self.stores.deliveries),
+            self.peer(BRIDGE).0.service(),
+            self.clock.clone(),
+            drain.clone(),
+        );
         Running {
             engine,
             drain,
+            recall,
             replies,
             events,
             seen: Vec::new(),

@@ -24,7 +24,11 @@ impl From<StartChannelRequest> for Meant {
 
 impl From<StopChannelRequest> for Meant {
     fn from(request: StopChannelRequest) -> Self {
-        let StopChannelRequest { channel, account_id } = request;
+        let StopChannelRequest {
+            channel,
+            account_id,
+            keep_outbox: _, // what waits there is the outbox's
+        } = request;
         Self {
             channel,
             account: account_id,

@@ -377,6 +377,9 @@ impl Actor {
             requests,
             hints: entry.hints.clone(),
         };
+        self.deps
+            .outbox
+            .shape(key, adapter.capabilities(), adapter.limits());
         let worker = Worker {
             account: key.clone(),
             lease: self.deps.stores.lease(key),
@@ -389,6 +392,7 @@ impl Actor {
             progress: entry.progress.clone(),
             metrics: self.deps.metrics.clone(),
             wake: self.deps.outbox.wake(key),
+            drops: self.deps.outbox.drops(),
             line,
         };
         let task = Task {

@@ -84,6 +84,9 @@ struct Account {
     dead_letter_count: i64,
     possible_duplicate_count: i64,
     unconfirmed_count: i64,
+    outbox_part_count: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outbox_oldest_at: Option<i64>,
     dm_policy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
@@ -122,6 +125,8 @@ impl Account {
             dead_letter_count: counts.dead,
             possible_duplicate_count: if repeats_show { counts.repeated } else { 0 },
             unconfirmed_count: counts.unconfirmed,
+            outbox_part_count: counts.parts,
+            outbox_oldest_at: counts.oldest_at,
             dm_policy: entry.config.policy.dm_policy.as_str(),
             warning: snapshot.warning,
             capabilities: entry

@@ -191,6 +191,7 @@ async fn a_stopped_account_takes_nothing_until_it_is_started() {
     let bench = bench(&one()).await;
     bench.reaches("a", State::Connected).await;
     let stop = StopChannelRequest {
+        keep_outbox: None,
         channel: "webhook".into(),
         account_id: None,
     };

@@ -8,7 +8,7 @@ use gatehouse_core::trace;
 use crate::{
     account::lease::LeaseOwner,
     adapter::{AccountKey, InboundMessage, Received},
-    id::MessageId,
+    id::{ChatId, MessageId},
     store::StoreError,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct InboxRow {
     pub(crate) received_at: i64,
     /// The trace that it began.
     pub(crate) trace: trace::Context,
+    /// Whether it goes before what was said earlier in its chat.
+    pub(crate) urgent: bool,
 }
 
 /// What became of a message that came in.
@@ -59,9 +61,11 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
         &self,
         account: AccountKey,
         message: InboundMessage,
+        urgent: bool,
         now: i64,
     ) -> Result<Received, StoreError>;
-    /// The oldest waiting message of each chat of an owner's accounts, at most `limit`, earliest due first.
+    /// The oldest waiting message of each chat of an owner's accounts and those that are urgent, at most `limit`, earliest
+    /// due first.
     async fn heads(&self, owner: LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError>;
     /// Says what became of a message. What it said is forgotten here, at once or, when session has it, after [`OFFER_AGAIN`].
     async fn settle(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError>;
@@ -69,6 +73,14 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
     async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError>;
     /// Makes messages wait again that session had taken over. How many there were.
     async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError>;
+    /// Gives up what waits in a chat and came before a message, for this reason. How many there were.
+    async fn refuse_before(
+        &self,
+        account: AccountKey,
+        chat: ChatId,
+        seq: i64,
+        reason: &'static str,
+    ) -> Result<i64, StoreError>;
     /// Tries a message again later.
     async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
     /// Forgets what came in before a time, and the texts of what session took over before another.

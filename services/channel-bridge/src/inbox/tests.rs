@@ -196,7 +196,7 @@ async fn a_message_of_before_the_restart_is_handed_on_after_it() {
     let (_folder, stores) = stores();
     stores
         .inbox
-        .receive(key("a"), message("1", "anna", "x"), NOW)
+        .receive(key("a"), message("1", "anna", "x"), false, NOW)
         .await
         .unwrap();
 
@@ -237,6 +237,7 @@ async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
         .receive(
             key("a"),
             message("1", "anna", "x"),
+            false,
             NOW - i64::try_from(AGE_MAX.as_millis()).unwrap() - 1,
         )
         .await
@@ -285,7 +286,7 @@ async fn nobody_is_heard_on_an_account_that_is_gone() {
     let (_folder, stores) = stores();
     stores
         .inbox
-        .receive(key("gone"), message("1", "anna", "x"), NOW)
+        .receive(key("gone"), message("1", "anna", "x"), false, NOW)
         .await
         .unwrap();
 
@@ -385,7 +386,7 @@ async fn after_a_restart_a_message_that_is_due_in_the_far_future_is_handed_on() 
     let (_folder, stores) = stores();
     stores
         .inbox
-        .receive(key("a"), message("1", "anna", "x"), NOW + YEAR)
+        .receive(key("a"), message("1", "anna", "x"), false, NOW + YEAR)
         .await
         .unwrap();
 
@@ -468,3 +469,5 @@ async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_
     taken.sort();
     assert_eq!(taken, ["1", "2", "3"], "each once");
 }
+
+mod words;

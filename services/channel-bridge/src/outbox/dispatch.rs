@@ -22,7 +22,7 @@ use super::{
     bucket::Buckets,
     doubt::Doubts,
     due::Dues,
-    shown::Shown,
+    plan::{LATE_LABEL, Plan},
     store::{Delivery, OutboxStore, Outcome, Part, Retry, Sent},
 };
 use crate::{
@@ -30,15 +30,13 @@ use crate::{
     adapter::{
         AccountKey, Adapter, Capabilities, Limits, Progress, Receipt, SendError, SendPart, SendRequest,
     },
-    id::Address,
+    id::{Address, MessageId},
     metrics::{Direction, Fate, Metrics},
     store::StoreError,
 };
 
 /// A reply older than this when it leaves says so (demand 2).
 pub(crate) const LATE_AFTER: Duration = Duration::from_secs(600);
-/// How it says so.
-pub(crate) const LATE_LABEL: &str = "(delayed) ";
 /// A delivery older than this is given up on: nobody waits for it any more.
 pub(crate) const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Attempts without the platform taking anything. With the waits below that is three and a half hours.
@@ -77,6 +75,8 @@ pub(crate) struct Worker {
     pub(crate) progress: Progress,
     pub(crate) metrics: Metrics,
     pub(crate) wake: Arc<Notify>,
+    /// Changes when something was dropped.
+    pub(crate) drops: watch::Receiver<u64>,
     pub(crate) line: Line,
 }
 
@@ -174,7 +174,15 @@ struct Delivering {
 
 impl Delivering {
     async fn deliver(self, delivery: Delivery) {
-        if let Err(error) = trace::within(delivery.trace, self.attempt(&delivery)).await {
+        let attempt = trace::within(delivery.trace, self.attempt(&delivery)).await;
+        // Somebody dropped it, and said so.
+        if let Err(error) = attempt.or_else(|error| {
+            if matches!(error, StoreError::Over) {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        }) {
             tracing::error!(delivery.key = delivery.content.key.as_str(), error = %Chain(&error), "a delivery could not be recorded");
             time::sleep(STORE_RETRY).await;
         }
@@ -191,26 +199,22 @@ impl Delivering {
         } = &self.worker;
         if clock.age(delivery.queued_at) > AGE_MAX {
             return self
-                .settle(delivery, Outcome::Dead("expired".into()), Fate::Expired)
+                .settle(delivery, 0, Outcome::Dead("expired".into()), Fate::Expired)
                 .await;
         }
         let content = &delivery.content;
-        let Shown { text, media } = Shown::of(content.message.clone(), capabilities);
-        let mut parts = cut(
-            capabilities
-                .text
-                .split(content.to.as_str(), &text, LATE_LABEL.len()),
-            limits.parts_max,
-        );
-        if parts.is_empty() && !media.is_empty() {
-            parts.push(String::new());
-        }
+        let Plan { parts, rest, media } =
+            Plan::of(content.message.clone(), &content.to, capabilities, limits);
         let (mut late, mut doubtful) = (delivery.late, false);
-        let parts = store.parts(lease.clone(), delivery.seq, parts).await?;
+        let parts = store
+            .parts(lease.clone(), delivery.seq, parts, rest, clock.now_ms())
+            .await?;
         let last = parts.last().map(|part| part.position);
+        let mut said = 0;
         for part in parts {
             let repeats = part.possible_duplicate && !capabilities.idempotent_sends;
             if part.sent {
+                said += 1;
                 doubtful |= repeats && part.unconfirmed;
                 continue;
             }
@@ -245,15 +249,16 @@ impl Delivering {
                     doubtful = true;
                     self.sent(delivery, &part, Receipt::unconfirmed()).await?;
                 }
-                Err(error) => return self.failed(delivery, error).await,
+                Err(error) => return self.failed(delivery, said, error).await,
             }
+            said += 1;
             late |= label;
         }
         if doubtful {
             let outcome = Outcome::Unknown("said twice, and the platform never said that it took it".into());
-            return self.settle(delivery, outcome, Fate::Failed).await;
+            return self.settle(delivery, said, outcome, Fate::Failed).await;
         }
-        self.settle(delivery, Outcome::Sent, Fate::Delivered).await
+        self.settle(delivery, said, Outcome::Sent, Fate::Delivered).await
     }
 
     /// Waits for its turn, says that the part leaves, and lets it leave.
@@ -265,9 +270,13 @@ impl Delivering {
         label: bool,
     ) -> Result<Result<Receipt, SendError>, StoreError> {
         let content = &delivery.content;
+        let mut drops = self.worker.drops.clone();
         let mut turn = self.buckets().take(content.to.as_str(), Instant::now());
         loop {
-            time::sleep_until(turn).await;
+            tokio::select! {
+                () = time::sleep_until(turn) => {}
+                () = self.dropped(delivery, &mut drops) => return Err(StoreError::Over),
+            }
             match self.buckets().paused(Instant::now()) {
                 Some(until) => turn = until,
                 None => break,
@@ -306,7 +315,12 @@ impl Delivering {
         if line.send(request).await.is_err() {
             return Ok(Err(SendError::retry("not connected")));
         }
-        let result = match time::timeout(self.worker.limits.send_timeout, answer).await {
+        // An adapter does not begin what nobody waits for any more.
+        let answered = tokio::select! {
+            answered = time::timeout(self.worker.limits.send_timeout, answer) => answered,
+            () = self.dropped(delivery, &mut drops) => return Err(StoreError::Over),
+        };
+        let result = match answered {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SendError::unknown("the connection ended")),
             Err(_) => Err(SendError::unknown("the platform did not answer in time")),
@@ -315,6 +329,16 @@ impl Delivering {
             self.doubts.add(delivery.seq, &line);
         }
         Ok(result)
+    }
+
+    /// Waits until a delivery is dropped.
+    async fn dropped(&self, delivery: &Delivery, drops: &mut watch::Receiver<u64>) {
+        while drops.changed().await.is_ok() {
+            if let Ok(false) = self.worker.store.waits(delivery.seq).await {
+                return;
+            }
+        }
+        std::future::pending().await
     }
 
     async fn sent(&self, delivery: &Delivery, part: &Part, receipt: Receipt) -> Result<(), StoreError> {
@@ -350,7 +374,7 @@ impl Delivering {
         }
     }
 
-    async fn failed(&self, delivery: &Delivery, error: SendError) -> Result<(), StoreError> {
+    async fn failed(&self, delivery: &Delivery, said: u32, error: SendError) -> Result<(), StoreError> {
         let Worker {
             store,
             lease,
@@ -362,7 +386,9 @@ impl Delivering {
         tracing::info!(account.id = %account, delivery.key = delivery.content.key.as_str(), attempts = delivery.attempts, reason, "a delivery was not taken");
         let (unknown, after) = match error {
             SendError::Permanent { .. } => {
-                return self.settle(delivery, Outcome::Dead(reason), Fate::Failed).await;
+                return self
+                    .settle(delivery, said, Outcome::Dead(reason), Fate::Failed)
+                    .await;
             }
             SendError::Retry { after, .. } => (false, after),
             SendError::Unknown { .. } => (true, None),
@@ -371,6 +397,7 @@ impl Delivering {
             return self
                 .settle(
                     delivery,
+                    said,
                     Outcome::Dead(format!("given up: {reason}")),
                     Fate::Failed,
                 )
@@ -394,7 +421,13 @@ impl Delivering {
             .await
     }
 
-    async fn settle(&self, delivery: &Delivery, outcome: Outcome, fate: Fate) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        delivery: &Delivery,
+        said: u32,
+        outcome: Outcome,
+        fate: Fate,
+    ) -> Result<(), StoreError> {
         let Worker {
             store,
             lease,
@@ -409,6 +442,20 @@ impl Delivering {
         store
             .settle(lease.clone(), delivery.seq, outcome, clock.now_ms())
             .await?;
+        let content = &delivery.content;
+        tracing::info!(
+            channel.id = account.channel,
+            account.id = account.account,
+            chat.id = %content.to,
+            message.id = content.reply_to_id.as_ref().map(MessageId::as_str),
+            run.id = content.run_id,
+            trace.id = delivery.trace.trace_id(),
+            delivery.key = content.key.as_str(),
+            parts = said,
+            fate = fate.as_str(),
+            ms = clock.now_ms().saturating_sub(delivery.queued_at),
+            "a reply went out"
+        );
         metrics.count(&account.channel, Direction::Out, fate);
         Ok(())
     }
@@ -420,16 +467,6 @@ impl Delivering {
 
 fn by_day(now: i64, then: i64) -> Duration {
     Duration::from_millis(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
-}
-
-/// At most so many parts; the last one says what is missing.
-fn cut(mut parts: Vec<String>, parts_max: usize) -> Vec<String> {
-    let missing = parts.len().saturating_sub(parts_max);
-    if missing > 0 {
-        parts.truncate(parts_max.saturating_sub(1));
-        parts.push(format!("(cut: {} more parts)", missing + 1));
-    }
-    parts
 }
 
 #[cfg(test)]

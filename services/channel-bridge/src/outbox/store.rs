@@ -1,8 +1,11 @@
 //! What is kept of what goes out.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use gatehouse_core::{Content, trace};
 
+use super::plan::Rest;
 use crate::{
     account::lease::Lease,
     adapter::AccountKey,
@@ -10,6 +13,10 @@ use crate::{
     store::StoreError,
 };
 
+/// How long the rest of a long answer is kept for whoever asks for more. Who asks later means something else by the word.
+pub(crate) const REST_KEPT: Duration = Duration::from_secs(3600);
+/// Chats of one account for which the rest of an answer is kept; the oldest give way.
+pub(crate) const RESTS_MAX: u32 = 256;
 /// Deliveries of one account that wait.
 pub(crate) const OUTBOX_WAITING_MAX: i64 = 10_000;
 
@@ -28,6 +35,10 @@ pub(crate) struct NewDelivery {
     pub(crate) message: Content,
     /// When it was made, milliseconds since 1970.
     pub(crate) created_at: i64,
+    /// The session of the run, as the session service names it.
+    pub(crate) session_key: Option<String>,
+    /// Lines or messages that it consists of, as far as that is known before it is cut.
+    pub(crate) parts: u32,
 }
 
 /// A delivery that waits, the first of its chat.
@@ -95,11 +106,88 @@ pub(crate) struct Retry {
     pub(crate) unknown: bool,
 }
 
+/// Which of the deliveries that wait: all that is set must fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// Not empty: only these.
+    pub(crate) ids: Vec<String>,
+    pub(crate) channel: Option<String>,
+    pub(crate) account: Option<String>,
+    /// What goes here, ASCII case aside.
+    pub(crate) to: Option<Address>,
+    pub(crate) thread_id: Option<String>,
+    pub(crate) run_id: Option<String>,
+    pub(crate) session_key: Option<String>,
+}
+
+impl Chosen {
+    /// What goes out from this account.
+    pub(crate) fn of_account(account: &AccountKey) -> Self {
+        Self {
+            channel: Some(account.channel.clone()),
+            account: Some(account.account.clone()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A delivery that waits, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) seq: i64,
+    pub(crate) id: String,
+    pub(crate) key: DeliveryKey,
+    pub(crate) run_id: String,
+    pub(crate) session_key: Option<String>,
+    pub(crate) account: AccountKey,
+    pub(crate) to: Address,
+    pub(crate) thread_id: Option<String>,
+    pub(crate) reply_to_id: Option<MessageId>,
+    /// Whether a part of it is with the platform.
+    pub(crate) sending: bool,
+    pub(crate) parts: i64,
+    /// Parts that the platform took.
+    pub(crate) sent: i64,
+    pub(crate) attempts: i64,
+    pub(crate) queued_at: i64,
+    pub(crate) next_at: i64,
+    /// How its text begins.
+    pub(crate) preview: String,
+}
+
+/// Some of what waits, and how much it is in all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Oldest first.
+    pub(crate) deliveries: Vec<Waiting>,
+    /// Deliveries, also those that are not on the page.
+    pub(crate) total: i64,
+    /// Their parts that are not sent yet.
+    pub(crate) parts: i64,
+}
+
+/// Who asks for more of an answer, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct More {
+    /// The key of what is said then.
+    pub(crate) key: DeliveryKey,
+    pub(crate) account: AccountKey,
+    pub(crate) to: Address,
+    pub(crate) thread_id: Option<String>,
+    pub(crate) reply_to_id: Option<MessageId>,
+    /// Rests from before this time are gone.
+    pub(crate) since: i64,
+}
+
 /// What waits and what was given up on, for one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Deliveries that wait.
     pub(crate) waiting: i64,
+    /// Their parts that are not sent yet.
+    pub(crate) parts: i64,
+    /// Since when the oldest waits.
+    pub(crate) oldest_at: Option<i64>,
     /// Deliveries that were given up on.
     pub(crate) dead: i64,
     /// Parts that were sent a second time after an unknown outcome, to a platform that does not recognise a repeat.
@@ -109,7 +197,7 @@ pub(crate) struct Counts {
 }
 
 /// What is kept of what goes out. Steps that name a lease are refused with [`StoreError::NotHeld`] when the account belongs to
-/// somebody else by then; they change nothing in that case.
+/// somebody else by then, and with [`StoreError::Over`] when the delivery was dropped; they change nothing in that case.
 #[async_trait]
 pub(crate) trait OutboxStore: Send + Sync + 'static {
     /// Stores a delivery, in the current trace or a new one; true when the key was known. A key is stored once; another message under it is a conflict.
@@ -121,8 +209,18 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
     ) -> Result<(String, bool), StoreError>;
     /// The oldest waiting delivery of each chat of an account, at most `limit`, earliest due first.
     async fn heads(&self, lease: Lease, limit: u32) -> Result<Vec<Delivery>, StoreError>;
-    /// Keeps the parts if there are none yet, and returns what is kept.
-    async fn parts(&self, lease: Lease, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError>;
+    /// Keeps the parts if there are none yet, with the rest of the answer for whoever asks for more, in the place of the rest
+    /// that was kept for this chat before. Returns the parts that are kept.
+    async fn parts(
+        &self,
+        lease: Lease,
+        seq: i64,
+        parts: Vec<String>,
+        rest: Option<Rest>,
+        now: i64,
+    ) -> Result<Vec<Part>, StoreError>;
+    /// Whether a delivery still waits: it may have been dropped.
+    async fn waits(&self, seq: i64) -> Result<bool, StoreError>;
     /// A part is about to leave. With a text: so labelled as late it leaves now and in every later attempt, so that what is
     /// sent under one key stays the same.
     async fn part_leaves(
@@ -142,8 +240,15 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
     async fn recover(&self, lease: Lease) -> Result<usize, StoreError>;
     /// Gives up on every delivery stored before a time, whatever its account. How many there were, by channel.
     async fn expire(&self, before: i64, now: i64) -> Result<Vec<String>, StoreError>;
+    /// What waits behind a place in the order of arrival: at most `limit` deliveries.
+    async fn waiting(&self, chosen: Chosen, after: i64, limit: u32) -> Result<Page, StoreError>;
+    /// Gives up what waits, and forgets the rests that are kept for the chats that are named. Answers what it was, at most
+    /// `limit` deliveries of it.
+    async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: i64) -> Result<Page, StoreError>;
+    /// Makes a delivery of the rest that is kept for a chat. False: there is none. A repeat with the same key changes nothing.
+    async fn more(&self, id: String, more: More, now: i64) -> Result<bool, StoreError>;
     /// What waits and what was given up on.
     async fn counts(&self, account: AccountKey) -> Result<Counts, StoreError>;
-    /// Forgets what was settled before a time.
-    async fn prune(&self, before: i64) -> Result<(), StoreError>;
+    /// Forgets what was settled before a time, and the rests of answers from before another.
+    async fn prune(&self, before: i64, rests_before: i64) -> Result<(), StoreError>;
 }

@@ -157,6 +157,8 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
     let home = AccountKey::new("relay", "home");
     outbox
         .enqueue(NewDelivery {
+            session_key: None,
+            parts: 1,
             key: DeliveryKey::from("run/0"),
             run_id: "run".into(),
             account: home.clone(),

@@ -5,6 +5,7 @@ mod inbox;
 mod outbox;
 mod pairing;
 mod schema;
+mod waiting;
 
 use std::path::Path;
 

@@ -18,6 +18,7 @@ use gatehouse_proto::channel::v1::channel_service_client::ChannelServiceClient;
 use tokio::sync::Notify;
 use tokio::time;
 
+use super::Recall;
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::metrics::Metrics;
@@ -43,6 +44,7 @@ const LEFT_BEHIND_LOOK: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     engine: Engine,
+    recall: Recall,
     bridge: ChannelServiceClient<PeerService>,
     replies: Arc<Notify>,
     clock: Clock,
@@ -60,6 +62,7 @@ impl Dispatcher {
     /// Puts it together; nothing runs yet.
     pub(crate) fn new(
         engine: Engine,
+        recall: Recall,
         bridge: PeerService,
         replies: Arc<Notify>,
         clock: Clock,
@@ -67,6 +70,7 @@ impl Dispatcher {
     ) -> Self {
         Self {
             engine,
+            recall,
             bridge: ChannelServiceClient::new(bridge).max_encoding_message_size(MESSAGE_BYTES_MAX),
             replies,
             clock,
@@ -183,7 +187,14 @@ impl Dispatcher {
                     }
                 },
             };
-            self.engine.stores().deliveries.settle(id, outcome).await?;
+            let taken = matches!(outcome, DeliveryOutcome::Taken { .. });
+            let settled_here = self.engine.stores().deliveries.settle(id, outcome).await?;
+            if taken && !settled_here {
+                // Taken back while it was on its way.
+                self.recall
+                    .at_the_bridge(&delivery.session, Some(&delivery.run))
+                    .await;
+            }
             settled += 1;
         }
         Ok((settled, Bridge::There))
@@ -203,6 +214,7 @@ impl Dispatcher {
             text,
             created_at: delivery.created_at,
             content,
+            session_key: Some(delivery.session.to_string()),
         };
         let mut bridge = self.bridge.clone();
         match trace::within(

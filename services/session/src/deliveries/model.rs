@@ -99,6 +99,13 @@ pub(crate) struct Delivery {
     pub(crate) trace: trace::Context,
 }
 
+/// Which replies of a session are taken back: all that is set must fit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recalled {
+    pub(crate) run: Option<RunId>,
+    pub(crate) chat: Option<Target>,
+}
+
 /// What became of a delivery.
 #[derive(Clone, Debug)]
 pub(crate) enum DeliveryOutcome {

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{Delivery, DeliveryOutcome};
+use super::{Delivery, DeliveryOutcome, Recalled};
 use crate::error::Error;
+use crate::key::SessionKey;
 
 /// The store of deliveries.
 #[async_trait]
@@ -14,6 +15,9 @@ pub(crate) trait Deliveries: Send + Sync + std::fmt::Debug {
     /// When the next delivery becomes due that was put off. `None`: nothing was.
     async fn next_due(&self, now: i64) -> Result<Option<i64>, Error>;
 
-    /// What became of a delivery.
-    async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<(), Error>;
+    /// What became of a delivery. False: it was taken back meanwhile.
+    async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<bool, Error>;
+
+    /// Takes back what waits of a session. How many there were.
+    async fn recall(&self, session: SessionKey, recalled: Recalled, now: i64) -> Result<i64, Error>;
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::testing::{Bench, Running, until, within};
 
 fn grpc(running: &Running) -> Grpc {
-    Grpc::new(running.engine.clone(), Drain::new())
+    Grpc::new(running.engine.clone(), running.recall.clone(), Drain::new())
 }
 
 fn said(session: &str, run: &str, text: &str) -> Request<SendChatRequest> {

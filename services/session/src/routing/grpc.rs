@@ -7,7 +7,7 @@ use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::peer::Kind;
 
 use super::{Inbound, Peer, PeerKind};
-use crate::deliveries::Target;
+use crate::deliveries::{Recall, Target};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::transcripts::NewEntry;
@@ -139,6 +139,64 @@ pub(crate) async fn deliver(
         agent_id: turn.key.agent().to_string(),
         matched_by: route.matched_by.word().to_owned(),
         duplicate,
+    })
+}
+
+/// Where somebody in a chat wants no more of it.
+struct Place {
+    place: Inbound,
+    target: Target,
+}
+
+impl TryFrom<proto::StopChatRequest> for Place {
+    type Error = Error;
+
+    fn try_from(request: proto::StopChatRequest) -> Result<Self, Error> {
+        let proto::StopChatRequest {
+            channel,
+            account_id,
+            peer,
+            parent_peer,
+            guild_id,
+            team_id,
+            roles,
+            thread_id,
+            reply_target,
+        } = request;
+        let needed = |path, problem| Error::Field { path, problem };
+        Ok(Self {
+            place: Inbound {
+                channel,
+                account: account_id,
+                peer: peer
+                    .and_then(read_peer)
+                    .ok_or(needed("/peer", "is needed, with a kind and an id"))?,
+                parent: parent_peer.and_then(read_peer),
+                guild: guild_id,
+                team: team_id,
+                roles,
+                thread: thread_id,
+            },
+            target: reply_target.ok_or(needed("/replyTarget", "is needed"))?.into(),
+        })
+    }
+}
+
+pub(crate) async fn stop(
+    engine: &Engine,
+    recall: &Recall,
+    request: proto::StopChatRequest,
+) -> Result<proto::StopChatResponse, Error> {
+    let Place { place, target } = Place::try_from(request)?;
+    let policy = engine.policy()?;
+    let key = policy.router.route(&place, &policy.agents)?.key;
+    let stopped = engine.abort_in_chat(key.clone(), target.clone()).await?;
+    // After the runs: what one of them said last is taken back as well.
+    let dropped_count = recall.of_chat(&key, target).await?;
+    Ok(proto::StopChatResponse {
+        session_key: key.to_string(),
+        run_ids: stopped.iter().map(ToString::to_string).collect(),
+        dropped_count,
     })
 }
 

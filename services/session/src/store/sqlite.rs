@@ -243,6 +243,19 @@ impl Turns for SqliteStore {
             .await
     }
 
+    async fn abort_in_chat(
+        &self,
+        key: &SessionKey,
+        chat: &Target,
+        origin: Origin,
+        now: i64,
+    ) -> Result<Aborted, Error> {
+        let (key, chat) = (key.clone(), chat.clone());
+        self.database
+            .write(move |tx| turns::abort_in_chat(tx, &key, &chat, origin, now))
+            .await
+    }
+
     async fn reclaim(&self, reclaim: Reclaim) -> Result<Reclaimed, Error> {
         self.database
             .write(move |tx| reclaim::reclaim(tx, &reclaim))
@@ -268,9 +281,15 @@ impl Deliveries for SqliteStore {
             .await
     }
 
-    async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<(), Error> {
+    async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<bool, Error> {
         self.database
             .write(move |tx| deliveries::settle(tx, delivery, &outcome))
+            .await
+    }
+
+    async fn recall(&self, session: SessionKey, recalled: Recalled, now: i64) -> Result<i64, Error> {
+        self.database
+            .write(move |tx| deliveries::recall(tx, &session, &recalled, now))
             .await
     }
 }

@@ -78,13 +78,15 @@ pass_on! {
         fn finish(finish: Finish) -> Option<Ended>;
         fn finish_and_claim(finish: Finish, lease: Lease) -> (Option<Ended>, Option<Claimed>);
         fn abort(key: &SessionKey, run: Option<&RunId>, origin: Origin, now: i64) -> Aborted;
+        fn abort_in_chat(key: &SessionKey, chat: &Target, origin: Origin, now: i64) -> Aborted;
         fn reclaim(reclaim: Reclaim) -> Reclaimed;
         fn unknown(keys: Vec<InboundKey>) -> Vec<u32>;
     }
     deliveries as Deliveries {
         fn waiting(now: i64, rows_max: u32) -> Vec<Delivery>;
         fn next_due(now: i64) -> Option<i64>;
-        fn settle(delivery: i64, outcome: DeliveryOutcome) -> ();
+        fn settle(delivery: i64, outcome: DeliveryOutcome) -> bool;
+        fn recall(session: SessionKey, recalled: Recalled, now: i64) -> i64;
     }
     upkeep as Upkeep {
         fn prune(before: i64) -> u64;

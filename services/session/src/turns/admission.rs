@@ -15,6 +15,7 @@ use super::settle::Settle;
 use super::shared::Shared;
 use super::workers::Workers;
 use super::{Aborted, Admission, Admitted, Claimed, NewTurn, Origin, Turn, TurnState};
+use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
@@ -134,10 +135,39 @@ impl Intake {
         run: Option<&RunId>,
         origin: Origin,
     ) -> Result<Vec<RunId>, Error> {
+        self.stop(key, origin, async |now| {
+            self.shared.stores.turns.abort(key, run, origin, now).await
+        })
+        .await
+    }
+
+    /// Stops what waits and runs in a session and is to be answered in this chat.
+    pub(super) async fn abort_in_chat(
+        &self,
+        key: &SessionKey,
+        chat: &Target,
+        origin: Origin,
+    ) -> Result<Vec<RunId>, Error> {
+        self.stop(key, origin, async |now| {
+            self.shared
+                .stores
+                .turns
+                .abort_in_chat(key, chat, origin, now)
+                .await
+        })
+        .await
+    }
+
+    async fn stop(
+        &self,
+        key: &SessionKey,
+        origin: Origin,
+        abort: impl AsyncFnOnce(i64) -> Result<Aborted, Error>,
+    ) -> Result<Vec<RunId>, Error> {
         let now = self.shared.clock.now_ms();
         let Aborted { ended, asked } = {
             let _order = self.order.of(key).await;
-            let aborted = self.shared.stores.turns.abort(key, run, origin, now).await?;
+            let aborted = abort(now).await?;
             for ended in &aborted.ended {
                 self.settle.settle(ended, None, seq_before(ended.turn.attempt));
             }

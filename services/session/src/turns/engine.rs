@@ -21,6 +21,7 @@ use super::shared::Shared;
 use super::signals::Signals;
 use super::workers::Workers;
 use super::{Admission, Origin, Timing, Turn};
+use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 use crate::key::SessionKey;
@@ -166,6 +167,18 @@ impl Engine {
     pub(crate) async fn abort(&self, key: SessionKey, run: Option<RunId>) -> Result<Vec<RunId>, Error> {
         let intake = Arc::clone(&self.intake);
         detached(async move { intake.abort(&key, run.as_ref(), Origin::Rpc).await }).await
+    }
+
+    /// Stops what waits and runs in a session and is to be answered in this chat.
+    ///
+    /// # Errors
+    /// When the store fails.
+    ///
+    /// # Cancel safety
+    /// Goes on to its end when dropped.
+    pub(crate) async fn abort_in_chat(&self, key: SessionKey, chat: Target) -> Result<Vec<RunId>, Error> {
+        let intake = Arc::clone(&self.intake);
+        detached(async move { intake.abort_in_chat(&key, &chat, Origin::Rpc).await }).await
     }
 
     /// The run that this process is running in a session.

@@ -12,6 +12,7 @@ use super::destination::Destination;
 use super::fingerprint::Fingerprint;
 use super::queue::QueueMode;
 use super::{Admission, Engine, Reply, Seed, Submitted, Turn, TurnState};
+use crate::deliveries::Recall;
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
@@ -187,6 +188,7 @@ pub(crate) async fn send(
 
 pub(crate) async fn abort(
     engine: &Engine,
+    recall: &Recall,
     request: proto::AbortChatRequest,
 ) -> Result<proto::AbortChatResponse, Error> {
     let proto::AbortChatRequest {
@@ -195,10 +197,19 @@ pub(crate) async fn abort(
         run_id,
     } = request;
     let key = SessionRef::new(session_key, agent_id).resolve(&engine.policy()?.agents)?;
-    let stopped = engine.abort(key, run_id.map(RunId::new)).await?;
+    let run = run_id.map(RunId::new);
+    let stopped = engine.abort(key.clone(), run.clone()).await?;
+    // After the runs: what one of them said last is taken back as well.
+    let session = engine.stores().sessions.find(&key).await?;
+    let dropped_count = if session.is_some_and(|session| session.target.is_some()) {
+        recall.of_session(&key, run.as_ref()).await?
+    } else {
+        0
+    };
     Ok(proto::AbortChatResponse {
         ok: true,
-        aborted: !stopped.is_empty(),
+        aborted: !stopped.is_empty() || dropped_count > 0,
+        dropped_count,
         run_ids: stopped.iter().map(ToString::to_string).collect(),
     })
 }

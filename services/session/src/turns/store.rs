@@ -9,6 +9,7 @@ use super::{
     Aborted, Admission, Admitted, Claimed, Ended, Finish, GaveBack, Hold, InboundKey, Lease, Origin, Outlook,
     Reclaim, Reclaimed, Record, Recorded, RunLimits, Turn,
 };
+use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 use crate::key::SessionKey;
@@ -62,6 +63,15 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
         &self,
         key: &SessionKey,
         run: Option<&RunId>,
+        origin: Origin,
+        now: i64,
+    ) -> Result<Aborted, Error>;
+
+    /// The same for the turns whose answers go to one chat.
+    async fn abort_in_chat(
+        &self,
+        key: &SessionKey,
+        chat: &Target,
         origin: Origin,
         now: i64,
     ) -> Result<Aborted, Error>;

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::Clock;
 
-use super::{AGE_MAX, LATE_AFTER, cut};
+use super::{AGE_MAX, LATE_AFTER};
 use crate::{
     adapter::{Rate, SendError},
     metrics::{Direction, Fate},
@@ -171,6 +171,8 @@ async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
             stores.lease(&key("a")),
             seq,
             vec!["one".into(), "two".into(), "three".into()],
+            None,
+            NOW,
         )
         .await
         .unwrap();
@@ -233,11 +235,4 @@ async fn a_repeated_key_sends_nothing_and_the_sum_closes() {
 
 mod clocks;
 mod doubts;
-
-#[test]
-fn a_flood_of_parts_is_cut_and_says_so() {
-    let parts: Vec<String> = (0..10).map(|n| n.to_string()).collect();
-
-    assert_eq!(cut(parts.clone(), 3), ["0", "1", "(cut: 8 more parts)"]);
-    assert_eq!(cut(parts.clone(), 10), parts);
-}
+mod stopped;

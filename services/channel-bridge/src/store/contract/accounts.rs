@@ -76,7 +76,7 @@ pub(crate) async fn accounts_with_messages_that_wait_are_known(stores: Stores) {
     for (account, id) in [("gone", "1"), ("gone", "2"), ("a", "1")] {
         stores
             .inbox
-            .receive(key(account), message(id, "anna", "x"), NOW)
+            .receive(key(account), message(id, "anna", "x"), false, NOW)
             .await
             .unwrap();
     }

@@ -12,7 +12,7 @@ pub(crate) async fn a_message_is_stored_once_however_often_and_at_once_it_comes(
     let all = (0..200).map(|n| {
         stores
             .inbox
-            .receive(key("a"), message(&(n % 50).to_string(), "anna", "x"), NOW)
+            .receive(key("a"), message(&(n % 50).to_string(), "anna", "x"), false, NOW)
     });
     let received = futures::future::join_all(all).await;
 
@@ -24,7 +24,7 @@ pub(crate) async fn a_message_is_stored_once_however_often_and_at_once_it_comes(
     assert_eq!(
         stores
             .inbox
-            .receive(key("b"), message("1", "anna", "x"), NOW)
+            .receive(key("b"), message("1", "anna", "x"), false, NOW)
             .await
             .unwrap(),
         Received::Stored
@@ -35,7 +35,7 @@ pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
     for (id, chat) in [("1", "anna"), ("2", "anna"), ("3", "bert")] {
         stores
             .inbox
-            .receive(key("a"), message(id, chat, "x"), NOW)
+            .receive(key("a"), message(id, chat, "x"), false, NOW)
             .await
             .unwrap();
     }
@@ -56,12 +56,12 @@ pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
 pub(crate) async fn a_postponed_message_keeps_its_place_in_its_chat(stores: Stores) {
     stores
         .inbox
-        .receive(key("a"), message("1", "anna", "x"), NOW)
+        .receive(key("a"), message("1", "anna", "x"), false, NOW)
         .await
         .unwrap();
     stores
         .inbox
-        .receive(key("a"), message("2", "anna", "x"), NOW)
+        .receive(key("a"), message("2", "anna", "x"), false, NOW)
         .await
         .unwrap();
     let first = stores
@@ -84,12 +84,12 @@ pub(crate) async fn a_postponed_message_keeps_its_place_in_its_chat(stores: Stor
 pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: Stores) {
     stores
         .inbox
-        .receive(key("a"), message("1", "anna", "x"), NOW)
+        .receive(key("a"), message("1", "anna", "x"), false, NOW)
         .await
         .unwrap();
     stores
         .inbox
-        .receive(key("a"), message("2", "bert", "waits"), NOW)
+        .receive(key("a"), message("2", "bert", "waits"), false, NOW)
         .await
         .unwrap();
     let seq = stores.inbox.heads(stores.owner.clone(), 1).await.unwrap()[0].seq;
@@ -104,7 +104,7 @@ pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: S
     assert_eq!(
         stores
             .inbox
-            .receive(key("a"), message("1", "anna", "x"), NOW)
+            .receive(key("a"), message("1", "anna", "x"), false, NOW)
             .await
             .unwrap(),
         Received::Duplicate
@@ -114,7 +114,7 @@ pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: S
     assert_eq!(
         stores
             .inbox
-            .receive(key("a"), message("1", "anna", "x"), NOW)
+            .receive(key("a"), message("1", "anna", "x"), false, NOW)
             .await
             .unwrap(),
         Received::Stored
@@ -122,7 +122,7 @@ pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: S
     assert_eq!(
         stores
             .inbox
-            .receive(key("a"), message("2", "bert", "x"), NOW)
+            .receive(key("a"), message("2", "bert", "x"), false, NOW)
             .await
             .unwrap(),
         Received::Duplicate,
@@ -134,7 +134,7 @@ pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores
     for (id, chat) in [("1", "anna"), ("2", "bert"), ("3", "carl")] {
         stores
             .inbox
-            .receive(key("a"), message(id, chat, "x"), NOW)
+            .receive(key("a"), message(id, chat, "x"), false, NOW)
             .await
             .unwrap();
     }
@@ -188,7 +188,7 @@ pub(crate) async fn an_owner_is_shown_the_messages_of_its_own_accounts_only(stor
     for account in ["a", "c", "nobodys"] {
         stores
             .inbox
-            .receive(key(account), message("1", "anna", "x"), NOW)
+            .receive(key(account), message("1", "anna", "x"), false, NOW)
             .await
             .unwrap();
     }

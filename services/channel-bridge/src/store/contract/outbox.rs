@@ -60,7 +60,13 @@ pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {
     let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(stores.lease(&key("a")), seq, vec!["one".into(), "two".into()])
+        .parts(
+            stores.lease(&key("a")),
+            seq,
+            vec!["one".into(), "two".into()],
+            None,
+            NOW,
+        )
         .await
         .unwrap();
     stores
@@ -85,7 +91,7 @@ pub(crate) async fn parts_are_kept_and_the_unsent_ones_remain(stores: Stores) {
 
     let parts = stores
         .outbox
-        .parts(stores.lease(&key("a")), seq, vec!["other".into()])
+        .parts(stores.lease(&key("a")), seq, vec!["other".into()], None, NOW)
         .await
         .unwrap();
     let state: Vec<(&str, bool)> = parts.iter().map(|part| (part.text.as_str(), part.sent)).collect();
@@ -115,7 +121,7 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
     let seq = stores.outbox.heads(stores.lease(&key("a")), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(stores.lease(&key("a")), seq, vec!["x".into()])
+        .parts(stores.lease(&key("a")), seq, vec!["x".into()], None, NOW)
         .await
         .unwrap();
     stores
@@ -129,7 +135,7 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
     assert!(
         stores
             .outbox
-            .parts(stores.lease(&key("a")), seq, Vec::new())
+            .parts(stores.lease(&key("a")), seq, Vec::new(), None, NOW)
             .await
             .unwrap()[0]
             .possible_duplicate
@@ -179,6 +185,8 @@ pub(crate) async fn an_old_delivery_is_given_up_on(stores: Stores) {
         stores.outbox.counts(key("a")).await.unwrap(),
         Counts {
             waiting: 1,
+            parts: 1,
+            oldest_at: Some(NOW),
             dead: 1,
             ..Counts::default()
         }
@@ -195,7 +203,7 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     let seq = stores.outbox.heads(lost.clone(), 1).await.unwrap()[0].seq;
     stores
         .outbox
-        .parts(lost.clone(), seq, vec!["x".into()])
+        .parts(lost.clone(), seq, vec!["x".into()], None, NOW)
         .await
         .unwrap();
     stores
@@ -210,7 +218,10 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     let outbox = &stores.outbox;
     assert!(refused(outbox.heads(lost.clone(), 1).await.map(drop)));
     assert!(refused(
-        outbox.parts(lost.clone(), seq, Vec::new()).await.map(drop)
+        outbox
+            .parts(lost.clone(), seq, Vec::new(), None, NOW)
+            .await
+            .map(drop)
     ));
     assert!(refused(
         outbox
@@ -237,7 +248,7 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     assert_eq!((head.seq, head.attempts, head.next_at), (seq, 0, NOW));
     let part = holder
         .outbox
-        .parts(lease, seq, Vec::new())
+        .parts(lease, seq, Vec::new(), None, NOW)
         .await
         .unwrap()
         .remove(0);

@@ -8,7 +8,7 @@ use super::Sqlite;
 use crate::{
     account::lease::LeaseOwner,
     adapter::{AccountKey, InboundMessage, Received},
-    id::MessageId,
+    id::{ChatId, MessageId},
     inbox::store::{Adopted, INBOX_WAITING_MAX, InboxRow, InboxStore, Settlement},
     store::StoreError,
 };
@@ -19,11 +19,12 @@ impl InboxStore for Sqlite {
         &self,
         account: AccountKey,
         message: InboundMessage,
+        urgent: bool,
         now: i64,
     ) -> Result<Received, StoreError> {
         let trace = trace::current().unwrap_or_default();
         self.0
-            .write(move |tx| receive(tx, &account, &message, trace, now))
+            .write(move |tx| receive(tx, &account, &message, urgent, trace, now))
             .await
     }
 
@@ -45,6 +46,26 @@ impl InboxStore for Sqlite {
 
     async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError> {
         self.0.write(move |tx| offer_again(tx, &seqs, now)).await
+    }
+
+    async fn refuse_before(
+        &self,
+        account: AccountKey,
+        chat: ChatId,
+        seq: i64,
+        reason: &'static str,
+    ) -> Result<i64, StoreError> {
+        self.0
+            .write(move |tx| {
+                let refused = tx
+                    .prepare_cached(
+                        "UPDATE inbox INDEXED BY inbox_waiting SET state = 'refused', reason = ?5, message = ''
+                         WHERE state = 'new' AND channel = ?1 AND account = ?2 AND chat_id = ?3 AND seq < ?4",
+                    )?
+                    .execute(params![account.channel, account.account, chat.as_str(), seq, reason])?;
+                Ok(i64::try_from(refused).unwrap_or(i64::MAX))
+            })
+            .await
     }
 
     async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError> {
@@ -69,6 +90,7 @@ fn receive(
     tx: &Transaction<'_>,
     account: &AccountKey,
     message: &InboundMessage,
+    urgent: bool,
     trace: trace::Context,
     now: i64,
 ) -> Result<Received, StoreError> {
@@ -96,8 +118,8 @@ fn receive(
     }
     let json = serde_json::to_string(message).map_err(StoreError::Row)?;
     tx.prepare_cached(
-        "INSERT INTO inbox (channel, account, message_id, chat_id, message, next_at, received_at, traceparent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+        "INSERT INTO inbox (channel, account, message_id, chat_id, message, next_at, received_at, traceparent, urgent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
     )?
     .execute(params![
         account.channel,
@@ -106,16 +128,20 @@ fn receive(
         message.chat_id.as_str(),
         json,
         now,
-        trace.to_string()
+        trace.to_string(),
+        urgent
     ])?;
     Ok(Received::Stored)
 }
 
 fn heads(connection: &Connection, owner: &LeaseOwner, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, channel, account, message, attempts, next_at, received_at, traceparent FROM inbox WHERE seq IN
+        "SELECT seq, channel, account, message, attempts, next_at, received_at, traceparent, urgent FROM inbox WHERE seq IN
          (SELECT min(seq) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' AND EXISTS (SELECT 1 FROM account_lease AS held
-          WHERE held.channel = inbox.channel AND held.account = inbox.account AND held.owner = ?2) GROUP BY channel, account, chat_id)
+          WHERE held.channel = inbox.channel AND held.account = inbox.account AND held.owner = ?2) GROUP BY channel, account, chat_id
+          UNION SELECT seq FROM inbox INDEXED BY inbox_urgent WHERE state = 'new' AND urgent <> 0 AND EXISTS
+          (SELECT 1 FROM account_lease AS held
+          WHERE held.channel = inbox.channel AND held.account = inbox.account AND held.owner = ?2))
          ORDER BY next_at, seq LIMIT ?1
          -- scans: the index holds what waits, and nothing of the past
          -- sorts: one message of each chat in which one waits",
@@ -142,6 +168,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
         next_at: row.get(5)?,
         received_at: row.get(6)?,
         trace: trace::Context::continued(traceparent.as_deref()),
+        urgent: row.get(8)?,
     })
 }
 

@@ -5,13 +5,17 @@ use gatehouse_core::{Content, trace};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
-use super::{Sqlite, accounts::held};
+use super::{Sqlite, accounts::held, waiting};
 use crate::{
     account::lease::Lease,
     adapter::AccountKey,
     id::{Address, DeliveryKey, MessageId},
-    outbox::store::{
-        Counts, Delivery, NewDelivery, OUTBOX_WAITING_MAX, OutboxStore, Outcome, Part, Retry, Sent,
+    outbox::{
+        plan::Rest,
+        store::{
+            Chosen, Counts, Delivery, More, NewDelivery, OUTBOX_WAITING_MAX, OutboxStore, Outcome, Page,
+            Part, Retry, Sent,
+        },
     },
     store::StoreError,
 };
@@ -39,8 +43,20 @@ impl OutboxStore for Sqlite {
             .await
     }
 
-    async fn parts(&self, lease: Lease, seq: i64, parts: Vec<String>) -> Result<Vec<Part>, StoreError> {
-        self.step(lease, move |tx| self::parts(tx, seq, &parts)).await
+    async fn parts(
+        &self,
+        lease: Lease,
+        seq: i64,
+        parts: Vec<String>,
+        rest: Option<Rest>,
+        now: i64,
+    ) -> Result<Vec<Part>, StoreError> {
+        self.step(lease, move |tx| self::parts(tx, seq, &parts, rest.as_ref(), now))
+            .await
+    }
+
+    async fn waits(&self, seq: i64) -> Result<bool, StoreError> {
+        self.0.read(move |connection| waits(connection, seq)).await
     }
 
     async fn part_leaves(
@@ -78,14 +94,31 @@ impl OutboxStore for Sqlite {
         self.0.write(move |tx| expire(tx, before, now)).await
     }
 
+    async fn waiting(&self, chosen: Chosen, after: i64, limit: u32) -> Result<Page, StoreError> {
+        self.0
+            .read(move |connection| waiting::waiting(connection, &chosen, after, limit))
+            .await
+    }
+
+    async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: i64) -> Result<Page, StoreError> {
+        self.0
+            .write(move |tx| waiting::drop_waiting(tx, &chosen, limit, now))
+            .await
+    }
+
+    async fn more(&self, id: String, more: More, now: i64) -> Result<bool, StoreError> {
+        self.0.write(move |tx| waiting::more(tx, id, more, now)).await
+    }
+
     async fn counts(&self, account: AccountKey) -> Result<Counts, StoreError> {
         self.0.read(move |connection| counts(connection, &account)).await
     }
 
-    async fn prune(&self, before: i64) -> Result<(), StoreError> {
+    async fn prune(&self, before: i64, rests_before: i64) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
                 tx.execute("DELETE FROM outbox WHERE settled_at < ?1", [before])?;
+                tx.execute("DELETE FROM outbox_rest WHERE created_at < ?1", [rests_before])?;
                 Ok(())
             })
             .await
@@ -108,7 +141,7 @@ impl Sqlite {
     }
 }
 
-fn enqueue(
+pub(super) fn enqueue(
     tx: &Transaction<'_>,
     id: String,
     new: &NewDelivery,
@@ -142,8 +175,8 @@ fn enqueue(
     let (text, content) = new.message.clone().into_columns();
     tx.prepare_cached(
         "INSERT INTO outbox (id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, content, next_at,
-         created_at, queued_at, fingerprint, traceparent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?13, ?10, ?11, ?10, ?12, ?14)",
+         created_at, queued_at, fingerprint, traceparent, session_key, part_count)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?13, ?10, ?11, ?10, ?12, ?14, ?15, ?16)",
     )?
     .execute(params![
         id,
@@ -159,7 +192,9 @@ fn enqueue(
         new.created_at,
         fingerprint,
         content,
-        trace.to_string()
+        trace.to_string(),
+        new.session_key,
+        new.parts
     ])?;
     Ok((id, false))
 }
@@ -189,7 +224,7 @@ fn fingerprint(new: &NewDelivery) -> Vec<u8> {
 fn heads(connection: &Connection, account: &AccountKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, id, delivery_key, run_id, channel, account, chat, thread_id, reply_to_id, text, created_at, attempts,
-         unknowns, late, next_at, queued_at, content, traceparent FROM outbox WHERE seq IN
+         unknowns, late, next_at, queued_at, content, traceparent, session_key, part_count FROM outbox WHERE seq IN
          (SELECT min(seq) FROM outbox INDEXED BY outbox_waiting
           WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2 GROUP BY chat)
          ORDER BY next_at, seq LIMIT ?3 -- sorts: one delivery of each chat in which one waits",
@@ -215,6 +250,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
             reply_to_id: row.get::<_, Option<String>>(8)?.map(MessageId::stored),
             message: message(row)?,
             created_at: row.get(10)?,
+            session_key: row.get("session_key")?,
+            parts: row.get("part_count")?,
         },
         attempts: row.get(11)?,
         unknowns: row.get(12)?,
@@ -232,7 +269,31 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Content> {
     })
 }
 
-fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<Vec<Part>, StoreError> {
+fn waits(connection: &Connection, seq: i64) -> Result<bool, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT 1 FROM outbox WHERE seq = ?1 AND state IN ('queued', 'sending')")?;
+    Ok(statement.exists([seq])?)
+}
+
+/// A delivery that is over takes no further step.
+fn under_way(changed: usize) -> Result<(), StoreError> {
+    if changed == 0 {
+        Err(StoreError::Over)
+    } else {
+        Ok(())
+    }
+}
+
+fn parts(
+    tx: &Transaction<'_>,
+    seq: i64,
+    parts: &[String],
+    rest: Option<&Rest>,
+    now: i64,
+) -> Result<Vec<Part>, StoreError> {
+    if !waits(tx, seq)? {
+        return Err(StoreError::Over);
+    }
     let kept = tx
         .prepare_cached("SELECT 1 FROM outbox_part WHERE delivery = ?1")?
         .exists([seq])?;
@@ -240,6 +301,11 @@ fn parts(tx: &Transaction<'_>, seq: i64, parts: &[String]) -> Result<Vec<Part>, 
         for (position, text) in parts.iter().enumerate() {
             tx.prepare_cached("INSERT INTO outbox_part (delivery, position, text) VALUES (?1, ?2, ?3)")?
                 .execute(params![seq, position, text])?;
+        }
+        tx.prepare_cached("UPDATE outbox SET part_count = ?2 WHERE seq = ?1")?
+            .execute(params![seq, parts.len().max(1)])?;
+        if let Some(rest) = rest {
+            waiting::keep_rest(tx, seq, rest, now)?;
         }
     }
     let mut statement = tx.prepare_cached(
@@ -263,8 +329,12 @@ fn part_leaves(
     position: u32,
     labelled: Option<&str>,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE outbox SET state = 'sending', late = late OR ?2 WHERE seq = ?1")?
+    let changed = tx
+        .prepare_cached(
+            "UPDATE outbox SET state = 'sending', late = late OR ?2 WHERE seq = ?1 AND state IN ('queued', 'sending')",
+        )?
         .execute(params![seq, labelled.is_some()])?;
+    under_way(changed)?;
     tx.prepare_cached(
         "UPDATE outbox_part SET state = 'sending', text = coalesce(?3, text) WHERE delivery = ?1 AND position = ?2",
     )?
@@ -280,14 +350,22 @@ fn part_sent(tx: &Transaction<'_>, seq: i64, position: u32, sent: &Sent) -> Resu
          WHERE delivery = ?1 AND position = ?2",
     )?
     .execute(params![seq, position, sent.receipt, sent.at, sent.unconfirmed])?;
+    // By it an answer to us is told from a message of somebody's own.
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO said (channel, account, chat, at) SELECT channel, account, lower(chat), ?2 FROM outbox WHERE seq = ?1",
+    )?
+    .execute(params![seq, sent.at])?;
     Ok(())
 }
 
 fn postpone(tx: &Transaction<'_>, seq: i64, retry: Retry) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "UPDATE outbox SET state = 'queued', attempts = attempts + 1, unknowns = unknowns + ?3, next_at = ?2 WHERE seq = ?1",
-    )?
-    .execute(params![seq, retry.next_at, retry.unknown])?;
+    let changed = tx
+        .prepare_cached(
+            "UPDATE outbox SET state = 'queued', attempts = attempts + 1, unknowns = unknowns + ?3, next_at = ?2
+             WHERE seq = ?1 AND state IN ('queued', 'sending')",
+        )?
+        .execute(params![seq, retry.next_at, retry.unknown])?;
+    under_way(changed)?;
     tx.prepare_cached(
         "UPDATE outbox_part SET state = 'queued', possible_duplicate = possible_duplicate OR ?2
          WHERE delivery = ?1 AND state = 'sending'",
@@ -303,11 +381,13 @@ fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64) -> Result
         Outcome::Unknown(reason) => ("unknown", Some(reason)),
     };
     // What was sent stands in the session's transcript; what was given up on is kept, for whoever asks why.
-    tx.prepare_cached(
-        "UPDATE outbox SET state = ?2, reason = ?3, settled_at = ?4, text = iif(?2 = 'sent', '', text),
-         content = iif(?2 = 'sent', NULL, content) WHERE seq = ?1",
-    )?
-    .execute(params![seq, state, reason, now])?;
+    let changed = tx
+        .prepare_cached(
+            "UPDATE outbox SET state = ?2, reason = ?3, settled_at = ?4, text = iif(?2 = 'sent', '', text),
+             content = iif(?2 = 'sent', NULL, content) WHERE seq = ?1 AND state IN ('queued', 'sending')",
+        )?
+        .execute(params![seq, state, reason, now])?;
+    under_way(changed)?;
     tx.prepare_cached("UPDATE outbox_part SET text = '' WHERE delivery = ?1 AND state = 'sent'")?
         .execute([seq])?;
     Ok(())
@@ -337,14 +417,21 @@ fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<String>, St
 }
 
 fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, StoreError> {
-    let count = |states: &str| {
-        let query = format!(
-            "SELECT count(*) FROM outbox WHERE state IN ({states}) AND channel = ?1 AND account = ?2"
-        );
-        connection
-            .prepare_cached(&query)?
-            .query_row(params![account.channel, account.account], |row| row.get(0))
-    };
+    let place = params![account.channel, account.account];
+    let (waiting, parts, oldest_at) = connection
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(max(part_count - (SELECT count(*) FROM outbox_part
+                 WHERE delivery = outbox.seq AND outbox_part.state = 'sent'), 0)), 0), min(queued_at)
+             FROM outbox INDEXED BY outbox_waiting
+             WHERE state IN ('queued', 'sending') AND channel = ?1 AND account = ?2",
+        )?
+        .query_row(place, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let dead = connection
+        .prepare_cached(
+            "SELECT count(*) FROM outbox INDEXED BY outbox_dead
+             WHERE state IN ('dead', 'unknown') AND channel = ?1 AND account = ?2 AND dropped = 0",
+        )?
+        .query_row(place, |row| row.get(0))?;
     let (repeated, unconfirmed) = connection
         .prepare_cached(
             "SELECT coalesce(sum(possible_duplicate <> 0), 0), coalesce(sum(unconfirmed <> 0), 0)
@@ -352,12 +439,12 @@ fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, Store
              WHERE (possible_duplicate <> 0 OR unconfirmed <> 0) AND channel = ?1 AND account = ?2
              -- scans: the index holds what is doubtful of seven days, and a status asks for it",
         )?
-        .query_row(params![account.channel, account.account], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        .query_row(place, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Counts {
-        waiting: count("'queued', 'sending'")?,
-        dead: count("'dead', 'unknown'")?,
+        waiting,
+        parts,
+        oldest_at,
+        dead,
         repeated,
         unconfirmed,
     })

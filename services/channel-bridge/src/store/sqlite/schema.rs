@@ -121,6 +121,55 @@ ALTER TABLE outbox ADD COLUMN content TEXT;
 ALTER TABLE inbox ADD COLUMN traceparent TEXT;
 ALTER TABLE outbox ADD COLUMN traceparent TEXT;
 ",
+    "
+-- The session of a reply's run: what is stopped there is dropped here. What is dropped is over, and no dead letter.
+ALTER TABLE outbox ADD COLUMN session_key TEXT;
+ALTER TABLE outbox ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN part_count INTEGER NOT NULL DEFAULT 1;
+
+-- The rest of a long answer, for whoever asks for more: one for each chat.
+CREATE TABLE outbox_rest (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    chat TEXT NOT NULL,             -- in lower case
+    thread_id TEXT NOT NULL,        -- blank: none
+    run_id TEXT NOT NULL,
+    session_key TEXT,
+    text TEXT NOT NULL,
+    part_count INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account, chat, thread_id)
+);
+CREATE INDEX outbox_rest_by_age ON outbox_rest (created_at);
+
+-- A word that does not wait for what was said before it: to stop that.
+ALTER TABLE inbox ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX inbox_urgent ON inbox (seq) WHERE state = 'new' AND urgent <> 0;
+
+-- When something of ours was last said in a chat, and how often somebody and we answered each other.
+CREATE TABLE said (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    chat TEXT NOT NULL,             -- in lower case
+    at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account, chat)
+) WITHOUT ROWID;
+CREATE INDEX said_by_age ON said (at);
+CREATE TABLE partner (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    chat_id TEXT NOT NULL,
+    sender_id TEXT NOT NULL,        -- blank: everybody in the chat
+    heard_at INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,      -- the row of the inbox that was counted last
+    rounds TEXT NOT NULL,           -- JSON
+    strikes INTEGER NOT NULL,
+    paused_until INTEGER NOT NULL,  -- 0: not
+    PRIMARY KEY (channel, account, chat_id, sender_id)
+) WITHOUT ROWID;
+CREATE INDEX partner_by_age ON partner (heard_at);
+CREATE INDEX partner_paused ON partner (channel, account, paused_until) WHERE paused_until <> 0;
+",
 ];
 
 /// The schema that this version writes.

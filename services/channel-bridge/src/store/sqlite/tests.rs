@@ -106,7 +106,11 @@ async fn a_populated_database_of_the_version_before_leases_goes_on_where_it_was(
     assert_eq!(stores.outbox.recover(lease.clone()).await.unwrap(), 1);
     let head = stores.outbox.heads(lease.clone(), 10).await.unwrap().remove(0);
     assert_eq!(head.content.reply_to_id, Some("m0".into()));
-    let parts = stores.outbox.parts(lease, head.seq, Vec::new()).await.unwrap();
+    let parts = stores
+        .outbox
+        .parts(lease, head.seq, Vec::new(), None, NOW)
+        .await
+        .unwrap();
     let left: Vec<(&str, bool)> = parts
         .iter()
         .filter(|part| !part.sent)
@@ -213,11 +217,11 @@ async fn life(store: &Sqlite, number: usize) -> Vec<(&'static str, u64)> {
     }
     cost!(
         "receive",
-        inbox.receive(key("a"), message(&name, "anna", "hi"), NOW)
+        inbox.receive(key("a"), message(&name, "anna", "hi"), false, NOW)
     );
     cost!(
         "receive again",
-        inbox.receive(key("a"), message(&name, "anna", "hi"), NOW)
+        inbox.receive(key("a"), message(&name, "anna", "hi"), false, NOW)
     );
     let heads = cost!("inbox heads", inbox.heads(stores.owner.clone(), 64));
     let seq = heads.first().unwrap().seq;
@@ -234,14 +238,17 @@ async fn life(store: &Sqlite, number: usize) -> Vec<(&'static str, u64)> {
     cost!("recover", outbox.recover(lease()));
     let heads = cost!("outbox heads", outbox.heads(lease(), 64));
     let seq = heads.first().unwrap().seq;
-    cost!("parts", outbox.parts(lease(), seq, vec!["hello".into()]));
+    cost!(
+        "parts",
+        outbox.parts(lease(), seq, vec!["hello".into()], None, NOW)
+    );
     cost!("part leaves", outbox.part_leaves(lease(), seq, 0, None));
     cost!("expire", outbox.expire(1, NOW));
     cost!("counts", outbox.counts(key("a")));
     cost!("settle", outbox.settle(lease(), seq, Outcome::Sent, NOW));
     cost!("no outbox heads", outbox.heads(lease(), 64));
     cost!("prune inbox", inbox.prune(NOW, NOW));
-    cost!("prune outbox", outbox.prune(NOW));
+    cost!("prune outbox", outbox.prune(NOW, NOW));
     cost!("approved", pairing.approved(key("a"), vec!["anna".into()]));
     costs
 }

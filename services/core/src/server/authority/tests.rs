@@ -97,7 +97,8 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "ReportHealth",
             "WatchConfig",
             "DeliverMessage",
-            "FindUnknownMessages"
+            "FindUnknownMessages",
+            "StopChat"
         ]
     );
     assert_eq!(
@@ -106,6 +107,7 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "RunTurn",
             "Publish",
             "ReportHealth",
+            "DropDeliveries",
             "EnqueueDelivery",
             "WatchConfig"
         ]

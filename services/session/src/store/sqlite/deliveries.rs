@@ -3,7 +3,7 @@
 use gatehouse_core::Content;
 use rusqlite::{Connection, Row, params};
 
-use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Target, Turn};
+use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Recalled, Target, Turn};
 use super::turns::trace_of;
 use crate::error::Error;
 use crate::id::RunId;
@@ -77,23 +77,57 @@ pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error
     Ok(statement.query_row([now, latest], |row| row.get(0))?)
 }
 
-pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome) -> Result<(), Error> {
-    match outcome {
+pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome) -> Result<bool, Error> {
+    let changed = match outcome {
         DeliveryOutcome::Taken { now } => conn
             .prepare_cached(
-                "UPDATE deliveries SET state = 'taken', text = '', content = NULL, settled_at = ?2 WHERE id = ?1",
+                "UPDATE deliveries SET state = 'taken', text = '', content = NULL, settled_at = ?2
+                 WHERE id = ?1 AND state = 'waiting'",
             )?
             .execute([delivery, *now])?,
         DeliveryOutcome::Later { not_before } => conn
-            .prepare_cached("UPDATE deliveries SET attempts = attempts + 1, not_before = ?2 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE deliveries SET attempts = attempts + 1, not_before = ?2 WHERE id = ?1 AND state = 'waiting'",
+            )?
             .execute([delivery, *not_before])?,
         DeliveryOutcome::Refused { error, now } => conn
             .prepare_cached(
-                "UPDATE deliveries SET state = 'refused', error = ?2, settled_at = ?3 WHERE id = ?1",
+                "UPDATE deliveries SET state = 'refused', error = ?2, settled_at = ?3
+                 WHERE id = ?1 AND state = 'waiting'",
             )?
             .execute(params![delivery, error, now])?,
     };
-    Ok(())
+    Ok(changed > 0)
+}
+
+pub(super) fn recall(
+    conn: &Connection,
+    session: &SessionKey,
+    recalled: &Recalled,
+    now: i64,
+) -> Result<i64, Error> {
+    let Recalled { run, chat } = recalled;
+    let mut statement = conn.prepare_cached(
+        "SELECT id, run, target FROM deliveries INDEXED BY deliveries_waiting_of_session
+         WHERE state = 'waiting' AND session_key = ?1",
+    )?;
+    let mut rows = statement.query([session.as_str()])?;
+    let mut recalled = 0;
+    while let Some(row) = rows.next()? {
+        let (id, of, target): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let target =
+            serde_json::from_str::<Target>(&target).map_err(|_| Error::Unreadable("delivery's target"))?;
+        let meant = run.as_ref().is_none_or(|run| run.as_str() == of)
+            && chat.as_ref().is_none_or(|chat| chat.same_chat(&target));
+        if meant {
+            conn.prepare_cached(
+                "UPDATE deliveries SET state = 'dropped', text = '', content = NULL, settled_at = ?2 WHERE id = ?1",
+            )?
+            .execute([id, now])?;
+            recalled += 1;
+        }
+    }
+    Ok(recalled)
 }
 
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Option<Delivery>> {

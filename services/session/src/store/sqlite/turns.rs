@@ -214,13 +214,39 @@ pub(super) fn abort(
     origin: Origin,
     now: i64,
 ) -> Result<Aborted, Error> {
+    abort_those(conn, key, origin, now, |other| {
+        Ok(run.is_none_or(|run| run == other))
+    })
+}
+
+/// The turns whose answers go to this chat: others of the session, asked elsewhere, go on.
+pub(super) fn abort_in_chat(
+    conn: &Connection,
+    key: &SessionKey,
+    chat: &Target,
+    origin: Origin,
+    now: i64,
+) -> Result<Aborted, Error> {
+    abort_those(conn, key, origin, now, |run| {
+        let target = find(conn, run)?.and_then(|turn| turn.target);
+        Ok(target.is_some_and(|target| target.same_chat(chat)))
+    })
+}
+
+fn abort_those(
+    conn: &Connection,
+    key: &SessionKey,
+    origin: Origin,
+    now: i64,
+    meant: impl Fn(&RunId) -> Result<bool, Error>,
+) -> Result<Aborted, Error> {
     let Some(session) = sessions::id_of(conn, key)? else {
         return Ok(Aborted::default());
     };
     let open = open_turns(conn, session)?;
     let mut aborted = Aborted::default();
     for (other, state) in open {
-        if run.is_some_and(|run| *run != other) {
+        if !meant(&other)? {
             continue;
         }
         if state == TurnState::Queued {

@@ -154,3 +154,42 @@ async fn collected_messages_get_one_answer_and_each_its_end() {
     assert_eq!(without_message.count(), 2);
     assert_eq!(rows(&bench).await.len(), 6);
 }
+
+#[tokio::test]
+async fn a_chat_that_is_stopped_ends_what_was_asked_there_and_nothing_else_of_its_session() {
+    let mut bench = Bench::new().await;
+    let running = bench.run("{}");
+    let asked = |run: &str, to: &str| Admission {
+        reply: Reply::To(room(to)),
+        ..message(run, "hi")
+    };
+    running.engine.submit(asked("r1", "#a")).await.unwrap();
+    let call = bench.call().await;
+    running.engine.submit(asked("r2", "#b")).await.unwrap();
+    running.engine.submit(asked("r3", "#a")).await.unwrap();
+    running
+        .engine
+        .submit(message("r4", "from a screen"))
+        .await
+        .unwrap();
+
+    let mut stopped = running
+        .engine
+        .abort_in_chat(key("main"), room("#a"))
+        .await
+        .unwrap();
+
+    stopped.sort();
+    assert_eq!(stopped, [RunId::new("r1"), RunId::new("r3")]);
+    call.cancelled().await;
+    assert_eq!(state(&bench, "r3").await, TurnState::Aborted);
+    for run in ["r2", "r4"] {
+        assert_ne!(state(&bench, run).await, TurnState::Aborted, "{run}");
+    }
+    let nothing = running
+        .engine
+        .abort_in_chat(key("main"), room("#c"))
+        .await
+        .unwrap();
+    assert!(nothing.is_empty());
+}
