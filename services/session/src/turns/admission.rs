@@ -135,7 +135,7 @@ impl Intake {
         run: Option<&RunId>,
         origin: Origin,
     ) -> Result<Vec<RunId>, Error> {
-        self.stop(key, origin, async |now| {
+        self.abort_those(key, origin, async |now| {
             self.shared.stores.turns.abort(key, run, origin, now).await
         })
         .await
@@ -148,7 +148,7 @@ impl Intake {
         chat: &Target,
         origin: Origin,
     ) -> Result<Vec<RunId>, Error> {
-        self.stop(key, origin, async |now| {
+        self.abort_those(key, origin, async |now| {
             self.shared
                 .stores
                 .turns
@@ -158,7 +158,7 @@ impl Intake {
         .await
     }
 
-    async fn stop(
+    async fn abort_those(
         &self,
         key: &SessionKey,
         origin: Origin,
