@@ -96,10 +96,10 @@ pub struct Model {
     /// Whether it reasons before it answers. Only such a model is told how hard to think.
     #[serde(default)]
     pub reasoning: bool,
-    /// What it takes: `text`, `image`, ...
+    /// Kept; what it takes: `text`, `image`, ... Gatehouse sends words alone yet, and names media in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<String>,
-    /// Prices for a million tokens: `input`, `output`, `cacheRead`, `cacheWrite`.
+    /// Kept; prices for a million tokens: `input`, `output`, `cacheRead`, `cacheWrite`. Gatehouse counts tokens and no money yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Map<String, Value>>,
     /// The most tokens of one conversation, its answer included. What is sent is cut to it: the oldest exchanges are left out

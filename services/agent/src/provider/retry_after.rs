@@ -176,6 +176,7 @@ fn units(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use reqwest::header::HeaderName;
 
     use super::*;
@@ -280,6 +281,20 @@ mod tests {
             ("try again in ", None),
         ] {
             assert_eq!(read_words(words), expected, "{words}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_server_sends_is_read_or_ignored_and_never_longer_than_a_day(
+            value in r"[ -~]{0,40}", number in "-?[0-9]{1,30}(\\.[0-9]{0,9})?(ms|s|m|h|d|e9)?", name in prop::sample::select(vec!["retry-after", "retry-after-ms", "x-ratelimit-reset", "ratelimit-reset"]),
+        ) {
+            for text in [value, number] {
+                let words = format!("try again in {text}");
+                for wait in [wait(&[(name, &text)]), read_words(&words)].into_iter().flatten() {
+                    prop_assert!(wait <= WAIT_MAX, "{}: {:?}", text, wait);
+                }
+            }
         }
     }
 
