@@ -101,7 +101,8 @@ fn cut(asking: &mut Asking<'_>, prepared: &Prepared, words: &str) -> bool {
         return false;
     }
     let answer = asking.settings.max_tokens;
-    let said = window_in(words).map(|tokens| Window { tokens, answer }.room());
+    let said = own_words(words).and_then(window_in);
+    let said = said.map(|tokens| Window { tokens, answer }.room());
     // It refused this much, whatever it says: the next try is clearly less.
     let most = prepared.sent / 4 * 3;
     let room = said.map_or(prepared.sent / 2, |room| room.min(most));
@@ -111,6 +112,11 @@ fn cut(asking: &mut Asking<'_>, prepared: &Prepared, words: &str) -> bool {
     asking.is_cut = true;
     asking.lesson.room = Some(room);
     true
+}
+
+/// What the provider itself said, in a message about it: before that stand the status and the address, which have numbers, too.
+fn own_words(message: &str) -> Option<&str> {
+    message.split_once("): ").map(|(_, words)| words)
 }
 
 /// The window that an error names: the first number in it that is smaller than the largest one, which is what was sent. Servers put
@@ -201,6 +207,24 @@ mod tests {
             },
         );
         assert_eq!(twice, None);
+    }
+
+    #[test]
+    fn the_status_and_the_port_of_a_provider_are_no_window() {
+        let window = |message| own_words(message).and_then(window_in);
+
+        assert_eq!(
+            window(
+                "the conversation is too long for model m of provider p (HTTP 400 from http://127.0.0.1:19777): maximum context length is 4096 tokens, however you requested 5013. Start a new one"
+            ),
+            Some(4_096)
+        );
+        assert_eq!(
+            window(
+                "the conversation is too long for model m of provider p (HTTP 400 from http://127.0.0.1:19777). Start a new one"
+            ),
+            None
+        );
     }
 
     #[test]

@@ -138,7 +138,7 @@ async fn without_a_window_everything_is_sent_and_nobody_is_told() {
 async fn a_provider_that_says_it_was_too_much_is_sent_less_once_and_not_again_in_the_next_turn() {
     let words = "This model's maximum context length is 4096 tokens. However, you requested 15013 tokens.";
     let server = server(move |request: &Request| {
-        if request.body.len() > 14_000 {
+        if request.body.len() > 16_000 {
             refusal(400, words)
         } else {
             stream(&["fine"])
@@ -152,7 +152,15 @@ async fn a_provider_that_says_it_was_too_much_is_sent_less_once_and_not_again_in
     assert_eq!(trimmed(&first).len(), 1);
     let second = turn(long(61), config(&server.uri()), tools).await;
     assert!(completed(&second), "{second:?}");
-    assert_eq!(bodies(&server).await.len(), 3);
+    let bodies = bodies(&server).await;
+    assert_eq!(bodies.len(), 3);
+    for body in bodies.iter().skip(1) {
+        let length = body.to_string().len();
+        assert!(
+            length > 7_000,
+            "as much as fits the window that it named: {length}"
+        );
+    }
 }
 
 #[tokio::test]
