@@ -144,7 +144,7 @@ Examples:
   gatehouse call --service session ListSessions    straight to a service, past the edge
   gatehouse call --service session /gatehouse.session.v1.SessionService/ListSessions '{}'
 
-`gatehouse methods` lists the methods.")]
+`gatehouse methods` lists the methods, `gatehouse call --service session --list` those of one service.")]
     Call(Call),
     /// Show or replace the gateway token
     #[command(
@@ -225,12 +225,14 @@ Examples:
 
 The address is the one that the service itself would listen on, so that a container asks itself.")]
     Healthcheck(Healthcheck),
-    /// Pass TCP connections on: NAME=HOST:PORT listens and leads there
+    /// Lead from a TCP port to a service, for gRPC tools that know no Unix sockets
     #[command(after_help = "\
 Examples:
+  gatehouse forward session                                       a free port of this machine, which it prints
+  gatehouse forward session --listen 127.0.0.1:7004
   gatehouse forward 0.0.0.0:7001=session:7000 0.0.0.0:7002=agent:7000
 
-The compose profile `operator` uses it to publish internal gRPC on 127.0.0.1.")]
+Callers need the operator's credential all the same. The compose profile `operator` publishes internal gRPC on 127.0.0.1 with it.")]
     Forward(Forward),
 }
 
@@ -261,6 +263,11 @@ pub(crate) struct Chat {
 #[derive(Debug, Args)]
 pub(crate) struct Call {
     /// The method, for example sessions.list
+    #[arg(
+        required_unless_present = "list",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) method: String,
     /// The parameters: JSON or JSON5, @FILE, or @- for the standard input
     #[arg(default_value = "{}")]
@@ -268,6 +275,9 @@ pub(crate) struct Call {
     /// Call this service directly over gRPC, with the operator's credential
     #[arg(long, value_enum, value_name = "SERVICE")]
     pub(crate) service: Option<Backend>,
+    /// List the methods of that service instead, those between services included
+    #[arg(long, requires = "service", conflicts_with_all = ["method", "params", "address", "timeout"])]
+    pub(crate) list: bool,
     /// The service's address, when it is not the one in the settings: unix:PATH or tcp:HOST:PORT
     #[arg(long, requires = "service")]
     pub(crate) address: Option<String>,
@@ -416,9 +426,15 @@ pub(crate) enum Checked {
 /// `forward`
 #[derive(Debug, Args)]
 pub(crate) struct Forward {
-    /// LISTEN=TARGET, both HOST:PORT
-    #[arg(required = true, value_name = "LISTEN=TARGET")]
+    /// A service of the home, or LISTEN=TARGET with both as HOST:PORT
+    #[arg(required = true, value_name = "SERVICE")]
     pub(crate) routes: Vec<String>,
+    /// Where to listen for a service; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Also at an address that other machines reach: what is said there, the credential included, can be read on the way
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[cfg(test)]

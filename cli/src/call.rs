@@ -3,15 +3,17 @@
 use std::{io::Read, time::Duration};
 
 use gatehouse_contract::Map;
-use gatehouse_core::ServiceSettings;
-use serde_json::value::RawValue;
+use gatehouse_core::{Service, ServiceSettings};
+use serde_json::{json, value::RawValue};
 
 use crate::{
     args::{Call, Common},
     client::{self, Client, grpc},
     exit::{Exit, Failed},
+    methods::first_sentence,
     output,
     service::{by_backend, environment},
+    term::{Ink, Style, Table},
 };
 
 /// The largest parameters that are read from a file: the largest frame the edge accepts.
@@ -24,12 +26,38 @@ const DEADLINE_UNKNOWN: Duration = Duration::from_secs(60);
 const DEADLINE_EXTRA: Duration = Duration::from_secs(5);
 
 /// Calls a method.
-pub(crate) async fn run(common: &Common, call: &Call) -> Result<(), Failed> {
+pub(crate) async fn run(common: &Common, call: &Call, style: Style) -> Result<(), Failed> {
+    if let (true, Some(backend)) = (call.list, call.service) {
+        return list(common, by_backend(backend), style);
+    }
     let params = read_params(&call.params)?;
     match call.service {
         Some(backend) => direct(common, call, by_backend(backend), &params).await,
         None => through_the_edge(common, call, &params).await,
     }
+}
+
+/// Every method of a service, with who may call it.
+fn list(common: &Common, service: Service, style: Style) -> Result<(), Failed> {
+    let mut table = Table::new(&["METHOD", "CLIENTS CALL IT", "CALLERS", "WHAT IT DOES"]);
+    let mut rows = Vec::new();
+    for method in grpc::methods(service) {
+        let callers: Vec<_> = method.callers.iter().map(|caller| caller.name()).collect();
+        rows.push(json!({
+            "rpc": grpc::rpc_name(method), "grpc": method.path, "name": method.name, "callers": callers,
+            "description": method.comment,
+        }));
+        table.row(vec![
+            (Some(Ink::Cyan), grpc::rpc_name(method).to_owned()),
+            (None, method.name.clone()),
+            (Some(Ink::Dim), callers.join(", ")),
+            (None, first_sentence(&method.comment)),
+        ]);
+    }
+    if common.json {
+        return output::line(&json!({ "methods": rows }).to_string());
+    }
+    output::line(table.render(style).trim_end())
 }
 
 async fn direct(

@@ -138,7 +138,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Channels(channels) => client(nouns::channels(common, channels, style)),
         Command::Pairing(pairing) => client(nouns::pairing(common, pairing, style)),
         Command::Message(message) => client(nouns::message(common, message, style)),
-        Command::Call(call) => client(call::run(common, call)),
+        Command::Call(call) => client(call::run(common, call, style)),
         Command::Token(token) => client(token::run(common, token)),
         Command::Backup(backup) => client(backup::run(common, backup)),
         Command::Restore(restore) => restore::run(common, restore),
@@ -149,7 +149,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
             output::line(String::from_utf8_lossy(&script).trim_end())
         }
         Command::Healthcheck(check) => client(healthcheck::run(common, check)),
-        Command::Forward(forward) => client(forward::run(forward)),
+        Command::Forward(forward) => client(forward::run(common, forward)),
     }
 }
 

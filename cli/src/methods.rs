@@ -73,7 +73,7 @@ fn nothing(prefix: &str) -> Failed {
     }
 }
 
-fn first_sentence(comment: &str) -> String {
+pub(crate) fn first_sentence(comment: &str) -> String {
     let text = comment.split_whitespace().collect::<Vec<_>>().join(" ");
     text.split_once(". ").map_or_else(
         || text.trim_end_matches('.').to_owned(),

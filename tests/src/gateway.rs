@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -15,6 +17,9 @@ use crate::{http, wait::until};
 
 /// How long a gateway may take to end when nothing hangs, on a busy machine, with the answers of these tests under way.
 const END: Duration = Duration::from_secs(60);
+
+/// In the home: what a gateway says that was started with its words in a file.
+const LOG: &str = "up.log";
 
 /// A running gateway. Dropping it kills the supervisor; the services end by themselves when it is gone.
 #[derive(Debug)]
@@ -46,12 +51,41 @@ impl Gateway {
         Self::start_in(home, env).await
     }
 
+    /// Starts a gateway whose words go into a file of its home: see [`Gateway::log`].
+    ///
+    /// # Panics
+    /// When it does not become ready in time.
+    pub async fn start_logged(config: &Value) -> Self {
+        let home = tempfile::Builder::new()
+            .prefix("gatehouse-")
+            .tempdir()
+            .expect("a temporary folder");
+        fs::write(home.path().join("gatehouse.json5"), config.to_string()).expect("the configuration");
+        let log = fs::File::create(home.path().join(LOG)).expect("the log");
+        let mut command = command(home.path(), &[]);
+        command.stdout(log.try_clone().expect("the log")).stderr(log);
+        let up = command
+            .spawn()
+            .expect("the gatehouse binary: build it with `cargo build -p gatehouse`");
+        Self::ready(home, up).await
+    }
+
+    /// What a gateway that was started so has said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path(LOG)).unwrap_or_default()
+    }
+
     /// Starts a gateway in a home that is there already.
     ///
     /// # Panics
     /// When it does not become ready in time.
     pub async fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
         let up = spawn(home.path(), env);
+        Self::ready(home, up).await
+    }
+
+    async fn ready(home: TempDir, up: Child) -> Self {
         let mut gateway = Self {
             home,
             up,
@@ -144,6 +178,27 @@ impl Gateway {
         self.url().replacen("ws://", "http://", 1)
     }
 
+    /// Where its metrics are, as the supervisor says.
+    ///
+    /// # Panics
+    /// When it serves none.
+    #[must_use]
+    pub fn metrics_url(&self) -> String {
+        let mut supervisor = UnixStream::connect(self.path("run/up.sock")).expect("the supervisor");
+        supervisor
+            .write_all(b"{\"ask\":\"hello\"}\n")
+            .expect("the question");
+        let mut line = String::new();
+        BufReader::new(supervisor)
+            .read_line(&mut line)
+            .expect("the answer");
+        let answer: Value = serde_json::from_str(&line).expect("JSON");
+        answer["metrics"]
+            .as_str()
+            .expect("metrics that are served")
+            .to_owned()
+    }
+
     /// The gateway token.
     #[must_use]
     pub fn token(&self) -> &str {
@@ -221,15 +276,21 @@ pub async fn run_in(home: &Path, arguments: &[&str]) -> std::process::Output {
 
 /// Starts `gatehouse up` in a home. Its words go to the test's own output, where a failing test shows them.
 fn spawn(home: &Path, env: &[(&str, &str)]) -> Child {
-    AsyncCommand::new(binary())
+    command(home, env)
+        .spawn()
+        .expect("the gatehouse binary: build it with `cargo build -p gatehouse`")
+}
+
+fn command(home: &Path, env: &[(&str, &str)]) -> AsyncCommand {
+    let mut command = AsyncCommand::new(binary());
+    command
         .args(["up", "--port", "0", "--home"])
         .arg(home)
         .env("GATEHOUSE_METRICS_LISTEN", "off")
         .envs(env.iter().copied())
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the gatehouse binary: build it with `cargo build -p gatehouse`")
+        .kill_on_drop(true);
+    command
 }
 
 /// The binary under test, as built beside the tests.

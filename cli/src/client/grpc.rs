@@ -126,6 +126,21 @@ fn load_credential(home: &Home) -> Result<Credential, Failed> {
     })
 }
 
+/// A name that is less like another one than that is no typing error for it.
+const ALIKE_MIN: f64 = 0.85;
+
+/// The last part of its path: how gRPC tools and `--service` name it.
+pub(crate) fn rpc_name(method: &Method) -> &str {
+    method.path.rsplit('/').next().unwrap_or(&method.path)
+}
+
+/// Every method of a service, those between services included.
+pub(crate) fn methods(service: Service) -> impl Iterator<Item = &'static Arc<Method>> {
+    Map::core()
+        .rpcs()
+        .filter(move |method| method.is_served_by(service.identity()))
+}
+
 /// The method of a service that somebody means: its client name, its RPC name, or its whole path.
 pub(crate) fn method(service: Service, name: &str) -> Result<&'static Method, Failed> {
     if service == Service::Edge {
@@ -150,10 +165,19 @@ pub(crate) fn method(service: Service, name: &str) -> Result<&'static Method, Fa
             Exit::Usage,
             format!("{name} belongs to {}, not to {service}", method.service),
         )),
-        None => Err(
-            Failed::new(Exit::Usage, format!("{service} has no method {name}"))
-                .next("`gatehouse methods --markdown` lists what each service offers"),
-        ),
+        None => {
+            let failed = Failed::new(Exit::Usage, format!("{service} has no method {name}"));
+            let names = map.rpcs().filter(is_own).map(|method| rpc_name(method));
+            let near = names
+                .map(|known| (strsim::jaro_winkler(name, known), known))
+                .max_by(|(a, _), (b, _)| a.total_cmp(b))
+                .filter(|(likeness, _)| *likeness >= ALIKE_MIN);
+            let list = format!("`gatehouse call --service {service} --list` lists them all");
+            Err(failed.next(match near {
+                Some((_, near)) => format!("did you mean {near}? {list}"),
+                None => list,
+            }))
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     config::Config,
     grpc::Channels,
     inbox::{Inbox, store::OFFER_AGAIN},
-    metrics::{Direction, Fate, Metrics},
+    metrics::{AccountState, Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::AGE_MAX, store::REST_KEPT},
     pairing,
     platform::Platforms,
@@ -97,6 +97,11 @@ impl service::App for App {
         let manager = Manager::spawn(config, deps, view, &life.closing);
         let parts = manager.clone();
         life.report.components(move || components(&parts));
+        let (parts, stored, day, shown) = (manager.clone(), stores.clone(), clock.clone(), metrics.clone());
+        life.on_scrape(move || {
+            let (parts, stored, day, shown) = (parts.clone(), stored.clone(), day.clone(), shown.clone());
+            async move { shown.accounts(accounts(&parts, &stored).await, day.now_ms()) }
+        });
         let gate = Gate::default();
         attach.attach(life, gate.clone(), Box::new(|| Ok(())));
         spawn_sweep(stores.clone(), clock.clone(), metrics, &life.closing);
@@ -136,6 +141,20 @@ async fn sent(manager: &Manager, stores: &Stores, clock: &Clock) {
         }
         time::sleep(SEND_LOOK).await;
     }
+}
+
+/// How each account is, for the metrics.
+async fn accounts(manager: &Manager, stores: &Stores) -> Vec<AccountState> {
+    let view = manager.view();
+    let entries = view.map(|view| view.accounts.clone()).unwrap_or_default();
+    let mut accounts = Vec::with_capacity(entries.len());
+    for (key, entry) in entries.into_iter().filter(|(_, entry)| entry.config.enabled) {
+        // A database that fails says so by itself.
+        let counts = stores.outbox.counts(key.clone()).await.ok();
+        let up = matches!(entry.progress.snapshot().state, State::Connected);
+        accounts.push(AccountState { key, up, counts });
+    }
+    accounts
 }
 
 /// Channel accounts, as parts that can fail alone. What nobody wants to run is no fault.

@@ -1,13 +1,17 @@
 //! Counters whose sum closes: for each channel and direction, accepted = delivered + refused + failed + expired + deduped
 //! + dropped + handled + what still waits.
 
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
+
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
-    metrics::{counter::Counter, family::Family},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+use crate::{adapter::AccountKey, outbox::store::Counts};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
     /// From a platform.
     In,
@@ -15,7 +19,17 @@ pub(crate) enum Direction {
     Out,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+impl EncodeLabelValue for Direction {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let word = match self {
+            Self::In => "in",
+            Self::Out => "out",
+        };
+        word.encode(encoder)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Fate {
     /// Handed to the bridge.
     Accepted,
@@ -36,7 +50,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// The word for logs.
+    /// The word for logs and labels.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -51,6 +65,29 @@ impl Fate {
     }
 }
 
+impl EncodeLabelValue for Fate {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
+}
+
+/// Bounded by the accounts that are configured.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AccountLabels {
+    channel: String,
+    account: String,
+}
+
+/// How an account is when somebody scrapes.
+#[derive(Debug)]
+pub(crate) struct AccountState {
+    pub(crate) key: AccountKey,
+    /// Whether it is connected.
+    pub(crate) up: bool,
+    /// What waits in its outbox; nothing when the database could not be asked.
+    pub(crate) counts: Option<Counts>,
+}
+
 /// Bounded by the channels that exist, two directions and eight fates.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -63,6 +100,11 @@ struct Labels {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
+    up: Family<AccountLabels, Gauge>,
+    waiting: Family<AccountLabels, Gauge>,
+    waiting_parts: Family<AccountLabels, Gauge>,
+    oldest: Family<AccountLabels, Gauge<f64, AtomicU64>>,
+    dead: Family<AccountLabels, Gauge>,
 }
 
 impl Metrics {
@@ -72,6 +114,50 @@ impl Metrics {
             "Messages by channel, direction and fate",
             self.messages.clone(),
         );
+        let registry = registry.sub_registry_with_prefix("gatehouse_channel");
+        registry.register("up", "Whether an account is connected", self.up.clone());
+        registry.register(
+            "waiting",
+            "Replies that wait for the platform of an account",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "waiting_parts",
+            "Their parts that the platform has not taken",
+            self.waiting_parts.clone(),
+        );
+        registry.register(
+            "oldest_waiting_seconds",
+            "How long the oldest reply has waited for the platform",
+            self.oldest.clone(),
+        );
+        registry.register(
+            "dead_letters",
+            "Replies of the last days that were given up on",
+            self.dead.clone(),
+        );
+    }
+
+    /// How the accounts are at `now`. Those that are no longer configured are on no page.
+    pub(crate) fn accounts(&self, accounts: Vec<AccountState>, now: i64) {
+        for family in [&self.up, &self.waiting, &self.waiting_parts, &self.dead] {
+            family.clear();
+        }
+        self.oldest.clear();
+        for AccountState { key, up, counts } in accounts {
+            let labels = AccountLabels {
+                channel: key.channel,
+                account: key.account,
+            };
+            self.up.get_or_create(&labels).set(i64::from(up));
+            let Some(counts) = counts else { continue };
+            self.waiting.get_or_create(&labels).set(counts.waiting);
+            self.waiting_parts.get_or_create(&labels).set(counts.parts);
+            self.dead.get_or_create(&labels).set(counts.dead);
+            let waited = counts.oldest_at.and_then(|since| u64::try_from(now - since).ok());
+            let waited = Duration::from_millis(waited.unwrap_or(0));
+            self.oldest.get_or_create(&labels).set(waited.as_secs_f64());
+        }
     }
 
     pub(crate) fn count(&self, channel: &str, direction: Direction, fate: Fate) {
@@ -93,5 +179,65 @@ impl Metrics {
                 fate,
             })
             .get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    fn state(account: &str, counts: Option<Counts>) -> AccountState {
+        AccountState {
+            key: AccountKey::new("irc", account),
+            up: counts.is_some(),
+            counts,
+        }
+    }
+
+    fn text(metrics: &Metrics) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        metrics.register(&mut registry);
+        encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn accounts_are_shown_with_what_waits_for_as_long_as_they_are_configured() {
+        let metrics = Metrics::default();
+        let counts = Counts {
+            waiting: 2,
+            parts: 5,
+            oldest_at: Some(1_000),
+            dead: 1,
+            ..Counts::default()
+        };
+
+        metrics.accounts(vec![state("home", Some(counts)), state("gone", None)], 31_000);
+
+        let page = text(&metrics);
+        for line in [
+            "gatehouse_channel_up{channel=\"irc\",account=\"home\"} 1",
+            "gatehouse_channel_up{channel=\"irc\",account=\"gone\"} 0",
+            "gatehouse_channel_waiting{channel=\"irc\",account=\"home\"} 2",
+            "gatehouse_channel_waiting_parts{channel=\"irc\",account=\"home\"} 5",
+            "gatehouse_channel_oldest_waiting_seconds{channel=\"irc\",account=\"home\"} 30.0",
+            "gatehouse_channel_dead_letters{channel=\"irc\",account=\"home\"} 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}: {page}");
+        }
+        metrics.accounts(vec![state("home", None)], 31_000);
+        assert!(!text(&metrics).contains("gone"), "{}", text(&metrics));
+    }
+
+    #[test]
+    fn messages_are_counted_in_the_words_of_the_log() {
+        let metrics = Metrics::default();
+
+        metrics.count("irc", Direction::Out, Fate::Delivered);
+
+        let line = "gatehouse_channel_messages_total{channel=\"irc\",direction=\"out\",fate=\"delivered\"} 1";
+        assert!(text(&metrics).contains(line), "{}", text(&metrics));
     }
 }

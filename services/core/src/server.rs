@@ -132,11 +132,13 @@ impl Server {
             mut routes,
             names,
         } = self;
-        routes.add_service(health_service(&health, &drain).await);
+        routes.add_service(health_service(&health, names.clone(), &drain).await);
         let reflection = || {
             let mut builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(gatehouse_proto::DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // What a refusal says besides its message: tools show it only when they know its types.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
                 .with_service_name("grpc.health.v1.Health");
             for name in &names {
                 builder = builder.with_service_name(*name);
@@ -218,9 +220,10 @@ async fn follow(callers: Directory, drain: Drain) {
     tokio::select! { () = rereading => (), () = drain.requested() => () }
 }
 
-/// The standard health service, fed from the process's health.
+/// The standard health service, fed from the process's health: for the whole, and under the name of each service.
 async fn health_service(
     health: &Health,
+    names: Vec<&'static str>,
     drain: &Drain,
 ) -> impl TowerService<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
 + NamedService
@@ -236,7 +239,9 @@ async fn health_service(
         } else {
             tonic_health::ServingStatus::NotServing
         };
-        reporter.set_service_status("", status).await;
+        for name in names.iter().chain(&[""]) {
+            reporter.set_service_status(*name, status).await;
+        }
         if state == State::Stopping {
             let status = tonic_health::ServingStatus::Serving;
             reporter.set_service_status(health::STOPPING, status).await;

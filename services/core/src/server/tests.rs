@@ -12,6 +12,8 @@ use crate::{address::Address, caller::Caller, client::Peer, error::Failure, secr
 
 /// A service that answers one method, panics on a second and waits for ever in a third; the rest of the contract is not its
 /// business.
+mod tools;
+
 #[derive(Clone, Debug)]
 struct Fake;
 
@@ -287,31 +289,6 @@ async fn a_process_that_is_not_listed_is_refused_with_who_called_what() {
         "agent may not call /gatehouse.session.v1.SessionService/ResolveSession: its callers are edge, operator"
     );
     assert_eq!(failure.reason.as_deref(), Some("CALLER_NOT_ALLOWED"));
-}
-
-#[tokio::test]
-async fn reflection_is_for_operators_tools() {
-    use tonic_reflection::pb::v1::{
-        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-        server_reflection_request::MessageRequest,
-    };
-    let home = running().await;
-    let ask = async |identity| {
-        let peer = Peer::lazy(&home.address, &secret(identity));
-        let list = ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(MessageRequest::ListServices(String::new())),
-        };
-        ServerReflectionClient::new(peer.service())
-            .server_reflection_info(tokio_stream::once(list))
-            .await
-    };
-
-    ask(Identity::Operator).await.unwrap();
-    assert_eq!(
-        ask(Identity::Agent).await.unwrap_err().code(),
-        Code::PermissionDenied
-    );
 }
 
 /// A wait that somebody parks; it goes on until it is dropped.
