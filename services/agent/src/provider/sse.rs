@@ -58,6 +58,16 @@ impl Parser {
         Ok(())
     }
 
+    /// Nothing came for a while: a line that is whole without its end is taken as if it had come.
+    pub(crate) fn settle(&mut self, events: &mut Vec<Event>) {
+        let line = String::from_utf8_lossy(&self.line);
+        let value = line.strip_prefix("data:").unwrap_or(&line);
+        let document = format!("{}{value}", self.document.text);
+        if is_done(value) || is_document(&document) {
+            self.end_line(events);
+        }
+    }
+
     /// The body is over: what is there without a blank line counts.
     pub(crate) fn finish(&mut self, events: &mut Vec<Event>) {
         self.end_line(events);
@@ -275,6 +285,29 @@ mod tests {
         }
         let (events, stray) = read(&[b"<html>\n<title>Log in</title>\n"]);
         assert!(events.is_empty() && stray.contains("<title>Log in</title>"));
+    }
+
+    #[test]
+    fn a_line_that_is_whole_need_not_end_when_nothing_follows() {
+        let settled = |body: &str| {
+            let (mut parser, mut events) = (Parser::default(), Vec::new());
+            parser.push(body.as_bytes(), &mut events).unwrap();
+            assert!(events.is_empty(), "{body}");
+            parser.settle(&mut events);
+            events.len()
+        };
+        for whole in [
+            "data: {\"a\":1}",
+            "data: [DONE]",
+            "[DONE]",
+            "{\"a\":1}",
+            "{\n\"a\":1\n}",
+        ] {
+            assert_eq!(settled(whole), 1, "{whole}");
+        }
+        for part in ["data: {\"a\":", "{\"a\":", "data", "ping", ""] {
+            assert_eq!(settled(part), 0, "{part}");
+        }
     }
 
     #[test]

@@ -48,6 +48,12 @@ pub(crate) fn from_transport(callee: &Callee<'_>, error: &reqwest::Error) -> Una
             format!("{away}: connection refused. Start the server, or check host and port of {entry}")
         }
         Cause::Unreachable => format!("{away}{reason}. Check this machine's network and {entry}"),
+        // The handshake belongs to the connection.
+        Cause::NotAccepted if callee.url.scheme() == "https" => {
+            format!(
+                "{away}: no TLS connection came about in time. Check host, port and scheme (http:// or https://) of {entry}, and firewalls"
+            )
+        }
         Cause::NotAccepted => {
             format!(
                 "{away}: nobody accepted the connection in time. Check host and port of {entry}, and firewalls"

@@ -73,6 +73,13 @@ impl Decoder {
         fits.map_err(|sse::TooLong| Unreadable::TooLong)
     }
 
+    /// Nothing came for a while: what is whole without its last sign is taken.
+    pub(super) fn settle(&mut self, out: &mut Vec<Piece>) {
+        let mut events = Vec::new();
+        self.parser.settle(&mut events);
+        self.take_all(&events, out);
+    }
+
     /// The body is over, or nobody waits for more of it.
     pub(super) fn finish(mut self, out: &mut Vec<Piece>) -> End {
         // What came behind the end does not count, and how much of it came is chance.

@@ -27,6 +27,10 @@ const USAGE_WAIT: Duration = Duration::from_secs(2);
 /// How long the closing mark is waited for when nothing else is missing. With it the connection can be used again.
 const MARK_WAIT: Duration = Duration::from_millis(250);
 
+/// After this long without a byte, what is whole without its last sign is taken: some servers leave out the end of the last line and
+/// leave the connection open.
+const SETTLE_WAIT: Duration = Duration::from_secs(1);
+
 /// The most of an error body that is read.
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -40,24 +44,40 @@ pub(super) async fn answer(
     silence: Duration,
     answer: &mut Answer,
 ) -> Result<Answered, Unanswered> {
+    if let Some(encoding) = foreign_encoding(&response) {
+        let (provider, origin) = (callee.provider, callee.origin());
+        let message = format!(
+            "provider {provider} at {origin} compressed its answer in a way that nobody asked for: {encoding}. Turn that off there, or in \
+             the proxy before it"
+        );
+        return Err(callee.failed(FailureKind::Unavailable, message));
+    }
     let framing = framing(&response);
     let mut bytes = response.bytes_stream();
     let mut decoder = Decoder::default();
-    let mut stopped_at = None;
+    let (mut stopped_at, mut heard_at) = (None, Instant::now());
+    let mut settles = true;
     let broken = loop {
         let until = match stopped_at {
             Some(at) if decoder.has_usage() => at + MARK_WAIT,
             Some(at) => at + USAGE_WAIT,
-            None => Instant::now() + silence,
-        };
-        let chunk = match timeout_at(until, bytes.next()).await {
-            Ok(Some(Ok(chunk))) => chunk,
-            Ok(None) => break None,
-            Ok(Some(Err(error))) => break Some(failure::from_transport(callee, &error)),
-            Err(_) => break Some(fell_silent(callee)),
+            None if settles => heard_at + silence.min(SETTLE_WAIT),
+            None => heard_at + silence,
         };
         let mut pieces = Vec::new();
-        let read = decoder.push(&chunk, &mut pieces);
+        let read = match timeout_at(until, bytes.next()).await {
+            Ok(Some(Ok(chunk))) => {
+                (heard_at, settles) = (Instant::now(), true);
+                decoder.push(&chunk, &mut pieces)
+            }
+            Ok(None) => break None,
+            Ok(Some(Err(error))) => break Some(failure::from_transport(callee, &error)),
+            Err(_) if stopped_at.is_none() && std::mem::take(&mut settles) => {
+                decoder.settle(&mut pieces);
+                Ok(())
+            }
+            Err(_) => break Some(fell_silent(callee)),
+        };
         let spoke = !pieces.is_empty();
         if let Err(TooLong) = hand_on(pieces, answer).await {
             return too_long(callee, answer);
@@ -119,6 +139,13 @@ fn fell_silent(callee: &Callee<'_>) -> Unanswered {
         "provider {provider} at {origin} fell silent in its answer. Look into its log, or raise models.providers.{provider}.timeoutSeconds"
     );
     callee.failed(FailureKind::Timeout, message)
+}
+
+/// An encoding that cannot be read here. No request offers any; gzip is known by its bytes.
+fn foreign_encoding(response: &Response) -> Option<String> {
+    let encoding = response.headers().get(header::CONTENT_ENCODING)?.to_str().ok()?;
+    let encoding: String = encoding.trim().to_ascii_lowercase().chars().take(40).collect();
+    (!["", "identity", "gzip", "x-gzip", "none"].contains(&encoding.as_str())).then_some(encoding)
 }
 
 /// Whether the end of the body says that all of it came.

@@ -130,6 +130,21 @@ async fn an_answer_whose_connection_stays_open_ends_soon_after_its_reason() {
 }
 
 #[tokio::test]
+async fn a_last_line_without_an_end_counts_although_the_connection_stays_open() {
+    let document = r#"{"choices":[{"message":{"content":"Hello there"},"finish_reason":"stop"}]}"#;
+    for body in [
+        format!("{}data: {}", events(&[says("Hello there")]), stops("stop")),
+        format!("{}data: [DONE]", events(&[says("Hello there")])),
+        document.to_owned(),
+    ] {
+        let events = ask(&Server::stays(format!("{STREAM}{body}")).await).await;
+
+        assert_eq!(text(&events), "Hello there", "{body}");
+        assert_eq!(completed(&events).stop_reason, "stop", "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_behind_a_whole_answer_does_not_break_the_answer() {
     let body = events(&[says("Hello there"), stops("stop")]);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -189,6 +204,19 @@ async fn a_server_that_does_not_stream_is_read() {
             completed(&events).usage.unwrap().total_tokens
         ),
         ("Hello there", 3)
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_unpacked_is_said_to_be_one() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 3\r\n\r\nxyz";
+
+    let failure = failed(&ask(&Server::says(answer).await).await);
+
+    assert!(
+        failure.message.contains("nobody asked for: br"),
+        "{}",
+        failure.message
     );
 }
 
