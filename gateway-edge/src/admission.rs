@@ -150,8 +150,7 @@ impl AdmissionPolicy {
             .ok_or(HOST_MISSING)?
             .to_ascii_lowercase();
         let target = uri.authority().map(|target| target.as_str().to_ascii_lowercase());
-        let page = headers.contains_key(header::ORIGIN)
-            || BROWSER_MARKS.iter().any(|name| headers.contains_key(*name));
+        let page = headers.contains_key(header::ORIGIN) || is_of_a_page(headers);
         let ours = |name: &String| self.answers_to(host_of(name), bound, page);
         if ours(&host) && target.is_none_or(|target| ours(&target)) {
             Ok(host)
@@ -239,6 +238,16 @@ impl AdmissionPolicy {
             .any(|scheme| origin.strip_prefix(scheme) == Some(host));
         same || self.origins.contains(origin)
     }
+}
+
+/// Whether a page asks. A person who writes the address themselves is none: `none` is what no page can make a browser say
+/// (Fetch Metadata, "Sec-Fetch-Site").
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let is_written = headers.get(BROWSER_MARKS[0]).is_some_and(|site| site == "none")
+        && headers
+            .get(BROWSER_MARKS[1])
+            .is_some_and(|mode| mode == "navigate");
+    !is_written && BROWSER_MARKS.iter().any(|name| headers.contains_key(*name))
 }
 
 fn single(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, ()> {

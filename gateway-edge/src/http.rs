@@ -16,6 +16,7 @@ mod body;
 pub(crate) mod calls;
 mod context;
 mod guard;
+mod page;
 mod pages;
 mod policy;
 pub(crate) mod respond;

@@ -53,7 +53,7 @@ pub(crate) struct Report {
     pub(crate) failing: Vec<&'static str>,
     /// Who is away without whom messages are taken all the same.
     pub(crate) degraded: Vec<&'static str>,
-    uptime_ms: u64,
+    pub(crate) uptime_ms: u64,
 }
 
 impl Readiness {

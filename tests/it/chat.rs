@@ -1,9 +1,10 @@
 //! `gatehouse chat` as a person at a terminal meets it.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use gatehouse_tests::{Client, DEADLINE, Gateway, model::Model, tmux::Terminal, until};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::SCREEN;
 
@@ -342,6 +343,32 @@ async fn commands_are_completed_and_a_slip_is_not_sent_to_the_model() {
         })
         .await;
     assert_eq!(questions(&gateway).await, ["hello echo", "hello model"]);
+}
+
+/// A disk that takes nothing is told as one whose database is gone: the store refuses.
+#[tokio::test]
+async fn a_message_that_cannot_be_kept_is_told_within_seconds_and_stays_in_the_line() {
+    let gateway = Gateway::start(&nothing()).await;
+    let terminal = open(&gateway.path(""), USUAL, &[]).await;
+    fs::remove_file(gateway.path("session/session.db")).unwrap();
+
+    let began = Instant::now();
+    let told = gateway.run(&["chat", "hello"]).await;
+    terminal.say("not lost");
+    let seen = terminal
+        .until("the reason", |screen| {
+            screen.contains("UNAVAILABLE") && screen.ends_with("> not lost")
+        })
+        .await;
+
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    assert_eq!(told.status.code(), Some(69));
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(
+        told.contains("UNAVAILABLE") && !told.contains("went away"),
+        "{told}"
+    );
+    assert!(!seen.contains("went away"), "{seen}");
 }
 
 #[tokio::test]

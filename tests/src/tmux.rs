@@ -10,6 +10,12 @@ use tempfile::TempDir;
 
 use crate::{gateway::binary, until};
 
+/// The shell that the command runs in: it says how that ended, and stays.
+const SHELL: &str = "\"$@\"; echo \"ended with $?\"; exec cat";
+
+/// What the shell says before the status.
+const ENDED: &str = "ended with ";
+
 /// A terminal in which `gatehouse chat` runs. Dropping it kills the chat.
 #[derive(Debug)]
 pub struct Terminal {
@@ -42,28 +48,24 @@ impl Terminal {
         };
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let program = binary();
-        let mut words: Vec<&OsStr> = [
+        let begin = [
             "new-session",
             "-d",
             "-x",
             &columns,
             "-y",
             &rows,
+            "sh",
+            "-c",
+            SHELL,
+            "sh",
             "env",
             "-i",
             "TERM=screen",
-        ]
-        .into_iter()
-        .map(OsStr::new)
-        .collect();
+        ];
+        let mut words: Vec<&OsStr> = begin.iter().map(OsStr::new).collect();
         words.push(program.as_os_str());
         words.extend(arguments);
-        // The terminal stays when the command has ended, and says how.
-        words.extend(
-            [";", "set-option", "-g", "remain-on-exit", "on"]
-                .iter()
-                .map(OsStr::new),
-        );
         let made = terminal.tmux(&words);
         assert!(
             made.status.success(),
@@ -148,14 +150,14 @@ impl Terminal {
     /// # Panics
     /// When it does not end.
     pub async fn ended(&self) -> i32 {
-        until("the end of the chat", async || {
-            let output = self.tmux(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"]);
-            let told = String::from_utf8_lossy(&output.stdout).into_owned();
-            told.trim()
-                .strip_prefix("1 ")
-                .and_then(|status| status.parse().ok())
-        })
-        .await
+        let told = |screen: &str| {
+            let (_, status) = screen.rsplit_once(ENDED)?;
+            status.trim().parse().ok()
+        };
+        let screen = self
+            .until("the end of the chat", |screen| told(screen).is_some())
+            .await;
+        told(&screen).expect("a status")
     }
 
     fn tmux<S: AsRef<OsStr>>(&self, words: &[S]) -> Output {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use gatehouse_core::Env;
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     Conversation, Drawn,
@@ -34,10 +33,6 @@ const ROWS_SHOWN: u16 = 10;
 
 /// Talks until the person leaves.
 pub(super) async fn run(conversation: Conversation, chat: &Chat) -> Result<(), Failed> {
-    let ends = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let [Ok(terminate), Ok(hangup)] = ends else {
-        return Err(Failed::new(Exit::Failed, "cannot listen to signals"));
-    };
     let file = if chat.no_history {
         None
     } else {
@@ -49,7 +44,6 @@ pub(super) async fn run(conversation: Conversation, chat: &Chat) -> Result<(), F
         ui,
         shown: Vec::new(),
         stopping: None,
-        ends: (terminate, hangup),
     };
     let ended = interactive.talk(chat).await;
     let Interactive { conversation, ui, .. } = interactive;
@@ -78,7 +72,6 @@ struct Interactive {
     shown: Vec<Session>,
     /// The run that Ctrl-C stops.
     stopping: Option<String>,
-    ends: (Signal, Signal),
 }
 
 /// Whether the person stays.
@@ -90,14 +83,10 @@ enum Next {
 
 impl Interactive {
     async fn talk(&mut self, chat: &Chat) -> Result<(), Failed> {
-        match self.go(&chat.session, chat.history).await {
-            Ok(()) => {}
-            Err(Trouble::Lost(_)) => {
-                if self.reconnect().await? == Next::Leave {
-                    return Ok(());
-                }
-            }
-            Err(trouble) => return Err(trouble.into_failed()),
+        let entered = self.go(&chat.session, chat.history).await;
+        entered.map_err(Trouble::into_failed)?;
+        if self.conversation.screen.session().is_empty() {
+            return Ok(()); // they did not wait for the first answer
         }
         while self.step().await? == Next::Stay {}
         Ok(())
@@ -124,8 +113,6 @@ impl Interactive {
                 Ok(incoming) => self.on_event(&incoming).await,
                 Err(_) => self.reconnect().await,
             },
-            _ = self.ends.0.recv() => Ok(Next::Leave),
-            _ = self.ends.1.recv() => Ok(Next::Leave),
         }
     }
 
@@ -149,11 +136,7 @@ impl Interactive {
             self.ui
                 .away(Some("the gateway went away; coming back (Ctrl-C leaves)"));
             self.ui.draw()?;
-            let back = tokio::select! {
-                back = self.ui.wait(self.conversation.reconnect()) => back?,
-                _ = self.ends.0.recv() => None,
-            };
-            match back {
+            match self.ui.wait(self.conversation.reconnect()).await? {
                 None => return Ok(Next::Leave),
                 Some(Ok(missing)) => {
                     self.ui.append(&missing);

@@ -91,7 +91,10 @@ impl Conversation {
         loop {
             match self.screen.end_of(&run) {
                 None => {}
-                Some(End::Answered) => {
+                Some(end @ (End::Answered | End::Cut(_))) => {
+                    if let End::Cut(why) = end {
+                        remark(why);
+                    }
                     // Beside the answer, which a script reads.
                     if let Some(cost) = self.screen.cost() {
                         remark(cost);

@@ -159,7 +159,10 @@ impl Screen {
             // The model is asked: from here on a run that somebody else started is waited for as well.
             "status" => self.turn_to(&event.run_id),
             "delta" => self.delta(event),
-            "final" => self.end(&event.run_id, event.message.as_ref(), End::Answered, event.usage),
+            "final" => {
+                let end = End::of(event.stop_reason.as_deref());
+                self.end(&event.run_id, event.message.as_ref(), end, event.usage)
+            }
             "aborted" => self.end(&event.run_id, event.message.as_ref(), End::Stopped, event.usage),
             "error" => {
                 let why = event
@@ -281,12 +284,12 @@ impl Screen {
     ) -> String {
         let whole = message.map(Message::text).filter(|text| !text.is_empty());
         let mut out = String::new();
-        if self.live.is_some() || whole.is_some() || *end != End::Answered {
+        if self.live.is_some() || whole.is_some() || !end.is_answer() {
             out.push_str(&self.turn_to(run));
             out.push_str(&self.speaks());
         }
         if let (Some(live), Some(whole)) = (&mut self.live, &whole) {
-            if *end == End::Answered && live.printed.len() > whole.len() {
+            if end.is_answer() && live.printed.len() > whole.len() {
                 live.printed.clear(); // words of an attempt that broke off are no part of the answer
                 out.push('\n');
             }
@@ -295,6 +298,7 @@ impl Screen {
         if self.look.is_dressed {
             match end {
                 End::Answered => {}
+                End::Cut(why) => out.push_str(&self.look.style.paint(Ink::Yellow, &format!(" [{why}]"))),
                 End::Stopped => out.push_str(&self.look.style.paint(Ink::Yellow, " [stopped]")),
                 End::Failed(why) => {
                     out.push_str(&self.look.style.paint(Ink::Red, &format!("[{}]", escape(why))));
@@ -304,7 +308,7 @@ impl Screen {
         let Some(live) = self.live.take() else { return out };
         // A pipe gets what the model wrote and an end of line; nothing of an answer that has no words.
         let ends = if self.look.is_dressed {
-            *end == End::Answered && live.printed.ends_with('\n')
+            end.is_answer() && live.printed.ends_with('\n')
         } else {
             live.printed.is_empty()
         };
@@ -381,6 +385,9 @@ impl Screen {
         if message.stop_reason.as_deref() == Some("aborted") {
             row.push_str(&self.look.style.paint(Ink::Yellow, " [stopped]"));
         }
+        if let End::Cut(why) = End::of(message.stop_reason.as_deref()) {
+            row.push_str(&self.look.style.paint(Ink::Yellow, &format!(" [{why}]")));
+        }
         if let Some(why) = &message.error_message {
             let gap = if text.is_empty() { "" } else { " " };
             row.push_str(
@@ -416,7 +423,7 @@ impl Screen {
                 let end = match (row.stop_reason.as_deref(), &row.error_message) {
                     (Some("aborted"), _) => End::Stopped,
                     (_, Some(why)) => End::Failed(why.clone()),
-                    _ => End::Answered,
+                    (reason, None) => End::of(reason),
                 };
                 out.push_str(&self.end(run, Some(row), end, None));
             }

@@ -9,6 +9,7 @@ use std::{
 
 use crossterm::event::{Event, KeyEventKind};
 use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     time::{Instant, sleep},
 };
@@ -21,7 +22,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    exit::Failed,
+    exit::{Exit, Failed},
     term::{Ink, Style},
 };
 
@@ -75,6 +76,10 @@ pub(super) struct Ui {
     /// The line that is typed.
     pub(super) editor: Editor,
     events: mpsc::Receiver<Event>,
+    /// Who ends us from outside gets a terminal that works.
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
     terminal: Terminal,
     style: Style,
     /// What the person waits for.
@@ -94,8 +99,20 @@ pub(super) struct Ui {
 impl Ui {
     /// Takes the terminal.
     pub(super) fn open(editor: Editor, style: Style) -> Result<Self, Failed> {
+        let signals = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ]
+        .map(signal);
+        let [Ok(interrupt), Ok(terminate), Ok(hangup)] = signals else {
+            return Err(Failed::new(Exit::Failed, "cannot listen to signals"));
+        };
         let terminal = Terminal::take()?;
         Ok(Self {
+            interrupt,
+            terminate,
+            hangup,
             pane: Pane::new(Terminal::size()),
             editor,
             events: terminal::events(),
@@ -239,6 +256,9 @@ impl Ui {
                         return Ok(wish);
                     }
                 }
+                _ = self.interrupt.recv() => return Ok(Wish::Leave),
+                _ = self.terminate.recv() => return Ok(Wish::Leave),
+                _ = self.hangup.recv() => return Ok(Wish::Leave),
                 () = sleep(TICK), if is_busy => {}
             }
             self.draw()?;

@@ -23,6 +23,8 @@ pub(super) struct ChatEvent {
     pub(super) message: Option<Message>,
     /// What went wrong.
     pub(super) error_message: Option<String>,
+    /// Why the model stopped.
+    pub(super) stop_reason: Option<String>,
     /// What it cost, when it is done.
     pub(super) usage: Option<Usage>,
 }

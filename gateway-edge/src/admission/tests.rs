@@ -54,6 +54,10 @@ fn a_host_that_somebody_else_can_own_is_refused() {
         "HOME.example.org:443",
         "edge:18789",
         "ui.localhost:1",
+        "raspberrypi.local:18789",
+        "NAS.lan",
+        "gate.fritz.box:18789",
+        "pi.home.arpa",
     ] {
         assert_eq!(host(good), Ok(()), "{good}");
     }
@@ -86,6 +90,33 @@ fn a_host_that_somebody_else_can_own_is_refused() {
         Err(HOST_REFUSED),
         "pages have no business there"
     );
+}
+
+#[test]
+fn a_name_of_the_home_network_is_for_programs_and_for_who_writes_it_and_not_for_pages() {
+    let policy = policy("{}");
+    let asked = |host: &str, marks: &[(&str, &str)]| {
+        admit(&policy, "192.0.2.1", &[&[("host", host)], marks].concat()).map(|_| ())
+    };
+
+    for host in ["raspberrypi", "nas.local:18789", "nas.lan", "gate.fritz.box"] {
+        let written = [
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        assert_eq!(asked(host, &[]), Ok(()), "{host}");
+        assert_eq!(asked(host, &written), Ok(()), "{host}");
+        for page in [
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "navigate")][..],
+            &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+            &[("sec-fetch-site", "none"), ("sec-fetch-mode", "cors")],
+            &[("sec-fetch-mode", "navigate")],
+            &[("origin", "http://nas.local:18789")],
+        ] {
+            assert_eq!(asked(host, page), Err(HOST_REFUSED), "{host} {page:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What anybody may read: whether the gateway is alive, started and ready, and the page of who opens it in a browser.
+//! What programs ask: whether the gateway is alive, started and ready.
 
 use std::sync::Arc;
 
@@ -6,21 +6,8 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{
-    context::Http,
-    respond::{json, respond},
-};
+use super::{context::Http, respond::json};
 use crate::limits::VERSION;
-
-const PAGE: &str = concat!(
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Gatehouse</title>",
-    "<h1>Gatehouse</h1><p>This is the gateway to a personal assistant. Clients connect to this address with WebSocket; ",
-    "<code>gatehouse chat</code> is one.</p></html>\n"
-);
-
-pub(super) fn page() -> Response {
-    respond(StatusCode::OK, "text/html; charset=utf-8", PAGE)
-}
 
 #[derive(Serialize)]
 struct Live {

@@ -14,7 +14,7 @@ use http::StatusCode;
 
 use super::{
     context::Http,
-    guard, pages,
+    guard, page, pages,
     policy::{Auth, Policy, Time},
     respond::{CSP_NOTHING, not_allowed, plain},
     rpc, upgrade, webhook,
@@ -36,6 +36,12 @@ const SOCKET: Policy = Policy {
     ..PAGE
 };
 
+/// A WebSocket, or the page.
+const FRONT: Policy = Policy {
+    csp: page::CSP,
+    ..SOCKET
+};
+
 const WEBHOOK: Policy = Policy {
     auth: Auth::Platform,
     body_max: webhook::BODY_MAX,
@@ -54,8 +60,10 @@ const CALL: Policy = Policy {
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 9] = [
-    ("/", READ, SOCKET, || get(upgrade::or_page)),
+static ROUTES: [(&str, &str, Policy, Serve); 11] = [
+    ("/", READ, FRONT, || get(upgrade::or_page)),
+    ("/favicon.svg", READ, PAGE, || get(page::sign)),
+    ("/favicon.ico", READ, PAGE, || get(page::sign_of_old)),
     ("/ws", READ, SOCKET, || get(upgrade::or_refusal)),
     ("/healthz", READ, PAGE, || get(pages::live)),
     ("/health", READ, PAGE, || get(pages::live)),

@@ -15,7 +15,7 @@ use sha1::{Digest, Sha1};
 use super::{
     bearer::bearer,
     context::Http,
-    pages,
+    page,
     respond::{Refused, overloaded, plain, refusal, upgrade_required},
     socket::Socket,
 };
@@ -30,7 +30,10 @@ pub(super) async fn or_page(
     Extension(socket): Extension<Arc<Socket>>,
     request: Request,
 ) -> Response {
-    upgrade(&http, &socket, request, pages::page)
+    if wants_upgrade(request.headers()) {
+        return upgrade(&http, &socket, request);
+    }
+    page::page(http, socket.ends, request.into_parts().0.headers).await
 }
 
 /// A WebSocket, or the word that this is what is spoken here.
@@ -39,14 +42,14 @@ pub(super) async fn or_refusal(
     Extension(socket): Extension<Arc<Socket>>,
     request: Request,
 ) -> Response {
-    upgrade(&http, &socket, request, upgrade_required)
+    if wants_upgrade(request.headers()) {
+        return upgrade(&http, &socket, request);
+    }
+    upgrade_required()
 }
 
-/// Turns a request into a connection, if it wants to be one.
-fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request, otherwise: fn() -> Response) -> Response {
-    if !wants_upgrade(request.headers()) {
-        return otherwise();
-    }
+/// Turns a request into a connection.
+fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -> Response {
     let ends = socket.ends;
     let sender = match http.admitted(|policy| policy.admit(http.way(ends), request.uri(), request.headers()))
     {

@@ -95,6 +95,53 @@ async fn pages_are_few_and_guarded() {
 }
 
 #[tokio::test]
+async fn who_opens_the_address_in_a_browser_reads_how_it_is_and_how_to_connect() {
+    let gateway = Gateway::start().await;
+    let asked = async |host: &str| {
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        ask(&gateway.http, &head).await
+    };
+
+    until("a page that says it is ready", async || {
+        asked("nas.local:18789").await.contains(">ready<")
+    })
+    .await;
+    let page = asked("nas.local:18789").await;
+
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    for told in [
+        "ws://nas.local:18789</code>",
+        "gatehouse chat --url ws://nas.local:18789",
+        "http://nas.local:18789/rpc/chat.send",
+        "gateway.remote.url ws://nas.local:18789",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains(" style="),
+        "nothing that its policy forbids: {page}"
+    );
+    assert!(
+        page.contains("style-src 'sha256-") && !page.contains("unsafe"),
+        "{page}"
+    );
+    for (path, kind) in [
+        ("/favicon.svg", "image/svg+xml"),
+        ("/favicon.ico", "image/vnd.microsoft.icon"),
+    ] {
+        let head = format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let sign = ask(&gateway.http, &head).await;
+        assert!(sign.starts_with("HTTP/1.1 200") && sign.contains(kind), "{sign}");
+    }
+    gateway.fall_sick();
+    until("a page that says who is away", async || {
+        let page = asked("localhost").await;
+        page.contains(">not ready<") && page.contains("session")
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_upgrade_that_is_no_websocket_is_refused() {
     let gateway = Gateway::start().await;
     let upgrade = async |version: &str, key: &str| {

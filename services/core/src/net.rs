@@ -13,9 +13,22 @@ const CUSTOMER: u128 = !(u64::MAX as u128);
 /// The well-known prefix of NAT64 (RFC 6052): the IPv4 address is in its last 32 bits.
 const NAT64: u128 = 0x0064_ff9b << 96;
 
-/// Names that no server of the Internet answers for: multicast DNS (RFC 6762), home networks (RFC 8375) and private ones
-/// (ICANN, 2024).
-const AT_HOME: [&str; 3] = [".local", ".home.arpa", ".internal"];
+/// Names of a network at home. No server of the Internet answers for them, or only for one owner who gives none away: multicast
+/// DNS (RFC 6762), home networks (RFC 8375), private ones (ICANN, 2024), what routers call theirs (RFC 6762, appendix G; the root
+/// has none of them, and `home` and `corp` are withheld for good), and AVM's name for its own routers.
+const AT_HOME: [&str; 11] = [
+    ".local",
+    ".home.arpa",
+    ".internal",
+    ".lan",
+    ".home",
+    ".localdomain",
+    ".intranet",
+    ".private",
+    ".corp",
+    ".fritz.box",
+    ".speedport.ip",
+];
 
 /// One peer, as bounds and lock-outs count it, however its address is written.
 ///
@@ -123,11 +136,16 @@ impl HostName {
         match name.parse::<IpAddr>() {
             Ok(ip) if ip.is_unspecified() => Self::Owned,
             Ok(_) => Self::Fixed,
-            Err(_) if name.is_empty() || name.contains([':', '@']) => Self::Owned,
+            Err(_) if name.contains([':', '@']) || !labels(&name) => Self::Owned,
             Err(_) if !name.contains('.') || AT_HOME.iter().any(|end| name.ends_with(end)) => Self::Plain,
             Err(_) => Self::Owned,
         }
     }
+}
+
+/// Whether a name consists of labels, each with something in it.
+fn labels(name: &str) -> bool {
+    name.split('.').all(|label| !label.is_empty())
 }
 
 #[cfg(test)]
@@ -194,7 +212,20 @@ mod tests {
         ] {
             assert_eq!(HostName::of(fixed), HostName::Fixed, "{fixed}");
         }
-        for plain in ["edge", "x", "raspberrypi.local", "edge.internal", "nas.home.arpa"] {
+        for plain in [
+            "edge",
+            "x",
+            "raspberrypi",
+            "raspberrypi.local",
+            "RaspberryPi.Local",
+            "edge.internal",
+            "nas.home.arpa",
+            "nas.lan",
+            "gate.fritz.box",
+            "box.home",
+            "pi.localdomain",
+            "pi.speedport.ip",
+        ] {
             assert_eq!(HostName::of(plain), HostName::Plain, "{plain}");
         }
         for owned in [
@@ -210,6 +241,14 @@ mod tests {
             "evil.local.",
             "[::1].evil.example",
             "1.2.3",
+            "lan.evil.example",
+            "nas.lan.evil.example",
+            "fritz.box",
+            "evil-fritz.box",
+            "evilfritz.box",
+            ".local",
+            ".lan",
+            "a..lan",
         ] {
             assert_eq!(HostName::of(owned), HostName::Owned, "{owned}");
         }

@@ -9,10 +9,28 @@ use crate::term::Style;
 pub(in crate::chat) enum End {
     /// With an answer.
     Answered,
+    /// With the beginning of one, and why it goes no further.
+    Cut(&'static str),
     /// It was stopped.
     Stopped,
     /// It failed, and why.
     Failed(String),
+}
+
+impl End {
+    /// Of an answer that the model ended for this reason.
+    pub(in crate::chat) fn of(stop_reason: Option<&str>) -> Self {
+        match stop_reason {
+            Some("length") => Self::Cut("cut off: the model may write no more at once"),
+            Some("content_filter") => Self::Cut("cut off by the provider's filter"),
+            Some(_) | None => Self::Answered,
+        }
+    }
+
+    /// Whether there is an answer.
+    pub(in crate::chat) fn is_answer(&self) -> bool {
+        matches!(self, Self::Answered | Self::Cut(_))
+    }
 }
 
 /// How it is drawn.

@@ -317,3 +317,25 @@ fn who_waits_is_told_for_what_and_for_how_many() {
     assert_eq!((activity.doing, activity.waiting), (Doing::Waiting, 1));
     assert_eq!(screen.running(), Some("a"));
 }
+
+#[test]
+fn an_answer_that_is_cut_off_says_why_now_and_later() {
+    let mut screen = screen();
+    screen.started("r");
+    let mut more = whole("one two");
+    more["stopReason"] = json!("length");
+
+    let seen = screen.chat(&event("r", 1, "final", more));
+
+    assert_eq!(
+        seen,
+        "assistant: one two [cut off: the model may write no more at once]\n"
+    );
+    assert!(screen.end_of("r").unwrap().is_answer());
+    let row = json!({"role": "assistant", "content": "one", "stopReason": "content_filter"});
+    let history = serde_json::from_value(json!({"sessionKey": SESSION, "messages": [row]})).unwrap();
+    assert_eq!(
+        screen.rows(&history),
+        "assistant: one [cut off by the provider's filter]\n"
+    );
+}
