@@ -352,6 +352,16 @@ pub(crate) enum ConfigCommand {
         /// The file [default: $GATEHOUSE_CONFIG, else gatehouse.json5 in the home]
         file: Option<PathBuf>,
     },
+    /// List the texts that stood in the file and are kept
+    History,
+    /// Bring a former text back, whole, with its comments
+    Restore {
+        /// The revision, or its first digits; `gatehouse config history` lists them
+        revision: String,
+        /// Also when the change opens the gateway to others or locks somebody out
+        #[arg(long)]
+        force: bool,
+    },
     /// Print the JSON Schema of the configuration
     Schema {
         /// Print the configuration reference as Markdown instead

@@ -1,8 +1,9 @@
-//! `gatehouse config get | set | unset | validate | schema`.
+//! `gatehouse config get | set | unset | validate | history | restore | schema`.
 //!
 //! Changes go through the running gateway and name the revision they were made against, so that two people who change the
 //! configuration at once do not undo each other. Where none runs, they go into the file, under the lock that a gateway would hold.
 
+mod history;
 mod offline;
 mod path;
 mod validate;
@@ -39,6 +40,8 @@ pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), 
         }
         ConfigCommand::Unset { path, force } => change(common, path, Value::Null, *force).await,
         ConfigCommand::Validate { file } => validate::run(common, file.as_deref()).await,
+        ConfigCommand::History => history::list(common).await,
+        ConfigCommand::Restore { revision, force } => history::restore(common, revision, *force).await,
         ConfigCommand::Schema { markdown: true } => {
             output::line(gatehouse_config::reference_markdown().trim_end())
         }
@@ -164,22 +167,29 @@ async fn change(common: &Common, path: &str, value: Value, force: bool) -> Resul
         return output::line(answer.get());
     }
     let changed: Changed = unpack("config.patch", &answer)?;
-    for issue in &changed.issues {
-        output::remark(&format!("warning: {issue}"));
-    }
-    let file = escape(&changed.path);
-    output::remark(&if changed.hash == base {
-        unchanged(path, &file)
-    } else if changed.restart_services.is_empty() {
-        format!("{path} is changed in {file}; every service applies it now")
-    } else {
-        let services = changed.restart_services.join(", ");
-        format!(
-            "{path} is changed in {file}; restart the gateway for it to act ({} reads it when it starts)",
-            escape(&services)
-        )
-    });
+    changed.print(&base, path);
     Ok(())
+}
+
+impl Changed {
+    /// Says what came of a change of `what`.
+    fn print(&self, base: &str, what: &str) {
+        for issue in &self.issues {
+            output::remark(&format!("warning: {issue}"));
+        }
+        let file = escape(&self.path);
+        output::remark(&if self.hash == base {
+            unchanged(what, &file)
+        } else if self.restart_services.is_empty() {
+            format!("{what} is changed in {file}; every service applies it now")
+        } else {
+            let services = self.restart_services.join(", ");
+            format!(
+                "{what} is changed in {file}; restart the gateway for it to act ({} reads it when it starts)",
+                escape(&services)
+            )
+        });
+    }
 }
 
 /// What is said of a change that changes nothing. It is no failure: what was asked for is so.

@@ -80,6 +80,11 @@ fn a_change_says_what_came_of_it_with_a_gateway_and_without() {
     assert!(text.contains("every service applies it now"), "{text}");
     let (_, text) = told(&["set", "agents.defaults.systemPrompt", "be brief"]);
     assert!(text.contains("nothing was changed"), "{text}");
+    let (code, text) = told(&["history"]);
+    assert!(
+        code == Some(0) && text.contains("agents.defaults.systemPrompt"),
+        "{code:?} {text}"
+    );
     // A file that is left empty for a moment, as editors on slow disks do, is not taken.
     let whole = fs::read_to_string(&file).unwrap();
     fs::write(&file, "").unwrap();
@@ -112,6 +117,18 @@ fn a_change_says_what_came_of_it_with_a_gateway_and_without() {
         "{code:?} {text}"
     );
     assert!(fs::read_to_string(&file).unwrap().contains("port: 10000"));
+    let (code, text) = alone(&["history", "--json"]);
+    assert!(
+        code == Some(0) && text.contains("gatehouse config: gateway.port"),
+        "{code:?} {text}"
+    );
+    let kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let revision = kept["revisions"][0]["revision"].as_str().unwrap();
+    let (code, text) = alone(&["restore", revision]);
+    assert!(
+        code == Some(0) && fs::read_to_string(&file).unwrap().contains("21012"),
+        "{code:?} {text}"
+    );
     let (code, text) = alone(&["set", "gateway.port", "many"]);
     assert!(
         code == Some(1) && text.contains("must be a whole number"),

@@ -12,6 +12,25 @@ pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
 /// Turns at the same time at most. Each holds a stream and its text.
 pub const CONCURRENT_MAX: u16 = 1_000;
 
+/// The longest id of an agent, in bytes.
+pub const AGENT_BYTES_MAX: usize = 64;
+
+/// An id as it is used: in lower case, with `-` for every character that is no letter, digit, `_` or `-`, and beginning with a
+/// letter or digit. `None`: nothing is left of it, or it is too long. A blank id must not become somebody's default.
+pub fn normal_id(text: &str) -> Option<String> {
+    let mapped: String = text
+        .trim()
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| match c {
+            'a'..='z' | '0'..='9' | '_' | '-' => c,
+            _ => '-',
+        })
+        .collect();
+    let id = mapped.trim_start_matches(['-', '_']);
+    (!id.is_empty() && id.len() <= AGENT_BYTES_MAX).then(|| id.to_owned())
+}
+
 /// Who answers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]

@@ -25,6 +25,10 @@ pub struct Models {
     pub mode: ModelsMode,
     /// Model providers by id; `echo` is built in.
     pub providers: BTreeMap<String, Provider>,
+    /// In what the agent service is sent: providers that stand in the file and cannot be used, and why. Not a key of the file.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(skip)]
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// How a list of models relates to a built-in one.

@@ -52,6 +52,23 @@ pub(super) fn change(common: &Common, path: &str, patch: &Value, force: bool) ->
         let changed = writer.change(&raw, &note, force);
         changed.map_err(|error| Failed::new(Exit::Failed, error.to_string()))
     })??;
+    told(common, &file, path, changed)
+}
+
+/// Makes a former text the file again.
+pub(super) fn restore(common: &Common, revision: &str, force: bool) -> Result<(), Failed> {
+    let (home, env) = (home(common), environment(common));
+    let file = home.config.display().to_string();
+    let revision = revision.to_owned();
+    let restored = within_deadline(common, move || {
+        let mut writer = offline::Writer::open(&home, &env).map_err(refused)?;
+        let restored = writer.restore(&revision, force);
+        restored.map_err(|error| Failed::new(Exit::Failed, error.to_string()))
+    })??;
+    told(common, &file, "the former text", restored)
+}
+
+fn told(common: &Common, file: &str, what: &str, changed: offline::Changed) -> Result<(), Failed> {
     let issues: Vec<Finding> = changed.issues.into_iter().map(finding).collect();
     if common.json {
         return output::line(
@@ -63,10 +80,10 @@ pub(super) fn change(common: &Common, path: &str, patch: &Value, force: bool) ->
     }
     output::remark(&match changed.is_changed {
         true => format!(
-            "{path} is changed in {}; no gateway runs here: the next start takes it",
-            escape(&file)
+            "{what} is changed in {}; no gateway runs here: the next start takes it",
+            escape(file)
         ),
-        false => super::unchanged(path, &file),
+        false => super::unchanged(what, file),
     });
     Ok(())
 }

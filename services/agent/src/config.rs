@@ -33,6 +33,8 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 #[serde(from = "Document")]
 pub(crate) struct Config {
     pub(crate) providers: BTreeMap<String, Provider>,
+    /// Providers of the document that cannot be used, and why.
+    pub(crate) left_out: BTreeMap<String, String>,
     /// What answers when a turn names no model, in order.
     pub(crate) default_models: Vec<String>,
     /// What single agents name besides, each once.
@@ -98,6 +100,7 @@ impl From<Document> for Config {
         });
         Self {
             providers: providers.collect(),
+            left_out: document.models.left_out,
             aliases: aliases(&document.agents.defaults.models),
             default_models,
             used_models,
@@ -186,6 +189,11 @@ impl Config {
                 if provider == ECHO || self.providers.contains_key(provider) {
                     return Ok(ModelName::new(provider, model));
                 }
+                if let Some(why) = self.left_out.get(provider) {
+                    return wrong(format!(
+                        "models.providers.{provider} cannot be used and is left out: {why}"
+                    ));
+                }
                 wrong(format!(
                     "no provider `{provider}`: add models.providers.{provider} to gatehouse.json5 or, if this is a model of another \
                      provider, write <provider>/{text}; {}",
@@ -245,6 +253,13 @@ mod tests {
         assert_eq!(config(ordered).default_models, ["a/b", "c/d"]);
         let own = r#"{agents:{defaults:{model:"a/b"},entries:{x:{model:{primary:"e/f",fallbacks:["a/b"]}},y:{model:"e/f"}}}}"#;
         assert_eq!(config(own).used_models, ["e/f"]);
+    }
+
+    #[test]
+    fn a_provider_that_was_left_out_keeps_its_reason() {
+        let config = config(r#"{"models":{"providers":{},"leftOut":{"old":"`api` must be another"}}}"#);
+
+        assert_eq!(config.left_out["old"], "`api` must be another");
     }
 
     #[test]

@@ -22,11 +22,13 @@ use crate::{
 mod change;
 mod file;
 mod reload;
+mod restore;
 mod tidy;
 
 pub(crate) use self::{
     change::{Patch, Patched},
     file::FileState,
+    restore::Restore,
 };
 use self::{
     file::{EMPTIED, NOT_TEXT, issues_of},
@@ -141,7 +143,7 @@ impl<D: Disk> Configuration<D> {
         warn(&revision, before.warnings());
         for service in restart::services(&before, &revision) {
             tracing::warn!(
-                service,
+                service.name = service,
                 "a change of the configuration acts when this service is started again"
             );
         }

@@ -42,6 +42,15 @@ pub enum Error {
     /// No such service.
     #[error("there is no service of this name that reads the configuration")]
     NoSuchService,
+    /// No former text of this revision.
+    #[error("no text of this revision is kept: config.revisions lists those that are")]
+    NoSuchRevision,
+    /// Several former texts begin with these digits.
+    #[error("several revisions begin so: give more digits")]
+    AmbiguousRevision,
+    /// The former texts cannot be read.
+    #[error("the former texts cannot be read")]
+    History(#[source] std::io::Error),
     /// Too many changes wait.
     #[error("too many changes at once")]
     Busy,
@@ -63,12 +72,15 @@ impl Error {
             Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred | Self::Store(_) => {
                 Kind::Precondition
             }
-            Self::Unreadable(_) | Self::Invalid(_) | Self::NoSuchService => Kind::Invalid,
+            Self::Unreadable(_) | Self::Invalid(_) | Self::NoSuchService | Self::AmbiguousRevision => {
+                Kind::Invalid
+            }
+            Self::NoSuchRevision => Kind::NotFound,
             Self::Forbidden(_) => Kind::Forbidden,
             Self::ForceRequired(_) => Kind::Precondition,
             Self::Busy => Kind::Exhausted,
             Self::Ending => Kind::Unavailable,
-            Self::Token(_) => Kind::Internal,
+            Self::Token(_) | Self::History(_) => Kind::Internal,
         }
     }
 
@@ -85,7 +97,9 @@ impl Error {
             Self::Ending => "ENDING",
             Self::Store(error) if error.is_full() => "DISK_FULL",
             Self::Store(_) => "CONFIG_NOT_WRITABLE",
-            Self::Token(_) => "INTERNAL",
+            Self::NoSuchRevision => "NO_SUCH_REVISION",
+            Self::AmbiguousRevision => "REVISION_AMBIGUOUS",
+            Self::Token(_) | Self::History(_) => "INTERNAL",
         }
     }
 }
@@ -119,6 +133,7 @@ impl From<Error> for Failure {
             Error::Changed { hash } => failure.path("/baseHash").detail("hash", hash),
             Error::BaseHashMissing => failure.path("/baseHash"),
             Error::Unreadable(_) => failure.path("/raw"),
+            Error::NoSuchRevision | Error::AmbiguousRevision => failure.path("/revision"),
             Error::Invalid(issues) => at_first(failure, issues.iter().find(|issue| issue.is_error())),
             Error::Forbidden(issues) => at_first(failure, issues.first()),
             Error::ForceRequired(issues) => at_first(failure, issues.first()).path("/force"),

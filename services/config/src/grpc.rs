@@ -5,21 +5,23 @@ use std::{pin::Pin, sync::Arc};
 use futures::{Stream, StreamExt};
 use gatehouse_core::{Drain, Failure, caller};
 use gatehouse_proto::config::v1::{
-    Credential, GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest, GetConfigSchemaResponse,
-    PatchConfigRequest, PatchConfigResponse, RotateTokenRequest, RotateTokenResponse, WatchConfigRequest,
-    WatchConfigResponse, config_service_server::ConfigService,
+    ConfigIssue, Credential, FormerConfig, GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest,
+    GetConfigSchemaResponse, ListConfigHistoryRequest, ListConfigHistoryResponse, PatchConfigRequest,
+    PatchConfigResponse, RestoreConfigRequest, RestoreConfigResponse, RotateTokenRequest,
+    RotateTokenResponse, WatchConfigRequest, WatchConfigResponse, config_service_server::ConfigService,
 };
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    configuration::{Patch, State},
+    configuration::{Patch, Patched, Restore, State},
     credential::SHARED,
     error::Error,
     issue::Issue,
     outline,
     registry::Handle,
     revision::Reader,
+    store::Former,
 };
 
 #[derive(Debug)]
@@ -61,21 +63,39 @@ impl ConfigService for Grpc {
     ) -> Result<Response<PatchConfigResponse>, Status> {
         let patch = Patch::from(request.into_inner());
         let patched = self.handle.patch(patch).await.map_err(refuse)?;
-        let State { revision, file, .. } = patched.state;
-        let restart_services = patched.restart.into_iter().map(str::to_owned).collect();
+        let (issues, restart_services) = (issues(&patched), restart_services(&patched));
+        let revision = patched.state.revision;
         Ok(Response::new(PatchConfigResponse {
             ok: true,
             path: self.path.clone(),
             hash: revision.hash().to_owned(),
             config: revision.shown().to_string(),
-            issues: patched
-                .notes
-                .iter()
-                .filter(|note| !file.issues.contains(note))
-                .chain(&file.issues)
-                .map(Issue::to_proto)
-                .collect(),
+            issues,
             restart_services,
+        }))
+    }
+
+    async fn list_config_history(
+        &self,
+        _: Request<ListConfigHistoryRequest>,
+    ) -> Result<Response<ListConfigHistoryResponse>, Status> {
+        let history = self.handle.history().await.map_err(refuse)?;
+        let revisions = history.into_iter().map(FormerConfig::from).collect();
+        Ok(Response::new(ListConfigHistoryResponse { revisions }))
+    }
+
+    async fn restore_config(
+        &self,
+        request: Request<RestoreConfigRequest>,
+    ) -> Result<Response<RestoreConfigResponse>, Status> {
+        let restore = Restore::from(request.into_inner());
+        let restored = self.handle.restore(restore).await.map_err(refuse)?;
+        Ok(Response::new(RestoreConfigResponse {
+            ok: true,
+            path: self.path.clone(),
+            hash: restored.state.revision.hash().to_owned(),
+            issues: issues(&restored),
+            restart_services: restart_services(&restored),
         }))
     }
 
@@ -132,6 +152,47 @@ impl ConfigService for Grpc {
             std::future::ready(answer)
         });
         Ok(Response::new(Box::pin(self.drain.end_stream(answers))))
+    }
+}
+
+/// What deserves a look after a change: about itself, then about the document.
+fn issues(patched: &Patched) -> Vec<ConfigIssue> {
+    let Patched { state, notes, .. } = patched;
+    let new = notes.iter().filter(|note| !state.file.issues.contains(note));
+    new.chain(&state.file.issues).map(Issue::to_proto).collect()
+}
+
+fn restart_services(patched: &Patched) -> Vec<String> {
+    patched
+        .restart
+        .iter()
+        .map(|service| (*service).to_owned())
+        .collect()
+}
+
+impl From<Former> for FormerConfig {
+    fn from(former: Former) -> Self {
+        Self {
+            revision: former.revision,
+            replaced_at: former.replaced_at_ms,
+            note: former.note,
+            size_bytes: i64::try_from(former.size_bytes).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl From<RestoreConfigRequest> for Restore {
+    fn from(request: RestoreConfigRequest) -> Self {
+        let RestoreConfigRequest {
+            revision,
+            base_hash,
+            force,
+        } = request;
+        Self {
+            revision,
+            base_hash,
+            force: force.unwrap_or_default(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     app::lock,
-    configuration::{Configuration, Patch, sources_of, store_of},
+    configuration::{Configuration, Patch, Patched, Restore, sources_of, store_of},
     error::Error,
     issue::Issue,
     redact,
@@ -39,6 +39,39 @@ pub struct Changed {
     pub is_changed: bool,
     /// Warnings about the document as it now stands.
     pub issues: Vec<Issue>,
+}
+
+/// A text that stood in the file.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The first digits of its revision.
+    pub revision: String,
+    /// When another took its place, milliseconds since 1970.
+    pub replaced_at_ms: i64,
+    /// Why.
+    pub note: Option<String>,
+    /// How long it is.
+    pub size_bytes: usize,
+}
+
+/// The texts of a home's file that are kept, the newest first. Nothing is written.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn history(home: &Home) -> Result<Vec<Kept>, ConfigError> {
+    let store = store_of(home);
+    let found = match store.history() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        found => found,
+    };
+    let failed = ConfigError::files("read config/history");
+    let kept = found.map_err(failed)?.into_iter().map(|former| Kept {
+        revision: former.revision,
+        replaced_at_ms: former.replaced_at_ms,
+        note: former.note,
+        size_bytes: former.size_bytes,
+    });
+    Ok(kept.collect())
 }
 
 /// Reads the file of a home. Nothing is written. `None`: there is none.
@@ -102,14 +135,32 @@ impl Writer {
             note: Some(note.to_owned()),
             force,
         })?;
+        Ok(Self::told(&before, patched))
+    }
+
+    /// Makes a former text the file again.
+    ///
+    /// # Errors
+    /// As the method `config.restore`.
+    pub fn restore(&mut self, revision: &str, force: bool) -> Result<Changed, Error> {
+        let before = self.configuration.state().revision.hash().to_owned();
+        let restored = self.configuration.restore(&Restore {
+            revision: revision.to_owned(),
+            base_hash: Some(before.clone()),
+            force,
+        })?;
+        Ok(Self::told(&before, restored))
+    }
+
+    fn told(before: &str, patched: Patched) -> Changed {
         let hash = patched.state.revision.hash().to_owned();
         let file = &patched.state.file.issues;
         let notes = patched.notes.into_iter().filter(|note| !file.contains(note));
-        Ok(Changed {
+        Changed {
             is_changed: hash != before,
             hash,
             issues: notes.chain(file.iter().cloned()).collect(),
-        })
+        }
     }
 }
 

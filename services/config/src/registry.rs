@@ -15,11 +15,11 @@ use tokio::{
 };
 
 use crate::{
-    configuration::{Configuration, Patch, Patched, State},
+    configuration::{Configuration, Patch, Patched, Restore, State},
     error::Error,
     metrics::{Metrics, Outcome},
     revision::changed_paths,
-    store::Disk,
+    store::{Disk, Former},
     watcher::Watcher,
 };
 
@@ -46,6 +46,13 @@ enum Command {
     },
     Rotate {
         reply: oneshot::Sender<Result<(Secret, String), Error>>,
+    },
+    History {
+        reply: oneshot::Sender<Result<Vec<Former>, Error>>,
+    },
+    Restore {
+        restore: Restore,
+        reply: oneshot::Sender<Result<Patched, Error>>,
     },
 }
 
@@ -75,6 +82,16 @@ impl Handle {
     /// Makes a new gateway token.
     pub(crate) async fn rotate(&self) -> Result<(Secret, String), Error> {
         self.ask(|reply| Command::Rotate { reply }).await
+    }
+
+    /// The former texts that are kept.
+    pub(crate) async fn history(&self) -> Result<Vec<Former>, Error> {
+        self.ask(|reply| Command::History { reply }).await
+    }
+
+    /// Makes a former text the document again.
+    pub(crate) async fn restore(&self, restore: Restore) -> Result<Patched, Error> {
+        self.ask(|reply| Command::Restore { restore, reply }).await
     }
 
     async fn ask<T>(
@@ -158,12 +175,18 @@ impl<D: Disk + Sync> Task<D> {
                 // Somebody may be in the middle of a save.
                 self.settle().await;
                 let result = self.step(move |configuration| configuration.patch(&patch)).await;
-                let result = result.unwrap_or(Err(Error::Ending));
-                self.metrics.patch(match &result {
-                    Ok(_) => Outcome::Taken,
-                    Err(_) => Outcome::Refused,
-                });
-                let _ = reply.send(result); // the caller may have gone; the change stands
+                self.changed(result, reply);
+            }
+            Command::Restore { restore, reply } => {
+                self.settle().await;
+                let result = self
+                    .step(move |configuration| configuration.restore(&restore))
+                    .await;
+                self.changed(result, reply);
+            }
+            Command::History { reply } => {
+                let result = self.step(Configuration::history).await;
+                let _ = reply.send(result.unwrap_or(Err(Error::Ending)));
             }
             Command::Rotate { reply } => {
                 let result = self
@@ -176,6 +199,20 @@ impl<D: Disk + Sync> Task<D> {
                 let _ = reply.send(result);
             }
         }
+    }
+
+    /// Answers a change.
+    fn changed(
+        &self,
+        result: Option<Result<Patched, Error>>,
+        reply: oneshot::Sender<Result<Patched, Error>>,
+    ) {
+        let result = result.unwrap_or(Err(Error::Ending));
+        self.metrics.patch(match &result {
+            Ok(_) => Outcome::Taken,
+            Err(_) => Outcome::Refused,
+        });
+        let _ = reply.send(result); // the caller may have gone; the change stands
     }
 
     async fn look(&mut self) {

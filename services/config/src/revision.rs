@@ -207,6 +207,10 @@ impl Revision {
             else {
                 continue;
             };
+            let left_out = self.left_out.providers();
+            if reader == Reader::Agent && *way == ["models"] && !left_out.is_empty() {
+                part["leftOut"] = Value::Object(left_out);
+            }
             if !with_secrets {
                 redact::without_secrets(&mut part, way);
             }

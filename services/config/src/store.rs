@@ -6,6 +6,7 @@
 
 mod disk;
 mod failed;
+mod history;
 mod in_place;
 
 use std::{
@@ -17,11 +18,9 @@ use gatehouse_core::private;
 
 pub(crate) use disk::{Disk, Real};
 pub use failed::WriteError;
+pub(crate) use history::Former;
 
 use crate::revision::hash;
-
-/// Former texts that are kept: at one change a day some weeks, and at most 200 MiB with documents of the longest length.
-pub(crate) const HISTORY_MAX: usize = 50;
 
 /// The end of a name that is being written. Left over after a crash, it is overwritten by the next write.
 const TEMPORARY: &str = "gatehouse-new";
@@ -131,36 +130,8 @@ impl<D: Disk> Store<D> {
             (Err(error), Some(previous)) if in_place::is_called_for(&error) => {
                 self.write_in_place(&previous, text.as_bytes())
             }
-            (written, _) => written.map_err(WriteError::at(&self.document)),
+            (written, _) => written.map_err(WriteError::at(&target)),
         }
-    }
-
-    /// Keeps a former text in the history.
-    fn keep(&self, previous: &[u8], time_ms: i64, note: Option<&str>) -> Result<(), WriteError> {
-        let folder = self.history_path();
-        let digest = gatehouse_core::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(previous));
-        let short: String = digest.chars().take(12).collect();
-        // A replaced text, then why it was replaced; the time in front makes the names sort by age.
-        let name = format!("{time_ms:015}-{short}");
-        self.replace(&folder.join(format!("{name}.json5")), previous)?;
-        if let Some(note) = note {
-            self.replace(&folder.join(format!("{name}.note")), note.as_bytes())?;
-        }
-        self.prune(&folder).map_err(WriteError::at(&folder))
-    }
-
-    fn prune(&self, folder: &Path) -> io::Result<()> {
-        let mut names = self.disk.list(folder)?;
-        names.sort();
-        let texts: Vec<&String> = names.iter().filter(|name| name.ends_with(".json5")).collect();
-        for name in texts.iter().take(texts.len().saturating_sub(HISTORY_MAX)) {
-            self.disk.remove(&folder.join(name))?;
-            let note = name.trim_end_matches("json5").to_owned() + "note";
-            if names.contains(&note) {
-                self.disk.remove(&folder.join(note))?;
-            }
-        }
-        Ok(())
     }
 
     /// Keeps the text of a revision that runs, with its hash in the first line, so that a torn or edited copy is noticed.

@@ -26,6 +26,9 @@ pub(crate) enum Origin {
 
 /// Where the token of a revision comes from.
 pub(crate) fn origin(revision: &Revision) -> Origin {
+    if written(revision).is_none() {
+        return Origin::Kept; // also beside a token that is left out
+    }
     match revision.written().pointer("/gateway/auth/token") {
         None | Some(serde_json::Value::Null) => Origin::Kept,
         Some(value) if is_reference(value) || value.as_str().is_some_and(|text| text.contains("${")) => {

@@ -3,10 +3,10 @@
 
 use std::fmt;
 
+use gatehouse_document::agents::normal_id;
+
 /// The longest key, in bytes; the contract declares the same bound.
 pub(crate) const KEY_BYTES_MAX: usize = 512;
-/// The longest agent id, in bytes.
-pub(crate) const AGENT_BYTES_MAX: usize = 64;
 
 /// The id of an agent: `[a-z0-9][a-z0-9_-]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,23 +18,7 @@ impl AgentId {
     /// # Errors
     /// When nothing is left of it or it is too long. A blank id must not become somebody's default.
     pub(crate) fn normalise(text: &str) -> Result<Self, KeyError> {
-        let mapped: String = text
-            .trim()
-            .chars()
-            .map(|c| c.to_ascii_lowercase())
-            .map(|c| {
-                if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-' {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
-        let id = mapped.trim_start_matches(['-', '_']);
-        if id.is_empty() || id.len() > AGENT_BYTES_MAX {
-            return Err(KeyError::Agent);
-        }
-        Ok(Self(id.to_owned()))
+        normal_id(text).map(Self).ok_or(KeyError::Agent)
     }
 
     /// The agent of an installation that configures none.

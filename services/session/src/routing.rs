@@ -2,6 +2,7 @@
 //! the first binding in the order of the configuration; every other field that a binding sets must match too. Access
 //! control has happened before; nothing is let in or kept out here.
 
+mod company;
 pub(crate) mod grpc;
 mod scope;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::agents::{AgentError, Agents};
 use crate::config::{Binding, BindingKind, BindingSession, SessionConfig};
 use crate::key::{AgentId, KeyError, SessionKey};
 
+use self::company::Company;
 use self::tier::Rule;
 
 /// More bindings than anybody has; what follows them is ignored.
@@ -90,6 +92,7 @@ pub(crate) struct Route {
 pub(crate) struct Router {
     by_channel: BTreeMap<String, Vec<Rule>>,
     scopes: Scopes,
+    company: Company,
 }
 
 impl Router {
@@ -112,6 +115,7 @@ impl Router {
         Self {
             by_channel,
             scopes: Scopes::read(&config.session),
+            company: Company::default(),
         }
     }
 
@@ -152,6 +156,14 @@ impl Router {
             .scopes
             .key(&agent, inbound, session)
             .map_err(RouteError::Key)?;
+        let is_main = inbound.peer.kind.is_direct() && key == SessionKey::main(&agent);
+        if is_main && self.company.is_second(&key, &self.scopes.person(inbound)) {
+            tracing::warn!(
+                session.key = %key,
+                "a second person writes into the main session, where each is told what the others said: set session.dmScope to \
+                 \"per-channel-peer\""
+            );
+        }
         Ok(Route {
             agent,
             key,

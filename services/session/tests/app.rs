@@ -53,6 +53,20 @@ impl ConfigService for FakeConfig {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn list_config_history(
+        &self,
+        _: Request<config::ListConfigHistoryRequest>,
+    ) -> Result<Response<config::ListConfigHistoryResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn restore_config(
+        &self,
+        _: Request<config::RestoreConfigRequest>,
+    ) -> Result<Response<config::RestoreConfigResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn get_config_schema(
         &self,
         _: Request<config::GetConfigSchemaRequest>,

@@ -251,6 +251,22 @@ async fn an_unknown_provider_says_what_to_add() {
 }
 
 #[tokio::test]
+async fn a_provider_that_was_left_out_says_why() {
+    let config = json!({"models": {"providers": {}, "leftOut": {"old": "`api` must be another"}}});
+    let config = Arc::new(serde_json::from_value(config).unwrap());
+
+    let events = turn(request(&["old/m"]), config, tools()).await;
+
+    let failure = failed(&events);
+    assert_eq!(failure.kind(), FailureKind::Config);
+    assert!(
+        failure.message.contains("`api` must be another"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
 async fn cancelling_ends_the_providers_connection() {
     let (address, closed) = endless_provider().await;
     let (sender, mut receiver) = mpsc::channel(8);

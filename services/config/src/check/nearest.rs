@@ -18,9 +18,22 @@ const NAMED_MAX: usize = 12;
 /// and `prot` for `port`, and nothing for keys of OpenClaw that mean something else.
 const LIKENESS_MIN: f64 = 0.8;
 
+/// Keys of OpenClaw that resemble one of ours and mean something else, each with the key that it stands under.
+const FOREIGN: [(&str, &str); 1] = [("nickserv", "passwordFile")];
+
 pub(super) fn unknown_key(parent: &Path, place: &Place, key: &str) -> String {
     if parent.to_string() == "channels" {
         return format!("Gatehouse has no channel {key:?} yet; its keys are kept without effect");
+    }
+    if key == "$include" {
+        return "Gatehouse does not read other files yet: what they say has no effect".to_owned();
+    }
+    let under = match parent.steps().last() {
+        Some(Step::Key(under)) => under.as_str(),
+        Some(Step::Index(_)) | None => "",
+    };
+    if FOREIGN.contains(&(under, key)) {
+        return UNKNOWN.to_owned();
     }
     let near = place
         .keys()

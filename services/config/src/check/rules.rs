@@ -10,7 +10,7 @@ use url::Url;
 
 use gatehouse_document::{
     Channels, Document, SecretInput,
-    agents::ModelChoice,
+    agents::{AGENT_BYTES_MAX, ModelChoice, normal_id},
     gateway::{Bind, network},
 };
 
@@ -24,12 +24,12 @@ use crate::{
 /// The provider that is built in.
 const ECHO: &str = "echo";
 
-/// Every rule that the document breaks. `written` is what stands in the file.
+/// Every rule that the document breaks. `written` is the whole of what stands in the file, entries that are left out included.
 pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
     gateway(document, &mut issues);
     agents(document, &mut issues);
-    models(document, &mut issues);
+    models(document, written, &mut issues);
     channels::check(document, &mut issues);
     issues.extend(sharing::check(document, written));
     let exposed = exposure::of(document)
@@ -120,12 +120,28 @@ fn is_origin(text: &str) -> bool {
 
 fn agents(document: &Document, issues: &mut Vec<Issue>) {
     let agents = &document.agents;
-    let known: Vec<&str> = agents
+    let entries = agents
         .entries
         .keys()
-        .map(String::as_str)
-        .chain(agents.list.iter().map(|listed| listed.id.as_str()))
-        .collect();
+        .map(|id| (Path::of(["agents", "entries", id]), id));
+    let list = agents.list.iter().enumerate();
+    let list = list.map(|(index, listed)| (Path::of(["agents", "list"]).index(index), &listed.id));
+    let mut known: Vec<String> = Vec::new();
+    for (place, id) in entries.chain(list) {
+        match normal_id(id) {
+            None => {
+                let problem = format!(
+                    "cannot be an agent's id: it needs a letter or a digit, and {AGENT_BYTES_MAX} of them are the most"
+                );
+                issues.push(Issue::error(place, problem));
+            }
+            Some(id) if known.contains(&id) => {
+                let problem = format!("has the id {id} of an agent above, which is the one that counts");
+                issues.push(Issue::warning(place, problem));
+            }
+            Some(id) => known.push(id),
+        }
+    }
     let defaults = agents
         .entries
         .values()
@@ -136,10 +152,11 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
         issues.push(Issue::warning("agents", problem));
     }
     for (index, binding) in document.bindings.iter().enumerate() {
+        let wanted = normal_id(&binding.agent_id).unwrap_or_default();
         let exists = if known.is_empty() {
-            binding.agent_id == "main"
+            wanted == "main"
         } else {
-            known.contains(&binding.agent_id.as_str())
+            known.contains(&wanted)
         };
         if !exists {
             let list = if known.is_empty() {
@@ -167,7 +184,7 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
     }
 }
 
-fn models(document: &Document, issues: &mut Vec<Issue>) {
+fn models(document: &Document, written: &Value, issues: &mut Vec<Issue>) {
     for (id, provider) in &document.models.providers {
         let place = Path::of(["models", "providers", id]);
         let path = place.key("baseUrl");
@@ -203,7 +220,7 @@ fn models(document: &Document, issues: &mut Vec<Issue>) {
     }
     for (path, choice) in chosen_models(document) {
         for model in choice.primary.iter().chain(&choice.fallbacks) {
-            if let Some(problem) = model_problem(document, model) {
+            if let Some(problem) = model_problem(document, written, model) {
                 issues.push(Issue::warning(&path, problem));
             }
         }
@@ -242,7 +259,7 @@ fn provider_of(model: &str) -> &str {
 }
 
 /// A model that is not there is a warning: the agent then says so in its answer, and everything else works.
-fn model_problem(document: &Document, model: &str) -> Option<String> {
+fn model_problem(document: &Document, written: &Value, model: &str) -> Option<String> {
     let model = document.agents.defaults.full_name(model);
     let providers = &document.models.providers;
     if model == ECHO {
@@ -255,6 +272,10 @@ fn model_problem(document: &Document, model: &str) -> Option<String> {
         format!("you have: {}", known.join(", "))
     };
     match model.split_once('/') {
+        Some((provider, _)) if is_left_out(document, written, provider) => {
+            let place = Path::of(["models", "providers", provider]);
+            Some(format!("{model:?} is not asked: {place} is left out"))
+        }
         Some((provider, id)) if !provider.is_empty() && !id.is_empty() => {
             (provider != ECHO && !providers.contains_key(provider)).then(|| {
                 format!(
@@ -271,6 +292,12 @@ fn model_problem(document: &Document, model: &str) -> Option<String> {
             model.trim_matches('/')
         )),
     }
+}
+
+/// Whether a provider stands in the file and is not among those that can be used.
+fn is_left_out(document: &Document, written: &Value, provider: &str) -> bool {
+    let place = Path::of(["models", "providers", provider]);
+    !document.models.providers.contains_key(provider) && place.get(written).is_some()
 }
 
 fn is_header(name: &str) -> bool {

@@ -34,11 +34,17 @@ pub(crate) struct Patch {
 
 /// Whether a change may open or lock something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Consent {
+pub(super) enum Consent {
     /// It is refused with what it would do.
     Asked,
     /// It is told what it did.
     Given,
+}
+
+impl Consent {
+    pub(super) fn of(force: bool) -> Self {
+        if force { Self::Given } else { Self::Asked }
+    }
 }
 
 /// The outcome of a change.
@@ -54,17 +60,7 @@ pub(crate) struct Patched {
 impl<D: Disk> Configuration<D> {
     /// Merges a partial document into the running one and writes the result.
     pub(crate) fn patch(&mut self, patch: &Patch) -> Result<Patched, Error> {
-        self.reload()?; // an edit by hand that nobody has noticed yet is a change too
-        let running = self.state();
-        match patch.base_hash.as_deref() {
-            None => return Err(Error::BaseHashMissing),
-            Some(base) if base != running.revision.hash() => {
-                return Err(Error::Changed {
-                    hash: running.revision.hash().to_owned(),
-                });
-            }
-            Some(_) => {}
-        }
+        let running = self.ensure_base(patch.base_hash.as_deref())?;
         let (sent, _) = text::parse(&patch.raw).map_err(|error| Error::Unreadable(error.to_string()))?;
         let before = running.revision.written();
         let mut change = sent.clone();
@@ -85,12 +81,20 @@ impl<D: Disk> Configuration<D> {
         if !refused.is_empty() {
             return Err(Error::Forbidden(refused));
         }
-        let consent = if patch.force {
-            Consent::Given
-        } else {
-            Consent::Asked
-        };
-        self.write(&running, &change, patch.note.as_deref(), consent)
+        self.write(&running, &change, patch.note.as_deref(), Consent::of(patch.force))
+    }
+
+    /// What runs, if that is what a change was made against.
+    pub(super) fn ensure_base(&mut self, base: Option<&str>) -> Result<State, Error> {
+        self.reload()?; // an edit by hand that nobody has noticed yet is a change too
+        let running = self.state();
+        match base {
+            None => Err(Error::BaseHashMissing),
+            Some(base) if base != running.revision.hash() => Err(Error::Changed {
+                hash: running.revision.hash().to_owned(),
+            }),
+            Some(_) => Ok(running),
+        }
     }
 
     fn write(
@@ -110,6 +114,18 @@ impl<D: Disk> Configuration<D> {
             text::merge(&mut value, patch);
             text::render(&value, 0) + "\n"
         });
+        self.put(running, &new, notes, note, consent)
+    }
+
+    /// Makes a text the document.
+    pub(super) fn put(
+        &mut self,
+        running: &State,
+        new: &str,
+        mut notes: Vec<Issue>,
+        note: Option<&str>,
+        consent: Consent,
+    ) -> Result<Patched, Error> {
         if !running.file.valid && running.file.exists {
             notes.push(Issue::warning(
                 "",
@@ -125,7 +141,7 @@ impl<D: Disk> Configuration<D> {
             });
         }
         let revision =
-            Revision::read(&new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
+            Revision::read(new, &self.sources).map_err(|refused: Refused| Error::Invalid(refused.all()))?;
         // Who makes a change is there to hear that it cannot be used; what stands in the file already may be left out.
         let unusable = revision.left_out().beside(running.revision.left_out());
         if !unusable.is_empty() {
@@ -137,7 +153,7 @@ impl<D: Disk> Configuration<D> {
             Consent::Asked | Consent::Given => notes.extend(exposed),
         }
         self.ensure_unchanged()?;
-        if let Err(source) = self.store.write_document(&new, self.clock.now_ms(), note) {
+        if let Err(source) = self.store.write_document(new, self.clock.now_ms(), note) {
             // The disk failed in the middle: what stands there now is one of the two, and it is what runs.
             let _ = self.reload();
             return Err(Error::Store(source));

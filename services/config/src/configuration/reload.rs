@@ -127,6 +127,7 @@ impl<D: Disk> Configuration<D> {
         match Revision::read(&text, &self.sources) {
             Ok(revision) => {
                 self.waits = true; // until it runs
+                self.keep_replaced(running.text());
                 self.run(revision)?;
                 tracing::debug!(
                     config.hash = self.state().revision.hash(),

@@ -49,3 +49,25 @@ fn what_the_file_says_is_what_a_start_would_do() {
     fs::write(&home.config, "{gateway: 1}").expect("written");
     assert_eq!(preflight(&home, &env).expect_err("a mistake").exit_code(), 78);
 }
+
+#[test]
+fn a_token_that_can_be_guessed_is_not_the_one_that_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (home, env) = home(folder.path());
+    fs::write(&home.config, "{gateway: {auth: {token: 'letmein'}}}").expect("written");
+
+    let found = preflight(&home, &env).expect("runs without it");
+
+    assert!(!found.token_in_config);
+    assert!(
+        found.warnings[0].message.contains("is left out"),
+        "{:?}",
+        found.warnings
+    );
+    let token = gateway_token(&home, &env).expect("made");
+    assert_eq!(
+        fs::read_to_string(&found.token_path).expect("there").trim(),
+        token.expose()
+    );
+    assert_ne!(token.expose(), "letmein");
+}

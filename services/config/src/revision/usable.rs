@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use gatehouse_document::Document;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Refused, typed};
 use crate::{
@@ -68,7 +68,7 @@ pub(super) fn read(written: &Value, resolved: Resolved) -> Result<Usable, Refuse
                     let known = |issue: &Issue| !missing.iter().any(|one| one.place() == issue.place());
                     issues.extend(
                         left_out
-                            .as_written(rules::check(&typed, &shown))
+                            .as_written(rules::check(&typed, written))
                             .into_iter()
                             .filter(known),
                     );
@@ -125,6 +125,19 @@ impl LeftOut {
     /// Whether a secret that comes later changes what is left out.
     pub(crate) fn waits(&self) -> bool {
         self.0.values().any(|reason| reason.waits)
+    }
+
+    /// The providers among them, each with what is wrong.
+    pub(crate) fn providers(&self) -> Map<String, Value> {
+        let providers = Path::of(["models", "providers"]);
+        let reason = |(place, reason): (&Path, &Reason)| match place.steps() {
+            [_, _, Step::Key(id)] if place.is_within(&providers) => {
+                let problems: Vec<String> = reason.issues.iter().map(|issue| within(place, issue)).collect();
+                Some((id.clone(), Value::from(problems.join("; "))))
+            }
+            _ => None,
+        };
+        self.0.iter().filter_map(reason).collect()
     }
 
     /// The mistakes of entries that another revision does not leave out for the same reason.

@@ -6,7 +6,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{history::HISTORY_MAX, *};
 
 /// A disk that dies: it counts operations, and after the last one that is allowed everything fails. What was not flushed
 /// may be lost: a content up to its length, a name wholly.
@@ -408,6 +408,33 @@ fn former_texts_are_kept_up_to_a_bound() {
         names.iter().filter(|name| name.ends_with(".note")).count(),
         HISTORY_MAX
     );
+}
+
+#[test]
+fn what_is_kept_is_listed_with_when_and_why_it_was_replaced() {
+    let (disk, store) = mortal();
+    for (time, text, note) in [
+        (1, "{a: 1}", None),
+        (2, "{a: 2}", Some("two")),
+        (3, "{a: 3}", Some("three")),
+    ] {
+        store.write_document(text, time, note).expect("alive");
+    }
+    disk.write(Path::new("/h/config/history/notes.txt"), b"mine", 0o600)
+        .expect("alive");
+
+    let history = store.history().expect("alive");
+
+    let told: Vec<_> = history
+        .iter()
+        .map(|one| (one.replaced_at_ms, one.note.as_deref(), one.size_bytes))
+        .collect();
+    assert_eq!(told, [(3, Some("three"), 6), (2, Some("two"), 6)]);
+    assert_eq!(
+        store.read_former(&history[1]).expect("alive").as_deref(),
+        Some("{a: 1}")
+    );
+    assert!(hash("{a: 1}").starts_with(&history[1].revision));
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Scopes {
         }
     }
 
-    fn person(&self, inbound: &Inbound) -> String {
+    /// Who writes, under the one name that the configuration gives them.
+    pub(super) fn person(&self, inbound: &Inbound) -> String {
         let known = format!("{}:{}", lower(&inbound.channel), lower(&inbound.peer.id));
         part(self.people.get(&known).unwrap_or(&inbound.peer.id))
     }

@@ -110,3 +110,76 @@ fn a_change_may_not_add_what_would_be_left_out_and_keeps_what_is() {
         "{left_out}"
     );
 }
+
+#[test]
+fn a_former_text_comes_back_whole_and_what_it_replaces_is_kept() {
+    let first = "{\n  // the first\n  gateway: { port: 2000 },\n}\n";
+    let home = Folder::new(Some(first));
+    let mut configuration = home.start(&[]).expect("valid");
+    patch(&mut configuration, &json!({"gateway": {"port": 3000}})).expect("taken");
+    home.edit("{gateway: {port: 4000}}");
+    configuration.reload().expect("looked");
+    let history = configuration.history().expect("readable");
+    assert_eq!(history.len(), 2, "an edit by hand is kept as well");
+    let wanted = history
+        .iter()
+        .find(|one| hash(first).starts_with(&one.revision))
+        .expect("kept");
+    let mut restore = Restore {
+        revision: wanted.revision.chars().take(6).collect(),
+        base_hash: None,
+        force: false,
+    };
+
+    assert!(matches!(
+        configuration.restore(&restore),
+        Err(Error::BaseHashMissing)
+    ));
+    restore.base_hash = Some(running(&configuration));
+    let restored = configuration.restore(&restore).expect("as it was");
+
+    assert_eq!(
+        (home.text().as_str(), restored.state.revision.hash()),
+        (first, hash(first).as_str())
+    );
+    assert!(restored.restart.contains("edge"));
+    assert_eq!(configuration.history().expect("readable").len(), 3);
+    restore.base_hash = Some(running(&configuration));
+    restore.revision = "ffff".repeat(3);
+    assert!(matches!(
+        configuration.restore(&restore),
+        Err(Error::NoSuchRevision)
+    ));
+    restore.revision = String::new();
+    assert!(matches!(
+        configuration.restore(&restore),
+        Err(Error::AmbiguousRevision)
+    ));
+}
+
+#[test]
+fn a_former_text_that_names_files_of_the_machine_or_opens_up_does_not_come_back_by_a_method() {
+    let by_hand =
+        "{models: {providers: {a: {baseUrl: 'http://h', apiKey: {source: 'file', path: '/etc/hostname'}}}}}";
+    let open = "{gateway: {bind: 'lan'}}";
+    let home = Folder::new(Some(by_hand));
+    let mut configuration = home.start(&[]).expect("valid");
+    for text in [open, "{}"] {
+        home.edit(text);
+        configuration.reload().expect("looked");
+    }
+    let mut restore = |text: &str| {
+        let restore = Restore {
+            revision: hash(text).chars().take(12).collect(),
+            base_hash: Some(running(&configuration)),
+            force: false,
+        };
+        configuration.restore(&restore).expect_err(text)
+    };
+
+    let forbidden = restore(by_hand);
+    assert!(matches!(forbidden, Error::Forbidden(_)), "{forbidden}");
+    let opens = restore(open);
+    assert!(matches!(opens, Error::ForceRequired(_)), "{opens}");
+    assert_eq!(home.text(), "{}");
+}

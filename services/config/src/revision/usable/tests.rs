@@ -114,6 +114,13 @@ fn what_documents_of_openclaw_lose_is_said_with_the_reason() {
     ));
     assert!(of("mode-remote").contains("gateway.mode: is left out"));
     assert!(of("include").contains("$include"));
+    let ollama_model =
+        "agents.defaults.model: \"ollama/q/w:latest\" is not asked: models.providers.ollama is left out";
+    assert!(ollama.contains(ollama_model), "{ollama}");
+    assert!(
+        !of("openrouter-models").contains("did you mean"),
+        "it means something else"
+    );
     let irc = of("irc-docs");
     assert!(
         irc.contains("channels.irc: unknown keys, kept without effect: ") && irc.contains("mentionPatterns"),
@@ -150,6 +157,10 @@ fn a_provider_that_cannot_be_used_fails_alone() {
         .keys()
         .collect();
     assert_eq!(providers, ["good"]);
+    let why = agent["models"]["leftOut"]["foreign"]
+        .as_str()
+        .expect("said to who is asked for it");
+    assert!(why.starts_with("`api` must be"), "{why}");
     let found = warnings(&revision);
     let named: Vec<&str> = found.iter().filter_map(|line| line.split(": ").next()).collect();
     assert_eq!(
@@ -264,6 +275,25 @@ fn an_agent_with_a_mistake_is_left_out_and_nobody_answers_for_it() {
         "{found}"
     );
     assert!(found.contains("bindings[1]: is left out"), "{found}");
+}
+
+#[test]
+fn an_agent_is_known_under_the_id_that_sessions_use() {
+    let revision = read(&json!({
+        "agents": {"entries": {"Home Desk": {"default": true}, "--": {"name": "no id"}}, "list": [{"id": "home-desk"}]},
+        "bindings": [{"agentId": "HOME DESK", "match": {"channel": "irc"}}],
+    }));
+
+    let found = warnings(&revision);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("agents.entries.--: is left out, the rest runs: cannot be an agent's id"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].starts_with("agents.list[0]: has the id home-desk of an agent above"),
+        "{found:?}"
+    );
 }
 
 #[test]
