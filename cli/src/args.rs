@@ -1,6 +1,8 @@
 //! The command line: every word of it, with its help and examples. Nothing is decided here.
 
 mod common;
+#[cfg(test)]
+mod documented;
 pub(crate) mod gateway;
 pub(crate) mod nouns;
 

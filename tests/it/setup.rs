@@ -62,3 +62,28 @@ async fn whoever_declines_is_not_asked_again() {
 
     assert!(!seen.contains("Set one up"), "{seen}");
 }
+
+#[tokio::test]
+async fn ctrl_c_at_the_key_leaves_a_terminal_that_shows_what_is_typed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let words = [
+        "setup",
+        "--home",
+        home.path().to_str().expect("a path"),
+        "--provider",
+        "openai",
+    ];
+    let terminal = Terminal::run(SIZE, &words.map(OsStr::new));
+
+    terminal.until_seen("not shown").await;
+    terminal.write("sk-half");
+    terminal.press(&["C-c"]);
+
+    assert_eq!(terminal.ended().await, 130);
+    let screen = terminal.screen();
+    assert!(
+        screen.contains("nothing was changed") && !screen.contains("sk-half"),
+        "{screen}"
+    );
+    assert!(!home.path().join("gatehouse.json5").exists());
+}

@@ -2,17 +2,20 @@
 //! and with a screen reader. Questions go to the error output, so that the answers of the command stay alone on the other one.
 
 use std::{
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Read},
     os::fd::AsFd,
 };
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr};
 
 use crate::{
     exit::{Exit, Failed},
     output,
     term::printable,
 };
+
+/// What Ctrl-C is on a terminal that does not make a signal of it.
+const CTRL_C: u8 = 3;
 
 /// How often a question is asked that gets no answer.
 const TIMES_MAX: usize = 5;
@@ -106,10 +109,25 @@ pub(super) fn line(question: &str, usual: &str) -> Result<String, Failed> {
 pub(super) fn secret(question: &str) -> Result<String, Failed> {
     output::prompt(&format!("{question} (not shown) > "));
     let hidden = Hidden::now();
-    let answer = read();
+    let answer = read_hidden();
     drop(hidden);
-    output::remark("");
     answer
+}
+
+/// A line up to its end, or to Ctrl-C.
+fn read_hidden() -> Result<String, Failed> {
+    let (mut line, mut chunk) = (Vec::new(), [0; 1024]);
+    let mut input = io::stdin().lock();
+    while line.last() != Some(&b'\n') {
+        let read = input.read(&mut chunk);
+        let read =
+            read.map_err(|error| Failed::new(Exit::Failed, format!("cannot read the answer: {error}")))?;
+        line.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        if read == 0 || line.contains(&CTRL_C) {
+            return Err(Failed::new(Exit::Interrupted, "stopped: nothing was changed"));
+        }
+    }
+    Ok(String::from_utf8_lossy(&line).trim().to_owned())
 }
 
 fn read() -> Result<String, Failed> {
@@ -135,7 +153,9 @@ impl Hidden {
             return Self(None);
         };
         let mut without = before.clone();
-        without.local_flags.remove(LocalFlags::ECHO);
+        // Ctrl-C would end us before the terminal is as it was: it ends the line instead.
+        without.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
+        without.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
         without.local_flags.insert(LocalFlags::ECHONL);
         match tcsetattr(input.as_fd(), SetArg::TCSAFLUSH, &without) {
             Ok(()) => Self(Some(before)),

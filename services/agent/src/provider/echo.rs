@@ -55,7 +55,7 @@ fn reply(said: &str, question: &Question) -> String {
     let next = if question.in_chat {
         "Its owner has not set up a model yet."
     } else {
-        "For real answers, add a provider under models.providers in gatehouse.json5 and name its model in \
+        "For real answers, run `gatehouse setup`; or add a provider under models.providers in gatehouse.json5 and name its model in \
          agents.defaults.model.primary."
     };
     format!("{said}\n\n(This is the echo agent of \"{agent}\": it only repeats what you say. {next})")
