@@ -6,6 +6,7 @@ mod channels;
 mod facts;
 mod message;
 mod models;
+mod outbox;
 mod pairing;
 mod sessions;
 

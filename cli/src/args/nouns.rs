@@ -194,7 +194,9 @@ Examples:
   gatehouse channels                        every account, and how it is
   gatehouse channels list --probe           the platforms are asked anew
   gatehouse channels show irc
-  gatehouse channels stop irc home          until it is started again")]
+  gatehouse channels stop irc home          until it is started again
+  gatehouse channels outbox                 what waits to be said
+  gatehouse channels drop --to '#my-room'   and is not said any more")]
 pub(crate) struct Channels {
     /// What to do [default: list]
     #[command(subcommand)]
@@ -225,6 +227,10 @@ pub(crate) enum ChannelsVerb {
         /// The account [default: all of the channel]
         account: Option<String>,
     },
+    /// What waits to be said in chats, the oldest first
+    Outbox(ChannelsOutbox),
+    /// Drop what waits to be said
+    Drop(ChannelsDrop),
     /// Disconnect, until it is started again or the bridge restarts
     Stop {
         /// The channel
@@ -232,6 +238,43 @@ pub(crate) enum ChannelsVerb {
         /// The account [default: all of the channel]
         account: Option<String>,
     },
+}
+
+/// `channels outbox`
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsOutbox {
+    /// Only this channel
+    pub(crate) channel: Option<String>,
+    /// Only this account
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Only what goes to this conversation on the platform
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// How many
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub(crate) limit: u8,
+}
+
+/// `channels drop`
+#[derive(Debug, Args)]
+#[group(id = "dropped", required = true, multiple = true)]
+pub(crate) struct ChannelsDrop {
+    /// By their ids
+    #[arg(group = "dropped")]
+    pub(crate) ids: Vec<String>,
+    /// What goes out through this channel
+    #[arg(long, group = "dropped")]
+    pub(crate) channel: Option<String>,
+    /// What goes out from this account
+    #[arg(long, group = "dropped")]
+    pub(crate) account: Option<String>,
+    /// What goes to this conversation on the platform
+    #[arg(long, group = "dropped")]
+    pub(crate) to: Option<String>,
+    /// Everything
+    #[arg(long, group = "dropped", conflicts_with_all = ["ids", "channel", "account", "to"])]
+    pub(crate) all: bool,
 }
 
 /// `pairing`

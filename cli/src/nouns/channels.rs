@@ -36,6 +36,8 @@ pub(crate) async fn run(common: &Common, channels: &Channels, style: Style) -> R
     let verb = channels.verb.as_ref().unwrap_or(&listed);
     let methods: &[&str] = match verb {
         ChannelsVerb::List { .. } | ChannelsVerb::Show { .. } => &["channels.status"],
+        ChannelsVerb::Outbox(_) => &["channels.outbox.list"],
+        ChannelsVerb::Drop(_) => &["channels.outbox.drop"],
         ChannelsVerb::Start { .. } => &["channels.start", "channels.status"],
         ChannelsVerb::Stop { .. } => &["channels.stop", "channels.status"],
     };
@@ -50,6 +52,8 @@ impl Caller {
         match verb {
             ChannelsVerb::List { probe } => self.list_channels(*probe).await,
             ChannelsVerb::Show { channel, account } => self.show_channel(channel, account.as_deref()).await,
+            ChannelsVerb::Outbox(outbox) => self.list_outbox(outbox).await,
+            ChannelsVerb::Drop(drop) => self.drop_outbox(drop).await,
             ChannelsVerb::Start { channel, account } => {
                 self.turn("channels.start", channel, account.as_ref(), "connects")
                     .await

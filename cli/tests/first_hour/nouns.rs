@@ -107,6 +107,21 @@ fn what_people_do_most_has_words_and_its_tables_fit_in_80_columns() {
         done(&["channels"]).contains(" 1 "),
         "it waits: nobody answers there"
     );
+    assert!(
+        person
+            .done("tmp", &["channels", "outbox"])
+            .contains("dinner is ready")
+    );
+    assert!(
+        person
+            .done("tmp", &["channels", "drop", "--to", "anna"])
+            .starts_with("dropped: 1")
+    );
+    assert_eq!(
+        person.done("tmp", &["channels", "drop", "--all"]),
+        "nothing of that waited\n"
+    );
+    assert_eq!(person.run("tmp", &["channels", "drop"]).status.code(), Some(2));
 }
 
 #[test]
