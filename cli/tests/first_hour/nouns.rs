@@ -103,15 +103,12 @@ fn what_people_do_most_has_words_and_its_tables_fit_in_80_columns() {
         "message", "send", "--to", "anna", "--key", "k1", "dinner", "is", "ready", "--json",
     ];
     assert_eq!(json(&person.done("tmp", &send)), json(&person.done("tmp", &send)));
-    assert!(
-        done(&["channels"]).contains(" 1 "),
-        "it waits: nobody answers there"
+    let status = json(&person.done("tmp", &["channels", "--json"]));
+    assert_eq!(
+        status["channelAccounts"]["webhook"][0]["outboxCount"], 1,
+        "{status}"
     );
-    assert!(
-        person
-            .done("tmp", &["channels", "outbox"])
-            .contains("dinner is ready")
-    );
+    assert!(person.done("tmp", &["channels", "outbox"]).contains("dinner"));
     assert!(
         person
             .done("tmp", &["channels", "drop", "--to", "anna"])
