@@ -209,6 +209,18 @@ impl Connection {
         self.give_up(&mut self.lock());
     }
 
+    /// The same where memory is short. A frame that is partly written is given up as well when more of it is left than `kept_max`
+    /// bytes: the last words can only follow it, and it would be held until a peer that reads nothing has read it.
+    pub(crate) fn give_way(&self, kept_max: usize) {
+        let mut sending = self.lock();
+        if sending.outbox.under_way() <= kept_max {
+            return self.give_up(&mut sending);
+        }
+        (sending.closing, sending.slow) = (true, true);
+        sending.outbox.clear(); // at once: nobody else is to give way for what this one held
+        self.cut();
+    }
+
     /// Says the last words. Whatever waits is sent before them.
     pub(crate) fn close(&self, close: &Close) {
         let mut sending = self.lock();

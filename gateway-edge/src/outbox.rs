@@ -173,6 +173,19 @@ impl Outbox {
         self.own = self.frames.iter().map(Frame::own).sum();
     }
 
+    /// What the frame that is partly written costs, if there is one.
+    pub(crate) fn under_way(&self) -> usize {
+        let first = self.frames.front().filter(|_| self.written > 0);
+        first.map_or(0, Frame::own)
+    }
+
+    /// Forgets everything. Nothing more may be written: the peer has a part of a frame.
+    pub(crate) fn clear(&mut self) {
+        self.written = 0;
+        self.give_up();
+        self.settle();
+    }
+
     /// Leases what waits now. Called when something was queued or written: once for each change, not for each frame.
     pub(crate) fn settle(&mut self) {
         self.lease.set(self.own);

@@ -87,7 +87,7 @@ pub(crate) async fn relieve(edge: Arc<Edge>) {
                 silent = ?since.elapsed(),
                 "unread answers take too much memory: the slowest consumer, which has not read for the longest time, is closed"
             );
-            connection.close_slow();
+            connection.give_way(RELIEF_BYTES);
         }
     }
 }

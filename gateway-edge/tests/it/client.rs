@@ -119,6 +119,20 @@ impl Client {
         }
     }
 
+    /// Reads until the gateway cut the socket without a word.
+    pub(crate) async fn cut(&mut self) {
+        loop {
+            match timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("an end in time")
+            {
+                Some(Ok(Message::Close(frame))) => panic!("closed with {frame:?}"),
+                Some(Ok(_)) => (),
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
     /// How the gateway closed the socket; frames before it are dropped.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {

@@ -320,5 +320,6 @@ async fn answers_that_nobody_reads_end_the_one_that_has_not_read_for_the_longest
     let answer = reader.call("sessions.resolve", json!({"key": "main"})).await;
 
     assert_eq!(answer["ok"], true, "who reads gets its answer");
-    assert_eq!(slow[0].closed().await, (1008, "slow consumer".to_owned()));
+    // Half of its answer is in the kernel: the rest is not kept only to be able to say why.
+    slow[0].cut().await;
 }
