@@ -13,6 +13,7 @@ mod files;
 mod health;
 mod open;
 mod plans;
+mod signs;
 mod snapshot;
 mod writer;
 
@@ -39,9 +40,10 @@ pub use self::{
 use self::{
     condition::{Condition, HUNG_AFTER, Side},
     files::Files,
+    signs::{Hearing, Signs},
     writer::Writer,
 };
-use crate::error::Kind;
+use crate::{error::Kind, store::Trouble};
 
 /// Jobs that may wait for the writer: several full groups. More means that the disk is away; callers are told at once.
 const WRITE_QUEUE_JOBS: usize = 1024;
@@ -133,6 +135,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What a caller can be told of it.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        Some(match self {
+            Self::Hung => Trouble::DiskHung,
+            Self::File(_) => Trouble::DiskFails,
+            Self::Missing { .. } | Self::Unusable(_) => Trouble::Detached,
+            Self::Sqlite(error) => match error.sqlite_error_code()? {
+                ErrorCode::DiskFull => Trouble::DiskFull,
+                ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => {
+                    Trouble::DiskFails
+                }
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Trouble::Damaged,
+                _ => return None,
+            },
+            Self::Newer { .. } | Self::Locked(_) | Self::Busy | Self::Closed | Self::Panicked => return None,
+        })
+    }
+}
+
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
 /// An open database. Clones share it; dropping the last one does what waits, ends the threads and closes the file.
@@ -141,11 +163,13 @@ pub struct Database(Arc<Shared>);
 
 struct Shared {
     // Gone only while this is dropped.
-    writer: Option<SyncSender<writer::Job>>,
+    writer: Option<Arc<SyncSender<writer::Job>>>,
     readers: Option<SyncSender<ReadJob>>,
     threads: Vec<JoinHandle<()>>,
     steps: plans::Steps,
     condition: Arc<Condition>,
+    /// What hears of changes to the files, where the system can tell.
+    hearing: Option<Hearing>,
     // Held until the threads are gone: the kernel lets go of it even when the process is killed.
     _lock: std::fs::File,
 }
@@ -164,6 +188,7 @@ impl Drop for Shared {
                 let _ = thread.join();
             }
         };
+        self.hearing = None;
         // The writer, which is the first, goes last: only the last connection moves the log into the file, and readers cannot.
         self.readers = None;
         self.threads.drain(1..).for_each(join);
@@ -200,16 +225,33 @@ impl Database {
         plans::watch(&connection, &steps);
         let condition = Arc::new(Condition::new(path));
         let (queue, jobs) = sync_channel(WRITE_QUEUE_JOBS);
+        let queue = Arc::new(queue);
         let files = Files::of(path).map_err(Error::File)?;
-        let writer = Writer::new(connection, files, Arc::clone(&condition), wal_bytes_max);
+        let signs = Signs::of(path).inspect_err(|error| {
+            tracing::debug!(%error, "the files of the database are looked at every second: they cannot be watched");
+        });
+        let bounds = writer::Bounds {
+            wal_bytes: wal_bytes_max,
+            look: if signs.is_ok() {
+                writer::LOOK_WATCHED
+            } else {
+                writer::LOOK
+            },
+        };
+        let writer = Writer::new(connection, files, Arc::clone(&condition), bounds);
         let mut threads = vec![spawn("sqlite-write".into(), move || writer.run(&jobs))?];
         let readers = spawn_readers(path, &mut threads, &steps)?;
+        let hearing = signs
+            .ok()
+            .map(|signs| signs.hear(look_at_files(&queue)))
+            .transpose();
         Ok(Self(Arc::new(Shared {
             writer: Some(queue),
             readers: Some(readers),
             threads,
             steps,
             condition,
+            hearing: hearing.map_err(Error::File)?,
             _lock: lock,
         })))
     }
@@ -389,6 +431,17 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         .or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = words, "a database job panicked");
     Error::Panicked
+}
+
+/// Makes the writer look at the files. Keeps neither the database nor the writer.
+fn look_at_files(queue: &Arc<SyncSender<writer::Job>>) -> impl Fn() + Send + 'static {
+    let queue = Arc::downgrade(queue);
+    move || {
+        if let Some(queue) = queue.upgrade() {
+            let (look, _) = writer::job(|_| Ok::<_, Error>(()));
+            let _a_busy_writer_looks_anyway = queue.try_send(look);
+        }
+    }
 }
 
 #[cfg(test)]

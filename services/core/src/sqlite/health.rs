@@ -90,10 +90,11 @@ pub fn keep_health(
                 () = sleep(timing.look_every), if !serves => {}
                 changed = faults.changed() => if changed.is_err() { return },
                 outcome = ended(&mut probe) => {
-                    failed = outcome.err().map(|error| {
-                        tracing::error!(error = %Chain(&error), "the database does not take anything");
-                        format!("the database does not take anything: {error}")
-                    });
+                    let new = outcome.err().map(|error| format!("the database does not take anything: {}", Chain(&error)));
+                    if let Some(new) = new.as_ref().filter(|new| failed.as_ref() != Some(*new)) {
+                        tracing::error!("{new}"); // once for as long as it is the same
+                    }
+                    failed = new;
                     (probe, was_probed, due) = (None, true, timing.next_probe());
                 }
                 () = end.requested() => return,

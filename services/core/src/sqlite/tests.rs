@@ -155,6 +155,7 @@ async fn a_full_disk_fails_its_group_and_says_so_and_later_jobs_go_on() {
 
     let full = full.unwrap_err();
     assert_eq!(full.kind(), Kind::Unavailable, "{full:?}");
+    assert_eq!(full.trouble(), Some(crate::store::Trouble::DiskFull));
     let answered = usize::from(before.is_ok()) + usize::from(after.is_ok());
     assert_eq!(
         count(&database).await,

@@ -22,9 +22,13 @@ use super::{
     panicked, plans,
 };
 
-/// How long nothing is written before the files are looked at and the log is tidied up: a lost file is to be known within a second.
-/// At the next write it is noticed in any case, before anything is acknowledged into it.
-const LOOK: Duration = Duration::from_millis(900);
+/// How long nothing is written before the files are looked at and the log is tidied up, where nobody tells what happens to them: a
+/// lost file is to be known within a second. At the next write it is noticed in any case, before anything is acknowledged into it.
+pub(super) const LOOK: Duration = Duration::from_millis(900);
+
+/// The same where the kernel tells ([`super::signs`]); it does not see what another machine does to a file system of the network, and
+/// not what becomes of the folders above.
+pub(super) const LOOK_WATCHED: Duration = Duration::from_secs(30);
 
 /// The same while the log is large, or something is wrong with a file: whoever mends it wants to see that it is mended.
 const LOOK_SOON: Duration = Duration::from_millis(500);
@@ -119,7 +123,16 @@ pub(super) struct Writer {
     connection: Connection,
     files: Files,
     condition: Arc<Condition>,
-    wal_bytes_max: u64,
+    bounds: Bounds,
+}
+
+/// What differs between databases.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The largest log.
+    pub(super) wal_bytes: u64,
+    /// How long the files of an idle and healthy database are not looked at.
+    pub(super) look: Duration,
 }
 
 impl Writer {
@@ -127,13 +140,13 @@ impl Writer {
         connection: Connection,
         files: Files,
         condition: Arc<Condition>,
-        wal_bytes_max: u64,
+        bounds: Bounds,
     ) -> Self {
         Self {
             connection,
             files,
             condition,
-            wal_bytes_max,
+            bounds,
         }
     }
 
@@ -141,7 +154,7 @@ impl Writer {
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
             let is_quiet = self.condition.current().is_none() && self.condition.wal_bytes() <= WAL_BYTES_IDLE;
-            match jobs.recv_timeout(if is_quiet { LOOK } else { LOOK_SOON }) {
+            match jobs.recv_timeout(if is_quiet { self.bounds.look } else { LOOK_SOON }) {
                 Ok(first) => {
                     let mut group = std::iter::once(first)
                         .chain(jobs.try_iter().take(GROUP_JOBS - 1))
@@ -208,17 +221,17 @@ impl Writer {
         if let Err(fault) = self.check(Since::LastCheck) {
             return Some(fault);
         }
-        if self.condition.wal_bytes() > self.wal_bytes_max {
+        if self.condition.wal_bytes() > self.bounds.wal_bytes {
             self.checkpoint();
         }
-        if self.condition.wal_bytes() <= self.wal_bytes_max {
+        if self.condition.wal_bytes() <= self.bounds.wal_bytes {
             return None;
         }
         let path = self.condition.path().display();
         let fault = Fault::Unwritable(format!(
             "{path}-wal has reached its bound of {} MiB, because another program has kept {path} open for reading: end it \
              (`fuser {path}` names it)",
-            self.wal_bytes_max >> 20
+            self.bounds.wal_bytes >> 20
         ));
         self.condition.report(fault.clone());
         Some(fault)

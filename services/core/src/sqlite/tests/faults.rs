@@ -133,6 +133,36 @@ async fn nothing_is_acknowledged_into_a_file_that_lost_its_name_or_its_content()
 }
 
 #[tokio::test]
+async fn what_is_done_to_a_file_is_noticed_while_nothing_is_written() {
+    type Attack = fn(&Path);
+    let attacks: [(&str, Attack); 5] = [
+        ("", |file| fs::remove_file(file).unwrap()),
+        ("-wal", |file| fs::remove_file(file).unwrap()),
+        ("-shm", |file| fs::remove_file(file).unwrap()),
+        ("", |file| fs::File::create(file).map(drop).unwrap()),
+        ("", |file| {
+            let folder = file.parent().unwrap();
+            fs::rename(folder, folder.with_extension("moved")).unwrap();
+            fs::create_dir(folder).unwrap(); // for the end of the test
+        }),
+    ];
+    for (number, (suffix, attack)) in attacks.into_iter().enumerate() {
+        let (_folder, path) = temporary();
+        let database = filled(&path).await;
+
+        attack(&files::with_suffix(&path, suffix));
+
+        let found = tokio::time::timeout(writer::LOOK_WATCHED / 3, fault(&database)).await;
+        assert!(
+            matches!(found, Ok(Fault::Detached(_))),
+            "{number}: not before the next look"
+        );
+        let moved = path.parent().unwrap().with_extension("moved");
+        let _ = fs::remove_dir_all(moved);
+    }
+}
+
+#[tokio::test]
 async fn a_lost_file_is_noticed_while_nothing_is_written_and_is_well_when_it_is_back() {
     let (_folder, path) = temporary();
     let database = filled(&path).await;
