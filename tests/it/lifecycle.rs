@@ -1,6 +1,10 @@
 //! Starting, stopping and being killed.
 
-use gatehouse_tests::{Client, Gateway, gateway::is_alive, http, until};
+use gatehouse_tests::{
+    Client, Gateway,
+    gateway::{is_alive, signal},
+    http, until,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -186,5 +190,18 @@ async fn a_service_that_is_asked_to_end_signs_off_and_is_never_listed_beside_its
             let told = instances(&told, service);
             assert!(told.len() <= 1, "{service} was listed twice: {told:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_start_in_the_moment_in_which_everything_was_killed_works_every_time() {
+    let mut gateway = Gateway::start(&json!({})).await;
+    for _ in 0..6 {
+        // The supervisor last: what it has not reaped yet holds its locks, its sockets and its port.
+        for pid in gateway.pids().into_iter().rev() {
+            signal(pid, "KILL");
+        }
+        gateway.start_again();
+        until("a ready gateway", async || gateway.is_ready().await.then_some(())).await;
     }
 }

@@ -153,7 +153,8 @@ impl Gateway {
         pid
     }
 
-    async fn is_ready(&self) -> bool {
+    /// Whether everything it is made of is there.
+    pub async fn is_ready(&self) -> bool {
         let answer = http::get(&format!("{}/readyz", self.http())).await;
         match answer {
             // Whole: a test that begins while events do not flow yet would miss them.

@@ -21,6 +21,10 @@ use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
 
+/// How often the services are asked whether they answer, while somebody watches: two looks without an answer are told within 15
+/// seconds. Signs of life are rarer, because they come from idle processes as well.
+const LOOK: Duration = Duration::from_secs(6);
+
 /// The pause after a change could not be announced.
 const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -51,11 +55,12 @@ impl service::App for App {
         life.config::<Nothing>();
         let bus = Arc::new(bus::Memory::new()); // the only line that names an implementation
         let hub = Arc::new(Hub::new(bus, life.clock.clone(), core_map()));
-        life.closing
-            .spawn("sweep", sweep(Arc::clone(&hub), life.closing.clone()));
+        let living = Arc::new(Living::new(|service| life.peer(service)));
+        let sweep = sweep(Arc::clone(&hub), Arc::clone(&living), life.closing.clone());
+        life.closing.spawn("sweep", sweep);
         let grpc = Grpc {
             hub,
-            living: Living::new(|service| life.peer(service)),
+            living,
             metrics,
             drain: life.closing.clone(),
         };
@@ -69,13 +74,18 @@ fn core_map() -> watch::Receiver<Arc<Map>> {
     watch::channel(Arc::clone(Map::core())).1
 }
 
-async fn sweep(hub: Arc<Hub>, drain: Drain) {
+async fn sweep(hub: Arc<Hub>, living: Arc<Living>, drain: Drain) {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut repeats = interval(HEALTH_REPEAT);
     repeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = sleep_until(hub.due()) => hub.expire().await,
             _ = repeats.tick() => hub.repeat_health().await,
+            _ = looks.tick() => if hub.is_watched() {
+                hub.answered(&living.ask().await).await;
+            },
             () = hub.untold() => while !hub.announce().await && !drain.is_requested() {
                 sleep(ANNOUNCE_AGAIN).await;
             },

@@ -23,7 +23,7 @@ use crate::{error::Error, hub::Hub, living::Living, metrics::Metrics};
 #[derive(Debug)]
 pub(crate) struct Grpc {
     pub(crate) hub: Arc<Hub>,
-    pub(crate) living: Living,
+    pub(crate) living: Arc<Living>,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
 }

@@ -17,6 +17,12 @@ const FORGET_REPLACED_AFTER: Duration = LEASE.saturating_add(SIGN_OF_LIFE);
 /// What is said of a process whose connection ended.
 const GONE: &str = "it is gone";
 
+/// What is said of a process that does not answer.
+const DOES_NOT_ANSWER: &str = "it does not answer";
+
+/// Looks without an answer after which a process hangs: the first may have met a busy moment.
+const HANGS_AFTER: u32 = 2;
+
 /// A silent process that nobody replaces is shown for so long.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
@@ -38,12 +44,22 @@ struct Process {
     connection: Option<u64>,
     /// That connection has ended.
     is_gone: bool,
+    /// How often in a row it did not answer when it was asked.
+    unanswered: u32,
 }
 
 impl Process {
+    fn hangs(&self) -> bool {
+        self.unanswered >= HANGS_AFTER
+    }
+
     /// What it said, and older by the time since; a silent one does not grow older.
     fn now(&self) -> ServiceHealth {
         let mut health = self.health.clone();
+        if self.hangs() && health.state() != State::Silent {
+            health.set_state(State::Silent);
+            health.detail = Some(DOES_NOT_ANSWER.to_owned());
+        }
         if health.state() != State::Silent {
             let since = i64::try_from(self.said_at.elapsed().as_millis()).unwrap_or(i64::MAX);
             health.uptime_ms = health.uptime_ms.saturating_add(since);
@@ -79,6 +95,7 @@ impl RollUp {
                 health: health.clone(),
                 connection,
                 is_gone: false,
+                unanswered: 0,
             },
         );
         Some(replaced || old.is_none_or(|old| !same(&old.health, &health)))
@@ -96,6 +113,29 @@ impl RollUp {
                 process.health.detail = Some(GONE.to_owned());
                 changed = true;
             }
+        }
+        changed
+    }
+
+    /// Takes in which services answer now: a process that hangs says nothing, and its connection stays. Answers whether anything
+    /// changed.
+    pub(crate) fn answered(&mut self, answers: &Answers) -> bool {
+        let mut changed = false;
+        for (service, answer) in answers {
+            let of_service = self
+                .0
+                .values_mut()
+                .filter(|process| process.health.service == *service);
+            let Some(newest) = of_service.max_by_key(|process| process.said_at) else {
+                continue;
+            };
+            let before = newest.hangs();
+            newest.unanswered = if *answer == Answer::Nothing {
+                newest.unanswered.saturating_add(1)
+            } else {
+                0
+            };
+            changed |= before != newest.hangs();
         }
         changed
     }
@@ -226,7 +266,7 @@ fn agree(mut health: ServiceHealth, answer: Answer) -> ServiceHealth {
         }
         Answer::Nothing if !said_why => {
             health.set_state(State::Silent);
-            health.detail = Some("it does not answer".into());
+            health.detail = Some(DOES_NOT_ANSWER.into());
         }
         Answer::Serves | Answer::DoesNotServe | Answer::Nothing => {}
     }
@@ -250,212 +290,4 @@ fn same(old: &ServiceHealth, new: &ServiceHealth) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use gatehouse_proto::broadcast::v1::Component;
-
-    use super::*;
-
-    fn serving(service: &str, instance: &str) -> ServiceHealth {
-        ServiceHealth {
-            service: service.into(),
-            instance_id: instance.into(),
-            state: State::Serving.into(),
-            ..ServiceHealth::default()
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_process_that_says_nothing_falls_silent_and_the_gateway_is_not_well() {
-        let mut all = RollUp::default();
-        assert_eq!(all.report(serving("session", "1"), false, None), Some(true));
-        assert_eq!(
-            all.report(
-                ServiceHealth {
-                    uptime_ms: 9,
-                    ..serving("session", "1")
-                },
-                false,
-                None
-            ),
-            Some(false)
-        );
-
-        tokio::time::advance(LEASE).await;
-
-        assert!(all.expire());
-        assert_eq!(all.services()[0].state(), State::Silent);
-        assert!(!all.event(0).ok);
-        assert!(!all.expire(), "said once");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_process_grows_older_between_its_reports() {
-        let mut all = RollUp::default();
-        all.report(
-            ServiceHealth {
-                uptime_ms: 7,
-                ..serving("session", "1")
-            },
-            false,
-            None,
-        );
-
-        tokio::time::advance(Duration::from_secs(3)).await;
-
-        assert_eq!(all.services()[0].uptime_ms, 3_007);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_restarted_service_replaces_its_silent_self() {
-        let mut all = RollUp::default();
-        all.report(serving("session", "old"), false, None);
-        tokio::time::advance(FORGET_REPLACED_AFTER).await;
-        all.report(serving("session", "new"), false, None);
-
-        all.expire();
-
-        assert_eq!(all.services().len(), 1);
-        assert!(all.event(0).ok);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_leaves_by_request_is_not_missed() {
-        let mut all = RollUp::default();
-        all.report(serving("agent", "1"), false, None);
-
-        assert_eq!(all.report(serving("agent", "1"), true, None), Some(true));
-
-        assert!(all.event(0).ok && all.services().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn status_shows_who_answers_now_and_why_somebody_cannot() {
-        let mut all = RollUp::default();
-        all.report(serving("session", "killed"), false, None);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        all.report(serving("session", "new"), false, None);
-        all.report(serving("agent", "1"), false, None);
-        all.report(serving("edge", "e"), false, None);
-        let damaged = ServiceHealth {
-            state: State::NotServing.into(),
-            detail: Some("bridge.db is damaged".into()),
-            ..serving("channel-bridge", "1")
-        };
-        all.report(damaged, false, None);
-        let answers: Answers = [
-            ("session", Answer::Serves),
-            ("agent", Answer::Nothing),
-            ("channel-bridge", Answer::Nothing),
-            ("config", Answer::Nothing),
-        ]
-        .into();
-
-        let shown: Vec<_> = all
-            .living(&answers)
-            .into_iter()
-            .map(|health| (health.service.clone(), health.state(), health.detail))
-            .collect();
-
-        let row = |service: &str, state, detail: Option<&str>| {
-            (service.to_owned(), state, detail.map(str::to_owned))
-        };
-        assert_eq!(
-            shown,
-            [
-                row("agent", State::Silent, Some("it does not answer")),
-                row("channel-bridge", State::NotServing, Some("bridge.db is damaged")),
-                row("config", State::Silent, Some("it does not answer")),
-                row("edge", State::Serving, None),
-                row("session", State::Serving, None),
-            ]
-        );
-        assert!(all.forget("e") && !all.forget("e"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_process_that_is_gone_is_shown_at_once_and_never_beside_its_successor() {
-        let mut all = RollUp::default();
-        all.report(serving("agent", "killed"), false, Some(1));
-        all.report(serving("session", "lives"), false, Some(2));
-        all.report(serving("session", "lives"), false, Some(3)); // it connected anew before the old connection ended
-
-        assert!(all.connection_ended(1));
-        assert!(!all.connection_ended(2), "it speaks by another one");
-
-        let shown = |all: &RollUp| {
-            let row = |health: ServiceHealth| (health.instance_id.clone(), health.state(), health.detail);
-            all.services().into_iter().map(row).collect::<Vec<_>>()
-        };
-        let lives = ("lives".to_owned(), State::Serving, None);
-        assert_eq!(
-            shown(&all),
-            [
-                ("killed".to_owned(), State::Silent, Some(GONE.to_owned())),
-                lives.clone()
-            ]
-        );
-        assert_eq!(all.report(serving("agent", "new"), false, Some(4)), Some(true));
-        assert_eq!(shown(&all), [("new".to_owned(), State::Serving, None), lives]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn why_a_process_could_not_start_is_shown_until_one_starts() {
-        let mut all = RollUp::default();
-        for attempt in ["1", "2", "3"] {
-            let failed = ServiceHealth {
-                state: State::NotServing.into(),
-                detail: Some("the disk is on fire".into()),
-                ..serving("agent", attempt)
-            };
-            all.report(failed, false, Some(7));
-            all.connection_ended(7);
-        }
-
-        let shown = all.services();
-        assert_eq!(shown.len(), 1, "each attempt replaces the one before: {shown:?}");
-        assert_eq!(shown[0].detail.as_deref(), Some("the disk is on fire"));
-        all.report(serving("agent", "4"), false, Some(8));
-        assert_eq!(all.services().len(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn silence_is_due_when_it_would_be_seen() {
-        let mut all = RollUp::default();
-        assert_eq!(all.due(), None);
-        all.report(serving("session", "1"), false, None);
-
-        for changes in [true, true] {
-            let due = all.due().unwrap();
-            tokio::time::advance(due - Instant::now() - Duration::from_millis(1)).await;
-            assert!(!all.expire(), "not yet");
-            tokio::time::advance(Duration::from_millis(1)).await;
-            assert_eq!(all.expire(), changes);
-            if !all.services().is_empty() {
-                // Nobody replaces it: it is shown for long.
-                tokio::time::advance(FORGET_AFTER - 2 * LEASE).await;
-                assert!(!all.expire());
-            }
-        }
-        assert_eq!(all.due(), None);
-    }
-
-    #[test]
-    fn channel_accounts_are_shown_by_name() {
-        let mut all = RollUp::default();
-        let account = Component {
-            name: "irc/home".into(),
-            ok: false,
-            detail: Some("connection refused".into()),
-        };
-        all.report(
-            ServiceHealth {
-                components: vec![account],
-                ..serving(CHANNELS, "1")
-            },
-            false,
-            None,
-        );
-
-        assert!(!all.event(0).channels["irc/home"].ok);
-    }
-}
+mod tests;

@@ -200,6 +200,22 @@ impl Hub {
         self.announce().await;
     }
 
+    /// Whether somebody is there to be told.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.lock().presence.connections() > 0
+    }
+
+    /// Takes in which services answer now.
+    pub(crate) async fn answered(&self, answers: &Answers) {
+        {
+            let mut state = self.lock();
+            if state.health.answered(answers) {
+                state.health_changed();
+            }
+        }
+        self.announce().await;
+    }
+
     /// Forgets and marks what fell silent.
     pub(crate) async fn expire(&self) {
         self.lock().expire();

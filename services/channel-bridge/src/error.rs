@@ -84,6 +84,11 @@ impl From<Error> for Failure {
         if kind == Kind::Internal {
             return Self::internal(&error);
         }
+        if let Error::Store(StoreError::Failed(cause)) = &error
+            && let Some(trouble) = cause.trouble()
+        {
+            return Self::new(kind, trouble.to_string()).reason(trouble.reason());
+        }
         let message = match &error {
             Error::Store(StoreError::Full(what)) => (*what).to_owned(),
             other => other.to_string(),

@@ -119,6 +119,9 @@ impl From<Error> for Failure {
             return Self::internal(&error);
         }
         if let Error::Store(cause) = &error {
+            if let Some(trouble) = cause.trouble() {
+                return Self::new(error.kind(), trouble.to_string()).reason(trouble.reason());
+            }
             tracing::warn!(error = %Chain(cause), "the store did not take a request");
         }
         let mut failure = Self::new(error.kind(), error.to_string());
@@ -135,5 +138,29 @@ impl From<Error> for Failure {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         Failure::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_core::store::Trouble;
+
+    use super::*;
+
+    #[test]
+    fn a_caller_is_told_what_keeps_the_store_from_working_and_what_to_do() {
+        let cause = store::Error::new(Kind::Unavailable, "/home/anna/session.db: error 13");
+
+        let failure = Failure::from(Error::Store(cause.with_trouble(Some(Trouble::DiskFull))));
+
+        assert_eq!(
+            (failure.kind, failure.reason.as_deref()),
+            (Kind::Unavailable, Some("DISK_FULL"))
+        );
+        assert!(failure.message.contains("disk is full") && failure.message.contains("free some space"));
+        assert!(
+            !failure.message.contains("anna"),
+            "where it is concerns nobody but the operator"
+        );
     }
 }
