@@ -82,17 +82,27 @@ pub(super) struct Room {
     next_step: Option<String>,
 }
 
+impl Room {
+    /// What somebody should know of it: nothing of one that is joined and takes what is said.
+    fn problem(&self) -> Option<String> {
+        let where_to = match (self.state.as_str(), &self.reason) {
+            ("refused", _) => "not in",
+            ("joined", Some(_)) => "cannot speak in",
+            _ => return None,
+        };
+        let reason = self.reason.as_deref().unwrap_or("the server does not say why");
+        let problem = format!("{where_to} {}: {reason}", self.name);
+        Some(match &self.next_step {
+            Some(step) => format!("{problem}; {step}"),
+            None => problem,
+        })
+    }
+}
+
 impl Account {
     /// What somebody should know of it: what is wrong now, the rooms that it is kept out of, what is not as configured.
     fn detail(&self) -> String {
-        let rooms = self.rooms.iter().filter(|room| room.state == "refused");
-        let rooms = rooms.map(|room| {
-            let reason = room.reason.as_deref().unwrap_or("the server does not say why");
-            match &room.next_step {
-                Some(step) => format!("not in {}: {reason}; {step}", room.name),
-                None => format!("not in {}: {reason}", room.name),
-            }
-        });
+        let rooms = self.rooms.iter().filter_map(Room::problem);
         let parts = self.last_error.iter().cloned().chain(rooms);
         let parts = parts
             .chain(self.notices.iter().cloned())
@@ -268,6 +278,7 @@ mod tests {
             "ts": 100_000,
             "channelAccounts": {"irc": [{"accountId": "home", "state": "connected", "notices": ["the nick is \"gate_\""], "rooms": [
                 {"name": "#in", "state": "joined"},
+                {"name": "#quiet", "state": "joined", "reason": "Cannot send (404)"},
                 {"name": "#home", "state": "refused", "reason": "Cannot join channel (+b) (474)", "nextStep": "lift the ban"},
             ]}]},
         }))
@@ -275,8 +286,8 @@ mod tests {
 
         let table = super::channels(&accounts, Style::plain());
 
-        let detail = "not in #home: Cannot join channel (+b) (474); lift the ban | the nick is \"gate_\"";
+        let detail = "cannot speak in #quiet: Cannot send (404) | not in #home: Cannot join channel (+b) (474); lift the ban | the nick is \"gate_\"";
         assert!(table.contains(detail), "{table}");
-        assert!(!table.contains("#in"), "{table}");
+        assert!(!table.contains("#in:"), "{table}");
     }
 }

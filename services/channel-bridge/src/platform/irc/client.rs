@@ -50,7 +50,10 @@ pub(crate) async fn over(
     let (session, mut input, mut output) = match entered {
         Ok(Ok(entered)) => entered,
         Ok(Err(ended)) => return ended,
-        Err(_) => return Ended::Retry("the server did not welcome us within 30 seconds".into()),
+        Err(_) => {
+            let hint = other_port(config);
+            return Ended::Retry(format!("the server did not welcome us within 30 seconds; {hint}"));
+        }
     };
     let mut talk = Talk::new(session, config);
     // Before anybody can think of asking.
@@ -130,6 +133,10 @@ impl Talk {
 
     /// Asks the server for a word.
     fn ask(&mut self, now: Instant) {
+        // While lines wait, there are questions among them.
+        if self.pace.is_crowded() {
+            return;
+        }
         let (_, line) = self.questions.ping(now);
         self.pace.push(line);
     }
@@ -198,7 +205,12 @@ impl Talk {
                 lines.into_iter().for_each(|line| self.pace.push(line));
                 self.sayings.push(saying);
             }
-            Outcome::Done(request, result) => request.answer(result),
+            Outcome::Done(request, result) => {
+                if result.as_ref().is_ok_and(|receipt| !receipt.unconfirmed) {
+                    self.session.took(request.part().to.as_str());
+                }
+                request.answer(result);
+            }
         }
     }
 }
@@ -230,15 +242,25 @@ async fn enter(
     let (input, mut output) = split(socket.await?);
     let mut input = Reader::new(input);
     let (mut register, lines) = Register::start(config);
-    write(&mut output, &lines).await?;
-    let mut greeted = None;
+    let hung_up = || {
+        Ended::Retry(format!(
+            "the server hung up before it said a word; {}",
+            other_port(config)
+        ))
+    };
+    if let Err(ended) = write(&mut output, &lines).await {
+        return Err(if config.tls { ended } else { hung_up() });
+    }
+    let (mut greeted, mut spoke) = (None, false);
     loop {
         let line: Line = match input.next().await {
             Ok(Some(message)) => message.into(),
+            Ok(None) | Err(_) if !spoke && !config.tls => return Err(hung_up()),
             Ok(None) => return Err(Ended::Retry("the server closed the connection".into())),
             Err(error) => return Err(Ended::Retry(format!("the connection broke: {}", Chain(&error)))),
         };
         link.progress.heard();
+        spoke = true;
         if line.verb == "PING" {
             write(&mut output, &[format!("PONG :{}", line.last())]).await?;
             continue;
@@ -261,6 +283,16 @@ async fn enter(
         if line.verb == "CAP" {
             greeted = Some(line);
         }
+    }
+}
+
+/// What to look at when a server does not say a word.
+fn other_port(config: &IrcConfig) -> String {
+    let port = config.port;
+    if config.tls {
+        format!("if port {port} does not speak TLS, set channels.irc.tls to false")
+    } else {
+        format!("if port {port} speaks TLS, set channels.irc.tls to true")
     }
 }
 

@@ -18,12 +18,9 @@ const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Connects.
 pub(super) async fn connect(config: &IrcConfig) -> Result<Box<dyn Socket>, Ended> {
-    let retry = |error: &std::io::Error| {
-        Ended::Retry(format!(
-            "cannot connect to {}:{}: {error}",
-            config.server, config.port
-        ))
-    };
+    let failed =
+        |error: &std::io::Error| format!("cannot connect to {}:{}: {error}", config.server, config.port);
+    let retry = |error: &std::io::Error| Ended::Retry(failed(error));
     let socket = TcpStream::connect((config.server.as_str(), config.port))
         .await
         .map_err(|error| retry(&error))?;
@@ -37,8 +34,24 @@ pub(super) async fn connect(config: &IrcConfig) -> Result<Box<dyn Socket>, Ended
     let socket = connector
         .connect(name, socket)
         .await
-        .map_err(|error| retry(&error))?;
+        .map_err(|error| match hint(&error) {
+            Some(hint) => Ended::Retry(format!("{}; {hint}", failed(&error))),
+            None => retry(&error),
+        })?;
     Ok(Box::new(socket))
+}
+
+/// What an operator can do about a handshake that failed.
+fn hint(error: &std::io::Error) -> Option<&'static str> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidMessage(_) => Some(
+            "this port does not speak TLS: set channels.irc.port to the one that does (often 6697), or channels.irc.tls to false",
+        ),
+        rustls::Error::InvalidCertificate(_) => {
+            Some("if the server is yours, name its certificate in channels.irc.tlsCaFile")
+        }
+        _ => None,
+    }
 }
 
 /// The public roots, those of this machine, and the operator's own.

@@ -36,8 +36,8 @@ pub(crate) enum Holder {
     Ask(String),
     /// The one who is meant.
     Same,
-    /// Somebody else.
-    Other,
+    /// Somebody else, by this `user@host`.
+    Other(String),
     /// Nobody.
     Gone,
     /// There is no way to know.
@@ -131,7 +131,7 @@ impl Asking {
         if current.eq_ignore_ascii_case(&self.holder) {
             Holder::Same
         } else {
-            Holder::Other
+            Holder::Other(current.to_owned())
         }
     }
 
@@ -194,7 +194,10 @@ mod tests {
         for (answer, holder) in [
             (":s 302 gate :anna=+~a@home.test", Holder::Same),
             (":s 302 gate :Anna*=-~a@Home.test", Holder::Same),
-            (":s 302 gate :anna=+~b@elsewhere.test", Holder::Other),
+            (
+                ":s 302 gate :anna=+~b@elsewhere.test",
+                Holder::Other("~b@elsewhere.test".into()),
+            ),
             (":s 302 gate :", Holder::Gone),
             (":s 311 gate Anna ~a home.test * :Anna", Holder::Same),
             (":s 352 gate #home ~a home.test s anna H :0 Anna", Holder::Same),

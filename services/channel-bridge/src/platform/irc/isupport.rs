@@ -80,7 +80,8 @@ impl Isupport {
             "NICKLEN" => self.nick_bytes = number(),
             // MAXNICKLEN is how long the nicks of others may be.
             "CHANNELLEN" => self.room_bytes = number(),
-            "LINELEN" => self.line_bytes = number().unwrap_or(LINE_BYTES),
+            // Never less than the protocol grants; what may be more is not used.
+            "LINELEN" => self.line_bytes = number().unwrap_or(LINE_BYTES).max(LINE_BYTES),
             "CHANTYPES" => self.rooms = text(),
             "STATUSMSG" => self.status = text(),
             // `(ov)@+`
@@ -316,5 +317,10 @@ mod tests {
         assert_eq!(server("CASEMAPPING=rfc8265").case, Case::Unicode);
         assert_eq!(server("CASEMAPPING=of-tomorrow").case, Case::Ascii);
         assert_eq!(server("NICKLEN=0 CHANNELLEN= TARGMAX=").nick_bytes, None);
+        let absurd = server(
+            "LINELEN=1 CHANNELLEN=1 NICKLEN=99999999999999999999 TARGMAX=JOIN:0 PREFIX= STATUSMSG= CHANTYPES=",
+        );
+        assert_eq!(absurd.joins(&["#a".into(), "#b".into()]), ["JOIN #a", "JOIN #b"]);
+        assert!(absurd.place("#a").is_some() && absurd.place("").is_none() && absurd.place("@").is_none());
     }
 }

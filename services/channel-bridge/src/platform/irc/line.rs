@@ -80,6 +80,7 @@ impl From<Message> for Line {
                     .chain(more.into_iter().flatten());
                 ("BATCH".into(), words.collect())
             }
+            Command::CHGHOST(user, host) => ("CHGHOST".into(), vec![user, host]),
             Command::KILL(nick, reason) => ("KILL".into(), vec![nick, reason]),
             Command::PING(one, two) => ("PING".into(), some([Some(one), two])),
             Command::PONG(one, two) => ("PONG".into(), some([Some(one), two])),

@@ -150,7 +150,7 @@ impl Nick {
 
     /// What the status says while the nick is another than the configured one.
     pub(crate) fn notice(&self, ours: &str) -> Option<String> {
-        if ours == self.configured {
+        if ours.eq_ignore_ascii_case(&self.configured) {
             return None;
         }
         let is = format!("the nick is {ours:?}, not {:?}", self.configured);

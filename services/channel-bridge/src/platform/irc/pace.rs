@@ -57,6 +57,11 @@ impl Pace {
         keep(&mut self.urgent, line);
     }
 
+    /// Whether so much waits that nothing should be added without need.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.waiting.len() > usize::try_from(self.rate.burst).unwrap_or(usize::MAX)
+    }
+
     /// Whether a message could leave at once, with the question behind it.
     pub(crate) fn is_free(&mut self, now: Instant) -> bool {
         self.refill(now);

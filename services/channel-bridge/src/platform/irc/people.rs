@@ -64,7 +64,17 @@ pub(crate) fn is_service(source: &Source, own_service: Option<&str>) -> bool {
 
 /// Who spoke on this connection, under which nick and from where.
 #[derive(Debug, Default)]
-pub(crate) struct People(HashMap<String, (String, Instant)>);
+pub(crate) struct People(HashMap<String, Seen>);
+
+/// Somebody who spoke.
+#[derive(Debug)]
+struct Seen {
+    /// `user@host`, as it is now.
+    holder: String,
+    /// The one under which they spoke, where the server gave them another one since: who logs in often gets one.
+    before: Option<String>,
+    at: Instant,
+}
 
 impl People {
     /// Reads who comes and goes.
@@ -76,11 +86,23 @@ impl People {
         match line.verb.as_str() {
             "PRIVMSG" => {
                 if self.0.len() >= SEEN_MAX {
-                    self.0
-                        .retain(|_, (_, seen)| now.saturating_duration_since(*seen) < SEEN_FOR);
+                    self.0.retain(|_, seen| seen.is_fresh(now));
                 }
+                let before = self.0.get(&nick).filter(|seen| seen.holder == holder(source));
+                let before = before.and_then(|seen| seen.before.clone());
                 if self.0.len() < SEEN_MAX {
-                    self.0.insert(nick, (holder(source), now));
+                    let seen = Seen {
+                        holder: holder(source),
+                        before,
+                        at: now,
+                    };
+                    self.0.insert(nick, seen);
+                }
+            }
+            "CHGHOST" => {
+                if let Some(seen) = self.0.get_mut(&nick).filter(|seen| seen.holder == holder(source)) {
+                    let now_is = format!("{}@{}", line.arg(0), line.arg(1));
+                    seen.before = Some(std::mem::replace(&mut seen.holder, now_is));
                 }
             }
             "NICK" | "QUIT" | "KILL" => drop(self.0.remove(&nick)),
@@ -90,9 +112,26 @@ impl People {
 
     /// Whether this person spoke under this nick of late, and was not seen to give it up.
     pub(crate) fn spoke(&self, case: Case, nick: &str, held_by: &str, now: Instant) -> bool {
-        self.0.get(&case.fold(nick)).is_some_and(|(holder, seen)| {
-            holder.eq_ignore_ascii_case(held_by) && now.saturating_duration_since(*seen) < SEEN_FOR
-        })
+        let seen = self.0.get(&case.fold(nick)).filter(|seen| seen.is_fresh(now));
+        seen.is_some_and(|seen| seen.was(held_by))
+    }
+
+    /// Whether who holds the nick now is who held it as another one: the server gave them another host, and said so.
+    pub(crate) fn is_same(&self, case: Case, nick: &str, held_by: &str, current: &str) -> bool {
+        self.0
+            .get(&case.fold(nick))
+            .is_some_and(|seen| seen.was(held_by) && seen.holder.eq_ignore_ascii_case(current))
+    }
+}
+
+impl Seen {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < SEEN_FOR
+    }
+
+    fn was(&self, holder: &str) -> bool {
+        let same = |known: &String| known.eq_ignore_ascii_case(holder);
+        same(&self.holder) || self.before.as_ref().is_some_and(same)
     }
 }
 
@@ -156,5 +195,27 @@ mod tests {
         assert!(spoke(&people, "~b@elsewhere.test"));
         time::advance(SEEN_FOR).await;
         assert!(!spoke(&people, "~b@elsewhere.test"));
+    }
+
+    #[tokio::test]
+    async fn somebody_who_is_given_another_host_is_still_the_same() {
+        let mut people = People::default();
+        let hear =
+            |people: &mut People, line: &str| people.on(Case::Rfc1459, &Line::parse(line), Instant::now());
+        let same =
+            |people: &People, current: &str| people.is_same(Case::Rfc1459, "anna", "~a@home.test", current);
+        hear(&mut people, ":anna!~a@home.test PRIVMSG gate :hi");
+        assert!(!same(&people, "anna@user/anna"), "nobody said so");
+
+        hear(&mut people, ":anna!~a@home.test CHGHOST anna user/anna");
+
+        assert!(same(&people, "anna@user/anna") && !same(&people, "bert@user/bert"));
+        hear(&mut people, ":anna!anna@user/anna PRIVMSG gate :and now");
+        assert!(
+            same(&people, "anna@user/anna"),
+            "what was asked before is still hers"
+        );
+        hear(&mut people, ":anna!anna@user/anna QUIT :bye");
+        assert!(!same(&people, "anna@user/anna"));
     }
 }

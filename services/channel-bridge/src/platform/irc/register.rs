@@ -7,11 +7,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{config::IrcConfig, line::Line, nick::Nick};
 
-/// Capabilities that are used where the server has them: who speaks, and what is only history. A bouncer or server that keeps
+/// Capabilities that are used where the server has them: who speaks, also under a new host, and what is only history. A bouncer or server that keeps
 /// history reads it to whoever does not say that it could ask for it, which `draft/chathistory` and `znc.in/playback` say. We ask
 /// for none.
-const WANTED: [&str; 6] = [
+const WANTED: [&str; 7] = [
     "account-tag",
+    "chghost",
     "message-tags",
     "server-time",
     "batch",

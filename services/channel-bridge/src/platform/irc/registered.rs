@@ -235,14 +235,13 @@ impl Registered {
             .map_or("the server", |source| source.nick.as_str());
         match (line.verb.as_str(), line.numeric()) {
             ("JOIN", _) if from_us => self.rooms.entered(&self.server, line.arg(0)),
-            ("PART", _) if from_us => {
-                self.rooms
-                    .left(&self.server, line.arg(0), "made to leave it".into(), now)
-            }
+            ("PART", _) if from_us => self
+                .rooms
+                .left(&self.server, line.arg(0), "made to leave it", now),
             ("KICK", _) if self.is_us(line.arg(1)) => {
                 tracing::warn!(room.id = line.arg(0), "kicked from a room");
                 let reason = format!("kicked by {by}: {}", line.arg(2));
-                self.rooms.left(&self.server, line.arg(0), reason, now);
+                self.rooms.left(&self.server, line.arg(0), &reason, now);
             }
             ("INVITE", _) if self.is_us(line.arg(0)) => self.rooms.invited(&self.server, line.arg(1), now),
             ("FAIL", _) if line.arg(0) == "JOIN" => {
@@ -255,10 +254,18 @@ impl Registered {
             }
             // Whatever it is that a server says against a room that we are not in.
             (_, Some(code @ 400..=599)) if self.server.is_room(line.arg(1)) => {
-                self.turned_away(line.arg(1), Refusal::of(code, line), now);
+                let refusal = Refusal::of(code, line);
+                if matches!(code, 404 | 482)
+                    && self
+                        .rooms
+                        .heard_there(&self.server, line.arg(1), Some(refusal.clone()))
+                {
+                    let reason = refusal.told();
+                    tracing::warn!(room.id = line.arg(1), reason, "a room does not take what we say");
+                }
+                self.turned_away(line.arg(1), refusal, now);
                 if matches!(code, 403 | 442) && self.rooms.outside(&self.server, line.arg(1)).is_none() {
-                    self.rooms
-                        .left(&self.server, line.arg(1), line.last().to_owned(), now);
+                    self.rooms.left(&self.server, line.arg(1), line.last(), now);
                 }
             }
             _ => return,
@@ -266,9 +273,16 @@ impl Registered {
         self.changed = true;
     }
 
+    /// The server took a message to this target.
+    pub(crate) fn took(&mut self, target: &str) {
+        if let Some(place) = self.server.place(target) {
+            self.changed |= self.rooms.heard_there(&self.server, place.room, None);
+        }
+    }
+
     fn turned_away(&mut self, room: &str, refusal: Refusal, now: Instant) {
         let reason = refusal.told();
-        if self.rooms.refused(&self.server, room, refusal, now) {
+        if self.rooms.refused(&self.server, room, &refusal, now) {
             tracing::warn!(room.id = room, reason, "a room does not let us in");
         }
     }

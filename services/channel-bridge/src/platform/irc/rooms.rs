@@ -29,6 +29,8 @@ enum State {
 struct Room {
     name: String,
     state: State,
+    /// What the server has against what we say there, while we are in.
+    mute: Option<Refusal>,
     tries: u32,
     next: Option<Instant>,
 }
@@ -42,6 +44,7 @@ impl Rooms {
         let room = |name: &String| Room {
             name: name.clone(),
             state: State::Wanted,
+            mute: None,
             tries: 0,
             next: Some(now),
         };
@@ -72,33 +75,50 @@ impl Rooms {
     }
 
     pub(crate) fn entered(&mut self, server: &Isupport, name: &str) {
-        if let Some(room) = self.find(server, name) {
+        for room in self.named(server, name) {
             room.state = State::Joined;
+            room.mute = None;
             room.tries = 0;
             room.next = None;
         }
     }
 
     /// Thrown out, or gone.
-    pub(crate) fn left(&mut self, server: &Isupport, name: &str, reason: String, now: Instant) {
-        if let Some(room) = self.find(server, name) {
-            room.state = State::Left(reason);
+    pub(crate) fn left(&mut self, server: &Isupport, name: &str, reason: &str, now: Instant) {
+        for room in self.named(server, name) {
+            room.state = State::Left(reason.to_owned());
             room.again(now);
         }
     }
 
     /// Turned away. Whether this is news: the same words as before are none.
-    pub(crate) fn refused(&mut self, server: &Isupport, name: &str, refusal: Refusal, now: Instant) -> bool {
-        let Some(room) = self.find(server, name).filter(|room| room.state != State::Joined) else {
-            return false;
-        };
-        room.again(now);
-        if is_final(refusal.code) {
-            room.next = None;
+    pub(crate) fn refused(&mut self, server: &Isupport, name: &str, refusal: &Refusal, now: Instant) -> bool {
+        let mut news = false;
+        for room in self
+            .named(server, name)
+            .filter(|room| room.state != State::Joined)
+        {
+            room.again(now);
+            if is_final(refusal.code) {
+                room.next = None;
+            }
+            let state = State::Refused(refusal.clone());
+            news |= room.state != state;
+            room.state = state;
         }
-        let state = State::Refused(refusal);
-        let news = room.state != state;
-        room.state = state;
+        news
+    }
+
+    /// We are in, and the server did not take what we said (`Some`), or did. Whether this is news.
+    pub(crate) fn heard_there(&mut self, server: &Isupport, name: &str, mute: Option<Refusal>) -> bool {
+        let mut news = false;
+        for room in self
+            .named(server, name)
+            .filter(|room| room.state == State::Joined)
+        {
+            news |= room.mute != mute;
+            room.mute.clone_from(&mute);
+        }
         news
     }
 
@@ -116,7 +136,10 @@ impl Rooms {
 
     /// Somebody in the room lets us in: it is due at once.
     pub(crate) fn invited(&mut self, server: &Isupport, name: &str, now: Instant) {
-        if let Some(room) = self.find(server, name).filter(|room| room.state != State::Joined) {
+        for room in self
+            .named(server, name)
+            .filter(|room| room.state != State::Joined)
+        {
             room.next = Some(now);
         }
     }
@@ -164,10 +187,11 @@ impl Rooms {
         asked.min()
     }
 
-    fn find(&mut self, server: &Isupport, name: &str) -> Option<&mut Room> {
+    /// The wanted rooms that the server calls so: somebody may have written one twice.
+    fn named<'a>(&'a mut self, server: &'a Isupport, name: &'a str) -> impl Iterator<Item = &'a mut Room> {
         self.0
             .iter_mut()
-            .find(|room| server.is_same_room(&room.name, name))
+            .filter(move |room| server.is_same_room(&room.name, name))
     }
 }
 
@@ -180,7 +204,13 @@ impl Room {
     fn shown(&self, nick: &str) -> room::Room {
         let (state, reason, next_step) = match &self.state {
             State::Wanted | State::Asked(_) => (room::RoomState::Joining, None, None),
-            State::Joined => (room::RoomState::Joined, None, None),
+            State::Joined => (
+                room::RoomState::Joined,
+                self.mute.as_ref().map(Refusal::told),
+                self.mute
+                    .as_ref()
+                    .map(|_| format!("ask an operator of the room to let {nick} speak (+v)")),
+            ),
             State::Refused(refusal) => (
                 room::RoomState::Refused,
                 Some(refusal.told()),
@@ -247,7 +277,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_kick_the_room_is_tried_again_less_and_less_often() {
         let (mut rooms, server) = rooms();
-        let left = |rooms: &mut Rooms| rooms.left(&server, "#home", "out".into(), Instant::now());
+        let left = |rooms: &mut Rooms| rooms.left(&server, "#home", "out", Instant::now());
         assert!(rooms.due(Instant::now()).is_empty(), "asked once");
         rooms.entered(&server, "#HOME");
         assert_eq!(rooms.outside(&server, "#home"), None);
@@ -273,7 +303,7 @@ mod tests {
         let (mut rooms, server) = rooms();
 
         assert!(
-            rooms.refused(&server, "#Home", refusal(474), Instant::now()),
+            rooms.refused(&server, "#Home", &refusal(474), Instant::now()),
             "news"
         );
         let shown = rooms.shown("gate").remove(0);
@@ -298,19 +328,34 @@ mod tests {
             "until it says otherwise"
         );
         assert!(
-            !rooms.refused(&server, "#home", refusal(474), Instant::now()),
+            !rooms.refused(&server, "#home", &refusal(474), Instant::now()),
             "the same is no news"
         );
-        assert!(rooms.refused(&server, "#home", refusal(473), Instant::now()));
+        assert!(rooms.refused(&server, "#home", &refusal(473), Instant::now()));
 
         rooms.invited(&server, "#home", Instant::now());
         assert_eq!(rooms.due(Instant::now()), ["#home"]);
         rooms.entered(&server, "#home");
         assert_eq!(rooms.shown("gate")[0].state, RoomState::Joined);
         assert!(
-            !rooms.refused(&server, "#home", refusal(404), Instant::now()),
+            !rooms.refused(&server, "#home", &refusal(404), Instant::now()),
             "a message was, not we"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_is_written_twice_is_one_room() {
+        let mut rooms = Rooms::new(&["#home[1]".into(), "#Home{1}".into()], Instant::now());
+        rooms.due(Instant::now());
+        rooms.entered(&Isupport::default(), "#home[1]");
+
+        assert!(
+            rooms
+                .shown("gate")
+                .iter()
+                .all(|room| room.state == RoomState::Joined)
+        );
+        assert_eq!(rooms.next(), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -322,7 +367,7 @@ mod tests {
         let silent = rooms.shown("gate").remove(0);
         assert_eq!(silent.reason.as_deref(), Some("the server did not answer"));
 
-        rooms.refused(&server, "#home", refusal(479), Instant::now());
+        rooms.refused(&server, "#home", &refusal(479), Instant::now());
 
         assert_eq!(rooms.next(), None);
         assert!(

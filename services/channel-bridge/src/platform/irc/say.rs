@@ -196,15 +196,23 @@ impl Saying {
         };
         let nick = asking.nick().to_owned();
         let case = session.server.case;
-        // Where the server has no way to tell: somebody who spoke a moment ago and was not seen to go is believed to be there.
-        let believed = holder == Holder::Unknown && session.people.spoke(case, &nick, asking.holder(), now);
+        let is_there = match &holder {
+            // Where the server has no way to tell: somebody who spoke a moment ago and was not seen to go is believed to be there.
+            Holder::Unknown => session.people.spoke(case, &nick, asking.holder(), now),
+            Holder::Other(current) => session.people.is_same(case, &nick, asking.holder(), current),
+            Holder::Same => true,
+            Holder::Asked | Holder::Ask(_) | Holder::Gone => false,
+        };
+        if is_there {
+            return Outcome::Pending(self.ready(nick), Vec::new());
+        }
         let error = match holder {
             Holder::Asked => return Outcome::Pending(self, Vec::new()),
             Holder::Ask(line) => return Outcome::Pending(self, vec![line]),
-            Holder::Same => return Outcome::Pending(self.ready(nick), Vec::new()),
-            Holder::Unknown if believed => return Outcome::Pending(self.ready(nick), Vec::new()),
-            Holder::Unknown => SendError::retry(format!("the server does not say who holds the nick {nick}")),
-            Holder::Other => SendError::permanent(format!("the nick {nick} belongs to somebody else now")),
+            Holder::Same | Holder::Unknown => {
+                SendError::retry(format!("the server does not say who holds the nick {nick}"))
+            }
+            Holder::Other(_) => SendError::permanent(format!("the nick {nick} belongs to somebody else now")),
             Holder::Gone => SendError::permanent(format!("{nick} is not on the server")),
         };
         Outcome::Done(self.request, Err(error))

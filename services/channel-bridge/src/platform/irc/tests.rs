@@ -1,10 +1,6 @@
 //! Against Debian's ngircd. The second client is written here, so that no mistake of ours meets itself.
 
 use std::{
-    fs,
-    net::TcpListener,
-    path::Path,
-    process::Stdio,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +11,6 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpStream, tcp::OwnedWriteHalf},
-    process::{Child, Command},
     task::JoinHandle,
 };
 
@@ -28,92 +23,12 @@ use crate::{
 
 mod fake;
 mod inspircd;
+mod ngircd;
 mod znc;
 
+use self::ngircd::{Ngircd, free_port, testdata};
+
 contract::contract!(Room);
-
-/// A real server. Dropping it kills it.
-struct Ngircd {
-    folder: TempDir,
-    server: Child,
-    port: u16,
-    tls_port: u16,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-fn testdata(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata")
-        .join(name)
-        .display()
-        .to_string()
-}
-
-impl Ngircd {
-    async fn start() -> Self {
-        Self::start_with_nicks_of(30).await
-    }
-
-    async fn start_with_nicks_of(nick_chars: u32) -> Self {
-        // ngircd cannot be given a socket: these are free now.
-        let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
-        for name in ["loopback-cert.pem", "loopback-key.pem"] {
-            fs::copy(testdata(name), folder.path().join(name)).unwrap();
-        }
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        let settings = format!(
-            "[Global]\nName = irc.example.test\nListen = 127.0.0.1\nPorts = {port}\n\
-             [Limits]\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxPenaltyTime = 0\nMaxNickLength = {nick_chars}\n\
-             [Options]\nDNS = no\nIdent = no\nPAM = no\nConnectIPv6 = no\n\
-             [SSL]\nCertFile = {}\nKeyFile = {}\nPorts = {tls_port}\n",
-            at("loopback-cert.pem"),
-            at("loopback-key.pem"),
-        );
-        fs::write(folder.path().join("ngircd.conf"), settings).unwrap();
-        let server = Self::spawn(folder.path());
-        let ngircd = Self {
-            folder,
-            server,
-            port,
-            tls_port,
-        };
-        ngircd.listens().await;
-        ngircd
-    }
-
-    fn spawn(folder: &Path) -> Child {
-        Command::new("ngircd")
-            .arg("--nodaemon")
-            .arg("--config")
-            .arg(folder.join("ngircd.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("ngircd: install it with `apt-get install ngircd`")
-    }
-
-    async fn listens(&self) {
-        until("ngircd", async || {
-            TcpStream::connect(("127.0.0.1", self.port)).await.ok()
-        })
-        .await;
-    }
-
-    /// Kills it and starts it anew on the same port.
-    async fn restart(&mut self) {
-        self.server.kill().await.unwrap();
-        self.server = Self::spawn(self.folder.path());
-        self.listens().await;
-    }
-}
 
 /// A person with one connection.
 struct Person {
@@ -437,6 +352,29 @@ async fn tls_is_spoken_with_a_certificate_that_is_trusted_and_with_no_other() {
     .await;
     assert!(stranger.progress.snapshot().last_connected_at.is_none());
     stranger.stop().await;
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_the_other_thing_is_told_with_what_to_set() {
+    let server = Ngircd::start().await;
+    for (config, hint) in [
+        (
+            json!({"port": server.tls_port, "tls": true}),
+            "channels.irc.tlsCaFile",
+        ),
+        (
+            json!({"port": server.tls_port, "tls": false}),
+            "channels.irc.tls to true",
+        ),
+    ] {
+        let (_folder, stores) = stores();
+        let bench = Bench::run(&stores, Clock::system(), irc(config));
+
+        let error = until("an error", async || bench.progress.snapshot().last_error).await;
+
+        assert!(error.contains(hint), "{error}");
+        bench.stop().await;
+    }
 }
 
 #[tokio::test]

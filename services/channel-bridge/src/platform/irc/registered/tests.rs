@@ -231,6 +231,27 @@ async fn a_room_that_does_not_let_us_in_is_shown_with_the_servers_words() {
 }
 
 #[tokio::test]
+async fn a_room_that_does_not_take_what_we_say_is_shown_until_it_does() {
+    let mut session = session("gate");
+    session.tick(Instant::now());
+    session.on(&Line::parse(":gate!g@h JOIN #home"), Instant::now());
+
+    session.on(
+        &Line::parse(":s 404 gate #home :Cannot send to channel (+m)"),
+        Instant::now(),
+    );
+
+    let shown = room(&mut session);
+    assert_eq!(
+        (shown.state, shown.reason.as_deref()),
+        (room::RoomState::Joined, Some("Cannot send to channel (+m) (404)"))
+    );
+    assert!(shown.next_step.unwrap().contains("let gate speak"));
+    session.took("+#Home");
+    assert_eq!(room(&mut session).reason, None);
+}
+
+#[tokio::test]
 async fn an_invitation_opens_a_wanted_room_and_no_other() {
     let mut session = session("gate");
     session.tick(Instant::now());

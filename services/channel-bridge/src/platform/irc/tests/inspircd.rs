@@ -117,7 +117,7 @@ async fn what_is_said_to_a_part_of_a_room_meets_the_rooms_rule_and_is_answered_t
     let (_folder, bench) = server.gateway(json!({"channels": ["#home[1]"]}));
     room(&bench, RoomState::Joined).await;
     anna.line("MODE #home[1] +v gate").await;
-    anna.sees("+v gate").await;
+    anna.sees(" +v ").await;
 
     for target in ["#Home[1]", "+#home[1]", "@#home{1}"] {
         anna.line(&format!("PRIVMSG {target} :gate: hi")).await;
@@ -140,12 +140,12 @@ async fn what_is_said_to_a_part_of_a_room_meets_the_rooms_rule_and_is_answered_t
             message.reply_to
         );
     }
-    assert_eq!(heard[1].reply_to.as_str(), "+#home[1]");
+    assert_eq!(heard[1].reply_to.as_str(), "+#Home[1]");
     bench
         .say("k", heard[1].reply_to.as_str(), "for those with a voice")
         .await;
     bench.settled().await;
-    anna.sees("PRIVMSG +#home[1] :for those with a voice").await;
+    anna.sees("PRIVMSG +#Home[1] :for those with a voice").await;
     bench.stop().await;
 }
 
