@@ -190,7 +190,12 @@ async fn a_dead_process_is_on_the_page_as_down_and_the_others_are_there() {
 #[tokio::test]
 async fn a_start_is_a_few_lines_and_a_turn_is_one() {
     let mut gateway = Gateway::start_logged(&json!({})).await;
-    let before = gateway.log();
+    // The edge is ready a moment before the supervisor has said so.
+    let before = until("the banner", async || {
+        let log = gateway.log();
+        log.contains("Gatehouse is ready").then_some(log)
+    })
+    .await;
     let screen = Client::plain(&gateway, SCREEN).await;
     let said = json!({"sessionKey": "main", "message": "hello", "idempotencyKey": "one"});
     screen.call("chat.send", said).await.expect("taken");
