@@ -13,6 +13,9 @@ use super::{
     policies::{Policies, SendRate},
 };
 
+/// The most lines of one answer that an operator may have said at once: a quarter of an hour, at the usual pace.
+pub const MAX_LINES: u32 = 1_000;
+
 /// IRC. Without `accounts` the keys beside it describe one account, `default`; with it they hold for every account that does
 /// not say otherwise.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +82,11 @@ pub struct IrcAccount {
     /// How fast to speak. Unset: five messages at once, then one in two seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,
+    /// The most lines of one answer that are said at once; the last of them says how many more there are, and "more" says the
+    /// next ones. Unset: 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = MAX_LINES))]
+    pub max_lines: Option<u32>,
     /// Who may talk.
     #[serde(flatten)]
     pub policies: Policies,

@@ -10,6 +10,13 @@ use super::wrong::Wrong;
 /// Messages that an account may send at once, at most.
 pub const BURST_MAX: u32 = 10_000;
 
+/// How often an account answers one partner within a time, unless the document says otherwise. People who read what they are
+/// answered stay far below it, and two programs that only answer each other reach it in minutes.
+pub const TURNS_MAX: u32 = 30;
+
+/// That time, in seconds, unless the document says otherwise.
+pub const TURNS_WITHIN_SECONDS: u32 = 600;
+
 /// Who may talk in direct messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -72,6 +79,25 @@ pub struct Policies {
     /// Whether senders are also matched by name. Names can be taken by anybody: dangerous.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dangerously_allow_name_matching: Option<bool>,
+    /// How often one partner is answered, so that two programs do not answer each other for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loop_guard: Option<LoopGuard>,
+}
+
+/// When a partner is not answered for a while: it and the assistant have answered each other too often. The pause is as long as
+/// the time that is looked at, and doubles each time within a day. A whole room may have three times as many answers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LoopGuard {
+    /// Answers to one partner within the time that is looked at. Only those that the partner answered in turn are counted.
+    /// Unset: 30. 0: no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000))]
+    pub max_turns: Option<u32>,
+    /// The time that is looked at, in seconds. Unset: 600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10, max = 86_400))]
+    pub window_seconds: Option<u32>,
 }
 
 /// What holds in one group.

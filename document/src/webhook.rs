@@ -59,6 +59,11 @@ pub struct WebhookAccount {
     /// How fast to send. Unset: fifty at once, then twenty in a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,
+    /// The most requests in which one answer is sent, each with at most 32 KiB of text; the last of them says how many more there
+    /// are, and "more" sends the next ones. Unset: 130, which is the longest answer there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1_000))]
+    pub max_messages: Option<u32>,
     /// True: `callbackUrl` is also told when somebody is being answered. Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typing: Option<bool>,

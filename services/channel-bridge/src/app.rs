@@ -38,6 +38,8 @@ const DATABASE: &str = "bridge.db";
 const SEND_LOOK: Duration = Duration::from_millis(20);
 /// Deliveries of an account that are looked at then: they are ordered by time, so the first says whether any is due.
 const SEND_HEADS: u32 = 1;
+/// How long it is remembered how often somebody was answered: twice the longest pause.
+const PARTNERS_KEPT: Duration = Duration::from_secs(2 * 24 * 3600);
 /// Old rows go, and deliveries that nobody can send any more are given up on.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
@@ -205,9 +207,10 @@ fn spawn_sweep(stores: Stores, clock: Clock, metrics: Metrics, drain: &Drain) {
             if let Err(error) = pairing::waiting(stores.pairing.as_ref(), &clock).await {
                 tracing::error!(error = %Chain(&error), "old pairing requests cannot be removed");
             }
+            let partners = stores.pace.prune_partners(clock.before(PARTNERS_KEPT));
             let inbox = stores.inbox.prune(clock.before(KEEP), clock.before(OFFER_AGAIN));
             let outbox = stores.outbox.prune(clock.before(KEEP), clock.before(REST_KEPT));
-            for error in [inbox.await, outbox.await].into_iter().filter_map(Result::err) {
+            for error in [inbox.await, outbox.await, partners.await].into_iter().filter_map(Result::err) {
                 tracing::error!(error = %Chain(&error), "old rows cannot be removed");
             }
         }

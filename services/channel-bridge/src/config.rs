@@ -19,7 +19,7 @@ const ACCOUNTS_MAX: usize = 256;
 /// The longest id of an account; the contract declares the same bound.
 const ACCOUNT_BYTES_MAX: usize = 128;
 /// Keys that say who may talk and what is wanted, not how to connect: changing them does not reconnect.
-const POLICY_KEYS: [&str; 8] = [
+const POLICY_KEYS: [&str; 9] = [
     "enabled",
     "name",
     "dmPolicy",
@@ -28,6 +28,7 @@ const POLICY_KEYS: [&str; 8] = [
     "groupAllowFrom",
     "groups",
     "dangerouslyAllowNameMatching",
+    "loopGuard",
 ];
 
 /// What this service reads of the configuration.
@@ -157,7 +158,7 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
         .collect();
     let connection = Value::Object(connection);
     let (policy, unreadable) = match Policy::deserialize(Value::Object(merged)) {
-        Ok(policy) => (policy, None),
+        Ok(policy) => (policy.on(platform.answers), None),
         // The safest policy there is, and the account does not run.
         Err(error) => (Policy::default(), Some(shape(&error))),
     };

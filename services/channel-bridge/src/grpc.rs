@@ -74,7 +74,7 @@ impl ChannelService for Channels {
     ) -> Result<Response<GetChannelsStatusResponse>, Status> {
         let asking = Asking::from(request.into_inner());
         let view = self.manager.view()?;
-        let status = status::read(&view, self.stores.outbox.as_ref(), &self.clock, &asking).await?;
+        let status = status::read(&view, &self.stores, &self.clock, &asking).await?;
         Ok(Response::new(status))
     }
 

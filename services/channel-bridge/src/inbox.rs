@@ -5,6 +5,7 @@
 
 mod again;
 mod full;
+mod meet;
 mod obey;
 pub(crate) mod store;
 mod word;
@@ -38,6 +39,7 @@ use crate::{
     metrics::{Direction, Fate, Metrics},
     notice,
     outbox::{Outbox, due::Dues, store::NewDelivery},
+    pace::{Met, store::PaceStore},
     pairing::{
         self,
         store::{Asked, PairingStore},
@@ -103,6 +105,7 @@ impl SessionClient for SessionServiceClient<PeerService> {
 pub(crate) struct Inbox {
     store: Arc<dyn InboxStore>,
     senders: Arc<dyn PairingStore>,
+    paces: Arc<dyn PaceStore>,
     owner: LeaseOwner,
     look_every: Option<Duration>,
     session: Arc<dyn SessionClient>,
@@ -161,6 +164,7 @@ impl Inbox {
         Self {
             store: Arc::clone(&stores.inbox),
             senders: Arc::clone(&stores.pairing),
+            paces: Arc::clone(&stores.pace),
             owner: stores.owner.clone(),
             look_every: stores.leases.look_every(),
             session,
@@ -270,13 +274,30 @@ impl Inbox {
             && policy.dm_policy == DmPolicy::Pairing
             && self.senders.approved(row.account.clone(), ids(message)).await?;
         let verdict = policy.decide(message, approved);
+        let met = match verdict {
+            Verdict::Accept => self.meet(row, policy.pace).await?,
+            Verdict::Refuse(_) | Verdict::Pair => Met::Welcome,
+        };
         if let Some(word) = Word::of(message)
             && policy.may_talk(message, approved)
-            && self.obey(row, word, false).await? == Obeyed::Yes
+            && self.obey(row, word, met != Met::Welcome).await? == Obeyed::Yes
         {
             return Ok(());
         }
         match verdict {
+            // It said so itself; an operator who wants programs to talk takes the bound away.
+            Verdict::Accept if message.from_bot && policy.pace.turns_max > 0 => {
+                self.refuse(row, "the sender says that it is a bot", Fate::Refused)
+                    .await
+            }
+            Verdict::Accept if met != Met::Welcome => {
+                self.refuse(
+                    row,
+                    "a loop: the sender is not answered for a while",
+                    Fate::Refused,
+                )
+                .await
+            }
             Verdict::Accept => self.hand_on(row, &entry.hints).await,
             Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
             Verdict::Pair => {
@@ -458,7 +479,7 @@ fn request(row: &InboxRow) -> DeliverMessageRequest {
         sender_name,
         content,
         mentioned: _, // as well
-        from_bot: _,
+        from_bot: _,  // as well
         sent_at,
     } = row.message.clone();
     let (text, content) = content.into_parts();

@@ -3,7 +3,7 @@
 //!
 //! In reading order: `adapter` is what a platform must be able to do; those in `platform` do it. `config` says which
 //! accounts there are, `account` keeps each of them connected. What people say goes through `inbox`, decided on by
-//! `policy` and `pairing`; what the assistant says goes through `outbox`. All of them stand on `store`: nothing is
+//! `policy`, `pairing` and `pace`; what the assistant says goes through `outbox`. All of them stand on `store`: nothing is
 //! acknowledged, towards a platform or towards another service, before it is there.
 
 mod account;
@@ -20,6 +20,7 @@ mod inbox;
 mod metrics;
 mod notice;
 mod outbox;
+mod pace;
 mod pairing;
 mod platform;
 mod policy;

@@ -21,6 +21,10 @@ pub(crate) const NOTHING_TO_STOP: ForPeople = ForPeople::new("There is nothing t
 pub(crate) const QUEUE_FULL: ForPeople = ForPeople::new(
     "Many messages wait here already. What you write is kept, and answered when it is its turn.",
 );
+/// Two who only answer each other.
+pub(crate) const PAUSED: ForPeople = ForPeople::new(
+    "We have answered each other many times in a short while. I am silent here for some minutes now.",
+);
 const MORE_LINES: ForPeople = ForPeople::new("more lines: say");
 const MORE_MESSAGES: ForPeople = ForPeople::new("more messages: say");
 const CUT_LINES: ForPeople = ForPeople::new("more lines are left out: the answer is too long");

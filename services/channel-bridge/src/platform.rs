@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::{
     account::AccountState,
     adapter::{AccountKey, Adapter},
+    pace::Answers,
 };
 
 /// A chat platform.
@@ -24,6 +25,8 @@ pub(crate) trait Platform: 'static {
     const NAME: &'static str;
     /// The channel's name for a person.
     const LABEL: &'static str;
+    /// Who answers there, as a rule.
+    const ANSWERS: Answers = Answers::People;
     /// How one account is configured, parsed.
     type Config: Send + Sync + 'static;
 
@@ -71,6 +74,7 @@ impl fmt::Debug for Connector {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
+    pub(crate) answers: Answers,
     pub(crate) read: fn(&Value) -> Result<Connector, String>,
 }
 
@@ -79,6 +83,7 @@ impl Entry {
         Self {
             name: P::NAME,
             label: P::LABEL,
+            answers: P::ANSWERS,
             read: |account| {
                 let config = P::read(account)?;
                 Ok(Connector(Arc::new(move |deps| P::open(&config, deps))))

@@ -9,7 +9,10 @@ pub(crate) use gatehouse_document::policies::{DmPolicy, GroupPolicy};
 use gatehouse_document::policies::{Group, Policies, Sender};
 use serde::Deserialize;
 
-use crate::adapter::{Case, ChatKind, InboundMessage};
+use crate::{
+    adapter::{Case, ChatKind, InboundMessage},
+    pace::{Answers, Pace},
+};
 
 /// What holds in one group, or in all (`"*"`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(crate) struct Policy {
     pub(crate) groups: BTreeMap<String, GroupRule>,
     /// Match a sender's name as well. A name can be taken by anybody the moment it is free.
     pub(crate) dangerously_allow_name_matching: bool,
+    /// How often one partner is answered.
+    pub(crate) pace: Pace,
 }
 
 impl From<Policies> for Policy {
@@ -49,6 +54,7 @@ impl From<Policies> for Policy {
             group_allow_from,
             groups,
             dangerously_allow_name_matching,
+            loop_guard,
         } = policies;
         let groups = groups.into_iter().flatten();
         Self {
@@ -58,6 +64,7 @@ impl From<Policies> for Policy {
             group_allow_from: ids(group_allow_from),
             groups: groups.map(|(id, group)| (id, group.into())).collect(),
             dangerously_allow_name_matching: dangerously_allow_name_matching.unwrap_or_default(),
+            pace: loop_guard.map(Pace::from).unwrap_or_default(),
         }
     }
 }
@@ -94,6 +101,12 @@ pub(crate) enum Verdict {
 }
 
 impl Policy {
+    /// The same on a platform where these answer, as a rule.
+    pub(crate) fn on(mut self, answers: Answers) -> Self {
+        self.pace.answers = answers;
+        self
+    }
+
     /// Decides. `approved`: the sender was let in by pairing on this very account.
     pub(crate) fn decide(&self, message: &InboundMessage, approved: bool) -> Verdict {
         match message.chat_kind {

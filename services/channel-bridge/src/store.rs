@@ -19,6 +19,7 @@ use crate::{
     adapter::AccountKey,
     inbox::store::InboxStore,
     outbox::store::OutboxStore,
+    pace::store::PaceStore,
     pairing::store::PairingStore,
 };
 
@@ -72,13 +73,14 @@ pub(crate) struct Stores {
     pub(crate) inbox: Arc<dyn InboxStore>,
     pub(crate) outbox: Arc<dyn OutboxStore>,
     pub(crate) pairing: Arc<dyn PairingStore>,
+    pub(crate) pace: Arc<dyn PaceStore>,
 }
 
 impl Stores {
     /// All of it in one store, for an owner of its own.
     pub(crate) fn of<S>(store: S, leases: LeasePolicy) -> Self
     where
-        S: AccountStore + InboxStore + OutboxStore + PairingStore,
+        S: AccountStore + InboxStore + OutboxStore + PairingStore + PaceStore,
     {
         let store = Arc::new(store);
         Self {
@@ -87,6 +89,7 @@ impl Stores {
             accounts: store.clone(),
             inbox: store.clone(),
             outbox: store.clone(),
+            pace: store.clone(),
             pairing: store,
         }
     }

@@ -14,10 +14,13 @@ use crate::{
     account::{Entry, State, View, room::RoomStatus},
     adapter::AccountKey,
     error::Error,
-    outbox::store::{Counts, OutboxStore},
-    store::StoreError,
+    outbox::store::Counts,
+    pace::store::Paused,
+    store::{StoreError, Stores},
 };
 
+/// Partners in a pause that are counted.
+const PAUSED_COUNTED_MAX: u32 = 1000;
 /// How long platforms are asked unless the caller says: a server that is well answers within a round trip.
 const ASK_FOR: Duration = Duration::from_secs(5);
 /// The longest that they are asked: the method itself may take 30 seconds.
@@ -87,6 +90,7 @@ struct Account {
     outbox_part_count: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     outbox_oldest_at: Option<i64>,
+    paused_partner_count: usize,
     dm_policy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
@@ -127,6 +131,7 @@ impl Account {
             unconfirmed_count: counts.unconfirmed,
             outbox_part_count: counts.parts,
             outbox_oldest_at: counts.oldest_at,
+            paused_partner_count: 0,
             dm_policy: entry.config.policy.dm_policy.as_str(),
             warning: snapshot.warning,
             capabilities: entry
@@ -141,6 +146,28 @@ impl Account {
             notices: snapshot.notices,
             rooms: snapshot.rooms,
         }
+    }
+
+    /// These are not answered for a while: the operator reads it here, and once in the log.
+    fn pauses(&mut self, paused: &[Paused], now: i64) {
+        self.paused_partner_count = paused.len();
+        let Some(Paused { chat, sender, until }) = paused.last() else {
+            return;
+        };
+        let whom = sender.as_deref().unwrap_or("whoever is there");
+        let others = match paused.len() {
+            1 => String::new(),
+            several => format!(" and {} more", several - 1),
+        };
+        let minutes = until.saturating_sub(now).max(0) / 60_000 + 1;
+        let words = format!(
+            "{whom} in {chat}{others}: not answered for {minutes} min, because they and the assistant only answered each \
+             other (loopGuard bounds it)"
+        );
+        self.warning = Some(match self.warning.take() {
+            Some(warning) => format!("{words}; {warning}"),
+            None => words,
+        });
     }
 
     /// It looks connected, was asked, and said nothing.
@@ -177,7 +204,7 @@ async fn is_silent(entry: &Entry, ask: Option<Duration>) -> bool {
 /// Reads it all, or one channel. Asks the platforms first, all at once, where that is wanted.
 pub(crate) async fn read(
     view: &View,
-    store: &dyn OutboxStore,
+    stores: &Stores,
     clock: &Clock,
     asking: &Asking,
 ) -> Result<GetChannelsStatusResponse, Error> {
@@ -189,8 +216,13 @@ pub(crate) async fn read(
     let silent = join_all(meant().map(|(_, entry)| is_silent(entry, ask))).await;
     let mut accounts: BTreeMap<&str, Vec<Account>> = BTreeMap::new();
     for ((key, entry), silent) in meant().zip(silent) {
-        let counts = store.counts(key.clone()).await?;
+        let counts = stores.outbox.counts(key.clone()).await?;
         let mut account = Account::of(entry, counts);
+        let paused = stores
+            .pace
+            .paused(key.clone(), clock.now_ms(), PAUSED_COUNTED_MAX)
+            .await?;
+        account.pauses(&paused, clock.now_ms());
         if let Some(within) = ask.filter(|_| silent) {
             account.silent(within);
         }
@@ -291,9 +323,7 @@ mod tests {
             within: ask,
             ..Asking::default()
         };
-        let status = read(view, bench.stores.outbox.as_ref(), &bench.clock, &asking)
-            .await
-            .unwrap();
+        let status = read(view, &bench.stores, &bench.clock, &asking).await.unwrap();
         serde_json::from_str::<Value>(&status.channel_accounts).unwrap()["webhook"][0].clone()
     }
 

@@ -33,6 +33,7 @@ impl Inbox {
     pub(super) async fn obey(&self, row: &InboxRow, word: Word, quietly: bool) -> Result<Obeyed, StoreError> {
         match word {
             Word::Stop => self.stop(row, quietly).await,
+            Word::More if quietly => Ok(Obeyed::No),
             Word::More => self.more(row).await,
         }
     }

@@ -470,4 +470,5 @@ async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_
     assert_eq!(taken, ["1", "2", "3"], "each once");
 }
 
+mod loops;
 mod words;

@@ -35,8 +35,11 @@ use self::config::IrcConfig;
 use super::{Deps, Platform};
 use crate::adapter::{Adapter, Capabilities, Ended, Limits, Link, Liveness, TextLimit, TextShape, TextUnit};
 
-/// Lines of one reply. Nobody reads more in a room, and at one line in two seconds it takes over a minute.
-const PARTS_MAX: usize = 40;
+/// Lines of one answer, unless the operator says otherwise: nobody reads more in a room at once, and at one line in two seconds
+/// it takes half a minute. "More" says the next ones.
+const LINES_MAX: u32 = 20;
+/// Chats that are spoken to in turn. Each has one line under way, so that a long answer in one takes its share and no more.
+const CONCURRENCY: usize = 32;
 /// With a ping every 30 s, a server that is there is heard at least that often.
 const LIVENESS: Liveness = Liveness {
     degraded_after: Duration::from_secs(60),
@@ -91,10 +94,10 @@ impl Adapter for Irc {
 
     fn limits(&self) -> Limits {
         Limits {
-            parts_max: PARTS_MAX,
+            parts_max: self.config.max_lines,
             account_rate: self.config.rate,
             chat_rate: self.config.rate,
-            concurrency: client::SAYINGS_MAX,
+            concurrency: CONCURRENCY,
             send_timeout: SEND_TIMEOUT,
             liveness: Some(LIVENESS),
         }

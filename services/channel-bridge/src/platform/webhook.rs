@@ -28,11 +28,10 @@ use crate::adapter::{
     AccountKey, Adapter, Capabilities, Ended, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits, Link,
     SendError, TextLimit, TextShape, TextUnit,
 };
+use crate::pace::Answers;
 
 /// The text of one callback: fits every receiver's usual bound of 64 KiB with the envelope.
 const TEXT: TextLimit = TextLimit::new(TextUnit::Bytes, 32 * 1024, TextShape::Plain);
-/// Parts of one reply: 4 MiB in all, the most that a reply may have.
-const PARTS_MAX: usize = 130;
 /// Callbacks at the same time.
 const CONCURRENCY: usize = 8;
 /// Typing hints at the same time, beside the callbacks. What is beyond is dropped: it would come too late to be true.
@@ -60,6 +59,7 @@ impl Webhook {
 impl Platform for Webhook {
     const NAME: &'static str = "webhook";
     const LABEL: &'static str = "Webhook";
+    const ANSWERS: Answers = Answers::Programs;
     type Config = WebhookConfig;
 
     fn read(account: &Value) -> Result<WebhookConfig, String> {
@@ -84,7 +84,7 @@ impl Adapter for Webhook {
 
     fn limits(&self) -> Limits {
         Limits {
-            parts_max: PARTS_MAX,
+            parts_max: self.config.max_messages,
             account_rate: self.config.rate,
             chat_rate: self.config.rate,
             concurrency: CONCURRENCY,

@@ -3,6 +3,7 @@
 mod accounts;
 mod inbox;
 mod outbox;
+mod pace;
 mod pairing;
 mod schema;
 mod waiting;

@@ -3,12 +3,13 @@
 
 use gatehouse_core::{NamedFile, Secret};
 use gatehouse_document::{
-    irc::{IrcAccount, Settings},
+    irc::{IrcAccount, MAX_LINES, Settings},
     wrong::told,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::LINES_MAX;
 use crate::{
     adapter::Rate,
     config::shape,
@@ -42,6 +43,8 @@ pub(crate) struct IrcConfig {
     pub(crate) rooms: Vec<String>,
     /// How fast to speak.
     pub(crate) rate: Rate,
+    /// Lines of one answer.
+    pub(crate) max_lines: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -106,13 +109,14 @@ impl IrcConfig {
             nickserv: nickserv.transpose()?,
             rooms,
             rate: rate_limit.map_or(RATE, Rate::from),
+            max_lines: written.max_lines.unwrap_or(LINES_MAX).clamp(2, MAX_LINES) as usize,
         })
     }
 
     #[cfg(test)]
     pub(crate) fn for_tests(server: &str, port: u16) -> Self {
         let value = serde_json::json!({"server": server, "port": port, "tls": false, "nick": "gate",
-            "rateLimit": {"burst": 1000, "perSecond": 1000}});
+            "maxLines": 1000, "rateLimit": {"burst": 1000, "perSecond": 1000}});
         Self::read(&value).unwrap()
     }
 }

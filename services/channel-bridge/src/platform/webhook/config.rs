@@ -19,6 +19,9 @@ const RATE: Rate = Rate {
 /// The longest body of a request, in bytes, unless the operator allows more: what comes without a valid signature is read too.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Parts of one answer, unless the operator says otherwise: 4 MiB in all, the most that an answer may have.
+const MESSAGES_MAX: usize = 130;
+
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookConfig {
     /// Signs what comes in.
@@ -29,6 +32,8 @@ pub(crate) struct WebhookConfig {
     pub(crate) callback_secret: Secret,
     /// How fast to speak.
     pub(crate) rate: Rate,
+    /// Parts of one answer.
+    pub(crate) max_messages: usize,
     /// Whether the callback is told that somebody is being answered.
     pub(crate) typing: bool,
     /// The longest body of a request, in bytes.
@@ -63,6 +68,9 @@ impl WebhookConfig {
             typing,
             body_bytes_max: body_bytes_max.map_or(BODY_BYTES_MAX, |bytes| bytes as usize),
             legacy_signature,
+            max_messages: written
+                .max_messages
+                .map_or(MESSAGES_MAX, |messages| messages.max(2) as usize),
         })
     }
 }

@@ -350,11 +350,15 @@ fn part_sent(tx: &Transaction<'_>, seq: i64, position: u32, sent: &Sent) -> Resu
          WHERE delivery = ?1 AND position = ?2",
     )?
     .execute(params![seq, position, sent.receipt, sent.at, sent.unconfirmed])?;
-    // By it an answer to us is told from a message of somebody's own.
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO said (channel, account, chat, at) SELECT channel, account, lower(chat), ?2 FROM outbox WHERE seq = ?1",
-    )?
-    .execute(params![seq, sent.at])?;
+    if position == 0 {
+        // By it an answer to us is told from a message of somebody's own. Whoever reads a long answer may begin to write
+        // before its last line is there.
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO said (channel, account, chat, at)
+             SELECT channel, account, lower(chat), ?2 FROM outbox WHERE seq = ?1",
+        )?
+        .execute(params![seq, sent.at])?;
+    }
     Ok(())
 }
 

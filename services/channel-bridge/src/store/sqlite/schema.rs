@@ -162,7 +162,7 @@ CREATE TABLE partner (
     sender_id TEXT NOT NULL,        -- blank: everybody in the chat
     heard_at INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,      -- the row of the inbox that was counted last
-    rounds TEXT NOT NULL,           -- JSON
+    rounds TEXT NOT NULL,           -- all of it, as JSON; the columns are what is looked for
     strikes INTEGER NOT NULL,
     paused_until INTEGER NOT NULL,  -- 0: not
     PRIMARY KEY (channel, account, chat_id, sender_id)

@@ -1,0 +1,284 @@
+//! How fast somebody and the assistant answer each other. People read, think and pause; two programs that answer everything do
+//! not, and each of their rounds costs a call of a model. A pure decision over the rounds that are kept.
+//!
+//! A round is a message that comes after something of ours was said in its chat: many lines in a row are one. Who reaches the
+//! bound is not answered for a while, which ends it: a program that only answers has nothing to answer then.
+
+pub(crate) mod store;
+
+use std::time::Duration;
+
+use gatehouse_document::policies::{LoopGuard, TURNS_MAX, TURNS_WITHIN_SECONDS};
+use serde::{Deserialize, Serialize};
+
+/// Nobody reads an answer and writes the next message within this time, again and again.
+const PROMPT: Duration = Duration::from_secs(5);
+/// Rounds of that kind in a row, after which it is a program that writes.
+const PROMPT_MAX: u32 = 8;
+/// A conversation pauses for longer than this now and then.
+const PAUSELESS: Duration = Duration::from_secs(120);
+/// Rounds in a row without a pause, in bounds of the window: two slow programs, all night long.
+const PAUSELESS_WINDOWS: u32 = 2;
+/// A room is more than one partner.
+const ROOM_TURNS: u32 = 3;
+/// The longest pause, and how long the last ones make the next one longer.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Who answers on a platform, as a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// People: who is too quick is none.
+    #[default]
+    People,
+    /// Programs, which are quick by nature.
+    Programs,
+}
+
+/// How often one partner is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// Rounds within the window; 0: no bound.
+    pub(crate) turns_max: u32,
+    pub(crate) window: Duration,
+    pub(crate) answers: Answers,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        LoopGuard::default().into()
+    }
+}
+
+impl From<LoopGuard> for Pace {
+    fn from(guard: LoopGuard) -> Self {
+        let LoopGuard {
+            max_turns,
+            window_seconds,
+        } = guard;
+        Self {
+            turns_max: max_turns.unwrap_or(TURNS_MAX),
+            window: Duration::from_secs(window_seconds.unwrap_or(TURNS_WITHIN_SECONDS).into()),
+            answers: Answers::default(),
+        }
+    }
+}
+
+impl Pace {
+    /// The same for a whole room, in which many may be quick.
+    pub(crate) fn of_room(self) -> Self {
+        Self {
+            turns_max: self.turns_max.saturating_mul(ROOM_TURNS),
+            answers: Answers::Programs,
+            ..self
+        }
+    }
+}
+
+/// What a message means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    /// It is answered.
+    Welcome,
+    /// It is not, for a while.
+    Paused {
+        /// Whether the pause begins with this message.
+        first: bool,
+    },
+}
+
+/// What is kept of one who is answered. Its serialised form is a column: add to it, and let what is added be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Partner {
+    /// When the rounds within the window were.
+    rounds: Vec<i64>,
+    prompt: u32,
+    pauseless: u32,
+    /// When something was last heard; 0: never.
+    heard_at: i64,
+    /// The row that was counted last.
+    last_seq: i64,
+    /// The row with which the pause began.
+    tripped_by: i64,
+    strikes: u32,
+    /// 0: not paused.
+    pub(crate) paused_until: i64,
+}
+
+fn ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Partner {
+    /// Counts a message: the row it is, when it came, and when the newest thing of ours was begun in its chat. The same row
+    /// again is answered the same.
+    pub(crate) fn hear(&mut self, seq: i64, at: i64, said_at: Option<i64>, pace: Pace) -> Met {
+        if pace.turns_max == 0 {
+            return Met::Welcome;
+        }
+        if at < self.paused_until {
+            return Met::Paused {
+                first: self.tripped_by == seq,
+            };
+        }
+        if seq <= self.last_seq {
+            return Met::Welcome;
+        }
+        if self.heard_at > 0 && at.saturating_sub(self.heard_at) > ms(DAY) {
+            self.strikes = 0;
+        }
+        let answered = said_at.filter(|said| *said > self.heard_at && *said <= at && self.heard_at > 0);
+        (self.heard_at, self.last_seq) = (at, seq);
+        let Some(said_at) = answered else {
+            return Met::Welcome;
+        };
+        let gap = at - said_at;
+        self.prompt = if gap <= ms(PROMPT) { self.prompt + 1 } else { 0 };
+        self.pauseless = if gap <= ms(PAUSELESS) {
+            self.pauseless + 1
+        } else {
+            0
+        };
+        let window = ms(pace.window);
+        self.rounds.retain(|round| at.saturating_sub(*round) < window);
+        self.rounds.push(at);
+        let rounds = u32::try_from(self.rounds.len()).unwrap_or(u32::MAX);
+        let too_prompt = pace.answers == Answers::People && self.prompt >= PROMPT_MAX.min(pace.turns_max);
+        let too_long = self.pauseless >= pace.turns_max.saturating_mul(PAUSELESS_WINDOWS);
+        if !too_prompt && !too_long && rounds < pace.turns_max {
+            return Met::Welcome;
+        }
+        let longer = 2_i64.saturating_pow(self.strikes);
+        *self = Self {
+            heard_at: at,
+            last_seq: seq,
+            tripped_by: seq,
+            strikes: self.strikes + 1,
+            paused_until: at.saturating_add(window.saturating_mul(longer).min(ms(DAY))),
+            ..Self::default()
+        };
+        Met::Paused { first: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000_000;
+
+    /// A conversation in which each message comes so many milliseconds after the answer to the one before, which takes a
+    /// second. After how many messages it is paused, if it is.
+    fn talk(
+        partner: &mut Partner,
+        pace: Pace,
+        from: i64,
+        gaps: impl IntoIterator<Item = i64>,
+    ) -> Option<usize> {
+        let (mut at, mut said) = (from, None);
+        for (count, gap) in gaps.into_iter().enumerate() {
+            at += gap;
+            let seq = at; // as good as any number that grows
+            if partner.hear(seq, at, said, pace) != Met::Welcome {
+                return Some(count);
+            }
+            at += 1000;
+            said = Some(at);
+        }
+        None
+    }
+
+    #[test]
+    fn two_programs_that_answer_each_other_are_parted_after_a_few_rounds() {
+        for gap in [1, 500, 2_000, 4_500] {
+            let after = talk(&mut Partner::default(), Pace::default(), NOW, vec![gap; 100]);
+            assert_eq!(after, Some(8), "{gap}");
+        }
+        let slower = talk(&mut Partner::default(), Pace::default(), NOW, vec![12_000; 1000]);
+        assert_eq!(slower, Some(30));
+        let all_night = talk(&mut Partner::default(), Pace::default(), NOW, vec![60_000; 1000]);
+        assert_eq!(all_night, Some(60));
+    }
+
+    #[test]
+    fn people_are_not_hit_however_much_they_talk() {
+        let pace = Pace::default();
+        // Quick words with a thought between them; a steady evening; a whole day of work with pauses.
+        let chatty = (0..200).map(|n| {
+            if n % 5 == 0 {
+                40_000
+            } else {
+                15_000 + (n % 3) * 9_000
+            }
+        });
+        let evening = (0..150).map(|n| if n % 20 == 19 { 180_000 } else { 30_000 });
+        let working = (0..600).map(|n| if n % 30 == 29 { 900_000 } else { 45_000 });
+        assert_eq!(talk(&mut Partner::default(), pace, NOW, chatty.take(25)), None);
+        assert_eq!(talk(&mut Partner::default(), pace, NOW, evening), None);
+        assert_eq!(talk(&mut Partner::default(), pace, NOW, working), None);
+
+        // Forty lines pasted at once are one message to count.
+        let mut pasting = Partner::default();
+        for line in 0..40 {
+            assert_eq!(
+                pasting.hear(line + 1, NOW + line, Some(NOW - 1), pace),
+                Met::Welcome
+            );
+        }
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself_and_the_next_one_is_longer() {
+        let (mut partner, pace) = (Partner::default(), Pace::default());
+        talk(&mut partner, pace, NOW, vec![10; 100]);
+        let until = partner.paused_until;
+        assert!(until > NOW + 600_000);
+        assert_eq!(
+            partner.hear(i64::MAX - 9, until - 1, Some(until - 2), pace),
+            Met::Paused { first: false }
+        );
+
+        assert_eq!(talk(&mut partner, pace, until, vec![10; 3]), None);
+        assert!(talk(&mut partner, pace, until + 60_000, vec![10; 100]).is_some());
+        assert!(partner.paused_until - until > 1_200_000, "twice as long");
+    }
+
+    #[test]
+    fn the_same_row_again_is_answered_the_same() {
+        let (mut partner, pace) = (Partner::default(), Pace::default());
+        for round in 0..8 {
+            let at = NOW + round * 100;
+            assert_eq!(partner.hear(round + 1, at, Some(at - 50), pace), Met::Welcome);
+            assert_eq!(partner.hear(round + 1, at, Some(at - 50), pace), Met::Welcome);
+        }
+        let at = NOW + 800;
+        for _ in 0..3 {
+            assert_eq!(
+                partner.hear(9, at, Some(at - 50), pace),
+                Met::Paused { first: true }
+            );
+        }
+    }
+
+    #[test]
+    fn programs_may_be_quick_and_nothing_bounds_whom_the_operator_lets() {
+        let programs = Pace {
+            answers: Answers::Programs,
+            ..Pace::default()
+        };
+        assert_eq!(
+            talk(&mut Partner::default(), programs, NOW, vec![10; 100]),
+            Some(30)
+        );
+        assert_eq!(
+            talk(&mut Partner::default(), programs.of_room(), NOW, vec![10; 100]),
+            Some(90),
+            "three times as many"
+        );
+        let free = Pace {
+            turns_max: 0,
+            ..Pace::default()
+        };
+        assert_eq!(talk(&mut Partner::default(), free, NOW, vec![10; 10_000]), None);
+    }
+}
