@@ -111,7 +111,7 @@ impl Drop for Person {
 }
 
 fn irc(value: Value) -> Arc<dyn Adapter> {
-    let mut whole = json!({"server": "127.0.0.1", "tls": false, "nick": "gate", "channels": ["#home"],
+    let mut whole = json!({"server": "127.0.0.1", "tls": false, "nick": "gate", "maxLines": 1000, "channels": ["#home"],
         "rateLimit": {"burst": 1000, "perSecond": 1000}});
     whole
         .as_object_mut()
