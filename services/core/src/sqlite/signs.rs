@@ -61,7 +61,7 @@ impl Signs {
         let (ends, end) = io::pipe()?;
         let hear = move || {
             while self.wait(&ends) {
-                thread::sleep(PAUSE);
+                pause();
                 self.forget(); // before the look: what comes now is another sign
                 changed();
             }
@@ -88,4 +88,12 @@ impl Signs {
         let mut events = Reader::new(&self.0, &mut buffer);
         while events.next().is_ok() {}
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is a thread outside of the runtime, and the kernel's signs come in real time"
+)]
+fn pause() {
+    thread::sleep(PAUSE);
 }

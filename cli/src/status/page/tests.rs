@@ -1,0 +1,66 @@
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn the_page_names_every_service_and_its_revision() {
+    let report: Report = serde_json::from_value(json!({
+        "ok": false, "version": "0.1.0", "uptimeMs": 4_000, "connections": 2, "configHash": "abcdef0123456789",
+        "services": [
+            {"service": "edge", "state": "serving", "configHash": "abcdef0123456789", "uptimeMs": 3_000, "version": "0.1.0"},
+            {"service": "session", "state": "silent", "uptimeMs": 0, "version": "0.1.0", "detail": "has not reported for 15 s"},
+        ],
+    }))
+    .unwrap();
+    let gateway = Gateway {
+        url: url::Url::parse("ws://127.0.0.1:1").unwrap(),
+        token: None,
+        no_token: None,
+        is_own: true,
+        absent: None,
+    };
+
+    let page = whole(&report, &gateway, Style::plain());
+
+    for needed in [
+        "NOT SERVING",
+        "2 connected",
+        "edge     serving  abcdef01",
+        "session  silent   -",
+        "has not reported",
+    ] {
+        assert!(page.contains(needed), "{needed:?} is missing in\n{page}");
+    }
+}
+
+#[test]
+fn an_account_shows_when_it_last_heard_something() {
+    let accounts = serde_json::from_value(json!({
+        "ts": 100_000,
+        "channelAccounts": {"irc": [{"accountId": "home", "state": "connected", "lastInboundAt": 40_000, "outboxCount": 1}]},
+    }))
+    .unwrap();
+
+    let table = super::channels(&accounts, Style::plain());
+
+    assert!(table.contains("irc/home  connected  60 s ago"), "{table}");
+}
+
+#[test]
+fn an_account_that_is_kept_out_of_a_room_says_which_why_and_what_to_do() {
+    let accounts = serde_json::from_value(json!({
+        "ts": 100_000,
+        "channelAccounts": {"irc": [{"accountId": "home", "state": "connected", "notices": ["the nick is \"gate_\""], "rooms": [
+            {"name": "#in", "state": "joined"},
+            {"name": "#quiet", "state": "joined", "reason": "Cannot send (404)"},
+            {"name": "#home", "state": "refused", "reason": "Cannot join channel (+b) (474)", "nextStep": "lift the ban"},
+        ]}]},
+    }))
+    .unwrap();
+
+    let table = super::channels(&accounts, Style::plain());
+
+    let detail = "cannot speak in #quiet: Cannot send (404) | not in #home: Cannot join channel (+b) (474); lift the ban | the nick is \"gate_\"";
+    assert!(table.contains(detail), "{table}");
+    assert!(!table.contains("#in:"), "{table}");
+}

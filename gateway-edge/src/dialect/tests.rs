@@ -1,0 +1,104 @@
+use serde_json::json;
+
+use super::*;
+
+fn v4() -> Value {
+    json!({"minProtocol": 3, "maxProtocol": 4, "client": {"id": "cli", "version": "1", "platform": "linux", "mode": "cli"}})
+}
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut params = v4();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    params.pointer_mut(parent).unwrap()[key] = value;
+    params
+}
+
+#[test]
+fn a_wrong_field_is_named_with_its_path() {
+    let problem = |params: &Value| match Asked::read(params) {
+        Err(Unreadable::Field(problem)) => problem,
+        other => panic!("{other:?}"),
+    };
+
+    assert_eq!(problem(&json!([])), "at root: expected an object");
+    assert_eq!(problem(&json!({"client": {}})), "at /minProtocol: required");
+    assert_eq!(
+        problem(&with("/client/id", json!(""))),
+        "at /client/id: expected 1 to 200 bytes"
+    );
+    assert_eq!(
+        problem(&with("/client/id", json!("a\u{1b}[2J"))),
+        "at /client/id: control characters are not allowed"
+    );
+    assert_eq!(
+        problem(&with("/client/mode", json!(null))),
+        "at /client/mode: required"
+    );
+    assert_eq!(
+        problem(&with("/role", json!("emperor"))),
+        "at /role: expected operator or node"
+    );
+    assert_eq!(
+        problem(&with("/scopes", json!("operator.admin"))),
+        "at /scopes: expected at most 64 strings"
+    );
+    assert_eq!(
+        problem(&with("/auth", json!({"token": 5}))),
+        "at /auth/token: expected a string"
+    );
+    assert_eq!(
+        problem(&json!({"tokn": "x"})),
+        "at root: unexpected property 'tokn'"
+    );
+    assert_eq!(
+        problem(&json!({"stateVersion": 7})),
+        "at /stateVersion/presence: expected an integer"
+    );
+}
+
+#[test]
+fn fields_that_no_schema_has_are_no_reason_to_refuse_a_v4_client() {
+    let asked = Asked::read(&with("/modelCatalog", json!({"sessionKey": "main"}))).unwrap();
+
+    assert_eq!((asked.dialect, asked.scopes.len()), (Dialect::V4, 0));
+}
+
+#[test]
+fn a_range_without_our_version_is_told_apart() {
+    let params = with("/maxProtocol", json!(3));
+
+    assert_eq!(
+        Asked::read(&params).unwrap_err(),
+        Unreadable::Protocol { min: 3, max: 3 }
+    );
+}
+
+#[test]
+fn the_shared_secret_is_taken_as_token_or_password() {
+    for auth in [
+        json!({"token": "s"}),
+        json!({"password": "s"}),
+        json!({"token": "", "password": "s"}),
+    ] {
+        let asked = Asked::read(&with("/auth", auth)).unwrap();
+        assert!(asked.token.unwrap().matches("s"));
+    }
+    let asked = Asked::read(&with("/auth", json!({"deviceToken": "d"}))).unwrap();
+    assert!(asked.token.is_none() && asked.device_token);
+}
+
+#[test]
+fn who_is_not_known_to_draw_increments_gets_the_whole_text() {
+    let rendition = |params: &Value| Asked::read(params).unwrap().rendition;
+
+    assert_eq!(rendition(&v4()), Rendition::Cumulative);
+    assert_eq!(
+        rendition(&with("/caps", json!(["text-increments"]))),
+        Rendition::Increment
+    );
+    assert_eq!(
+        rendition(&with("/client/id", json!("openclaw-control-ui"))),
+        Rendition::Increment
+    );
+    assert_eq!(rendition(&json!({"token": "t"})), Rendition::Increment);
+}
