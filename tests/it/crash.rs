@@ -237,6 +237,9 @@ fn replies_by_message(platform: &Platform) -> BTreeMap<String, BTreeSet<String>>
     let mut answered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for reply in platform.replies() {
         let (message, delivery) = (reply["replyToId"].as_str(), reply["delivery"].as_str());
+        if delivery.is_some_and(|delivery| delivery.starts_with("full/")) {
+            continue; // no answer: the conversation has no room at this moment, and the message is kept
+        }
         let run = delivery
             .and_then(|delivery| delivery.rsplit_once('/'))
             .map(|(run, _)| run.to_owned());

@@ -311,7 +311,7 @@ impl Inbox {
                 self.refuse(row, notice.for_operators(), Fate::Failed).await
             }
             Err(failure) => {
-                if failure.kind == Kind::Exhausted && self.told.tells(row) {
+                if failure.reason.as_deref() == Some(notice::QUEUE_FULL_REASON) && self.told.tells(row) {
                     self.tell_once(row, "full", notice::QUEUE_FULL).await?;
                 }
                 self.wait_for_session(row, &failure).await

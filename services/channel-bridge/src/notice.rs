@@ -17,6 +17,8 @@ const UNREADABLE: ForPeople =
 pub(crate) const STOPPED: ForPeople = ForPeople::new("Stopped.");
 /// Somebody wanted no more of nothing.
 pub(crate) const NOTHING_TO_STOP: ForPeople = ForPeople::new("There is nothing to stop here.");
+/// What the session service says when it has no room in a conversation.
+pub(crate) const QUEUE_FULL_REASON: &str = "queue-full";
 /// The conversation has no room for another message at this moment.
 pub(crate) const QUEUE_FULL: ForPeople = ForPeople::new(
     "Many messages wait here already. What you write is kept, and answered when it is its turn.",

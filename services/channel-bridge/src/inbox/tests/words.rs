@@ -84,7 +84,10 @@ async fn with_nothing_under_way_stop_says_that_there_is_nothing() {
 #[tokio::test]
 async fn stop_does_not_wait_behind_messages_that_the_session_service_cannot_take() {
     let (_folder, stores) = stores();
-    let full = || Failure::new(Kind::Exhausted, "20 messages wait in this session already");
+    let full = || {
+        Failure::new(Kind::Exhausted, "20 messages wait in this session already")
+            .reason(notice::QUEUE_FULL_REASON)
+    };
     let bench = bench_with(&stores, &open(), |session| {
         *session.refusals.lock().unwrap() = (0..1000).map(|_| full()).collect();
     });
@@ -141,7 +144,10 @@ async fn more_without_a_rest_is_for_the_agent() {
 #[tokio::test]
 async fn a_full_conversation_is_told_of_once_and_its_messages_are_kept() {
     let (_folder, stores) = stores();
-    let full = || Failure::new(Kind::Exhausted, "20 messages wait in this session already");
+    let full = || {
+        Failure::new(Kind::Exhausted, "20 messages wait in this session already")
+            .reason(notice::QUEUE_FULL_REASON)
+    };
     let bench = bench_with(&stores, &open(), |session| {
         *session.refusals.lock().unwrap() = (0..3).map(|_| full()).collect();
     });
