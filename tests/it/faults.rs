@@ -197,3 +197,40 @@ async fn a_damaged_database_is_named_by_status_with_what_to_do() {
     assert_eq!(state(&shown, "channel-bridge"), ["serving"], "{shown}");
     assert_eq!(ready(&gateway).await.0, 503);
 }
+
+#[tokio::test]
+async fn the_reason_why_a_model_does_not_answer_reaches_the_person_and_the_status() {
+    let gateway = Gateway::start(&json!({
+        "models": {"providers": {"gone": {"baseUrl": "http://me:hunter2@127.0.0.1:1/v1"}}},
+        "agents": {"defaults": {"model": "gone/m"}},
+    }))
+    .await;
+    let reason = "provider gone cannot be reached at http://127.0.0.1:1: connection refused";
+
+    let chat = gateway.run(&["chat", "hello"]).await;
+    let shown = until("the provider in the status", async || {
+        let (code, shown) = status(&gateway).await;
+        (state(&shown, "agent") == ["degraded"]).then_some((code, shown))
+    })
+    .await;
+
+    let told = String::from_utf8_lossy(&chat.stderr) + String::from_utf8_lossy(&chat.stdout);
+    assert!(!chat.status.success() && told.contains(reason), "{told}");
+    let (code, shown) = shown;
+    assert_eq!(code, Some(0), "the gateway itself is well");
+    let shown = shown.to_string();
+    assert!(shown.contains(reason) && !shown.contains("hunter2"), "{shown}");
+
+    // Whoever mends the entry sees it as not tried yet.
+    let mended = [
+        "config",
+        "set",
+        "models.providers.gone.baseUrl",
+        "\"http://127.0.0.1:2/v1\"",
+    ];
+    assert!(gateway.run(&mended).await.status.success());
+    until("a fresh start", async || {
+        (state(&status(&gateway).await.1, "agent") == ["serving"]).then_some(())
+    })
+    .await;
+}

@@ -47,7 +47,7 @@ pub(crate) enum SessionsVerb {
         /// The agent [default: the one that answers when nobody chose]
         #[arg(long)]
         agent: Option<String>,
-        /// <provider>/<model>
+        /// PROVIDER/MODEL
         #[arg(long)]
         model: Option<String>,
     },
@@ -98,7 +98,7 @@ pub(crate) struct SessionsSet {
     /// A name for it; "" takes it away
     #[arg(long, group = "change")]
     pub(crate) label: Option<String>,
-    /// <provider>/<model>; "" goes back to that of the agent
+    /// PROVIDER/MODEL; "" goes back to that of the agent
     #[arg(long, group = "change")]
     pub(crate) model: Option<String>,
     /// How hard the model thinks, in its own words; "" goes back to its default
@@ -144,12 +144,12 @@ pub(crate) enum ModelsVerb {
     },
     /// Everything about one
     Show {
-        /// <provider>/<model>, or its name
+        /// PROVIDER/MODEL, or its name
         model: String,
     },
     /// Ask for one word, and say how that went; ends with 1 when a model does not answer
     Test {
-        /// <provider>/<model>, or a provider [default: each provider once]
+        /// PROVIDER/MODEL, or a provider [default: each provider once]
         model: Option<String>,
         /// Give up after so many seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..=300))]
@@ -157,7 +157,7 @@ pub(crate) enum ModelsVerb {
     },
     /// Choose what answers when nobody chose another one: agents.defaults.model.primary
     Use {
-        /// <provider>/<model>
+        /// PROVIDER/MODEL
         model: String,
     },
 }
