@@ -22,6 +22,9 @@ use crate::control::{Answer, Ask, LINE_BYTES_MAX, SOCKET};
 /// Connections at once: a person has one or two, and each is held until we end.
 const CONNECTIONS_MAX: usize = 32;
 
+/// The pause when no connection can be accepted: no descriptors are left, until others end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
 /// A question is one line, sent at once.
 const QUESTION: Duration = Duration::from_secs(5);
 
@@ -145,8 +148,7 @@ async fn serve(listener: UnixListener, told: Arc<Told>, orders: mpsc::Sender<Ord
             return;
         };
         let Ok((stream, _)) = listener.accept().await else {
-            // No descriptors are left: others end, and make room.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let (told, orders) = (Arc::clone(&told), orders.clone());

@@ -201,15 +201,15 @@ pub(crate) async fn abort(
     let stopped = engine.abort(key.clone(), run.clone()).await?;
     // After the runs: what one of them said last is taken back as well.
     let session = engine.stores().sessions.find(&key).await?;
-    let dropped_count = if session.is_some_and(|session| session.target.is_some()) {
+    let dropped = if session.is_some_and(|session| session.target.is_some()) {
         recall.of_session(&key, run.as_ref()).await?
     } else {
         0
     };
     Ok(proto::AbortChatResponse {
         ok: true,
-        aborted: !stopped.is_empty() || dropped_count > 0,
-        dropped_count,
+        aborted: !stopped.is_empty() || dropped > 0,
+        dropped_count: (dropped > 0).then_some(dropped),
         run_ids: stopped.iter().map(ToString::to_string).collect(),
     })
 }
