@@ -237,10 +237,15 @@ impl TryFrom<DropOutboxRequest> for Chosen {
 
 impl From<DropDeliveriesRequest> for Chosen {
     fn from(request: DropDeliveriesRequest) -> Self {
-        let DropDeliveriesRequest { session_key, run_id } = request;
+        let DropDeliveriesRequest {
+            session_key,
+            run_id,
+            created_until,
+        } = request;
         Self {
             session_key: Some(session_key),
             run_id,
+            created_until,
             ..Self::default()
         }
     }

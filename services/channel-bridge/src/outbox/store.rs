@@ -118,6 +118,8 @@ pub(crate) struct Chosen {
     pub(crate) thread_id: Option<String>,
     pub(crate) run_id: Option<String>,
     pub(crate) session_key: Option<String>,
+    /// What was made until then, by whoever made it.
+    pub(crate) created_until: Option<i64>,
 }
 
 impl Chosen {

@@ -27,6 +27,7 @@ macro_rules! suite {
             outbox: parts_are_kept_and_the_unsent_ones_remain,
             outbox: what_was_leaving_waits_again_and_is_flagged,
             outbox: an_old_delivery_is_given_up_on,
+            outbox: a_stop_that_comes_late_leaves_what_was_said_since,
             outbox: who_lost_the_account_sends_settles_and_changes_nothing,
             pairing: three_senders_may_wait_at_one_account_and_no_more,
             pairing: a_request_that_is_dismissed_leaves_its_place_free,

@@ -82,6 +82,8 @@ impl Recall {
         let request = DropDeliveriesRequest {
             session_key: key.to_string(),
             run_id: run.map(ToString::to_string),
+            // What is said after this stop is not meant, however late the bridge hears of it.
+            created_until: Some(self.clock.now_ms()),
         };
         match self.ask(request.clone()).await {
             Ok(dropped) => dropped,

@@ -4,7 +4,7 @@ use gatehouse_core::Content;
 
 use super::accounts::another;
 use crate::{
-    outbox::store::{Counts, NewDelivery, Outcome, Retry, Sent},
+    outbox::store::{Chosen, Counts, NewDelivery, Outcome, Retry, Sent},
     store::{StoreError, Stores},
     testing::{NOW, claim, delivery, key},
 };
@@ -255,5 +255,33 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
     assert_eq!(
         (part.text.as_str(), part.sent, part.possible_duplicate),
         ("x", false, true)
+    );
+}
+
+pub(crate) async fn a_stop_that_comes_late_leaves_what_was_said_since(stores: Stores) {
+    let of_session = |id: &str, at| NewDelivery {
+        session_key: Some("agent:main:main".into()),
+        ..delivery(id, "anna", "x", at)
+    };
+    for (id, made) in [("before", NOW), ("since", NOW + 1_000)] {
+        let enqueued = stores
+            .outbox
+            .enqueue(id.into(), of_session(id, made), NOW + 2_000);
+        enqueued.await.unwrap();
+    }
+    let stopped = Chosen {
+        session_key: Some("agent:main:main".into()),
+        created_until: Some(NOW),
+        ..Chosen::default()
+    };
+
+    let dropped = stores.outbox.drop_waiting(stopped, 9, NOW + 3_000).await.unwrap();
+
+    assert_eq!(dropped.total, 1);
+    assert_eq!(dropped.deliveries[0].id, "before");
+    let left = stores.outbox.waiting(Chosen::default(), 0, 9).await.unwrap();
+    assert_eq!(
+        left.deliveries.iter().map(|left| &*left.id).collect::<Vec<_>>(),
+        ["since"]
     );
 }

@@ -31,6 +31,7 @@ pub(super) fn waiting(
              AND (:channel IS NULL OR channel = :channel) AND (:account IS NULL OR account = :account)
              AND (:chat IS NULL OR chat = :chat COLLATE NOCASE) AND (:thread IS NULL OR thread_id = :thread)
              AND (:run IS NULL OR run_id = :run) AND (:session IS NULL OR session_key = :session)
+             AND (:until IS NULL OR created_at <= :until)
          ORDER BY seq
          -- scans: the index holds what waits, and nothing of the past
          -- sorts: what waits, for somebody who looks at it or stops it",
@@ -38,7 +39,7 @@ pub(super) fn waiting(
     let mut rows = statement.query(named_params! {
         ":preview": PREVIEW_CHARS, ":channel": chosen.channel, ":account": chosen.account,
         ":chat": chosen.to.as_ref().map(Address::as_str), ":thread": chosen.thread_id,
-        ":run": chosen.run_id, ":session": chosen.session_key,
+        ":run": chosen.run_id, ":session": chosen.session_key, ":until": chosen.created_until,
     })?;
     let (mut page, limit) = (Page::default(), usize::try_from(limit).unwrap_or(usize::MAX));
     while let Some(row) = rows.next()? {
@@ -107,12 +108,13 @@ pub(super) fn drop_waiting(
             "DELETE FROM outbox_rest WHERE (:channel IS NULL OR channel = :channel)
                  AND (:account IS NULL OR account = :account) AND (:chat IS NULL OR chat = :chat COLLATE NOCASE)
                  AND (:thread IS NULL OR thread_id = :thread) AND (:run IS NULL OR run_id = :run)
-                 AND (:session IS NULL OR session_key = :session)
+                 AND (:session IS NULL OR session_key = :session) AND (:until IS NULL OR created_at <= :until)
              -- scans: the rests of an hour, for somebody who stops something",
         )?
         .execute(named_params! {
             ":channel": chosen.channel, ":account": chosen.account, ":chat": chosen.to.as_ref().map(Address::as_str),
             ":thread": chosen.thread_id, ":run": chosen.run_id, ":session": chosen.session_key,
+            ":until": chosen.created_until,
         })?;
     }
     Ok(page)

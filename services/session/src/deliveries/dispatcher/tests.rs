@@ -326,11 +326,13 @@ async fn what_is_stopped_is_taken_back_here_and_at_the_bridge_also_when_it_is_aw
     assert_eq!(running.recall.of_chat(&key("main"), room("#b")).await.unwrap(), 1);
     assert_eq!(here(&bench.stores).await, ["r1", "r3"]);
 
+    let stopped_at = bench.clock.now_ms();
     let one = running
         .recall
         .of_session(&key("main"), Some(&RunId::new("r3")))
         .await
         .unwrap();
+    let until_then = stopped_at..=bench.clock.now_ms();
     assert_eq!(one, 1, "what the bridge has is not known while it is away");
     assert_eq!(here(&bench.stores).await, ["r1"]);
 
@@ -343,6 +345,8 @@ async fn what_is_stopped_is_taken_back_here_and_at_the_bridge_also_when_it_is_aw
     let told = bridge.dropped.lock().unwrap().clone();
     assert_eq!(told[0].session_key, key("main").to_string());
     assert_eq!(told[0].run_id.as_deref(), Some("r3"));
+    let meant = told[0].created_until.expect("what was said until the stop");
+    assert!(until_then.contains(&meant), "and nothing that came after it");
     assert_eq!(running.recall.of_session(&key("main"), None).await.unwrap(), 2);
     assert!(here(&bench.stores).await.is_empty());
 }
