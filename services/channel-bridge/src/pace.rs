@@ -22,7 +22,7 @@ const PAUSELESS_WINDOWS: u32 = 2;
 /// A room is more than one partner.
 const ROOM_TURNS: u32 = 3;
 /// The longest pause, and how long the last ones make the next one longer.
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Who answers on a platform, as a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub(crate) struct Partner {
     pub(crate) paused_until: i64,
 }
 
-fn ms(time: Duration) -> i64 {
+pub(crate) fn ms(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -116,7 +116,8 @@ impl Partner {
         if pace.turns_max == 0 {
             return Met::Welcome;
         }
-        if at < self.paused_until {
+        // One that would last longer than any pause does was begun before the clock was set back: it is over.
+        if at < self.paused_until && self.paused_until - at <= ms(DAY) {
             return Met::Paused {
                 first: self.tripped_by == seq,
             };
@@ -140,7 +141,9 @@ impl Partner {
             0
         };
         let window = ms(pace.window);
-        self.rounds.retain(|round| at.saturating_sub(*round) < window);
+        // What seems to come was before the clock was set back.
+        self.rounds
+            .retain(|round| (0..window).contains(&at.saturating_sub(*round)));
         self.rounds.push(at);
         let rounds = u32::try_from(self.rounds.len()).unwrap_or(u32::MAX);
         let too_prompt = pace.answers == Answers::People && self.prompt >= PROMPT_MAX.min(pace.turns_max);
@@ -186,6 +189,32 @@ mod tests {
             said = Some(at);
         }
         None
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nobody_paused_and_counts_no_round_twice() {
+        const YEAR: i64 = 365 * 24 * 3600 * 1000;
+        let mut partner = Partner::default();
+        talk(&mut partner, Pace::default(), NOW, vec![1; 100]);
+        let next = partner.last_seq + 1;
+        assert_eq!(
+            partner.hear(next, NOW + 60_000, None, Pace::default()),
+            Met::Paused { first: false }
+        );
+
+        assert_eq!(
+            partner.hear(next, NOW - YEAR, None, Pace::default()),
+            Met::Welcome
+        );
+
+        let mut busy = Partner {
+            rounds: vec![NOW; 29],
+            last_seq: 1,
+            heard_at: NOW - YEAR - 60_000,
+            ..Partner::default()
+        };
+        let said = Some(NOW - YEAR - 30_000);
+        assert_eq!(busy.hear(2, NOW - YEAR, said, Pace::default()), Met::Welcome);
     }
 
     #[test]

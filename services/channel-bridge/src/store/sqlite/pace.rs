@@ -8,7 +8,7 @@ use crate::{
     adapter::AccountKey,
     id::SenderId,
     pace::{
-        Met, Partner,
+        self, Met, Partner,
         store::{Heard, PaceStore, Paused},
     },
     store::StoreError,
@@ -25,10 +25,12 @@ impl PaceStore for Sqlite {
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(
                     "SELECT chat_id, sender_id, paused_until FROM partner INDEXED BY partner_paused
-                     WHERE channel = ?1 AND account = ?2 AND paused_until > ?3 AND paused_until <> 0 ORDER BY paused_until LIMIT ?4",
+                     WHERE channel = ?1 AND account = ?2 AND paused_until > ?3 AND paused_until <= ?5 AND paused_until <> 0
+                     ORDER BY paused_until LIMIT ?4",
                 )?;
+                let last = now.saturating_add(pace::ms(pace::DAY)); // a later one is over: see Partner::hear
                 let rows =
-                    statement.query_map(params![account.channel, account.account, now, limit], |row| {
+                    statement.query_map(params![account.channel, account.account, now, limit, last], |row| {
                         Ok(Paused {
                             chat: row.get(0)?,
                             sender: row.get::<_, Option<String>>(1)?.filter(|sender| !sender.is_empty()),
