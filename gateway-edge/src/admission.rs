@@ -44,32 +44,39 @@ pub(crate) struct Rejection {
     pub(crate) code: &'static str,
     /// For a person: what is wrong and what to do.
     pub(crate) message: &'static str,
+    /// Whether a WebSocket is told it in a frame. A page sees nothing of the answer to an upgrade.
+    pub(crate) in_frame: bool,
 }
 
 const UNTRUSTED_PROXY: Rejection = Rejection {
     status: StatusCode::FORBIDDEN,
     code: "PROXY_NOT_TRUSTED",
     message: "the request carries forwarding headers, but its sender is not listed in gateway.trustedProxies; add the proxy's address there",
+    in_frame: false,
 };
 const BAD_FORWARDING: Rejection = Rejection {
     status: StatusCode::BAD_REQUEST,
     code: "FORWARDED_INVALID",
     message: "the trusted proxy sent an X-Forwarded-For that is not a list of addresses; make it set the header itself",
+    in_frame: false,
 };
 const HOST_MISSING: Rejection = Rejection {
     status: StatusCode::BAD_REQUEST,
     code: "HOST_MISSING",
     message: "the request has no single Host header",
+    in_frame: false,
 };
 const HOST_REFUSED: Rejection = Rejection {
     status: StatusCode::FORBIDDEN,
     code: "HOST_NOT_ALLOWED",
     message: "the gateway does not answer to this Host; set gateway.publicOrigin to the address people use, or use an IP address",
+    in_frame: true,
 };
 const ORIGIN_REFUSED: Rejection = Rejection {
     status: StatusCode::FORBIDDEN,
     code: "CONTROL_UI_ORIGIN_NOT_ALLOWED",
     message: "pages of this origin may not connect; add the origin to gateway.controlUi.allowedOrigins",
+    in_frame: true,
 };
 
 /// How many may stand behind an address.

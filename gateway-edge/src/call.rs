@@ -4,7 +4,8 @@
 //! A call knows no socket. Who makes it brings the caller and what stands around a payload, takes the answers one by one, and does
 //! what a subscription asks for: a connection listens from then on, and who has no connection says so before the call is made.
 //!
-//! The authorisation comes before the lookup: who may not call everything is not told which names exist.
+//! A name that nobody serves is told as that, whoever asks: clients that know more methods than a gateway has fall back by it, and
+//! "missing scope" would send a person to look for rights that change nothing. Which names exist is no secret (docs/methods.md).
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,19 +47,16 @@ const BUSY_RETRY: Duration = Duration::from_millis(250);
 /// Longest part of an unknown name that is repeated.
 const NAME_SHOWN_MAX: usize = 120;
 
-/// The method of this name, if this caller may call it now.
+/// The method of this name, if there is one and this caller may call it now.
 pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<Arc<Method>, Refusal> {
     let map = edge.map();
-    let method = map.method(name);
-    // A name that nobody knows asks for the most, so that guessing names tells nothing.
-    let access = method.map_or(Access::Admin, |method| method.access);
-    if !access.allows(grants) {
-        return Err(not_allowed(access, grants.role()));
-    }
-    let method = method.ok_or_else(|| {
+    let method = map.method(name).ok_or_else(|| {
         let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
         Refusal::unknown_method(&shown)
     })?;
+    if !method.access.allows(grants) {
+        return Err(not_allowed(method.access, grants.role()));
+    }
     if edge.drain.is_requested() && !method.reads {
         return Err(Refusal::unavailable("gateway stopping", STOPPING_RETRY).detail("reason", "STOPPING"));
     }

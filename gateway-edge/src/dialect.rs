@@ -68,15 +68,23 @@ pub(crate) struct Client {
 pub(crate) struct Asked {
     pub(crate) dialect: Dialect,
     pub(crate) role: Role,
-    pub(crate) scopes: Vec<String>,
+    /// `None`: whatever the credential is good for.
+    pub(crate) scopes: Option<Vec<String>>,
     pub(crate) token: Option<Secret>,
     /// A device token without a shared one. Devices come later; until then no such token is good.
     pub(crate) device_token: bool,
     pub(crate) device: bool,
     pub(crate) client: Client,
     pub(crate) rendition: Rendition,
-    /// The versions of the states that a plain client remembers.
-    pub(crate) known: Option<(i64, i64)>,
+    /// What a plain client remembers.
+    pub(crate) known: Known,
+}
+
+/// The versions of the states that a client remembers, each for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) presence: Option<i64>,
+    pub(crate) health: Option<i64>,
 }
 
 /// Why parameters cannot be read.
@@ -89,6 +97,13 @@ pub(crate) enum Unreadable {
 }
 
 impl Dialect {
+    /// The same for parameters that are not read yet. `None`: they are no JSON.
+    pub(crate) fn of_text(params: &str) -> Option<Self> {
+        serde_json::from_str(params)
+            .ok()
+            .map(|params: Value| Self::of(&params))
+    }
+
     /// Which one these parameters are written in: only v4 names protocol versions and describes its client.
     pub(crate) fn of(params: &Value) -> Self {
         let v4 = ["minProtocol", "maxProtocol", "client", "auth", "device"];
@@ -137,12 +152,15 @@ impl Asked {
             Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
         };
         let token = secret("token")?.or(secret("password")?);
-        let increments = strings(params, "caps")?.iter().any(|cap| cap == TEXT_INCREMENTS);
+        let increments = strings(params, "caps")?
+            .unwrap_or_default()
+            .iter()
+            .any(|cap| cap == TEXT_INCREMENTS);
         let known_increments = INCREMENT_CLIENTS.contains(&&*client.id);
         Ok(Self {
             dialect: Dialect::V4,
             role: role(params)?,
-            scopes: strings(params, "scopes")?,
+            scopes: Some(strings(params, "scopes")?.unwrap_or_default()),
             device_token: token.is_none()
                 && (secret("deviceToken")?.is_some() || secret("bootstrapToken")?.is_some()),
             token,
@@ -153,7 +171,7 @@ impl Asked {
                 Rendition::Cumulative
             },
             client,
-            known: None,
+            known: Known::default(),
         })
     }
 
@@ -169,13 +187,23 @@ impl Asked {
             )));
         }
         let known = match params.get("stateVersion") {
-            None | Some(Value::Null) => None,
-            Some(versions) => {
-                let version = |key: &str| {
-                    let wrong = || Unreadable::Field(format!("at /stateVersion/{key}: expected an integer"));
-                    versions.get(key).and_then(Value::as_i64).ok_or_else(wrong)
+            None | Some(Value::Null) => Known::default(),
+            Some(Value::Object(versions)) => {
+                let version = |key: &str| match versions.get(key) {
+                    None | Some(Value::Null) => Ok(None),
+                    Some(version) => version.as_i64().map(Some).ok_or_else(|| {
+                        Unreadable::Field(format!("at /stateVersion/{key}: expected an integer"))
+                    }),
                 };
-                Some((version("presence")?, version("health")?))
+                Known {
+                    presence: version("presence")?,
+                    health: version("health")?,
+                }
+            }
+            Some(_) => {
+                let told =
+                    "at /stateVersion: expected an object with presence and health, as hello-ok has it";
+                return Err(Unreadable::Field(told.to_owned()));
             }
         };
         let token = text(params, "token", "/token")?
@@ -241,14 +269,15 @@ fn label(object: &Value, key: &str, path: &str) -> Result<Option<Box<str>>, Unre
     Ok(Some(text.into()))
 }
 
-fn strings(params: &Value, key: &str) -> Result<Vec<String>, Unreadable> {
+fn strings(params: &Value, key: &str) -> Result<Option<Vec<String>>, Unreadable> {
     let wrong = || Unreadable::Field(format!("at /{key}: expected at most {LIST_MAX} strings"));
     match params.get(key) {
-        None | Some(Value::Null) => Ok(Vec::new()),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::Array(list)) if list.len() <= LIST_MAX => list
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
-            .collect(),
+            .collect::<Result<_, _>>()
+            .map(Some),
         Some(_) => Err(wrong()),
     }
 }

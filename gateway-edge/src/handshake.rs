@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    admission::Client,
+    admission::{Client, Rejection},
     auth::{Denied, Identity},
     close::Close,
     connection::Connection,
@@ -96,12 +96,19 @@ pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, text: &str) {
     else {
         return ended("not-a-request", &Close::NOT_A_REQUEST);
     };
+    let params = first.params.map_or("{}", RawValue::get);
+    // Only the plain dialect leaves the type out.
+    if first.kind.is_none() && Dialect::of_text(params) == Some(Dialect::V4) {
+        return ended("not-a-request", &Close::NOT_A_REQUEST);
+    }
     let id = first.id.filter(|id| !id.is_empty());
     if id.is_none() && (first.kind.is_some() || method != "connect") {
         return ended("not-a-request", &Close::NOT_A_REQUEST);
     }
-    let known = if method == "connect" {
-        decide(edge, connection, first.params.map_or("{}", RawValue::get))
+    let known = if let Some(rejection) = connection.arrival.rejection {
+        Err(rejected(rejection))
+    } else if method == "connect" {
+        decide(edge, connection, params)
     } else {
         let refusal = Refusal::invalid("invalid handshake: first request must be connect")
             .detail("code", "CONNECT_REQUIRED")
@@ -175,9 +182,12 @@ fn decide(edge: &Edge, connection: &Connection, params: &str) -> Result<(Profile
         (Role::Node, _) => return Err(Failed::new(device_required(&asked), "node-without-device")),
         (Role::Operator, Role::Node) => return Err(Failed::new(node_only(), "node-as-operator")),
     }
-    let requested = Grants::new(asked.role, asked.scopes.iter().map(String::as_str));
+    let grants = match &asked.scopes {
+        Some(scopes) => Grants::new(asked.role, scopes.iter().map(String::as_str)).intersect(&identity.bound),
+        None => identity.bound,
+    };
     let profile = Profile {
-        grants: requested.intersect(&identity.bound),
+        grants,
         dialect: asked.dialect,
         rendition: asked.rendition,
         client: asked.client.clone(),
@@ -243,6 +253,16 @@ fn authenticate(
                 "token-expired",
             ),
         })
+}
+
+/// What a page is told whose request was refused by its headers: it cannot read the answer to an upgrade, and can read a frame.
+fn rejected(rejection: Rejection) -> Box<Failed> {
+    let Rejection { code, message, .. } = rejection;
+    let refusal = Refusal::invalid(message)
+        .detail("code", code)
+        .detail("reason", message)
+        .detail("recommendedNextStep", "review_auth_configuration");
+    Failed::new(refusal, code)
 }
 
 /// Clients know one code for a token that is not good, and stop asking with it.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     connection::Connection,
-    dialect::{Dialect, TEXT_INCREMENTS},
+    dialect::{Dialect, Known, TEXT_INCREMENTS},
     edge::Edge,
     hub::Snapshot,
     limits::{BUFFERED_BYTES_MAX, PROTOCOL, TICK, VERSION},
@@ -18,6 +18,10 @@ const CAPABILITIES: [(&str, &str); 2] = [
     ("published-model-catalog", "models.list"),
     (TEXT_INCREMENTS, "chat.history"),
 ];
+
+/// Where a Control UI comes from: chosen by the operator, and not a part of the gateway. Without this word the page compares our
+/// version with its own, takes itself for stale, and reloads itself at every reconnect.
+const BUILD_SOURCE: &str = "configured";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +61,7 @@ struct HelloPlain<'a> {
 struct Server<'a> {
     version: &'static str,
     conn_id: &'a str,
+    control_ui_build_source: &'static str,
 }
 
 #[derive(Serialize)]
@@ -132,7 +137,7 @@ pub(crate) fn payload(
     connection: &Connection,
     profile: &Profile,
     snapshot: &Snapshot,
-    known: Option<(i64, i64)>,
+    known: Known,
 ) -> Vec<u8> {
     let grants = &profile.grants;
     let may_read = gatehouse_contract::Access::Read.allows(grants);
@@ -163,6 +168,7 @@ pub(crate) fn payload(
             server: Server {
                 version: VERSION,
                 conn_id: &connection.id,
+                control_ui_build_source: BUILD_SOURCE,
             },
             features: Features {
                 capabilities: CAPABILITIES
@@ -185,7 +191,6 @@ pub(crate) fn payload(
         Dialect::Plain => {
             events.push("gap");
             events.sort_unstable();
-            let current = known == Some((snapshot.versions.presence, snapshot.versions.health));
             serde_json::to_vec(&HelloPlain {
                 kind: "hello-ok",
                 protocol: PROTOCOL,
@@ -195,14 +200,20 @@ pub(crate) fn payload(
                 scopes,
                 gateway_methods: methods,
                 events,
-                health_snapshot: (!current).then(|| raw(&snapshot.health).unwrap_or(empty)),
-                presence_snapshot: (!current).then_some(presence),
+                health_snapshot: is_newer(snapshot.versions.health, known.health)
+                    .then(|| raw(&snapshot.health).unwrap_or(empty)),
+                presence_snapshot: is_newer(snapshot.versions.presence, known.presence).then_some(presence),
                 state_version: snapshot.versions.into(),
                 policy,
             })
         }
     };
     json.expect("strings, numbers and JSON texts are JSON")
+}
+
+/// Whether a part of the snapshot is newer than what the client remembers of it.
+fn is_newer(version: i64, known: Option<i64>) -> bool {
+    known.is_none_or(|known| version > known)
 }
 
 fn raw(json: &[u8]) -> Option<&RawValue> {

@@ -6,7 +6,7 @@ use gatehouse_contract::Grants;
 use gatehouse_core::Secret;
 
 use crate::{
-    admission::Reach,
+    admission::{Reach, Rejection},
     auth::Identity,
     dialect::{Client, Dialect, Rendition},
     limits,
@@ -43,4 +43,18 @@ pub(crate) struct Arrival {
     pub(crate) browser: bool,
     /// The token of the upgrade request.
     pub(crate) bearer: Option<Secret>,
+    pub(crate) challenge: Challenge,
+    /// Why it will not get further than to hear so.
+    pub(crate) rejection: Option<Rejection>,
+}
+
+/// When a connection is sent its challenge. Clients of v4 say nothing before they have it; the plain handshake has none, and its
+/// clients may take the first frame for the answer to their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    AtOnce,
+    /// When the client has been silent for a while: so it waits for one.
+    WhenSilent,
+    /// The client has shown its token already.
+    Never,
 }

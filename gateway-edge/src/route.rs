@@ -42,6 +42,8 @@ struct Request<'a> {
 struct Loose<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
+    #[serde(default)]
+    method: Option<serde_json::Value>,
 }
 
 /// Takes in a message of a known caller.
@@ -95,10 +97,15 @@ fn read<'t>(edge: &Edge, connection: &Connection, profile: &Profile, text: &'t s
                 edge.metrics.garbage.inc();
                 return None;
             }
-            let loose = serde_json::from_str::<Loose<'_>>(text)
-                .ok()
-                .and_then(|loose| loose.id);
-            let id = loose.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
+            let Ok(Loose { id, method }) = serde_json::from_str(text) else {
+                return refuse(None);
+            };
+            // The plain `connect` has no id, so neither has what refuses it.
+            if id.is_none() && profile.dialect == Dialect::Plain && method.is_some_and(|m| m == "connect") {
+                connection.send(already_connected().flat());
+                return None;
+            }
+            let id = id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
             return refuse(id.as_deref());
         }
     };
@@ -111,6 +118,10 @@ fn is_request(request: &Request<'_>, profile: &Profile) -> bool {
         Dialect::Plain => request.kind.as_deref().is_none_or(|kind| kind == "req"),
     };
     kind && !request.id.is_empty() && request.id.len() <= ID_MAX && !request.method.is_empty()
+}
+
+fn already_connected() -> Refusal {
+    Refusal::invalid("connect is only valid as the first request").detail("code", "ALREADY_CONNECTED")
 }
 
 fn refuse_frame(connection: &Connection, id: Option<&str>) {
@@ -131,10 +142,7 @@ fn start(
     request: &Request<'_>,
 ) -> Result<(), Refusal> {
     if request.method == "connect" {
-        return Err(
-            Refusal::invalid("already connected: connect comes once, as the first frame")
-                .detail("code", "ALREADY_CONNECTED"),
-        );
+        return Err(already_connected());
     }
     // Noted before anything else is asked: what a call changes is often heard of before it is answered, and then this is what
     // keeps the connection until the answer is sent.

@@ -1,8 +1,11 @@
 //! One WebSocket connection, from its challenge to its last words.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,12 +21,15 @@ use crate::{
     handshake,
     metrics::Reason,
     outbox::Outbox,
-    profile::Arrival,
+    profile::{Arrival, Challenge},
     route,
 };
 
 /// Largest message before the handshake (v4).
 const FIRST_FRAME_MAX: usize = 64 * 1024;
+
+/// Who has said nothing for so long at the plain door waits for a challenge. A script speaks at once.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The bare socket and what it has said already: an idle connection holds nothing of the HTTP server that it came from.
 pub(crate) fn bare(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
@@ -53,7 +59,6 @@ pub(crate) async fn serve_connection(
     let shares = Arc::clone(&edge.shares);
     let mut inbound = Inbound::new(Arc::clone(&connection), &early, FIRST_FRAME_MAX, lease, shares);
     drop(early); // it keeps the HTTP server's whole buffer alive
-    connection.send(handshake::challenge(edge.clock.now_ms()));
 
     let ended = |reason: &'static str, close: &Close| {
         edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
@@ -62,7 +67,7 @@ pub(crate) async fn serve_connection(
     let evicted = permit.evicted();
     let first = Box::pin(timeout(
         edge.limits.handshake_max,
-        evicted.run_until_cancelled(inbound.next()),
+        evicted.run_until_cancelled(first_message(&edge, &connection, &mut inbound)),
     ));
     match first.await {
         Ok(Some(Some(text))) => handshake::answer(&edge, &connection, &text),
@@ -90,6 +95,20 @@ pub(crate) async fn serve_connection(
         tracing::info!(client.address = %connection.arrival.ip, "a flood of control frames or fragments was closed");
     }
     connection.finish().await;
+}
+
+/// What a client says first, after its challenge if it waits for one.
+async fn first_message(edge: &Edge, connection: &Connection, inbound: &mut Inbound) -> Option<String> {
+    let challenge = || connection.send(handshake::challenge(edge.clock.now_ms()));
+    match connection.arrival.challenge {
+        Challenge::AtOnce => challenge(),
+        Challenge::WhenSilent => match timeout(SILENCE, inbound.next()).await {
+            Ok(first) => return first,
+            Err(_) => challenge(),
+        },
+        Challenge::Never => (),
+    }
+    inbound.next().await
 }
 
 /// Takes messages of a known caller until the connection is over.

@@ -15,7 +15,7 @@ use crate::{
     http::upgrade::switch,
     limits,
     outbox::Outbox,
-    profile::Arrival,
+    profile::{Arrival, Challenge},
     serve::bare,
 };
 
@@ -59,6 +59,8 @@ async fn echo(upgraded: hyper::upgrade::Upgraded) {
         reach: crate::admission::Reach::Local,
         browser: false,
         bearer: None,
+        challenge: Challenge::Never,
+        rejection: None,
     };
     let budgets = Budgets::new(crate::budget::WAITING_MAX);
     let outbox = Outbox::new(limits::BUFFERED_BYTES_MAX, budgets.waiting.lease());

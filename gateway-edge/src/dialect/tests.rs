@@ -52,7 +52,11 @@ fn a_wrong_field_is_named_with_its_path() {
     );
     assert_eq!(
         problem(&json!({"stateVersion": 7})),
-        "at /stateVersion/presence: expected an integer"
+        "at /stateVersion: expected an object with presence and health, as hello-ok has it"
+    );
+    assert_eq!(
+        problem(&json!({"stateVersion": {"health": "new"}})),
+        "at /stateVersion/health: expected an integer"
     );
 }
 
@@ -60,7 +64,7 @@ fn a_wrong_field_is_named_with_its_path() {
 fn fields_that_no_schema_has_are_no_reason_to_refuse_a_v4_client() {
     let asked = Asked::read(&with("/modelCatalog", json!({"sessionKey": "main"}))).unwrap();
 
-    assert_eq!((asked.dialect, asked.scopes.len()), (Dialect::V4, 0));
+    assert_eq!((asked.dialect, asked.scopes), (Dialect::V4, Some(Vec::new())));
 }
 
 #[test]

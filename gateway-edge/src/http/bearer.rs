@@ -12,9 +12,10 @@ use super::{
     socket::Ends,
 };
 use crate::{
-    admission::Client,
+    admission::{Client, Sender},
     auth::{Denied, Identity},
     error::Refusal,
+    policy::Policy,
     throttle::Login,
 };
 
@@ -41,21 +42,44 @@ pub(super) fn authenticate(
     let Some(policy) = http.edge.policy() else {
         return Err(Box::new(respond::refusal(&starting())));
     };
-    let login = Login {
-        client: sender.client,
-        browser: sender.browser,
-    };
-    let decided = http.edge.authenticate(&policy, login, bearer(headers).as_ref());
-    let identity = decided.map_err(|denied| {
-        let (reason, refusal) = refused(denied);
-        http.count(reason);
-        tracing::info!(client.address = %sender.client.ip, reason, "an HTTP request was not authenticated");
-        Box::new(respond::refusal(&refusal))
-    })?;
+    let identity = decide(http, &policy, sender, bearer(headers).as_ref())?;
     Ok(Known {
         client: sender.client,
         grants: narrowed(&identity.bound, headers).map_err(|told| Box::new(respond::refusal(&told)))?,
         identity,
+    })
+}
+
+/// The token that comes with an upgrade. One that is there has to be good: whoever shows a wrong one gets no socket.
+pub(super) fn of_upgrade(
+    http: &Http,
+    sender: Sender,
+    headers: &HeaderMap,
+) -> Result<Option<Secret>, Refused> {
+    let shown = bearer(headers);
+    if shown.is_none() && !names_bearer(headers) {
+        return Ok(None);
+    }
+    // Not known yet: the handshake decides, or asks to come back.
+    if let Some(policy) = http.edge.policy() {
+        decide(http, &policy, sender, shown.as_ref())?;
+    }
+    Ok(shown)
+}
+
+fn decide(
+    http: &Http,
+    policy: &Policy,
+    sender: Sender,
+    shown: Option<&Secret>,
+) -> Result<Arc<Identity>, Refused> {
+    let Sender { client, browser } = sender;
+    let decided = http.edge.authenticate(policy, Login { client, browser }, shown);
+    decided.map_err(|denied| {
+        let (reason, refusal) = refused(denied);
+        http.count(reason);
+        tracing::info!(client.address = %client.ip, reason, "an HTTP request was not authenticated");
+        Box::new(respond::refusal(&refusal))
     })
 }
 
@@ -102,6 +126,14 @@ fn narrowed(bound: &Grants, headers: &HeaderMap) -> Result<Grants, Refusal> {
         scopes.extend(value.split([' ', ',']).filter(|scope| !scope.is_empty()));
     }
     Ok(Grants::new(bound.role(), scopes).intersect(bound))
+}
+
+/// Whether a request means to show a token, there or not.
+fn names_bearer(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().split(|byte| *byte == b' ').next())
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
 }
 
 /// The token of a request.

@@ -33,42 +33,72 @@ pub(super) enum Unread {
     NoMemory,
 }
 
-/// Reads a body within bounds. What has come so far decides until when the next piece must be there. A body that may be large
-/// takes its memory from a lease.
-pub(super) async fn read<B>(
-    mut body: B,
-    bounds: &Bounds,
-    mut lease: Option<&mut Lease>,
-) -> Result<Bytes, Unread>
+/// Reads a body within bounds. A body that may be large takes its memory from a lease.
+pub(super) async fn read<B>(body: B, bounds: &Bounds, lease: Option<&mut Lease>) -> Result<Bytes, Unread>
 where
     B: Body<Data: Buf> + Unpin,
 {
-    let Bounds { max, grace, pace } = *bounds;
-    let begun = Instant::now();
-    let mut read = BytesMut::new();
-    loop {
-        #[expect(clippy::cast_precision_loss, reason = "a body has at most 25 MiB")]
-        let earned = Duration::from_secs_f64(read.len() as f64 / pace);
-        let next = timeout_at(begun + grace + earned, body.frame());
-        match next.await.map_err(|_| Unread::TooSlow)? {
-            None => return Ok(read.freeze()),
-            Some(Err(_)) => return Err(Unread::Cut),
-            Some(Ok(frame)) => {
-                let Ok(mut data) = frame.into_data() else { continue };
-                if read.len() + data.remaining() > max {
-                    return Err(Unread::TooLarge);
-                }
-                if let Some(lease) = &mut lease {
-                    lease.grow(data.remaining()).map_err(|_| Unread::NoMemory)?;
-                }
-                while data.has_remaining() {
-                    let chunk = data.chunk();
-                    let length = chunk.len();
-                    read.extend_from_slice(chunk);
-                    data.advance(length);
+    let mut reading = Reading::new(body, *bounds);
+    reading.read(lease).await?;
+    Ok(reading.read.freeze())
+}
+
+/// A body that is being read. What has come so far decides until when the next piece must be there.
+#[derive(Debug)]
+pub(super) struct Reading<B> {
+    body: B,
+    bounds: Bounds,
+    begun: Instant,
+    read: BytesMut,
+}
+
+impl<B: Body<Data: Buf> + Unpin> Reading<B> {
+    pub(super) fn new(body: B, bounds: Bounds) -> Self {
+        Self {
+            body,
+            bounds,
+            begun: Instant::now(),
+            read: BytesMut::new(),
+        }
+    }
+
+    /// Reads to the end.
+    ///
+    /// # Cancel safety
+    /// What was read stays, and the next call goes on behind it.
+    pub(super) async fn read(&mut self, mut lease: Option<&mut Lease>) -> Result<(), Unread> {
+        let Bounds { max, grace, pace } = self.bounds;
+        loop {
+            #[expect(clippy::cast_precision_loss, reason = "a body has at most 25 MiB")]
+            let earned = Duration::from_secs_f64(self.read.len() as f64 / pace);
+            let next = timeout_at(self.begun + grace + earned, self.body.frame());
+            match next.await.map_err(|_| Unread::TooSlow)? {
+                None => return Ok(()),
+                Some(Err(_)) => return Err(Unread::Cut),
+                Some(Ok(frame)) => {
+                    let Ok(mut data) = frame.into_data() else { continue };
+                    if self.read.len() + data.remaining() > max {
+                        return Err(Unread::TooLarge);
+                    }
+                    // Taken in before the memory is asked for: the piece is here, and must not be lost to a later call.
+                    let length = data.remaining();
+                    while data.has_remaining() {
+                        let chunk = data.chunk();
+                        let length = chunk.len();
+                        self.read.extend_from_slice(chunk);
+                        data.advance(length);
+                    }
+                    if let Some(lease) = &mut lease {
+                        lease.grow(length).map_err(|_| Unread::NoMemory)?;
+                    }
                 }
             }
         }
+    }
+
+    /// What was read.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.read.freeze()
     }
 }
 

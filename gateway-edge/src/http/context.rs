@@ -68,6 +68,7 @@ impl Http {
             status,
             code,
             message,
+            ..
         } = rejection;
         self.count(code);
         refuse(

@@ -18,13 +18,19 @@ use super::{
     policy::{Auth, Policy, Time},
     respond::{Refused, plain, refusal, refuse, too_large},
     socket::Socket,
+    upgrade::wants_upgrade,
 };
 use crate::error::Refusal;
 
 /// What every request must pass, whatever it asks for.
 pub(super) fn admit(http: &Http, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
     // By a name that is ours, or a page whose owner made its name point here could read from it.
-    http.admitted(|policy| policy.check_host(http.bound, uri, headers))?;
+    let known = http.admitted(|policy| match policy.check_host(http.bound, uri, headers) {
+        // A WebSocket is told by its own frame: see `upgrade`.
+        Err(rejection) if rejection.in_frame && wants_upgrade(headers) => Ok(()),
+        checked => checked.map(drop),
+    });
+    known?;
     if !is_canonical(uri.path()) {
         let told =
             "this path has an escape, an empty or a dot segment, or a slash at its end; no path here has";

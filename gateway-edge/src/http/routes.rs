@@ -64,7 +64,7 @@ static ROUTES: [(&str, &str, Policy, Serve); 11] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
     ("/favicon.ico", READ, PAGE, || get(page::sign_of_old)),
-    ("/ws", READ, SOCKET, || get(upgrade::or_refusal)),
+    (upgrade::PLAIN, READ, SOCKET, || get(upgrade::or_refusal)),
     ("/healthz", READ, PAGE, || get(pages::live)),
     ("/health", READ, PAGE, || get(pages::live)),
     ("/startupz", READ, PAGE, || get(pages::started)),

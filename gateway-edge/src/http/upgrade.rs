@@ -13,16 +13,23 @@ use hyper::upgrade::OnUpgrade;
 use sha1::{Digest, Sha1};
 
 use super::{
-    bearer::bearer,
+    bearer,
     context::Http,
     page,
     respond::{Refused, overloaded, plain, refusal, upgrade_required},
-    socket::Socket,
+    socket::{Ends, Socket},
 };
-use crate::{admission::Client, profile::Arrival, serve::serve_connection};
+use crate::{
+    admission::{Client, Rejection, Sender},
+    profile::{Arrival, Challenge},
+    serve::serve_connection,
+};
 
 /// RFC 6455, 1.3.
 const WEBSOCKET_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The door of the plain handshake.
+pub(super) const PLAIN: &str = "/ws";
 
 /// A WebSocket, or the page of who opens the address in a browser.
 pub(super) async fn or_page(
@@ -51,10 +58,18 @@ pub(super) async fn or_refusal(
 /// Turns a request into a connection.
 fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -> Response {
     let ends = socket.ends;
-    let sender = match http.admitted(|policy| policy.admit(http.way(ends), request.uri(), request.headers()))
-    {
-        Ok(sender) => sender,
+    let (sender, rejection) = match admit(http, ends, &request) {
+        Ok(admitted) => admitted,
         Err(response) => return *response,
+    };
+    let bearer = match bearer::of_upgrade(http, sender, request.headers()) {
+        Ok(bearer) => bearer,
+        Err(response) => return *response,
+    };
+    let challenge = match (request.uri().path(), &bearer) {
+        (PLAIN, Some(_)) => Challenge::Never,
+        (PLAIN, None) => Challenge::WhenSilent,
+        _ => Challenge::AtOnce,
     };
     let (response, upgrade) = match switch(&mut request) {
         Ok(switched) => switched,
@@ -76,7 +91,9 @@ fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -> Response 
         ip,
         reach,
         browser: sender.browser,
-        bearer: bearer(request.headers()),
+        bearer,
+        challenge,
+        rejection,
     };
     let edge = Arc::clone(&http.edge);
     http.edge.drain.spawn_work("connection", async move {
@@ -88,8 +105,24 @@ fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -> Response 
     response
 }
 
+/// Who asks. Whoever comes by a wrong name or from a foreign page is let in as far as to hear so.
+fn admit(http: &Http, ends: Ends, request: &Request) -> Result<(Sender, Option<Rejection>), Refused> {
+    let (way, headers) = (http.way(ends), request.headers());
+    // Before the configuration is known, nobody is refused for good.
+    let is_known = http.edge.policy().is_some();
+    http.admitted(|policy| match policy.admit(way, request.uri(), headers) {
+        Err(rejection) if rejection.in_frame && is_known => {
+            http.count(rejection.code);
+            let client = policy.client_of(way, headers)?;
+            let browser = true;
+            Ok((Sender { client, browser }, Some(rejection)))
+        }
+        admitted => admitted.map(|sender| (sender, None)),
+    })
+}
+
 /// Whether the request wants to be a WebSocket at all.
-fn wants_upgrade(headers: &HeaderMap) -> bool {
+pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, &header::UPGRADE, "websocket")
 }
 

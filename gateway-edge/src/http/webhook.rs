@@ -3,6 +3,9 @@
 //!
 //! Whether a request is genuine is the bridge's decision. Its head is shown to the bridge before one byte of the body is read,
 //! so that what cannot be right costs a call and no permit; what may be right is read at a rate that no platform misses.
+//!
+//! A body that is there with its head, or right after it, waits for nobody and holds no permit. So those who send slowly can
+//! only get in each other's way, from the same address too. What is whole waits for its turn at the bridge, and is not refused.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +23,9 @@ use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
+use self::turns::{Turn, Turns};
 use super::{
-    body::{self, Bounds, Unread},
+    body::{Bounds, Reading, Unread},
     respond::plain,
     socket::{Settled, Socket},
 };
@@ -33,6 +37,7 @@ use crate::{
 };
 
 pub(super) mod handler;
+mod turns;
 
 /// What the contract allows, whatever the bridge says.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
@@ -46,8 +51,18 @@ const BRIDGE_PATIENCE: Duration = Duration::from_secs(10);
 /// Heads before the bridge at once. Each is a few hundred bytes and takes about a millisecond.
 const HEADS_MAX: usize = 256;
 
-/// Bodies under way at once: 4 MiB of the usual size, 64 MiB at most.
+/// A body is there at once when it comes within this time of its head: a program sends both in one go, and the network may take
+/// them apart.
+const AT_ONCE: Duration = Duration::from_millis(250);
+
+/// Bodies that are waited for at once: 4 MiB of the usual size, 64 MiB at most.
 const BODIES_MAX: usize = 64;
+
+/// Whole webhooks before the bridge at once. It commits many together; more would only wait there.
+const HAND_OVERS_MAX: usize = 64;
+
+/// How long a whole webhook waits for its turn. With the bridge's patience it is what platforms wait.
+const TURN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One account has at most half of them.
 const OF_ONE_ACCOUNT_MAX: usize = BODIES_MAX / 2;
@@ -62,17 +77,21 @@ const NAME_MAX: usize = 64;
 /// Receives webhooks.
 #[derive(Debug)]
 pub(crate) struct Webhooks {
-    heads: Arc<Permits<PeerKey>>,
+    heads: Turns<PeerKey>,
     bodies: Arc<Permits<PeerKey>>,
     by_account: Arc<Permits<Box<str>>>,
+    hand_overs: Turns<PeerKey>,
+    of_account: Turns<Box<str>>,
 }
 
 impl Default for Webhooks {
     fn default() -> Self {
         Self {
-            heads: Permits::new(HEADS_MAX),
+            heads: Turns::new(HEADS_MAX),
             bodies: Permits::new(BODIES_MAX),
             by_account: Permits::new(BODIES_MAX),
+            hand_overs: Turns::new(HAND_OVERS_MAX),
+            of_account: Turns::new(HAND_OVERS_MAX),
         }
     }
 }
@@ -138,20 +157,40 @@ impl Webhooks {
         if HttpBody::size_hint(&body).lower() > max as u64 {
             return Err(too_large());
         }
-        let mut permits = Bodies::enter(self, client, channel, account).ok_or_else(busy)?;
         let bounds = Bounds {
             max,
             grace: edge.limits.webhook_grace,
             pace: BODY_PACE,
         };
-        let read = body::read(body, &bounds, None);
-        let body = tokio::select! {
-            read = read => read.map_err(unread)?,
-            () = permits.evicted() => return Err(busy()),
+        let mut reading = Reading::new(body, bounds);
+        // From where it is settled on, the bridge works for it: whoever comes, this one is answered.
+        let (_waited, _settled) = if is_there_at_once(&mut reading, edge).await? {
+            (None, socket.settled().ok_or_else(busy)?)
+        } else {
+            let mut permits = Bodies::enter(self, client, channel, account).ok_or_else(busy)?;
+            tokio::select! {
+                read = reading.read(None) => read.map_err(unread)?,
+                () = permits.evicted() => return Err(busy()),
+            }
+            let settled = permits.settle(socket).ok_or_else(busy)?;
+            (Some(permits), settled)
         };
-        // From here on the bridge works for it: whoever comes, this one is answered.
-        let _settled = permits.settle(socket).ok_or_else(busy)?;
-        hand_over(&mut bridge, head, body).await
+        let _turn = timeout(TURN_PATIENCE, self.turn(client, channel, account))
+            .await
+            .map_err(|_| busy())?;
+        hand_over(&mut bridge, head, reading.into_bytes()).await
+    }
+
+    /// A turn at the bridge: in the order in which whole webhooks come, and with no more at once for one peer or one account than
+    /// their share.
+    async fn turn(&self, client: Client, channel: &str, account: &str) -> (Turn, Turn) {
+        let name = format!("{channel}/{account}").into_boxed_str();
+        let of_account = self.of_account.take(name, HAND_OVERS_MAX / 2).await;
+        let of_peer = self
+            .hand_overs
+            .take(client.key(), share(client, HAND_OVERS_MAX))
+            .await;
+        (of_account, of_peer)
     }
 
     /// What the bridge says of the head.
@@ -161,19 +200,26 @@ impl Webhooks {
         client: Client,
         head: &InspectWebhookRequest,
     ) -> Result<InspectWebhookResponse, Ended> {
-        let permit = self
-            .heads
-            .enter(client.key(), share(client, HEADS_MAX))
-            .ok_or_else(busy)?;
-        let evicted = permit.evicted();
-        tokio::select! {
-            asked = timeout(HEAD_PATIENCE, bridge.inspect_webhook(head.clone())) => match asked {
-                Ok(Ok(answer)) => Ok(answer.into_inner()),
-                Ok(Err(status)) => Err(failed(head, &status)),
-                Err(_) => Err(("bridge-slow", later("the gateway cannot take this in now"))),
-            },
-            () = evicted.cancelled() => Err(busy()),
+        let asked = async {
+            let _turn = self.heads.take(client.key(), share(client, HEADS_MAX)).await;
+            bridge.inspect_webhook(head.clone()).await
+        };
+        match timeout(HEAD_PATIENCE, asked).await {
+            Ok(Ok(answer)) => Ok(answer.into_inner()),
+            Ok(Err(status)) => Err(failed(head, &status)),
+            Err(_) => Err(("bridge-slow", later("the gateway cannot take this in now"))),
         }
+    }
+}
+
+/// Whether the whole body comes with its head or right after it. The memory of those who are looked at is leased; when there is none, a
+/// body has to wait as one that is slow.
+async fn is_there_at_once(reading: &mut Reading<Body>, edge: &Edge) -> Result<bool, Ended> {
+    let mut lease = edge.budgets.unauthenticated.lease();
+    match timeout(AT_ONCE, reading.read(Some(&mut lease))).await {
+        Ok(Ok(())) => Ok(true),
+        Ok(Err(Unread::NoMemory)) | Err(_) => Ok(false),
+        Ok(Err(other)) => Err(unread(other)),
     }
 }
 

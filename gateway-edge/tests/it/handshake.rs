@@ -104,6 +104,49 @@ async fn a_plain_client_gets_a_flat_hello_and_no_snapshot_it_already_has() {
 }
 
 #[tokio::test]
+async fn each_part_of_the_snapshot_is_left_out_for_itself_when_the_client_has_it() {
+    let gateway = Gateway::start().await;
+    for (known, presence, health) in [
+        (json!({}), true, true),
+        (json!({"presence": 0, "health": 0}), true, true),
+        (json!({"presence": 1, "health": 0}), false, true),
+        (json!({"presence": 0, "health": 1}), true, false),
+        (json!({"health": 1}), true, false),
+        (json!({"presence": 1, "health": null}), false, true),
+        (json!({"presence": 7, "health": 7}), false, false),
+    ] {
+        let params = json!({"token": TOKEN, "stateVersion": known});
+
+        let hello = Client::connect(&gateway, params).await.hello;
+
+        assert_eq!(
+            (
+                hello.get("presenceSnapshot").is_some(),
+                hello.get("healthSnapshot").is_some()
+            ),
+            (presence, health),
+            "{known}"
+        );
+        assert_eq!(hello["stateVersion"], json!({"presence": 1, "health": 1}));
+    }
+}
+
+#[tokio::test]
+async fn every_method_that_a_hello_offers_is_there() {
+    let gateway = Gateway::start().await;
+    let mut client = Client::v4(&gateway, &ALL).await;
+    let features = client.hello["features"].clone();
+    assert_eq!(client.hello["server"]["controlUiBuildSource"], "configured");
+
+    for name in features["methods"].as_array().unwrap() {
+        // No service answers, and none is asked: the parameters are wrong, or the fake knows nothing.
+        let answer = client.call(name.as_str().unwrap(), json!([])).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(!message.starts_with("unknown method"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn every_refusal_has_a_code_a_next_step_and_its_close() {
     let gateway = Gateway::start().await;
     let plain = |token: Value| json!({"token": token, "scopes": []});
@@ -209,6 +252,12 @@ async fn what_is_no_connect_is_closed_by_name() {
         (1008, "invalid request frame".to_owned())
     );
     assert_eq!(closed(Message::text(r#"{"type":"res","id":"1"}"#)).await.0, 1008);
+    let untyped = json!({"id": "1", "method": "connect", "params": v4(&[])});
+    assert_eq!(
+        closed(Message::text(untyped.to_string())).await,
+        (1008, "invalid request frame".to_owned()),
+        "v4 frames say what they are"
+    );
     assert_eq!(closed(Message::Binary(Bytes::from_static(b"x"))).await.0, 1003);
     assert_eq!(closed(Message::text("x".repeat(65_537))).await.0, 1009);
     assert_eq!(closed(Message::text("[".repeat(60_000))).await.0, 1000);
@@ -297,7 +346,7 @@ async fn narrower_scopes_end_the_connections_that_have_more() {
     )));
 
     assert_eq!(wide.closed().await.0, 4001);
-    let answer = narrow.call("no.such", json!({})).await;
+    let answer = narrow.call("chat.send", json!({})).await;
     assert_eq!(answer["error"]["code"], "FORBIDDEN", "the narrow one goes on");
 }
 
@@ -321,24 +370,62 @@ async fn a_page_that_guesses_tokens_is_locked_out_even_on_loopback() {
 }
 
 #[tokio::test]
-async fn foreign_pages_hosts_and_proxies_do_not_get_as_far_as_a_socket() {
+async fn foreign_pages_and_hosts_hear_in_either_dialect_which_key_would_let_them_in_and_nothing_else() {
     let gateway = Gateway::start().await;
-    for (headers, code) in [
+    let connect = json!({"token": TOKEN, "scopes": ALL}).to_string();
+    let plain = format!(r#"{{"method":"connect","params":{connect}}}"#);
+    for (header, code, key) in [
         (
-            [("origin", "https://evil.example")],
+            ("origin", "https://evil.example"),
             "CONTROL_UI_ORIGIN_NOT_ALLOWED",
+            "gateway.controlUi.allowedOrigins",
         ),
-        ([("origin", "null")], "CONTROL_UI_ORIGIN_NOT_ALLOWED"),
-        ([("host", "rebound.example")], "HOST_NOT_ALLOWED"),
-        ([("x-forwarded-for", "127.0.0.1")], "PROXY_NOT_TRUSTED"),
+        (
+            ("origin", "null"),
+            "CONTROL_UI_ORIGIN_NOT_ALLOWED",
+            "gateway.controlUi.allowedOrigins",
+        ),
+        (
+            ("host", "rebound.example"),
+            "HOST_NOT_ALLOWED",
+            "gateway.publicOrigin",
+        ),
     ] {
-        let Err(Error::Http(response)) = Client::open_with(&gateway, &headers).await.map(|_| ()) else {
-            panic!("{headers:?} was let in");
-        };
-        assert_eq!(response.status(), 403);
-        let body = String::from_utf8(response.into_body().unwrap_or_default()).unwrap();
-        assert!(body.contains(code), "{body}");
+        let mut client = Client::open_with(&gateway, &[header]).await.unwrap();
+        let answer = client.call("connect", v4(&ALL)).await;
+        let mut script = Client::open_with(&gateway, &[header]).await.unwrap();
+        script.send(&plain).await;
+        let flat = script.frame().await;
+
+        assert_eq!(
+            (&answer["ok"], &answer["error"]["code"]),
+            (&json!(false), &json!("INVALID_REQUEST")),
+            "{answer}"
+        );
+        assert_eq!((&flat["type"], flat.get("id")), (&json!("error"), None), "{flat}");
+        for error in [&answer["error"], &flat["error"]] {
+            assert_eq!(error["details"]["code"], code);
+            assert!(error["message"].as_str().unwrap().contains(key), "{error}");
+        }
+        for client in [&mut client, &mut script] {
+            let (close, reason) = client.closed().await;
+            assert!(close == 1008 && !reason.is_empty(), "{close} {reason}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_forwarded_request_from_a_proxy_that_is_not_listed_gets_no_socket() {
+    let gateway = Gateway::start().await;
+
+    let refused = Client::open_with(&gateway, &[("x-forwarded-for", "127.0.0.1")]).await;
+
+    let Err(Error::Http(response)) = refused.map(|_| ()) else {
+        panic!("it was let in");
+    };
+    assert_eq!(response.status(), 403);
+    let body = String::from_utf8(response.into_body().unwrap_or_default()).unwrap();
+    assert!(body.contains("gateway.trustedProxies"), "{body}");
 }
 
 #[tokio::test]

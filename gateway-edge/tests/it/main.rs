@@ -14,6 +14,8 @@ mod hostile;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod plain_door;
+#[cfg(test)]
 mod plain_http;
 #[cfg(test)]
 mod plugins;

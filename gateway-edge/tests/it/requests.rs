@@ -61,14 +61,14 @@ async fn a_payload_that_is_no_object_comes_whole() {
 }
 
 #[tokio::test]
-async fn authorisation_comes_before_lookup_and_names_the_scope() {
+async fn what_a_caller_may_not_do_is_told_with_its_scope_and_what_nobody_does_as_unknown_to_every_scope() {
     let gateway = Gateway::start().await;
     let mut reader = Client::v4(&gateway, &["operator.read"]).await;
     let mut admin = Client::v4(&gateway, &ADMIN).await;
 
     let write = reader.call("chat.send", json!({})).await;
-    let unknown = reader.call("no.such", json!({})).await;
-    let known_to_admin = admin.call("no.such", json!({})).await;
+    let mut nobody = Client::v4(&gateway, &[]).await;
+    let mut plain = Client::plain(&gateway, &["operator.read"]).await;
     let internal = admin
         .call("/gatehouse.broadcast.v1.BroadcastService/Publish", json!({}))
         .await;
@@ -79,11 +79,20 @@ async fn authorisation_comes_before_lookup_and_names_the_scope() {
         write["error"]["details"],
         json!({"code": "MISSING_SCOPE", "missingScope": "operator.write", "requiredScopes": ["operator.write"]})
     );
-    assert_eq!(unknown["error"]["message"], "missing scope: operator.admin");
-    assert_eq!(
-        known_to_admin["error"],
-        json!({"code": "INVALID_REQUEST", "message": "unknown method: no.such"})
-    );
+    for client in [&mut nobody, &mut reader, &mut admin, &mut plain] {
+        for name in [
+            "no.such",
+            "cron.list",
+            "sessions.lists",
+            "sessions",
+            "SESSIONS.LIST",
+        ] {
+            assert_eq!(
+                client.call(name, json!({"any": "thing"})).await["error"],
+                json!({"code": "INVALID_REQUEST", "message": format!("unknown method: {name}")})
+            );
+        }
+    }
     assert_eq!(internal["error"]["code"], "INVALID_REQUEST");
 }
 

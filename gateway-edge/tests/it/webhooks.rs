@@ -1,6 +1,6 @@
 //! Webhooks on their way to the bridge: what is read of them, and whom they can trouble.
 
-use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use gatehouse_edge::Limits;
 use gatehouse_proto::channel::v1::{InspectWebhookResponse, ReceiveWebhookRequest, ReceiveWebhookResponse};
@@ -10,6 +10,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     gateway::{Gateway, INSPECT, RECEIVE, Reply, TOKEN, revision, until},
@@ -141,6 +142,50 @@ async fn bodies_that_do_not_come_shut_no_other_webhook_out() {
         "the oldest made room"
     );
     assert_eq!(gateway.calls(RECEIVE).len(), 40);
+}
+
+#[tokio::test]
+async fn a_webhook_that_comes_at_once_is_taken_beside_a_crowd_of_slow_ones_from_its_own_address() {
+    let gateway = Arc::new(gateway(Duration::from_secs(60)).await);
+    let mut crowd = Vec::new();
+    for _ in 0..400 {
+        crowd.push(stalled(&gateway).await);
+    }
+    // And it goes on: each newcomer makes an older one of this address go.
+    let (newcomers, more) = (Arc::clone(&gateway), CancellationToken::new());
+    let stop = more.clone();
+    let coming = tokio::spawn(more.run_until_cancelled_owned(async move {
+        let mut held = VecDeque::new();
+        loop {
+            held.push_back(stalled(&newcomers).await);
+            if held.len() > 300 {
+                held.pop_front();
+            }
+        }
+    }));
+
+    let genuine = async |n: usize| {
+        let mut socket = TcpStream::connect(&gateway.http).await.unwrap();
+        let head = format!("{HEAD}Content-Length: 5\r\n\r\n");
+        if n.is_multiple_of(2) {
+            socket.write_all(format!("{head}hello").as_bytes()).await.unwrap();
+        } else {
+            socket.write_all(head.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await; // two packets on the way
+            socket.write_all(b"hello").await.unwrap();
+        }
+        answer(&mut socket).await
+    };
+    for round in 0..5 {
+        let answers = futures::future::join_all((0..40).map(&genuine)).await;
+        for (n, taken) in answers.iter().enumerate() {
+            assert!(taken.starts_with("HTTP/1.1 202"), "{round} {n}: {taken}");
+        }
+    }
+
+    stop.cancel();
+    coming.await.unwrap();
+    assert_eq!(gateway.calls(RECEIVE).len(), 200);
 }
 
 #[tokio::test]
