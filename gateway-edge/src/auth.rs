@@ -32,6 +32,8 @@ pub(crate) struct Identity {
     pub(crate) bound: Grants,
     /// The paired device that the credential is bound to.
     pub(crate) device: Option<Box<str>>,
+    /// Whether it is good only beside a proof that the caller holds the device's key.
+    pub(crate) needs_key: bool,
     digest: Digest,
     expire_ms: Option<i64>,
 }
@@ -59,6 +61,8 @@ pub(crate) enum Denied {
     Unknown,
     /// What was shown was good until some time ago.
     Expired,
+    /// What was shown belongs to a device that the caller is not, or has not proved to be.
+    ForeignDevice,
 }
 
 /// The credentials that are good, by what is shown.
@@ -112,6 +116,7 @@ impl Credentials {
         self.0.get(&identity.digest).is_some_and(|row| {
             row.credential == identity.credential
                 && row.device == identity.device
+                && row.needs_key == identity.needs_key
                 && row.bound.role() == identity.bound.role()
                 && granted.intersect(&row.bound) == *granted
                 && !row.is_over(now_ms)
@@ -133,37 +138,52 @@ fn read(row: &Credential) -> Option<Identity> {
         scopes,
         device_id,
         expire_time_ms,
+        needs_device_key,
     } = row;
     Some(Identity {
         credential: Some(id.as_str()).filter(|id| !id.is_empty())?.into(),
         bound: Grants::new(Role::parse(role)?, scopes.iter().map(String::as_str)),
         device: device_id.as_deref().map(Into::into),
+        needs_key: *needs_device_key,
         digest: hex::digest(digest)?,
         expire_ms: *expire_time_ms,
     })
 }
 
-/// Decides who somebody is by what it shows. The order matters: nothing about a credential is told to whoever is locked out
-/// alone. One that is over its time was no guess, and is no login either.
+/// Decides who somebody is by what it shows: the first credential that is in the table counts. `held` is the device whose key it
+/// holds. The order matters: nothing about a credential is told to whoever is locked out alone. One that is over its time, or another
+/// device's, was no guess, and is no login either.
 pub(crate) fn decide(
     credentials: &Credentials,
     throttle: &Throttle,
     limits: &Limits,
     login: Login,
-    shown: Option<&Secret>,
+    shown: &[Option<&Secret>],
+    held: Option<&str>,
     now_ms: i64,
 ) -> Result<Arc<Identity>, Denied> {
     let locked = throttle.lockout(login, limits);
     if let Some(lockout) = locked.filter(|lockout| lockout.complete) {
         return Err(Denied::LockedOut(lockout));
     }
-    let shown = shown.ok_or(Denied::Missing)?;
-    let Some(identity) = credentials.find(shown) else {
+    let mut shown = shown.iter().flatten().peekable();
+    if shown.peek().is_none() {
+        return Err(Denied::Missing);
+    }
+    let Some(identity) = shown.find_map(|secret| credentials.find(secret)) else {
         throttle.failed(login, limits);
         return Err(locked.map_or(Denied::Unknown, Denied::LockedOut));
     };
     if identity.is_over(now_ms) {
         return Err(Denied::Expired);
+    }
+    let is_its_own = match (&identity.device, held) {
+        (Some(device), Some(held)) => **device == *held,
+        (Some(_), None) => !identity.needs_key,
+        (None, _) => true,
+    };
+    if !is_its_own {
+        return Err(Denied::ForeignDevice);
     }
     throttle.succeeded(login, limits);
     Ok(Arc::clone(identity))

@@ -26,6 +26,7 @@ use crate::{
     error::Refusal,
     hub::field,
     metrics::{MethodLabel, Metrics, RequestLabels},
+    profile::Profile,
 };
 
 /// Largest parameters that are read where they are: some 50 us.
@@ -79,13 +80,29 @@ fn not_allowed(access: Access, role: Role) -> Refusal {
 }
 
 /// Who stands behind a call, as services are told.
-pub(crate) fn caller(grants: &Grants, connection_id: String, client_id: &str, identity: &Identity) -> Caller {
+pub(crate) fn caller(connection_id: &str, profile: &Profile) -> Caller {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    Caller {
+        role: profile.grants.role().as_str().to_owned(),
+        scopes: profile.grants.scopes().map(str::to_owned).collect(),
+        connection_id: connection_id.to_owned(),
+        client_id: profile.client.id.to_string(),
+        device_id: owned(profile.device_id()),
+        client_mode: owned(profile.client.mode.as_deref()),
+        platform: owned(profile.client.platform.as_deref()),
+        ..Caller::default()
+    }
+}
+
+/// The same for a request that is no connection.
+pub(crate) fn caller_by_http(grants: &Grants, connection_id: String, identity: &Identity) -> Caller {
     Caller {
         role: grants.role().as_str().to_owned(),
         scopes: grants.scopes().map(str::to_owned).collect(),
         connection_id,
-        client_id: client_id.to_owned(),
+        client_id: "http".to_owned(),
         device_id: identity.device.as_deref().map(str::to_owned),
+        ..Caller::default()
     }
 }
 

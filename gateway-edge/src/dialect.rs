@@ -5,7 +5,7 @@ use gatehouse_core::Secret;
 use gatehouse_proto::broadcast::v1 as broadcast;
 use serde_json::Value;
 
-use crate::limits::PROTOCOL;
+use crate::{device::Block, limits::PROTOCOL};
 
 pub(crate) mod strict;
 
@@ -60,6 +60,7 @@ pub(crate) struct Client {
     pub(crate) version: Option<Box<str>>,
     pub(crate) platform: Option<Box<str>>,
     pub(crate) mode: Option<Box<str>>,
+    pub(crate) device_family: Option<Box<str>>,
     pub(crate) instance_id: Option<Box<str>>,
 }
 
@@ -70,10 +71,14 @@ pub(crate) struct Asked {
     pub(crate) role: Role,
     /// `None`: whatever the credential is good for.
     pub(crate) scopes: Option<Vec<String>>,
+    /// `auth.token`: the gateway token, a user's, or a device's.
     pub(crate) token: Option<Secret>,
-    /// A device token without a shared one. Devices come later; until then no such token is good.
-    pub(crate) device_token: bool,
-    pub(crate) device: bool,
+    /// The same secret under the name that other gateways have for it.
+    pub(crate) password: Option<Secret>,
+    pub(crate) device_token: Option<Secret>,
+    /// A code that pairs a device once.
+    pub(crate) bootstrap: Option<Secret>,
+    pub(crate) device: Option<Block>,
     pub(crate) client: Client,
     pub(crate) rendition: Rendition,
     /// What a plain client remembers.
@@ -141,6 +146,7 @@ impl Asked {
             version: Some(required("version")?),
             platform: Some(required("platform")?),
             mode: Some(required("mode")?),
+            device_family: of_client("deviceFamily")?,
             instance_id: of_client("instanceId")?,
         };
         if !(min..=max).contains(&PROTOCOL) {
@@ -151,7 +157,6 @@ impl Asked {
             let text = text(auth, key, &format!("/auth/{key}"))?;
             Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
         };
-        let token = secret("token")?.or(secret("password")?);
         let increments = strings(params, "caps")?
             .unwrap_or_default()
             .iter()
@@ -161,10 +166,11 @@ impl Asked {
             dialect: Dialect::V4,
             role: role(params)?,
             scopes: Some(strings(params, "scopes")?.unwrap_or_default()),
-            device_token: token.is_none()
-                && (secret("deviceToken")?.is_some() || secret("bootstrapToken")?.is_some()),
-            token,
-            device: params.get("device").is_some_and(Value::is_object),
+            token: secret("token")?,
+            password: secret("password")?,
+            device_token: secret("deviceToken")?,
+            bootstrap: secret("bootstrapToken")?,
+            device: Block::read(params).map_err(Unreadable::Field)?,
             rendition: if increments || known_increments {
                 Rendition::Increment
             } else {
@@ -215,8 +221,10 @@ impl Asked {
             role: role(params)?,
             scopes: strings(params, "scopes")?,
             token,
-            device_token: false,
-            device: false,
+            password: None,
+            device_token: None,
+            bootstrap: None,
+            device: None,
             client: Client {
                 id,
                 mode: Some("cli".into()),
@@ -225,6 +233,14 @@ impl Asked {
             rendition: Rendition::Increment,
             known,
         })
+    }
+}
+
+impl Asked {
+    /// The credential that a device signs with the handshake, in the order of the protocol.
+    pub(crate) fn signed(&self) -> Option<&Secret> {
+        let own = self.token.as_ref().or(self.device_token.as_ref());
+        own.or(self.bootstrap.as_ref())
     }
 }
 

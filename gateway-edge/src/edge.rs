@@ -71,12 +71,13 @@ impl Edge {
         }
     }
 
-    /// Decides who somebody is by what it shows.
+    /// Decides who somebody is by what it shows, and by the device whose key it holds.
     pub(crate) fn authenticate(
         &self,
         policy: &Policy,
         login: Login,
-        shown: Option<&Secret>,
+        shown: &[Option<&Secret>],
+        held: Option<&str>,
     ) -> Result<Arc<Identity>, Denied> {
         let now = self.clock.now_ms();
         auth::decide(
@@ -85,6 +86,7 @@ impl Edge {
             &policy.limits,
             login,
             shown,
+            held,
             now,
         )
     }
@@ -101,7 +103,7 @@ impl Edge {
         let Some(profile) = connection.profile.get() else {
             return false;
         };
-        let revoked = !self.still_allows(&profile.identity, &profile.grants);
+        let revoked = !self.still_allows(&profile.identity, &profile.needs());
         if revoked && !connection.revoked.load(Ordering::Acquire) {
             tracing::info!(
                 connection.id = &*connection.id,

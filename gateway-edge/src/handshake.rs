@@ -1,32 +1,33 @@
 //! From a socket to a known caller: the challenge, the first frame, the token, the scopes.
 //!
-//! Nothing here waits. Until a frame has passed all checks its sender has no role, no scope and no event; every refusal says
-//! what to do next. Devices come later: a `device` object is read by nobody, grants nothing and replaces no token, and no
-//! device token is issued.
+//! Until a frame has passed all checks its sender has no role, no scope and no event; every refusal says what to do next. A device
+//! proves its key first ([`crate::device`]), then a credential is looked for: a device alone grants nothing.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::Kind;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    admission::{Client, Rejection},
-    auth::{Denied, Identity},
+    admission::{Client, Reach, Rejection},
+    auth::Identity,
     close::Close,
     connection::Connection,
-    dialect::{Asked, Dialect, Unreadable, strict},
+    device::{Device, Signed},
+    dialect::{Asked, Dialect, Known, Unreadable, strict},
     edge::Edge,
     error::{Refusal, to_bytes},
-    hello,
+    hello::{self, DeviceToken},
     limits::PROTOCOL,
     metrics::Reason,
     policy::Policy,
     profile::Profile,
-    throttle::{Lockout, Login},
+    throttle::Login,
 };
+
+mod refusal;
 
 /// How soon a client should come back while the edge starts. The gateway starts in less than a second.
 const STARTING_RETRY: Duration = Duration::from_millis(500);
@@ -34,9 +35,14 @@ const STARTING_RETRY: Duration = Duration::from_millis(500);
 /// How soon a client should come back while the edge ends.
 const DRAINING_RETRY: Duration = Duration::from_secs(1);
 
-/// The first frame of the gateway. Its nonce is for devices; today nobody signs it.
-pub(crate) fn challenge(now_ms: i64) -> Bytes {
-    let payload = json!({"nonce": uuid::Uuid::new_v4().to_string(), "ts": now_ms.max(0)});
+/// A nonce for one connection: what a device signs is good on it alone.
+pub(crate) fn nonce() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// The first frame of the gateway, with the nonce that a device signs.
+pub(crate) fn challenge(nonce: &str, now_ms: i64) -> Bytes {
+    let payload = json!({"nonce": nonce, "ts": now_ms.max(0)});
     to_bytes(&json!({"type": "event", "event": "connect.challenge", "payload": payload}))
 }
 
@@ -74,8 +80,17 @@ impl Failed {
     }
 }
 
+/// Who was let in.
+struct Admitted {
+    profile: Profile,
+    /// The states that a plain client remembers.
+    known: Known,
+    /// The device's own token, for its next handshake.
+    token: Option<DeviceToken>,
+}
+
 /// Answers the first frame. Afterwards the connection has a profile, or its last words are said.
-pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, text: &str) {
+pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, nonce: &str, text: &str) {
     let ended = |reason: &'static str, close: &Close| {
         edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
         connection.close(close);
@@ -108,7 +123,7 @@ pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, text: &str) {
     let known = if let Some(rejection) = connection.arrival.rejection {
         Err(rejected(rejection))
     } else if method == "connect" {
-        decide(edge, connection, params)
+        decide(edge, connection, nonce, params)
     } else {
         let refusal = Refusal::invalid("invalid handshake: first request must be connect")
             .detail("code", "CONNECT_REQUIRED")
@@ -116,12 +131,12 @@ pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, text: &str) {
         Err(Failed::new(refusal, "connect-required"))
     };
     match known {
-        Ok((profile, asked)) => {
+        Ok(admitted) => {
             edge.metrics
                 .handshakes
                 .get_or_create(&Reason { reason: "ok" })
                 .inc();
-            welcome(edge, connection, id.as_deref(), profile, &asked);
+            welcome(edge, connection, id.as_deref(), admitted);
         }
         Err(failed) => {
             let Failed {
@@ -139,14 +154,25 @@ pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, text: &str) {
     }
 }
 
-fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, profile: Profile, asked: &Asked) {
+fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, admitted: Admitted) {
+    let Admitted {
+        profile,
+        known,
+        token,
+    } = admitted;
     tracing::debug!(
         connection.id = &*connection.id,
         client.id = &*profile.client.id,
         "a client connected"
     );
+    if profile.grants.role() == Role::Node
+        && let Some(device) = profile.device_id()
+    {
+        // What is for one node goes to a topic of its own; a connection has room for its first subscription.
+        connection.subscribe(format!("node/{device}"));
+    }
     edge.hub.enter(connection, |snapshot| {
-        let payload = hello::payload(edge, connection, &profile, snapshot, asked.known);
+        let payload = hello::payload(edge, connection, &profile, snapshot, known, token.as_ref());
         connection.send(match id {
             Some(id) => crate::error::answer(id, &payload),
             None => payload.into(),
@@ -159,8 +185,8 @@ fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, profile:
 }
 
 /// Decides who this is. The order matters: nothing about a token is told to whoever is locked out alone, and nothing about
-/// roles or devices to whoever has no token.
-fn decide(edge: &Edge, connection: &Connection, params: &str) -> Result<(Profile, Asked), Box<Failed>> {
+/// roles or pairing to whoever has no token.
+fn decide(edge: &Edge, connection: &Connection, nonce: &str, params: &str) -> Result<Admitted, Box<Failed>> {
     let asked = read(params)?;
     if edge.drain.is_requested() {
         let refusal = Refusal::unavailable("the gateway is about to restart", DRAINING_RETRY)
@@ -175,26 +201,65 @@ fn decide(edge: &Edge, connection: &Connection, params: &str) -> Result<(Profile
             .detail("recommendedNextStep", "wait_then_retry");
         return Err(Failed::new(refusal, "starting").closing(Close::STARTING));
     };
-    let identity = authenticate(edge, connection, &policy, &asked)?;
+    let device = prove(edge, nonce, &asked)?;
+    let identity = authenticate(edge, connection, &policy, &asked, device.as_ref())?;
     match (asked.role, identity.bound.role()) {
         (Role::Operator, Role::Operator) => {}
         (Role::Node, Role::Node) if identity.device.is_some() => {}
-        (Role::Node, _) => return Err(Failed::new(device_required(&asked), "node-without-device")),
-        (Role::Operator, Role::Node) => return Err(Failed::new(node_only(), "node-as-operator")),
+        (Role::Node, _) => match &device {
+            None => {
+                return Err(Failed::new(
+                    refusal::device_required(&asked),
+                    "node-without-device",
+                ));
+            }
+            Some(device) if connection.arrival.reach != Reach::Local || connection.arrival.browser => {
+                return Err(Failed::new(refusal::not_paired(&asked, device), "not-paired"));
+            }
+            Some(_) => {}
+        },
+        (Role::Operator, Role::Node) => return Err(Failed::new(refusal::node_only(), "node-as-operator")),
     }
-    let grants = match &asked.scopes {
-        Some(scopes) => Grants::new(asked.role, scopes.iter().map(String::as_str)).intersect(&identity.bound),
-        None => identity.bound,
+    let grants = match (asked.role, &asked.scopes) {
+        (Role::Node, _) => Grants::new(Role::Node, []),
+        (Role::Operator, Some(scopes)) => {
+            Grants::new(asked.role, scopes.iter().map(String::as_str)).intersect(&identity.bound)
+        }
+        (Role::Operator, None) => identity.bound,
     };
     let profile = Profile {
         grants,
         dialect: asked.dialect,
         rendition: asked.rendition,
-        client: asked.client.clone(),
+        client: asked.client,
+        device,
         identity,
         since_ms: edge.clock.now_ms(),
     };
-    Ok((profile, asked))
+    Ok(Admitted {
+        profile,
+        known: asked.known,
+        token: None,
+    })
+}
+
+/// The device of a client that shows to hold its key. `None`: it says that it is none.
+fn prove(edge: &Edge, nonce: &str, asked: &Asked) -> Result<Option<Device>, Box<Failed>> {
+    let Some(block) = &asked.device else {
+        return Ok(None);
+    };
+    let signed = Signed {
+        client: &asked.client,
+        role: asked.role,
+        scopes: asked.scopes.as_deref().unwrap_or_default(),
+        shown: asked.signed(),
+        nonce,
+        now_ms: edge.clock.now_ms(),
+    };
+    let proven = block.verify(&signed);
+    proven
+        .map(Some)
+        .map_err(|unproven| Failed::new(unproven.refusal(), unproven.reason()))
 }
 
 fn read(params: &str) -> Result<Asked, Box<Failed>> {
@@ -228,6 +293,7 @@ fn authenticate(
     connection: &Connection,
     policy: &Policy,
     asked: &Asked,
+    device: Option<&Device>,
 ) -> Result<Arc<Identity>, Box<Failed>> {
     let arrival = &connection.arrival;
     let login = Login {
@@ -237,22 +303,11 @@ fn authenticate(
         },
         browser: arrival.browser,
     };
-    let shown = asked.token.as_ref().or(arrival.bearer.as_ref());
-    edge.authenticate(policy, login, shown)
-        .map_err(|denied| match denied {
-            Denied::LockedOut(lockout) => locked_out(lockout),
-            Denied::Missing => no_token(asked),
-            Denied::Unknown => mismatch(
-                "unauthorized: the gateway token does not match",
-                "token_mismatch",
-                "token-mismatch",
-            ),
-            Denied::Expired => mismatch(
-                "unauthorized: this token is no longer good",
-                "token_expired",
-                "token-expired",
-            ),
-        })
+    let shared = asked.token.as_ref().or(asked.password.as_ref());
+    let shown = [shared.or(arrival.bearer.as_ref()), asked.device_token.as_ref()];
+    let held = device.map(|device| &*device.id);
+    edge.authenticate(policy, login, &shown, held)
+        .map_err(|denied| refusal::denied(denied, asked))
 }
 
 /// What a page is told whose request was refused by its headers: it cannot read the answer to an upgrade, and can read a frame.
@@ -263,68 +318,4 @@ fn rejected(rejection: Rejection) -> Box<Failed> {
         .detail("reason", message)
         .detail("recommendedNextStep", "review_auth_configuration");
     Failed::new(refusal, code)
-}
-
-/// Clients know one code for a token that is not good, and stop asking with it.
-fn mismatch(message: &'static str, why: &'static str, reason: &'static str) -> Box<Failed> {
-    let refusal = Refusal::invalid(message)
-        .detail("code", "AUTH_TOKEN_MISMATCH")
-        .detail("authReason", why)
-        .detail("canRetryWithDeviceToken", false)
-        .detail("recommendedNextStep", "update_auth_credentials");
-    Failed::new(refusal, reason)
-}
-
-fn node_only() -> Refusal {
-    Refusal::invalid("unauthorized: this token is a node's; connect with role node")
-        .detail("code", "AUTH_SCOPE_MISMATCH")
-        .detail("recommendedNextStep", "review_auth_configuration")
-}
-
-fn locked_out(lockout: Lockout) -> Box<Failed> {
-    let refusal = Refusal::invalid("too many failed logins from this address; wait before trying again")
-        .detail("code", "AUTH_RATE_LIMITED")
-        .detail("recommendedNextStep", "wait_then_retry")
-        .retry_after(lockout.wait);
-    Failed::new(refusal, "throttled")
-}
-
-fn no_token(asked: &Asked) -> Box<Failed> {
-    if asked.device_token {
-        let refusal =
-            Refusal::invalid("unauthorized: this gateway knows no such device token; use the gateway token")
-                .detail("code", "AUTH_DEVICE_TOKEN_MISMATCH")
-                .detail("recommendedNextStep", "update_auth_credentials");
-        return Failed::new(refusal, "device-token");
-    }
-    if asked.dialect == Dialect::V4 && !asked.device {
-        return Failed::new(device_required(asked), "no-token");
-    }
-    let refusal =
-        Refusal::invalid("unauthorized: the gateway token is missing; `gatehouse token show` prints it")
-            .detail("code", "AUTH_TOKEN_MISSING")
-            .detail("authReason", "token_missing")
-            .detail("recommendedNextStep", "update_auth_configuration");
-    Failed::new(refusal, "no-token")
-}
-
-fn device_required(asked: &Asked) -> Refusal {
-    let message = match asked.role {
-        Role::Node => {
-            "device identity required: a node needs a paired device, which this gateway cannot pair yet"
-        }
-        Role::Operator => {
-            "device identity required: connect with the gateway token; `gatehouse token show` prints it"
-        }
-    };
-    let step = match asked.role {
-        Role::Node => "connect_as_operator",
-        Role::Operator => "update_auth_configuration",
-    };
-    Refusal::new(Kind::Forbidden, message)
-        .coded("NOT_PAIRED")
-        .detail("code", "DEVICE_IDENTITY_REQUIRED")
-        .detail("reason", "device-identity-required")
-        .detail("requestedRole", asked.role.as_str())
-        .detail("recommendedNextStep", step)
 }

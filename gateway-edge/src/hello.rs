@@ -1,5 +1,6 @@
 //! The answer to a handshake: what the gateway offers this caller, and how things stand.
 
+use gatehouse_core::Secret;
 use gatehouse_proto::broadcast::v1::{HealthEvent, StateVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -32,7 +33,7 @@ struct HelloV4<'a> {
     server: Server<'a>,
     features: Features<'a>,
     snapshot: SnapshotV4<'a>,
-    auth: Auth,
+    auth: Auth<'a>,
     policy: Policy,
 }
 
@@ -93,9 +94,27 @@ struct HealthV4 {
 
 /// The published schema has no `method` here, although a gateway has been seen to send one.
 #[derive(Serialize)]
-struct Auth {
+struct Auth<'a> {
     role: &'static str,
     scopes: Vec<&'static str>,
+    #[serde(flatten)]
+    token: Option<Told<'a>>,
+}
+
+/// A device's own token, as it is told to the device.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    device_token: &'a str,
+    issued_at_ms: i64,
+}
+
+/// The token with which a device may come back.
+#[derive(Debug)]
+pub(crate) struct DeviceToken {
+    pub(crate) token: Secret,
+    /// When it was made, milliseconds since 1970.
+    pub(crate) issued_ms: i64,
 }
 
 #[derive(Serialize)]
@@ -138,6 +157,7 @@ pub(crate) fn payload(
     profile: &Profile,
     snapshot: &Snapshot,
     known: Known,
+    token: Option<&DeviceToken>,
 ) -> Vec<u8> {
     let grants = &profile.grants;
     let may_read = gatehouse_contract::Access::Read.allows(grants);
@@ -185,7 +205,14 @@ pub(crate) fn payload(
                 state_version: snapshot.versions.into(),
                 uptime_ms: edge.uptime_ms(),
             },
-            auth: Auth { role, scopes },
+            auth: Auth {
+                role,
+                scopes,
+                token: token.map(|token| Told {
+                    device_token: token.token.expose(),
+                    issued_at_ms: token.issued_ms,
+                }),
+            },
             policy,
         }),
         Dialect::Plain => {

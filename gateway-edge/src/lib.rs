@@ -6,7 +6,7 @@
 //! events, each rendered once for everybody who may see it.
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
-//! `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
+//! `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
 //! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `presence` and `sweep` the rest.
 
 mod accept;
@@ -19,6 +19,7 @@ mod budget;
 mod call;
 mod close;
 mod connection;
+mod device;
 mod dialect;
 mod edge;
 mod error;

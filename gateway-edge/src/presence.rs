@@ -91,7 +91,7 @@ fn entry(connection: &Connection) -> Option<PresenceEntry> {
         mode: owned(&client.mode),
         reason: Some("connect".to_owned()),
         instance_id: owned(&client.instance_id),
-        device_id: profile.identity.device.as_deref().map(str::to_owned),
+        device_id: profile.device_id().map(str::to_owned),
         client_id: Some(client.id.to_string()),
         roles: vec![profile.grants.role().as_str().to_owned()],
         scopes: profile.grants.scopes().map(str::to_owned).collect(),

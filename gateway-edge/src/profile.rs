@@ -2,12 +2,13 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use gatehouse_contract::Grants;
+use gatehouse_contract::{Grants, Role};
 use gatehouse_core::Secret;
 
 use crate::{
     admission::{Reach, Rejection},
     auth::Identity,
+    device::Device,
     dialect::{Client, Dialect, Rendition},
     limits,
 };
@@ -19,6 +20,8 @@ pub(crate) struct Profile {
     pub(crate) dialect: Dialect,
     pub(crate) rendition: Rendition,
     pub(crate) client: Client,
+    /// The device whose key the client has shown to hold.
+    pub(crate) device: Option<Device>,
     /// What opened the connection: when it is no longer good, the connection ends.
     pub(crate) identity: Arc<Identity>,
     /// When it came, milliseconds since 1970.
@@ -26,6 +29,20 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
+    /// The device behind the connection: one that has shown its key, or that the credential names.
+    pub(crate) fn device_id(&self) -> Option<&str> {
+        let proven = self.device.as_ref().map(|device| &*device.id);
+        proven.or(self.identity.device.as_deref())
+    }
+
+    /// What of its credential the connection lives by. A node that the gateway token vouched for lives by its being good at all.
+    pub(crate) fn needs(&self) -> Grants {
+        match (self.grants.role(), self.identity.bound.role()) {
+            (Role::Node, Role::Operator) => Grants::new(Role::Operator, []),
+            (Role::Operator | Role::Node, _) => self.grants,
+        }
+    }
+
     /// The largest message that this caller may send.
     pub(crate) fn payload_max(&self) -> usize {
         limits::payload_max(&self.grants)

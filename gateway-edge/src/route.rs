@@ -163,12 +163,7 @@ fn start(
     };
     let call = Call::encode(edge, method, params, unknown)?;
     let ticket = Ticket::take(edge, connection, &call)?;
-    let caller = call::caller(
-        &profile.grants,
-        connection.id.to_string(),
-        &profile.client.id,
-        &profile.identity,
-    );
+    let caller = call::caller(&connection.id, profile);
     let trace = trace::Context::continued(request.traceparent.as_deref());
     let subscriber = Arc::clone(connection);
     let subscribe = move |action, topic| apply(&subscriber, action, topic);

@@ -59,6 +59,7 @@ pub(crate) async fn serve_connection(
     let shares = Arc::clone(&edge.shares);
     let mut inbound = Inbound::new(Arc::clone(&connection), &early, FIRST_FRAME_MAX, lease, shares);
     drop(early); // it keeps the HTTP server's whole buffer alive
+    let nonce = handshake::nonce();
 
     let ended = |reason: &'static str, close: &Close| {
         edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
@@ -67,10 +68,10 @@ pub(crate) async fn serve_connection(
     let evicted = permit.evicted();
     let first = Box::pin(timeout(
         edge.limits.handshake_max,
-        evicted.run_until_cancelled(first_message(&edge, &connection, &mut inbound)),
+        evicted.run_until_cancelled(first_message(&edge, &connection, &nonce, &mut inbound)),
     ));
     match first.await {
-        Ok(Some(Some(text))) => handshake::answer(&edge, &connection, &text),
+        Ok(Some(Some(text))) => handshake::answer(&edge, &connection, &nonce, &text),
         Ok(Some(None)) => (),
         Ok(None) => {
             ended("evicted", &Close::EVICTED);
@@ -98,8 +99,13 @@ pub(crate) async fn serve_connection(
 }
 
 /// What a client says first, after its challenge if it waits for one.
-async fn first_message(edge: &Edge, connection: &Connection, inbound: &mut Inbound) -> Option<String> {
-    let challenge = || connection.send(handshake::challenge(edge.clock.now_ms()));
+async fn first_message(
+    edge: &Edge,
+    connection: &Connection,
+    nonce: &str,
+    inbound: &mut Inbound,
+) -> Option<String> {
+    let challenge = || connection.send(handshake::challenge(nonce, edge.clock.now_ms()));
     match connection.arrival.challenge {
         Challenge::AtOnce => challenge(),
         Challenge::WhenSilent => match timeout(SILENCE, inbound.next()).await {

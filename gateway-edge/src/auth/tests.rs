@@ -14,7 +14,7 @@ fn row(id: &str, token: &str) -> Credential {
         role: "operator".into(),
         scopes: Grants::all(Role::Operator).scopes().map(str::to_owned).collect(),
         device_id: None,
-        expire_time_ms: None,
+        ..Credential::default()
     }
 }
 
@@ -50,7 +50,8 @@ fn login(table: &Credentials, token: &str, now_ms: i64) -> Result<Arc<Identity>,
         &throttle,
         &limits,
         unauthenticated("192.0.2.1"),
-        Some(&shown),
+        &[Some(&shown)],
+        None,
         now_ms,
     )
 }
@@ -79,7 +80,7 @@ fn nothing_shown_and_nothing_known_are_told_apart() {
     let who = unauthenticated("192.0.2.1");
 
     assert_eq!(
-        decide(&table(), &throttle, &limits, who, None, NOW),
+        decide(&table(), &throttle, &limits, who, &[None, None], None, NOW),
         Err(Denied::Missing)
     );
     assert_eq!(
@@ -192,7 +193,15 @@ async fn wrong_tokens_lock_out_and_an_expired_one_is_no_guess() {
     let who = unauthenticated("192.0.2.1");
     let ask = |token: &str| {
         let shown = Secret::new(token);
-        decide(&table, &throttle, &limits, who, Some(&shown), NOW + 5_000)
+        decide(
+            &table,
+            &throttle,
+            &limits,
+            who,
+            &[Some(&shown)],
+            None,
+            NOW + 5_000,
+        )
     };
 
     for _ in 0..2 * limits.attempts_max {
@@ -219,4 +228,54 @@ fn a_thousand_rows_are_as_good_as_one() {
 
     assert_eq!(&*login(&table, "token 999", NOW).unwrap().credential, "c999");
     assert_eq!(login(&table, "token 1000", NOW), Err(Denied::Unknown));
+}
+
+#[test]
+fn a_token_of_a_device_is_good_beside_its_key_alone() {
+    let keyed = Credential {
+        device_id: Some("the device".into()),
+        needs_device_key: true,
+        ..row("device-1", "token of the device")
+    };
+    let table = Credentials::read(&[row("shared", "the shared token"), keyed, phone()]);
+    let (throttle, limits) = (Throttle::default(), Limits::default());
+    let login = |shown: &str, held: Option<&str>| {
+        let who = unauthenticated("192.0.2.1");
+        let shown = Secret::new(shown);
+        decide(&table, &throttle, &limits, who, &[None, Some(&shown)], held, NOW)
+    };
+
+    assert!(login("token of the device", Some("the device")).is_ok());
+    assert_eq!(login("token of the device", None), Err(Denied::ForeignDevice));
+    assert_eq!(
+        login("token of the device", Some("another")),
+        Err(Denied::ForeignDevice)
+    );
+    assert_eq!(
+        login("token of the phone", Some("another")),
+        Err(Denied::ForeignDevice),
+        "who proves to be another device is not that one"
+    );
+    assert!(login("token of the phone", None).is_ok());
+    assert!(
+        login("the shared token", Some("another")).is_ok(),
+        "the gateway token is nobody's"
+    );
+}
+
+#[test]
+fn a_device_token_beside_a_wrong_token_is_found_and_counts_as_no_guess() {
+    let (table, throttle) = (table(), Throttle::default());
+    let limits = Limits {
+        attempts_max: 1,
+        ..Limits::default()
+    };
+    let (wrong, right) = (Secret::new("a guess"), Secret::new("token of the phone"));
+    let who = unauthenticated("192.0.2.1");
+
+    for _ in 0..3 {
+        let shown = [Some(&wrong), Some(&right)];
+        let identity = decide(&table, &throttle, &limits, who, &shown, None, NOW).unwrap();
+        assert_eq!(&*identity.credential, "phone-1");
+    }
 }

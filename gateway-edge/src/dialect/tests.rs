@@ -85,10 +85,32 @@ fn the_shared_secret_is_taken_as_token_or_password() {
         json!({"token": "", "password": "s"}),
     ] {
         let asked = Asked::read(&with("/auth", auth)).unwrap();
-        assert!(asked.token.unwrap().matches("s"));
+        assert!(asked.token.or(asked.password).unwrap().matches("s"));
     }
     let asked = Asked::read(&with("/auth", json!({"deviceToken": "d"}))).unwrap();
-    assert!(asked.token.is_none() && asked.device_token);
+    assert!(asked.token.is_none() && asked.device_token.unwrap().matches("d"));
+}
+
+#[test]
+fn a_device_signs_the_first_credential_that_it_sends_and_no_password() {
+    let signed = |auth: Value| {
+        let asked = Asked::read(&with("/auth", auth)).unwrap();
+        asked.signed().map(|secret| secret.expose().to_owned())
+    };
+
+    assert_eq!(
+        signed(json!({"token": "t", "deviceToken": "d"})).as_deref(),
+        Some("t")
+    );
+    assert_eq!(
+        signed(json!({"deviceToken": "d", "bootstrapToken": "b"})).as_deref(),
+        Some("d")
+    );
+    assert_eq!(
+        signed(json!({"bootstrapToken": "b", "password": "p"})).as_deref(),
+        Some("b")
+    );
+    assert_eq!(signed(json!({"password": "p"})), None);
 }
 
 #[test]

@@ -74,7 +74,9 @@ fn decide(
     shown: Option<&Secret>,
 ) -> Result<Arc<Identity>, Refused> {
     let Sender { client, browser } = sender;
-    let decided = http.edge.authenticate(policy, Login { client, browser }, shown);
+    let decided = http
+        .edge
+        .authenticate(policy, Login { client, browser }, &[shown], None);
     decided.map_err(|denied| {
         let (reason, refusal) = refused(denied);
         http.count(reason);
@@ -103,6 +105,13 @@ fn refused(denied: Denied) -> (&'static str, Refusal) {
         Denied::Unknown => {
             let message = "the token does not match; `gatehouse token show` prints the gateway's";
             ("token-mismatch", unauthenticated("AUTH_TOKEN_MISMATCH", message))
+        }
+        Denied::ForeignDevice => {
+            let message = "this token is a device's, which proves its key in a handshake; connect a WebSocket to /ws with it";
+            (
+                "device-token",
+                unauthenticated("AUTH_DEVICE_TOKEN_MISMATCH", message),
+            )
         }
         Denied::Expired => {
             let message = "the token is over its time; ask the operator for a new one";

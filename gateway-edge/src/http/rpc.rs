@@ -89,12 +89,8 @@ pub(super) async fn serve(
     let name = parts.uri.path().strip_prefix("/rpc/").unwrap_or_default();
     match prepare(&http, &socket, &known, name, &parts, &mut body).await {
         Ok((call, under_way)) => {
-            let caller = call::caller(
-                &known.grants,
-                format!("http/{}", known.client.key()),
-                "http",
-                &known.identity,
-            );
+            let name = format!("http/{}", known.client.key());
+            let caller = call::caller_by_http(&known.grants, name, &known.identity);
             let given = parts.headers.get(trace::TRACEPARENT);
             let trace = trace::Context::continued(given.and_then(|value| value.to_str().ok()));
             let request = Requested {

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) hello: Value,
+    /// What the gateway challenged this connection with.
+    pub(crate) nonce: String,
 }
 
 /// Parameters of a v4 handshake.
@@ -44,9 +46,11 @@ impl Client {
         let mut client = Self {
             socket,
             hello: Value::Null,
+            nonce: String::new(),
         };
         let challenge = client.frame().await;
         assert_eq!(challenge["event"], "connect.challenge");
+        client.nonce = challenge["payload"]["nonce"].as_str().unwrap().to_owned();
         Ok(client)
     }
 

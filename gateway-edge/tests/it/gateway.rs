@@ -136,8 +136,7 @@ pub(crate) fn credential(id: &str, token: &str, scopes: &[&str]) -> Credential {
         digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         role: "operator".to_owned(),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        device_id: None,
-        expire_time_ms: None,
+        ..Credential::default()
     }
 }
 

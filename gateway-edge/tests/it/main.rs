@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod device;
+#[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod gateway;
 
 #[cfg(test)]

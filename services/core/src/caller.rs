@@ -48,8 +48,16 @@ pub struct Caller {
     pub connection_id: String,
     /// What the client calls itself. A label, never a reason to allow something.
     pub client_id: String,
-    /// The paired device.
+    /// The device whose key the client has shown to hold, or that the credential is bound to. Always there for a node.
     pub device_id: Option<String>,
+    /// What kind of program the client says it is. A label.
+    pub client_mode: Option<String>,
+    /// The operating system that the client says it runs on. A label.
+    pub platform: Option<String>,
+    /// The named user whose credential was shown. `None`: the gateway's owner.
+    pub user_id: Option<String>,
+    /// What that user is called, for people.
+    pub user_name: Option<String>,
 }
 
 impl Caller {
@@ -70,6 +78,10 @@ impl Caller {
             client_id,
             device_id,
             traceparent: _, // of earlier edges; the call's own metadata say it
+            client_mode,
+            platform,
+            user_id,
+            user_name,
         } = wire::Caller::decode(bytes).ok()?;
         Some(Self {
             role,
@@ -77,6 +89,10 @@ impl Caller {
             connection_id,
             client_id,
             device_id,
+            client_mode,
+            platform,
+            user_id,
+            user_name,
         })
     }
 
@@ -96,6 +112,10 @@ impl Caller {
             client_id: self.client_id.clone(),
             device_id: self.device_id.clone(),
             traceparent: None,
+            client_mode: self.client_mode.clone(),
+            platform: self.platform.clone(),
+            user_id: self.user_id.clone(),
+            user_name: self.user_name.clone(),
         };
         metadata.insert_bin(
             CALLER_KEY,
