@@ -11,6 +11,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/broadcast/v1/broadcast_service.proto",
     "gatehouse/channel/v1/channel_service.proto",
     "gatehouse/common/v1/caller.proto",
+    "gatehouse/config/v1/agents_service.proto",
     "gatehouse/config/v1/config_service.proto",
     "gatehouse/session/v1/session_service.proto",
 ];

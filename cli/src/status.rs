@@ -33,6 +33,7 @@ const ANSWER: Duration = Duration::from_secs(4);
 #[serde(default)]
 struct Findings {
     issues: Vec<Finding>,
+    warnings: Vec<Finding>,
 }
 
 #[derive(Deserialize)]
@@ -183,7 +184,8 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
     });
     let findings = asked.configuration.as_ref().ok();
     let findings = findings.and_then(|answer| read::<Findings>("config.get", answer).ok());
-    for finding in findings.unwrap_or_default().issues {
+    let Findings { issues, warnings } = findings.unwrap_or_default();
+    for finding in issues.into_iter().chain(warnings) {
         let at = if finding.path.is_empty() {
             String::new()
         } else {

@@ -41,14 +41,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 struct Seen {
     valid: bool,
     hash: String,
-    issues: Vec<Found>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    severity: String,
-    #[serde(flatten)]
-    finding: Finding,
+    issues: Vec<Finding>,
+    #[serde(default)]
+    warnings: Vec<Finding>,
 }
 
 /// Checks a file and prints what deserves a look.
@@ -145,7 +140,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
         let seen: Seen = unpack("config.get", &answer)?;
         // What runs is this text, letter by letter.
         if seen.valid && seen.hash == gatehouse_core::hex::encode(&Sha256::digest(&text)) {
-            break Some(Ok(seen.issues));
+            break Some(Ok(seen.warnings));
         }
         if Instant::now() >= end {
             // It had time to read the file, and refuses it.
@@ -156,7 +151,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
     client.close().await;
     match judged {
         None => Ok(None),
-        Some(Ok(issues)) => Ok(Some(issues.into_iter().map(|found| found.finding).collect())),
+        Some(Ok(warnings)) => Ok(Some(warnings)),
         Some(Err(issues)) => {
             let mut failed = Failed::new(
                 Exit::Configuration,
@@ -165,8 +160,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
                     file.display()
                 ),
             );
-            let errors = issues.iter().filter(|found| found.severity == "error");
-            failed.details = errors.map(|found| format!("  {}", found.finding)).collect();
+            failed.details = issues.iter().map(|found| format!("  {found}")).collect();
             Err(failed.next("mend the file: the gateway takes it over by itself then"))
         }
     }

@@ -33,6 +33,8 @@ struct Configuration {
     config: Value,
     #[serde(default)]
     issues: Vec<Map<String, Value>>,
+    #[serde(default)]
+    warnings: Vec<Map<String, Value>>,
 }
 
 /// Whether what runs is what is installed.
@@ -94,6 +96,7 @@ pub(super) async fn asked(common: &Common, with_models: bool) -> Vec<Finding> {
         Ok(answer) => {
             if let Ok(running) = serde_json::from_str::<Configuration>(answer.get()) {
                 findings.extend(issues(&running.issues));
+                findings.extend(issues(&running.warnings));
                 let named = running
                     .config
                     .pointer("/models/providers")

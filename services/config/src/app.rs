@@ -1,6 +1,6 @@
 //! The only file that knows all the parts.
 
-use std::fs::File;
+use std::{fs::File, sync::Arc};
 
 use gatehouse_core::{
     Clock, Env, Home, Service, ServiceSettings, credential, private,
@@ -8,15 +8,19 @@ use gatehouse_core::{
     service::{self, Life},
     settings::SettingsError,
 };
-use gatehouse_proto::{broadcast::v1::Component, config::v1::config_service_server::ConfigServiceServer};
+use gatehouse_proto::{
+    broadcast::v1::Component,
+    config::v1::{agents_service_server::AgentsServiceServer, config_service_server::ConfigServiceServer},
+};
 
 use crate::{
     configuration::{Configuration, sources_of, store_of},
     grpc::Grpc,
     metrics::Metrics,
+    pace::Pace,
     refusal::ConfigError,
     registry::{self, complaint},
-    watcher,
+    roster, watcher,
 };
 
 /// The config service.
@@ -77,8 +81,13 @@ impl service::App for App {
                 detail,
             }]
         });
+        let pace = Arc::new(Pace::default());
+        let workspaces = life.settings.home.workspaces();
+        let agents = roster::grpc::Grpc::new(handle.clone(), Arc::clone(&pace), workspaces);
+        life.serve(AgentsServiceServer::new(agents).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        let grpc = Grpc::new(handle, path, pace, life.clock.now_ms(), life.closing.clone());
         life.serve(
-            ConfigServiceServer::new(Grpc::new(handle, path, life.closing.clone()))
+            ConfigServiceServer::new(grpc)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         );

@@ -23,12 +23,15 @@ mod change;
 mod file;
 mod reload;
 mod restore;
+mod roster;
 mod tidy;
+mod whole;
 
 pub(crate) use self::{
     change::{Patch, Patched},
     file::FileState,
     restore::Restore,
+    whole::Whole,
 };
 use self::{
     file::{EMPTIED, NOT_TEXT, issues_of},

@@ -1,8 +1,10 @@
 //! Why a request fails.
 
+use std::time::Duration;
+
 use gatehouse_core::{Chain, Failure, Kind};
 
-use crate::{issue::Issue, refusal::ConfigError, store::WriteError};
+use crate::{issue::Issue, refusal::ConfigError, roster::RosterError, store::WriteError};
 
 /// Why the config service refuses or fails.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +16,7 @@ pub enum Error {
     )]
     BaseHashMissing,
     /// Somebody else changed the document first.
-    #[error(
-        "the configuration changed since it was read: read it again with config.get and make the change anew"
-    )]
+    #[error("config changed since last load: read it again with config.get and make the change anew")]
     Changed {
         /// The revision that runs.
         hash: String,
@@ -39,6 +39,17 @@ pub enum Error {
          remove the key to let Gatehouse keep the token"
     )]
     TokenReferred,
+    /// A client changes too often.
+    #[error("rate limit exceeded for {method}; retry after {}s", .wait.as_secs_f64().ceil())]
+    TooOften {
+        /// What it called.
+        method: &'static str,
+        /// When it may again.
+        wait: Duration,
+    },
+    /// No such key.
+    #[error("config schema path not found: the document has no key {0:?}; config.schema has all of them")]
+    NoSuchKey(String),
     /// No such service.
     #[error("there is no service of this name that reads the configuration")]
     NoSuchService,
@@ -51,6 +62,9 @@ pub enum Error {
     /// The former texts cannot be read.
     #[error("the former texts cannot be read")]
     History(#[source] std::io::Error),
+    /// The agents stay as they are.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
     /// Too many changes wait.
     #[error("too many changes at once")]
     Busy,
@@ -72,13 +86,21 @@ impl Error {
             Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred | Self::Store(_) => {
                 Kind::Precondition
             }
-            Self::Unreadable(_) | Self::Invalid(_) | Self::NoSuchService | Self::AmbiguousRevision => {
-                Kind::Invalid
-            }
+            Self::Unreadable(_)
+            | Self::Invalid(_)
+            | Self::NoSuchKey(_)
+            | Self::NoSuchService
+            | Self::AmbiguousRevision => Kind::Invalid,
             Self::NoSuchRevision => Kind::NotFound,
+            Self::Roster(error) => match error {
+                RosterError::Nameless | RosterError::Field { .. } => Kind::Invalid,
+                RosterError::Exists(_) => Kind::Conflict,
+                RosterError::Unknown(_) => Kind::NotFound,
+                RosterError::Only(_) | RosterError::Default(_) => Kind::Precondition,
+            },
             Self::Forbidden(_) => Kind::Forbidden,
             Self::ForceRequired(_) => Kind::Precondition,
-            Self::Busy => Kind::Exhausted,
+            Self::Busy | Self::TooOften { .. } => Kind::Exhausted,
             Self::Ending => Kind::Unavailable,
             Self::Token(_) | Self::History(_) => Kind::Internal,
         }
@@ -93,7 +115,15 @@ impl Error {
             Self::ForceRequired(_) => "FORCE_REQUIRED",
             Self::TokenReferred => "TOKEN_BY_REFERENCE",
             Self::NoSuchService => "NO_SUCH_SERVICE",
+            Self::Roster(error) => match error {
+                RosterError::Nameless | RosterError::Field { .. } => "INVALID",
+                RosterError::Exists(_) => "AGENT_EXISTS",
+                RosterError::Unknown(_) => "NO_SUCH_AGENT",
+                RosterError::Only(_) | RosterError::Default(_) => "AGENT_NEEDED",
+            },
             Self::Busy => "BUSY",
+            Self::TooOften { .. } => "TOO_MANY_CHANGES",
+            Self::NoSuchKey(_) => "NO_SUCH_KEY",
             Self::Ending => "ENDING",
             Self::Store(error) if error.is_full() => "DISK_FULL",
             Self::Store(_) => "CONFIG_NOT_WRITABLE",
@@ -133,6 +163,11 @@ impl From<Error> for Failure {
             Error::Changed { hash } => failure.path("/baseHash").detail("hash", hash),
             Error::BaseHashMissing => failure.path("/baseHash"),
             Error::Unreadable(_) => failure.path("/raw"),
+            Error::NoSuchKey(_) => failure.path("/path"),
+            Error::Roster(RosterError::Field { path, .. }) => failure.path(path),
+            Error::Roster(RosterError::Nameless) => failure.path("/name"),
+            Error::Roster(RosterError::Unknown(_)) => failure.path("/agentId"),
+            Error::TooOften { wait, .. } => failure.retry_after(wait),
             Error::NoSuchRevision | Error::AmbiguousRevision => failure.path("/revision"),
             Error::Invalid(issues) => at_first(failure, issues.iter().find(|issue| issue.is_error())),
             Error::Forbidden(issues) => at_first(failure, issues.first()),

@@ -3,22 +3,25 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt};
-use gatehouse_core::{Drain, Failure, caller};
+use gatehouse_core::{Caller, Drain, Failure, caller};
 use gatehouse_proto::config::v1::{
-    ConfigIssue, Credential, FormerConfig, GetConfigRequest, GetConfigResponse, GetConfigSchemaRequest,
-    GetConfigSchemaResponse, ListConfigHistoryRequest, ListConfigHistoryResponse, PatchConfigRequest,
+    ApplyConfigRequest, ApplyConfigResponse, ConfigIssue, Credential, FormerConfig, GetConfigRequest,
+    GetConfigResponse, GetConfigSchemaRequest, GetConfigSchemaResponse, ListConfigHistoryRequest,
+    ListConfigHistoryResponse, LookUpConfigSchemaRequest, LookUpConfigSchemaResponse, PatchConfigRequest,
     PatchConfigResponse, RestoreConfigRequest, RestoreConfigResponse, RotateTokenRequest,
-    RotateTokenResponse, WatchConfigRequest, WatchConfigResponse, config_service_server::ConfigService,
+    RotateTokenResponse, SetConfigRequest, SetConfigResponse, WatchConfigRequest, WatchConfigResponse,
+    config_service_server::ConfigService,
 };
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    configuration::{Patch, Patched, Restore, State},
+    configuration::{Patch, Patched, Restore, State, Whole},
     credential::SHARED,
     error::Error,
     issue::Issue,
     outline,
+    pace::Pace,
     registry::Handle,
     revision::Reader,
     store::Former,
@@ -28,12 +31,29 @@ use crate::{
 pub(crate) struct Grpc {
     handle: Handle,
     path: String,
+    pace: Arc<Pace>,
+    /// When the schema was made, as RFC 3339 says it.
+    schema_time: String,
     drain: Drain,
 }
 
 impl Grpc {
-    pub(crate) fn new(handle: Handle, path: String, drain: Drain) -> Self {
-        Self { handle, path, drain }
+    pub(crate) fn new(handle: Handle, path: String, pace: Arc<Pace>, now_ms: i64, drain: Drain) -> Self {
+        let now = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        Self {
+            handle,
+            path,
+            pace,
+            schema_time: now.to_string(),
+            drain,
+        }
+    }
+
+    /// Counts a change of a client.
+    fn count<T>(&self, request: &Request<T>, method: &'static str) -> Result<(), Status> {
+        self.pace
+            .count(Caller::from_request(request).as_ref(), method)
+            .map_err(refuse)
     }
 }
 
@@ -53,7 +73,10 @@ impl ConfigService for Grpc {
             valid: file.valid,
             config: revision.shown().to_string(),
             hash: revision.hash().to_owned(),
-            issues: file.issues.iter().map(Issue::to_proto).collect(),
+            issues: issues_that(&file.issues, Issue::is_error),
+            warnings: issues_that(&file.issues, |issue| !issue.is_error()),
+            source_config: revision.source().to_string(),
+            applied_config_hash: revision.hash().to_owned(),
         }))
     }
 
@@ -61,17 +84,53 @@ impl ConfigService for Grpc {
         &self,
         request: Request<PatchConfigRequest>,
     ) -> Result<Response<PatchConfigResponse>, Status> {
+        self.count(&request, "config.patch")?;
         let patch = Patch::from(request.into_inner());
         let patched = self.handle.patch(patch).await.map_err(refuse)?;
-        let (issues, restart_services) = (issues(&patched), restart_services(&patched));
-        let revision = patched.state.revision;
         Ok(Response::new(PatchConfigResponse {
             ok: true,
             path: self.path.clone(),
-            hash: revision.hash().to_owned(),
-            config: revision.shown().to_string(),
-            issues,
-            restart_services,
+            hash: patched.state.revision.hash().to_owned(),
+            config: patched.state.revision.source().to_string(),
+            issues: issues(&patched),
+            restart_services: restart_services(&patched),
+            noop: patched.is_noop,
+        }))
+    }
+
+    async fn set_config(
+        &self,
+        request: Request<SetConfigRequest>,
+    ) -> Result<Response<SetConfigResponse>, Status> {
+        self.count(&request, "config.set")?;
+        let whole = Whole::from(request.into_inner());
+        let patched = self.handle.replace(whole).await.map_err(refuse)?;
+        Ok(Response::new(SetConfigResponse {
+            ok: true,
+            path: self.path.clone(),
+            hash: patched.state.revision.hash().to_owned(),
+            config: patched.state.revision.source().to_string(),
+            issues: issues(&patched),
+            restart_services: restart_services(&patched),
+            noop: patched.is_noop,
+        }))
+    }
+
+    async fn apply_config(
+        &self,
+        request: Request<ApplyConfigRequest>,
+    ) -> Result<Response<ApplyConfigResponse>, Status> {
+        self.count(&request, "config.apply")?;
+        let whole = Whole::from(request.into_inner());
+        let patched = self.handle.replace(whole).await.map_err(refuse)?;
+        Ok(Response::new(ApplyConfigResponse {
+            ok: true,
+            path: self.path.clone(),
+            hash: patched.state.revision.hash().to_owned(),
+            config: patched.state.revision.source().to_string(),
+            issues: issues(&patched),
+            restart_services: restart_services(&patched),
+            noop: patched.is_noop,
         }))
     }
 
@@ -88,6 +147,7 @@ impl ConfigService for Grpc {
         &self,
         request: Request<RestoreConfigRequest>,
     ) -> Result<Response<RestoreConfigResponse>, Status> {
+        self.count(&request, "config.restore")?;
         let restore = Restore::from(request.into_inner());
         let restored = self.handle.restore(restore).await.map_err(refuse)?;
         Ok(Response::new(RestoreConfigResponse {
@@ -107,7 +167,17 @@ impl ConfigService for Grpc {
         Ok(Response::new(GetConfigSchemaResponse {
             schema,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            ui_hints: serde_json::to_string(outline::hints()).unwrap_or_default(), // keys are texts
+            generated_at: self.schema_time.clone(),
         }))
+    }
+
+    async fn look_up_config_schema(
+        &self,
+        request: Request<LookUpConfigSchemaRequest>,
+    ) -> Result<Response<LookUpConfigSchemaResponse>, Status> {
+        let LookUpConfigSchemaRequest { path } = request.into_inner();
+        outline::look_up(&path).map(Response::new).map_err(refuse)
     }
 
     async fn rotate_token(
@@ -153,6 +223,11 @@ impl ConfigService for Grpc {
         });
         Ok(Response::new(Box::pin(self.drain.end_stream(answers))))
     }
+}
+
+fn issues_that(issues: &[Issue], is_meant: impl Fn(&Issue) -> bool) -> Vec<ConfigIssue> {
+    let meant = issues.iter().filter(|issue| is_meant(issue));
+    meant.map(Issue::to_proto).collect()
 }
 
 /// What deserves a look after a change: about itself, then about the document.
@@ -203,6 +278,48 @@ impl From<PatchConfigRequest> for Patch {
             base_hash,
             note,
             force,
+            // A list is replaced whole with it and without, and nobody is restarted: see the contract.
+            replace_paths: _,
+            session_key: _,
+            delivery_context: _,
+            restart_delay_ms: _,
+        } = request;
+        Self {
+            raw,
+            base_hash,
+            note,
+            force: force.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<SetConfigRequest> for Whole {
+    fn from(request: SetConfigRequest) -> Self {
+        let SetConfigRequest {
+            raw,
+            base_hash,
+            note,
+            force,
+        } = request;
+        Self {
+            raw,
+            base_hash,
+            note,
+            force: force.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<ApplyConfigRequest> for Whole {
+    fn from(request: ApplyConfigRequest) -> Self {
+        let ApplyConfigRequest {
+            raw,
+            base_hash,
+            note,
+            force,
+            session_key: _,
+            delivery_context: _,
+            restart_delay_ms: _,
         } = request;
         Self {
             raw,

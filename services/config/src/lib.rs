@@ -6,7 +6,8 @@
 //! left out for one; `secrets` follows references; `redact` hides secrets and puts
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
 //! document that can run; the `store` keeps files durably; `credential` says who may come in; the `configuration` puts these
-//! together and the `registry` is its task; `grpc` answers.
+//! together and the `registry` is its task; `pace` says how often clients may change it; the `roster` makes changes of
+//! agents changes of the document; `grpc` answers.
 
 mod address;
 mod app;
@@ -26,6 +27,7 @@ mod marker;
 mod metrics;
 pub mod offline;
 mod outline;
+mod pace;
 mod path;
 mod preflight;
 mod redact;
@@ -34,6 +36,7 @@ mod refusal;
 mod registry;
 mod restart;
 mod revision;
+mod roster;
 mod secrets;
 mod store;
 mod strength;
@@ -49,5 +52,6 @@ pub use marker::MARKER;
 pub use preflight::{Preflight, check_document, gateway_token, preflight};
 pub use reference::reference_markdown;
 pub use refusal::{ConfigError, EXIT_CONFIG};
+pub use roster::RosterError;
 pub use secrets::Missing;
 pub use store::WriteError;

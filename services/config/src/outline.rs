@@ -1,6 +1,11 @@
 //! The JSON Schema of the document as something to ask: what is right at a place, which keys are known there, and whether
 //! a secret stands there. It is generated without references, so a place is found by walking.
 
+mod hint;
+mod lookup;
+
+pub(crate) use self::{hint::hints, lookup::look_up};
+
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};

@@ -12,7 +12,7 @@ use crate::{
     outline::{Place, sounds_secret},
     path::{Path, Step, children},
     secrets::{is_reference, is_whole_reference},
-    text::{Kind, Node, Scan},
+    text::{self, Kind, Node, Scan},
 };
 
 /// Secrets shorter than this are not looked for in comments: they would be found everywhere.
@@ -131,12 +131,7 @@ pub(crate) fn redact_text(text: &str, found: &Scan, value: &Value) -> String {
             spans.push((span.clone(), clean));
         }
     }
-    spans.sort_by_key(|(span, _)| span.start);
-    let mut text = text.to_owned();
-    for (span, replacement) in spans.into_iter().rev() {
-        text.replace_range(span, &replacement);
-    }
-    text
+    replaced(text, spans)
 }
 
 fn secret_spans(
@@ -320,6 +315,93 @@ fn restore_here(
 fn has_marker(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.contains(MARKER))
         || children(value).into_iter().any(|(_, child)| has_marker(child))
+}
+
+/// The text with the secrets of `value`, which it says, in place of the marks, and with the comments of `former` where a comment
+/// stands as it was shown.
+pub(crate) fn put_back(text: &str, found: &Scan, value: &Value, former: &str) -> String {
+    let mut spans = Vec::new();
+    let old = text::parse(former).ok().and_then(|(_, found)| found.root);
+    if let Some(root) = &found.root {
+        let texts = (text, former);
+        marked_spans(root, Some(value), old.as_ref(), texts, &mut spans);
+    }
+    let hidden = hidden_comments(former);
+    for span in &found.comments {
+        let shown = text.get(span.clone()).unwrap_or_default();
+        if let Some((_, comment)) = hidden.iter().find(|(hidden, _)| hidden == shown) {
+            spans.push((span.clone(), comment.clone()));
+        }
+    }
+    replaced(text, spans)
+}
+
+/// `old` is what stood at the same place in the text before: a secret is written as it was there.
+fn marked_spans(
+    node: &Node,
+    value: Option<&Value>,
+    old: Option<&Node>,
+    texts: (&str, &str),
+    spans: &mut Vec<(Range<usize>, String)>,
+) {
+    let (text, former) = texts;
+    match &node.kind {
+        Kind::Leaf => {
+            let is_marked = text
+                .get(node.span.clone())
+                .is_some_and(|raw| raw.contains(MARKER));
+            let Some(value) = value.filter(|_| is_marked) else {
+                return;
+            };
+            let written = old
+                .and_then(|old| former.get(old.span.clone()))
+                .filter(|raw| json5::from_str::<Value>(raw).is_ok_and(|read| read == *value));
+            let written = written.map_or_else(|| value.to_string(), str::to_owned);
+            spans.push((node.span.clone(), written));
+        }
+        Kind::Object(members) => {
+            for member in members {
+                let old = old.and_then(|old| match &old.kind {
+                    Kind::Object(olds) => olds.iter().rfind(|old| old.key == member.key),
+                    Kind::Array(_) | Kind::Leaf => None,
+                });
+                let value = value.and_then(|value| value.get(&member.key));
+                marked_spans(&member.value, value, old.map(|old| &old.value), texts, spans);
+            }
+        }
+        Kind::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let old = old.and_then(|old| match &old.kind {
+                    Kind::Array(olds) => olds.get(index),
+                    Kind::Object(_) | Kind::Leaf => None,
+                });
+                let value = value.and_then(|value| value.get(index));
+                marked_spans(item, value, old, texts, spans);
+            }
+        }
+    }
+}
+
+/// The comments of a text that are shown otherwise than they stand there, each with how it is shown.
+fn hidden_comments(text: &str) -> Vec<(String, String)> {
+    let Ok((value, found)) = text::parse(text) else {
+        return Vec::new();
+    };
+    let mut secrets = Vec::new();
+    literals(&value, &Here::root(), &mut secrets);
+    let comments = found.comments.iter().filter_map(|span| text.get(span.clone()));
+    comments
+        .filter_map(|comment| Some((clean_comment(comment, &secrets)?, comment.to_owned())))
+        .collect()
+}
+
+fn replaced(text: &str, mut spans: Vec<(Range<usize>, String)>) -> String {
+    spans.sort_by_key(|(span, _)| span.start);
+    let mut text = text.to_owned();
+    for (span, replacement) in spans.into_iter().rev() {
+        text.replace_range(span, &replacement);
+    }
+    text
 }
 
 /// Takes every secret out, key and all, for services that have no use for it.

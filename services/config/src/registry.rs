@@ -15,10 +15,11 @@ use tokio::{
 };
 
 use crate::{
-    configuration::{Configuration, Patch, Patched, Restore, State},
+    configuration::{Configuration, Patch, Patched, Restore, State, Whole},
     error::Error,
     metrics::{Metrics, Outcome},
     revision::changed_paths,
+    roster::{self, Done},
     store::{Disk, Former},
     watcher::Watcher,
 };
@@ -43,6 +44,14 @@ enum Command {
     Patch {
         patch: Patch,
         reply: oneshot::Sender<Result<Patched, Error>>,
+    },
+    Replace {
+        whole: Whole,
+        reply: oneshot::Sender<Result<Patched, Error>>,
+    },
+    Roster {
+        change: roster::Change,
+        reply: oneshot::Sender<Result<(Patched, Done), Error>>,
     },
     Rotate {
         reply: oneshot::Sender<Result<(Secret, String), Error>>,
@@ -77,6 +86,17 @@ impl Handle {
     /// Merges a partial document into the running one.
     pub(crate) async fn patch(&self, patch: Patch) -> Result<Patched, Error> {
         self.ask(|reply| Command::Patch { patch, reply }).await
+    }
+
+    /// Makes a text the document.
+    pub(crate) async fn replace(&self, whole: Whole) -> Result<Patched, Error> {
+        self.ask(|reply| Command::Replace { whole, reply }).await
+    }
+
+    /// Changes which agents there are.
+    pub(crate) async fn change_roster(&self, change: roster::Change) -> Result<Done, Error> {
+        let changed = self.ask(|reply| Command::Roster { change, reply }).await;
+        changed.map(|(_, done)| done)
     }
 
     /// Makes a new gateway token.
@@ -177,6 +197,20 @@ impl<D: Disk + Sync> Task<D> {
                 let result = self.step(move |configuration| configuration.patch(&patch)).await;
                 self.changed(result, reply);
             }
+            Command::Replace { whole, reply } => {
+                self.settle().await;
+                let result = self
+                    .step(move |configuration| configuration.replace(&whole))
+                    .await;
+                self.changed(result, reply);
+            }
+            Command::Roster { change, reply } => {
+                self.settle().await;
+                let result = self
+                    .step(move |configuration| configuration.change_roster(&change))
+                    .await;
+                self.changed(result, reply);
+            }
             Command::Restore { restore, reply } => {
                 self.settle().await;
                 let result = self
@@ -202,11 +236,7 @@ impl<D: Disk + Sync> Task<D> {
     }
 
     /// Answers a change.
-    fn changed(
-        &self,
-        result: Option<Result<Patched, Error>>,
-        reply: oneshot::Sender<Result<Patched, Error>>,
-    ) {
+    fn changed<T>(&self, result: Option<Result<T, Error>>, reply: oneshot::Sender<Result<T, Error>>) {
         let result = result.unwrap_or(Err(Error::Ending));
         self.metrics.patch(match &result {
             Ok(_) => Outcome::Taken,

@@ -196,6 +196,11 @@ impl Revision {
         redact::redact(&shown)
     }
 
+    /// The document as it is written, secrets redacted.
+    pub(crate) fn source(&self) -> Value {
+        redact::redact(&self.written)
+    }
+
     /// For one service: its parts as JSON, with the secrets that it needs and no other.
     pub(crate) fn cut(&self, reader: Reader) -> String {
         let mut out = Value::Object(Map::new());

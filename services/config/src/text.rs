@@ -1,11 +1,13 @@
 //! JSON5 text with the places of its parts, so that a change or a redaction touches one value and leaves every comment
 //! where it is. Values are read by the `json5` crate; this module only finds where they stand.
 
+mod difference;
 mod edit;
 mod scan;
 
 use serde_json::Value;
 
+pub(crate) use difference::difference;
 pub(crate) use edit::{merge, merge_text, render};
 pub(crate) use scan::{Kind, Node, Scan, scan};
 

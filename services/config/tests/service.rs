@@ -11,7 +11,9 @@ use gatehouse_core::{
     service::Settings,
 };
 use gatehouse_proto::config::v1::{
-    GetConfigRequest, GetConfigSchemaRequest, PatchConfigRequest, RotateTokenRequest, WatchConfigRequest,
+    ApplyConfigRequest, CreateAgentRequest, DeleteAgentRequest, GetConfigRequest, GetConfigSchemaRequest,
+    LookUpConfigSchemaRequest, PatchConfigRequest, RotateTokenRequest, SetConfigRequest, UpdateAgentRequest,
+    WatchConfigRequest, agents_service_client::AgentsServiceClient,
     config_service_client::ConfigServiceClient,
 };
 use serde_json::Value;
@@ -66,8 +68,7 @@ fn patch(raw: &str, base_hash: &str) -> PatchConfigRequest {
     PatchConfigRequest {
         raw: raw.into(),
         base_hash: Some(base_hash.into()),
-        note: None,
-        force: None,
+        ..PatchConfigRequest::default()
     }
 }
 
@@ -271,6 +272,157 @@ async fn the_secret_that_all_services_shared_is_removed_and_opens_nothing() {
         .await
         .expect_err("nobody's");
     assert_eq!(Failure::from_status(&refused).kind, Kind::Unauthenticated);
+    drain.start();
+    timeout(Duration::from_secs(5), running)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+}
+
+#[tokio::test]
+async fn a_form_reads_its_document_and_its_schema_and_writes_it_back() {
+    let home = tempfile::tempdir().expect("a folder");
+    document(home.path());
+    let (mut client, _, drain, running) = started(home.path()).await;
+
+    let read = client
+        .get_config(GetConfigRequest {})
+        .await
+        .expect("answers")
+        .into_inner();
+    let mut form: Value = serde_json::from_str(&read.source_config).expect("JSON");
+    assert_eq!(form["session"], Value::Null, "defaults are not in it");
+    assert_eq!(form["models"]["providers"]["a"]["apiKey"], "${KEY}");
+    assert_eq!(read.applied_config_hash, read.hash);
+    let schema = client
+        .get_config_schema(GetConfigSchemaRequest {})
+        .await
+        .expect("answers")
+        .into_inner();
+    let hints: Value = serde_json::from_str(&schema.ui_hints).expect("JSON");
+    assert_eq!(hints["gateway.auth.token"]["sensitive"], true);
+    assert!(schema.generated_at.ends_with('Z'), "{}", schema.generated_at);
+    let path = "gateway.port".to_owned();
+    let port = client
+        .look_up_config_schema(LookUpConfigSchemaRequest { path })
+        .await
+        .expect("known");
+    assert_eq!(port.into_inner().reload_kind, "restart");
+
+    form["session"] = serde_json::json!({"dmScope": "per-peer", "dmscop": 1});
+    let request = SetConfigRequest {
+        raw: form.to_string(),
+        base_hash: Some(read.hash.clone()),
+        ..SetConfigRequest::default()
+    };
+    let set = client.set_config(request).await.expect("taken").into_inner();
+    assert!(!set.noop && set.hash != read.hash);
+    let request = ApplyConfigRequest {
+        raw: set.config,
+        base_hash: Some(set.hash.clone()),
+        session_key: Some("agent:main:main".to_owned()),
+        restart_delay_ms: Some(2_000),
+        ..ApplyConfigRequest::default()
+    };
+    let applied = client.apply_config(request).await.expect("taken").into_inner();
+
+    assert!(applied.noop && applied.hash == set.hash);
+    let again = client
+        .get_config(GetConfigRequest {})
+        .await
+        .expect("answers")
+        .into_inner();
+    assert!(
+        again.issues.is_empty(),
+        "a warning is no mistake: {:?}",
+        again.issues
+    );
+    assert!(
+        again
+            .warnings
+            .iter()
+            .any(|warning| warning.path == "session.dmscop"),
+        "{:?}",
+        again.warnings
+    );
+    let text = fs::read_to_string(home.path().join("gatehouse.json5")).expect("there");
+    assert!(
+        text.contains("// the door") && text.contains("the-token") && text.contains("per-peer"),
+        "{text}"
+    );
+    drain.start();
+    timeout(Duration::from_secs(5), running)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+}
+
+#[tokio::test]
+async fn agents_are_made_changed_and_taken_out_through_the_document() {
+    let home = tempfile::tempdir().expect("a folder");
+    document(home.path());
+    let (_, peer, drain, running) = started(home.path()).await;
+    let mut client = AgentsServiceClient::new(peer(Identity::Operator).service());
+    let text = || fs::read_to_string(home.path().join("gatehouse.json5")).expect("there");
+
+    let made = client
+        .create_agent(CreateAgentRequest {
+            name: "Front Desk".to_owned(),
+            model: Some("a/m".to_owned()),
+            ..CreateAgentRequest::default()
+        })
+        .await
+        .expect("new")
+        .into_inner();
+    assert_eq!(
+        (made.agent_id.as_str(), made.name.as_str()),
+        ("front-desk", "Front Desk")
+    );
+    assert!(
+        made.workspace.ends_with("session/workspace/front-desk"),
+        "{}",
+        made.workspace
+    );
+    assert!(
+        text().contains("// the door") && text().contains("front-desk"),
+        "{}",
+        text()
+    );
+
+    let elsewhere = UpdateAgentRequest {
+        agent_id: "front-desk".to_owned(),
+        workspace: Some("/etc".to_owned()),
+        ..UpdateAgentRequest::default()
+    };
+    let refused = Failure::from_status(&client.update_agent(elsewhere).await.expect_err("by hand"));
+    assert_eq!(
+        (refused.kind, refused.path.as_deref()),
+        (Kind::Invalid, Some("/workspace"))
+    );
+    let inherit = UpdateAgentRequest {
+        agent_id: "front-desk".to_owned(),
+        emoji: Some("🛎".to_owned()),
+        null_fields: vec!["model".to_owned()],
+        ..UpdateAgentRequest::default()
+    };
+    client.update_agent(inherit).await.expect("there");
+    assert!(text().contains("🛎") && !text().contains("a/m"), "{}", text());
+
+    let request = DeleteAgentRequest {
+        agent_id: "front-desk".to_owned(),
+        delete_files: Some(true),
+    };
+    let gone = client
+        .delete_agent(request.clone())
+        .await
+        .expect("there")
+        .into_inner();
+    assert_eq!((gone.removed_bindings, gone.failed.len()), (0, 1));
+    let again = Failure::from_status(&client.delete_agent(request).await.expect_err("gone"));
+    assert_eq!(
+        (again.kind, again.reason.as_deref()),
+        (Kind::NotFound, Some("NO_SUCH_AGENT"))
+    );
     drain.start();
     timeout(Duration::from_secs(5), running)
         .await

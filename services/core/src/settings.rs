@@ -240,6 +240,14 @@ impl Home {
         self.run.join(format!("{service}.prom"))
     }
 
+    /// Where the files of agents are, in a folder for each under the id of the agent. The session service owns them.
+    #[must_use]
+    pub fn workspaces(&self) -> PathBuf {
+        let path = self.folder(Service::Session).join("workspace");
+        // What is absolute means the same to whoever is told. It fails only without a working directory.
+        std::path::absolute(&path).unwrap_or(path)
+    }
+
     /// The folder that one service owns.
     #[must_use]
     pub fn folder(&self, service: Service) -> PathBuf {

@@ -55,6 +55,8 @@ pub(crate) struct Patched {
     pub(crate) notes: Vec<Issue>,
     /// Services that have to be started again for all of it to act.
     pub(crate) restart: BTreeSet<&'static str>,
+    /// Whether the document said so already.
+    pub(crate) is_noop: bool,
 }
 
 impl<D: Disk> Configuration<D> {
@@ -138,6 +140,7 @@ impl<D: Disk> Configuration<D> {
                 state: running.clone(),
                 notes,
                 restart: BTreeSet::new(),
+                is_noop: true,
             });
         }
         let revision =
@@ -164,6 +167,7 @@ impl<D: Disk> Configuration<D> {
             state: self.state(),
             notes,
             restart,
+            is_noop: false,
         })
     }
 

@@ -1,0 +1,24 @@
+//! Changes of the agents: a patch that is made from what runs.
+
+use super::{Configuration, change::Patch};
+use crate::{
+    error::Error,
+    roster::{self, Change, Done},
+    store::Disk,
+};
+
+impl<D: Disk> Configuration<D> {
+    /// Changes which agents there are.
+    pub(crate) fn change_roster(&mut self, change: &Change) -> Result<(super::Patched, Done), Error> {
+        self.reload()?;
+        let running = self.state().revision;
+        let planned = roster::plan(running.written(), change)?;
+        let patched = self.patch(&Patch {
+            raw: planned.patch.to_string(),
+            base_hash: Some(running.hash().to_owned()),
+            note: Some(planned.note),
+            force: false,
+        })?;
+        Ok((patched, planned.done))
+    }
+}

@@ -1,0 +1,305 @@
+//! What one key means, for a client that asks about a key at a time.
+
+use gatehouse_proto::config::v1::{ConfigSchemaChild, LookUpConfigSchemaResponse};
+use serde_json::{Map, Value};
+
+use super::{Place, SCHEMA, hint, properties};
+use crate::{error::Error, path::Step};
+
+/// Words of a schema that say what is inside a value, which the children of an answer do.
+const INSIDE: [&str; 6] = [
+    "properties",
+    "required",
+    "additionalProperties",
+    "patternProperties",
+    "items",
+    "$schema",
+];
+
+/// Keys that a path may lead through: the schema has eight levels, plugins' settings a few more.
+const STEPS_MAX: usize = 32;
+
+/// A place on the way to a key.
+#[derive(Clone)]
+struct Here {
+    place: Place,
+    node: &'static Value,
+    /// The path of it as it was asked for, and as hints have it.
+    path: String,
+    hint_path: String,
+    /// Its name and its number among its neighbours.
+    name: Option<(String, usize)>,
+    acts_at_start: bool,
+}
+
+impl Here {
+    fn root() -> Self {
+        Self {
+            place: Place::root(),
+            node: &SCHEMA,
+            path: String::new(),
+            hint_path: String::new(),
+            name: None,
+            acts_at_start: false,
+        }
+    }
+
+    /// One step further in. `*` is any name and any place of a list.
+    fn step(&self, key: &str) -> Option<Self> {
+        let joined = |path: &str, key: &str| match path {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        let is_place = key == "*" || key.parse::<usize>().is_ok();
+        self.place.forms().iter().find_map(|form| {
+            let named = properties(form).and_then(|map| {
+                let (order, (name, node)) = map.iter().enumerate().find(|(_, (name, _))| *name == key)?;
+                Some((node, Step::Key(name.clone()), order, name.as_str()))
+            });
+            let every = |word: &str| form.get(word).filter(|node| node.is_object());
+            let (node, step, order, hinted) = named
+                .or_else(|| Some((every("additionalProperties")?, Step::Key(key.to_owned()), 0, "*")))
+                .or_else(|| Some((every("items").filter(|_| is_place)?, Step::Index(0), 0, "*")))?;
+            Some(Self {
+                place: self.place.narrowed(form).step(&step),
+                node,
+                path: joined(&self.path, key),
+                hint_path: joined(&self.hint_path, hinted),
+                name: Some((key.to_owned(), order)),
+                acts_at_start: self.acts_at_start || node.get("x-at-start").is_some(),
+            })
+        })
+    }
+
+    fn reload_kind(&self) -> String {
+        if self.acts_at_start { "restart" } else { "hot" }.to_owned()
+    }
+
+    fn hint(&self) -> Option<gatehouse_proto::config::v1::ConfigHint> {
+        let (name, order) = self.name.as_ref()?;
+        Some(hint::hint(
+            &self.path,
+            name,
+            self.node,
+            self.place.is_secret(),
+            *order,
+        ))
+    }
+
+    fn hint_path(&self) -> Option<String> {
+        Some(self.hint_path.clone()).filter(|path| !path.is_empty())
+    }
+
+    /// What stands inside it, each once.
+    fn children(&self) -> Vec<(Self, bool)> {
+        let mut found: Vec<(Self, bool)> = Vec::new();
+        for form in self.place.forms() {
+            let required = form.get("required").and_then(Value::as_array);
+            let named = properties(form)
+                .into_iter()
+                .flatten()
+                .map(|(key, _)| key.as_str());
+            let is_map = form.get("additionalProperties").is_some_and(Value::is_object);
+            let is_list = form.get("items").is_some_and(Value::is_object);
+            let every = (is_map || is_list).then_some("*");
+            for key in named.chain(every) {
+                let is_required = required.is_some_and(|all| all.iter().any(|one| one == key));
+                let is_known = found
+                    .iter()
+                    .any(|(child, _)| child.name.as_ref().is_some_and(|(name, _)| name == key));
+                if let (Some(child), false) = (self.step(key), is_known) {
+                    found.push((child, is_required));
+                }
+            }
+        }
+        found
+    }
+
+    fn kind(&self) -> Option<String> {
+        let mut kinds: Vec<&Value> = Vec::new();
+        for form in self.place.forms() {
+            match form.get("type") {
+                Some(Value::Array(all)) => kinds.extend(all),
+                Some(one) => kinds.push(one),
+                None => {}
+            }
+        }
+        let mut once: Vec<&Value> = Vec::new();
+        for kind in kinds {
+            if !once.contains(&kind) {
+                once.push(kind);
+            }
+        }
+        match once.as_slice() {
+            [] => None,
+            [one] => Some(one.to_string()),
+            all => Some(Value::from(all.iter().map(|one| (*one).clone()).collect::<Vec<_>>()).to_string()),
+        }
+    }
+}
+
+/// What the key at a path means.
+///
+/// # Errors
+/// When the document has no such key.
+pub(crate) fn look_up(path: &str) -> Result<LookUpConfigSchemaResponse, Error> {
+    let plain = path.replace(['[', '/'], ".").replace(']', "");
+    let keys: Vec<&str> = plain.split('.').filter(|key| !key.is_empty()).collect();
+    let not_there = || Error::NoSuchKey(path.to_owned());
+    // `models[]` names every place of the list.
+    let keys = keys.into_iter().chain(path.ends_with("[]").then_some("*"));
+    let keys: Vec<&str> = keys.take(STEPS_MAX + 1).collect();
+    if keys.len() > STEPS_MAX {
+        return Err(not_there());
+    }
+    let mut here = Here::root();
+    for key in keys {
+        // A place of a list in the middle: `models[].id`.
+        here = match here.step(key) {
+            Some(next) => next,
+            None => here
+                .step("*")
+                .and_then(|inner| inner.step(key))
+                .ok_or_else(not_there)?,
+        };
+    }
+    let children = here
+        .children()
+        .into_iter()
+        .map(|(child, required)| ConfigSchemaChild {
+            key: child
+                .name
+                .as_ref()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
+            path: child.path.clone(),
+            r#type: child.kind(),
+            required,
+            has_children: !child.children().is_empty(),
+            reload_kind: child.reload_kind(),
+            hint: child.hint(),
+            hint_path: child.hint_path(),
+        });
+    Ok(LookUpConfigSchemaResponse {
+        path: if here.path.is_empty() {
+            ".".to_owned()
+        } else {
+            here.path.clone()
+        },
+        schema: shallow(here.node).to_string(),
+        reload_kind: here.reload_kind(),
+        hint: here.hint(),
+        hint_path: here.hint_path(),
+        children: children.collect(),
+    })
+}
+
+/// A schema without what is inside the value.
+fn shallow(node: &Value) -> Value {
+    let Value::Object(node) = node else {
+        return node.clone();
+    };
+    let kept = node.iter().filter(|(word, _)| !INSIDE.contains(&word.as_str()));
+    let kept: Map<String, Value> = kept
+        .map(|(word, value)| match value {
+            Value::Array(forms) if ["anyOf", "oneOf", "allOf"].contains(&word.as_str()) => {
+                (word.clone(), forms.iter().map(shallow).collect())
+            }
+            value => (word.clone(), value.clone()),
+        })
+        .collect();
+    Value::Object(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    fn keys(answer: &LookUpConfigSchemaResponse) -> Vec<&str> {
+        answer.children.iter().map(|child| child.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_key_is_told_with_its_bounds_its_meaning_and_how_a_change_acts() {
+        let port = look_up("gateway.port").expect("known");
+
+        let schema = json(&port.schema);
+        assert_eq!(
+            (&schema["minimum"], &schema["maximum"]),
+            (&json("1"), &json("65535"))
+        );
+        assert_eq!(port.reload_kind, "restart");
+        assert_eq!(port.hint.expect("one").label.as_deref(), Some("Port"));
+        assert_eq!(port.hint_path.as_deref(), Some("gateway.port"));
+        assert!(port.children.is_empty());
+        assert_eq!(look_up("gateway.drainSeconds").expect("known").reload_kind, "hot");
+    }
+
+    #[test]
+    fn a_section_names_the_keys_inside_it_and_not_what_is_inside_those() {
+        let gateway = look_up("gateway").expect("known");
+
+        assert!(
+            json(&gateway.schema).get("properties").is_none(),
+            "{}",
+            gateway.schema
+        );
+        let auth = gateway
+            .children
+            .iter()
+            .find(|child| child.key == "auth")
+            .expect("there");
+        assert!(auth.has_children && auth.path == "gateway.auth");
+        let port = gateway
+            .children
+            .iter()
+            .find(|child| child.key == "port")
+            .expect("there");
+        assert_eq!(
+            (port.r#type.as_deref(), port.reload_kind.as_str()),
+            (Some("\"integer\""), "restart")
+        );
+        assert!(keys(&look_up(".").expect("the document")).contains(&"agents"));
+    }
+
+    #[test]
+    fn names_and_places_of_lists_are_found_in_every_way_of_writing_them() {
+        for (asked, hint) in [
+            ("agents.entries.work.name", "agents.entries.*.name"),
+            ("agents.entries.*.name", "agents.entries.*.name"),
+            ("bindings[0].agentId", "bindings.*.agentId"),
+            ("bindings[].agentId", "bindings.*.agentId"),
+            ("bindings.3.agentId", "bindings.*.agentId"),
+            (
+                "models/providers/x/models[0]/id",
+                "models.providers.*.models.*.id",
+            ),
+        ] {
+            let found = look_up(asked).unwrap_or_else(|error| panic!("{asked}: {error}"));
+            assert_eq!(found.hint_path.as_deref(), Some(hint), "{asked}");
+        }
+        assert_eq!(keys(&look_up("agents.entries").expect("known")), ["*"]);
+        assert!(keys(&look_up("bindings[]").expect("known")).contains(&"agentId"));
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_is_refused_by_name() {
+        for unknown in [
+            "gateway.nope",
+            "nope",
+            "gateway.port.deeper",
+            "gateway.port[0]",
+            &"a.".repeat(500),
+        ] {
+            let refused = look_up(unknown).expect_err("no such key");
+            assert!(
+                refused.to_string().starts_with("config schema path not found"),
+                "{refused}"
+            );
+        }
+    }
+}
