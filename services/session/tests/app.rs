@@ -53,6 +53,27 @@ impl ConfigService for FakeConfig {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn set_config(
+        &self,
+        _: Request<config::SetConfigRequest>,
+    ) -> Result<Response<config::SetConfigResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn apply_config(
+        &self,
+        _: Request<config::ApplyConfigRequest>,
+    ) -> Result<Response<config::ApplyConfigResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn look_up_config_schema(
+        &self,
+        _: Request<config::LookUpConfigSchemaRequest>,
+    ) -> Result<Response<config::LookUpConfigSchemaResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn list_config_history(
         &self,
         _: Request<config::ListConfigHistoryRequest>,
