@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # A long step of cargo says how far it is: by cargo's own bar on a terminal, by a line a minute elsewhere.
 PROGRESS := deploy/progress.sh
 
-.PHONY: help up build test deny contracts notes test-rust test-conformance test-autobahn lint docs bench crash backup-drill \
+.PHONY: help up build test deny contracts notes test-rust test-conformance conformance test-autobahn lint docs bench crash backup-drill \
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test    everything a submission must pass"
 	@echo "make deny    licences, sources and bans of the dependencies, and their advisories where they can be fetched"
 	@echo "make bench   the figures the gateway is judged by"
+	@echo "make conformance  OpenClaw's own clients against this gateway and against OpenClaw's, and a table of both (WRITE=1: into docs/)"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make backup-drill  50 backups under load, each restored and compared (ROUNDS=N)"
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
@@ -97,6 +98,13 @@ test-conformance:
 	fi
 
 # Twenty seconds where the suite is at hand; nothing is fetched for it here.
+# All clients, all commands, both gateways: half an hour. ARGS='--only cli,tui --targets gatehouse' is a part of it; ARGS='--url ws://host:port
+# --token ...' tries a gateway that runs already.
+conformance: prerequisites
+	@$(PROGRESS) $(CARGO) build --locked -p gatehouse
+	@echo "== conformance, in full"
+	@cd tests/conformance && node_modules/node/bin/node kit/run.mjs $(if $(WRITE),--write) $(if $(PENDING),--pending) $(ARGS)
+
 test-autobahn:
 	@echo "== autobahn"
 	@CARGO="$(CARGO)" tests/autobahn.sh --if-here

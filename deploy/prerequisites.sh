@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
-# `test` installs what it can: ngircd, inspircd, znc and tmux (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm packages of
-# tests/conformance.
+# `test` installs what it can: ngircd, inspircd, znc, tmux and chromium (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm
+# packages of tests/conformance, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -97,6 +97,16 @@ if ! have tmux; then
   fi
 fi
 
+# The browser in which OpenClaw's page is used. Without it that part of the tests is left out: it is no small thing to ask for.
+if ! have chromium && ! have google-chrome; then
+  if have apt-get && may_be_root; then
+    say "installing chromium"
+    apt_install chromium || say "chromium cannot be installed here: the page is not tried"
+  else
+    say "chromium is not here: the page is not tried ($(install_command chromium chromium chromium))"
+  fi
+fi
+
 if ! cargo nextest --version >/dev/null 2>&1; then
   say "installing cargo-nextest"
   cargo install cargo-nextest --locked --quiet
@@ -120,12 +130,15 @@ fi
 if have npm; then
   # Again only when the list of packages changed. Versions are exact in package.json. Not `npm ci`: it wants a lock file
   # with the packages of every platform.
-  if ! cmp -s tests/conformance/package.json tests/conformance/node_modules/.gatehouse-packages; then
-    say "installing the clients of tests/conformance"
-    (cd tests/conformance && npm install --no-save --silent --no-audit --no-fund) \
-      || missing "the clients of tests/conformance" "(cd tests/conformance && npm install), which says why"
-    cp tests/conformance/package.json tests/conformance/node_modules/.gatehouse-packages
-  fi
+  packages() {
+    cmp -s "$1/package.json" "$1/node_modules/.gatehouse-packages" && return
+    say "installing the packages of $1"
+    (cd "$1" && npm install --no-save --silent --no-audit --no-fund) || missing "the packages of $1" "(cd $1 && npm install), which says why"
+    cp "$1/package.json" "$1/node_modules/.gatehouse-packages"
+  }
+  packages tests/conformance
+  # OpenClaw asks for a newer Node than many systems have, already when it is installed: the one that came with the packages before.
+  PATH="$PWD/tests/conformance/node_modules/node/bin:$PATH" packages tests/conformance/clients
 else
   say "npm is not here: the conformance tests are left out ($(install_command npm npm npm))"
 fi

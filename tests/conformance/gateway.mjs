@@ -27,15 +27,9 @@ export class Gateway {
   static async start(config = {}) {
     const home = await mkdtemp(join(tmpdir(), "gatehouse-"));
     await writeFile(join(home, "gatehouse.json5"), JSON.stringify(config));
-    const child = spawn(binary, ["up", "--home", home, "--port", "0"], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, GATEHOUSE_METRICS_LISTEN: "off" },
-    });
-    const gateway = new Gateway(home, child);
-    child.stdout.on("data", (data) => (gateway.log += data));
-    child.stderr.on("data", (data) => (gateway.log += data));
+    const gateway = new Gateway(home);
     try {
-      gateway.url = await until("edge.url", () => gateway.#urlOfReadyEdge(), START_DEADLINE_MS);
+      await gateway.#spawn("0");
       gateway.token = (await readFile(join(home, "config", "token"), "utf8")).trim();
     } catch (error) {
       await gateway.stop();
@@ -44,10 +38,20 @@ export class Gateway {
     return gateway;
   }
 
-  constructor(home, child) {
+  log = "";
+
+  constructor(home) {
     this.home = home;
-    this.child = child;
-    this.log = "";
+  }
+
+  async #spawn(port) {
+    this.child = spawn(binary, ["up", "--home", this.home, "--port", port], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, GATEHOUSE_METRICS_LISTEN: "off" },
+    });
+    this.child.stdout.on("data", (data) => (this.log += data));
+    this.child.stderr.on("data", (data) => (this.log += data));
+    this.url = await until("edge.url", () => this.#urlOfReadyEdge(), START_DEADLINE_MS);
   }
 
   async #urlOfReadyEdge() {
@@ -61,12 +65,22 @@ export class Gateway {
     }
   }
 
+  /** Ends the gateway and starts it anew with the same home on the same port. */
+  async restart() {
+    const { port } = new URL(this.url);
+    await this.#end();
+    await this.#spawn(port);
+  }
+
+  async #end() {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = new Promise((done) => this.child.once("exit", done));
+    this.child.kill("SIGTERM");
+    await ended;
+  }
+
   async stop() {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const ended = new Promise((done) => this.child.once("exit", done));
-      this.child.kill("SIGTERM");
-      await ended;
-    }
+    await this.#end();
     await rm(this.home, { recursive: true, force: true });
   }
 }
