@@ -13,6 +13,8 @@ const ROOTS: &[&str] = &[
     "gatehouse/common/v1/caller.proto",
     "gatehouse/config/v1/agents_service.proto",
     "gatehouse/config/v1/config_service.proto",
+    "gatehouse/session/v1/command_service.proto",
+    "gatehouse/session/v1/media_service.proto",
     "gatehouse/session/v1/session_service.proto",
 ];
 
@@ -35,6 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".gatehouse.broadcast.v1.Event.payload")
         .bytes(".gatehouse.channel.v1")
+        .bytes(".gatehouse.agent.v1.TurnMedia.data")
+        .bytes(".gatehouse.session.v1.OpenMediaResponse.data")
         .compile_fds_with_config(descriptors, names)?;
     Ok(())
 }

@@ -41,11 +41,21 @@ use crate::{
     term::Style,
 };
 
+/// Something that was said, until the gateway has it.
+#[derive(Clone, Debug)]
+struct Said {
+    run: String,
+    text: String,
+    /// Whether it is no command, whatever it looks like.
+    literal: bool,
+}
+
 /// Everything that a chat may call: what it asks to be allowed follows from it.
 const METHODS: &[&str] = &[
     "chat.abort",
     "chat.history",
     "chat.send",
+    "commands.list",
     "models.list",
     "sessions.create",
     "sessions.list",
@@ -131,7 +141,7 @@ struct Conversation {
     json: bool,
     style: Style,
     /// Messages that were sent and not acknowledged: run and text.
-    unacknowledged: Vec<(String, String)>,
+    unacknowledged: Vec<Said>,
 }
 
 impl Conversation {
@@ -188,10 +198,15 @@ impl Conversation {
     }
 
     /// Says something: the run it becomes is the answer. It is sent by [`Self::send_unacknowledged`].
-    fn say(&mut self, text: &str) -> String {
+    /// With `literal` it is no command to the gateway, whatever it looks like.
+    fn say(&mut self, text: &str, literal: bool) -> String {
         let run = Uuid::new_v4().to_string();
         self.screen.started(&run);
-        self.unacknowledged.push((run.clone(), text.to_owned()));
+        self.unacknowledged.push(Said {
+            run: run.clone(),
+            text: text.to_owned(),
+            literal,
+        });
         run
     }
 
@@ -200,8 +215,12 @@ impl Conversation {
     /// What is refused is given up and stays first in the list: [`Self::give_up`] takes it out.
     async fn send_unacknowledged(&mut self, told: impl Fn(&str)) -> Result<(), Trouble> {
         let patience = Instant::now() + REFUSED_PATIENCE;
-        while let Some((run, text)) = self.unacknowledged.first().cloned() {
-            let params = json!({"sessionKey": self.screen.session(), "message": text, "idempotencyKey": run});
+        while let Some(Said { run, text, literal }) = self.unacknowledged.first().cloned() {
+            let mut params =
+                json!({"sessionKey": self.screen.session(), "message": text, "idempotencyKey": run});
+            if literal && text.starts_with('/') {
+                params["suppressCommandInterpretation"] = true.into(); // a gateway of an earlier version has no commands
+            }
             match self.ask("chat.send", &params).await {
                 Ok(_) => {
                     self.unacknowledged.remove(0);
@@ -221,7 +240,7 @@ impl Conversation {
         if self.unacknowledged.is_empty() {
             return None;
         }
-        let (run, text) = self.unacknowledged.remove(0);
+        let Said { run, text, .. } = self.unacknowledged.remove(0);
         self.screen.gave_up(&run, why);
         Some(text)
     }

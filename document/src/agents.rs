@@ -12,6 +12,9 @@ pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
 /// Turns at the same time at most. Each holds a stream and its text.
 pub const CONCURRENT_MAX: u16 = 1_000;
 
+/// The largest attachment that may be allowed, in MiB.
+pub const MEDIA_MB_MAX: u32 = 512;
+
 /// The longest id of an agent, in bytes.
 pub const AGENT_BYTES_MAX: usize = 64;
 
@@ -55,8 +58,9 @@ pub struct AgentDefaults {
     /// What the model is told before every conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
-    /// How hard the model thinks, in the model's own words, for example `low`, `medium` or `high`: sent as `reasoning_effort`
-    /// to models that are listed with `reasoning: true`, and to those that are not listed. `off`, or unset: nothing is sent.
+    /// How hard the model thinks, in the model's own words, for example `low`, `medium` or `high`: sent as `reasoning_effort`, or
+    /// as `compat.thinkingFormat` says, to models that are listed with `reasoning: true`, and to those that are not listed. Unset:
+    /// nothing is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_default: Option<String>,
     /// The longest a turn may take, in seconds.
@@ -66,6 +70,11 @@ pub struct AgentDefaults {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = CONCURRENT_MAX))]
     pub max_concurrent: Option<u16>,
+    /// The largest picture, recording or file of one message, in MiB; those of one message together have the room of one frame
+    /// (25 MiB as base64). Unset: 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MEDIA_MB_MAX))]
+    pub media_max_mb: Option<u32>,
     /// How agents introduce themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
@@ -109,6 +118,7 @@ impl Default for AgentDefaults {
             thinking_default: None,
             timeout_seconds: 600, // OpenClaw's
             max_concurrent: None,
+            media_max_mb: None,
             identity: None,
             params: None,
             models: IndexMap::new(),
@@ -132,8 +142,9 @@ pub struct AgentEntry {
     /// What the model is told before every conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
-    /// How hard the model thinks, in the model's own words, for example `low`, `medium` or `high`: sent as `reasoning_effort`
-    /// to models that are listed with `reasoning: true`, and to those that are not listed. `off`, or unset: nothing is sent.
+    /// How hard the model thinks, in the model's own words, for example `low`, `medium` or `high`: sent as `reasoning_effort`, or
+    /// as `compat.thinkingFormat` says, to models that are listed with `reasoning: true`, and to those that are not listed. Unset:
+    /// nothing is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_default: Option<String>,
     /// The longest a turn may take, in seconds.

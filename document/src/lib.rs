@@ -12,6 +12,7 @@
 pub mod agents;
 pub mod bindings;
 pub mod channels;
+pub mod commands;
 pub mod gateway;
 pub mod irc;
 pub mod logging;
@@ -32,6 +33,7 @@ use serde_json::Value;
 pub use agents::Agents;
 pub use bindings::Binding;
 pub use channels::Channels;
+pub use commands::Commands;
 pub use gateway::Gateway;
 pub use logging::Logging;
 pub use messages::Messages;
@@ -61,6 +63,8 @@ pub struct Document {
     pub models: Models,
     /// The chat surfaces and who may talk there.
     pub channels: Channels,
+    /// Who may use what is typed behind a slash.
+    pub commands: Commands,
     /// Where secrets of references with `source: "file"` are kept.
     pub secrets: Secrets,
     /// Which environment variables may be named as secrets.

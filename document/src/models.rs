@@ -100,7 +100,8 @@ pub struct Model {
     /// Whether it reasons before it answers. Only such a model is told how hard to think.
     #[serde(default)]
     pub reasoning: bool,
-    /// Kept; what it takes: `text`, `image`, ... Gatehouse sends words alone yet, and names media in words.
+    /// What it takes: `text`, `image`. Pictures are sent to models with `image` alone; others are told their names, and whoever sent
+    /// one is told that it was not seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<String>,
     /// Kept; prices for a million tokens: `input`, `output`, `cacheRead`, `cacheWrite`. Gatehouse counts tokens and no money yet.
@@ -150,6 +151,9 @@ pub struct Compat {
     /// The words of this server for how hard to think, by Gatehouse's, for example `{ high: "max" }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasoning_effort_map: BTreeMap<String, String>,
+    /// In which field it is told how hard to think. Unset: `openai`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking_format: Option<ThinkingFormat>,
     /// Whether the system prompt is sent under the role `developer`. Unset: under `system`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supports_developer_role: Option<bool>,
@@ -165,6 +169,25 @@ pub struct Compat {
     /// Kept; Gatehouse offers models no tools yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supports_strict_mode: Option<bool>,
+}
+
+/// In which field a server is told how hard to think.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThinkingFormat {
+    /// `reasoning_effort: "<level>"`. Told to think as usual by saying nothing.
+    #[default]
+    Openai,
+    /// `reasoning: { effort: "<level>" }`; `off` is `effort: "none"`.
+    Openrouter,
+    /// `thinking: { type: "enabled" | "disabled" }`, and `reasoning_effort` beside it.
+    Deepseek,
+    /// `thinking: { type: "enabled" | "disabled" }`: it knows no levels.
+    Zai,
+    /// `enable_thinking: true | false`: it knows no levels.
+    Qwen,
+    /// `chat_template_kwargs: { enable_thinking: true | false }`, as vLLM and SGLang take it: it knows no levels.
+    QwenChatTemplate,
 }
 
 /// How the bound of an answer is called.

@@ -4,8 +4,11 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Words that begin a new conversation at most: each message is held against all of them.
+pub const TRIGGERS_MAX: usize = 32;
+
 /// How conversations are told apart.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Session {
     /// Whether everybody shares one session.
@@ -17,6 +20,22 @@ pub struct Session {
     /// People by a name of your choice: the `<channel>:<id>` under which each is known, so that one person has one
     /// session over several channels.
     pub identity_links: IndexMap<String, Vec<String>>,
+    /// What somebody says to begin a new conversation, in upper or lower case; what stands behind it is the first message of the
+    /// new one. Empty: nothing does.
+    #[schemars(length(max = TRIGGERS_MAX))]
+    pub reset_triggers: Vec<String>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            scope: Scope::default(),
+            dm_scope: DmScope::default(),
+            group_scope: GroupScope::default(),
+            identity_links: IndexMap::new(),
+            reset_triggers: ["/new", "/reset"].map(str::to_owned).to_vec(), // OpenClaw's
+        }
+    }
 }
 
 /// Whether everybody shares one session.

@@ -28,7 +28,7 @@ use crate::{
     budget::Budgets,
     call,
     edge::Edge,
-    http::{Http, Server as HttpServer, calls::Calls, webhook::Webhooks},
+    http::{Http, Server as HttpServer, calls::Calls, media::Readers, webhook::Webhooks},
     hub::{self, Hub},
     metrics::Metrics,
     offer::Offer,
@@ -168,6 +168,7 @@ impl service::App for App {
             readiness: Readiness::default(),
             webhooks: Webhooks::default(),
             calls: Calls::new(&limits),
+            readers: Readers::default(),
             fed,
             bound: address.ip(),
         }));

@@ -10,7 +10,7 @@ use crate::{
     dialect::{Dialect, Known, TEXT_INCREMENTS},
     edge::Edge,
     hub::Snapshot,
-    limits::{BUFFERED_BYTES_MAX, PROTOCOL, TICK, VERSION},
+    limits::{ATTACHMENT_BYTES_MAX, BUFFERED_BYTES_MAX, IMAGE_BYTES_MAX, PROTOCOL, TICK, VERSION},
     profile::Profile,
 };
 
@@ -123,6 +123,15 @@ struct Policy {
     max_payload: usize,
     max_buffered_bytes: usize,
     tick_interval_ms: u128,
+    attachments: Attachments,
+}
+
+/// What may belong to a message, in bytes before they are base64.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachments {
+    max_bytes: usize,
+    max_image_bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -178,6 +187,10 @@ pub(crate) fn payload(
         max_payload: profile.payload_max(),
         max_buffered_bytes: BUFFERED_BYTES_MAX,
         tick_interval_ms: TICK.as_millis(),
+        attachments: Attachments {
+            max_bytes: ATTACHMENT_BYTES_MAX.min(profile.payload_max()),
+            max_image_bytes: IMAGE_BYTES_MAX.min(profile.payload_max()),
+        },
     };
     let (role, scopes): (&'static str, Vec<&'static str>) =
         (grants.role().as_str(), grants.scopes().collect());

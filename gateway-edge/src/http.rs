@@ -16,6 +16,7 @@ mod body;
 pub(crate) mod calls;
 mod context;
 mod guard;
+pub(crate) mod media;
 mod page;
 mod pages;
 mod policy;

@@ -16,6 +16,13 @@ pub(crate) const HEADERS_BYTES_MAX: usize = 16 * 1024;
 /// Largest request of a caller that may write (v4); clients are told in `policy.maxPayload`.
 pub(crate) const PAYLOAD_MAX: usize = 25 * 1024 * 1024;
 
+/// Largest attachment of a message, so that it fits into the largest request as base64 with its message beside it; clients are told in
+/// `policy.attachments`. The session service may be told to take less (`agents.defaults.mediaMaxMb`).
+pub(crate) const ATTACHMENT_BYTES_MAX: usize = (PAYLOAD_MAX - 256 * 1024) / 4 * 3;
+
+/// Largest picture that clients send without making it smaller: what providers take.
+pub(crate) const IMAGE_BYTES_MAX: usize = 6 * 1024 * 1024;
+
 /// The same for a caller that may not: a hundred times what the methods that are open to it take.
 pub(crate) const PAYLOAD_SMALL_MAX: usize = 512 * 1024;
 

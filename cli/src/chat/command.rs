@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use crate::term::one_line;
+
 /// The longest message the gateway takes.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -105,13 +107,24 @@ const KEYS: &str = "  //text             say something that begins with a slash
   Alt-Enter          a new line; so does a \\ at the end, and everything between \"\"\" and \"\"\"
   Up, Ctrl-R         what was typed before, and a search in it; Tab completes";
 
-/// The help.
-pub(super) fn help() -> String {
-    let lines = COMMANDS.iter().map(|command| {
+/// The help: what this program does, and what the gateway answers besides, by name and meaning.
+pub(super) fn help(of_gateway: &[(String, String)]) -> String {
+    let own = COMMANDS.iter().map(|command| {
         let call = format!("/{} {}", command.name, command.argument);
         format!("  {call:<18} {}\n", command.about)
     });
-    lines.collect::<String>() + KEYS
+    let known = |name: &str| {
+        let mut commands = COMMANDS.iter();
+        commands.any(|command| command.name == name || command.aliases.contains(&name))
+    };
+    let others = of_gateway
+        .iter()
+        .filter(|(name, _)| !known(name))
+        .map(|(name, about)| {
+            let call = format!("/{}", one_line(name));
+            format!("  {call:<18} {}\n", one_line(about))
+        });
+    own.chain(others).collect::<String>() + KEYS
 }
 
 /// Reads what was typed.
@@ -225,8 +238,23 @@ mod tests {
                     "{typed}"
                 );
             }
-            assert!(help().contains(&format!("/{}", command.name)), "{}", command.name);
+            assert!(
+                help(&[]).contains(&format!("/{}", command.name)),
+                "{}",
+                command.name
+            );
         }
+    }
+
+    #[test]
+    fn what_the_gateway_answers_stands_in_the_help_once() {
+        let theirs = [("compact", "Sum up."), ("model", "Choose."), ("abort", "Stop.")];
+        let theirs = theirs.map(|(name, about)| (name.to_owned(), about.to_owned()));
+
+        let help = help(&theirs);
+
+        assert!(help.contains("/compact") && help.contains("Sum up."), "{help}");
+        assert!(!help.contains("Choose.") && !help.contains("Stop."), "{help}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     editor::{Editor, Recall, Typed},
     trouble::Trouble,
     ui::{Ui, Wish},
-    wire::Session,
+    wire::{GatewayCommand, Session},
 };
 use crate::{
     args::{Chat, Common},
@@ -43,6 +43,7 @@ pub(super) async fn run(conversation: Conversation, chat: &Chat) -> Result<(), F
         conversation,
         ui,
         shown: Vec::new(),
+        commands: None,
         stopping: None,
     };
     let ended = interactive.talk(chat).await;
@@ -70,6 +71,8 @@ struct Interactive {
     ui: Ui,
     /// The sessions of the last `/sessions`, for `/switch <number>`.
     shown: Vec<Session>,
+    /// What the gateway answers itself, once it was asked.
+    commands: Option<Vec<GatewayCommand>>,
     /// The run that Ctrl-C stops.
     stopping: Option<String>,
 }
@@ -192,7 +195,16 @@ impl Interactive {
         }
         let echo = self.echo(&typed.shown);
         if let Line::Say(text) = line {
-            return self.say(text, &echo).await;
+            return self.say(text, true, &echo).await;
+        }
+        if let Line::Unknown(word) = line {
+            let word = word.to_owned();
+            match self.gateway_has(&word).await {
+                Ok(true) => return self.say(typed.text.trim(), false, &echo).await,
+                Ok(false) => {}
+                Err(Trouble::Lost(_)) => return self.reconnect().await,
+                Err(_) => {} // it has none: the word is told to be unknown
+            }
         }
         self.ui.painted(&echo);
         match self.obey(line).await {
@@ -214,11 +226,11 @@ impl Interactive {
         format!("{} {shown}\n", self.conversation.style.paint(Ink::Bold, ">"))
     }
 
-    async fn say(&mut self, text: &str, echo: &str) -> Result<Next, Failed> {
+    async fn say(&mut self, text: &str, literal: bool, echo: &str) -> Result<Next, Failed> {
         // Below the answer that is being written, if one is.
         let at_once = self.conversation.screen.aside(echo.to_owned());
         self.ui.append(&at_once);
-        let run = self.conversation.say(text);
+        let run = self.conversation.say(text, literal);
         self.ui.watch(self.conversation.screen.activity());
         let whisper = self.ui.whisper();
         let sending = self.conversation.send_unacknowledged(|why| whisper.tell(why));

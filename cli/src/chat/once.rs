@@ -29,7 +29,7 @@ impl Conversation {
     /// Asks and prints the answer.
     pub(super) async fn once(mut self, session: &str, message: String) -> Result<(), Failed> {
         let ended = tokio::select! {
-            ended = self.answer(session, &message) => ended,
+            ended = self.answer(session, &message, false) => ended,
             _ = ctrl_c() => Err(Failed::new(Exit::Interrupted, "stopped")),
         };
         match ended {
@@ -54,7 +54,8 @@ impl Conversation {
             let said = match command::read(&line) {
                 Line::Empty => continue,
                 Line::Quit => break,
-                Line::Say(text) => self.answer(session, text).await,
+                Line::Say(text) => self.answer(session, text, true).await,
+                Line::Unknown(_) => self.answer(session, line.trim(), false).await,
                 _ => {
                     remark("commands need a terminal that can move its cursor: see TERM");
                     continue;
@@ -70,7 +71,7 @@ impl Conversation {
         Ok(())
     }
 
-    async fn answer(&mut self, session: &str, message: &str) -> Result<(), Failed> {
+    async fn answer(&mut self, session: &str, message: &str, literal: bool) -> Result<(), Failed> {
         if message.trim().is_empty() {
             return Err(Failed::new(
                 Exit::Usage,
@@ -78,7 +79,7 @@ impl Conversation {
             ));
         }
         self.enter(session, 0).await.map_err(Trouble::into_failed)?;
-        let run = self.say(message.trim_end());
+        let run = self.say(message.trim_end(), literal);
         match self.send_unacknowledged(waits).await {
             Ok(()) => {}
             Err(Trouble::Lost(_)) => self.reconnect_in_time().await?,

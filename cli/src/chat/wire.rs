@@ -244,6 +244,26 @@ fn name(provider: Option<&String>, model: Option<&String>) -> Option<String> {
     })
 }
 
+/// The answer to `commands.list`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct GatewayCommands {
+    /// In the order of the help.
+    pub(super) commands: Vec<GatewayCommand>,
+}
+
+/// Something that is typed behind a slash and answered by the gateway.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct GatewayCommand {
+    /// Its name.
+    pub(super) name: String,
+    /// All that may be typed for it, with the slash.
+    pub(super) text_aliases: Vec<String>,
+    /// What it does.
+    pub(super) description: String,
+}
+
 /// The answer to `models.list`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

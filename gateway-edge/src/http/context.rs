@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{
     calls::Calls,
+    media::Readers,
     respond::{self, Refused, refuse, starting},
     socket::Ends,
     webhook::Webhooks,
@@ -27,6 +28,7 @@ pub(crate) struct Http {
     pub(crate) readiness: Readiness,
     pub(crate) webhooks: Webhooks,
     pub(crate) calls: Calls,
+    pub(crate) readers: Readers,
     /// Whether the stream of events flows.
     pub(crate) fed: watch::Receiver<bool>,
     /// The address of the listener.

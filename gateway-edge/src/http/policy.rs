@@ -25,6 +25,8 @@ pub(super) enum Auth {
     Platform,
     /// Who shows the gateway token.
     Bearer,
+    /// Who was given the link: the session service checks it.
+    Link,
 }
 
 /// How long a route may take.

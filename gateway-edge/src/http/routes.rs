@@ -14,7 +14,7 @@ use http::StatusCode;
 
 use super::{
     context::Http,
-    guard, page, pages,
+    guard, media, page, pages,
     policy::{Auth, Policy, Time},
     respond::{CSP_NOTHING, not_allowed, plain},
     rpc, upgrade, webhook,
@@ -57,10 +57,17 @@ const CALL: Policy = Policy {
     csp: CSP_NOTHING,
 };
 
+/// What comes first is there in seconds; the rest comes as fast as it is read.
+const MEDIUM: Policy = Policy {
+    auth: Auth::Link,
+    csp: media::CSP,
+    ..PAGE
+};
+
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 11] = [
+static ROUTES: [(&str, &str, Policy, Serve); 12] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
     ("/favicon.ico", READ, PAGE, || get(page::sign_of_old)),
@@ -73,6 +80,7 @@ static ROUTES: [(&str, &str, Policy, Serve); 11] = [
     ("/webhooks/{channel}/{account}", "POST", WEBHOOK, || {
         post(webhook::handler::receive)
     }),
+    ("/__openclaw__/media/{id}", READ, MEDIUM, || get(media::serve)),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
 ];
 

@@ -18,6 +18,8 @@ mod hostile;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod plain_door;
 #[cfg(test)]
 mod plain_http;

@@ -8,7 +8,8 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use gatehouse_proto::agent::v1::{FailureKind, Model, ProviderOutcome};
+use gatehouse_document::models;
+use gatehouse_proto::agent::v1::{FailureKind, Model, ProviderOutcome, ThinkingLevel};
 use tokio::time::Instant;
 
 use crate::{
@@ -163,6 +164,8 @@ impl Catalog<'_> {
                     row.name = model.name.clone().unwrap_or_else(|| model.id.clone());
                     row.context_window = model.context_window.and_then(|tokens| i64::try_from(tokens).ok());
                     row.reasoning = Some(model.reasoning);
+                    row.input = input(model);
+                    row.thinking_levels = levels(model);
                     row.tags.push("configured".to_owned());
                 });
             }
@@ -260,6 +263,38 @@ impl Rows {
         }
     }
 }
+
+/// What it takes, in the words of the protocol.
+fn input(model: &models::Model) -> Vec<String> {
+    let known = ["text", "image", "audio", "video", "document"];
+    let listed = model.input.iter().filter(|kind| known.contains(&kind.as_str()));
+    listed.cloned().collect()
+}
+
+/// How hard it may be told to think: in the words that providers know, and in its own.
+fn levels(model: &models::Model) -> Vec<ThinkingLevel> {
+    let compat = model.compat.as_ref();
+    let takes = compat.and_then(|compat| compat.supports_reasoning_effort);
+    let known: &[&str] = if takes.unwrap_or(model.reasoning) {
+        &LEVELS
+    } else {
+        &["off"]
+    };
+    let own = compat
+        .into_iter()
+        .flat_map(|compat| compat.reasoning_effort_map.keys());
+    let own = own
+        .map(String::as_str)
+        .filter(|level| known.len() > 1 && !known.contains(level));
+    let level = |level: &str| ThinkingLevel {
+        id: level.to_owned(),
+        label: level.to_owned(),
+    };
+    known.iter().copied().chain(own).map(level).collect()
+}
+
+/// The words that providers know for how hard to think, the least first.
+const LEVELS: [&str; 7] = ["off", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 fn tag(place: usize) -> String {
     match place {

@@ -1,10 +1,11 @@
 //! What is asked of a turn, read once.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use bytes::Bytes;
 use gatehouse_core::content::{Content, ContentError};
 use gatehouse_core::{Failure, Kind};
-use gatehouse_proto::agent::v1::{self as proto, RunTurnRequest, TurnMessage};
+use gatehouse_proto::agent::v1::{self as proto, RunTurnRequest, TurnMedia, TurnMessage};
 
 /// One turn.
 #[derive(Clone, Debug)]
@@ -26,10 +27,22 @@ pub(crate) struct Question {
     pub(crate) agent_name: String,
     /// Whether the answer goes to a chat.
     pub(crate) in_chat: bool,
+    /// The bytes of media that messages name, by their ids.
+    pub(crate) shelf: Shelf,
     /// How hard to think, in the model's own words. `None`: as hard as the model likes.
     pub(crate) thinking: Option<String>,
     /// Whose own settings of models hold.
     pub(crate) agent: Option<String>,
+}
+
+/// The bytes of media, by their ids.
+pub(crate) type Shelf = HashMap<String, Medium>;
+
+/// The bytes of one medium.
+#[derive(Clone, Debug)]
+pub(crate) struct Medium {
+    pub(crate) mime_type: String,
+    pub(crate) data: Bytes,
 }
 
 /// One message of the conversation.
@@ -100,7 +113,11 @@ impl TryFrom<RunTurnRequest> for RunTurn {
             in_chat,
             thinking_level,
             agent_id,
+            media,
         } = request;
+        let media = media
+            .into_iter()
+            .map(|TurnMedia { id, mime_type, data }| (id, Medium { mime_type, data }));
         let messages = messages.into_iter().enumerate().map(message);
         Ok(Self {
             run: run_id,
@@ -114,7 +131,8 @@ impl TryFrom<RunTurnRequest> for RunTurn {
                 messages: messages.collect::<Result<_, _>>()?,
                 agent_name,
                 in_chat,
-                thinking: thinking_level.filter(|level| !["", "off"].contains(&level.trim())),
+                shelf: media.collect(),
+                thinking: thinking_level.filter(|level| !level.trim().is_empty()),
                 agent: agent_id,
             },
         })

@@ -14,7 +14,7 @@ use crate::{
     http::Http,
     metrics::Metrics,
     provider::{Unanswered, openai::Offered},
-    request::{Message, ModelName, Question, Role, RunTurn},
+    request::{Message, ModelName, Question, Role, RunTurn, Shelf},
     turn::{self, Bounds, Tools},
 };
 
@@ -155,6 +155,7 @@ pub(crate) async fn run(
                 provider: None,
             }],
             agent_name: "test".to_owned(),
+            shelf: Shelf::new(),
             in_chat: false,
             thinking: None,
             agent: None,

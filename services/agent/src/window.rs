@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use gatehouse_core::content::{Block, MediaKind};
+
 use crate::{
     request::{Message, Role},
     tokens,
@@ -27,6 +29,9 @@ const STEPS: u64 = 8;
 
 /// The role of a message and the marks around it.
 const MESSAGE_TOKENS: u64 = 5;
+
+/// A picture: what providers count for one of about a megapixel, to which they shrink larger ones.
+const IMAGE_TOKENS: u64 = 1_200;
 
 /// What a model takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +159,12 @@ fn tokens_of(message: &Message) -> u64 {
     let results = content
         .results()
         .map(|result| tokens::estimate(&result.content.words()));
-    words + calls.sum::<u64>() + results.sum::<u64>()
+    let pictures = content.blocks().iter().filter(|block| match block {
+        Block::Media(media) => media.kind() == MediaKind::Image,
+        _ => false,
+    });
+    let pictures = IMAGE_TOKENS * pictures.count() as u64;
+    words + pictures + calls.sum::<u64>() + results.sum::<u64>()
 }
 
 #[cfg(test)]

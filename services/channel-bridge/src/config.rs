@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use gatehouse_document::{Commands, policies::Sender};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
     adapter::AccountKey,
     platform::{Connector, Entry, Platforms},
-    policy::Policy,
+    policy::{self, Policy},
 };
 
 /// The account of a channel that lists none.
@@ -37,6 +38,8 @@ const POLICY_KEYS: [&str; 9] = [
 pub(crate) struct Config {
     /// By channel; `defaults` holds for all.
     pub(crate) channels: Map<String, Value>,
+    /// Who owns the gateway.
+    pub(crate) commands: Commands,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +78,13 @@ impl Accounts {
             .channels
             .get("defaults")
             .and_then(|defaults| defaults.get("groupPolicy"));
+        let owners: Vec<String> = config
+            .commands
+            .owner_allow_from
+            .iter()
+            .map(|Sender(id)| id.clone())
+            .collect();
+        let channels: Vec<&str> = platforms.iter().map(|platform| platform.name).collect();
         for platform in platforms.iter() {
             let channel = platform.name;
             let Some(Value::Object(section)) = config.channels.get(channel) else {
@@ -109,7 +119,8 @@ impl Accounts {
                     );
                     continue;
                 }
-                let account = read(platform, AccountKey::new(channel, id), &base, own);
+                let mut account = read(platform, AccountKey::new(channel, id), &base, own);
+                account.policy.owners = policy::owners(&owners, channel, &channels);
                 accounts.by_key.insert(account.key.clone(), account);
             }
         }

@@ -41,7 +41,7 @@ use crate::{
         self,
         store::{Asked, PairingStore},
     },
-    policy::{DmPolicy, Verdict},
+    policy::{DmPolicy, Standing, Verdict},
     store::{StoreError, Stores},
 };
 
@@ -259,7 +259,10 @@ impl Inbox {
                 )
                 .await
             }
-            Verdict::Accept => self.hand_on(row, &entry.hints).await,
+            Verdict::Accept => {
+                self.hand_on(row, policy.standing(message, approved), &entry.hints)
+                    .await
+            }
             Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
             Verdict::Pair => {
                 let asked = pairing::ask(
@@ -280,12 +283,12 @@ impl Inbox {
         }
     }
 
-    async fn hand_on(&self, row: &InboxRow, hints: &Hints) -> Result<(), StoreError> {
+    async fn hand_on(&self, row: &InboxRow, standing: Standing, hints: &Hints) -> Result<(), StoreError> {
         if self.clock.age(row.received_at) > AGE_MAX {
             self.tell(row, notice::EXPIRED).await?;
             return self.refuse(row, "expired", Fate::Expired).await;
         }
-        let answer = match time::timeout(DELIVER_WITHIN, self.session.deliver(request(row))).await {
+        let answer = match time::timeout(DELIVER_WITHIN, self.session.deliver(request(row, standing))).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::new(
                 Kind::Timeout,

@@ -43,6 +43,19 @@ pub(crate) struct Policy {
     pub(crate) dangerously_allow_name_matching: bool,
     /// How often one partner is answered.
     pub(crate) pace: Pace,
+    /// Who owns the gateway, on this channel.
+    pub(crate) owners: Vec<String>,
+}
+
+/// As whom a sender is known, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// Somebody who may talk, because everybody may.
+    Anybody,
+    /// Listed by name, or approved by a code.
+    Listed,
+    /// In `commands.ownerAllowFrom`.
+    Owner,
 }
 
 impl From<Policies> for Policy {
@@ -65,9 +78,28 @@ impl From<Policies> for Policy {
             groups: groups.map(|(id, group)| (id, group.into())).collect(),
             dangerously_allow_name_matching: dangerously_allow_name_matching.unwrap_or_default(),
             pace: loop_guard.map(Pace::from).unwrap_or_default(),
+            owners: Vec::new(),
         }
     }
 }
+
+/// The part of `commands.ownerAllowFrom` that counts on a channel: `<channel>:<id>` of this one, and ids without a channel. An id may hold
+/// colons itself, so only the names of `channels` are channels.
+pub(crate) fn owners(list: &[String], channel: &str, channels: &[&str]) -> Vec<String> {
+    let is_channel = |prefix: &str| channels.iter().any(|known| known.eq_ignore_ascii_case(prefix));
+    let here = list.iter().filter_map(|entry| match entry.split_once(':') {
+        Some((prefix, id)) if is_channel(prefix.trim()) => {
+            prefix.trim().eq_ignore_ascii_case(channel).then_some(id)
+        }
+        Some(_) | None => Some(entry.as_str()),
+    });
+    // Everybody cannot be the owner.
+    let named = here.map(str::trim).filter(|id| !id.is_empty() && *id != EVERYBODY);
+    named.map(str::to_owned).collect()
+}
+
+/// The entry of a list that stands for everybody.
+const EVERYBODY: &str = "*";
 
 impl From<Group> for GroupRule {
     fn from(group: Group) -> Self {
@@ -113,6 +145,43 @@ impl Policy {
             ChatKind::Direct => self.decide_direct(message, approved),
             ChatKind::Group | ChatKind::Channel => self.decide_group(message),
         }
+    }
+
+    /// As whom the sender of a message is known that was let in. What lets everybody in makes nobody known.
+    pub(crate) fn standing(&self, message: &InboundMessage, approved: bool) -> Standing {
+        let by_name = |list: &[String]| {
+            let named: Vec<String> = list.iter().filter(|entry| *entry != EVERYBODY).cloned().collect();
+            self.lists(&named, message)
+        };
+        let listed = || match message.chat_kind {
+            ChatKind::Direct => approved || by_name(&self.allow_from),
+            ChatKind::Group | ChatKind::Channel => {
+                by_name(&self.group_allow_from)
+                    || self
+                        .rule_of(message)
+                        .is_some_and(|rule| by_name(&rule.allow_from))
+            }
+        };
+        if by_name(&self.owners) {
+            Standing::Owner
+        } else if listed() {
+            Standing::Listed
+        } else {
+            Standing::Anybody
+        }
+    }
+
+    /// What holds in the room of a message: what is said of it, or of every room.
+    fn rule_of(&self, message: &InboundMessage) -> Option<&GroupRule> {
+        let mut names = std::iter::once(&message.chat_id).chain(&message.chat_aliases);
+        let own = names.find_map(|name| {
+            let own = self
+                .groups
+                .iter()
+                .find(|(id, _)| same(message.case, id, name.as_str()));
+            own.map(|(_, rule)| rule)
+        });
+        own.or_else(|| self.groups.get(EVERYBODY))
     }
 
     /// Whether the sender may talk here, be the assistant meant or not.
@@ -187,7 +256,7 @@ impl Policy {
     fn lists(&self, list: &[String], message: &InboundMessage) -> bool {
         let same = |entry: &str, id: &str| same(message.case, entry, id);
         list.iter().any(|entry| {
-            entry == "*"
+            entry == EVERYBODY
                 || same(entry, message.sender_id.as_str())
                 || message
                     .sender_aliases

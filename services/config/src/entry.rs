@@ -44,6 +44,9 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
         ["bindings", "[]", ..] => 2,
         ["secrets", "providers", _, ..] => 3,
         ["env", "allow", ..] => 2,
+        // Without the list nobody owns the gateway in chats: what is left out never lets more people do more.
+        ["commands", "ownerAllowFrom", "[]", ..] => 3,
+        ["commands", ..] => 1,
         ["messages" | "bindings" | "env" | "logging" | "plugins" | "$schema"] => 1,
         _ => return None,
     };

@@ -119,7 +119,7 @@ impl Reader {
                 (&["gateway", "drainSeconds"], false),
             ],
             Self::Agent => &[(&["models"], true), (&["agents", "defaults"], false)],
-            Self::ChannelBridge => &[(&["channels"], true)],
+            Self::ChannelBridge => &[(&["channels"], true), (&["commands"], false)],
             Self::Broadcast => &[],
         }
     }

@@ -322,6 +322,14 @@ impl MediaSource {
         }
     }
 
+    /// The gateway's id, when it is kept here.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) | Self::Both { id, .. } => Some(id),
+            Self::Url(_) => None,
+        }
+    }
+
     /// The gateway's id and the address.
     pub fn into_parts(self) -> (Option<String>, Option<String>) {
         match self {

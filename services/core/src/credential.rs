@@ -35,6 +35,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Keeps these tokens apart from anything else that may ever be derived from the same secret.
 const PURPOSE: &str = "gatehouse-credential-v1";
 
+/// The same for keys that are shown to nobody.
+const OWN_PURPOSE: &str = "gatehouse-own-key-v1";
+
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
@@ -111,6 +114,18 @@ impl Credential {
         Secret::new(hex::encode(&mac.finalize().into_bytes()))
     }
 
+    /// A key that only this process has, for one purpose: what is signed with it nobody else can sign.
+    ///
+    /// # Panics
+    /// Never: every length is a key.
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> Secret {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
+            .expect("HMAC takes keys of every length");
+        mac.update(format!("{OWN_PURPOSE}\n{}\n{purpose}", self.identity).as_bytes());
+        Secret::new(hex::encode(&mac.finalize().into_bytes()))
+    }
+
     /// A service at an address, called with this. Must be called inside a runtime.
     #[must_use]
     pub fn peer(&self, service: Service, address: &Address) -> Peer {
@@ -170,6 +185,12 @@ impl Credentials {
     #[must_use]
     pub fn peer(&self, service: Service) -> Peer {
         self.own.peer(service, self.peers.address(service))
+    }
+
+    /// A key that only this process has: [`Credential::key_for`].
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> Secret {
+        self.own.key_for(purpose)
     }
 
     /// Who may show this service something.

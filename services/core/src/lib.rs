@@ -44,7 +44,7 @@ pub use content::Content;
 pub use credential::Credentials;
 pub use drain::Drain;
 pub use error::{Chain, Failure, Kind};
-pub use gatehouse_contract::Identity;
+pub use gatehouse_contract::{Access, Identity};
 pub use health::Health;
 pub use named_file::NamedFile;
 pub use notice::{ForPeople, Notice};

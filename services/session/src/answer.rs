@@ -5,6 +5,7 @@ use gatehouse_core::content::Block;
 use gatehouse_core::{Content, ForPeople};
 
 use crate::id::{EntryId, RunId};
+use crate::rows::{GATEWAY_MODEL, GATEWAY_PROVIDER};
 use crate::store::{EntryExtra, NewEntry, Origin, Role};
 
 /// The most text of one answer: what a delivery may hold.
@@ -54,15 +55,31 @@ pub(crate) fn cut_off(reply: Content, notice: ForPeople) -> Content {
     reply.blocks().iter().cloned().chain([behind]).collect()
 }
 
+/// What stands beside words that no model wrote.
+fn of_gateway() -> EntryExtra {
+    EntryExtra {
+        provider: Some(GATEWAY_PROVIDER.to_owned()),
+        model: Some(GATEWAY_MODEL.to_owned()),
+        ..EntryExtra::default()
+    }
+}
+
+/// The row of what the gateway says itself. No model reads it.
+pub(crate) fn by_gateway(run: &RunId, content: &Content, now: i64) -> NewEntry {
+    let extra = EntryExtra {
+        stop_reason: Some("stop".to_owned()),
+        ..of_gateway()
+    };
+    row(run, content, false, extra, now)
+}
+
 /// The row of an answer that somebody stopped.
 pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, wrote: Option<String>, now: i64) -> NewEntry {
     let extra = EntryExtra {
         wrote,
-        provider: Some("gatehouse".to_owned()),
-        model: Some("gateway-injected".to_owned()),
         stop_reason: Some("aborted".to_owned()),
         abort_origin: Some(origin.word().to_owned()),
-        ..EntryExtra::default()
+        ..of_gateway()
     };
     row(run, &Content::text(text), true, extra, now)
 }

@@ -1,5 +1,6 @@
 //! The only file that knows all the parts.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,18 @@ use gatehouse_core::server::MESSAGE_BYTES_MAX;
 use gatehouse_core::service::{self, Life};
 use gatehouse_core::settings::SettingsError;
 use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings};
+use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
+use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
 
+use crate::commands::CommandGrpc;
 use crate::config::SessionConfig;
 use crate::deliveries::{Deliveries, Dispatcher, Recall};
 use crate::grpc::Grpc;
+use crate::media::grpc::MediaGrpc;
+use crate::media::{Links, Media};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
@@ -24,6 +30,8 @@ use crate::turns::{Engine, Parts, Timing};
 
 /// The file in the service's folder.
 const DATABASE: &str = "session.db";
+/// The folder of media beside it.
+const MEDIA: &str = "media";
 /// How often old rows are looked for.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How long a key against doubles is kept: demands.md, item 2.
@@ -37,6 +45,7 @@ const HAND_OVER_LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct App {
     store: Opened,
+    media: PathBuf,
     timing: Timing,
 }
 
@@ -59,10 +68,13 @@ impl service::App for App {
     }
 
     async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
-        let path = common.home.folder(Service::Session).join(DATABASE);
-        let store = store::open(&path).map_err(service::Error::open)?;
+        let folder = common.home.folder(Service::Session);
+        let store = store::open(&folder.join(DATABASE)).map_err(service::Error::open)?;
+        let media = folder.join(MEDIA);
+        Media::clear_unfinished(&media); // the database is ours: nobody else is writing there
         Ok(Self {
             store,
+            media,
             timing: Timing::default(),
         })
     }
@@ -72,6 +84,7 @@ impl service::App for App {
     fn assemble(self, life: &mut Life) {
         let Self {
             store: Opened { stores, attach },
+            media,
             timing,
         } = self;
         let clock = life.clock.clone();
@@ -81,8 +94,11 @@ impl service::App for App {
         let config = life.config::<SessionConfig>();
         let (policy, policies) = watch::channel(None);
         let replies = Arc::new(Notify::new());
+        let links = Links::new(life.credentials.key_for("media links"), clock.clone());
+        let media = Media::new(media, Arc::clone(&stores.media), links, clock.clone());
         let engine = Engine::new(Parts {
             stores: stores.clone(),
+            media: media.clone(),
             agent: life.peer(Service::Agent).service(),
             publisher: life.publisher(),
             policy: policies,
@@ -122,7 +138,12 @@ impl service::App for App {
         requested.spawn("turns", engine.clone().run());
         requested.spawn(
             "prune",
-            prune(Arc::clone(&stores.upkeep), clock.clone(), requested.clone()),
+            prune(
+                Arc::clone(&stores.upkeep),
+                media.clone(),
+                clock.clone(),
+                requested.clone(),
+            ),
         );
         closing.spawn("policy", follow(config, policy, closing.clone()));
         closing.spawn("replies", dispatcher.run(closing.clone()));
@@ -134,6 +155,8 @@ impl service::App for App {
         // Nothing of another service is stored here that is not offered again: its gate stays open.
         attach.attach(life, Gate::default(), Box::new(ready));
 
+        life.serve(MediaServiceServer::new(MediaGrpc::new(media)));
+        life.serve(CommandServiceServer::new(CommandGrpc::new(engine.clone())));
         let grpc = Grpc::new(engine.clone(), recall, closing.clone());
         life.serve(
             SessionServiceServer::new(grpc)
@@ -190,8 +213,11 @@ async fn follow(
     }
 }
 
-async fn prune(store: Arc<dyn Upkeep>, clock: Clock, drain: Drain) {
+async fn prune(store: Arc<dyn Upkeep>, media: Media, clock: Clock, drain: Drain) {
     loop {
+        if let Err(error) = media.sweep().await {
+            tracing::warn!(error = %Chain(&error), "media that nobody names could not be forgotten");
+        }
         let pause = match store.prune(clock.now_ms() - KEEP_MS).await {
             Ok(0) => PRUNE,
             Ok(_) => PRUNE_PAUSE,

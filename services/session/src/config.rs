@@ -5,5 +5,6 @@ pub(crate) use gatehouse_document::{
     agents::{AgentDefaults, AgentEntry, Identity},
     bindings::{BindingKind, BindingSession, PeerKind},
     messages::{Queue as QueueSection, QueueDrop, QueueMode},
+    models::Model,
     session::{DmScope, GroupScope, Scope},
 };

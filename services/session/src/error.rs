@@ -55,6 +55,35 @@ pub(crate) enum Error {
     /// The process is about to end.
     #[error("the gateway is stopping; send the message again when it is back")]
     Stopping,
+    /// Something that belongs to a message cannot be taken.
+    #[error("attachment {} {problem}", index + 1)]
+    Attachment { index: usize, problem: String },
+    /// The caller's bytes.
+    #[error("is larger than {} MiB: send a smaller one, or raise agents.defaults.mediaMaxMb", bytes_max / (1024 * 1024))]
+    MediaTooLarge { bytes_max: u64 },
+    #[error("is empty")]
+    MediaEmpty,
+    #[error("is not base64")]
+    MediaGarbled,
+    /// All that may be kept is kept.
+    #[error(
+        "the media of all conversations take 10 GiB, and no more is kept: delete sessions that nobody needs"
+    )]
+    MediaFull,
+    /// The files of media.
+    #[error("media could not be read or written")]
+    Media(#[source] std::io::Error),
+    #[error("this medium is not kept any more")]
+    NoMedia,
+    /// Nobody here made the link.
+    #[error("this is no link of this gateway")]
+    LinkForged,
+    /// It was one of ours.
+    #[error("this link is over: load the conversation again for a new one")]
+    LinkOver,
+    /// The caller may not do that.
+    #[error("{what} needs scope {scope}")]
+    Scope { what: &'static str, scope: &'static str },
     /// The store.
     #[error("session store failed")]
     Store(#[source] store::Error),
@@ -70,7 +99,13 @@ impl Error {
     /// What it means to the caller.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Agent(AgentError::Unknown(_)) | Self::NoSession(_) | Self::NoRun(_) => Kind::NotFound,
+            Self::Agent(AgentError::Unknown(_)) | Self::NoSession(_) | Self::NoRun(_) | Self::NoMedia => {
+                Kind::NotFound
+            }
+            Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
+                Kind::Invalid
+            }
+            Self::LinkForged | Self::LinkOver | Self::Scope { .. } => Kind::Forbidden,
             Self::Agent(
                 AgentError::Key(_) | AgentError::SelectionRequired | AgentError::Contradiction { .. },
             )
@@ -81,10 +116,23 @@ impl Error {
                 Kind::Precondition
             }
             Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
-            Self::QueueFull { .. } => Kind::Exhausted,
+            Self::QueueFull { .. } | Self::MediaFull => Kind::Exhausted,
             Self::StillStopping(_) | Self::NotReady | Self::Stopping => Kind::Unavailable,
             Self::Store(error) => error.kind(),
-            Self::Unreadable(_) | Self::Engine(_) => Kind::Internal,
+            Self::Unreadable(_) | Self::Engine(_) | Self::Media(_) => Kind::Internal,
+        }
+    }
+
+    /// What is wrong with the bytes of an attachment is said of the attachment.
+    pub(crate) fn of_attachment(self, index: usize) -> Self {
+        match self {
+            wrong @ (Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled) => {
+                Self::Attachment {
+                    index,
+                    problem: wrong.to_string(),
+                }
+            }
+            other => other,
         }
     }
 
@@ -108,7 +156,15 @@ impl Error {
             Self::StillStopping(_) => "still-stopping",
             Self::NotReady => "starting",
             Self::Stopping => "stopping",
-            Self::Store(_) | Self::Unreadable(_) | Self::Engine(_) => return None,
+            Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
+                "attachment-refused"
+            }
+            Self::MediaFull => "media-full",
+            Self::NoMedia => "media-not-found",
+            Self::LinkForged => "link-invalid",
+            Self::LinkOver => "link-expired",
+            Self::Scope { .. } => "missing-scope",
+            Self::Store(_) | Self::Unreadable(_) | Self::Engine(_) | Self::Media(_) => return None,
         })
     }
 }
@@ -128,8 +184,10 @@ impl From<Error> for Failure {
         if let Some(reason) = error.reason() {
             failure = failure.reason(reason);
         }
-        if let Error::Field { path, .. } = error {
-            failure = failure.path(path);
+        match error {
+            Error::Field { path, .. } => failure = failure.path(path),
+            Error::Attachment { index, .. } => failure = failure.path(format!("/attachments/{index}")),
+            _ => {}
         }
         failure
     }

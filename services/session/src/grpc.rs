@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use gatehouse_core::Drain;
+use gatehouse_core::{Caller, Drain};
 use gatehouse_proto::session::v1::session_service_server::SessionService;
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
@@ -48,7 +48,8 @@ impl SessionService for Grpc {
         &self,
         request: Request<SendChatRequest>,
     ) -> Result<Response<SendChatResponse>, Status> {
-        answer(turns::send(&self.engine, request.into_inner()).await)
+        let caller = Caller::from_request(&request);
+        answer(turns::send(&self.engine, caller, request.into_inner()).await)
     }
 
     async fn get_chat_history(
@@ -80,7 +81,8 @@ impl SessionService for Grpc {
     }
 
     async fn run_agent(&self, request: Request<RunAgentRequest>) -> Result<Response<RunAgentStream>, Status> {
-        let stream = turns::run(&self.engine, request.into_inner()).await;
+        let caller = Caller::from_request(&request);
+        let stream = turns::run(&self.engine, caller, request.into_inner()).await;
         answer(stream.map(|stream| Box::pin(self.drain.end_stream(stream)) as RunAgentStream))
     }
 

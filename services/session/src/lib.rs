@@ -8,12 +8,15 @@
 mod agents;
 mod answer;
 mod app;
+mod book;
+mod commands;
 mod config;
 mod deliveries;
 mod error;
 mod grpc;
 mod id;
 mod key;
+mod media;
 mod metrics;
 mod policy;
 mod routing;

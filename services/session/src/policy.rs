@@ -4,15 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::drain::plan;
-use gatehouse_document::agents::CONCURRENT_MAX;
+use gatehouse_document::agents::{CONCURRENT_MAX, MEDIA_MB_MAX};
+use gatehouse_document::session::TRIGGERS_MAX;
 
 use crate::agents::Agents;
+use crate::book::Book;
 use crate::config::{QueueSection, Scope, SessionConfig};
 use crate::routing::Router;
 
 /// Turns that run at the same time unless configured otherwise: as many streams as a small model host answers at once,
 /// and twice what OpenClaw allows on two cores.
 const CONCURRENT_DEFAULT: u16 = 16;
+
+/// The largest attachment in MiB unless configured otherwise: OpenClaw's.
+const MEDIA_MB_DEFAULT: u32 = 20;
 
 /// What holds at the moment.
 #[derive(Clone, Debug)]
@@ -23,6 +28,12 @@ pub(crate) struct Policy {
     pub(crate) queue: QueueSection,
     /// Whether everybody shares one session.
     pub(crate) scope: Scope,
+    /// What is known of models.
+    pub(crate) book: Book,
+    /// What begins a new conversation, in lower case.
+    pub(crate) reset_triggers: Vec<String>,
+    /// The largest attachment, in bytes.
+    pub(crate) media_bytes_max: u64,
     /// Turns that run at the same time.
     pub(crate) concurrent_max: usize,
     /// How long runs may go on after the process was asked to end.
@@ -36,15 +47,27 @@ impl Policy {
             .defaults
             .max_concurrent
             .unwrap_or(CONCURRENT_DEFAULT);
+        let media_mb = config.agents.defaults.media_max_mb.unwrap_or(MEDIA_MB_DEFAULT);
         Self {
             agents: Arc::new(Agents::read(&config.agents)),
             router: Router::read(config),
             queue: config.messages.queue.clone(),
             scope: config.session.scope,
+            book: Book::read(config),
+            reset_triggers: triggers(&config.session.reset_triggers),
+            media_bytes_max: u64::from(media_mb.clamp(1, MEDIA_MB_MAX)) * 1024 * 1024,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),
             drain: plan::answers(Some(config.gateway.drain_seconds.into())),
         }
     }
+}
+
+fn triggers(written: &[String]) -> Vec<String> {
+    let triggers = written.iter().map(|trigger| trigger.trim().to_lowercase());
+    triggers
+        .filter(|trigger| !trigger.is_empty())
+        .take(TRIGGERS_MAX)
+        .collect()
 }
 
 #[cfg(test)]

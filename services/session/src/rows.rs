@@ -11,6 +11,7 @@ use gatehouse_core::content::Block;
 use gatehouse_proto::session::v1 as proto;
 
 use crate::agents::Agents;
+use crate::media::{self, Links};
 use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionKind, SessionRecord};
 
 /// The answer's text as content blocks.
@@ -38,9 +39,31 @@ pub(crate) fn chat_message(content: &str, timestamp: i64) -> String {
     format!(r#"{{"role":"assistant","content":{content},"timestamp":{timestamp}}}"#)
 }
 
-/// The row with which a run ends, as its last chat event carries it.
-pub(crate) fn last_message(content: &str, timestamp: i64) -> String {
-    chat_message(&without_thinking(content), timestamp)
+/// The row with which a run ends, as its last chat event carries it. What the gateway said itself says so.
+pub(crate) fn last_message(row: &NewEntry, links: &Links) -> String {
+    let content = without_thinking(&row.content);
+    let content = media::shown(&content, links);
+    let timestamp = row.timestamp;
+    if row.extra.model.as_deref() == Some(GATEWAY_MODEL) {
+        return format!(
+            r#"{{"role":"assistant","content":{content},"provider":"{GATEWAY_PROVIDER}","model":"{GATEWAY_MODEL}","timestamp":{timestamp}}}"#
+        );
+    }
+    chat_message(&content, timestamp)
+}
+
+/// Whose words those are that no model wrote, in the words of v4's transcripts.
+pub(crate) const GATEWAY_PROVIDER: &str = "gatehouse";
+/// The same, as a model.
+pub(crate) const GATEWAY_MODEL: &str = "gateway-injected";
+
+/// What a row's answer cost.
+pub(crate) fn usage(row: &NewEntry) -> Option<proto::Usage> {
+    row.extra.usage.map(|tokens| proto::Usage {
+        input: tokens.input,
+        output: tokens.output,
+        total_tokens: tokens.input + tokens.output,
+    })
 }
 
 fn without_thinking(json: &str) -> Cow<'_, str> {
@@ -62,8 +85,8 @@ struct Answer {
 }
 
 /// A row's content as clients see it.
-fn shown(row: &NewEntry) -> (String, Answer) {
-    let stored = || (row.content.clone(), Answer::default());
+fn shown(row: &NewEntry, links: &Links) -> (String, Answer) {
+    let stored = || (media::shown(&row.content, links).into_owned(), Answer::default());
     match row.role {
         Role::User | Role::Assistant | Role::System => stored(),
         Role::Tool => content_of(&row.content)
@@ -75,27 +98,30 @@ fn shown(row: &NewEntry) -> (String, Answer) {
                     tool: Some(result.name.clone()),
                     failed: Some(result.failed),
                 };
-                (result.content.to_json_blocks(), answer)
+                let content = result.content.to_json_blocks();
+                (media::shown(&content, links).into_owned(), answer)
             }),
     }
 }
 
 /// A row of a transcript.
-pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
+pub(crate) fn message(entry: &Entry, links: &Links) -> proto::TranscriptMessage {
     let row = &entry.row;
     let EntryExtra {
         provider,
         model,
         stop_reason,
         error_message,
-        usage,
+        usage: _, // below
         abort_origin,
         sender_label,
         wrote: _, // for models alone
         step,
+        compacts,
     } = row.extra.clone();
+    let usage = usage(row);
     let run = row.run.as_ref().map(ToString::to_string);
-    let (content, answer) = shown(row);
+    let (content, answer) = shown(row, links);
     proto::TranscriptMessage {
         role: row.role.word().to_owned(),
         content,
@@ -103,7 +129,7 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
         // One row of a run is its question and one its end; those between have no key, as there are many.
         idempotency_key: run
             .as_ref()
-            .filter(|_| step.is_none())
+            .filter(|_| step.is_none() && compacts.is_none())
             .and_then(|run| match row.role {
                 Role::User => Some(format!("{run}:user")),
                 Role::Assistant | Role::System => Some(format!("{run}:assistant")),
@@ -113,11 +139,7 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
         model,
         stop_reason,
         error_message,
-        usage: usage.map(|tokens| proto::Usage {
-            input: tokens.input,
-            output: tokens.output,
-            total_tokens: tokens.input + tokens.output,
-        }),
+        usage,
         openclaw_abort: abort_origin.map(|origin| proto::Abort {
             aborted: true,
             origin,
@@ -128,11 +150,16 @@ pub(crate) fn message(entry: &Entry) -> proto::TranscriptMessage {
             id: row.id.to_string(),
             seq: entry.seq,
             run_id: run,
-            kind: row.boundary.then(|| "reset".to_owned()),
+            kind: if row.boundary {
+                Some("reset".to_owned())
+            } else {
+                compacts.map(|_| "compaction".to_owned())
+            },
         }),
         tool_call_id: answer.call_id,
         tool_name: answer.tool,
         tool_failed: answer.failed,
+        exclude_from_context: (!row.in_context && !row.boundary).then_some(true),
     }
 }
 

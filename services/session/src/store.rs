@@ -17,6 +17,7 @@ pub use self::sqlite::SCHEMA;
 use self::sqlite::SqliteStore;
 pub(crate) use crate::deliveries::*;
 use crate::error::Error;
+pub(crate) use crate::media::{MediaId, MediaRow, MediaRows};
 pub(crate) use crate::sessions::*;
 pub(crate) use crate::transcripts::*;
 pub(crate) use crate::turns::{Turns, model::*};
@@ -71,6 +72,7 @@ pub(crate) struct Stores {
     pub(crate) transcripts: Arc<dyn Transcripts>,
     pub(crate) turns: Arc<dyn Turns>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) media: Arc<dyn MediaRows>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
     /// Who else has them open.
     pub(crate) sharing: Sharing,
@@ -80,13 +82,14 @@ impl Stores {
     /// One implementation of them all.
     pub(crate) fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
     where
-        S: Sessions + Transcripts + Turns + Deliveries + Upkeep + 'static,
+        S: Sessions + Transcripts + Turns + Deliveries + MediaRows + Upkeep + 'static,
     {
         Self {
             sessions: Arc::clone(&store) as _,
             transcripts: Arc::clone(&store) as _,
             turns: Arc::clone(&store) as _,
             deliveries: Arc::clone(&store) as _,
+            media: Arc::clone(&store) as _,
             upkeep: store,
             sharing,
         }

@@ -21,6 +21,7 @@ use tokio::time;
 use crate::deliveries::Recall;
 use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
+use crate::media::{Links, Media};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::rows::plain;
@@ -217,8 +218,16 @@ impl Bench {
         let policy = Policy::read(&serde_json::from_str(config).unwrap());
         let (policy, policies) = watch::channel(Some(Arc::new(policy)));
         let replies = Arc::new(Notify::new());
+        let links = Links::new(Secret::generate(), self.clock.clone());
+        let media = Media::new(
+            self.folder.path().join("media"),
+            Arc::clone(&self.stores.media),
+            links,
+            self.clock.clone(),
+        );
         let engine = Engine::new(Parts {
             stores: self.stores.clone(),
+            media,
             agent: agent.service(),
             publisher,
             policy: policies,
@@ -301,6 +310,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
         model: None,
         thinking: None,
         timeout_ms: None,
+        task: None,
         trace: gatehouse_core::trace::Context::new(),
         now,
     }

@@ -13,7 +13,7 @@ use crate::{
         command::{self, Line},
         editor::Candidate,
         trouble::Trouble,
-        wire::{Model, Models, Session, Sessions, Status},
+        wire::{GatewayCommand, GatewayCommands, Model, Models, Session, Sessions, Status},
     },
     exit::Failed,
     term::{Ink, Table, ago, one_line},
@@ -42,7 +42,17 @@ impl Interactive {
     pub(super) async fn obey(&mut self, line: Line<'_>) -> Result<Next, Trouble> {
         match line {
             Line::Empty | Line::Say(_) => {}
-            Line::Help => self.ui.block(Ink::Dim, &command::help()),
+            Line::Help => {
+                let theirs: Vec<(String, String)> = match self.gateway_commands().await {
+                    Ok(commands) => commands
+                        .iter()
+                        .map(|it| (it.name.clone(), it.description.clone()))
+                        .collect(),
+                    Err(lost @ Trouble::Lost(_)) => return Err(lost),
+                    Err(_) => Vec::new(), // the help of this program is there all the same
+                };
+                self.ui.block(Ink::Dim, &command::help(&theirs));
+            }
             Line::Model("") => self.models().await?,
             Line::Model(name) => self.choose_model(name).await?,
             Line::Think(level) => self.think(level).await?,
@@ -88,6 +98,26 @@ impl Interactive {
             }
         }
         Ok(Next::Stay)
+    }
+
+    /// What the gateway answers itself; asked for once.
+    async fn gateway_commands(&mut self) -> Result<&[GatewayCommand], Trouble> {
+        if self.commands.is_none() {
+            let listed: GatewayCommands = self
+                .get("commands.list", &json!({"scope": "text", "includeArgs": false}))
+                .await?;
+            self.commands = Some(listed.commands);
+        }
+        Ok(self.commands.as_deref().unwrap_or_default())
+    }
+
+    /// Whether a word is a command of the gateway.
+    pub(super) async fn gateway_has(&mut self, word: &str) -> Result<bool, Trouble> {
+        let word = format!("/{}", word.trim_end_matches(':').to_lowercase());
+        let commands = self.gateway_commands().await?;
+        Ok(commands
+            .iter()
+            .any(|command| command.text_aliases.contains(&word)))
     }
 
     async fn sessions(&mut self) -> Result<(), Trouble> {

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) compat: Compat,
     /// What the document says about its thinking. `None`: the model is not listed.
     pub(crate) reasoning: Option<bool>,
+    /// Whether it is listed as a model that sees pictures.
+    pub(crate) sees: bool,
 }
 
 /// What the agents' side says.
@@ -97,6 +99,7 @@ impl Layers {
                 model.and_then(|model| model.compat.as_ref()),
             ),
             reasoning: model.map(|model| model.reasoning),
+            sees: model.is_some_and(|model| model.input.iter().any(|kind| kind == "image")),
         }
     }
 }
@@ -120,6 +123,7 @@ fn merged(provider: Option<&Compat>, model: Option<&Compat>) -> Compat {
         max_tokens_field,
         supports_reasoning_effort,
         reasoning_effort_map,
+        thinking_format,
         supports_developer_role,
         supports_temperature,
         supports_store,
@@ -133,6 +137,7 @@ fn merged(provider: Option<&Compat>, model: Option<&Compat>) -> Compat {
         max_tokens_field: max_tokens_field.or(provider.max_tokens_field),
         supports_reasoning_effort: supports_reasoning_effort.or(provider.supports_reasoning_effort),
         reasoning_effort_map: efforts,
+        thinking_format: thinking_format.or(provider.thinking_format),
         supports_developer_role: supports_developer_role.or(provider.supports_developer_role),
         supports_temperature: supports_temperature.or(provider.supports_temperature),
         supports_store: supports_store.or(provider.supports_store),

@@ -133,6 +133,7 @@ mod tests {
             system_prompt: None,
             messages,
             agent_name: "Main".into(),
+            shelf: crate::request::Shelf::new(),
             in_chat,
             thinking: None,
             agent: None,

@@ -5,7 +5,7 @@ pub(crate) mod body;
 mod chunk;
 mod decoder;
 mod ending;
-mod messages;
+pub(crate) mod messages;
 mod models;
 mod reading;
 

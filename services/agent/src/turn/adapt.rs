@@ -142,7 +142,9 @@ mod tests {
     fn lesson(words: &str, status: u16, change: impl FnOnce(&mut Settings, &mut Lesson)) -> Option<Lesson> {
         let (mut settings, mut lesson) = (Settings::default(), Lesson::default());
         change(&mut settings, &mut lesson);
+        let shelf = crate::request::Shelf::new();
         let asked = Asked {
+            shelf: &shelf,
             model: "m",
             settings: &settings,
             lesson,

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::backoff::Backoff;
-use gatehouse_proto::agent::v1::{ContextTrimmed, ModelStarted, Retrying, run_turn_response::Event};
+use gatehouse_proto::agent::v1::{
+    ContextTrimmed, MediaLeftOut, ModelStarted, Retrying, run_turn_response::Event,
+};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -20,6 +22,7 @@ use crate::{
         openai::{
             Endpoint,
             body::{self, Asked},
+            messages,
         },
         retry_after,
     },
@@ -71,6 +74,16 @@ impl Turn {
         } else {
             history::without_echo(&question.messages)
         };
+        let names = messages::unseen(&conversation, &question.shelf, settings.sees);
+        if !names.is_empty() {
+            let (provider, model) = (name.provider.clone(), name.model.clone());
+            let left = MediaLeftOut {
+                provider,
+                model,
+                names,
+            };
+            self.answer.send(Event::MediaLeftOut(left)).await;
+        }
         let known = self.tools.lessons.of(name, entry.fingerprint);
         let mut asking = Asking {
             name,
@@ -200,6 +213,7 @@ impl<'t> Asking<'t> {
                 fits.map_or(most, |fits| most.min(fits))
             }),
             thinking: self.question.thinking.as_deref(),
+            shelf: &self.question.shelf,
             is_openai: self.endpoint.is_openai(),
         };
         let body = body::of(&asked, self.question.system_prompt.as_deref(), &fitted.messages);
@@ -228,6 +242,7 @@ impl<'t> Asking<'t> {
             lesson: self.lesson,
             max_tokens: self.settings.max_tokens,
             thinking: self.question.thinking.as_deref(),
+            shelf: &self.question.shelf,
             is_openai: self.endpoint.is_openai(),
         }
     }

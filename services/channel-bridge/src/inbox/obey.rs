@@ -13,6 +13,7 @@ use crate::{
     metrics::{Direction, Fate},
     notice,
     outbox::store::{Chosen, More},
+    policy::Standing,
     store::StoreError,
 };
 
@@ -61,14 +62,17 @@ impl Inbox {
             self.metrics
                 .count(&row.account.channel, Direction::In, Fate::Dropped);
         }
-        let asked = time::timeout(STOP_WITHIN, self.session.stop(stopping(request(row))))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::new(
-                    Kind::Timeout,
-                    "the session service did not answer in time",
-                ))
-            });
+        let asked = time::timeout(
+            STOP_WITHIN,
+            self.session.stop(stopping(request(row, Standing::Anybody))),
+        )
+        .await
+        .unwrap_or_else(|_| {
+            Err(Failure::new(
+                Kind::Timeout,
+                "the session service did not answer in time",
+            ))
+        });
         let stopped = match asked {
             Ok(answer) => i64::try_from(answer.run_ids.len()).unwrap_or(i64::MAX) + answer.dropped_count,
             // Of an older version, or nobody answers this chat: then nothing runs for it.

@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use gatehouse_core::{Failure, client::PeerService};
 use gatehouse_proto::session::v1::{
     DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer,
-    StopChatRequest, StopChatResponse, Target, peer, session_service_client::SessionServiceClient,
+    SenderStanding, StopChatRequest, StopChatResponse, Target, peer,
+    session_service_client::SessionServiceClient,
 };
 
 use super::store::InboxRow;
 use crate::{
     adapter::{AccountKey, ChatKind, InboundMessage, Origin},
     id::{ChatId, GuildId, RoleId, TeamId},
+    policy::Standing,
 };
 
 /// The session service, as the inbox sees it.
@@ -49,7 +51,7 @@ impl SessionClient for SessionServiceClient<PeerService> {
     }
 }
 
-pub(super) fn request(row: &InboxRow) -> DeliverMessageRequest {
+pub(super) fn request(row: &InboxRow, standing: Standing) -> DeliverMessageRequest {
     let AccountKey { channel, account } = row.account.clone();
     let InboundMessage {
         message_id,
@@ -70,8 +72,8 @@ pub(super) fn request(row: &InboxRow) -> DeliverMessageRequest {
         sender_aliases: _, // for the policy, which has decided
         sender_name,
         content,
-        mentioned: _, // as well
-        from_bot: _,  // as well
+        mentioned,
+        from_bot: _, // as well
         sent_at,
     } = row.message.clone();
     let (text, content) = content.into_parts();
@@ -97,6 +99,13 @@ pub(super) fn request(row: &InboxRow) -> DeliverMessageRequest {
         }),
         sent_at,
         content,
+        sender_standing: match standing {
+            Standing::Anybody => SenderStanding::Unspecified,
+            Standing::Listed => SenderStanding::Listed,
+            Standing::Owner => SenderStanding::Owner,
+        }
+        .into(),
+        addressed: mentioned || chat_kind == ChatKind::Direct,
     }
 }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Policy, Verdict};
+use super::{Policy, Standing, Verdict, owners};
 use crate::adapter::{Case, ChatKind, InboundMessage, Origin};
 
 fn policy(json: Value) -> Policy {
@@ -155,4 +155,61 @@ fn a_disabled_group_is_silent_under_every_policy() {
         );
         assert!(refused(policy.decide(&room(true), false)), "{word}");
     }
+}
+
+#[test]
+fn a_sender_is_known_by_a_list_by_a_code_or_as_an_owner_and_never_because_everybody_may_talk() {
+    let open = policy(
+        json!({"dmPolicy": "open", "allowFrom": ["*"], "groupPolicy": "open", "groupAllowFrom": ["*"]}),
+    );
+    assert_eq!(open.decide(&direct(), false), Verdict::Accept);
+    assert_eq!(open.standing(&direct(), false), Standing::Anybody);
+    assert_eq!(
+        open.standing(&direct(), true),
+        Standing::Listed,
+        "approved by a code"
+    );
+    assert_eq!(
+        open.standing(&room(true), true),
+        Standing::Anybody,
+        "which counts in direct messages only"
+    );
+
+    let listed = policy(
+        json!({"allowFrom": ["*", "ACCOUNT:anna"], "groups": {"#home": {"allowFrom": ["account:anna"]}}}),
+    );
+    assert_eq!(listed.standing(&direct(), false), Standing::Listed);
+    assert_eq!(listed.standing(&room(true), false), Standing::Listed);
+    let elsewhere =
+        policy(json!({"allowFrom": ["account:anna"], "groups": {"#work": {"allowFrom": ["account:anna"]}}}));
+    assert_eq!(elsewhere.standing(&room(true), false), Standing::Anybody);
+
+    let mut owned = open;
+    owned.owners = vec!["account:anna".to_owned()];
+    assert_eq!(owned.standing(&room(true), false), Standing::Owner);
+    owned.owners = vec!["*".to_owned(), "anna".to_owned()];
+    assert_eq!(
+        owned.standing(&direct(), false),
+        Standing::Anybody,
+        "a name is no identity"
+    );
+}
+
+#[test]
+fn an_owner_is_one_on_the_channel_that_is_named() {
+    let list = [
+        "irc:anna",
+        "IRC: bert",
+        "webhook:carl",
+        "account:dora",
+        "emil",
+        "*",
+        "irc:*",
+        "",
+    ]
+    .map(str::to_owned);
+    let channels = ["irc", "webhook"];
+
+    assert_eq!(owners(&list, "irc", &channels), ["anna", "bert", "account:dora", "emil"]);
+    assert_eq!(owners(&list, "webhook", &channels), ["carl", "account:dora", "emil"]);
 }

@@ -72,7 +72,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     );
     assert_eq!(keys(&agent), ["models", "agents"]);
     assert_eq!(keys(&agent["agents"]), ["defaults"]);
-    assert_eq!(keys(&bridge), ["channels"]);
+    assert_eq!(keys(&bridge), ["channels", "commands"]);
     assert_eq!(broadcast, json!({}));
     assert_eq!(agent["models"]["providers"]["a"]["apiKey"], "key-from-env");
     assert_eq!(bridge["channels"]["irc"]["password"], "irc-secret");

@@ -27,6 +27,10 @@ const JOINING: &[(&str, &str)] = &[
     ("sender.id", "who spoke, as the platform names them"),
     ("pairing.id", "a request of somebody to be let in"),
     ("agent.id", "the agent"),
+    (
+        "media.id",
+        "a picture, recording or file: the SHA-256 of its bytes",
+    ),
     ("provider.id", "the provider of models"),
     ("model.id", "the model"),
     ("connection.id", "a client's connection, as `hello-ok` names it"),
@@ -55,6 +59,7 @@ const PLAIN: &[&str] = &[
     "binding",
     "code",
     "column",
+    "command",
     "connections",
     "cool_down",
     "copy",

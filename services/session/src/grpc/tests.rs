@@ -1,3 +1,4 @@
+mod attachments;
 mod sessions;
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::peer::Kind;
 
 use super::{Inbound, Peer, PeerKind};
+use crate::commands::{self, Chatter, Speaker};
 use crate::deliveries::{Recall, Target};
 use crate::error::Error;
 use crate::id::RunId;
@@ -25,12 +26,14 @@ struct Message {
     sender: String,
     content: Content,
     target: Target,
+    speaker: Speaker,
 }
 
 impl TryFrom<proto::DeliverMessageRequest> for Message {
     type Error = Error;
 
     fn try_from(request: proto::DeliverMessageRequest) -> Result<Self, Error> {
+        let standing = request.sender_standing().into();
         let proto::DeliverMessageRequest {
             channel,
             account_id,
@@ -47,6 +50,8 @@ impl TryFrom<proto::DeliverMessageRequest> for Message {
             reply_target,
             sent_at: _, // kept by the bridge
             content,
+            sender_standing: _, // read above
+            addressed,
         } = request;
         let peer = peer.and_then(read_peer).ok_or(Error::Field {
             path: "/peer",
@@ -65,7 +70,17 @@ impl TryFrom<proto::DeliverMessageRequest> for Message {
                 problem: "is not in the channel and account of the message",
             });
         }
+        let speaker = Speaker::Chat(Chatter {
+            channel: channel.clone(),
+            account: account_id.clone(),
+            sender: sender_id.clone(),
+            standing,
+            direct: peer.kind == PeerKind::Direct,
+            addressed,
+            target: target.clone(),
+        });
         Ok(Self {
+            speaker,
             place: Inbound {
                 channel: channel.clone(),
                 account: account_id.clone(),
@@ -100,6 +115,7 @@ pub(crate) async fn deliver(
         sender,
         content,
         target,
+        speaker,
     } = Message::try_from(request)?;
     let policy = engine.policy()?;
     let route = policy.router.route(&place, &policy.agents)?;
@@ -127,12 +143,13 @@ pub(crate) async fn deliver(
         model: None,
         thinking: None,
         timeout_ms: None,
+        task: None,
         trace: trace::current().unwrap_or_default(),
         now,
         key,
         run,
     };
-    let Submitted { turn, duplicate } = engine.submit(admission).await?;
+    let Submitted { turn, duplicate } = commands::take(engine, &policy, &speaker, admission).await?;
     Ok(proto::DeliverMessageResponse {
         run_id: turn.run.to_string(),
         session_key: turn.key.to_string(),

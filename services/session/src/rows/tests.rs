@@ -8,6 +8,13 @@ fn content_is_text_or_blocks() {
     assert_eq!(text_of("{}"), "");
 }
 
+fn links() -> Links {
+    Links::new(
+        gatehouse_core::Secret::generate(),
+        gatehouse_core::Clock::system(),
+    )
+}
+
 fn entry(role: Role, content: &str, step: Option<u32>) -> Entry {
     let row = NewEntry {
         id: crate::id::EntryId::generate(),
@@ -29,18 +36,18 @@ fn entry(role: Role, content: &str, step: Option<u32>) -> Entry {
 #[test]
 fn a_row_goes_out_as_it_is_stored_and_a_tools_row_in_the_shape_of_v4() {
     let odd = r#"[{"type":"hologram",  "of":[1.0]},{"type":"text","text":"x"}]"#;
-    let row = message(&entry(Role::Assistant, odd, None));
+    let row = message(&entry(Role::Assistant, odd, None), &links());
     assert_eq!(
         (row.content.as_str(), row.idempotency_key.as_deref()),
         (odd, Some("r:assistant"))
     );
 
     let call = r#"[{"type":"toolCall","id":"c","name":"ls","arguments":{}}]"#;
-    let row = message(&entry(Role::Assistant, call, Some(0)));
+    let row = message(&entry(Role::Assistant, call, Some(0)), &links());
     assert_eq!((row.content.as_str(), row.idempotency_key), (call, None));
 
     let result = r#"[{"type":"toolResult","toolCallId":"c","toolName":"ls","content":[{"type":"text","text":"no"}],"isError":true}]"#;
-    let row = message(&entry(Role::Tool, result, Some(1)));
+    let row = message(&entry(Role::Tool, result, Some(1)), &links());
     assert_eq!(
         (row.role.as_str(), row.content.as_str()),
         ("toolResult", r#"[{"type":"text","text":"no"}]"#)

@@ -7,9 +7,8 @@ use gatehouse_proto::session::v1 as proto;
 use self::request::{Create, List, Patch, wanted};
 use super::{SessionFilter, SessionRecord, SessionRef};
 use crate::error::Error;
-use crate::id::{EntryId, SessionId};
-use crate::rows::{self, Wanted, plain, provider_and_model};
-use crate::transcripts::{EntryExtra, NewEntry, Role};
+use crate::id::SessionId;
+use crate::rows::{self, Wanted, provider_and_model};
 use crate::turns::Engine;
 
 pub(crate) async fn list(
@@ -164,30 +163,7 @@ pub(crate) async fn reset(
         agent_id,
     } = request;
     let key = SessionRef::new(key, agent_id).resolve_to_act(&engine.policy()?.agents)?;
-    engine.abort(key.clone(), None).await?;
-    let now = engine.now_ms();
-    let boundary = NewEntry {
-        id: EntryId::generate(),
-        role: Role::System,
-        content: plain(match reason.as_deref() {
-            Some("new") => "New session",
-            Some(_) | None => "Session reset",
-        }),
-        preview: String::new(),
-        timestamp: now,
-        run: None,
-        boundary: true,
-        in_context: false,
-        extra: EntryExtra::default(),
-    };
-    let sessions = &engine.stores().sessions;
-    let session = engine
-        .change(key.clone(), "reset", async {
-            let (session, row) = sessions.reset(&key, boundary, now).await?;
-            engine.announce_row(&row, &session);
-            Ok((session.clone(), Some(session)))
-        })
-        .await?;
+    let session = super::reset(engine, &key, reason.as_deref()).await?;
     Ok(proto::ResetSessionResponse {
         ok: true,
         key: session.key.to_string(),

@@ -124,6 +124,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
         inbound: None,
         model: None,
         thinking: None,
+        task: None,
         timeout_ms: None,
         trace: gatehouse_core::trace::Context::new(),
         now: T0,
@@ -154,6 +155,7 @@ pub(crate) async fn say(store: &Stores, key: &SessionKey, run: &str, text: &str)
 
 fn finish(run: &str, owner: &Owner, state: TurnState, text: &str) -> Finish {
     Finish {
+        summary: None,
         run: RunId::new(run),
         owner: owner.clone(),
         state,

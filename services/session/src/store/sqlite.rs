@@ -5,6 +5,7 @@
 mod admit;
 mod deliveries;
 mod entries;
+mod media;
 mod reclaim;
 mod schema;
 mod sessions;
@@ -145,8 +146,8 @@ impl Transcripts for SqliteStore {
             .await
     }
 
-    async fn context(&self, turn: &Turn, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
-        let key = turn.key.clone();
+    async fn context(&self, key: &SessionKey, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
+        let key = key.clone();
         self.database
             .read(move |conn| entries::context(conn, &key, rows_max))
             .await
@@ -158,6 +159,19 @@ impl Turns for SqliteStore {
     async fn admit(&self, admission: Admission, lease: Option<Lease>) -> Result<Admitted, Error> {
         self.database
             .write(move |tx| admit::admit(tx, admission, lease.as_ref()))
+            .await
+    }
+
+    async fn known(&self, admission: &Admission) -> Result<Option<Turn>, Error> {
+        let admission = admission.clone();
+        self.database
+            .read(move |conn| admit::known(conn, &admission))
+            .await
+    }
+
+    async fn answer(&self, admission: Admission, answer: GatewayAnswer) -> Result<Answered, Error> {
+        self.database
+            .write(move |tx| admit::answer(tx, admission, answer))
             .await
     }
 
@@ -290,6 +304,26 @@ impl Deliveries for SqliteStore {
     async fn recall(&self, session: SessionKey, recalled: Recalled, now: i64) -> Result<i64, Error> {
         self.database
             .write(move |tx| deliveries::recall(tx, &session, &recalled, now))
+            .await
+    }
+}
+
+#[async_trait]
+impl MediaRows for SqliteStore {
+    async fn keep(&self, row: MediaRow, total_max: i64) -> Result<(), Error> {
+        self.database
+            .write(move |tx| media::keep(tx, &row, total_max))
+            .await
+    }
+
+    async fn find(&self, id: &MediaId) -> Result<Option<MediaRow>, Error> {
+        let id = id.clone();
+        self.database.read(move |conn| media::find(conn, &id)).await
+    }
+
+    async fn forget_unnamed(&self, before: i64) -> Result<Vec<MediaId>, Error> {
+        self.database
+            .write(move |tx| media::forget_unnamed(tx, before))
             .await
     }
 }

@@ -62,10 +62,12 @@ pass_on! {
         fn history(key: &SessionKey, query: HistoryQuery) -> HistoryPage;
         fn entry(key: &SessionKey, seq: i64) -> Option<Entry>;
         fn append(key: &SessionKey, entry: NewEntry) -> (SessionRecord, Entry);
-        fn context(turn: &Turn, rows_max: u32) -> Vec<ContextRow>;
+        fn context(key: &SessionKey, rows_max: u32) -> Vec<ContextRow>;
     }
     turns as Turns {
         fn admit(admission: Admission, lease: Option<Lease>) -> Admitted;
+        fn known(admission: &Admission) -> Option<Turn>;
+        fn answer(admission: Admission, answer: GatewayAnswer) -> Answered;
         fn find(run: &RunId) -> Option<Turn>;
         fn claim(lease: Lease, now: i64) -> Option<Claimed>;
         fn outlook(held: Vec<RunId>, now: i64) -> Outlook;
@@ -87,6 +89,11 @@ pass_on! {
         fn next_due(now: i64) -> Option<i64>;
         fn settle(delivery: i64, outcome: DeliveryOutcome) -> bool;
         fn recall(session: SessionKey, recalled: Recalled, now: i64) -> i64;
+    }
+    media as MediaRows {
+        fn keep(row: MediaRow, total_max: i64) -> ();
+        fn find(id: &MediaId) -> Option<MediaRow>;
+        fn forget_unnamed(before: i64) -> Vec<MediaId>;
     }
     upkeep as Upkeep {
         fn prune(before: i64) -> u64;

@@ -97,7 +97,11 @@ async fn page(engine: &Engine, history: History) -> Result<proto::GetChatHistory
     Ok(proto::GetChatHistoryResponse {
         session_key: key.to_string(),
         session_id: session.map(|session| session.session_id.to_string()),
-        messages: page.entries.iter().map(rows::message).collect(),
+        messages: page
+            .entries
+            .iter()
+            .map(|entry| rows::message(entry, engine.media().links()))
+            .collect(),
         has_more: page.has_more,
         next_offset: page.has_more.then_some(i64::from(offset) + rows),
         total_messages: session.map_or(0, |session| session.last_seq - session.first_seq + 1),
@@ -150,8 +154,8 @@ pub(crate) async fn inject(
         boundary: false,
         in_context: true,
         extra: EntryExtra {
-            provider: Some("gatehouse".to_owned()),
-            model: Some("gateway-injected".to_owned()),
+            provider: Some(rows::GATEWAY_PROVIDER.to_owned()),
+            model: Some(rows::GATEWAY_MODEL.to_owned()),
             stop_reason: Some("stop".to_owned()),
             ..EntryExtra::default()
         },

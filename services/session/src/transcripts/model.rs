@@ -62,6 +62,9 @@ pub(crate) struct EntryExtra {
     /// Set on a row in the middle of a turn: its number in its attempt, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) step: Option<u32>,
+    /// Set on the summary that stands for all rows before this number: models read from there on, and the summary first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compacts: Option<i64>,
 }
 
 /// What an answer cost.
@@ -108,6 +111,15 @@ impl NewEntry {
             },
         }
     }
+
+    /// The same row, saying something else.
+    pub(crate) fn saying(self, content: &Content) -> Self {
+        Self {
+            content: content.to_json(),
+            preview: content.clone().into_words(),
+            ..self
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +132,8 @@ pub(crate) struct Entry {
 /// A row as the model's context needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ContextRow {
+    /// Its number in the session.
+    pub(crate) seq: i64,
     pub(crate) role: Role,
     /// JSON: text, or a list of content blocks.
     pub(crate) content: String,

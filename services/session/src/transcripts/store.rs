@@ -8,7 +8,6 @@ use super::{ContextRow, Entry, HistoryPage, HistoryQuery, NewEntry};
 use crate::error::Error;
 use crate::key::SessionKey;
 use crate::sessions::SessionRecord;
-use crate::turns::Turn;
 
 /// The store of transcripts.
 #[async_trait]
@@ -21,6 +20,6 @@ pub(crate) trait Transcripts: Send + Sync + std::fmt::Debug {
     /// Adds a row that belongs to no turn.
     async fn append(&self, key: &SessionKey, entry: NewEntry) -> Result<(SessionRecord, Entry), Error>;
 
-    /// The newest rows that a model should read for this turn, oldest first, within the bounds.
-    async fn context(&self, turn: &Turn, rows_max: u32) -> Result<Vec<ContextRow>, Error>;
+    /// The newest rows that a model should read, oldest first, within the bounds.
+    async fn context(&self, key: &SessionKey, rows_max: u32) -> Result<Vec<ContextRow>, Error>;
 }

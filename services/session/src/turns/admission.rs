@@ -14,7 +14,9 @@ use super::runs::{Runs, Slot};
 use super::settle::Settle;
 use super::shared::Shared;
 use super::workers::Workers;
-use super::{Aborted, Admission, Admitted, Claimed, NewTurn, Origin, Turn, TurnState};
+use super::{
+    Aborted, Admission, Admitted, Answered, Claimed, GatewayAnswer, NewTurn, Origin, Turn, TurnState,
+};
 use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::RunId;
@@ -125,6 +127,52 @@ impl Intake {
         }
         Ok(Submitted {
             turn,
+            duplicate: false,
+        })
+    }
+
+    /// Takes a message together with the gateway's answer to it.
+    pub(super) async fn answer(
+        &self,
+        admission: Admission,
+        answer: GatewayAnswer,
+    ) -> Result<Submitted, Error> {
+        self.started().await?;
+        if self.shared.drain.is_requested() {
+            return Err(Error::Stopping);
+        }
+        let changes = answer.change.is_some();
+        let _order = self.order.of(&admission.key).await;
+        let (new, ended) = match self.shared.stores.turns.answer(admission, answer).await? {
+            Answered::Known(turn) => {
+                self.shared.metrics.duplicates.inc();
+                return Ok(Submitted {
+                    turn: *turn,
+                    duplicate: true,
+                });
+            }
+            Answered::New(new) => *new,
+        };
+        let NewTurn {
+            turn,
+            entry,
+            session,
+            gave_way: _, // nothing has to
+        } = new;
+        self.shared.metrics.accepted.inc();
+        let (agents, events) = (self.shared.agents(), &self.shared.events);
+        let reason = if changes { "patch" } else { "send" };
+        events.changed(
+            &turn.key,
+            Some(&session),
+            agents.as_deref(),
+            reason,
+            Some(&turn.run),
+        );
+        events.row(&entry, &session, agents.as_deref());
+        self.settle.settle(&ended, None, seq_before(ended.turn.attempt));
+        Ok(Submitted {
+            turn: ended.turn,
             duplicate: false,
         })
     }

@@ -17,10 +17,17 @@ pub(super) fn announce(
     error_kind: Option<&str>,
     seq: i64,
 ) {
-    let Ended { turn, entry, session } = ended;
+    let Ended {
+        turn,
+        summary,
+        entry,
+        session,
+    } = ended;
     let run = events.of_run(&turn.run, &turn.key);
-    if let (Some(entry), Some(session)) = (entry, session) {
-        events.row(entry, session, agents);
+    if let Some(session) = session {
+        for entry in summary.iter().chain(entry) {
+            events.row(entry, session, agents);
+        }
     }
 
     let stop = turn.stop_reason.clone();
@@ -42,8 +49,8 @@ pub(super) fn announce(
 
     let message = entry
         .as_ref()
-        .map(|entry| rows::last_message(&entry.row.content, entry.row.timestamp));
-    let usage = entry.as_ref().and_then(|entry| rows::message(entry).usage);
+        .map(|entry| rows::last_message(&entry.row, events.links()));
+    let usage = entry.as_ref().and_then(|entry| rows::usage(&entry.row));
     let (state, end) = match turn.state {
         TurnState::Done => (
             State::Final,

@@ -19,6 +19,9 @@ pub(super) const ROWS_MAX: u32 = 400;
 /// Bytes of the conversation that a model reads at most: with the merged messages it stays below gRPC's 4 MiB.
 const BYTES_MAX: usize = 1024 * 1024;
 
+/// What stands before a summary.
+const SUMMARY_BEFORE: &str = "(This is a summary of the conversation up to here. Go on from it.)";
+
 /// Puts the rows into the order in which they were answered, leaves out what still waits, and cuts the oldest off at
 /// the bound. A message that came while another run was being answered was stored before that answer; the model reads it
 /// where its own run begins.
@@ -98,7 +101,7 @@ fn weighed(row: &ContextRow, thoughts: Thoughts) -> Option<(TurnMessage, usize)>
         Role::User => turn_message::Role::User,
         Role::Assistant => turn_message::Role::Assistant,
         Role::Tool => turn_message::Role::Tool,
-        Role::System => return None,
+        Role::System => return summary(row),
     };
     let content: Content = content_of(&row.content).filtered(|block| match block {
         Block::Text(Text { notice, .. }) => !notice,
@@ -119,6 +122,20 @@ fn weighed(row: &ContextRow, thoughts: Thoughts) -> Option<(TurnMessage, usize)>
     Some((message, weight))
 }
 
+/// What was said before, in few words: nobody's answer, so it stands where a person would say it.
+fn summary(row: &ContextRow) -> Option<(TurnMessage, usize)> {
+    let words = content_of(&row.content).words();
+    let text = format!("{SUMMARY_BEFORE}\n\n{words}");
+    let weight = text.len();
+    let message = TurnMessage {
+        role: turn_message::Role::User.into(),
+        text,
+        content: None,
+        provider: None,
+    };
+    (!words.trim().is_empty()).then_some((message, weight))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +144,7 @@ mod tests {
     fn row(role: Role, text: &str, run: &str) -> ContextRow {
         let run = Some(RunId::new(run));
         ContextRow {
+            seq: 0,
             role,
             content: plain(text),
             answered_in: run.clone(),

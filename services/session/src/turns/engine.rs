@@ -20,11 +20,12 @@ use super::settle::Settle;
 use super::shared::Shared;
 use super::signals::Signals;
 use super::workers::Workers;
-use super::{Admission, Origin, Timing, Turn};
+use super::{Admission, GatewayAnswer, Origin, Timing, Turn};
 use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 use crate::key::SessionKey;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::{Entry, NewEntry, SessionRecord, Stores};
@@ -33,6 +34,7 @@ use crate::store::{Entry, NewEntry, SessionRecord, Stores};
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) stores: Stores,
+    pub(crate) media: Media,
     pub(crate) agent: PeerService,
     /// The way to the screens.
     pub(crate) publisher: Publisher,
@@ -64,6 +66,7 @@ impl Engine {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             stores,
+            media,
             agent,
             publisher,
             policy,
@@ -76,7 +79,8 @@ impl Engine {
         let shared = Shared {
             signals: Signals::of(&stores.sharing),
             stores,
-            events: Events::new(publisher, clock.clone()),
+            events: Events::new(publisher, media.links().clone(), clock.clone()),
+            media,
             policies: policy,
             clock,
             timing,
@@ -155,6 +159,27 @@ impl Engine {
     pub(crate) async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
         let intake = Arc::clone(&self.intake);
         detached(async move { intake.submit(admission).await }).await
+    }
+
+    /// Takes a message together with the gateway's answer to it. When this answers, both are stored and said.
+    ///
+    /// # Errors
+    /// Those of [`Turns::answer`](super::Turns::answer), and that the process is still starting or about to end.
+    ///
+    /// # Cancel safety
+    /// Goes on to its end when dropped.
+    pub(crate) async fn answer(
+        &self,
+        admission: Admission,
+        answer: GatewayAnswer,
+    ) -> Result<Submitted, Error> {
+        let intake = Arc::clone(&self.intake);
+        detached(async move { intake.answer(admission, answer).await }).await
+    }
+
+    /// The media of conversations.
+    pub(crate) fn media(&self) -> &Media {
+        &self.shared.media
     }
 
     /// Stops what waits and runs in a session, or one run. Answers the runs that were stopped.

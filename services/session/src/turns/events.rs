@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::agents::Agents;
 use crate::id::RunId;
 use crate::key::SessionKey;
+use crate::media::Links;
 use crate::rows::{self, Wanted};
 use crate::store::{Entry, SessionRecord};
 use crate::turns::pacing::Piece;
@@ -22,12 +23,21 @@ const SESSIONS: &str = "sessions";
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     publisher: Publisher,
+    links: Links,
     clock: Clock,
 }
 
 impl Events {
-    pub(crate) fn new(publisher: Publisher, clock: Clock) -> Self {
-        Self { publisher, clock }
+    pub(crate) fn new(publisher: Publisher, links: Links, clock: Clock) -> Self {
+        Self {
+            publisher,
+            links,
+            clock,
+        }
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Events before the next one may never have gone out: screens read their state anew.
@@ -60,7 +70,7 @@ impl Events {
         let event = proto::SessionMessageEvent {
             session_key: session.key.to_string(),
             agent_id: session.agent.to_string(),
-            message: Some(rows::message(entry)),
+            message: Some(rows::message(entry, &self.links)),
             message_id: entry.row.id.to_string(),
             message_seq: entry.seq,
             session: Some(rows::session(session, agents, Wanted::ALL)),
@@ -168,6 +178,13 @@ impl RunEvents {
         self.events
             .publisher
             .publish(Outgoing::new(&self.agent(seq, "compaction", &data)));
+    }
+
+    /// A summary is made, or stands.
+    pub(super) fn compaction(&self, seq: i64, data: &Value) {
+        self.events
+            .publisher
+            .publish(Outgoing::new(&self.agent(seq, "compaction", data)));
     }
 
     /// A tool is run, or has answered.

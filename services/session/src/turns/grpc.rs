@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
-use gatehouse_core::{Content, trace};
+use gatehouse_core::content::Block;
+use gatehouse_core::{Caller, trace};
 use gatehouse_proto::session::v1 as proto;
 use tonic::Status;
 
@@ -12,10 +13,12 @@ use super::destination::Destination;
 use super::fingerprint::Fingerprint;
 use super::queue::QueueMode;
 use super::{Admission, Engine, Reply, Seed, Submitted, Turn, TurnState};
+use crate::commands::{self, Speaker};
 use crate::deliveries::Recall;
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
+use crate::media::Attachments;
 use crate::rows::text_of;
 use crate::sessions::SessionRef;
 use crate::transcripts::NewEntry;
@@ -40,6 +43,9 @@ struct Message {
     surface: Surface,
     session: SessionRef,
     text: String,
+    attachments: Attachments,
+    /// Whether nothing in it is a command.
+    literal: bool,
     run: RunId,
     expected_session: Option<SessionId>,
     mode: Option<QueueMode>,
@@ -49,8 +55,8 @@ struct Message {
     timeout_ms: Option<i64>,
 }
 
-fn not_blank(text: String) -> Result<String, Error> {
-    if text.trim().is_empty() {
+fn not_blank(text: String, attachments: &Attachments) -> Result<String, Error> {
+    if text.trim().is_empty() && attachments.is_empty() {
         return Err(Error::Field {
             path: "/message",
             problem: "is empty",
@@ -73,11 +79,16 @@ impl TryFrom<proto::SendChatRequest> for Message {
             deliver,
             thinking,
             timeout_ms,
+            attachments,
+            suppress_command_interpretation,
         } = request;
+        let attachments = Attachments::read(attachments)?;
         Ok(Self {
             surface: Surface::Chat,
             session: SessionRef::new(session_key, agent_id),
-            text: not_blank(message)?,
+            text: not_blank(message, &attachments)?,
+            attachments,
+            literal: suppress_command_interpretation.unwrap_or(false),
             run: RunId::new(idempotency_key),
             expected_session: session_id.map(SessionId::new),
             mode: queue_mode.map(QueueMode::try_from).transpose()?,
@@ -102,12 +113,16 @@ impl TryFrom<proto::RunAgentRequest> for Message {
             timeout,
             model,
             thinking,
+            attachments,
         } = request;
+        let attachments = Attachments::read(attachments)?;
         let session_key = session_key.unwrap_or_else(|| "main".to_owned());
         Ok(Self {
             surface: Surface::Agent,
             session: SessionRef::new(session_key, agent_id),
-            text: not_blank(message)?,
+            text: not_blank(message, &attachments)?,
+            attachments,
+            literal: false,
             run: RunId::new(idempotency_key),
             expected_session: None,
             mode: None,
@@ -122,30 +137,36 @@ impl TryFrom<proto::RunAgentRequest> for Message {
 }
 
 impl Message {
-    /// What makes a repeat the same message: also what older versions took it for.
-    fn fingerprint(&self, key: &SessionKey) -> Fingerprint {
+    /// What makes a repeat the same message: also what older versions took it for. `media` are the ids of what belongs to it.
+    fn fingerprint(&self, key: &SessionKey, media: &[&str]) -> Fingerprint {
         let deliver = if self.deliver { "deliver" } else { "" };
         let thinking = self.thinking.as_deref();
-        match self.surface {
-            Surface::Chat => {
-                Fingerprint::with_thinking(&["chat", key.as_str(), &self.text, deliver], thinking)
-            }
-            Surface::Agent => {
-                let model = self.model.as_deref().unwrap_or("");
-                Fingerprint::with_thinking(&["agent", key.as_str(), &self.text, deliver, model], thinking)
-            }
+        let model = self.model.as_deref().unwrap_or("");
+        let mut parts = match self.surface {
+            Surface::Chat => vec!["chat", key.as_str(), &self.text, deliver],
+            Surface::Agent => vec!["agent", key.as_str(), &self.text, deliver, model],
+        };
+        if !media.is_empty() {
+            parts.push("media");
+            parts.extend(media);
         }
+        Fingerprint::with_thinking(&parts, thinking)
     }
 
-    async fn submit(self, engine: &Engine) -> Result<Submitted, Error> {
+    async fn submit(mut self, engine: &Engine, caller: Option<Caller>) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
         let key = self.session.resolve_to_act(&policy.agents)?;
         let Destination { key, queue } =
             Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
-        let fingerprint = self.fingerprint(&key).into_bytes();
+        let attachments = std::mem::take(&mut self.attachments);
+        let content = attachments
+            .keep(self.text.clone(), engine.media(), policy.media_bytes_max)
+            .await?;
+        let media: Vec<&str> = content.blocks().iter().filter_map(media_id).collect();
+        let fingerprint = self.fingerprint(&key, &media).into_bytes();
         let now = engine.now_ms();
         let admission = Admission {
-            entry: NewEntry::of_person(&Content::text(self.text), &self.run, None, now),
+            entry: NewEntry::of_person(&content, &self.run, None, now),
             fingerprint,
             queue,
             reply: if self.deliver {
@@ -159,20 +180,30 @@ impl Message {
             model: self.model,
             thinking: self.thinking,
             timeout_ms: self.timeout_ms,
+            task: None,
             trace: trace::current().unwrap_or_default(),
             now,
             key,
             run: self.run,
         };
-        engine.submit(admission).await
+        let speaker = Speaker::client(caller, self.literal);
+        commands::take(engine, &policy, &speaker, admission).await
+    }
+}
+
+fn media_id(block: &Block) -> Option<&str> {
+    match block {
+        Block::Media(media) => media.source.id(),
+        _ => None,
     }
 }
 
 pub(crate) async fn send(
     engine: &Engine,
+    caller: Option<Caller>,
     request: proto::SendChatRequest,
 ) -> Result<proto::SendChatResponse, Error> {
-    let Submitted { turn, duplicate } = Message::try_from(request)?.submit(engine).await?;
+    let Submitted { turn, duplicate } = Message::try_from(request)?.submit(engine, caller).await?;
     let status = match turn.state {
         _ if !duplicate => "started",
         TurnState::Queued | TurnState::Leased | TurnState::Running => "in_flight",
@@ -214,8 +245,12 @@ pub(crate) async fn abort(
     })
 }
 
-pub(crate) async fn run(engine: &Engine, request: proto::RunAgentRequest) -> Result<RunAgentStream, Error> {
-    let Submitted { turn, duplicate: _ } = Message::try_from(request)?.submit(engine).await?;
+pub(crate) async fn run(
+    engine: &Engine,
+    caller: Option<Caller>,
+    request: proto::RunAgentRequest,
+) -> Result<RunAgentStream, Error> {
+    let Submitted { turn, duplicate: _ } = Message::try_from(request)?.submit(engine, caller).await?;
     let accepted = proto::RunAgentResponse {
         run_id: turn.run.to_string(),
         status: "accepted".to_owned(),

@@ -1,8 +1,10 @@
 //! One run, from its lease to its end. A run may stop saying anything at any moment, because its lease is lost; it says its
 //! end only when the store says that its own transition won.
 
+mod compact;
 mod ending;
 mod lease;
+mod media;
 pub(super) mod notice;
 mod show;
 mod steps;
@@ -21,6 +23,7 @@ use serde_json::json;
 use tokio::time::{self, Instant};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::compact::Summary;
 use self::show::Rewrite;
 use super::context::{ROWS_MAX, arrange};
 use super::events::{RunEvents, Stream};
@@ -94,6 +97,10 @@ struct Run {
     said_before: String,
     new_answer: Rewrite,
     new_thinking: Rewrite,
+    /// The summary that is made, when that is what it does.
+    summary: Option<Summary>,
+    /// What the model that is asked does not see.
+    unseen: Option<agent::MediaLeftOut>,
 }
 
 /// Runs a turn that was leased, to its end. Answers the turn that was begun in the same commit.
@@ -122,6 +129,8 @@ pub(super) async fn run(
         said_before: String::new(),
         new_answer: Rewrite::of(&turn),
         new_thinking: Rewrite::of(&turn),
+        summary: Summary::of(&turn),
+        unseen: None,
         turn,
     };
     match run.answer().await {
@@ -187,7 +196,7 @@ impl Run {
     }
 
     /// What the message says goes before what its session says, and that before what the agent says.
-    async fn request(&self) -> Result<agent::RunTurnRequest, Error> {
+    async fn request(&mut self) -> Result<agent::RunTurnRequest, Error> {
         let policy = self.room.shared.policy().ok_or(Error::NotReady)?;
         let configured = policy.agents.of(&self.turn.key)?;
         let chosen = self
@@ -202,12 +211,19 @@ impl Run {
             None => configured.models.clone(),
         };
         let transcripts = &self.room.shared.stores.transcripts;
-        let rows = transcripts.context(&self.turn, ROWS_MAX).await?;
+        let rows = transcripts.context(&self.turn.key, ROWS_MAX).await?;
+        if self.summary.is_some() {
+            let configured = configured.clone();
+            return self.request_summary(models, &configured, rows).await;
+        }
+        let messages = arrange(rows, &self.turn.run);
+        let media = self.media_of(&messages, &models).await;
         Ok(agent::RunTurnRequest {
             run_id: self.turn.run.to_string(),
             models,
             system_prompt: configured.system_prompt.clone(),
-            messages: arrange(rows, &self.turn.run),
+            messages,
+            media,
             timeout_ms: self
                 .turn
                 .timeout_ms
@@ -271,6 +287,8 @@ impl Run {
             Event::ModelStarted(agent::ModelStarted { provider, model }) => {
                 let data = json!({ "phase": "model", "provider": provider, "model": model });
                 self.events.lifecycle(self.live.next_seq(), &data);
+                let still = |left: &agent::MediaLeftOut| left.provider == provider && left.model == model;
+                self.unseen = self.unseen.take().filter(still);
                 self.asked = Some(provider);
                 // The model before it thought and had no answer: these thoughts take the place of those.
                 if !self.thought.is_empty() {
@@ -281,6 +299,10 @@ impl Run {
             }
             Event::TextDelta(agent::TextDelta { text }) => {
                 if text.is_empty() {
+                    return Ok(None);
+                }
+                if let Some(summary) = &mut self.summary {
+                    summary.push(&text); // for models, and shown when it is whole
                     return Ok(None);
                 }
                 if self.live.text_bytes() + text.len() > ANSWER_BYTES_MAX {
@@ -305,6 +327,7 @@ impl Run {
                 self.answer.push(&text);
                 self.show_due();
             }
+            Event::ThinkingDelta(_) if self.summary.is_some() => {}
             Event::ThinkingDelta(agent::ThinkingDelta { text }) => {
                 if text.is_empty() || self.thought.len() + text.len() > ANSWER_BYTES_MAX {
                     return Ok(None);
@@ -333,6 +356,7 @@ impl Run {
             Event::ContextTrimmed(trimmed) => {
                 self.events.trimmed(self.live.next_seq(), &trimmed);
             }
+            Event::MediaLeftOut(left) => self.unseen = Some(left),
             Event::Completed(agent::Completed {
                 stop_reason,
                 usage,

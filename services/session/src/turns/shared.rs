@@ -12,6 +12,7 @@ use super::signals::Signals;
 use super::{Lease, Timing};
 use crate::agents::Agents;
 use crate::id::Owner;
+use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::Stores;
@@ -19,6 +20,7 @@ use crate::store::Stores;
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub(super) stores: Stores,
+    pub(super) media: Media,
     pub(super) events: Events,
     /// The way to other engines on the same stores.
     pub(super) signals: Signals,

@@ -6,8 +6,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Aborted, Admission, Admitted, Claimed, Ended, Finish, GaveBack, Hold, InboundKey, Lease, Origin, Outlook,
-    Reclaim, Reclaimed, Record, Recorded, RunLimits, Turn,
+    Aborted, Admission, Admitted, Answered, Claimed, Ended, Finish, GatewayAnswer, GaveBack, Hold,
+    InboundKey, Lease, Origin, Outlook, Reclaim, Reclaimed, Record, Recorded, RunLimits, Turn,
 };
 use crate::deliveries::Target;
 use crate::error::Error;
@@ -20,6 +20,13 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
     /// Takes a message: its row, its turn and, for a channel's message, its key against doubles. With a lease the turn begins
     /// in the same breath, if it is the next one that [`Turns::claim`] would have begun.
     async fn admit(&self, admission: Admission, lease: Option<Lease>) -> Result<Admitted, Error>;
+
+    /// The turn that a message made when it came before. The key of another message is a conflict.
+    async fn known(&self, admission: &Admission) -> Result<Option<Turn>, Error>;
+
+    /// Takes a message that the gateway answers itself: its row, its turn, what it changes, the answer's row and its delivery. The
+    /// turn has ended when it is there, and waits behind nobody.
+    async fn answer(&self, admission: Admission, answer: GatewayAnswer) -> Result<Answered, Error>;
 
     async fn find(&self, run: &RunId) -> Result<Option<Turn>, Error>;
 

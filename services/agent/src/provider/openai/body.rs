@@ -1,11 +1,15 @@
 //! What a model is sent: the conversation, and the fields of the request that the configuration, the turn and what was learned of
 //! the server ask for.
 
-use gatehouse_document::models::{MaxTokensField, Params};
+use gatehouse_document::models::{MaxTokensField, Params, ThinkingFormat};
 use serde_json::{Value, json};
 
-use super::messages;
-use crate::{config::Settings, lessons::Lesson, request::Message};
+use super::messages::{self, Eyes};
+use crate::{
+    config::Settings,
+    lessons::Lesson,
+    request::{Message, Shelf},
+};
 
 /// The part of `params` that is put into the request as it is, in both spellings.
 const EXTRA: [&str; 2] = ["extra_body", "extraBody"];
@@ -56,6 +60,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) max_tokens: Option<u64>,
     /// How hard to think, in the caller's words.
     pub(crate) thinking: Option<&'a str>,
+    /// The bytes of media that are at hand.
+    pub(crate) shelf: &'a Shelf,
     pub(crate) is_openai: bool,
 }
 
@@ -96,7 +102,37 @@ impl Asked<'_> {
                 .map_or(effort, String::as_str),
         )
     }
+
+    /// The fields that say so, as this server has them.
+    fn thinking_fields(&self) -> Vec<(&'static str, Value)> {
+        let Some(effort) = self.effort() else {
+            return Vec::new();
+        };
+        let thinks = effort != OFF;
+        let kind = if thinks { "enabled" } else { "disabled" };
+        let level = ("reasoning_effort", Value::from(effort));
+        match self.settings.compat.thinking_format.unwrap_or_default() {
+            // There is no word for it: nothing is said, and the model thinks as usual.
+            ThinkingFormat::Openai if !thinks => Vec::new(),
+            ThinkingFormat::Openai => vec![level],
+            ThinkingFormat::Openrouter => {
+                vec![(
+                    "reasoning",
+                    json!({"effort": if thinks { effort } else { "none" }}),
+                )]
+            }
+            ThinkingFormat::Deepseek if thinks => vec![("thinking", json!({"type": kind})), level],
+            ThinkingFormat::Deepseek | ThinkingFormat::Zai => vec![("thinking", json!({"type": kind}))],
+            ThinkingFormat::Qwen => vec![("enable_thinking", thinks.into())],
+            ThinkingFormat::QwenChatTemplate => {
+                vec![("chat_template_kwargs", json!({"enable_thinking": thinks}))]
+            }
+        }
+    }
 }
+
+/// The level at which a model is not to think.
+const OFF: &str = "off";
 
 /// The body of a request.
 pub(crate) fn of(asked: &Asked<'_>, system: Option<&str>, conversation: &[&Message]) -> Value {
@@ -105,7 +141,13 @@ pub(crate) fn of(asked: &Asked<'_>, system: Option<&str>, conversation: &[&Messa
     let system = system.map(|prompt| json!({"role": role, "content": prompt}));
     let messages: Vec<Value> = system
         .into_iter()
-        .chain(messages::of(conversation.iter().copied()))
+        .chain(messages::of(
+            conversation.iter().copied(),
+            Eyes {
+                shelf: asked.shelf,
+                sees: asked.settings.sees,
+            },
+        ))
         .collect();
     let mut body = Params::new();
     body.insert("model".to_owned(), asked.model.into());
@@ -117,8 +159,8 @@ pub(crate) fn of(asked: &Asked<'_>, system: Option<&str>, conversation: &[&Messa
     if let Some(max_tokens) = asked.max_tokens {
         body.insert(word(asked.max_tokens_field()).to_owned(), max_tokens.into());
     }
-    if let Some(effort) = asked.effort() {
-        body.insert("reasoning_effort".to_owned(), effort.into());
+    for (field, value) in asked.thinking_fields() {
+        body.insert(field.to_owned(), value);
     }
     add_params(&mut body, asked);
     Value::Object(body)

@@ -2,7 +2,8 @@
 //!
 //! This form takes words, calls of tools and their results. By rule, of everything else:
 //!
-//! - a medium is named in words, and said to be missing;
+//! - a picture is shown to a model that sees, and a text is read to every one, when their bytes are at hand;
+//! - any other medium is named in words, and said to be missing;
 //! - what was thought, notices, and what only another provider understands are left out;
 //! - a call without a result gets one that says so, and a result without its call is left out: servers refuse either, and a
 //!   conversation that was cut off at its beginning or by a crash may hold it;
@@ -12,16 +13,62 @@
 
 use std::collections::HashSet;
 
-use gatehouse_core::content::{Block, Content, Text};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use gatehouse_core::content::{Block, Content, Media, MediaKind, Text};
 use serde_json::{Value, json};
 
-use crate::request::{Message, Role};
+use crate::request::{Medium, Message, Role, Shelf};
 
 /// What the model reads in the place of a result that never came.
 const NO_RESULT: &str = "(interrupted: there is no result)";
 
+/// What of media a model takes in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eyes<'a> {
+    /// The bytes that are at hand.
+    pub(super) shelf: &'a Shelf,
+    /// Whether the model sees pictures.
+    pub(super) sees: bool,
+}
+
+impl<'a> Eyes<'a> {
+    /// A picture that the model sees.
+    fn picture(self, media: &Media) -> Option<&'a Medium> {
+        let medium = media.source.id().and_then(|id| self.shelf.get(id))?;
+        (self.sees && media.kind() == MediaKind::Image).then_some(medium)
+    }
+
+    /// A text that is read to it.
+    fn text(self, media: &Media) -> Option<&'a str> {
+        let medium = media.source.id().and_then(|id| self.shelf.get(id))?;
+        let is_file = media.kind() == MediaKind::File;
+        std::str::from_utf8(&medium.data).ok().filter(|_| is_file)
+    }
+
+    /// Whether it takes a medium in at all.
+    fn takes(self, media: &Media) -> bool {
+        self.picture(media).is_some() || self.text(media).is_some()
+    }
+}
+
+/// What the model does not take in of the message that it answers, as it is called.
+pub(crate) fn unseen(conversation: &[&Message], shelf: &Shelf, sees: bool) -> Vec<String> {
+    let eyes = Eyes { shelf, sees };
+    let asked = conversation
+        .iter()
+        .rev()
+        .take_while(|message| message.role == Role::User);
+    let media = asked
+        .flat_map(|message| message.content.blocks())
+        .filter_map(|block| match block {
+            Block::Media(media) if !eyes.takes(media) => Some(media.label()),
+            _ => None,
+        });
+    media.collect()
+}
+
 /// The messages, oldest first.
-pub(super) fn of<'m>(conversation: impl IntoIterator<Item = &'m Message>) -> Vec<Value> {
+pub(super) fn of<'m>(conversation: impl IntoIterator<Item = &'m Message>, eyes: Eyes<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     let mut open = Vec::new();
     for Message {
@@ -34,18 +81,13 @@ pub(super) fn of<'m>(conversation: impl IntoIterator<Item = &'m Message>) -> Vec
             close(&mut open, &mut out);
         }
         match role {
-            Role::User => {
-                let words = words(content);
-                if !words.is_empty() {
-                    ask(words, &mut out);
-                }
-            }
-            Role::Assistant => out.extend(assistant(content, &mut open)),
+            Role::User => ask(words(content, eyes), pictures(content, eyes), &mut out),
+            Role::Assistant => out.extend(assistant(content, eyes, &mut open)),
             Role::Tool => {
                 for result in content.results() {
                     if let Some(place) = open.iter().position(|id| *id == result.call_id) {
                         open.remove(place);
-                        out.push(tool(&result.call_id, &words(&result.content)));
+                        out.push(tool(&result.call_id, &words(&result.content, eyes)));
                     }
                 }
             }
@@ -55,20 +97,65 @@ pub(super) fn of<'m>(conversation: impl IntoIterator<Item = &'m Message>) -> Vec
     out
 }
 
-/// A person's words, behind those that stand there unanswered.
-fn ask(words: String, out: &mut Vec<Value>) {
+/// A person's words and pictures, behind those that stand there unanswered.
+fn ask(words: String, pictures: Vec<Value>, out: &mut Vec<Value>) {
+    if words.is_empty() && pictures.is_empty() {
+        return;
+    }
     let unanswered = out.last_mut().filter(|message| message["role"] == "user");
-    match unanswered.and_then(|message| message.get_mut("content")) {
-        Some(Value::String(before)) => {
+    let Some(content) = unanswered.and_then(|message| message.get_mut("content")) else {
+        out.push(json!({"role": "user", "content": content_of(words, pictures)}));
+        return;
+    };
+    match (content, pictures.is_empty()) {
+        (Value::String(before), true) => {
             before.push_str("\n\n");
             before.push_str(&words);
         }
-        _ => out.push(json!({"role": "user", "content": words})),
+        (content @ Value::String(_), false) => {
+            let before = content.as_str().unwrap_or_default().to_owned();
+            let mut parts = vec![text(before)];
+            parts.extend(parts_of(words, pictures));
+            *content = Value::Array(parts);
+        }
+        (Value::Array(parts), _) => parts.extend(parts_of(words, pictures)),
+        _ => {} // there is no other form
     }
 }
 
-fn assistant<'a>(content: &'a Content, open: &mut Vec<&'a str>) -> Option<Value> {
-    let words = words(content);
+/// Words alone are a string: many servers take nothing else.
+fn content_of(words: String, pictures: Vec<Value>) -> Value {
+    if pictures.is_empty() {
+        Value::String(words)
+    } else {
+        Value::Array(parts_of(words, pictures))
+    }
+}
+
+fn parts_of(words: String, pictures: Vec<Value>) -> Vec<Value> {
+    let words = Some(words).filter(|words| !words.is_empty());
+    words.map(text).into_iter().chain(pictures).collect()
+}
+
+fn text(words: String) -> Value {
+    json!({"type": "text", "text": words})
+}
+
+fn pictures(content: &Content, eyes: Eyes<'_>) -> Vec<Value> {
+    let pictures = content.blocks().iter().filter_map(|block| match block {
+        Block::Media(media) => eyes.picture(media),
+        _ => None,
+    });
+    let shown = pictures.map(|Medium { mime_type, data }| {
+        let url = format!("data:{mime_type};base64,{}", STANDARD.encode(data));
+        json!({"type": "image_url", "image_url": {"url": url}})
+    });
+    shown.collect()
+}
+
+fn assistant<'a>(content: &'a Content, eyes: Eyes<'_>, open: &mut Vec<&'a str>) -> Option<Value> {
+    // No server takes pictures from the assistant.
+    let words = words(content, Eyes { sees: false, ..eyes });
     // A provider that uses an id twice in one message would get two results for it.
     let mut seen = HashSet::new();
     let calls: Vec<Value> = content
@@ -98,10 +185,14 @@ fn close(open: &mut Vec<&str>, out: &mut Vec<Value>) {
     out.extend(open.drain(..).map(|call| tool(call, NO_RESULT)));
 }
 
-fn words(content: &Content) -> String {
+fn words(content: &Content, eyes: Eyes<'_>) -> String {
     let words = content.blocks().iter().filter_map(|block| match block {
         Block::Text(Text { text, notice: false }) => Some(text.clone()),
-        Block::Media(media) => Some(format!("{} (not included)", media.label())),
+        Block::Media(media) if eyes.picture(media).is_some() => None,
+        Block::Media(media) => Some(match eyes.text(media) {
+            Some(text) => format!("{}\n{text}", media.label()),
+            None => format!("{} (not included)", media.label()),
+        }),
         Block::Text(_)
         | Block::ToolCall(_)
         | Block::ToolResult(_)
@@ -123,6 +214,81 @@ mod tests {
         }
     }
 
+    fn seen_by_nobody(conversation: &[Message]) -> Vec<Value> {
+        let shelf = Shelf::new();
+        of(
+            conversation,
+            Eyes {
+                shelf: &shelf,
+                sees: false,
+            },
+        )
+    }
+
+    fn shelf() -> Shelf {
+        let medium = |mime_type: &str, data: &'static [u8]| Medium {
+            mime_type: mime_type.to_owned(),
+            data: data.into(),
+        };
+        Shelf::from([
+            ("p".to_owned(), medium("image/png", b"png")),
+            ("t".to_owned(), medium("text/markdown", b"# Title")),
+        ])
+    }
+
+    const PICTURE: &str =
+        r#"[{"type":"text","text":"see"},{"type":"image","id":"p","mimeType":"image/png","name":"a.png"}]"#;
+
+    #[test]
+    fn a_model_that_sees_is_shown_pictures_and_every_model_is_read_texts() {
+        let shelf = shelf();
+        let notes = r#"[{"type":"file","id":"t","mimeType":"text/markdown","name":"n.md"}]"#;
+        let conversation = [said(Role::User, PICTURE), said(Role::User, notes)];
+        let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n"}});
+
+        let seen = of(
+            &conversation,
+            Eyes {
+                shelf: &shelf,
+                sees: true,
+            },
+        );
+        let told = of(
+            &conversation,
+            Eyes {
+                shelf: &shelf,
+                sees: false,
+            },
+        );
+
+        assert_eq!(
+            seen,
+            [json!({"role": "user", "content": [
+                {"type": "text", "text": "see"}, picture, {"type": "text", "text": "[file: n.md]\n# Title"}]})]
+        );
+        assert_eq!(
+            told,
+            [
+                json!({"role": "user", "content": "see\n[image: a.png] (not included)\n\n[file: n.md]\n# Title"})
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_model_does_not_see_of_the_question_is_told_and_not_what_was_asked_before() {
+        let shelf = shelf();
+        let (old, new) = (said(Role::User, PICTURE), said(Role::User, PICTURE));
+        let between = said(Role::Assistant, r#""nice""#);
+        let gone = said(
+            Role::User,
+            r#"[{"type":"image","id":"x","mimeType":"image/png","name":"b.png"}]"#,
+        );
+
+        assert_eq!(unseen(&[&old, &between, &new], &shelf, false), ["[image: a.png]"]);
+        assert!(unseen(&[&old, &between, &new], &shelf, true).is_empty());
+        assert_eq!(unseen(&[&old, &between, &gone], &shelf, true), ["[image: b.png]"]);
+    }
+
     const CALL: &str = r#"[{"type":"thinking","thinking":"hm"},{"type":"toolCall","id":"c1","name":"ls","arguments":{"path": "."}}]"#;
     const RESULT: &str = r#"[{"type":"toolResult","toolCallId":"c1","toolName":"ls","content":"empty"}]"#;
 
@@ -136,7 +302,7 @@ mod tests {
         ];
 
         assert_eq!(
-            of(&conversation),
+            seen_by_nobody(&conversation),
             [
                 json!({"role": "user", "content": "look"}),
                 json!({"role": "assistant", "content": null, "tool_calls": [
@@ -155,7 +321,7 @@ mod tests {
             said(Role::User, r#""well?""#),
         ];
 
-        let roles: Vec<_> = of(&interrupted)
+        let roles: Vec<_> = seen_by_nobody(&interrupted)
             .iter()
             .map(|message| (message["role"].clone(), message["content"].clone()))
             .collect();
@@ -181,7 +347,7 @@ mod tests {
         ];
 
         assert_eq!(
-            of(&conversation),
+            seen_by_nobody(&conversation),
             [
                 json!({"role": "user", "content": "one\n\ntwo"}),
                 json!({"role": "assistant", "content": "to both"}),
@@ -208,7 +374,7 @@ mod tests {
         ];
 
         assert_eq!(
-            of(&conversation),
+            seen_by_nobody(&conversation),
             [
                 json!({"role": "user", "content": "see\n[image: a.png] (not included)"}),
                 json!({"role": "assistant", "content": "half"}),

@@ -229,12 +229,12 @@ pub(super) async fn the_context_knows_what_waits_and_what_was_merged(store: &Sto
         .turn;
     say(store, &key("main"), "r3", "later").await;
 
-    let rows = store.transcripts.context(&head, 10).await.unwrap();
+    let rows = store.transcripts.context(&head.key, 10).await.unwrap();
 
     let seen: Vec<_> = rows
         .iter()
         .map(|row| (row.answered_in.clone().unwrap(), row.waiting))
         .collect();
     assert_eq!(seen, [(run("r1"), false), (run("r1"), false), (run("r3"), true)]);
-    assert_eq!(store.transcripts.context(&head, 1).await.unwrap().len(), 1);
+    assert_eq!(store.transcripts.context(&head.key, 1).await.unwrap().len(), 1);
 }

@@ -159,7 +159,7 @@ pub(super) async fn what_was_recorded_is_in_flight_no_more_and_outlives_its_proc
 
     // The next attempt reads what this one did, and its steps are counted from 0 again.
     let turn = store.turns.find(&run("main")).await.unwrap().unwrap();
-    let context = store.transcripts.context(&turn, 50).await.unwrap();
+    let context = store.transcripts.context(&turn.key, 50).await.unwrap();
     let read: Vec<_> = context.iter().map(|row| (row.role, row.run.clone())).collect();
     let main = Some(run("main"));
     assert_eq!(

@@ -94,6 +94,7 @@ pub(super) async fn a_reply_is_kept_with_all_that_it_says(store: &Stores) {
         admit(store, to).await;
         claim(store, &a, T0).await;
         let finish = Finish {
+            summary: None,
             reply: Some(Content::from_json(json).unwrap()),
             ..finish(&id, &a, TurnState::Done, "answer")
         };

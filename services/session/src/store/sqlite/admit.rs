@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::{
-    Aborted, Admission, Admitted, InboundKey, Lease, NewTurn, Origin, Reply, Target, Turn, TurnState,
+    Aborted, Admission, Admitted, Answered, GatewayAnswer, InboundKey, Lease, NewTurn, Origin, Reply, Target,
+    Task, Turn, TurnState,
 };
 use super::{entries, sessions, turns};
 use crate::error::Error;
@@ -21,35 +22,8 @@ pub(super) fn admit(
     if let Some(known) = known(conn, &admission)? {
         return Ok(Admitted::Known(Box::new(known)));
     }
-    let Admission {
-        key,
-        run,
-        entry,
-        queue,
-        seed,
-        inbound,
-        now,
-        ..
-    } = &admission;
-
-    let existing = sessions::find(conn, key)?;
-    if let Some(expected) = &admission.expected_session
-        && existing
-            .as_ref()
-            .is_none_or(|session| session.session_id != *expected)
-    {
-        return Err(Error::SessionMoved(key.clone()));
-    }
-    let session = sessions::ensure(conn, key, seed, *now)?;
-    let target = match &admission.reply {
-        Reply::Clients => None,
-        Reply::To(target) => Some(target.clone()),
-        Reply::SessionChat => {
-            let chat = existing.as_ref().and_then(|session| session.target.clone());
-            Some(chat.ok_or_else(|| Error::NoTarget(key.clone()))?)
-        }
-    };
-
+    let Admission { run, now, .. } = &admission;
+    let (session, target) = place(conn, &admission)?;
     let open = turns::open_turns(conn, session)?;
     let gave_way = make_room(conn, &open, &admission)?;
     let idle = open.len() == gave_way.ended.len();
@@ -63,41 +37,7 @@ pub(super) fn admit(
         Some(lease) if idle && turns::next(conn, *now)?.is_none() => Some(lease),
         Some(_) | None => None,
     };
-    let state = if begun.is_some() {
-        TurnState::Running
-    } else {
-        TurnState::Queued
-    };
-    let bytes = i64::try_from(entry.content.len()).unwrap_or(i64::MAX);
-    conn.prepare_cached(
-        "INSERT INTO turns (run, session, key, session_id, state, mode, target, fingerprint, model, thinking, timeout_ms,
-            bytes, queued_at, not_before, traceparent, owner, lease_until, attempt, started_at)
-         SELECT :run, id, key, session_id, :state, :mode, :target, :fingerprint, :model, :thinking, :timeout,
-            :bytes, :now, :not_before, :trace, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
-         FROM sessions WHERE id = :session",
-    )?
-    .execute(named_params! {
-        ":run": run.as_str(), ":session": session, ":state": state.word(), ":mode": queue.mode.word(),
-        ":target": target.as_ref().map(json).transpose()?, ":fingerprint": admission.fingerprint,
-        ":model": admission.model, ":thinking": admission.thinking, ":timeout": admission.timeout_ms,
-        ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.trace.to_string(),
-        ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
-    })?;
-    if let Some(InboundKey {
-        channel,
-        account,
-        message,
-    }) = inbound
-    {
-        conn.prepare_cached(
-            "INSERT INTO inbound (channel, account, message, run, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![channel, account, message, run.as_str(), now])?;
-    }
-    if let Reply::To(target) = &admission.reply {
-        conn.prepare_cached("UPDATE sessions SET target = ?2 WHERE id = ?1")?
-            .execute(params![session, json(target)?])?;
-    }
+    insert(conn, &admission, session, target.as_ref(), begun, not_before)?;
     if begun.is_some() {
         conn.prepare_cached(
             "UPDATE sessions SET active_run = ?2, last_run = ?2, status = 'running', started_at = ?3, ended_at = NULL,
@@ -123,7 +63,124 @@ pub(super) fn admit(
     })))
 }
 
-fn known(conn: &Connection, admission: &Admission) -> Result<Option<Turn>, Error> {
+/// Takes a message together with its answer: its turn is over as it begins.
+pub(super) fn answer(
+    conn: &Connection,
+    admission: Admission,
+    answer: GatewayAnswer,
+) -> Result<Answered, Error> {
+    let GatewayAnswer {
+        change,
+        entry: answer,
+        reply,
+    } = answer;
+    if let Some(known) = known(conn, &admission)? {
+        return Ok(Answered::Known(Box::new(known)));
+    }
+    let Admission { run, now, .. } = &admission;
+    let (session, target) = place(conn, &admission)?;
+    if let Some(change) = &change {
+        sessions::apply(conn, session, change, *now)?;
+    }
+    insert(conn, &admission, session, target.as_ref(), None, *now)?;
+    let entry = entries::append(conn, session, admission.entry.clone())?;
+    let turn = turns::find(conn, run)?.ok_or(Error::Unreadable("turn"))?;
+    let new = NewTurn {
+        turn,
+        entry,
+        session: sessions::by_id(conn, session)?,
+        gave_way: Aborted::default(),
+    };
+    let end = turns::End {
+        entry: Some(answer),
+        reply: Some(reply),
+        stop_reason: Some("stop".to_owned()),
+        ..turns::End::new(TurnState::Done, *now)
+    };
+    let ended = turns::finish_as(conn, run, &turns::Guard::Queued, end)?.ok_or(Error::Unreadable("turn"))?;
+    Ok(Answered::New(Box::new((new, ended))))
+}
+
+/// The session of a message, made when there is none, and where its answer goes.
+fn place(conn: &Connection, admission: &Admission) -> Result<(i64, Option<Target>), Error> {
+    let Admission { key, seed, now, .. } = admission;
+    let existing = sessions::find(conn, key)?;
+    if let Some(expected) = &admission.expected_session
+        && existing
+            .as_ref()
+            .is_none_or(|session| session.session_id != *expected)
+    {
+        return Err(Error::SessionMoved(key.clone()));
+    }
+    let session = sessions::ensure(conn, key, seed, *now)?;
+    let target = match &admission.reply {
+        Reply::Clients => None,
+        Reply::To(target) => Some(target.clone()),
+        Reply::SessionChat => {
+            let chat = existing.as_ref().and_then(|session| session.target.clone());
+            Some(chat.ok_or_else(|| Error::NoTarget(key.clone()))?)
+        }
+    };
+    Ok((session, target))
+}
+
+/// The rows of a turn that is new: it runs when somebody holds it, and waits otherwise.
+fn insert(
+    conn: &Connection,
+    admission: &Admission,
+    session: i64,
+    target: Option<&Target>,
+    begun: Option<&Lease>,
+    not_before: i64,
+) -> Result<(), Error> {
+    let Admission {
+        run,
+        entry,
+        queue,
+        inbound,
+        now,
+        ..
+    } = admission;
+    let state = if begun.is_some() {
+        TurnState::Running
+    } else {
+        TurnState::Queued
+    };
+    let bytes = i64::try_from(entry.content.len()).unwrap_or(i64::MAX);
+    conn.prepare_cached(
+        "INSERT INTO turns (run, session, key, session_id, state, mode, target, fingerprint, model, thinking, timeout_ms,
+            bytes, queued_at, not_before, traceparent, task, owner, lease_until, attempt, started_at)
+         SELECT :run, id, key, session_id, :state, :mode, :target, :fingerprint, :model, :thinking, :timeout,
+            :bytes, :now, :not_before, :trace, :task, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
+         FROM sessions WHERE id = :session",
+    )?
+    .execute(named_params! {
+        ":run": run.as_str(), ":session": session, ":state": state.word(), ":mode": queue.mode.word(),
+        ":target": target.map(json).transpose()?, ":fingerprint": admission.fingerprint,
+        ":model": admission.model, ":thinking": admission.thinking, ":timeout": admission.timeout_ms,
+        ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.trace.to_string(),
+        ":task": admission.task.map(Task::word),
+        ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
+    })?;
+    if let Some(InboundKey {
+        channel,
+        account,
+        message,
+    }) = inbound
+    {
+        conn.prepare_cached(
+            "INSERT INTO inbound (channel, account, message, run, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![channel, account, message, run.as_str(), now])?;
+    }
+    if let Reply::To(target) = &admission.reply {
+        conn.prepare_cached("UPDATE sessions SET target = ?2 WHERE id = ?1")?
+            .execute(params![session, json(target)?])?;
+    }
+    Ok(())
+}
+
+pub(super) fn known(conn: &Connection, admission: &Admission) -> Result<Option<Turn>, Error> {
     if let Some(InboundKey {
         channel,
         account,

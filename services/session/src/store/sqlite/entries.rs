@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use gatehouse_core::Content;
+use gatehouse_core::content::Block;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{ContextRow, Entry, EntryExtra, HistoryPage, HistoryQuery, NewEntry, Role, TurnState};
@@ -20,8 +22,9 @@ const TITLE_CHARS: usize = 60;
 /// Adds a row and keeps the session's own row in step.
 pub(super) fn append(conn: &Connection, session: i64, row: NewEntry) -> Result<Entry, Error> {
     let preview = Some(clip(&row.preview, PREVIEW_CHARS)).filter(|text| !text.is_empty());
-    let title =
-        Some(clip(&row.preview, TITLE_CHARS)).filter(|text| row.role == Role::User && !text.is_empty());
+    // What was said to the gateway is not what a conversation is about.
+    let names = row.role == Role::User && row.in_context;
+    let title = Some(clip(&row.preview, TITLE_CHARS)).filter(|text| names && !text.is_empty());
     let seq: i64 = conn
         .prepare_cached(
             "UPDATE sessions SET last_seq = last_seq + 1, updated_at = max(updated_at, :now),
@@ -54,7 +57,35 @@ pub(super) fn append(conn: &Connection, session: i64, row: NewEntry) -> Result<E
         row.in_context,
         extra,
     ])?;
+    if let Some(from) = row.extra.compacts {
+        conn.prepare_cached("UPDATE sessions SET context_seq = max(context_seq, ?2) WHERE id = ?1")?
+            .execute([session, from])?;
+    }
+    for media in named_media(&row.content) {
+        conn.prepare_cached(
+            "INSERT INTO media_refs (media, session) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![media, session])?;
+    }
     Ok(Entry { seq, row })
+}
+
+/// The media that a row names by their ids. Words alone, as most rows are, are not looked through.
+fn named_media(content: &str) -> Vec<String> {
+    if !content.starts_with('[') || !content.contains("\"id\":") {
+        return Vec::new();
+    }
+    let content = Content::from_json(content).unwrap_or_default();
+    let results = content.results().flat_map(|result| result.content.blocks());
+    let ids = content
+        .blocks()
+        .iter()
+        .chain(results)
+        .filter_map(|block| match block {
+            Block::Media(media) => media.source.id().map(str::to_owned),
+            _ => None,
+        });
+    ids.collect()
 }
 
 pub(super) fn find(conn: &Connection, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error> {
@@ -167,12 +198,16 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
     // Of the turns of a whole conversation only the few that were merged into another one matter.
     let mut statement = snapshot.prepare_cached(
         "SELECT e.role, e.content, e.run, t.merged_into,
-            coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider')
+            coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider'), e.seq
          FROM entries e LEFT JOIN turns t INDEXED BY turns_merged
             ON t.session = e.session AND t.run = e.run AND t.merged_into IS NOT NULL AND e.role = 'user'
          WHERE e.session = ?1 AND e.seq >= ?2 AND e.in_context = 1 ORDER BY e.seq DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![id, session.first_seq, rows_max], |row| {
+    let compacted: i64 = snapshot
+        .prepare_cached("SELECT context_seq FROM sessions WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    let first = session.first_seq.max(compacted);
+    let rows = statement.query_map(params![id, first, rows_max], |row| {
         let run = row.get::<_, Option<String>>(2)?.map(RunId::new);
         let merged = row.get::<_, Option<String>>(3)?.map(RunId::new);
         Ok(ContextRow {
@@ -182,6 +217,7 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
             waiting: run.as_ref().is_some_and(|run| waiting.contains(run)),
             run,
             provider: row.get(4)?,
+            seq: row.get(5)?,
         })
     })?;
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;

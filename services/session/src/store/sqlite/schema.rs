@@ -203,4 +203,37 @@ CREATE TRIGGER turn_forgotten AFTER DELETE ON turns BEGIN
     DELETE FROM turn_steps WHERE run = old.run;
 END;
 ",
+    r"
+-- Models read a conversation from this row on: what was said before stands in the row of a compaction.
+ALTER TABLE sessions ADD COLUMN context_seq INTEGER NOT NULL DEFAULT 0;
+-- What a turn does instead of answering; NULL: it answers.
+ALTER TABLE turns ADD COLUMN task TEXT;
+-- The media that are kept, by the SHA-256 of their bytes. The bytes are files.
+CREATE TABLE media (
+    id TEXT PRIMARY KEY,
+    mime_type TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    kept_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX media_by_age ON media (kept_at);
+-- What they weigh together, so that a bound on it costs nothing.
+CREATE TABLE media_total (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL) STRICT;
+INSERT INTO media_total (one, bytes) VALUES (1, 0);
+CREATE TRIGGER media_weighed AFTER INSERT ON media BEGIN
+    UPDATE media_total SET bytes = bytes + new.bytes WHERE one = 1;
+END;
+CREATE TRIGGER media_unweighed AFTER DELETE ON media BEGIN
+    UPDATE media_total SET bytes = bytes - old.bytes WHERE one = 1;
+END;
+-- Which sessions' transcripts name them.
+CREATE TABLE media_refs (
+    media TEXT NOT NULL,
+    session INTEGER NOT NULL,
+    PRIMARY KEY (media, session)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX media_refs_of_session ON media_refs (session);
+CREATE TRIGGER media_of_forgotten AFTER DELETE ON sessions BEGIN
+    DELETE FROM media_refs WHERE session = old.id;
+END;
+",
 ];

@@ -100,7 +100,7 @@ pub(super) fn patch(
     by_id(conn, id)
 }
 
-fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(), Error> {
+pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(), Error> {
     let SessionPatch {
         label,
         display_name,

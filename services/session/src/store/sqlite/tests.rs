@@ -222,11 +222,13 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         }),
         model: None,
         thinking: None,
+        task: None,
         timeout_ms: None,
         trace: gatehouse_core::trace::Context::new(),
         now,
     };
     let finish = Finish {
+        summary: None,
         run: run.clone(),
         owner: owner.clone(),
         state: TurnState::Done,
@@ -273,7 +275,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
     let claimed = cost!("claim", turns.claim(lease(now + 1_000), now)).unwrap();
     assert_eq!(claimed.turn.run, run);
     cost!("claim nothing", turns.claim(lease(now + 1_000), now));
-    cost!("context", stores.transcripts.context(&claimed.turn, 20));
+    cost!("context", stores.transcripts.context(&claimed.turn.key, 20));
     cost!("renew", turns.renew(&run, &owner, now + 2_000));
     cost!("show", turns.show(&run, &owner, "hel"));
     cost!("keep_text", turns.keep_text(&run, &owner, "lo"));

@@ -4,8 +4,8 @@ use gatehouse_core::{Content, trace};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
-    Aborted, Claimed, Depths, Ended, Finish, Hold, Lease, NewEntry, Origin, Outlook, Target, Tokens, Turn,
-    TurnState,
+    Aborted, Claimed, Depths, Ended, Finish, Hold, Lease, NewEntry, Origin, Outlook, Target, Task, Tokens,
+    Turn, TurnState,
 };
 use super::{MERGE_BYTES_MAX, deliveries, entries, sessions};
 use crate::error::Error;
@@ -110,6 +110,8 @@ fn wants_the_same(a: &Turn, b: &Turn) -> bool {
         && a.model == b.model
         && a.thinking == b.thinking
         && a.timeout_ms == b.timeout_ms
+        && a.task.is_none()
+        && b.task.is_none()
 }
 
 pub(super) fn outlook(conn: &Connection, held: &[RunId], now: i64) -> Result<Outlook, Error> {
@@ -187,6 +189,7 @@ pub(super) fn finish(conn: &Connection, finish: Finish) -> Result<Option<Ended>,
         run,
         owner,
         state,
+        summary,
         entry,
         reply,
         stop_reason,
@@ -196,6 +199,7 @@ pub(super) fn finish(conn: &Connection, finish: Finish) -> Result<Option<Ended>,
         now,
     } = finish;
     let end = End {
+        summary,
         entry,
         reply,
         stop_reason,
@@ -305,6 +309,8 @@ pub(super) enum Guard<'a> {
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) state: TurnState,
+    /// Stands before the entry.
+    pub(super) summary: Option<NewEntry>,
     pub(super) entry: Option<NewEntry>,
     pub(super) reply: Option<Content>,
     pub(super) stop_reason: Option<String>,
@@ -320,6 +326,7 @@ impl End {
     pub(super) fn new(state: TurnState, now: i64) -> Self {
         Self {
             state,
+            summary: None,
             entry: None,
             reply: None,
             stop_reason: None,
@@ -366,16 +373,22 @@ pub(super) fn finish_as(
     let Some(session) = sessions::id_of(conn, &turn.key)? else {
         return Ok(Some(Ended {
             turn,
+            summary: None,
             entry: None,
             session: None,
         }));
     };
     settle_session(conn, session, run, &end)?;
     let same_transcript = sessions::by_id(conn, session)?.session_id == turn.session_id;
-    let entry = match end.entry {
-        Some(entry) if same_transcript => Some(entries::append(conn, session, entry)?),
-        Some(_) | None => None, // what belongs to a transcript that was left behind is not said into the new one
+    // What belongs to a transcript that was left behind is not said into the new one.
+    let append = |entry: Option<NewEntry>| {
+        let entry = entry.filter(|_| same_transcript);
+        entry
+            .map(|entry| entries::append(conn, session, entry))
+            .transpose()
     };
+    let summary = append(end.summary)?;
+    let entry = append(end.entry)?;
     if let Some(entry) = &entry {
         conn.prepare_cached("UPDATE turns SET answer_seq = ?2 WHERE run = ?1")?
             .execute(params![run.as_str(), entry.seq])?;
@@ -385,7 +398,12 @@ pub(super) fn finish_as(
         deliveries::add(conn, &turn, target, content, end.now)?;
     }
     let session = Some(sessions::by_id(conn, session)?);
-    Ok(Some(Ended { turn, entry, session }))
+    Ok(Some(Ended {
+        turn,
+        summary,
+        entry,
+        session,
+    }))
 }
 
 /// Keeps the session's row in step with the end of a turn. While another turn runs, that one is the news.
@@ -440,6 +458,10 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         error: row.get("error")?,
         abort: abort.as_deref().and_then(Origin::parse),
         merged_into: row.get::<_, Option<String>>("merged_into")?.map(RunId::new),
+        task: row
+            .get::<_, Option<String>>("task")?
+            .as_deref()
+            .and_then(Task::parse),
         answer_seq: row.get("answer_seq")?,
         trace: trace_of(row)?,
     })

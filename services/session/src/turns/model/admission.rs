@@ -1,13 +1,13 @@
 //! A message on its way in.
 
-use gatehouse_core::trace;
+use gatehouse_core::{Content, trace};
 
-use super::{Aborted, Turn};
+use super::{Aborted, Ended, Turn};
 use crate::deliveries::Target;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
 use crate::routing::PeerKind;
-use crate::sessions::SessionRecord;
+use crate::sessions::{SessionPatch, SessionRecord};
 use crate::transcripts::{Entry, NewEntry};
 use crate::turns::queue::QueueRule;
 
@@ -64,15 +64,57 @@ pub(crate) struct Admission {
     pub(crate) thinking: Option<String>,
     /// The longest it may take, in milliseconds.
     pub(crate) timeout_ms: Option<i64>,
+    /// What is done instead of answering it. `None`: it is answered.
+    pub(crate) task: Option<Task>,
     /// The trace it belongs to.
     pub(crate) trace: trace::Context,
     pub(crate) now: i64,
+}
+
+/// What a turn does instead of answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// The model says in few words what was said so far; from then on models read that.
+    Compact,
+}
+
+impl Task {
+    /// The word in the store.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Compact].into_iter().find(|task| task.word() == word)
+    }
 }
 
 /// What became of a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Admitted {
     New(Box<NewTurn>),
+    /// Known already, with the same content.
+    Known(Box<Turn>),
+}
+
+/// What the gateway says to a message, and does for it.
+#[derive(Clone, Debug)]
+pub(crate) struct GatewayAnswer {
+    /// What it changes about the session.
+    pub(crate) change: Option<SessionPatch>,
+    /// The row of the answer.
+    pub(crate) entry: NewEntry,
+    /// What its chat reads, when it has one.
+    pub(crate) reply: Content,
+}
+
+/// What became of a message that came with its answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Answered {
+    /// It was taken, and its turn has ended.
+    New(Box<(NewTurn, Ended)>),
     /// Known already, with the same content.
     Known(Box<Turn>),
 }

@@ -7,6 +7,7 @@ use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
 use crate::sessions::{SessionRecord, SessionStatus};
 use crate::transcripts::{Entry, NewEntry, Tokens};
+use crate::turns::model::Task;
 use crate::turns::queue::QueueMode;
 
 /// The state of a turn.
@@ -135,6 +136,8 @@ pub(crate) struct Turn {
     pub(crate) abort: Option<Origin>,
     /// The run that answers it, when it was merged.
     pub(crate) merged_into: Option<RunId>,
+    /// What it does instead of answering.
+    pub(crate) task: Option<Task>,
     /// The row of its answer.
     pub(crate) answer_seq: Option<i64>,
     /// The trace it belongs to.
@@ -237,6 +240,8 @@ pub(crate) struct Finish {
     pub(crate) owner: Owner,
     /// Done, failed, aborted or interrupted.
     pub(crate) state: TurnState,
+    /// The row that stands for all before it, to be added first.
+    pub(crate) summary: Option<NewEntry>,
     /// The row to add.
     pub(crate) entry: Option<NewEntry>,
     /// What the chat reads, when the turn has one.
@@ -253,6 +258,8 @@ pub(crate) struct Finish {
 pub(crate) struct Ended {
     /// The turn after it.
     pub(crate) turn: Turn,
+    /// The summary that was added before it.
+    pub(crate) summary: Option<Entry>,
     /// The row that was added.
     pub(crate) entry: Option<Entry>,
     /// The session after it; unset when it is gone.

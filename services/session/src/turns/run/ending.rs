@@ -31,6 +31,7 @@ impl Run {
             run: self.turn.run.clone(),
             owner: self.room.shared.owner.clone(),
             state: TurnState::Failed,
+            summary: None,
             entry: None,
             reply: None,
             stop_reason: None,
@@ -55,6 +56,19 @@ impl Run {
                     .then(|| answer::aborted(&self.turn.run, &shown, origin, self.asked.clone(), finish.now));
             }
             Outcome::Done {
+                usage, answered_by, ..
+            } if self.summary.is_some() => {
+                let summary = self.summary.take().unwrap_or_default();
+                if !self.summed_up(&mut finish, &summary, usage, answered_by) {
+                    kind = Some("unknown");
+                    let notice = notice::failed(
+                        FailureKind::Empty,
+                        "the model wrote no summary: try /compact again",
+                    );
+                    self.failed(&mut finish, "", &notice, "error", None);
+                }
+            }
+            Outcome::Done {
                 stop_reason,
                 usage,
                 answered_by,
@@ -69,10 +83,12 @@ impl Run {
                     ..EntryExtra::default()
                 };
                 let content = content.unwrap_or_else(|| Content::text(text));
-                finish.entry = Some(answer::row(&self.turn.run, &content, true, extra, finish.now));
                 // A model that says everything before its last call says nothing after it.
-                finish.reply = answer::reply(content)
+                let reply = answer::reply(content.clone())
                     .or_else(|| answer::reply(Content::text(std::mem::take(&mut self.said_before))));
+                let (content, reply) = self.say_unseen(content, reply);
+                finish.entry = Some(answer::row(&self.turn.run, &content, true, extra, finish.now));
+                finish.reply = reply;
                 if let Some(notice) = notice::unfinished(&stop_reason) {
                     finish.reply = finish.reply.map(|reply| answer::cut_off(reply, notice));
                 }

@@ -10,7 +10,9 @@ fn body(params: Value, compat: Value, change: impl FnOnce(&mut Asked<'_>)) -> Va
         compat: serde_json::from_value::<Compat>(compat).unwrap(),
         ..Settings::default()
     };
+    let shelf = Shelf::new();
     let mut asked = Asked {
+        shelf: &shelf,
         model: "m",
         settings: &settings,
         lesson: Lesson::default(),
@@ -127,4 +129,46 @@ fn a_temperature_that_the_server_refuses_is_not_sent() {
     );
 
     assert_eq!(fixed.get("temperature"), None);
+}
+
+#[test]
+fn every_server_is_told_how_hard_to_think_in_its_own_field() {
+    let told = |format: &str, level: &'static str| {
+        let mut body = body(json!({}), json!({"thinkingFormat": format}), |asked| {
+            asked.thinking = Some(level)
+        });
+        let body = body.as_object_mut().unwrap();
+        for usual in ["model", "stream", "stream_options"] {
+            body.shift_remove(usual);
+        }
+        Value::Object(body.clone())
+    };
+
+    assert_eq!(told("openai", "high"), json!({"reasoning_effort": "high"}));
+    assert_eq!(told("openai", "off"), json!({}), "it has no word for it");
+    assert_eq!(told("openrouter", "low"), json!({"reasoning": {"effort": "low"}}));
+    assert_eq!(
+        told("openrouter", "off"),
+        json!({"reasoning": {"effort": "none"}})
+    );
+    assert_eq!(
+        told("deepseek", "high"),
+        json!({"thinking": {"type": "enabled"}, "reasoning_effort": "high"})
+    );
+    assert_eq!(told("deepseek", "off"), json!({"thinking": {"type": "disabled"}}));
+    assert_eq!(told("zai", "high"), json!({"thinking": {"type": "enabled"}}));
+    assert_eq!(told("qwen", "off"), json!({"enable_thinking": false}));
+    assert_eq!(
+        told("qwen-chat-template", "medium"),
+        json!({"chat_template_kwargs": {"enable_thinking": true}})
+    );
+    let mapped = body(
+        json!({}),
+        json!({"reasoningEffortMap": {"off": "none"}}),
+        |asked| asked.thinking = Some("off"),
+    );
+    assert_eq!(
+        mapped["reasoning_effort"], "none",
+        "a word of its own for it is used"
+    );
 }

@@ -1,0 +1,176 @@
+//! What is typed behind a slash: answered by the gateway, and no model hears of it.
+//!
+//! Every message comes through [`take`], whatever its way in: from a screen, a program or a chat. One that begins with a known
+//! command is answered at once, whatever runs in its session, and what it changes is stored in one transaction with its answer;
+//! a repeat finds the answer and does nothing twice. All else is said to the agent, also `/what/is/no/command`. Who may use what
+//! is in one place (`speaker`), and which commands there are in another (`table`).
+
+mod answers;
+mod conversation;
+mod grpc;
+mod help;
+mod line;
+mod settings;
+mod speaker;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use gatehouse_core::Content;
+
+use self::answers::Said;
+pub(crate) use self::grpc::CommandGrpc;
+use self::line::Line;
+pub(crate) use self::speaker::{Chatter, Speaker};
+use self::table::Name;
+use crate::answer;
+use crate::error::Error;
+use crate::policy::Policy;
+use crate::rows::content_of;
+use crate::sessions::{SessionPatch, SessionRecord};
+use crate::turns::{Admission, Engine, GatewayAnswer, Submitted, Task};
+
+/// What a command is answered with.
+#[derive(Debug, Default)]
+struct Answer {
+    text: String,
+    /// What it changes about the session.
+    change: Option<SessionPatch>,
+}
+
+impl Answer {
+    fn says(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            change: None,
+        }
+    }
+
+    fn changes(change: SessionPatch, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            change: Some(change),
+        }
+    }
+}
+
+/// What a command is used on.
+struct Scene<'a> {
+    engine: &'a Engine,
+    policy: &'a Policy,
+    speaker: &'a Speaker,
+    admission: &'a Admission,
+    /// The session, when there is one yet.
+    session: Option<SessionRecord>,
+}
+
+/// Takes a message: does what it says when it is a command, and hands it to the agent otherwise.
+///
+/// # Errors
+/// Those of [`Engine::submit`], and when a client may not use the command.
+pub(crate) async fn take(
+    engine: &Engine,
+    policy: &Policy,
+    speaker: &Speaker,
+    mut admission: Admission,
+) -> Result<Submitted, Error> {
+    let content = content_of(&admission.entry.content);
+    let Some(line) = Line::read(&content, speaker, &policy.reset_triggers) else {
+        return engine.submit(admission).await;
+    };
+    if let Some(turn) = engine.stores().turns.known(&admission).await? {
+        return Ok(Submitted {
+            turn,
+            duplicate: true,
+        });
+    }
+    if !speaker.may(line.command.needs) {
+        let Some(refusal) = speaker.refusal(line.command) else {
+            return Err(speaker.lacks(line.command));
+        };
+        return say(engine, admission, Answer::says(refusal)).await;
+    }
+    let session = engine.stores().sessions.find(&admission.key).await?;
+    if let Some(expected) = &admission.expected_session
+        && session
+            .as_ref()
+            .is_none_or(|session| session.session_id != *expected)
+    {
+        return Err(Error::SessionMoved(admission.key));
+    }
+    tracing::info!(
+        run.id = %admission.run,
+        session.key = admission.key.as_str(),
+        command = line.command.name(),
+        "a command is answered"
+    );
+    match line.command.what {
+        Name::New | Name::Reset => {
+            let reason = line.command.name();
+            conversation::begin_anew(engine, &admission.key, session.as_ref(), reason).await?;
+            admission.expected_session = None; // it was another one
+            if !line.rest.is_empty() {
+                admission.entry = admission.entry.saying(&Content::text(line.rest));
+                return engine.submit(admission).await;
+            }
+            return say(engine, admission, Answer::says(Said::NewConversation.text())).await;
+        }
+        Name::Compact => {
+            if !conversation::is_worth_it(engine, &admission.key).await? {
+                return say(engine, admission, Answer::says(Said::NothingToCompact.text())).await;
+            }
+            admission.task = Some(Task::Compact);
+            admission.entry.in_context = false;
+            return engine.submit(admission).await;
+        }
+        Name::Stop => {
+            let stopped = conversation::stop(engine, speaker, &admission).await?;
+            return say(engine, admission, Answer::says(stopped)).await;
+        }
+        Name::Help
+        | Name::Commands
+        | Name::Status
+        | Name::WhoAmI
+        | Name::Model
+        | Name::Models
+        | Name::Think
+        | Name::Queue
+        | Name::Context
+        | Name::Usage => {}
+    }
+    let scene = Scene {
+        engine,
+        policy,
+        speaker,
+        admission: &admission,
+        session,
+    };
+    let answer = match line.command.what {
+        Name::Help => Answer::says(help::short(speaker)),
+        Name::Commands => Answer::says(help::all(speaker)),
+        Name::WhoAmI => Answer::says(speaker.described()),
+        Name::Status => Answer::says(status::status(&scene).await?),
+        Name::Context => Answer::says(status::context(&scene).await?),
+        Name::Usage => Answer::says(status::usage(&scene).await?),
+        Name::Model => settings::model(&scene, &line.rest)?,
+        Name::Models => settings::models(&scene, &line.rest)?,
+        Name::Think => settings::think(&scene, &line.rest)?,
+        Name::Queue => settings::queue(&scene, &line.rest),
+        Name::New | Name::Reset | Name::Compact | Name::Stop => Answer::default(), // above
+    };
+    say(engine, admission, answer).await
+}
+
+async fn say(engine: &Engine, mut admission: Admission, answer: Answer) -> Result<Submitted, Error> {
+    let Answer { text, change } = answer;
+    admission.entry.in_context = false;
+    admission.expected_session = None; // looked at before
+    let content = Content::text(text);
+    let answer = GatewayAnswer {
+        change,
+        entry: answer::by_gateway(&admission.run, &content, admission.now),
+        reply: content,
+    };
+    engine.answer(admission, answer).await
+}

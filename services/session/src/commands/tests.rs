@@ -1,0 +1,517 @@
+use gatehouse_core::Caller;
+use gatehouse_proto::agent::v1::FailureKind;
+use gatehouse_proto::session::v1::chat_event::State;
+
+use super::speaker::Standing;
+use super::*;
+use crate::id::RunId;
+use crate::store::{HistoryQuery, InboundKey, Reply, Role};
+use crate::testing::{Bench, Running, key, message, room};
+
+const CONFIG: &str = r#"{"agents":{"defaults":{"model":"p/one","models":{"p/two":{"alias":"fast"}}}},
+    "models":{"providers":{"p":{"models":[{"id":"one","contextWindow":1000},{"id":"two","reasoning":true}]}}}}"#;
+
+async fn said(running: &Running, speaker: &Speaker, admission: Admission) -> Result<Submitted, Error> {
+    let policy = running.engine.policy().unwrap();
+    take(&running.engine, &policy, speaker, admission).await
+}
+
+/// What the gateway answers to a client that may do everything.
+async fn answer(running: &mut Running, run: &str, text: &str) -> String {
+    said(running, &Speaker::process(), message(run, text))
+        .await
+        .unwrap();
+    ended_with(running, run).await
+}
+
+async fn ended_with(running: &mut Running, run: &str) -> String {
+    let end = running.end_of(run).await;
+    assert_eq!(end.state(), State::Final);
+    let message: serde_json::Value = serde_json::from_str(end.message.as_deref().unwrap()).unwrap();
+    message["content"][0]["text"].as_str().unwrap().to_owned()
+}
+
+async fn rows(running: &Running) -> Vec<(Role, String, bool)> {
+    let query = HistoryQuery {
+        limit: 50,
+        offset: 0,
+        after: None,
+        bytes_max: 1 << 20,
+    };
+    let page = running
+        .engine
+        .stores()
+        .transcripts
+        .history(&key("main"), query)
+        .await
+        .unwrap();
+    let rows = page.entries.into_iter().map(|entry| entry.row);
+    rows.map(|row| (row.role, crate::rows::text_of(&row.content), row.in_context))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_command_is_answered_by_the_gateway_and_no_model_ever_reads_it() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+
+    let status = answer(&mut running, "r1", "/status").await;
+
+    assert!(
+        status.contains("Model: p/one") && status.contains("agent:main:main"),
+        "{status}"
+    );
+    let end = running.seen.iter().rev().find_map(|seen| match seen {
+        crate::testing::Seen::Chat(event, _) => event.message.clone(),
+        _ => None,
+    });
+    assert!(end.unwrap().contains(r#""model":"gateway-injected""#));
+    let shown: Vec<_> = rows(&running).await;
+    assert_eq!(shown[0], (Role::User, "/status".to_owned(), false));
+    assert_eq!((shown[1].0, shown[1].2), (Role::Assistant, false));
+    let session = running
+        .engine
+        .stores()
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        session.derived_title, None,
+        "a command is not what a conversation is about"
+    );
+
+    said(&running, &Speaker::process(), message("r2", "hello"))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    assert_eq!(call.texts(), ["hello"]);
+    call.done().await;
+}
+
+#[tokio::test]
+async fn a_repeated_command_is_known_and_does_nothing_twice() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    let first = said(&running, &Speaker::process(), message("r1", "/new"))
+        .await
+        .unwrap();
+    assert!(!first.duplicate);
+    said(&running, &Speaker::process(), message("r2", "hello"))
+        .await
+        .unwrap();
+    bench.call().await.done().await;
+    running.end_of("r2").await;
+
+    let again = said(&running, &Speaker::process(), message("r1", "/new"))
+        .await
+        .unwrap();
+    let other = said(&running, &Speaker::process(), message("r1", "/status")).await;
+
+    assert!(again.duplicate && again.turn.state == crate::store::TurnState::Done);
+    assert!(matches!(other, Err(Error::RequestConflict)));
+    assert_eq!(
+        rows(&running).await.len(),
+        4,
+        "the conversation was not begun anew"
+    );
+}
+
+#[tokio::test]
+async fn a_command_is_answered_while_an_answer_is_being_written() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    said(&running, &Speaker::process(), message("r1", "hello"))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    call.text("half").await;
+    running.sees_text("half").await;
+
+    let status = answer(&mut running, "r2", "/status").await;
+    assert!(status.contains("an answer is being written"), "{status}");
+    assert_eq!(answer(&mut running, "r3", "/stop").await, "Stopped.");
+
+    assert_eq!(running.ends("r1"), 1);
+    assert_eq!(
+        answer(&mut running, "r4", "/stop").await,
+        "Nothing is being written."
+    );
+}
+
+#[tokio::test]
+async fn a_model_is_chosen_by_its_short_name_and_the_next_turn_asks_it() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+
+    assert_eq!(
+        answer(&mut running, "r1", "/model fast").await,
+        "p/two answers here from now on."
+    );
+    assert!(
+        answer(&mut running, "r2", "/model nothing")
+            .await
+            .contains("There is no model nothing")
+    );
+    assert!(
+        answer(&mut running, "r3", "/models")
+            .await
+            .contains("* p/two (fast)")
+    );
+    assert_eq!(answer(&mut running, "r4", "/think high").await, "Thinking: high.");
+    assert!(
+        answer(&mut running, "r5", "/think harder")
+            .await
+            .contains("is no level")
+    );
+
+    said(&running, &Speaker::process(), message("r6", "hello"))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    assert_eq!(call.request.models, ["p/two"]);
+    assert_eq!(call.request.thinking_level.as_deref(), Some("high"));
+    call.done().await;
+    running.end_of("r6").await;
+
+    assert!(
+        answer(&mut running, "r7", "/model default")
+            .await
+            .starts_with("p/one answers here")
+    );
+    let told = answer(&mut running, "r8", "/think low").await;
+    assert!(
+        told.contains("cannot be told") && told.contains("reasoning: true"),
+        "{told}"
+    );
+    assert_eq!(
+        answer(&mut running, "r9", "/queue collect").await,
+        "Queue: collect."
+    );
+    assert!(
+        answer(&mut running, "r10", "/queue later")
+            .await
+            .contains("is no mode")
+    );
+    let session = running
+        .engine
+        .stores()
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(session.queue_mode.map(|mode| mode.word()), Some("collect"));
+}
+
+#[tokio::test]
+async fn what_follows_new_is_the_first_message_of_the_new_conversation() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    said(&running, &Speaker::process(), message("r1", "old"))
+        .await
+        .unwrap();
+    bench.call().await.done().await;
+    running.end_of("r1").await;
+    let before = running
+        .engine
+        .stores()
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap();
+
+    let new = Admission {
+        expected_session: Some(before.session_id.clone()),
+        ..message("r2", "/NEW fresh start")
+    };
+    said(&running, &Speaker::process(), new).await.unwrap();
+
+    let call = bench.call().await;
+    assert_eq!(call.texts(), ["fresh start"]);
+    call.done().await;
+    running.end_of("r2").await;
+    let stale = Admission {
+        expected_session: Some(before.session_id),
+        ..message("r3", "/reset")
+    };
+    let refused = said(&running, &Speaker::process(), stale).await;
+    assert!(
+        matches!(refused, Err(Error::SessionMoved(_))),
+        "it looked at another conversation"
+    );
+}
+
+#[tokio::test]
+async fn a_stranger_in_a_chat_changes_nothing_and_is_told_so_in_the_chat() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    let in_chat = |run: &str, text: &str| Admission {
+        reply: Reply::To(room("anna")),
+        inbound: Some(InboundKey {
+            channel: "irc".to_owned(),
+            account: "home".to_owned(),
+            message: run.to_owned(),
+        }),
+        ..message(run, text)
+    };
+    let stranger = Speaker::of_test_chat(Standing::Anybody, true, true);
+
+    said(&running, &stranger, in_chat("r1", "/model fast"))
+        .await
+        .unwrap();
+    let told = ended_with(&mut running, "r1").await;
+    said(&running, &stranger, in_chat("r2", "/reset")).await.unwrap();
+    running.end_of("r2").await;
+    said(&running, &stranger, in_chat("r3", "/whoami")).await.unwrap();
+    let known = ended_with(&mut running, "r3").await;
+
+    assert!(
+        told.starts_with("/model: Only those who were let in by name"),
+        "{told}"
+    );
+    assert!(known.contains("irc:anna"), "{known}");
+    let session = running
+        .engine
+        .stores()
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((session.model_override, session.first_seq), (None, 1));
+    let replies = running
+        .engine
+        .stores()
+        .deliveries
+        .waiting(i64::MAX / 2, 10)
+        .await
+        .unwrap();
+    assert_eq!(replies.len(), 3, "each is answered in the chat");
+
+    let known = Speaker::of_test_chat(Standing::Listed, true, true);
+    said(&running, &known, in_chat("r4", "/model fast"))
+        .await
+        .unwrap();
+    running.end_of("r4").await;
+    let session = running
+        .engine
+        .stores()
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(session.model_override.as_deref(), Some("p/two"));
+    bench.calls.close();
+    assert!(bench.calls.recv().await.is_none(), "no model was asked");
+}
+
+#[tokio::test]
+async fn a_client_begins_a_conversation_anew_only_with_the_scope_of_the_method_that_does_it() {
+    let bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    let client = |scope: &str| {
+        let caller = Caller {
+            role: "operator".to_owned(),
+            scopes: vec![scope.to_owned()],
+            ..Caller::default()
+        };
+        Speaker::client(Some(caller), false)
+    };
+
+    let refused = said(&running, &client("operator.write"), message("r1", "/reset")).await;
+    assert!(matches!(
+        refused,
+        Err(Error::Scope {
+            scope: "operator.admin",
+            ..
+        })
+    ));
+    said(&running, &client("operator.write"), message("r2", "/queue"))
+        .await
+        .unwrap();
+    running.end_of("r2").await;
+    said(&running, &client("operator.admin"), message("r3", "/reset"))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        ended_with(&mut running, "r3").await,
+        "A new conversation begins here."
+    );
+}
+
+#[tokio::test]
+async fn after_a_summary_models_read_it_in_the_place_of_what_was_said_before() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    assert_eq!(
+        answer(&mut running, "r0", "/compact").await,
+        "There is nothing to sum up yet."
+    );
+    said(&running, &Speaker::process(), message("r1", "my name is Anna"))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    call.text("hello Anna").await;
+    call.done().await;
+    running.end_of("r1").await;
+
+    said(
+        &running,
+        &Speaker::process(),
+        message("r2", "/compact keep the name"),
+    )
+    .await
+    .unwrap();
+    let call = bench.call().await;
+    let asked = call.texts();
+    assert_eq!(asked[..2], ["my name is Anna", "hello Anna"]);
+    assert!(
+        asked[2].contains("Sum up") && asked[2].contains("keep the name"),
+        "{}",
+        asked[2]
+    );
+    said(&running, &Speaker::process(), message("r3", "meanwhile"))
+        .await
+        .unwrap();
+    call.text("Anna said hello.").await;
+    call.done().await;
+    let told = ended_with(&mut running, "r2").await;
+
+    assert!(told.starts_with("Summed up"), "{told}");
+    let call = bench.call().await;
+    assert_eq!(call.request.run_id, "r3");
+    let read = call.texts();
+    assert!(
+        read[0].contains("summary") && read[0].contains("Anna said hello."),
+        "{}",
+        read[0]
+    );
+    assert_eq!(read[1..], ["meanwhile"]);
+    call.done().await;
+    running.end_of("r3").await;
+    assert!(
+        running
+            .screen("r2", gatehouse_proto::broadcast::v1::Rendition::Increment)
+            .is_empty()
+    );
+    let kept = rows(&running).await;
+    assert!(
+        kept.iter().any(|(_, text, _)| text == "my name is Anna"),
+        "nothing is forgotten"
+    );
+    assert!(
+        answer(&mut running, "r4", "/context")
+            .await
+            .contains("as a summary")
+    );
+}
+
+#[tokio::test]
+async fn a_summary_that_failed_changes_nothing() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    said(&running, &Speaker::process(), message("r1", "one"))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    call.text("two").await;
+    call.done().await;
+    running.end_of("r1").await;
+
+    said(&running, &Speaker::process(), message("r2", "/compact"))
+        .await
+        .unwrap();
+    bench.call().await.fail(FailureKind::RateLimit, "slow down").await;
+    assert_eq!(running.end_of("r2").await.state(), State::Error);
+    said(&running, &Speaker::process(), message("r3", "/compact"))
+        .await
+        .unwrap();
+    bench.call().await.done().await;
+    assert_eq!(
+        running.end_of("r3").await.state(),
+        State::Error,
+        "it wrote nothing"
+    );
+
+    said(&running, &Speaker::process(), message("r4", "three"))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    assert_eq!(call.texts(), ["one", "two", "three"]);
+    call.done().await;
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_conversation_are_those_that_the_provider_counted() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    assert!(
+        answer(&mut running, "r0", "/usage")
+            .await
+            .contains("0 tokens read, 0 written")
+    );
+    said(&running, &Speaker::process(), message("r1", "hello"))
+        .await
+        .unwrap();
+    bench.call().await.done().await;
+    running.end_of("r1").await;
+
+    let usage = answer(&mut running, "r2", "/usage").await;
+
+    assert!(
+        usage.contains("This conversation: 1 tokens read, 2 written."),
+        "{usage}"
+    );
+    let status = answer(&mut running, "r3", "/status").await;
+    assert!(status.contains("Context: 3 of 1,000 tokens (0%)"), "{status}");
+}
+
+#[tokio::test]
+async fn the_help_lists_what_may_be_used_and_nothing_else() {
+    let bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+    let stranger = Speaker::of_test_chat(Standing::Anybody, true, true);
+
+    let all = answer(&mut running, "r1", "/commands").await;
+    said(&running, &stranger, message("r2", "/help")).await.unwrap();
+    let few = ended_with(&mut running, "r2").await;
+
+    assert!(
+        all.contains("/model [model]") && all.contains("/compact [instructions]"),
+        "{all}"
+    );
+    assert!(
+        few.contains("/status") && !few.contains("/model") && !few.contains("/new"),
+        "{few}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_meant_literally_is_said_to_the_agent() {
+    let mut bench = Bench::new().await;
+    let running = bench.run(CONFIG);
+    for (run, speaker, text) in [
+        ("r1", Speaker::client(None, true), "/status"),
+        ("r2", Speaker::process(), "/etc/passwd"),
+        (
+            "r3",
+            Speaker::of_test_chat(Standing::Owner, false, false),
+            "/status",
+        ),
+    ] {
+        let admission = Admission {
+            run: RunId::new(run),
+            key: key(run),
+            ..message(run, text)
+        };
+        said(&running, &speaker, admission).await.unwrap();
+        let call = bench.call().await;
+        assert_eq!(call.texts(), [text]);
+        call.done().await;
+    }
+}

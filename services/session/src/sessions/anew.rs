@@ -1,0 +1,44 @@
+//! Beginning a conversation anew.
+
+use super::SessionRecord;
+use crate::error::Error;
+use crate::id::EntryId;
+use crate::key::SessionKey;
+use crate::rows::plain;
+use crate::transcripts::{EntryExtra, NewEntry, Role};
+use crate::turns::Engine;
+
+/// Begins a new transcript under the same key, after what runs was stopped. `reason` is `new` or `reset`.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn reset(
+    engine: &Engine,
+    key: &SessionKey,
+    reason: Option<&str>,
+) -> Result<SessionRecord, Error> {
+    engine.abort(key.clone(), None).await?;
+    let now = engine.now_ms();
+    let boundary = NewEntry {
+        id: EntryId::generate(),
+        role: Role::System,
+        content: plain(match reason {
+            Some("new") => "New session",
+            Some(_) | None => "Session reset",
+        }),
+        preview: String::new(),
+        timestamp: now,
+        run: None,
+        boundary: true,
+        in_context: false,
+        extra: EntryExtra::default(),
+    };
+    let sessions = &engine.stores().sessions;
+    engine
+        .change(key.clone(), "reset", async {
+            let (session, row) = sessions.reset(key, boundary, now).await?;
+            engine.announce_row(&row, &session);
+            Ok((session.clone(), Some(session)))
+        })
+        .await
+}

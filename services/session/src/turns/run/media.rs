@@ -1,0 +1,109 @@
+//! The pictures and texts that a model is shown with a conversation, and what people are told of those that it does not see.
+
+use std::collections::HashSet;
+
+use gatehouse_core::content::{Block, Media, MediaKind};
+use gatehouse_core::{Chain, Content, ForPeople};
+use gatehouse_proto::agent::v1 as agent;
+use gatehouse_proto::agent::v1::{TurnMedia, TurnMessage};
+
+use super::Run;
+use crate::answer;
+use crate::media::MediaId;
+
+/// Bytes of all media of one question: with the conversation they fit into one message to the agent service.
+const BYTES_MAX: u64 = 20 * 1024 * 1024;
+
+/// Media of one question: what providers take at once, as a rule.
+const COUNT_MAX: usize = 16;
+
+/// Bytes of a text that is read to the model: a long letter. Of a longer one it is told the name.
+const TEXT_BYTES_MAX: u64 = 256 * 1024;
+
+/// What a chat is told when the model did not see what was sent.
+const NOT_SEEN: ForPeople =
+    ForPeople::new("The model that answered cannot see pictures or files; it was only told their names.");
+
+impl Run {
+    /// The bytes of what the messages name, the newest first, as far as one of these models may make something of them.
+    pub(super) async fn media_of(&self, messages: &[TurnMessage], models: &[String]) -> Vec<TurnMedia> {
+        let shared = &self.room.shared;
+        let policy = shared.policy();
+        let sees = |model: &String| {
+            let facts = policy.as_ref().and_then(|policy| policy.book.facts(model));
+            facts.is_some_and(|facts| facts.sees)
+        };
+        let is_seen = models.iter().any(sees);
+        let (mut found, mut known, mut left) = (Vec::new(), HashSet::new(), BYTES_MAX);
+        for media in messages.iter().rev().flat_map(named) {
+            let most = match media.kind() {
+                MediaKind::Image if is_seen => left,
+                MediaKind::File if is_text(&media) => left.min(TEXT_BYTES_MAX),
+                MediaKind::Image | MediaKind::File | MediaKind::Audio | MediaKind::Video => continue,
+            };
+            let Some(id) = media.source.id().and_then(MediaId::parse) else {
+                continue;
+            };
+            if found.len() == COUNT_MAX || !known.insert(id.clone()) {
+                continue;
+            }
+            match shared.media.read(&id, most).await {
+                Ok(Some((row, data))) => {
+                    left -= data.len() as u64;
+                    found.push(TurnMedia {
+                        id: id.to_string(),
+                        mime_type: row.mime_type,
+                        data,
+                    });
+                }
+                Ok(None) => {}
+                // The model is told the name, and people that it was not seen.
+                Err(error) => {
+                    tracing::error!(run.id = %self.turn.run, media.id = %id, error = %Chain(&error), "a medium could not be read");
+                }
+            }
+        }
+        found
+    }
+
+    /// Puts behind an answer that the model did not see what was sent, and how one that does is chosen.
+    pub(super) fn say_unseen(&self, content: Content, reply: Option<Content>) -> (Content, Option<Content>) {
+        let Some(agent::MediaLeftOut {
+            provider,
+            model,
+            names,
+        }) = &self.unseen
+        else {
+            return (content, reply);
+        };
+        let told = format!(
+            "{provider}/{model} was not shown {}: it is not listed as a model that takes it. Choose one with `input: [\"text\", \
+             \"image\"]` under models.providers, or add that to this one.",
+            names.join(", ")
+        );
+        let mut content = content;
+        content.push(Block::notice(told));
+        (content, reply.map(|reply| answer::cut_off(reply, NOT_SEEN)))
+    }
+}
+
+/// The media of a message, the newest first.
+fn named(message: &TurnMessage) -> Vec<Media> {
+    let content = message
+        .content
+        .clone()
+        .and_then(|content| Content::try_from(content).ok());
+    let blocks = content.map(Content::into_blocks).unwrap_or_default();
+    let media = blocks.into_iter().rev().filter_map(|block| match block {
+        Block::Media(media) => Some(media),
+        _ => None,
+    });
+    media.collect()
+}
+
+fn is_text(media: &Media) -> bool {
+    media.mime_type.as_deref().is_some_and(|mime| {
+        mime.starts_with("text/")
+            || ["application/json", "application/xml", "application/yaml"].contains(&mime)
+    })
+}
