@@ -9,6 +9,7 @@ mod drain;
 mod faults;
 mod identity;
 mod lifecycle;
+mod media;
 mod metrics;
 mod routing;
 mod rpc;
