@@ -94,7 +94,9 @@ pub(crate) fn owners(list: &[String], channel: &str, channels: &[&str]) -> Vec<S
         Some(_) | None => Some(entry.as_str()),
     });
     // Everybody cannot be the owner.
-    let named = here.map(str::trim).filter(|id| !id.is_empty() && *id != EVERYBODY);
+    let named = here
+        .map(str::trim)
+        .filter(|id| !id.is_empty() && *id != EVERYBODY);
     named.map(str::to_owned).collect()
 }
 

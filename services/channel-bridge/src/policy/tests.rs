@@ -210,6 +210,12 @@ fn an_owner_is_one_on_the_channel_that_is_named() {
     .map(str::to_owned);
     let channels = ["irc", "webhook"];
 
-    assert_eq!(owners(&list, "irc", &channels), ["anna", "bert", "account:dora", "emil"]);
-    assert_eq!(owners(&list, "webhook", &channels), ["carl", "account:dora", "emil"]);
+    assert_eq!(
+        owners(&list, "irc", &channels),
+        ["anna", "bert", "account:dora", "emil"]
+    );
+    assert_eq!(
+        owners(&list, "webhook", &channels),
+        ["carl", "account:dora", "emil"]
+    );
 }

@@ -149,7 +149,11 @@ impl Read for Decoder {
         if self.read == self.decoded.len() && self.at < self.base64.len() {
             let end = self.base64.len().min(self.at + PART);
             let part = self.base64.get(self.at..end).unwrap_or_default();
-            let encoding = if part.len().is_multiple_of(4) { BASE64 } else { BASE64_NOPAD };
+            let encoding = if part.len().is_multiple_of(4) {
+                BASE64
+            } else {
+                BASE64_NOPAD
+            };
             self.decoded = encoding
                 .decode(part)
                 .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
