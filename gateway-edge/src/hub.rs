@@ -37,6 +37,8 @@ pub(crate) struct Hub {
     state: Mutex<State>,
     /// Rings when a connection came or went.
     pub(crate) changed: Notify,
+    /// Rings when a connection came.
+    pub(crate) entered: Notify,
     gap: Event,
 }
 
@@ -67,6 +69,7 @@ impl Hub {
             metrics,
             state: Mutex::default(),
             changed: Notify::new(),
+            entered: Notify::new(),
             gap: Event::new("gap", Audience::everybody(Access::Connected), b"{}", None),
         }
     }
@@ -82,6 +85,7 @@ impl Hub {
         drop(state);
         self.metrics.connections.inc();
         self.changed.notify_one();
+        self.entered.notify_one();
     }
 
     /// Forgets a connection.

@@ -39,7 +39,7 @@ pub(crate) async fn report(edge: Arc<Edge>, peer: Peer) {
         }
         tokio::select! {
             () = edge.hub.changed.notified() => sleep(debounce(edge.hub.connections().len())).await,
-            () = beat::next_sign_of_life() => (),
+            () = beat::next() => (),
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::beat;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{edge::Edge, hub, limits::TICK};
@@ -28,8 +27,7 @@ pub(crate) async fn run(edge: Arc<Edge>) {
     let mut done = 0;
     loop {
         if edge.hub.connections().is_empty() {
-            // There is nothing to do; whoever comes has the first turn a little later.
-            beat::next().await;
+            edge.hub.entered.notified().await;
             done = began.elapsed().as_secs(); // nobody missed what was due in the meantime
         }
         steps.tick().await;

@@ -17,7 +17,7 @@ pub(super) struct Timing {
     pub(super) pause_start: Duration,
     /// How long one answer may take.
     pub(super) answer: Duration,
-    /// How long nothing may be answered.
+    /// How long no question may be answered, from the first one without an answer on: the last answer is up to a beat older.
     pub(super) silent_max: Duration,
     /// The same until the first answer: a large database is migrated before anything is served.
     pub(super) start_max: Duration,
@@ -31,18 +31,19 @@ impl Default for Timing {
             pause_silent: Duration::from_secs(4),
             pause_start: Duration::from_millis(500),
             answer: Duration::from_secs(3),
-            silent_max: Duration::from_secs(30),
+            silent_max: Duration::from_secs(20), // four questions
             start_max: Duration::from_secs(300),
             overslept: Duration::from_secs(3),
         }
     }
 }
 
-/// Returns when a process has not answered for too long. `answers` is whether it answers now.
+/// Returns when a process has not answered for too long: for more than half a minute, and less than a whole one. `answers` is whether
+/// it answers now.
 pub(super) async fn hangs<F: Future<Output = bool>>(timing: Timing, answers: impl Fn() -> F) -> Duration {
     // Since the first question that was not answered; what was before that is not known.
     let (mut silent, mut known) = (None::<Instant>, false);
-    let mut pause = timing.pause_start;
+    let (mut pause, mut heard) = (timing.pause_start, Instant::now());
     loop {
         let slept = Instant::now();
         if known && silent.is_none() {
@@ -53,11 +54,11 @@ pub(super) async fn hangs<F: Future<Output = bool>>(timing: Timing, answers: imp
         let asked = Instant::now();
         let answered = timeout(timing.answer, answers()).await.unwrap_or(false);
         if answered {
-            (silent, known, pause) = (None, true, BEAT);
+            (silent, known, pause, heard) = (None, true, BEAT, Instant::now());
             continue;
         }
         if slept.elapsed() > pause + timing.answer + timing.overslept {
-            silent = Some(Instant::now());
+            (silent, heard) = (Some(Instant::now()), Instant::now());
         }
         let since = *silent.get_or_insert(asked);
         let silent_max = if known {
@@ -67,7 +68,7 @@ pub(super) async fn hangs<F: Future<Output = bool>>(timing: Timing, answers: imp
             timing.start_max
         };
         if since.elapsed() >= silent_max {
-            return since.elapsed();
+            return heard.elapsed();
         }
     }
 }
@@ -93,7 +94,7 @@ mod tests {
         let silent = hangs(Timing::default(), answers).await;
 
         assert!(
-            silent >= Duration::from_secs(30) && silent < Duration::from_secs(40),
+            silent >= Duration::from_secs(30) && silent < Duration::from_secs(60),
             "{silent:?}"
         );
         assert!(begun.elapsed() > 9 * BEAT, "not while it answered");
@@ -128,6 +129,6 @@ mod tests {
             "{:?}",
             begun.elapsed()
         );
-        assert!(silent < Duration::from_secs(40), "{silent:?}");
+        assert!(silent < Duration::from_secs(60), "{silent:?}");
     }
 }

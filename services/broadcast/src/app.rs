@@ -80,12 +80,12 @@ async fn sweep(hub: Arc<Hub>, living: Arc<Living>, drain: Drain) {
     let mut repeats = interval(HEALTH_REPEAT);
     repeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let is_watched = hub.is_watched();
         tokio::select! {
             () = sleep_until(hub.due()) => hub.expire().await,
             _ = repeats.tick() => hub.repeat_health().await,
-            _ = looks.tick() => if hub.is_watched() {
-                hub.answered(&living.ask().await).await;
-            },
+            _ = looks.tick(), if is_watched => hub.answered(&living.ask().await).await,
+            () = hub.watched(), if !is_watched => {} // the next look is now
             () = hub.untold() => while !hub.announce().await && !drain.is_requested() {
                 sleep(ANNOUNCE_AGAIN).await;
             },

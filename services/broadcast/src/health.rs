@@ -2,17 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use gatehouse_core::beat::SIGN_OF_LIFE;
+use gatehouse_core::beat::BEAT;
 use gatehouse_proto::broadcast::v1::{ChannelHealth, HealthEvent, ServiceHealth, service_health::State};
 use tokio::time::Instant;
 
 use crate::living::{Answer, Answers};
 
-/// A report holds for three signs of life: who gives none for so long hangs. One that is gone is known from its connection.
-pub(crate) const LEASE: Duration = SIGN_OF_LIFE.saturating_mul(3);
+/// A report holds for three beats: who gives none for so long hangs. One that is gone is known from its connection.
+pub(crate) const LEASE: Duration = BEAT.saturating_mul(3);
 
 /// A silent process whose service is served by another one is a restart, not a failure, and is soon forgotten.
-const FORGET_REPLACED_AFTER: Duration = LEASE.saturating_add(SIGN_OF_LIFE);
+const FORGET_REPLACED_AFTER: Duration = LEASE.saturating_add(BEAT);
 
 /// What is said of a process whose connection ended.
 const GONE: &str = "it is gone";
@@ -150,7 +150,7 @@ impl RollUp {
             };
             let passed = process.said_at.elapsed();
             let next = silence.into_iter().find(|silence| *silence > passed);
-            process.said_at + next.unwrap_or(passed + SIGN_OF_LIFE)
+            process.said_at + next.unwrap_or(passed + BEAT)
         };
         self.0.values().map(due).min()
     }

@@ -42,6 +42,8 @@ pub(crate) struct Hub {
     announced: sync::Mutex<Announced>,
     /// Something is to be announced by whoever calls [`Hub::announce`] next.
     untold: Notify,
+    /// Rings when the first of the connections came.
+    watched: Notify,
 }
 
 /// The hub as a publisher.
@@ -96,6 +98,7 @@ impl Hub {
                 sequence: 0,
             }),
             untold: Notify::new(),
+            watched: Notify::new(),
         }
     }
 
@@ -157,8 +160,12 @@ impl Hub {
     ) -> Result<(), Error> {
         {
             let mut state = self.lock();
+            let before = state.presence.connections();
             if state.presence.report(edge, entries).ok_or(Error::Full("edges"))? {
                 state.presence_changed();
+            }
+            if before == 0 && state.presence.connections() > 0 {
+                self.watched.notify_one();
             }
         }
         self.announce().await;
@@ -203,6 +210,11 @@ impl Hub {
     /// Whether somebody is there to be told.
     pub(crate) fn is_watched(&self) -> bool {
         self.lock().presence.connections() > 0
+    }
+
+    /// Waits until somebody is there to be told, or may be.
+    pub(crate) async fn watched(&self) {
+        self.watched.notified().await;
     }
 
     /// Takes in which services answer now.

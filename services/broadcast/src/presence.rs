@@ -2,12 +2,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
-use gatehouse_core::beat::SIGN_OF_LIFE;
+use gatehouse_core::beat::BEAT;
 use gatehouse_proto::broadcast::v1::PresenceEntry;
 use tokio::time::Instant;
 
-/// A report holds for three signs of life. An edge that is gone is known from its subscription.
-pub(crate) const LEASE: Duration = SIGN_OF_LIFE.saturating_mul(3);
+/// A report holds for three beats. An edge that is gone is known from its subscription.
+pub(crate) const LEASE: Duration = BEAT.saturating_mul(3);
 
 /// Edges that may report: far more than a company runs.
 const EDGES_MAX: usize = 64;

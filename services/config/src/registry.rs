@@ -180,7 +180,7 @@ impl<D: Disk + Sync> Task<D> {
                 },
                 () = quiet(&mut signs) => self.look().await,
                 // Network file systems and swapped links give no sign.
-                () = beat::next_sign_of_life() => self.look().await,
+                () = beat::next() => self.look().await,
             }
             if self.configuration.is_none() {
                 // A step panicked; nothing that comes after it could be trusted.

@@ -50,7 +50,11 @@ fn told(state: &State) {
 
 /// The health of this process. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Health(watch::Sender<State>);
+pub struct Health {
+    state: watch::Sender<State>,
+    /// Somebody asks how it is.
+    asked: watch::Sender<()>,
+}
 
 impl Default for Health {
     fn default() -> Self {
@@ -62,7 +66,10 @@ impl Health {
     /// A process that starts.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(State::Starting))
+        Self {
+            state: watch::Sender::new(State::Starting),
+            asked: watch::Sender::new(()),
+        }
     }
 
     /// It serves.
@@ -82,7 +89,7 @@ impl Health {
 
     /// Says how it is. Watchers hear of it only when it changed.
     pub fn set(&self, state: State) {
-        self.0.send_if_modified(|current| {
+        self.state.send_if_modified(|current| {
             let changed = *current != state && *current != State::Stopping;
             if changed {
                 tracing::debug!(?state, "health changed");
@@ -111,15 +118,25 @@ impl Health {
         }
     }
 
+    /// Somebody asks how it is.
+    pub(crate) fn ask(&self) {
+        self.asked.send_replace(());
+    }
+
+    /// Hears when somebody asks: what costs something is found out for those who want to know.
+    pub(crate) fn questions(&self) -> watch::Receiver<()> {
+        self.asked.subscribe()
+    }
+
     /// How it is.
     #[must_use]
     pub fn current(&self) -> State {
-        self.0.borrow().clone()
+        self.state.borrow().clone()
     }
 
     /// Hears of changes; the current state counts as seen.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<State> {
-        self.0.subscribe()
+        self.state.subscribe()
     }
 }

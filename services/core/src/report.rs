@@ -159,7 +159,7 @@ impl Reporter {
                 }
             };
             tokio::select! {
-                () = beat::next_sign_of_life() => self.said = None, // although nothing may have changed
+                () = beat::next() => self.said = None, // although nothing may have changed
                 Ok(()) = states.changed() => (),
                 Ok(()) = signs.changed() => again = Some(Instant::now() + LOOK),
                 () = look_again => again = None,

@@ -10,6 +10,7 @@ mod bounds;
 mod budget;
 mod connection;
 mod guard;
+mod health;
 mod incoming;
 mod places;
 mod trace;
@@ -33,12 +34,15 @@ use crate::{
     beat,
     credential::Directory,
     drain::{Drain, plan},
-    health::{self, Health, State},
+    health::Health,
 };
 
 /// How often a silent client in the network is asked whether it is still there. One behind a Unix socket cannot vanish unseen,
 /// because its kernel is ours.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// Beats between two looks at the credentials: who replaced one is not told that the old one has gone sooner.
+const REREAD_BEATS: usize = 4;
 
 /// The paths of the standard health service, which answers anybody.
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -132,7 +136,7 @@ impl Server {
             mut routes,
             names,
         } = self;
-        routes.add_service(health_service(&health, names.clone(), &drain).await);
+        routes.add_service(health::service(&health, names.clone(), &drain).await);
         let reflection = || {
             let mut builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(gatehouse_proto::DESCRIPTORS)
@@ -213,54 +217,13 @@ async fn serve(
 async fn follow(callers: Directory, drain: Drain) {
     let rereading = async {
         loop {
-            beat::next_sign_of_life().await;
+            for _ in 0..REREAD_BEATS {
+                beat::next().await;
+            }
             callers.reread().await;
         }
     };
     tokio::select! { () = rereading => (), () = drain.requested() => () }
-}
-
-/// The standard health service, fed from the process's health: for the whole, and under the name of each service.
-async fn health_service(
-    health: &Health,
-    names: Vec<&'static str>,
-    drain: &Drain,
-) -> impl TowerService<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
-+ NamedService
-+ Clone
-+ Send
-+ Sync
-+ 'static {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    let mut states = health.watch();
-    let report = async move |reporter: &tonic_health::server::HealthReporter, state: State| {
-        let status = if state.serves() {
-            tonic_health::ServingStatus::Serving
-        } else {
-            tonic_health::ServingStatus::NotServing
-        };
-        for name in names.iter().chain(&[""]) {
-            reporter.set_service_status(*name, status).await;
-        }
-        if state == State::Stopping {
-            let status = tonic_health::ServingStatus::Serving;
-            reporter.set_service_status(health::STOPPING, status).await;
-        }
-    };
-    let state = states.borrow_and_update().clone();
-    report(&reporter, state).await;
-    let end = drain.clone();
-    drain.spawn("health service", async move {
-        loop {
-            tokio::select! {
-                () = end.requested() => return report(&reporter, State::Stopping).await,
-                changed = states.changed() => if changed.is_err() { return },
-            }
-            let state = states.borrow_and_update().clone();
-            report(&reporter, state).await;
-        }
-    });
-    service
 }
 
 #[cfg(test)]

@@ -15,10 +15,13 @@ use crate::{
 /// From this size of the log on a person should look who keeps it: SQLite moves it into the database every 4 MiB.
 const WAL_BYTES_LARGE: u64 = 64 * 1024 * 1024;
 
-/// When the database is tried. A disk that takes nothing shows within 15 seconds (demand 15).
+/// When the database is tried: while somebody asks, a disk that takes nothing shows within 15 seconds (demand 15). An idle gateway that
+/// nobody looks at has nobody to tell, and a write that was sent to the disk is most of what it does.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// How often something is written to see whether it can be: on every beat when unset.
+    /// How often something is written to see whether it can be, as long as somebody asks.
+    pub probe_asked: Duration,
+    /// The same when nobody does: on every beat when unset.
     pub probe_every: Option<Duration>,
     /// How long the disk may take for it.
     pub hung_after: Duration,
@@ -31,6 +34,7 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
+            probe_asked: Duration::from_secs(10),
             probe_every: None,
             hung_after: HUNG_AFTER,
             check_every: Duration::from_secs(30),
@@ -61,16 +65,18 @@ pub fn keep_health(
     let end = drain.clone();
     drain.spawn("database health", async move {
         let mut faults = database.faults();
+        let mut questions = health.questions();
         let mut probe: Option<(Instant, UnderWay)> = None;
         let mut checked: Option<Instant> = None;
-        let (mut due, mut was_probed) = (Instant::now(), false);
+        let (mut due, mut tried, mut was_probed) = (Instant::now(), Instant::now(), false);
         let mut failed = None;
         loop {
             if probe.is_none() && Instant::now() >= due {
                 let damaged = matches!(*faults.borrow(), Some(super::Fault::Damaged(_)));
                 let check = damaged && checked.is_none_or(|at| at.elapsed() >= timing.check_every);
                 let database = database.clone();
-                probe = Some((Instant::now(), Box::pin(try_out(database, check))));
+                tried = Instant::now();
+                probe = Some((tried, Box::pin(try_out(database, check))));
                 checked = if check { Some(Instant::now()) } else { checked };
             }
             let hangs = probe
@@ -88,6 +94,7 @@ pub fn keep_health(
             tokio::select! {
                 () = sleep_until(look), if serves || probe.is_none() => {}
                 () = sleep(timing.look_every), if !serves => {}
+                Ok(()) = questions.changed() => due = due.min(tried + timing.probe_asked),
                 changed = faults.changed() => if changed.is_err() { return },
                 outcome = ended(&mut probe) => {
                     let new = outcome.err().map(|error| format!("the database does not take anything: {}", Chain(&error)));
