@@ -87,7 +87,7 @@ impl<'a> Encode<'a, '_> {
                 .by_name(&key, likely)
                 .filter(|index| message.nulls != Some(*index))
             {
-                _ if message.house_only.iter().any(|name| *name == key) => {
+                _ if message.gateway_only.iter().any(|name| *name == key) => {
                     self.path.push(Step::Key(key.into_owned()));
                     return Err("may only be set by the gateway".into());
                 }
@@ -113,7 +113,7 @@ impl<'a> Encode<'a, '_> {
         }
         self.depth -= 1;
         for (index, field) in message.fields.iter().enumerate() {
-            if field.shape == Shape::Required && !field.house_only && !seen.contains(index) {
+            if field.shape == Shape::Required && !field.gateway_only && !seen.contains(index) {
                 self.path.push(Step::Name(&field.name));
                 return Err("is required".into());
             }

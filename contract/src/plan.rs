@@ -33,7 +33,7 @@ pub(crate) struct Message {
     pub(crate) small: Vec<Option<usize>>,
     /// The field that collects explicit nulls.
     pub(crate) nulls: Option<usize>,
-    pub(crate) house_only: Vec<String>,
+    pub(crate) gateway_only: Vec<String>,
 }
 
 impl Message {
@@ -83,7 +83,7 @@ pub(crate) struct Field {
     pub(crate) emit_null: bool,
     pub(crate) omit_empty: bool,
     pub(crate) append: bool,
-    pub(crate) house_only: bool,
+    pub(crate) gateway_only: bool,
     pub(crate) bounds: Bounds,
 }
 

@@ -73,7 +73,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn message(&mut self, descriptor: &MessageDescriptor) -> Result<Message, ContractError> {
-        let house_only = self.options.message(descriptor)?.house_only;
+        let gateway_only = self.options.message(descriptor)?.gateway_only;
         let oneofs: Vec<_> = descriptor
             .oneofs()
             .filter(|o| !o.is_synthetic())
@@ -85,7 +85,7 @@ impl Planner<'_> {
         let mut fields = Vec::with_capacity(descriptors.len());
         let mut nulls = None;
         for (index, field) in descriptors.iter().enumerate() {
-            let (field, is_nulls) = self.field(field, &oneofs, &house_only)?;
+            let (field, is_nulls) = self.field(field, &oneofs, &gateway_only)?;
             if is_nulls && nulls.replace(index).is_some() {
                 return Err(ContractError::misdeclared(
                     descriptor.full_name(),
@@ -119,7 +119,7 @@ impl Planner<'_> {
             fields,
             names,
             nulls,
-            house_only,
+            gateway_only,
         })
     }
 
@@ -127,7 +127,7 @@ impl Planner<'_> {
         &mut self,
         descriptor: &FieldDescriptor,
         oneofs: &[String],
-        house_only: &[String],
+        gateway_only: &[String],
     ) -> Result<(Field, bool), ContractError> {
         let refuse = |problem: &str| Err(ContractError::misdeclared(descriptor.full_name(), problem));
         let declared = self.options.field(descriptor)?;
@@ -174,7 +174,7 @@ impl Planner<'_> {
             emit_null: declared.emit_null,
             omit_empty: declared.omit_empty,
             append: declared.append,
-            house_only: house_only.iter().any(|known| known == name),
+            gateway_only: gateway_only.iter().any(|known| known == name),
             bounds: Bounds {
                 min_length: declared.min_length,
                 max_length: declared.max_length,

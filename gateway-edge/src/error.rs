@@ -120,6 +120,7 @@ impl From<Failure> for Refusal {
             path,
             retry_after,
             details,
+            ..
         } = failure;
         let mut refusal = Self::new(kind, message);
         refusal.details = details
@@ -130,7 +131,7 @@ impl From<Failure> for Refusal {
             refusal = refusal.detail("reason", Cow::into_owned(reason));
         }
         if let Some(path) = path {
-            refusal = refusal.detail("path", path);
+            refusal = refusal.detail("path", String::from(path));
         }
         refusal.retryable = kind.retryable();
         match retry_after {

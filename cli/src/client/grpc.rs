@@ -115,7 +115,7 @@ impl Backend {
             }
         };
         let code = failure.reason.map_or_else(|| code.to_owned(), Into::into);
-        failed.about(code, failure.path)
+        failed.about(code, failure.path.map(String::from))
     }
 }
 

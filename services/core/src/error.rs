@@ -123,12 +123,18 @@ pub struct Failure {
     /// Stable, for a program, for example `CONFIG_CHANGED`.
     pub reason: Option<Cow<'static, str>>,
     /// The field it is about, for example `/limit`.
-    pub path: Option<String>,
+    pub path: Option<Box<str>>,
     /// How long to wait before trying again.
     pub retry_after: Option<Duration>,
     /// More for a program.
     pub details: BTreeMap<String, String>,
+    /// The chain of a fault of ours: for the log, where the failure leaves. It does not leave with it.
+    cause: Option<Box<Cause>>,
 }
+
+/// A chain of errors, written out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cause(String);
 
 impl Failure {
     /// A failure without details.
@@ -140,13 +146,18 @@ impl Failure {
             path: None,
             retry_after: None,
             details: BTreeMap::new(),
+            cause: None,
         }
     }
 
-    /// A fault of ours: the cause is logged with its chain, and does not leave.
+    /// A fault of ours. Its cause does not leave: it is logged with its chain when the failure becomes an answer, once, and not
+    /// when it is made, because whoever made it may get over it.
+    #[must_use]
     pub fn internal(error: &(dyn Error + 'static)) -> Self {
-        tracing::error!(error = %Chain(error), "internal failure");
-        Self::new(Kind::Internal, "internal failure")
+        Self {
+            cause: Some(Box::new(Cause(Chain(error).to_string()))),
+            ..Self::new(Kind::Internal, "internal failure")
+        }
     }
 
     /// With a stable reason.
@@ -158,7 +169,7 @@ impl Failure {
 
     /// With the path of the field it is about.
     #[must_use]
-    pub fn path(mut self, path: impl Into<String>) -> Self {
+    pub fn path(mut self, path: impl Into<Box<str>>) -> Self {
         self.path = Some(path.into());
         self
     }
@@ -200,7 +211,7 @@ impl Failure {
         failure.path = rich
             .bad_request()
             .and_then(|bad| bad.field_violations.first())
-            .map(|first| first.field.clone());
+            .map(|first| first.field.as_str().into());
         failure.retry_after = rich.retry_info().and_then(|info| info.retry_delay);
         failure
     }
@@ -216,6 +227,9 @@ impl Error for Failure {}
 
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
+        if let Some(cause) = failure.cause {
+            tracing::error!(error = cause.0, "internal failure");
+        }
         let mut rich = ErrorDetails::new();
         if failure.reason.is_some() || !failure.details.is_empty() {
             let reason = failure.reason.as_deref().unwrap_or_default();
