@@ -4,6 +4,8 @@ mod read;
 
 pub use read::{ROOMS_MAX, Settings};
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,6 +81,9 @@ pub struct IrcAccount {
     /// Rooms to join, for example `#home`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
+    /// The keys of rooms that have one (mode `+k`), by the room's name as it stands in `channels`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channel_keys: BTreeMap<String, SecretInput>,
     /// How fast to speak. Unset: five messages at once, then one in two seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,

@@ -1,6 +1,6 @@
 //! An IRC account, read: what stands in the document as what a connection needs, or every mistake in it.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{IrcAccount, NickServ, Sasl};
 use crate::{PathInput, SecretInput, policies::SendRate, wrong::Wrong};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub nickserv: Option<(String, SecretInput)>,
     /// Names of rooms.
     pub rooms: Vec<String>,
+    /// The keys of some of them, by name. One word each.
+    pub room_keys: BTreeMap<String, SecretInput>,
     /// Above zero.
     pub rate_limit: Option<SendRate>,
 }
@@ -96,6 +98,11 @@ impl IrcAccount {
                 ..Wrong::new(&["channels"], room_problem(room))
             });
         }
+        wrong.extend(
+            self.channel_keys
+                .iter()
+                .filter_map(|(room, key)| key_problem(&rooms, room, key)),
+        );
         wrong.extend(self.rate_limit.as_ref().and_then(SendRate::wrong));
         if !wrong.is_empty() {
             return Err(wrong);
@@ -112,6 +119,7 @@ impl IrcAccount {
             sasl: self.sasl.clone(),
             nickserv,
             rooms,
+            room_keys: self.channel_keys.clone(),
             rate_limit: self.rate_limit.clone(),
         })
     }
@@ -228,11 +236,29 @@ fn room_problem(room: &str) -> String {
     match room.split_once(' ') {
         Some((name, _)) if is_room(name) => {
             format!(
-                "{problem}: a key behind the name cannot be given, and a list is written as [\"#one\", \"#two\"]"
+                "{problem}: the key of a room stands in channelKeys, and a list is written as [\"#one\", \"#two\"]"
             )
         }
         _ => format!("{problem}: it begins with #, &, + or ! and has no blanks and commas"),
     }
+}
+
+/// What is wrong with the key of a room. What a reference leads to is judged when it is followed.
+fn key_problem(rooms: &[String], room: &str, key: &SecretInput) -> Option<Wrong> {
+    let message = if !rooms.iter().any(|known| known.eq_ignore_ascii_case(room)) {
+        "names a room that does not stand in channels".to_owned()
+    } else if key.text().is_some_and(|key| !is_room_key(key)) {
+        "must be one word without commas, at most 200 bytes long and not beginning with a colon".to_owned()
+    } else {
+        return None;
+    };
+    Some(Wrong::new(&["channelKeys"], message))
+}
+
+/// Whether a text can stand behind the name of a room in JOIN.
+fn is_room_key(key: &str) -> bool {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == ',';
+    !key.is_empty() && key.len() <= NAME_BYTES_MAX && !key.starts_with(':') && !key.contains(odd)
 }
 
 /// One argument of a command.

@@ -7,7 +7,6 @@
 //! itself: it ends, and the supervisor starts it anew. What it can do stands in its [`Capabilities`], as data.
 
 mod capabilities;
-mod case;
 mod http;
 mod inbound;
 mod send;
@@ -17,11 +16,11 @@ mod typing;
 use std::fmt;
 
 use async_trait::async_trait;
+pub(crate) use gatehouse_core::Case;
 use tokio::sync::mpsc;
 
 pub(crate) use self::{
     capabilities::{Capabilities, Limits, Liveness, Rate, TextLimit, TextShape, TextUnit},
-    case::Case,
     http::{HttpAnswer, HttpHead, HttpRequest},
     inbound::{ChatKind, InboundMessage, InboundSink, Origin, ParentChat, Receive, ReceiveError, Received},
     send::{Receipt, SendError, SendPart, SendRequest},

@@ -153,8 +153,14 @@ async fn accounts(manager: &Manager, stores: &Stores) -> Vec<AccountState> {
     for (key, entry) in entries.into_iter().filter(|(_, entry)| entry.config.enabled) {
         // A database that fails says so by itself.
         let counts = stores.outbox.counts(key.clone()).await.ok();
+        let inbox = stores.inbox.waiting(key.clone()).await.ok();
         let up = matches!(entry.progress.snapshot().state, State::Connected);
-        accounts.push(AccountState { key, up, counts });
+        accounts.push(AccountState {
+            key,
+            up,
+            counts,
+            inbox,
+        });
     }
     accounts
 }

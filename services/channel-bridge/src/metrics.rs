@@ -78,6 +78,15 @@ struct AccountLabels {
     account: String,
 }
 
+impl AccountLabels {
+    fn of(key: &AccountKey) -> Self {
+        Self {
+            channel: key.channel.clone(),
+            account: key.account.clone(),
+        }
+    }
+}
+
 /// How an account is when somebody scrapes.
 #[derive(Debug)]
 pub(crate) struct AccountState {
@@ -86,6 +95,8 @@ pub(crate) struct AccountState {
     pub(crate) up: bool,
     /// What waits in its outbox; nothing when the database could not be asked.
     pub(crate) counts: Option<Counts>,
+    /// Messages of it that wait for the session service; nothing when the database could not be asked.
+    pub(crate) inbox: Option<i64>,
 }
 
 /// Bounded by the channels that exist, two directions and eight fates.
@@ -100,6 +111,9 @@ struct Labels {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
+    parts: Family<AccountLabels, Counter>,
+    restarts: Family<AccountLabels, Counter>,
+    inbox: Family<AccountLabels, Gauge>,
     up: Family<AccountLabels, Gauge>,
     waiting: Family<AccountLabels, Gauge>,
     waiting_parts: Family<AccountLabels, Gauge>,
@@ -115,6 +129,21 @@ impl Metrics {
             self.messages.clone(),
         );
         let registry = registry.sub_registry_with_prefix("gatehouse_channel");
+        registry.register(
+            "parts",
+            "Messages or lines that the platform of an account took: parts of replies",
+            self.parts.clone(),
+        );
+        registry.register(
+            "restarts",
+            "Connections of an account that ended unasked and are made anew",
+            self.restarts.clone(),
+        );
+        registry.register(
+            "inbox_waiting",
+            "Messages from people that wait for the session service",
+            self.inbox.clone(),
+        );
         registry.register("up", "Whether an account is connected", self.up.clone());
         registry.register(
             "waiting",
@@ -140,16 +169,28 @@ impl Metrics {
 
     /// How the accounts are at `now`. Those that are no longer configured are on no page.
     pub(crate) fn accounts(&self, accounts: Vec<AccountState>, now: i64) {
-        for family in [&self.up, &self.waiting, &self.waiting_parts, &self.dead] {
+        for family in [
+            &self.up,
+            &self.inbox,
+            &self.waiting,
+            &self.waiting_parts,
+            &self.dead,
+        ] {
             family.clear();
         }
         self.oldest.clear();
-        for AccountState { key, up, counts } in accounts {
-            let labels = AccountLabels {
-                channel: key.channel,
-                account: key.account,
-            };
+        for AccountState {
+            key,
+            up,
+            counts,
+            inbox,
+        } in accounts
+        {
+            let labels = AccountLabels::of(&key);
             self.up.get_or_create(&labels).set(i64::from(up));
+            if let Some(inbox) = inbox {
+                self.inbox.get_or_create(&labels).set(inbox);
+            }
             let Some(counts) = counts else { continue };
             self.waiting.get_or_create(&labels).set(counts.waiting);
             self.waiting_parts.get_or_create(&labels).set(counts.parts);
@@ -158,6 +199,16 @@ impl Metrics {
             let waited = Duration::from_millis(waited.unwrap_or(0));
             self.oldest.get_or_create(&labels).set(waited.as_secs_f64());
         }
+    }
+
+    /// The platform took a part of a reply.
+    pub(crate) fn part(&self, account: &AccountKey) {
+        self.parts.get_or_create(&AccountLabels::of(account)).inc();
+    }
+
+    /// A connection ended, and another one will be made.
+    pub(crate) fn restart(&self, account: &AccountKey) {
+        self.restarts.get_or_create(&AccountLabels::of(account)).inc();
     }
 
     pub(crate) fn count(&self, channel: &str, direction: Direction, fate: Fate) {
@@ -192,6 +243,7 @@ mod tests {
         AccountState {
             key: AccountKey::new("irc", account),
             up: counts.is_some(),
+            inbox: counts.map(|_| 3),
             counts,
         }
     }
@@ -215,6 +267,9 @@ mod tests {
         };
 
         metrics.accounts(vec![state("home", Some(counts)), state("gone", None)], 31_000);
+        metrics.part(&AccountKey::new("irc", "home"));
+        metrics.part(&AccountKey::new("irc", "home"));
+        metrics.restart(&AccountKey::new("irc", "home"));
 
         let page = text(&metrics);
         for line in [
@@ -224,6 +279,9 @@ mod tests {
             "gatehouse_channel_waiting_parts{channel=\"irc\",account=\"home\"} 5",
             "gatehouse_channel_oldest_waiting_seconds{channel=\"irc\",account=\"home\"} 30.0",
             "gatehouse_channel_dead_letters{channel=\"irc\",account=\"home\"} 1",
+            "gatehouse_channel_inbox_waiting{channel=\"irc\",account=\"home\"} 3",
+            "gatehouse_channel_parts_total{channel=\"irc\",account=\"home\"} 2",
+            "gatehouse_channel_restarts_total{channel=\"irc\",account=\"home\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}: {page}");
         }

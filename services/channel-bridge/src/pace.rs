@@ -19,6 +19,10 @@ const PROMPT_MAX: u32 = 8;
 const PAUSELESS: Duration = Duration::from_secs(120);
 /// Rounds in a row without a pause, in bounds of the window: two slow programs, all night long.
 const PAUSELESS_WINDOWS: u32 = 2;
+/// Whoever writes rests: sleeps, eats, works. Programs that take longer than [`PAUSELESS`] for each answer do not.
+const REST: Duration = Duration::from_secs(3600);
+/// Rounds in a row without a rest, in bounds of the window: hours of it, whatever each of them takes.
+const RESTLESS_WINDOWS: u32 = 8;
 /// A room is more than one partner.
 const ROOM_TURNS: u32 = 3;
 /// The longest pause, and how long the last ones make the next one longer.
@@ -94,6 +98,7 @@ pub(crate) struct Partner {
     rounds: Vec<i64>,
     prompt: u32,
     pauseless: u32,
+    restless: u32,
     /// When something was last heard; 0: never.
     heard_at: i64,
     /// The row that was counted last.
@@ -140,6 +145,7 @@ impl Partner {
         } else {
             0
         };
+        self.restless = if gap <= ms(REST) { self.restless + 1 } else { 0 };
         let window = ms(pace.window);
         // What seems to come was before the clock was set back.
         self.rounds
@@ -148,7 +154,10 @@ impl Partner {
         let rounds = u32::try_from(self.rounds.len()).unwrap_or(u32::MAX);
         let too_prompt = pace.answers == Answers::People && self.prompt >= PROMPT_MAX.min(pace.turns_max);
         let too_long = self.pauseless >= pace.turns_max.saturating_mul(PAUSELESS_WINDOWS);
-        if !too_prompt && !too_long && rounds < pace.turns_max {
+        // In a room there is always somebody awake; each of its people is looked at as well.
+        let too_restless = pace.answers == Answers::People
+            && self.restless >= pace.turns_max.saturating_mul(RESTLESS_WINDOWS);
+        if !too_prompt && !too_long && !too_restless && rounds < pace.turns_max {
             return Met::Welcome;
         }
         let longer = 2_i64.saturating_pow(self.strikes);
@@ -189,6 +198,23 @@ mod tests {
             said = Some(at);
         }
         None
+    }
+
+    #[test]
+    fn two_programs_that_take_their_time_are_told_from_a_person_who_sleeps() {
+        const MINUTE: i64 = 60_000;
+        let slow = |gap: i64| talk(&mut Partner::default(), Pace::default(), NOW, vec![gap; 2000]);
+        for gap in [3 * MINUTE, 10 * MINUTE, 45 * MINUTE] {
+            assert_eq!(slow(gap), Some(240), "{gap}");
+        }
+        // Every few minutes all day long, and nights in between.
+        let person = (1..2000).map(|n| if n % 150 == 0 { 480 * MINUTE } else { 5 * MINUTE });
+        assert_eq!(talk(&mut Partner::default(), Pace::default(), NOW, person), None);
+        let room = Pace::default().of_room();
+        assert_eq!(
+            talk(&mut Partner::default(), room, NOW, vec![5 * MINUTE; 2000]),
+            None
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod beat;
 pub mod bus;
 pub mod caller;
+pub mod case;
 pub mod client;
 pub mod clock;
 pub mod config;
@@ -39,6 +40,7 @@ pub mod trace;
 
 pub use address::{Address, Listener};
 pub use caller::Caller;
+pub use case::Case;
 pub use clock::Clock;
 pub use content::Content;
 pub use credential::Credentials;

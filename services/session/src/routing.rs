@@ -11,6 +11,8 @@ mod tier;
 
 use std::collections::BTreeMap;
 
+use gatehouse_core::Case;
+
 pub(crate) use self::scope::Scopes;
 pub(crate) use self::tier::Tier;
 
@@ -61,6 +63,8 @@ pub(crate) struct Peer {
     pub(crate) kind: PeerKind,
     /// The platform's stable id of it.
     pub(crate) id: String,
+    /// How it is compared with the ids in bindings.
+    pub(crate) case: Case,
 }
 
 /// Where a message was said and by whom.

@@ -101,6 +101,8 @@ pub(crate) enum Topic {
     Name,
     /// Whether the platform knows who it is.
     Login,
+    /// Whether what stands between us and the platform reaches it.
+    Bouncer,
 }
 
 /// What a snapshot is made of. Moments of the process: as times of day they would be wrong as soon as somebody sets the clock.

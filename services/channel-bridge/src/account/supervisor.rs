@@ -90,6 +90,7 @@ pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: InboundSink
         let wait = backoff.next();
         tracing::warn!(account.id = %account, reason, wait_ms = wait.as_millis(), "an account is disconnected");
         progress.enter(State::Backoff, Some(reason));
+        worker.metrics.restart(&account);
         tokio::select! {
             () = time::sleep(wait) => {}
             () = end.cancelled() => break,

@@ -1,7 +1,7 @@
 //! The session service, and how a message reads there.
 
 use async_trait::async_trait;
-use gatehouse_core::{Failure, client::PeerService};
+use gatehouse_core::{Case, Failure, client::PeerService};
 use gatehouse_proto::session::v1::{
     DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer,
     SenderStanding, StopChatRequest, StopChatResponse, Target, peer,
@@ -57,8 +57,8 @@ pub(super) fn request(row: &InboxRow, standing: Standing) -> DeliverMessageReque
         message_id,
         chat_kind,
         chat_id,
-        chat_aliases: _, // these two are for the policy as well
-        case: _,
+        chat_aliases: _, // for the policy as well
+        case,
         origin:
             Origin {
                 parent,
@@ -81,8 +81,8 @@ pub(super) fn request(row: &InboxRow, standing: Standing) -> DeliverMessageReque
         channel: channel.clone(),
         account_id: account.clone(),
         message_id: message_id.as_str().to_owned(),
-        peer: Some(peer(chat_kind, chat_id)),
-        parent_peer: parent.map(|parent| peer(parent.kind, parent.id)),
+        peer: Some(peer(chat_kind, chat_id, case)),
+        parent_peer: parent.map(|parent| peer(parent.kind, parent.id, case)),
         guild_id: guild_id.map(GuildId::into),
         team_id: team_id.map(TeamId::into),
         roles: roles.into_iter().map(RoleId::into).collect(),
@@ -109,7 +109,12 @@ pub(super) fn request(row: &InboxRow, standing: Standing) -> DeliverMessageReque
     }
 }
 
-fn peer(kind: ChatKind, id: ChatId) -> Peer {
+fn peer(kind: ChatKind, id: ChatId, case: Case) -> Peer {
+    let case = match case {
+        Case::Rfc1459 => peer::Case::Rfc1459,
+        Case::Rfc1459Strict => peer::Case::Rfc1459Strict,
+        Case::Ascii | Case::Unicode => peer::Case::Unspecified, // bindings are read so in any case
+    };
     let kind = match kind {
         ChatKind::Direct => peer::Kind::Direct,
         ChatKind::Group => peer::Kind::Group,
@@ -118,5 +123,6 @@ fn peer(kind: ChatKind, id: ChatId) -> Peer {
     Peer {
         kind: kind.into(),
         id: id.into(),
+        case: case.into(),
     }
 }

@@ -81,6 +81,8 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
         seq: i64,
         reason: &'static str,
     ) -> Result<i64, StoreError>;
+    /// Messages of an account that wait.
+    async fn waiting(&self, account: AccountKey) -> Result<i64, StoreError>;
     /// Tries a message again later.
     async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
     /// Forgets what came in before a time, and the texts of what session took over before another.

@@ -347,9 +347,12 @@ impl Delivering {
             lease,
             clock,
             progress,
+            account,
+            metrics,
             ..
         } = &self.worker;
         progress.sent();
+        metrics.part(account);
         let sent = Sent {
             receipt: receipt.platform_id,
             unconfirmed: receipt.unconfirmed,

@@ -6,6 +6,7 @@
 //!
 //! Typing is not shown: the protocol has no word for it, and IRCv3's client tag `+typing` reaches few clients.
 
+mod bouncer;
 mod client;
 mod config;
 mod connect;

@@ -45,11 +45,7 @@ impl health_server::Health for Asked {
 }
 
 /// The service, for the whole and under each of these names.
-pub(super) async fn service(
-    health: &Health,
-    names: Vec<&'static str>,
-    drain: &Drain,
-) -> HealthServer<Asked> {
+pub(super) async fn service(health: &Health, names: Vec<&'static str>, drain: &Drain) -> HealthServer<Asked> {
     let reporter = HealthReporter::new();
     let service = Asked {
         answers: HealthService::from_health_reporter(reporter.clone()),

@@ -252,6 +252,7 @@ fn from_room(message: &str) -> DeliverMessageRequest {
         peer: Some(Peer {
             kind: peer::Kind::Channel.into(),
             id: "#House".into(),
+            case: peer::Case::Unspecified.into(),
         }),
         sender_id: "alice".into(),
         sender_name: Some("Alice".into()),

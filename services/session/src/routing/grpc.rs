@@ -1,10 +1,10 @@
 //! Messages from chats: `DeliverMessage`, `FindUnknownMessages`.
 
 use gatehouse_core::content::Block;
-use gatehouse_core::{Content, trace};
+use gatehouse_core::{Case, Content, trace};
 use gatehouse_proto::common::v1 as common;
 use gatehouse_proto::session::v1 as proto;
-use gatehouse_proto::session::v1::peer::Kind;
+use gatehouse_proto::session::v1::peer::{self, Kind};
 
 use super::{Inbound, Peer, PeerKind};
 use crate::commands::{self, Chatter, Speaker};
@@ -265,5 +265,14 @@ fn read_peer(peer: proto::Peer) -> Option<Peer> {
         Kind::Group => PeerKind::Group,
         Kind::Channel => PeerKind::Channel,
     };
-    (!peer.id.trim().is_empty()).then_some(Peer { kind, id: peer.id })
+    let case = match peer.case() {
+        peer::Case::Unspecified => Case::Unicode, // as bindings are read
+        peer::Case::Rfc1459 => Case::Rfc1459,
+        peer::Case::Rfc1459Strict => Case::Rfc1459Strict,
+    };
+    (!peer.id.trim().is_empty()).then_some(Peer {
+        kind,
+        id: peer.id,
+        case,
+    })
 }

@@ -21,6 +21,7 @@ fn direct(id: &str) -> Inbound {
         peer: Peer {
             kind: PeerKind::Direct,
             id: id.to_owned(),
+            case: Case::Unicode,
         },
         parent: None,
         guild: None,
@@ -35,6 +36,7 @@ fn room(id: &str) -> Inbound {
         peer: Peer {
             kind: PeerKind::Channel,
             id: id.to_owned(),
+            case: Case::Unicode,
         },
         ..direct("")
     }
@@ -57,6 +59,29 @@ fn direct_messages_go_where_the_scope_says() {
         scoped("per-account-channel-peer"),
         "agent:main:irc:home:direct:alice"
     );
+}
+
+#[test]
+fn a_binding_names_a_room_in_any_spelling_that_its_network_takes_for_the_same() {
+    let bindings = r##"{"agents":{"list":[{"id":"main"},{"id":"clerk"}]},
+        "bindings":[{"agentId":"clerk","match":{"channel":"irc","peer":{"kind":"channel","id":"#Home[1]~"}}}]}"##;
+    let agent = |id: &str, case: Case| {
+        let mut room = room(id);
+        room.peer.case = case;
+        decide(&config(bindings), &room).unwrap().agent.to_string()
+    };
+
+    for (id, case, expected) in [
+        ("#home[1]~", Case::Unicode, "clerk"),
+        ("#home{1}^", Case::Unicode, "main"),
+        ("#home{1}^", Case::Rfc1459, "clerk"),
+        ("#HOME[1}^", Case::Rfc1459, "clerk"),
+        ("#home{1}~", Case::Rfc1459Strict, "clerk"),
+        ("#home{1}^", Case::Rfc1459Strict, "main"),
+        ("#home{2}^", Case::Rfc1459, "main"),
+    ] {
+        assert_eq!(agent(id, case), expected, "{id} {case:?}");
+    }
 }
 
 #[test]
@@ -204,7 +229,7 @@ fn kind() -> impl Strategy<Value = PeerKind> {
 }
 
 prop_compose! {
-    fn peer()(kind in kind(), id in word(&["p", "q", "r"])) -> Peer { Peer { kind, id } }
+    fn peer()(kind in kind(), id in word(&["p", "q", "r"])) -> Peer { Peer { kind, id, case: Case::Unicode } }
 }
 
 fn match_kind() -> impl Strategy<Value = config::PeerKind> {

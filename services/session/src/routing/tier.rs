@@ -1,5 +1,7 @@
 //! One binding, and in which tier it holds for a place.
 
+use gatehouse_core::Case;
+
 use super::{Inbound, is_acp, lower};
 use crate::config::{self, Binding, BindingSession};
 use crate::key::AgentId;
@@ -59,8 +61,8 @@ impl Tier {
 #[derive(Debug)]
 pub(super) struct Place {
     account: String,
-    peer: (bool, String),
-    parent: Option<(bool, String)>,
+    peer: Spot,
+    parent: Option<Spot>,
     guild: Option<String>,
     team: Option<String>,
     roles: Vec<String>,
@@ -68,7 +70,11 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(inbound: &Inbound) -> Self {
-        let peer = |peer: &super::Peer| (peer.kind.is_direct(), lower(&peer.id));
+        let peer = |peer: &super::Peer| Spot {
+            direct: peer.kind.is_direct(),
+            id: lower(&peer.id),
+            case: peer.case,
+        };
         Self {
             account: account(&inbound.account),
             peer: peer(&inbound.peer),
@@ -77,6 +83,20 @@ impl Place {
             team: inbound.team.as_deref().map(lower),
             roles: inbound.roles.iter().map(|role| lower(role)).collect(),
         }
+    }
+}
+
+/// A chat, or what it hangs under.
+#[derive(Debug)]
+struct Spot {
+    direct: bool,
+    id: String,
+    case: Case,
+}
+
+impl Spot {
+    fn is(&self, direct: bool, id: &str) -> bool {
+        self.direct == direct && self.case.same(&self.id, id)
     }
 }
 
@@ -145,12 +165,12 @@ impl Rule {
             return own == tier;
         };
         match (&peer.id, tier) {
-            (Some(id), Tier::Peer) => place.peer.0 == peer.direct && place.peer.1 == *id,
+            (Some(id), Tier::Peer) => place.peer.is(peer.direct, id),
             (Some(id), Tier::Parent) => place
                 .parent
                 .as_ref()
-                .is_some_and(|(direct, parent)| *direct == peer.direct && parent == id),
-            (None, Tier::PeerWildcard) => place.peer.0 == peer.direct,
+                .is_some_and(|parent| parent.is(peer.direct, id)),
+            (None, Tier::PeerWildcard) => place.peer.direct == peer.direct,
             _ => false,
         }
     }

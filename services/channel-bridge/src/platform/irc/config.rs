@@ -40,11 +40,34 @@ pub(crate) struct IrcConfig {
     pub(crate) sasl: Option<Sasl>,
     /// Log in after entering, where there is no SASL.
     pub(crate) nickserv: Option<NickServ>,
-    pub(crate) rooms: Vec<String>,
+    pub(crate) rooms: Vec<Wanted>,
     /// How fast to speak.
     pub(crate) rate: Rate,
     /// Lines of one answer.
     pub(crate) max_lines: usize,
+}
+
+/// A room to be in.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) key: Option<Secret>,
+}
+
+impl From<&str> for Wanted {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            key: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl PartialEq<&str> for Wanted {
+    fn eq(&self, name: &&str) -> bool {
+        self.name == *name
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +103,7 @@ impl IrcConfig {
             sasl,
             nickserv,
             rooms,
+            room_keys,
             rate_limit,
         } = written.read().map_err(|wrong| told(&wrong))?;
         let sasl = sasl.map(|sasl| {
@@ -92,6 +116,19 @@ impl IrcConfig {
             Ok::<_, String>(NickServ {
                 service,
                 password: secret("nickserv.password", &password)?,
+            })
+        });
+        // Before a server has named its mapping, letters are compared as all of them do.
+        let key_of = |room: &str| {
+            room_keys
+                .iter()
+                .find(|(named, _)| named.eq_ignore_ascii_case(room))
+        };
+        let rooms = rooms.into_iter().map(|name| {
+            let key = key_of(&name).map(|(_, key)| secret("channelKeys", key));
+            Ok::<_, String>(Wanted {
+                key: key.transpose()?,
+                name,
             })
         });
         Ok(Self {
@@ -107,7 +144,7 @@ impl IrcConfig {
                 .transpose()?,
             sasl: sasl.transpose()?,
             nickserv: nickserv.transpose()?,
-            rooms,
+            rooms: rooms.collect::<Result<_, _>>()?,
             rate: rate_limit.map_or(RATE, Rate::from),
             max_lines: written.max_lines.unwrap_or(LINES_MAX).clamp(2, MAX_LINES) as usize,
         })
@@ -123,6 +160,7 @@ impl IrcConfig {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_core::Secret;
     use serde_json::{Value, json};
 
     use super::IrcConfig;
@@ -166,6 +204,20 @@ mod tests {
             value[key] = json!("x\r\nQUIT");
             assert!(wrong(&value).contains(key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_room_has_the_key_that_stands_under_its_name() {
+        let value = json!({"server": "s", "nick": "g", "channels": ["#open", "#Shut"], "channelKeys": {"#shut": "sesame"}});
+
+        let rooms = IrcConfig::read(&value).unwrap().rooms;
+
+        let keys: Vec<Option<&str>> = rooms
+            .iter()
+            .map(|room| room.key.as_ref().map(Secret::expose))
+            .collect();
+        assert_eq!(keys, [None, Some("sesame")]);
+        assert!(!format!("{rooms:?}").contains("sesame"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What the server says about itself in reply 005: how long names may be, how it tells them apart, what a room's name begins
 //! with. A server that says nothing is taken as RFC 1459 has it.
 
-use super::line::Line;
+use gatehouse_core::Secret;
+
+use super::{config::Wanted, line::Line};
 use crate::adapter::Case;
 
 /// The longest line, CR LF included (RFC 1459, section 2.3).
@@ -153,28 +155,57 @@ impl Isupport {
                 && short(named).is_some_and(|short| self.room_id(wanted) == self.room_id(&short)))
     }
 
-    /// JOIN lines for these rooms, each as long as the server takes it.
-    pub(crate) fn joins(&self, rooms: &[String]) -> Vec<String> {
+    /// JOIN lines for these rooms, each as long as the server takes it. Keys stand behind the names in the same order (RFC 1459,
+    /// section 4.2.1), so rooms that have one come first.
+    pub(crate) fn joins(&self, rooms: &[Wanted]) -> Vec<String> {
         /// Rooms in one JOIN however many are allowed: each costs the server as much as a line does.
         const TARGETS_MAX: usize = 10;
         let most = self.join_targets.unwrap_or(TARGETS_MAX).min(TARGETS_MAX);
         let bytes = self.line_bytes.min(LINE_BYTES) - "\r\n".len();
-        let mut lines: Vec<String> = Vec::new();
-        let mut targets = 0;
-        for room in rooms {
-            match lines.last_mut() {
-                Some(line) if targets < most && line.len() + 1 + room.len() <= bytes => {
-                    line.push(',');
-                    line.push_str(room);
-                    targets += 1;
-                }
-                _ => {
-                    lines.push(format!("JOIN {room}"));
-                    targets = 1;
-                }
+        let (with_key, open): (Vec<_>, Vec<_>) = rooms.iter().partition(|room| room.key.is_some());
+        let mut lines: Vec<Join<'_>> = Vec::new();
+        for room in with_key.into_iter().chain(open) {
+            let fits = |line: &&mut Join<'_>| line.names.len() < most && line.bytes_with(room) <= bytes;
+            match lines.last_mut().filter(fits) {
+                Some(line) => line.push(room),
+                None => lines.push(Join::of(room)),
             }
         }
-        lines
+        lines.iter().map(Join::line).collect()
+    }
+}
+
+/// One JOIN in the making.
+struct Join<'a> {
+    names: Vec<&'a str>,
+    keys: Vec<&'a str>,
+}
+
+impl<'a> Join<'a> {
+    fn of(room: &'a Wanted) -> Self {
+        let (names, keys) = (Vec::new(), Vec::new());
+        let mut join = Self { names, keys };
+        join.push(room);
+        join
+    }
+
+    fn push(&mut self, room: &'a Wanted) {
+        self.names.push(&room.name);
+        self.keys.extend(room.key.as_ref().map(Secret::expose));
+    }
+
+    /// How long the line is with one room more.
+    fn bytes_with(&self, room: &Wanted) -> usize {
+        let key = room.key.as_ref().map_or(0, |key| 1 + key.expose().len());
+        self.line().len() + 1 + room.name.len() + key
+    }
+
+    fn line(&self) -> String {
+        let names = self.names.join(",");
+        match self.keys.as_slice() {
+            [] => format!("JOIN {names}"),
+            keys => format!("JOIN {names} {}", keys.join(",")),
+        }
     }
 }
 

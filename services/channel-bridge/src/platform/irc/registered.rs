@@ -6,6 +6,7 @@ use gatehouse_core::Clock;
 use tokio::time::Instant;
 
 use super::{
+    bouncer::Bouncer,
     config::IrcConfig,
     isupport::Isupport,
     line::{Line, Source},
@@ -46,7 +47,7 @@ pub(crate) enum Event {
 pub(crate) struct News {
     pub(crate) rooms: Vec<Room>,
     /// `None`: nothing about it any more.
-    pub(crate) notices: [(Topic, Option<String>); 2],
+    pub(crate) notices: [(Topic, Option<String>); 3],
 }
 
 /// A connection that is in.
@@ -66,6 +67,7 @@ pub(crate) struct Registered {
     pub(crate) server: Isupport,
     pub(crate) rooms: Rooms,
     pub(crate) people: People,
+    bouncer: Bouncer,
     playback: Playback,
     clock: Clock,
     /// What the status shows changed.
@@ -94,6 +96,7 @@ impl Registered {
             server: Isupport::default(),
             rooms: Rooms::new(&config.rooms, now),
             people: People::default(),
+            bouncer: Bouncer::default(),
             playback: Playback::new(greeted, clock.now_ms()),
             clock,
             changed: true,
@@ -155,6 +158,7 @@ impl Registered {
             notices: [
                 (Topic::Name, self.nick.notice(&self.ours)),
                 (Topic::Login, self.login.clone()),
+                (Topic::Bouncer, self.bouncer.notice()),
             ],
         })
     }
@@ -165,6 +169,7 @@ impl Registered {
         if self.playback.on(line, now, now_ms) {
             return None;
         }
+        self.changed |= self.bouncer.on(line);
         // What somebody said counts only when they said it now.
         if line.verb != "PRIVMSG" {
             self.people.on(self.server.case, line, now);
@@ -234,7 +239,10 @@ impl Registered {
             .as_ref()
             .map_or("the server", |source| source.nick.as_str());
         match (line.verb.as_str(), line.numeric()) {
-            ("JOIN", _) if from_us => self.rooms.entered(&self.server, line.arg(0)),
+            ("JOIN", _) if from_us => {
+                self.rooms.entered(&self.server, line.arg(0));
+                self.changed |= self.bouncer.is_through();
+            }
             ("PART", _) if from_us => self
                 .rooms
                 .left(&self.server, line.arg(0), "made to leave it", now),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{isupport::Isupport, nick::Refusal};
+use super::{config::Wanted, isupport::Isupport, nick::Refusal};
 use crate::account::room;
 
 /// After a kick, and after a refusal.
@@ -27,7 +27,7 @@ enum State {
 
 #[derive(Debug)]
 struct Room {
-    name: String,
+    wanted: Wanted,
     state: State,
     /// What the server has against what we say there, while we are in.
     mute: Option<Refusal>,
@@ -40,19 +40,19 @@ pub(crate) struct Rooms(Vec<Room>);
 
 impl Rooms {
     /// None entered yet; all are due.
-    pub(crate) fn new(names: &[String], now: Instant) -> Self {
-        let room = |name: &String| Room {
-            name: name.clone(),
+    pub(crate) fn new(wanted: &[Wanted], now: Instant) -> Self {
+        let room = |wanted: &Wanted| Room {
+            wanted: wanted.clone(),
             state: State::Wanted,
             mute: None,
             tries: 0,
             next: Some(now),
         };
-        Self(names.iter().map(room).collect())
+        Self(wanted.iter().map(room).collect())
     }
 
     /// The rooms to enter now. Each is tried again only after an answer, or after the longest wait without one.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<String> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Wanted> {
         let due = self
             .0
             .iter_mut()
@@ -63,7 +63,7 @@ impl Rooms {
                 room.state = State::Asked(now);
             }
             room.next = Some(now + REJOIN_MAX);
-            room.name.clone()
+            room.wanted.clone()
         })
         .collect()
     }
@@ -146,7 +146,10 @@ impl Rooms {
 
     /// Why this wanted room is closed to us right now. `None`: we are in, or it is none of them.
     pub(crate) fn outside(&self, server: &Isupport, name: &str) -> Option<String> {
-        let room = self.0.iter().find(|room| server.is_same_room(&room.name, name))?;
+        let room = self
+            .0
+            .iter()
+            .find(|room| server.is_same_room(&room.wanted.name, name))?;
         match &room.state {
             State::Joined => None,
             State::Wanted | State::Asked(_) => Some("not in the room yet".to_owned()),
@@ -157,8 +160,11 @@ impl Rooms {
 
     /// The configured name of a room that the server names.
     pub(crate) fn configured(&self, server: &Isupport, name: &str) -> Option<&str> {
-        let room = self.0.iter().find(|room| server.is_same_room(&room.name, name))?;
-        Some(&room.name)
+        let room = self
+            .0
+            .iter()
+            .find(|room| server.is_same_room(&room.wanted.name, name))?;
+        Some(&room.wanted.name)
     }
 
     /// For the status.
@@ -191,7 +197,7 @@ impl Rooms {
     fn named<'a>(&'a mut self, server: &'a Isupport, name: &'a str) -> impl Iterator<Item = &'a mut Room> {
         self.0
             .iter_mut()
-            .filter(move |room| server.is_same_room(&room.name, name))
+            .filter(move |room| server.is_same_room(&room.wanted.name, name))
     }
 }
 
@@ -214,16 +220,31 @@ impl Room {
             State::Refused(refusal) => (
                 room::RoomState::Refused,
                 Some(refusal.told()),
-                next_step(refusal.code, nick),
+                self.next_step(refusal.code, nick),
             ),
             State::Left(reason) => (room::RoomState::Left, Some(reason.clone()), None),
         };
         room::Room {
-            name: self.name.clone(),
+            name: self.wanted.name.clone(),
             state,
             reason,
             next_step,
             retry: self.next,
+        }
+    }
+}
+
+impl Room {
+    /// What somebody can do about a refusal.
+    fn next_step(&self, code: u16, nick: &str) -> Option<String> {
+        match (code, &self.wanted.key) {
+            (475, None) => Some(format!(
+                "it has a key: set it in channels.irc.channelKeys, or ask an operator of the room to /INVITE {nick}"
+            )),
+            (475, Some(_)) => {
+                Some("it has another key than the one in channels.irc.channelKeys: correct that".to_owned())
+            }
+            _ => next_step(code, nick),
         }
     }
 }
@@ -242,9 +263,6 @@ fn next_step(code: u16, nick: &str) -> Option<String> {
         471 | 500 => "it is tried again".to_owned(),
         473 => format!("ask somebody who may to /INVITE {nick}"),
         474 => format!("ask an operator of the room to lift the ban on {nick}"),
-        475 => format!(
-            "it has a key, which Gatehouse does not send: ask an operator of the room to /INVITE {nick}"
-        ),
         477 => "register the nick and set channels.irc.sasl or channels.irc.nickserv".to_owned(),
         489 | 490 => "set channels.irc.tls to true".to_owned(),
         520 => "only operators of the network may enter: leave it out of channels.irc.channels".to_owned(),

@@ -43,6 +43,8 @@ pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
     let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     let ids: Vec<&str> = heads.iter().map(|row| row.message.message_id.as_str()).collect();
     assert_eq!(ids, ["1", "3"]);
+    assert_eq!(stores.inbox.waiting(key("a")).await.unwrap(), 3);
+    assert_eq!(stores.inbox.waiting(key("b")).await.unwrap(), 0);
 
     stores
         .inbox
@@ -51,6 +53,7 @@ pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
         .unwrap();
     let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     assert_eq!(heads[0].message, message("2", "anna", "x"));
+    assert_eq!(stores.inbox.waiting(key("a")).await.unwrap(), 2);
 }
 
 pub(crate) async fn a_postponed_message_keeps_its_place_in_its_chat(stores: Stores) {

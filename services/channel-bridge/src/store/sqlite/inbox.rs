@@ -68,6 +68,10 @@ impl InboxStore for Sqlite {
             .await
     }
 
+    async fn waiting(&self, account: AccountKey) -> Result<i64, StoreError> {
+        self.0.read(move |connection| waiting(connection, &account)).await
+    }
+
     async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError> {
         self.0.write(move |tx| postpone(tx, seq, next_at)).await
     }
@@ -84,6 +88,15 @@ impl InboxStore for Sqlite {
             })
             .await
     }
+}
+
+fn waiting(connection: &Connection, account: &AccountKey) -> Result<i64, StoreError> {
+    let count = connection
+        .prepare_cached(
+            "SELECT count(*) FROM inbox INDEXED BY inbox_waiting WHERE state = 'new' AND channel = ?1 AND account = ?2",
+        )?
+        .query_row(params![account.channel, account.account], |row| row.get(0))?;
+    Ok(count)
 }
 
 fn receive(

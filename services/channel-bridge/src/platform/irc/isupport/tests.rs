@@ -1,5 +1,10 @@
+use gatehouse_core::Secret;
+
 use super::{Isupport, Place};
-use crate::{adapter::Case, platform::irc::line::Line};
+use crate::{
+    adapter::Case,
+    platform::irc::{config::Wanted, line::Line},
+};
 
 fn server(words: &str) -> Isupport {
     let mut isupport = Isupport::default();
@@ -74,7 +79,7 @@ fn a_name_that_the_server_cuts_is_still_the_wanted_room() {
 
 #[test]
 fn many_rooms_are_joined_in_few_lines_that_the_server_takes() {
-    let rooms: Vec<String> = (0..40).map(|n| format!("#room{n}")).collect();
+    let rooms: Vec<Wanted> = (0..40).map(|n| format!("#room{n}").as_str().into()).collect();
 
     assert_eq!(server("NICKLEN=9").joins(&rooms).len(), 4);
     assert_eq!(server("TARGMAX=PRIVMSG:3,JOIN:").joins(&rooms).len(), 4);
@@ -85,7 +90,9 @@ fn many_rooms_are_joined_in_few_lines_that_the_server_takes() {
     );
     assert_eq!(server("TARGMAX=JOIN:1").joins(&rooms).len(), 40);
 
-    let long: Vec<String> = (0..40).map(|n| format!("#{n}{}", "x".repeat(100))).collect();
+    let long: Vec<Wanted> = (0..40)
+        .map(|n| format!("#{n}{}", "x".repeat(100)).as_str().into())
+        .collect();
     let lines = Isupport::default().joins(&long);
     assert!(lines.iter().all(|line| line.len() + 2 <= 512), "{lines:?}");
     assert_eq!(
@@ -93,6 +100,28 @@ fn many_rooms_are_joined_in_few_lines_that_the_server_takes() {
         40
     );
     assert!(Isupport::default().joins(&[]).is_empty());
+}
+
+#[test]
+fn the_keys_of_rooms_stand_behind_the_names_in_their_order() {
+    let locked = |name: &str, key: &str| Wanted {
+        key: Some(Secret::new(key)),
+        ..name.into()
+    };
+    let rooms = ["#a".into(), locked("#b", "one"), "#c".into(), locked("#d", "two")];
+
+    assert_eq!(Isupport::default().joins(&rooms), ["JOIN #b,#d,#a,#c one,two"]);
+    let twos = server("TARGMAX=JOIN:2").joins(&rooms);
+    assert_eq!(twos, ["JOIN #b,#d one,two", "JOIN #a,#c"]);
+    let long: Vec<Wanted> = (0..30)
+        .map(|n| locked(&format!("#room{n}"), &"k".repeat(90)))
+        .collect();
+    let lines = Isupport::default().joins(&long);
+    assert!(lines.iter().all(|line| line.len() + 2 <= 512), "{lines:?}");
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words[1].split(',').count(), words[2].split(',').count(), "{line}");
+    }
 }
 
 #[test]

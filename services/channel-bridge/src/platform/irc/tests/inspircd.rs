@@ -197,6 +197,24 @@ async fn a_room_that_keeps_us_out_is_shown_in_the_servers_words_and_entered_when
 }
 
 #[tokio::test]
+async fn a_room_with_a_key_is_entered_with_the_key_that_is_configured_and_says_so_without() {
+    let server = Inspircd::start().await;
+    let anna = Person::connect(server.port, "anna").await;
+    anna.line("JOIN #home\r\nMODE #home +k sesame").await;
+    anna.sees("MODE #home").await;
+
+    let (_folder, bench) = server.gateway(json!({}));
+    let refused = room(&bench, RoomState::Refused).await;
+    assert!(refused.next_step.unwrap().contains("channels.irc.channelKeys"));
+    bench.stop().await;
+
+    let (_folder, bench) = server.gateway(json!({"channelKeys": {"#home": "sesame"}}));
+
+    room(&bench, RoomState::Joined).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn many_rooms_are_entered_at_the_pace_of_a_careful_account() {
     let server = Inspircd::start().await;
     let rooms: Vec<String> = (0..40).map(|n| format!("#room{n}")).collect();

@@ -1,12 +1,12 @@
 //! How a platform tells names apart. Who may talk is decided by it too: two spellings of one room are one room there, and meet
-//! one rule here.
+//! one rule and one binding here.
 
 use serde::{Deserialize, Serialize};
 
 /// A case mapping. Its serialised form stands in rows of the inbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Case {
+pub enum Case {
     /// Letters of ASCII only: also for platforms whose ids have one spelling, because people type them.
     #[default]
     Ascii,
@@ -20,7 +20,8 @@ pub(crate) enum Case {
 
 impl Case {
     /// The lower case of a name.
-    pub(crate) fn fold(self, text: &str) -> String {
+    #[must_use]
+    pub fn fold(self, text: &str) -> String {
         if self == Self::Unicode {
             return text.to_lowercase();
         }
@@ -36,7 +37,8 @@ impl Case {
     }
 
     /// Whether two names are the same.
-    pub(crate) fn same(self, one: &str, other: &str) -> bool {
+    #[must_use]
+    pub fn same(self, one: &str, other: &str) -> bool {
         one == other || self.fold(one) == self.fold(other)
     }
 }
