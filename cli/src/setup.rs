@@ -151,10 +151,18 @@ async fn chosen(setup: &Setup, env: &Env, asks: bool) -> Result<(Candidate, Stri
             Exit::Failed,
             format!("{} does not say which models it has: {why}", candidate.label),
         );
-        if !asks {
+        if candidate.unlisted.is_empty() && !asks {
             return Err(failed.next("name one with --model, or look at the address and the key"));
         }
         output::remark(&failed.text(Style::of(&std::io::stderr(), None)));
+        if !candidate.unlisted.is_empty() {
+            // It is tried before anything is written, like every other.
+            output::remark(&format!(
+                "{} is tried; --model names another one",
+                candidate.unlisted
+            ));
+            candidate.models = vec![candidate.unlisted.to_owned()];
+        }
     }
     let usual = candidate.usual_model().cloned();
     let model = match (asks, usual) {
@@ -211,6 +219,7 @@ fn named(setup: &Setup, env: &Env) -> Result<Option<Candidate>, Failed> {
                 key: None,
                 models: Vec::new(),
                 usual: found.map_or("", |known| known.usual),
+                unlisted: "", // what answers there is not known
             }
         }
     };
@@ -266,6 +275,7 @@ async fn found(env: &Env, look_at: &[String], asks: bool) -> Result<Candidate, F
         key: None,
         models: Vec::new(),
         usual: "",
+        unlisted: "",
     };
     let key = ask::secret("Its key; empty when it wants none")?;
     candidate.key = Some(key)

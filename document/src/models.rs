@@ -54,6 +54,10 @@ pub struct Provider {
     /// The key, better as a reference. Unset: none is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<SecretInput>,
+    /// Whether the key is sent as `Authorization: Bearer ...`. `false`: it is not sent, because a header under `headers` carries it.
+    /// Unset: it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_header: Option<bool>,
     /// What it speaks.
     pub api: ProviderApi,
     /// More headers for every request; their values are secrets.

@@ -35,6 +35,8 @@ pub(super) struct Candidate {
     pub(super) models: Vec<String>,
     /// How the id of a usual model begins.
     pub(super) usual: &'static str,
+    /// The model to begin with where the list cannot be had. Blank: none is known.
+    pub(super) unlisted: &'static str,
 }
 
 impl Candidate {
@@ -133,6 +135,7 @@ pub(super) fn hosted(env: &Env) -> Vec<Candidate> {
             key,
             models: Vec::new(),
             usual: known.usual,
+            unlisted: known.model,
         }
     };
     HOSTED.iter().map(one).collect()
@@ -148,6 +151,7 @@ pub(super) fn local(env: &Env, look_at: &[String]) -> Vec<Candidate> {
         key: None,
         models: Vec::new(),
         usual: "",
+        unlisted: "",
     };
     if !look_at.is_empty() {
         return look_at
@@ -184,6 +188,13 @@ fn ollama_url(host: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_service_that_is_known_has_a_model_to_begin_with_although_its_list_cannot_be_had() {
+        for service in hosted(&Env::of([])) {
+            assert!(service.unlisted.starts_with(service.usual), "{}", service.id);
+        }
+    }
 
     #[test]
     fn a_key_in_the_environment_is_found_under_the_names_that_other_tools_use() {

@@ -13,6 +13,8 @@ pub(super) struct Hosted {
     pub(super) keys: &'static [&'static str],
     /// A model that is good for most things and costs little, where the list has it: how its id begins.
     pub(super) usual: &'static str,
+    /// The whole name of such a model, for when the list cannot be had: some services list their models in another way than OpenAI.
+    pub(super) model: &'static str,
 }
 
 /// A program on this machine that wants none.
@@ -34,6 +36,7 @@ pub(super) const HOSTED: &[Hosted] = &[
         base_url: "https://api.openai.com/v1",
         keys: &["OPENAI_API_KEY"],
         usual: "gpt-4o-mini",
+        model: "gpt-4o-mini",
     },
     Hosted {
         id: "anthropic",
@@ -41,6 +44,7 @@ pub(super) const HOSTED: &[Hosted] = &[
         base_url: "https://api.anthropic.com/v1",
         keys: &["ANTHROPIC_API_KEY"],
         usual: "claude-sonnet",
+        model: "claude-sonnet-4-5",
     },
     Hosted {
         id: "gemini",
@@ -48,6 +52,7 @@ pub(super) const HOSTED: &[Hosted] = &[
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
         keys: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         usual: "gemini-2.5-flash",
+        model: "gemini-2.5-flash",
     },
     Hosted {
         id: "openrouter",
@@ -55,6 +60,7 @@ pub(super) const HOSTED: &[Hosted] = &[
         base_url: "https://openrouter.ai/api/v1",
         keys: &["OPENROUTER_API_KEY"],
         usual: "openrouter/auto",
+        model: "openrouter/auto",
     },
     Hosted {
         id: "mistral",
@@ -62,6 +68,7 @@ pub(super) const HOSTED: &[Hosted] = &[
         base_url: "https://api.mistral.ai/v1",
         keys: &["MISTRAL_API_KEY"],
         usual: "mistral-small",
+        model: "mistral-small-latest",
     },
     Hosted {
         id: "groq",
@@ -69,6 +76,7 @@ pub(super) const HOSTED: &[Hosted] = &[
         base_url: "https://api.groq.com/openai/v1",
         keys: &["GROQ_API_KEY"],
         usual: "llama-3.3-70b",
+        model: "llama-3.3-70b-versatile",
     },
 ];
 

@@ -48,6 +48,13 @@ impl service::App for App {
             }
         });
         let tools = Tools::new(self.http, metrics.clone(), failing);
+        let (known, breakers, shown) = (config.clone(), Arc::clone(&tools.breakers), metrics.clone());
+        life.on_scrape(move || {
+            if let Some(config) = known.current() {
+                shown.providers(config.value.providers.keys().cloned(), &breakers.shown());
+            }
+            std::future::ready(())
+        });
         let grpc = Grpc::new(config, tools, metrics, life.closing.clone());
         life.serve(AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
     }

@@ -85,6 +85,17 @@ impl Breakers {
         (!wait.is_zero()).then_some(wait)
     }
 
+    /// The providers that failed lately, and whether each is left alone now.
+    pub(crate) fn shown(&self) -> Vec<(String, bool)> {
+        let now = Instant::now();
+        let is_open = |state: &State| state.open.is_some_and(|open| now < open.until);
+        let states = self.states();
+        states
+            .iter()
+            .map(|(provider, state)| (provider.clone(), is_open(state)))
+            .collect()
+    }
+
     /// It answered.
     pub(crate) fn succeeded(&self, provider: &str) {
         self.states().remove(provider);
@@ -162,10 +173,12 @@ mod tests {
         assert_eq!((left.last, left.is_tried), (refused(), false));
         assert_eq!(breakers.admit("other", ENTRY), Ok(()));
         assert_eq!(breakers.cooling("p", ENTRY), Some(Duration::from_secs(20)));
+        assert_eq!(breakers.shown(), [("p".to_owned(), true)]);
 
         tokio::time::advance(COOL_DOWN).await;
 
         assert_eq!(breakers.cooling("p", ENTRY), None);
+        assert_eq!(breakers.shown(), [("p".to_owned(), false)]);
         assert_eq!(breakers.admit("p", ENTRY), Ok(()), "one may try");
         assert!(breakers.admit("p", ENTRY).unwrap_err().is_tried, "and only one");
         breakers.succeeded("p");

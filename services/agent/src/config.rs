@@ -49,6 +49,8 @@ pub(crate) struct Config {
 pub(crate) struct Provider {
     pub(crate) base_url: Option<String>,
     pub(crate) api_key: Option<Secret>,
+    /// Whether the key is sent as a bearer token.
+    pub(crate) shows_key: bool,
     pub(crate) headers: BTreeMap<String, Secret>,
     /// The longest a request may take.
     pub(crate) timeout: Duration,
@@ -132,6 +134,7 @@ impl Provider {
         let models::Provider {
             base_url,
             api_key,
+            auth_header,
             api: models::ProviderApi::OpenaiCompletions,
             headers,
             timeout_seconds,
@@ -143,6 +146,7 @@ impl Provider {
         Self {
             base_url,
             api_key: api_key.as_ref().and_then(secret),
+            shows_key: auth_header.unwrap_or(true),
             headers: secrets(&headers),
             timeout: timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
             models,

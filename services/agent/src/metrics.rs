@@ -43,6 +43,12 @@ const OK: &str = "ok";
 const ERROR: &str = "error";
 const CANCELLED: &str = "cancelled";
 
+/// Bounded by the providers of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Provider {
+    provider: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Failure {
     provider: String,
@@ -76,6 +82,7 @@ pub(crate) struct Metrics {
     tokens: Family<Tokens, Counter>,
     first_token: Family<Model, Histogram, Seconds>,
     whole: Family<Model, Histogram, Seconds>,
+    open: Family<Provider, Gauge>,
     models: Arc<Words<2>>,
 }
 
@@ -89,6 +96,7 @@ impl Default for Metrics {
             tokens: Family::default(),
             first_token: Family::new_with_constructor(Seconds),
             whole: Family::new_with_constructor(Seconds),
+            open: Family::default(),
             models: Arc::new(Words::at_most(MODELS_MAX)),
         }
     }
@@ -124,6 +132,22 @@ impl Metrics {
             "From the question to the end of the answer, failed calls included",
             self.whole.clone(),
         );
+        registry.register(
+            "circuit_open",
+            "Whether a provider that kept failing is left alone just now",
+            self.open.clone(),
+        );
+    }
+
+    /// Which providers can be asked now, and which are left alone. One that has gone from the configuration is on no page.
+    pub(crate) fn providers(&self, configured: impl Iterator<Item = String>, failed: &[(String, bool)]) {
+        self.open.clear();
+        for provider in configured {
+            let is_open = failed.iter().any(|(name, is_open)| *name == provider && *is_open);
+            self.open
+                .get_or_create(&Provider { provider })
+                .set(is_open.into());
+        }
     }
 
     /// A call begins.
@@ -258,7 +282,14 @@ mod tests {
             .failed(None, FailureKind::RateLimit);
         drop(metrics.call("ollama", "llama3.2"));
 
+        let configured = ["ollama", "cloud"].map(str::to_owned).into_iter();
+        metrics.providers(
+            configured,
+            &[("cloud".to_owned(), true), ("gone".to_owned(), true)],
+        );
+
         let text = text(&metrics);
+        assert!(!text.contains("gone"), "{text}");
         let model = "provider=\"ollama\",model=\"llama3.2\"";
         for line in [
             format!("gatehouse_model_calls_total{{{model},outcome=\"ok\"}} 1"),
@@ -271,6 +302,8 @@ mod tests {
             format!("gatehouse_model_first_token_seconds_count{{{model}}} 1"),
             format!("gatehouse_model_seconds_sum{{{model}}} 5.0"),
             format!("gatehouse_model_seconds_count{{{model}}} 2"),
+            "gatehouse_model_circuit_open{provider=\"ollama\"} 0".to_owned(),
+            "gatehouse_model_circuit_open{provider=\"cloud\"} 1".to_owned(),
         ] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gatehouse_core::Secret;
 use gatehouse_proto::agent::v1::FailureKind;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -62,11 +62,13 @@ impl Endpoint {
         let url = base.completions();
 
         let mut headers = HeaderMap::new();
+        // Without the header a server may pack as it likes (RFC 9110, section 12.5.3), and what is packed comes in lumps.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let mut secrets: Vec<Secret> = Vec::new();
         let bearer = provider
             .api_key
             .iter()
-            .filter(|key| !key.is_empty())
+            .filter(|key| provider.shows_key && !key.is_empty())
             .map(|key| ("authorization", "Bearer ", key));
         let others = provider.headers_for(&name.model);
         let others = others.iter().map(|(header, value)| (header.as_str(), "", value));

@@ -252,6 +252,7 @@ async fn parameters_and_headers_of_provider_model_and_agent_are_sent() {
     Mock::given(body_partial_json(expected))
         .and(header("x-team", "home"))
         .and(header("x-model", "one"))
+        .and(header("accept-encoding", "identity"))
         .respond_with(stream(&["fine"]))
         .expect(1)
         .mount(&server)
@@ -265,6 +266,35 @@ async fn parameters_and_headers_of_provider_model_and_agent_are_sent() {
     let events = turn(asked, configured(&server.uri(), provider, agents), tools()).await;
 
     assert!(completed(&events), "{events:?}");
+}
+
+#[tokio::test]
+async fn the_key_is_a_bearer_token_unless_the_document_has_another_header_for_it() {
+    for (own, expected) in [
+        (json!({}), true),
+        (json!({"authHeader": true}), true),
+        (json!({"authHeader": false}), false),
+    ] {
+        let server = server(stream(&["fine"])).await;
+        let mut provider = json!({"apiKey": "k-1", "headers": {"api-key": "k-1"}});
+        provider
+            .as_object_mut()
+            .unwrap()
+            .extend(own.as_object().unwrap().clone());
+
+        let events = turn(
+            request(&["p/m"]),
+            configured(&server.uri(), provider, json!({})),
+            tools(),
+        )
+        .await;
+
+        assert!(completed(&events), "{events:?}");
+        let requests = server.received_requests().await.unwrap();
+        let sent = &requests[0].headers;
+        assert_eq!(sent.contains_key("authorization"), expected, "{own}");
+        assert_eq!(sent["api-key"], "k-1");
+    }
 }
 
 #[tokio::test]
