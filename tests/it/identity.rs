@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{ALL, SCREEN};
 
-fn credential(gateway: &Gateway, identity: Identity) -> Secret {
+pub(crate) fn credential(gateway: &Gateway, identity: Identity) -> Secret {
     let path = gateway.path("credential").join(identity.name());
     let text = std::fs::read_to_string(path).expect("a credential");
     Secret::new(text.trim())
