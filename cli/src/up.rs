@@ -6,6 +6,7 @@
 
 mod child;
 mod control;
+mod control_ui;
 mod detached;
 mod environment;
 mod lines;

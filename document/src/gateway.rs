@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretInput;
+use super::{PathInput, SecretInput};
 
 /// The longest that answers under way may go on after a stop was asked for, in seconds.
 pub const DRAIN_SECONDS_MAX: u32 = 300;
@@ -208,11 +208,32 @@ impl Default for RateLimit {
 }
 
 /// Pages in a browser.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ControlUi {
+    /// Whether the Control UI that `root` names is served.
+    pub enabled: bool,
+    /// The folder of a built Control UI, which is served at the gateway's own address; `gatehouse up --control-ui` goes before it. Everybody
+    /// who reaches the gateway can read what is in it. Only set by editing the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub root: Option<PathInput>,
+    /// The path below which it stands, for example `/claw`. Unset: at the root of the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_path: Option<String>,
     /// Origins other than the gateway's own whose pages may connect, for example `https://ui.example.org`.
     pub allowed_origins: Vec<String>,
+}
+
+impl Default for ControlUi {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            root: None,
+            base_path: None,
+            allowed_origins: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ use crate::{
     budget::Budgets,
     call,
     edge::Edge,
-    http::{Http, Server as HttpServer, calls::Calls, media::Readers, webhook::Webhooks},
+    http::{
+        Http, Server as HttpServer, calls::Calls, media::Readers, ui::Files, webhook::Webhooks,
+    },
     hub::{self, Hub},
     metrics::Metrics,
     offer::Offer,
@@ -96,7 +98,9 @@ impl service::App for App {
     /// When the end is asked for, no socket is accepted any more, and everybody is let go in order: see `stop`.
     fn assemble(self, life: &mut Life) {
         let Self {
-            settings: Settings { limits, .. },
+            settings: Settings {
+                limits, control_ui, ..
+            },
             listener,
             address,
             offers,
@@ -112,6 +116,7 @@ impl service::App for App {
             id: life.report.instance_id().to_owned(),
             offers: offers.subscribe(),
             limits,
+            control_ui,
             hub: Hub::new(offers.subscribe(), Arc::clone(&metrics)),
             backend: Backend::new(&life.credentials, offers.subscribe()),
             policy,
@@ -169,6 +174,7 @@ impl service::App for App {
             webhooks: Webhooks::default(),
             calls: Calls::new(&limits),
             readers: Readers::default(),
+            files: Files::default(),
             fed,
             bound: address.ip(),
         }));

@@ -1,6 +1,9 @@
 //! What every part of the edge shares.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
 
 use gatehouse_contract::{Grants, Map};
 use gatehouse_core::{Clock, Drain, Secret, net::Gateways};
@@ -33,6 +36,8 @@ pub(crate) struct Edge {
     pub(crate) id: String,
     pub(crate) offers: watch::Receiver<Arc<Offer>>,
     pub(crate) limits: Limits,
+    /// The folder of a Control UI that was named at the start.
+    pub(crate) control_ui: Option<PathBuf>,
     pub(crate) backend: Backend,
     pub(crate) hub: Hub,
     /// `None` until the config service has spoken for the first time.

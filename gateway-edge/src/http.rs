@@ -24,6 +24,7 @@ pub(crate) mod respond;
 mod routes;
 mod rpc;
 pub(crate) mod socket;
+pub(crate) mod ui;
 pub(crate) mod upgrade;
 pub(crate) mod webhook;
 
@@ -46,11 +47,15 @@ impl Server {
     /// Answers one request of a socket.
     pub(crate) async fn serve(&self, request: Request<Incoming>, socket: Arc<Socket>) -> Response {
         let mut response = match guard::admit(&self.http, request.uri(), request.headers()) {
-            Ok(()) => {
+            Ok(()) if guard::is_canonical(request.uri().path()) => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(socket);
                 let answered = self.router.clone().oneshot(request).await;
                 answered.unwrap_or_else(|never| match never {})
+            }
+            Ok(()) => {
+                let place = ui::answer(&self.http, &socket, request.map(Body::new)).await;
+                place.unwrap_or_else(guard::not_canonical)
             }
             Err(refused) => *refused,
         };

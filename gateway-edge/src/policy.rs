@@ -1,11 +1,11 @@
 //! What the configuration says about who is let in, read once per revision into a form that admission can use.
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use gatehouse_core::{config::Revision, drain::plan};
 use gatehouse_document::Document;
 
-use crate::{admission::AdmissionPolicy, auth::Credentials, throttle::Limits};
+use crate::{admission::AdmissionPolicy, auth::Credentials, http::ui::ControlUi, throttle::Limits};
 
 /// One revision, ready for use.
 #[derive(Debug, Clone)]
@@ -15,13 +15,16 @@ pub(crate) struct Policy {
     pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
     pub(crate) admission: AdmissionPolicy,
+    /// What is served to browsers beside the gateway's own page.
+    pub(crate) control_ui: Option<Arc<ControlUi>>,
     /// How long answers may go on when the gateway ends.
     pub(crate) drain: Duration,
 }
 
 impl Policy {
     /// Reads a revision. `None` when nobody could come in with it: there is always the gateway token.
-    pub(crate) fn new(revision: &Revision<Document>) -> Option<Self> {
+    /// `control_ui`: the folder of a Control UI that was named at the start.
+    pub(crate) fn new(revision: &Revision<Document>, control_ui: Option<&Path>) -> Option<Self> {
         let gateway = &revision.value.gateway;
         let rate = &gateway.auth.rate_limit;
         let credentials = Credentials::read(&revision.credentials);
@@ -35,6 +38,7 @@ impl Policy {
                 exempt_loopback: rate.exempt_loopback,
             },
             admission: AdmissionPolicy::new(gateway),
+            control_ui: ControlUi::of(&gateway.control_ui, control_ui).map(Arc::new),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
     }
@@ -75,9 +79,9 @@ mod tests {
             ..shared()
         };
 
-        assert!(Policy::new(&revision("{}", vec![shared()])).is_some());
-        assert!(Policy::new(&revision("{}", Vec::new())).is_none());
-        assert!(Policy::new(&revision("{}", vec![torn])).is_none());
+        assert!(Policy::new(&revision("{}", vec![shared()]), None).is_some());
+        assert!(Policy::new(&revision("{}", Vec::new()), None).is_none());
+        assert!(Policy::new(&revision("{}", vec![torn]), None).is_none());
     }
 
     #[test]
@@ -100,7 +104,7 @@ mod tests {
     fn the_bounds_of_the_document_are_applied() {
         let read = |sample: &str| {
             let value: serde_json::Value = json5::from_str(sample).unwrap();
-            Policy::new(&revision(&value.to_string(), vec![shared()])).unwrap()
+            Policy::new(&revision(&value.to_string(), vec![shared()]), None).unwrap()
         };
 
         let (most, least) = (read(samples::MAXIMAL), read(samples::MINIMAL));

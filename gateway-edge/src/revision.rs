@@ -19,7 +19,7 @@ pub(crate) async fn follow(
 ) {
     let mut revision = config.ready().await;
     loop {
-        match Policy::new(&revision) {
+        match Policy::new(&revision, edge.control_ui.as_deref()) {
             Some(policy) => {
                 policies.send_replace(Some(Arc::new(policy)));
             }

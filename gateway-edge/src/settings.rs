@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -30,6 +31,8 @@ const ACCEPT_QUEUE_MAX: u32 = 4096;
 pub struct Settings {
     /// `GATEHOUSE_BIND` and `GATEHOUSE_PORT`: where clients connect; default 127.0.0.1:18789. Port 0 takes a free one.
     pub public: SocketAddr,
+    /// `GATEHOUSE_CONTROL_UI`: the folder of a Control UI, before what the configuration names.
+    pub control_ui: Option<PathBuf>,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -102,6 +105,7 @@ impl Settings {
         );
         Ok(Self {
             public,
+            control_ui: env.get("GATEHOUSE_CONTROL_UI").map(PathBuf::from),
             limits: Limits::default(),
         })
     }
@@ -110,7 +114,11 @@ impl Settings {
     #[must_use]
     pub fn for_tests(limits: Limits) -> Self {
         let public = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self { public, limits }
+        Self {
+            public,
+            control_ui: None,
+            limits,
+        }
     }
 }
 

@@ -15,6 +15,10 @@ pub(crate) struct Up {
     /// The IP address to listen on [default: gateway.bind of the configuration, 127.0.0.1]
     #[arg(long, env = "GATEHOUSE_BIND", value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
+    /// The folder of a built Control UI, which is then served at the gateway's own address; `auto` finds that of an installed
+    /// openclaw package [default: gateway.controlUi.root of the configuration, else none]
+    #[arg(long, env = "GATEHOUSE_CONTROL_UI", value_name = "DIR")]
+    pub(crate) control_ui: Option<PathBuf>,
     /// Where the metrics of all processes are served: a port, an address, or `off` [default: 127.0.0.1:18790, else a free port]
     #[arg(long, env = "GATEHOUSE_METRICS_LISTEN", value_name = "PORT")]
     pub(crate) metrics: Option<crate::up::WantedMetrics>,

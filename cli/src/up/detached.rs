@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{lock, log_file, ready};
+use super::{control_ui, lock, log_file, ready};
 use crate::{
     args::{Common, Up},
     control::{self, Answer, Ask},
@@ -108,6 +108,11 @@ fn spawn(home: &Home, up: &Up) -> Result<(std::process::Child, PathBuf), Failed>
     }
     if let Some(bind) = up.bind {
         command.args(["--bind", &bind.to_string()]);
+    }
+    if let Some(root) = &up.control_ui {
+        // The next working directory may be another one.
+        let whole = (root.as_os_str() != control_ui::AUTO).then(|| std::path::absolute(root).ok()).flatten();
+        command.arg("--control-ui").arg(whole.as_ref().unwrap_or(root));
     }
     if let Some(metrics) = up.metrics {
         command.args(["--metrics", &metrics.to_string()]);

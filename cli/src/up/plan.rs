@@ -9,7 +9,7 @@ use std::{
 
 use gatehouse_core::{Chain, Env, Home, Service, settings::METRICS_LISTEN};
 
-use super::{WantedMetrics, environment::Inherited, wrong_settings};
+use super::{WantedMetrics, control_ui, environment::Inherited, wrong_settings};
 use crate::{
     args::Up,
     exit::{Exit, Failed},
@@ -21,6 +21,9 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Tells the edge its port.
 pub(super) const PORT: &str = "GATEHOUSE_PORT";
+
+/// Tells the edge where a Control UI is.
+const CONTROL_UI: &str = "GATEHOUSE_CONTROL_UI";
 
 /// What a gateway is started with.
 #[derive(Debug)]
@@ -47,7 +50,8 @@ impl Plan {
         let port = up.port.unwrap_or(checked.port);
         let bind = up.bind.unwrap_or(checked.bind);
         port_is_free(bind, port)?;
-        let variables = vec![
+        let control_ui = control_ui::find(env, up.control_ui.as_deref())?;
+        let mut variables = vec![
             (
                 "GATEHOUSE_HOME".to_owned(),
                 home.path.to_string_lossy().into_owned(),
@@ -62,6 +66,7 @@ impl Plan {
                 up.log_format.clone().unwrap_or_else(|| "text".to_owned()),
             ),
         ];
+        variables.extend(control_ui.map(|root| (CONTROL_UI.to_owned(), root.to_string_lossy().into_owned())));
         let metrics = Service::ALL.map(|service| {
             let socket = format!("unix:{}", home.metrics_socket(service).display());
             let is_off = up.metrics == Some(WantedMetrics::Off);

@@ -11,6 +11,7 @@ use super::{
     media::Readers,
     respond::{self, Refused, refuse, starting},
     socket::Ends,
+    ui::{ControlUi, Files},
     webhook::Webhooks,
 };
 use crate::{
@@ -29,6 +30,8 @@ pub(crate) struct Http {
     pub(crate) webhooks: Webhooks,
     pub(crate) calls: Calls,
     pub(crate) readers: Readers,
+    /// What is remembered of the Control UI's files.
+    pub(crate) files: Files,
     /// Whether the stream of events flows.
     pub(crate) fed: watch::Receiver<bool>,
     /// The address of the listener.
@@ -63,6 +66,11 @@ impl Http {
             // The configuration may allow what the defaults do not: ask to come back instead of refusing.
             None => check(&AdmissionPolicy::default()).map_err(|_| Box::new(respond::refusal(&starting()))),
         }
+    }
+
+    /// What is served to browsers beside the gateway's own page.
+    pub(crate) fn control_ui(&self) -> Option<Arc<ControlUi>> {
+        self.edge.policy().and_then(|policy| policy.control_ui.clone())
     }
 
     pub(crate) fn reject(&self, rejection: Rejection) -> Response {

@@ -25,23 +25,22 @@ use crate::error::Refusal;
 /// What every request must pass, whatever it asks for.
 pub(super) fn admit(http: &Http, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
     // By a name that is ours, or a page whose owner made its name point here could read from it.
-    let known = http.admitted(|policy| match policy.check_host(http.bound, uri, headers) {
+    http.admitted(|policy| match policy.check_host(http.bound, uri, headers) {
         // A WebSocket is told by its own frame: see `upgrade`.
         Err(rejection) if rejection.in_frame && wants_upgrade(headers) => Ok(()),
         checked => checked.map(drop),
-    });
-    known?;
-    if !is_canonical(uri.path()) {
-        let told =
-            "this path has an escape, an empty or a dot segment, or a slash at its end; no path here has";
-        return Err(Box::new(plain(StatusCode::NOT_FOUND, told)));
-    }
-    Ok(())
+    })
+}
+
+/// The answer to a path that is written in another form than ours.
+pub(super) fn not_canonical() -> Response {
+    let told = "this path has an escape, an empty or a dot segment, or a slash at its end; no path here has";
+    plain(StatusCode::NOT_FOUND, told)
 }
 
 /// Whether a path is written in the one form that all our paths have, so that what is in front of the gateway and what is in it
 /// can never read one path in two ways.
-fn is_canonical(path: &str) -> bool {
+pub(super) fn is_canonical(path: &str) -> bool {
     let segment = |segment: &str| !segment.is_empty() && segment.bytes().any(|byte| byte != b'.');
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~:@!$&'()*+,=".contains(&byte);
     path == "/"
@@ -75,9 +74,8 @@ pub(super) async fn enforce(
         },
     };
     let csp = HeaderValue::from_static(policy.csp);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, csp);
+    let headers = response.headers_mut();
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(csp);
     response
 }
 

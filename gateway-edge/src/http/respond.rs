@@ -97,16 +97,19 @@ pub(crate) fn refuse(status: StatusCode, refusal: &Refusal) -> Response {
     response
 }
 
-/// No answer of ours is framed, guessed at or kept. A route says for itself what its page may load.
+/// No answer of ours is framed, guessed at or kept, unless it says itself that it may be kept. A route says for itself what its page
+/// may load.
 pub(crate) fn secure(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(CSP_NOTHING));

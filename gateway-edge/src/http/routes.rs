@@ -1,7 +1,8 @@
 //! The routes, and what each of them lets in: one table, read from top to bottom.
 //!
 //! Whatever the route, a request is asked by a name that is ours and by a canonical path (`guard::admit`).
-//! What the table declares is enforced before the handler sees the request (`guard::enforce`).
+//! What the table declares is enforced before the handler sees the request (`guard::enforce`). What no row has is asked of the Control
+//! UI, if there is one (`ui`): its files, and its page for every place inside it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,14 +11,13 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{MethodRouter, get, post},
 };
-use http::StatusCode;
 
 use super::{
     context::Http,
     guard, media, page, pages,
     policy::{Auth, Policy, Time},
-    respond::{CSP_NOTHING, not_allowed, plain},
-    rpc, upgrade, webhook,
+    respond::{CSP_NOTHING, not_allowed},
+    rpc, ui, upgrade, webhook,
 };
 use crate::limits::PAYLOAD_MAX;
 
@@ -86,8 +86,7 @@ static ROUTES: [(&str, &str, Policy, Serve); 12] = [
 
 /// The table as a router.
 pub(super) fn router(http: &Arc<Http>) -> Router {
-    let mut router =
-        Router::new().fallback(|| async { plain(StatusCode::NOT_FOUND, "there is nothing here") });
+    let mut router = Router::new().fallback(ui::serve);
     for (path, allow, policy, serve) in &ROUTES {
         let enforce = from_fn_with_state((Arc::clone(http), policy), guard::enforce);
         let methods = serve()

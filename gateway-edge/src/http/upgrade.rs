@@ -18,6 +18,7 @@ use super::{
     page,
     respond::{Refused, overloaded, plain, refusal, upgrade_required},
     socket::{Ends, Socket},
+    ui,
 };
 use crate::{
     admission::{Client, Rejection, Sender},
@@ -40,7 +41,11 @@ pub(super) async fn or_page(
     if wants_upgrade(request.headers()) {
         return upgrade(&http, &socket, request);
     }
-    page::page(http, socket.ends, request.into_parts().0.headers).await
+    let headers = request.into_parts().0.headers;
+    if let Some(front) = ui::front(&http, &headers).await {
+        return front;
+    }
+    page::page(http, socket.ends, headers).await
 }
 
 /// A WebSocket, or the word that this is what is spoken here.
@@ -56,7 +61,7 @@ pub(super) async fn or_refusal(
 }
 
 /// Turns a request into a connection.
-fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -> Response {
+pub(super) fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -> Response {
     let ends = socket.ends;
     let (sender, rejection) = match admit(http, ends, &request) {
         Ok(admitted) => admitted,

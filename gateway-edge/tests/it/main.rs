@@ -10,6 +10,8 @@ mod devices;
 mod gateway;
 
 #[cfg(test)]
+mod control_ui;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod handshake;

@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read},
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Component, Path, PathBuf},
@@ -98,16 +98,7 @@ impl NamedFile {
     /// # Errors
     /// When it is not there, leads out of its folder, is no regular file, or is too long.
     pub fn read(&self, bytes_max: u64) -> Result<Content, ReadError> {
-        let file = File::from(self.open()?);
-        // Everything is asked of the open file: the name may mean another one by now.
-        let facts = file.metadata().map_err(ReadError::Open)?;
-        if !facts.is_file() {
-            return Err(ReadError::NotRegular);
-        }
-        let system = fstatfs(&file).map_err(|error| ReadError::Open(error.into()))?;
-        if u64::try_from(system.f_type).is_ok_and(|kind| KERNEL_FILE_SYSTEMS.contains(&kind)) {
-            return Err(ReadError::Kernel);
-        }
+        let (file, facts) = self.open()?;
         let mut bytes = Vec::new();
         file.take(bytes_max.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -121,7 +112,25 @@ impl NamedFile {
         })
     }
 
-    fn open(&self) -> Result<OwnedFd, ReadError> {
+    /// Opens it, with what is known about the file that was opened.
+    ///
+    /// # Errors
+    /// When it is not there, leads out of its folder, or is no regular file.
+    pub fn open(&self) -> Result<(File, Metadata), ReadError> {
+        let file = File::from(self.resolve()?);
+        // Everything is asked of the open file: the name may mean another one by now.
+        let facts = file.metadata().map_err(ReadError::Open)?;
+        if !facts.is_file() {
+            return Err(ReadError::NotRegular);
+        }
+        let system = fstatfs(&file).map_err(|error| ReadError::Open(error.into()))?;
+        if u64::try_from(system.f_type).is_ok_and(|kind| KERNEL_FILE_SYSTEMS.contains(&kind)) {
+            return Err(ReadError::Kernel);
+        }
+        Ok((file, facts))
+    }
+
+    fn resolve(&self) -> Result<OwnedFd, ReadError> {
         let Some(folder) = &self.within else {
             return openat(CWD, &self.path, OPEN, Mode::empty())
                 .map_err(|error| ReadError::Open(error.into()));

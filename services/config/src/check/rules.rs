@@ -96,6 +96,14 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
             ));
         }
     }
+    if let Some(base) = &gateway.control_ui.base_path
+        && !is_base_path(base)
+    {
+        issues.push(Issue::error(
+            "gateway.controlUi.basePath",
+            "must be a path, for example \"/claw\": letters, digits, dots, dashes and underscores between slashes",
+        ));
+    }
     for (index, proxy) in gateway.trusted_proxies.iter().enumerate() {
         if network(proxy).is_none() {
             issues.push(Issue::error(
@@ -104,6 +112,17 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
             ));
         }
     }
+}
+
+/// Below the root, `/`, there may be a path of plain words.
+fn is_base_path(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_word = |word: &str| !word.is_empty() && !word.starts_with('.') && word.bytes().all(plain);
+    let path = text.strip_suffix('/').unwrap_or(text);
+    path.is_empty()
+        || path
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.split('/').all(is_word))
 }
 
 fn is_origin(text: &str) -> bool {
