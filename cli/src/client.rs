@@ -6,6 +6,7 @@
 pub(crate) mod follow;
 pub(crate) mod grpc;
 mod next_step;
+pub(crate) mod pin;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -21,7 +22,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{self, Message, protocol::WebSocketConfig},
 };
 
@@ -113,7 +114,12 @@ impl Client {
             .read_buffer_size(16 * 1024);
         let connected = timeout(
             CONNECT_TIMEOUT,
-            connect_async_with_config(gateway.url.as_str(), Some(config), true),
+            connect_async_tls_with_config(
+                gateway.url.as_str(),
+                Some(config),
+                true,
+                gateway.pinned.map(pin::connector),
+            ),
         )
         .await;
         let socket = match connected {

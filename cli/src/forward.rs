@@ -184,6 +184,7 @@ mod tests {
             url: None,
             token: None,
             token_file: None,
+            tls_fingerprint: None,
             home: home.to_owned(),
             found: Found::Named,
             json: false,

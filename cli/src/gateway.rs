@@ -17,6 +17,7 @@ use url::{Host, Url};
 
 use crate::{
     args::Common,
+    client::pin::Fingerprint,
     control::start_step,
     exit::{Exit, Failed},
     service::environment,
@@ -41,6 +42,8 @@ pub(crate) struct Gateway {
     pub(crate) url: Url,
     /// The token, if we have one that this gateway may see.
     pub(crate) token: Option<Secret>,
+    /// The one certificate that is trusted.
+    pub(crate) pinned: Option<Fingerprint>,
     /// Why we have none.
     pub(crate) no_token: Option<String>,
     /// Whether it is the gateway of the home, and runs.
@@ -90,10 +93,21 @@ impl Gateway {
             what: format!("{} ({})", common.home.display(), common.found),
             next: start_step(common),
         });
+        let url = own.clone().unwrap_or(url);
+        let is_own = own.is_some();
+        // Without TLS there is no certificate to look at, and the token would go to whoever answers.
+        if common.tls_fingerprint.is_some() && url.scheme() != "wss" && !is_own {
+            return Err(Failed::new(
+                Exit::Usage,
+                format!("a fingerprint is given, and {url} is not encrypted"),
+            )
+            .next("write the address with wss://"));
+        }
         Ok(Self {
+            pinned: common.tls_fingerprint.filter(|_| url.scheme() == "wss"),
             absent,
-            is_own: own.is_some(),
-            url: own.unwrap_or(url),
+            is_own,
+            url,
             token,
             no_token,
         })

@@ -1,6 +1,6 @@
 //! `gateway`: where clients connect and who may come in.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
@@ -54,6 +54,8 @@ pub struct Gateway {
     pub auth: GatewayAuth,
     /// Pages in a browser.
     pub control_ui: ControlUi,
+    /// Encryption of what other machines send.
+    pub tls: Tls,
     /// Reverse proxies whose `X-Forwarded-For` is believed: IP addresses or CIDR ranges. Requests with forwarding headers
     /// from anybody else are not taken for local ones.
     pub trusted_proxies: Vec<String>,
@@ -76,6 +78,7 @@ impl Default for Gateway {
             custom_bind_host: None,
             auth: GatewayAuth::default(),
             control_ui: ControlUi::default(),
+            tls: Tls::default(),
             trusted_proxies: Vec::new(),
             public_origin: None,
             drain_seconds: 30, // long enough for most answers, short enough to wait for
@@ -93,18 +96,23 @@ pub enum GatewayMode {
 }
 
 /// The address to listen on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bind {
     /// 127.0.0.1: this machine only.
     #[default]
     Loopback,
-    /// The same as `loopback`; OpenClaw's documents have it.
+    /// The same as `loopback`; OpenClaw's documents have it. What others can reach is said by name.
     Auto,
     /// 0.0.0.0: every address of this machine.
     Lan,
+    /// The address of this machine in its tailnet; 127.0.0.1 while it has none.
+    Tailnet,
     /// The address in `customBindHost`.
     Custom,
+    /// An IP address.
+    #[serde(untagged)]
+    Address(String),
 }
 
 /// Who may come in.
@@ -116,20 +124,50 @@ pub struct GatewayAuth {
     /// The gateway token, better as a reference. Unset: a random one is kept in `config/token` of the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<SecretInput>,
-    /// The operator scopes that the gateway token can be used for. Unset: all of them.
+    /// The password that is asked for with `mode: "password"`, better as a reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretInput>,
+    /// The operator scopes that the gateway token, or the password, can be used for. Unset: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_scopes: Option<Vec<OperatorScope>>,
+    /// How a proxy says who a caller is, with `mode: "trusted-proxy"`.
+    pub trusted_proxy: TrustedProxy,
+    /// The operator scopes of people, by the name that the proxy gives them, with `mode: "trusted-proxy"`. Somebody who is not listed
+    /// may do nothing. Unset: everybody whom the proxy lets in may do what the gateway token may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_scopes: Option<BTreeMap<String, Vec<OperatorScope>>>,
     /// How failed logins are slowed down.
     pub rate_limit: RateLimit,
 }
 
-/// What a caller shows. `none`, `password` and `trusted-proxy` of OpenClaw are not supported.
+/// How a proxy says who a caller is. It must take these headers out of what callers send.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TrustedProxy {
+    /// The header with the name of who was let in, for example `x-forwarded-user`. Required with `mode: "trusted-proxy"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_header: Option<String>,
+    /// Headers that must be there too.
+    pub required_headers: Vec<String>,
+    /// Who may come in, by the name in the header. Empty: everybody whom the proxy lets in.
+    pub allow_users: Vec<String>,
+    /// Whether a proxy on this machine is believed. Every program on it can say then who it is.
+    pub allow_loopback: bool,
+}
+
+/// What a caller shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuthMode {
     /// The gateway token.
     #[default]
     Token,
+    /// The password, in place of the gateway token.
+    Password,
+    /// The gateway token, or nothing where a listed proxy says who it is.
+    TrustedProxy,
+    /// Nothing, on this machine. Only with `bind: "loopback"`.
+    None,
 }
 
 /// What an operator may do.
@@ -205,6 +243,23 @@ impl Default for RateLimit {
             exempt_loopback: true,
         } // OpenClaw's figures
     }
+}
+
+/// Encryption of what other machines send. Programs on this machine may do without.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Tls {
+    /// Whether other machines must speak TLS.
+    pub enabled: bool,
+    /// The certificate with its chain, PEM. It is read anew when it changes. Unset: one is made and kept, and clients pin its fingerprint.
+    /// Only set by editing the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub cert_path: Option<PathInput>,
+    /// Its key, PEM. Only set by editing the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub key_path: Option<PathInput>,
 }
 
 /// Pages in a browser.

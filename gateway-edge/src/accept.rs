@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::response::Response;
-use gatehouse_core::Drain;
+use gatehouse_core::{Chain, Drain};
 use hyper::{Request, body::Incoming as Body, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -66,6 +66,7 @@ fn admit(server: &Arc<Server>, overload: &Overload, stream: TcpStream, peer: Soc
         peer: peer.ip(),
         // One that is over already has no end here; it is answered nothing.
         local: stream.local_addr().map_or(http.bound, |local| local.ip()),
+        secure: false,
     };
     let client = http.peer_of(ends);
     let Some(permit) = edge.counter.enter(client.key(), client.reach) else {
@@ -76,7 +77,25 @@ fn admit(server: &Arc<Server>, overload: &Overload, stream: TcpStream, peer: Soc
     let (server, drain) = (Arc::clone(server), edge.drain.clone());
     edge.drain.spawn_work("http", async move {
         let evicted = permit.evicted();
-        let socket = Socket::new(ends, permit);
+        let source = server.http.edge.policy().and_then(|policy| policy.tls.clone());
+        let (stream, secure) = match source {
+            None => (stream, false),
+            Some(source) => {
+                let tls = &server.http.edge.tls;
+                // Boxed, because it is the exception and the task of a connection should be small.
+                let taken = Box::pin(tls.take(&source, stream, ends, &drain));
+                match evicted.run_until_cancelled(taken).await {
+                    Some(Ok(taken)) => taken,
+                    Some(Err(error)) => {
+                        server.http.count(error.reason());
+                        tracing::debug!(error = %Chain(&error), client.address = %ends.peer, "a socket is not served");
+                        return;
+                    }
+                    None => return server.http.count("evicted"),
+                }
+            }
+        };
+        let socket = Socket::new(Ends { secure, ..ends }, permit);
         let answer = |request| server.serve(request, Arc::clone(&socket));
         tokio::select! {
             () = serve_http(stream, drain, answer, || socket.is_settled()) => (),

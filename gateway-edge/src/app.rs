@@ -28,9 +28,7 @@ use crate::{
     budget::Budgets,
     call,
     edge::Edge,
-    http::{
-        Http, Server as HttpServer, calls::Calls, media::Readers, ui::Files, webhook::Webhooks,
-    },
+    http::{Http, Server as HttpServer, calls::Calls, media::Readers, ui::Files, webhook::Webhooks},
     hub::{self, Hub},
     metrics::Metrics,
     offer::Offer,
@@ -41,6 +39,7 @@ use crate::{
     settings::{self, METRICS},
     stop, sweep,
     throttle::Throttle,
+    tls::{self, Terminator},
 };
 
 /// The edge, with the listener that clients connect to.
@@ -130,6 +129,11 @@ impl service::App for App {
             shares: Arc::default(),
             parsers: Semaphore::new(call::PARSERS_MAX),
             gateways: Gateways::of_this_network(),
+            tls: Arc::new(Terminator::new(
+                tls::folder(&life.settings.home.path),
+                life.settings.home.run.join(tls::FINGERPRINT),
+            )),
+            is_alone: address.ip().to_canonical().is_loopback(),
             metrics,
             clock: life.clock.clone(),
             drain: life.requested.clone(),

@@ -18,6 +18,8 @@ use subtle::ConstantTimeEq;
 
 use crate::throttle::{Limits, Lockout, Login, Throttle};
 
+pub(crate) mod mode;
+
 /// Rows that are kept: some devices for everybody in a large household, and a bound on what a push can cost (200 bytes each).
 const ROWS_MAX: usize = 10_000;
 
@@ -34,11 +36,41 @@ pub(crate) struct Identity {
     pub(crate) device: Option<Box<str>>,
     /// Whether it is good only beside a proof that the caller holds the device's key.
     pub(crate) needs_key: bool,
-    digest: Digest,
+    proof: Proof,
     expire_ms: Option<i64>,
 }
 
+/// How somebody was known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Proof {
+    /// By a credential, which has this digest.
+    Shown(Digest),
+    /// By the word of a proxy.
+    Named(Box<str>),
+    /// By being on this machine.
+    Here,
+}
+
 impl Identity {
+    /// Somebody who shows no credential.
+    fn proved(name: &str, bound: Grants, proof: Proof) -> Self {
+        Self {
+            credential: name.into(),
+            bound,
+            device: None,
+            needs_key: false,
+            proof,
+            expire_ms: None,
+        }
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        match &self.proof {
+            Proof::Shown(digest) => Some(digest),
+            Proof::Named(_) | Proof::Here => None,
+        }
+    }
+
     /// How long it is still good. `None`: until it is taken out of the table.
     pub(crate) fn expires_in(&self, now_ms: i64) -> Option<Duration> {
         let left = self.expire_ms?.saturating_sub(now_ms);
@@ -81,7 +113,10 @@ impl Credentials {
                 );
                 continue;
             };
-            match table.entry(identity.digest) {
+            let Some(digest) = identity.digest().copied() else {
+                continue;
+            };
+            match table.entry(digest) {
                 Entry::Vacant(free) => {
                     free.insert(Arc::new(identity));
                 }
@@ -106,21 +141,27 @@ impl Credentials {
     /// compared in the same time wherever the two differ.
     fn find(&self, shown: &Secret) -> Option<&Arc<Identity>> {
         let digest = shown.digest();
-        self.0
-            .get(&digest)
-            .filter(|identity| !shown.is_empty() && bool::from(identity.digest.ct_eq(&digest)))
+        self.0.get(&digest).filter(|identity| {
+            let known = identity
+                .digest()
+                .is_some_and(|known| bool::from(known.ct_eq(&digest)));
+            !shown.is_empty() && known
+        })
     }
 
     /// Whether who came with this identity may still do what it was granted.
     pub(crate) fn still_allow(&self, identity: &Identity, granted: &Grants, now_ms: i64) -> bool {
-        self.0.get(&identity.digest).is_some_and(|row| {
-            row.credential == identity.credential
-                && row.device == identity.device
-                && row.needs_key == identity.needs_key
-                && row.bound.role() == identity.bound.role()
-                && granted.intersect(&row.bound) == *granted
-                && !row.is_over(now_ms)
-        })
+        identity
+            .digest()
+            .and_then(|digest| self.0.get(digest))
+            .is_some_and(|row| {
+                row.credential == identity.credential
+                    && row.device == identity.device
+                    && row.needs_key == identity.needs_key
+                    && row.bound.role() == identity.bound.role()
+                    && granted.intersect(&row.bound) == *granted
+                    && !row.is_over(now_ms)
+            })
     }
 
     /// When the next row after this moment is over. `None`: none of them.
@@ -145,7 +186,7 @@ fn read(row: &Credential) -> Option<Identity> {
         bound: Grants::new(Role::parse(role)?, scopes.iter().map(String::as_str)),
         device: device_id.as_deref().map(Into::into),
         needs_key: *needs_device_key,
-        digest: hex::digest(digest)?,
+        proof: Proof::Shown(hex::digest(digest)?),
         expire_ms: *expire_time_ms,
     })
 }

@@ -209,7 +209,7 @@ impl Call {
             since,
             envelope: Arc::new(envelope),
             subscribe,
-            state: State::Ready(body, caller, trace),
+            state: State::Ready(body, Box::new(caller), trace),
         }
     }
 }
@@ -244,7 +244,7 @@ pub(crate) struct Answers<S> {
 
 #[derive(Debug)]
 enum State {
-    Ready(Bytes, Caller, trace::Context),
+    Ready(Bytes, Box<Caller>, trace::Context),
     Streaming(Box<Streaming<Bytes>>),
     Over,
 }

@@ -27,6 +27,7 @@ use crate::{
     revoke::ConfigCalls,
     settings::Limits,
     throttle::{Login, Throttle},
+    tls::Terminator,
 };
 
 /// The parts, put together by the app.
@@ -49,6 +50,9 @@ pub(crate) struct Edge {
     /// Places for large messages that are parsed: see [`crate::call::PARSERS_MAX`].
     pub(crate) parsers: Semaphore,
     pub(crate) gateways: Gateways,
+    pub(crate) tls: Arc<Terminator>,
+    /// Whether only this machine reaches the listener.
+    pub(crate) is_alone: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) drain: Drain,
@@ -76,14 +80,18 @@ impl Edge {
         }
     }
 
-    /// Decides who somebody is by what it shows, and by the device whose key it holds.
+    /// Decides who somebody is by what a trusted proxy says (`user`), and by what it shows, and by the device whose key it holds.
     pub(crate) fn authenticate(
         &self,
         policy: &Policy,
         login: Login,
+        user: Option<&str>,
         shown: &[Option<&Secret>],
         held: Option<&str>,
     ) -> Result<Arc<Identity>, Denied> {
+        if let Some(identity) = policy.mode.admit(user, login.client, self.is_alone) {
+            return Ok(identity);
+        }
         let now = self.clock.now_ms();
         auth::decide(
             &policy.credentials,
@@ -100,7 +108,10 @@ impl Edge {
     pub(crate) fn still_allows(&self, identity: &Identity, granted: &Grants) -> bool {
         let now = self.clock.now_ms();
         self.policy()
-            .is_none_or(|policy| policy.credentials.still_allow(identity, granted, now))
+            .is_none_or(|policy| match policy.mode.still_allows(identity, granted) {
+                Some(allowed) => allowed,
+                None => policy.credentials.still_allow(identity, granted, now),
+            })
     }
 
     /// Takes from a connection what the newest revision would not give it. True: it can do nothing any more.

@@ -306,8 +306,11 @@ fn authenticate(
     let shared = asked.token.as_ref().or(asked.password.as_ref());
     let shown = [shared.or(arrival.bearer.as_ref()), asked.device_token.as_ref()];
     let held = device.map(|device| &*device.id);
-    edge.authenticate(policy, login, &shown, held)
-        .map_err(|denied| refusal::denied(denied, asked))
+    edge.authenticate(policy, login, arrival.user.as_deref(), &shown, held)
+        .map_err(|denied| match policy.mode.told(denied) {
+            Some((refusal, reason)) => Failed::new(refusal, reason),
+            None => refusal::denied(denied, asked),
+        })
 }
 
 /// What a page is told whose request was refused by its headers: it cannot read the answer to an upgrade, and can read a frame.

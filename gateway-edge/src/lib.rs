@@ -6,7 +6,7 @@
 //! events, each rendered once for everybody who may see it.
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
-//! `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
+//! `tls` is ended, `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
 //! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `presence` and `sweep` the rest.
 
 mod accept;
@@ -49,6 +49,7 @@ mod settings;
 mod stop;
 mod sweep;
 mod throttle;
+mod tls;
 
 pub use app::App;
 pub use offer::Offer;

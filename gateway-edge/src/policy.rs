@@ -5,7 +5,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 use gatehouse_core::{config::Revision, drain::plan};
 use gatehouse_document::Document;
 
-use crate::{admission::AdmissionPolicy, auth::Credentials, http::ui::ControlUi, throttle::Limits};
+use crate::{
+    admission::AdmissionPolicy,
+    auth::{Credentials, mode::Mode},
+    http::ui::ControlUi,
+    throttle::Limits,
+    tls,
+};
 
 /// One revision, ready for use.
 #[derive(Debug, Clone)]
@@ -14,7 +20,11 @@ pub(crate) struct Policy {
     /// Who may come in.
     pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
+    /// What counts beside a credential.
+    pub(crate) mode: Mode,
     pub(crate) admission: AdmissionPolicy,
+    /// The certificate, where other machines must speak TLS.
+    pub(crate) tls: Option<tls::Source>,
     /// What is served to browsers beside the gateway's own page.
     pub(crate) control_ui: Option<Arc<ControlUi>>,
     /// How long answers may go on when the gateway ends.
@@ -37,7 +47,9 @@ impl Policy {
                 lockout: Duration::from_millis(rate.lockout_ms),
                 exempt_loopback: rate.exempt_loopback,
             },
+            mode: Mode::of(&gateway.auth),
             admission: AdmissionPolicy::new(gateway),
+            tls: tls::Source::of(&gateway.tls, gateway.public_origin.as_deref()),
             control_ui: ControlUi::of(&gateway.control_ui, control_ui).map(Arc::new),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })

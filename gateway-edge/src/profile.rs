@@ -60,6 +60,8 @@ pub(crate) struct Arrival {
     pub(crate) browser: bool,
     /// The token of the upgrade request.
     pub(crate) bearer: Option<Secret>,
+    /// Who a trusted proxy says it is.
+    pub(crate) user: Option<Box<str>>,
     pub(crate) challenge: Challenge,
     /// Why it will not get further than to hear so.
     pub(crate) rejection: Option<Rejection>,

@@ -6,7 +6,11 @@ use gatehouse_core::{Clock, config::ConfigHandle};
 use gatehouse_document::Document;
 use tokio::{sync::watch, time::sleep};
 
-use crate::{auth::Credentials, edge::Edge, policy::Policy};
+use crate::{
+    auth::{Credentials, mode::Mode},
+    edge::Edge,
+    policy::Policy,
+};
 
 /// The time of day can be set, and a machine that slept does not tell its timers: what is over is noticed within this time.
 const LOOK_MAX: Duration = Duration::from_secs(30);
@@ -21,6 +25,15 @@ pub(crate) async fn follow(
     loop {
         match Policy::new(&revision, edge.control_ui.as_deref()) {
             Some(policy) => {
+                if matches!(policy.mode, Mode::Open(_)) {
+                    tracing::warn!(
+                        "gateway.auth.mode is \"none\": everybody and every program on this machine may do everything here"
+                    );
+                }
+                match &policy.tls {
+                    Some(source) => edge.tls.prepare(source).await,
+                    None => edge.tls.rest(),
+                }
                 policies.send_replace(Some(Arc::new(policy)));
             }
             None => tracing::error!("the revision carries no usable credential; the last one stays"),

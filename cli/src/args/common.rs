@@ -6,6 +6,7 @@ use clap::Args;
 use gatehouse_core::Env;
 
 use crate::{
+    client::pin::Fingerprint,
     exit::Failed,
     home::{For, Found, Search},
 };
@@ -23,6 +24,9 @@ pub(crate) struct Everywhere {
     /// A file that holds the gateway token
     #[arg(long, global = true, env = "GATEHOUSE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// The SHA-256 of the gateway's certificate, which is then trusted and no other: `gatehouse up` prints it
+    #[arg(long, global = true, env = "GATEHOUSE_TLS_FINGERPRINT", value_name = "HEX")]
+    pub(crate) tls_fingerprint: Option<Fingerprint>,
     /// The folder that holds everything a gateway keeps [default: that of your gateway that runs, else ./data where one was
     /// left, else $XDG_DATA_HOME/gatehouse]
     #[arg(long, global = true, env = "GATEHOUSE_HOME", value_name = "DIR")]
@@ -53,6 +57,7 @@ impl Everywhere {
             token_file: self.token_file.clone(),
             home: chosen.path,
             found: chosen.found,
+            tls_fingerprint: self.tls_fingerprint,
             json: self.json,
             run_dir: self.run_dir.clone().or(chosen.run),
             no_color: self.no_color.clone(),
@@ -69,6 +74,8 @@ pub(crate) struct Common {
     pub(crate) token: Option<String>,
     /// A file that holds it, as given.
     pub(crate) token_file: Option<PathBuf>,
+    /// The one certificate that is trusted.
+    pub(crate) tls_fingerprint: Option<Fingerprint>,
     /// The folder that holds everything a gateway keeps.
     pub(crate) home: PathBuf,
     /// Why it is this one.

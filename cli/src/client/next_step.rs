@@ -30,12 +30,25 @@ pub(super) fn unreachable(gateway: &Gateway, error: &tungstenite::Error) -> Fail
             format!("what answers at {url} is no gateway ({})", response.status()),
             "check the address, and that nothing else has the port".to_owned(),
         ),
+        (tungstenite::Error::Tls(_), _) => (
+            format!("{url} does not prove who it is: {error}"),
+            "a gateway with a certificate of its own is trusted by --tls-fingerprint; `gatehouse up` prints it there".to_owned(),
+        ),
+        (tungstenite::Error::Io(io), _) if is_of_tls(io) => (
+            format!("{url} does not prove who it is: {io}"),
+            "a gateway with a certificate of its own is trusted by --tls-fingerprint; `gatehouse up` prints it there".to_owned(),
+        ),
         (other, _) => (
             format!("no gateway answers at {url}: {other}"),
             "check the address with --url, and that the gateway runs".to_owned(),
         ),
     };
     Failed::new(Exit::Unavailable, message).next(next)
+}
+
+/// Whether it was the certificate, and not the way to the gateway.
+fn is_of_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>())
 }
 
 /// The gateway answered the handshake with a refusal.
@@ -151,6 +164,7 @@ mod tests {
         Gateway {
             url: Url::parse("ws://127.0.0.1:1").unwrap(),
             token: None,
+            pinned: None,
             no_token: Some("give one with --token".into()),
             is_own: false,
             absent: None,

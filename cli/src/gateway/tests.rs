@@ -7,6 +7,7 @@ fn common(home: &Path, url: Option<&str>) -> Common {
         url: url.map(str::to_owned),
         token: None,
         token_file: None,
+        tls_fingerprint: None,
         home: home.to_owned(),
         found: crate::home::Found::Named,
         json: false,

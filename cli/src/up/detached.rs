@@ -111,7 +111,9 @@ fn spawn(home: &Home, up: &Up) -> Result<(std::process::Child, PathBuf), Failed>
     }
     if let Some(root) = &up.control_ui {
         // The next working directory may be another one.
-        let whole = (root.as_os_str() != control_ui::AUTO).then(|| std::path::absolute(root).ok()).flatten();
+        let whole = (root.as_os_str() != control_ui::AUTO)
+            .then(|| std::path::absolute(root).ok())
+            .flatten();
         command.arg("--control-ui").arg(whole.as_ref().unwrap_or(root));
     }
     if let Some(metrics) = up.metrics {

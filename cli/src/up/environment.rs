@@ -40,6 +40,7 @@ const OWN: &str = "GATEHOUSE_";
 
 /// Our names that are for client commands, or for one process that we do not start.
 const NOT_FOR_SERVICES: &[&str] = &[
+    "GATEHOUSE_TLS_FINGERPRINT",
     "GATEHOUSE_TOKEN",
     "GATEHOUSE_TOKEN_FILE",
     "GATEHOUSE_URL",

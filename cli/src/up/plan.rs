@@ -49,6 +49,13 @@ impl Plan {
         known(env, &checked.variables).map_err(wrong_settings)?;
         let port = up.port.unwrap_or(checked.port);
         let bind = up.bind.unwrap_or(checked.bind);
+        if checked.open_door && !bind.is_loopback() {
+            return Err(Failed::new(
+                Exit::Configuration,
+                format!("gateway.auth.mode is \"none\", and {bind} is reached from other machines"),
+            )
+            .next("leave --bind and GATEHOUSE_BIND out, or ask for a token: gatehouse config set gateway.auth.mode token"));
+        }
         port_is_free(bind, port)?;
         let control_ui = control_ui::find(env, up.control_ui.as_deref())?;
         let mut variables = vec![

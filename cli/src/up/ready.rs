@@ -83,11 +83,26 @@ impl Ready<'_> {
                 if answer.status == 200
                     && (is_fully_ready(&answer.body) || self.began.elapsed() > ALL_SERVICES_WITHIN) =>
             {
+                self.tell_tls(&url);
                 Ok(url)
             }
             Ok(answer) => Err(answer.body),
             Err(error) => Err(format!("the edge does not answer at {url}: {error}")),
         }
+    }
+}
+
+impl Ready<'_> {
+    /// Says by what other machines know the certificate, when they have to speak TLS.
+    fn tell_tls(&self, url: &str) {
+        let Ok(fingerprint) = fs::read_to_string(self.url_file.with_file_name("edge.tls")) else {
+            return;
+        };
+        let port = url.rsplit_once(':').map_or("", |(_, port)| port);
+        self.log.own(&format!(
+            "other machines connect by TLS, to wss://<this machine>:{port}; SHA-256 of the certificate (--tls-fingerprint): {}",
+            fingerprint.trim()
+        ));
     }
 }
 

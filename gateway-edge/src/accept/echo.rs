@@ -59,6 +59,7 @@ async fn echo(upgraded: hyper::upgrade::Upgraded) {
         reach: crate::admission::Reach::Local,
         browser: false,
         bearer: None,
+        user: None,
         challenge: Challenge::Never,
         rejection: None,
     };

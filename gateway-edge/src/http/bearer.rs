@@ -42,7 +42,10 @@ pub(super) fn authenticate(
     let Some(policy) = http.edge.policy() else {
         return Err(Box::new(respond::refusal(&starting())));
     };
-    let identity = decide(http, &policy, sender, bearer(headers).as_ref())?;
+    let user = user(http, ends, headers);
+    let shown = bearer(headers);
+    let decided = decide(http, &policy, sender, user.as_deref(), shown.as_ref());
+    let identity = decided.map_err(|denied| unauthenticated(http, sender, denied))?;
     Ok(Known {
         client: sender.client,
         grants: narrowed(&identity.bound, headers).map_err(|told| Box::new(respond::refusal(&told)))?,
@@ -54,6 +57,7 @@ pub(super) fn authenticate(
 pub(super) fn of_upgrade(
     http: &Http,
     sender: Sender,
+    user: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Option<Secret>, Refused> {
     let shown = bearer(headers);
@@ -62,7 +66,11 @@ pub(super) fn of_upgrade(
     }
     // Not known yet: the handshake decides, or asks to come back.
     if let Some(policy) = http.edge.policy() {
-        decide(http, &policy, sender, shown.as_ref())?;
+        match decide(http, &policy, sender, user, shown.as_ref()) {
+            // The device proves its key in the handshake.
+            Ok(_) | Err(Denied::ForeignDevice) => (),
+            Err(denied) => return Err(unauthenticated(http, sender, denied)),
+        }
     }
     Ok(shown)
 }
@@ -71,18 +79,26 @@ fn decide(
     http: &Http,
     policy: &Policy,
     sender: Sender,
+    user: Option<&str>,
     shown: Option<&Secret>,
-) -> Result<Arc<Identity>, Refused> {
+) -> Result<Arc<Identity>, Denied> {
     let Sender { client, browser } = sender;
-    let decided = http
-        .edge
-        .authenticate(policy, Login { client, browser }, &[shown], None);
-    decided.map_err(|denied| {
-        let (reason, refusal) = refused(denied);
-        http.count(reason);
-        tracing::info!(client.address = %client.ip, reason, "an HTTP request was not authenticated");
-        Box::new(respond::refusal(&refusal))
-    })
+    let login = Login { client, browser };
+    http.edge.authenticate(policy, login, user, &[shown], None)
+}
+
+fn unauthenticated(http: &Http, sender: Sender, denied: Denied) -> Refused {
+    let (reason, refusal) = refused(denied);
+    http.count(reason);
+    tracing::info!(client.address = %sender.client.ip, reason, "an HTTP request was not authenticated");
+    Box::new(respond::refusal(&refusal))
+}
+
+/// Who a trusted proxy says that it let in.
+pub(super) fn user(http: &Http, ends: Ends, headers: &HeaderMap) -> Option<Box<str>> {
+    let policy = http.edge.policy()?;
+    let is_proxy = policy.admission.trusts(ends.peer);
+    policy.mode.user(is_proxy, ends.peer, headers)
 }
 
 /// What a client is told that has no good credential, and the reason for the metrics.

@@ -47,7 +47,7 @@ impl Http {
         }
     }
 
-    pub(crate) fn way(&self, Ends { peer, local }: Ends) -> Way<'_> {
+    pub(crate) fn way(&self, Ends { peer, local, .. }: Ends) -> Way<'_> {
         Way {
             peer,
             local,

@@ -17,13 +17,19 @@ use super::{
     context::Http,
     policy::{Auth, Policy, Time},
     respond::{Refused, plain, refusal, refuse, too_large},
-    socket::Socket,
+    socket::{Ends, Socket},
     upgrade::wants_upgrade,
 };
 use crate::error::Refusal;
 
 /// What every request must pass, whatever it asks for.
-pub(super) fn admit(http: &Http, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+pub(super) fn admit(http: &Http, ends: Ends, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+    // A socket that came before the revision which asks for TLS.
+    let must_encrypt = http.edge.policy().is_some_and(|policy| policy.tls.is_some());
+    if must_encrypt && !ends.secure && !ends.is_of_this_machine() {
+        let told = "the gateway speaks TLS with other machines: use https:// or wss:// with this address";
+        return Err(Box::new(plain(StatusCode::BAD_REQUEST, told)));
+    }
     // By a name that is ours, or a page whose owner made its name point here could read from it.
     http.admitted(|policy| match policy.check_host(http.bound, uri, headers) {
         // A WebSocket is told by its own frame: see `upgrade`.

@@ -58,7 +58,7 @@ impl Address {
             .to_ascii_lowercase();
         // Only a proxy of ours is believed what it says of the way to it.
         let by_proxy = policy.trusts(ends.peer) && text("x-forwarded-proto") == Some("https");
-        let is_secure = by_proxy || policy.origins.contains(&format!("https://{authority}"));
+        let is_secure = ends.secure || by_proxy || policy.origins.contains(&format!("https://{authority}"));
         Self { authority, is_secure }
     }
 
@@ -187,6 +187,7 @@ mod tests {
         let ends = Ends {
             peer: peer.parse().unwrap(),
             local: "127.0.0.1".parse().unwrap(),
+            secure: false,
         };
         Address::of(&AdmissionPolicy::new(&document.gateway), ends, &headers.collect())
     }

@@ -25,6 +25,16 @@ const READ_PACE_BYTES: usize = 128 * 1024;
 pub(crate) struct Ends {
     pub(crate) peer: IpAddr,
     pub(crate) local: IpAddr,
+    /// Whether what is said between them is encrypted.
+    pub(crate) secure: bool,
+}
+
+impl Ends {
+    /// Whether both are on this machine.
+    pub(crate) fn is_of_this_machine(self) -> bool {
+        let peer = self.peer.to_canonical();
+        peer.is_loopback() || peer == self.local.to_canonical()
+    }
 }
 
 /// One socket that speaks HTTP.
@@ -185,7 +195,14 @@ mod tests {
     async fn an_answer_that_nobody_reads_ends_the_socket_and_one_that_is_read_does_not() {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let permit = Counter::new(Bounds::default()).enter(PeerKey::of(ip), Reach::Local);
-        let socket = Socket::new(Ends { peer: ip, local: ip }, permit.unwrap());
+        let socket = Socket::new(
+            Ends {
+                peer: ip,
+                local: ip,
+                secure: false,
+            },
+            permit.unwrap(),
+        );
         let budget = Budget::new(1000, 0);
         let piece = |text: &'static str| {
             let mut lease = budget.lease();

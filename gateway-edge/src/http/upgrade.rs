@@ -67,7 +67,8 @@ pub(super) fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
-    let bearer = match bearer::of_upgrade(http, sender, request.headers()) {
+    let user = bearer::user(http, ends, request.headers());
+    let bearer = match bearer::of_upgrade(http, sender, user.as_deref(), request.headers()) {
         Ok(bearer) => bearer,
         Err(response) => return *response,
     };
@@ -97,6 +98,7 @@ pub(super) fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -
         reach,
         browser: sender.browser,
         bearer,
+        user,
         challenge,
         rejection,
     };

@@ -10,6 +10,8 @@ mod devices;
 mod gateway;
 
 #[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod control_ui;
 #[cfg(test)]
 mod events;
@@ -21,6 +23,8 @@ mod hostile;
 mod limits;
 #[cfg(test)]
 mod media;
+#[cfg(test)]
+mod modes;
 #[cfg(test)]
 mod plain_door;
 #[cfg(test)]
@@ -37,5 +41,7 @@ mod retry;
 mod revoke;
 #[cfg(test)]
 mod rpc;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod webhooks;

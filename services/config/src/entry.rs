@@ -8,10 +8,6 @@ use serde_json::{Map, Value, json};
 
 use crate::path::{Path, Step};
 
-/// Ways to log in that OpenClaw has and Gatehouse has not. The gateway token, which is asked for instead, opens no wider than any of
-/// them. A word that nobody knows may mean anything, and is refused.
-const FOREIGN_AUTH: [&str; 3] = ["none", "password", "trusted-proxy"];
-
 /// A part that can be left out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
@@ -32,7 +28,7 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
         })
         .collect();
     let length = match keys.as_slice() {
-        ["gateway", rest @ ..] => 1 + in_gateway(rest, document)?,
+        ["gateway", rest @ ..] => 1 + in_gateway(rest)?,
         ["agents", rest @ ..] => 1 + in_agents(rest)?,
         ["models", rest @ ..] => 1 + in_models(rest),
         ["channels", rest @ ..] => 1 + in_channels(rest)?,
@@ -58,14 +54,10 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
     Some(Entry { place, instead })
 }
 
-fn in_gateway(keys: &[&str], document: &Value) -> Option<usize> {
+fn in_gateway(keys: &[&str]) -> Option<usize> {
     Some(match keys {
         ["controlUi", "allowedOrigins", "[]", ..] | ["auth", "tokenScopes", "[]", ..] => 3,
         ["trustedProxies", "[]", ..] | ["controlUi", "allowedOrigins", ..] | ["auth", "token", ..] => 2,
-        ["auth", "mode"] => {
-            let mode = document.pointer("/gateway/auth/mode")?.as_str()?;
-            return FOREIGN_AUTH.contains(&mode).then_some(2);
-        }
         [
             "mode" | "bind" | "customBindHost" | "publicOrigin" | "drainSeconds" | "controlUi"
             | "trustedProxies",
@@ -204,11 +196,6 @@ mod tests {
         ] {
             assert_eq!(left_out(place, &document), None, "{place}");
         }
-        let foreign = json!({"gateway": {"auth": {"mode": "trusted-proxy"}}});
-        assert_eq!(
-            left_out("gateway.auth.mode", &foreign).as_deref(),
-            Some("gateway.auth.mode")
-        );
     }
 
     #[test]

@@ -50,6 +50,11 @@ pub enum Error {
     /// No such key.
     #[error("config schema path not found: the document has no key {0:?}; config.schema has all of them")]
     NoSuchKey(String),
+    /// The token is not what is asked for.
+    #[error(
+        "gateway.auth.mode is \"password\": there is no token to replace; change gateway.auth.password where it stands"
+    )]
+    PasswordInstead,
     /// No such service.
     #[error("there is no service of this name that reads the configuration")]
     NoSuchService,
@@ -83,9 +88,11 @@ impl Error {
     /// What it is from the caller's side.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::BaseHashMissing | Self::Changed { .. } | Self::TokenReferred | Self::Store(_) => {
-                Kind::Precondition
-            }
+            Self::BaseHashMissing
+            | Self::Changed { .. }
+            | Self::TokenReferred
+            | Self::PasswordInstead
+            | Self::Store(_) => Kind::Precondition,
             Self::Unreadable(_)
             | Self::Invalid(_)
             | Self::NoSuchKey(_)
@@ -114,6 +121,7 @@ impl Error {
             Self::Forbidden(_) => "CONFIG_BY_HAND_ONLY",
             Self::ForceRequired(_) => "FORCE_REQUIRED",
             Self::TokenReferred => "TOKEN_BY_REFERENCE",
+            Self::PasswordInstead => "PASSWORD_INSTEAD",
             Self::NoSuchService => "NO_SUCH_SERVICE",
             Self::Roster(error) => match error {
                 RosterError::Nameless | RosterError::Field { .. } => "INVALID",

@@ -5,11 +5,11 @@ mod network;
 
 use gatehouse_document::{
     Document,
-    gateway::{Bind, OperatorScope},
+    gateway::{AuthMode, OperatorScope},
     policies::{DmPolicy, GroupPolicy, Policies},
 };
 
-use crate::{issue::Issue, path::Path};
+use crate::{check::rules::door::is_loopback, issue::Issue, path::Path};
 
 /// Lock-outs shorter than this hardly slow anybody down who guesses.
 const LOCKOUT_MS_LEAST: u64 = 10_000;
@@ -76,16 +76,23 @@ fn gateway(document: &Document, found: &mut Vec<Exposure>) {
         let does = "lets every page of the web try to connect; list the origins you use";
         found.push(warned("gateway.controlUi.allowedOrigins", does));
     }
-    let opens = match gateway.bind {
-        Bind::Loopback | Bind::Auto => false,
-        Bind::Lan => true,
-        Bind::Custom => gateway
-            .custom_bind_host
-            .as_ref()
-            .and_then(|host| host.parse::<std::net::IpAddr>().ok())
-            .is_none_or(|host| !host.to_canonical().is_loopback()),
-    };
-    if opens {
+    match gateway.auth.mode {
+        AuthMode::Token | AuthMode::Password => (),
+        AuthMode::None => {
+            let does =
+                "lets everybody and every program on this machine do everything here, and asks for nothing";
+            found.push(warned("gateway.auth.mode", does));
+        }
+        AuthMode::TrustedProxy => {
+            let does = "lets in whoever a proxy of gateway.trustedProxies names: nobody else may reach the gateway from there";
+            found.push(meant("gateway.auth.mode", does));
+        }
+    }
+    if gateway.auth.trusted_proxy.allow_loopback {
+        let does = "lets every program on this machine say that it is anybody";
+        found.push(meant("gateway.auth.trustedProxy.allowLoopback", does));
+    }
+    if !is_loopback(gateway) {
         let does =
             "opens the gateway to other machines from the next start on: the token is all that protects it";
         found.push(meant("gateway.bind", does));

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Clock, Env, Home, Secret, drain::plan, private::Open};
+use gatehouse_core::{Clock, Env, Home, Secret, drain::plan, net, private::Open};
 
-use gatehouse_document::gateway::{Bind, Gateway};
+use gatehouse_document::gateway::{AuthMode, Bind, Gateway};
 
 use crate::{
     app::make_credentials,
@@ -31,6 +31,8 @@ pub struct Preflight {
     pub port: u16,
     /// The address of `gateway.bind`. `GATEHOUSE_BIND` of the edge goes before it.
     pub bind: IpAddr,
+    /// Whether nobody on this machine is asked for anything: `gateway.auth.mode: "none"`.
+    pub open_door: bool,
     /// How long answers under way may go on when the gateway ends: `gateway.drainSeconds`.
     pub answers: Duration,
     /// False when the file has mistakes and the last valid revision would run instead.
@@ -66,14 +68,21 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
     let configuration = Configuration::open(store, sources_of(real, env), Clock::system())?;
     let state = configuration.state();
     let gateway = &state.revision.document().gateway;
+    let mut warnings = state.file.issues.clone();
+    if gateway.bind == Bind::Tailnet && net::tailnet_address().is_none() {
+        let told = "this machine has no address in a tailnet now, so that the gateway listens on 127.0.0.1 alone until its next start; \
+                    start Tailscale first";
+        warnings.push(Issue::warning("gateway.bind", told));
+    }
     let token_in_config = token::origin(&state.revision) != Origin::Kept;
     Ok(Preflight {
         config_path: home.config.clone(),
         port: gateway.port,
         bind: address(gateway),
+        open_door: gateway.auth.mode == AuthMode::None,
         answers: plan::answers(Some(gateway.drain_seconds.into())),
         file_valid: state.file.valid,
-        warnings: state.file.issues.clone(),
+        warnings,
         token_path: if token_in_config {
             home.config.clone()
         } else {
@@ -113,16 +122,16 @@ pub fn gateway_token(home: &Home, env: &Env) -> Result<Secret, ConfigError> {
 }
 
 fn address(gateway: &Gateway) -> IpAddr {
-    match gateway.bind {
+    let parsed = |text: Option<&str>| {
+        let address = text.and_then(|text| text.parse().ok());
+        address.unwrap_or(Ipv4Addr::LOCALHOST.into()) // a rule of the document: it is an address
+    };
+    match &gateway.bind {
         Bind::Loopback | Bind::Auto => Ipv4Addr::LOCALHOST.into(),
         Bind::Lan => Ipv4Addr::UNSPECIFIED.into(),
-        Bind::Custom => {
-            let host = gateway
-                .custom_bind_host
-                .as_deref()
-                .and_then(|host| host.parse().ok());
-            host.unwrap_or(Ipv4Addr::LOCALHOST.into()) // a rule of the document: it is an address
-        }
+        Bind::Tailnet => net::tailnet_address().unwrap_or(Ipv4Addr::LOCALHOST.into()),
+        Bind::Custom => parsed(gateway.custom_bind_host.as_deref()),
+        Bind::Address(address) => parsed(Some(address)),
     }
 }
 

@@ -45,11 +45,23 @@ const WORDS: &[&str] = &[
 /// What has to be left of a token without [`WORDS`].
 const REST_CHARS_MIN: usize = 6;
 
+/// A password that a person remembers; who guesses gets ten tries in five minutes.
+pub(crate) const PASSWORD_CHARS_MIN: usize = 10;
+
 /// Why a token is refused. `None`: it is strong enough.
 pub(crate) fn weakness(token: &str) -> Option<String> {
+    weakness_of(token, TOKEN_CHARS_MIN)
+}
+
+/// The same for a password.
+pub(crate) fn weakness_of_password(password: &str) -> Option<String> {
+    weakness_of(password, PASSWORD_CHARS_MIN)
+}
+
+fn weakness_of(token: &str, chars_min: usize) -> Option<String> {
     let chars: Vec<char> = token.chars().collect();
-    if chars.len() < TOKEN_CHARS_MIN {
-        return Some(format!("has fewer than {TOKEN_CHARS_MIN} characters"));
+    if chars.len() < chars_min {
+        return Some(format!("has fewer than {chars_min} characters"));
     }
     let mut distinct = chars.clone();
     distinct.sort_unstable();

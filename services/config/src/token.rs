@@ -3,7 +3,7 @@
 
 use gatehouse_core::Secret;
 
-use gatehouse_document::SecretInput;
+use gatehouse_document::{SecretInput, gateway::AuthMode};
 
 use crate::{
     refusal::ConfigError,
@@ -24,12 +24,29 @@ pub(crate) enum Origin {
     Referred,
 }
 
+/// Which key of the document holds what a person shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Token,
+    Password,
+}
+
+pub(crate) fn key(revision: &Revision) -> Key {
+    match revision.document().gateway.auth.mode {
+        AuthMode::Password => Key::Password,
+        AuthMode::Token | AuthMode::TrustedProxy | AuthMode::None => Key::Token,
+    }
+}
+
 /// Where the token of a revision comes from.
 pub(crate) fn origin(revision: &Revision) -> Origin {
     if written(revision).is_none() {
         return Origin::Kept; // also beside a token that is left out
     }
-    match revision.written().pointer("/gateway/auth/token") {
+    match revision.written().pointer(match key(revision) {
+        Key::Token => "/gateway/auth/token",
+        Key::Password => "/gateway/auth/password",
+    }) {
         None | Some(serde_json::Value::Null) => Origin::Kept,
         Some(value) if is_reference(value) || value.as_str().is_some_and(|text| text.contains("${")) => {
             Origin::Referred
@@ -40,7 +57,12 @@ pub(crate) fn origin(revision: &Revision) -> Origin {
 
 /// The token that a revision sets itself.
 pub(crate) fn written(revision: &Revision) -> Option<Secret> {
-    match &revision.document().gateway.auth.token {
+    let auth = &revision.document().gateway.auth;
+    let secret = match key(revision) {
+        Key::Token => &auth.token,
+        Key::Password => &auth.password,
+    };
+    match secret {
         Some(SecretInput::Text(token)) => Some(Secret::new(token.clone())),
         _ => None,
     }

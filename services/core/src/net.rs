@@ -97,6 +97,56 @@ impl Gateways {
     }
 }
 
+/// The addresses of this machine, as its network has them now, loopback aside. None where the kernel does not tell.
+#[must_use]
+pub fn own_addresses() -> Vec<IpAddr> {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    own(&read("/proc/net/fib_trie"), &read("/proc/net/if_inet6"))
+}
+
+/// The address of this machine in a tailnet: Tailscale gives out 100.64.0.0/10 and fd7a:115c:a1e0::/48.
+#[must_use]
+pub fn tailnet_address() -> Option<IpAddr> {
+    let mut of_tailnet: Vec<IpAddr> = own_addresses().into_iter().filter(is_of_tailnet).collect();
+    of_tailnet.sort(); // IPv4 first
+    of_tailnet.first().copied()
+}
+
+fn is_of_tailnet(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => matches!(ip.octets(), [100, 64..=127, ..]),
+        IpAddr::V6(ip) => matches!(ip.segments(), [0xfd7a, 0x115c, 0xa1e0, ..]),
+    }
+}
+
+/// From the text of the kernel's two tables. In the first, an address stands on the line before the one that says what it is.
+fn own(v4: &str, v6: &str) -> Vec<IpAddr> {
+    let mut found: Vec<IpAddr> = Vec::new();
+    let mut last = None;
+    for line in v4.lines() {
+        if let Some(address) = line.trim().strip_prefix("|-- ") {
+            last = address.parse::<Ipv4Addr>().ok();
+        } else if line.trim() == "/32 host LOCAL" {
+            found.extend(last.map(IpAddr::V4));
+        }
+    }
+    let v6 = v6.lines().filter_map(|line| {
+        let digits = line.split_whitespace().next()?;
+        Some(IpAddr::V6(Ipv6Addr::from_bits(
+            u128::from_str_radix(digits, 16).ok()?,
+        )))
+    });
+    found.extend(v6);
+    let is_link_local = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    found.retain(|ip| !ip.is_loopback() && !is_link_local(ip));
+    found.sort();
+    found.dedup();
+    found
+}
+
 /// The name in `name:port`, `[::1]:port` or `name`, without brackets.
 #[must_use]
 pub fn host_of(authority: &str) -> &str {
@@ -151,6 +201,24 @@ fn labels(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_addresses_of_this_machine_are_read_and_that_of_a_tailnet_is_known() {
+        let v4 = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     |-- 100.101.2.3\n        \
+                  /32 host LOCAL\n     |-- 127.0.0.1\n        /32 host LOCAL\n     |-- 192.168.1.0\n        /24 link UNICAST\n     \
+                  |-- 192.168.1.7\n        /32 host LOCAL\n";
+        let v6 = "00000000000000000000000000000001 01 80 10 80       lo\n\
+                  fd7a115ca1e000000000000000000009 05 80 00 80 tailscale0\n\
+                  fe800000000000000000000000000001 02 40 20 80     eth0\n";
+
+        let found = own(v4, v6);
+
+        let expected = ["100.101.2.3", "192.168.1.7", "fd7a:115c:a1e0::9"];
+        assert_eq!(found, expected.map(|ip| ip.parse::<IpAddr>().unwrap()));
+        let tailnet: Vec<bool> = found.iter().map(is_of_tailnet).collect();
+        assert_eq!(tailnet, [true, false, true]);
+        assert!(!is_of_tailnet(&"100.128.0.1".parse().unwrap()));
+    }
 
     fn key(ip: &str) -> PeerKey {
         PeerKey::of(ip.parse().unwrap())

@@ -15,6 +15,7 @@ fn the_page_names_every_service_and_its_revision() {
     let gateway = Gateway {
         url: url::Url::parse("ws://127.0.0.1:1").unwrap(),
         token: None,
+        pinned: None,
         no_token: None,
         is_own: true,
         absent: None,

@@ -211,7 +211,7 @@ mod tests {
             "<a href=x",
         ] {
             let (page, _) = at_base(odd, "");
-            assert!(page.starts_with(&odd[..odd.len().min(1)]), "{odd}: {page}");
+            assert!(page.chars().next() == odd.chars().next(), "{odd}: {page}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the schema cannot say: rules between keys, and forms of texts.
 
 mod channels;
+pub(crate) mod door;
 mod sharing;
 
 use std::net::IpAddr;
@@ -41,7 +42,8 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
 
 fn gateway(document: &Document, issues: &mut Vec<Issue>) {
     let gateway = &document.gateway;
-    match (gateway.bind, gateway.custom_bind_host.as_deref()) {
+    door::check(gateway, issues);
+    match (&gateway.bind, gateway.custom_bind_host.as_deref()) {
         (Bind::Custom, None) => {
             issues.push(Issue::error(
                 "gateway.customBindHost",
@@ -54,7 +56,7 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
                 "must be an IP address, for example \"192.168.1.10\"",
             ));
         }
-        (Bind::Loopback | Bind::Auto | Bind::Lan, Some(_)) => {
+        (Bind::Loopback | Bind::Auto | Bind::Lan | Bind::Tailnet | Bind::Address(_), Some(_)) => {
             issues.push(Issue::warning(
                 "gateway.customBindHost",
                 "has no effect without `bind: \"custom\"`",
@@ -319,7 +321,7 @@ fn is_left_out(document: &Document, written: &Value, provider: &str) -> bool {
     !document.models.providers.contains_key(provider) && place.get(written).is_some()
 }
 
-fn is_header(name: &str) -> bool {
+pub(crate) fn is_header(name: &str) -> bool {
     !name.is_empty()
         && name
             .chars()

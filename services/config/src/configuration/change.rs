@@ -190,6 +190,9 @@ impl<D: Disk> Configuration<D> {
     pub(crate) fn rotate_token(&mut self) -> Result<(Secret, String), Error> {
         self.reload()?;
         let running = self.state();
+        if token::key(&running.revision) == token::Key::Password {
+            return Err(Error::PasswordInstead);
+        }
         let token = Secret::generate();
         match token::origin(&running.revision) {
             Origin::Referred => Err(Error::TokenReferred),

@@ -27,6 +27,20 @@ fn what_locks_out_or_opens_up_is_named() {
             "gateway.controlUi.allowedOrigins",
         ),
         (json!({"gateway": {"bind": "lan"}}), "gateway.bind"),
+        (json!({"gateway": {"bind": "tailnet"}}), "gateway.bind"),
+        (json!({"gateway": {"bind": "192.0.2.1"}}), "gateway.bind"),
+        (
+            json!({"gateway": {"auth": {"mode": "none"}}}),
+            "gateway.auth.mode",
+        ),
+        (
+            json!({"gateway": {"auth": {"mode": "trusted-proxy"}}}),
+            "gateway.auth.mode",
+        ),
+        (
+            json!({"gateway": {"auth": {"trustedProxy": {"allowLoopback": true}}}}),
+            "gateway.auth.trustedProxy.allowLoopback",
+        ),
         (
             json!({"gateway": {"bind": "custom", "customBindHost": "192.0.2.1"}}),
             "gateway.bind",

@@ -51,7 +51,9 @@ fn no_key_that_names_a_file_is_forgotten() {
             ]
             .iter()
             .any(|word| words.ends_with(word));
-            if sounds {
+            // A path of the gateway's address: nothing is opened by it.
+            let is_of_address = key == "basePath";
+            if sounds && !is_of_address {
                 let text = child.to_string();
                 assert!(
                     text.contains("x-path"),

@@ -70,6 +70,7 @@ const PLAIN: &[&str] = &[
     "fate",
     "fault",
     "field",
+    "fingerprint",
     "first_ms",
     "from",
     "hold",

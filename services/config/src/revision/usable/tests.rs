@@ -68,7 +68,12 @@ fn every_document_of_openclaw_runs_and_what_has_no_effect_is_named_once_for_each
             Revision::read(text, &sources()).unwrap_or_else(|refused| panic!("{name}: {refused:?}"));
 
         let found = warnings(&revision);
-        assert!(!found.is_empty(), "{name} says something that has no effect");
+        let all_is_used = name == "trusted-proxy";
+        assert_eq!(
+            found.is_empty(),
+            all_is_used,
+            "{name} says something that has no effect: {found:#?}"
+        );
         let mut without_effect: Vec<&str> = found
             .iter()
             .filter(|line| line.contains("unknown keys, kept without effect"))
@@ -107,11 +112,9 @@ fn what_documents_of_openclaw_lose_is_said_with_the_reason() {
         ollama.contains("models.providers.openai: is left out"),
         "{ollama}"
     );
-    assert!(of("bind-tailnet").contains("gateway.bind: is left out"));
+    assert!(!of("bind-tailnet").contains("gateway.bind"));
     assert!(of("bind-tailnet").contains("gateway.auth.token: is left out, the rest runs: can be guessed"));
-    assert!(of("trusted-proxy").contains(
-        "gateway.auth.mode: is left out, the rest runs: must be \"token\"; it is \"trusted-proxy\""
-    ));
+    assert!(!of("trusted-proxy").contains("is left out"));
     assert!(of("mode-remote").contains("gateway.mode: is left out"));
     assert!(of("include").contains("$include"));
     let ollama_model =
