@@ -13,6 +13,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/common/v1/caller.proto",
     "gatehouse/config/v1/agents_service.proto",
     "gatehouse/config/v1/config_service.proto",
+    "gatehouse/node/v1/node_service.proto",
     "gatehouse/session/v1/command_service.proto",
     "gatehouse/session/v1/media_service.proto",
     "gatehouse/session/v1/session_service.proto",
@@ -39,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".gatehouse.channel.v1")
         .bytes(".gatehouse.agent.v1.TurnMedia.data")
         .bytes(".gatehouse.session.v1.OpenMediaResponse.data")
+        .bytes(".gatehouse.node.v1.AttachNodeResponse.payload")
         .compile_fds_with_config(descriptors, names)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ mod common;
 #[cfg(test)]
 mod documented;
 pub(crate) mod gateway;
+pub(crate) mod nodes;
 pub(crate) mod nouns;
 
 use std::path::PathBuf;
@@ -135,6 +136,10 @@ Ends with 0 when there is nothing or only notes, with 3 when there are warnings,
     Channels(nouns::Channels),
     /// Strangers who ask to be let in
     Pairing(nouns::Pairing),
+    /// Devices that do something for the assistant: list, approve, invoke
+    Nodes(nodes::Nodes),
+    /// Be such a device
+    Node(nodes::Node),
     /// Send a message to a chat
     Message(nouns::Message),
     /// Call one method and print its answer

@@ -118,7 +118,7 @@ fn is_only_accepted(payload: &RawValue) -> bool {
 }
 
 /// The parameters: JSON as it is, or JSON5 made JSON.
-fn read_params(text: &str) -> Result<Box<RawValue>, Failed> {
+pub(crate) fn read_params(text: &str) -> Result<Box<RawValue>, Failed> {
     let read;
     let (text, from) = match text.strip_prefix('@') {
         Some("-") => {

@@ -25,6 +25,7 @@ mod home;
 mod http;
 mod logs;
 mod methods;
+mod node;
 mod nouns;
 mod output;
 mod restore;
@@ -137,6 +138,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Agents(agents) => client(nouns::agents(common, agents, style)),
         Command::Channels(channels) => client(nouns::channels(common, channels, style)),
         Command::Pairing(pairing) => client(nouns::pairing(common, pairing, style)),
+        Command::Nodes(nodes) => client(nouns::nodes(common, nodes, style)),
+        Command::Node(node) => client(node::run(common, node)),
         Command::Message(message) => client(nouns::message(common, message, style)),
         Command::Call(call) => client(call::run(common, call, style)),
         Command::Token(token) => client(token::run(common, token)),
@@ -183,6 +186,8 @@ const fn wanted(command: &Command) -> For {
         | Command::Agents(_)
         | Command::Channels(_)
         | Command::Pairing(_)
+        | Command::Nodes(_)
+        | Command::Node(_)
         | Command::Message(_)
         | Command::Call(_)
         | Command::Token(_)

@@ -1,4 +1,4 @@
-//! `gatehouse sessions | models | agents | channels | pairing | message`: words for what people do most, on top of the methods. Each
+//! `gatehouse sessions | models | agents | channels | pairing | nodes | message`: words for what people do most, on top of the methods. Each
 //! verb calls one or two of them; with `--json` it prints what the last one answered.
 
 mod agents;
@@ -6,6 +6,7 @@ mod channels;
 mod facts;
 mod message;
 mod models;
+mod nodes;
 mod outbox;
 mod pairing;
 mod sessions;
@@ -25,7 +26,7 @@ use crate::{
 
 pub(crate) use self::{
     agents::run as agents, channels::run as channels, message::run as message, models::Tested,
-    models::run as models, pairing::run as pairing, sessions::run as sessions,
+    models::run as models, nodes::run as nodes, pairing::run as pairing, sessions::run as sessions,
 };
 
 /// Longer than any of these methods may take; those that wait for others say so themselves.

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PathInput, SecretInput};
+use super::{PathInput, SecretInput, nodes::Nodes};
 
 /// The longest that answers under way may go on after a stop was asked for, in seconds.
 pub const DRAIN_SECONDS_MAX: u32 = 300;
@@ -56,6 +56,8 @@ pub struct Gateway {
     pub control_ui: ControlUi,
     /// Encryption of what other machines send.
     pub tls: Tls,
+    /// Devices that do something for the assistant.
+    pub nodes: Nodes,
     /// Reverse proxies whose `X-Forwarded-For` is believed: IP addresses or CIDR ranges. Requests with forwarding headers
     /// from anybody else are not taken for local ones.
     pub trusted_proxies: Vec<String>,
@@ -79,6 +81,7 @@ impl Default for Gateway {
             auth: GatewayAuth::default(),
             control_ui: ControlUi::default(),
             tls: Tls::default(),
+            nodes: Nodes::default(),
             trusted_proxies: Vec::new(),
             public_origin: None,
             drain_seconds: 30, // long enough for most answers, short enough to wait for

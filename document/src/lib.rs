@@ -18,6 +18,7 @@ pub mod irc;
 pub mod logging;
 pub mod messages;
 pub mod models;
+pub mod nodes;
 pub mod plugins;
 pub mod policies;
 pub mod samples;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{device::Block, limits::PROTOCOL};
 
+pub(crate) mod node;
 pub(crate) mod strict;
 
 /// Longest text in a handshake that is kept for the life of a connection.
@@ -81,6 +82,8 @@ pub(crate) struct Asked {
     pub(crate) device: Option<Block>,
     pub(crate) client: Client,
     pub(crate) rendition: Rendition,
+    /// What a node offers.
+    pub(crate) surface: Option<Box<node::Surface>>,
     /// What a plain client remembers.
     pub(crate) known: Known,
 }
@@ -162,9 +165,15 @@ impl Asked {
             .iter()
             .any(|cap| cap == TEXT_INCREMENTS);
         let known_increments = INCREMENT_CLIENTS.contains(&&*client.id);
+        let role = role(params)?;
+        let surface = match role {
+            Role::Node => Some(Box::new(node::Surface::read(params)?)),
+            Role::Operator => None,
+        };
         Ok(Self {
             dialect: Dialect::V4,
-            role: role(params)?,
+            role,
+            surface,
             scopes: Some(strings(params, "scopes")?.unwrap_or_default()),
             token: secret("token")?,
             password: secret("password")?,
@@ -231,6 +240,7 @@ impl Asked {
                 ..Client::default()
             },
             rendition: Rendition::Increment,
+            surface: None,
             known,
         })
     }

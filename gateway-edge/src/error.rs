@@ -3,7 +3,7 @@
 use std::{borrow::Cow, io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use gatehouse_core::{Failure, Kind};
+use gatehouse_core::{Failure, Kind, error::JSON_DETAIL};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -125,7 +125,10 @@ impl From<Failure> for Refusal {
         let mut refusal = Self::new(kind, message);
         refusal.details = details
             .into_iter()
-            .map(|(key, value)| (key, Value::from(value)))
+            .map(|(key, value)| match key.strip_prefix(JSON_DETAIL) {
+                Some(key) => (key.to_owned(), serde_json::from_str(&value).unwrap_or_default()),
+                None => (key, Value::from(value)),
+            })
             .collect();
         if let Some(reason) = reason {
             refusal = refusal.detail("reason", Cow::into_owned(reason));

@@ -88,6 +88,16 @@ impl Event {
         }
     }
 
+    /// The same, sent to a node as a node, whoever may see it otherwise.
+    pub(crate) fn for_node(self) -> Self {
+        Self {
+            audience: Audience::everybody(Access::Node),
+            merge: None,
+            numbered: false,
+            ..self
+        }
+    }
+
     /// Lets waiting events of this key be merged; `append` is the place in the payload that grows.
     pub(crate) fn merged_by(mut self, key: &str, append: Option<Range<usize>>) -> Self {
         let start = head(&self.name).len();

@@ -233,6 +233,7 @@ fn decide(edge: &Edge, connection: &Connection, nonce: &str, params: &str) -> Re
         rendition: asked.rendition,
         client: asked.client,
         device,
+        surface: asked.surface,
         identity,
         since_ms: edge.clock.now_ms(),
     };

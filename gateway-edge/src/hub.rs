@@ -175,6 +175,16 @@ impl Hub {
         }
     }
 
+    /// An event for a node as a node; whoever sent it knows the connection. It takes no number.
+    pub(crate) fn directed(&self, r#type: String, payload: Bytes) -> Option<Event> {
+        let event = broadcast::Event {
+            r#type,
+            payload,
+            ..broadcast::Event::default()
+        };
+        self.render(&self.map(), event).map(Event::for_node)
+    }
+
     fn map(&self) -> Arc<Map> {
         Arc::clone(self.offers.borrow().map())
     }

@@ -7,7 +7,7 @@
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
 //! `tls` is ended, `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
-//! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `presence` and `sweep` the rest.
+//! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `nodes`, `presence` and `sweep` the rest.
 
 mod accept;
 mod admission;
@@ -34,6 +34,7 @@ mod http;
 mod hub;
 mod limits;
 mod metrics;
+mod nodes;
 mod offer;
 mod outbox;
 mod permits;

@@ -9,7 +9,7 @@ use crate::{
     admission::{Reach, Rejection},
     auth::Identity,
     device::Device,
-    dialect::{Client, Dialect, Rendition},
+    dialect::{Client, Dialect, Rendition, node::Surface},
     limits,
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Profile {
     pub(crate) client: Client,
     /// The device whose key the client has shown to hold.
     pub(crate) device: Option<Device>,
+    /// What it offers, if it is a node.
+    pub(crate) surface: Option<Box<Surface>>,
     /// What opened the connection: when it is no longer good, the connection ends.
     pub(crate) identity: Arc<Identity>,
     /// When it came, milliseconds since 1970.

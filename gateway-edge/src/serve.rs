@@ -20,6 +20,7 @@ use crate::{
     edge::Edge,
     handshake,
     metrics::Reason,
+    nodes,
     outbox::Outbox,
     profile::{Arrival, Challenge},
     route,
@@ -83,6 +84,7 @@ pub(crate) async fn serve_connection(
     drop(evicted);
     if let Some(profile) = connection.profile.get() {
         permit.known();
+        nodes::attach(&edge, &connection);
         inbound.allow(profile.payload_max(), edge.budgets.messages.lease());
         listen(&edge, &connection, &mut inbound).await;
     }

@@ -11,6 +11,7 @@ mod identity;
 mod lifecycle;
 mod media;
 mod metrics;
+mod nodes;
 mod outbox;
 mod routing;
 mod rpc;

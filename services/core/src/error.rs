@@ -10,6 +10,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// Names the gateway in the `domain` of `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "gatehouse";
 
+/// Begins the key of a detail whose value is JSON. Details travel as texts; whoever shows them to a client reads these.
+pub const JSON_DETAIL: &str = "json:";
+
 /// What went wrong, from the caller's side. Fewer than the gRPC codes: add one when some caller would act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -186,6 +189,12 @@ impl Failure {
     pub fn detail(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.details.insert(key.into(), value.into());
         self
+    }
+
+    /// With one more detail that is no text for a program: a list, a number, an object.
+    #[must_use]
+    pub fn json_detail(self, key: &str, value: &impl fmt::Display) -> Self {
+        self.detail(format!("{JSON_DETAIL}{key}"), value.to_string())
     }
 
     /// Reads what a peer answered.

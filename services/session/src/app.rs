@@ -11,6 +11,7 @@ use gatehouse_core::server::MESSAGE_BYTES_MAX;
 use gatehouse_core::service::{self, Life};
 use gatehouse_core::settings::SettingsError;
 use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings};
+use gatehouse_proto::node::v1::node_service_server::NodeServiceServer;
 use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
@@ -24,6 +25,7 @@ use crate::grpc::Grpc;
 use crate::media::grpc::MediaGrpc;
 use crate::media::{Links, Media};
 use crate::metrics::Metrics;
+use crate::nodes::{Nodes, grpc::Grpc as NodesGrpc};
 use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
 use crate::turns::{Engine, Parts, Timing};
@@ -96,11 +98,19 @@ impl service::App for App {
         let replies = Arc::new(Notify::new());
         let links = Links::new(life.credentials.key_for("media links"), clock.clone());
         let media = Media::new(media, Arc::clone(&stores.media), links, clock.clone());
+        let publisher = life.publisher();
+        let nodes = Nodes::new(
+            Arc::clone(&stores.nodes),
+            policies.clone(),
+            publisher.clone(),
+            clock.clone(),
+            life.closing.clone(),
+        );
         let engine = Engine::new(Parts {
             stores: stores.clone(),
             media: media.clone(),
             agent: life.peer(Service::Agent).service(),
-            publisher: life.publisher(),
+            publisher,
             policy: policies,
             clock: clock.clone(),
             timing,
@@ -145,6 +155,7 @@ impl service::App for App {
                 requested.clone(),
             ),
         );
+        requested.spawn("nodes", nodes.clone().keep_up(requested.clone()));
         closing.spawn("policy", follow(config, policy, closing.clone()));
         closing.spawn("replies", dispatcher.run(closing.clone()));
         let configured = engine.clone();
@@ -160,6 +171,11 @@ impl service::App for App {
         let grpc = Grpc::new(engine.clone(), recall, closing.clone());
         life.serve(
             SessionServiceServer::new(grpc)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
+        life.serve(
+            NodeServiceServer::new(NodesGrpc::new(nodes, closing.clone()))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         );

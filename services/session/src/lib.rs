@@ -3,7 +3,7 @@
 //!
 //! A noun is a folder: its model, what its store must do, and what is done with it. Read in this order: `key` and
 //! `routing` say where a message belongs, `agents` who answers there; `sessions`, `transcripts`, `turns` and
-//! `deliveries` are what is remembered and done, `store` keeps it, `app` hangs the parts together.
+//! `deliveries` are what is remembered and done, `nodes` are the devices that do it elsewhere, `store` keeps it, `app` hangs the parts together.
 
 mod agents;
 mod answer;
@@ -18,6 +18,7 @@ mod id;
 mod key;
 mod media;
 mod metrics;
+mod nodes;
 mod policy;
 mod routing;
 mod rows;

@@ -10,6 +10,7 @@ use gatehouse_document::session::TRIGGERS_MAX;
 use crate::agents::Agents;
 use crate::book::Book;
 use crate::config::{QueueSection, Scope, SessionConfig};
+use crate::nodes::commands::Rules;
 use crate::routing::Router;
 
 /// Turns that run at the same time unless configured otherwise: as many streams as a small model host answers at once,
@@ -38,6 +39,8 @@ pub(crate) struct Policy {
     pub(crate) concurrent_max: usize,
     /// How long runs may go on after the process was asked to end.
     pub(crate) drain: Duration,
+    /// What nodes may be asked for.
+    pub(crate) nodes: Rules,
 }
 
 impl Policy {
@@ -58,6 +61,7 @@ impl Policy {
             media_bytes_max: u64::from(media_mb.clamp(1, MEDIA_MB_MAX)) * 1024 * 1024,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),
             drain: plan::answers(Some(config.gateway.drain_seconds.into())),
+            nodes: Rules::read(&config.gateway.nodes.commands),
         }
     }
 }

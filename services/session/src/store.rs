@@ -18,6 +18,7 @@ use self::sqlite::SqliteStore;
 pub(crate) use crate::deliveries::*;
 use crate::error::Error;
 pub(crate) use crate::media::{MediaId, MediaRow, MediaRows};
+pub(crate) use crate::nodes::NodeStore;
 pub(crate) use crate::sessions::*;
 pub(crate) use crate::transcripts::*;
 pub(crate) use crate::turns::{Turns, model::*};
@@ -73,6 +74,7 @@ pub(crate) struct Stores {
     pub(crate) turns: Arc<dyn Turns>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) media: Arc<dyn MediaRows>,
+    pub(crate) nodes: Arc<dyn NodeStore>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
     /// Who else has them open.
     pub(crate) sharing: Sharing,
@@ -82,7 +84,7 @@ impl Stores {
     /// One implementation of them all.
     pub(crate) fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
     where
-        S: Sessions + Transcripts + Turns + Deliveries + MediaRows + Upkeep + 'static,
+        S: Sessions + Transcripts + Turns + Deliveries + MediaRows + NodeStore + Upkeep + 'static,
     {
         Self {
             sessions: Arc::clone(&store) as _,
@@ -90,6 +92,7 @@ impl Stores {
             turns: Arc::clone(&store) as _,
             deliveries: Arc::clone(&store) as _,
             media: Arc::clone(&store) as _,
+            nodes: Arc::clone(&store) as _,
             upkeep: store,
             sharing,
         }

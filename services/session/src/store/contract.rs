@@ -3,6 +3,7 @@
 
 mod admission;
 mod lists;
+mod nodes;
 mod queue;
 mod recovery;
 mod steps;
@@ -60,6 +61,13 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         lists::a_session_is_forgotten_with_its_rows,
         lists::old_rows_are_forgotten_and_young_ones_kept,
         lists::the_context_knows_what_waits_and_what_was_merged,
+        nodes::what_a_node_offers_waits_for_an_answer_and_more_asks_again,
+        nodes::a_node_is_named_seen_and_forgotten_with_what_waited_for_it,
+        nodes::an_invocation_ends_once_and_a_repeat_is_told_how,
+        nodes::what_waits_for_a_node_is_bounded_ordered_and_ends_with_its_time,
+        nodes::what_is_put_off_waits_for_the_foreground_alone,
+        nodes::what_ran_when_the_process_ended_is_lost_and_what_waited_waits_on,
+        nodes::old_invocations_are_forgotten_and_results_before_them,
     );
 }
 

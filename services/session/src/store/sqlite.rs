@@ -5,7 +5,9 @@
 mod admit;
 mod deliveries;
 mod entries;
+mod invocations;
 mod media;
+mod nodes;
 mod reclaim;
 mod schema;
 mod sessions;

@@ -7,6 +7,10 @@ use async_trait::async_trait;
 use crate::error::Error;
 use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
+use crate::nodes::store::Connected;
+use crate::nodes::{
+    Begun, End, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Surface, Waiting,
+};
 use crate::store::*;
 
 /// What was asked of a store.
@@ -94,6 +98,29 @@ pass_on! {
         fn keep(row: MediaRow, total_max: i64) -> ();
         fn find(id: &MediaId) -> Option<MediaRow>;
         fn forget_unnamed(before: i64) -> Vec<MediaId>;
+    }
+    nodes as NodeStore {
+        fn connect(node: &NodeId, facts: Facts, declared: Surface, now: i64) -> Option<Connected>;
+        fn disconnect(node: &NodeId, connected_at: i64, now: i64) -> ();
+        fn node(node: &NodeId) -> Option<NodeRecord>;
+        fn nodes() -> Vec<NodeRecord>;
+        fn asking(request: &str) -> Option<NodeRecord>;
+        fn answer(request: &str, granted: bool, now: i64) -> Option<NodeRecord>;
+        fn rename(node: &NodeId, name: String) -> Option<NodeRecord>;
+        fn forget(node: &NodeId, now: i64) -> bool;
+        fn seen(node: &NodeId, reason: &str, now: i64) -> ();
+        fn keep_stats(node: &NodeId, stats: HostStats) -> ();
+        fn host_sessions(node: &NodeId, hosts: bool) -> ();
+        fn begin(invocation: NewInvocation) -> Begun;
+        fn known(node: &NodeId, key: &str) -> Option<InvocationRecord>;
+        fn start(id: &str, now: i64) -> bool;
+        fn put_off(id: &str, params: Option<String>, expires_at: i64) -> bool;
+        fn end(id: &str, end: End, now: i64) -> bool;
+        fn waiting(node: &NodeId, foreground: bool, now: i64) -> Vec<Waiting>;
+        fn expire(now: i64) -> Option<i64>;
+        fn lose(now: i64) -> u64;
+        fn invocations(node: Option<NodeId>, limit: u32) -> Vec<InvocationRecord>;
+        fn forget_invocations(results_before: i64, before: i64) -> u64;
     }
     upkeep as Upkeep {
         fn prune(before: i64) -> u64;

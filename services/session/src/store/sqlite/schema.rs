@@ -236,4 +236,5 @@ CREATE TRIGGER media_of_forgotten AFTER DELETE ON sessions BEGIN
     DELETE FROM media_refs WHERE session = old.id;
 END;
 ",
+    super::nodes::MIGRATION,
 ];

@@ -1,0 +1,87 @@
+//! Nodes: devices that do something for the assistant when they are asked.
+//!
+//! A node is a device that connected in the role of a node; whether it may connect is decided before it gets here. It declares
+//! what it can do. What it may be asked for is what somebody agreed to ([`pairing`]), cut to what it declares now and to what the
+//! rules of the gateway allow ([`commands`]). Read in this order: `model` and `store` say what is remembered, `live` who is
+//! there, `invoke` what is under way, `reports` what nodes say by themselves.
+
+pub(crate) mod commands;
+mod error;
+mod events;
+pub(crate) mod grpc;
+mod invoke;
+mod live;
+pub(crate) mod model;
+mod pairing;
+mod reports;
+pub(crate) mod store;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::sync::Arc;
+
+use gatehouse_core::publish::Publisher;
+use gatehouse_core::{Clock, Drain};
+use tokio::sync::watch;
+
+use self::commands::Rules;
+pub(crate) use self::error::Error;
+use self::invoke::Flights;
+use self::live::Registry;
+pub(crate) use self::model::*;
+pub(crate) use self::store::Nodes as NodeStore;
+use crate::policy::Policy;
+
+/// What the parts of this folder share. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Nodes(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn NodeStore>,
+    registry: Registry,
+    flights: Flights,
+    policy: watch::Receiver<Option<Arc<Policy>>>,
+    publisher: Publisher,
+    clock: Clock,
+    /// The end of serving: connections of nodes and what is under way end with it.
+    drain: Drain,
+    /// Whether what the last process left under way was ended. Nothing begins before.
+    recovered: watch::Sender<bool>,
+}
+
+impl Nodes {
+    pub(crate) fn new(
+        store: Arc<dyn NodeStore>,
+        policy: watch::Receiver<Option<Arc<Policy>>>,
+        publisher: Publisher,
+        clock: Clock,
+        drain: Drain,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            registry: Registry::default(),
+            flights: Flights::default(),
+            policy,
+            publisher,
+            clock,
+            drain,
+            recovered: watch::Sender::new(false),
+        }))
+    }
+
+    /// The rules as they are now.
+    fn rules(&self) -> Result<Rules, Error> {
+        if !*self.0.recovered.borrow() {
+            return Err(crate::error::Error::NotReady.into());
+        }
+        let policy = self.0.policy.borrow();
+        let policy = policy.as_ref().ok_or(crate::error::Error::NotReady)?;
+        Ok(policy.nodes.clone())
+    }
+
+    fn now(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+}

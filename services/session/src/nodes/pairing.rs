@@ -1,0 +1,128 @@
+//! Who agreed to what. A node's device is paired before it can connect at all; what it offers waits here until somebody grants it.
+
+use gatehouse_core::Caller;
+use gatehouse_proto::node::v1 as proto;
+
+use super::live::REMOVED;
+use super::{Error, NodeId, NodeRecord, Nodes, commands};
+
+const ADMIN: &str = "operator.admin";
+const PAIRING: &str = "operator.pairing";
+
+/// Whether a caller may decide about this node: a paired device that is no administrator decides about itself only.
+fn may_decide(caller: Option<&Caller>, node: &NodeId) -> Result<(), Error> {
+    let Some(caller) = caller else { return Ok(()) }; // an operator's tool on this machine
+    let admin = caller.grants().is_some_and(|grants| grants.has(ADMIN));
+    match &caller.device_id {
+        Some(device) if !admin && device != node.as_str() => Err(Error::OtherDevice),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a caller sees what waits for an answer.
+pub(super) fn sees_requests(caller: Option<&Caller>) -> bool {
+    caller.is_none_or(|caller| {
+        caller
+            .grants()
+            .is_some_and(|grants| grants.has(ADMIN) || grants.has(PAIRING))
+    })
+}
+
+/// Nobody grants what he does not hold.
+fn may_grant(caller: Option<&Caller>, node: &NodeRecord) -> Result<(), Error> {
+    let (Some(caller), Some(request)) = (caller, &node.request) else {
+        return Ok(());
+    };
+    let grants = caller.grants();
+    let required = commands::approval_scopes(&request.surface);
+    let holds = |scope: &&str| {
+        grants
+            .as_ref()
+            .is_some_and(|grants| grants.has(scope) || grants.has(ADMIN))
+    };
+    match required.iter().find(|scope| !holds(scope)) {
+        Some(missing) => Err(Error::MissingScope(missing, required)),
+        None => Ok(()),
+    }
+}
+
+impl Nodes {
+    /// Answers a request of a node.
+    pub(super) async fn answer(
+        &self,
+        request: &str,
+        granted: bool,
+        caller: Option<&Caller>,
+    ) -> Result<NodeRecord, Error> {
+        let asking = self.0.store.asking(request).await?;
+        let asking = asking.ok_or(Error::UnknownRequest)?;
+        may_decide(caller, &asking.id)?;
+        if granted {
+            may_grant(caller, &asking)?;
+        }
+        // What was looked at above is what is answered: another offer is another request.
+        let node = self.0.store.answer(request, granted, self.now()).await?;
+        let node = node.ok_or(Error::UnknownRequest)?;
+        let decision = if granted {
+            proto::Decision::Approved
+        } else {
+            proto::Decision::Rejected
+        };
+        tracing::info!(
+            node.id = %node.id,
+            request.id = request,
+            client.id = caller.map(|caller| caller.client_id.as_str()),
+            outcome = if granted { "approved" } else { "rejected" },
+            "a request of a node was answered"
+        );
+        let told = self.tell_resolved(request, &node.id, decision);
+        if let Some(line) = self.0.registry.grant(&node.id, node.granted.as_ref()) {
+            line.send(told);
+        }
+        if granted {
+            self.send_waiting(&node.id).await?;
+        }
+        Ok(node)
+    }
+
+    /// Takes away all that a node was granted, and lets it go.
+    pub(super) async fn remove(&self, node: &NodeId, caller: Option<&Caller>) -> Result<(), Error> {
+        may_decide(caller, node)?;
+        if !self.forget(node).await? {
+            return Err(Error::UnknownNode);
+        }
+        Ok(())
+    }
+
+    /// The same, when its device was unpaired. False: there is no such node.
+    pub(super) async fn forget(&self, node: &NodeId) -> Result<bool, Error> {
+        if !self.0.store.forget(node, self.now()).await? {
+            return Ok(false);
+        }
+        tracing::info!(node.id = %node, "a node was removed");
+        let told = self.tell_resolved("", node, proto::Decision::Removed);
+        if let Some(line) = self.0.registry.grant(node, None) {
+            line.send(told);
+        }
+        self.0.registry.evict(node, REMOVED);
+        Ok(true)
+    }
+
+    pub(super) async fn rename(
+        &self,
+        node: &NodeId,
+        name: &str,
+        caller: Option<&Caller>,
+    ) -> Result<NodeRecord, Error> {
+        may_decide(caller, node)?;
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(Error::Field("/displayName", "is empty"));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(Error::Field("/displayName", "control characters are not allowed"));
+        }
+        let renamed = self.0.store.rename(node, name.to_owned()).await?;
+        renamed.ok_or(Error::UnknownNode)
+    }
+}

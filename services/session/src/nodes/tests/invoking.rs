@@ -1,0 +1,460 @@
+use super::*;
+
+fn writer() -> Caller {
+    operator(&["operator.write"])
+}
+
+#[tokio::test]
+async fn a_result_reaches_whoever_asked_once_and_only_from_the_connection_that_was_asked() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+    let other = bench.approved("b", "c2", &["system.which"]).await;
+
+    let request = InvokeNodeRequest {
+        params: Some(r#"{"bins":["ls"]}"#.into()),
+        ..wish("a", "system.which", "k")
+    };
+    let invoked = bench.invoke(request, writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    assert_eq!(asked.params_json.as_deref(), Some(r#"{"bins":["ls"]}"#));
+    assert_eq!((asked.idempotency_key.as_str(), asked.timeout_ms), ("k", 30_000));
+
+    let forged = other.report(&bench, &asked.id, "0").await.unwrap();
+    assert_eq!(forged.ignored, Some(true));
+    let request = ReportInvokeResultRequest {
+        id: asked.id.clone(),
+        node_id: "a".into(),
+        ok: true,
+        payload: Some("0".into()),
+        ..ReportInvokeResultRequest::default()
+    };
+    let claimed = failure(
+        bench
+            .grpc
+            .report_invoke_result(by(request, &other.caller()))
+            .await,
+    );
+    assert!(claimed.unwrap_err().message.contains("nodeId mismatch"));
+    assert_eq!(bench.state("k").await, InvocationState::Running);
+
+    assert_eq!(node.report(&bench, &asked.id, "[1]").await.unwrap().ignored, None);
+    assert_eq!(
+        bench.state("k").await,
+        InvocationState::Ok,
+        "stored before it is acknowledged"
+    );
+    assert_eq!(
+        node.report(&bench, &asked.id, "[2]").await.unwrap().ignored,
+        Some(true)
+    );
+
+    let done = invoked.await.unwrap().unwrap();
+    assert_eq!(
+        (done.ok, done.payload.as_deref(), done.payload_json),
+        (true, Some("[1]"), None)
+    );
+    let again = bench.invoke(
+        InvokeNodeRequest {
+            params: Some(r#"{"bins":["ls"]}"#.into()),
+            ..wish("a", "system.which", "k")
+        },
+        writer(),
+    );
+    assert_eq!(
+        again.await.unwrap().unwrap().payload.as_deref(),
+        Some("[1]"),
+        "a repeat"
+    );
+    let conflict = bench
+        .invoke(wish("a", "system.which", "k"), writer())
+        .await
+        .unwrap();
+    assert_eq!(conflict.unwrap_err().kind, Kind::Conflict);
+}
+
+#[tokio::test]
+async fn a_result_that_is_text_is_given_as_value_and_text() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+    let answered = async |node: &mut Node, key: &str, text: &str| {
+        let invoked = bench.invoke(wish("a", "system.which", key), writer());
+        let asked: NodeInvokeRequestEvent = node.next().await;
+        let request = ReportInvokeResultRequest {
+            id: asked.id,
+            node_id: "a".into(),
+            ok: true,
+            payload_json: Some(text.to_owned()),
+            ..ReportInvokeResultRequest::default()
+        };
+        failure(bench.grpc.report_invoke_result(by(request, &node.caller())).await).unwrap();
+        invoked.await.unwrap().unwrap()
+    };
+
+    let json = answered(&mut node, "1", r#"{"a": 1}"#).await;
+    assert_eq!(
+        (json.payload.as_deref(), json.payload_json.as_deref()),
+        (Some(r#"{"a": 1}"#), Some(r#"{"a": 1}"#))
+    );
+    let words = answered(&mut node, "2", "no json").await;
+    assert_eq!(
+        (words.payload, words.payload_json.as_deref()),
+        (None, Some("no json"))
+    );
+    let large = format!("\"{}\"", "x".repeat(9 * 1024 * 1024));
+    let large = answered(&mut node, "3", &large).await;
+    assert!(
+        large.payload.is_some() && large.payload_json.is_none(),
+        "not twice in one frame"
+    );
+}
+
+#[tokio::test]
+async fn a_node_that_fails_or_goes_ends_what_it_was_asked_for() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+
+    let failed = bench.invoke(wish("a", "system.which", "1"), writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    let request = ReportInvokeResultRequest {
+        id: asked.id,
+        node_id: "a".into(),
+        ok: false,
+        error: Some(InvokeError {
+            code: Some("BUSY".into()),
+            message: Some("not now".into()),
+        }),
+        ..ReportInvokeResultRequest::default()
+    };
+    failure(bench.grpc.report_invoke_result(by(request, &node.caller())).await).unwrap();
+    let refusal = failed.await.unwrap().unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.message.as_str()),
+        (Kind::Unavailable, "BUSY: not now")
+    );
+    assert_eq!(
+        detail(&refusal, "json:nodeError"),
+        Some(r#"{"code":"BUSY","message":"not now"}"#)
+    );
+    assert_eq!(detail(&refusal, "json:nodeCommandDispatched"), Some("true"));
+
+    let lost = bench.invoke(wish("a", "system.which", "2"), writer());
+    node.next::<NodeInvokeRequestEvent>().await;
+    drop(node);
+    assert!(
+        lost.await
+            .unwrap()
+            .unwrap_err()
+            .message
+            .starts_with("DISCONNECTED")
+    );
+    assert_eq!(bench.state("1").await, InvocationState::Error);
+    assert_eq!(bench.state("2").await, InvocationState::Lost);
+    let away = bench
+        .invoke(wish("a", "system.which", "3"), writer())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(
+        (away.kind, away.message.as_str(), detail(&away, "code")),
+        (Kind::Unavailable, "node not connected", Some("NOT_CONNECTED"))
+    );
+    assert_eq!(
+        bench.state("3").await,
+        InvocationState::Unspecified,
+        "nobody was asked"
+    );
+    let unknown = bench
+        .invoke(wish("z", "system.which", "4"), writer())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(unknown.message, "unknown nodeId");
+}
+
+#[tokio::test]
+async fn a_deadline_and_a_caller_that_goes_end_it_and_the_node_is_told() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+
+    let request = InvokeNodeRequest {
+        timeout_ms: Some(20),
+        ..wish("a", "system.which", "1")
+    };
+    let late = bench.invoke(request, writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    let cancelled: NodeInvokeCancelEvent = node.next().await;
+    assert_eq!(cancelled.invoke_id, asked.id);
+    let refusal = late.await.unwrap().unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.message.as_str()),
+        (Kind::Timeout, "TIMEOUT: node invoke timed out")
+    );
+    assert_eq!(bench.state("1").await, InvocationState::Timeout);
+    assert_eq!(
+        node.report(&bench, &asked.id, "1").await.unwrap().ignored,
+        Some(true),
+        "too late"
+    );
+
+    let left = bench.invoke(wish("a", "system.which", "2"), writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    let joined = bench.invoke(wish("a", "system.which", "2"), writer());
+    crate::testing::until("the second caller", async || {
+        bench.nodes.0.flights.waiters(&asked.id) == 2
+    })
+    .await;
+    left.abort();
+    joined.abort();
+    let cancelled: NodeInvokeCancelEvent = node.next().await;
+    assert_eq!(cancelled.invoke_id, asked.id);
+    crate::testing::until("its end", async || {
+        bench.state("2").await == InvocationState::Cancelled
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_callers_with_one_key_wait_for_one_invocation() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+
+    let first = bench.invoke(wish("a", "system.which", "k"), writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    let second = bench.invoke(wish("a", "system.which", "k"), writer());
+    crate::testing::until("the second caller", async || {
+        bench.nodes.0.flights.waiters(&asked.id) == 2
+    })
+    .await;
+    first.abort();
+    let _ = first.await;
+    node.report(&bench, &asked.id, "7").await.unwrap();
+
+    let told = second.await.unwrap().unwrap();
+    assert_eq!(
+        (told.payload.as_deref(), told.invocation_id.as_str()),
+        (Some("7"), asked.id.as_str())
+    );
+    assert!(node.frames.try_recv().is_err(), "the node was asked once");
+}
+
+#[tokio::test]
+async fn what_may_wait_is_sent_when_the_node_comes_and_a_repeat_is_told_what_became_of_it() {
+    let bench = Bench::new("{}").await;
+    drop(bench.approved("a", "c1", &["system.which"]).await);
+    crate::testing::until("the node to be gone", async || {
+        bench.nodes.0.registry.see(&NodeId::new("a")).is_none()
+    })
+    .await;
+    let queued = || InvokeNodeRequest {
+        queue_ttl_ms: Some(60_000),
+        params: Some("[1]".into()),
+        ..wish("a", "system.which", "k")
+    };
+
+    let told = bench.invoke(queued(), writer()).await.unwrap().unwrap();
+    assert_eq!(told.queued, Some(true));
+    assert_eq!(told.expires_at_ms, Some(bench.clock.now_ms() + 60_000));
+    assert_eq!(
+        bench.invoke(queued(), writer()).await.unwrap().unwrap().queued,
+        Some(true)
+    );
+
+    let mut node = bench.attach("a", "c2", &["system.which"]).await;
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    assert_eq!(
+        (asked.id.as_str(), asked.params_json.as_deref()),
+        (told.invocation_id.as_str(), Some("[1]"))
+    );
+    let repeat = bench.invoke(queued(), writer());
+    crate::testing::until("the repeat", async || {
+        bench.nodes.0.flights.waiters(&asked.id) == 1
+    })
+    .await;
+    node.report(&bench, &asked.id, "2").await.unwrap();
+    assert_eq!(repeat.await.unwrap().unwrap().payload.as_deref(), Some("2"));
+    assert_eq!(bench.state("k").await, InvocationState::Ok);
+    assert!(node.frames.try_recv().is_err(), "it is sent once");
+}
+
+#[tokio::test]
+async fn what_waited_too_long_is_not_sent() {
+    let bench = Bench::new("{}").await;
+    drop(bench.approved("a", "c1", &["system.which"]).await);
+    crate::testing::until("the node to be gone", async || {
+        bench.nodes.0.registry.see(&NodeId::new("a")).is_none()
+    })
+    .await;
+    let request = InvokeNodeRequest {
+        queue_ttl_ms: Some(1_000),
+        ..wish("a", "system.which", "k")
+    };
+    bench.invoke(request.clone(), writer()).await.unwrap().unwrap();
+
+    bench.clock.advance_ms(1_000);
+    let mut node = bench.attach("a", "c2", &["system.which"]).await;
+
+    assert!(node.frames.try_recv().is_err());
+    bench.nodes.0.flights.queued.notify_one();
+    crate::testing::until("its end", async || {
+        bench.state("k").await == InvocationState::Timeout
+    })
+    .await;
+    let told = bench.invoke(request, writer()).await.unwrap().unwrap_err();
+    assert!(told.message.starts_with("EXPIRED"), "{}", told.message);
+}
+
+#[tokio::test]
+async fn rules_and_claims_stand_between_a_caller_and_a_node() {
+    let config = r#"{"gateway":{"nodes":{"commands":{"allow":["camera.snap"],"deny":["system.notify"]}}}}"#;
+    let bench = Bench::new(config).await;
+    let commands = [
+        "system.run",
+        "system.notify",
+        "camera.snap",
+        "camera.clip",
+        "fs.listDir",
+        "x.y",
+    ];
+    let mut node = bench.approved("a", "c1", &commands).await;
+    let refused = async |command: &str, params: &str| {
+        let request = InvokeNodeRequest {
+            params: Some(params.to_owned()),
+            ..wish("a", command, &format!("{command}{params}"))
+        };
+        bench.invoke(request, writer()).await.unwrap().unwrap_err()
+    };
+
+    for (command, words) in [
+        ("system.notify", "blocked by gateway.nodes.commands.deny"),
+        ("camera.clip", "requires explicit gateway.nodes.commands.allow"),
+        ("x.y", "not in the allowlist for platform \"linux\""),
+        ("camera.list", "does not support"),
+        ("system.execApprovals.set", "method of its own"),
+        ("worker.launch.v1", "method of its own"),
+    ] {
+        let refusal = refused(command, "{}").await;
+        assert!(refusal.message.contains(words), "{command}: {}", refusal.message);
+        assert_eq!(refusal.kind, Kind::Invalid);
+    }
+    assert_eq!(
+        refused("fs.listDir", "{}").await.message,
+        "missing scope: operator.admin"
+    );
+    for claim in [r#"{"approved":true}"#, r#"{"approvalDecision":"allow-always"}"#] {
+        let refusal = refused("system.run", claim).await;
+        assert_eq!(detail(&refusal, "code"), Some("APPROVALS_UNAVAILABLE"), "{claim}");
+    }
+    assert!(node.frames.try_recv().is_err(), "the node has heard of none");
+
+    let allowed = bench.invoke(wish("a", "camera.snap", "snap"), writer());
+    assert_eq!(node.next::<NodeInvokeRequestEvent>().await.command, "camera.snap");
+    allowed.abort();
+}
+
+#[tokio::test]
+async fn a_telephone_in_the_background_fetches_what_waits_for_it() {
+    let config = r#"{"gateway":{"nodes":{"commands":{"allow":["camera.snap"]}}}}"#;
+    let bench = Bench::new(config).await;
+    let mut node = bench.attach_as("a", "c1", "ios", &["camera.snap"]).await;
+    let request = bench
+        .stores
+        .nodes
+        .node(&NodeId::new("a"))
+        .await
+        .unwrap()
+        .unwrap()
+        .request
+        .unwrap();
+    bench
+        .approve(&request.id, &operator(&["operator.admin"]))
+        .await
+        .unwrap();
+    node.next::<NodePairResolvedEvent>().await;
+
+    let request = InvokeNodeRequest {
+        params: Some(r#"{"facing":"back"}"#.into()),
+        ..wish("a", "camera.snap", "k")
+    };
+    let invoked = bench.invoke(request, writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    let report = ReportInvokeResultRequest {
+        id: asked.id.clone(),
+        node_id: "a".into(),
+        ok: false,
+        error: Some(InvokeError {
+            code: Some("NODE_BACKGROUND_UNAVAILABLE".into()),
+            message: None,
+        }),
+        ..ReportInvokeResultRequest::default()
+    };
+    failure(bench.grpc.report_invoke_result(by(report, &node.caller())).await).unwrap();
+    let told = invoked.await.unwrap().unwrap_err();
+    assert_eq!(detail(&told, "code"), Some("QUEUED_UNTIL_FOREGROUND"));
+    assert_eq!(detail(&told, "queuedActionId"), Some(asked.id.as_str()));
+
+    let pull = by(PullPendingActionsRequest {}, &node.caller());
+    let pulled = failure(bench.grpc.pull_pending_actions(pull).await).unwrap();
+    let action = pulled.actions.first().unwrap();
+    assert_eq!(
+        (action.command.as_str(), action.params_json.as_deref()),
+        ("camera.snap", Some(r#"{"facing":"back"}"#))
+    );
+    let ack = AckPendingActionsRequest {
+        ids: vec![action.id.clone(), "other".into()],
+    };
+    let acked = failure(bench.grpc.ack_pending_actions(by(ack, &node.caller())).await).unwrap();
+    assert_eq!((acked.acked_ids, acked.remaining_count), (vec![asked.id], 0));
+    assert_eq!(bench.state("k").await, InvocationState::Ok);
+}
+
+#[tokio::test]
+async fn what_a_node_says_meanwhile_goes_to_the_connection_that_asked_for_it_in_order() {
+    let mut bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.run"]).await;
+    let request = InvokeNodeRequest {
+        progress: Some(true),
+        ..wish("a", "system.run", "k")
+    };
+    let invoked = bench.invoke(request, writer());
+    let asked: NodeInvokeRequestEvent = node.next().await;
+    let say = async |seq: i64, chunk: &str| {
+        let request = ReportInvokeProgressRequest {
+            invoke_id: asked.id.clone(),
+            node_id: "a".into(),
+            seq,
+            chunk: chunk.into(),
+        };
+        let said = bench
+            .grpc
+            .report_invoke_progress(by(request, &node.caller()))
+            .await;
+        failure(said).unwrap().ignored
+    };
+
+    assert!(!say(0, "a").await);
+    assert!(say(0, "again").await && say(2, "a hole").await);
+    assert!(!say(1, "b").await);
+    node.report(&bench, &asked.id, "1").await.unwrap();
+    assert!(say(2, "too late").await);
+    invoked.await.unwrap().unwrap();
+
+    for chunk in ["a", "b"] {
+        assert_eq!(bench.told::<NodeInvokeProgressEvent>().await.chunk, chunk);
+    }
+}
+
+#[tokio::test]
+async fn what_runs_when_the_process_ends_is_lost_for_whoever_asks_its_successor() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+    let invoked = bench.invoke(wish("a", "system.which", "k"), writer());
+    node.next::<NodeInvokeRequestEvent>().await;
+
+    assert!(
+        bench.drain.finish(Duration::from_secs(5)).await,
+        "it ends in time"
+    );
+
+    assert!(invoked.await.unwrap().is_err());
+    assert_eq!(bench.state("k").await, InvocationState::Lost);
+}

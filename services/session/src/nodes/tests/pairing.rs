@@ -1,0 +1,273 @@
+use super::*;
+
+#[tokio::test]
+async fn a_new_node_waits_for_approval_and_programs_need_an_administrator() {
+    let mut bench = Bench::new("{}").await;
+    let mut node = bench.attach("a", "c1", &["system.run", "system.which"]).await;
+    let asked: NodePairRequestedEvent = bench.told().await;
+    assert_eq!((asked.node_id.as_str(), asked.commands.len()), ("a", 2));
+    assert_eq!(
+        asked.required_approve_scopes,
+        ["operator.pairing", "operator.admin"]
+    );
+
+    let early = bench
+        .invoke(wish("a", "system.which", "k"), operator(&["operator.write"]))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(early.message.contains("pending approval"), "{}", early.message);
+    let weak = bench
+        .approve(
+            &asked.request_id,
+            &operator(&["operator.pairing", "operator.write"]),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (weak.kind, weak.message.as_str(), detail(&weak, "code")),
+        (
+            Kind::Forbidden,
+            "missing scope: operator.admin",
+            Some("MISSING_SCOPE")
+        )
+    );
+
+    let granted = bench
+        .approve(&asked.request_id, &operator(&["operator.admin"]))
+        .await
+        .unwrap();
+
+    assert_eq!(granted.node.unwrap().commands, ["system.run", "system.which"]);
+    let told: NodePairResolvedEvent = node.next().await;
+    assert_eq!(
+        (told.decision(), told.request_id.as_str()),
+        (Decision::Approved, asked.request_id.as_str())
+    );
+    let resolved: NodePairResolvedEvent = bench.told().await;
+    assert_eq!(resolved.node_id, "a");
+    let unknown = bench
+        .approve(&asked.request_id, &operator(&["operator.admin"]))
+        .await;
+    assert_eq!(unknown.unwrap_err().message, "unknown requestId");
+}
+
+#[tokio::test]
+async fn what_waits_for_an_answer_is_shown_to_who_may_give_it() {
+    let bench = Bench::new("{}").await;
+    let _node = bench.attach("a", "c1", &["system.run", "camera.snap"]).await;
+    let describe = async |scopes: &[&str]| {
+        let request = DescribeNodeRequest { node_id: "a".into() };
+        let answer = bench.grpc.describe_node(by(request, &operator(scopes))).await;
+        failure(answer).unwrap().node.unwrap()
+    };
+
+    let reader = describe(&["operator.read"]).await;
+    let pairer = describe(&["operator.pairing"]).await;
+
+    assert_eq!(reader.approval_state(), ApprovalState::PendingApproval);
+    assert!(reader.connected && reader.commands.is_empty());
+    assert!(reader.pending_request_id.is_none() && reader.pending_declared_commands.is_empty());
+    assert_eq!(pairer.pending_declared_commands, ["camera.snap", "system.run"]);
+    bench
+        .approve(
+            &pairer.pending_request_id.unwrap(),
+            &operator(&["operator.admin"]),
+        )
+        .await
+        .unwrap();
+    let approved = describe(&["operator.read"]).await;
+    assert_eq!(approved.approval_state(), ApprovalState::Approved);
+    assert_eq!(
+        approved.commands,
+        ["system.run"],
+        "what is dangerous is allowed by name only"
+    );
+}
+
+#[tokio::test]
+async fn a_paired_device_that_is_no_administrator_decides_about_itself_alone() {
+    let bench = Bench::new("{}").await;
+    let _node = bench.attach("a", "c1", &[]).await;
+    let request = bench
+        .stores
+        .nodes
+        .node(&NodeId::new("a"))
+        .await
+        .unwrap()
+        .unwrap()
+        .request
+        .unwrap();
+    let device = |id: &str| Caller {
+        device_id: Some(id.to_owned()),
+        ..operator(&["operator.pairing"])
+    };
+
+    let other = bench.approve(&request.id, &device("b")).await.unwrap_err();
+    assert_eq!(other.kind, Kind::Forbidden);
+    let rename = |name: &str| RenameNodeRequest {
+        node_id: "a".into(),
+        display_name: name.into(),
+    };
+    let renamed = bench.grpc.rename_node(by(rename("x"), &device("b"))).await;
+    assert_eq!(failure(renamed).unwrap_err().kind, Kind::Forbidden);
+    let listed = bench
+        .grpc
+        .list_node_pairings(by(ListNodePairingsRequest {}, &device("b")))
+        .await;
+    assert_eq!(failure(listed).unwrap().pending.len(), 0);
+
+    bench.approve(&request.id, &device("a")).await.unwrap();
+    let renamed = bench
+        .grpc
+        .rename_node(by(rename(" kitchen "), &device("a")))
+        .await;
+    assert_eq!(failure(renamed).unwrap().display_name, "kitchen");
+    let bad = bench.grpc.rename_node(by(rename("a\x1b[2J"), &device("a"))).await;
+    assert_eq!(failure(bad).unwrap_err().kind, Kind::Invalid);
+}
+
+#[tokio::test]
+async fn a_removed_node_is_told_let_go_and_has_nothing_when_it_comes_again() {
+    let mut bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+
+    let remove = RemoveNodeRequest { node_id: "a".into() };
+    let removed = bench
+        .grpc
+        .remove_node(by(remove, &operator(&["operator.pairing"])))
+        .await;
+    failure(removed).unwrap();
+
+    assert_eq!(
+        node.next::<NodePairResolvedEvent>().await.decision(),
+        Decision::Removed
+    );
+    let end = within("the end", node.frames.recv()).await.unwrap().unwrap_err();
+    assert_eq!(end.code(), tonic::Code::Aborted);
+    let _again = bench.attach("a", "c2", &["system.which"]).await;
+    let asked: NodePairRequestedEvent = bench.told().await;
+    assert_eq!(asked.commands, ["system.which"]);
+    let early = bench
+        .invoke(wish("a", "system.which", "k"), operator(&["operator.write"]))
+        .await;
+    assert!(early.unwrap().unwrap_err().message.contains("pending approval"));
+}
+
+#[tokio::test]
+async fn a_newer_connection_takes_the_place_of_an_older_one() {
+    let bench = Bench::new("{}").await;
+    let mut older = bench.approved("a", "c1", &["system.which"]).await;
+    let mut newer = bench.approved("a", "c2", &["system.which"]).await;
+
+    let end = within("the end", older.frames.recv()).await.unwrap().unwrap_err();
+    assert!(end.message().contains("taken its place"), "{}", end.message());
+    drop(older);
+
+    let invoked = bench.invoke(wish("a", "system.which", "k"), operator(&["operator.write"]));
+    let asked: NodeInvokeRequestEvent = newer.next().await;
+    newer.report(&bench, &asked.id, "1").await.unwrap();
+    assert_eq!(invoked.await.unwrap().unwrap().payload.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn what_a_node_says_of_itself_is_kept_and_shown() {
+    let mut bench = Bench::new("{}").await;
+    let node = bench.approved("a", "c1", &["system.which"]).await;
+    let event = async |event: &str, payload: &str| {
+        let request = ReportNodeEventRequest {
+            event: event.into(),
+            payload: None,
+            payload_json: Some(payload.into()),
+        };
+        failure(bench.grpc.report_node_event(by(request, &node.caller())).await).unwrap()
+    };
+
+    let stats = event(
+        "node.host.stats",
+        r#"{"cpuCount":2,"loadAverage":[4.62,4.75,4.03],"memoryTotalBytes":25}"#,
+    )
+    .await;
+    assert!(stats.handled);
+    let alive = event("node.presence.alive", r#"{"trigger":"silent_push"}"#).await;
+    assert_eq!(
+        (alive.handled, alive.reason.as_deref()),
+        (true, Some("persisted"))
+    );
+    let idle = event("node.presence.activity", r#"{"idleSeconds":3}"#).await;
+    assert_eq!(idle.reason.as_deref(), Some("permission_required"));
+    for (name, payload) in [
+        ("node.host.stats", "[]"),
+        ("node.presence.activity", "{}"),
+        ("other", "{}"),
+    ] {
+        assert!(!event(name, payload).await.handled, "{name}");
+    }
+    let skill = |name: &str| NodeSkill {
+        name: name.into(),
+        description: "d".into(),
+        content: "c".into(),
+    };
+    let request = UpdateNodeSkillsRequest {
+        skills: vec![skill("b"), skill("a"), skill("a"), skill("Not good")],
+    };
+    let skills = failure(bench.grpc.update_node_skills(by(request, &node.caller())).await).unwrap();
+    assert_eq!(
+        skills
+            .skills
+            .iter()
+            .map(|skill| skill.name.as_str())
+            .collect::<Vec<_>>(),
+        ["a", "b"]
+    );
+    let tool = |name: &str, command: &str| PluginTool {
+        plugin_id: "p".into(),
+        name: name.into(),
+        description: "d".into(),
+        command: Some(command.into()),
+        ..PluginTool::default()
+    };
+    let request = UpdatePluginToolsRequest {
+        tools: vec![tool("mine", "system.which"), tool("not", "system.run")],
+    };
+    let tools = failure(bench.grpc.update_plugin_tools(by(request, &node.caller())).await).unwrap();
+    assert_eq!(
+        tools.tools.len(),
+        1,
+        "a tool whose command the node may not be asked for is none"
+    );
+
+    let told: NodeHostStatsEvent = bench.told().await;
+    assert_eq!(told.host_stats.unwrap().cpu_count, Some(2));
+    let listed = failure(bench.grpc.list_nodes(Request::new(ListNodesRequest {})).await).unwrap();
+    let shown = listed.nodes.first().unwrap();
+    assert_eq!(
+        shown.host_stats.as_ref().unwrap().load_average,
+        [4.62, 4.75, 4.03]
+    );
+    assert_eq!(
+        (shown.last_seen_reason.as_deref(), shown.node_plugin_tools.len()),
+        (Some("silent_push"), 1)
+    );
+}
+
+#[tokio::test]
+async fn a_node_that_is_gone_or_another_connection_of_it_is_not_heard() {
+    let bench = Bench::new("{}").await;
+    let node = bench.approved("a", "c1", &["system.which"]).await;
+    let stranger = Caller {
+        connection_id: "c9".into(),
+        ..node.caller()
+    };
+    let request = ReportNodeEventRequest {
+        event: "node.host.stats".into(),
+        payload: Some("{}".into()),
+        payload_json: None,
+    };
+
+    tokio::time::pause(); // no database is asked from here on
+    let refused = failure(bench.grpc.report_node_event(by(request.clone(), &stranger)).await).unwrap_err();
+    assert_eq!(refused.kind, Kind::Unavailable);
+    let operator = failure(bench.grpc.report_node_event(by(request, &operator(&[]))).await).unwrap_err();
+    assert_eq!(operator.kind, Kind::Unavailable);
+}
