@@ -4,7 +4,7 @@ mod parts;
 
 use std::collections::HashSet;
 
-use self::parts::{Seen, base64_bytes, only_one, range};
+use self::parts::{Seen, base64_bytes, is_broken, only_one, range, whole};
 use crate::{
     DEPTH_MAX, FieldError,
     json::{Scanner, Syntax, TOO_DEEP},
@@ -238,7 +238,7 @@ impl<'a> Encode<'a, '_> {
                 let number = Scanner::new(key)
                     .number()
                     .ok()
-                    .filter(|number| *number == key && key != "-0");
+                    .filter(|number| *number == key && key != "-0" && !is_broken(key));
                 self.integer(kind, number.ok_or("expected an integer as key")?)?;
             }
         }
@@ -317,11 +317,11 @@ impl<'a> Encode<'a, '_> {
 
     /// Writes an integer in the encoding of its kind.
     fn integer(&mut self, kind: Kind, text: &str) -> Result<i128, Problem> {
-        if text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        let Some(digits) = whole(text) else {
             return Err(format!("expected an integer, got {}", Shown(text)).into());
-        }
+        };
         // Anything longer than an i128 is out of every range.
-        let value: i128 = text.parse().unwrap_or(i128::MAX);
+        let value: i128 = digits.parse().unwrap_or(i128::MAX);
         let (least, most) = range(kind);
         if value < least || value > most {
             return Err(format!("must be between {least} and {most}").into());

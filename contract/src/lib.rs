@@ -7,7 +7,7 @@
 //! # The JSON form
 //!
 //! - Names are the fields' `json_name`, lowerCamelCase unless the contract says otherwise. No other spelling is taken.
-//! - Integers are integers, 64-bit ones too: `"5"` and `5.0` are refused.
+//! - Integers are integers, 64-bit ones too: `"5"` and `5.5` are refused; `5.0` and `5e0` are 5, because JSON knows one kind of number.
 //! - An enum value is its word: the option `json`, or its name without the enum's prefix, in lower case. The zero value is
 //!   never taken; on output it is `unspecified`, and a number that this contract does not know is `unknown-<number>`.
 //! - Singular fields without `optional` are required on input and always written; with `optional`, and in a `oneof`, they

@@ -1,5 +1,7 @@
 //! What reading a message needs and does not depend on where it stands.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 
 use crate::plan::{Kind, Message, Shape};
@@ -68,4 +70,44 @@ pub(super) fn base64_bytes(text: &str) -> Option<Vec<u8>> {
         &alphabet::STANDARD
     };
     GeneralPurpose::new(alphabet, LENIENT).decode(text).ok()
+}
+
+/// The digits of an integer, also of one that is written with a fraction of zeros or with an exponent: JSON knows one kind of number,
+/// and some programs write `10.0` for 10. `None`: it is no whole number.
+pub(super) fn whole(text: &str) -> Option<Cow<'_, str>> {
+    /// More zeros than an `i128` has digits: with them it is out of every range.
+    const ZEROS_MAX: usize = 40;
+
+    if !is_broken(text) {
+        return Some(Cow::Borrowed(text));
+    }
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let (units, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let mut digits = format!("{units}{fraction}");
+    if digits.bytes().all(|digit| digit == b'0') {
+        return Some(Cow::Borrowed("0"));
+    }
+    let exponent: i64 = exponent.parse().ok()?;
+    let places = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    if places < 0 {
+        let cut = usize::try_from(places.unsigned_abs()).ok()?;
+        let cut = digits.split_off(digits.len().checked_sub(cut)?);
+        if digits.is_empty() || cut.bytes().any(|digit| digit != b'0') {
+            return None;
+        }
+    } else {
+        let zeros = usize::try_from(places).unwrap_or(usize::MAX).min(ZEROS_MAX);
+        digits.extend(std::iter::repeat_n('0', zeros));
+    }
+    Some(Cow::Owned(format!("{sign}{digits}")))
+}
+
+/// Whether a number is written with a fraction or an exponent.
+pub(super) fn is_broken(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }
