@@ -7,8 +7,10 @@ use prost::Message;
 /// Every file that holds a service or an event; their imports follow by themselves.
 const ROOTS: &[&str] = &[
     "gatehouse/agent/v1/agent_service.proto",
+    "gatehouse/agent/v1/auth_service.proto",
     "gatehouse/backup/v1/backup_service.proto",
     "gatehouse/broadcast/v1/broadcast_service.proto",
+    "gatehouse/broadcast/v1/system_service.proto",
     "gatehouse/channel/v1/channel_service.proto",
     "gatehouse/common/v1/caller.proto",
     "gatehouse/config/v1/agents_service.proto",
@@ -16,7 +18,11 @@ const ROOTS: &[&str] = &[
     "gatehouse/node/v1/node_service.proto",
     "gatehouse/session/v1/command_service.proto",
     "gatehouse/session/v1/media_service.proto",
+    "gatehouse/session/v1/pending_service.proto",
     "gatehouse/session/v1/session_service.proto",
+    "gatehouse/session/v1/task_service.proto",
+    "gatehouse/session/v1/usage_service.proto",
+    "gatehouse/session/v1/workspace_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -94,6 +94,7 @@ async fn write<W: Write>(settings: &ServiceSettings, mut archive: Archive<W>) ->
     };
     // After the databases: a document that is newer than they are fits them, an older one may name what is gone.
     configuration(home, &mut archive)?;
+    workspaces(home, &mut archive)?;
     let (out, manifest) = archive.finish().map_err(unwritable)?;
     let bytes: u64 = manifest.parts.values().map(|part| part.bytes).sum();
     let summary = format!(
@@ -191,6 +192,37 @@ pub(crate) fn files(home: &Home) -> [(&'static str, PathBuf); 4] {
 /// Where the folder of secrets is.
 pub(crate) fn secrets(home: &Home) -> PathBuf {
     home.path.join("secrets")
+}
+
+/// The files of agents, as far as this process can see them: in containers they are in the volume of the session service.
+fn workspaces<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {
+    let inside = |folder: &Path| {
+        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        paths.sort();
+        paths
+    };
+    let named = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    for folder in inside(&home.workspaces()) {
+        for path in inside(&folder) {
+            let is_text = fs::symlink_metadata(&path)
+                .is_ok_and(|found| found.is_file() && found.len() <= SECRET_BYTES_MAX);
+            let (Some(agent), Some(name), true) = (named(&folder), named(&path), is_text) else {
+                continue;
+            };
+            let content = fs::read(&path).map_err(|error| {
+                Failed::new(Exit::Failed, format!("cannot read {}: {error}", path.display()))
+            })?;
+            archive
+                .add(&format!("{}{agent}/{name}", archive::WORKSPACES), &content)
+                .map_err(unwritable)?;
+        }
+    }
+    Ok(())
 }
 
 fn configuration<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {

@@ -129,10 +129,17 @@ fn target(home: &Home, name: &str) -> Option<PathBuf> {
         let plain = !file.is_empty() && !file.contains(['/', '\0']);
         plain && !["..", "."].contains(file)
     });
+    let is_plain =
+        |part: &&str| !part.is_empty() && !part.contains(['/', '\0']) && ![".", ".."].contains(part);
+    let text = name
+        .strip_prefix(archive::WORKSPACES)
+        .and_then(|rest| rest.split_once('/'));
+    let text = text.filter(|(agent, file)| is_plain(agent) && is_plain(file));
     small
         .map(|(_, path)| path)
         .or(database.map(|(_, path, _)| path))
         .or(secret.map(|file| secrets(home).join(file)))
+        .or(text.map(|(agent, file)| home.workspaces().join(agent).join(file)))
 }
 
 fn unpack(

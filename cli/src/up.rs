@@ -17,6 +17,7 @@ mod metrics;
 mod plan;
 mod ready;
 mod supervisor;
+mod tee;
 mod watchdog;
 
 use std::{fs, io, os::unix::process::CommandExt, path::Path};
@@ -40,6 +41,7 @@ use self::{
     plan::{PORT, Plan},
     ready::{Ready, Shown},
     supervisor::Supervisor,
+    tee::Tee,
 };
 pub(crate) use self::{lock::HomeLock, metrics::Wanted as WantedMetrics};
 use crate::{
@@ -182,20 +184,24 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     ended
 }
 
-/// The log: on the standard output, or in files of the home where there is no terminal.
+/// The log: in files of the home, and on the standard output unless there is no terminal.
 fn open_log(up: &Up, home: &Home, style: Style) -> Result<(Log, Writer), Failed> {
     let prefix = up.log_format.as_deref() != Some("json");
-    if !up.detached {
-        return Ok(Log::to(io::stdout(), style, prefix));
-    }
-    let file = LogFile::open(&home.path).map_err(|error| {
+    let file = LogFile::open(&home.path);
+    let problem = |error: &io::Error| {
         let folder = home.path.join(log_file::FOLDER);
-        Failed::new(
-            Exit::Failed,
-            format!("cannot write a log in {}: {error}", folder.display()),
-        )
-    })?;
-    Ok(Log::to(file, style, prefix))
+        format!("cannot write a log in {}: {error}", folder.display())
+    };
+    match (file, up.detached) {
+        (Ok(file), true) => Ok(Log::to(file, style, prefix)),
+        (Ok(file), false) => Ok(Log::to(Tee::new(io::stdout(), file), style, prefix)),
+        (Err(error), true) => Err(Failed::new(Exit::Failed, problem(&error))),
+        (Err(error), false) => {
+            let (log, writer) = Log::to(io::stdout(), style, prefix);
+            log.own(&problem(&error));
+            Ok((log, writer))
+        }
+    }
 }
 
 fn wrong_settings(error: SettingsError) -> Failed {

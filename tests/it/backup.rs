@@ -73,6 +73,9 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
     let platform = Platform::start().await;
     let mut gateway = Gateway::start(&with_channels(&platform.config())).await;
     let folder = home();
+    let soul = "session/workspace/main/SOUL.md"; // a file of an agent goes with the rest
+    fs::create_dir_all(gateway.path("session/workspace/main")).expect("a folder");
+    fs::write(gateway.path(soul), "be kind").expect("a file");
     let (said, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
     let backups = async {
         let mut promised = Vec::new();
@@ -97,6 +100,8 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
         let (home, file) = (home(), folder.path().join(format!("{round}.tar")));
         let restored = run_in(home.path(), &["restore", file.to_str().expect("a path")]).await;
         assert!(restored.status.success(), "{restored:?}");
+        let told = fs::read_to_string(home.path().join(soul)).expect("restored");
+        assert_eq!(told, "be kind");
         let (session, bridge) = (
             home.path().join("session/session.db"),
             home.path().join("channel-bridge/bridge.db"),

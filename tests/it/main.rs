@@ -13,6 +13,7 @@ mod media;
 mod metrics;
 mod nodes;
 mod outbox;
+mod pages;
 mod routing;
 mod rpc;
 mod screens;

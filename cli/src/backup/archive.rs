@@ -29,6 +29,8 @@ pub(crate) const CREDENTIALS: &str = "config/credentials.json";
 pub(crate) const LAST_VALID: &str = "config/last-valid.json5";
 /// What the files of the folder of secrets begin with.
 pub(crate) const SECRETS: &str = "secrets/";
+/// What the files of agents begin with: the agent and the name follow.
+pub(crate) const WORKSPACES: &str = "session/workspace/";
 
 /// A manifest is a line for each part; a larger one is none of ours.
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;

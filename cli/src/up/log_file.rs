@@ -1,4 +1,4 @@
-//! The log of a gateway without a terminal, in files of the home that are bounded: the newest is `gatehouse.log`, older ones are
+//! The log of a gateway, in files of the home that are bounded: the newest is `gatehouse.log`, older ones are
 //! `gatehouse.log.1` and so on.
 
 use std::{
@@ -9,17 +9,12 @@ use std::{
 
 use gatehouse_core::private;
 
-/// In the home.
-pub(crate) const FOLDER: &str = "log";
+pub(crate) use gatehouse_core::settings::{
+    LOG_FILE as FILE, LOG_FILES_MAX as FILES_MAX, LOG_FOLDER as FOLDER,
+};
 
-/// In that folder.
-pub(crate) const FILE: &str = "gatehouse.log";
-
-/// A quiet week of a household, or an hour of debug lines.
+/// A quiet week of a household, or an hour of debug lines. With [`FILES_MAX`] of them: 40 MiB at most.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-
-/// The newest and those before it: 40 MiB at most.
-pub(crate) const FILES_MAX: usize = 5;
 
 /// The files of a home's log, the newest first, whether they are there or not.
 pub(crate) fn files(home: &Path) -> [PathBuf; FILES_MAX] {

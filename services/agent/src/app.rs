@@ -8,9 +8,11 @@ use gatehouse_core::{
     service::{self, Life},
     settings::SettingsError,
 };
-use gatehouse_proto::agent::v1::agent_service_server::AgentServiceServer;
+use gatehouse_proto::agent::v1::{
+    agent_service_server::AgentServiceServer, model_auth_service_server::ModelAuthServiceServer,
+};
 
-use crate::{config::Config, failing::Failing, grpc::Grpc, http::Http, metrics::Metrics, turn::Tools};
+use crate::{auth, config::Config, failing::Failing, grpc::Grpc, http::Http, metrics::Metrics, turn::Tools};
 
 /// The agent service. The process must have chosen its TLS provider.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ impl service::App for App {
             }
             std::future::ready(())
         });
+        let auth = auth::Grpc::new(config.clone(), life.clock.clone());
+        life.serve(ModelAuthServiceServer::new(auth));
         let grpc = Grpc::new(config, tools, metrics, life.closing.clone());
         life.serve(AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
     }

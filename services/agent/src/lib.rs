@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod auth;
 mod breaker;
 mod catalog;
 mod config;

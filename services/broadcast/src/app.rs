@@ -9,14 +9,16 @@ use gatehouse_core::{
     service::{self, Life},
     settings::SettingsError,
 };
-use gatehouse_proto::broadcast::v1::broadcast_service_server::BroadcastServiceServer;
+use gatehouse_proto::broadcast::v1::{
+    broadcast_service_server::BroadcastServiceServer, system_service_server::SystemServiceServer,
+};
 use serde::Deserialize;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval, sleep, sleep_until},
 };
 
-use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics};
+use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics, system};
 
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
@@ -58,6 +60,8 @@ impl service::App for App {
         let living = Arc::new(Living::new(|service| life.peer(service)));
         let sweep = sweep(Arc::clone(&hub), Arc::clone(&living), life.closing.clone());
         life.closing.spawn("sweep", sweep);
+        let system = system::Grpc::new(&life.settings.home, life.clock.clone(), hub.history());
+        life.serve(SystemServiceServer::new(system).max_encoding_message_size(MESSAGE_BYTES_MAX));
         let grpc = Grpc {
             hub,
             living,

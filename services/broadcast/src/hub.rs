@@ -26,12 +26,15 @@ use crate::{
     health::{self, RollUp, is_ok},
     living::Answers,
     presence::Presence,
+    system::History,
 };
 
 /// Everything that broadcast knows.
 #[derive(Debug)]
 pub(crate) struct Hub {
     bus: Arc<dyn Bus>,
+    /// What became of processes.
+    history: Arc<History>,
     began: Instant,
     clock: Clock,
     /// Which events there are; it changes when plugins come and go.
@@ -89,6 +92,7 @@ impl Hub {
         };
         Self {
             bus,
+            history: Arc::default(),
             began: Instant::now(),
             clock,
             map,
@@ -336,11 +340,20 @@ impl Hub {
                 presence: state.presence.shown(),
             })
         };
-        let health = || Outgoing::new(&state.health.event(self.clock.now_ms()));
+        let health = || {
+            let event = state.health.event(self.clock.now_ms());
+            self.history.see(&event.services, event.ts);
+            Outgoing::new(&event)
+        };
         let outgoing = [due.presence.then(presence), due.health.then(health)];
         let events = outgoing.into_iter().flatten();
         let events = events.map(|event| event.state_version(state.version).into_event());
         (due, events.collect())
+    }
+
+    /// What became of processes.
+    pub(crate) fn history(&self) -> Arc<History> {
+        Arc::clone(&self.history)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -12,5 +12,6 @@ mod hub;
 mod living;
 mod metrics;
 mod presence;
+mod system;
 
 pub use app::App;

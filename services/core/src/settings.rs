@@ -175,6 +175,15 @@ pub const METRICS_LISTEN: &str = "GATEHOUSE_METRICS_LISTEN";
 /// In the run folder: the address of the edge that runs, written by the edge.
 pub const URL_FILE: &str = "edge.url";
 
+/// In the home: where `gatehouse up` writes the log of all services.
+pub const LOG_FOLDER: &str = "log";
+
+/// In that folder: the newest file of the log. Older ones are `gatehouse.log.1` and so on.
+pub const LOG_FILE: &str = "gatehouse.log";
+
+/// The newest file of the log and those before it.
+pub const LOG_FILES_MAX: usize = 5;
+
 /// Where the gateway keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -246,6 +255,16 @@ impl Home {
         let path = self.folder(Service::Session).join("workspace");
         // What is absolute means the same to whoever is told. It fails only without a working directory.
         std::path::absolute(&path).unwrap_or(path)
+    }
+
+    /// The files of the log that `gatehouse up` writes, the newest first, whether they are there or not.
+    #[must_use]
+    pub fn log_files(&self) -> [PathBuf; LOG_FILES_MAX] {
+        let folder = self.path.join(LOG_FOLDER);
+        std::array::from_fn(|age| match age {
+            0 => folder.join(LOG_FILE),
+            _ => folder.join(format!("{LOG_FILE}.{age}")),
+        })
     }
 
     /// The folder that one service owns.

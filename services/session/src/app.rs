@@ -14,7 +14,11 @@ use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings};
 use gatehouse_proto::node::v1::node_service_server::NodeServiceServer;
 use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
+use gatehouse_proto::session::v1::pending_service_server::PendingServiceServer;
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
+use gatehouse_proto::session::v1::task_service_server::TaskServiceServer;
+use gatehouse_proto::session::v1::usage_service_server::UsageServiceServer;
+use gatehouse_proto::session::v1::workspace_service_server::WorkspaceServiceServer;
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
 
@@ -29,6 +33,8 @@ use crate::nodes::{Nodes, grpc::Grpc as NodesGrpc};
 use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
 use crate::turns::{Engine, Parts, Timing};
+use crate::workspace::{self, Workspaces};
+use crate::{pending, tasks, usage};
 
 /// The file in the service's folder.
 const DATABASE: &str = "session.db";
@@ -106,6 +112,7 @@ impl service::App for App {
             clock.clone(),
             life.closing.clone(),
         );
+        let workspaces = Workspaces::new(life.settings.home.workspaces());
         let engine = Engine::new(Parts {
             stores: stores.clone(),
             media: media.clone(),
@@ -117,6 +124,7 @@ impl service::App for App {
             replies: Arc::clone(&replies),
             metrics: metrics.clone(),
             drain: life.requested.clone(),
+            workspaces: workspaces.clone(),
         });
         let bridge = life.peer(Service::ChannelBridge).service();
         let recall = Recall::new(
@@ -168,6 +176,13 @@ impl service::App for App {
 
         life.serve(MediaServiceServer::new(MediaGrpc::new(media)));
         life.serve(CommandServiceServer::new(CommandGrpc::new(engine.clone())));
+        let lists = tasks::grpc::Grpc::new(engine.clone(), requested.clone());
+        life.serve(TaskServiceServer::new(lists).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        let counted = usage::grpc::Grpc::new(engine.clone());
+        life.serve(UsageServiceServer::new(counted).max_encoding_message_size(MESSAGE_BYTES_MAX));
+        life.serve(PendingServiceServer::new(pending::Grpc));
+        let files = workspace::grpc::Grpc::new(engine.clone(), workspaces);
+        life.serve(WorkspaceServiceServer::new(files).max_decoding_message_size(MESSAGE_BYTES_MAX));
         let grpc = Grpc::new(engine.clone(), recall, closing.clone());
         life.serve(
             SessionServiceServer::new(grpc)

@@ -19,15 +19,19 @@ mod key;
 mod media;
 mod metrics;
 mod nodes;
+mod pending;
 mod policy;
 mod routing;
 mod rows;
 mod sessions;
 mod store;
+mod tasks;
 #[cfg(test)]
 mod testing;
 mod transcripts;
 mod turns;
+mod usage;
+mod workspace;
 
 pub use app::App;
 pub use store::SCHEMA;

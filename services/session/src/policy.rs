@@ -12,6 +12,7 @@ use crate::book::Book;
 use crate::config::{QueueSection, Scope, SessionConfig};
 use crate::nodes::commands::Rules;
 use crate::routing::Router;
+use crate::usage::Prices;
 
 /// Turns that run at the same time unless configured otherwise: as many streams as a small model host answers at once,
 /// and twice what OpenClaw allows on two cores.
@@ -37,6 +38,8 @@ pub(crate) struct Policy {
     pub(crate) media_bytes_max: u64,
     /// Turns that run at the same time.
     pub(crate) concurrent_max: usize,
+    /// What models cost.
+    pub(crate) prices: Arc<Prices>,
     /// How long runs may go on after the process was asked to end.
     pub(crate) drain: Duration,
     /// What nodes may be asked for.
@@ -60,6 +63,7 @@ impl Policy {
             reset_triggers: triggers(&config.session.reset_triggers),
             media_bytes_max: u64::from(media_mb.clamp(1, MEDIA_MB_MAX)) * 1024 * 1024,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),
+            prices: Arc::new(Prices::read(&config.models)),
             drain: plan::answers(Some(config.gateway.drain_seconds.into())),
             nodes: Rules::read(&config.gateway.nodes.commands),
         }

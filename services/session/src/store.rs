@@ -20,8 +20,10 @@ use crate::error::Error;
 pub(crate) use crate::media::{MediaId, MediaRow, MediaRows};
 pub(crate) use crate::nodes::NodeStore;
 pub(crate) use crate::sessions::*;
+pub(crate) use crate::tasks::{Place, Task, TaskFilter, TaskPage, Tasks};
 pub(crate) use crate::transcripts::*;
 pub(crate) use crate::turns::{Turns, model::*};
+pub(crate) use crate::usage::{Cell, Counts, ModelOf, SessionCells, Usage, UsageQuery};
 
 /// What keeps the other stores from growing for ever.
 #[async_trait]
@@ -75,6 +77,8 @@ pub(crate) struct Stores {
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) media: Arc<dyn MediaRows>,
     pub(crate) nodes: Arc<dyn NodeStore>,
+    pub(crate) tasks: Arc<dyn Tasks>,
+    pub(crate) usage: Arc<dyn Usage>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
     /// Who else has them open.
     pub(crate) sharing: Sharing,
@@ -84,7 +88,7 @@ impl Stores {
     /// One implementation of them all.
     pub(crate) fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
     where
-        S: Sessions + Transcripts + Turns + Deliveries + MediaRows + NodeStore + Upkeep + 'static,
+        S: Sessions + Transcripts + Turns + Deliveries + MediaRows + NodeStore + Tasks + Usage + Upkeep + 'static,
     {
         Self {
             sessions: Arc::clone(&store) as _,
@@ -93,6 +97,8 @@ impl Stores {
             deliveries: Arc::clone(&store) as _,
             media: Arc::clone(&store) as _,
             nodes: Arc::clone(&store) as _,
+            tasks: Arc::clone(&store) as _,
+            usage: Arc::clone(&store) as _,
             upkeep: store,
             sharing,
         }

@@ -28,6 +28,7 @@ use crate::rows::plain;
 use crate::store::{self, Admission, EntryExtra, NewEntry, Reply, Role, Seed, Stores, Target};
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::turns::{Engine, Parts, Timing};
+use crate::workspace::Workspaces;
 
 pub(crate) use self::agent::{Call, serve_agent};
 use self::recorded::{Asked, recorded};
@@ -192,6 +193,11 @@ impl Bench {
         }
     }
 
+    /// Where the files of agents are.
+    pub(crate) fn workspaces(&self) -> std::path::PathBuf {
+        self.folder.path().join("workspace")
+    }
+
     /// A peer that nobody serves yet.
     pub(crate) fn peer(&self, name: &str) -> (Peer, Address) {
         let address = Address::Unix(self.folder.path().join(name));
@@ -239,6 +245,7 @@ impl Bench {
             replies: Arc::clone(&replies),
             metrics: Metrics::default(),
             drain: drain.clone(),
+            workspaces: Workspaces::new(self.workspaces()),
         });
         drain.spawn("turns", engine.clone().run());
         let recall = Recall::new(

@@ -2,6 +2,7 @@
 //! store; the first half of the pair is whatever must outlive it.
 
 mod admission;
+mod counted;
 mod lists;
 mod nodes;
 mod queue;
@@ -68,6 +69,8 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         nodes::what_is_put_off_waits_for_the_foreground_alone,
         nodes::what_ran_when_the_process_ended_is_lost_and_what_waited_waits_on,
         nodes::old_invocations_are_forgotten_and_results_before_them,
+        counted::turns_are_listed_first_those_that_live_then_those_that_ended_last,
+        counted::usage_is_counted_by_session_day_and_model,
     );
 }
 

@@ -12,8 +12,10 @@ mod reclaim;
 mod schema;
 mod sessions;
 mod steps;
+mod tasks;
 mod texts;
 mod turns;
+mod usage;
 
 use std::path::Path;
 
@@ -327,6 +329,20 @@ impl MediaRows for SqliteStore {
         self.database
             .write(move |tx| media::forget_unnamed(tx, before))
             .await
+    }
+}
+
+#[async_trait]
+impl Tasks for SqliteStore {
+    async fn tasks(&self, filter: TaskFilter) -> Result<TaskPage, Error> {
+        self.database.read(move |conn| tasks::page(conn, &filter)).await
+    }
+}
+
+#[async_trait]
+impl Usage for SqliteStore {
+    async fn usage(&self, query: UsageQuery) -> Result<Vec<SessionCells>, Error> {
+        self.database.read(move |conn| usage::count(conn, &query)).await
     }
 }
 

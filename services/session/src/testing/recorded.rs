@@ -122,6 +122,12 @@ pass_on! {
         fn invocations(node: Option<NodeId>, limit: u32) -> Vec<InvocationRecord>;
         fn forget_invocations(results_before: i64, before: i64) -> u64;
     }
+    tasks as Tasks {
+        fn tasks(filter: TaskFilter) -> TaskPage;
+    }
+    usage as Usage {
+        fn usage(query: UsageQuery) -> Vec<SessionCells>;
+    }
     upkeep as Upkeep {
         fn prune(before: i64) -> u64;
         fn depths() -> Depths;

@@ -29,6 +29,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::{Entry, NewEntry, SessionRecord, Stores};
+use crate::workspace::Workspaces;
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     /// The end of the process: from then on nothing new is taken or begun.
     pub(crate) drain: Drain,
+    /// The files of agents.
+    pub(crate) workspaces: Workspaces,
 }
 
 /// The handle of the engine. Clones share it.
@@ -75,6 +78,7 @@ impl Engine {
             replies,
             metrics,
             drain,
+            workspaces,
         } = parts;
         let shared = Shared {
             signals: Signals::of(&stores.sharing),
@@ -87,6 +91,7 @@ impl Engine {
             owner: Owner::generate(),
             metrics,
             drain,
+            workspaces,
         };
         let order = Arc::new(Order::new());
         let backlog = Arc::new(Backlog::new());

@@ -20,6 +20,7 @@ use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
 use gatehouse_proto::agent::v1::run_turn_response::Event;
 use serde_json::json;
+use tokio::task;
 use tokio::time::{self, Instant};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -33,6 +34,7 @@ use super::pacing::{self, Pacer};
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
+use crate::agents::Agent;
 use crate::answer::ANSWER_BYTES_MAX;
 use crate::error::Error;
 use crate::store::{Claimed, Hold, SessionRecord, Tokens, Turn};
@@ -221,7 +223,7 @@ impl Run {
         Ok(agent::RunTurnRequest {
             run_id: self.turn.run.to_string(),
             models,
-            system_prompt: configured.system_prompt.clone(),
+            system_prompt: self.system_prompt(configured).await?,
             messages,
             media,
             timeout_ms: self
@@ -240,6 +242,15 @@ impl Run {
                 .or(configured.thinking.as_deref())
                 .map(str::to_owned),
         })
+    }
+
+    /// What the model is told before the conversation.
+    async fn system_prompt(&self, agent: &Agent) -> Result<Option<String>, Error> {
+        let workspaces = self.room.shared.workspaces.clone();
+        let (id, configured) = (agent.id.clone(), agent.system_prompt.clone());
+        task::spawn_blocking(move || workspaces.prompt(&id, configured.as_deref()))
+            .await
+            .map_err(Error::Engine)
     }
 
     /// Asks the agent service once. Dropping the stream cancels the call at once.

@@ -16,6 +16,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::store::Stores;
+use crate::workspace::Workspaces;
 
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     pub(super) owner: Owner,
     pub(super) metrics: Metrics,
     pub(super) drain: Drain,
+    /// The files of agents.
+    pub(super) workspaces: Workspaces,
 }
 
 impl Shared {

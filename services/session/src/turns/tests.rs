@@ -16,11 +16,13 @@ use tokio::time;
 
 use crate::error::Error;
 use crate::id::{Owner, RunId};
+use crate::key::AgentId;
 use crate::store::{
     Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, SessionPatch, Sharing, TurnState,
 };
 use crate::testing::{Bench, PATIENCE, Running, Seen, key, message, queued_as, room, until, within};
 use crate::turns::queue::QueueMode;
+use crate::workspace::{self, Workspaces};
 
 /// A store that other engines of this test have open as well.
 fn shared() -> Sharing {
@@ -137,6 +139,32 @@ async fn the_next_turn_reads_what_was_said_before() {
     assert_eq!(call.texts(), ["one", "to one", "two"]);
     assert_eq!(call.request.models, ["p/a", "p/b"]);
     assert_eq!(call.request.system_prompt.as_deref(), Some("be brief"));
+    call.done().await;
+    running.end_of("r2").await;
+}
+
+#[tokio::test]
+async fn a_model_is_told_the_files_of_its_agent_from_the_turn_after_they_were_written() {
+    let mut bench = Bench::new().await;
+    let files = Workspaces::new(bench.workspaces());
+    let mut running = bench.run(r#"{"agents":{"defaults":{"systemPrompt":"be brief"}}}"#);
+    let main = AgentId::main();
+
+    running.engine.submit(message("r1", "one")).await.unwrap();
+    let call = bench.call().await;
+    assert_eq!(call.request.system_prompt.as_deref(), Some("be brief"));
+    files
+        .write(&main, workspace::Name::Soul, "be kind", None)
+        .unwrap();
+    call.done().await;
+    running.end_of("r1").await;
+    running.engine.submit(message("r2", "two")).await.unwrap();
+    let call = bench.call().await;
+
+    assert_eq!(
+        call.request.system_prompt.as_deref(),
+        Some("be brief\n\n# SOUL.md\n\nbe kind")
+    );
     call.done().await;
     running.end_of("r2").await;
 }

@@ -26,7 +26,7 @@ pub(crate) enum TurnState {
 }
 
 impl TurnState {
-    const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Queued,
         Self::Leased,
         Self::Running,

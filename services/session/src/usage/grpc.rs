@@ -1,0 +1,172 @@
+//! `usage.status`, `usage.cost`, `sessions.usage`.
+
+use gatehouse_proto::session::v1::usage_service_server::UsageService;
+use gatehouse_proto::session::v1::*;
+use tonic::{Request, Response, Status};
+
+use super::days::{Asked, Days};
+use super::sums::Sheet;
+use super::{SessionCells, UsageQuery};
+use crate::error::Error;
+use crate::key::AgentId;
+use crate::sessions::SessionRef;
+use crate::turns::Engine;
+
+/// Days of an answer unless the caller says otherwise.
+const DAYS: i64 = 30;
+
+/// Sessions of an answer unless the caller says otherwise: as many as OpenClaw lists.
+const SESSIONS: i64 = 50;
+
+#[derive(Debug)]
+pub(crate) struct Grpc {
+    engine: Engine,
+}
+
+impl Grpc {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
+    async fn count(
+        &self,
+        days: &Days,
+        agent: Option<String>,
+        scope: Option<&str>,
+        key: Option<String>,
+    ) -> Result<Vec<SessionCells>, Error> {
+        let policy = self.engine.policy()?;
+        let all = match scope {
+            None => false,
+            Some("all") => true,
+            Some(_) => {
+                return Err(Error::Field {
+                    path: "/agentScope",
+                    problem: "can only be `all`; name one agent with agentId",
+                });
+            }
+        };
+        let key = key.map(|key| SessionRef::new(key, agent.clone()).resolve(&policy.agents));
+        let agent = agent.filter(|_| !all);
+        let query = UsageQuery {
+            starts: days.starts.clone(),
+            agent: agent.as_deref().map(AgentId::normalise).transpose()?,
+            key: key.transpose()?,
+        };
+        self.engine.stores().usage.usage(query).await
+    }
+
+    async fn cost(&self, request: GetUsageCostRequest) -> Result<GetUsageCostResponse, Error> {
+        let GetUsageCostRequest {
+            days,
+            start_date,
+            end_date,
+            mode,
+            time_zone,
+            utc_offset,
+            agent_id,
+            agent_scope,
+        } = request;
+        let now = self.engine.now_ms();
+        let asked = Asked {
+            days,
+            start: start_date,
+            end: end_date,
+            mode,
+            zone: time_zone,
+            offset: utc_offset,
+            range: None,
+        };
+        let days = Days::read(&asked, now, DAYS)?;
+        let sessions = self.count(&days, agent_id, agent_scope.as_deref(), None).await?;
+        let policy = self.engine.policy()?;
+        let sheet = Sheet {
+            sessions: &sessions,
+            days: &days,
+            prices: &policy.prices,
+        };
+        Ok(GetUsageCostResponse {
+            updated_at: now,
+            days: i64::try_from(days.names.len()).unwrap_or(i64::MAX),
+            daily: sheet.daily(),
+            totals: Some(sheet.totals()),
+        })
+    }
+
+    async fn sessions(&self, request: GetSessionsUsageRequest) -> Result<GetSessionsUsageResponse, Error> {
+        let GetSessionsUsageRequest {
+            key,
+            agent_id,
+            agent_scope,
+            start_date,
+            end_date,
+            mode,
+            range,
+            time_zone,
+            utc_offset,
+            limit,
+            group_by: _,               // each session has one instance
+            include_context_weight: _, // it is not known
+            include_historical: _,     // it always is
+        } = request;
+        let now = self.engine.now_ms();
+        let asked = Asked {
+            days: None,
+            start: start_date,
+            end: end_date,
+            mode,
+            zone: time_zone,
+            offset: utc_offset,
+            range,
+        };
+        let days = Days::read(&asked, now, DAYS)?;
+        let counted = self.count(&days, agent_id, agent_scope.as_deref(), key).await?;
+        let policy = self.engine.policy()?;
+        let sheet = Sheet {
+            sessions: &counted,
+            days: &days,
+            prices: &policy.prices,
+        };
+        let limit = usize::try_from(limit.unwrap_or(SESSIONS)).unwrap_or(usize::MAX);
+        let (start_date, end_date) = days.bounds();
+        Ok(GetSessionsUsageResponse {
+            updated_at: now,
+            start_date,
+            end_date,
+            sessions: counted
+                .iter()
+                .take(limit)
+                .map(|session| sheet.session(session))
+                .collect(),
+            totals: Some(sheet.totals()),
+            aggregates: Some(sheet.aggregates()),
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl UsageService for Grpc {
+    async fn get_usage_status(
+        &self,
+        _: Request<GetUsageStatusRequest>,
+    ) -> Result<Response<GetUsageStatusResponse>, Status> {
+        Ok(Response::new(GetUsageStatusResponse {
+            updated_at: self.engine.now_ms(),
+            providers: Vec::new(),
+        }))
+    }
+
+    async fn get_usage_cost(
+        &self,
+        request: Request<GetUsageCostRequest>,
+    ) -> Result<Response<GetUsageCostResponse>, Status> {
+        Ok(Response::new(self.cost(request.into_inner()).await?))
+    }
+
+    async fn get_sessions_usage(
+        &self,
+        request: Request<GetSessionsUsageRequest>,
+    ) -> Result<Response<GetSessionsUsageResponse>, Status> {
+        Ok(Response::new(self.sessions(request.into_inner()).await?))
+    }
+}

@@ -1,0 +1,166 @@
+//! `agents.files.list`, `agents.files.get`, `agents.files.set`.
+
+use gatehouse_core::{Chain, Failure, Kind};
+use gatehouse_proto::session::v1::workspace_service_server::WorkspaceService;
+use gatehouse_proto::session::v1::*;
+use tokio::task;
+use tonic::{Request, Response, Status};
+
+use super::{Found, Name, Workspaces, Written};
+use crate::agents::AgentError;
+use crate::error::Error;
+use crate::key::AgentId;
+use crate::turns::Engine;
+
+#[derive(Debug)]
+pub(crate) struct Grpc {
+    engine: Engine,
+    workspaces: Workspaces,
+}
+
+/// How much of a file is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// That it is there.
+    Listed,
+    /// Its text as well.
+    Whole,
+}
+
+impl Grpc {
+    pub(crate) fn new(engine: Engine, workspaces: Workspaces) -> Self {
+        Self { engine, workspaces }
+    }
+
+    /// An agent of the configuration: no other one has files.
+    fn agent(&self, id: &str) -> Result<AgentId, Error> {
+        let policy = self.engine.policy()?;
+        let id = AgentId::normalise(id)?;
+        let known = policy.agents.get(&id).is_some();
+        if known {
+            Ok(id)
+        } else {
+            Err(AgentError::Unknown(id).into())
+        }
+    }
+
+    fn folder(&self, agent: &AgentId) -> String {
+        self.workspaces.folder(agent).display().to_string()
+    }
+
+    fn file(&self, agent: &AgentId, name: Name, found: Option<Found>, shown: Shown) -> AgentFile {
+        let is_whole = shown == Shown::Whole;
+        AgentFile {
+            name: name.word().to_owned(),
+            path: self.workspaces.path(agent, name).display().to_string(),
+            missing: found.is_none(),
+            size: found.as_ref().and_then(|found| i64::try_from(found.size).ok()),
+            updated_at_ms: found.as_ref().map(|found| found.updated_at_ms),
+            hash: found.as_ref().filter(|_| is_whole).map(Found::hash),
+            content: found.filter(|_| is_whole).map(|found| found.text),
+        }
+    }
+
+    /// Does something with the disk, beside the threads that serve.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Workspaces) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Status> {
+        let workspaces = self.workspaces.clone();
+        let done = task::spawn_blocking(move || work(&workspaces)).await;
+        let done = done.map_err(|error| Failure::internal(&error))?;
+        done.map_err(|error| {
+            tracing::warn!(error = %Chain(&error), "a file of an agent cannot be read or written");
+            let words = format!("the agent's file cannot be read or written: {error}");
+            Failure::new(Kind::Precondition, words)
+                .reason("FILE_UNUSABLE")
+                .into()
+        })
+    }
+}
+
+fn name_of(text: &str) -> Result<Name, Status> {
+    Name::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = Name::ALL.into_iter().map(Name::word).collect();
+        let words = format!("there is no such file; an agent can have: {}", known.join(", "));
+        Failure::new(Kind::Invalid, words)
+            .reason("NO_SUCH_FILE")
+            .path("/name")
+            .into()
+    })
+}
+
+#[tonic::async_trait]
+impl WorkspaceService for Grpc {
+    async fn list_agent_files(
+        &self,
+        request: Request<ListAgentFilesRequest>,
+    ) -> Result<Response<ListAgentFilesResponse>, Status> {
+        let agent = self.agent(&request.into_inner().agent_id)?;
+        let whose = agent.clone();
+        // One that cannot be read is there all the same: asking for it says why.
+        let found = self
+            .blocking(move |workspaces| {
+                Ok(Name::ALL.map(|name| (name, workspaces.read(&whose, name).ok().flatten())))
+            })
+            .await?;
+        let files = found
+            .into_iter()
+            .map(|(name, found)| self.file(&agent, name, found, Shown::Listed));
+        Ok(Response::new(ListAgentFilesResponse {
+            workspace: self.folder(&agent),
+            files: files.collect(),
+            agent_id: agent.to_string(),
+        }))
+    }
+
+    async fn get_agent_file(
+        &self,
+        request: Request<GetAgentFileRequest>,
+    ) -> Result<Response<GetAgentFileResponse>, Status> {
+        let GetAgentFileRequest { agent_id, name } = request.into_inner();
+        let (agent, name) = (self.agent(&agent_id)?, name_of(&name)?);
+        let whose = agent.clone();
+        let found = self
+            .blocking(move |workspaces| workspaces.read(&whose, name))
+            .await?;
+        Ok(Response::new(GetAgentFileResponse {
+            workspace: self.folder(&agent),
+            file: Some(self.file(&agent, name, found, Shown::Whole)),
+            agent_id: agent.to_string(),
+        }))
+    }
+
+    async fn set_agent_file(
+        &self,
+        request: Request<SetAgentFileRequest>,
+    ) -> Result<Response<SetAgentFileResponse>, Status> {
+        let SetAgentFileRequest {
+            agent_id,
+            name,
+            content,
+            expected_hash,
+        } = request.into_inner();
+        let (agent, name) = (self.agent(&agent_id)?, name_of(&name)?);
+        let whose = agent.clone();
+        let written = self
+            .blocking(move |workspaces| workspaces.write(&whose, name, &content, expected_hash.as_deref()))
+            .await?;
+        let found = match written {
+            Written::Done(found) => found,
+            Written::Changed => {
+                let words = "the file changed since it was read: read it again with agents.files.get and make the change anew";
+                return Err(Failure::new(Kind::Precondition, words)
+                    .reason("FILE_CHANGED")
+                    .path("/expectedHash")
+                    .into());
+            }
+        };
+        Ok(Response::new(SetAgentFileResponse {
+            ok: true,
+            workspace: self.folder(&agent),
+            file: Some(self.file(&agent, name, Some(found), Shown::Whole)),
+            agent_id: agent.to_string(),
+        }))
+    }
+}
