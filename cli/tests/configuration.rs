@@ -51,6 +51,28 @@ fn a_file_is_judged_by_the_gateway_that_runs_with_it() {
 }
 
 #[test]
+fn a_file_whose_token_only_the_gateway_knows_is_judged_by_the_gateway() {
+    let home = tempfile::tempdir().unwrap();
+    let document = "{gateway: {auth: {token: '${GATEHOUSE_SECRET_TOKEN}'}}}";
+    fs::write(home.path().join("gatehouse.json5"), document).unwrap();
+    let gateway = Gateway::start(
+        home.path(),
+        "022",
+        &[("GATEHOUSE_SECRET_TOKEN", "kX9qmQ2vL7pR4wZ8tY3nB6")],
+    );
+
+    let output = gateway.command(&["config", "validate", "--json"]);
+
+    let told = [&output.stdout[..], &output.stderr[..]].concat();
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    assert_eq!(
+        (output.status.code(), &told["judgedBy"]),
+        (Some(0), &"gateway".into()),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_change_says_what_came_of_it_with_a_gateway_and_without() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("gatehouse.json5");

@@ -1,6 +1,9 @@
 //! The parts, put together; their beginning and their end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use gatehouse_core::{
     Drain, Env, Health, Service, ServiceSettings,
@@ -32,6 +35,7 @@ use crate::{
     hub::{self, Hub},
     metrics::Metrics,
     offer::Offer,
+    pending,
     policy::Policy,
     presence,
     ready::Readiness,
@@ -110,6 +114,7 @@ impl service::App for App {
         // What feeds the connections ends with them, and not when the end is asked for: see `stop`.
         let closing = life.closing.clone();
         let config: ConfigHandle<Document> = life.config();
+        let running = config.clone();
         let (policies, policy) = watch::channel(None);
         let edge = Arc::new(Edge {
             id: life.report.instance_id().to_owned(),
@@ -170,6 +175,12 @@ impl service::App for App {
         // A revision without a digest of the token is followed and not applied.
         life.report
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
+
+        let begun = OnceLock::new();
+        life.report.components(move || {
+            let revision = running.current();
+            pending::components(&begun, revision.as_ref().map(|revision| &revision.value))
+        });
 
         tracing::info!(server.address = %address, "listening");
         let server = Arc::new(HttpServer::new(Http {

@@ -37,6 +37,7 @@ mod metrics;
 mod nodes;
 mod offer;
 mod outbox;
+mod pending;
 mod permits;
 mod policy;
 mod presence;

@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Home, private};
+use gatehouse_contract::Map;
+use gatehouse_core::{Chain, Home, Service, ServiceSettings, private};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use super::{ANSWER, Finding, unpack};
 use crate::{
     args::Common,
-    client::{self, Client},
+    client::{self, Client, grpc::Backend},
     exit::{Exit, Failed},
     gateway::{Gateway, within_deadline},
     output,
@@ -36,7 +37,10 @@ const NOTICED_WITHIN: Duration = Duration::from_millis(500);
 /// Between two questions whether it has.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Of the answer to `config.get`.
+/// What is asked.
+const ASKED: &str = "config.get";
+
+/// Of the answer to it.
 #[derive(Deserialize)]
 struct Seen {
     valid: bool,
@@ -124,19 +128,16 @@ impl Judge {
 /// file is wrong in our own environment.
 async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<Option<Vec<Finding>>, Failed> {
     let gateway = Gateway::find(common)?;
-    if !gateway.is_own || gateway.token.is_none() {
+    if !gateway.is_own {
         return Ok(None);
     }
-    let Ok((_, mut client)) = Client::follow(common, &["config.get"]).await else {
+    let Some(mut way) = Way::find(common, &gateway).await else {
         return Ok(None);
     };
     let end = Instant::now() + if doubted { NOTICED_WITHIN } else { SEEN_WITHIN };
     let judged = loop {
         let Ok(text) = fs::read(file) else { break None };
-        let answer = client
-            .call("config.get", &client::params(&json!({})), ANSWER)
-            .await;
-        let Ok(answer) = answer else { break None };
+        let Some(answer) = way.ask().await else { break None };
         let seen: Seen = unpack("config.get", &answer)?;
         // What runs is this text, letter by letter.
         if seen.valid && seen.hash == gatehouse_core::hex::encode(&Sha256::digest(&text)) {
@@ -148,7 +149,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
         }
         sleep(PAUSE).await;
     };
-    client.close().await;
+    way.close().await;
     match judged {
         None => Ok(None),
         Some(Ok(warnings)) => Ok(Some(warnings)),
@@ -162,6 +163,50 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
             );
             failed.details = issues.iter().map(|found| format!("  {found}")).collect();
             Err(failed.next("mend the file: the gateway takes it over by itself then"))
+        }
+    }
+}
+
+/// A way to the gateway of this home.
+enum Way {
+    /// As a client, with the gateway token.
+    Client(Client),
+    /// Straight to the config service, as the owner of the home: where the token stands in the environment of the gateway alone,
+    /// this command has none to show.
+    Service(Backend),
+}
+
+impl Way {
+    async fn find(common: &Common, gateway: &Gateway) -> Option<Self> {
+        if gateway.token.is_some() {
+            let connected = Client::follow(common, &[ASKED]).await;
+            return connected.ok().map(|(_, client)| Self::Client(client));
+        }
+        let settings = ServiceSettings::read(&environment(common), Service::Config).ok()?;
+        let backend = Backend::find(&settings, Service::Config, None);
+        backend.ok().map(Self::Service)
+    }
+
+    async fn ask(&mut self) -> Option<Box<RawValue>> {
+        match self {
+            Self::Client(client) => client.call(ASKED, &client::params(&json!({})), ANSWER).await.ok(),
+            Self::Service(backend) => {
+                let method = Map::core().method(ASKED)?;
+                let mut text = String::new();
+                let keep = |answer: &str| {
+                    answer.clone_into(&mut text);
+                    Ok(())
+                };
+                backend.call(method, "{}", ANSWER, keep).await.ok()?;
+                RawValue::from_string(text).ok()
+            }
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Client(client) => client.close().await,
+            Self::Service(_) => {}
         }
     }
 }

@@ -38,6 +38,18 @@ pub(super) struct Process {
     pub(super) config_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) uptime_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) components: Vec<Part>,
+}
+
+/// A part of a process.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<String>,
 }
 
 impl Process {
@@ -48,6 +60,18 @@ impl Process {
             detail: detail.map(str::to_owned),
             ..Self::default()
         }
+    }
+
+    /// What there is to say of it: of the whole, else of its parts that serve and wait for something.
+    fn remark(&self) -> String {
+        let parts = self.components.iter().filter(|part| part.ok);
+        let waits = || {
+            parts
+                .filter_map(|part| part.detail.clone())
+                .collect::<Vec<_>>()
+                .join(" | ")
+        };
+        self.detail.clone().unwrap_or_else(waits)
     }
 }
 
@@ -173,7 +197,7 @@ fn services(processes: &[Process], config_hash: Option<&String>, style: Style) -
             (behind.then_some(Ink::Yellow), short(process.config_hash.as_ref())),
             (None, process.uptime_ms.map_or_else(|| "-".to_owned(), ago)),
             (Some(Ink::Dim), process.version.clone()),
-            (None, process.detail.clone().unwrap_or_default()),
+            (None, process.remark()),
         ]);
     }
     table.render(style)

@@ -20,7 +20,7 @@ use crate::error::Error;
 pub(crate) use crate::media::{MediaId, MediaRow, MediaRows};
 pub(crate) use crate::nodes::NodeStore;
 pub(crate) use crate::sessions::*;
-pub(crate) use crate::tasks::{Place, Task, TaskFilter, TaskPage, Tasks};
+pub(crate) use crate::tasks::{ListedTurn, Place, TaskFilter, TaskPage, Tasks};
 pub(crate) use crate::transcripts::*;
 pub(crate) use crate::turns::{Turns, model::*};
 pub(crate) use crate::usage::{Cell, Counts, ModelOf, SessionCells, Usage, UsageQuery};

@@ -8,6 +8,10 @@ fn the_page_names_every_service_and_its_revision() {
         "ok": false, "version": "0.1.0", "uptimeMs": 4_000, "connections": 2, "configHash": "abcdef0123456789",
         "services": [
             {"service": "edge", "state": "serving", "configHash": "abcdef0123456789", "uptimeMs": 3_000, "version": "0.1.0"},
+            {"service": "agent", "state": "serving", "components": [
+                {"name": "configuration", "ok": true, "detail": "a change of gateway.port waits"},
+                {"name": "other", "ok": false, "detail": "is told where it belongs"},
+            ]},
             {"service": "session", "state": "silent", "uptimeMs": 0, "version": "0.1.0", "detail": "has not reported for 15 s"},
         ],
     }))
@@ -29,6 +33,7 @@ fn the_page_names_every_service_and_its_revision() {
         "edge     serving  abcdef01",
         "session  silent   -",
         "has not reported",
+        "a change of gateway.port waits",
     ] {
         assert!(page.contains(needed), "{needed:?} is missing in\n{page}");
     }

@@ -26,7 +26,9 @@ pub(super) fn unknown_key(parent: &Path, place: &Place, key: &str) -> String {
         return format!("Gatehouse has no channel {key:?} yet; its keys are kept without effect");
     }
     if key == "$include" {
-        return "Gatehouse does not read other files yet: what they say has no effect".to_owned();
+        return "Gatehouse reads one file, so that one revision says all that runs: what the other one says has no effect; put its \
+                content here in the place of $include"
+            .to_owned();
     }
     let under = match parent.steps().last() {
         Some(Step::Key(under)) => under.as_str(),

@@ -7,7 +7,7 @@ use gatehouse_proto::session::v1::*;
 use serde::Deserialize;
 use tonic::{Request, Response, Status as Answer};
 
-use super::{Place, Status, Task, TaskFilter};
+use super::{ListedTurn, Place, Status, TaskFilter};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::AgentId;
@@ -29,7 +29,7 @@ impl Grpc {
         Self { engine, drain }
     }
 
-    async fn task(&self, run: &RunId) -> Result<Option<Task>, Error> {
+    async fn task(&self, run: &RunId) -> Result<Option<ListedTurn>, Error> {
         let stores = self.engine.stores();
         let Some(turn) = stores.turns.find(run).await? else {
             return Ok(None);
@@ -37,7 +37,7 @@ impl Grpc {
         let session = stores.sessions.find(&turn.key).await?;
         let title =
             session.and_then(|session| session.label.or(session.display_name).or(session.derived_title));
-        Ok(Some(Task { turn, title }))
+        Ok(Some(ListedTurn { turn, title }))
     }
 
     async fn list(&self, request: ListTasksRequest) -> Result<ListTasksResponse, Error> {
@@ -146,9 +146,9 @@ fn states(status: Option<&str>) -> Result<Vec<crate::turns::model::TurnState>, E
     Ok(states)
 }
 
-impl From<Task> for proto::Task {
-    fn from(task: Task) -> Self {
-        let Task { turn, title } = task;
+impl From<ListedTurn> for proto::Task {
+    fn from(task: ListedTurn) -> Self {
+        let ListedTurn { turn, title } = task;
         let status = Status::of(turn.state);
         let delivery = match (&turn.target, turn.ended_at) {
             (None, _) => "not_applicable",

@@ -47,7 +47,7 @@ impl std::fmt::Display for Place {
 
 /// A turn, and the title of its session.
 #[derive(Clone, Debug)]
-pub(crate) struct Task {
+pub(crate) struct ListedTurn {
     pub(crate) turn: Turn,
     pub(crate) title: Option<String>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Task {
 /// Turns in order: those that have not ended, the newest first; then the others, the one that ended last first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskPage {
-    pub(crate) tasks: Vec<Task>,
+    pub(crate) tasks: Vec<ListedTurn>,
     /// Where the next page begins. Unset: there is none.
     pub(crate) next: Option<Place>,
 }

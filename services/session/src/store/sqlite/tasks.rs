@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, named_params};
 
-use super::super::{Place, Task, TaskFilter, TaskPage, TurnState};
+use super::super::{ListedTurn, Place, TaskFilter, TaskPage, TurnState};
 use super::turns;
 use crate::error::Error;
 
@@ -25,7 +25,7 @@ pub(super) fn page(conn: &Connection, filter: &TaskFilter) -> Result<TaskPage, E
 }
 
 /// Those that have not ended, the newest first.
-fn living(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<Task>, Error> {
+fn living(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<ListedTurn>, Error> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM turns t LEFT JOIN sessions s ON s.id = t.session
          WHERE t.id IN (
@@ -51,7 +51,7 @@ fn living(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<Task
 }
 
 /// Those that have ended, the one that ended last first.
-fn ended(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<(Place, Task)>, Error> {
+fn ended(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<(Place, ListedTurn)>, Error> {
     let after = filter.after.unwrap_or(Place::FIRST);
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM turns t INDEXED BY turns_ended LEFT JOIN sessions s ON s.id = t.session
@@ -80,8 +80,8 @@ fn ended(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<(Plac
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
-    Ok(Task {
+fn task(row: &Row<'_>) -> rusqlite::Result<ListedTurn> {
+    Ok(ListedTurn {
         turn: turns::turn(row)?,
         title: row.get("title")?,
     })
