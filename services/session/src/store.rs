@@ -88,7 +88,16 @@ impl Stores {
     /// One implementation of them all.
     pub(crate) fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
     where
-        S: Sessions + Transcripts + Turns + Deliveries + MediaRows + NodeStore + Tasks + Usage + Upkeep + 'static,
+        S: Sessions
+            + Transcripts
+            + Turns
+            + Deliveries
+            + MediaRows
+            + NodeStore
+            + Tasks
+            + Usage
+            + Upkeep
+            + 'static,
     {
         Self {
             sessions: Arc::clone(&store) as _,
