@@ -114,7 +114,7 @@ async fn a_medium_is_swept_when_no_transcript_names_it_any_more_and_not_before()
     // As an hour later.
     let rows = &bench.stores.media;
     let gone = rows.forget_unnamed(i64::MAX).await.unwrap();
-    assert_eq!(gone, [unnamed.id.clone()]);
+    assert_eq!(gone, std::slice::from_ref(&unnamed.id));
     rows.keep(late(&unnamed), i64::MAX).await.unwrap();
 
     assert_eq!(bench.media.sweep().await.unwrap(), 1);
