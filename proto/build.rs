@@ -15,6 +15,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/common/v1/caller.proto",
     "gatehouse/config/v1/agents_service.proto",
     "gatehouse/config/v1/config_service.proto",
+    "gatehouse/device/v1/device_service.proto",
     "gatehouse/node/v1/node_service.proto",
     "gatehouse/session/v1/command_service.proto",
     "gatehouse/session/v1/media_service.proto",
@@ -23,6 +24,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/session/v1/task_service.proto",
     "gatehouse/session/v1/usage_service.proto",
     "gatehouse/session/v1/workspace_service.proto",
+    "gatehouse/user/v1/user_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

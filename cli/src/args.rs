@@ -1,6 +1,7 @@
 //! The command line: every word of it, with its help and examples. Nothing is decided here.
 
 mod common;
+pub(crate) mod devices;
 #[cfg(test)]
 mod documented;
 pub(crate) mod gateway;
@@ -140,6 +141,19 @@ Ends with 0 when there is nothing or only notes, with 3 when there are warnings,
     Nodes(nodes::Nodes),
     /// Be such a device
     Node(nodes::Node),
+    /// Devices that may come back, and those that wait for approval
+    Devices(devices::Devices),
+    /// Pair a phone, a browser or a node: a code for one device, as a text and as a QR picture
+    #[command(after_help = "\
+Examples:
+  gatehouse pair                          for a phone that chats
+  gatehouse pair --as node
+  gatehouse pair --at https://home.example.org --as full
+
+The code is good once and for ten minutes, and holds no other secret. `gatehouse devices` shows who used it.")]
+    Pair(devices::Pair),
+    /// People with tokens of their own
+    Users(devices::Users),
     /// Send a message to a chat
     Message(nouns::Message),
     /// Call one method and print its answer

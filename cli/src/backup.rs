@@ -110,7 +110,7 @@ fn unwritable(error: io::Error) -> Failed {
 }
 
 /// The databases of a home.
-pub(crate) fn databases(home: &Home) -> [(&'static str, PathBuf, usize); 2] {
+pub(crate) fn databases(home: &Home) -> [(&'static str, PathBuf, usize); 3] {
     let path = |service, name: &str| home.folder(service).join(name);
     [
         (
@@ -123,12 +123,20 @@ pub(crate) fn databases(home: &Home) -> [(&'static str, PathBuf, usize); 2] {
             path(Service::ChannelBridge, "bridge.db"),
             gatehouse_channel_bridge::SCHEMA,
         ),
+        (
+            archive::DEVICES,
+            path(Service::Config, "devices.db"),
+            gatehouse_config::DEVICES_SCHEMA,
+        ),
     ]
 }
 
 fn offline<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {
-    let databases = databases(home);
-    if let Some((_, path, _)) = databases.iter().find(|(_, path, _)| !path.exists()) {
+    let (databases, missing): (Vec<_>, Vec<_>) = databases(home)
+        .into_iter()
+        .partition(|(_, path, _)| path.exists());
+    // A home of an earlier version has none for devices.
+    if let Some((_, path, _)) = missing.iter().find(|(name, _, _)| *name != archive::DEVICES) {
         return Err(Failed::new(
             Exit::Failed,
             format!("nobody answers, and there is no database at {}", path.display()),
@@ -179,13 +187,14 @@ fn stream<W: Write>(archive: &mut Archive<W>, name: &str, path: &Path) -> io::Re
 
 /// The small files of a home and where each belongs. The credentials of the services are not among them: the config service
 /// makes what is missing.
-pub(crate) fn files(home: &Home) -> [(&'static str, PathBuf); 4] {
+pub(crate) fn files(home: &Home) -> [(&'static str, PathBuf); 5] {
     let config = home.folder(Service::Config);
     [
         (archive::DOCUMENT, home.config.clone()),
         (archive::TOKEN, config.join("token")),
         (archive::CREDENTIALS, config.join("credentials.json")),
         (archive::LAST_VALID, config.join("last-valid.json5")),
+        (archive::DEVICE_KEY, config.join("device-tokens.key")),
     ]
 }
 

@@ -140,6 +140,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Pairing(pairing) => client(nouns::pairing(common, pairing, style)),
         Command::Nodes(nodes) => client(nouns::nodes(common, nodes, style)),
         Command::Node(node) => client(node::run(common, node)),
+        Command::Devices(devices) => client(nouns::devices(common, devices, style)),
+        Command::Pair(pair) => client(nouns::pair(common, pair, style)),
+        Command::Users(users) => client(nouns::users(common, users, style)),
         Command::Message(message) => client(nouns::message(common, message, style)),
         Command::Call(call) => client(call::run(common, call, style)),
         Command::Token(token) => client(token::run(common, token)),
@@ -188,6 +191,9 @@ const fn wanted(command: &Command) -> For {
         | Command::Pairing(_)
         | Command::Nodes(_)
         | Command::Node(_)
+        | Command::Devices(_)
+        | Command::Pair(_)
+        | Command::Users(_)
         | Command::Message(_)
         | Command::Call(_)
         | Command::Token(_)

@@ -192,6 +192,18 @@ impl Grants {
         self.scopes().any(|name| name == scope)
     }
 
+    /// Whether they allow all that others do. Scopes contain each other as they do when a method is called: `operator.admin` contains
+    /// every other, and `operator.write` contains `operator.read`.
+    #[must_use]
+    pub fn covers(&self, others: &Self) -> bool {
+        let contained = match self.scopes {
+            all if all & ADMIN != 0 => u8::MAX,
+            some if some & WRITE != 0 => some | READ,
+            some => some,
+        };
+        self.role == others.role && others.scopes & !contained == 0
+    }
+
     /// This role with the scopes that both have.
     #[must_use]
     pub fn intersect(&self, bound: &Self) -> Self {
@@ -208,6 +220,23 @@ mod tests {
 
     fn operator(scopes: &[&str]) -> Grants {
         Grants::new(Role::Operator, scopes.iter().copied())
+    }
+
+    #[test]
+    fn grants_cover_what_their_scopes_contain() {
+        let covers = |had: &[&str], wanted: &[&str]| operator(had).covers(&operator(wanted));
+
+        assert!(covers(
+            &["operator.admin"],
+            &["operator.pairing", "operator.read"]
+        ));
+        assert!(covers(&["operator.write"], &["operator.read"]) && covers(&[], &[]));
+        assert!(!covers(&["operator.read"], &["operator.write"]));
+        assert!(!covers(
+            &["operator.write", "operator.pairing"],
+            &["operator.admin"]
+        ));
+        assert!(!operator(&["operator.admin"]).covers(&Grants::new(Role::Node, [])));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct Gateway {
     pub control_ui: ControlUi,
     /// Encryption of what other machines send.
     pub tls: Tls,
-    /// Devices that do something for the assistant.
+    /// Devices that come to the gateway.
     pub nodes: Nodes,
     /// Reverse proxies whose `X-Forwarded-For` is believed: IP addresses or CIDR ranges. Requests with forwarding headers
     /// from anybody else are not taken for local ones.

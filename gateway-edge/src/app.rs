@@ -31,6 +31,7 @@ use crate::{
     budget::Budgets,
     call,
     edge::Edge,
+    handshake,
     http::{Http, Server as HttpServer, calls::Calls, media::Readers, ui::Files, webhook::Webhooks},
     hub::{self, Hub},
     metrics::Metrics,
@@ -133,6 +134,7 @@ impl service::App for App {
             budgets: Budgets::new(limits.waiting_bytes_max),
             shares: Arc::default(),
             parsers: Semaphore::new(call::PARSERS_MAX),
+            decisions: Semaphore::new(handshake::DECISIONS_MAX),
             gateways: Gateways::of_this_network(),
             tls: Arc::new(Terminator::new(
                 tls::folder(&life.settings.home.path),

@@ -36,8 +36,20 @@ pub(crate) struct Identity {
     pub(crate) device: Option<Box<str>>,
     /// Whether it is good only beside a proof that the caller holds the device's key.
     pub(crate) needs_key: bool,
+    /// The named user that it belongs to. `None`: the gateway's owner.
+    pub(crate) user: Option<User>,
+    /// When it was made, milliseconds since 1970.
+    pub(crate) issued_ms: Option<i64>,
     proof: Proof,
     expire_ms: Option<i64>,
+}
+
+/// A person with credentials of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) id: Box<str>,
+    /// For people.
+    pub(crate) name: Option<Box<str>>,
 }
 
 /// How somebody was known.
@@ -59,9 +71,22 @@ impl Identity {
             bound,
             device: None,
             needs_key: false,
+            user: None,
+            issued_ms: None,
             proof,
             expire_ms: None,
         }
+    }
+
+    /// Whether a credential was shown.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.digest().is_some()
+    }
+
+    /// Whether this secret is the credential.
+    pub(crate) fn is_shown_by(&self, shown: &Secret) -> bool {
+        self.digest()
+            .is_some_and(|digest| digest.ct_eq(&shown.digest()).into())
     }
 
     fn digest(&self) -> Option<&Digest> {
@@ -137,6 +162,11 @@ impl Credentials {
         self.0.is_empty()
     }
 
+    /// Whose token this is, which the config service has just made.
+    pub(crate) fn known(&self, token: &Secret) -> Option<Arc<Identity>> {
+        self.find(token).cloned()
+    }
+
     /// Whose credential this is. The way to a row tells a guesser nothing: it is found by a digest that nobody can choose, and
     /// compared in the same time wherever the two differ.
     fn find(&self, shown: &Secret) -> Option<&Arc<Identity>> {
@@ -158,8 +188,7 @@ impl Credentials {
                 row.credential == identity.credential
                     && row.device == identity.device
                     && row.needs_key == identity.needs_key
-                    && row.bound.role() == identity.bound.role()
-                    && granted.intersect(&row.bound) == *granted
+                    && row.bound.covers(granted)
                     && !row.is_over(now_ms)
             })
     }
@@ -180,12 +209,20 @@ fn read(row: &Credential) -> Option<Identity> {
         device_id,
         expire_time_ms,
         needs_device_key,
+        issue_time_ms,
+        user_id,
+        user_name,
     } = row;
     Some(Identity {
         credential: Some(id.as_str()).filter(|id| !id.is_empty())?.into(),
         bound: Grants::new(Role::parse(role)?, scopes.iter().map(String::as_str)),
         device: device_id.as_deref().map(Into::into),
         needs_key: *needs_device_key,
+        user: user_id.as_deref().map(|id| User {
+            id: id.into(),
+            name: user_name.as_deref().map(Into::into),
+        }),
+        issued_ms: *issue_time_ms,
         proof: Proof::Shown(hex::digest(digest)?),
         expire_ms: *expire_time_ms,
     })

@@ -90,7 +90,8 @@ pub(crate) fn caller(connection_id: &str, profile: &Profile) -> Caller {
         device_id: owned(profile.device_id()),
         client_mode: owned(profile.client.mode.as_deref()),
         platform: owned(profile.client.platform.as_deref()),
-        ..Caller::default()
+        user_id: user_of(&profile.identity),
+        user_name: name_of(&profile.identity),
     }
 }
 
@@ -102,8 +103,18 @@ pub(crate) fn caller_by_http(grants: &Grants, connection_id: String, identity: &
         connection_id,
         client_id: "http".to_owned(),
         device_id: identity.device.as_deref().map(str::to_owned),
+        user_id: user_of(identity),
+        user_name: name_of(identity),
         ..Caller::default()
     }
+}
+
+fn user_of(identity: &Identity) -> Option<String> {
+    identity.user.as_ref().map(|user| user.id.to_string())
+}
+
+fn name_of(identity: &Identity) -> Option<String> {
+    identity.user.as_ref()?.name.as_deref().map(str::to_owned)
 }
 
 /// A caller has too much under way; `reason` says whether it is this caller or all of them.

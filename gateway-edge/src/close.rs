@@ -44,10 +44,14 @@ impl Close {
     pub(crate) const RESTART: Self = Self::fixed(1012, "service restart");
     /// The edge cannot check a credential yet.
     pub(crate) const STARTING: Self = Self::fixed(1013, "gateway starting");
+    /// Nobody can decide about a device that is not known; a client may come back soon.
+    pub(crate) const PAIRING_AWAY: Self =
+        Self::fixed(1013, "the config service does not answer; try again later");
     /// The memory for messages is in use; a client may come back soon.
     pub(crate) const OVERLOADED: Self = Self::fixed(1013, "too many large messages at once; try again later");
     /// The credential that opened this connection is no longer good for it.
-    pub(crate) const AUTH_CHANGED: Self = Self::fixed(4001, "the gateway token or its scopes changed");
+    pub(crate) const AUTH_CHANGED: Self =
+        Self::fixed(4001, "the token, its scopes or the device's pairing changed");
 
     const fn fixed(code: u16, reason: &'static str) -> Self {
         Self {

@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     io,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -121,6 +122,11 @@ impl Connection {
             }),
             wake: Notify::new(),
         }
+    }
+
+    /// Both ends of the socket, the peer's first. `None`: it is gone.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((self.stream.peer_addr().ok()?, self.stream.local_addr().ok()?))
     }
 
     /// The count that a request belongs to.

@@ -24,9 +24,10 @@ use crate::{
     metrics::Metrics,
     offer::Offer,
     policy::Policy,
+    profile::Profile,
     revoke::ConfigCalls,
     settings::Limits,
-    throttle::{Login, Throttle},
+    throttle::{Lockout, Login, Throttle},
     tls::Terminator,
 };
 
@@ -49,6 +50,8 @@ pub(crate) struct Edge {
     pub(crate) shares: Arc<Shares>,
     /// Places for large messages that are parsed: see [`crate::call::PARSERS_MAX`].
     pub(crate) parsers: Semaphore,
+    /// Places for devices that the config service decides about: see [`crate::handshake::DECISIONS_MAX`].
+    pub(crate) decisions: Semaphore,
     pub(crate) gateways: Gateways,
     pub(crate) tls: Arc<Terminator>,
     /// Whether only this machine reaches the listener.
@@ -114,12 +117,32 @@ impl Edge {
             })
     }
 
+    /// Remembers that something wrong was shown that is in no table. The answer is a lock-out that there was before.
+    pub(crate) fn failed_login(&self, policy: &Policy, login: Login) -> Option<Lockout> {
+        let locked = self.throttle.lockout(login, &policy.limits);
+        self.throttle.failed(login, &policy.limits);
+        locked
+    }
+
+    /// Whether the device behind a connection is still paired as it was.
+    fn is_still_paired(&self, profile: &Profile) -> bool {
+        let (Some(device), Some(generation)) = (&profile.device, profile.pairing) else {
+            return true;
+        };
+        self.policy().is_none_or(|policy| {
+            policy
+                .devices
+                .still_allow(&device.id, &profile.grants, generation)
+        })
+    }
+
     /// Takes from a connection what the newest revision would not give it. True: it can do nothing any more.
     pub(crate) fn revoke(&self, connection: &Connection) -> bool {
         let Some(profile) = connection.profile.get() else {
             return false;
         };
-        let revoked = !self.still_allows(&profile.identity, &profile.needs());
+        let revoked =
+            !self.still_allows(&profile.identity, &profile.needs()) || !self.is_still_paired(profile);
         if revoked && !connection.revoked.load(Ordering::Acquire) {
             tracing::info!(
                 connection.id = &*connection.id,

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    admission::{Client, Reach, Rejection},
-    auth::Identity,
+    admission::{Client, Rejection},
+    auth::{Denied, Identity},
     close::Close,
     connection::Connection,
     device::{Device, Signed},
@@ -27,7 +27,11 @@ use crate::{
     throttle::Login,
 };
 
+mod pairing;
 mod refusal;
+
+use pairing::Arriving;
+pub(crate) use pairing::DECISIONS_MAX;
 
 /// How soon a client should come back while the edge starts. The gateway starts in less than a second.
 const STARTING_RETRY: Duration = Duration::from_millis(500);
@@ -80,6 +84,15 @@ impl Failed {
     }
 }
 
+/// As what somebody comes in.
+struct Entered {
+    identity: Arc<Identity>,
+    grants: Grants,
+    /// Of a paired device: the generation of its row.
+    pairing: Option<i64>,
+    token: Option<DeviceToken>,
+}
+
 /// Who was let in.
 struct Admitted {
     profile: Profile,
@@ -90,7 +103,7 @@ struct Admitted {
 }
 
 /// Answers the first frame. Afterwards the connection has a profile, or its last words are said.
-pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, nonce: &str, text: &str) {
+pub(crate) async fn answer(edge: &Arc<Edge>, connection: &Arc<Connection>, nonce: &str, text: &str) {
     let ended = |reason: &'static str, close: &Close| {
         edge.metrics.handshakes.get_or_create(&Reason { reason }).inc();
         connection.close(close);
@@ -123,7 +136,7 @@ pub(crate) fn answer(edge: &Edge, connection: &Arc<Connection>, nonce: &str, tex
     let known = if let Some(rejection) = connection.arrival.rejection {
         Err(rejected(rejection))
     } else if method == "connect" {
-        decide(edge, connection, nonce, params)
+        decide(edge, connection, nonce, params).await
     } else {
         let refusal = Refusal::invalid("invalid handshake: first request must be connect")
             .detail("code", "CONNECT_REQUIRED")
@@ -186,7 +199,12 @@ fn welcome(edge: &Edge, connection: &Arc<Connection>, id: Option<&str>, admitted
 
 /// Decides who this is. The order matters: nothing about a token is told to whoever is locked out alone, and nothing about
 /// roles or pairing to whoever has no token.
-fn decide(edge: &Edge, connection: &Connection, nonce: &str, params: &str) -> Result<Admitted, Box<Failed>> {
+async fn decide(
+    edge: &Arc<Edge>,
+    connection: &Connection,
+    nonce: &str,
+    params: &str,
+) -> Result<Admitted, Box<Failed>> {
     let asked = read(params)?;
     if edge.drain.is_requested() {
         let refusal = Refusal::unavailable("the gateway is about to restart", DRAINING_RETRY)
@@ -202,31 +220,13 @@ fn decide(edge: &Edge, connection: &Connection, nonce: &str, params: &str) -> Re
         return Err(Failed::new(refusal, "starting").closing(Close::STARTING));
     };
     let device = prove(edge, nonce, &asked)?;
-    let identity = authenticate(edge, connection, &policy, &asked, device.as_ref())?;
-    match (asked.role, identity.bound.role()) {
-        (Role::Operator, Role::Operator) => {}
-        (Role::Node, Role::Node) if identity.device.is_some() => {}
-        (Role::Node, _) => match &device {
-            None => {
-                return Err(Failed::new(
-                    refusal::device_required(&asked),
-                    "node-without-device",
-                ));
-            }
-            Some(device) if connection.arrival.reach != Reach::Local || connection.arrival.browser => {
-                return Err(Failed::new(refusal::not_paired(&asked, device), "not-paired"));
-            }
-            Some(_) => {}
-        },
-        (Role::Operator, Role::Node) => return Err(Failed::new(refusal::node_only(), "node-as-operator")),
-    }
-    let grants = match (asked.role, &asked.scopes) {
-        (Role::Node, _) => Grants::new(Role::Node, []),
-        (Role::Operator, Some(scopes)) => {
-            Grants::new(asked.role, scopes.iter().map(String::as_str)).intersect(&identity.bound)
-        }
-        (Role::Operator, None) => identity.bound,
-    };
+    let entered = enter(edge, connection, &policy, &asked, device.as_ref()).await?;
+    let Entered {
+        identity,
+        grants,
+        pairing,
+        token,
+    } = entered;
     let profile = Profile {
         grants,
         dialect: asked.dialect,
@@ -234,13 +234,14 @@ fn decide(edge: &Edge, connection: &Connection, nonce: &str, params: &str) -> Re
         client: asked.client,
         device,
         surface: asked.surface,
+        pairing,
         identity,
         since_ms: edge.clock.now_ms(),
     };
     Ok(Admitted {
         profile,
         known: asked.known,
-        token: None,
+        token,
     })
 }
 
@@ -289,13 +290,14 @@ fn read(params: &str) -> Result<Asked, Box<Failed>> {
     })
 }
 
-fn authenticate(
-    edge: &Edge,
+/// Finds out who shows what, and as what they come in.
+async fn enter(
+    edge: &Arc<Edge>,
     connection: &Connection,
     policy: &Policy,
     asked: &Asked,
     device: Option<&Device>,
-) -> Result<Arc<Identity>, Box<Failed>> {
+) -> Result<Entered, Box<Failed>> {
     let arrival = &connection.arrival;
     let login = Login {
         client: Client {
@@ -306,12 +308,63 @@ fn authenticate(
     };
     let shared = asked.token.as_ref().or(asked.password.as_ref());
     let shown = [shared.or(arrival.bearer.as_ref()), asked.device_token.as_ref()];
+    let arriving = device.map(|device| Arriving {
+        edge,
+        connection,
+        asked,
+        device,
+    });
     let held = device.map(|device| &*device.id);
-    edge.authenticate(policy, login, arrival.user.as_deref(), &shown, held)
-        .map_err(|denied| match policy.mode.told(denied) {
-            Some((refusal, reason)) => Failed::new(refusal, reason),
-            None => refusal::denied(denied, asked),
-        })
+    let identity = match edge.authenticate(policy, login, arrival.user.as_deref(), &shown, held) {
+        Ok(identity) => identity,
+        Err(denied) => {
+            let (Denied::Missing, Some(code), Some(arriving)) = (denied, &asked.bootstrap, &arriving) else {
+                return Err(match policy.mode.told(denied) {
+                    Some((refusal, reason)) => Failed::new(refusal, reason),
+                    None => refusal::denied(denied, asked),
+                });
+            };
+            let entered = arriving.by_code(code).await?;
+            return entered.ok_or_else(|| match edge.failed_login(policy, login) {
+                Some(lockout) => refusal::denied(Denied::LockedOut(lockout), asked),
+                None => refusal::code_invalid(),
+            });
+        }
+    };
+    match arriving {
+        Some(arriving) if identity.needs_key => arriving.by_token(policy, identity).await,
+        // Whom a proxy names, or who is alone on this machine, needs no pairing to be an operator; a node always does.
+        Some(arriving) if identity.device.is_none() && (identity.is_shown() || asked.role == Role::Node) => {
+            arriving.by_shared(policy, identity).await
+        }
+        // Without a device, or with a credential that names one by hand.
+        Some(_) | None => unpaired(asked, identity),
+    }
+}
+
+/// Lets in whoever has a credential that asks for no pairing: it gets what the credential is good for, and what of it was asked.
+fn unpaired(asked: &Asked, identity: Arc<Identity>) -> Result<Entered, Box<Failed>> {
+    match (asked.role, identity.bound.role()) {
+        (Role::Operator, Role::Operator) => {}
+        (Role::Node, Role::Node) if identity.device.is_some() => {}
+        (Role::Node, _) => {
+            return Err(Failed::new(
+                refusal::device_required(asked),
+                "node-without-device",
+            ));
+        }
+        (Role::Operator, Role::Node) => return Err(Failed::new(refusal::node_only(), "node-as-operator")),
+    }
+    let grants = match &asked.scopes {
+        Some(scopes) => Grants::new(asked.role, scopes.iter().map(String::as_str)).intersect(&identity.bound),
+        None => identity.bound,
+    };
+    Ok(Entered {
+        grants,
+        pairing: None,
+        token: None,
+        identity,
+    })
 }
 
 /// What a page is told whose request was refused by its headers: it cannot read the answer to an upgrade, and can read a frame.

@@ -6,7 +6,7 @@
 //! events, each rendered once for everybody who may see it.
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
-//! `tls` is ended, `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `throttle` and `hello`) finds out who it is, `connection` (with
+//! `tls` is ended, `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `paired`, `host`, `throttle` and `hello`) finds out who it is, `connection` (with
 //! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `nodes`, `presence` and `sweep` the rest.
 
 mod accept;
@@ -30,6 +30,7 @@ mod frame;
 pub mod fuzzing;
 mod handshake;
 mod hello;
+mod host;
 mod http;
 mod hub;
 mod limits;
@@ -37,6 +38,7 @@ mod metrics;
 mod nodes;
 mod offer;
 mod outbox;
+mod paired;
 mod pending;
 mod permits;
 mod policy;

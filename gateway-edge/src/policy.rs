@@ -9,6 +9,7 @@ use crate::{
     admission::AdmissionPolicy,
     auth::{Credentials, mode::Mode},
     http::ui::ControlUi,
+    paired::Devices,
     throttle::Limits,
     tls,
 };
@@ -19,6 +20,8 @@ pub(crate) struct Policy {
     pub(crate) hash: String,
     /// Who may come in.
     pub(crate) credentials: Credentials,
+    /// The paired devices, and what they may be.
+    pub(crate) devices: Devices,
     pub(crate) limits: Limits,
     /// What counts beside a credential.
     pub(crate) mode: Mode,
@@ -41,6 +44,7 @@ impl Policy {
         (!credentials.is_empty()).then(|| Self {
             hash: revision.hash.clone(),
             credentials,
+            devices: Devices::read(&revision.devices),
             limits: Limits {
                 attempts_max: rate.max_attempts.max(1),
                 window: Duration::from_millis(rate.window_ms),
@@ -71,6 +75,7 @@ mod tests {
         Revision {
             hash: "h".into(),
             credentials,
+            devices: Vec::new(),
             value: serde_json::from_str(config).unwrap(),
         }
     }

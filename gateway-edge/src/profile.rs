@@ -24,6 +24,8 @@ pub(crate) struct Profile {
     pub(crate) device: Option<Device>,
     /// What it offers, if it is a node.
     pub(crate) surface: Option<Box<Surface>>,
+    /// Of a device that is paired: the generation of its row. When that is another, the connection ends.
+    pub(crate) pairing: Option<i64>,
     /// What opened the connection: when it is no longer good, the connection ends.
     pub(crate) identity: Arc<Identity>,
     /// When it came, milliseconds since 1970.
@@ -60,6 +62,8 @@ pub(crate) struct Arrival {
     pub(crate) reach: Reach,
     /// Whether a browser page stands behind it.
     pub(crate) browser: bool,
+    /// Whether it came by TLS: then its socket here is one of our own.
+    pub(crate) secure: bool,
     /// The token of the upgrade request.
     pub(crate) bearer: Option<Secret>,
     /// Who a trusted proxy says it is.

@@ -72,7 +72,8 @@ pub(crate) async fn serve_connection(
         evicted.run_until_cancelled(first_message(&edge, &connection, &nonce, &mut inbound)),
     ));
     match first.await {
-        Ok(Some(Some(text))) => handshake::answer(&edge, &connection, &nonce, &text),
+        // Boxed, because it is once in a connection's life and its task should be small.
+        Ok(Some(Some(text))) => Box::pin(handshake::answer(&edge, &connection, &nonce, &text)).await,
         Ok(Some(None)) => (),
         Ok(None) => {
             ended("evicted", &Close::EVICTED);

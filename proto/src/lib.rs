@@ -37,9 +37,13 @@ package!(/// What services tell each other about a call.
     common, "gatehouse.common.v1");
 package!(/// The configuration document and the gateway token.
     config, "gatehouse.config.v1");
+package!(/// Paired devices, and those that want to be.
+    device, "gatehouse.device.v1");
 package!(/// Devices that do something when they are asked.
     node, "gatehouse.node.v1");
 package!(/// What methods, events and fields declare about themselves.
     options, "gatehouse.options.v1");
 package!(/// Conversations.
     session, "gatehouse.session.v1");
+package!(/// People with credentials of their own.
+    user, "gatehouse.user.v1");

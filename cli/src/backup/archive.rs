@@ -15,10 +15,14 @@ pub(crate) const FORMAT: u32 = 1;
 /// The last entry.
 pub(crate) const MANIFEST: &str = "manifest.json";
 
-/// The two databases.
+/// The databases.
 pub(crate) const SESSION: &str = "session/session.db";
 /// The bridge's.
 pub(crate) const BRIDGE: &str = "channel-bridge/bridge.db";
+/// Paired devices and named users; not in backups of earlier versions.
+pub(crate) const DEVICES: &str = "config/devices.db";
+/// The key that tokens of devices are derived from.
+pub(crate) const DEVICE_KEY: &str = "config/device-tokens.key";
 /// The configuration document.
 pub(crate) const DOCUMENT: &str = "config/document";
 /// The gateway token, unless the document has it.

@@ -79,6 +79,9 @@ pub(super) async fn databases<W: Write>(
     }
     stream(archive, archive::BRIDGE, bridge).await?;
     stream(archive, archive::SESSION, session).await?;
+    // Nothing passes between this one and the others: its moment is its own.
+    let devices = pin(client(Service::Config), "config").await?;
+    stream(archive, archive::DEVICES, devices).await?;
     Ok(Found::Copied)
 }
 

@@ -58,6 +58,7 @@ async fn echo(upgraded: hyper::upgrade::Upgraded) {
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         reach: crate::admission::Reach::Local,
         browser: false,
+        secure: false,
         bearer: None,
         user: None,
         challenge: Challenge::Never,

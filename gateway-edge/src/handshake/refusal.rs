@@ -1,11 +1,13 @@
 //! What a client is told whose handshake is refused: the codes that existing clients know, each with a next step.
 
-use gatehouse_contract::Role;
+use gatehouse_contract::{Grants, Role};
 use gatehouse_core::Kind;
+use gatehouse_proto::device::v1::AdmitDeviceResponse;
 
 use super::Failed;
 use crate::{
     auth::Denied,
+    close::Close,
     device::Device,
     dialect::{Asked, Dialect},
     error::Refusal,
@@ -52,7 +54,7 @@ fn mismatch(message: &'static str, why: &'static str, has_device: bool) -> Box<F
     Failed::new(refusal, reason)
 }
 
-fn device_token_unknown() -> Box<Failed> {
+pub(super) fn device_token_unknown() -> Box<Failed> {
     let message = "unauthorized: this gateway knows no such token of this device; use the gateway token";
     let refusal = Refusal::invalid(message)
         .detail("code", "AUTH_DEVICE_TOKEN_MISMATCH")
@@ -107,18 +109,65 @@ pub(super) fn device_required(asked: &Asked) -> Refusal {
         .detail("recommendedNextStep", step)
 }
 
-/// A device that nobody has approved.
-pub(super) fn not_paired(asked: &Asked, device: &Device) -> Refusal {
-    Refusal::new(Kind::Forbidden, "pairing required: device is not approved yet")
+/// A device that asks for more than its token is good for. A token alone is no reason to give it more.
+pub(super) fn beyond_token(asked: &Asked, bound: &Grants) -> Box<Failed> {
+    let message = "unauthorized: the device token is not good for this role or these scopes; connect with the gateway token to ask for them";
+    let refusal = Refusal::invalid(message)
+        .detail("code", "AUTH_SCOPE_MISMATCH")
+        .detail("authReason", "scope_mismatch")
+        .detail("requestedRole", asked.role.as_str())
+        .detail("requestedScopes", asked.scopes.clone().unwrap_or_default())
+        .detail("approvedRoles", vec![bound.role().as_str()])
+        .detail("approvedScopes", bound.scopes().collect::<Vec<_>>())
+        .detail("recommendedNextStep", "review_auth_configuration");
+    Failed::new(refusal, "device-token-scopes")
+}
+
+/// A setup code that is not good: unknown, used or over. Which of them is nobody's business who guesses.
+pub(super) fn code_invalid() -> Box<Failed> {
+    let message = "unauthorized: the setup code is not good: it is used once, within ten minutes; make another with `gatehouse pair`";
+    let refusal = Refusal::invalid(message)
+        .detail("code", "AUTH_BOOTSTRAP_TOKEN_INVALID")
+        .detail("authReason", "bootstrap_token_invalid")
+        .detail("recommendedNextStep", "update_auth_configuration");
+    Failed::new(refusal, "setup-code")
+}
+
+/// A device that waits until somebody approves it.
+pub(super) fn pending(asked: &Asked, device: &Device, answer: &AdmitDeviceResponse) -> Box<Failed> {
+    let (requirement, hint, reason) = match answer.reason.as_str() {
+        "role-upgrade" => (
+            "device is asking for a higher role than currently approved",
+            "Review the requested role upgrade, then approve the pending request.",
+            "role-upgrade",
+        ),
+        "scope-upgrade" => (
+            "device is asking for more scopes than currently approved",
+            "Review the requested scopes, then approve the pending upgrade.",
+            "scope-upgrade",
+        ),
+        "metadata-upgrade" => (
+            "device identity changed and must be re-approved",
+            "Review the refreshed device details, then approve the pending request.",
+            "metadata-upgrade",
+        ),
+        _ => (
+            "device is not approved yet",
+            "Approve this device from the pending pairing requests.",
+            "not-paired",
+        ),
+    };
+    let message = format!("pairing required: {requirement}");
+    let told = format!("{message} (requestId: {})", answer.request_id);
+    let refusal = Refusal::new(Kind::Forbidden, message)
         .coded("NOT_PAIRED")
         .detail("code", "PAIRING_REQUIRED")
-        .detail("reason", "not-paired")
-        .detail(
-            "remediationHint",
-            "Approve this device from the pending pairing requests.",
-        )
+        .detail("reason", reason)
+        .detail("requestId", answer.request_id.clone())
+        .detail("remediationHint", hint)
         .detail("deviceId", &*device.id)
         .detail("requestedRole", asked.role.as_str())
         .detail("requestedScopes", asked.scopes.clone().unwrap_or_default())
-        .detail("recommendedNextStep", "review_auth_configuration")
+        .detail("recommendedNextStep", "review_auth_configuration");
+    Failed::new(refusal, "pairing-required").closing(Close::with_reason(1008, &told))
 }

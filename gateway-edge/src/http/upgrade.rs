@@ -97,6 +97,7 @@ pub(super) fn upgrade(http: &Arc<Http>, socket: &Socket, mut request: Request) -
         ip,
         reach,
         browser: sender.browser,
+        secure: ends.secure,
         bearer,
         user,
         challenge,

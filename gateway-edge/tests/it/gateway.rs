@@ -35,6 +35,10 @@ use tokio::{
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tonic::metadata::MetadataMap;
 
+mod devices;
+
+pub(crate) use devices::{CODE, Deciding, ISSUED_MS, token_of};
+
 /// The gateway token of every test.
 pub(crate) const TOKEN: &str = "the-token";
 
@@ -80,6 +84,7 @@ struct Fakes {
     /// Whether nobody can subscribe to events.
     deaf: Mutex<bool>,
     stopping: Mutex<bool>,
+    deciding: Mutex<Deciding>,
 }
 
 /// An edge with fakes behind it.
@@ -125,6 +130,7 @@ pub(crate) fn with_credentials(config: &str, credentials: Vec<Credential>) -> Wa
         config: config.to_owned(),
         token_digest: String::new(),
         credentials,
+        devices: Vec::new(),
     }
 }
 
@@ -426,6 +432,7 @@ impl Server {
                 };
                 many(stream::iter([vec![8, status]]))
             }
+            path if path.starts_with("/gatehouse.device.v1.DeviceService/") => self.decide(path, body).await,
             _ => self.reply(&path).await,
         }
     }

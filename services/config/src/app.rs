@@ -3,18 +3,25 @@
 use std::{fs::File, sync::Arc};
 
 use gatehouse_core::{
-    Clock, Env, Home, Service, ServiceSettings, credential, private,
+    Clock, Drain, Env, Health, Home, Service, ServiceSettings, backup, credential,
+    health::State,
+    private,
     server::MESSAGE_BYTES_MAX,
     service::{self, Life},
     settings::SettingsError,
+    sqlite::Fault,
 };
 use gatehouse_proto::{
     broadcast::v1::Component,
     config::v1::{agents_service_server::AgentsServiceServer, config_service_server::ConfigServiceServer},
+    device::v1::device_service_server::DeviceServiceServer,
+    user::v1::user_service_server::UserServiceServer,
 };
+use tokio::sync::watch;
 
 use crate::{
     configuration::{Configuration, sources_of, store_of},
+    devices::{DeviceGrpc, Files, Opened, UserGrpc},
     grpc::Grpc,
     metrics::Metrics,
     pace::Pace,
@@ -27,6 +34,7 @@ use crate::{
 #[derive(Debug)]
 pub struct App {
     configuration: Configuration,
+    devices: Opened,
     /// Held as long as the process lives: two writers would undo each other's work.
     lock: File,
 }
@@ -51,22 +59,37 @@ impl service::App for App {
         for open in configuration.store().open_paths() {
             tracing::warn!("{open}");
         }
-        Ok(Self { configuration, lock })
+        let devices = Opened::new(Files::of(&home.folder(Service::Config))).await;
+        Ok(Self {
+            configuration,
+            devices: devices.map_err(service::Error::open)?,
+            lock,
+        })
     }
 
     fn assemble(self, life: &mut Life) {
-        let Self { configuration, lock } = self;
+        let Self {
+            configuration,
+            devices,
+            lock,
+        } = self;
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
         let store = configuration.store();
         let watcher = watcher::watch(&[store.document(), &store.credentials_path()]);
         let path = configuration.store().document().display().to_string();
         let publisher = life.publisher();
+        let of_file = Health::new();
+        let database = devices.database().clone();
+        database.register(&mut life.registry);
+        let whole = keep_health(life.health.clone(), of_file.watch(), database.faults());
+        until_drain(&life.closing, "health", whole);
+        let fault = database.faults();
         let handle = registry::spawn(
             configuration,
             watcher,
-            publisher,
-            life.health.clone(),
+            publisher.clone(),
+            of_file,
             metrics,
             &life.closing,
         );
@@ -74,18 +97,37 @@ impl service::App for App {
         life.report
             .config_hash(move || Some(hash.state().revision.hash().to_owned()));
         life.report.components(move || {
-            let detail = complaint(&file.state());
-            vec![Component {
-                name: "file".to_owned(),
+            let component = |name: &str, detail: Option<String>| Component {
+                name: name.to_owned(),
                 ok: detail.is_none(),
                 detail,
-            }]
+            };
+            let told = fault.borrow().as_ref().map(ToString::to_string);
+            vec![
+                component("file", complaint(&file.state())),
+                component("devices", told),
+            ]
         });
+        let devices = devices.with(life.clock.clone(), handle.watch(), publisher);
+        life.serve(UserServiceServer::new(UserGrpc::new(devices.clone())));
+        life.serve(backup::server(database, backup::Gate::default(), &life.closing));
+        life.serve(
+            DeviceServiceServer::new(DeviceGrpc::new(devices.clone()))
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
         let pace = Arc::new(Pace::default());
         let workspaces = life.settings.home.workspaces();
         let agents = roster::grpc::Grpc::new(handle.clone(), Arc::clone(&pace), workspaces);
         life.serve(AgentsServiceServer::new(agents).max_decoding_message_size(MESSAGE_BYTES_MAX));
-        let grpc = Grpc::new(handle, path, pace, life.clock.now_ms(), life.closing.clone());
+        let grpc = Grpc::new(
+            handle,
+            devices.table(),
+            path,
+            pace,
+            life.clock.now_ms(),
+            life.closing.clone(),
+        );
         life.serve(
             ConfigServiceServer::new(grpc)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -93,6 +135,36 @@ impl service::App for App {
         );
         life.keep(lock);
     }
+}
+
+/// Keeps the health of the process: as its file is, and worse where the devices cannot be read or kept.
+async fn keep_health(
+    health: Health,
+    mut of_file: watch::Receiver<State>,
+    mut faults: watch::Receiver<Option<Fault>>,
+) {
+    loop {
+        let file = of_file.borrow_and_update().clone();
+        let fault = faults.borrow_and_update().as_ref().map(ToString::to_string);
+        health.set(match (file, fault) {
+            (State::Serving, Some(fault)) => State::Degraded(fault),
+            (state, _) => state,
+        });
+        let changed = tokio::select! {
+            changed = of_file.changed() => changed,
+            changed = faults.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+fn until_drain(drain: &Drain, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let end = drain.clone();
+    drain.spawn(name, async move {
+        tokio::select! { () = task => (), () = end.requested() => () }
+    });
 }
 
 impl From<ConfigError> for service::Error {

@@ -81,7 +81,7 @@ pub(crate) fn table(token: &Secret, scopes: Option<&[OperatorScope]>, rows: &[Ro
         scopes: words(scopes.unwrap_or(&OperatorScope::ALL)),
         device_id: None,
         expire_time_ms: None,
-        needs_device_key: false,
+        ..Credential::default()
     };
     let others = rows.iter().map(|row| Credential {
         id: row.id.clone(),
@@ -93,7 +93,7 @@ pub(crate) fn table(token: &Secret, scopes: Option<&[OperatorScope]>, rows: &[Ro
         scopes: words(&row.scopes),
         device_id: row.device_id.clone(),
         expire_time_ms: row.expire_time_ms,
-        needs_device_key: false,
+        ..Credential::default()
     });
     std::iter::once(shared).chain(others).collect()
 }

@@ -56,6 +56,8 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
 
 fn in_gateway(keys: &[&str]) -> Option<usize> {
     Some(match keys {
+        // Without a range fewer devices are paired; without a wrong word about local ones more would be.
+        ["nodes", "pairing", "autoApproveCidrs", "[]", ..] => 4,
         ["controlUi", "allowedOrigins", "[]", ..] | ["auth", "tokenScopes", "[]", ..] => 3,
         ["trustedProxies", "[]", ..] | ["controlUi", "allowedOrigins", ..] | ["auth", "token", ..] => 2,
         [

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use gatehouse_core::{Caller, Drain, Failure, caller};
 use gatehouse_proto::config::v1::{
     ApplyConfigRequest, ApplyConfigResponse, ConfigIssue, Credential, FormerConfig, GetConfigRequest,
@@ -12,12 +12,14 @@ use gatehouse_proto::config::v1::{
     RotateTokenResponse, SetConfigRequest, SetConfigResponse, WatchConfigRequest, WatchConfigResponse,
     config_service_server::ConfigService,
 };
+use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
     configuration::{Patch, Patched, Restore, State, Whole},
     credential::SHARED,
+    devices::Table,
     error::Error,
     issue::Issue,
     outline,
@@ -30,6 +32,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Grpc {
     handle: Handle,
+    devices: watch::Receiver<Arc<Table>>,
     path: String,
     pace: Arc<Pace>,
     /// When the schema was made, as RFC 3339 says it.
@@ -38,10 +41,18 @@ pub(crate) struct Grpc {
 }
 
 impl Grpc {
-    pub(crate) fn new(handle: Handle, path: String, pace: Arc<Pace>, now_ms: i64, drain: Drain) -> Self {
+    pub(crate) fn new(
+        handle: Handle,
+        devices: watch::Receiver<Arc<Table>>,
+        path: String,
+        pace: Arc<Pace>,
+        now_ms: i64,
+        drain: Drain,
+    ) -> Self {
         let now = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
         Self {
             handle,
+            devices,
             path,
             pace,
             schema_time: now.to_string(),
@@ -195,28 +206,36 @@ impl ConfigService for Grpc {
         let reader = Reader::try_from(request.get_ref()).map_err(refuse)?;
         // What one service may see, secrets included, is nobody else's.
         caller::names_itself(&request, reader.name()).map_err(Status::from)?;
-        let mut told: Option<(String, String, Arc<[Credential]>)> = None;
+        let mut told: Option<(String, String, Arc<[Credential]>, Arc<Table>)> = None;
+        let (handle, table) = (self.handle.clone(), self.devices.clone());
+        let changes = WatchStream::new(self.handle.watch()).map(drop);
+        let changes = stream::select(changes, WatchStream::new(self.devices.clone()).map(drop));
         // The state also changes when only the file does; services hear of what runs.
-        let answers = WatchStream::new(self.handle.watch()).filter_map(move |state| {
-            let credentials = match reader {
-                Reader::Edge => Arc::clone(&state.credentials),
-                Reader::Session | Reader::Agent | Reader::ChannelBridge | Reader::Broadcast => Arc::default(),
+        let answers = changes.filter_map(move |()| {
+            let state = handle.state();
+            let (credentials, devices) = match reader {
+                Reader::Edge => (Arc::clone(&state.credentials), Arc::clone(&table.borrow())),
+                Reader::Session | Reader::Agent | Reader::ChannelBridge | Reader::Broadcast => {
+                    (Arc::default(), Arc::default())
+                }
             };
             // One text may come to mean something else: a secret that was missing is there.
             let news = (
                 state.revision.hash().to_owned(),
                 state.revision.cut(reader),
                 credentials,
+                devices,
             );
             let answer = (told.as_ref() != Some(&news)).then(|| {
                 told = Some(news.clone());
-                let (hash, config, credentials) = news;
+                let (hash, config, credentials, devices) = news;
                 let token = credentials.iter().find(|row| row.id == SHARED);
                 Ok(WatchConfigResponse {
                     hash,
                     config,
                     token_digest: token.map(|row| row.digest.clone()).unwrap_or_default(),
-                    credentials: credentials.to_vec(),
+                    credentials: credentials.iter().chain(&devices.credentials).cloned().collect(),
+                    devices: devices.devices.clone(),
                 })
             });
             std::future::ready(answer)

@@ -5,7 +5,7 @@
 //! place; `outline` asks the schema; `check` finds mistakes; `entry` says what is
 //! left out for one; `secrets` follows references; `redact` hides secrets and puts
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
-//! document that can run; the `store` keeps files durably; `credential` says who may come in; the `configuration` puts these
+//! document that can run; the `store` keeps files durably; `credential` says who may come in, `devices` which devices may; the `configuration` puts these
 //! together and the `registry` is its task; `pace` says how often clients may change it; the `roster` makes changes of
 //! agents changes of the document; `grpc` answers.
 
@@ -15,6 +15,7 @@ mod authority;
 mod check;
 mod configuration;
 mod credential;
+mod devices;
 mod entry;
 mod error;
 mod exposure;
@@ -45,6 +46,7 @@ mod token;
 mod watcher;
 
 pub use app::App;
+pub use devices::SCHEMA as DEVICES_SCHEMA;
 pub use error::Error;
 pub use gatehouse_document::json_schema;
 pub use issue::{Issue, Severity};

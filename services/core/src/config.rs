@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_proto::config::v1::{
-    Credential, WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
+    Credential, DeviceGrant, WatchConfigRequest, WatchConfigResponse,
+    config_service_client::ConfigServiceClient,
 };
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -24,13 +25,15 @@ pub struct Revision<T> {
     pub hash: String,
     /// Who may come in; for the edge only, else empty.
     pub credentials: Vec<Credential>,
+    /// The paired devices; for the edge only, else empty.
+    pub devices: Vec<DeviceGrant>,
     /// The sections that concern this service.
     pub value: T,
 }
 
 /// What tells one answer of the config service from another: the text of a revision stays, and means something else once a
 /// secret is there that was missing. Of the sections only a digest, because they hold secrets.
-type Told = (String, [u8; 32], Vec<Credential>);
+type Told = (String, [u8; 32], Vec<Credential>, Vec<DeviceGrant>);
 
 /// The newest revision. Clones share it.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ impl<T> ConfigHandle<T> {
         let revision = Revision {
             hash: "fixed".into(),
             credentials: Vec::new(),
+            devices: Vec::new(),
             value,
         };
         let (sender, receiver) = watch::channel(Some(Arc::new(revision)));
@@ -148,11 +152,13 @@ fn take<T: DeserializeOwned>(
         config,
         token_digest: _,
         credentials,
+        devices,
     } = response;
     let news = (
         hash.clone(),
         Sha256::digest(config.as_bytes()).into(),
         credentials.clone(),
+        devices.clone(),
     );
     if told.as_ref() == Some(&news) {
         return;
@@ -164,6 +170,7 @@ fn take<T: DeserializeOwned>(
             sender.send_replace(Some(Arc::new(Revision {
                 hash,
                 credentials,
+                devices,
                 value,
             })));
             report::look();

@@ -32,6 +32,7 @@ impl ConfigService for FakeConfig {
                 config,
                 token_digest: String::new(),
                 credentials: Vec::new(),
+                devices: Vec::new(),
             };
             let _gone = sender.send(Ok(revision)).await;
             sender.closed().await;

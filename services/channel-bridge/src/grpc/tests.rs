@@ -210,6 +210,7 @@ async fn a_stopped_account_takes_nothing_until_it_is_started() {
     let revision = gatehouse_core::config::Revision {
         hash: "2".into(),
         credentials: Vec::new(),
+        devices: Vec::new(),
         value: config(&open),
     };
     bench.config.send_replace(Some(Arc::new(revision)));
@@ -249,6 +250,7 @@ async fn a_changed_account_restarts_alone_and_a_broken_one_says_why() {
     let revision = gatehouse_core::config::Revision {
         hash: "2".into(),
         credentials: Vec::new(),
+        devices: Vec::new(),
         value: config(&channels),
     };
     bench.config.send_replace(Some(Arc::new(revision)));
@@ -334,6 +336,7 @@ async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
     let revision = gatehouse_core::config::Revision {
         hash: "2".into(),
         credentials: Vec::new(),
+        devices: Vec::new(),
         value: config(&channels),
     };
     bench.config.send_replace(Some(Arc::new(revision)));

@@ -106,6 +106,14 @@ fn gateway(document: &Document, issues: &mut Vec<Issue>) {
             "must be a path, for example \"/claw\": letters, digits, dots, dashes and underscores between slashes",
         ));
     }
+    for (index, range) in gateway.nodes.pairing.auto_approve_cidrs.iter().enumerate() {
+        if network(range).is_none() {
+            issues.push(Issue::error(
+                format!("gateway.nodes.pairing.autoApproveCidrs[{index}]"),
+                "must be an IP address or a range, for example \"192.168.1.0/24\"",
+            ));
+        }
+    }
     for (index, proxy) in gateway.trusted_proxies.iter().enumerate() {
         if network(proxy).is_none() {
             issues.push(Issue::error(

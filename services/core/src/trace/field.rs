@@ -42,6 +42,7 @@ const JOINING: &[(&str, &str)] = &[
     ("client.address", "where a client comes from"),
     ("caller.identity", "the process that made a call"),
     ("credential.id", "the row of the credential table"),
+    ("device.id", "a device, by the hash of its key"),
     ("edge.id", "the edge process"),
     ("rpc.method", "the method that was called"),
     ("event.name", "the event"),

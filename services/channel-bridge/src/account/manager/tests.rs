@@ -95,6 +95,7 @@ fn revision(accounts: &Value) -> Arc<Revision<Config>> {
     Arc::new(Revision {
         hash: accounts.to_string(),
         credentials: Vec::new(),
+        devices: Vec::new(),
         value: serde_json::from_value(value).unwrap(),
     })
 }

@@ -109,7 +109,8 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "ReportHealth",
             "DropDeliveries",
             "EnqueueDelivery",
-            "WatchConfig"
+            "WatchConfig",
+            "RemoveDeviceRole"
         ]
     );
     assert_eq!(
@@ -121,6 +122,8 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "InspectWebhook",
             "ReceiveWebhook",
             "WatchConfig",
+            "AdmitDevice",
+            "WelcomeDevice",
             "AttachNode"
         ]
     );

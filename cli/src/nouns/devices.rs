@@ -1,0 +1,364 @@
+//! `gatehouse devices` and `gatehouse pair`.
+
+use qrcode::{EcLevel, QrCode, render::unicode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answer, Caller, sessions::given, unknown};
+use crate::{
+    args::{
+        Common,
+        devices::{Devices, DevicesVerb, Pair},
+    },
+    client::Client,
+    exit::{Exit, Failed},
+    output,
+    term::{Ink, Style, Table},
+};
+
+const LIST: &str = "device.pair.list";
+const SETUP: &str = "device.pair.setupCode";
+
+/// Digits of an id that a list shows: enough to tell some thousands apart.
+const SHOWN: usize = 12;
+
+#[derive(Deserialize)]
+struct All {
+    #[serde(default)]
+    pending: Vec<Request>,
+    #[serde(default)]
+    paired: Vec<Device>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    request_id: String,
+    device_id: String,
+    display_name: Option<String>,
+    client_id: Option<String>,
+    platform: Option<String>,
+    role: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    remote_ip: Option<String>,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Device {
+    device_id: String,
+    display_name: Option<String>,
+    client_id: Option<String>,
+    platform: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    approved_via: String,
+}
+
+/// A code as the method answers it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Code {
+    setup_code: String,
+    gateway_url: String,
+}
+
+/// Runs `devices`.
+pub(crate) async fn run(common: &Common, devices: &Devices, style: Style) -> Result<(), Failed> {
+    let verb = devices.verb.as_ref().unwrap_or(&DevicesVerb::List);
+    let methods: &[&str] = match verb {
+        DevicesVerb::List => &[LIST],
+        // What it grants it has to hold, so it asks for all that its token is good for.
+        DevicesVerb::Approve { .. } => &["device.pair.approve", LIST, SETUP],
+        DevicesVerb::Reject { .. } => &["device.pair.reject", LIST],
+        DevicesVerb::Revoke { .. } => &["device.token.revoke", LIST],
+        DevicesVerb::Remove { .. } => &["device.pair.remove", LIST],
+        DevicesVerb::Rename { .. } => &["device.pair.rename", LIST],
+    };
+    let mut caller = Caller::connect(common, style, methods).await?;
+    let done = caller.devices(verb).await;
+    caller.close().await;
+    done
+}
+
+/// Runs `pair`.
+pub(crate) async fn pair(common: &Common, pair: &Pair, style: Style) -> Result<(), Failed> {
+    let (gateway, client) = Client::follow(common, &[SETUP]).await?;
+    let json = common.json;
+    let mut caller = Caller { client, json, style };
+    let done = caller.pair(pair, gateway.url.as_str()).await;
+    caller.close().await;
+    done
+}
+
+impl Caller {
+    async fn devices(&mut self, verb: &DevicesVerb) -> Result<(), Failed> {
+        let listed = self.ask(LIST, &json!({})).await?;
+        let all: All = listed.read()?;
+        match verb {
+            DevicesVerb::List if self.json => listed.print(),
+            DevicesVerb::List => self.list_devices(&all),
+            DevicesVerb::Approve { request } => {
+                let found = all.request(request.as_deref())?;
+                let (params, who) = (json!({"requestId": found.request_id}), found.who());
+                let answer = self.ask("device.pair.approve", &params).await?;
+                self.done(&answer, &format!("{who} may come in as {} now", found.role))
+            }
+            DevicesVerb::Reject { request } => {
+                let found = all.request(request.as_deref())?;
+                let (params, who) = (json!({"requestId": found.request_id}), found.who());
+                let answer = self.ask("device.pair.reject", &params).await?;
+                self.done(&answer, &format!("the request of {who} is refused"))
+            }
+            DevicesVerb::Revoke { device, role } => {
+                let found = all.device(device)?;
+                let roles = match role {
+                    Some(role) => vec![role.clone()],
+                    None => found.roles.clone(),
+                };
+                let mut last = None;
+                for role in roles {
+                    let params = json!({"deviceId": found.device_id, "role": role});
+                    last = Some(self.ask("device.token.revoke", &params).await?);
+                }
+                let answer = last.ok_or_else(|| Failed::new(Exit::Failed, "the device has no role"))?;
+                let who = found.who();
+                self.done(
+                    &answer,
+                    &format!("the token of {who} is revoked, and its connections are closed"),
+                )
+            }
+            DevicesVerb::Remove { device } => {
+                let found = all.device(device)?;
+                let answer = self
+                    .ask("device.pair.remove", &json!({"deviceId": found.device_id}))
+                    .await?;
+                self.done(&answer, &format!("{} is forgotten", found.who()))
+            }
+            DevicesVerb::Rename { device, name } => {
+                let found = all.device(device)?;
+                let params = json!({"deviceId": found.device_id, "label": name});
+                let answer = self.ask("device.pair.rename", &params).await?;
+                self.done(&answer, &format!("{} is called {name} now", found.who()))
+            }
+        }
+    }
+
+    fn list_devices(&self, all: &All) -> Result<(), Failed> {
+        if !all.pending.is_empty() {
+            let mut waiting = Table::new(&["WAITS", "WHO", "AS", "SCOPES", "FROM", "WHY"]);
+            for request in &all.pending {
+                waiting.row(vec![
+                    (Some(Ink::Cyan), short(&request.request_id)),
+                    (None, request.who()),
+                    (None, request.role.clone()),
+                    (None, words(&request.scopes)),
+                    (None, request.remote_ip.clone().unwrap_or_default()),
+                    (None, request.reason.clone()),
+                ]);
+            }
+            self.table(&waiting, "")?;
+        }
+        let mut paired = Table::new(&["DEVICE", "WHO", "AS", "SCOPES", "SINCE"]);
+        for device in &all.paired {
+            paired.row(vec![
+                (Some(Ink::Cyan), short(&device.device_id)),
+                (None, device.who()),
+                (None, device.roles.join(" ")),
+                (None, words(&device.scopes)),
+                (None, device.approved_via.clone()),
+            ]);
+        }
+        self.table(&paired, "no device is paired")
+    }
+
+    async fn pair(&mut self, pair: &Pair, here: &str) -> Result<(), Failed> {
+        let params = |at: Option<&str>| {
+            given([
+                ("bootstrapProfile", json!(pair.access.as_str())),
+                ("publicUrl", json!(at)),
+            ])
+        };
+        let answer = match self.ask(SETUP, &params(pair.at.as_deref())).await {
+            Ok(answer) => answer,
+            // Nobody has said where the gateway is reached: from here it is reached where this command reaches it.
+            Err(_) if pair.at.is_none() => self.ask(SETUP, &params(Some(here))).await?,
+            Err(failed) => return Err(failed),
+        };
+        if self.json {
+            return answer.print();
+        }
+        self.show_code(&answer, pair.no_qr)
+    }
+
+    fn show_code(&self, answer: &Answer, no_qr: bool) -> Result<(), Failed> {
+        let code: Code = answer.read()?;
+        if !no_qr {
+            output::text(&picture(&code.setup_code)?)?;
+        }
+        output::line(&code.setup_code)?;
+        output::remark(&format!(
+            "for one device, once, within ten minutes; it connects to {}",
+            gatehouse_core::telemetry::escape(&code.gateway_url)
+        ));
+        Ok(())
+    }
+}
+
+/// A text as a picture that a phone reads: two modules in the height of a line.
+fn picture(text: &str) -> Result<String, Failed> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L)
+        .map_err(|error| Failed::new(Exit::Failed, format!("the code fits into no picture: {error}")))?;
+    let mut drawn = code.render::<unicode::Dense1x2>().quiet_zone(true).build();
+    drawn.push('\n');
+    Ok(drawn)
+}
+
+impl All {
+    /// The request that is meant.
+    fn request(&self, named: Option<&str>) -> Result<&Request, Failed> {
+        let ids = || self.pending.iter().map(|request| request.request_id.as_str());
+        let Some(named) = named else {
+            return match self.pending.as_slice() {
+                [only] => Ok(only),
+                [] => Err(Failed::new(Exit::Failed, "no device waits")
+                    .next("`gatehouse devices` shows those that are paired")),
+                _ => Err(Failed::new(Exit::Usage, "several devices wait: name one")
+                    .next("`gatehouse devices` shows them")),
+            };
+        };
+        let found: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|request| request.request_id.starts_with(named) || request.device_id.starts_with(named))
+            .collect();
+        match found.as_slice() {
+            [only] => Ok(only),
+            [] => Err(unknown("request", named, ids(), "gatehouse devices")),
+            _ => Err(ambiguous(named)),
+        }
+    }
+
+    /// The device that is meant.
+    fn device(&self, named: &str) -> Result<&Device, Failed> {
+        let found: Vec<_> = self
+            .paired
+            .iter()
+            .filter(|device| {
+                device.device_id.starts_with(named) || device.display_name.as_deref() == Some(named)
+            })
+            .collect();
+        match found.as_slice() {
+            [only] => Ok(only),
+            [] => {
+                let ids = self.paired.iter().map(|device| device.device_id.as_str());
+                Err(unknown("device", named, ids, "gatehouse devices"))
+            }
+            _ => Err(ambiguous(named)),
+        }
+    }
+}
+
+fn ambiguous(named: &str) -> Failed {
+    Failed::new(Exit::Usage, format!("{named} may mean several"))
+        .next("give more digits; `gatehouse devices --json` has all of them")
+}
+
+impl Request {
+    fn who(&self) -> String {
+        who(
+            &[&self.display_name, &self.client_id],
+            &self.platform,
+            &self.device_id,
+        )
+    }
+}
+
+impl Device {
+    fn who(&self) -> String {
+        who(
+            &[&self.display_name, &self.client_id],
+            &self.platform,
+            &self.device_id,
+        )
+    }
+}
+
+fn who(names: &[&Option<String>], platform: &Option<String>, id: &str) -> String {
+    let name = names.iter().find_map(|name| name.as_deref());
+    let name = name.map_or_else(|| short(id), str::to_owned);
+    match platform {
+        Some(platform) => format!("{name} ({platform})"),
+        None => name,
+    }
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(SHOWN).collect()
+}
+
+/// Scopes without what all of them begin with.
+fn words(scopes: &[String]) -> String {
+    let words: Vec<_> = scopes
+        .iter()
+        .map(|scope| scope.strip_prefix("operator.").unwrap_or(scope))
+        .collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn all() -> All {
+        let request = |id: &str, device: &str| json!({"requestId": id, "deviceId": device, "role": "operator", "reason": "not-paired"});
+        let device =
+            |id: &str, name: Value| json!({"deviceId": id, "displayName": name, "approvedVia": "silent"});
+        let all = json!({
+            "pending": [request("r1", "aa11"), request("r2", "aa22")],
+            "paired": [device("bb11", json!("phone")), device("bb22", Value::Null)],
+        });
+        serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_named_by_its_beginning_or_by_being_the_only_one() {
+        let mut all = all();
+
+        assert_eq!(all.request(Some("r2")).unwrap().device_id, "aa22");
+        assert_eq!(all.request(Some("aa1")).unwrap().request_id, "r1");
+        assert!(
+            all.request(Some("aa")).is_err() && all.request(Some("x")).is_err() && all.request(None).is_err()
+        );
+        all.pending.pop();
+        assert_eq!(all.request(None).unwrap().request_id, "r1");
+        all.pending.clear();
+        assert!(all.request(None).is_err());
+    }
+
+    #[test]
+    fn a_device_is_named_by_its_beginning_or_its_name() {
+        let all = all();
+
+        assert_eq!(all.device("phone").unwrap().device_id, "bb11");
+        assert_eq!(all.device("bb2").unwrap().device_id, "bb22");
+        assert!(all.device("bb").is_err() && all.device("tablet").is_err());
+    }
+
+    #[test]
+    fn a_code_is_drawn_as_a_picture_of_lines() {
+        let drawn = picture(&"x".repeat(150)).unwrap();
+
+        assert!(
+            drawn.lines().count() > 20 && drawn.lines().count() < 60,
+            "{drawn}"
+        );
+        assert!(drawn.contains('█'));
+    }
+}

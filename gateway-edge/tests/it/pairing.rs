@@ -1,0 +1,300 @@
+//! Devices that are known, that are not, and what ends with them.
+
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, v4},
+    device::Device,
+    gateway::{CODE, Deciding, Gateway, ISSUED_MS, token_of, until},
+};
+
+/// Parameters that show something else than the gateway token.
+fn showing(auth: Value, scopes: &[&str]) -> Value {
+    let mut params = v4(scopes);
+    params["auth"] = auth;
+    params
+}
+
+async fn refused(device: &Device, gateway: &Gateway, params: Value) -> (Value, (u16, String)) {
+    let (mut client, answer) = device.attempt(gateway, params).await;
+    assert_eq!(answer["ok"], false, "{answer}");
+    (answer["error"].clone(), client.closed().await)
+}
+
+#[tokio::test]
+async fn a_new_device_of_this_machine_is_paired_and_comes_back_with_its_own_token() {
+    let gateway = Gateway::start().await;
+    let device = Device::new(1);
+    let token = token_of(&device.id(), "operator");
+
+    let client = device
+        .connect(&gateway, v4(&["operator.read", "operator.write"]))
+        .await;
+
+    assert_eq!(client.hello["auth"]["deviceToken"], json!(token));
+    assert_eq!(client.hello["auth"]["issuedAtMs"], json!(ISSUED_MS));
+    let asked = gateway.decisions().pop().unwrap();
+    assert!(asked.local, "the test is a process of this machine");
+    assert_eq!(
+        (asked.device_id, asked.public_key),
+        (device.id(), device.public_key())
+    );
+    assert_eq!(asked.scopes, ["operator.read", "operator.write"]);
+    for auth in [
+        json!({"token": token}),
+        json!({"deviceToken": token}),
+        json!({"token": token, "deviceToken": token}),
+        json!({"token": "a wrong one", "deviceToken": token}),
+    ] {
+        let again = device.connect(&gateway, showing(auth, &["operator.read"])).await;
+        assert_eq!(again.hello["auth"]["scopes"], json!(["operator.read"]));
+        assert_eq!(
+            again.hello["auth"]["deviceToken"],
+            json!(token),
+            "it is told again what it has"
+        );
+        assert_eq!(again.hello["auth"]["issuedAtMs"], json!(ISSUED_MS));
+    }
+    assert_eq!(
+        gateway.decisions().len(),
+        1,
+        "about a known device nobody is asked"
+    );
+}
+
+#[tokio::test]
+async fn a_known_device_comes_in_while_the_config_service_does_not_answer() {
+    let gateway = Gateway::start().await;
+    let (device, stranger) = (Device::new(1), Device::new(2));
+    let token = token_of(&device.id(), "operator");
+    drop(device.connect(&gateway, v4(&["operator.read"])).await);
+    gateway.decides(Deciding::Hangs);
+
+    let by_token = device
+        .connect(&gateway, showing(json!({"token": token}), &["operator.read"]))
+        .await;
+    assert_eq!(by_token.hello["auth"]["deviceToken"], json!(token));
+    let by_shared = device.connect(&gateway, v4(&["operator.read"])).await;
+    assert!(
+        by_shared.hello["auth"].get("deviceToken").is_none(),
+        "nobody is there to tell it"
+    );
+
+    let (error, (code, _)) = refused(&stranger, &gateway, v4(&["operator.read"])).await;
+    assert_eq!(
+        (&error["code"], &error["details"]["code"], &error["retryable"]),
+        (&json!("UNAVAILABLE"), &json!("PAIRING_UNAVAILABLE"), &json!(true))
+    );
+    assert_eq!(code, 1013);
+}
+
+#[tokio::test]
+async fn a_device_that_has_to_wait_is_told_so_with_its_request() {
+    let gateway = Gateway::start().await;
+    let device = Device::new(1);
+    for (reason, requirement) in [
+        ("not-paired", "device is not approved yet"),
+        (
+            "role-upgrade",
+            "device is asking for a higher role than currently approved",
+        ),
+        (
+            "scope-upgrade",
+            "device is asking for more scopes than currently approved",
+        ),
+        (
+            "metadata-upgrade",
+            "device identity changed and must be re-approved",
+        ),
+    ] {
+        gateway.decides(Deciding::Waits(reason));
+
+        let (error, closed) = refused(&device, &gateway, v4(&["operator.read"])).await;
+
+        assert_eq!(error["code"], "NOT_PAIRED");
+        assert_eq!(error["message"], format!("pairing required: {requirement}"));
+        let details = &error["details"];
+        assert_eq!(
+            (
+                &details["code"],
+                &details["reason"],
+                &details["requestId"],
+                &details["deviceId"]
+            ),
+            (
+                &json!("PAIRING_REQUIRED"),
+                &json!(reason),
+                &json!("request-1"),
+                &json!(device.id())
+            )
+        );
+        assert_eq!(details["requestedScopes"], json!(["operator.read"]));
+        assert!(details["remediationHint"].is_string() && details["recommendedNextStep"].is_string());
+        let told = format!("pairing required: {requirement} (requestId: request-1)");
+        assert_eq!(closed, (1008, told));
+    }
+}
+
+#[tokio::test]
+async fn a_device_token_opens_nothing_without_its_key_and_no_more_than_was_approved() {
+    let gateway = Gateway::start().await;
+    let (device, other) = (Device::new(1), Device::new(2));
+    let token = token_of(&device.id(), "operator");
+    drop(device.connect(&gateway, v4(&["operator.read"])).await);
+    let shown = |scopes: &[&str]| showing(json!({"token": token, "deviceToken": token}), scopes);
+
+    let (error, (code, _)) = refused(&other, &gateway, shown(&["operator.read"])).await;
+    assert_eq!(
+        (&error["details"]["code"], code),
+        (&json!("AUTH_DEVICE_TOKEN_MISMATCH"), 1008)
+    );
+    let mut without = Client::open(&gateway).await;
+    let error = without.call("connect", shown(&["operator.read"])).await["error"].clone();
+    assert_eq!(error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH");
+
+    let (error, (code, _)) = refused(&device, &gateway, shown(&["operator.read", "operator.write"])).await;
+    assert_eq!((&error["code"], code), (&json!("INVALID_REQUEST"), 1008));
+    assert_eq!(error["details"]["code"], "AUTH_SCOPE_MISMATCH");
+    assert_eq!(error["details"]["approvedScopes"], json!(["operator.read"]));
+    let mut as_node = shown(&[]);
+    as_node["role"] = json!("node");
+    let (error, _) = refused(&device, &gateway, as_node).await;
+    assert_eq!(error["details"]["code"], "AUTH_SCOPE_MISMATCH");
+    let (error, _) = refused(&device, &gateway, showing(json!({"deviceToken": "made up"}), &[])).await;
+    assert_eq!(error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH");
+
+    assert_eq!(gateway.decisions().len(), 1, "no token asks for more by itself");
+}
+
+#[tokio::test]
+async fn a_device_that_says_something_else_of_itself_is_looked_at_again() {
+    let gateway = Gateway::start().await;
+    let device = Device::new(1);
+    let token = token_of(&device.id(), "operator");
+    drop(device.connect(&gateway, v4(&["operator.read"])).await);
+    gateway.decides(Deciding::Waits("metadata-upgrade"));
+    let mut moved = showing(json!({"token": token}), &["operator.read"]);
+    moved["client"]["platform"] = json!("windows");
+
+    let (error, _) = refused(&device, &gateway, moved).await;
+
+    assert_eq!(error["details"]["reason"], "metadata-upgrade");
+    let asked = gateway.decisions().pop().unwrap();
+    assert!(!asked.local, "a token alone approves nothing");
+}
+
+#[tokio::test]
+async fn the_gateway_token_gives_a_device_no_more_than_it_is_good_for() {
+    let gateway = Gateway::configured(r#"{"gateway":{"auth":{"tokenScopes":["operator.read"]}}}"#).await;
+    let device = Device::new(1);
+
+    let client = device
+        .connect(&gateway, v4(&["operator.read", "operator.admin"]))
+        .await;
+
+    assert_eq!(client.hello["auth"]["scopes"], json!(["operator.read"]));
+    assert_eq!(gateway.decisions().pop().unwrap().scopes, ["operator.read"]);
+}
+
+#[tokio::test]
+async fn what_is_taken_from_a_device_closes_its_sockets_and_no_others() {
+    let gateway = Gateway::start().await;
+    let (device, other) = (Device::new(1), Device::new(2));
+    let token = token_of(&device.id(), "operator");
+    let by_token = || showing(json!({"token": token}), &["operator.read"]);
+
+    // Its token is revoked: the generation changes and the row of the token goes.
+    let mut shared = device.connect(&gateway, v4(&["operator.read"])).await;
+    let mut own = device.connect(&gateway, by_token()).await;
+    let mut others = other.connect(&gateway, v4(&["operator.read"])).await;
+    gateway.change_devices(|devices, credentials| {
+        let row = devices
+            .iter_mut()
+            .find(|row| row.device_id == device.id())
+            .unwrap();
+        row.generation += 1;
+        credentials.retain(|row| row.device_id.as_deref() != Some(&device.id()));
+    });
+    assert_eq!(
+        shared.closed().await.0,
+        4001,
+        "a connection by the gateway token is the device's as well"
+    );
+    assert_eq!(own.closed().await.0, 4001);
+
+    // It comes back with the gateway token, and is removed.
+    let mut back = device.connect(&gateway, v4(&["operator.read"])).await;
+    let begun = tokio::time::Instant::now();
+    gateway.change_devices(|devices, _| devices.retain(|row| row.device_id != device.id()));
+    assert_eq!(back.closed().await.0, 4001);
+    // A second, and one for a machine that is busy with other tests.
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+
+    let answer = others.call("no.such", json!({})).await;
+    assert_ne!(answer["error"]["details"]["code"], "AUTH_CHANGED", "{answer}");
+}
+
+#[tokio::test]
+async fn a_setup_code_lets_a_device_in_and_a_wrong_one_counts_as_a_guess() {
+    let gateway =
+        Gateway::configured(r#"{"gateway":{"auth":{"rateLimit":{"maxAttempts":2,"exemptLoopback":false}}}}"#)
+            .await;
+    let device = Device::new(1);
+    let with_code = |code: &str| showing(json!({"bootstrapToken": code}), &["operator.read"]);
+
+    let client = device.connect(&gateway, with_code(CODE)).await;
+    assert_eq!(client.hello["auth"]["scopes"], json!(["operator.read"]));
+    assert_eq!(
+        client.hello["auth"]["deviceToken"],
+        json!(token_of(&device.id(), "operator"))
+    );
+    let asked = gateway.decisions().pop().unwrap();
+    assert!(!asked.local && asked.setup_digest.is_some());
+
+    for _ in 0..2 {
+        let (error, (code, _)) = refused(&device, &gateway, with_code("guess")).await;
+        assert_eq!(
+            (&error["details"]["code"], code),
+            (&json!("AUTH_BOOTSTRAP_TOKEN_INVALID"), 1008)
+        );
+    }
+    let (error, _) = refused(&device, &gateway, with_code("guess")).await;
+    assert_eq!(error["details"]["code"], "AUTH_RATE_LIMITED");
+    let mut without = Client::open(&gateway).await;
+    let error = without.call("connect", with_code(CODE)).await["error"].clone();
+    assert_eq!(
+        error["details"]["code"], "DEVICE_IDENTITY_REQUIRED",
+        "a code pairs a device, and there is none"
+    );
+}
+
+#[tokio::test]
+async fn who_connects_without_a_device_gets_what_its_token_is_good_for() {
+    let gateway = Gateway::start().await;
+    // Where OpenClaw decides by what a client calls itself, the credential decides here: a name is no reason for anything.
+    for (id, mode) in [
+        ("cli", "cli"),
+        ("gateway-client", "backend"),
+        ("cli", "probe"),
+        ("test", "test"),
+        ("openclaw-tui", "ui"),
+        ("openclaw-control-ui", "webchat"),
+        ("something-else", "cli"),
+    ] {
+        let mut params = v4(&["operator.read", "operator.write"]);
+        params["client"]["id"] = json!(id);
+        params["client"]["mode"] = json!(mode);
+        let client = Client::connect(&gateway, params).await;
+        assert_eq!(
+            client.hello["auth"]["scopes"],
+            json!(["operator.read", "operator.write"]),
+            "{id}/{mode}"
+        );
+        assert!(client.hello["auth"].get("deviceToken").is_none());
+    }
+    until("nobody was asked", async || gateway.decisions().is_empty()).await;
+}

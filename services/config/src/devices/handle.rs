@@ -1,0 +1,353 @@
+//! The devices as the rest of the service holds them: each change is on the disk before it is answered, and in the table that goes to
+//! the edge before the next one begins.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use gatehouse_contract::Role;
+use gatehouse_core::{
+    Clock, Secret, private,
+    publish::{Outgoing, Publisher},
+    sqlite::Database,
+};
+use gatehouse_proto::device::v1::{DevicePairResolvedEvent, DevicePairSetupCompletedEvent, SetupCompletion};
+use rusqlite::{Connection, Transaction};
+use tokio::sync::{Mutex, watch};
+
+use super::{
+    actor::Actor,
+    admit::{self, Admitted, Asking, Rules},
+    error::DeviceError,
+    manage::{self, Arrived, Told, Whole},
+    rows::{self, RequestRow, RoleRow},
+    schema::MIGRATIONS,
+    setup::{self, Code, Profile},
+    table::Table,
+    wire,
+};
+use crate::configuration::State;
+
+/// Where they are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    database: PathBuf,
+    key: PathBuf,
+}
+
+impl Files {
+    /// In the folder of the service.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self {
+            database: folder.join("devices.db"),
+            key: folder.join("device-tokens.key"),
+        }
+    }
+
+    /// The key that tokens are derived from; made at the first start. Without the old one nothing is lost: tokens that devices have stay
+    /// good, and one that asks for its own is given another.
+    fn key(&self) -> io::Result<Secret> {
+        match fs::read_to_string(&self.key) {
+            Ok(text) if !text.trim().is_empty() => return Ok(Secret::new(text.trim())),
+            Ok(_) => fs::remove_file(&self.key)?, // of a machine that died while it was written
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let key = Secret::generate();
+        private::create_new(&self.key, key.expose().as_bytes())?;
+        Ok(key)
+    }
+}
+
+/// The devices. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Devices(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    key: Secret,
+    clock: Clock,
+    state: watch::Receiver<State>,
+    publisher: Publisher,
+    table: watch::Sender<Arc<Table>>,
+    /// One change at a time, so that a table never overtakes a newer one.
+    turn: Mutex<()>,
+}
+
+/// What was opened, before the parts that it needs are there.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    database: Database,
+    key: Secret,
+    table: Table,
+}
+
+impl Opened {
+    /// Opens or makes the files.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub(crate) async fn new(files: Files) -> Result<Self, DeviceError> {
+        let database = Database::open(&files.database, MIGRATIONS)?;
+        let key = files
+            .key()
+            .map_err(|error| DeviceError::from(gatehouse_core::sqlite::Error::File(error)))?;
+        let table = database.read(|connection| Table::read(connection)).await?;
+        Ok(Self { database, key, table })
+    }
+
+    /// The database, for its metrics, its health and its copies.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Puts it together with what it needs.
+    pub(crate) fn with(self, clock: Clock, state: watch::Receiver<State>, publisher: Publisher) -> Devices {
+        let Self { database, key, table } = self;
+        Devices(Arc::new(Inner {
+            database,
+            key,
+            clock,
+            state,
+            publisher,
+            table: watch::Sender::new(Arc::new(table)),
+            turn: Mutex::new(()),
+        }))
+    }
+}
+
+/// Everything that is asked for by a list.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) pending: Vec<(RequestRow, bool)>,
+    pub(super) paired: Vec<Whole>,
+}
+
+impl Devices {
+    /// The table, and each change of it.
+    pub(crate) fn table(&self) -> watch::Receiver<Arc<Table>> {
+        self.0.table.subscribe()
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.0.state.borrow().clone()
+    }
+
+    pub(super) async fn list(&self, actor: &Actor) -> Result<Listed, DeviceError> {
+        let (now, own) = (self.now(), actor.confined_to().map(str::to_owned));
+        self.read(move |connection| {
+            let is_shown = |id: &str| own.as_deref().is_none_or(|own| own == id);
+            let mut roles = rows::all_roles(connection)?;
+            let devices = rows::all_devices(connection)?
+                .into_iter()
+                .filter(|device| is_shown(&device.id));
+            let paired: Vec<Whole> = devices
+                .map(|device| {
+                    let (of_it, others) = roles.drain(..).partition(|role| role.device_id == device.id);
+                    roles = others;
+                    Whole { device, roles: of_it }
+                })
+                .collect();
+            let mut pending = Vec::new();
+            for request in rows::all_requests(connection, now)? {
+                if is_shown(&request.device_id) {
+                    let known = rows::find_device(connection, &request.device_id)?.is_some();
+                    pending.push((request, known));
+                }
+            }
+            Ok(Listed { pending, paired })
+        })
+        .await
+    }
+
+    pub(super) async fn approve(&self, actor: Actor, id: String) -> Result<Whole, DeviceError> {
+        let (key, now, request) = (self.0.key.clone(), self.now(), id.clone());
+        let whole = self
+            .change(move |tx| manage::approve(tx, &key, &actor, &request, now))
+            .await?;
+        self.say_resolved(id, &whole.device.id, "approved");
+        Ok(whole)
+    }
+
+    pub(super) async fn reject(&self, actor: Actor, id: String) -> Result<String, DeviceError> {
+        let (now, request) = (self.now(), id.clone());
+        let device = self
+            .change(move |tx| manage::reject(tx, &actor, &request, now))
+            .await?;
+        self.say_resolved(id, &device, "rejected");
+        Ok(device)
+    }
+
+    pub(super) async fn remove(&self, actor: Actor, device: String) -> Result<(), DeviceError> {
+        let removed = device.clone();
+        self.change(move |tx| manage::remove(tx, &actor, &removed))
+            .await?;
+        tracing::info!(device.id = device, "a paired device was removed");
+        self.say_resolved(device.clone(), &device, "removed");
+        Ok(())
+    }
+
+    pub(super) async fn remove_role(&self, device: String, role: Role) -> Result<bool, DeviceError> {
+        self.change(move |tx| manage::remove_role(tx, &device, role))
+            .await
+    }
+
+    pub(super) async fn rename(
+        &self,
+        actor: Actor,
+        device: String,
+        label: String,
+    ) -> Result<(), DeviceError> {
+        self.change(move |tx| manage::rename(tx, &actor, &device, &label))
+            .await
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        actor: Actor,
+        device: String,
+        role: String,
+        scopes: Vec<String>,
+    ) -> Result<(RoleRow, Secret), DeviceError> {
+        let (key, now) = (self.0.key.clone(), self.now());
+        self.change(move |tx| manage::rotate(tx, &key, &actor, &device, &role, &scopes, now))
+            .await
+    }
+
+    pub(super) async fn revoke(
+        &self,
+        actor: Actor,
+        device: String,
+        role: String,
+    ) -> Result<RoleRow, DeviceError> {
+        let now = self.now();
+        self.change(move |tx| manage::revoke(tx, &actor, &device, &role, now))
+            .await
+    }
+
+    pub(super) async fn create_code(
+        &self,
+        actor: Actor,
+        profile: Profile,
+        url: String,
+    ) -> Result<Code, DeviceError> {
+        let now = self.now();
+        self.change(move |tx| setup::create(tx, &actor, profile, &url, now))
+            .await
+    }
+
+    pub(super) async fn code_status(&self, id: String) -> Result<Option<SetupCompletion>, DeviceError> {
+        let code = id.clone();
+        let used = self
+            .read(move |connection| setup::status(connection, &code))
+            .await?;
+        Ok(used.map(|used| SetupCompletion {
+            setup_id: id,
+            device_id: used.device,
+            device_name: used.name,
+            access: used.access,
+            ts: used.at,
+        }))
+    }
+
+    pub(super) async fn admit(&self, asking: Asking) -> Result<Admitted, DeviceError> {
+        let rules = Rules::from(&self.state().revision.document().gateway.nodes.pairing);
+        let (key, now) = (self.0.key.clone(), self.now());
+        let (device, name) = (asking.device_id.clone(), asking.labels.display_name.clone());
+        let admitted = self
+            .change(move |tx| admit::admit(tx, &key, &rules, &asking, now))
+            .await?;
+        match &admitted {
+            Admitted::Pending {
+                request,
+                new: true,
+                repair,
+            } => {
+                tracing::info!(
+                    device.id = device,
+                    reason = request.reason,
+                    "a device waits for approval"
+                );
+                self.0
+                    .publisher
+                    .publish(Outgoing::new(&wire::requested(request, *repair)));
+            }
+            Admitted::Paired(paired) => {
+                if let Some(settled) = &paired.settled {
+                    tracing::info!(device.id = device, "a device was paired");
+                    self.say_resolved(settled.clone(), &device, "approved");
+                }
+                if let Some((id, access)) = &paired.code {
+                    self.0
+                        .publisher
+                        .publish(Outgoing::new(&DevicePairSetupCompletedEvent {
+                            setup_id: id.clone(),
+                            device_id: device,
+                            device_name: name,
+                            access: access.clone(),
+                            ts: now,
+                        }));
+                }
+            }
+            Admitted::Pending { .. } | Admitted::CodeInvalid => {}
+        }
+        Ok(admitted)
+    }
+
+    pub(super) async fn welcome(&self, arrived: Arrived) -> Result<Told, DeviceError> {
+        let (key, now, asked) = (self.0.key.clone(), self.now(), arrived.clone());
+        let told = self
+            .read(move |connection| manage::greet(connection, &key, &asked, now))
+            .await?;
+        if let Some(told) = told {
+            return Ok(told);
+        }
+        let key = self.0.key.clone();
+        self.change(move |tx| manage::welcome(tx, &key, &arrived, now))
+            .await
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+
+    fn say_resolved(&self, request_id: String, device: &str, decision: &str) {
+        self.0.publisher.publish(Outgoing::new(&DevicePairResolvedEvent {
+            request_id,
+            device_id: device.to_owned(),
+            decision: decision.to_owned(),
+            ts: self.now(),
+        }));
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, DeviceError> + Send + 'static,
+    ) -> Result<T, DeviceError> {
+        self.0.database.read(job).await
+    }
+
+    /// Writes, and tells the edge what came of it.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, DeviceError> + Send + 'static,
+    ) -> Result<T, DeviceError> {
+        let _turn = self.0.turn.lock().await;
+        let written = self.0.database.write(move |tx| {
+            let done = job(tx)?;
+            Ok::<_, DeviceError>((done, Table::read(tx)?))
+        });
+        let (done, table) = written.await?;
+        self.0.table.send_if_modified(|current| {
+            let changed = **current != table;
+            if changed {
+                *current = Arc::new(table);
+            }
+            changed
+        });
+        Ok(done)
+    }
+}

@@ -1,0 +1,127 @@
+//! Codes that pair one device once: what a person carries from the gateway to the device, as a text or a QR picture.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use gatehouse_contract::{Grants, Role};
+use gatehouse_core::{Secret, hex};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::{actor::Actor, error::DeviceError, rows::words};
+
+/// How long a code is good: long enough to fetch a phone (v4).
+const CODE_MS: i64 = 600_000;
+
+/// Codes that are good at once.
+const CODES_MAX: usize = 20;
+
+/// What a code allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Profile {
+    Full,
+    Limited,
+    Node,
+}
+
+impl Profile {
+    pub(super) fn parse(word: Option<&str>) -> Result<Self, DeviceError> {
+        match word {
+            None | Some("limited") => Ok(Self::Limited),
+            Some("full") => Ok(Self::Full),
+            Some("node") => Ok(Self::Node),
+            Some(_) => Err(DeviceError::Invalid(
+                "bootstrapProfile must be full, limited or node",
+            )),
+        }
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Limited => "limited",
+            Self::Node => "node",
+        }
+    }
+
+    /// What a device gets by it. Nobody makes a code for more than they hold.
+    fn grants(self, actor: &Actor) -> Result<Grants, DeviceError> {
+        let wanted = match self {
+            Self::Full => actor.grants,
+            Self::Limited => Grants::new(Role::Operator, ["operator.read", "operator.write"]),
+            Self::Node => Grants::new(Role::Node, []),
+        };
+        actor.holds(&wanted)?;
+        Ok(wanted)
+    }
+}
+
+/// A code.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) id: String,
+    /// What a device is given.
+    pub(super) text: String,
+    pub(super) expires_at: i64,
+}
+
+/// Makes a code for devices that reach the gateway at `url`.
+pub(super) fn create(
+    tx: &Transaction<'_>,
+    actor: &Actor,
+    profile: Profile,
+    url: &str,
+    now: i64,
+) -> Result<Code, DeviceError> {
+    let grants = profile.grants(actor)?;
+    let good: usize = tx
+        .prepare_cached("SELECT count(*) FROM setup_code WHERE expires_at > ?1 AND used_by IS NULL")?
+        .query_row([now], |row| row.get(0))?;
+    if good >= CODES_MAX {
+        return Err(DeviceError::TooManyRequests);
+    }
+    let token = Secret::generate();
+    let (id, expires_at) = (uuid::Uuid::new_v4().to_string(), now.saturating_add(CODE_MS));
+    tx.prepare_cached(
+        "INSERT INTO setup_code (id, digest, role, scopes, access, user_id, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        id,
+        hex::encode(&token.digest()),
+        grants.role().as_str(),
+        words(&grants),
+        profile.as_str(),
+        actor.user_id,
+        expires_at,
+    ])?;
+    let text = serde_json::json!({"url": url, "bootstrapToken": token.expose()}).to_string();
+    Ok(Code {
+        id,
+        text: URL_SAFE_NO_PAD.encode(text),
+        expires_at,
+    })
+}
+
+/// Who used a code.
+#[derive(Debug)]
+pub(super) struct Used {
+    pub(super) device: String,
+    pub(super) name: Option<String>,
+    pub(super) access: String,
+    pub(super) at: i64,
+}
+
+/// What became of a code.
+pub(super) fn status(connection: &Connection, id: &str) -> Result<Option<Used>, DeviceError> {
+    let found = connection
+        .prepare_cached("SELECT used_by, used_name, access, used_at FROM setup_code WHERE id = ?1")?
+        .query_row([id], |row| {
+            let (by, at): (Option<String>, Option<i64>) = (row.get(0)?, row.get(3)?);
+            let (name, access) = (row.get(1)?, row.get(2)?);
+            Ok(by.zip(at).map(|(device, at)| Used {
+                device,
+                name,
+                access,
+                at,
+            }))
+        })
+        .optional()?;
+    found.ok_or_else(|| DeviceError::NoSuchCode(id.to_owned()))
+}

@@ -1,0 +1,264 @@
+//! Named users and their tokens: people with credentials of their own, each narrowed to some scopes and revoked alone.
+
+use std::collections::HashMap;
+
+use gatehouse_contract::{Grants, Role};
+use gatehouse_core::{Secret, hex};
+use gatehouse_proto::config::v1::Credential;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::{actor::Actor, error::DeviceError, rows::words};
+
+/// Named users: a large household, or a small company.
+const USERS_MAX: usize = 200;
+
+/// Tokens of one user: some programs on some machines.
+const TOKENS_MAX: usize = 20;
+
+/// The gateway's owner, whose is the gateway token, by the name that clients have for it.
+pub(super) const OWNER: &str = "gateway-owner";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UserRow {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+}
+
+/// A token, without what is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UserTokenRow {
+    pub(super) id: String,
+    pub(super) user: String,
+    pub(super) digest: String,
+    pub(super) scopes: Grants,
+    pub(super) label: Option<String>,
+    pub(super) created_at: i64,
+    pub(super) expires_at: Option<i64>,
+}
+
+/// What a token is to be.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) scopes: Vec<String>,
+    pub(super) label: Option<String>,
+    pub(super) seconds: Option<i64>,
+}
+
+/// A token that was made.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) id: String,
+    pub(super) token: Secret,
+}
+
+fn user(row: &Row<'_>) -> rusqlite::Result<UserRow> {
+    Ok(UserRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        created_at: row.get(2)?,
+        updated_at: row.get(3)?,
+    })
+}
+
+fn token(row: &Row<'_>) -> rusqlite::Result<UserTokenRow> {
+    let scopes: String = row.get(3)?;
+    Ok(UserTokenRow {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        digest: row.get(2)?,
+        scopes: Grants::new(Role::Operator, scopes.split(' ')),
+        label: row.get(4)?,
+        created_at: row.get(5)?,
+        expires_at: row.get(6)?,
+    })
+}
+
+pub(super) fn all(connection: &Connection) -> Result<Vec<UserRow>, DeviceError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, created_at, updated_at FROM user ORDER BY id -- scans: all of them are asked for, and they are bounded",
+    )?;
+    let rows = statement.query_map([], user)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn find(connection: &Connection, id: &str) -> Result<Option<UserRow>, DeviceError> {
+    Ok(connection
+        .prepare_cached("SELECT id, name, created_at, updated_at FROM user WHERE id = ?1")?
+        .query_row([id], user)
+        .optional()?)
+}
+
+pub(super) fn tokens(connection: &Connection) -> Result<Vec<UserTokenRow>, DeviceError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, user_id, digest, scopes, label, created_at, expires_at FROM user_token ORDER BY id
+         -- scans: all of them are asked for, and they are bounded",
+    )?;
+    let rows = statement.query_map([], token)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The names of users, by id.
+pub(super) fn names(connection: &Connection) -> Result<HashMap<String, Option<String>>, DeviceError> {
+    Ok(all(connection)?
+        .into_iter()
+        .map(|user| (user.id, user.name))
+        .collect())
+}
+
+/// The rows of the edge's table.
+pub(super) fn credentials(
+    connection: &Connection,
+    names: &HashMap<String, Option<String>>,
+) -> Result<Vec<Credential>, DeviceError> {
+    let rows = tokens(connection)?.into_iter();
+    Ok(rows
+        .map(|row| Credential {
+            id: format!("user/{}/{}", row.user, row.id),
+            digest: row.digest,
+            role: Role::Operator.as_str().to_owned(),
+            scopes: row.scopes.scopes().map(str::to_owned).collect(),
+            expire_time_ms: row.expires_at,
+            issue_time_ms: Some(row.created_at),
+            user_name: names.get(&row.user).cloned().flatten(),
+            user_id: Some(row.user),
+            ..Credential::default()
+        })
+        .collect())
+}
+
+/// Adds a user with a first token.
+pub(super) fn create(
+    tx: &Transaction<'_>,
+    actor: &Actor,
+    id: &str,
+    name: Option<&str>,
+    wanted: &Wanted,
+    now: i64,
+) -> Result<(UserRow, Made), DeviceError> {
+    let is_word = !id.is_empty()
+        && id
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if !is_word || id == OWNER {
+        return Err(DeviceError::Invalid(
+            "id must be lower-case letters, digits and dashes",
+        ));
+    }
+    if find(tx, id)?.is_some() {
+        return Err(DeviceError::UserExists);
+    }
+    if all(tx)?.len() >= USERS_MAX {
+        return Err(DeviceError::TooManyUsers);
+    }
+    check_name(name)?;
+    tx.prepare_cached("INSERT INTO user (id, name, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)")?
+        .execute(params![id, name, now])?;
+    let made = add_token(tx, actor, id, wanted, now)?;
+    let user = UserRow {
+        id: id.to_owned(),
+        name: name.map(str::to_owned),
+        created_at: now,
+        updated_at: now,
+    };
+    Ok((user, made))
+}
+
+/// Removes a user with all that is theirs.
+pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<(), DeviceError> {
+    tx.prepare_cached(
+        "DELETE FROM device WHERE user_id = ?1 -- scans: they are bounded, and users go seldom",
+    )?
+    .execute([id])?;
+    tx.prepare_cached(
+        "DELETE FROM pair_request WHERE user_id = ?1 -- scans: they are bounded, and users go seldom",
+    )?
+    .execute([id])?;
+    tx.prepare_cached(
+        "DELETE FROM setup_code WHERE user_id = ?1 -- scans: they are bounded, and users go seldom",
+    )?
+    .execute([id])?;
+    match tx
+        .prepare_cached("DELETE FROM user WHERE id = ?1")?
+        .execute([id])?
+    {
+        0 => Err(DeviceError::NoSuchUser(id.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Changes what a user is called.
+pub(super) fn rename(tx: &Transaction<'_>, id: &str, name: &str, now: i64) -> Result<UserRow, DeviceError> {
+    check_name(Some(name))?;
+    tx.prepare_cached("UPDATE user SET name = ?2, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![id, name, now])?;
+    find(tx, id)?.ok_or_else(|| DeviceError::NoSuchUser(id.to_owned()))
+}
+
+/// Makes a token for a user.
+pub(super) fn add_token(
+    tx: &Transaction<'_>,
+    actor: &Actor,
+    user: &str,
+    wanted: &Wanted,
+    now: i64,
+) -> Result<Made, DeviceError> {
+    if find(tx, user)?.is_none() {
+        return Err(DeviceError::NoSuchUser(user.to_owned()));
+    }
+    let scopes = Grants::new(Role::Operator, wanted.scopes.iter().map(String::as_str));
+    if scopes.scopes().count() != wanted.scopes.len() {
+        return Err(DeviceError::Invalid(
+            "scopes must be different scopes of an operator, for example operator.read",
+        ));
+    }
+    actor.holds(&scopes)?;
+    check_name(wanted.label.as_deref())?;
+    let count: usize = tx
+        .prepare_cached("SELECT count(*) FROM user_token WHERE user_id = ?1")?
+        .query_row([user], |row| row.get(0))?;
+    if count >= TOKENS_MAX {
+        return Err(DeviceError::TooManyUsers);
+    }
+    let made = Made {
+        id: uuid::Uuid::new_v4().to_string(),
+        token: Secret::generate(),
+    };
+    let expires_at = wanted
+        .seconds
+        .map(|seconds| now.saturating_add(seconds.saturating_mul(1_000)));
+    tx.prepare_cached(
+        "INSERT INTO user_token (id, user_id, digest, scopes, label, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        made.id,
+        user,
+        hex::encode(&made.token.digest()),
+        words(&scopes),
+        wanted.label,
+        now,
+        expires_at,
+    ])?;
+    Ok(made)
+}
+
+/// Revokes a token.
+pub(super) fn revoke_token(tx: &Transaction<'_>, id: &str) -> Result<(), DeviceError> {
+    match tx
+        .prepare_cached("DELETE FROM user_token WHERE id = ?1")?
+        .execute([id])?
+    {
+        0 => Err(DeviceError::NoSuchToken(id.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+fn check_name(name: Option<&str>) -> Result<(), DeviceError> {
+    match name {
+        Some(name) if name.trim().is_empty() || name.contains(char::is_control) => Err(DeviceError::Invalid(
+            "a name must not be blank or hold control characters",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
