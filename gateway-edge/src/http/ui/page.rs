@@ -24,9 +24,10 @@ const PAGE_BYTES_MAX: u64 = 1024 * 1024;
 /// Where the program finds out below which path it stands.
 const BASE_MARK: &str = "data-openclaw-control-ui-base-path";
 
-/// Loads are from here alone: what a model writes cannot make a page send anything to somebody else, by a picture for example.
+/// Loads are from here alone, or from the page itself (its icons are fetched as `data:`): what a model writes cannot make a page send
+/// anything to somebody else, by a picture for example.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; \
-                      style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-src 'self' blob:; connect-src 'self'; \
+                      style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-src 'self' blob:; connect-src 'self' data: blob:; \
                       object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; script-src 'self' \
                       'wasm-unsafe-eval'";
 
