@@ -52,6 +52,8 @@ use crate::{
 pub struct App {
     settings: Settings,
     listener: TcpListener,
+    /// Of this machine, beside one that is not.
+    loopback: Option<TcpListener>,
     address: SocketAddr,
     offers: watch::Sender<Arc<Offer>>,
 }
@@ -91,9 +93,16 @@ impl service::App for App {
         };
         let listener = settings::listen(settings.public).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
+        let loopback = settings::beside(address).and_then(|beside| {
+            let listening = settings::listen(beside).inspect_err(|error| {
+                tracing::warn!(%error, server.address = %beside, "programs on this machine reach the gateway by its own address alone");
+            });
+            listening.ok()
+        });
         Ok(Self {
             settings,
             listener,
+            loopback,
             address,
             offers: watch::Sender::new(Arc::new(Offer::core())),
         })
@@ -106,6 +115,7 @@ impl service::App for App {
                 limits, control_ui, ..
             },
             listener,
+            loopback,
             address,
             offers,
         } = self;
@@ -195,7 +205,10 @@ impl service::App for App {
             fed,
             bound: address.ip(),
         }));
-        life.requested.spawn("accept", accept::run(listener, server));
+        for listener in std::iter::once(listener).chain(loopback) {
+            life.requested
+                .spawn("accept", accept::run(listener, Arc::clone(&server)));
+        }
         let limited = Arc::clone(&edge);
         life.before_closing(move || stop::answers(&limited) + plan::FIRST, async move {
             stop::stop(&edge, &broadcast).await

@@ -134,6 +134,13 @@ pub(crate) fn listen(public: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(ACCEPT_QUEUE_MAX)
 }
 
+/// Where programs on this machine look for a gateway that listens on one address of the network: their clients know loopback.
+pub(crate) fn beside(public: SocketAddr) -> Option<SocketAddr> {
+    let ip = public.ip().to_canonical();
+    let is_reached = ip.is_loopback() || ip.is_unspecified();
+    (!is_reached).then(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), public.port()))
+}
+
 #[cfg(test)]
 mod tests {
     use gatehouse_core::{Address, service::Settings};
@@ -166,6 +173,17 @@ mod tests {
         let SettingsError(mistakes) = read(&env).unwrap_err();
 
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+    }
+
+    #[test]
+    fn beside_an_address_of_the_network_loopback_is_listened_on() {
+        let beside = |public: &str| beside(public.parse().unwrap()).map(|address| address.to_string());
+
+        assert_eq!(beside("100.101.2.3:18789").as_deref(), Some("127.0.0.1:18789"));
+        assert_eq!(beside("[fd7a:115c:a1e0::9]:5").as_deref(), Some("127.0.0.1:5"));
+        for reached in ["127.0.0.1:5", "0.0.0.0:5", "[::1]:5", "[::]:5"] {
+            assert_eq!(beside(reached), None, "{reached}");
+        }
     }
 
     #[test]
