@@ -162,8 +162,9 @@ async fn a_machine_becomes_a_node_does_what_was_allowed_there_and_nothing_else()
 }
 
 #[tokio::test]
-async fn a_large_file_arrives_whole_and_nothing_outside_the_folder_does() {
-    let gateway = Gateway::start(&json!({})).await;
+async fn a_large_file_arrives_whole_and_nothing_that_the_folder_or_the_document_forbids() {
+    let config = json!({"gateway": {"nodes": {"commands": {"deny": ["system.which"]}}}});
+    let gateway = Gateway::start(&config).await;
     let operator = Client::v4(&gateway, ALL).await;
     let node = Node::start(&gateway).await;
     approved(&operator).await;
@@ -189,6 +190,15 @@ async fn a_large_file_arrives_whole_and_nothing_outside_the_folder_does() {
         .await
         .unwrap_err();
     assert_eq!(outside.details["nodeError"]["code"], "FILE_UNAVAILABLE");
+    let denied = operator
+        .call("node.invoke", wish(&node, "system.which", json!({}), "3"))
+        .await
+        .unwrap_err();
+    assert!(
+        denied.message.contains("gateway.nodes.commands.deny"),
+        "{}",
+        denied.message
+    );
 }
 
 #[tokio::test]

@@ -117,6 +117,7 @@ impl Reader {
                 (&["messages"], false),
                 (&["models"], false),
                 (&["gateway", "drainSeconds"], false),
+                (&["gateway", "nodes", "commands"], false),
             ],
             Self::Agent => &[(&["models"], true), (&["agents", "defaults"], false)],
             Self::ChannelBridge => &[(&["channels"], true), (&["commands"], false)],

@@ -67,7 +67,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     let drain: Value = serde_json::from_str(&drain.cut(Reader::Session)).expect("JSON");
     assert_eq!(
         drain["gateway"],
-        json!({"drainSeconds": 7}),
+        json!({"drainSeconds": 7, "nodes": {"commands": {"allow": [], "deny": []}}}),
         "and nothing else of it"
     );
     assert_eq!(keys(&agent), ["models", "agents"]);
