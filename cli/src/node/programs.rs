@@ -95,7 +95,6 @@ impl Programs {
     }
 
     /// Which of these programs there are, and where.
-    #[expect(clippy::unused_self, reason = "a command like the others")]
     pub(crate) fn which(&self, params: Value) -> Result<Value, Refused> {
         let Which { bins } = serde_json::from_value(params).map_err(Refused::params)?;
         let found = bins.into_iter().take(WORDS_MAX).filter_map(|name| {
