@@ -79,12 +79,14 @@ impl Run {
             content: None,
             provider: None,
         });
+        // What stood in pictures and files is gone for the model afterwards, unless the summary says it.
+        let media = self.media_of(&messages, &models).await;
         Ok(agent::RunTurnRequest {
             run_id: self.turn.run.to_string(),
             models,
             system_prompt: Some(SYSTEM.to_owned()),
             messages,
-            media: Vec::new(),
+            media,
             timeout_ms: configured.timeout_ms,
             agent_name: configured.display_name(),
             agent_id: Some(configured.id.to_string()),
