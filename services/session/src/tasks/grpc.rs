@@ -13,7 +13,7 @@ use crate::id::RunId;
 use crate::key::AgentId;
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
-use crate::turns::model::Turn;
+use crate::turns::model::{Turn, TurnState};
 
 /// Tasks of one answer unless the caller says otherwise.
 const LIMIT: i64 = 100;
@@ -122,7 +122,7 @@ impl Grpc {
 }
 
 /// The states of turns that a client asks for, with one word or a list of them.
-fn states(status: Option<&str>) -> Result<Vec<crate::turns::model::TurnState>, Error> {
+fn states(status: Option<&str>) -> Result<Option<Vec<TurnState>>, Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Asked {
@@ -134,7 +134,7 @@ fn states(status: Option<&str>) -> Result<Vec<crate::turns::model::TurnState>, E
         problem: "is none of queued, running, completed, failed, cancelled, timed_out, and no list of them",
     };
     let words = match status.map(serde_json::from_str::<Option<Asked>>) {
-        None | Some(Ok(None)) => return Ok(Vec::new()),
+        None | Some(Ok(None)) => return Ok(None),
         Some(Ok(Some(Asked::One(word)))) => vec![word],
         Some(Ok(Some(Asked::Many(words)))) => words,
         Some(Err(_)) => return Err(wrong()),
@@ -143,7 +143,7 @@ fn states(status: Option<&str>) -> Result<Vec<crate::turns::model::TurnState>, E
     for word in words {
         states.extend(Status::parse(&word).ok_or_else(wrong)?.states());
     }
-    Ok(states)
+    Ok(Some(states))
 }
 
 impl From<ListedTurn> for proto::Task {
@@ -230,5 +230,32 @@ impl TaskService for Grpc {
         _: Request<GetLastHeartbeatRequest>,
     ) -> Result<Response<GetLastHeartbeatResponse>, Answer> {
         answer(Ok(GetLastHeartbeatResponse::default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_asks_for_one_state_or_a_list_and_for_no_other() {
+        let asked = |status: &str| states(Some(status)).unwrap().unwrap();
+
+        assert_eq!(asked(r#""queued""#), [TurnState::Queued]);
+        assert_eq!(
+            asked(r#"["running","failed"]"#),
+            [
+                TurnState::Leased,
+                TurnState::Running,
+                TurnState::Failed,
+                TurnState::Interrupted
+            ]
+        );
+        assert_eq!(asked(r#""timed_out""#), []);
+        assert_eq!(states(Some("null")).unwrap(), None);
+        assert_eq!(states(None).unwrap(), None);
+        for wrong in [r#""nope""#, r#"["queued",1]"#, "{}", "7"] {
+            assert!(matches!(states(Some(wrong)), Err(Error::Field { .. })), "{wrong}");
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::turns::model::{Turn, TurnState};
 /// Which turns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskFilter {
-    /// In one of these states. Empty: in any.
-    pub(crate) states: Vec<TurnState>,
+    /// In one of these states. Unset: in any.
+    pub(crate) states: Option<Vec<TurnState>>,
     pub(crate) agent: Option<AgentId>,
     pub(crate) key: Option<SessionKey>,
     /// Behind this one, in the order of their ends. Unset: from the beginning, which are those that have not ended.

@@ -44,18 +44,25 @@ pub(super) async fn turns_are_listed_first_those_that_live_then_those_that_ended
     for (filter, wanted) in [
         (
             TaskFilter {
-                states: vec![TurnState::Queued],
+                states: Some(vec![TurnState::Queued]),
                 ..of(10)
             },
             "r4",
         ),
         (
             TaskFilter {
-                states: vec![TurnState::Done, TurnState::Running],
+                states: Some(vec![TurnState::Done, TurnState::Running]),
                 key: Some(key("main")),
                 ..of(10)
             },
             "r3 r1",
+        ),
+        (
+            TaskFilter {
+                states: Some(Vec::new()),
+                ..of(10)
+            },
+            "",
         ),
         (
             TaskFilter {

@@ -40,7 +40,7 @@ fn living(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<List
     ))?;
     let rows = statement.query_map(
         named_params! {
-            ":states": words(&filter.states),
+            ":states": words(filter.states.as_deref()),
             ":key": filter.key.as_ref().map(|key| key.as_str()),
             ":agent": filter.agent.as_ref().map(|agent| agent.as_str()),
             ":limit": limit,
@@ -64,7 +64,7 @@ fn ended(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<(Plac
         named_params! {
             ":ended": after.ended_at,
             ":id": after.id,
-            ":states": words(&filter.states),
+            ":states": words(filter.states.as_deref()),
             ":key": filter.key.as_ref().map(|key| key.as_str()),
             ":agent": filter.agent.as_ref().map(|agent| agent.as_str()),
             ":limit": limit,
@@ -88,10 +88,9 @@ fn task(row: &Row<'_>) -> rusqlite::Result<ListedTurn> {
 }
 
 /// The states as one text, each between commas. Empty: any.
-fn words(states: &[TurnState]) -> String {
-    if states.is_empty() {
-        return String::new();
-    }
-    let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
-    format!(",{},", words.join(","))
+fn words(states: Option<&[TurnState]>) -> String {
+    states.map_or_else(String::new, |states| {
+        let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+        format!(",{},", words.join(","))
+    })
 }
