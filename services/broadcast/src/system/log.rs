@@ -3,6 +3,7 @@
 
 use std::{
     fs::File,
+    hash::{DefaultHasher, Hash, Hasher},
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::PathBuf,
@@ -14,8 +15,11 @@ use serde_json::json;
 /// Places in one file that a cursor tells apart: more than 512 times what a file of the log holds.
 const PLACES: i64 = 1 << 32;
 
-/// Files that a cursor tells apart, by the end of their number on the disk: cursor stays below 2^53, which clients can hold.
+/// Files that a cursor tells apart: it stays below 2^53, which clients can hold.
 const FILES: u64 = 1 << 20;
+
+/// What is looked at of the first line of a file: services cut theirs before.
+const FIRST_LINE_BYTES_MAX: u64 = 16 * 1024;
 
 /// A place in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +58,10 @@ struct Part {
 
 impl Part {
     fn open(path: &PathBuf) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         Ok(Self {
-            id: i64::try_from(metadata.ino() % FILES).unwrap_or_default(),
+            id: id_of(&mut file, metadata.ino())?,
             size: metadata.len(),
             file,
         })
@@ -72,6 +76,17 @@ impl Part {
             .read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// Which file it is. Its number on the disk alone does not say it: the one of a file that was forgotten is soon another's. The first
+/// line, with its time of day, is never written anew.
+fn id_of(file: &mut File, number: u64) -> io::Result<i64> {
+    let mut begin = Vec::new();
+    file.by_ref().take(FIRST_LINE_BYTES_MAX).read_to_end(&mut begin)?;
+    let first = begin.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut hasher = DefaultHasher::new();
+    (number, first).hash(&mut hasher);
+    Ok(i64::try_from(hasher.finish() % FILES).unwrap_or_default())
 }
 
 impl Tail {
@@ -288,7 +303,7 @@ mod tests {
 
         assert_eq!(messages(&few), ["line 098", "line 099"]);
         assert!(few.truncated && short.truncated);
-        assert_eq!(messages(&short), ["line 099"]);
+        assert_eq!(messages(&short), ["line 098", "line 099"]);
         assert_eq!((few.cursor, few.size), (short.cursor, 1_600));
         assert!(few.cursor < 1 << 53);
     }
@@ -298,15 +313,15 @@ mod tests {
         let log = Log::new();
         log.write("edge | one\n");
         let old = log.tail(None, 10, 1_000).cursor;
-        for _ in 0..4 {
+        for round in 0..4 {
             log.turn();
-            log.write("edge | later\n");
+            log.write(&format!("edge | later {round}\n"));
         }
 
         let answer = log.tail(Some(old), 10, 1_000);
 
         assert!(answer.reset, "{answer:?}");
-        assert_eq!(messages(&answer), ["later"; 3]);
+        assert_eq!(messages(&answer), ["later 1", "later 2", "later 3"]);
         let none = Tail {
             lines_max: 1,
             bytes_max: 1,
