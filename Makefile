@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # A long step of cargo says how far it is: by cargo's own bar on a terminal, by a line a minute elsewhere.
 PROGRESS := deploy/progress.sh
 
-.PHONY: help up build test deny contracts notes test-rust test-conformance conformance test-autobahn lint docs bench crash backup-drill \
+.PHONY: help up build test deny contracts notes test-rust test-conformance conformance test-autobahn lint docs bench bench-peers crash backup-drill \
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test    everything a submission must pass"
 	@echo "make deny    licences, sources and bans of the dependencies, and their advisories where they can be fetched"
 	@echo "make bench   the figures the gateway is judged by"
+	@echo "make bench-peers  the same figures of this gateway and of OpenClaw's, side by side (WRITE=1: into docs/)"
 	@echo "make conformance  OpenClaw's own clients against this gateway and against OpenClaw's, and a table of both (WRITE=1: into docs/)"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make backup-drill  50 backups under load, each restored and compared (ROUNDS=N)"
@@ -121,6 +122,13 @@ bench:
 	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse -p gatehouse-tests
 	@echo "== bench"
 	@GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse GATEHOUSE_SOAK_SECONDS=$(SECONDS) $(TARGET)/release/gatehouse-bench $(ARGS)
+
+# Eight minutes on a quiet machine, most of it OpenClaw's.
+bench-peers: prerequisites
+	@echo "== build (release)"
+	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse
+	@echo "== bench beside OpenClaw"
+	@cd tests/conformance && GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse node_modules/node/bin/node bench/run.mjs $(if $(WRITE),--write) $(ARGS)
 
 # The long form of a test that `make test` runs for a few rounds.
 ROUNDS ?= 200

@@ -65,14 +65,12 @@ export class Gateway {
     }
   }
 
-  /** Ends the gateway and starts it anew with the same home on the same port. */
-  async restart() {
-    const { port } = new URL(this.url);
-    await this.#end();
-    await this.#spawn(port);
+  /** Starts it anew with the same home on the same port. */
+  begin() {
+    return this.#spawn(new URL(this.url).port);
   }
 
-  async #end() {
+  async end() {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const ended = new Promise((done) => this.child.once("exit", done));
     this.child.kill("SIGTERM");
@@ -80,7 +78,7 @@ export class Gateway {
   }
 
   async stop() {
-    await this.#end();
+    await this.end();
     await rm(this.home, { recursive: true, force: true });
   }
 }

@@ -46,7 +46,7 @@ export async function nodeHost(report, { user, recorder, token }) {
       id = entry.nodeId;
     });
     if (!there) return;
-    await check("may run nothing before it is approved", () => assert.rejects(invoke("system.which", { bins: ["ls"] }), /approv|not allowed|pending/i));
+    await check("may run nothing before it is approved", () => assert.rejects(invoke("system.which", { bins: ["ls"] }), /approv|not allowed|pending|pairing/i));
     await check("is approved by an operator", async () => {
       const request = await until("the request of the node", async () => (await operator.client.request("node.pair.list", {})).pending.find((entry) => entry.nodeId === id), PATIENCE_MS);
       await operator.client.request("node.pair.approve", { requestId: request.requestId });

@@ -10,6 +10,7 @@ ajv.addSchema(schema, "protocol");
 
 /** Answers whose definition is not called like their method. */
 const RESULTS = {
+  "config.schema": "ConfigSchemaResponse",
   "agent.identity.get": "AgentIdentityResult",
   "commands.list": "CommandsListResult",
   connect: "HelloOk",

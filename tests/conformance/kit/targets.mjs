@@ -38,9 +38,10 @@ const models = (provider) => ({
   },
 });
 
-export async function start(name, provider) {
+/** `sessions` is how many a gateway must be able to keep; Gatehouse has no such bound. */
+export async function start(name, provider, { sessions = 5_000 } = {}) {
   if (name === "gatehouse") return Gatehouse.start(provider);
-  if (name === "openclaw") return OpenClaw.start(provider);
+  if (name === "openclaw") return OpenClaw.start(provider, sessions);
   throw new Error(`no such target: ${name}; there are gatehouse and openclaw`);
 }
 
@@ -71,9 +72,18 @@ class Gatehouse {
     return this.gateway.child.pid;
   }
 
+  begin() {
+    return this.gateway.begin();
+  }
+
+  end() {
+    return this.gateway.end();
+  }
+
   /** Ends the process and starts it anew on the same home and port: what people call a restart. */
-  restart() {
-    return this.gateway.restart();
+  async restart() {
+    await this.end();
+    await this.begin();
   }
 
   stop() {
@@ -87,7 +97,7 @@ class OpenClaw {
   token = "token-of-the-conformance-kit";
   log = "";
 
-  static async start(provider) {
+  static async start(provider, sessions) {
     const target = new OpenClaw();
     target.home = await mkdtemp(join(tmpdir(), "openclaw-"));
     target.port = await freePort();
@@ -106,10 +116,11 @@ class OpenClaw {
         http: { endpoints: { chatCompletions: { enabled: true }, responses: { enabled: true } } },
       },
       ...models(provider),
+      session: { maintenance: { maxEntries: sessions } },
       agents: { defaults: { model: { primary: `fake/${MODEL}` }, skipBootstrap: true, workspace } },
     };
     await writeFile(join(target.home, ".openclaw", "openclaw.json"), JSON.stringify(config));
-    await target.#start();
+    await target.begin();
     return target;
   }
 
@@ -126,12 +137,12 @@ class OpenClaw {
   }
 
   /** It gives itself 5 s for a step of its start, which a busy machine may not have: so once more, and once more. */
-  async #start() {
+  async begin() {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#spawn();
       } catch (error) {
-        await this.#end();
+        await this.end();
         if (attempt === START_ATTEMPTS) throw new Error(`${error.message}\n${this.log.slice(-2000)}`);
       }
     }
@@ -143,11 +154,11 @@ class OpenClaw {
   }
 
   async restart() {
-    await this.#end();
-    await this.#start();
+    await this.end();
+    await this.begin();
   }
 
-  async #end() {
+  async end() {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const ended = new Promise((done) => this.child.once("exit", done));
     this.child.kill("SIGTERM");
@@ -155,7 +166,7 @@ class OpenClaw {
   }
 
   async stop() {
-    await this.#end();
+    await this.end();
     await rm(this.home, { recursive: true, force: true });
   }
 }
