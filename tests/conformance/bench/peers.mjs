@@ -69,10 +69,11 @@ class Ours extends Peer {
   }
 }
 
-/** OpenClaw takes some 20 ms for a session, and longer the more there are: its rows are copied in its database while it is stopped. */
+/** OpenClaw takes some 20 ms for a session, and longer the more there are: for many its rows are copied in its database while it is stopped. */
 class Theirs extends Peer {
   async seed(count) {
-    if (count <= 10) return this.create(count);
+    // Once only: a database that was filled and started is not taken a second time.
+    if (count <= 1_000) return this.create(count);
     await this.end();
     const database = new DatabaseSync(join(this.target.home, ".openclaw/agents/main/agent/openclaw-agent.sqlite"));
     database.exec("BEGIN");
