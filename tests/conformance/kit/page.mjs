@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { until } from "../gateway.mjs";
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
 const WHAT_PEOPLE_TAKE_FOR_BROKEN = /[^\n]*(unknown method|missing scope|Panel failed to load|invalid [\w.]+ params|Something went wrong)[^\n]*/i;
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const SETTLED_MS = 1_500;
