@@ -109,6 +109,7 @@ export async function page(report, { target, recorder, provider, short = false }
       }),
     );
   try {
+    await check("comes from the gateway itself", () => assert.ok(recorder.pageIsTheGateways, "it had to be served by the proxy of the test"));
     const loaded = await check("opens with a token in its address", async () => {
       await browser.visit("/chat");
       await browser.composer.waitFor();
