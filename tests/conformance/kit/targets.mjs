@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -191,5 +191,3 @@ export async function freePort() {
   await new Promise((closed) => server.close(closed));
   return port;
 }
-
-export const readToken = async (home) => (await readFile(join(home, "config", "token"), "utf8")).trim();
