@@ -104,6 +104,37 @@ mod tests {
         );
     }
 
+    /// What stands between two marks of a page; the rest of it is written by hand.
+    fn section<'a>(page: &'a str, name: &str) -> (&'a str, &'a str, &'a str) {
+        let (begin, end) = (
+            format!("<!-- {name}: make docs -->\n"),
+            format!("<!-- end of {name} -->"),
+        );
+        let (before, rest) = page.split_once(&begin).expect("the mark of the beginning");
+        let (section, after) = rest.split_once(&end).expect("the mark of the end");
+        (before, section, after)
+    }
+
+    /// The same for what clients may send that no method has.
+    #[test]
+    fn the_committed_reference_of_parameters_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/compatibility.md");
+        let written = format!("\n{}\n", reference::parameters(Map::core()).trim_end());
+        let page = fs::read_to_string(&path).unwrap_or_default();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let (before, _, after) = section(&page, "parameters");
+            let page =
+                format!("{before}<!-- parameters: make docs -->\n{written}<!-- end of parameters -->{after}");
+            fs::write(&path, page).unwrap();
+            return;
+        }
+
+        assert!(
+            section(&page, "parameters").1 == written,
+            "docs/compatibility.md is out of date: `make docs` writes it anew"
+        );
+    }
+
     #[test]
     fn the_first_sentence_is_enough_for_a_list() {
         assert_eq!(first_sentence("One session.\nMore of it."), "One session");

@@ -17,6 +17,11 @@ use crate::{
 pub trait UnknownFields {
     /// Says whether to refuse the property at this path, for example `/sessions/3/foo`.
     fn unknown(&mut self, path: &str) -> bool;
+
+    /// Whether properties of the published protocol that change nothing are passed over without asking.
+    fn passes_harmless(&self) -> bool {
+        false
+    }
 }
 
 /// Refuses every unknown property: the plain dialect, the command line and plugins' manifests.
@@ -91,7 +96,7 @@ impl<'a> Encode<'a, '_> {
                     self.path.push(Step::Key(key.into_owned()));
                     return Err("may only be set by the gateway".into());
                 }
-                None => self.skip_unknown(&key)?,
+                None => self.skip_unknown(message, &key)?,
                 Some(index) => {
                     let field = message.fields.get(index).expect("an index that by_name found");
                     if !seen.insert(index) {
@@ -121,14 +126,28 @@ impl<'a> Encode<'a, '_> {
         Ok(())
     }
 
-    fn skip_unknown(&mut self, key: &str) -> Result<(), Problem> {
+    /// What the published protocol has and the message has not is passed over only where it changes nothing. What nobody knows is
+    /// up to the caller's dialect.
+    fn skip_unknown(&mut self, message: &Message, key: &str) -> Result<(), Problem> {
         self.path.push(Step::Key(key.to_owned()));
+        if let Some(unserved) = message.unserved(key) {
+            let value = self.json.value(DEPTH_MAX - self.depth)?;
+            if !unserved.passes(value) {
+                return Err(unserved.problem().into());
+            }
+            if self.unknown.passes_harmless() {
+                self.path.pop();
+                return Ok(());
+            }
+        }
         let refused = self.unknown.unknown(&self.path.to_string());
         self.path.pop();
         if refused {
             return Err(format!("unexpected property '{}'", Shown(key)).into());
         }
-        self.json.value(DEPTH_MAX - self.depth)?;
+        if message.unserved(key).is_none() {
+            self.json.value(DEPTH_MAX - self.depth)?;
+        }
         Ok(())
     }
 

@@ -56,6 +56,7 @@ mod options;
 mod path;
 mod plan;
 mod planner;
+mod published;
 pub mod reference;
 mod render;
 pub mod rules;

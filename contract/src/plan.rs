@@ -34,6 +34,36 @@ pub(crate) struct Message {
     /// The field that collects explicit nulls.
     pub(crate) nulls: Option<usize>,
     pub(crate) gateway_only: Vec<String>,
+    /// What callers of the published protocol may send and the message does not have, in the order of the names.
+    pub(crate) unserved: Vec<Unserved>,
+}
+
+/// A field of the published protocol that a message does not have.
+#[derive(Debug)]
+pub(crate) struct Unserved {
+    pub(crate) name: String,
+    /// Why; empty when nobody said it.
+    pub(crate) reason: String,
+    /// The values with which it changes nothing, as JSON text.
+    pub(crate) harmless: Vec<String>,
+    /// Whether it is passed over whatever its value is.
+    pub(crate) is_ignored: bool,
+}
+
+impl Unserved {
+    /// Whether this value, which is JSON text, changes nothing for the caller.
+    pub(crate) fn passes(&self, value: &str) -> bool {
+        self.is_ignored || value == "null" || self.harmless.iter().any(|harmless| harmless == value)
+    }
+
+    /// What a caller is told.
+    pub(crate) fn problem(&self) -> String {
+        if self.reason.is_empty() {
+            "is not supported by this gateway, and would do nothing".to_owned()
+        } else {
+            format!("is not supported by this gateway: {}", self.reason)
+        }
+    }
 }
 
 impl Message {
@@ -49,6 +79,13 @@ impl Message {
             .binary_search_by(|index| name_of(index).cmp(name))
             .ok()?;
         self.names.get(place).copied()
+    }
+
+    /// Finds what the message does not have by its JSON name.
+    pub(crate) fn unserved(&self, name: &str) -> Option<&Unserved> {
+        let by_name = |unserved: &Unserved| unserved.name.as_str().cmp(name);
+        let place = self.unserved.binary_search_by(by_name).ok()?;
+        self.unserved.get(place)
     }
 
     /// Finds a field by its number.

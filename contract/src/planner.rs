@@ -2,13 +2,15 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use gatehouse_proto::options::v1 as options;
 use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, MessageDescriptor};
 
 use crate::{
     ContractError, MessagePlan,
     comments::Comments,
     options::Options,
-    plan::{Bounds, Enum, Field, Kind, Message, Schema, Shape},
+    plan::{Bounds, Enum, Field, Kind, Message, Schema, Shape, Unserved},
+    published,
 };
 
 /// Field numbers up to this one are found by index; it covers every message of the gateway but for `null_fields`.
@@ -31,7 +33,9 @@ pub(crate) fn plan(
         .map(|(index, m)| (m.full_name().to_owned(), index))
         .collect();
 
+    let published = published::of_requests(pool, options)?;
     let mut planner = Planner {
+        published: &published,
         options,
         comments,
         positions,
@@ -64,6 +68,8 @@ pub(crate) fn is_foreign(package: &str) -> bool {
 }
 
 struct Planner<'a> {
+    /// What the published protocol has for the method that takes a message, by the message's name.
+    published: &'a HashMap<String, Vec<&'static str>>,
     options: &'a Options<'a>,
     comments: &'a Comments,
     positions: HashMap<String, usize>,
@@ -73,7 +79,11 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn message(&mut self, descriptor: &MessageDescriptor) -> Result<Message, ContractError> {
-        let gateway_only = self.options.message(descriptor)?.gateway_only;
+        let options::Message {
+            gateway_only,
+            ignored,
+            refused,
+        } = self.options.message(descriptor)?;
         let oneofs: Vec<_> = descriptor
             .oneofs()
             .filter(|o| !o.is_synthetic())
@@ -112,7 +122,16 @@ impl Planner<'_> {
             ));
         }
 
+        let unserved = unserved(
+            descriptor,
+            &fields,
+            ignored,
+            refused,
+            self.published.get(descriptor.full_name()),
+        )?;
+
         Ok(Message {
+            unserved,
             full_name: descriptor.full_name().to_owned(),
             comment: self.comments.of_message(descriptor),
             small: small(&fields),
@@ -132,7 +151,13 @@ impl Planner<'_> {
         let refuse = |problem: &str| Err(ContractError::misdeclared(descriptor.full_name(), problem));
         let declared = self.options.field(descriptor)?;
         let kind = self.kind(descriptor)?;
-        let shape = shape(descriptor, oneofs);
+        let shape = match shape(descriptor, oneofs) {
+            Shape::Required if declared.omit_default => Shape::Optional,
+            _ if declared.omit_default => {
+                return refuse("omit_default is for singular fields without optional");
+            }
+            shape => shape,
+        };
         let text = matches!(kind, Kind::String | Kind::Bytes);
         let many = matches!(shape, Shape::Repeated | Shape::Map);
 
@@ -246,6 +271,57 @@ impl Planner<'_> {
         self.enums.insert(descriptor.full_name().to_owned(), index);
         Ok(index)
     }
+}
+
+/// What callers of the published protocol may send that the message does not have, in the order of the names.
+fn unserved(
+    descriptor: &MessageDescriptor,
+    fields: &[Field],
+    ignored: Vec<options::Unserved>,
+    refused: Vec<options::Unserved>,
+    published: Option<&Vec<&'static str>>,
+) -> Result<Vec<Unserved>, ContractError> {
+    let mut unserved: Vec<Unserved> = Vec::new();
+    let declared = ignored.into_iter().map(|field| (field, true));
+    for (field, is_ignored) in declared.chain(refused.into_iter().map(|field| (field, false))) {
+        let options::Unserved {
+            name,
+            reason,
+            harmless,
+        } = field;
+        if fields.iter().any(|known| *known.name == *name) {
+            continue; // it came to be a field: what acts needs no reason why it does not
+        }
+        let problem = if unserved.iter().any(|known| known.name == name) {
+            "is declared twice as not being there"
+        } else if reason.is_empty() {
+            "is declared as not being there without a reason"
+        } else {
+            unserved.push(Unserved {
+                is_ignored: is_ignored && harmless.is_empty(),
+                name,
+                reason,
+                harmless,
+            });
+            continue;
+        };
+        let element = descriptor.full_name();
+        return Err(ContractError::misdeclared(element, format!("'{name}' {problem}")));
+    }
+    for name in published.into_iter().flatten() {
+        let known = fields.iter().any(|field| *field.name == **name)
+            || unserved.iter().any(|declared| declared.name == *name);
+        if !known {
+            unserved.push(Unserved {
+                name: (*name).to_owned(),
+                reason: String::new(),
+                harmless: Vec::new(),
+                is_ignored: false,
+            });
+        }
+    }
+    unserved.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(unserved)
 }
 
 /// `FAILURE_KIND_` for `FailureKind`.

@@ -51,6 +51,49 @@ pub fn markdown(map: &Map) -> String {
     page.text
 }
 
+/// What clients of the published protocol may send and the gateway does not have, as Markdown: a table of what is passed over, and one of
+/// what is refused.
+#[must_use]
+pub fn parameters(map: &Map) -> String {
+    let (mut ignored, mut refused) = (String::new(), String::new());
+    for method in map.methods() {
+        let name = &method.name;
+        let mut silent = Vec::new();
+        for unserved in &method.request.message().unserved {
+            let parameter = &unserved.name;
+            let reason = unserved.reason.replace('|', "\\|");
+            // Writing to a string cannot fail.
+            let _ = if unserved.is_ignored {
+                writeln!(ignored, "| `{name}` | `{parameter}` | {reason} |")
+            } else if reason.is_empty() {
+                silent.push(format!("`{parameter}`"));
+                Ok(())
+            } else if unserved.harmless.is_empty() {
+                writeln!(refused, "| `{name}` | `{parameter}` | {reason} |")
+            } else {
+                let harmless = unserved.harmless.join("`, `");
+                writeln!(
+                    refused,
+                    "| `{name}` | `{parameter}` but `{harmless}` | {reason} |"
+                )
+            };
+        }
+        if !silent.is_empty() {
+            let _ = writeln!(
+                refused,
+                "| `{name}` | {} | nothing here acts on it |",
+                silent.join(", ")
+            );
+        }
+    }
+    format!(
+        "What a client sends that acts in OpenClaw acts here as well, or is refused with its path. Null changes nothing, and what no \
+         version of the protocol has is passed over and counted (`gatehouse_edge_unknown_fields_total`).\n\n\
+         Passed over, because it changes nothing for the caller:\n\n| method | parameter | why |\n|---|---|---|\n{ignored}\n\
+         Refused:\n\n| method | parameter | why |\n|---|---|---|\n{refused}"
+    )
+}
+
 #[derive(Default)]
 struct Page<'a> {
     text: String,
@@ -228,5 +271,15 @@ mod tests {
         assert!(page.contains("Access `operator.read`; answers once; may be repeated; waits 30 s."));
         assert!(page.contains("object of [ChannelHealth]"));
         assert!(!page.contains("| `nullFields`"));
+    }
+
+    #[test]
+    fn what_is_passed_over_and_what_is_refused_stands_there_with_the_reason() {
+        let page = parameters(Map::core());
+
+        let (passed, refused) = page.split_once("Refused:").expect("two tables");
+        assert!(passed.contains("| `sessions.list` | `ownerFirst` | sessions have one owner |"));
+        assert!(refused.contains("| `sessions.create` | `worktree` but `false` |"));
+        assert!(refused.contains("nothing here acts on it"));
     }
 }

@@ -1,6 +1,6 @@
 //! Plans against `prost-reflect`'s dynamic messages, which read the same descriptors in another way; and against noise.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use gatehouse_contract::{Ignore, Map, MessagePlan, Refuse};
 use proptest::prelude::*;
@@ -157,6 +157,11 @@ impl Choices {
 }
 
 fn is_raw(field: &FieldDescriptor) -> bool {
+    declares(field, "raw_json")
+}
+
+/// Whether a field declares one of the options that are true or not.
+fn declares(field: &FieldDescriptor, name: &str) -> bool {
     let option = POOL
         .get_extension_by_name("gatehouse.options.v1.field")
         .expect("the options");
@@ -166,7 +171,7 @@ fn is_raw(field: &FieldDescriptor) -> bool {
         .as_message()
         .is_some_and(|option| {
             option
-                .get_field_by_name("raw_json")
+                .get_field_by_name(name)
                 .is_some_and(|value| value.as_bool() == Some(true))
         })
 }
@@ -184,7 +189,12 @@ fn agrees(message: &DynamicMessage, json: &Json) -> bool {
         let value = message.get_field(&field);
         match object.get(field.json_name()) {
             None | Some(Json::Null) if field.supports_presence() && !message.has_field(&field) => true,
-            None => field.name() == "null_fields" || (value.as_list().is_some_and(<[Value]>::is_empty)),
+            None => {
+                field.name() == "null_fields"
+                    || value.as_list().is_some_and(<[Value]>::is_empty)
+                    || value.as_map().is_some_and(HashMap::is_empty)
+                    || (declares(&field, "omit_default") && value.is_default_for_field(&field))
+            }
             Some(found) => match &*value {
                 Value::List(list) => found.as_array().is_some_and(|array| {
                     array.len() == list.len()

@@ -56,7 +56,8 @@ impl Default for Queue {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueMode {
-    /// Accepted from OpenClaw's documents; Gatehouse does not steer a running turn yet and treats it as `followup`.
+    /// The running turn takes it in before it asks its model again, and answers it. What it cannot take in becomes a turn of its
+    /// own, later.
     #[default]
     Steer,
     /// Each becomes a turn of its own, later.

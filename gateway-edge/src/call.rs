@@ -92,6 +92,7 @@ pub(crate) fn caller(connection_id: &str, profile: &Profile) -> Caller {
         platform: owned(profile.client.platform.as_deref()),
         user_id: user_of(&profile.identity),
         user_name: name_of(&profile.identity),
+        connected_at: Some(profile.since_ms),
     }
 }
 
@@ -381,6 +382,10 @@ impl UnknownFields for Counted<'_> {
     fn unknown(&mut self, path: &str) -> bool {
         self.metrics.unknown_field(self.method, path);
         false
+    }
+
+    fn passes_harmless(&self) -> bool {
+        true
     }
 }
 

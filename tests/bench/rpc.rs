@@ -104,7 +104,7 @@ impl Direct {
     async fn ping(&mut self) -> Duration {
         let request = ResolveSessionRequest {
             key: "main".into(),
-            agent_id: None,
+            ..ResolveSessionRequest::default()
         };
         let began = Instant::now();
         self.0.resolve_session(request).await.expect("resolved");

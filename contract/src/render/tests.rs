@@ -285,6 +285,7 @@ fn a_string_is_found_by_its_json_name() {
     let done = session::v1::SubscribeMessagesResponse {
         subscribed: true,
         key: "agent:main:main".to_owned(),
+        ..session::v1::SubscribeMessagesResponse::default()
     };
     let wire = done.encode_to_vec();
     let plan = plan_of("session.v1.SubscribeMessagesResponse");

@@ -18,7 +18,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, sleep_until},
 };
 
-use crate::{grpc::Grpc, hub::Hub, living::Living, metrics::Metrics, system};
+use crate::{conversations::Conversations, grpc::Grpc, hub::Hub, living::Living, metrics::Metrics, system};
 
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
@@ -65,6 +65,7 @@ impl service::App for App {
         let grpc = Grpc {
             hub,
             living,
+            conversations: Conversations::new(life.peer(Service::Session).service()),
             metrics,
             drain: life.closing.clone(),
         };

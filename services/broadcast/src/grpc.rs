@@ -18,12 +18,19 @@ use gatehouse_proto::broadcast::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, hub::Hub, living::Living, metrics::Metrics};
+use crate::{
+    conversations::{self, Conversations},
+    error::Error,
+    hub::Hub,
+    living::Living,
+    metrics::Metrics,
+};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
     pub(crate) hub: Arc<Hub>,
     pub(crate) living: Arc<Living>,
+    pub(crate) conversations: Conversations,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
 }
@@ -43,12 +50,20 @@ impl BroadcastService for Grpc {
 
     async fn get_health(&self, _: Request<GetHealthRequest>) -> Result<Response<GetHealthResponse>, Status> {
         Ok(Response::new(GetHealthResponse {
-            health: Some(self.hub.health(&self.living.ask().await).await),
+            health: Some({
+                let (answers, summary) = tokio::join!(self.living.ask(), self.conversations.ask());
+                let mut health = self.hub.health(&answers).await;
+                conversations::tell_health(&mut health, summary);
+                health
+            }),
         }))
     }
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
-        Ok(Response::new(self.hub.status(&self.living.ask().await).await))
+        let (answers, summary) = tokio::join!(self.living.ask(), self.conversations.ask());
+        let (mut status, health) = self.hub.status(&answers).await;
+        conversations::tell(&mut status, summary, &health);
+        Ok(Response::new(status))
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {

@@ -246,6 +246,7 @@ impl RollUp {
             duration_ms: 0,
             services,
             channels,
+            ..HealthEvent::default()
         }
     }
 }

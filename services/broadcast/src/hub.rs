@@ -286,20 +286,24 @@ impl Hub {
         self.untold.notify_one();
     }
 
-    pub(crate) async fn status(&self, answers: &Answers) -> GetStatusResponse {
-        let services = self.health(answers).await.services;
+    /// The state of the gateway as far as services say it, and the health that it is read from.
+    pub(crate) async fn status(&self, answers: &Answers) -> (GetStatusResponse, HealthEvent) {
+        let health = self.health(answers).await;
+        let services = health.services.clone();
         let config_hash = services
             .iter()
             .find(|service| service.service == "config")
             .or(services.first());
-        GetStatusResponse {
+        let status = GetStatusResponse {
             ok: is_ok(&services),
             version: env!("CARGO_PKG_VERSION").into(),
             uptime_ms: i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX),
             connections: i64::try_from(self.lock().presence.connections()).unwrap_or(i64::MAX),
             config_hash: config_hash.and_then(|service| service.config_hash.clone()),
             services,
-        }
+            ..GetStatusResponse::default()
+        };
+        (status, health)
     }
 
     /// Waits until something is to be announced that nobody announces who could wait for it.

@@ -5,6 +5,7 @@
 //! epoch, presence and health are reported anew within seconds, and clients read their state from its owners.
 
 mod app;
+mod conversations;
 mod error;
 mod grpc;
 mod health;

@@ -58,6 +58,8 @@ pub struct Caller {
     pub user_id: Option<String>,
     /// What that user is called, for people.
     pub user_name: Option<String>,
+    /// Since when the connection is there, milliseconds since 1970. `None` for a call without one.
+    pub connected_at: Option<i64>,
 }
 
 impl Caller {
@@ -77,6 +79,7 @@ impl Caller {
             connection_id,
             client_id,
             device_id,
+            connected_at,
             traceparent: _, // of earlier edges; the call's own metadata say it
             client_mode,
             platform,
@@ -93,6 +96,7 @@ impl Caller {
             platform,
             user_id,
             user_name,
+            connected_at,
         })
     }
 
@@ -111,6 +115,7 @@ impl Caller {
             connection_id: self.connection_id.clone(),
             client_id: self.client_id.clone(),
             device_id: self.device_id.clone(),
+            connected_at: self.connected_at,
             traceparent: None,
             client_mode: self.client_mode.clone(),
             platform: self.platform.clone(),

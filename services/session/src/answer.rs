@@ -6,7 +6,7 @@ use gatehouse_core::{Content, ForPeople};
 
 use crate::id::{EntryId, RunId};
 use crate::rows::{GATEWAY_MODEL, GATEWAY_PROVIDER};
-use crate::store::{EntryExtra, NewEntry, Origin, Role};
+use crate::store::{EntryExtra, NewEntry, Origin, Role, Tokens};
 
 /// The most text of one answer: what a delivery may hold.
 pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -71,6 +71,33 @@ pub(crate) fn by_gateway(run: &RunId, content: &Content, now: i64) -> NewEntry {
         ..of_gateway()
     };
     row(run, content, false, extra, now)
+}
+
+/// The most of what a model thought that a chat reads before an answer.
+const THOUGHT_CHARS_MAX: usize = 3000;
+
+/// The same of an answer in a session whose owner wants what the model thought to be read before it.
+pub(crate) fn with_thoughts(reply: Content, thought: &str) -> Content {
+    let thought = thought.trim();
+    if thought.is_empty() {
+        return reply;
+    }
+    let end = thought.char_indices().nth(THOUGHT_CHARS_MAX);
+    let begin = end.and_then(|(end, _)| thought.get(..end)).unwrap_or(thought);
+    let more = if end.is_some() { "…" } else { "" };
+    let before = Block::text(format!("Reasoning:\n{begin}{more}\n"));
+    [before].into_iter().chain(reply.into_blocks()).collect()
+}
+
+/// The same of an answer in a session whose owner wants its cost to be said behind it.
+pub(crate) fn with_usage(reply: Content, usage: Tokens, answered_by: Option<(&str, &str)>) -> Content {
+    let Tokens { input, output } = usage;
+    let model = answered_by.map(|(provider, model)| format!(" · {provider}/{model}"));
+    let behind = Block::text(format!(
+        "\nUsage: {input} in / {output} out{}",
+        model.unwrap_or_default()
+    ));
+    reply.into_blocks().into_iter().chain([behind]).collect()
 }
 
 /// The row of an answer that somebody stopped.
@@ -144,6 +171,23 @@ mod tests {
         );
         let picture = content(r#"[{"type":"image","url":"u","mimeType":"image/png"}]"#);
         assert_eq!(reply(picture.clone()), Some(picture));
+    }
+
+    #[test]
+    fn a_chat_reads_what_was_thought_before_an_answer_and_its_cost_behind_it_where_its_owner_wants_it() {
+        let answer = || Content::text("42");
+
+        assert_eq!(with_thoughts(answer(), " hm ").words(), "Reasoning:\nhm\n\n42");
+        assert_eq!(with_thoughts(answer(), " "), answer());
+        let usage = Tokens { input: 7, output: 2 };
+        assert_eq!(
+            with_usage(answer(), usage, None).words(),
+            "42\n\nUsage: 7 in / 2 out"
+        );
+        let full = with_usage(answer(), usage, Some(("p", "m"))).words();
+        assert!(full.ends_with("7 in / 2 out · p/m"), "{full}");
+        let long = with_thoughts(answer(), &"ü".repeat(THOUGHT_CHARS_MAX + 1)).words();
+        assert!(long.contains("ü…"));
     }
 
     #[test]

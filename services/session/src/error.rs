@@ -34,6 +34,24 @@ pub(crate) enum Error {
     /// No such session.
     #[error("session {0} does not exist")]
     NoSession(SessionKey),
+    /// Nothing that is called so.
+    #[error("No session found{0}")]
+    NoneFound(String),
+    /// Several that may be meant.
+    #[error("several sessions have the {by} {name}: name one by its key")]
+    SeveralFound { by: &'static str, name: String },
+    /// The session that another one is to be begun from.
+    #[error("unknown parent session: {0}")]
+    NoParent(SessionKey),
+    /// It is always there.
+    #[error("Cannot delete the main session ({0}).")]
+    MainSession(SessionKey),
+    /// Only what is put away may be deleted by this call.
+    #[error("session {0} is not archived")]
+    NotArchived(SessionKey),
+    /// Its owner set it so.
+    #[error("send blocked by session policy")]
+    SendBlocked,
     /// No such run.
     #[error("run {0} does not exist")]
     NoRun(String),
@@ -99,9 +117,12 @@ impl Error {
     /// What it means to the caller.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Agent(AgentError::Unknown(_)) | Self::NoSession(_) | Self::NoRun(_) | Self::NoMedia => {
-                Kind::NotFound
-            }
+            Self::Agent(AgentError::Unknown(_))
+            | Self::NoSession(_)
+            | Self::NoneFound(_)
+            | Self::NoParent(_)
+            | Self::NoRun(_)
+            | Self::NoMedia => Kind::NotFound,
             Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
                 Kind::Invalid
             }
@@ -110,11 +131,14 @@ impl Error {
                 AgentError::Key(_) | AgentError::SelectionRequired | AgentError::Contradiction { .. },
             )
             | Self::Key(_)
+            | Self::SeveralFound { .. }
             | Self::Field { .. } => Kind::Invalid,
             Self::Route(RouteError::Key(_)) => Kind::Invalid,
-            Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_)) | Self::NoTarget(_) => {
-                Kind::Precondition
-            }
+            Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_))
+            | Self::NoTarget(_)
+            | Self::MainSession(_)
+            | Self::NotArchived(_)
+            | Self::SendBlocked => Kind::Precondition,
             Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
             Self::QueueFull { .. } | Self::MediaFull => Kind::Exhausted,
             Self::StillStopping(_) | Self::NotReady | Self::Stopping => Kind::Unavailable,
@@ -148,7 +172,12 @@ impl Error {
             Self::Field { .. } => return None,
             Self::RequestConflict => "chat-request-conflict",
             Self::SessionMoved(_) => "session-changed",
-            Self::NoSession(_) => "session-not-found",
+            Self::NoSession(_) | Self::NoneFound(_) => "session-not-found",
+            Self::SeveralFound { .. } => "session-ambiguous",
+            Self::NoParent(_) => "parent-not-found",
+            Self::MainSession(_) => "main-session",
+            Self::NotArchived(_) => "not-archived",
+            Self::SendBlocked => "send-blocked",
             Self::NoRun(_) => "run-not-found",
             Self::QueueFull { .. } => "queue-full",
             Self::NoTarget(_) => "no-delivery-target",

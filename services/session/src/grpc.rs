@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::routing::grpc as routing;
 use crate::sessions::grpc as sessions;
 use crate::transcripts::grpc as transcripts;
-use crate::turns::Engine;
 use crate::turns::grpc::{self as turns, RunAgentStream};
+use crate::turns::{Engine, Listener};
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
@@ -34,6 +34,15 @@ impl Grpc {
             drain,
         }
     }
+}
+
+/// The connection that a call came by, if it is one that hears events.
+fn listener<T>(request: &Request<T>) -> Option<Listener> {
+    let caller = Caller::from_request(request)?;
+    Some(Listener {
+        connection: caller.connection_id,
+        since: caller.connected_at?,
+    })
 }
 
 fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
@@ -56,14 +65,16 @@ impl SessionService for Grpc {
         &self,
         request: Request<GetChatHistoryRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
-        answer(transcripts::history(&self.engine, request.into_inner()).await)
+        let listener = listener(&request);
+        answer(transcripts::history(&self.engine, listener, request.into_inner()).await)
     }
 
     async fn start_chat(
         &self,
         request: Request<StartChatRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
-        answer(transcripts::start(&self.engine, request.into_inner()).await)
+        let listener = listener(&request);
+        answer(transcripts::start(&self.engine, listener, request.into_inner()).await)
     }
 
     async fn abort_chat(
@@ -128,14 +139,15 @@ impl SessionService for Grpc {
         &self,
         request: Request<ResolveSessionRequest>,
     ) -> Result<Response<ResolveSessionResponse>, Status> {
-        answer(sessions::resolve(&self.engine, request.into_inner()))
+        answer(sessions::resolve(&self.engine, request.into_inner()).await)
     }
 
     async fn create_session(
         &self,
         request: Request<CreateSessionRequest>,
     ) -> Result<Response<CreateSessionResponse>, Status> {
-        answer(sessions::create(&self.engine, request.into_inner()).await)
+        let caller = Caller::from_request(&request);
+        answer(sessions::create(&self.engine, caller, request.into_inner()).await)
     }
 
     async fn patch_session(
@@ -157,6 +169,63 @@ impl SessionService for Grpc {
         request: Request<DeleteSessionRequest>,
     ) -> Result<Response<DeleteSessionResponse>, Status> {
         answer(sessions::delete(&self.engine, request.into_inner()).await)
+    }
+
+    async fn preview_sessions(
+        &self,
+        request: Request<PreviewSessionsRequest>,
+    ) -> Result<Response<PreviewSessionsResponse>, Status> {
+        answer(sessions::preview(&self.engine, request.into_inner()).await)
+    }
+
+    async fn list_branches(
+        &self,
+        request: Request<ListBranchesRequest>,
+    ) -> Result<Response<ListBranchesResponse>, Status> {
+        answer(sessions::branches(&self.engine, request.into_inner()).await)
+    }
+
+    async fn list_groups(
+        &self,
+        _: Request<ListGroupsRequest>,
+    ) -> Result<Response<ListGroupsResponse>, Status> {
+        answer(sessions::groups(&self.engine).await)
+    }
+
+    async fn put_groups(
+        &self,
+        request: Request<PutGroupsRequest>,
+    ) -> Result<Response<PutGroupsResponse>, Status> {
+        answer(sessions::put_groups(&self.engine, request.into_inner()).await)
+    }
+
+    async fn rename_group(
+        &self,
+        request: Request<RenameGroupRequest>,
+    ) -> Result<Response<RenameGroupResponse>, Status> {
+        answer(sessions::rename_group(&self.engine, request.into_inner()).await)
+    }
+
+    async fn delete_group(
+        &self,
+        request: Request<DeleteGroupRequest>,
+    ) -> Result<Response<DeleteGroupResponse>, Status> {
+        answer(sessions::delete_group(&self.engine, request.into_inner()).await)
+    }
+
+    async fn list_group_defaults(
+        &self,
+        _: Request<ListGroupDefaultsRequest>,
+    ) -> Result<Response<ListGroupDefaultsResponse>, Status> {
+        // A group of this gateway sets neither a folder nor a worktree.
+        Ok(Response::new(ListGroupDefaultsResponse::default()))
+    }
+
+    async fn summarise_sessions(
+        &self,
+        request: Request<SummariseSessionsRequest>,
+    ) -> Result<Response<SummariseSessionsResponse>, Status> {
+        answer(sessions::summarise(&self.engine, request.into_inner()).await)
     }
 
     // The edge keeps the topics of its connections; here a subscription is only answered.

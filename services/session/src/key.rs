@@ -4,9 +4,13 @@
 use std::fmt;
 
 use gatehouse_document::agents::normal_id;
+use uuid::Uuid;
 
 /// The longest key, in bytes; the contract declares the same bound.
 pub(crate) const KEY_BYTES_MAX: usize = 512;
+
+/// Characters of a UUID with its hyphens.
+const UUID_LENGTH: usize = 36;
 
 /// The id of an agent: `[a-z0-9][a-z0-9_-]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +23,11 @@ impl AgentId {
     /// When nothing is left of it or it is too long. A blank id must not become somebody's default.
     pub(crate) fn normalise(text: &str) -> Result<Self, KeyError> {
         normal_id(text).map(Self).ok_or(KeyError::Agent)
+    }
+
+    /// An id that the store kept: it was checked when it was made.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
     }
 
     /// The agent of an installation that configures none.
@@ -87,8 +96,19 @@ impl SessionKey {
         AgentId(agent.to_owned())
     }
 
+    /// Whether it is its agent's main session.
+    pub(crate) fn is_main(&self) -> bool {
+        self.rest() == "main"
+    }
+
+    /// The UUID with which it ends.
+    pub(crate) fn uuid(&self) -> Option<Uuid> {
+        let start = self.0.len().checked_sub(UUID_LENGTH)?;
+        // The hyphenated form alone.
+        self.0.get(start..).and_then(|end| end.parse().ok())
+    }
+
     /// What follows the agent.
-    #[cfg(test)]
     pub(crate) fn rest(&self) -> &str {
         split(&self.0).map_or("", |(_, rest)| rest)
     }

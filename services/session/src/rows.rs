@@ -12,7 +12,8 @@ use gatehouse_proto::session::v1 as proto;
 
 use crate::agents::Agents;
 use crate::media::{self, Links};
-use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionKind, SessionRecord};
+use crate::sessions::settings::Word;
+use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionRecord, ShownKind};
 
 /// The answer's text as content blocks.
 pub(crate) fn blocks(text: &str) -> String {
@@ -39,17 +40,31 @@ pub(crate) fn chat_message(content: &str, timestamp: i64) -> String {
     format!(r#"{{"role":"assistant","content":{content},"timestamp":{timestamp}}}"#)
 }
 
-/// The row with which a run ends, as its last chat event carries it. What the gateway said itself says so.
-pub(crate) fn last_message(row: &NewEntry, links: &Links) -> String {
+/// The row with which a run ends, as its last chat event carries it, behind what the run said before somebody steered it. What the
+/// gateway said itself says so.
+pub(crate) fn last_message(said: &str, row: &NewEntry, links: &Links) -> String {
     let content = without_thinking(&row.content);
     let content = media::shown(&content, links);
     let timestamp = row.timestamp;
-    if row.extra.model.as_deref() == Some(GATEWAY_MODEL) {
+    if row.extra.model.as_deref() == Some(GATEWAY_MODEL) && said.is_empty() {
         return format!(
             r#"{{"role":"assistant","content":{content},"provider":"{GATEWAY_PROVIDER}","model":"{GATEWAY_MODEL}","timestamp":{timestamp}}}"#
         );
     }
-    chat_message(&content, timestamp)
+    if said.is_empty() {
+        return chat_message(&content, timestamp);
+    }
+    let before = Block::text(said.trim_end());
+    let whole: Content = [before]
+        .into_iter()
+        .chain(content_of(&content).into_blocks())
+        .collect();
+    chat_message(&whole.to_json_blocks(), timestamp)
+}
+
+/// What a run said before somebody steered it, when it said nothing afterwards.
+pub(crate) fn said_message(said: &str, timestamp: i64) -> String {
+    chat_message(&blocks(said.trim_end()), timestamp)
 }
 
 /// Whose words those are that no model wrote, in the words of v4's transcripts.
@@ -178,15 +193,17 @@ impl Wanted {
 }
 
 pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: Wanted) -> proto::SessionRow {
+    let (unread, key) = (record.is_unread(), record.key.clone());
     let record = record.clone();
     let (provider, model) = answering(&record, agents).unzip();
+    let settings = record.settings;
     let total = record.input_tokens + record.output_tokens;
     let count = |tokens: i64| (total > 0).then_some(tokens);
     proto::SessionRow {
         key: record.key.to_string(),
         session_id: record.session_id.to_string(),
         agent_id: record.agent.to_string(),
-        kind: record.kind.map_or("unknown", SessionKind::word).to_owned(),
+        kind: ShownKind::of(&key, record.kind).word().to_owned(),
         updated_at: record.updated_at,
         created_at: record.created_at,
         last_interaction_at: record.last_interaction_at,
@@ -197,8 +214,9 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         channel: record.channel,
         chat_type: record.chat_type.map(|chat| chat.word().to_owned()),
         delivery_target: record.target.map(Into::into),
-        status: record.status.map(|status| status.word().to_owned()),
+        status: record.status.map(|status| status.shown().to_owned()),
         has_active_run: record.active_run.is_some(),
+        active_run_ids: record.active_run.iter().map(ToString::to_string).collect(),
         last_run_id: record.last_run.map(|run| run.to_string()),
         started_at: record.started_at,
         ended_at: record.ended_at,
@@ -211,10 +229,29 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         input_tokens: count(record.input_tokens),
         output_tokens: count(record.output_tokens),
         total_tokens: count(total),
-        archived: record.archived,
-        pinned: record.pinned,
+        archived: record.archived_at.is_some(),
+        pinned: record.pinned_at.is_some(),
         lifecycle_revision: record.lifecycle_revision,
-        unread: record.unread,
+        unread,
+        category: record.category,
+        icon: settings.icon,
+        color: settings.color,
+        parent_session_key: record.parent.map(|parent| parent.to_string()),
+        pinned_at: record.pinned_at,
+        archived_at: record.archived_at,
+        marked_unread_at: record.marked_unread_at,
+        last_read_at: record.last_read_at,
+        last_activity_at: record.last_activity_at,
+        send_policy: settings.send.map(|policy| policy.word().to_owned()),
+        verbose_level: settings.verbose.map(|level| level.word().to_owned()),
+        reasoning_level: settings.reasoning.map(|level| level.word().to_owned()),
+        response_usage: settings.usage.map(|usage| usage.word().to_owned()),
+        main_session: key.is_main(),
+        runtime_ms: record
+            .ended_at
+            .zip(record.started_at)
+            .map(|(end, start)| end - start)
+            .filter(|took| *took >= 0), // another run began since, or the clock was set back
     }
 }
 

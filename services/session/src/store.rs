@@ -72,6 +72,7 @@ impl Sharing {
 #[derive(Clone, Debug)]
 pub(crate) struct Stores {
     pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) groups: Arc<dyn Groups>,
     pub(crate) transcripts: Arc<dyn Transcripts>,
     pub(crate) turns: Arc<dyn Turns>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
@@ -89,6 +90,7 @@ impl Stores {
     pub(crate) fn of<S>(store: Arc<S>, sharing: Sharing) -> Self
     where
         S: Sessions
+            + Groups
             + Transcripts
             + Turns
             + Deliveries
@@ -101,6 +103,7 @@ impl Stores {
     {
         Self {
             sessions: Arc::clone(&store) as _,
+            groups: Arc::clone(&store) as _,
             transcripts: Arc::clone(&store) as _,
             turns: Arc::clone(&store) as _,
             deliveries: Arc::clone(&store) as _,

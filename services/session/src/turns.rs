@@ -17,6 +17,7 @@ mod events;
 pub(crate) mod fingerprint;
 pub(crate) mod grpc;
 mod live;
+mod missed;
 pub(crate) mod model;
 mod order;
 mod pacing;
@@ -35,6 +36,7 @@ mod workers;
 
 pub(crate) use self::admission::Submitted;
 pub(crate) use self::engine::{Engine, Parts};
+pub(crate) use self::missed::Listener;
 pub use self::model::RunLimits;
 pub(crate) use self::model::*;
 pub(crate) use self::store::Turns;

@@ -144,12 +144,12 @@ async fn status_shows_every_service_and_the_revision_it_runs() {
     };
     hub.report_health(config, false, None).await.unwrap();
 
-    let status = hub.status(&Answers::new()).await;
+    let (status, _) = hub.status(&Answers::new()).await;
 
     assert!(status.ok);
     assert_eq!(status.config_hash.as_deref(), Some("abc"));
     tokio::time::advance(health::LEASE).await;
-    assert!(!hub.status(&Answers::new()).await.ok);
+    assert!(!hub.status(&Answers::new()).await.0.ok);
 }
 
 #[tokio::test(start_paused = true)]

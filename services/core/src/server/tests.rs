@@ -56,6 +56,7 @@ impl tonic::server::UnaryService<ResolveSessionRequest> for Echo {
             ok: true,
             key,
             agent_id: "main".into(),
+            ..ResolveSessionResponse::default()
         })))
     }
 }
@@ -99,7 +100,7 @@ async fn running() -> Running {
 fn resolve(key: &str) -> ResolveSessionRequest {
     ResolveSessionRequest {
         key: key.into(),
-        agent_id: None,
+        ..ResolveSessionRequest::default()
     }
 }
 
@@ -139,7 +140,12 @@ async fn a_declared_bound_is_refused_with_its_path() {
     let home = running().await;
     let mut client = home.calls_as(Identity::Operator);
 
-    let refusal = Failure::from_status(&client.resolve_session(resolve("")).await.unwrap_err());
+    let refusal = Failure::from_status(
+        &client
+            .resolve_session(resolve(&"x".repeat(513)))
+            .await
+            .unwrap_err(),
+    );
 
     assert_eq!(
         (refusal.kind, refusal.path.as_deref()),

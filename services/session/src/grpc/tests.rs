@@ -1,4 +1,5 @@
 mod attachments;
+mod clients;
 mod sessions;
 
 use std::time::Duration;

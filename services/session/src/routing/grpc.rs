@@ -120,8 +120,11 @@ pub(crate) async fn deliver(
     let policy = engine.policy()?;
     let route = policy.router.route(&place, &policy.agents)?;
     let channel = Some(place.channel.as_str());
-    let Destination { key, queue } =
-        Destination::find(engine.stores(), &policy, route.key, channel, None).await?;
+    let Destination {
+        key,
+        queue,
+        forbids_sending,
+    } = Destination::find(engine.stores(), &policy, route.key, channel, None).await?;
     let now = engine.now_ms();
     let run = RunId::generate();
     let InboundKey {
@@ -133,7 +136,12 @@ pub(crate) async fn deliver(
         entry: NewEntry::of_person(&content, &run, Some(sender), now),
         fingerprint: Fingerprint::of(&["channel", channel, account, message]).into_bytes(),
         queue,
-        reply: Reply::To(target),
+        // What was said is taken and answered, and nothing of it leaves.
+        reply: if forbids_sending {
+            Reply::Clients
+        } else {
+            Reply::To(target)
+        },
         seed: Seed {
             channel: Some(channel.clone()),
             chat_type: Some(place.peer.kind),

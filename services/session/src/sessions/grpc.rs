@@ -1,11 +1,20 @@
 //! `sessions.*`: parse, ask, answer.
 
+mod create;
+mod groups;
 mod request;
+mod resolve;
+mod view;
 
 use gatehouse_proto::session::v1 as proto;
 
-use self::request::{Create, List, Patch, wanted};
-use super::{SessionFilter, SessionRecord, SessionRef};
+pub(crate) use self::create::create;
+pub(crate) use self::groups::{delete_group, groups, put_groups, rename_group};
+use self::request::{List, Patch, wanted};
+pub(crate) use self::resolve::resolve;
+pub(crate) use self::view::{branches, preview, summarise};
+use super::{Expected, SessionFilter, SessionPage, SessionRecord, SessionRef};
+use crate::agents::Agents;
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::rows::{self, Wanted, provider_and_model};
@@ -18,6 +27,9 @@ pub(crate) async fn list(
     let List {
         filter,
         active_minutes,
+        parent,
+        configured,
+        dashboards,
         wanted,
     } = List::try_from(request)?;
     let policy = engine.policy()?;
@@ -25,16 +37,20 @@ pub(crate) async fn list(
     let offset = i64::from(filter.offset);
     let filter = SessionFilter {
         since: active_minutes.map(|minutes| now.saturating_sub(minutes.saturating_mul(60_000))),
+        parent: parent.map(|parent| parent.resolve(&policy.agents)).transpose()?,
+        agents: configured.then(|| {
+            let agents = policy.agents.all().iter();
+            agents.map(|agent| agent.id.clone()).collect()
+        }),
         ..filter
     };
-    let page = engine.stores().sessions.list(filter).await?;
+    let page = if dashboards {
+        SessionPage::default() // no session has one
+    } else {
+        engine.stores().sessions.list(filter).await?
+    };
     let count = i64::try_from(page.sessions.len()).unwrap_or(0);
     let has_more = offset + count < page.total;
-    let default = policy
-        .agents
-        .get(&policy.agents.first_id())
-        .and_then(|agent| agent.models.first());
-    let (provider, model) = default.and_then(|model| provider_and_model(model)).unzip();
     Ok(proto::ListSessionsResponse {
         ts: now,
         path: String::new(),
@@ -42,17 +58,26 @@ pub(crate) async fn list(
         total_count: page.total,
         has_more,
         next_offset: has_more.then_some(offset + count),
-        defaults: Some(proto::SessionDefaults {
-            model_provider: provider,
-            model,
-            context_tokens: None,
-        }),
+        defaults: Some(defaults(&policy.agents)),
         sessions: page
             .sessions
             .iter()
             .map(|session| rows::session(session, Some(&policy.agents), wanted))
             .collect(),
     })
+}
+
+/// What a session uses unless it is set otherwise.
+pub(crate) fn defaults(agents: &Agents) -> proto::SessionDefaults {
+    let default = agents
+        .get(&agents.first_id())
+        .and_then(|agent| agent.models.first());
+    let (provider, model) = default.and_then(|model| provider_and_model(model)).unzip();
+    proto::SessionDefaults {
+        model_provider: provider,
+        model,
+        context_tokens: None,
+    }
 }
 
 pub(crate) async fn describe(
@@ -63,9 +88,10 @@ pub(crate) async fn describe(
         key,
         include_derived_titles,
         include_last_message,
+        agent_id,
     } = request;
     let policy = engine.policy()?;
-    let key = SessionRef::new(key, None).resolve(&policy.agents)?;
+    let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
     let wanted = wanted(include_derived_titles, include_last_message);
     let session = engine.stores().sessions.find(&key).await?;
     Ok(proto::DescribeSessionResponse {
@@ -73,28 +99,26 @@ pub(crate) async fn describe(
     })
 }
 
-pub(crate) fn resolve(
-    engine: &Engine,
-    request: proto::ResolveSessionRequest,
-) -> Result<proto::ResolveSessionResponse, Error> {
-    let proto::ResolveSessionRequest { key, agent_id } = request;
-    let key = SessionRef::new(key, agent_id).resolve(&engine.policy()?.agents)?;
-    Ok(proto::ResolveSessionResponse {
-        ok: true,
-        agent_id: key.agent().to_string(),
-        key: key.to_string(),
-    })
-}
-
 pub(crate) fn subscribe(
     engine: &Engine,
     request: proto::SubscribeMessagesRequest,
 ) -> Result<proto::SubscribeMessagesResponse, Error> {
-    let proto::SubscribeMessagesRequest { key, agent_id } = request;
+    let proto::SubscribeMessagesRequest {
+        key,
+        agent_id,
+        include_approvals,
+    } = request;
     let key = SessionRef::new(key, agent_id).resolve(&engine.policy()?.agents)?;
+    let approval_replay = (include_approvals == Some(true)).then(|| proto::ApprovalReplay {
+        session_key: key.to_string(),
+        updated_at_ms: engine.now_ms(),
+        approvals: Vec::new(), // nothing in a session waits for one
+        truncated: false,
+    });
     Ok(proto::SubscribeMessagesResponse {
         subscribed: true,
         key: key.to_string(),
+        approval_replay,
     })
 }
 
@@ -110,34 +134,16 @@ pub(crate) fn unsubscribe(
     })
 }
 
-pub(crate) async fn create(
-    engine: &Engine,
-    request: proto::CreateSessionRequest,
-) -> Result<proto::CreateSessionResponse, Error> {
-    let Create { session, patch, once } = Create::try_from(request)?;
-    let key = session.resolve_to_act(&engine.policy()?.agents)?;
-    let now = engine.now_ms();
-    let sessions = &engine.stores().sessions;
-    let session = engine
-        .change(key.clone(), "create", async {
-            let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
-            Ok((session.clone(), Some(session)))
-        })
-        .await?;
-    Ok(proto::CreateSessionResponse {
-        ok: true,
-        key: session.key.to_string(),
-        session_id: session.session_id.to_string(),
-        entry: Some(entry(&session, engine)),
-    })
-}
-
 pub(crate) async fn patch(
     engine: &Engine,
     request: proto::PatchSessionRequest,
 ) -> Result<proto::PatchSessionResponse, Error> {
     let Patch { session, patch } = Patch::try_from(request)?;
-    let key = session.resolve(&engine.policy()?.agents)?;
+    let policy = engine.policy()?;
+    let key = session.resolve(&policy.agents)?;
+    if key.is_main() {
+        policy.agents.of(&key)?; // the main session of an agent that there is
+    }
     let now = engine.now_ms();
     let sessions = &engine.stores().sessions;
     let session = engine
@@ -179,34 +185,48 @@ pub(crate) async fn delete(
         key,
         agent_id,
         expected_session_id,
+        expected_lifecycle_revision,
+        expected_session_updated_at,
+        archived_only,
     } = request;
-    let key = SessionRef::new(key, agent_id).resolve(&engine.policy()?.agents)?;
-    let expected = expected_session_id.map(SessionId::new);
-    let sessions = &engine.stores().sessions;
-    let Some(session) = sessions.find(&key).await? else {
-        return Ok(proto::DeleteSessionResponse {
-            ok: true,
-            key: key.to_string(),
-            deleted: false,
-        });
-    };
-    if expected
-        .as_ref()
-        .is_some_and(|expected| *expected != session.session_id)
-    {
-        return Err(Error::SessionMoved(key)); // before anything is aborted
+    let policy = engine.policy()?;
+    let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+    if key.is_main() && policy.agents.of(&key).is_ok() {
+        return Err(Error::MainSession(key));
     }
-    engine.abort(key.clone(), None).await?;
-    let deleted = engine
-        .change(key.clone(), "delete", async {
-            Ok((sessions.delete(&key, expected).await?, None))
-        })
-        .await?;
-    Ok(proto::DeleteSessionResponse {
+    let expected = Expected {
+        session_id: expected_session_id.map(SessionId::new),
+        lifecycle_revision: expected_lifecycle_revision,
+        marked_unread_at: None,
+    };
+    let answer = |deleted| proto::DeleteSessionResponse {
         ok: true,
         key: key.to_string(),
         deleted,
-    })
+        archived: Vec::new(),
+    };
+    let sessions = &engine.stores().sessions;
+    let Some(session) = sessions.find(&key).await? else {
+        return Ok(answer(false));
+    };
+    // Before anything is aborted.
+    if !expected.is_of(&session)
+        || expected_session_updated_at.is_some_and(|expected| expected != session.updated_at)
+    {
+        return Err(Error::SessionMoved(key));
+    }
+    if archived_only == Some(true) && session.archived_at.is_none() {
+        return Err(Error::NotArchived(key));
+    }
+    // What was looked at is what is deleted.
+    let looked_at = (expected != Expected::default()).then_some(session.session_id);
+    engine.abort(key.clone(), None).await?;
+    let deleted = engine
+        .change(key.clone(), "delete", async {
+            Ok((sessions.delete(&key, looked_at).await?, None))
+        })
+        .await?;
+    Ok(answer(deleted))
 }
 
 fn entry(session: &SessionRecord, engine: &Engine) -> proto::SessionRow {

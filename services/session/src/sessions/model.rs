@@ -1,5 +1,6 @@
 //! Sessions, and how they are asked for and changed.
 
+use super::settings::{SettingChanges, Settings};
 use crate::agents::ModelName;
 use crate::deliveries::Target;
 use crate::id::{RunId, SessionId};
@@ -39,6 +40,43 @@ impl From<Option<PeerKind>> for SessionKind {
     }
 }
 
+/// The kind of a session as clients see it: two names are kinds of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShownKind {
+    Of(SessionKind),
+    /// Everybody's.
+    Global,
+    /// What belongs to nobody.
+    Unknown,
+}
+
+impl ShownKind {
+    pub(crate) fn of(key: &SessionKey, kind: Option<SessionKind>) -> Self {
+        match (key.rest(), kind) {
+            ("global", _) => Self::Global,
+            ("unknown", _) | (_, None) => Self::Unknown,
+            (_, Some(kind)) => Self::Of(kind),
+        }
+    }
+
+    /// The word in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Of(kind) => kind.word(),
+            Self::Global => "global",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "global" => Some(Self::Global),
+            "unknown" => Some(Self::Unknown),
+            _ => SessionKind::parse(word).map(Self::Of),
+        }
+    }
+}
+
 /// How the newest turn of a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SessionStatus {
@@ -62,7 +100,15 @@ impl SessionStatus {
         Self::Interrupted,
     ];
 
-    /// The word in rows and in the contract.
+    /// The word in the contract: v4 has none for what a restart cut off.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Self::Interrupted => Self::Failed.word(),
+            Self::Queued | Self::Running | Self::Done | Self::Failed | Self::Killed => self.word(),
+        }
+    }
+
+    /// The word in rows.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -127,14 +173,51 @@ pub(crate) struct SessionRecord {
     pub(crate) input_tokens: i64,
     /// Tokens written so far.
     pub(crate) output_tokens: i64,
-    pub(crate) archived: bool,
-    /// Kept at the top.
-    pub(crate) pinned: bool,
-    pub(crate) unread: bool,
+    /// Since when it is put away.
+    pub(crate) archived_at: Option<i64>,
+    /// Since when it is kept at the top.
+    pub(crate) pinned_at: Option<i64>,
+    /// When somebody marked it unread.
+    pub(crate) marked_unread_at: Option<i64>,
+    /// When somebody read it last.
+    pub(crate) last_read_at: Option<i64>,
+    /// When the agent answered last.
+    pub(crate) last_activity_at: Option<i64>,
+    /// The group that it is put into.
+    pub(crate) category: Option<String>,
+    /// The session that it was begun from.
+    pub(crate) parent: Option<SessionKey>,
+    /// What else its owner set.
+    pub(crate) settings: Settings,
     /// The row the current transcript begins with.
     pub(crate) first_seq: i64,
     /// The newest row; one less than `first_seq` when there is none.
     pub(crate) last_seq: i64,
+}
+
+impl SessionRecord {
+    /// Whether something was said since somebody read it, or somebody marked it unread.
+    pub(crate) fn is_unread(&self) -> bool {
+        let newest = self.last_interaction_at.max(self.last_activity_at);
+        let read = self.last_read_at.unwrap_or(self.created_at);
+        self.marked_unread_at.is_some() || newest.is_some_and(|newest| newest > read)
+    }
+
+    /// Its title for people: one that somebody gave it, or else that of its first message.
+    pub(crate) fn title(&self) -> Option<&str> {
+        let given = self.label.as_ref().or(self.display_name.as_ref());
+        given.or(self.derived_title.as_ref()).map(String::as_str)
+    }
+}
+
+/// What comes first in a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SortBy {
+    /// The newest change.
+    #[default]
+    Change,
+    /// The newest words.
+    Interaction,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -146,13 +229,24 @@ pub(crate) struct SessionFilter {
     pub(crate) label: Option<String>,
     /// Archived ones only, others only, or both.
     pub(crate) archived: Option<bool>,
+    pub(crate) kind: Option<ShownKind>,
+    pub(crate) channel: Option<String>,
+    /// Begun from this one.
+    pub(crate) parent: Option<SessionKey>,
+    /// Kinds that are left out.
+    pub(crate) without: Vec<ShownKind>,
+    /// Of these agents.
+    pub(crate) agents: Option<Vec<AgentId>>,
+    /// In which something was said.
+    pub(crate) interaction: bool,
+    pub(crate) sort: SortBy,
     /// Rows on the page.
     pub(crate) limit: u32,
     pub(crate) offset: u32,
 }
 
 /// A page of sessions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SessionPage {
     pub(crate) sessions: Vec<SessionRecord>,
     /// Rows on all pages.
@@ -172,7 +266,7 @@ pub(crate) struct Once {
 pub(crate) type Change<T> = Option<Option<T>>;
 
 /// What to change about a session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SessionPatch {
     pub(crate) label: Change<String>,
     pub(crate) display_name: Change<String>,
@@ -184,4 +278,42 @@ pub(crate) struct SessionPatch {
     /// Keep at the top.
     pub(crate) pinned: Option<bool>,
     pub(crate) unread: Option<bool>,
+    pub(crate) category: Change<String>,
+    /// Where it was begun from: of a new session only.
+    pub(crate) parent: Option<SessionKey>,
+    pub(crate) settings: SettingChanges,
+    /// What must hold, or nothing is changed.
+    pub(crate) expected: Expected,
+}
+
+/// What a client saw that wants a session to be changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) session_id: Option<SessionId>,
+    pub(crate) lifecycle_revision: Option<String>,
+    /// When it was marked unread; `Some(None)`: that it was not. Another mark than this one is left alone.
+    pub(crate) marked_unread_at: Change<i64>,
+}
+
+impl Expected {
+    /// Whether the client looked at this transcript of the session.
+    pub(crate) fn is_of(&self, session: &SessionRecord) -> bool {
+        let same =
+            |expected: &Option<String>, is: &str| expected.as_ref().is_none_or(|expected| expected == is);
+        self.session_id
+            .as_ref()
+            .is_none_or(|id| *id == session.session_id)
+            && same(&self.lifecycle_revision, &session.lifecycle_revision)
+    }
+}
+
+/// Sessions that are looked for by something else than their key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// The transcript's id.
+    Id(SessionId),
+    /// Hexadecimal digits with which the UUID at the end of the key begins.
+    ShortId(String),
+    /// All whose key ends with a UUID, the newest first.
+    EndsWithUuid,
 }

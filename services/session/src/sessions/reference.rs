@@ -1,5 +1,7 @@
 //! How callers name sessions.
 
+use std::fmt;
+
 use crate::agents::{AgentError, Agents};
 use crate::key::SessionKey;
 
@@ -8,6 +10,12 @@ use crate::key::SessionKey;
 pub(crate) struct SessionRef {
     text: String,
     agent: Option<String>,
+}
+
+impl fmt::Display for SessionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl SessionRef {

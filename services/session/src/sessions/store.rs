@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
+use super::{Lookup, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
 use crate::error::Error;
 use crate::id::SessionId;
-use crate::key::SessionKey;
+use crate::key::{AgentId, SessionKey};
 use crate::transcripts::{Entry, NewEntry};
 
 /// The store of sessions.
@@ -15,6 +15,12 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
 
     /// A page of sessions, the newest change first.
     async fn list(&self, filter: SessionFilter) -> Result<SessionPage, Error>;
+
+    /// The sessions that something else than a key may mean, the newest first: at most some hundred.
+    async fn look_up(&self, lookup: Lookup) -> Result<Vec<SessionRecord>, Error>;
+
+    /// How many sessions each agent has, archived ones included.
+    async fn counts(&self) -> Result<Vec<(AgentId, i64)>, Error>;
 
     /// Makes a session, or answers the one that is there. The flag says whether it is new. The idempotency key of another
     /// request is a conflict.
@@ -26,7 +32,8 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
         now: i64,
     ) -> Result<(SessionRecord, bool), Error>;
 
-    /// Changes what a session is set to. A label that another session has is refused.
+    /// Changes what a session is set to. A label that another session has is refused, and so is what was meant for another
+    /// transcript. An agent's main session is made when it is not there yet.
     async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error>;
 
     /// Begins a new transcript with a boundary row.

@@ -5,12 +5,15 @@
 mod admit;
 mod deliveries;
 mod entries;
+mod groups;
 mod invocations;
+mod lists;
 mod media;
 mod nodes;
 mod reclaim;
 mod schema;
 mod sessions;
+mod steer;
 mod steps;
 mod tasks;
 mod texts;
@@ -25,7 +28,7 @@ use gatehouse_core::store;
 
 use super::*;
 use crate::id::{Owner, RunId, SessionId};
-use crate::key::SessionKey;
+use crate::key::{AgentId, SessionKey};
 
 /// The most bytes of messages that are merged into one turn: they must fit into one request to the agent service.
 const MERGE_BYTES_MAX: i64 = 1024 * 1024;
@@ -78,9 +81,17 @@ impl Sessions for SqliteStore {
     }
 
     async fn list(&self, filter: SessionFilter) -> Result<SessionPage, Error> {
+        self.database.read(move |conn| lists::page(conn, &filter)).await
+    }
+
+    async fn look_up(&self, lookup: Lookup) -> Result<Vec<SessionRecord>, Error> {
         self.database
-            .read(move |conn| sessions::page(conn, &filter))
+            .read(move |conn| lists::look_up(conn, &lookup))
             .await
+    }
+
+    async fn counts(&self) -> Result<Vec<(AgentId, i64)>, Error> {
+        self.database.read(lists::counts).await
     }
 
     async fn create(
@@ -120,6 +131,17 @@ impl Sessions for SqliteStore {
         self.database
             .write(move |tx| sessions::delete(tx, &key, expected.as_ref()))
             .await
+    }
+}
+
+#[async_trait]
+impl Groups for SqliteStore {
+    async fn groups(&self) -> Result<GroupsOf, Error> {
+        self.database.read(groups::groups).await
+    }
+
+    async fn change_groups(&self, change: GroupChange) -> Result<(GroupsOf, Vec<SessionKey>), Error> {
+        self.database.write(move |tx| groups::change(tx, change)).await
     }
 }
 
@@ -222,6 +244,10 @@ impl Turns for SqliteStore {
 
     async fn record(&self, record: Record) -> Result<Recorded, Error> {
         self.database.write(move |tx| steps::record(tx, record)).await
+    }
+
+    async fn take_in(&self, take_in: TakeIn) -> Result<TakenIn, Error> {
+        self.database.write(move |tx| steer::take_in(tx, take_in)).await
     }
 
     async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error> {

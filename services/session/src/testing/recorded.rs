@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::error::Error;
 use crate::id::{Owner, RunId, SessionId};
-use crate::key::SessionKey;
+use crate::key::{AgentId, SessionKey};
 use crate::nodes::store::Connected;
 use crate::nodes::{
     Begun, End, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Surface, Waiting,
@@ -57,10 +57,16 @@ pass_on! {
     sessions as Sessions {
         fn find(key: &SessionKey) -> Option<SessionRecord>;
         fn list(filter: SessionFilter) -> SessionPage;
+        fn look_up(lookup: Lookup) -> Vec<SessionRecord>;
+        fn counts() -> Vec<(AgentId, i64)>;
         fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: i64) -> (SessionRecord, bool);
         fn patch(key: &SessionKey, patch: SessionPatch, now: i64) -> SessionRecord;
         fn reset(key: &SessionKey, boundary: NewEntry, now: i64) -> (SessionRecord, Entry);
         fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
+    }
+    groups as Groups {
+        fn groups() -> GroupsOf;
+        fn change_groups(change: GroupChange) -> (GroupsOf, Vec<SessionKey>);
     }
     transcripts as Transcripts {
         fn history(key: &SessionKey, query: HistoryQuery) -> HistoryPage;
@@ -80,6 +86,7 @@ pass_on! {
         fn keep_text(run: &RunId, owner: &Owner, text: &str) -> Hold;
         fn kept_text(run: &RunId) -> String;
         fn record(record: Record) -> crate::store::Recorded;
+        fn take_in(take_in: TakeIn) -> TakenIn;
         fn give_back(run: &RunId, owner: &Owner, limits: RunLimits) -> GaveBack;
         fn finish(finish: Finish) -> Option<Ended>;
         fn finish_and_claim(finish: Finish, lease: Lease) -> (Option<Ended>, Option<Claimed>);

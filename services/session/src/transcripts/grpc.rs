@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::id::{EntryId, SessionId};
 use crate::rows::{self, Wanted, blocks};
 use crate::sessions::SessionRef;
-use crate::turns::Engine;
+use crate::sessions::grpc as sessions;
+use crate::turns::{Engine, Listener};
 
 /// Rows of a page when the caller does not say.
 const PAGE_DEFAULT: i64 = 200;
@@ -68,23 +69,32 @@ impl From<proto::StartChatRequest> for History {
 
 pub(crate) async fn start(
     engine: &Engine,
+    listener: Option<Listener>,
     request: proto::StartChatRequest,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
-    page(engine, History::from(request)).await
+    page(engine, listener, History::from(request)).await
 }
 
 pub(crate) async fn history(
     engine: &Engine,
+    listener: Option<Listener>,
     request: proto::GetChatHistoryRequest,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
-    page(engine, History::from(request)).await
+    page(engine, listener, History::from(request)).await
 }
 
-async fn page(engine: &Engine, history: History) -> Result<proto::GetChatHistoryResponse, Error> {
+async fn page(
+    engine: &Engine,
+    listener: Option<Listener>,
+    history: History,
+) -> Result<proto::GetChatHistoryResponse, Error> {
     let History { session, query } = history;
     let policy = engine.policy()?;
     let key = session.resolve(&policy.agents)?;
     let offset = query.offset;
+    if let Some(listener) = listener {
+        engine.tell_missed(&key, &listener);
+    }
 
     // The run is looked at before the rows: if it ends in between, the rows hold its answer and the session says so.
     let live = engine.in_flight(&key);
@@ -121,6 +131,8 @@ async fn page(engine: &Engine, history: History) -> Result<proto::GetChatHistory
             seq: live.seq,
         }),
         session_info: session.map(|session| rows::session(session, Some(&policy.agents), Wanted::ALL)),
+        pending_inputs: Some(proto::PendingInputs::default()),
+        defaults: Some(sessions::defaults(&policy.agents)),
     })
 }
 

@@ -145,6 +145,8 @@ pub(crate) struct ContextRow {
     pub(crate) waiting: bool,
     /// The provider whose model wrote it.
     pub(crate) provider: Option<String>,
+    /// Of a message that steered the run which answers it: the row behind which it is read.
+    pub(crate) read_after: Option<i64>,
 }
 
 /// Which part of a transcript.

@@ -10,6 +10,7 @@ use tokio::time;
 use super::backlog::Backlog;
 use super::live::{Stop, seq_before};
 use super::order::Order;
+use super::queue::QueueMode;
 use super::runs::{Runs, Slot};
 use super::settle::Settle;
 use super::shared::Shared;
@@ -117,6 +118,9 @@ impl Intake {
                 self.workers.begin(slot, claimed);
             }
             Some(_) | None => {
+                if turn.mode == QueueMode::Steer {
+                    self.runs.steer(&turn.key);
+                }
                 self.backlog.grew();
                 self.shared.signals.turn_waits();
             }

@@ -9,13 +9,15 @@ use crate::agents::Agents;
 use crate::rows;
 use crate::store::{Ended, TurnState};
 
-/// Says the end of a run: its row, its lifecycle, its terminal event, the session. The numbers follow `seq`.
+/// Says the end of a run: its row, its lifecycle, its terminal event, the session. The numbers follow `seq`. `said` stands on the
+/// screens before the last row: what the run had said when somebody steered it.
 pub(super) fn announce(
     events: &Events,
     ended: &Ended,
     agents: Option<&Agents>,
     error_kind: Option<&str>,
     seq: i64,
+    said: &str,
 ) {
     let Ended {
         turn,
@@ -47,11 +49,37 @@ pub(super) fn announce(
     };
     run.lifecycle(seq + 1, &settled);
 
-    let message = entry
-        .as_ref()
-        .map(|entry| rows::last_message(&entry.row, events.links()));
+    if let Some((state, end)) = end_of(events, ended, error_kind, said) {
+        run.terminal(seq + 2, state, end, None);
+    }
+    events.changed(
+        &turn.key,
+        session.as_ref(),
+        agents,
+        "agent.input.settled",
+        Some(&turn.run),
+    );
+}
+
+/// Says the end of a run once more, to a connection that was not there when it was said.
+pub(super) fn announce_to(events: &Events, ended: &Ended, seq: i64, connection: &str) {
+    let run = events.of_run(&ended.turn.run, &ended.turn.key);
+    if let Some((state, end)) = end_of(events, ended, None, "") {
+        run.terminal(seq, state, end, Some(connection));
+    }
+}
+
+/// The last chat event of a run. `None` for one that has not ended.
+fn end_of(events: &Events, ended: &Ended, error_kind: Option<&str>, said: &str) -> Option<(State, Terminal)> {
+    let Ended { turn, entry, .. } = ended;
+    let stop = turn.stop_reason.clone();
+    let message = match entry {
+        Some(entry) => Some(rows::last_message(said, &entry.row, events.links())),
+        None if said.is_empty() => None,
+        None => Some(rows::said_message(said, turn.ended_at.unwrap_or_default())),
+    };
     let usage = entry.as_ref().and_then(|entry| rows::usage(&entry.row));
-    let (state, end) = match turn.state {
+    Some(match turn.state {
         TurnState::Done => (
             State::Final,
             Terminal {
@@ -69,11 +97,8 @@ pub(super) fn announce(
                 ..Terminal::default()
             },
         ),
-        TurnState::Failed
-        | TurnState::Interrupted
-        | TurnState::Queued
-        | TurnState::Leased
-        | TurnState::Running => {
+        TurnState::Queued | TurnState::Leased | TurnState::Running => return None,
+        TurnState::Failed | TurnState::Interrupted => {
             let error_kind = Some(error_kind.unwrap_or("unknown").to_owned());
             let error_message = turn.error.clone();
             (
@@ -86,14 +111,5 @@ pub(super) fn announce(
                 },
             )
         }
-    };
-    run.terminal(seq + 2, state, end);
-
-    events.changed(
-        &turn.key,
-        session.as_ref(),
-        agents,
-        "agent.input.settled",
-        Some(&turn.run),
-    );
+    })
 }

@@ -24,8 +24,9 @@ const SUMMARY_BEFORE: &str = "(This is a summary of the conversation up to here.
 
 /// Puts the rows into the order in which they were answered, leaves out what still waits, and cuts the oldest off at
 /// the bound. A message that came while another run was being answered was stored before that answer; the model reads it
-/// where its own run begins.
-pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
+/// where its own run begins, and one that steered a run behind what that had said by then.
+pub(super) fn arrange(mut rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
+    rows.sort_by_key(|row| (row.read_after.unwrap_or(row.seq), row.read_after.is_some()));
     let (own, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| match row.role {
         Role::User => row.answered_in.as_ref() == Some(run),
         // Of this run, from an attempt that did not come to its end.
@@ -64,8 +65,10 @@ pub(super) fn arrange(rows: Vec<ContextRow>, run: &RunId) -> Vec<TurnMessage> {
     }
     earlier.extend(asked);
 
-    // The questions first, also one that was merged while the turn was at work; then its work so far.
-    let (asked, done): (Vec<_>, Vec<_>) = own.into_iter().partition(|row| row.role == Role::User);
+    // The questions first, also one that was merged while the turn was at work; then its work so far, and what steered it.
+    let (asked, done): (Vec<_>, Vec<_>) = own
+        .into_iter()
+        .partition(|row| row.role == Role::User && row.read_after.is_none());
     let own = asked
         .iter()
         .chain(&done)
@@ -151,6 +154,7 @@ mod tests {
             run,
             waiting: false,
             provider: None,
+            read_after: None,
         }
     }
 
@@ -234,5 +238,25 @@ mod tests {
 
         assert_eq!(texts.len(), 2);
         assert_eq!(texts.first().map(String::len), Some(BYTES_MAX - 1));
+    }
+
+    #[test]
+    fn a_message_that_steered_a_run_is_read_behind_what_that_had_said_by_then() {
+        let at = |seq, row: ContextRow| ContextRow { seq, ..row };
+        let steered = ContextRow {
+            answered_in: Some(RunId::new("1")),
+            read_after: Some(3),
+            ..at(2, row(Role::User, "and now", "2"))
+        };
+        let mut rows = vec![
+            at(1, row(Role::User, "one", "1")),
+            steered,
+            at(3, row(Role::Assistant, "to one", "1")),
+        ];
+        assert_eq!(texts(rows.clone(), "1"), ["one", "to one", "and now"]);
+
+        rows.push(at(4, row(Role::Assistant, "to both", "1")));
+        rows.push(at(5, row(Role::User, "three", "3")));
+        assert_eq!(texts(rows, "3"), ["one", "to one", "and now", "to both", "three"]);
     }
 }

@@ -11,6 +11,8 @@ use crate::store::Stores;
 pub(crate) struct Destination {
     pub(crate) key: SessionKey,
     pub(crate) queue: QueueRule,
+    /// Whether its owner wants nothing to be sent.
+    pub(crate) forbids_sending: bool,
 }
 
 impl Destination {
@@ -31,6 +33,7 @@ impl Destination {
         let channel = channel.or_else(|| session.and_then(|session| session.channel.as_deref()));
         let chosen = session.and_then(|session| session.queue_mode);
         Ok(Self {
+            forbids_sending: session.is_some_and(|session| session.settings.forbids_sending()),
             queue: queue::rule(&policy.queue, channel, chosen, mode),
             key,
         })

@@ -11,6 +11,7 @@ use tokio::time::{self, Instant};
 
 use super::backlog::Backlog;
 use super::live::seq_before;
+use super::missed::Missed;
 use super::order::Order;
 use super::runs::Runs;
 use super::settle::Settle;
@@ -50,6 +51,7 @@ pub(super) struct Dispatch {
     pub(super) settle: Arc<Settle>,
     pub(super) workers: Workers,
     pub(super) caught_up: watch::Sender<bool>,
+    pub(super) missed: Arc<Missed>,
 }
 
 impl Dispatch {
@@ -216,6 +218,7 @@ impl Dispatch {
                 tracing::warn!(run.id = %ended.turn.run, state = ended.turn.state.word(), "a turn of a dead process was closed");
                 let _order = self.order.of(&ended.turn.key).await;
                 self.settle.settle(ended, None, seq_before(ended.turn.attempt));
+                self.missed.remember(ended);
             }
         }
     }

@@ -10,10 +10,12 @@ use gatehouse_core::{Clock, Drain};
 use tokio::sync::{Notify, watch};
 
 use super::admission::{Intake, Submitted};
+use super::announce::announce_to;
 use super::backlog::Backlog;
 use super::dispatch::Dispatch;
 use super::events::Events;
-use super::live::InFlight;
+use super::live::{InFlight, seq_before};
+use super::missed::{Listener, Missed};
 use super::order::Order;
 use super::runs::Runs;
 use super::settle::Settle;
@@ -62,6 +64,7 @@ pub(crate) struct Engine {
     settle: Arc<Settle>,
     intake: Arc<Intake>,
     dispatch: Arc<Dispatch>,
+    missed: Arc<Missed>,
 }
 
 impl Engine {
@@ -110,6 +113,7 @@ impl Engine {
             agent,
         );
         let (caught_up, is_caught_up) = watch::channel(false);
+        let missed = Arc::new(Missed::default());
         Self {
             intake: Arc::new(Intake {
                 shared: shared.clone(),
@@ -128,7 +132,9 @@ impl Engine {
                 settle: Arc::clone(&settle),
                 workers,
                 caught_up,
+                missed: Arc::clone(&missed),
             }),
+            missed,
             shared,
             order,
             runs,
@@ -262,6 +268,14 @@ impl Engine {
     pub(crate) fn announce_row(&self, entry: &Entry, session: &SessionRecord) {
         let agents = self.shared.agents();
         self.shared.events.row(entry, session, agents.as_deref());
+    }
+
+    /// Tells a client that came back the ends of runs that it missed, because its connection died with the process that ran them.
+    pub(crate) fn tell_missed(&self, key: &SessionKey, listener: &Listener) {
+        for ended in self.missed.take(key, listener, self.now_ms()) {
+            let seq = seq_before(ended.turn.attempt) + 2; // the number under which it was said
+            announce_to(&self.shared.events, &ended, seq, &listener.connection);
+        }
     }
 
     /// How many runs are under way.

@@ -13,7 +13,7 @@ use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::media::Links;
 use crate::rows::{self, Wanted};
-use crate::store::{Entry, SessionRecord};
+use crate::store::{Entry, SessionRecord, SessionStatus};
 use crate::turns::pacing::Piece;
 
 /// The topic of everything about sessions.
@@ -61,6 +61,7 @@ impl Events {
             run_id: run.map(ToString::to_string),
             ts: self.clock.now_ms(),
             session: session.map(|session| rows::session(session, agents, Wanted::ALL)),
+            phase: phase(reason, session).map(str::to_owned),
         };
         self.publisher.publish(Outgoing::new(&event).topic(SESSIONS));
     }
@@ -90,6 +91,16 @@ impl Events {
             key: key.to_string(),
             agent: key.agent().to_string(),
         }
+    }
+}
+
+/// What a run does when a session changes for this reason.
+fn phase(reason: &str, session: Option<&SessionRecord>) -> Option<&'static str> {
+    match (reason, session.and_then(|session| session.status)) {
+        ("agent.run.started", _) => Some("start"),
+        ("agent.input.settled", Some(SessionStatus::Failed | SessionStatus::Interrupted)) => Some("error"),
+        ("agent.input.settled", _) => Some("end"),
+        _ => None,
     }
 }
 
@@ -252,8 +263,8 @@ impl RunEvents {
             .publish_together([detail].into_iter().chain(text));
     }
 
-    /// The end of the run. Only [`super::announce`] says it.
-    pub(super) fn terminal(&self, seq: i64, state: State, end: Terminal) {
+    /// The end of the run. Only [`super::announce`] says it. With a connection, to that one alone.
+    pub(super) fn terminal(&self, seq: i64, state: State, end: Terminal, connection: Option<&str>) {
         let Terminal {
             message,
             stop_reason,
@@ -269,7 +280,11 @@ impl RunEvents {
             usage,
             ..self.chat(seq, state)
         };
-        self.events.publisher.publish(Outgoing::new(&event));
+        let event = Outgoing::new(&event);
+        self.events.publisher.publish(match connection {
+            Some(connection) => event.connection(connection),
+            None => event,
+        });
     }
 }
 

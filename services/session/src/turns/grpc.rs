@@ -153,11 +153,32 @@ impl Message {
         Fingerprint::with_thinking(&parts, thinking)
     }
 
+    async fn say(self, engine: &Engine, caller: Option<Caller>) -> Result<Said, Error> {
+        let Submitted { turn, duplicate } = self.submit(engine, caller).await?;
+        let status = match turn.state {
+            _ if !duplicate => "started",
+            TurnState::Queued | TurnState::Leased | TurnState::Running => "in_flight",
+            TurnState::Done => "ok",
+            TurnState::Failed | TurnState::Interrupted => "error",
+            TurnState::Aborted => "aborted",
+        };
+        Ok(Said {
+            run: turn.run,
+            status,
+        })
+    }
+
     async fn submit(mut self, engine: &Engine, caller: Option<Caller>) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
         let key = self.session.resolve_to_act(&policy.agents)?;
-        let Destination { key, queue } =
-            Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
+        let Destination {
+            key,
+            queue,
+            forbids_sending,
+        } = Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
+        if forbids_sending {
+            return Err(Error::SendBlocked);
+        }
         let attachments = std::mem::take(&mut self.attachments);
         let content = attachments
             .keep(self.text.clone(), engine.media(), policy.media_bytes_max)
@@ -203,18 +224,45 @@ pub(crate) async fn send(
     caller: Option<Caller>,
     request: proto::SendChatRequest,
 ) -> Result<proto::SendChatResponse, Error> {
-    let Submitted { turn, duplicate } = Message::try_from(request)?.submit(engine, caller).await?;
-    let status = match turn.state {
-        _ if !duplicate => "started",
-        TurnState::Queued | TurnState::Leased | TurnState::Running => "in_flight",
-        TurnState::Done => "ok",
-        TurnState::Failed | TurnState::Interrupted => "error",
-        TurnState::Aborted => "aborted",
-    };
+    let Said { run, status } = Message::try_from(request)?.say(engine, caller).await?;
     Ok(proto::SendChatResponse {
-        run_id: turn.run.to_string(),
+        run_id: run.to_string(),
         status: status.to_owned(),
     })
+}
+
+/// A message that was taken, as its sender hears of it.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) run: RunId,
+    /// `started`, or how the run stands that a repeat began.
+    pub(crate) status: &'static str,
+}
+
+/// Says something in a session, as `chat.send` does.
+pub(crate) async fn say(
+    engine: &Engine,
+    caller: Option<Caller>,
+    key: &SessionKey,
+    text: String,
+    attachments: Attachments,
+    run: RunId,
+) -> Result<Said, Error> {
+    let message = Message {
+        surface: Surface::Chat,
+        session: SessionRef::new(key.to_string(), None),
+        text: not_blank(text, &attachments)?,
+        attachments,
+        literal: false,
+        run,
+        expected_session: None,
+        mode: None,
+        deliver: false,
+        model: None,
+        thinking: None,
+        timeout_ms: None,
+    };
+    message.say(engine, caller).await
 }
 
 pub(crate) async fn abort(

@@ -1,5 +1,6 @@
 //! What this process knows of a run while it runs it: the text so far, the count of its events, and whether it must stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -7,6 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::store::Origin;
+
+/// What parts an answer from the next one of the same run.
+const PART: &str = "\n\n";
 
 /// Events of one attempt at most, so that the next attempt's numbers are higher than all that were seen.
 const EVENTS_PER_ATTEMPT: i64 = 1_000_000;
@@ -35,6 +39,8 @@ pub(super) struct Live {
     pub(super) started_at: i64,
     first_at: OnceLock<i64>,
     cancel: CancellationToken,
+    /// Whether something waits that steers it.
+    steered: AtomicBool,
     progress: Mutex<Progress>,
     /// Held while the text in flight goes into the store, as text or as a row: it must not be in both.
     keeping: tokio::sync::Mutex<()>,
@@ -42,6 +48,8 @@ pub(super) struct Live {
 
 #[derive(Debug)]
 struct Progress {
+    /// What was said before somebody steered the run, as it stands on the screens before the text.
+    said: String,
     text: String,
     /// How much of it is in the store.
     kept: usize,
@@ -65,6 +73,7 @@ impl Live {
     pub(super) fn new(run: RunId, key: SessionKey, attempt: u32, started_at: i64) -> Self {
         let seq = seq_before(attempt.saturating_sub(1));
         let progress = Progress {
+            said: String::new(),
             text: String::new(),
             kept: 0,
             seq,
@@ -77,6 +86,7 @@ impl Live {
             started_at,
             first_at: OnceLock::new(),
             cancel: CancellationToken::new(),
+            steered: AtomicBool::new(false),
             progress: Mutex::new(progress),
             keeping: tokio::sync::Mutex::default(),
         }
@@ -142,11 +152,55 @@ impl Live {
     /// What was progress so far is a row now, and what follows is another message. Called while [`Live::keeping`] is held.
     pub(super) fn begin_message(&self) {
         let mut progress = self.progress();
+        progress.said.clear();
         progress.text.clear();
         progress.kept = 0;
     }
 
-    /// The text so far.
+    /// Something waits that steers it.
+    pub(super) fn steer(&self) {
+        self.steered.store(true, Ordering::Release);
+    }
+
+    /// Whether something waits that steers it; asked once for each time.
+    pub(super) fn take_steering(&self) -> bool {
+        self.steered.swap(false, Ordering::AcqRel)
+    }
+
+    /// What was progress so far is a row now, and stays before what follows on the screens. Answers what parts the two, and the
+    /// number of the event that says it. Called while [`Live::keeping`] is held.
+    pub(super) fn go_on(&self) -> Option<(&'static str, i64)> {
+        let mut progress = self.progress();
+        let text = std::mem::take(&mut progress.text);
+        progress.kept = 0;
+        if text.trim().is_empty() {
+            return None;
+        }
+        progress.said.push_str(&text);
+        progress.said.push_str(PART);
+        progress.seq += 1;
+        progress.text_seq = progress.seq;
+        Some((PART, progress.seq))
+    }
+
+    /// What was said before somebody steered the run.
+    pub(super) fn said(&self) -> String {
+        self.progress().said.clone()
+    }
+
+    /// What stands on the screens.
+    pub(super) fn shown_text(&self) -> String {
+        let progress = self.progress();
+        format!("{}{}", progress.said, progress.text)
+    }
+
+    /// Its length in bytes.
+    pub(super) fn shown_bytes(&self) -> usize {
+        let progress = self.progress();
+        progress.said.len() + progress.text.len()
+    }
+
+    /// The text so far, without what was said before somebody steered the run.
     pub(super) fn text(&self) -> String {
         self.progress().text.clone()
     }
@@ -161,7 +215,7 @@ impl Live {
         let progress = self.progress();
         InFlight {
             run: self.run.clone(),
-            text: progress.text.clone(),
+            text: format!("{}{}", progress.said, progress.text),
             started_at: self.started_at,
             seq: progress.text_seq,
         }

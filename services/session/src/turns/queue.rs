@@ -10,11 +10,11 @@ use crate::error::Error;
 /// How a message joins the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum QueueMode {
-    /// One turn for each message, in order.
+    /// What runs takes it in before its next call of a model, and answers it. What cannot be taken in is a turn of its own, in order.
     #[default]
-    Followup,
-    /// To steer what runs. Taken as `followup` until turns can be steered.
     Steer,
+    /// One turn for each message, in order.
+    Followup,
     /// One turn for all that wait, after a quiet window.
     Collect,
     /// The newest message stops what runs and waits, and is next. What was stopped stays in the transcript.
@@ -45,8 +45,8 @@ impl QueueMode {
 impl From<config::QueueMode> for QueueMode {
     fn from(mode: config::QueueMode) -> Self {
         match mode {
-            // Nobody steers a turn yet; a client's own choice keeps its word, so that it reads what it wrote.
-            config::QueueMode::Steer | config::QueueMode::Followup => Self::Followup,
+            config::QueueMode::Steer => Self::Steer,
+            config::QueueMode::Followup => Self::Followup,
             config::QueueMode::Collect => Self::Collect,
             config::QueueMode::Interrupt => Self::Interrupt,
         }
@@ -145,13 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn without_configuration_messages_wait_their_turn() {
+    fn without_configuration_messages_steer_what_runs() {
         let rule = rule(&QueueSection::default(), None, None, None);
 
-        assert_eq!(
-            (rule.mode, rule.quiet_ms, rule.cap),
-            (QueueMode::Followup, 500, 20)
-        );
+        assert_eq!((rule.mode, rule.quiet_ms, rule.cap), (QueueMode::Steer, 500, 20));
         assert_eq!(QueueMode::parse("steer"), Some(QueueMode::Steer));
         assert_eq!(QueueMode::parse("other"), None);
     }

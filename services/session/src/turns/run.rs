@@ -7,6 +7,7 @@ mod lease;
 mod media;
 pub(super) mod notice;
 mod show;
+mod steer;
 mod steps;
 
 use std::sync::Arc;
@@ -64,6 +65,8 @@ enum Outcome {
     /// The agent service went away in the middle: the run begins again, unless it did so before.
     BrokenOff,
     Stopped(Stop),
+    /// Somebody said more, and it was taken in: the model is asked again.
+    Steered,
 }
 
 #[derive(Debug)]
@@ -97,6 +100,10 @@ struct Run {
     steps: u32,
     /// The words of the last of them that had any.
     said_before: String,
+    /// Calls of tools that are not answered yet.
+    calls_open: usize,
+    /// What the answers cost that somebody steered on from.
+    spent: Tokens,
     new_answer: Rewrite,
     new_thinking: Rewrite,
     /// The summary that is made, when that is what it does.
@@ -129,6 +136,8 @@ pub(super) async fn run(
         thought: String::new(),
         steps: 0,
         said_before: String::new(),
+        calls_open: 0,
+        spent: Tokens::default(),
         new_answer: Rewrite::of(&turn),
         new_thinking: Rewrite::of(&turn),
         summary: Summary::of(&turn),
@@ -177,9 +186,20 @@ impl Run {
         );
 
         let mut backoff = Backoff::new(self.room.shared.timing.retry, RETRY_MAX);
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            if let Some(Outcome::Stopped(stop)) = self.take_in(None).await? {
+                return Ok(Outcome::Stopped(stop));
+            }
             let request = self.request().await?;
             match self.ask(request).await? {
+                Outcome::Steered => attempt = 0,
+                done @ Outcome::Done { .. } => match self.take_in(Some(&done)).await? {
+                    Some(Outcome::Steered) => attempt = 0,
+                    Some(outcome) => return Ok(outcome),
+                    None => return Ok(done),
+                },
                 Outcome::Unreachable if self.seen => return Ok(Outcome::BrokenOff),
                 Outcome::Unreachable if attempt < self.room.shared.timing.attempts_max => {
                     let live = Arc::clone(&self.live);
@@ -194,7 +214,6 @@ impl Run {
                 outcome => return Ok(outcome),
             }
         }
-        Ok(Outcome::Unreachable)
     }
 
     /// What the message says goes before what its session says, and that before what the agent says.
@@ -316,7 +335,7 @@ impl Run {
                     summary.push(&text); // for models, and shown when it is whole
                     return Ok(None);
                 }
-                if self.live.text_bytes() + text.len() > ANSWER_BYTES_MAX {
+                if self.live.shown_bytes() + text.len() > ANSWER_BYTES_MAX {
                     let answered_by = (String::new(), String::new());
                     return Ok(Some(Outcome::Done {
                         stop_reason: "length".to_owned(),

@@ -125,6 +125,13 @@ impl Runs {
         state.early_stops.insert(run.clone(), (reason, now));
     }
 
+    /// Something waits that steers the run of this session, if there is one.
+    pub(super) fn steer(&self, key: &SessionKey) {
+        if let Some(live) = self.state().live.values().find(|live| live.key == *key) {
+            live.steer();
+        }
+    }
+
     /// Which runs these are.
     pub(super) fn held(&self) -> Vec<RunId> {
         self.state().live.keys().cloned().collect()

@@ -41,7 +41,15 @@ impl Settle {
         debug_assert!(turn.state.is_terminal(), "S2: only an end is said");
         let live = self.runs.remove(&turn.run);
         let agents = self.shared.agents();
-        announce(&self.shared.events, ended, agents.as_deref(), error_kind, seq);
+        let said = live.as_ref().map(|live| live.said()).unwrap_or_default();
+        announce(
+            &self.shared.events,
+            ended,
+            agents.as_deref(),
+            error_kind,
+            seq,
+            &said,
+        );
         tally::ended(&self.shared.metrics, ended, live.as_deref());
         self.shared.signals.run_changed(&turn.run);
         for waiter in self.waiters().remove(&turn.run).unwrap_or_default() {

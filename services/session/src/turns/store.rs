@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use super::{
     Aborted, Admission, Admitted, Answered, Claimed, Ended, Finish, GatewayAnswer, GaveBack, Hold,
-    InboundKey, Lease, Origin, Outlook, Reclaim, Reclaimed, Record, Recorded, RunLimits, Turn,
+    InboundKey, Lease, Origin, Outlook, Reclaim, Reclaimed, Record, Recorded, RunLimits, TakeIn, TakenIn,
+    Turn,
 };
 use crate::deliveries::Target;
 use crate::error::Error;
@@ -51,6 +52,10 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
 
     /// Adds rows in the middle of a turn, before whatever follows them. An assistant's row takes the place of the text in flight.
     async fn record(&self, record: Record) -> Result<Recorded, Error>;
+
+    /// Ends the turns that wait directly behind this one and steer it: it answers them from now on, and what it said so far becomes
+    /// a row before them. When none waits, nothing is changed.
+    async fn take_in(&self, take_in: TakeIn) -> Result<TakenIn, Error>;
 
     /// Gives up a turn that its owner cannot go on with: it waits again if the limits allow it.
     async fn give_back(&self, run: &RunId, owner: &Owner, limits: RunLimits) -> Result<GaveBack, Error>;

@@ -3,6 +3,7 @@ mod failing;
 mod leases;
 mod restarts;
 mod signals;
+mod steering;
 mod steps;
 mod stopping;
 

@@ -89,7 +89,10 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
     };
 
     assert_eq!(may(Identity::Agent), ["ReportHealth", "WatchConfig"]);
-    assert_eq!(may(Identity::Broadcast), ["ReportHealth", "WatchConfig"]);
+    assert_eq!(
+        may(Identity::Broadcast),
+        ["ReportHealth", "WatchConfig", "SummariseSessions"]
+    );
     assert_eq!(may(Identity::Config), ["Publish", "ReportHealth", "ForgetNode"]);
     assert_eq!(
         may(Identity::ChannelBridge),

@@ -112,8 +112,8 @@ async fn a_session_is_made_changed_reset_and_forgotten() {
     let delete = |expected: Option<String>| {
         Request::new(DeleteSessionRequest {
             key: made.key.clone(),
-            agent_id: None,
             expected_session_id: expected,
+            ..DeleteSessionRequest::default()
         })
     };
     assert_eq!(
@@ -211,6 +211,7 @@ async fn lists_show_agents_and_pages_of_sessions() {
     let resolve = ResolveSessionRequest {
         key: "Main".into(),
         agent_id: Some("B".into()),
+        ..ResolveSessionRequest::default()
     };
     let resolved = grpc
         .resolve_session(Request::new(resolve))
@@ -223,7 +224,8 @@ async fn lists_show_agents_and_pages_of_sessions() {
     );
     let listen = SubscribeMessagesRequest {
         key: "s1".into(),
-        agent_id: None,
+        include_approvals: Some(true),
+        ..SubscribeMessagesRequest::default()
     };
     let listen = grpc
         .subscribe_messages(Request::new(listen))
@@ -231,4 +233,5 @@ async fn lists_show_agents_and_pages_of_sessions() {
         .unwrap()
         .into_inner();
     assert_eq!((listen.subscribed, listen.key.as_str()), (true, "agent:main:s1"));
+    assert_eq!(listen.approval_replay.unwrap().session_key, "agent:main:s1");
 }

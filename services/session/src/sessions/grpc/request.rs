@@ -4,10 +4,13 @@ use gatehouse_proto::session::v1 as proto;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::super::{Change, Once, SessionFilter, SessionPatch, SessionRef};
+use super::super::settings::{SettingChanges, Word};
+use super::super::{Change, Expected, Once, SessionFilter, SessionPatch, SessionRef, ShownKind, SortBy};
 use crate::agents::ModelName;
 use crate::error::Error;
+use crate::id::{RunId, SessionId};
 use crate::key::AgentId;
+use crate::media::Attachments;
 use crate::rows::Wanted;
 use crate::turns::fingerprint::Fingerprint;
 use crate::turns::queue::QueueMode;
@@ -22,6 +25,12 @@ pub(super) struct List {
     pub(super) filter: SessionFilter,
     /// Only sessions that changed in so many minutes.
     pub(super) active_minutes: Option<i64>,
+    /// Only sessions that were begun from this one.
+    pub(super) parent: Option<SessionRef>,
+    /// Only sessions whose agent is in the configuration.
+    pub(super) configured: bool,
+    /// Only sessions with a dashboard.
+    pub(super) dashboards: bool,
     pub(super) wanted: Wanted,
 }
 
@@ -39,7 +48,47 @@ impl TryFrom<proto::ListSessionsRequest> for List {
             include_derived_titles,
             include_last_message,
             archived,
+            kind,
+            channel,
+            spawned_by,
+            include_global,
+            include_unknown,
+            configured_agents_only,
+            sort_by,
+            require_last_interaction,
+            has_board,
+            board_face,
         } = request;
+        let kind = kind.map(|word| {
+            ShownKind::parse(&word).ok_or(Error::Field {
+                path: "/kind",
+                problem: "is not direct, group, global or unknown",
+            })
+        });
+        let sort = match sort_by.as_deref() {
+            None | Some("updatedAt") => SortBy::Change,
+            Some("lastInteractionAt" | "activity") => SortBy::Interaction,
+            Some(_) => {
+                return Err(Error::Field {
+                    path: "/sortBy",
+                    problem: "is not updatedAt or lastInteractionAt",
+                });
+            }
+        };
+        let dashboards = match board_face.as_deref() {
+            None | Some("chat") => has_board == Some(true),
+            Some("dashboard") => true,
+            Some(_) => {
+                return Err(Error::Field {
+                    path: "/boardFace",
+                    problem: "is not chat or dashboard",
+                });
+            }
+        };
+        let left_out = [
+            (include_global, ShownKind::Global),
+            (include_unknown, ShownKind::Unknown),
+        ];
         let archived = match archived.as_deref().map(str::trim) {
             None | Some("false" | "null") => Some(false),
             Some("true") => Some(true),
@@ -58,12 +107,25 @@ impl TryFrom<proto::ListSessionsRequest> for List {
             search: search.filter(|search| !search.trim().is_empty()),
             label,
             archived,
+            kind: kind.transpose()?,
+            channel,
+            parent: None,
+            without: left_out
+                .into_iter()
+                .filter_map(|(wanted, kind)| (wanted == Some(false)).then_some(kind))
+                .collect(),
+            agents: None,
+            interaction: require_last_interaction.unwrap_or(false),
+            sort,
             limit: u32::try_from(limit).unwrap_or(1),
             offset: u32::try_from(offset.unwrap_or(0).max(0)).unwrap_or(u32::MAX),
         };
         Ok(Self {
             filter,
             active_minutes,
+            parent: spawned_by.map(|key| SessionRef::new(key, agent_id)),
+            configured: configured_agents_only.unwrap_or(false),
+            dashboards,
             wanted: wanted(include_derived_titles, include_last_message),
         })
     }
@@ -81,6 +143,15 @@ pub(super) struct Create {
     pub(super) session: SessionRef,
     pub(super) patch: SessionPatch,
     pub(super) once: Option<Once>,
+    /// The session that it is begun from.
+    pub(super) parent: Option<SessionRef>,
+    /// Whether it begins with what its parent is set to.
+    pub(super) succeeds: bool,
+    /// What to say in it first.
+    pub(super) message: Option<String>,
+    pub(super) attachments: Attachments,
+    /// The run that answers it.
+    pub(super) run: RunId,
 }
 
 impl TryFrom<proto::CreateSessionRequest> for Create {
@@ -95,31 +166,66 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             model,
             thinking_level,
             idempotency_key,
+            message,
+            task,
+            parent_session_key,
+            succeeds_parent,
+            category,
+            attachments,
         } = request;
-        let once = idempotency_key.as_ref().map(|idempotency_key| Once {
-            key: idempotency_key.clone(),
-            fingerprint: Fingerprint::of_options(&[
+        let attachments = Attachments::read(attachments)?;
+        if succeeds_parent.is_some() && parent_session_key.is_none() {
+            return Err(Error::Field {
+                path: "/succeedsParent",
+                problem: "needs parentSessionKey",
+            });
+        }
+        // What is attached is said, with words or without.
+        let message = message.or(task).filter(|text| !text.trim().is_empty());
+        let message = message.or((!attachments.is_empty()).then(String::new));
+        let once = idempotency_key.as_ref().map(|idempotency_key| {
+            let mut parts = vec![
                 key.as_deref(),
                 agent_id.as_deref(),
                 label.as_deref(),
                 display_name.as_deref(),
                 model.as_deref(),
                 thinking_level.as_deref(),
-            ])
-            .into_bytes(),
+            ];
+            // Without them the digest is the one that earlier versions made.
+            let newer = [
+                message.as_deref(),
+                parent_session_key.as_deref(),
+                category.as_deref(),
+            ];
+            if newer.iter().any(Option::is_some) {
+                parts.extend(newer);
+            }
+            Once {
+                key: idempotency_key.clone(),
+                fingerprint: Fingerprint::of_options(&parts).into_bytes(),
+            }
         });
+        let run = idempotency_key.clone().map_or_else(RunId::generate, RunId::new);
+        let parent = parent_session_key.map(|key| SessionRef::new(key, None));
         let key = key.unwrap_or_else(|| format!("dashboard:{}", new_id(idempotency_key.as_deref())));
         let patch = SessionPatch {
             label: label.map(Some),
             display_name: display_name.map(Some),
             model: model.map(ModelName::try_from).transpose()?.map(Some),
             thinking_level: thinking_level.map(Some),
+            category: category.map(Some),
             ..SessionPatch::default()
         };
         Ok(Self {
             session: SessionRef::new(key, agent_id),
             patch,
             once,
+            parent,
+            succeeds: succeeds_parent.unwrap_or(false),
+            message,
+            attachments,
+            run,
         })
     }
 }
@@ -158,9 +264,32 @@ impl TryFrom<proto::PatchSessionRequest> for Patch {
             pinned,
             unread,
             agent_id,
+            category,
+            icon,
+            color,
+            verbose_level,
+            reasoning_level,
+            response_usage,
+            send_policy,
+            expected_session_id,
+            expected_lifecycle_revision,
+            expected_marked_unread_at,
             null_fields,
         } = request;
         let nulls = Nulls(null_fields);
+        let settings = SettingChanges {
+            icon: nulls.change("icon", icon),
+            color: nulls.change("color", color),
+            verbose: nulls.word("verboseLevel", verbose_level)?,
+            reasoning: nulls.word("reasoningLevel", reasoning_level)?,
+            usage: nulls.word("responseUsage", response_usage)?,
+            send: nulls.word("sendPolicy", send_policy)?,
+        };
+        let expected = Expected {
+            session_id: expected_session_id.map(SessionId::new),
+            lifecycle_revision: expected_lifecycle_revision,
+            marked_unread_at: nulls.change("expectedMarkedUnreadAt", expected_marked_unread_at),
+        };
         let patch = SessionPatch {
             label: nulls.change("label", label),
             display_name: nulls.change("displayName", display_name),
@@ -170,7 +299,22 @@ impl TryFrom<proto::PatchSessionRequest> for Patch {
             archived: nulls.flag("archived", archived),
             pinned: nulls.flag("pinned", pinned),
             unread: nulls.flag("unread", unread),
+            category: nulls.change("category", category),
+            parent: None,
+            settings,
+            expected,
         };
+        let only_read = SessionPatch {
+            unread: Some(false),
+            expected: patch.expected.clone(),
+            ..SessionPatch::default()
+        };
+        if patch.expected.marked_unread_at.is_some() && patch != only_read {
+            return Err(Error::Field {
+                path: "/expectedMarkedUnreadAt",
+                problem: "needs unread false, and nothing else to change",
+            });
+        }
         Ok(Self {
             session: SessionRef::new(key, agent_id),
             patch,
@@ -192,6 +336,11 @@ impl Nulls {
         } else {
             value.map(Some)
         }
+    }
+
+    fn word<T: Word>(&self, name: &str, value: Option<String>) -> Result<Change<T>, Error> {
+        let value = value.as_deref().map(T::read).transpose()?;
+        Ok(self.change(name, value))
     }
 
     fn flag(&self, name: &str, value: Option<bool>) -> Option<bool> {

@@ -52,6 +52,12 @@ pub(super) fn admit(
         .execute(params![session, run.as_str()])?;
     }
 
+    if !matches!(admission.reply, Reply::To(_)) {
+        // Who says something on a screen has read what stands there.
+        conn.prepare_cached("UPDATE sessions SET last_read_at = ?2, marked_unread_at = NULL WHERE id = ?1")?
+            .execute(params![session, now])?;
+    }
+
     let entry = entries::append(conn, session, admission.entry.clone())?;
     let turn = turns::find(conn, run)?.ok_or(Error::Unreadable("turn"))?;
     let session = sessions::by_id(conn, session)?;

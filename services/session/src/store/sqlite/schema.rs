@@ -237,4 +237,32 @@ CREATE TRIGGER media_of_forgotten AFTER DELETE ON sessions BEGIN
 END;
 ",
     super::nodes::MIGRATION,
+    r"
+-- What a session is put into and where it was begun from; since when it is put away, kept at the top and marked; when it was
+-- read, and what else its owner set, as JSON.
+ALTER TABLE sessions ADD COLUMN category TEXT;
+ALTER TABLE sessions ADD COLUMN parent TEXT;
+ALTER TABLE sessions ADD COLUMN archived_at INTEGER;
+ALTER TABLE sessions ADD COLUMN pinned_at INTEGER;
+ALTER TABLE sessions ADD COLUMN marked_unread_at INTEGER;
+ALTER TABLE sessions ADD COLUMN last_read_at INTEGER;
+ALTER TABLE sessions ADD COLUMN last_activity_at INTEGER;
+ALTER TABLE sessions ADD COLUMN settings TEXT;
+-- What stands there was read; what was marked stays so. `pinned` and `unread` are not written any more.
+UPDATE sessions SET last_read_at = updated_at, archived_at = iif(archived, updated_at, NULL),
+    pinned_at = iif(pinned, updated_at, NULL), marked_unread_at = iif(unread, updated_at, NULL);
+CREATE INDEX sessions_of_parent ON sessions (parent, updated_at DESC, id DESC) WHERE parent IS NOT NULL;
+CREATE INDEX sessions_of_category ON sessions (category) WHERE category IS NOT NULL;
+CREATE INDEX sessions_by_id ON sessions (session_id);
+-- Behind which row a message is read that steered the turn which answers it.
+ALTER TABLE turns ADD COLUMN read_after INTEGER;
+-- The groups that sessions are put into, and the order of what a side bar shows.
+CREATE TABLE session_groups (
+    kind TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (kind, position),
+    UNIQUE (kind, name)
+) STRICT, WITHOUT ROWID;
+",
 ];

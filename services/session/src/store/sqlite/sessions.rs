@@ -1,18 +1,18 @@
 //! The rows of sessions.
 
 use rusqlite::types::{FromSql, Value};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
-    Change, Entry, NewEntry, Once, Seed, SessionFilter, SessionKind, SessionPage, SessionPatch,
-    SessionRecord, SessionStatus,
+    Change, Entry, NewEntry, Once, Seed, SessionKind, SessionPatch, SessionRecord, SessionStatus,
 };
 use super::{entries, turns};
 use crate::agents::ModelName;
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
-use crate::key::{AgentId, SessionKey};
+use crate::key::SessionKey;
 use crate::routing::PeerKind;
+use crate::sessions::settings::Settings;
 use crate::turns::queue::QueueMode;
 
 pub(super) fn find(conn: &Connection, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
@@ -95,7 +95,25 @@ pub(super) fn patch(
     patch: &SessionPatch,
     now: i64,
 ) -> Result<SessionRecord, Error> {
-    let id = id_of(conn, key)?.ok_or_else(|| Error::NoSession(key.clone()))?;
+    let id = match id_of(conn, key)? {
+        Some(id) => id,
+        None if key.is_main() => ensure(conn, key, &Seed::default(), now)?,
+        None => return Err(Error::NoSession(key.clone())),
+    };
+    let session = by_id(conn, id)?;
+    if !patch.expected.is_of(&session) {
+        return Err(Error::SessionMoved(key.clone()));
+    }
+    let seen = patch.expected.marked_unread_at;
+    if patch.unread == Some(false) && seen.is_some_and(|seen| seen != session.marked_unread_at) {
+        return Ok(session); // somebody marked it again since the client looked
+    }
+    if patch.pinned == Some(true) && patch.archived.unwrap_or(session.archived_at.is_some()) {
+        return Err(Error::Field {
+            path: "/pinned",
+            problem: "cannot be true of an archived session: restore it first",
+        });
+    }
     apply(conn, id, patch, now)?;
     by_id(conn, id)
 }
@@ -110,6 +128,10 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
         archived,
         pinned,
         unread,
+        category,
+        parent,
+        settings: changes,
+        expected: _, // whoever changes an old one looks at it
     } = patch;
     if let Some(Some(label)) = label {
         let taken: Option<i64> = conn
@@ -126,26 +148,60 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
             .as_ref()
             .map(|change| change.as_ref().map_or(Value::Null, value))
     }
-    let flag = |change: &Option<bool>| change.map(|value| Value::Integer(value.into()));
+    let since = |is: bool| if is { Value::Integer(now) } else { Value::Null };
+    let mut changes_of_settings = None;
+    if !changes.is_empty() {
+        let mut settings = by_id(conn, id)?.settings;
+        changes.apply(&mut settings);
+        let text = serde_json::to_string(&settings).map_err(|_| Error::Unreadable("settings"))?;
+        changes_of_settings = Some(Value::Text(text));
+    }
     let changes = [
         ("label", text(label, String::as_str)),
         ("display_name", text(display_name, String::as_str)),
         ("model_override", text(model, ModelName::as_str)),
         ("thinking_level", text(thinking_level, String::as_str)),
         ("queue_mode", text(queue_mode, |mode| mode.word())),
-        ("archived", flag(archived)),
-        ("pinned", flag(pinned)),
-        ("unread", flag(unread)),
+        ("category", text(category, String::as_str)),
+        (
+            "parent",
+            parent.as_ref().map(|parent| Value::Text(parent.to_string())),
+        ),
+        ("settings", changes_of_settings),
+        ("archived", archived.map(|is| Value::Integer(is.into()))),
+        ("archived_at", archived.map(since)),
+        // What is put away is kept at the top no longer.
+        (
+            "pinned_at",
+            pinned
+                .map(since)
+                .or((*archived == Some(true)).then_some(Value::Null)),
+        ),
+        ("marked_unread_at", unread.map(since)),
+        (
+            "last_read_at",
+            (*unread == Some(false)).then_some(Value::Integer(now)),
+        ),
     ];
+    let read_only = unread.is_some() && changes.iter().filter(|(_, value)| value.is_some()).count() <= 2;
     for (column, value) in changes {
         if let Some(value) = value {
             conn.prepare_cached(&format!("UPDATE sessions SET {column} = ?1 WHERE id = ?2"))?
                 .execute(params![value, id])?;
         }
     }
-    conn.prepare_cached("UPDATE sessions SET updated_at = max(updated_at, ?1) WHERE id = ?2")?
-        .execute([now, id])?;
+    // Reading a session does not bring it to the top of the list.
+    if !read_only {
+        conn.prepare_cached("UPDATE sessions SET updated_at = max(updated_at, ?1) WHERE id = ?2")?
+            .execute([now, id])?;
+    }
     Ok(())
+}
+
+/// What this version cannot read of it is as usual.
+fn settings(text: Option<String>) -> Settings {
+    text.and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
 pub(super) fn reset(
@@ -191,81 +247,15 @@ pub(super) fn delete(
     Ok(true)
 }
 
-pub(super) fn page(conn: &Connection, filter: &SessionFilter) -> Result<SessionPage, Error> {
-    let SessionFilter {
-        agent,
-        since,
-        search,
-        label,
-        archived,
-        limit,
-        offset,
-    } = filter;
-    let mut wheres = vec!["1"];
-    let mut values = Vec::new();
-    let mut add = |clause: &'static str, value: Value| {
-        wheres.push(clause);
-        values.push(value);
-    };
-    if let Some(agent) = agent {
-        add("agent = ?", Value::Text(agent.to_string()));
-    }
-    if let Some(archived) = archived {
-        add("archived = ?", Value::Integer((*archived).into()));
-    }
-    if let Some(since) = since {
-        add("updated_at >= ?", Value::Integer(*since));
-    }
-    if let Some(label) = label {
-        add("label = ?", Value::Text(label.clone()));
-    }
-    if let Some(search) = search {
-        add(
-            "-- scans: a search looks into every title, and a person asks for it
-             instr(lower(key || char(10) || coalesce(label, '') || char(10) || coalesce(display_name, '')
-                || char(10) || coalesce(derived_title, '')), ?) > 0",
-            Value::Text(search.to_lowercase()),
-        );
-    }
-    // Without a filter the index in the order of the list is read, from the newest; as far as the page goes.
-    let pages = "-- scans: the index in the order of the list, up to the end of the page";
-    let wheres = wheres.join(" AND ");
-    let snapshot = conn.unchecked_transaction()?;
-    let total = if since.is_none() && search.is_none() && label.is_none() {
-        counted(&snapshot, agent.as_ref(), *archived)?
-    } else {
-        snapshot
-            .prepare_cached(&format!("SELECT count(*) FROM sessions WHERE {wheres}"))?
-            .query_row(params_from_iter(values.iter()), |row| row.get(0))?
-    };
-    values.push(Value::Integer((*limit).into()));
-    values.push(Value::Integer((*offset).into()));
-    let sessions = snapshot
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM sessions WHERE {wheres} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ? {pages}"
-        ))?
-        .query_map(params_from_iter(values.iter()), record)?
-        .collect::<Result<_, _>>()?;
-    Ok(SessionPage { sessions, total })
-}
-
-fn counted(conn: &Connection, agent: Option<&AgentId>, archived: Option<bool>) -> Result<i64, Error> {
-    let mut statement = conn.prepare_cached(
-        "SELECT coalesce(sum(n), 0) FROM session_counts
-         WHERE (?1 IS NULL OR agent = ?1) AND (?2 IS NULL OR archived = ?2)
-         -- scans: two rows for each agent",
-    )?;
-    Ok(statement.query_row(params![agent.map(AgentId::as_str), archived], |row| row.get(0))?)
-}
-
 /// A session's columns in the order in which [`record`] reads them. A list reads by place: looking these names up for each
 /// row was most of what it cost.
-const COLUMNS: &str = "key, session_id, kind, lifecycle_revision, created_at, updated_at, last_interaction_at, label,
+pub(super) const COLUMNS: &str = "key, session_id, kind, lifecycle_revision, created_at, updated_at, last_interaction_at, label,
     display_name, derived_title, preview, channel, chat_type, target, status, active_run, last_run, started_at, ended_at,
     aborted_last_run, model_override, answered_provider, answered_model, thinking_level, queue_mode, input_tokens,
-    output_tokens, archived, pinned, unread, first_seq, last_seq";
+    output_tokens, archived_at, pinned_at, marked_unread_at, last_read_at, last_activity_at, category, parent, settings,
+    first_seq, last_seq";
 
-fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
     let mut columns = Columns { row, next: 0 };
     let key = SessionKey::stored(columns.take()?);
     Ok(SessionRecord {
@@ -298,9 +288,14 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         queue_mode: columns.word(QueueMode::parse)?,
         input_tokens: columns.take()?,
         output_tokens: columns.take()?,
-        archived: columns.take()?,
-        pinned: columns.take()?,
-        unread: columns.take()?,
+        archived_at: columns.take()?,
+        pinned_at: columns.take()?,
+        marked_unread_at: columns.take()?,
+        last_read_at: columns.take()?,
+        last_activity_at: columns.take()?,
+        category: columns.take()?,
+        parent: columns.take::<Option<String>>()?.map(SessionKey::stored),
+        settings: settings(columns.take::<Option<String>>()?),
         first_seq: columns.take()?,
         last_seq: columns.take()?,
     })

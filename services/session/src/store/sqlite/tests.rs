@@ -98,14 +98,25 @@ async fn every_list_reads_an_index_in_its_own_order() {
     let store = stores(&store);
     let agent = SessionKey::parse("agent:main:main").unwrap().agent();
     // Every combination of filters is a statement of its own, and the database looks at the plan of each.
-    for mask in 0_u8..32 {
-        let on = |bit: u8| mask & (1 << bit) != 0;
+    for mask in 0_u16..1024 {
+        let on = |bit: u16| mask & (1 << bit) != 0;
         let filter = SessionFilter {
             agent: on(0).then(|| agent.clone()),
             archived: on(1).then_some(false),
             since: on(2).then_some(1),
             label: on(3).then(|| "x".to_owned()),
             search: on(4).then(|| "x".to_owned()),
+            parent: on(5).then(|| SessionKey::main(&agent)),
+            channel: on(6).then(|| "irc".to_owned()),
+            kind: on(7).then_some(ShownKind::Of(SessionKind::Group)),
+            without: on(7).then_some(ShownKind::Global).into_iter().collect(),
+            agents: on(8).then(|| vec![agent.clone()]),
+            interaction: on(8),
+            sort: if on(9) {
+                SortBy::Interaction
+            } else {
+                SortBy::Change
+            },
             limit: 10,
             offset: 0,
         };

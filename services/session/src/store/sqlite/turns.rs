@@ -18,7 +18,7 @@ pub(super) fn find(conn: &Connection, run: &RunId) -> Result<Option<Turn>, Error
     Ok(statement.query_row([run.as_str()], turn).optional()?)
 }
 
-fn get(conn: &Connection, run: &RunId) -> Result<Turn, Error> {
+pub(super) fn get(conn: &Connection, run: &RunId) -> Result<Turn, Error> {
     find(conn, run)?.ok_or_else(|| Error::NoRun(run.to_string()))
 }
 
@@ -85,7 +85,7 @@ fn merge(conn: &Connection, session: i64, head: &Turn, now: i64) -> Result<Vec<E
     for (run, bytes, _) in waiting {
         let next = get(conn, &run)?;
         total += bytes;
-        if total > MERGE_BYTES_MAX || !wants_the_same(head, &next) {
+        if total > MERGE_BYTES_MAX || !wants_the_same(head, &next, QueueMode::Collect) {
             break;
         }
         let end = End {
@@ -97,15 +97,26 @@ fn merge(conn: &Connection, session: i64, head: &Turn, now: i64) -> Result<Vec<E
     Ok(merged)
 }
 
-/// Whether one answer can serve both. Never across chats: a reply goes to the chat that asked.
-fn wants_the_same(a: &Turn, b: &Turn) -> bool {
+/// What waits in a session, in order, with the bytes of each message.
+pub(super) fn waiting(conn: &Connection, session: i64) -> Result<Vec<(RunId, i64)>, Error> {
+    let mut statement = conn
+        .prepare_cached("SELECT run, bytes FROM turns WHERE session = ?1 AND state = 'queued' ORDER BY id")?;
+    let rows = statement.query_map([session], |row| {
+        Ok((RunId::new(row.get::<_, String>(0)?), row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether one answer can serve both, the second of which came in this mode. Never across chats: a reply goes to the chat that
+/// asked.
+pub(super) fn wants_the_same(a: &Turn, b: &Turn, mode: QueueMode) -> bool {
     let same_chat = match (&a.target, &b.target) {
         (None, None) => true,
         (Some(a), Some(b)) => a.same_chat(b),
         (None, Some(_)) | (Some(_), None) => false,
     };
     same_chat
-        && b.mode == QueueMode::Collect
+        && b.mode == mode
         && a.session_id == b.session_id
         && a.model == b.model
         && a.thinking == b.thinking
@@ -417,6 +428,7 @@ fn settle_session(conn: &Connection, session: i64, run: &RunId, end: &End) -> Re
             active_run = CASE WHEN active_run = :run THEN NULL ELSE active_run END,
             answered_provider = coalesce(:provider, answered_provider), answered_model = coalesce(:model, answered_model),
             input_tokens = input_tokens + :input, output_tokens = output_tokens + :output,
+            last_activity_at = CASE WHEN :status = 'done' THEN :now ELSE last_activity_at END,
             updated_at = max(updated_at, :now)
          WHERE id = :id",
     )?

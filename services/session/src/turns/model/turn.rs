@@ -233,6 +233,29 @@ pub(crate) struct Recorded {
     pub(crate) session: Option<SessionRecord>,
 }
 
+/// What was said while a turn was at work, to be answered by it.
+#[derive(Clone, Debug)]
+pub(crate) struct TakeIn {
+    pub(crate) run: RunId,
+    pub(crate) owner: Owner,
+    /// What it said before it goes on, under its number in the attempt.
+    pub(crate) said: Option<(u32, NewEntry)>,
+    pub(crate) now: i64,
+}
+
+/// What was taken in.
+#[derive(Clone, Debug)]
+pub(crate) struct TakenIn {
+    /// What the lease says. Unless it is held, nothing was changed.
+    pub(crate) hold: Hold,
+    /// The row of what was said before.
+    pub(crate) entry: Option<Entry>,
+    /// The turns that ended because this one answers them. None: nothing was changed.
+    pub(crate) ended: Vec<Ended>,
+    /// The session after it, when something was.
+    pub(crate) session: Option<SessionRecord>,
+}
+
 /// How a turn ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Finish {

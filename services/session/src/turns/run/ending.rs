@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatehouse_core::content::Block;
 use gatehouse_core::{Chain, Content, Notice};
 use gatehouse_proto::agent::v1::FailureKind;
 use tokio::time;
@@ -11,7 +12,8 @@ use super::super::live::Stop;
 use super::{Outcome, Run, notice};
 use crate::answer;
 use crate::error::Error;
-use crate::store::{Claimed, Ended, EntryExtra, Finish, GaveBack, Origin, TurnState};
+use crate::sessions::settings::{Reasoning, ResponseUsage};
+use crate::store::{Claimed, Ended, EntryExtra, Finish, GaveBack, Origin, Tokens, TurnState};
 
 /// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
 const FINISH_ATTEMPTS: u32 = 15;
@@ -21,6 +23,8 @@ impl Run {
     pub(super) async fn end(&mut self, outcome: Outcome) -> Option<Claimed> {
         let mut kind = None;
         let text = self.live.text();
+        // Before somebody steered the run: rows already, and not yet said to a chat.
+        let said = self.live.said();
         // Until its first word, the text of the attempt before stands on the screens.
         let shown = if text.is_empty() {
             self.earlier.clone()
@@ -54,6 +58,7 @@ impl Run {
                 finish.stop_reason = Some(origin.word().to_owned());
                 finish.entry = (!shown.is_empty())
                     .then(|| answer::aborted(&self.turn.run, &shown, origin, self.asked.clone(), finish.now));
+                finish.reply = (!said.is_empty()).then(|| Content::text(said.trim_end()));
             }
             Outcome::Done {
                 usage, answered_by, ..
@@ -89,11 +94,28 @@ impl Run {
                 let (content, reply) = self.say_unseen(content, reply);
                 finish.entry = Some(answer::row(&self.turn.run, &content, true, extra, finish.now));
                 finish.reply = reply;
+                if !said.is_empty() {
+                    let last = finish.reply.take().map(Content::into_blocks).unwrap_or_default();
+                    let before = Block::text(format!("{}\n", said.trim_end())); // a blank line before the next block
+                    finish.reply = Some([before].into_iter().chain(last).collect());
+                }
                 if let Some(notice) = notice::unfinished(&stop_reason) {
                     finish.reply = finish.reply.map(|reply| answer::cut_off(reply, notice));
                 }
+                finish.reply = finish
+                    .reply
+                    .take()
+                    .map(|reply| self.dressed(reply, usage, &answered_by));
                 finish.stop_reason = Some(stop_reason);
-                finish.usage = usage;
+                finish.usage = Some(self.spent)
+                    .filter(|spent| *spent != Tokens::default())
+                    .map_or(usage, |spent| {
+                        let last = usage.unwrap_or_default();
+                        Some(Tokens {
+                            input: spent.input + last.input,
+                            output: spent.output + last.output,
+                        })
+                    });
                 finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
             }
             Outcome::Failed {
@@ -105,7 +127,7 @@ impl Run {
                 let notice = notice::failed(failure, message);
                 self.failed(&mut finish, &shown, &notice, "error", answered_by);
             }
-            Outcome::Unreachable => {
+            Outcome::Unreachable | Outcome::Steered => {
                 self.failed(&mut finish, &shown, &notice::UNREACHABLE.into(), "error", None)
             }
             Outcome::BrokenOff => {
@@ -124,6 +146,23 @@ impl Run {
         }
         self.show_rest();
         self.commit(finish, kind).await
+    }
+
+    /// What a chat reads of an answer, as the session's owner wants it.
+    fn dressed(&self, reply: Content, usage: Option<Tokens>, answered_by: &(String, String)) -> Content {
+        let settings = &self.session.settings;
+        let reply = match settings.reasoning {
+            Some(Reasoning::On) => answer::with_thoughts(reply, &self.thought),
+            Some(Reasoning::Off) | None => reply,
+        };
+        let (provider, model) = answered_by;
+        match (settings.usage, usage) {
+            (Some(ResponseUsage::Tokens), Some(usage)) => answer::with_usage(reply, usage, None),
+            (Some(ResponseUsage::Full), Some(usage)) => {
+                answer::with_usage(reply, usage, Some((provider.as_str(), model.as_str())))
+            }
+            (Some(ResponseUsage::Off) | None, _) | (_, None) => reply,
+        }
     }
 
     fn failed(
@@ -152,7 +191,8 @@ impl Run {
             finish.now,
         ));
         // A chat gets what was written and why it ends there, in one delivery: in order, and once.
-        finish.reply = Some(Content::text(answer::with_notice(text, notice.for_people())));
+        let whole = format!("{}{text}", self.live.said());
+        finish.reply = Some(Content::text(answer::with_notice(&whole, notice.for_people())));
         finish.stop_reason = Some(stop_reason.to_owned());
         finish.error = Some(message.to_owned());
     }

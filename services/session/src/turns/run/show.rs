@@ -59,7 +59,7 @@ impl Run {
         if let Some(piece) = self.thinking.take_due(now, self.thought.len()) {
             self.show_thinking(&piece);
         }
-        if let Some(piece) = self.answer.take_due(now, self.live.text_bytes()) {
+        if let Some(piece) = self.answer.take_due(now, self.live.shown_bytes()) {
             self.show_answer(&piece);
         }
     }
@@ -69,7 +69,7 @@ impl Run {
         if let Some(piece) = self.thinking.take(now, self.thought.len()) {
             self.show_thinking(&piece);
         }
-        if let Some(piece) = self.answer.take(now, self.live.text_bytes()) {
+        if let Some(piece) = self.answer.take(now, self.live.shown_bytes()) {
             self.show_answer(&piece);
         }
     }
@@ -91,7 +91,7 @@ impl Run {
             Stream::Assistant,
             self.live.append(""),
             piece,
-            &self.live.text(),
+            &self.live.shown_text(),
             replace,
         );
     }

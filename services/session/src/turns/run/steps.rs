@@ -70,7 +70,18 @@ impl Run {
         }
         self.show_rest();
         let hold = self.record(role, &content).await?;
-        Ok(hold.map(Outcome::Stopped))
+        if let Some(stop) = hold {
+            return Ok(Some(Outcome::Stopped(stop)));
+        }
+        if role == Role::Assistant {
+            self.calls_open = content.calls().count();
+            return Ok(None);
+        }
+        self.calls_open = self.calls_open.saturating_sub(1);
+        if self.calls_open > 0 {
+            return Ok(None); // a model wants all of its answers
+        }
+        self.take_in(None).await
     }
 
     /// Writes the message down and shows it, in the order of the session's rows.

@@ -109,3 +109,25 @@ async fn what_waited_and_what_ran_under_the_third_schema_goes_on() {
     assert_eq!((recorded.hold, recorded.entries.len()), (Hold::Held, 1));
     assert_eq!(stores.turns.kept_text(&run).await.unwrap(), "");
 }
+
+#[tokio::test]
+async fn what_stood_there_before_marks_of_reading_were_kept_was_read() {
+    let (_folder, stores) = populated();
+
+    let all = SessionFilter {
+        limit: 100,
+        ..SessionFilter::default()
+    };
+    let sessions = stores.sessions.list(all).await.unwrap().sessions;
+
+    assert!(!sessions.is_empty());
+    for session in &sessions {
+        assert_eq!(
+            session.is_unread(),
+            session.marked_unread_at.is_some(),
+            "{}",
+            session.key
+        );
+        assert!(session.last_read_at.is_some() && session.parent.is_none());
+    }
+}

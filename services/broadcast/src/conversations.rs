@@ -1,0 +1,322 @@
+//! What the session service says of its sessions, for `status` and `health`: asked when somebody wants to know. A gateway whose session
+//! service is away has a status all the same.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use gatehouse_core::client::PeerService;
+use gatehouse_proto::{
+    broadcast::v1::{
+        AgentHealth, AgentHeartbeat, GetStatusResponse, HealthEvent, HeartbeatStatus, RecentSession,
+        SessionsHealth, StatusAgent, StatusDefaults, StatusSession, StatusSessions, StatusTasks, TaskAudit,
+    },
+    session::v1::{
+        AgentSessions, SessionRow, SummariseSessionsRequest, SummariseSessionsResponse,
+        session_service_client::SessionServiceClient,
+    },
+};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+/// How long an answer is remembered, so that nobody can make us ask more often.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// A session service that does not answer this fast is away.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// Sessions of each agent that a status names, as many as OpenClaw's.
+const RECENT_MAX: i64 = 10;
+
+/// Sessions of each agent that health names, as many as OpenClaw's.
+const HEALTH_RECENT_MAX: usize = 5;
+
+/// Asks.
+#[derive(Debug)]
+pub(crate) struct Conversations {
+    client: SessionServiceClient<PeerService>,
+    last: Mutex<Option<(Instant, SummariseSessionsResponse)>>,
+}
+
+impl Conversations {
+    pub(crate) fn new(session: PeerService) -> Self {
+        Self {
+            client: SessionServiceClient::new(session),
+            last: Mutex::default(),
+        }
+    }
+
+    /// How sessions stand now, or stood a moment ago. `None` while nobody says it.
+    pub(crate) async fn ask(&self) -> Option<SummariseSessionsResponse> {
+        // Held while it asks: who comes meanwhile gets the same answer.
+        let mut last = self.last.lock().await;
+        if let Some((at, summary)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return Some(summary.clone());
+        }
+        let request = SummariseSessionsRequest {
+            recent_max: RECENT_MAX,
+        };
+        let mut client = self.client.clone();
+        let summary = timeout(PATIENCE, client.summarise_sessions(request)).await;
+        let summary = summary.ok()?.ok()?.into_inner();
+        *last = Some((Instant::now(), summary.clone()));
+        Some(summary)
+    }
+}
+
+/// Adds what is known of sessions and channels to a status.
+pub(crate) fn tell(
+    status: &mut GetStatusResponse,
+    summary: Option<SummariseSessionsResponse>,
+    health: &HealthEvent,
+) {
+    let SummariseSessionsResponse {
+        defaults,
+        agents,
+        other_count,
+        turns_waiting,
+        turns_running,
+    } = summary.unwrap_or_default();
+    let now = health.ts;
+    status.runtime_version = status.version.clone();
+    status.channel_summary = health
+        .channels
+        .iter()
+        .map(|(name, channel)| match (&channel.detail, channel.ok) {
+            (None, true) => format!("{name}: works"),
+            (None, false) => format!("{name}: does not work"),
+            (Some(detail), _) => format!("{name}: {detail}"),
+        })
+        .collect();
+    status.heartbeat = Some(HeartbeatStatus {
+        default_agent_id: agents
+            .first()
+            .map(|agent| agent.agent_id.clone())
+            .unwrap_or_default(),
+        agents: agents
+            .iter()
+            .map(|agent| AgentHeartbeat {
+                agent_id: agent.agent_id.clone(),
+                enabled: false,
+                every: "disabled".into(),
+                every_ms: None,
+            })
+            .collect(),
+    });
+    let count = agents.iter().map(|agent| agent.count).sum::<i64>() + other_count;
+    let mut recent: Vec<_> = agents.iter().flat_map(|agent| &agent.recent).collect();
+    recent.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
+    recent.truncate(usize::try_from(RECENT_MAX).unwrap_or_default());
+    status.sessions = Some(StatusSessions {
+        paths: Vec::new(),
+        count,
+        defaults: Some(StatusDefaults {
+            model: defaults.as_ref().and_then(|defaults| defaults.model.clone()),
+            context_tokens: defaults.and_then(|defaults| defaults.context_tokens),
+        }),
+        recent: recent.into_iter().map(|row| session(row, now)).collect(),
+        by_agent: agents
+            .iter()
+            .map(|agent| StatusAgent {
+                agent_id: agent.agent_id.clone(),
+                path: String::new(),
+                count: agent.count,
+                recent: agent.recent.iter().map(|row| session(row, now)).collect(),
+            })
+            .collect(),
+    });
+    let active = turns_waiting + turns_running;
+    status.tasks = Some(StatusTasks {
+        total: active,
+        active,
+        terminal: 0,
+        failures: 0,
+        by_status: [
+            ("queued", turns_waiting),
+            ("running", turns_running),
+            ("succeeded", 0),
+            ("failed", 0),
+        ]
+        .map(|(state, count)| (state.to_owned(), count))
+        .into(),
+    });
+    status.task_audit = Some(TaskAudit::default());
+}
+
+fn session(row: &SessionRow, now: i64) -> StatusSession {
+    let aborted = row.aborted_last_run.then(|| "aborted".to_owned());
+    StatusSession {
+        agent_id: row.agent_id.clone(),
+        key: row.key.clone(),
+        kind: row.kind.clone(),
+        session_id: row.session_id.clone(),
+        updated_at: row.updated_at,
+        age: (now - row.updated_at).max(0),
+        aborted_last_run: row.aborted_last_run,
+        input_tokens: row.input_tokens,
+        output_tokens: row.output_tokens,
+        total_tokens: row.total_tokens,
+        model: row.model.clone(),
+        status: row.status.clone(),
+        flags: aborted
+            .into_iter()
+            .chain([format!("id:{}", row.session_id)])
+            .collect(),
+    }
+}
+
+/// Adds what is known of sessions to the answer of `health`.
+pub(crate) fn tell_health(health: &mut HealthEvent, summary: Option<SummariseSessionsResponse>) {
+    let Some(SummariseSessionsResponse {
+        agents, other_count, ..
+    }) = summary
+    else {
+        return;
+    };
+    let now = health.ts;
+    let channels: BTreeSet<String> = health
+        .channels
+        .keys()
+        .filter_map(|account| account.split_once('/'))
+        .map(|(channel, _)| channel.to_owned())
+        .collect();
+    health.channel_labels = channels
+        .iter()
+        .map(|channel| (channel.clone(), channel.clone()))
+        .collect();
+    health.channel_order = channels.into_iter().collect();
+    let recent = |rows: &[&SessionRow]| -> Vec<RecentSession> {
+        let rows = rows.iter().take(HEALTH_RECENT_MAX);
+        rows.map(|row| RecentSession {
+            key: row.key.clone(),
+            updated_at: row.updated_at,
+            age: (now - row.updated_at).max(0),
+        })
+        .collect()
+    };
+    let of_agent = |(place, agent): (usize, &AgentSessions)| AgentHealth {
+        agent_id: agent.agent_id.clone(),
+        default_agent: place == 0,
+        sessions: Some(SessionsHealth {
+            path: String::new(),
+            count: agent.count,
+            recent: recent(&agent.recent.iter().collect::<Vec<_>>()),
+        }),
+    };
+    let mut newest: Vec<&SessionRow> = agents.iter().flat_map(|agent| &agent.recent).collect();
+    newest.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
+    health.default_agent_id = agents.first().map(|agent| agent.agent_id.clone());
+    health.sessions = Some(SessionsHealth {
+        path: String::new(),
+        count: agents.iter().map(|agent| agent.count).sum::<i64>() + other_count,
+        recent: recent(&newest),
+    });
+    health.heartbeat_seconds = Some(0);
+    health.agents = agents.iter().enumerate().map(of_agent).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_proto::{broadcast::v1::ChannelHealth, session::v1::SessionDefaults};
+
+    use super::*;
+
+    fn row(agent: &str, name: &str, updated_at: i64) -> SessionRow {
+        SessionRow {
+            key: format!("agent:{agent}:{name}"),
+            agent_id: agent.into(),
+            kind: "direct".into(),
+            session_id: format!("id-{name}"),
+            updated_at,
+            aborted_last_run: name == "cut",
+            ..SessionRow::default()
+        }
+    }
+
+    fn agent(id: &str, count: i64, recent: Vec<SessionRow>) -> AgentSessions {
+        AgentSessions {
+            agent_id: id.into(),
+            count,
+            recent,
+            model: Some("p/m".into()),
+        }
+    }
+
+    fn summary() -> SummariseSessionsResponse {
+        SummariseSessionsResponse {
+            defaults: Some(SessionDefaults {
+                model: Some("m".into()),
+                ..SessionDefaults::default()
+            }),
+            agents: vec![
+                agent("main", 7, vec![row("main", "cut", 900)]),
+                agent("b", 2, vec![row("b", "x", 950)]),
+            ],
+            other_count: 1,
+            turns_waiting: 2,
+            turns_running: 1,
+        }
+    }
+
+    #[test]
+    fn a_status_counts_the_sessions_of_each_agent_and_names_the_newest() {
+        let mut status = GetStatusResponse::default();
+        let channels = [(
+            "irc/home".to_owned(),
+            ChannelHealth {
+                ok: false,
+                detail: Some("refused".into()),
+            },
+        )];
+        let health = HealthEvent {
+            ts: 1000,
+            channels: channels.into(),
+            ..HealthEvent::default()
+        };
+
+        tell(&mut status, Some(summary()), &health);
+
+        let sessions = status.sessions.unwrap();
+        assert_eq!(
+            (sessions.count, sessions.defaults.unwrap().model.as_deref()),
+            (10, Some("m"))
+        );
+        let newest: Vec<_> = sessions
+            .recent
+            .iter()
+            .map(|row| (row.key.as_str(), row.age))
+            .collect();
+        assert_eq!(newest, [("agent:b:x", 50), ("agent:main:cut", 100)]);
+        assert_eq!(sessions.by_agent[0].recent[0].flags, ["aborted", "id:id-cut"]);
+        assert_eq!(status.heartbeat.unwrap().default_agent_id, "main");
+        assert_eq!(status.tasks.unwrap().active, 3);
+        assert_eq!(status.channel_summary, ["irc/home: refused"]);
+    }
+
+    #[test]
+    fn without_the_session_service_a_status_has_the_same_shape_and_no_sessions() {
+        let mut status = GetStatusResponse::default();
+
+        tell(&mut status, None, &HealthEvent::default());
+
+        let sessions = status.sessions.unwrap();
+        assert!(sessions.by_agent.is_empty() && sessions.defaults.is_some());
+        assert!(status.heartbeat.is_some() && status.tasks.is_some());
+    }
+
+    #[test]
+    fn health_says_how_many_sessions_there_are() {
+        let mut health = HealthEvent {
+            ts: 1000,
+            ..HealthEvent::default()
+        };
+
+        tell_health(&mut health, Some(summary()));
+
+        assert_eq!(health.sessions.unwrap().count, 10);
+        let defaults: Vec<_> = health.agents.iter().map(|agent| agent.default_agent).collect();
+        assert_eq!(defaults, [true, false]);
+    }
+}

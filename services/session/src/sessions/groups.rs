@@ -1,0 +1,36 @@
+//! The groups that people put sessions into. A group is a name and a place; which sessions are in it, their own rows say.
+
+use async_trait::async_trait;
+
+use crate::error::Error;
+use crate::key::SessionKey;
+
+/// The groups there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GroupsOf {
+    /// Their names, in their order.
+    pub(crate) names: Vec<String>,
+    /// The order of everything that a side bar shows.
+    pub(crate) sections: Vec<String>,
+}
+
+/// A change of the groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GroupChange {
+    /// These are the groups. No sections: as they were.
+    Put(GroupsOf),
+    Rename {
+        name: String,
+        to: String,
+    },
+    Delete(String),
+}
+
+/// The store of groups.
+#[async_trait]
+pub(crate) trait Groups: Send + Sync + std::fmt::Debug {
+    async fn groups(&self) -> Result<GroupsOf, Error>;
+
+    /// Makes a change. Answers the groups after it, and the sessions whose group became another one.
+    async fn change_groups(&self, change: GroupChange) -> Result<(GroupsOf, Vec<SessionKey>), Error>;
+}

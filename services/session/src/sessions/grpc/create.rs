@@ -1,0 +1,117 @@
+//! `sessions.create`: the session, and what is said in it first.
+
+use gatehouse_core::{Caller, Failure, Kind};
+use gatehouse_proto::session::v1 as proto;
+
+use super::super::settings::SettingChanges;
+use super::super::{SessionPatch, SessionRecord};
+use super::entry;
+use super::request::Create;
+use crate::agents::ModelName;
+use crate::error::Error;
+use crate::turns::Engine;
+use crate::turns::grpc::{self as turns, Said};
+
+pub(crate) async fn create(
+    engine: &Engine,
+    caller: Option<Caller>,
+    request: proto::CreateSessionRequest,
+) -> Result<proto::CreateSessionResponse, Error> {
+    let Create {
+        session,
+        mut patch,
+        once,
+        parent,
+        succeeds,
+        message,
+        attachments,
+        run,
+    } = Create::try_from(request)?;
+    let policy = engine.policy()?;
+    let key = session.resolve_to_act(&policy.agents)?;
+    let now = engine.now_ms();
+    let sessions = &engine.stores().sessions;
+    if let Some(parent) = parent {
+        let parent = parent.resolve(&policy.agents)?;
+        if parent == key {
+            return Err(Error::Field {
+                path: "/parentSessionKey",
+                problem: "is the session itself",
+            });
+        }
+        match sessions.find(&parent).await? {
+            Some(parent) if succeeds => inherit(&mut patch, &parent),
+            Some(_) => {}
+            // An agent's main session is always there, whether something was said in it or not.
+            None if parent.is_main() && policy.agents.of(&parent).is_ok() => {}
+            None => return Err(Error::NoParent(parent)),
+        }
+        patch.parent = Some(parent);
+    }
+    let session = engine
+        .change(key.clone(), "create", async {
+            let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
+            Ok((session.clone(), Some(session)))
+        })
+        .await?;
+    let made = proto::CreateSessionResponse {
+        ok: true,
+        key: session.key.to_string(),
+        session_id: session.session_id.to_string(),
+        entry: Some(entry(&session, engine)),
+        ..proto::CreateSessionResponse::default()
+    };
+    let Some(text) = message else {
+        return Ok(made);
+    };
+    Ok(
+        match turns::say(engine, caller, &key, text, attachments, run).await {
+            Ok(Said { run, status }) => proto::CreateSessionResponse {
+                run_started: Some(true),
+                run_id: Some(run.to_string()),
+                status: Some(status.to_owned()),
+                entry: match sessions.find(&key).await? {
+                    Some(session) => Some(entry(&session, engine)),
+                    None => made.entry,
+                },
+                ..made
+            },
+            // Who tries again later has a session to say it in.
+            Err(error) => proto::CreateSessionResponse {
+                run_started: Some(false),
+                run_error: Some(run_error(error)),
+                ..made
+            },
+        },
+    )
+}
+
+/// What a new session takes over from the one whose place it takes.
+fn inherit(patch: &mut SessionPatch, parent: &SessionRecord) {
+    let model = parent.model_override.clone();
+    // One that was stored and is none is as good as none.
+    let model = model.and_then(|model| ModelName::try_from(model).ok());
+    patch.model = patch.model.take().or(model.map(Some));
+    patch.thinking_level = patch
+        .thinking_level
+        .take()
+        .or(parent.thinking_level.clone().map(Some));
+    patch.queue_mode = patch.queue_mode.or(parent.queue_mode.map(Some));
+    patch.category = patch.category.take().or(parent.category.clone().map(Some));
+    patch.settings = SettingChanges::like(&parent.settings);
+}
+
+fn run_error(error: Error) -> proto::RunError {
+    let failure = Failure::from(error);
+    let retryable = matches!(failure.kind, Kind::Exhausted | Kind::Unavailable);
+    proto::RunError {
+        code: if retryable {
+            "UNAVAILABLE"
+        } else {
+            "INVALID_REQUEST"
+        }
+        .to_owned(),
+        message: failure.message.to_string(),
+        retryable: retryable.then_some(true),
+    }
+}
