@@ -11,7 +11,7 @@ fn scopes(grants: &gatehouse_contract::Grants) -> Vec<String> {
     grants.scopes().map(str::to_owned).collect()
 }
 
-pub(super) fn request(row: RequestRow, is_repair: bool) -> PairRequest {
+pub(super) fn request(row: RequestRow, repair: bool) -> PairRequest {
     let role = row.wanted.role().as_str().to_owned();
     PairRequest {
         request_id: row.id,
@@ -26,15 +26,15 @@ pub(super) fn request(row: RequestRow, is_repair: bool) -> PairRequest {
         role,
         scopes: scopes(&row.wanted),
         remote_ip: Some(row.remote_ip),
-        is_repair,
+        repair,
         reason: row.reason,
         ts: row.created_at,
         expires_at_ms: row.expires_at,
     }
 }
 
-pub(super) fn requested(row: &RequestRow, is_repair: bool) -> DevicePairRequestedEvent {
-    let request = request(row.clone(), is_repair);
+pub(super) fn requested(row: &RequestRow, repair: bool) -> DevicePairRequestedEvent {
+    let request = request(row.clone(), repair);
     DevicePairRequestedEvent {
         request_id: request.request_id,
         device_id: request.device_id,
@@ -49,7 +49,7 @@ pub(super) fn requested(row: &RequestRow, is_repair: bool) -> DevicePairRequeste
         scopes: request.scopes,
         remote_ip: request.remote_ip,
         silent: false,
-        is_repair: request.is_repair,
+        repair: request.repair,
         ts: request.ts,
     }
 }
