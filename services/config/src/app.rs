@@ -108,7 +108,12 @@ impl service::App for App {
                 component("devices", told),
             ]
         });
-        let devices = devices.with(life.clock.clone(), handle.watch(), publisher);
+        let devices = devices.with(
+            life.clock.clone(),
+            handle.watch(),
+            publisher,
+            life.peer(Service::Session),
+        );
         life.serve(UserServiceServer::new(UserGrpc::new(devices.clone())));
         life.serve(backup::server(database, backup::Gate::default(), &life.closing));
         life.serve(

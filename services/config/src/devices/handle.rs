@@ -5,17 +5,26 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use gatehouse_contract::Role;
 use gatehouse_core::{
-    Clock, Secret, private,
+    Chain, Clock, Secret,
+    client::Peer,
+    private,
     publish::{Outgoing, Publisher},
     sqlite::Database,
 };
-use gatehouse_proto::device::v1::{DevicePairResolvedEvent, DevicePairSetupCompletedEvent, SetupCompletion};
+use gatehouse_proto::{
+    device::v1::{DevicePairResolvedEvent, DevicePairSetupCompletedEvent, SetupCompletion},
+    node::v1::{ForgetNodeRequest, node_service_client::NodeServiceClient},
+};
 use rusqlite::{Connection, Transaction};
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    sync::{Mutex, watch},
+    time::timeout,
+};
 
 use super::{
     actor::Actor,
@@ -29,6 +38,10 @@ use super::{
     wire,
 };
 use crate::configuration::State;
+
+/// How long the session service may take to forget a node. One that is away keeps what the node offered, and shows it as one that is not
+/// connected.
+const FORGET_MAX: Duration = Duration::from_secs(2);
 
 /// Where they are kept.
 #[derive(Clone, Debug)]
@@ -72,6 +85,7 @@ struct Inner {
     clock: Clock,
     state: watch::Receiver<State>,
     publisher: Publisher,
+    session: Peer,
     table: watch::Sender<Arc<Table>>,
     /// One change at a time, so that a table never overtakes a newer one.
     turn: Mutex<()>,
@@ -105,7 +119,13 @@ impl Opened {
     }
 
     /// Puts it together with what it needs.
-    pub(crate) fn with(self, clock: Clock, state: watch::Receiver<State>, publisher: Publisher) -> Devices {
+    pub(crate) fn with(
+        self,
+        clock: Clock,
+        state: watch::Receiver<State>,
+        publisher: Publisher,
+        session: Peer,
+    ) -> Devices {
         let Self { database, key, table } = self;
         Devices(Arc::new(Inner {
             database,
@@ -113,6 +133,7 @@ impl Opened {
             clock,
             state,
             publisher,
+            session,
             table: watch::Sender::new(Arc::new(table)),
             turn: Mutex::new(()),
         }))
@@ -187,7 +208,20 @@ impl Devices {
             .await?;
         tracing::info!(device.id = device, "a paired device was removed");
         self.say_resolved(device.clone(), &device, "removed");
+        self.forget_node(device).await;
         Ok(())
+    }
+
+    /// Tells the session service that a device is no node any more.
+    async fn forget_node(&self, node_id: String) {
+        let mut session = NodeServiceClient::new(self.0.session.service());
+        match timeout(FORGET_MAX, session.forget_node(ForgetNodeRequest { node_id })).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(status)) => {
+                tracing::warn!(error = %Chain(&status), "the session service did not forget a removed node");
+            }
+            Err(_) => tracing::warn!("the session service did not forget a removed node in time"),
+        }
     }
 
     pub(super) async fn remove_role(&self, device: String, role: Role) -> Result<bool, DeviceError> {
