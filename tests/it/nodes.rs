@@ -27,9 +27,9 @@ struct Node {
 impl Node {
     /// A machine that runs `echo`, tells of programs, and shares a folder.
     async fn start(gateway: &Gateway) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().expect("a folder");
         let id = run_in(home.path(), &["node", "id"]).await;
-        let id = String::from_utf8(id.stdout).unwrap().trim().to_owned();
+        let id = String::from_utf8(id.stdout).expect("an id").trim().to_owned();
         let digest: String = Secret::new(TOKEN)
             .digest()
             .iter()
@@ -37,9 +37,9 @@ impl Node {
             .collect();
         let rows = json!([{"id": "node", "digest": digest, "role": "node", "deviceId": id}]);
         let path = gateway.path("config/credentials.json");
-        fs::write(path.with_extension("new"), rows.to_string()).unwrap();
-        fs::rename(path.with_extension("new"), path).unwrap();
-        fs::create_dir(home.path().join("shared")).unwrap();
+        fs::write(path.with_extension("new"), rows.to_string()).expect("written");
+        fs::rename(path.with_extension("new"), path).expect("renamed");
+        fs::create_dir(home.path().join("shared")).expect("a folder");
         let process = spawn(gateway, home.path());
         Self {
             home,
@@ -83,7 +83,10 @@ async fn shown(operator: &Client, fits: impl Fn(&Value) -> bool) -> Value {
 async fn approved(operator: &Client) -> Value {
     let node = shown(operator, |node| node["approvalState"] == "pending-approval").await;
     let request = json!({"requestId": node["pendingRequestId"]});
-    operator.call("node.pair.approve", request).await.unwrap();
+    operator
+        .call("node.pair.approve", request)
+        .await
+        .expect("approved");
     shown(operator, |node| node["approvalState"] == "approved").await
 }
 

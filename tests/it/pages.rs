@@ -17,10 +17,7 @@ async fn ask(gateway: &Gateway, method: &str, params: Value) -> Result<Value, Va
 }
 
 async fn answer(gateway: &Gateway, method: &str, params: Value) -> Value {
-    match ask(gateway, method, params).await {
-        Ok(answer) => answer,
-        Err(error) => panic!("{method}: {error}"),
-    }
+    ask(gateway, method, params).await.expect(method)
 }
 
 /// Says something, and waits until it is answered.

@@ -170,7 +170,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
 /// A way to the gateway of this home.
 enum Way {
     /// As a client, with the gateway token.
-    Client(Client),
+    Client(Box<Client>),
     /// Straight to the config service, as the owner of the home: where the token stands in the environment of the gateway alone,
     /// this command has none to show.
     Service(Backend),
@@ -180,7 +180,7 @@ impl Way {
     async fn find(common: &Common, gateway: &Gateway) -> Option<Self> {
         if gateway.token.is_some() {
             let connected = Client::follow(common, &[ASKED]).await;
-            return connected.ok().map(|(_, client)| Self::Client(client));
+            return connected.ok().map(|(_, client)| Self::Client(Box::new(client)));
         }
         let settings = ServiceSettings::read(&environment(common), Service::Config).ok()?;
         let backend = Backend::find(&settings, Service::Config, None);

@@ -147,7 +147,8 @@ impl SessionService for Grpc {
         request: Request<CreateSessionRequest>,
     ) -> Result<Response<CreateSessionResponse>, Status> {
         let caller = Caller::from_request(&request);
-        answer(sessions::create(&self.engine, caller, request.into_inner()).await)
+        // Boxed, because it says a message, too.
+        answer(Box::pin(sessions::create(&self.engine, caller, request.into_inner())).await)
     }
 
     async fn patch_session(

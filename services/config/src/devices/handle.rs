@@ -109,7 +109,7 @@ impl Opened {
         let key = files
             .key()
             .map_err(|error| DeviceError::from(gatehouse_core::sqlite::Error::File(error)))?;
-        let table = database.read(|connection| Table::read(connection)).await?;
+        let table = database.read(Table::read).await?;
         Ok(Self { database, key, table })
     }
 

@@ -279,5 +279,5 @@ pub(super) async fn old_invocations_are_forgotten_and_results_before_them(stores
     assert!(nodes.known(&a, "young").await.unwrap().unwrap().payload.is_some());
     assert_eq!(nodes.forget_invocations(T0, T0 + 1).await.unwrap(), 1);
     assert_eq!(nodes.known(&a, "old").await.unwrap(), None);
-    assert!(HISTORY_MAX > 2, "both were within what is remembered");
+    const { assert!(HISTORY_MAX > 2, "both were within what is remembered") }
 }
