@@ -5,12 +5,13 @@ BEGIN {
   for (i = 1; i <= count; i++) known[headings[i]] = 1
 }
 function wrong(why) { printf "%s:%d: %s\n", FILENAME, FNR, why > "/dev/stderr"; bad = 1 }
-function finish() { if (file != "" && !items) { printf "%s: no list item: what does a user notice?\n", file > "/dev/stderr"; bad = 1 } }
+function finish() { if (heading != "" && !items) { printf "%s: no list item under \"%s\": what does a user notice?\n", file, heading > "/dev/stderr"; bad = 1 } }
 FILENAME ~ /README\.md$/ { next }
-FNR == 1 {
-  finish(); file = FILENAME; items = 0
+FNR == 1 { finish(); heading = ""; file = FILENAME }
+FNR == 1 || /^### / {
+  finish(); items = 0
   heading = $0; sub(/^### /, "", heading)
-  if ($0 !~ /^### / || !(heading in known)) { wrong("the first line is a heading of changes/README.md, not \"" $0 "\""); heading = "" }
+  if ($0 !~ /^### / || !(heading in known)) { wrong("expected a heading of changes/README.md, not \"" $0 "\""); heading = "" }
   next
 }
 /^- ./ { items++; notes[heading] = notes[heading] $0 "\n"; next }
