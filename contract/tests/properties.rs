@@ -142,6 +142,9 @@ impl Choices {
             Kind::Int64 => Value::I64(self.integer()),
             Kind::Uint64 => Value::U64(self.integer().cast_unsigned()),
             Kind::Uint32 => Value::U32(u32::try_from(self.next() >> 32).expect("32 bits")),
+            Kind::Int32 => Value::I32(i32::try_from(self.next() >> 33).expect("31 bits")),
+            // Never whole, which has two spellings.
+            Kind::Double => Value::F64(f64::from(u32::try_from(self.next() >> 32).expect("32 bits")) + 0.5),
             Kind::Enum(words) => {
                 let numbers: Vec<_> = words
                     .values()
@@ -246,6 +249,10 @@ fn same(field: &FieldDescriptor, value: &Value, json: &Json) -> bool {
             json.as_str().is_some_and(|word| name.ends_with(word))
         }
         Value::Message(message) => agrees(message, json),
+        Value::I32(number) => json.as_i64() == Some(i64::from(*number)),
+        Value::F64(number) => json
+            .as_f64()
+            .is_some_and(|said| (said - number).abs() < f64::EPSILON),
         _ => false,
     }
 }

@@ -271,7 +271,7 @@ pub struct Tls {
 pub struct ControlUi {
     /// Whether the Control UI that `root` names is served.
     pub enabled: bool,
-    /// The folder of a built Control UI, which is served at the gateway's own address; `gatehouse up --control-ui` goes before it. Everybody
+    /// The folder of a built Control UI, which is served at the gateway's own address; `gatehouse up --control-ui DIR` goes before it. Everybody
     /// who reaches the gateway can read what is in it. Only set by editing the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-by-hand" = true))]

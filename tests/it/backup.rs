@@ -15,7 +15,7 @@ use gatehouse_tests::{Gateway, gateway::run_in, platform::Platform, until};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::with_channels;
+use crate::with_an_answer_each;
 
 /// Messages that wait for their answer at once.
 const IN_FLIGHT: usize = 20;
@@ -71,7 +71,7 @@ const ANSWERED: &str = "SELECT reply_to_id FROM outbox WHERE state = 'sent'";
 #[tokio::test]
 async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
     let platform = Platform::start().await;
-    let mut gateway = Gateway::start(&with_channels(&platform.config())).await;
+    let mut gateway = Gateway::start(&with_an_answer_each(&platform.config())).await;
     let folder = home();
     let soul = "session/workspace/main/SOUL.md"; // a file of an agent goes with the rest
     fs::create_dir_all(gateway.path("session/workspace/main")).expect("a folder");
@@ -151,7 +151,7 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
 #[tokio::test]
 async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
     let platform = Platform::start().await;
-    let gateway = Gateway::start(&with_channels(&platform.config())).await;
+    let gateway = Gateway::start(&with_an_answer_each(&platform.config())).await;
     let say = async |gateway: &Gateway, ids: std::ops::Range<usize>| {
         for id in ids.clone() {
             assert!(
@@ -206,7 +206,7 @@ async fn a_session_database_that_is_older_than_the_bridges_loses_no_message() {
 #[tokio::test]
 async fn a_restore_refuses_what_does_not_fit_and_changes_nothing() {
     let platform = Platform::start().await;
-    let mut gateway = Gateway::start(&with_channels(&platform.config())).await;
+    let mut gateway = Gateway::start(&with_an_answer_each(&platform.config())).await;
     let folder = home();
     let [first, second] = ["a.tar", "b.tar"].map(|name| folder.path().join(name));
     for (file, id) in [(&first, "m1"), (&second, "m2")] {

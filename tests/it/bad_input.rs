@@ -100,7 +100,10 @@ async fn a_caller_does_no_more_than_its_scopes() {
         .call("no.such.method", json!({}))
         .await
         .expect_err("unknown");
-    assert_eq!(unknown.code, "FORBIDDEN", "authorisation comes before lookup");
+    assert_eq!(
+        (unknown.code.as_str(), unknown.message.as_str()),
+        ("INVALID_REQUEST", "unknown method: no.such.method")
+    );
     let read = nobody
         .call("sessions.list", json!({}))
         .await

@@ -190,7 +190,7 @@ async fn ctrl_c_stops_the_answer_and_leaves_the_second_time() {
 #[tokio::test]
 async fn what_another_screen_says_stands_between_the_answers() {
     let model = Model::start(80, Duration::from_millis(30)).await;
-    let gateway = Gateway::start(&model.config(&nothing())).await;
+    let gateway = Gateway::start(&model.config(&json!({"messages": {"queue": {"mode": "followup"}}}))).await;
     let terminal = open(&gateway.path(""), USUAL, &[]).await;
     let other = Client::plain(&gateway, SCREEN).await;
 

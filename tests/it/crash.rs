@@ -18,7 +18,7 @@ use gatehouse_tests::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{SCREEN, with_channels};
+use crate::{SCREEN, with_an_answer_each};
 
 /// Every process a user would miss, in the order in which it is killed.
 const VICTIMS: &[&str] = &[
@@ -53,7 +53,7 @@ const BREAKING: &[&str] = &["session", "agent", "session", "agent"];
 #[tokio::test]
 async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
     let (platform, model) = (Platform::start().await, Model::start(WORDS, PAUSE).await);
-    let gateway = Gateway::start(&model.config(&with_channels(&platform.config()))).await;
+    let gateway = Gateway::start(&model.config(&with_an_answer_each(&platform.config()))).await;
     let screen = Client::plain(&gateway, SCREEN).await;
     let mut asked = Vec::new();
 
@@ -154,7 +154,7 @@ fn ends(screen: &Client) -> BTreeMap<String, usize> {
 #[tokio::test]
 async fn no_acknowledged_message_is_lost_and_none_is_answered_twice() {
     let platform = Platform::start().await;
-    let gateway = Gateway::start(&with_channels(&platform.config())).await;
+    let gateway = Gateway::start(&with_an_answer_each(&platform.config())).await;
     let stop = AtomicBool::new(false);
 
     let (acknowledged, runs, ()) = tokio::join!(

@@ -21,7 +21,11 @@ pub(crate) fn credential(gateway: &Gateway, identity: Identity) -> Secret {
 /// Where a method is served.
 fn socket(gateway: &Gateway, method: &Method) -> PathBuf {
     let package = method.service.split('.').nth(1).expect("gatehouse.<package>.v1");
-    let package = if package == "backup" { "session" } else { package }; // both that keep databases serve it
+    let package = match package {
+        "backup" | "node" => "session", // both that keep databases serve copies of them
+        "device" | "user" => "config",
+        package => package,
+    };
     let service = Service::ALL
         .into_iter()
         .find(|service| service.name().contains(package))

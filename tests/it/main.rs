@@ -29,6 +29,11 @@ fn with_channels(channels: &Value) -> Value {
     json!({"channels": channels})
 }
 
+/// The same, where each message gets an answer of its own and none is taken into the turn that runs.
+fn with_an_answer_each(channels: &Value) -> Value {
+    json!({"channels": channels, "messages": {"queue": {"mode": "followup"}}})
+}
+
 /// Everything an operator may be granted here.
 const ALL: &[&str] = &[
     "operator.admin",

@@ -11,7 +11,9 @@ use crate::{ALL, identity::credential, with_channels};
 async fn waiting_gateway(platform: &Platform) -> Gateway {
     let mut channels = platform.config();
     channels["webhook"]["accounts"]["test"]["callbackUrl"] = json!("http://127.0.0.1:9/discard");
-    Gateway::start(&with_channels(&channels)).await
+    let mut config = with_channels(&channels);
+    config["session"] = json!({"dmScope": "per-channel-peer"});
+    Gateway::start(&config).await
 }
 
 async fn list(operator: &Client, what: Value) -> Value {

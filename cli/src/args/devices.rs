@@ -146,7 +146,7 @@ pub(crate) enum UsersVerb {
     },
     /// Revoke one token
     Revoke {
-        /// The id of the token
-        token: String,
+        /// The id of the token, as `gatehouse users` shows it
+        token_id: String,
     },
 }

@@ -89,6 +89,12 @@ pub(crate) struct NodesInvoke {
 
 /// `node`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gatehouse node run --allow /usr/bin/uptime --files /srv/shared
+  gatehouse node id                         what `gatehouse nodes` and `gatehouse devices` call it
+
+docs/nodes.md says how a machine becomes a node, and what an operator has to agree to.")]
 pub(crate) struct Node {
     /// What to do
     #[command(subcommand)]

@@ -95,9 +95,11 @@ impl Caller {
                     &format!("{user} is removed, with all tokens and devices"),
                 )
             }
-            UsersVerb::Revoke { token } => {
-                let answer = self.ask("users.token.revoke", &json!({"tokenId": token})).await?;
-                self.done(&answer, &format!("the token {token} is revoked"))
+            UsersVerb::Revoke { token_id } => {
+                let answer = self
+                    .ask("users.token.revoke", &json!({"tokenId": token_id}))
+                    .await?;
+                self.done(&answer, &format!("the token {token_id} is revoked"))
             }
         }
     }

@@ -190,7 +190,16 @@ fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
         .map(|method| &*method.name)
         .collect();
 
-    assert_eq!(long, ["agent", "agent.wait", "channels.status", "models.test"]);
+    assert_eq!(
+        long,
+        [
+            "agent",
+            "agent.wait",
+            "channels.status",
+            "models.test",
+            "node.invoke"
+        ]
+    );
     let outlasts = |method: &&Arc<Method>| method.streaming || method.deadline > DEADLINE_DEFAULT;
     for method in Map::core().methods().filter(outlasts) {
         assert!(method.long_wait, "{} may hold a place for long", method.name);

@@ -297,7 +297,7 @@ fn maps_keep_their_keys_apart() {
     );
     assert_eq!(
         refusal("All", r#"{"byNumber":{"1.0":""}}"#),
-        "at /byNumber/1.0: expected an integer, got 1.0"
+        "at /byNumber/1.0: expected an integer as key"
     );
     assert_eq!(
         refusal("All", r#"{"byFlag":{"yes":true}}"#),

@@ -66,7 +66,10 @@ async fn a_v4_client_is_told_what_it_may_use_and_how_things_stand() {
     assert_eq!(hello["snapshot"]["health"]["ok"], true);
     assert_eq!(
         hello["policy"],
-        json!({"maxPayload": 524_288, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000}),
+        json!({
+            "maxPayload": 524_288, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000,
+            "attachments": {"maxBytes": 524_288, "maxImageBytes": 524_288},
+        }),
         "who may not write sends no large messages"
     );
     for scope in ["operator.write", "operator.admin"] {

@@ -18,7 +18,7 @@ const ROTATED: &str = r#"{"token":"another","path":"/home/token"}"#;
 
 /// The code with which a connection's next request is refused.
 async fn refused(client: &mut Client) -> serde_json::Value {
-    client.call("no.such", json!({})).await["error"]["details"]["code"].clone()
+    client.call("config.patch", json!({})).await["error"]["details"]["code"].clone()
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_second_credential_works_beside_the_gateway_token_and_is_revoked_alone
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     let error = &Client::open(&gateway).await.call("connect", as_phone(&[])).await["error"];
     assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISMATCH");
-    let answer = shared_client.call("no.such", json!({})).await;
+    let answer = shared_client.call("config.patch", json!({})).await;
     assert_eq!(answer["error"]["code"], "FORBIDDEN", "the others go on: {answer}");
 }
 
@@ -170,7 +170,7 @@ async fn a_credential_that_is_over_closes_its_sockets_and_opens_no_other() {
     assert!((0..2_000).contains(&late), "{late} ms late");
     let error = &Client::open(&gateway).await.call("connect", as_phone(&[])).await["error"];
     assert_eq!(error["details"]["authReason"], "token_expired");
-    let answer = shared_client.call("no.such", json!({})).await;
+    let answer = shared_client.call("config.patch", json!({})).await;
     assert_eq!(answer["error"]["code"], "FORBIDDEN", "{answer}");
 }
 

@@ -192,6 +192,7 @@ impl Metrics {
                 self.inbox.get_or_create(&labels).set(inbox);
             }
             let Some(counts) = counts else { continue };
+            self.restarts.get_or_create(&labels).inc_by(0); // none is a figure, too
             self.waiting.get_or_create(&labels).set(counts.waiting);
             self.waiting_parts.get_or_create(&labels).set(counts.parts);
             self.dead.get_or_create(&labels).set(counts.dead);

@@ -21,8 +21,8 @@ const PAUSELESS: Duration = Duration::from_secs(120);
 const PAUSELESS_WINDOWS: u32 = 2;
 /// Whoever writes rests: sleeps, eats, works. Programs that take longer than [`PAUSELESS`] for each answer do not.
 const REST: Duration = Duration::from_secs(3600);
-/// Rounds in a row without a rest, in bounds of the window: hours of it, whatever each of them takes.
-const RESTLESS_WINDOWS: u32 = 8;
+/// Rounds in a row without a rest, in bounds of the window: more than anybody writes in a long day of work, whatever each of them takes.
+const RESTLESS_WINDOWS: u32 = 24;
 /// A room is more than one partner.
 const ROOM_TURNS: u32 = 3;
 /// The longest pause, and how long the last ones make the next one longer.
@@ -205,7 +205,7 @@ mod tests {
         const MINUTE: i64 = 60_000;
         let slow = |gap: i64| talk(&mut Partner::default(), Pace::default(), NOW, vec![gap; 2000]);
         for gap in [3 * MINUTE, 10 * MINUTE, 45 * MINUTE] {
-            assert_eq!(slow(gap), Some(240), "{gap}");
+            assert_eq!(slow(gap), Some(720), "{gap}");
         }
         // Every few minutes all day long, and nights in between.
         let person = (1..2000).map(|n| if n % 150 == 0 { 480 * MINUTE } else { 5 * MINUTE });

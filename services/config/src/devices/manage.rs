@@ -34,6 +34,17 @@ fn waiting(tx: &Transaction<'_>, id: &str, now: i64) -> Result<RequestRow, Devic
         .ok_or_else(|| DeviceError::NoSuchRequest(id.to_owned()))
 }
 
+/// Whether somebody may change what a device has: its own, or one that can do no more than he can.
+fn may_change(tx: &Transaction<'_>, actor: &Actor, device: &str) -> Result<(), DeviceError> {
+    actor.manages(device)?;
+    if actor.confined_to().is_some() {
+        return Ok(());
+    }
+    rows::roles_of(tx, device)?
+        .iter()
+        .try_for_each(|role| actor.holds(&role.approved))
+}
+
 /// Grants what waits.
 pub(super) fn approve(
     tx: &Transaction<'_>,
@@ -70,7 +81,7 @@ pub(super) fn reject(tx: &Transaction<'_>, actor: &Actor, id: &str, now: i64) ->
 
 /// Forgets a device and whatever it asks for.
 pub(super) fn remove(tx: &Transaction<'_>, actor: &Actor, device: &str) -> Result<(), DeviceError> {
-    actor.manages(device)?;
+    may_change(tx, actor, device)?;
     tx.prepare_cached("DELETE FROM pair_request WHERE device_id = ?1")?
         .execute([device])?;
     match admit::remove(tx, device)? {
@@ -98,7 +109,7 @@ pub(super) fn rename(
     device: &str,
     label: &str,
 ) -> Result<(), DeviceError> {
-    actor.manages(device)?;
+    may_change(tx, actor, device)?;
     if label.trim().is_empty() || label.contains(char::is_control) {
         return Err(DeviceError::Invalid(
             "label must be a name without control characters",
@@ -129,7 +140,7 @@ pub(super) fn rotate(
     scopes: &[String],
     now: i64,
 ) -> Result<(RoleRow, Secret), DeviceError> {
-    actor.manages(device)?;
+    may_change(tx, actor, device)?;
     let mut row = role_of(tx, device, role)?;
     let wanted = match scopes {
         [] => row.token.as_ref().map_or(row.approved, |token| token.scopes),
@@ -153,7 +164,7 @@ pub(super) fn revoke(
     role: &str,
     now: i64,
 ) -> Result<RoleRow, DeviceError> {
-    actor.manages(device)?;
+    may_change(tx, actor, device)?;
     let mut row = role_of(tx, device, role)?;
     row.token = None;
     row.token_revoked_at = Some(now);

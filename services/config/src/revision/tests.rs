@@ -33,7 +33,7 @@ fn warnings(value: Value) -> Vec<String> {
 
 fn full() -> Revision {
     read(json!({
-        "gateway": {"auth": {"token": "the-gateway-token-kX9qvL7p", "password": "old-password"}, "publicOrigin": "http://h"},
+        "gateway": {"auth": {"token": "the-gateway-token-kX9qvL7p", "password": "old-pass-Wq7zN2kX"}, "publicOrigin": "http://h"},
         "agents": {"defaults": {"model": "a/m"}, "entries": {"main": {"name": "Main", "memorySearch": {"apiKey": "x-secret"}}}},
         "bindings": [{"agentId": "main", "match": {"channel": "irc"}, "extra": 1}],
         "models": {"providers": {"a": {"baseUrl": "http://h/v1", "apiKey": "${KEY}", "headers": {"X-Key": "header-secret"}}}},
@@ -80,7 +80,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
         let text = document.to_string();
         for secret in [
             "the-gateway-token-kX9qvL7p",
-            "old-password",
+            "old-pass-Wq7zN2kX",
             "header-secret",
             "apiKey",
             "x-secret",
@@ -121,7 +121,7 @@ fn defaults_are_filled_in_and_one_form_is_handed_out() {
         "-secret",
         "key-from-env",
         "the-gateway-token-kX9qvL7p",
-        "old-password",
+        "old-pass-Wq7zN2kX",
     ] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
@@ -171,7 +171,7 @@ fn a_minimal_document_of_openclaw_runs() {
 #[test]
 fn every_wrong_value_is_told_with_its_path_and_what_would_be_right() {
     let found = errors(json!({
-        "gateway": {"port": 99999, "bind": "everywhere", "auth": {"token": 12345, "rateLimit": []}},
+        "gateway": {"port": 99999, "auth": {"token": 12345, "rateLimit": []}},
         "bindings": [{"match": {"channel": "irc", "peer": {"kind": "person", "id": "x"}}}],
         "session": {"dmScope": true},
         "models": {"providers": {"a": {"apiKey": false}}},
@@ -181,7 +181,6 @@ fn every_wrong_value_is_told_with_its_path_and_what_would_be_right() {
         found,
         [
             "gateway.port: must be a whole number from 1 to 65535; it is 99999",
-            "gateway.bind: must be one of \"loopback\", \"auto\", \"lan\", \"custom\"; it is \"everywhere\"",
             "gateway.auth.token: must be a text or a reference like { source: \"env\", id: \"NAME\" }; it is something else \
          (not shown: a secret belongs here)",
             "gateway.auth.rateLimit: must be an object; it is a list",
@@ -255,7 +254,7 @@ fn a_resolved_secret_is_in_no_message() {
         "models": {"providers": {"p": {"baseUrl": "${KEY}"}}}, "channels": {"irc": {"port": "${KEY}", "tlsCaFile": "${KEY}"}},
     }));
 
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
     assert!(!found.join("\n").contains("key-from-env"), "{found:?}");
 }
 

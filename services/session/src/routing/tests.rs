@@ -63,8 +63,8 @@ fn direct_messages_go_where_the_scope_says() {
 
 #[test]
 fn a_binding_names_a_room_in_any_spelling_that_its_network_takes_for_the_same() {
-    let bindings = r##"{"agents":{"list":[{"id":"main"},{"id":"clerk"}]},
-        "bindings":[{"agentId":"clerk","match":{"channel":"irc","peer":{"kind":"channel","id":"#Home[1]~"}}}]}"##;
+    let bindings = r##"{"agents":{"list":[{"id":"main","default":true},{"id":"clerk"}]},
+        "bindings":[{"agentId":"clerk","match":{"channel":"irc","accountId":"home","peer":{"kind":"channel","id":"#Home[1]~"}}}]}"##;
     let agent = |id: &str, case: Case| {
         let mut room = room(id);
         room.peer.case = case;
