@@ -136,7 +136,11 @@ impl Choices {
     fn value(&mut self, field: &FieldDescriptor, depth: usize) -> Value {
         match field.kind() {
             Kind::Bool => Value::Bool(self.chance(50)),
-            Kind::String if is_raw(field) => Value::String(self.raw().to_owned()),
+            // Where nothing is written as null, a null is nothing.
+            Kind::String if is_raw(field) => match self.raw() {
+                "null" if declares(field, "emit_null") => Value::String("1".to_owned()),
+                text => Value::String(text.to_owned()),
+            },
             Kind::String => Value::String(self.text()),
             Kind::Bytes => Value::Bytes(self.text().into_bytes().into()),
             Kind::Int64 => Value::I64(self.integer()),

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use gatehouse_tests::{Client, Gateway, irc::Person, ngircd::Ngircd, platform::Platform, until};
 use serde_json::json;
 
-use crate::{SCREEN, with_channels};
+use crate::{SCREEN, with_an_answer_each, with_channels};
 
 const SCREENS: usize = 50;
 
@@ -131,7 +131,7 @@ async fn a_stranger_is_let_in_by_the_code_and_not_before() {
 #[tokio::test]
 async fn a_platform_message_makes_one_turn_and_a_redelivery_none() {
     let platform = Platform::start().await;
-    let gateway = Gateway::start(&with_channels(&platform.config())).await;
+    let gateway = Gateway::start(&with_an_answer_each(&platform.config())).await;
 
     for _ in 0..5 {
         assert!(platform.deliver(&gateway, "message-1", "anna", "only once").await);
