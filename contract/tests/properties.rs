@@ -110,7 +110,9 @@ impl Choices {
         let mut message = DynamicMessage::new(descriptor.clone());
         for field in descriptor.fields() {
             let required = !field.is_list() && !field.is_map() && !field.supports_presence();
-            let needed = matches!(field.kind(), Kind::Message(_)) && is_required(&field);
+            let inner = matches!(field.kind(), Kind::Message(_)) && is_required(&field);
+            // JSON text that is null when unset reads as the text null: set it always.
+            let needed = inner || (is_raw(&field) && declares(&field, "emit_null"));
             if field.name() == "null_fields" || !(required || needed || (depth < 5 && self.chance(50))) {
                 continue;
             }
@@ -250,7 +252,8 @@ fn same(field: &FieldDescriptor, value: &Value, json: &Json) -> bool {
                 .get_value(*number)
                 .map(|value| value.name().to_lowercase())
                 .unwrap_or_default();
-            json.as_str().is_some_and(|word| name.ends_with(word))
+            json.as_str()
+                .is_some_and(|word| name.ends_with(&word.replace('-', "_")))
         }
         Value::Message(message) => agrees(message, json),
         Value::I32(number) => json.as_i64() == Some(i64::from(*number)),
