@@ -89,6 +89,14 @@ impl Identity {
             .is_some_and(|digest| digest.ct_eq(&shown.digest()).into())
     }
 
+    /// Whether a handshake of now would grant this: of a device's own token what it covers, of any other what it lists.
+    fn gives(&self, granted: &Grants) -> bool {
+        if self.needs_key {
+            return self.bound.covers(granted);
+        }
+        self.bound.role() == granted.role() && granted.intersect(&self.bound) == *granted
+    }
+
     fn digest(&self) -> Option<&Digest> {
         match &self.proof {
             Proof::Shown(digest) => Some(digest),
@@ -188,7 +196,7 @@ impl Credentials {
                 row.credential == identity.credential
                     && row.device == identity.device
                     && row.needs_key == identity.needs_key
-                    && row.bound.covers(granted)
+                    && row.gives(granted)
                     && !row.is_over(now_ms)
             })
     }
