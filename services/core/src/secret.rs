@@ -38,9 +38,20 @@ impl Secret {
     /// When the kernel has no randomness to give: nothing safe can be done then.
     #[must_use]
     pub fn generate() -> Self {
-        let mut bytes = [0; GENERATED_BYTES];
-        getrandom::fill(&mut bytes).expect("the kernel gives randomness");
-        Self(URL_SAFE_NO_PAD.encode(bytes))
+        loop {
+            let mut bytes = [0; GENERATED_BYTES];
+            getrandom::fill(&mut bytes).expect("the kernel gives randomness");
+            let secret = Self(URL_SAFE_NO_PAD.encode(bytes));
+            if !secret.looks_like_option() {
+                return secret;
+            }
+        }
+    }
+
+    /// Whether a command line would take it for an option: nothing that people hand to one may.
+    #[must_use]
+    pub fn looks_like_option(&self) -> bool {
+        self.0.starts_with('-')
     }
 
     /// The secret itself. Every call is a place to look at in a review.
@@ -93,6 +104,13 @@ mod tests {
     #[test]
     fn a_secret_is_not_printed() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "[secret]");
+    }
+
+    #[test]
+    fn a_generated_secret_is_no_option_of_a_command_line() {
+        assert!(Secret::new("-abc").looks_like_option());
+        // One of 64 would be: that none of these is by chance has the odds of one to seven million.
+        assert!((0..1_000).all(|_| !Secret::generate().looks_like_option()));
     }
 
     #[test]

@@ -41,8 +41,13 @@ pub(super) fn ensure(key: &Secret, row: &mut RoleRow, now: i64) -> (Secret, bool
 
 /// A new token in the place of any other.
 pub(super) fn renew(key: &Secret, row: &mut RoleRow, scopes: Grants, now: i64) -> Secret {
-    let salt = Secret::generate().expose().to_owned();
-    let token = derive(key, row, &salt);
+    let (salt, token) = loop {
+        let salt = Secret::generate().expose().to_owned();
+        let token = derive(key, row, &salt);
+        if !token.looks_like_option() {
+            break (salt, token);
+        }
+    };
     row.token = Some(TokenRow {
         digest: digest(&token),
         salt,
