@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{dialect::Client, error::Refusal};
 
+mod small_order;
 #[cfg(test)]
 mod tests;
 
@@ -115,7 +116,7 @@ impl Block {
     /// The first thing that is wrong.
     pub(crate) fn verify(&self, signed: &Signed<'_>) -> Result<Device, Unproven> {
         let key = decode(&self.public_key)
-            .filter(|key| key.len() == 32)
+            .filter(|key| key.len() == 32 && !small_order::is_one(key))
             .ok_or(Unproven::PublicKey)?;
         let id = hex::encode(&Sha256::digest(&key));
         if id != self.id {
@@ -199,7 +200,7 @@ impl Unproven {
         let (code, message, step) = match self {
             Self::PublicKey => (
                 "DEVICE_AUTH_PUBLIC_KEY_INVALID",
-                "device identity: publicKey must be the 32 raw bytes of an Ed25519 key in base64url",
+                "device identity: publicKey must be the 32 raw bytes of an Ed25519 key in base64url, of a key pair that was generated",
                 "fix_connect_params",
             ),
             Self::Id => (

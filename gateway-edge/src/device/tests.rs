@@ -156,6 +156,29 @@ fn mistakes_are_told_in_the_order_of_their_checks() {
 }
 
 #[test]
+fn a_key_that_anybody_can_sign_for_is_no_key() {
+    let identity = {
+        let mut point = [0; 32];
+        point[0] = 1;
+        point
+    };
+    for key in [identity, [0; 32]] {
+        let block = Block {
+            id: hex::encode(&Sha256::digest(key)),
+            public_key: URL_SAFE_NO_PAD.encode(key),
+            signature: URL_SAFE_NO_PAD.encode([identity, [0; 32]].concat()),
+            signed_at_ms: NOW_MS,
+            nonce: NONCE.to_owned(),
+        };
+
+        let unproven = verified(&block, |_| ()).unwrap_err();
+
+        assert_eq!(unproven, Unproven::PublicKey);
+        assert_eq!(unproven.reason(), "device-public-key");
+    }
+}
+
+#[test]
 fn a_block_that_cannot_be_read_is_told_with_its_path() {
     let whole = || json!({"id": "a", "publicKey": "b", "signature": "c", "signedAt": 1, "nonce": "d"});
     let told = |device: Value| Block::read(&json!({"device": device})).unwrap_err();
