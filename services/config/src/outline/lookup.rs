@@ -138,31 +138,47 @@ impl Here {
     }
 }
 
+/// The steps of a path: keys with dots or slashes between, places of lists in brackets, where `[]` is any; no step for the whole
+/// document. `None`: it is no path.
+fn read(path: &str) -> Option<Vec<&str>> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    if matches!(path, "" | ".") {
+        return Some(Vec::new());
+    }
+    let mut steps = Vec::new();
+    for part in path.split(['.', '/']) {
+        let (mut key, mut places) = (part, Vec::new());
+        while let Some((rest, place)) = key.strip_suffix(']').and_then(|inner| inner.rsplit_once('[')) {
+            places.push(match place {
+                "" | "*" => "*",
+                place if place.parse::<usize>().is_ok() => place,
+                _ => break, // a part of the key's name
+            });
+            key = rest;
+        }
+        if key.is_empty() {
+            return None;
+        }
+        steps.push(key);
+        steps.extend(places.into_iter().rev());
+        if steps.len() > STEPS_MAX {
+            return None;
+        }
+    }
+    Some(steps)
+}
+
 /// What the key at a path means.
 ///
 /// # Errors
 /// When the document has no such key.
 pub(crate) fn look_up(path: &str) -> Result<LookUpConfigSchemaResponse, Error> {
-    let plain = path.replace(['[', '/'], ".").replace(']', "");
-    let keys: Vec<&str> = plain.split('.').filter(|key| !key.is_empty()).collect();
     let not_there = || Error::NoSuchKey(path.to_owned());
-    // `models[]` names every place of the list.
-    let keys = keys.into_iter().chain(path.ends_with("[]").then_some("*"));
-    let keys: Vec<&str> = keys.take(STEPS_MAX + 1).collect();
-    if keys.len() > STEPS_MAX {
-        return Err(not_there());
-    }
-    let mut here = Here::root();
-    for key in keys {
-        // A place of a list in the middle: `models[].id`.
-        here = match here.step(key) {
-            Some(next) => next,
-            None => here
-                .step("*")
-                .and_then(|inner| inner.step(key))
-                .ok_or_else(not_there)?,
-        };
-    }
+    let keys = read(path).ok_or_else(not_there)?;
+    let here = keys
+        .into_iter()
+        .try_fold(Here::root(), |here, key| here.step(key));
+    let here = here.ok_or_else(not_there)?;
     let children = here
         .children()
         .into_iter()
@@ -293,6 +309,25 @@ mod tests {
             "nope",
             "gateway.port.deeper",
             "gateway.port[0]",
+            "..",
+            "...",
+            "[",
+            "]",
+            "[]",
+            "[0]",
+            "][",
+            "./.",
+            "//",
+            " ",
+            "gateway.",
+            ".gateway",
+            "gateway..port",
+            "gateway[",
+            "gateway.port[",
+            "bindings[0",
+            "bindings[-1].agentId",
+            "bindings[x].agentId",
+            &"gateway[".repeat(200),
             &"a.".repeat(500),
         ] {
             let refused = look_up(unknown).expect_err("no such key");
