@@ -58,6 +58,8 @@ pub(crate) struct Answer {
     pub(crate) started_ms: i64,
     /// The gateway's address, once it is ready.
     pub(crate) url: Option<String>,
+    /// The address of its Control UI, if it serves one.
+    pub(crate) page: Option<String>,
     /// Where its metrics are.
     pub(crate) metrics: Option<String>,
     /// The file of its log, unless it writes to its standard output.

@@ -137,6 +137,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     let ready = Ready {
         url_file: &url_file,
         home: &home.path,
+        page: plan.page.as_deref(),
         metrics: metrics_url.as_deref(),
         log: &log,
         style,

@@ -183,20 +183,27 @@ impl Caller {
                 ("publicUrl", json!(at)),
             ])
         };
-        let answer = match self.ask(SETUP, &params(pair.at.as_deref())).await {
-            Ok(answer) => answer,
+        let (answer, source) = match self.ask(SETUP, &params(pair.at.as_deref())).await {
+            Ok(answer) => (answer, pair.at.is_some().then_some("--at")),
             // Nobody has said where the gateway is reached: from here it is reached where this command reaches it.
-            Err(_) if pair.at.is_none() => self.ask(SETUP, &params(Some(here))).await?,
+            Err(_) if pair.at.is_none() => (self.ask(SETUP, &params(Some(here))).await?, Some("connection")),
             Err(failed) => return Err(failed),
         };
-        if self.json {
-            return answer.print();
+        let code: Code = answer.read()?;
+        if is_here_alone(&code.gateway_url) {
+            output::remark(&format!(
+                "no other machine reaches {}: name an address that a phone can reach with --at URL, or for good with \
+                 `gatehouse config set gateway.publicOrigin URL`",
+                gatehouse_core::telemetry::escape(&code.gateway_url)
+            ));
         }
-        self.show_code(&answer, pair.no_qr)
+        if self.json {
+            return output::line(&with_source(&answer, source)?);
+        }
+        self.show_code(&code, pair.no_qr)
     }
 
-    fn show_code(&self, answer: &Answer, no_qr: bool) -> Result<(), Failed> {
-        let code: Code = answer.read()?;
+    fn show_code(&self, code: &Code, no_qr: bool) -> Result<(), Failed> {
         if !no_qr {
             output::text(&picture(&code.setup_code)?)?;
         }
@@ -207,6 +214,25 @@ impl Caller {
         ));
         Ok(())
     }
+}
+
+/// Whether an address leads a device to itself, and to no other machine.
+fn is_here_alone(url: &str) -> bool {
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// The answer with who named the address, where the gateway knows only that this command did.
+fn with_source(answer: &Answer, source: Option<&str>) -> Result<String, Failed> {
+    let mut told: serde_json::Map<String, serde_json::Value> = answer.read()?;
+    if let Some(source) = source {
+        told.insert("urlSource".to_owned(), source.into());
+    }
+    Ok(serde_json::Value::Object(told).to_string())
 }
 
 /// A text as a picture that a phone reads: two modules in the height of a line.
@@ -349,6 +375,47 @@ mod tests {
         assert_eq!(all.device("phone").unwrap().device_id, "bb11");
         assert_eq!(all.device("bb2").unwrap().device_id, "bb22");
         assert!(all.device("bb").is_err() && all.device("tablet").is_err());
+    }
+
+    #[test]
+    fn an_address_that_no_phone_reaches_is_told_apart() {
+        for here in [
+            "ws://127.0.0.1:18789",
+            "ws://127.3.2.1",
+            "http://localhost:1",
+            "ws://[::1]:18789/",
+            "ws://[::ffff:127.0.0.1]:1",
+            "ws://0.0.0.0:18789",
+            "ws://[::]:18789",
+        ] {
+            assert!(is_here_alone(here), "{here}");
+        }
+        for elsewhere in [
+            "ws://192.168.1.2:18789",
+            "https://home.example.org",
+            "wss://[fd00::1]:1",
+        ] {
+            assert!(!is_here_alone(elsewhere), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn who_named_the_address_is_told_by_its_name() {
+        let answer = Answer {
+            method: SETUP.to_owned(),
+            payload: serde_json::value::to_raw_value(&json!({"setupCode": "c", "urlSource": "publicUrl"}))
+                .unwrap(),
+        };
+        let source = |named| {
+            let told: Value = serde_json::from_str(&with_source(&answer, named).unwrap()).unwrap();
+            assert_eq!(told["setupCode"], "c");
+            told["urlSource"].as_str().unwrap().to_owned()
+        };
+
+        assert_eq!(
+            (source(Some("connection")), source(None)),
+            ("connection".into(), "publicUrl".into())
+        );
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(super) struct Told {
     started_ms: i64,
     log: Option<PathBuf>,
     url: OnceLock<String>,
+    page: OnceLock<String>,
     started: OnceLock<Started>,
 }
 
@@ -65,13 +66,17 @@ impl Told {
             started_ms: Clock::system().now_ms(),
             log,
             url: OnceLock::new(),
+            page: OnceLock::new(),
             started: OnceLock::new(),
         })
     }
 
-    /// The gateway is ready, at this address.
-    pub(super) fn ready(&self, url: &str) {
-        let _ = self.url.set(url.to_owned()); // once
+    /// The gateway is ready, at this address, and its Control UI, if it has one, at this page.
+    pub(super) fn ready(&self, url: &str, page: Option<&str>) {
+        if let Some(page) = page {
+            let _ = self.page.set(page.to_owned()); // once
+        }
+        let _ = self.url.set(url.to_owned()); // the last: who sees it is told everything
     }
 
     /// The services are started.
@@ -92,6 +97,7 @@ impl Told {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_ms: self.started_ms,
             url: self.url.get().cloned(),
+            page: self.page.get().cloned(),
             log: self.log.clone(),
             end_seconds: started.map_or(0, |started| started.end.as_secs()),
             metrics: started.and_then(|started| started.metrics.clone()),

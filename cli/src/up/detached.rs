@@ -151,12 +151,16 @@ fn tell(common: &Common, home: &Path, answer: &Answer, took: Duration, style: St
     let url = answer.url.as_deref().unwrap_or_default();
     if common.json {
         return output::line(
-            &json!({"url": url, "home": home, "pid": answer.pid, "log": answer.log}).to_string(),
+            &json!({"url": url, "page": answer.page, "home": home, "pid": answer.pid, "log": answer.log})
+                .to_string(),
         );
     }
     output::text(&ready::banner(
-        url,
-        answer.metrics.as_deref(),
+        &ready::Addresses {
+            url,
+            page: answer.page.as_deref(),
+            metrics: answer.metrics.as_deref(),
+        },
         home,
         ready::Shown::of(common, true),
         took,

@@ -30,6 +30,8 @@ const CONTROL_UI: &str = "GATEHOUSE_CONTROL_UI";
 pub(super) struct Plan {
     /// For a person to read, once.
     pub(super) warnings: Vec<String>,
+    /// The path of the Control UI on the gateway's address, if one is served.
+    pub(super) page: Option<String>,
     /// How long answers under way may go on at the end.
     pub(super) answers: Duration,
     /// Whether the edge takes any port.
@@ -73,6 +75,7 @@ impl Plan {
                 up.log_format.clone().unwrap_or_else(|| "text".to_owned()),
             ),
         ];
+        let page = (control_ui.is_some() || checked.control_ui).then(|| checked.control_ui_path.clone());
         variables.extend(control_ui.map(|root| (CONTROL_UI.to_owned(), root.to_string_lossy().into_owned())));
         let metrics = Service::ALL.map(|service| {
             let socket = format!("unix:{}", home.metrics_socket(service).display());
@@ -93,6 +96,7 @@ impl Plan {
         }
         Ok(Self {
             warnings,
+            page,
             answers: checked.answers,
             any_port: port == 0,
             inherited: Inherited::new(env, checked.variables),

@@ -31,6 +31,8 @@ pub(super) struct Ready<'a> {
     pub(super) url_file: &'a Path,
     /// The home.
     pub(super) home: &'a Path,
+    /// The path of the Control UI, if there is one.
+    pub(super) page: Option<&'a str>,
     /// Where the metrics are.
     pub(super) metrics: Option<&'a str>,
     /// Where to say it.
@@ -52,10 +54,14 @@ impl Ready<'_> {
         loop {
             let missing = match self.ask().await {
                 Ok(url) => {
-                    self.told.ready(&url);
+                    let page = self.page.map(|path| page_at(&url, path));
+                    self.told.ready(&url, page.as_deref());
                     self.log.banner(&banner(
-                        &url,
-                        self.metrics,
+                        &Addresses {
+                            url: &url,
+                            page: page.as_deref(),
+                            metrics: self.metrics,
+                        },
                         self.home,
                         self.shown,
                         self.began.elapsed(),
@@ -130,9 +136,22 @@ impl Shown {
     }
 }
 
+/// Where everything is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses<'a> {
+    pub(super) url: &'a str,
+    pub(super) page: Option<&'a str>,
+    pub(super) metrics: Option<&'a str>,
+}
+
+/// What a browser opens for a path on the gateway's address.
+fn page_at(url: &str, path: &str) -> String {
+    let http = url.replacen("ws", "http", 1);
+    format!("{}{path}", http.trim_end_matches('/'))
+}
+
 pub(super) fn banner(
-    url: &str,
-    metrics: Option<&str>,
+    addresses: &Addresses<'_>,
     home: &Path,
     shown: Shown,
     took: Duration,
@@ -158,10 +177,11 @@ pub(super) fn banner(
             took.as_secs_f64()
         ),
         String::new(),
-        row("url", url),
-        row("token", &token),
+        row("url", addresses.url),
     ];
-    lines.extend(metrics.map(|url| row("metrics", url)));
+    lines.extend(addresses.page.map(|url| row("page", url)));
+    lines.push(row("token", &token));
+    lines.extend(addresses.metrics.map(|url| row("metrics", url)));
     lines.push(row("next", &next));
     if shown.detached {
         lines.push(row("log", &format!("{program} logs -f{elsewhere}")));
@@ -185,8 +205,11 @@ mod tests {
     #[test]
     fn a_newcomer_is_told_the_address_the_token_and_the_next_step() {
         let text = banner(
-            "ws://127.0.0.1:18789",
-            Some("http://127.0.0.1:18790/metrics"),
+            &Addresses {
+                url: "ws://127.0.0.1:18789",
+                page: Some(&page_at("ws://127.0.0.1:18789", "/claw/")),
+                metrics: Some("http://127.0.0.1:18790/metrics"),
+            },
             Path::new("./data"),
             SHOWN,
             Duration::from_millis(420),
@@ -196,6 +219,7 @@ mod tests {
         for needed in [
             "ready in 0.4 s",
             "ws://127.0.0.1:18789",
+            "page    http://127.0.0.1:18789/claw/",
             "http://127.0.0.1:18790/metrics",
             "token show",
             "./data/config/token",
@@ -208,14 +232,20 @@ mod tests {
     #[test]
     fn a_home_elsewhere_is_part_of_the_next_step() {
         let text = banner(
-            "ws://127.0.0.1:1",
-            None,
+            &Addresses {
+                url: "ws://127.0.0.1:1",
+                page: None,
+                metrics: None,
+            },
             Path::new("/srv/house"),
             SHOWN,
             Duration::ZERO,
             Style::plain(),
         );
 
-        assert!(text.contains("chat --home /srv/house"), "{text}");
+        assert!(
+            text.contains("chat --home /srv/house") && !text.contains("page "),
+            "{text}"
+        );
     }
 }

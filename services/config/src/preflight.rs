@@ -31,6 +31,10 @@ pub struct Preflight {
     pub port: u16,
     /// The address of `gateway.bind`. `GATEHOUSE_BIND` of the edge goes before it.
     pub bind: IpAddr,
+    /// The path of a Control UI on the gateway's address: `gateway.controlUi.basePath` with slashes around.
+    pub control_ui_path: String,
+    /// Whether the document names a Control UI to be served there.
+    pub control_ui: bool,
     /// Whether nobody on this machine is asked for anything: `gateway.auth.mode: "none"`.
     pub open_door: bool,
     /// How long answers under way may go on when the gateway ends: `gateway.drainSeconds`.
@@ -79,6 +83,8 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
         config_path: home.config.clone(),
         port: gateway.port,
         bind: address(gateway),
+        control_ui_path: page_path(gateway.control_ui.base_path.as_deref()),
+        control_ui: gateway.control_ui.enabled && gateway.control_ui.root.is_some(),
         open_door: gateway.auth.mode == AuthMode::None,
         answers: plan::answers(Some(gateway.drain_seconds.into())),
         file_valid: state.file.valid,
@@ -119,6 +125,13 @@ pub fn gateway_token(home: &Home, env: &Env) -> Result<Secret, ConfigError> {
     token
         .map(Secret::new)
         .ok_or_else(|| failed(&path)(std::io::ErrorKind::NotFound.into()))
+}
+
+fn page_path(base: Option<&str>) -> String {
+    match base.unwrap_or_default().trim_matches('/') {
+        "" => "/".to_owned(),
+        base => format!("/{base}/"),
+    }
 }
 
 fn address(gateway: &Gateway) -> IpAddr {
