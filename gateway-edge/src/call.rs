@@ -92,6 +92,7 @@ pub(crate) fn caller(connection_id: &str, profile: &Profile) -> Caller {
         platform: owned(profile.client.platform.as_deref()),
         user_id: user_of(&profile.identity),
         user_name: name_of(&profile.identity),
+        credential_id: Some(profile.identity.credential.to_string()),
         connected_at: Some(profile.since_ms),
     }
 }
@@ -106,6 +107,7 @@ pub(crate) fn caller_by_http(grants: &Grants, connection_id: String, identity: &
         device_id: identity.device.as_deref().map(str::to_owned),
         user_id: user_of(identity),
         user_name: name_of(identity),
+        credential_id: Some(identity.credential.to_string()),
         ..Caller::default()
     }
 }

@@ -129,10 +129,11 @@ impl Edge {
         let (Some(device), Some(generation)) = (&profile.device, profile.pairing) else {
             return true;
         };
+        let now = self.clock.now_ms();
         self.policy().is_none_or(|policy| {
             policy
                 .devices
-                .still_allow(&device.id, &profile.grants, generation)
+                .still_allow(&device.id, &profile.grants, generation, now)
         })
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Paired {
     /// Changes when what it had is taken away: connections of before end.
     pub(crate) generation: i64,
     user: Option<Box<str>>,
+    /// When it is over, with what it was paired with.
+    expire_ms: Option<i64>,
 }
 
 /// The table.
@@ -39,6 +41,7 @@ impl Devices {
                 device_family,
                 generation,
                 user_id,
+                expire_time_ms,
             } = row;
             let Some(role) = Role::parse(role) else { continue };
             table.entry(device_id.as_str().into()).or_default().push(Paired {
@@ -47,6 +50,7 @@ impl Devices {
                 family: device_family.as_str().into(),
                 generation: *generation,
                 user: user_id.as_deref().map(Into::into),
+                expire_ms: *expire_time_ms,
             });
         }
         Self(table)
@@ -59,16 +63,30 @@ impl Devices {
     }
 
     /// Whether a connection of before may go on.
-    pub(crate) fn still_allow(&self, device: &str, granted: &Grants, generation: i64) -> bool {
-        self.find(device, granted.role())
-            .is_some_and(|paired| paired.generation == generation && paired.grants.covers(granted))
+    pub(crate) fn still_allow(&self, device: &str, granted: &Grants, generation: i64, now_ms: i64) -> bool {
+        self.find(device, granted.role()).is_some_and(|paired| {
+            paired.generation == generation && paired.grants.covers(granted) && !paired.is_over(now_ms)
+        })
+    }
+
+    /// When the next row after this moment is over. `None`: none of them.
+    pub(crate) fn next_expiry(&self, after_ms: i64) -> Option<i64> {
+        let expiries = self.0.values().flatten().filter_map(|paired| paired.expire_ms);
+        expiries.filter(|expire| *expire > after_ms).min()
     }
 }
 
 impl Paired {
-    /// Whether it is approved for all of this, of this user, and still says of itself what was approved.
-    pub(crate) fn fits(&self, wanted: &Grants, client: &Client, user: Option<&str>) -> bool {
-        self.grants.covers(wanted) && self.is_as_before(client) && self.user.as_deref() == user
+    /// Whether it is approved for all of this, of this user, still says of itself what was approved, and is not over.
+    pub(crate) fn fits(&self, wanted: &Grants, client: &Client, user: Option<&str>, now_ms: i64) -> bool {
+        self.grants.covers(wanted)
+            && self.is_as_before(client)
+            && self.user.as_deref() == user
+            && !self.is_over(now_ms)
+    }
+
+    pub(crate) fn is_over(&self, now_ms: i64) -> bool {
+        self.expire_ms.is_some_and(|expire| now_ms >= expire)
     }
 
     /// Whether the client still says of itself what was approved.
@@ -82,6 +100,8 @@ impl Paired {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: i64 = 1_000;
 
     fn row(role: &str) -> DeviceGrant {
         DeviceGrant {
@@ -110,25 +130,53 @@ mod tests {
             ..Client::default()
         };
         assert!(
-            found.fits(&operator("operator.read"), &client, None),
+            found.fits(&operator("operator.read"), &client, None, NOW),
             "writing contains reading"
         );
-        assert!(!found.fits(&operator("operator.admin"), &client, None));
-        assert!(!found.fits(&operator("operator.read"), &client, Some("ann")));
+        assert!(!found.fits(&operator("operator.admin"), &client, None, NOW));
+        assert!(!found.fits(&operator("operator.read"), &client, Some("ann"), NOW));
         let moved = Client {
             device_family: Some("phone".into()),
             ..client
         };
-        assert!(!found.fits(&operator("operator.read"), &moved, None));
+        assert!(!found.fits(&operator("operator.read"), &moved, None, NOW));
     }
 
     #[test]
     fn a_connection_ends_with_its_row_its_scopes_or_its_generation() {
         let table = Devices::read(&[row("operator")]);
 
-        assert!(table.still_allow("d", &operator("operator.write"), 3));
-        assert!(!table.still_allow("d", &operator("operator.admin"), 3));
-        assert!(!table.still_allow("d", &operator("operator.write"), 2));
-        assert!(!table.still_allow("d", &Grants::new(Role::Node, []), 3));
+        assert!(table.still_allow("d", &operator("operator.write"), 3, NOW));
+        assert!(!table.still_allow("d", &operator("operator.admin"), 3, NOW));
+        assert!(!table.still_allow("d", &operator("operator.write"), 2, NOW));
+        assert!(!table.still_allow("d", &Grants::new(Role::Node, []), 3, NOW));
+    }
+
+    #[test]
+    fn a_row_is_good_until_it_is_over_and_its_end_is_waited_for() {
+        let short = DeviceGrant {
+            expire_time_ms: Some(NOW + 1),
+            ..row("operator")
+        };
+        let table = Devices::read(&[short, row("node")]);
+        let (found, client) = (
+            table.find("d", Role::Operator).unwrap(),
+            Client {
+                platform: Some("linux".into()),
+                ..Client::default()
+            },
+        );
+
+        let asked = operator("operator.write");
+        assert!(found.fits(&asked, &client, None, NOW) && table.still_allow("d", &asked, 3, NOW));
+        assert!(!found.fits(&asked, &client, None, NOW + 1) && !table.still_allow("d", &asked, 3, NOW + 1));
+        assert!(
+            table.still_allow("d", &Grants::new(Role::Node, []), 3, i64::MAX),
+            "the other role goes on"
+        );
+        assert_eq!(
+            (table.next_expiry(NOW), table.next_expiry(NOW + 1)),
+            (Some(NOW + 1), None)
+        );
     }
 }

@@ -58,6 +58,15 @@ impl Policy {
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
     }
+
+    /// When the next credential or device after this moment is over. `None`: none of them.
+    pub(crate) fn next_expiry(&self, after_ms: i64) -> Option<i64> {
+        let ends = [
+            self.credentials.next_expiry(after_ms),
+            self.devices.next_expiry(after_ms),
+        ];
+        ends.into_iter().flatten().min()
+    }
 }
 
 #[cfg(test)]

@@ -6,11 +6,7 @@ use gatehouse_core::{Clock, config::ConfigHandle};
 use gatehouse_document::Document;
 use tokio::{sync::watch, time::sleep};
 
-use crate::{
-    auth::{Credentials, mode::Mode},
-    edge::Edge,
-    policy::Policy,
-};
+use crate::{auth::mode::Mode, edge::Edge, policy::Policy};
 
 /// The time of day can be set, and a machine that slept does not tell its timers: what is over is noticed within this time.
 const LOOK_MAX: Duration = Duration::from_secs(30);
@@ -45,7 +41,7 @@ pub(crate) async fn follow(
             let policy = edge.policy();
             let over = async {
                 match &policy {
-                    Some(policy) => until_over(&policy.credentials, &edge.clock, looked_ms).await,
+                    Some(policy) => until_over(policy.next_expiry(looked_ms), &edge.clock).await,
                     None => std::future::pending().await,
                 }
             };
@@ -73,9 +69,9 @@ fn end_revoked(edge: &Arc<Edge>) {
     }
 }
 
-/// Waits until the next credential may be over.
-async fn until_over(credentials: &Credentials, clock: &Clock, looked_ms: i64) {
-    match credentials.next_expiry(looked_ms) {
+/// Waits until the next credential or device may be over.
+async fn until_over(next_ms: Option<i64>, clock: &Clock) {
+    match next_ms {
         Some(expire_ms) => {
             let wait = u64::try_from(expire_ms.saturating_sub(clock.now_ms())).unwrap_or(0);
             sleep(Duration::from_millis(wait).min(LOOK_MAX)).await;
@@ -90,6 +86,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
+    use crate::auth::Credentials;
 
     const NOW: i64 = 1_000_000;
 
@@ -113,12 +110,12 @@ mod tests {
         let (credentials, clock) = (expiring(&[-1, 5_000, 9_000]), Clock::fixed(NOW));
         let begun = Instant::now();
 
-        until_over(&credentials, &clock, NOW).await;
+        until_over(credentials.next_expiry(NOW), &clock).await;
         assert_eq!(begun.elapsed(), Duration::from_secs(5));
 
         // It was over a moment after the look, and before the wait.
         clock.advance_ms(5_001);
-        until_over(&credentials, &clock, NOW + 4_999).await;
+        until_over(credentials.next_expiry(NOW + 4_999), &clock).await;
         assert_eq!(begun.elapsed(), Duration::from_secs(5));
     }
 
@@ -127,11 +124,14 @@ mod tests {
         let (credentials, clock) = (expiring(&[86_400_000]), Clock::fixed(NOW));
         let begun = Instant::now();
 
-        until_over(&credentials, &clock, NOW).await;
+        until_over(credentials.next_expiry(NOW), &clock).await;
         assert_eq!(begun.elapsed(), LOOK_MAX);
 
         let none = expiring(&[]);
-        let never = timeout(Duration::from_secs(1_000_000), until_over(&none, &clock, NOW));
+        let never = timeout(
+            Duration::from_secs(1_000_000),
+            until_over(none.next_expiry(NOW), &clock),
+        );
         assert!(never.await.is_err());
     }
 }

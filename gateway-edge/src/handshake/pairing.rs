@@ -37,6 +37,13 @@ pub(super) struct Arriving<'a> {
     pub(super) device: &'a Device,
 }
 
+/// What stands for a device that is decided about.
+enum Shown<'a> {
+    Credential(&'a Identity),
+    /// A setup code, by its digest.
+    Code(String),
+}
+
 impl Arriving<'_> {
     /// Lets in a device that has shown its own token.
     pub(super) async fn by_token(
@@ -54,8 +61,7 @@ impl Arriving<'_> {
         };
         if !paired.is_as_before(&self.asked.client) {
             // What it says of itself has changed since it was approved: somebody looks at it, and the token alone does not do.
-            let user = identity.user.as_ref().map(|user| user.id.to_string());
-            return match self.decide(wanted, false, None, user).await? {
+            return match self.decide(wanted, false, Shown::Credential(&identity)).await? {
                 answer if answer.outcome() == Outcome::Pending => {
                     Err(refusal::pending(self.asked, self.device, &answer))
                 }
@@ -90,8 +96,11 @@ impl Arriving<'_> {
             wanted = wanted.intersect(&identity.bound); // nobody gets more than what they showed is good for
         }
         let user = identity.user.as_ref().map(|user| &*user.id);
-        let known = policy.devices.find(&self.device.id, wanted.role());
-        if let Some(paired) = known.filter(|paired| paired.fits(&wanted, &self.asked.client, user)) {
+        let (known, now) = (
+            policy.devices.find(&self.device.id, wanted.role()),
+            self.edge.clock.now_ms(),
+        );
+        if let Some(paired) = known.filter(|paired| paired.fits(&wanted, &self.asked.client, user, now)) {
             let pairing = Some(paired.generation);
             return Ok(Entered {
                 token: self.fetch_token(wanted.role()).await,
@@ -101,8 +110,7 @@ impl Arriving<'_> {
             });
         }
         let local = self.is_local().await;
-        let user = user.map(str::to_owned);
-        let answer = self.decide(wanted, local, None, user).await?;
+        let answer = self.decide(wanted, local, Shown::Credential(&identity)).await?;
         match answer.outcome() {
             Outcome::Paired => {
                 let generation = self.follow(&answer, wanted).await?;
@@ -121,7 +129,7 @@ impl Arriving<'_> {
     /// Lets in a device that has shown a setup code. `None`: the code is not good.
     pub(super) async fn by_code(&self, code: &Secret) -> Result<Option<Entered>, Box<Failed>> {
         let digest = hex::encode(&code.digest());
-        let answer = self.decide(self.wanted(), false, Some(digest), None).await?;
+        let answer = self.decide(self.wanted(), false, Shown::Code(digest)).await?;
         if answer.outcome() != Outcome::Paired {
             return Ok(None);
         }
@@ -178,9 +186,15 @@ impl Arriving<'_> {
         &self,
         wanted: Grants,
         local: bool,
-        setup_digest: Option<String>,
-        user_id: Option<String>,
+        shown: Shown<'_>,
     ) -> Result<AdmitDeviceResponse, Box<Failed>> {
+        let (setup_digest, user_id, credential_id) = match shown {
+            Shown::Code(digest) => (Some(digest), None, None),
+            Shown::Credential(identity) => {
+                let user = identity.user.as_ref().map(|user| user.id.to_string());
+                (None, user, Some(identity.credential.to_string()))
+            }
+        };
         let client = &self.asked.client;
         let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         let request = AdmitDeviceRequest {
@@ -197,6 +211,7 @@ impl Arriving<'_> {
             local,
             setup_digest,
             user_id,
+            credential_id,
         };
         let asking = async {
             let _place = self.edge.decisions.acquire().await.ok()?;

@@ -20,7 +20,7 @@ pub(super) fn denied(denied: Denied, asked: &Asked) -> Box<Failed> {
         Denied::LockedOut(lockout) => locked_out(lockout),
         Denied::Missing => no_token(asked),
         // A client throws its device token away at this code, and asks a person for another credential.
-        Denied::Unknown if asked.device_token.is_some() => device_token_unknown(),
+        Denied::Unknown | Denied::Expired if asked.device_token.is_some() => device_token_unknown(),
         Denied::ForeignDevice => device_token_unknown(),
         Denied::Unknown => mismatch(
             "unauthorized: the gateway token does not match",

@@ -239,6 +239,46 @@ async fn what_is_taken_from_a_device_closes_its_sockets_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_device_is_over_with_what_it_was_paired_with_and_is_decided_about_anew() {
+    let gateway = Gateway::start().await;
+    let (device, other) = (Device::new(1), Device::new(2));
+    let token = token_of(&device.id(), "operator");
+    drop(device.connect(&gateway, v4(&["operator.read"])).await);
+    let over = gatehouse_core::Clock::system().now_ms() + 1_500;
+    gateway.change_devices(|devices, credentials| {
+        devices[0].expire_time_ms = Some(over);
+        let row = credentials.iter_mut().find(|row| row.needs_device_key).unwrap();
+        row.expire_time_ms = Some(over);
+    });
+    // By a credential that goes on, and by its own token.
+    let mut shared = device.connect(&gateway, v4(&["operator.read"])).await;
+    let by_token = || showing(json!({"token": token, "deviceToken": token}), &["operator.read"]);
+    let mut own = device.connect(&gateway, by_token()).await;
+    let mut others = other.connect(&gateway, v4(&["operator.read"])).await;
+
+    assert_eq!((shared.closed().await.0, own.closed().await.0), (4001, 4001));
+
+    let late = gatehouse_core::Clock::system().now_ms() - over;
+    assert!((0..2_000).contains(&late), "{late} ms late");
+    let (error, _) = refused(&device, &gateway, by_token()).await;
+    assert_eq!(
+        error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH",
+        "the code at which clients throw the token away"
+    );
+    let asked = gateway.decisions().len();
+    drop(device.connect(&gateway, v4(&["operator.read"])).await);
+    assert_eq!(gateway.decisions().len(), asked + 1, "it is known no more");
+    let decision = gateway.decisions().pop().unwrap();
+    assert_eq!(
+        decision.credential_id.as_deref(),
+        Some("shared"),
+        "by what it asks is told"
+    );
+    let answer = others.call("no.such", json!({})).await;
+    assert_ne!(answer["error"]["details"]["code"], "AUTH_CHANGED", "{answer}");
+}
+
+#[tokio::test]
 async fn a_setup_code_lets_a_device_in_and_a_wrong_one_counts_as_a_guess() {
     let gateway =
         Gateway::configured(r#"{"gateway":{"auth":{"rateLimit":{"maxAttempts":2,"exemptLoopback":false}}}}"#)

@@ -23,6 +23,7 @@ mod table;
 mod tests;
 mod token;
 mod users;
+mod voucher;
 mod wire;
 
 pub use self::schema::SCHEMA;

@@ -58,6 +58,8 @@ pub struct Caller {
     pub user_id: Option<String>,
     /// What that user is called, for people.
     pub user_name: Option<String>,
+    /// The credential that was shown, by its name. `None` where the edge does not tell.
+    pub credential_id: Option<String>,
     /// Since when the connection is there, milliseconds since 1970. `None` for a call without one.
     pub connected_at: Option<i64>,
 }
@@ -85,6 +87,7 @@ impl Caller {
             platform,
             user_id,
             user_name,
+            credential_id,
         } = wire::Caller::decode(bytes).ok()?;
         Some(Self {
             role,
@@ -96,6 +99,7 @@ impl Caller {
             platform,
             user_id,
             user_name,
+            credential_id,
             connected_at,
         })
     }
@@ -121,6 +125,7 @@ impl Caller {
             platform: self.platform.clone(),
             user_id: self.user_id.clone(),
             user_name: self.user_name.clone(),
+            credential_id: self.credential_id.clone(),
         };
         metadata.insert_bin(
             CALLER_KEY,

@@ -110,6 +110,7 @@ impl Server {
                     device_family: normal(request.device_family),
                     generation: 1,
                     user_id: request.user_id,
+                    expire_time_ms: None,
                 };
                 let credential = Credential {
                     id: format!("device/{}/{}", request.device_id, request.role),

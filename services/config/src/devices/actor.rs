@@ -2,6 +2,7 @@
 
 use gatehouse_contract::{Grants, Role};
 use gatehouse_core::Caller;
+use gatehouse_proto::config::v1::Credential;
 use tonic::Request;
 
 use super::error::DeviceError;
@@ -15,24 +16,46 @@ pub(super) struct Actor {
     /// The device behind the call.
     pub(super) device: Option<String>,
     pub(super) user_id: Option<String>,
+    /// The credential that was shown, as the table names it.
+    pub(super) credential: Option<String>,
+    /// What that is good for: a connection asks for no more than it needs, and is no less trusted for it.
+    pub(super) bound: Grants,
 }
 
 impl Actor {
     /// Who stands behind a request. Without a client it is the operator's own tool on this machine, which may do everything.
     pub(super) fn of<T>(request: &Request<T>) -> Self {
         match Caller::from_request(request) {
-            Some(caller) => Self {
+            Some(caller) => {
                 // A role that does not exist holds nothing.
-                grants: caller.grants().unwrap_or_else(|| Grants::new(Role::Node, [])),
-                device: caller.device_id,
-                user_id: caller.user_id,
-            },
+                let grants = caller.grants().unwrap_or_else(|| Grants::new(Role::Node, []));
+                Self {
+                    grants,
+                    device: caller.device_id,
+                    user_id: caller.user_id,
+                    credential: caller.credential_id,
+                    bound: grants,
+                }
+            }
             None => Self {
                 grants: Grants::all(Role::Operator),
                 device: None,
                 user_id: None,
+                credential: None,
+                bound: Grants::all(Role::Operator),
             },
         }
+    }
+
+    /// The same, with what its credential is good for, if that is in one of these tables.
+    pub(super) fn known_by<'a>(mut self, tables: impl IntoIterator<Item = &'a Credential>) -> Self {
+        let mut rows = tables.into_iter();
+        let found = rows.find(|row| self.credential.as_ref() == Some(&row.id));
+        if let Some(role) = found.and_then(|row| Role::parse(&row.role)) {
+            let scopes = found.into_iter().flat_map(|row| &row.scopes);
+            self.bound = Grants::new(role, scopes.map(String::as_str));
+        }
+        self
     }
 
     pub(super) fn is_admin(&self) -> bool {
@@ -49,6 +72,14 @@ impl Actor {
         match self.confined_to() {
             Some(own) if own != device => Err(DeviceError::NotYours),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether it could do all of this itself: then it may take it from others.
+    pub(super) fn outranks(&self, other: &Grants) -> Result<(), DeviceError> {
+        match missing(&self.bound, other) {
+            Some(scope) => Err(DeviceError::NotHeld(scope)),
+            None => Ok(()),
         }
     }
 

@@ -13,6 +13,7 @@ use super::{
     rows::{self, DeviceRow, Labels, RequestRow, RoleRow},
     table::normal,
     token,
+    voucher::{self, Voucher},
 };
 
 /// How long a request waits: a person sees it within the hour, or lets the device ask again.
@@ -59,6 +60,8 @@ pub(super) struct Asking {
     pub(super) local: bool,
     pub(super) setup_digest: Option<String>,
     pub(super) user_id: Option<String>,
+    /// The credential that was shown, as the table names it.
+    pub(super) credential: Option<String>,
 }
 
 /// What was decided.
@@ -137,6 +140,8 @@ pub(super) fn admit(
     if let Some(digest) = &asking.setup_digest {
         return by_code(tx, key, asking, digest, now);
     }
+    let (user, credential) = (asking.user_id.as_deref(), asking.credential.as_deref());
+    let voucher = voucher::of_credential(tx, user, credential, now)?;
     let known = rows::find_device(tx, &asking.device_id)?;
     let role = rows::find_role(tx, &asking.device_id, asking.wanted.role())?;
     let lacks = lacks(known.as_ref(), role.as_ref(), asking);
@@ -157,11 +162,11 @@ pub(super) fn admit(
         }
         Some(lacks) => match rules.approve(asking, lacks) {
             Some(via) => via,
-            None => return pend(tx, asking, lacks, known.is_some(), now),
+            None => return pend(tx, asking, voucher, lacks, known.is_some(), now),
         },
     };
     let waited = rows::request_of(tx, &asking.device_id, asking.wanted.role())?;
-    let (role, token) = approve(tx, key, asking, via, now)?;
+    let (role, token) = approve(tx, key, asking, voucher, via, now)?;
     let settled = waited.map_or_else(|| uuid::Uuid::new_v4().to_string(), |request| request.id);
     Ok(Admitted::Paired(Paired {
         role,
@@ -206,16 +211,24 @@ fn lacks(known: Option<&DeviceRow>, role: Option<&RoleRow>, asking: &Asking) -> 
 fn pend(
     tx: &Transaction<'_>,
     asking: &Asking,
+    voucher: Option<Voucher>,
     lacks: Lacks,
     repair: bool,
     now: i64,
 ) -> Result<Admitted, DeviceError> {
+    let expires_at = Voucher::bound(voucher.as_ref(), now.saturating_add(REQUEST_MS));
+    let user_token = voucher.map(|voucher| voucher.token);
     let before = rows::request_of(tx, &asking.device_id, asking.wanted.role())?;
     if before.is_none() && !has_room(tx, &asking.remote_ip, now)? {
         return Err(DeviceError::TooManyRequests);
     }
-    // Whoever approves sees what is granted: a device that asks for something else since then asks anew.
-    let same = before.filter(|before| before.wanted == asking.wanted && before.reason == lacks.as_str());
+    // Whoever approves sees what is granted, and to whom: a device that asks for something else since then asks anew.
+    let same = before.filter(|before| {
+        before.wanted == asking.wanted
+            && before.reason == lacks.as_str()
+            && before.user_id == asking.user_id
+            && before.user_token == user_token
+    });
     let new = same.is_none();
     let request = RequestRow {
         id: same
@@ -228,8 +241,9 @@ fn pend(
         labels: asking.labels.clone(),
         remote_ip: asking.remote_ip.clone(),
         user_id: asking.user_id.clone(),
+        user_token,
         created_at: same.map_or(now, |before| before.created_at),
-        expires_at: now.saturating_add(REQUEST_MS),
+        expires_at,
     };
     rows::put_request(tx, &request)?;
     Ok(Admitted::Pending { request, new, repair })
@@ -254,7 +268,7 @@ fn by_code(
     now: i64,
 ) -> Result<Admitted, DeviceError> {
     let found = tx
-        .prepare_cached("SELECT id, role, scopes, access, user_id FROM setup_code WHERE digest = ?1 AND used_by IS NULL AND expires_at > ?2")?
+        .prepare_cached("SELECT id, role, scopes, access, user_id, user_token_id FROM setup_code WHERE digest = ?1 AND used_by IS NULL AND expires_at > ?2")?
         .query_row(params![digest, now], |row| {
             Ok((
                 row.get::<_, String>(0)?,
@@ -262,22 +276,24 @@ fn by_code(
                 row.get::<_, String>(2)?,
                 row.get::<_, String>(3)?,
                 row.get::<_, Option<String>>(4)?,
+                row.get::<_, Option<String>>(5)?,
             ))
         })
         .optional()?;
-    let Some((id, role, scopes, access, user_id)) = found else {
+    let Some((id, role, scopes, access, user_id, user_token)) = found else {
         return Ok(Admitted::CodeInvalid);
     };
     let Some(role) = Role::parse(&role).filter(|role| *role == asking.wanted.role()) else {
         return Ok(Admitted::CodeInvalid);
     };
+    let voucher = voucher::of_kept(tx, user_token.as_deref(), now)?;
     // The code decides what the device may; what it asks for is answered by its next handshakes.
     let asking = Asking {
         wanted: Grants::new(role, scopes.split(' ')),
         user_id,
         ..asking.clone()
     };
-    let (role, token) = approve(tx, key, &asking, Via::Code, now)?;
+    let (role, token) = approve(tx, key, &asking, voucher, Via::Code, now)?;
     tx.prepare_cached("UPDATE setup_code SET used_by = ?2, used_name = ?3, used_at = ?4 WHERE id = ?1")?
         .execute(params![id, asking.device_id, asking.labels.display_name, now])?;
     Ok(Admitted::Paired(Paired {
@@ -288,11 +304,13 @@ fn by_code(
     }))
 }
 
-/// Pairs a device, or gives it more than it had. What it had before it keeps, unless it changes hands.
+/// Pairs a device, or gives it more than it had. What it had before it keeps, unless it changes hands or another token of
+/// its user vouches for it now: nothing that one token vouched for outlives it by another.
 pub(super) fn approve(
     tx: &Transaction<'_>,
     key: &Secret,
     asking: &Asking,
+    voucher: Option<Voucher>,
     via: Via,
     now: i64,
 ) -> Result<(RoleRow, Secret), DeviceError> {
@@ -329,7 +347,12 @@ pub(super) fn approve(
         token_created_at: None,
         token_rotated_at: None,
         token_revoked_at: None,
+        voucher: voucher.clone(),
     });
+    if row.voucher != voucher {
+        row.approved = Grants::new(role, []);
+        row.voucher = voucher;
+    }
     row.approved = Grants::new(role, row.approved.scopes().chain(asking.wanted.scopes()));
     if let Some(token) = &mut row.token {
         token.scopes = row.approved;
@@ -355,12 +378,28 @@ fn count(connection: &Connection) -> Result<usize, DeviceError> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Forgets requests that are over, and codes a day after their end.
+/// Forgets roles and requests that are over, and codes a day after their end.
 fn forget_old(tx: &Transaction<'_>, now: i64) -> Result<(), DeviceError> {
     const DAY_MS: i64 = 86_400_000;
+    let over = tx
+        .prepare_cached("DELETE FROM device_role WHERE expires_at <= ?1")?
+        .execute([now])?;
+    if over > 0 {
+        forget_bare(tx)?;
+    }
     tx.prepare_cached("DELETE FROM pair_request WHERE expires_at <= ?1")?
         .execute([now])?;
     tx.prepare_cached("DELETE FROM setup_code WHERE expires_at <= ?1")?
         .execute([now.saturating_sub(DAY_MS)])?;
+    Ok(())
+}
+
+/// Forgets devices that have no role left.
+pub(super) fn forget_bare(tx: &Transaction<'_>) -> Result<(), DeviceError> {
+    tx.prepare_cached(
+        "DELETE FROM device WHERE NOT EXISTS (SELECT 1 FROM device_role WHERE device_id = device.id)
+         -- scans: they are bounded, and roles end seldom",
+    )?
+    .execute([])?;
     Ok(())
 }

@@ -32,6 +32,10 @@ impl DeviceGrpc {
     pub(crate) fn new(devices: Devices) -> Self {
         Self(devices)
     }
+
+    fn parts<T>(&self, request: Request<T>) -> (Actor, T) {
+        (self.0.actor(&request), request.into_inner())
+    }
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -39,7 +43,7 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl DeviceService for DeviceGrpc {
     async fn list_devices(&self, request: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
-        let listed = self.0.list(&Actor::of(&request)).await.map_err(refuse)?;
+        let listed = self.0.list(&self.0.actor(&request)).await.map_err(refuse)?;
         Ok(Response::new(ListDevicesResponse {
             pending: listed
                 .pending
@@ -51,7 +55,7 @@ impl DeviceService for DeviceGrpc {
     }
 
     async fn approve_device(&self, request: Request<ApproveDeviceRequest>) -> Answer<ApproveDeviceResponse> {
-        let (actor, ApproveDeviceRequest { request_id }) = parts(request);
+        let (actor, ApproveDeviceRequest { request_id }) = self.parts(request);
         let whole = self.0.approve(actor, request_id.clone()).await.map_err(refuse)?;
         Ok(Response::new(ApproveDeviceResponse {
             request_id,
@@ -60,7 +64,7 @@ impl DeviceService for DeviceGrpc {
     }
 
     async fn reject_device(&self, request: Request<RejectDeviceRequest>) -> Answer<RejectDeviceResponse> {
-        let (actor, RejectDeviceRequest { request_id }) = parts(request);
+        let (actor, RejectDeviceRequest { request_id }) = self.parts(request);
         let device_id = self.0.reject(actor, request_id.clone()).await.map_err(refuse)?;
         Ok(Response::new(RejectDeviceResponse {
             request_id,
@@ -69,13 +73,13 @@ impl DeviceService for DeviceGrpc {
     }
 
     async fn remove_device(&self, request: Request<RemoveDeviceRequest>) -> Answer<RemoveDeviceResponse> {
-        let (actor, RemoveDeviceRequest { device_id }) = parts(request);
+        let (actor, RemoveDeviceRequest { device_id }) = self.parts(request);
         self.0.remove(actor, device_id.clone()).await.map_err(refuse)?;
         Ok(Response::new(RemoveDeviceResponse { device_id }))
     }
 
     async fn rename_device(&self, request: Request<RenameDeviceRequest>) -> Answer<RenameDeviceResponse> {
-        let (actor, RenameDeviceRequest { device_id, label }) = parts(request);
+        let (actor, RenameDeviceRequest { device_id, label }) = self.parts(request);
         let named = self.0.rename(actor, device_id.clone(), label.clone());
         named.await.map_err(refuse)?;
         Ok(Response::new(RenameDeviceResponse { device_id, label }))
@@ -92,7 +96,7 @@ impl DeviceService for DeviceGrpc {
                 role,
                 scopes,
             },
-        ) = parts(request);
+        ) = self.parts(request);
         let is_its_own = actor.device.as_deref() == Some(device_id.as_str());
         let rotated = self.0.rotate(actor, device_id.clone(), role, scopes);
         let (row, token) = rotated.await.map_err(refuse)?;
@@ -116,7 +120,7 @@ impl DeviceService for DeviceGrpc {
         &self,
         request: Request<RevokeDeviceTokenRequest>,
     ) -> Answer<RevokeDeviceTokenResponse> {
-        let (actor, RevokeDeviceTokenRequest { device_id, role }) = parts(request);
+        let (actor, RevokeDeviceTokenRequest { device_id, role }) = self.parts(request);
         let row = self
             .0
             .revoke(actor, device_id.clone(), role)
@@ -133,7 +137,7 @@ impl DeviceService for DeviceGrpc {
         &self,
         request: Request<CreateSetupCodeRequest>,
     ) -> Answer<CreateSetupCodeResponse> {
-        let (actor, asked) = parts(request);
+        let (actor, asked) = self.parts(request);
         let profile = Profile::parse(asked.bootstrap_profile.as_deref()).map_err(refuse)?;
         let configured = self.0.state().revision.document().gateway.public_origin.clone();
         let (url, source) = match (asked.public_url, configured) {
@@ -209,10 +213,6 @@ impl DeviceService for DeviceGrpc {
     }
 }
 
-fn parts<T>(request: Request<T>) -> (Actor, T) {
-    (Actor::of(&request), request.into_inner())
-}
-
 fn parse_role(word: &str) -> Result<Role, Status> {
     Role::parse(word).ok_or_else(|| refuse(DeviceError::Invalid("role must be operator or node")))
 }
@@ -239,6 +239,7 @@ impl TryFrom<AdmitDeviceRequest> for Asking {
             local,
             setup_digest,
             user_id,
+            credential_id,
         } = request;
         let role = Role::parse(&role).ok_or(DeviceError::Invalid("role must be operator or node"))?;
         Ok(Self {
@@ -256,6 +257,7 @@ impl TryFrom<AdmitDeviceRequest> for Asking {
             local,
             setup_digest,
             user_id,
+            credential: credential_id,
         })
     }
 }

@@ -2,12 +2,14 @@
 //! the edge before the next one begins.
 
 use std::{
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
+use futures::future::join_all;
 use gatehouse_contract::Role;
 use gatehouse_core::{
     Chain, Clock, Secret,
@@ -25,6 +27,7 @@ use tokio::{
     sync::{Mutex, watch},
     time::timeout,
 };
+use tonic::Request;
 
 use super::{
     actor::Actor,
@@ -35,6 +38,7 @@ use super::{
     schema::MIGRATIONS,
     setup::{self, Code, Profile},
     table::Table,
+    users::Ended,
     wire,
 };
 use crate::configuration::State;
@@ -157,24 +161,32 @@ impl Devices {
         self.0.state.borrow().clone()
     }
 
+    /// Who stands behind a request.
+    pub(super) fn actor<T>(&self, request: &Request<T>) -> Actor {
+        let (credentials, table) = (self.state().credentials, Arc::clone(&self.0.table.borrow()));
+        Actor::of(request).known_by(credentials.iter().chain(&table.credentials))
+    }
+
     pub(super) async fn list(&self, actor: &Actor) -> Result<Listed, DeviceError> {
-        let (now, own) = (self.now(), actor.confined_to().map(str::to_owned));
+        let (now, actor) = (self.now(), actor.clone());
         self.read(move |connection| {
-            let is_shown = |id: &str| own.as_deref().is_none_or(|own| own == id);
-            let mut roles = rows::all_roles(connection)?;
-            let devices = rows::all_devices(connection)?
-                .into_iter()
-                .filter(|device| is_shown(&device.id));
-            let paired: Vec<Whole> = devices
-                .map(|device| {
-                    let (of_it, others) = roles.drain(..).partition(|role| role.device_id == device.id);
-                    roles = others;
-                    Whole { device, roles: of_it }
-                })
-                .collect();
+            let mut roles: HashMap<String, Vec<RoleRow>> = HashMap::new();
+            for role in rows::all_roles(connection)? {
+                if !role.is_over(now) {
+                    roles.entry(role.device_id.clone()).or_default().push(role);
+                }
+            }
+            let paired = rows::all_devices(connection)?.into_iter().filter_map(|device| {
+                let roles = roles.remove(&device.id)?;
+                let whole = Whole { device, roles };
+                manage::may_change(&actor, &whole.device.id, &whole.roles)
+                    .is_ok()
+                    .then_some(whole)
+            });
+            let paired: Vec<Whole> = paired.collect();
             let mut pending = Vec::new();
             for request in rows::all_requests(connection, now)? {
-                if is_shown(&request.device_id) {
+                if manage::may_decide(connection, &actor, &request).is_ok() {
                     let known = rows::find_device(connection, &request.device_id)?.is_some();
                     pending.push((request, known));
                 }
@@ -210,6 +222,15 @@ impl Devices {
         self.say_resolved(device.clone(), &device, "removed");
         self.forget_node(device).await;
         Ok(())
+    }
+
+    /// Tells others what ended with a user or a user's token.
+    pub(super) async fn say_ended(&self, ended: Ended) {
+        for device in ended.devices {
+            tracing::info!(device.id = device, "a device ended with what it was paired with");
+            self.say_resolved(device.clone(), &device, "removed");
+        }
+        join_all(ended.nodes.into_iter().map(|node| self.forget_node(node))).await;
     }
 
     /// Tells the session service that a device is no node any more.

@@ -9,7 +9,7 @@ use super::{
     admit::{self, Asking, Via},
     error::DeviceError,
     rows::{self, DeviceRow, RequestRow, RoleRow},
-    token,
+    token, voucher,
 };
 
 /// How often it is noted that a device came in: a list is for people, and each note is a write.
@@ -34,15 +34,31 @@ fn waiting(tx: &Transaction<'_>, id: &str, now: i64) -> Result<RequestRow, Devic
         .ok_or_else(|| DeviceError::NoSuchRequest(id.to_owned()))
 }
 
-/// Whether somebody may change what a device has: its own, or one that can do no more than he can.
-fn may_change(tx: &Transaction<'_>, actor: &Actor, device: &str) -> Result<(), DeviceError> {
+/// Whether somebody may see and change what a device has: its own, or one that can do no more than he can.
+pub(super) fn may_change(actor: &Actor, device: &str, roles: &[RoleRow]) -> Result<(), DeviceError> {
     actor.manages(device)?;
     if actor.confined_to().is_some() {
         return Ok(());
     }
-    rows::roles_of(tx, device)?
-        .iter()
-        .try_for_each(|role| actor.holds(&role.approved))
+    roles.iter().try_for_each(|role| actor.outranks(&role.approved))
+}
+
+/// Whether somebody may see and decide what a device asks for: as much as he can do himself, for a device that can do no more. An
+/// approval may take from a device what it had: its platform is another then, or its user.
+pub(super) fn may_decide(
+    connection: &Connection,
+    actor: &Actor,
+    request: &RequestRow,
+) -> Result<(), DeviceError> {
+    may_change(
+        actor,
+        &request.device_id,
+        &rows::roles_of(connection, &request.device_id)?,
+    )?;
+    match actor.confined_to() {
+        Some(_) => Ok(()),
+        None => actor.outranks(&request.wanted),
+    }
 }
 
 /// Grants what waits.
@@ -54,8 +70,9 @@ pub(super) fn approve(
     now: i64,
 ) -> Result<Whole, DeviceError> {
     let request = waiting(tx, id, now)?;
-    actor.manages(&request.device_id)?;
+    may_decide(tx, actor, &request)?;
     actor.holds(&request.wanted)?;
+    let voucher = voucher::of_kept(tx, request.user_token.as_deref(), now)?;
     let asking = Asking {
         device_id: request.device_id,
         public_key: request.public_key,
@@ -65,15 +82,16 @@ pub(super) fn approve(
         local: false,
         setup_digest: None,
         user_id: request.user_id,
+        credential: None,
     };
-    admit::approve(tx, key, &asking, Via::Operator, now)?;
+    admit::approve(tx, key, &asking, voucher, Via::Operator, now)?;
     whole(tx, &asking.device_id)
 }
 
 /// Refuses what waits. The answer is the device that asked.
 pub(super) fn reject(tx: &Transaction<'_>, actor: &Actor, id: &str, now: i64) -> Result<String, DeviceError> {
     let request = waiting(tx, id, now)?;
-    actor.manages(&request.device_id)?;
+    may_decide(tx, actor, &request)?;
     tx.prepare_cached("DELETE FROM pair_request WHERE id = ?1")?
         .execute([id])?;
     Ok(request.device_id)
@@ -81,7 +99,7 @@ pub(super) fn reject(tx: &Transaction<'_>, actor: &Actor, id: &str, now: i64) ->
 
 /// Forgets a device and whatever it asks for.
 pub(super) fn remove(tx: &Transaction<'_>, actor: &Actor, device: &str) -> Result<(), DeviceError> {
-    may_change(tx, actor, device)?;
+    may_change(actor, device, &rows::roles_of(tx, device)?)?;
     tx.prepare_cached("DELETE FROM pair_request WHERE device_id = ?1")?
         .execute([device])?;
     match admit::remove(tx, device)? {
@@ -109,7 +127,7 @@ pub(super) fn rename(
     device: &str,
     label: &str,
 ) -> Result<(), DeviceError> {
-    may_change(tx, actor, device)?;
+    may_change(actor, device, &rows::roles_of(tx, device)?)?;
     if label.trim().is_empty() || label.contains(char::is_control) {
         return Err(DeviceError::Invalid(
             "label must be a name without control characters",
@@ -140,7 +158,7 @@ pub(super) fn rotate(
     scopes: &[String],
     now: i64,
 ) -> Result<(RoleRow, Secret), DeviceError> {
-    may_change(tx, actor, device)?;
+    may_change(actor, device, &rows::roles_of(tx, device)?)?;
     let mut row = role_of(tx, device, role)?;
     let wanted = match scopes {
         [] => row.token.as_ref().map_or(row.approved, |token| token.scopes),
@@ -164,7 +182,7 @@ pub(super) fn revoke(
     role: &str,
     now: i64,
 ) -> Result<RoleRow, DeviceError> {
-    may_change(tx, actor, device)?;
+    may_change(actor, device, &rows::roles_of(tx, device)?)?;
     let mut row = role_of(tx, device, role)?;
     row.token = None;
     row.token_revoked_at = Some(now);

@@ -107,10 +107,8 @@ impl UserService for UserGrpc {
     async fn remove_user(&self, request: Request<RemoveUserRequest>) -> Answer<RemoveUserResponse> {
         let RemoveUserRequest { user_id } = request.into_inner();
         let id = user_id.clone();
-        self.0
-            .change(move |tx| users::remove(tx, &id))
-            .await
-            .map_err(refuse)?;
+        let ended = self.0.change(move |tx| users::remove(tx, &id)).await;
+        self.0.say_ended(ended.map_err(refuse)?).await;
         Ok(Response::new(RemoveUserResponse { user_id }))
     }
 
@@ -146,10 +144,8 @@ impl UserService for UserGrpc {
     ) -> Answer<RevokeUserTokenResponse> {
         let RevokeUserTokenRequest { token_id } = request.into_inner();
         let id = token_id.clone();
-        self.0
-            .change(move |tx| users::revoke_token(tx, &id))
-            .await
-            .map_err(refuse)?;
+        let ended = self.0.change(move |tx| users::revoke_token(tx, &id)).await;
+        self.0.say_ended(ended.map_err(refuse)?).await;
         Ok(Response::new(RevokeUserTokenResponse { token_id }))
     }
 }

@@ -3,7 +3,7 @@
 use gatehouse_contract::{Grants, Role};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
-use super::error::DeviceError;
+use super::{error::DeviceError, voucher::Voucher};
 
 /// What a client says of itself. Labels, never a reason to allow something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) struct RoleRow {
     pub(super) token_created_at: Option<i64>,
     pub(super) token_rotated_at: Option<i64>,
     pub(super) token_revoked_at: Option<i64>,
+    /// What it lives by. `None`: the owner's word.
+    pub(super) voucher: Option<Voucher>,
 }
 
 /// A token that is good.
@@ -59,6 +61,15 @@ impl RoleRow {
     pub(super) fn issued_at(&self) -> i64 {
         self.token_rotated_at.or(self.token_created_at).unwrap_or(0)
     }
+
+    /// When it is over. `None`: never.
+    pub(super) fn expires_at(&self) -> Option<i64> {
+        self.voucher.as_ref().and_then(|voucher| voucher.expires_at)
+    }
+
+    pub(super) fn is_over(&self, now: i64) -> bool {
+        self.expires_at().is_some_and(|over| over <= now)
+    }
 }
 
 /// A device that waits.
@@ -72,6 +83,8 @@ pub(super) struct RequestRow {
     pub(super) labels: Labels,
     pub(super) remote_ip: String,
     pub(super) user_id: Option<String>,
+    /// The token of that user with which it asked.
+    pub(super) user_token: Option<String>,
     pub(super) created_at: i64,
     pub(super) expires_at: i64,
 }
@@ -161,7 +174,7 @@ pub(super) fn put_device(tx: &Transaction<'_>, row: &DeviceRow) -> Result<(), De
 }
 
 const ROLE: &str = "device_id, role, scopes, generation, token_digest, token_salt, token_scopes, token_created_at, token_rotated_at, \
-                    token_revoked_at";
+                    token_revoked_at, user_token_id, expires_at";
 
 fn role(row: &Row<'_>) -> rusqlite::Result<RoleRow> {
     let word: String = row.get(1)?;
@@ -183,6 +196,13 @@ fn role(row: &Row<'_>) -> rusqlite::Result<RoleRow> {
         token_created_at: row.get(7)?,
         token_rotated_at: row.get(8)?,
         token_revoked_at: row.get(9)?,
+        voucher: match row.get(10)? {
+            Some(token) => Some(Voucher {
+                token,
+                expires_at: row.get(11)?,
+            }),
+            None => None,
+        },
     })
 }
 
@@ -219,15 +239,25 @@ pub(super) fn roles_of(connection: &Connection, device: &str) -> Result<Vec<Role
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The roles that a token of a user vouches for.
+pub(super) fn roles_by(connection: &Connection, token: &str) -> Result<Vec<RoleRow>, DeviceError> {
+    let query = format!("SELECT {ROLE} FROM device_role WHERE user_token_id = ?1");
+    let mut statement = connection.prepare_cached(&query)?;
+    let rows = statement.query_map([token], role)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Writes a role as it stands.
 pub(super) fn put_role(tx: &Transaction<'_>, row: &RoleRow) -> Result<(), DeviceError> {
     let token = row.token.as_ref();
+    let voucher = row.voucher.as_ref();
     tx.prepare_cached(
         "INSERT INTO device_role (device_id, role, scopes, generation, token_digest, token_salt, token_scopes, token_created_at,
-                                  token_rotated_at, token_revoked_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                                  token_rotated_at, token_revoked_at, user_token_id, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (device_id, role) DO UPDATE SET scopes = ?3, generation = ?4, token_digest = ?5, token_salt = ?6,
-             token_scopes = ?7, token_created_at = ?8, token_rotated_at = ?9, token_revoked_at = ?10",
+             token_scopes = ?7, token_created_at = ?8, token_rotated_at = ?9, token_revoked_at = ?10,
+             user_token_id = ?11, expires_at = ?12",
     )?
     .execute(params![
         row.device_id,
@@ -240,12 +270,14 @@ pub(super) fn put_role(tx: &Transaction<'_>, row: &RoleRow) -> Result<(), Device
         row.token_created_at,
         row.token_rotated_at,
         row.token_revoked_at,
+        voucher.map(|voucher| &voucher.token),
+        row.expires_at(),
     ])?;
     Ok(())
 }
 
 const REQUEST: &str = "id, device_id, public_key, role, scopes, reason, display_name, platform, device_family, client_id, client_mode, \
-                       remote_ip, user_id, created_at, expires_at";
+                       remote_ip, user_id, created_at, expires_at, user_token_id";
 
 fn request(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
     Ok(RequestRow {
@@ -259,6 +291,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
         user_id: row.get(12)?,
         created_at: row.get(13)?,
         expires_at: row.get(14)?,
+        user_token: row.get(15)?,
     })
 }
 
@@ -296,8 +329,8 @@ pub(super) fn all_requests(connection: &Connection, now: i64) -> Result<Vec<Requ
 pub(super) fn put_request(tx: &Transaction<'_>, row: &RequestRow) -> Result<(), DeviceError> {
     tx.prepare_cached(
         "INSERT OR REPLACE INTO pair_request (id, device_id, public_key, role, scopes, reason, display_name, platform, device_family,
-                                              client_id, client_mode, remote_ip, user_id, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                                              client_id, client_mode, remote_ip, user_id, created_at, expires_at, user_token_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute(params![
         row.id,
@@ -315,6 +348,7 @@ pub(super) fn put_request(tx: &Transaction<'_>, row: &RequestRow) -> Result<(), 
         row.user_id,
         row.created_at,
         row.expires_at,
+        row.user_token,
     ])?;
     Ok(())
 }

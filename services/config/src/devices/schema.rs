@@ -78,6 +78,19 @@ CREATE TABLE user_token (
 ) WITHOUT ROWID;
 CREATE INDEX user_token_of ON user_token (user_id);
 CREATE INDEX setup_code_by_end ON setup_code (expires_at);
+", "
+-- With which token of a named user something was paired had not been kept, so it could not end with it: those pair again.
+DELETE FROM device WHERE user_id IS NOT NULL;
+DELETE FROM pair_request WHERE user_id IS NOT NULL;
+DELETE FROM setup_code WHERE user_id IS NOT NULL;
+ALTER TABLE device_role ADD COLUMN user_token_id TEXT REFERENCES user_token (id) ON DELETE CASCADE; -- NULL: the owner vouched
+ALTER TABLE device_role ADD COLUMN expires_at INTEGER; -- with that token; NULL: never
+ALTER TABLE pair_request ADD COLUMN user_token_id TEXT REFERENCES user_token (id) ON DELETE CASCADE;
+ALTER TABLE setup_code ADD COLUMN user_token_id TEXT REFERENCES user_token (id) ON DELETE CASCADE;
+CREATE INDEX device_role_by_token ON device_role (user_token_id);
+CREATE INDEX device_role_by_end ON device_role (expires_at);
+CREATE INDEX pair_request_by_token ON pair_request (user_token_id);
+CREATE INDEX setup_code_by_token ON setup_code (user_token_id);
 "];
 
 /// The schema that this version writes.

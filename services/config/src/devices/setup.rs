@@ -5,7 +5,12 @@ use gatehouse_contract::{Grants, Role};
 use gatehouse_core::{Secret, hex};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{actor::Actor, error::DeviceError, rows::words};
+use super::{
+    actor::Actor,
+    error::DeviceError,
+    rows::words,
+    voucher::{self, Voucher},
+};
 
 /// How long a code is good: long enough to fetch a phone (v4).
 const CODE_MS: i64 = 600_000;
@@ -77,10 +82,15 @@ pub(super) fn create(
     if good >= CODES_MAX {
         return Err(DeviceError::TooManyRequests);
     }
+    let (user, credential) = (actor.user_id.as_deref(), actor.credential.as_deref());
+    let voucher = voucher::of_credential(tx, user, credential, now)?;
     let token = Secret::generate();
-    let (id, expires_at) = (uuid::Uuid::new_v4().to_string(), now.saturating_add(CODE_MS));
+    let (id, expires_at) = (
+        uuid::Uuid::new_v4().to_string(),
+        Voucher::bound(voucher.as_ref(), now.saturating_add(CODE_MS)),
+    );
     tx.prepare_cached(
-        "INSERT INTO setup_code (id, digest, role, scopes, access, user_id, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO setup_code (id, digest, role, scopes, access, user_id, expires_at, user_token_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         id,
@@ -90,6 +100,7 @@ pub(super) fn create(
         profile.as_str(),
         actor.user_id,
         expires_at,
+        voucher.map(|voucher| voucher.token),
     ])?;
     let text = serde_json::json!({"url": url, "bootstrapToken": token.expose()}).to_string();
     Ok(Code {

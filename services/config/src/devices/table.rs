@@ -53,6 +53,7 @@ fn grant(device: &DeviceRow, role: &RoleRow) -> DeviceGrant {
         device_family: normal(device.labels.device_family.as_deref()),
         generation: role.generation,
         user_id: device.user_id.clone(),
+        expire_time_ms: role.expires_at(),
     }
 }
 
@@ -68,7 +69,7 @@ fn credential(
         role: role.role().as_str().to_owned(),
         scopes: token.scopes.scopes().map(str::to_owned).collect(),
         device_id: Some(role.device_id.clone()),
-        expire_time_ms: None,
+        expire_time_ms: role.expires_at(),
         needs_device_key: true,
         issue_time_ms: Some(role.issued_at()),
         user_id: device.user_id.clone(),

@@ -15,7 +15,9 @@ use super::{
     table::Table,
 };
 
+mod authority;
 mod users;
+mod vouchers;
 
 const NOW: i64 = 1_000_000_000;
 
@@ -125,6 +127,7 @@ fn asking(n: u8, scopes: &[&str]) -> Asking {
         local: true,
         setup_digest: None,
         user_id: None,
+        credential: None,
     }
 }
 
@@ -142,6 +145,8 @@ fn actor(scopes: &[&str]) -> Actor {
         grants: operator(scopes),
         device: None,
         user_id: None,
+        credential: None,
+        bound: operator(scopes),
     }
 }
 
@@ -197,6 +202,27 @@ async fn the_same_token_is_told_again_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn a_token_is_no_option_of_a_command_line() {
+    let store = store();
+    store.paired(asking(1, &[])).await;
+    let key = store.key.clone();
+
+    let tokens = store.run(move |tx| {
+        let all = actor(&["operator.admin"]);
+        let rotate = |_| manage::rotate(tx, &key, &all, &id(1), "operator", &[], NOW).map(|(_, token)| token);
+        (0..1_000).map(rotate).collect::<Result<Vec<_>, _>>()
+    });
+
+    assert!(
+        tokens
+            .await
+            .unwrap()
+            .iter()
+            .all(|token| !token.looks_like_option())
+    );
+}
+
+#[tokio::test]
 async fn another_key_costs_the_old_tokens_nothing_until_a_new_one_is_asked_for() {
     let mut store = store();
     let token = store.paired(asking(1, &[])).await;
@@ -233,10 +259,8 @@ async fn each_reason_to_wait_is_told_and_the_request_keeps_its_name_while_it_ask
         ..asking(1, &["operator.read"])
     };
     assert_eq!(store.pending(moved).await.1, "metadata-upgrade");
-    let anothers = Asking {
-        user_id: Some("ann".into()),
-        ..asking(1, &["operator.read"])
-    };
+    let ann = users::add(&store, "ann", &["operator.admin"], &["operator.read"]).await;
+    let anothers = users::of("ann", &ann.unwrap(), asking(1, &["operator.read"]));
     assert_eq!(store.pending(anothers).await.1, "not-paired");
 }
 

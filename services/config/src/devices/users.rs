@@ -7,7 +7,12 @@ use gatehouse_core::{Secret, hex};
 use gatehouse_proto::config::v1::Credential;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{actor::Actor, error::DeviceError, rows::words};
+use super::{
+    actor::Actor,
+    admit,
+    error::DeviceError,
+    rows::{self, words},
+};
 
 /// Named users: a large household, or a small company.
 const USERS_MAX: usize = 200;
@@ -51,6 +56,15 @@ pub(super) struct Wanted {
 pub(super) struct Made {
     pub(super) id: String,
     pub(super) token: Secret,
+}
+
+/// What ended with a user, or with one of their tokens.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// Devices that are forgotten.
+    pub(super) devices: Vec<String>,
+    /// Devices that are no nodes any more.
+    pub(super) nodes: Vec<String>,
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<UserRow> {
@@ -166,7 +180,13 @@ pub(super) fn create(
 }
 
 /// Removes a user with all that is theirs.
-pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<(), DeviceError> {
+pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<Ended, DeviceError> {
+    let mut ended = Ended::default();
+    for token in tokens(tx)?.into_iter().filter(|token| token.user == id) {
+        let of_it = revoke_token(tx, &token.id)?;
+        ended.devices.extend(of_it.devices);
+        ended.nodes.extend(of_it.nodes);
+    }
     tx.prepare_cached(
         "DELETE FROM device WHERE user_id = ?1 -- scans: they are bounded, and users go seldom",
     )?
@@ -184,7 +204,7 @@ pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<(), DeviceError> 
         .execute([id])?
     {
         0 => Err(DeviceError::NoSuchUser(id.to_owned())),
-        _ => Ok(()),
+        _ => Ok(ended),
     }
 }
 
@@ -243,15 +263,26 @@ pub(super) fn add_token(
     Ok(made)
 }
 
-/// Revokes a token.
-pub(super) fn revoke_token(tx: &Transaction<'_>, id: &str) -> Result<(), DeviceError> {
-    match tx
+/// Revokes a token, and with it what was paired with it: roles of devices, and the requests and codes that would have become some.
+pub(super) fn revoke_token(tx: &Transaction<'_>, id: &str) -> Result<Ended, DeviceError> {
+    let mut ended = Ended::default();
+    let roles = rows::roles_by(tx, id)?;
+    // What it vouched for goes with it: see the schema.
+    let gone = tx
         .prepare_cached("DELETE FROM user_token WHERE id = ?1")?
-        .execute([id])?
-    {
-        0 => Err(DeviceError::NoSuchToken(id.to_owned())),
-        _ => Ok(()),
+        .execute([id])?;
+    if gone == 0 {
+        return Err(DeviceError::NoSuchToken(id.to_owned()));
     }
+    for role in roles {
+        if role.role() == Role::Node {
+            ended.nodes.push(role.device_id.clone());
+        }
+        if rows::roles_of(tx, &role.device_id)?.is_empty() && admit::remove(tx, &role.device_id)? {
+            ended.devices.push(role.device_id);
+        }
+    }
+    Ok(ended)
 }
 
 fn check_name(name: Option<&str>) -> Result<(), DeviceError> {

@@ -93,5 +93,6 @@ fn token(role: &RoleRow) -> Option<DeviceTokenInfo> {
         created_at_ms,
         rotated_at_ms: role.token_rotated_at,
         revoked_at_ms: role.token_revoked_at,
+        expires_at_ms: role.expires_at(),
     })
 }

@@ -1,7 +1,7 @@
 //! Named users.
 
 use super::{
-    super::users::{self, Wanted},
+    super::users::{self, Made, Wanted},
     *,
 };
 
@@ -13,25 +13,37 @@ fn wanted(scopes: &[&str]) -> Wanted {
     }
 }
 
-async fn add(store: &Store, id: &'static str, by: &[&str], scopes: &[&str]) -> Result<Secret, DeviceError> {
+pub(super) async fn add(
+    store: &Store,
+    id: &'static str,
+    by: &[&str],
+    scopes: &[&str],
+) -> Result<Made, DeviceError> {
     let (by, wanted) = (actor(by), wanted(scopes));
     let made = store
         .run(move |tx| users::create(tx, &by, id, Some("Ann"), &wanted, NOW))
         .await;
-    made.map(|(_, made)| made.token)
+    made.map(|(_, made)| made)
+}
+
+/// A device that shows a user's token.
+pub(super) fn of(user: &str, made: &Made, asking: Asking) -> Asking {
+    Asking {
+        user_id: Some(user.to_owned()),
+        credential: Some(format!("user/{user}/{}", made.id)),
+        ..asking
+    }
 }
 
 #[tokio::test]
 async fn a_users_token_is_in_the_table_with_who_it_is_and_goes_with_the_user() {
     let store = store();
-    let token = add(&store, "ann", &["operator.admin"], &["operator.read"])
+    let made = add(&store, "ann", &["operator.admin"], &["operator.read"])
         .await
         .unwrap();
-    let of_ann = Asking {
-        user_id: Some("ann".into()),
-        ..asking(1, &["operator.read"])
-    };
-    store.paired(of_ann).await;
+    store
+        .paired(of("ann", &made, asking(1, &["operator.read"])))
+        .await;
 
     let table = store.table().await;
     let row = |table: &Table, start: &str| {
@@ -42,7 +54,7 @@ async fn a_users_token_is_in_the_table_with_who_it_is_and_goes_with_the_user() {
             .cloned()
     };
     let own = row(&table, "user/ann/").unwrap();
-    assert_eq!(own.digest, hex::encode(&token.digest()));
+    assert_eq!(own.digest, hex::encode(&made.token.digest()));
     assert_eq!(
         (own.user_id.as_deref(), own.user_name.as_deref()),
         (Some("ann"), Some("Ann"))

@@ -1,0 +1,199 @@
+//! What somebody may see and decide who is no administrator, through the service.
+
+use std::fs;
+
+use gatehouse_core::{Caller, Clock, Env, Failure, Home, Kind, client::Peer, publish::Publisher};
+use gatehouse_proto::device::v1::{
+    AdmitDeviceRequest, ApproveDeviceRequest, ListDevicesRequest, RejectDeviceRequest, RemoveDeviceRequest,
+    RenameDeviceRequest, RevokeDeviceTokenRequest, RotateDeviceTokenRequest,
+    device_service_server::DeviceService,
+};
+use tonic::{Request, Status};
+
+use super::{
+    super::{DeviceGrpc, Files, Opened},
+    *,
+};
+use crate::configuration::{Configuration, sources_of, store_of};
+
+const ADMINS: u8 = 1;
+const SMALL: u8 = 2;
+const READERS: u8 = 3;
+
+struct Running {
+    grpc: DeviceGrpc,
+    _home: TempDir,
+}
+
+/// A service with three devices: an administrator's, one that may pair, and one that may read.
+async fn running() -> Running {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("gatehouse.json5"), "{}").unwrap();
+    let env = Env::of([("GATEHOUSE_HOME", home.path().to_str().unwrap())]);
+    let paths = Home::read(&env);
+    let configuration =
+        Configuration::open(store_of(&paths), sources_of(&paths, &env), Clock::system()).unwrap();
+    let nobody = format!("unix:{}/session.sock", home.path().display());
+    let devices = Opened::new(Files::of(home.path())).await.unwrap().with(
+        Clock::fixed(NOW),
+        configuration.watch(),
+        Publisher::for_tests().0,
+        Peer::lazy(&nobody.parse().unwrap(), &Secret::new("none")),
+    );
+    let running = Running {
+        grpc: DeviceGrpc::new(devices),
+        _home: home,
+    };
+    running.admit(ADMINS, "operator.admin", true).await;
+    running.admit(SMALL, "operator.pairing", true).await;
+    running.admit(READERS, "operator.read", true).await;
+    running
+}
+
+impl Running {
+    /// A device comes; the answer names its request if it waits.
+    async fn admit(&self, n: u8, scope: &str, local: bool) -> String {
+        let request = AdmitDeviceRequest {
+            device_id: id(n),
+            public_key: format!("key-{n}"),
+            role: "operator".into(),
+            scopes: vec![scope.into()],
+            remote_ip: "127.0.0.1".into(),
+            local,
+            ..AdmitDeviceRequest::default()
+        };
+        let answer = self.grpc.admit_device(Request::new(request)).await.unwrap();
+        answer.into_inner().request_id
+    }
+
+    /// How each way of changing a device ends. The last one removes it.
+    async fn change(&self, n: u8, caller: &Caller) -> [Result<(), Status>; 4] {
+        let (device_id, role) = (id(n), "operator".to_owned());
+        let rename = RenameDeviceRequest {
+            device_id: device_id.clone(),
+            label: "mine".into(),
+        };
+        let rotate = RotateDeviceTokenRequest {
+            device_id: device_id.clone(),
+            role: role.clone(),
+            scopes: Vec::new(),
+        };
+        let revoke = RevokeDeviceTokenRequest {
+            device_id: device_id.clone(),
+            role,
+        };
+        let remove = RemoveDeviceRequest { device_id };
+        [
+            self.grpc.rename_device(by(caller, rename)).await.map(drop),
+            self.grpc.rotate_device_token(by(caller, rotate)).await.map(drop),
+            self.grpc.revoke_device_token(by(caller, revoke)).await.map(drop),
+            self.grpc.remove_device(by(caller, remove)).await.map(drop),
+        ]
+    }
+
+    /// The devices that are shown, and how many requests.
+    async fn shown(&self, caller: &Caller) -> (Vec<String>, usize) {
+        let listed = self.grpc.list_devices(by(caller, ListDevicesRequest {})).await;
+        let listed = listed.unwrap().into_inner();
+        let mut ids: Vec<String> = listed.paired.into_iter().map(|device| device.device_id).collect();
+        ids.sort();
+        (ids, listed.pending.len())
+    }
+
+    async fn approve(&self, request: &str, caller: &Caller) -> Result<(), Status> {
+        let request_id = request.to_owned();
+        let request = ApproveDeviceRequest { request_id };
+        self.grpc.approve_device(by(caller, request)).await.map(drop)
+    }
+
+    async fn reject(&self, request: &str, caller: &Caller) -> Result<(), Status> {
+        let request_id = request.to_owned();
+        let request = RejectDeviceRequest { request_id };
+        self.grpc.reject_device(by(caller, request)).await.map(drop)
+    }
+}
+
+fn by<T>(caller: &Caller, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    caller.attach(request.metadata_mut());
+    request
+}
+
+/// Somebody who has no device, and shows a credential that is good for pairing alone.
+fn pairing() -> Caller {
+    Caller {
+        role: "operator".into(),
+        scopes: vec!["operator.pairing".into()],
+        credential_id: Some("front-desk".into()),
+        ..Caller::default()
+    }
+}
+
+fn assert_refused(refused: Result<(), Status>, what: impl std::fmt::Debug) {
+    let failure = Failure::from_status(&refused.expect_err(&format!("{what:?}")));
+    assert_eq!(
+        (failure.kind, failure.reason.as_deref()),
+        (Kind::Forbidden, Some("SCOPES_NOT_HELD")),
+        "{what:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_changes_a_device_that_can_do_more_than_he_can() {
+    let running = running().await;
+
+    for device in [ADMINS, READERS] {
+        for (way, refused) in running.change(device, &pairing()).await.into_iter().enumerate() {
+            assert_refused(refused, (device, way));
+        }
+    }
+
+    for (way, done) in running.change(SMALL, &pairing()).await.into_iter().enumerate() {
+        done.unwrap_or_else(|status| panic!("{way}: {status}"));
+    }
+    let owner = Caller {
+        scopes: vec!["operator.admin".into()],
+        ..pairing()
+    };
+    assert_eq!(
+        running.shown(&owner).await.0,
+        [id(ADMINS), id(READERS)],
+        "nothing else was taken"
+    );
+}
+
+#[tokio::test]
+async fn who_asks_for_little_is_trusted_with_all_that_his_credential_is_good_for() {
+    let running = running().await;
+    let owner = Caller {
+        credential_id: Some("shared".into()),
+        ..pairing()
+    };
+
+    assert_eq!(running.shown(&owner).await.0.len(), 3);
+    let [renamed, rotated, revoked, removed] = running.change(READERS, &owner).await;
+    assert_refused(rotated, "a token is given, and what is given away is held");
+    for done in [renamed, revoked, removed] {
+        done.unwrap();
+    }
+    let request = running.admit(4, "operator.read", false).await;
+    assert_refused(running.approve(&request, &owner).await, "the same");
+    running.reject(&request, &owner).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_no_administrator_sees_and_decides_what_asks_for_no_more_than_he_has() {
+    let running = running().await;
+    let great = running.admit(4, "operator.admin", false).await;
+    let small = running.admit(5, "operator.pairing", false).await;
+    // A device that has more asks for little: deciding would change what it has.
+    let known = running.admit(READERS, "operator.pairing", false).await;
+
+    assert_eq!(running.shown(&pairing()).await, (vec![id(SMALL)], 1));
+    for request in [&great, &known] {
+        assert_refused(running.approve(request, &pairing()).await, request);
+        assert_refused(running.reject(request, &pairing()).await, request);
+    }
+    running.approve(&small, &pairing()).await.unwrap();
+    assert_eq!(running.shown(&pairing()).await, (vec![id(SMALL), id(5)], 0));
+}
