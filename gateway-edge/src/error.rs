@@ -113,6 +113,7 @@ impl Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
+        let retryable = failure.retryable();
         let Failure {
             kind,
             message,
@@ -136,7 +137,7 @@ impl From<Failure> for Refusal {
         if let Some(path) = path {
             refusal = refusal.detail("path", String::from(path));
         }
-        refusal.retryable = kind.retryable();
+        refusal.retryable = retryable;
         match retry_after {
             Some(wait) => refusal.retry_after(wait),
             None => refusal,

@@ -97,11 +97,13 @@ fn token_step(gateway: &Gateway) -> String {
 pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
     let detail = |name: &str| refusal.details.get(name).and_then(serde_json::Value::as_str);
     let reason = detail("reason").unwrap_or_default();
-    let failed = Failed::new(
-        Exit::of_refusal(&refusal.code, reason),
-        format!("{}: {}", refusal.code, refusal.message),
-    )
-    .about(refusal.code.clone(), detail("path").map(str::to_owned));
+    // A node that was there has refused: nobody is away.
+    let exit = match refusal.details.get("nodeError") {
+        Some(said) if said.is_object() && !refusal.retryable => Exit::Failed,
+        Some(_) | None => Exit::of_refusal(&refusal.code, reason),
+    };
+    let failed = Failed::new(exit, format!("{}: {}", refusal.code, refusal.message))
+        .about(refusal.code.clone(), detail("path").map(str::to_owned));
     if refusal.message.starts_with("unknown method") {
         let near = nearest(method);
         let hint = near.map_or_else(String::new, |name| format!("did you mean {name}? "));
@@ -244,6 +246,25 @@ mod tests {
             failed.to_string().contains("gateway.auth.tokenScopes"),
             "{failed}"
         );
+    }
+
+    #[test]
+    fn what_a_node_refused_is_a_failure_and_a_node_that_is_away_is_tried_again() {
+        let told = |code: &str, retryable: bool| Refusal {
+            retryable,
+            ..refusal(
+                "UNAVAILABLE",
+                &format!("{code}: why"),
+                json!({"nodeError": {"code": code, "message": "why"}}),
+            )
+        };
+
+        let denied = refused("node.invoke", &told("SYSTEM_RUN_DENIED", false));
+        let away = refused("node.invoke", &told("NOT_CONNECTED", true));
+
+        assert_eq!((denied.exit, denied.next), (Exit::Failed, None));
+        assert_eq!(away.exit, Exit::Unavailable);
+        assert!(away.next.unwrap().contains("try again"));
     }
 
     #[test]

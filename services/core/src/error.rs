@@ -13,6 +13,9 @@ const DOMAIN: &str = "gatehouse";
 /// Begins the key of a detail whose value is JSON. Details travel as texts; whoever shows them to a client reads these.
 pub const JSON_DETAIL: &str = "json:";
 
+/// Among the details on the wire: asking again is of no use, whatever the kind says.
+const FINAL_DETAIL: &str = "final";
+
 /// What went wrong, from the caller's side. Fewer than the gRPC codes: add one when some caller would act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -131,6 +134,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// More for a program.
     pub details: BTreeMap<String, String>,
+    /// Whether asking again is of no use, whatever the kind says.
+    is_final: bool,
     /// The chain of a fault of ours: for the log, where the failure leaves. It does not leave with it.
     cause: Option<Box<Cause>>,
 }
@@ -149,6 +154,7 @@ impl Failure {
             path: None,
             retry_after: None,
             details: BTreeMap::new(),
+            is_final: false,
             cause: None,
         }
     }
@@ -184,6 +190,19 @@ impl Failure {
         self
     }
 
+    /// Not to be tried again: what was asked for was refused by somebody who was there, where the kind would say that he is away.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        self.is_final = true;
+        self
+    }
+
+    /// Whether the same request may succeed later: what its kind says, unless whoever made it knew better.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        self.kind.retryable() && !self.is_final
+    }
+
     /// With one more detail.
     #[must_use]
     pub fn detail(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
@@ -216,6 +235,7 @@ impl Failure {
                 .filter(|reason| !reason.is_empty())
                 .map(Cow::Owned);
             failure.details = info.metadata.clone().into_iter().collect();
+            failure.is_final = failure.details.remove(FINAL_DETAIL).is_some();
         }
         failure.path = rich
             .bad_request()
@@ -235,7 +255,10 @@ impl fmt::Display for Failure {
 impl Error for Failure {}
 
 impl From<Failure> for Status {
-    fn from(failure: Failure) -> Self {
+    fn from(mut failure: Failure) -> Self {
+        if failure.is_final {
+            failure.details.insert(FINAL_DETAIL.to_owned(), String::new());
+        }
         if let Some(cause) = failure.cause {
             tracing::error!(error = cause.0, "internal failure");
         }

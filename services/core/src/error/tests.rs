@@ -50,6 +50,17 @@ fn a_fault_of_ours_is_told_to_the_log_when_it_is_answered_and_not_when_it_is_mad
 }
 
 #[test]
+fn a_refusal_for_good_stays_one_over_the_wire_and_its_kind_stays_what_it_is() {
+    let failure = Failure::new(Kind::Unavailable, "SYSTEM_RUN_DENIED: not allowed on this node").for_good();
+
+    let read = Failure::from_status(&Status::from(failure.clone()));
+
+    assert_eq!(read, failure);
+    assert!(!read.retryable() && read.details.is_empty());
+    assert!(Failure::new(Kind::Unavailable, "away").retryable());
+}
+
+#[test]
 fn a_bare_status_is_a_bare_failure() {
     assert_eq!(
         Failure::from_status(&Status::not_found("no such thing")),

@@ -105,7 +105,7 @@ impl Error {
             | Self::NotAttached
             | Self::AwaitingApproval(_)
             | Self::Stopping => Kind::Unavailable,
-            // The protocol's code is UNAVAILABLE for all that a node did not do; whether a repeat is safe the caller knows best.
+            // The protocol's code is UNAVAILABLE for all that a node did not do, also for what it refused.
             Self::Ended { state, .. } => match state {
                 State::Timeout => Kind::Timeout,
                 State::Queued
@@ -119,6 +119,14 @@ impl Error {
             Self::Session(error) => error.kind(),
         }
     }
+}
+
+/// What a node says, or is said for it, when it would do the same a little later.
+const LATER: [&str; 3] = ["BUSY", "NODE_BUSY", "NODE_BACKGROUND_UNAVAILABLE"];
+
+/// Whether a node that was there has refused: it would again.
+fn is_refused(trouble: &Trouble, state: State) -> bool {
+    state == State::Error && !LATER.contains(&trouble.code.as_str())
 }
 
 fn node_error(trouble: &Trouble) -> serde_json::Value {
@@ -146,10 +154,19 @@ impl From<Error> for Failure {
                 )
                 .json_detail("nodeCommandDispatched", &json!(false)),
             Error::Ended {
-                trouble, dispatched, ..
-            } => failure
-                .json_detail("nodeError", &node_error(&trouble))
-                .json_detail("nodeCommandDispatched", &json!(dispatched)),
+                trouble,
+                state,
+                dispatched,
+            } => {
+                let failure = failure
+                    .json_detail("nodeError", &node_error(&trouble))
+                    .json_detail("nodeCommandDispatched", &json!(dispatched));
+                if is_refused(&trouble, state) {
+                    failure.for_good()
+                } else {
+                    failure
+                }
+            }
             Error::QueuedUntilForeground { action, trouble } => failure
                 .detail("code", "QUEUED_UNTIL_FOREGROUND")
                 .detail("queuedActionId", action)

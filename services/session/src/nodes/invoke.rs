@@ -258,8 +258,8 @@ impl Nodes {
                 End::failed(State::Timeout, Trouble::new("TIMEOUT", "node invoke timed out"))
             }
             report = reported => match report {
-                Ok(Report { ok: true, payload, .. }) => End::ok(payload),
-                Ok(Report { trouble, .. }) => End::failed(State::Error, trouble),
+                Ok(Report::Done(payload)) => End::ok(payload),
+                Ok(Report::Failed(trouble)) => End::failed(State::Error, trouble),
                 Err(_) => End::failed(State::Lost, disconnected(&wish.command)),
             },
             () = line.gone.cancelled() => End::failed(State::Lost, disconnected(&wish.command)),
@@ -381,19 +381,17 @@ fn new_id() -> String {
     Uuid::now_v7().to_string()
 }
 
-/// A result as a node sent it: the text takes the place of the value, and is read so that callers get a value.
-pub(super) fn payload(value: Option<String>, text: Option<String>) -> Payload {
-    match text {
-        None => Payload {
+/// A result as a node sent it: the text takes the place of the value, and callers get both. `None`: the text is no JSON.
+pub(super) fn payload(value: Option<String>, text: Option<String>) -> Option<Payload> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Some(Payload {
             json: value,
             text: None,
-        },
-        Some(text) => {
-            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
-            Payload {
-                json: is_json.then(|| text.clone()),
-                text: Some(text),
-            }
-        }
-    }
+        });
+    };
+    serde_json::from_str::<serde::de::IgnoredAny>(&text).ok()?;
+    Some(Payload {
+        json: Some(text.clone()),
+        text: Some(text),
+    })
 }

@@ -86,6 +86,14 @@ impl Nodes {
             tracing::debug!(node.id = %speaker.node, invocation.id = id, "a result came too late");
             return Ok(false);
         };
+        if !ok {
+            let error = error.unwrap_or_default();
+            let trouble = Trouble::new(
+                error.code.unwrap_or_default(),
+                error.message.unwrap_or_else(|| "node invoke failed".to_owned()),
+            );
+            return Ok(expected.deliver(Report::Failed(trouble)).await);
+        }
         let large = text
             .as_ref()
             .is_some_and(|text| text.len() > KEPT_RESULT_BYTES_MAX);
@@ -96,12 +104,18 @@ impl Nodes {
         } else {
             payload(value, text)
         };
-        let error = error.unwrap_or_default();
-        let trouble = Trouble::new(
-            error.code.unwrap_or_default(),
-            error.message.unwrap_or_else(|| "node invoke failed".to_owned()),
-        );
-        Ok(expected.deliver(Report { ok, payload, trouble }).await)
+        let Some(payload) = payload else {
+            // Nobody can tell any more what was done: whoever asked is told so at once, and not when the time is over.
+            let trouble = Trouble::new(
+                "INVALID_RESULT",
+                "the node's result cannot be read: payloadJSON is not JSON",
+            );
+            if !expected.deliver(Report::Failed(trouble)).await {
+                return Ok(false);
+            }
+            return Err(Error::Field("/payloadJSON", "is not JSON"));
+        };
+        Ok(expected.deliver(Report::Done(payload)).await)
     }
 
     /// A node says something while it works. False: nobody is shown it.

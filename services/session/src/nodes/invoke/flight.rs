@@ -16,10 +16,11 @@ const FLIGHTS_MAX: usize = 1_024;
 
 /// What a node said.
 #[derive(Debug)]
-pub(in super::super) struct Report {
-    pub(in super::super) ok: bool,
-    pub(in super::super) payload: Payload,
-    pub(in super::super) trouble: Trouble,
+pub(in super::super) enum Report {
+    /// It was done.
+    Done(Payload),
+    /// It was not, or nobody can tell.
+    Failed(Trouble),
 }
 
 /// What those who wait are told.

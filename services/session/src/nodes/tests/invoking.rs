@@ -1,4 +1,5 @@
 use super::*;
+use crate::nodes::store::KEPT_RESULT_BYTES_MAX;
 
 fn writer() -> Caller {
     operator(&["operator.write"])
@@ -95,17 +96,78 @@ async fn a_result_that_is_text_is_given_as_value_and_text() {
         (json.payload.as_deref(), json.payload_json.as_deref()),
         (Some(r#"{"a": 1}"#), Some(r#"{"a": 1}"#))
     );
-    let words = answered(&mut node, "2", "no json").await;
-    assert_eq!(
-        (words.payload, words.payload_json.as_deref()),
-        (None, Some("no json"))
-    );
     let large = format!("\"{}\"", "x".repeat(9 * 1024 * 1024));
     let large = answered(&mut node, "3", &large).await;
     assert!(
         large.payload.is_some() && large.payload_json.is_none(),
         "not twice in one frame"
     );
+}
+
+#[tokio::test]
+async fn a_result_that_is_no_json_is_refused_to_the_node_and_ends_as_an_error() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+    for (key, text) in [
+        ("small", "no json".to_owned()),
+        ("large", "x".repeat(KEPT_RESULT_BYTES_MAX + 1)),
+    ] {
+        let invoked = bench.invoke(wish("a", "system.which", key), writer());
+        let asked: NodeInvokeRequestEvent = node.next().await;
+        let request = ReportInvokeResultRequest {
+            id: asked.id,
+            node_id: "a".into(),
+            ok: true,
+            payload_json: Some(text),
+            ..ReportInvokeResultRequest::default()
+        };
+
+        let reported = bench.grpc.report_invoke_result(by(request, &node.caller()));
+
+        let refused = failure(reported.await).unwrap_err();
+        assert_eq!(
+            (refused.kind, refused.path.as_deref()),
+            (Kind::Invalid, Some("/payloadJSON"))
+        );
+        let told = invoked.await.unwrap().unwrap_err();
+        assert!(told.message.starts_with("INVALID_RESULT: "), "{}", told.message);
+        assert!(!told.retryable() && bench.state(key).await == InvocationState::Error);
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_refused_is_not_to_be_tried_again_and_what_it_puts_off_is() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+    for (code, retryable) in [
+        ("SYSTEM_RUN_DENIED", false),
+        ("FILE_UNAVAILABLE", false),
+        ("", false),
+        ("BUSY", true),
+    ] {
+        let invoked = bench.invoke(wish("a", "system.which", code), writer());
+        let asked: NodeInvokeRequestEvent = node.next().await;
+        let request = ReportInvokeResultRequest {
+            id: asked.id,
+            node_id: "a".into(),
+            error: Some(InvokeError {
+                code: Some(code.into()),
+                message: Some("why".into()),
+            }),
+            ..ReportInvokeResultRequest::default()
+        };
+        failure(bench.grpc.report_invoke_result(by(request, &node.caller())).await).unwrap();
+
+        let told = invoked.await.unwrap().unwrap_err();
+
+        assert_eq!(
+            (told.kind, told.retryable()),
+            (Kind::Unavailable, retryable),
+            "{code}"
+        );
+        let again = bench.invoke(wish("a", "system.which", code), writer());
+        assert_eq!(again.await.unwrap().unwrap_err(), told, "a repeat of {code:?}");
+    }
 }
 
 #[tokio::test]
