@@ -40,7 +40,7 @@ impl Node {
         fs::write(path.with_extension("new"), rows.to_string()).expect("written");
         fs::rename(path.with_extension("new"), path).expect("renamed");
         fs::create_dir(home.path().join("shared")).expect("a folder");
-        let process = spawn(gateway, home.path());
+        let process = spawn(gateway, home.path(), TOKEN);
         Self {
             home,
             id,
@@ -49,7 +49,7 @@ impl Node {
     }
 }
 
-fn spawn(gateway: &Gateway, home: &Path) -> Child {
+fn spawn(gateway: &Gateway, home: &Path, token: &str) -> Child {
     Command::new(binary())
         .args([
             "node",
@@ -57,7 +57,7 @@ fn spawn(gateway: &Gateway, home: &Path) -> Child {
             "--name",
             "pi",
             "--token",
-            TOKEN,
+            token,
             "--url",
             &gateway.url(),
         ])
@@ -146,6 +146,16 @@ async fn a_machine_becomes_a_node_does_what_was_allowed_there_and_nothing_else()
     assert_eq!(
         (denied.code.as_str(), &denied.details["nodeError"]["code"]),
         ("UNAVAILABLE", &json!("SYSTEM_RUN_DENIED"))
+    );
+    assert!(!denied.retryable, "it answered");
+    let denied = gateway
+        .run(&["nodes", "invoke", "pi", "system.run", "{command: ['id']}"])
+        .await;
+    let said = String::from_utf8_lossy(&denied.stderr);
+    assert!(
+        denied.status.code() == Some(1) && !said.contains("again"),
+        "{said} {}",
+        denied.status
     );
     let figures = shown(&operator, |node| node["hostStats"]["cpuCount"].is_u64()).await;
     assert!(figures["hostStats"]["memoryTotalBytes"].is_u64());
@@ -245,4 +255,36 @@ async fn a_node_comes_again_after_each_process_and_what_was_under_way_is_lost_on
         )
         .await;
     assert_eq!(works.unwrap()["ok"], true);
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_has_to_be_paired_before_it_connects_again() {
+    let config = json!({"gateway": {"nodes": {"pairing": {"autoApproveLocal": false}}}});
+    let gateway = Gateway::start(&config).await;
+    let operator = Client::plain(&gateway, ALL).await;
+    let home = tempfile::tempdir().expect("a folder");
+    fs::create_dir(home.path().join("shared")).expect("a folder");
+    let _node = spawn(&gateway, home.path(), gateway.token());
+    let asks = async || {
+        until("the device's request", async || {
+            let devices = operator.call("device.pair.list", json!({})).await.ok()?;
+            let request = &devices["pending"][0]["requestId"];
+            request.is_string().then(|| json!({"requestId": request}))
+        })
+        .await
+    };
+    let request = asks().await;
+    operator.call("device.pair.approve", request).await.unwrap();
+    let node = approved(&operator).await;
+
+    let id = node["nodeId"].as_str().unwrap();
+    let removed = gateway.run(&["nodes", "remove", id]).await;
+
+    assert!(removed.status.success(), "{removed:?}");
+    // Its token is good for nothing any more: with that of the gateway it asks anew, and is no node until somebody agrees.
+    asks().await;
+    let devices = operator.call("device.pair.list", json!({})).await.unwrap();
+    assert_eq!(devices["paired"], json!([]));
+    let nodes = operator.call("node.list", json!({})).await.unwrap();
+    assert_eq!(nodes["nodes"], json!([]));
 }

@@ -107,6 +107,7 @@ impl service::App for App {
         let publisher = life.publisher();
         let nodes = Nodes::new(
             Arc::clone(&stores.nodes),
+            life.peer(Service::Config).service(),
             policies.clone(),
             publisher.clone(),
             clock.clone(),

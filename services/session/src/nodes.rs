@@ -21,8 +21,10 @@ mod view;
 
 use std::sync::Arc;
 
+use gatehouse_core::client::PeerService;
 use gatehouse_core::publish::Publisher;
 use gatehouse_core::{Clock, Drain};
+use gatehouse_proto::device::v1::device_service_client::DeviceServiceClient;
 use tokio::sync::watch;
 
 use self::commands::Rules;
@@ -42,6 +44,8 @@ struct Inner {
     store: Arc<dyn NodeStore>,
     registry: Registry,
     flights: Flights,
+    /// The devices, in the config service: they decide who connects in the role of a node.
+    devices: DeviceServiceClient<PeerService>,
     policy: watch::Receiver<Option<Arc<Policy>>>,
     publisher: Publisher,
     clock: Clock,
@@ -54,6 +58,7 @@ struct Inner {
 impl Nodes {
     pub(crate) fn new(
         store: Arc<dyn NodeStore>,
+        config: PeerService,
         policy: watch::Receiver<Option<Arc<Policy>>>,
         publisher: Publisher,
         clock: Clock,
@@ -63,6 +68,7 @@ impl Nodes {
             store,
             registry: Registry::default(),
             flights: Flights::default(),
+            devices: DeviceServiceClient::new(config),
             policy,
             publisher,
             clock,

@@ -2,6 +2,7 @@
 //! real socket, and the events as they go out.
 
 mod agent;
+mod devices;
 mod recorded;
 mod seen;
 
@@ -31,6 +32,7 @@ use crate::turns::{Engine, Parts, Timing};
 use crate::workspace::Workspaces;
 
 pub(crate) use self::agent::{Call, serve_agent};
+pub(crate) use self::devices::FakeDevices;
 use self::recorded::{Asked, recorded};
 pub(crate) use self::seen::Seen;
 

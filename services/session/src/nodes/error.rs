@@ -43,6 +43,10 @@ pub(crate) enum Error {
     ApprovalOverride,
     #[error("this idempotency key was used for something else")]
     KeyConflict,
+    #[error(
+        "the config service does not answer, so the node's device could not be unpaired: nothing was removed; try again in a moment"
+    )]
+    ConfigAway,
     /// It ended otherwise than well.
     #[error("{}", told(trouble))]
     Ended {
@@ -104,6 +108,7 @@ impl Error {
             | Self::QueuedUntilForeground { .. }
             | Self::NotAttached
             | Self::AwaitingApproval(_)
+            | Self::ConfigAway
             | Self::Stopping => Kind::Unavailable,
             // The protocol's code is UNAVAILABLE for all that a node did not do, also for what it refused.
             Self::Ended { state, .. } => match state {
@@ -172,6 +177,7 @@ impl From<Error> for Failure {
                 .detail("queuedActionId", action)
                 .json_detail("nodeError", &node_error(&trouble)),
             Error::NotAttached | Error::Busy => failure.retry_after(RETRY),
+            Error::ConfigAway => failure.reason("config-away").retry_after(RETRY),
             Error::Field(path, _) => failure.path(path),
             Error::ParamsTooLarge(_) => failure.path("/params"),
             Error::KeyConflict => failure.reason("idempotency-conflict"),

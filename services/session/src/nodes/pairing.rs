@@ -1,13 +1,20 @@
 //! Who agreed to what. A node's device is paired before it can connect at all; what it offers waits here until somebody grants it.
 
-use gatehouse_core::Caller;
+use std::time::Duration;
+
+use gatehouse_core::{Caller, Chain, Failure, Kind};
+use gatehouse_proto::device::v1::RemoveDeviceRoleRequest;
 use gatehouse_proto::node::v1 as proto;
+use tokio::time::timeout;
 
 use super::live::REMOVED;
 use super::{Error, NodeId, NodeRecord, Nodes, commands};
 
 const ADMIN: &str = "operator.admin";
 const PAIRING: &str = "operator.pairing";
+
+/// How long the config service may take to unpair a device: one write to its disk.
+const UNPAIR_MAX: Duration = Duration::from_secs(5);
 
 /// Whether a caller may decide about this node: a paired device that is no administrator decides about itself only.
 fn may_decide(caller: Option<&Caller>, node: &NodeId) -> Result<(), Error> {
@@ -85,16 +92,40 @@ impl Nodes {
         Ok(node)
     }
 
-    /// Takes away all that a node was granted, and lets it go.
+    /// Takes the role of a node from a device with all that was granted to it, and lets it go.
     pub(super) async fn remove(&self, node: &NodeId, caller: Option<&Caller>) -> Result<(), Error> {
         may_decide(caller, node)?;
-        if !self.forget(node).await? {
-            return Err(Error::UnknownNode);
+        // First: what is forgotten while its device stays paired would connect again. A repeat finishes what was begun.
+        let had_role = self.unpair(node).await?;
+        if self.forget(node).await? || had_role {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::UnknownNode)
     }
 
-    /// The same, when its device was unpaired. False: there is no such node.
+    /// Takes the role of a node from a device. False: it had none. The config service does not tell this service in turn.
+    async fn unpair(&self, node: &NodeId) -> Result<bool, Error> {
+        let request = RemoveDeviceRoleRequest {
+            device_id: node.to_string(),
+            role: "node".to_owned(),
+        };
+        let mut devices = self.0.devices.clone();
+        let Ok(answer) = timeout(UNPAIR_MAX, devices.remove_device_role(request)).await else {
+            tracing::warn!(node.id = %node, "the config service did not unpair a node in time");
+            return Err(Error::ConfigAway);
+        };
+        let failure = match answer {
+            Ok(removed) => return Ok(removed.into_inner().removed),
+            Err(status) => Failure::from_status(&status),
+        };
+        tracing::warn!(node.id = %node, error = %Chain(&failure), "the config service did not unpair a node");
+        Err(match failure.kind {
+            Kind::Unavailable | Kind::Timeout => Error::ConfigAway,
+            _ => Error::Told(failure),
+        })
+    }
+
+    /// Forgets what a node was granted, when its device is paired no longer, and lets it go. False: there is no such node.
     pub(super) async fn forget(&self, node: &NodeId) -> Result<bool, Error> {
         if !self.0.store.forget(node, self.now()).await? {
             return Ok(false);

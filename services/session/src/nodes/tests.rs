@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gatehouse_core::error::Failure;
 use gatehouse_core::publish::{Published, Publisher};
-use gatehouse_core::{Caller, Clock, Drain, Kind};
+use gatehouse_core::{Caller, Clock, Drain, Kind, Secret};
 use gatehouse_proto::node::v1::node_service_server::NodeService;
 use gatehouse_proto::node::v1::*;
 use prost::{Message, Name};
@@ -21,7 +21,7 @@ use super::live::{Arrival, Frame};
 use super::{Facts, NodeId, Nodes, Surface};
 use crate::policy::Policy;
 use crate::store::{self, Stores};
-use crate::testing::within;
+use crate::testing::{FakeDevices, within};
 
 /// Nodes, and what they say.
 struct Bench {
@@ -31,7 +31,9 @@ struct Bench {
     events: Published,
     clock: Clock,
     drain: Drain,
-    _folder: TempDir,
+    devices: FakeDevices,
+    credential: Secret,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -42,8 +44,10 @@ impl Bench {
         let policy = Policy::read(&serde_json::from_str(config).unwrap());
         let (_, policies) = watch::channel(Some(Arc::new(policy)));
         let (clock, drain) = (Clock::fixed(1_800_000_000_000), Drain::new());
+        let credential = Secret::generate();
         let nodes = Nodes::new(
             Arc::clone(&stores.nodes),
+            FakeDevices::peer(folder.path(), &credential).service(),
             policies,
             publisher,
             clock.clone(),
@@ -64,8 +68,24 @@ impl Bench {
             events,
             clock,
             drain,
-            _folder: folder,
+            devices: FakeDevices::default(),
+            credential,
+            folder,
         }
+    }
+
+    /// The config service comes: until then nobody answers in its place.
+    async fn serve_devices(&self) {
+        let folder = self.folder.path();
+        self.devices.serve(folder, &self.credential, &self.drain).await;
+    }
+
+    async fn remove(&self, node: &str) -> Result<RemoveNodeResponse, Failure> {
+        let request = RemoveNodeRequest {
+            node_id: node.to_owned(),
+        };
+        let caller = operator(&["operator.pairing"]);
+        failure(self.grpc.remove_node(by(request, &caller)).await)
     }
 
     /// A node that offers these commands is there.

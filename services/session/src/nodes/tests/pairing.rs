@@ -132,13 +132,15 @@ async fn a_removed_node_is_told_let_go_and_has_nothing_when_it_comes_again() {
     let mut bench = Bench::new("{}").await;
     let mut node = bench.approved("a", "c1", &["system.which"]).await;
 
-    let remove = RemoveNodeRequest { node_id: "a".into() };
-    let removed = bench
-        .grpc
-        .remove_node(by(remove, &operator(&["operator.pairing"])))
-        .await;
-    failure(removed).unwrap();
+    bench.serve_devices().await;
+    for (device, role) in [("a", "node"), ("a", "operator"), ("b", "node")] {
+        bench.devices.pair(device, role);
+    }
 
+    bench.remove("a").await.unwrap();
+
+    let left = [("a", "operator"), ("b", "node")].map(|(device, role)| (device.into(), role.into()));
+    assert_eq!(bench.devices.roles(), left, "it may not connect as a node again");
     assert_eq!(
         node.next::<NodePairResolvedEvent>().await.decision(),
         Decision::Removed
@@ -152,6 +154,43 @@ async fn a_removed_node_is_told_let_go_and_has_nothing_when_it_comes_again() {
         .invoke(wish("a", "system.which", "k"), operator(&["operator.write"]))
         .await;
     assert!(early.unwrap().unwrap_err().message.contains("pending approval"));
+}
+
+#[tokio::test]
+async fn while_devices_cannot_be_unpaired_no_node_is_removed_and_a_repeat_removes_it() {
+    let bench = Bench::new("{}").await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+    bench.devices.pair("a", "node");
+
+    let refused = bench.remove("a").await.unwrap_err();
+
+    assert_eq!(
+        (refused.kind, refused.reason.as_deref()),
+        (Kind::Unavailable, Some("config-away"))
+    );
+    assert!(refused.message.contains("try again"), "{}", refused.message);
+    let known = bench.stores.nodes.node(&NodeId::new("a")).await.unwrap();
+    assert!(known.unwrap().granted.is_some() && node.frames.try_recv().is_err());
+    bench.serve_devices().await;
+    crate::testing::until("the config service", async || bench.remove("a").await.is_ok()).await;
+    assert!(bench.devices.roles().is_empty());
+    assert_eq!(bench.remove("a").await.unwrap_err().message, "unknown nodeId");
+}
+
+#[tokio::test]
+async fn a_device_that_was_unpaired_is_forgotten_without_unpairing_it_again() {
+    let bench = Bench::new("{}").await;
+    bench.serve_devices().await;
+    let mut node = bench.approved("a", "c1", &["system.which"]).await;
+
+    let forget = ForgetNodeRequest { node_id: "a".into() };
+    failure(bench.grpc.forget_node(Request::new(forget)).await).unwrap();
+
+    assert_eq!(
+        node.next::<NodePairResolvedEvent>().await.decision(),
+        Decision::Removed
+    );
+    assert_eq!(bench.devices.asked(), 0);
 }
 
 #[tokio::test]
