@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 #[command(after_help = "\
 Examples:
   gatehouse nodes                           who is there, and who asks for approval
-  gatehouse nodes approve kitchen-pi        agree to what it offers
+  gatehouse nodes approve                   agree to what the one offers that waits
+  gatehouse nodes approve kitchen-pi        one of several, by its name or the beginning of its id or request
   gatehouse nodes invoke kitchen-pi system.which '{bins: [\"ls\"]}'
   gatehouse nodes invoke kitchen-pi system.run '{command: [\"uptime\"]}'
   gatehouse nodes history kitchen-pi        what it was asked for, and how that ended
@@ -37,13 +38,13 @@ pub(crate) enum NodesVerb {
     Invoke(NodesInvoke),
     /// Agree to what a node offers
     Approve {
-        /// The node, or its request
-        node: String,
+        /// The node or its request, by its beginning, or the node's name; may be left out when one waits
+        node: Option<String>,
     },
     /// Refuse what a node asks for; it may ask again when it comes next
     Reject {
-        /// The node, or its request
-        node: String,
+        /// The node or its request, by its beginning, or the node's name; may be left out when one waits
+        node: Option<String>,
     },
     /// Give a node a name
     Rename {
@@ -52,7 +53,7 @@ pub(crate) enum NodesVerb {
         /// Its name
         name: String,
     },
-    /// Take away all that a node was granted, and let it go
+    /// Take away all that a node was granted and its pairing, and let it go
     Remove {
         /// The node
         node: String,

@@ -18,6 +18,7 @@ use crate::{
 };
 
 const LIST: &str = "node.list";
+const REQUESTS: &str = "node.pair.list";
 
 /// Longer than the wait for a result, so that the gateway says that the time is over and not we.
 const BEYOND: Duration = Duration::from_secs(5);
@@ -32,6 +33,51 @@ struct All {
     ts: i64,
     #[serde(default)]
     nodes: Vec<Map<String, Value>>,
+}
+
+/// What waits for an answer.
+#[derive(Deserialize)]
+struct Waiting {
+    #[serde(default)]
+    pending: Vec<Asking>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asking {
+    request_id: String,
+    node_id: String,
+    display_name: Option<String>,
+}
+
+impl Waiting {
+    /// The request that is meant.
+    fn meant(&self, named: Option<&str>) -> Result<&Asking, Failed> {
+        let Some(named) = named else {
+            return match self.pending.as_slice() {
+                [only] => Ok(only),
+                [] => Err(Failed::new(Exit::Failed, "no node asks for approval")
+                    .next("`gatehouse nodes` shows what they have")),
+                _ => Err(
+                    Failed::new(Exit::Usage, "several nodes ask for approval: name one")
+                        .next("`gatehouse nodes` shows them"),
+                ),
+            };
+        };
+        let is_meant = |asking: &&Asking| {
+            asking.request_id.starts_with(named)
+                || asking.node_id.starts_with(named)
+                || asking.display_name.as_deref() == Some(named)
+        };
+        let found: Vec<_> = self.pending.iter().filter(is_meant).collect();
+        match found.as_slice() {
+            [only] => Ok(only),
+            [] => Err(Failed::new(Exit::Failed, format!("{named} asks for nothing"))
+                .next("`gatehouse nodes` shows who does")),
+            _ => Err(Failed::new(Exit::Usage, format!("{named} may mean several"))
+                .next("give more digits; `gatehouse nodes --json` has all of them")),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,8 +115,8 @@ impl Caller {
                 output::text(&facts::lines(&found, self.style, now))
             }
             NodesVerb::Invoke(invoke) => self.invoke(invoke).await,
-            NodesVerb::Approve { node } => self.decide_node("node.pair.approve", node).await,
-            NodesVerb::Reject { node } => self.decide_node("node.pair.reject", node).await,
+            NodesVerb::Approve { node } => self.decide_node("node.pair.approve", node.as_deref()).await,
+            NodesVerb::Reject { node } => self.decide_node("node.pair.reject", node.as_deref()).await,
             NodesVerb::Rename { node, name } => {
                 let id = self.node_id(node).await?;
                 let params = json!({"nodeId": id, "displayName": name});
@@ -80,7 +126,10 @@ impl Caller {
             NodesVerb::Remove { node } => {
                 let id = self.node_id(node).await?;
                 let answer = self.ask("node.pair.remove", &json!({"nodeId": id})).await?;
-                self.done(&answer, &format!("{} has nothing any more", short(&id)))
+                self.done(
+                    &answer,
+                    &format!("{} is no node any more; it has to be paired again", short(&id)),
+                )
             }
             NodesVerb::History { node, lines } => self.history(node.as_deref(), *lines).await,
         }
@@ -147,33 +196,11 @@ impl Caller {
         }
     }
 
-    async fn decide_node(&mut self, method: &str, name: &str) -> Result<(), Failed> {
-        let all: All = self.ask(LIST, &json!({})).await?.read()?;
-        let is_meant = |node: &&Map<String, Value>| {
-            let id = text(node, "nodeId");
-            text(node, "pendingRequestId") == name
-                || id == name
-                || text(node, "displayName") == name
-                || (name.len() >= 4 && id.starts_with(name))
-        };
-        let node = all.nodes.iter().find(is_meant);
-        let request = node.map_or_else(|| name.to_owned(), |node| text(node, "pendingRequestId"));
-        if request.is_empty() {
-            return Err(Failed::new(Exit::Failed, format!("{name} asks for nothing"))
-                .next("`gatehouse nodes` shows who does"));
-        }
-        let answer = self.ask(method, &json!({"requestId": request})).await?;
-        let shown = node.map_or_else(
-            || "the node".to_owned(),
-            |node| {
-                let shown = text(node, "displayName");
-                if shown.is_empty() {
-                    text(node, "nodeId")
-                } else {
-                    shown
-                }
-            },
-        );
+    async fn decide_node(&mut self, method: &str, named: Option<&str>) -> Result<(), Failed> {
+        let all: Waiting = self.ask(REQUESTS, &json!({})).await?.read()?;
+        let asking = all.meant(named)?;
+        let answer = self.ask(method, &json!({"requestId": asking.request_id})).await?;
+        let shown = asking.display_name.as_deref().unwrap_or(&asking.node_id);
         let sentence = if method.ends_with("approve") {
             format!("{shown} may do what it offers now")
         } else {
@@ -268,4 +295,38 @@ fn text(object: &Map<String, Value>, name: &str) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_named_by_a_beginning_or_the_name_of_its_node_or_by_being_the_only_one() {
+        let asking = |request: &str, node: &str, name: &str| json!({"requestId": request, "nodeId": node, "displayName": name});
+        let pending = [
+            asking("r10", "aa11", "pi"),
+            asking("r20", "aa22", "pi"),
+            asking("r21", "bb", "tv"),
+        ];
+        let mut all: Waiting = serde_json::from_value(json!({ "pending": pending })).unwrap();
+        let meant = |all: &Waiting, named| all.meant(named).map(|asking| asking.request_id.clone());
+
+        for (named, request) in [("r1", "r10"), ("aa2", "r20"), ("tv", "r21"), ("b", "r21")] {
+            assert_eq!(meant(&all, Some(named)).unwrap(), request, "{named}");
+        }
+        for named in ["pi", "aa", "r2"] {
+            assert_eq!(
+                meant(&all, Some(named)).unwrap_err().exit,
+                Exit::Usage,
+                "{named} may be two"
+            );
+        }
+        assert_eq!(meant(&all, Some("zz")).unwrap_err().exit, Exit::Failed);
+        assert_eq!(meant(&all, None).unwrap_err().exit, Exit::Usage);
+        all.pending.truncate(1);
+        assert_eq!(meant(&all, None).unwrap(), "r10");
+        all.pending.clear();
+        assert_eq!(meant(&all, None).unwrap_err().exit, Exit::Failed);
+    }
 }
