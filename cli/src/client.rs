@@ -35,18 +35,39 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The edge's own deadline for the handshake.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The largest frame: what the edge itself announces as the largest payload.
-const FRAME_BYTES_MAX: usize = 25 * 1024 * 1024;
+pub(crate) const FRAME_BYTES_MAX: usize = 25 * 1024 * 1024;
 
 /// Events that are kept while an answer is waited for; the oldest go first. A busy gateway has some hundred a second.
 const KEPT_MAX: usize = 4_096;
 
+/// A connection to a gateway, before anything was said.
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Opens one, trusting the certificate alone that is pinned, if one is.
+pub(crate) async fn open(gateway: &Gateway) -> Result<Socket, Failed> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX))
+        .read_buffer_size(16 * 1024);
+    let connector = gateway.pinned.map(pin::connector);
+    let connecting = connect_async_tls_with_config(gateway.url.as_str(), Some(config), true, connector);
+    match timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(error)) => Err(next_step::unreachable(gateway, &error)),
+        Err(_) => Err(next_step::unreachable(
+            gateway,
+            &tungstenite::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        )),
+    }
+}
+
 /// A connection that passed the handshake.
 #[derive(Debug)]
 pub(crate) struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: Socket,
     requests: u64,
     /// What came while an answer was waited for.
     kept: VecDeque<Incoming>,
@@ -108,32 +129,8 @@ struct Frame {
 impl Client {
     /// Connects and shows the token, and asks for what these methods need.
     pub(crate) async fn connect(gateway: &Gateway, methods: &[&str]) -> Result<Self, Failed> {
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(FRAME_BYTES_MAX))
-            .max_frame_size(Some(FRAME_BYTES_MAX))
-            .read_buffer_size(16 * 1024);
-        let connected = timeout(
-            CONNECT_TIMEOUT,
-            connect_async_tls_with_config(
-                gateway.url.as_str(),
-                Some(config),
-                true,
-                gateway.pinned.map(pin::connector),
-            ),
-        )
-        .await;
-        let socket = match connected {
-            Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return Err(next_step::unreachable(gateway, &error)),
-            Err(_) => {
-                return Err(next_step::unreachable(
-                    gateway,
-                    &tungstenite::Error::Io(std::io::ErrorKind::TimedOut.into()),
-                ));
-            }
-        };
         let mut client = Self {
-            socket,
+            socket: open(gateway).await?,
             requests: 0,
             kept: VecDeque::new(),
         };

@@ -80,7 +80,9 @@ async fn serve(common: &Common, run: &NodeRun, folder: PathBuf) -> Result<(), Fa
         // Found again each time: a gateway that was started anew may have another port and another token.
         let ended = match Gateway::find(common) {
             Ok(gateway) => once(&gateway, &me, &work, &mut backoff).await,
-            Err(failed) => Ended::Away(failed.to_string()),
+            // The command line will not mend itself.
+            Err(failed) if failed.exit == Exit::Usage => return Err(failed),
+            Err(failed) => failed.into(),
         };
         let why = match ended {
             Ended::Away(why) => why,
@@ -101,12 +103,12 @@ async fn serve(common: &Common, run: &NodeRun, folder: PathBuf) -> Result<(), Fa
 async fn once(gateway: &Gateway, me: &Me, work: &Arc<Work>, backoff: &mut Backoff) -> Ended {
     let kept = me.identity.token();
     let shared = gateway.token.clone();
-    let tried = Link::connect(&gateway.url, me, kept.as_ref().or(shared.as_ref())).await;
+    let tried = Link::connect(gateway, me, kept.as_ref().or(shared.as_ref())).await;
     let link = match (tried, &kept) {
         (Err(Ended::Refused { .. }), Some(_)) => {
             // A token that was taken away is of no use any more; the gateway's own may still pair this machine.
             me.identity.forget_token();
-            Link::connect(&gateway.url, me, shared.as_ref()).await
+            Link::connect(gateway, me, shared.as_ref()).await
         }
         (tried, _) => tried,
     };

@@ -117,7 +117,58 @@ impl ServerCertVerifier for Pinned {
 
 #[cfg(test)]
 mod tests {
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use url::Url;
+
     use super::*;
+    use crate::{client, exit::Exit, gateway::Gateway};
+
+    /// A gateway with a certificate that nobody vouches for, as far as somebody connects to it.
+    async fn gateway() -> (Url, Fingerprint) {
+        let made = rcgen::generate_simple_self_signed(["gateway".to_owned()]).unwrap();
+        let shown = Fingerprint(Sha256::digest(made.cert.der()).into());
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("wss://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                if let Ok(socket) = acceptor.accept(socket).await {
+                    let _ = tokio_tungstenite::accept_async(socket).await;
+                }
+            }
+        });
+        (Url::parse(&url).unwrap(), shown)
+    }
+
+    #[tokio::test]
+    async fn the_gateway_with_the_pinned_certificate_is_reached_and_no_other() {
+        let (url, shown) = gateway().await;
+        let pinned = |pinned| Gateway {
+            url: url.clone(),
+            token: None,
+            pinned: Some(pinned),
+            no_token: None,
+            is_own: false,
+            absent: None,
+        };
+
+        let reached = client::open(&pinned(shown)).await;
+        let other = client::open(&pinned(Fingerprint([0; 32]))).await;
+
+        assert!(reached.is_ok(), "{reached:?}");
+        let refused = other.unwrap_err();
+        assert_eq!(refused.exit, Exit::Unavailable);
+        assert!(refused.message.contains("another fingerprint"), "{refused}");
+    }
 
     #[test]
     fn a_fingerprint_is_read_however_it_is_written() {

@@ -7,15 +7,21 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2},
+    io::Errno,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::work::Refused;
+use super::work::{Refused, words};
 use crate::exit::{Exit, Failed};
 
 /// What is read at once, unless less is asked for. As base64 in JSON it is a third more, and a frame has 25 MiB.
 const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// What is said of one that no file has.
+const OFFSET: &str = "offset: too large";
 
 /// A folder whose files may be read.
 #[derive(Debug)]
@@ -47,6 +53,9 @@ impl Folder {
     /// Reads a piece of a file.
     pub(crate) fn read(&self, params: Value) -> Result<Value, Refused> {
         let asked: Asked = serde_json::from_value(params).map_err(Refused::params)?;
+        if i64::try_from(asked.offset).is_err() {
+            return Err(Refused::new("INVALID_PARAMS", OFFSET));
+        }
         let inside = Path::new(&asked.path);
         if inside.is_absolute() {
             return Err(Refused::new(
@@ -58,9 +67,8 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let opened = openat2(&self.0, inside, flags, Mode::empty(), resolve);
-        let opened =
-            opened.map_err(|error| Refused::new("FILE_UNAVAILABLE", format!("{}: {error}", asked.path)))?;
-        let about = fstat(&opened).map_err(|error| Refused::new("FILE_UNAVAILABLE", error.to_string()))?;
+        let opened = opened.map_err(|error| unavailable(&asked.path, error))?;
+        let about = fstat(&opened).map_err(|error| unavailable(&asked.path, error))?;
         if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile {
             return Err(Refused::new("NOT_A_FILE", format!("{} is no file", asked.path)));
         }
@@ -68,15 +76,29 @@ impl Folder {
         let size = u64::try_from(about.st_size).unwrap_or(0);
         let limit = asked.max_bytes.unwrap_or(READ_BYTES_MAX).min(READ_BYTES_MAX);
         let mut bytes = Vec::new();
+        // A file system has a largest offset of its own.
         file.seek(SeekFrom::Start(asked.offset))
-            .and_then(|_| file.take(limit).read_to_end(&mut bytes))
-            .map_err(|error| Refused::new("FILE_UNAVAILABLE", error.to_string()))?;
+            .map_err(|_| Refused::new("INVALID_PARAMS", OFFSET))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| {
+            Refused::new("FILE_UNAVAILABLE", format!("{}: {}", asked.path, words(&error)))
+        })?;
         let end = asked.offset.saturating_add(bytes.len() as u64);
         Ok(json!({
             "path": asked.path, "sizeBytes": size, "offset": asked.offset, "truncated": end < size,
             "base64": data_encoding::BASE64.encode(&bytes),
         }))
     }
+}
+
+/// Why a file cannot be opened, for whoever sees neither this machine nor its folders.
+fn unavailable(path: &str, error: Errno) -> Refused {
+    let why = match error {
+        Errno::XDEV => "leads out of the shared folder".to_owned(),
+        Errno::LOOP => "is a link without an end, or one that is not followed".to_owned(),
+        Errno::NXIO => return Refused::new("NOT_A_FILE", format!("{path} is no file")), // a socket
+        other => return Refused::new("FILE_UNAVAILABLE", format!("{path}: {}", words(&other.into()))),
+    };
+    Refused::new("FILE_UNAVAILABLE", format!("{path} {why}"))
 }
 
 #[cfg(test)]
@@ -123,6 +145,45 @@ mod tests {
             read(json!({"path": "sub/a", "write": true})).is_err(),
             "what is not known is refused"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_in_words_and_not_in_those_of_the_system() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |path: &str| home.path().join(path);
+        fs::create_dir(at("shared")).unwrap();
+        fs::write(at("shared/a"), "hello").unwrap();
+        symlink("round", at("shared/round")).unwrap();
+        symlink("../secret", at("shared/out")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("shared/socket")).unwrap();
+        let folder = Folder::open(&at("shared")).unwrap();
+        let refused = |params: Value| {
+            let refused = folder.read(params).unwrap_err();
+            format!("{}: {}", refused.code, refused.message)
+        };
+
+        let table = [
+            ("out", "FILE_UNAVAILABLE: out leads out of the shared folder"),
+            (
+                "../secret",
+                "FILE_UNAVAILABLE: ../secret leads out of the shared folder",
+            ),
+            ("none", "FILE_UNAVAILABLE: none: no such file or directory"),
+            (
+                "round",
+                "FILE_UNAVAILABLE: round is a link without an end, or one that is not followed",
+            ),
+            ("socket", "NOT_A_FILE: socket is no file"),
+        ];
+        for (path, said) in table {
+            assert_eq!(refused(json!({ "path": path })), said);
+        }
+        for offset in [u64::MAX, i64::MAX.unsigned_abs() + 1] {
+            assert_eq!(
+                refused(json!({"path": "a", "offset": offset})),
+                "INVALID_PARAMS: offset: too large"
+            );
+        }
     }
 
     #[test]

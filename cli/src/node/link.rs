@@ -6,24 +6,19 @@ use futures::{SinkExt, StreamExt};
 use gatehouse_core::Secret;
 use serde_json::{Value, json};
 use tokio::{
-    net::TcpStream,
     sync::mpsc,
     task::AbortHandle,
     time::{Instant, interval, timeout},
 };
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
-};
-use url::Url;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{key::Identity, stats, work::Work};
+use crate::{
+    client::{self, FRAME_BYTES_MAX, HELLO_TIMEOUT, Socket},
+    exit::Failed,
+    gateway::Gateway,
+};
 
-/// A gateway in this network accepts within this time, and ends its handshake within the second.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
-/// The largest frame: what the gateway announces as the largest payload.
-const FRAME_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// Room for the words around a result.
 const RESULT_BYTES_MAX: usize = FRAME_BYTES_MAX - 64 * 1024;
 /// How often the figures of the machine are told: as often as OpenClaw's node does.
@@ -32,8 +27,6 @@ const STATS: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_secs(60);
 /// What is done at the same time.
 const RUNNING_MAX: usize = 16;
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Who this node is and what it offers.
 #[derive(Debug)]
@@ -53,6 +46,16 @@ pub(crate) enum Ended {
     Refused { why: String, next: Option<String> },
 }
 
+impl From<Failed> for Ended {
+    /// In one line, with what to do.
+    fn from(failed: Failed) -> Self {
+        Self::Away(match failed.next {
+            Some(next) => format!("{}; {next}", failed.message),
+            None => failed.message,
+        })
+    }
+}
+
 /// A connection that passed the handshake.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -64,26 +67,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) async fn connect(url: &Url, me: &Me, token: Option<&Secret>) -> Result<Self, Ended> {
-        let away = |why: String| Ended::Away(format!("{url} cannot be reached: {why}"));
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(FRAME_BYTES_MAX))
-            .max_frame_size(Some(FRAME_BYTES_MAX))
-            .read_buffer_size(16 * 1024);
-        let connecting = connect_async_with_config(url.as_str(), Some(config), true);
-        let (socket, _) = timeout(CONNECT_TIMEOUT, connecting)
-            .await
-            .map_err(|_| away("no answer".to_owned()))?
-            .map_err(|error| away(error.to_string()))?;
+    pub(crate) async fn connect(gateway: &Gateway, me: &Me, token: Option<&Secret>) -> Result<Self, Ended> {
         let mut link = Self {
-            socket,
+            socket: client::open(gateway).await?,
             me: me.identity.id.clone(),
             requests: 0,
             issued: None,
         };
         timeout(HELLO_TIMEOUT, link.handshake(me, token))
             .await
-            .map_err(|_| away("the handshake was not answered".to_owned()))??;
+            .map_err(|_| Ended::Away(format!("{} did not finish the handshake", gateway.url)))??;
         Ok(link)
     }
 
@@ -114,8 +107,11 @@ impl Link {
     }
 
     async fn send(&mut self, frame: &Value) -> Result<(), Ended> {
-        let sent = self.socket.send(Message::text(frame.to_string())).await;
-        sent.map_err(|error| Ended::Away(format!("the connection was lost: {error}")))
+        // A gateway that reads no more must not hold this node: it would hear neither silence nor a cancellation.
+        let sending = self.socket.send(Message::text(frame.to_string()));
+        let sent = timeout(SILENCE, sending).await;
+        sent.map_err(|_| Ended::Away("the gateway took nothing for a minute".to_owned()))?
+            .map_err(|error| Ended::Away(format!("the connection was lost: {error}")))
     }
 
     async fn call(&mut self, method: &str, params: Value) -> Result<(), Ended> {

@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::work::Refused;
+use super::work::{Refused, words};
 use crate::exit::{Exit, Failed};
 
 /// What is kept of each output: a page that a person or a model reads. The rest is read and dropped, so that nothing waits.
@@ -195,8 +195,9 @@ impl Drop for Group {
 }
 
 async fn run(program: &Path, arguments: &[String], limit: Duration) -> Result<Value, Refused> {
-    let failed =
-        |error: &std::io::Error| Refused::new("RUN_FAILED", format!("{}: {error}", program.display()));
+    let failed = |error: &std::io::Error| {
+        Refused::new("RUN_FAILED", format!("{}: {}", program.display(), words(error)))
+    };
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())

@@ -1,6 +1,6 @@
 //! What this node can be asked for, and what is under way.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -26,6 +26,15 @@ impl Refused {
 
     pub(crate) fn params(error: impl fmt::Display) -> Self {
         Self::new("INVALID_PARAMS", error.to_string())
+    }
+}
+
+/// What the operating system said, without its number: whoever is told is at another machine.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
     }
 }
 
