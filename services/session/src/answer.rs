@@ -5,11 +5,14 @@ use gatehouse_core::content::Block;
 use gatehouse_core::{Content, ForPeople};
 
 use crate::id::{EntryId, RunId};
-use crate::rows::{GATEWAY_MODEL, GATEWAY_PROVIDER};
+use crate::rows::{GATEWAY_MODEL, GATEWAY_PROVIDER, content_of};
 use crate::store::{EntryExtra, NewEntry, Origin, Role, Tokens};
 
 /// The most text of one answer: what a delivery may hold.
 pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What parts an answer from the next one of the same run.
+pub(crate) const PART: &str = "\n\n";
 
 /// The row of an answer, or of a notice in the place of one.
 pub(crate) fn row(run: &RunId, content: &Content, in_context: bool, extra: EntryExtra, now: i64) -> NewEntry {
@@ -26,16 +29,59 @@ pub(crate) fn row(run: &RunId, content: &Content, in_context: bool, extra: Entry
     }
 }
 
+/// Why a row ends that calls tools.
+const CALLS_TOOLS: &str = "toolUse";
+
 /// The row of a message that is finished while its turn goes on: the assistant's, or what a tool answered.
 pub(crate) fn step(run: &RunId, role: Role, content: &Content, number: u32, now: i64) -> NewEntry {
     let extra = EntryExtra {
-        stop_reason: content.calls().next().map(|_| "toolUse".to_owned()),
+        stop_reason: content.calls().next().map(|_| CALLS_TOOLS.to_owned()),
         step: Some(number),
         ..EntryExtra::default()
     };
     NewEntry {
         role,
         ..row(run, content, true, extra, now)
+    }
+}
+
+/// What a run said before somebody steered it. Its rows are in the transcript; a chat is told at the end of the run.
+#[derive(Debug, Default)]
+pub(crate) struct SaidBefore {
+    /// Each answer with what parts it from the next one.
+    pub(crate) text: String,
+    /// The part of it that stands on screens: what follows a call of a tool takes the place of what was there.
+    pub(crate) on_screens: String,
+    /// What it cost.
+    pub(crate) spent: Tokens,
+}
+
+impl SaidBefore {
+    /// Reads it out of the assistant's rows in the middle of a turn: those that were whole, and called no tool.
+    pub(crate) fn of_steps<'r>(rows: impl IntoIterator<Item = &'r NewEntry>) -> Self {
+        let mut said = Self::default();
+        for row in rows {
+            match row.extra.stop_reason.as_deref() {
+                None => {}
+                Some(CALLS_TOOLS) => said.on_screens.clear(),
+                Some(_) => {
+                    let usage = row.extra.usage.unwrap_or_default();
+                    said.add(&content_of(&row.content).words(), usage);
+                }
+            }
+        }
+        said
+    }
+
+    pub(crate) fn add(&mut self, words: &str, usage: Tokens) {
+        self.spent = self.spent.and(usage);
+        if words.trim().is_empty() {
+            return;
+        }
+        for text in [&mut self.text, &mut self.on_screens] {
+            text.push_str(words);
+            text.push_str(PART);
+        }
     }
 }
 

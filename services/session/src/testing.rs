@@ -315,6 +315,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
         reply: Reply::Clients,
         seed: Seed::default(),
         expected_session: None,
+        sender: None,
         inbound: None,
         model: None,
         thinking: None,

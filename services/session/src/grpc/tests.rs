@@ -294,6 +294,9 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
         (again.run_id, again.duplicate, first.duplicate),
         (first.run_id.clone(), true, false)
     );
+    let run = crate::id::RunId::new(&*first.run_id);
+    let turn = bench.stores.turns.find(&run).await.unwrap().unwrap();
+    assert_eq!(turn.sender.as_deref(), Some("alice"), "not what people call her");
     let call = bench.call().await;
     call.text("hello").await;
     call.done().await;

@@ -24,6 +24,8 @@ struct Message {
     place: Inbound,
     key: InboundKey,
     sender: String,
+    /// What people call the sender.
+    sender_label: String,
     content: Content,
     target: Target,
     speaker: Speaker,
@@ -96,9 +98,10 @@ impl TryFrom<proto::DeliverMessageRequest> for Message {
                 account: account_id,
                 message: message_id,
             },
-            sender: sender_name
+            sender_label: sender_name
                 .filter(|name| !name.trim().is_empty())
-                .unwrap_or(sender_id),
+                .unwrap_or_else(|| sender_id.clone()),
+            sender: sender_id,
             content: said(text, content)?,
             target,
         })
@@ -113,6 +116,7 @@ pub(crate) async fn deliver(
         place,
         key: inbound,
         sender,
+        sender_label,
         content,
         target,
         speaker,
@@ -133,7 +137,7 @@ pub(crate) async fn deliver(
         message,
     } = &inbound;
     let admission = Admission {
-        entry: NewEntry::of_person(&content, &run, Some(sender), now),
+        entry: NewEntry::of_person(&content, &run, Some(sender_label), now),
         fingerprint: Fingerprint::of(&["channel", channel, account, message]).into_bytes(),
         queue,
         // What was said is taken and answered, and nothing of it leaves.
@@ -147,6 +151,7 @@ pub(crate) async fn deliver(
             chat_type: Some(place.peer.kind),
         },
         expected_session: None,
+        sender: Some(sender),
         inbound: Some(inbound),
         model: None,
         thinking: None,

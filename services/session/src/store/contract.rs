@@ -132,6 +132,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
         reply: Reply::Clients,
         seed: Seed::default(),
         expected_session: None,
+        sender: None,
         inbound: None,
         model: None,
         thinking: None,

@@ -246,6 +246,11 @@ impl Turns for SqliteStore {
         self.database.write(move |tx| steps::record(tx, record)).await
     }
 
+    async fn steps(&self, run: &RunId) -> Result<Vec<Entry>, Error> {
+        let run = run.clone();
+        self.database.read(move |conn| steps::said(conn, &run)).await
+    }
+
     async fn take_in(&self, take_in: TakeIn) -> Result<TakenIn, Error> {
         self.database.write(move |tx| steer::take_in(tx, take_in)).await
     }

@@ -86,6 +86,7 @@ pass_on! {
         fn keep_text(run: &RunId, owner: &Owner, text: &str) -> Hold;
         fn kept_text(run: &RunId) -> String;
         fn record(record: Record) -> crate::store::Recorded;
+        fn steps(run: &RunId) -> Vec<Entry>;
         fn take_in(take_in: TakeIn) -> TakenIn;
         fn give_back(run: &RunId, owner: &Owner, limits: RunLimits) -> GaveBack;
         fn finish(finish: Finish) -> Option<Ended>;

@@ -74,6 +74,15 @@ pub(crate) struct Tokens {
     pub(crate) output: i64,
 }
 
+impl Tokens {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            input: self.input + other.input,
+            output: self.output + other.output,
+        }
+    }
+}
+
 /// A row to add.
 #[derive(Clone, Debug)]
 pub(crate) struct NewEntry {

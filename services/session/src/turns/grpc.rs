@@ -197,6 +197,7 @@ impl Message {
             },
             seed: Seed::default(),
             expected_session: self.expected_session,
+            sender: caller.as_ref().and_then(|caller| caller.user_id.clone()),
             inbound: None,
             model: self.model,
             thinking: self.thinking,

@@ -5,12 +5,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::PART;
 use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::store::Origin;
-
-/// What parts an answer from the next one of the same run.
-const PART: &str = "\n\n";
 
 /// Events of one attempt at most, so that the next attempt's numbers are higher than all that were seen.
 const EVENTS_PER_ATTEMPT: i64 = 1_000_000;
@@ -183,7 +181,12 @@ impl Live {
         Some((PART, progress.seq))
     }
 
-    /// What was said before somebody steered the run.
+    /// What an earlier attempt said before somebody steered the run: it stays before what this one says.
+    pub(super) fn said_earlier(&self, said: String) {
+        self.progress().said = said;
+    }
+
+    /// What was said before somebody steered the run, as it stands on the screens.
     pub(super) fn said(&self) -> String {
         self.progress().said.clone()
     }
@@ -203,11 +206,6 @@ impl Live {
     /// The text so far, without what was said before somebody steered the run.
     pub(super) fn text(&self) -> String {
         self.progress().text.clone()
-    }
-
-    /// Its length in bytes.
-    pub(super) fn text_bytes(&self) -> usize {
-        self.progress().text.len()
     }
 
     /// What somebody sees who comes late.

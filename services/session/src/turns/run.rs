@@ -36,7 +36,7 @@ use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
 use crate::agents::Agent;
-use crate::answer::ANSWER_BYTES_MAX;
+use crate::answer::{ANSWER_BYTES_MAX, SaidBefore};
 use crate::error::Error;
 use crate::store::{Claimed, Hold, SessionRecord, Tokens, Turn};
 
@@ -102,8 +102,8 @@ struct Run {
     said_before: String,
     /// Calls of tools that are not answered yet.
     calls_open: usize,
-    /// What the answers cost that somebody steered on from.
-    spent: Tokens,
+    /// The answers that somebody steered on from.
+    said: SaidBefore,
     new_answer: Rewrite,
     new_thinking: Rewrite,
     /// The summary that is made, when that is what it does.
@@ -137,7 +137,7 @@ pub(super) async fn run(
         steps: 0,
         said_before: String::new(),
         calls_open: 0,
-        spent: Tokens::default(),
+        said: SaidBefore::default(),
         new_answer: Rewrite::of(&turn),
         new_thinking: Rewrite::of(&turn),
         summary: Summary::of(&turn),
@@ -169,7 +169,11 @@ impl Run {
     async fn answer(&mut self) -> Result<Outcome, Error> {
         drop(self.room.order.of(&self.turn.key).await); // behind the message that caused it
         if self.turn.shown > 0 {
-            self.earlier = self.room.shared.stores.turns.kept_text(&self.turn.run).await?;
+            let turns = &self.room.shared.stores.turns;
+            self.earlier = turns.kept_text(&self.turn.run).await?;
+            let steps = turns.steps(&self.turn.run).await?;
+            self.said = SaidBefore::of_steps(steps.iter().map(|step| &step.row));
+            self.live.said_earlier(self.said.on_screens.clone());
         }
         self.events.status(self.live.next_seq(), "starting_model");
         self.events.lifecycle(
@@ -353,6 +357,7 @@ impl Run {
                     self.live.append_kept(&text)
                 };
                 let replace = std::mem::take(&mut self.new_answer.increment);
+                let text = if replace { self.live.shown_text() } else { text };
                 self.events.increment(Stream::Assistant, seq, &text, replace);
                 self.answer.push(&text);
                 self.show_due();

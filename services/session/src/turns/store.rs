@@ -14,6 +14,7 @@ use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 use crate::key::SessionKey;
+use crate::transcripts::Entry;
 
 /// The store of turns.
 #[async_trait]
@@ -52,6 +53,9 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
 
     /// Adds rows in the middle of a turn, before whatever follows them. An assistant's row takes the place of the text in flight.
     async fn record(&self, record: Record) -> Result<Recorded, Error>;
+
+    /// The assistant's rows in the middle of a turn that has not ended, of all its attempts.
+    async fn steps(&self, run: &RunId) -> Result<Vec<Entry>, Error>;
 
     /// Ends the turns that wait directly behind this one and steer it: it answers them from now on, and what it said so far becomes
     /// a row before them. When none waits, nothing is changed.

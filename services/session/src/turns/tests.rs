@@ -4,6 +4,7 @@ mod leases;
 mod restarts;
 mod signals;
 mod steering;
+mod steering_kills;
 mod steps;
 mod stopping;
 

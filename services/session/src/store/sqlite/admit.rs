@@ -38,24 +38,22 @@ pub(super) fn admit(
         Some(_) | None => None,
     };
     insert(conn, &admission, session, target.as_ref(), begun, not_before)?;
+    // Who says something on a screen has read what stands there.
+    let reads = !matches!(admission.reply, Reply::To(_));
     if begun.is_some() {
         conn.prepare_cached(
             "UPDATE sessions SET active_run = ?2, last_run = ?2, status = 'running', started_at = ?3, ended_at = NULL,
-                aborted_last_run = 0 WHERE id = ?1",
+                aborted_last_run = 0, last_read_at = iif(?4, ?3, last_read_at),
+                marked_unread_at = iif(?4, NULL, marked_unread_at) WHERE id = ?1",
         )?
-        .execute(params![session, run.as_str(), now])?;
+        .execute(params![session, run.as_str(), now, reads])?;
     } else {
         conn.prepare_cached(
             "UPDATE sessions SET last_run = CASE WHEN active_run IS NULL THEN ?2 ELSE last_run END,
-                status = CASE WHEN active_run IS NULL THEN 'queued' ELSE status END WHERE id = ?1",
+                status = CASE WHEN active_run IS NULL THEN 'queued' ELSE status END,
+                last_read_at = iif(?4, ?3, last_read_at), marked_unread_at = iif(?4, NULL, marked_unread_at) WHERE id = ?1",
         )?
-        .execute(params![session, run.as_str()])?;
-    }
-
-    if !matches!(admission.reply, Reply::To(_)) {
-        // Who says something on a screen has read what stands there.
-        conn.prepare_cached("UPDATE sessions SET last_read_at = ?2, marked_unread_at = NULL WHERE id = ?1")?
-            .execute(params![session, now])?;
+        .execute(params![session, run.as_str(), now, reads])?;
     }
 
     let entry = entries::append(conn, session, admission.entry.clone())?;
@@ -155,9 +153,9 @@ fn insert(
     let bytes = i64::try_from(entry.content.len()).unwrap_or(i64::MAX);
     conn.prepare_cached(
         "INSERT INTO turns (run, session, key, session_id, state, mode, target, fingerprint, model, thinking, timeout_ms,
-            bytes, queued_at, not_before, traceparent, task, owner, lease_until, attempt, started_at)
+            bytes, queued_at, not_before, traceparent, task, sender, owner, lease_until, attempt, started_at)
          SELECT :run, id, key, session_id, :state, :mode, :target, :fingerprint, :model, :thinking, :timeout,
-            :bytes, :now, :not_before, :trace, :task, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
+            :bytes, :now, :not_before, :trace, :task, :sender, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
          FROM sessions WHERE id = :session",
     )?
     .execute(named_params! {
@@ -165,7 +163,7 @@ fn insert(
         ":target": target.map(json).transpose()?, ":fingerprint": admission.fingerprint,
         ":model": admission.model, ":thinking": admission.thinking, ":timeout": admission.timeout_ms,
         ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.trace.to_string(),
-        ":task": admission.task.map(Task::word),
+        ":task": admission.task.map(Task::word), ":sender": admission.sender,
         ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
     })?;
     if let Some(InboundKey {

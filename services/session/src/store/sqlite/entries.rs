@@ -201,13 +201,10 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
             coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider'), e.seq, t.read_after
          FROM entries e LEFT JOIN turns t INDEXED BY turns_merged
             ON t.session = e.session AND t.run = e.run AND t.merged_into IS NOT NULL AND e.role = 'user'
-         WHERE e.session = ?1 AND e.seq >= ?2 AND e.in_context = 1 ORDER BY e.seq DESC LIMIT ?3",
+         WHERE e.session = ?1 AND e.seq >= max(?2, (SELECT context_seq FROM sessions WHERE id = ?1)) AND e.in_context = 1
+         ORDER BY e.seq DESC LIMIT ?3",
     )?;
-    let compacted: i64 = snapshot
-        .prepare_cached("SELECT context_seq FROM sessions WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))?;
-    let first = session.first_seq.max(compacted);
-    let rows = statement.query_map(params![id, first, rows_max], |row| {
+    let rows = statement.query_map(params![id, session.first_seq, rows_max], |row| {
         let run = row.get::<_, Option<String>>(2)?.map(RunId::new);
         let merged = row.get::<_, Option<String>>(3)?.map(RunId::new);
         Ok(ContextRow {

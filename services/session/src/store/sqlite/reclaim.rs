@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 
 use super::super::{Ended, EntryExtra, GaveBack, Origin, Reclaim, Reclaimed, RunLimits, Turn, TurnState};
 use super::turns::{self, End, Guard};
-use super::{PRUNE_MAX, RECLAIM_MAX, texts};
-use crate::answer;
+use super::{PRUNE_MAX, RECLAIM_MAX, steps, texts};
+use crate::answer::{self, SaidBefore};
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 
@@ -98,8 +98,10 @@ fn end_aborted(
     origin: Origin,
     reclaim: &Reclaim,
 ) -> Result<Option<Ended>, Error> {
-    let text = texts::kept(conn, &orphan.run)?;
+    let (said, text) = (said_before(conn, orphan)?, texts::kept(conn, &orphan.run)?);
     let end = End {
+        reply: (!said.text.is_empty()).then(|| Content::text(said.text.trim_end())),
+        usage: Some(said.spent),
         entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, None, reclaim.now)),
         stop_reason: Some(origin.word().to_owned()),
         ..End::new(TurnState::Aborted, reclaim.now)
@@ -108,7 +110,8 @@ fn end_aborted(
 }
 
 fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Result<Option<Ended>, Error> {
-    let text = texts::kept(conn, &orphan.run)?;
+    let (said, text) = (said_before(conn, orphan)?, texts::kept(conn, &orphan.run)?);
+    let whole = format!("{}{text}", said.text);
     let extra = EntryExtra {
         stop_reason: Some("interrupted".to_owned()),
         abort_origin: Some(Origin::Restart.word().to_owned()),
@@ -122,12 +125,19 @@ fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Resul
             extra,
             reclaim.now,
         )),
-        reply: Some(Content::text(answer::with_notice(&text, reclaim.notice))),
+        reply: Some(Content::text(answer::with_notice(&whole, reclaim.notice))),
+        usage: Some(said.spent),
         stop_reason: Some(Origin::Restart.word().to_owned()),
         error: Some(reclaim.notice.words().to_owned()),
         ..End::new(TurnState::Interrupted, reclaim.now)
     };
     turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)
+}
+
+/// What its chat has not been told yet, whatever became of the rest.
+fn said_before(conn: &Connection, orphan: &Turn) -> Result<SaidBefore, Error> {
+    let steps = steps::said(conn, &orphan.run)?;
+    Ok(SaidBefore::of_steps(steps.iter().map(|step| &step.row)))
 }
 
 pub(super) fn prune(conn: &Connection, before: i64) -> Result<u64, Error> {

@@ -265,4 +265,8 @@ CREATE TABLE session_groups (
     UNIQUE (kind, name)
 ) STRICT, WITHOUT ROWID;
 ",
+    r"
+-- Who said it; NULL: the owner, a process, or a message of an earlier version.
+ALTER TABLE turns ADD COLUMN sender TEXT;
+",
 ];

@@ -3,9 +3,27 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::{Hold, Record, Recorded, Role};
+use super::super::{Entry, Hold, Record, Recorded, Role};
 use super::{entries, sessions, texts, turns};
 use crate::error::Error;
+use crate::id::RunId;
+
+/// The assistant's rows of a turn that has not ended, of all its attempts.
+pub(super) fn said(conn: &Connection, run: &RunId) -> Result<Vec<Entry>, Error> {
+    let Some(turn) = turns::find(conn, run)? else {
+        return Ok(Vec::new());
+    };
+    let mut statement =
+        conn.prepare_cached("SELECT seq FROM turn_steps WHERE run = ?1 ORDER BY attempt, step")?;
+    let seqs = statement
+        .query_map([run.as_str()], |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
+    let mut said = Vec::new();
+    for seq in seqs {
+        said.extend(entries::find(conn, &turn.key, seq)?.filter(|entry| entry.row.role == Role::Assistant));
+    }
+    Ok(said)
+}
 
 pub(super) fn record(conn: &Connection, record: Record) -> Result<Recorded, Error> {
     let Record {

@@ -226,6 +226,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         }),
         seed: Seed::default(),
         expected_session: None,
+        sender: None,
         inbound: Some(InboundKey {
             channel: "irc".into(),
             account: "home".into(),
@@ -291,6 +292,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
     cost!("show", turns.show(&run, &owner, "hel"));
     cost!("keep_text", turns.keep_text(&run, &owner, "lo"));
     cost!("kept_text", turns.kept_text(&run));
+    cost!("steps", turns.steps(&run));
     cost!("reclaim", turns.reclaim(reclaim(false)));
     cost!("reclaim at a start", turns.reclaim(reclaim(true)));
     cost!("delete", async {

@@ -108,7 +108,7 @@ pub(super) fn waiting(conn: &Connection, session: i64) -> Result<Vec<(RunId, i64
 }
 
 /// Whether one answer can serve both, the second of which came in this mode. Never across chats: a reply goes to the chat that
-/// asked.
+/// asked. Nor across people: it answers the message of one, and what he may have done is not what another may.
 pub(super) fn wants_the_same(a: &Turn, b: &Turn, mode: QueueMode) -> bool {
     let same_chat = match (&a.target, &b.target) {
         (None, None) => true,
@@ -116,6 +116,7 @@ pub(super) fn wants_the_same(a: &Turn, b: &Turn, mode: QueueMode) -> bool {
         (None, Some(_)) | (Some(_), None) => false,
     };
     same_chat
+        && a.sender == b.sender
         && b.mode == mode
         && a.session_id == b.session_id
         && a.model == b.model
@@ -459,6 +460,7 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         attempt: row.get("attempt")?,
         mode: QueueMode::parse(&mode).unwrap_or_default(),
         target: target.and_then(|target| serde_json::from_str::<Target>(&target).ok()),
+        sender: row.get("sender")?,
         fingerprint: row.get("fingerprint")?,
         model: row.get("model")?,
         thinking: row.get("thinking")?,

@@ -56,6 +56,8 @@ pub(crate) struct Admission {
     pub(crate) seed: Seed,
     /// The transcript the client looks at.
     pub(crate) expected_session: Option<SessionId>,
+    /// Who says it, by the id of the platform or of the named user. `None`: the owner, or a process.
+    pub(crate) sender: Option<String>,
     /// For a message of a channel.
     pub(crate) inbound: Option<InboundKey>,
     /// The model chosen for it.

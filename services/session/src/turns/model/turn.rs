@@ -118,6 +118,8 @@ pub(crate) struct Turn {
     pub(crate) mode: QueueMode,
     /// Where the reply goes.
     pub(crate) target: Option<Target>,
+    /// Who asked. `None`: the owner or a process.
+    pub(crate) sender: Option<String>,
     /// What was asked, as a digest.
     pub(crate) fingerprint: Vec<u8>,
     /// The model chosen for it.

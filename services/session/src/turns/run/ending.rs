@@ -23,8 +23,6 @@ impl Run {
     pub(super) async fn end(&mut self, outcome: Outcome) -> Option<Claimed> {
         let mut kind = None;
         let text = self.live.text();
-        // Before somebody steered the run: rows already, and not yet said to a chat.
-        let said = self.live.said();
         // Until its first word, the text of the attempt before stands on the screens.
         let shown = if text.is_empty() {
             self.earlier.clone()
@@ -40,7 +38,7 @@ impl Run {
             reply: None,
             stop_reason: None,
             error: None,
-            usage: None,
+            usage: Some(self.said.spent).filter(|spent| *spent != Tokens::default()),
             answered_by: None,
             now: self.room.shared.clock.now_ms(),
         };
@@ -58,7 +56,7 @@ impl Run {
                 finish.stop_reason = Some(origin.word().to_owned());
                 finish.entry = (!shown.is_empty())
                     .then(|| answer::aborted(&self.turn.run, &shown, origin, self.asked.clone(), finish.now));
-                finish.reply = (!said.is_empty()).then(|| Content::text(said.trim_end()));
+                finish.reply = (!self.said.text.is_empty()).then(|| Content::text(self.said.text.trim_end()));
             }
             Outcome::Done {
                 usage, answered_by, ..
@@ -94,9 +92,9 @@ impl Run {
                 let (content, reply) = self.say_unseen(content, reply);
                 finish.entry = Some(answer::row(&self.turn.run, &content, true, extra, finish.now));
                 finish.reply = reply;
-                if !said.is_empty() {
+                if !self.said.text.is_empty() {
                     let last = finish.reply.take().map(Content::into_blocks).unwrap_or_default();
-                    let before = Block::text(format!("{}\n", said.trim_end())); // a blank line before the next block
+                    let before = Block::text(format!("{}\n", self.said.text.trim_end())); // a blank line before the next block
                     finish.reply = Some([before].into_iter().chain(last).collect());
                 }
                 if let Some(notice) = notice::unfinished(&stop_reason) {
@@ -107,15 +105,10 @@ impl Run {
                     .take()
                     .map(|reply| self.dressed(reply, usage, &answered_by));
                 finish.stop_reason = Some(stop_reason);
-                finish.usage = Some(self.spent)
-                    .filter(|spent| *spent != Tokens::default())
-                    .map_or(usage, |spent| {
-                        let last = usage.unwrap_or_default();
-                        Some(Tokens {
-                            input: spent.input + last.input,
-                            output: spent.output + last.output,
-                        })
-                    });
+                finish.usage = match (finish.usage, usage) {
+                    (Some(spent), Some(last)) => Some(spent.and(last)),
+                    (spent, last) => spent.or(last),
+                };
                 finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
             }
             Outcome::Failed {
@@ -191,7 +184,7 @@ impl Run {
             finish.now,
         ));
         // A chat gets what was written and why it ends there, in one delivery: in order, and once.
-        let whole = format!("{}{text}", self.live.said());
+        let whole = format!("{}{text}", self.said.text);
         finish.reply = Some(Content::text(answer::with_notice(&whole, notice.for_people())));
         finish.stop_reason = Some(stop_reason.to_owned());
         finish.error = Some(message.to_owned());

@@ -8,7 +8,7 @@ use super::super::live::seq_before;
 use super::{Outcome, Pacer, Rewrite, Run, stop_of};
 use crate::answer;
 use crate::error::Error;
-use crate::store::{Ended, EntryExtra, Hold, NewEntry, Role, TakeIn, TakenIn, Tokens};
+use crate::store::{Ended, EntryExtra, Hold, NewEntry, Role, TakeIn, TakenIn};
 
 impl Run {
     /// Takes in what waits. `done` is what the model just said to its end. Answers that the model is to be asked again, that the run
@@ -95,14 +95,8 @@ impl Run {
 
     /// What was said stays before what follows.
     fn go_on(&mut self, done: Option<&Outcome>) {
-        if let Some(Outcome::Done {
-            usage: Some(usage), ..
-        }) = done
-        {
-            self.spent = Tokens {
-                input: self.spent.input + usage.input,
-                output: self.spent.output + usage.output,
-            };
+        if let Some(Outcome::Done { usage, .. }) = done {
+            self.said.add(&self.live.text(), usage.unwrap_or_default());
         }
         if let Some((part, seq)) = self.live.go_on() {
             self.events.increment(Stream::Assistant, seq, part, false);

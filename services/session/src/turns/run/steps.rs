@@ -146,7 +146,7 @@ impl Run {
 
     /// What was in flight is a row: what follows is another text, and takes its place on the screens.
     fn begin_message(&mut self) {
-        let shown = self.live.text_bytes() > 0 || !self.earlier.is_empty();
+        let shown = self.live.shown_bytes() > 0 || !self.earlier.is_empty();
         self.live.begin_message();
         if shown {
             self.events
