@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agents::Agent;
 use crate::config::{Model, SessionConfig};
+use crate::error::Error;
+use crate::thinking::Levels;
 
 /// The built-in provider and its only model.
 pub(crate) const ECHO: &str = "echo/echo";
@@ -65,6 +67,23 @@ impl Book {
             .iter()
             .find(|(listed, _)| listed == name)
             .map(|(_, facts)| facts)
+    }
+
+    /// How hard a model may be told to think.
+    pub(crate) fn levels(&self, model: &str) -> Levels<'_> {
+        let own = self.facts(model).into_iter().flat_map(|facts| &facts.levels);
+        Levels::with(own.map(String::as_str))
+    }
+
+    /// What a caller's word for it means, whichever model answers in the end.
+    pub(crate) fn level(&self, path: &'static str, word: &str) -> Result<String, Error> {
+        let own = self.listed.iter().flat_map(|(_, facts)| &facts.levels);
+        let levels = Levels::with(own.map(String::as_str));
+        let level = levels.read(word).map(str::to_owned);
+        level.ok_or_else(|| Error::Level {
+            path,
+            levels: levels.listed(),
+        })
     }
 
     /// The models that may be chosen, with their short names: those that are listed, and those that an agent uses.

@@ -25,6 +25,9 @@ pub(crate) enum Error {
         path: &'static str,
         problem: &'static str,
     },
+    /// No model can be told to think so hard.
+    #[error("at {path}: is no level of thinking: it may be one of {levels}")]
+    Level { path: &'static str, levels: String },
     /// The key was used before, for something else.
     #[error("this idempotency key was used with another message")]
     RequestConflict,
@@ -132,7 +135,8 @@ impl Error {
             )
             | Self::Key(_)
             | Self::SeveralFound { .. }
-            | Self::Field { .. } => Kind::Invalid,
+            | Self::Field { .. }
+            | Self::Level { .. } => Kind::Invalid,
             Self::Route(RouteError::Key(_)) => Kind::Invalid,
             Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_))
             | Self::NoTarget(_)
@@ -169,7 +173,7 @@ impl Error {
                 "agent-unknown"
             }
             Self::Agent(_) | Self::Key(_) | Self::Route(_) => "session-key-invalid",
-            Self::Field { .. } => return None,
+            Self::Field { .. } | Self::Level { .. } => return None,
             Self::RequestConflict => "chat-request-conflict",
             Self::SessionMoved(_) => "session-changed",
             Self::NoSession(_) | Self::NoneFound(_) => "session-not-found",
@@ -214,7 +218,7 @@ impl From<Error> for Failure {
             failure = failure.reason(reason);
         }
         match error {
-            Error::Field { path, .. } => failure = failure.path(path),
+            Error::Field { path, .. } | Error::Level { path, .. } => failure = failure.path(path),
             Error::Attachment { index, .. } => failure = failure.path(format!("/attachments/{index}")),
             _ => {}
         }

@@ -28,6 +28,7 @@ mod store;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod thinking;
 mod transcripts;
 mod turns;
 mod usage;

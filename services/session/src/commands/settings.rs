@@ -1,6 +1,6 @@
 //! Commands that show and choose what holds for a conversation.
 
-use super::table::{DEFAULT, LEVELS};
+use super::table::DEFAULT;
 use super::{Answer, Scene};
 use crate::agents::ModelName;
 use crate::book::{ECHO, NoModel};
@@ -123,24 +123,16 @@ fn takes_levels(scene: &Scene<'_>, model: &str) -> bool {
 /// `/think`.
 pub(super) fn think(scene: &Scene<'_>, level: &str) -> Result<Answer, Error> {
     let (model, _) = model_of(scene)?;
-    let known = scene.policy.book.facts(&model);
-    let own = known.map(|facts| facts.levels.clone()).unwrap_or_default();
-    let mut levels: Vec<String> = LEVELS.map(str::to_owned).to_vec();
-    levels.extend(own.into_iter().filter(|level| !LEVELS.contains(&level.as_str())));
+    let levels = scene.policy.book.levels(&model);
     if level.is_empty() {
         let now = thinking_of(scene)?;
         let text = format!(
             "Thinking: {now}. It may be one of {}, or {DEFAULT}.",
-            levels.join(", ")
+            levels.listed()
         );
         return Ok(Answer::says(text));
     }
-    let level = match level.to_ascii_lowercase().as_str() {
-        "on" => "low".to_owned(),
-        "none" => "off".to_owned(),
-        other => other.to_owned(),
-    };
-    if level == DEFAULT {
+    if level.eq_ignore_ascii_case(DEFAULT) {
         let change = SessionPatch {
             thinking_level: Some(None),
             ..SessionPatch::default()
@@ -150,13 +142,13 @@ pub(super) fn think(scene: &Scene<'_>, level: &str) -> Result<Answer, Error> {
             "The model thinks as the configuration says.",
         ));
     }
-    if !levels.contains(&level) {
+    let Some(level) = levels.read(level) else {
         let text = format!(
             "{level} is no level: it may be one of {}, or {DEFAULT}.",
-            levels.join(", ")
+            levels.listed()
         );
         return Ok(Answer::says(text));
-    }
+    };
     if level != "off" && !takes_levels(scene, &model) {
         let mut text = format!("{model} cannot be told how hard to think, so nothing was changed.");
         if scene.speaker.is_told_details() && model != ECHO {
@@ -166,7 +158,7 @@ pub(super) fn think(scene: &Scene<'_>, level: &str) -> Result<Answer, Error> {
     }
     let text = format!("Thinking: {level}.");
     let change = SessionPatch {
-        thinking_level: Some(Some(level)),
+        thinking_level: Some(Some(level.to_owned())),
         ..SessionPatch::default()
     };
     Ok(Answer::changes(change, text))

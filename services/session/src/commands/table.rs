@@ -88,9 +88,6 @@ pub(super) fn of(what: Name) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.what == what)
 }
 
-/// How hard a model may be told to think, in the words that providers know.
-pub(super) const LEVELS: [&str; 7] = ["off", "minimal", "low", "medium", "high", "xhigh", "max"];
-
 /// What goes back to the configuration's choice.
 pub(super) const DEFAULT: &str = "default";
 

@@ -16,11 +16,21 @@ async fn said(running: &Running, speaker: &Speaker, admission: Admission) -> Res
     take(&running.engine, &policy, speaker, admission).await
 }
 
-/// What the gateway answers to a client that may do everything.
-async fn answer(running: &mut Running, run: &str, text: &str) -> String {
+/// The same by a client that may do everything.
+async fn say(running: &Running, run: &str, text: &str) -> Submitted {
     said(running, &Speaker::process(), message(run, text))
         .await
-        .unwrap();
+        .unwrap()
+}
+
+async fn session_of(running: &Running) -> SessionRecord {
+    let found = running.engine.stores().sessions.find(&key("main")).await;
+    found.unwrap().unwrap()
+}
+
+/// What the gateway answers to a client that may do everything.
+async fn answer(running: &mut Running, run: &str, text: &str) -> String {
+    say(running, run, text).await;
     ended_with(running, run).await
 }
 
@@ -69,22 +79,13 @@ async fn a_command_is_answered_by_the_gateway_and_no_model_ever_reads_it() {
     let shown: Vec<_> = rows(&running).await;
     assert_eq!(shown[0], (Role::User, "/status".to_owned(), false));
     assert_eq!((shown[1].0, shown[1].2), (Role::Assistant, false));
-    let session = running
-        .engine
-        .stores()
-        .sessions
-        .find(&key("main"))
-        .await
-        .unwrap()
-        .unwrap();
+    let session = session_of(&running).await;
     assert_eq!(
         session.derived_title, None,
         "a command is not what a conversation is about"
     );
 
-    said(&running, &Speaker::process(), message("r2", "hello"))
-        .await
-        .unwrap();
+    say(&running, "r2", "hello").await;
     let call = bench.call().await;
     assert_eq!(call.texts(), ["hello"]);
     call.done().await;
@@ -94,19 +95,13 @@ async fn a_command_is_answered_by_the_gateway_and_no_model_ever_reads_it() {
 async fn a_repeated_command_is_known_and_does_nothing_twice() {
     let mut bench = Bench::new().await;
     let mut running = bench.run(CONFIG);
-    let first = said(&running, &Speaker::process(), message("r1", "/new"))
-        .await
-        .unwrap();
+    let first = say(&running, "r1", "/new").await;
     assert!(!first.duplicate);
-    said(&running, &Speaker::process(), message("r2", "hello"))
-        .await
-        .unwrap();
+    say(&running, "r2", "hello").await;
     bench.call().await.done().await;
     running.end_of("r2").await;
 
-    let again = said(&running, &Speaker::process(), message("r1", "/new"))
-        .await
-        .unwrap();
+    let again = say(&running, "r1", "/new").await;
     let other = said(&running, &Speaker::process(), message("r1", "/status")).await;
 
     assert!(again.duplicate && again.turn.state == crate::store::TurnState::Done);
@@ -122,9 +117,7 @@ async fn a_repeated_command_is_known_and_does_nothing_twice() {
 async fn a_command_is_answered_while_an_answer_is_being_written() {
     let mut bench = Bench::new().await;
     let mut running = bench.run(CONFIG);
-    said(&running, &Speaker::process(), message("r1", "hello"))
-        .await
-        .unwrap();
+    say(&running, "r1", "hello").await;
     let call = bench.call().await;
     call.text("half").await;
     running.sees_text("half").await;
@@ -166,9 +159,7 @@ async fn a_model_is_chosen_by_its_short_name_and_the_next_turn_asks_it() {
             .contains("is no level")
     );
 
-    said(&running, &Speaker::process(), message("r6", "hello"))
-        .await
-        .unwrap();
+    say(&running, "r6", "hello").await;
     let call = bench.call().await;
     assert_eq!(call.request.models, ["p/two"]);
     assert_eq!(call.request.thinking_level.as_deref(), Some("high"));
@@ -194,14 +185,7 @@ async fn a_model_is_chosen_by_its_short_name_and_the_next_turn_asks_it() {
             .await
             .contains("is no mode")
     );
-    let session = running
-        .engine
-        .stores()
-        .sessions
-        .find(&key("main"))
-        .await
-        .unwrap()
-        .unwrap();
+    let session = session_of(&running).await;
     assert_eq!(session.queue_mode.map(|mode| mode.word()), Some("collect"));
 }
 
@@ -209,19 +193,10 @@ async fn a_model_is_chosen_by_its_short_name_and_the_next_turn_asks_it() {
 async fn what_follows_new_is_the_first_message_of_the_new_conversation() {
     let mut bench = Bench::new().await;
     let mut running = bench.run(CONFIG);
-    said(&running, &Speaker::process(), message("r1", "old"))
-        .await
-        .unwrap();
+    say(&running, "r1", "old").await;
     bench.call().await.done().await;
     running.end_of("r1").await;
-    let before = running
-        .engine
-        .stores()
-        .sessions
-        .find(&key("main"))
-        .await
-        .unwrap()
-        .unwrap();
+    let before = session_of(&running).await;
 
     let new = Admission {
         expected_session: Some(before.session_id.clone()),
@@ -273,14 +248,7 @@ async fn a_stranger_in_a_chat_changes_nothing_and_is_told_so_in_the_chat() {
         "{told}"
     );
     assert!(known.contains("irc:anna"), "{known}");
-    let session = running
-        .engine
-        .stores()
-        .sessions
-        .find(&key("main"))
-        .await
-        .unwrap()
-        .unwrap();
+    let session = session_of(&running).await;
     assert_eq!((session.model_override, session.first_seq), (None, 1));
     let replies = running
         .engine
@@ -296,14 +264,7 @@ async fn a_stranger_in_a_chat_changes_nothing_and_is_told_so_in_the_chat() {
         .await
         .unwrap();
     running.end_of("r4").await;
-    let session = running
-        .engine
-        .stores()
-        .sessions
-        .find(&key("main"))
-        .await
-        .unwrap()
-        .unwrap();
+    let session = session_of(&running).await;
     assert_eq!(session.model_override.as_deref(), Some("p/two"));
     bench.calls.close();
     assert!(bench.calls.recv().await.is_none(), "no model was asked");
@@ -352,21 +313,13 @@ async fn after_a_summary_models_read_it_in_the_place_of_what_was_said_before() {
         answer(&mut running, "r0", "/compact").await,
         "There is nothing to sum up yet."
     );
-    said(&running, &Speaker::process(), message("r1", "my name is Anna"))
-        .await
-        .unwrap();
+    say(&running, "r1", "my name is Anna").await;
     let call = bench.call().await;
     call.text("hello Anna").await;
     call.done().await;
     running.end_of("r1").await;
 
-    said(
-        &running,
-        &Speaker::process(),
-        message("r2", "/compact keep the name"),
-    )
-    .await
-    .unwrap();
+    say(&running, "r2", "/compact keep the name").await;
     let call = bench.call().await;
     let asked = call.texts();
     assert_eq!(asked[..2], ["my name is Anna", "hello Anna"]);
@@ -375,9 +328,7 @@ async fn after_a_summary_models_read_it_in_the_place_of_what_was_said_before() {
         "{}",
         asked[2]
     );
-    said(&running, &Speaker::process(), message("r3", "meanwhile"))
-        .await
-        .unwrap();
+    say(&running, "r3", "meanwhile").await;
     call.text("Anna said hello.").await;
     call.done().await;
     let told = ended_with(&mut running, "r2").await;
@@ -415,22 +366,16 @@ async fn after_a_summary_models_read_it_in_the_place_of_what_was_said_before() {
 async fn a_summary_that_failed_changes_nothing() {
     let mut bench = Bench::new().await;
     let mut running = bench.run(CONFIG);
-    said(&running, &Speaker::process(), message("r1", "one"))
-        .await
-        .unwrap();
+    say(&running, "r1", "one").await;
     let call = bench.call().await;
     call.text("two").await;
     call.done().await;
     running.end_of("r1").await;
 
-    said(&running, &Speaker::process(), message("r2", "/compact"))
-        .await
-        .unwrap();
+    say(&running, "r2", "/compact").await;
     bench.call().await.fail(FailureKind::RateLimit, "slow down").await;
     assert_eq!(running.end_of("r2").await.state(), State::Error);
-    said(&running, &Speaker::process(), message("r3", "/compact"))
-        .await
-        .unwrap();
+    say(&running, "r3", "/compact").await;
     bench.call().await.done().await;
     assert_eq!(
         running.end_of("r3").await.state(),
@@ -438,9 +383,7 @@ async fn a_summary_that_failed_changes_nothing() {
         "it wrote nothing"
     );
 
-    said(&running, &Speaker::process(), message("r4", "three"))
-        .await
-        .unwrap();
+    say(&running, "r4", "three").await;
     let call = bench.call().await;
     assert_eq!(call.texts(), ["one", "two", "three"]);
     call.done().await;
@@ -455,9 +398,7 @@ async fn the_tokens_of_a_conversation_are_those_that_the_provider_counted() {
             .await
             .contains("0 tokens read, 0 written")
     );
-    said(&running, &Speaker::process(), message("r1", "hello"))
-        .await
-        .unwrap();
+    say(&running, "r1", "hello").await;
     bench.call().await.done().await;
     running.end_of("r1").await;
 

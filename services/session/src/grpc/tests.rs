@@ -1,5 +1,6 @@
 mod attachments;
 mod clients;
+mod lists;
 mod sessions;
 
 use std::time::Duration;

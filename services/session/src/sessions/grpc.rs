@@ -138,8 +138,11 @@ pub(crate) async fn patch(
     engine: &Engine,
     request: proto::PatchSessionRequest,
 ) -> Result<proto::PatchSessionResponse, Error> {
-    let Patch { session, patch } = Patch::try_from(request)?;
+    let Patch { session, mut patch } = Patch::try_from(request)?;
     let policy = engine.policy()?;
+    if let Some(Some(level)) = &mut patch.thinking_level {
+        *level = policy.book.level("/thinkingLevel", level)?;
+    }
     let key = session.resolve(&policy.agents)?;
     if key.is_main() {
         policy.agents.of(&key)?; // the main session of an agent that there is

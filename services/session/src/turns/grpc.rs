@@ -170,6 +170,12 @@ impl Message {
 
     async fn submit(mut self, engine: &Engine, caller: Option<Caller>) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
+        let thinking = self
+            .thinking
+            .as_deref()
+            .filter(|word| !word.trim().is_empty())
+            .map(|word| policy.book.level("/thinking", word))
+            .transpose()?;
         let key = self.session.resolve_to_act(&policy.agents)?;
         let Destination {
             key,
@@ -200,7 +206,7 @@ impl Message {
             sender: caller.as_ref().and_then(|caller| caller.user_id.clone()),
             inbound: None,
             model: self.model,
-            thinking: self.thinking,
+            thinking,
             timeout_ms: self.timeout_ms,
             task: None,
             trace: trace::current().unwrap_or_default(),

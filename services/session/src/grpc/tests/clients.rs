@@ -1,4 +1,4 @@
-//! What clients of the published protocol do with sessions: address them, begin them with a message, set, read and group them.
+//! What clients of the published protocol do with sessions: address them, begin them with a message, set and read them.
 
 use gatehouse_core::Caller;
 use gatehouse_proto::session::v1::chat_event::State;
@@ -11,19 +11,19 @@ async fn resolved(grpc: &Grpc, request: ResolveSessionRequest) -> Result<Resolve
     answer.map(Response::into_inner)
 }
 
-async fn created(grpc: &Grpc, request: CreateSessionRequest) -> CreateSessionResponse {
+pub(super) async fn created(grpc: &Grpc, request: CreateSessionRequest) -> CreateSessionResponse {
     grpc.create_session(Request::new(request))
         .await
         .unwrap()
         .into_inner()
 }
 
-async fn patched(grpc: &Grpc, request: PatchSessionRequest) -> Result<SessionRow, Status> {
+pub(super) async fn patched(grpc: &Grpc, request: PatchSessionRequest) -> Result<SessionRow, Status> {
     let answer = grpc.patch_session(Request::new(request)).await?;
     Ok(answer.into_inner().entry.unwrap())
 }
 
-async fn listed(grpc: &Grpc, request: ListSessionsRequest) -> Vec<String> {
+pub(super) async fn listed(grpc: &Grpc, request: ListSessionsRequest) -> Vec<String> {
     let answer = grpc
         .list_sessions(Request::new(request))
         .await
@@ -32,7 +32,7 @@ async fn listed(grpc: &Grpc, request: ListSessionsRequest) -> Vec<String> {
     answer.sessions.into_iter().map(|row| row.key).collect()
 }
 
-fn patch_of(key: &str) -> PatchSessionRequest {
+pub(super) fn patch_of(key: &str) -> PatchSessionRequest {
     PatchSessionRequest {
         key: key.to_owned(),
         ..PatchSessionRequest::default()
@@ -266,121 +266,6 @@ async fn a_session_is_unread_from_an_answer_until_somebody_reads_it_and_a_later_
 }
 
 #[tokio::test]
-async fn lists_are_filtered_by_what_clients_ask_for() {
-    let bench = Bench::new().await;
-    let running = bench.run("{}");
-    let grpc = grpc(&running);
-    for key in ["global", "a", "b"] {
-        let create = CreateSessionRequest {
-            key: Some(key.into()),
-            parent_session_key: (key == "b").then(|| "agent:main:a".to_owned()),
-            ..CreateSessionRequest::default()
-        };
-        created(&grpc, create).await;
-    }
-    let all = ListSessionsRequest::default;
-
-    let children = ListSessionsRequest {
-        spawned_by: Some("a".into()),
-        ..all()
-    };
-    assert_eq!(listed(&grpc, children).await, ["agent:main:b"]);
-    for (request, count) in [
-        (all(), 3),
-        (
-            ListSessionsRequest {
-                has_board: Some(true),
-                ..all()
-            },
-            0,
-        ),
-        (
-            ListSessionsRequest {
-                board_face: Some("dashboard".into()),
-                ..all()
-            },
-            0,
-        ),
-        (
-            ListSessionsRequest {
-                include_global: Some(false),
-                ..all()
-            },
-            2,
-        ),
-        (
-            ListSessionsRequest {
-                kind: Some("global".into()),
-                ..all()
-            },
-            1,
-        ),
-        (
-            ListSessionsRequest {
-                kind: Some("direct".into()),
-                ..all()
-            },
-            2,
-        ),
-        (
-            ListSessionsRequest {
-                kind: Some("group".into()),
-                ..all()
-            },
-            0,
-        ),
-        (
-            ListSessionsRequest {
-                channel: Some("irc".into()),
-                ..all()
-            },
-            0,
-        ),
-        (
-            ListSessionsRequest {
-                require_last_interaction: Some(true),
-                ..all()
-            },
-            0,
-        ),
-        (
-            ListSessionsRequest {
-                configured_agents_only: Some(true),
-                ..all()
-            },
-            3,
-        ),
-        (
-            ListSessionsRequest {
-                sort_by: Some("lastInteractionAt".into()),
-                ..all()
-            },
-            3,
-        ),
-    ] {
-        assert_eq!(listed(&grpc, request.clone()).await.len(), count, "{request:?}");
-    }
-    for wrong in [
-        ListSessionsRequest {
-            kind: Some("other".into()),
-            ..all()
-        },
-        ListSessionsRequest {
-            sort_by: Some("name".into()),
-            ..all()
-        },
-    ] {
-        assert!(grpc.list_sessions(Request::new(wrong)).await.is_err());
-    }
-    let orphan = CreateSessionRequest {
-        parent_session_key: Some("agent:main:nobody".into()),
-        ..CreateSessionRequest::default()
-    };
-    let refused = grpc.create_session(Request::new(orphan)).await.unwrap_err();
-    assert!(refused.message().contains("unknown parent session"));
-}
-
-#[tokio::test]
 async fn a_session_that_takes_the_place_of_another_begins_with_what_that_is_set_to() {
     let bench = Bench::new().await;
     let running = bench.run("{}");
@@ -411,110 +296,6 @@ async fn a_session_that_takes_the_place_of_another_begins_with_what_that_is_set_
     );
     assert_eq!((beside.model_override, beside.verbose_level), (None, None));
     assert_eq!(beside.parent_session_key.as_deref(), Some("agent:main:main"));
-}
-
-#[tokio::test]
-async fn groups_are_ordered_renamed_and_forgotten_with_what_their_sessions_say() {
-    let bench = Bench::new().await;
-    let mut running = bench.run("{}");
-    let grpc = grpc(&running);
-    let put = |names: &[&str]| PutGroupsRequest {
-        names: names.iter().map(|name| (*name).to_owned()).collect(),
-        section_order: Vec::new(),
-    };
-    let names =
-        |groups: &[SessionGroup]| -> Vec<String> { groups.iter().map(|group| group.name.clone()).collect() };
-    let work = PatchSessionRequest {
-        category: Some("Work".into()),
-        ..patch_of("main")
-    };
-    patched(&grpc, work).await.unwrap();
-
-    let groups = grpc
-        .put_groups(Request::new(put(&["Home", "Work", "Home"])))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(names(&groups.groups), ["Home", "Work"]);
-    let rename = RenameGroupRequest {
-        name: "Work".into(),
-        to: "Office".into(),
-    };
-    let groups = grpc
-        .rename_group(Request::new(rename))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (names(&groups.groups), groups.updated_sessions),
-        (vec!["Home".to_owned(), "Office".to_owned()], Some(1))
-    );
-    running
-        .see("the session in its group", |seen| {
-            seen.label() == "changed groups"
-        })
-        .await;
-    let delete = DeleteGroupRequest {
-        name: "Office".into(),
-    };
-    let groups = grpc
-        .delete_group(Request::new(delete))
-        .await
-        .unwrap()
-        .into_inner();
-
-    assert_eq!(names(&groups.groups), ["Home"]);
-    let listed = grpc
-        .list_groups(Request::new(ListGroupsRequest {}))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(names(&listed.groups), ["Home"]);
-    assert!(patched(&grpc, patch_of("main")).await.unwrap().category.is_none());
-}
-
-#[tokio::test]
-async fn previews_and_branches_show_the_newest_words() {
-    let mut bench = Bench::new().await;
-    let mut running = bench.run("{}");
-    let grpc = grpc(&running);
-    grpc.send_chat(said("main", "r1", "how are\nyou")).await.unwrap();
-    bench.call().await.done().await;
-    running.end_of("r1").await;
-    let preview = PreviewSessionsRequest {
-        keys: vec!["main".into(), "agent:main:nothing".into()],
-        ..PreviewSessionsRequest::default()
-    };
-
-    let previews = grpc
-        .preview_sessions(Request::new(preview))
-        .await
-        .unwrap()
-        .into_inner()
-        .previews;
-    let branches = ListBranchesRequest {
-        session_key: "main".into(),
-        agent_id: None,
-    };
-    let branches = grpc
-        .list_branches(Request::new(branches))
-        .await
-        .unwrap()
-        .into_inner()
-        .branches;
-
-    assert_eq!(
-        (previews[0].status.as_str(), previews[1].status.as_str()),
-        ("ok", "missing")
-    );
-    assert_eq!(previews[0].items[0].text, "how are you");
-    assert_eq!((branches.len(), branches[0].active), (1, true));
-    assert!(
-        branches[0]
-            .updated_at
-            .as_deref()
-            .is_some_and(|at| at.ends_with('Z'))
-    );
 }
 
 fn history_by(connection: &str, since: i64) -> Request<GetChatHistoryRequest> {
@@ -560,4 +341,52 @@ async fn a_client_that_comes_back_after_a_restart_hears_once_that_its_run_was_cu
     assert_eq!(second.ends("r1"), 2);
     grpc.get_chat_history(history_by("another", later)).await.unwrap();
     second.end_of("r1").await;
+}
+
+#[tokio::test]
+async fn how_hard_to_think_is_one_of_the_levels_wherever_it_is_said() {
+    let mut bench = Bench::new().await;
+    let running = bench.run(
+        r#"{"models":{"providers":{"p":{"models":[{"id":"m","compat":{"reasoningEffortMap":{"ultra":"x"}}}]}}}}"#,
+    );
+    let grpc = grpc(&running);
+    let patch = |level: &str| PatchSessionRequest {
+        thinking_level: Some(level.into()),
+        ..patch_of("main")
+    };
+    let create = CreateSessionRequest {
+        thinking_level: Some("bogus".into()),
+        ..CreateSessionRequest::default()
+    };
+    let mut send = said("main", "r1", "hi");
+    send.get_mut().thinking = Some("bogus".into());
+    let mut run = Request::new(RunAgentRequest {
+        message: "hi".into(),
+        idempotency_key: "r2".into(),
+        ..RunAgentRequest::default()
+    });
+    run.get_mut().thinking = Some("bogus".into());
+
+    let refused = [
+        grpc.patch_session(Request::new(patch("bogus"))).await.err(),
+        grpc.create_session(Request::new(create)).await.err(),
+        grpc.send_chat(send).await.err(),
+        grpc.run_agent(run).await.err(),
+    ];
+
+    for status in refused {
+        let status = status.expect("a refusal");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(
+            status
+                .message()
+                .contains("off, minimal, low, medium, high, xhigh, max, ultra"),
+            "{status}"
+        );
+    }
+    assert!(bench.calls.try_recv().is_err());
+    for (word, kept) in [("HIGH", "high"), ("on", "low"), ("ultra", "ultra")] {
+        let row = patched(&grpc, patch(word)).await.unwrap();
+        assert_eq!(row.thinking_level.as_deref(), Some(kept));
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) async fn create(
         run,
     } = Create::try_from(request)?;
     let policy = engine.policy()?;
+    if let Some(Some(level)) = &mut patch.thinking_level {
+        *level = policy.book.level("/thinkingLevel", level)?;
+    }
     let key = session.resolve_to_act(&policy.agents)?;
     let now = engine.now_ms();
     let sessions = &engine.stores().sessions;
