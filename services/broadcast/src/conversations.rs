@@ -1,7 +1,7 @@
 //! What the session service says of its sessions, for `status` and `health`: asked when somebody wants to know. A gateway whose session
 //! service is away has a status all the same.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use gatehouse_core::client::PeerService;
 use gatehouse_proto::{
@@ -176,17 +176,6 @@ pub(crate) fn tell_health(health: &mut HealthEvent, summary: Option<SummariseSes
         return;
     };
     let now = health.ts;
-    let channels: BTreeSet<String> = health
-        .channels
-        .keys()
-        .filter_map(|account| account.split_once('/'))
-        .map(|(channel, _)| channel.to_owned())
-        .collect();
-    health.channel_labels = channels
-        .iter()
-        .map(|channel| (channel.clone(), channel.clone()))
-        .collect();
-    health.channel_order = channels.into_iter().collect();
     let recent = |rows: &[&SessionRow]| -> Vec<RecentSession> {
         let rows = rows.iter().take(HEALTH_RECENT_MAX);
         rows.map(|row| RecentSession {

@@ -1,6 +1,9 @@
 //! How every process is: what each said last, and that it fell silent.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use gatehouse_core::beat::BEAT;
 use gatehouse_proto::broadcast::v1::{ChannelHealth, HealthEvent, ServiceHealth, service_health::State};
@@ -239,8 +242,15 @@ impl RollUp {
                 },
             )
         });
-        let channels = channels.collect();
+        let channels: HashMap<String, ChannelHealth> = channels.collect();
+        let accounts = channels.keys().filter_map(|account| account.split_once('/'));
+        let order: BTreeSet<String> = accounts.map(|(channel, _)| channel.to_owned()).collect();
         HealthEvent {
+            channel_labels: order
+                .iter()
+                .map(|channel| (channel.clone(), channel.clone()))
+                .collect(),
+            channel_order: order.into_iter().collect(),
             ok: is_ok(&services),
             ts: now_ms,
             duration_ms: 0,

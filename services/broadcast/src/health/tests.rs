@@ -202,7 +202,10 @@ fn channel_accounts_are_shown_by_name() {
         None,
     );
 
-    assert!(!all.event(0).channels["irc/home"].ok);
+    let health = all.event(0);
+    assert!(!health.channels["irc/home"].ok);
+    assert_eq!(health.channel_order, ["irc"], "in the event as in the answer");
+    assert_eq!(health.channel_labels["irc"], "irc");
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,10 +39,8 @@ impl Days {
         let zone = zone(asked)?;
         let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
         let today = now.to_zoned(zone.clone()).date();
-        let end = match &asked.end {
-            Some(end) => date(end, "/endDate")?,
-            None => today,
-        };
+        let asked_end = asked.end.as_deref().map(|end| date(end, "/endDate"));
+        let end = asked_end.transpose()?.unwrap_or(today);
         let count = match (asked.days, asked.range.as_deref()) {
             (Some(days), _) => days,
             (None, Some("7d")) => 7,
@@ -57,6 +55,8 @@ impl Days {
             Some(start) => date(start, "/startDate")?,
             None => end.saturating_sub((count - 1).days()),
         };
+        // Nothing is used in the future: days that a page asks for without an end are those up to today.
+        let end = if start <= today { end.min(today) } else { end };
         let last = i64::from(end.since(start).map_or(-1, |span: Span| span.get_days()));
         if !(0..DAYS_MAX).contains(&last) {
             return Err(field(
@@ -195,6 +195,11 @@ mod tests {
                 "{start} {end}"
             );
         }
+        assert_eq!(
+            between("2026-11-26", "2099-11-27").unwrap().names,
+            ["2026-11-26", "2026-11-27"],
+            "nothing is used in the future"
+        );
         let range = |range: &str| {
             days(Asked {
                 range: Some(range.to_owned()),
