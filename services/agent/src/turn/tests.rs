@@ -1,6 +1,7 @@
 mod reading;
 mod requests;
 mod thinking;
+mod waiting;
 
 use std::net::SocketAddr;
 
