@@ -116,6 +116,106 @@ async fn an_answer_that_a_kill_breaks_off_is_given_all_the_same_and_once() {
     databases_are_whole(&gateway);
 }
 
+/// Which process dies, and how many answers of the run that is steered have begun by then.
+const STEERED: &[(&str, usize)] = &[("session", 1), ("session", 2), ("agent", 2)];
+
+#[tokio::test]
+async fn a_kill_around_the_taking_in_of_a_message_loses_no_answer_and_gives_none_twice() {
+    let (platform, model) = (Platform::start().await, Model::start(WORDS, PAUSE).await);
+    let channels = json!({"channels": platform.config()}); // and messages steer, as by default
+    let gateway = Gateway::start(&model.config(&channels)).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
+    let say = async |id: &str| {
+        until("an acknowledgement", async || {
+            platform
+                .deliver(&gateway, id, "anna", &format!("[{id}]"))
+                .await
+                .then_some(())
+        })
+        .await;
+    };
+    let mut asked = Vec::new();
+
+    for (round, (victim, begun)) in STEERED.iter().enumerate() {
+        let ended = ends(&screen).len();
+        let ids = ["a", "b"].map(|part| format!("{part}{round}"));
+        say(&ids[0]).await;
+        until("an answer on the screen", async || {
+            (texts(&screen).len() > ended).then_some(())
+        })
+        .await;
+        say(&ids[1]).await;
+        until("the answers that are to have begun", async || {
+            let texts = texts(&screen);
+            let answers = texts.values().map(|text| text.matches("w0 ").count());
+            (answers.sum::<usize>() >= asked.len() + begun).then_some(())
+        })
+        .await;
+        gateway.kill(victim).await;
+        asked.extend(ids);
+        until_within(
+            SETTLE,
+            "every message answered and every reply sent",
+            async || {
+                let count = |database, query| rows(&gateway, database, query).len();
+                let is_settled = count(SESSION, USER_ROWS) == asked.len()
+                    && count(SESSION, OPEN_TURNS) == 0
+                    && count(SESSION, WAITING_REPLIES) == 0
+                    && count(BRIDGE, UNSENT) == 0;
+                is_settled.then_some(())
+            },
+        )
+        .await;
+    }
+
+    let said = rows(&gateway, SESSION, USER_ROWS);
+    for id in &asked {
+        let times = said.iter().filter(|row| row.contains(&format!("[{id}]"))).count();
+        assert_eq!(times, 1, "{id} stands {times} times in the transcript");
+    }
+    let states = rows(&gateway, SESSION, "SELECT state FROM turns");
+    assert_eq!(states, vec!["done"; asked.len()]);
+    let steered = rows(&gateway, SESSION, MERGED).len();
+    assert!(steered >= 2, "taken in before two of the kills: {steered}");
+    let answers = rows(&gateway, SESSION, ANSWER_ROWS);
+    assert_eq!(answers.len(), asked.len());
+    let chat: String = platform
+        .replies()
+        .iter()
+        .filter_map(|reply| reply["text"].as_str().map(str::to_owned))
+        .collect();
+    for id in &asked {
+        let whole = model::whole(&format!("[{id}]"), WORDS);
+        assert_eq!(
+            chat.matches(&whole).count(),
+            1,
+            "{id} was answered otherwise: {chat}"
+        );
+    }
+    until("the end of every run", async || {
+        (ends(&screen).len() >= asked.len()).then_some(())
+    })
+    .await;
+    assert!(ends(&screen).values().all(|count| *count == 1));
+    databases_are_whole(&gateway);
+}
+
+const SESSION: &str = "session/session.db";
+const BRIDGE: &str = "channel-bridge/bridge.db";
+const USER_ROWS: &str = "SELECT content FROM entries WHERE role = 'user'";
+const ANSWER_ROWS: &str = "SELECT content FROM entries WHERE role = 'assistant'";
+const OPEN_TURNS: &str = "SELECT run FROM turns WHERE ended_at IS NULL";
+const MERGED: &str = "SELECT run FROM turns WHERE merged_into IS NOT NULL";
+const WAITING_REPLIES: &str = "SELECT key FROM deliveries WHERE state = 'waiting'";
+const UNSENT: &str = "SELECT delivery_key FROM outbox WHERE state <> 'sent'";
+
+fn rows(gateway: &Gateway, database: &str, query: &str) -> Vec<String> {
+    let connection = rusqlite::Connection::open(gateway.path(database)).expect(database);
+    let mut statement = connection.prepare(query).expect(query);
+    let rows = statement.query_map([], |row| row.get(0)).expect(query);
+    rows.collect::<Result<_, _>>().expect(query)
+}
+
 /// The text that stands on a screen for each run.
 fn texts(screen: &Client) -> BTreeMap<String, String> {
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
@@ -281,7 +381,7 @@ async fn terminal_once(gateway: &Gateway, runs: &[String]) {
 }
 
 fn databases_are_whole(gateway: &Gateway) {
-    for database in ["session/session.db", "channel-bridge/bridge.db"] {
+    for database in [SESSION, BRIDGE] {
         let connection = rusqlite::Connection::open(gateway.path(database)).expect(database);
         let verdict: String = connection
             .query_row("PRAGMA integrity_check", [], |row| row.get(0))
