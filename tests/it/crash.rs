@@ -137,11 +137,11 @@ async fn a_kill_around_the_taking_in_of_a_message_loses_no_answer_and_gives_none
     let mut asked = Vec::new();
 
     for (round, (victim, begun)) in STEERED.iter().enumerate() {
-        let ended = ends(&screen).len();
+        let begun_before = texts(&screen).len();
         let ids = ["a", "b"].map(|part| format!("{part}{round}"));
         say(&ids[0]).await;
         until("an answer on the screen", async || {
-            (texts(&screen).len() > ended).then_some(())
+            (texts(&screen).len() > begun_before).then_some(())
         })
         .await;
         say(&ids[1]).await;
