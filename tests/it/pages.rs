@@ -199,9 +199,56 @@ async fn a_form_saves_and_what_there_is_none_of_is_an_empty_list() {
         ("plugin.approval.list", json!([])),
         ("openclaw.approval.list", json!([])),
         ("last-heartbeat", json!(null)),
+        ("approval.history", json!({"items": []})),
+        ("exec.approval.grants.list", json!({"grants": []})),
+        ("skills.search", json!({"results": []})),
+        (
+            "plugins.list",
+            json!({"plugins": [], "diagnostics": [], "mutationAllowed": false}),
+        ),
+        ("plugins.catalog.browse", json!({"items": [], "categories": []})),
+        ("cron.status", json!({"enabled": false, "jobs": 0})),
     ] {
         assert_eq!(answer(&gateway, method, json!({})).await, empty, "{method}");
     }
+    // The page refuses a list of automations without these.
+    let page = json!({"limit": 20, "offset": 0, "includeDisabled": true, "sortBy": "name"});
+    for (method, list) in [("cron.list", "jobs"), ("cron.runs", "entries")] {
+        let mut page = page.clone();
+        if method == "cron.runs" {
+            page = json!({"scope": "all", "limit": 20});
+        }
+        let empty = answer(&gateway, method, page).await;
+        assert_eq!(
+            (&empty[list], &empty["limit"], &empty["hasMore"]),
+            (&json!([]), &json!(20), &json!(false)),
+            "{method}: {empty}"
+        );
+        assert_eq!(empty.get("nextOffset"), Some(&json!(null)), "{method}: {empty}");
+    }
+    let added = ask(&gateway, "cron.add", json!({"name": "daily"}))
+        .await
+        .expect_err("there is no scheduler");
+    assert_eq!(added["message"], "unknown method: cron.add");
+    let hooks = answer(&gateway, "hooks.status", json!({"agentId": "main"})).await;
+    let skills = answer(&gateway, "skills.status", json!({})).await;
+    assert_eq!(
+        (&hooks["hooks"], &skills["skills"], &skills["agentId"]),
+        (&json!([]), &json!([]), &json!("main"))
+    );
+    assert_eq!(hooks["workspaceDir"], skills["workspaceDir"]);
+    for method in ["hooks.status", "skills.status", "doctor.memory.status", "webSearch.status"] {
+        let nobody = ask(&gateway, method, json!({"agentId": "nobody"}))
+            .await
+            .expect_err("no such agent");
+        assert!(nobody["message"].to_string().contains("nobody"), "{method}: {nobody}");
+    }
+    let machines = answer(&gateway, "environments.list", json!({})).await;
+    assert_eq!(
+        (&machines["environments"][0]["id"], &machines["environments"][1]),
+        (&json!("gateway"), &json!(null)),
+        "{machines}"
+    );
     let system = answer(&gateway, "system.info", json!({})).await;
     assert!(
         system["cpuCount"].as_i64().is_some_and(|count| count > 0),

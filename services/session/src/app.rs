@@ -12,6 +12,7 @@ use gatehouse_core::service::{self, Life};
 use gatehouse_core::settings::SettingsError;
 use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings};
 use gatehouse_proto::node::v1::node_service_server::NodeServiceServer;
+use gatehouse_proto::session::v1::catalog_service_server::CatalogServiceServer;
 use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::pending_service_server::PendingServiceServer;
@@ -34,7 +35,7 @@ use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
 use crate::turns::{Engine, Parts, Timing};
 use crate::workspace::{self, Workspaces};
-use crate::{pending, tasks, usage};
+use crate::{catalog, pending, tasks, usage};
 
 /// The file in the service's folder.
 const DATABASE: &str = "session.db";
@@ -182,6 +183,8 @@ impl service::App for App {
         let counted = usage::grpc::Grpc::new(engine.clone());
         life.serve(UsageServiceServer::new(counted).max_encoding_message_size(MESSAGE_BYTES_MAX));
         life.serve(PendingServiceServer::new(pending::Grpc));
+        let around = catalog::grpc::Grpc::new(engine.clone(), workspaces.clone(), nodes.clone());
+        life.serve(CatalogServiceServer::new(around));
         let files = workspace::grpc::Grpc::new(engine.clone(), workspaces);
         life.serve(WorkspaceServiceServer::new(files).max_decoding_message_size(MESSAGE_BYTES_MAX));
         let grpc = Grpc::new(engine.clone(), recall, closing.clone());

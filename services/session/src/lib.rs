@@ -9,6 +9,7 @@ mod agents;
 mod answer;
 mod app;
 mod book;
+mod catalog;
 mod commands;
 mod config;
 mod deliveries;

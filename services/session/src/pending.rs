@@ -38,6 +38,20 @@ impl PendingService for Grpc {
         Ok(Response::new(Default::default()))
     }
 
+    async fn list_approval_history(
+        &self,
+        _: Request<ListApprovalHistoryRequest>,
+    ) -> Result<Response<ListApprovalHistoryResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn list_exec_grants(
+        &self,
+        _: Request<ListExecGrantsRequest>,
+    ) -> Result<Response<ListExecGrantsResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
     async fn list_task_suggestions(
         &self,
         _: Request<ListTaskSuggestionsRequest>,

@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { until } from "../gateway.mjs";
 
 const PATIENCE_MS = 60_000;
-const WHAT_PEOPLE_TAKE_FOR_BROKEN = /[^\n]*(unknown method|missing scope|Panel failed to load|invalid [\w.]+ params|Something went wrong)[^\n]*/i;
+const WHAT_PEOPLE_TAKE_FOR_BROKEN =
+  /[^\n]*(unknown method|missing scope|Panel failed to load|invalid [\w.]+ params|Something went wrong|Cannot read prop|returned an invalid|is not a function)[^\n]*/i;
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const SETTLED_MS = 1_500;
+const ENTER_ATTEMPTS = 4;
 
 export const isHere = chromium !== undefined;
 
@@ -19,6 +21,7 @@ const PAGES = [
   ..."agents sessions dashboards activity automations tasks usage skills plugins logs debug systems worktrees portals workboard".split(" "),
   ...["agents", "channels", "connection", "profile", "appearance", "security", "secrets", "advanced", "approvals", "memory", "infrastructure"].map((name) => `settings/${name}`),
   ...["labs", "about", "ai-agents", "model-providers", "plugins", "devices", "updates", "communications", "notifications", "mcp", "automation"].map((name) => `settings/${name}`),
+  ...["search", "talk", "skills", "cloud-workers"].map((name) => `settings/${name}`),
 ];
 
 class Browser {
@@ -66,9 +69,15 @@ class Browser {
     });
   }
 
+  /** Says something. The menu of commands takes the first Enter of a command while it is still open. */
   async say(text) {
     await this.composer.fill(text);
-    await this.composer.press("Enter");
+    for (let attempt = 1; attempt <= ENTER_ATTEMPTS; attempt += 1) {
+      await this.composer.press("Enter");
+      const left = async () => ((await this.composer.inputValue()).trim() === "" ? true : undefined);
+      if (await until("the composer is empty", left, SETTLED_MS).catch(() => false)) return;
+    }
+    throw new Error(`the composer keeps what was entered: ${await this.composer.inputValue()}`);
   }
 
   /** Puts a mark into the page that a reload takes away. */
@@ -221,19 +230,34 @@ async function interruptions(check, browser, recorder, target) {
 }
 
 async function settings(check, browser, recorder) {
-  await check("a form of the settings saves", async () => {
-    await browser.visit("/settings/ai-agents");
-    await browser.page.waitForTimeout(2 * SETTLED_MS);
+  await check("a form of the settings saves, and a reload shows what was saved", async () => {
+    const field = await openForm(browser);
     const mark = recorder.frames.length;
-    const field = browser.page.locator("input[type=number]:not([disabled]), input[type=text]:not([disabled]):not([readonly])").first();
-    await field.waitFor({ timeout: 15_000 });
-    const toggle = browser.page.locator("input[type=checkbox]:not([disabled]), [role=switch]:not([disabled])").first();
-    if (await toggle.count()) await toggle.click({ force: true });
+    const before = await field.inputValue();
+    const wanted = String(Number(before || 0) + 1);
+    await field.fill(wanted);
+    await field.press("Tab");
     const save = browser.page.getByRole("button", { name: /^(save|apply)/i }).first();
-    if (await save.count()) await save.click();
+    if (await save.isVisible().catch(() => false)) await save.click();
     const written = await until("a write of the configuration", () => writes(recorder, mark), 15_000);
     assert.ok(written.ok, JSON.stringify(written.error));
+    const again = await openForm(browser);
+    await until(`the form says ${wanted}`, async () => ((await again.inputValue()) === wanted ? true : undefined), 15_000);
   });
+}
+
+/** A number of the agents' settings, with everything unfolded that is folded. */
+async function openForm(browser) {
+  await browser.visit("/settings/ai-agents");
+  await browser.page.reload();
+  const field = browser.page.locator("input[type=number]:not([disabled])").first();
+  const unfolded = async () => {
+    const folded = browser.page.locator("details:not([open]) > summary");
+    for (const summary of await folded.all()) await summary.click({ timeout: SETTLED_MS }).catch(() => {});
+    return (await field.isVisible()) || undefined;
+  };
+  await until("a field that can be changed", unfolded, 30_000);
+  return field;
 }
 
 function writes(recorder, mark) {
@@ -241,9 +265,31 @@ function writes(recorder, mark) {
   return asked && recorder.since(mark, "gateway").find((frame) => frame.type === "res" && frame.id === asked.id);
 }
 
+/** Where the side bar of this page leads. */
+const ways = (browser) =>
+  browser.page.evaluate(() => {
+    const found = [];
+    const walk = (root) => {
+      for (const element of root.querySelectorAll("*")) {
+        if (element.tagName === "A" && element.checkVisibility()) found.push(element.getAttribute("href") ?? "");
+        if (element.shadowRoot) walk(element.shadowRoot);
+      }
+    };
+    walk(document);
+    return found.filter((href) => href.startsWith("/")).map((href) => href.slice(1).split(/[?#]/)[0]);
+  });
+
 async function pages(check, browser) {
   await browser.visit("/chat");
   await browser.composer.waitFor();
+  await check("every way of the side bar is one of those that are tried", async () => {
+    const seen = await ways(browser);
+    await browser.walk("/settings/profile");
+    seen.push(...(await ways(browser)));
+    const untried = [...new Set(seen)].filter((way) => !PAGES.includes(way) && !/^(chat|new|custodian)(\/|$)/.test(way));
+    assert.ok(seen.includes("automations") && seen.includes("settings/devices"), `the side bar was not found: ${seen}`);
+    assert.deepEqual(untried, []);
+  });
   for (const path of PAGES) {
     await check(`/${path} has no red line`, async () => {
       await browser.walk(`/${path}`);

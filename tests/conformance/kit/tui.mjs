@@ -10,6 +10,8 @@ import { environment, node, openclaw } from "./openclaw.mjs";
 
 const run = promisify(execFile);
 const PATIENCE_MS = 30_000;
+const TYPED_MS = 3_000;
+const TYPE_ATTEMPTS = 3;
 
 class Terminal {
   name = `gatehouse-kit-${randomUUID()}`;
@@ -31,11 +33,18 @@ class Terminal {
     return stdout;
   }
 
+  /** Types a line, looks that it stands there as a person would, and enters it: a menu that is just closing takes the first letters. */
   async type(text) {
-    await this.#tmux("send-keys", "-t", "kit", "-l", text);
-    // What is typed and entered at once is taken for something pasted.
-    await new Promise((wake) => setTimeout(wake, 300));
-    await this.#tmux("send-keys", "-t", "kit", "Enter");
+    const count = async () => (await this.screen()).split(text).length;
+    for (let attempt = 1; ; attempt += 1) {
+      const before = await count();
+      await this.#tmux("send-keys", "-t", "kit", "-l", text);
+      const stands = async () => ((await count()) > before ? true : undefined);
+      const typed = await until("what was typed stands there", stands, TYPED_MS).catch(() => false);
+      if (typed || attempt === TYPE_ATTEMPTS) break;
+      await this.key("C-u");
+    }
+    await this.key("Enter");
   }
 
   key(name) {

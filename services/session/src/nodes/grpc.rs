@@ -383,6 +383,18 @@ impl NodeService for Grpc {
     }
 }
 
+impl Nodes {
+    /// Every node, as anybody may see it.
+    pub(crate) async fn known(&self) -> Result<Vec<Node>, Error> {
+        Ok(list(self, false).await?.nodes)
+    }
+
+    /// The skills of the nodes that are there.
+    pub(crate) fn skills_offered(&self) -> Vec<(NodeId, NodeSkill)> {
+        self.0.registry.skills()
+    }
+}
+
 async fn list(nodes: &Nodes, shows_requests: bool) -> Result<ListNodesResponse, Error> {
     let records = nodes.0.store.nodes().await?;
     let mut list = records

@@ -121,6 +121,20 @@ impl Registry {
         })
     }
 
+    /// The skills of the nodes that are there, by node and name.
+    pub(super) fn skills(&self) -> Vec<(NodeId, proto::NodeSkill)> {
+        let state = self.lock();
+        let all = state.nodes.iter();
+        let mut skills: Vec<_> = all
+            .flat_map(|(node, live)| live.skills.iter().map(|skill| (node.clone(), skill.clone())))
+            .collect();
+        drop(state);
+        skills.sort_by(|(node, skill), (other, its)| {
+            (node.as_str(), &skill.name).cmp(&(other.as_str(), &its.name))
+        });
+        skills
+    }
+
     /// The way to a node, if it may be asked for this. `None`: it is not there.
     pub(super) fn line_for(
         &self,

@@ -259,6 +259,12 @@ async fn what_a_node_says_of_itself_is_kept_and_shown() {
             .collect::<Vec<_>>(),
         ["a", "b"]
     );
+    let offered = bench.nodes.skills_offered();
+    let names: Vec<_> = offered
+        .iter()
+        .map(|(node, skill)| (node.as_str(), skill.name.as_str()))
+        .collect();
+    assert_eq!(names, [("a", "a"), ("a", "b")], "pages list them");
     let tool = |name: &str, command: &str| PluginTool {
         plugin_id: "p".into(),
         name: name.into(),
