@@ -237,13 +237,22 @@ async fn a_form_saves_and_what_there_is_none_of_is_an_empty_list() {
         (&json!([]), &json!([]), &json!("main"))
     );
     assert_eq!(hooks["workspaceDir"], skills["workspaceDir"]);
-    for method in ["hooks.status", "skills.status", "doctor.memory.status", "webSearch.status"] {
+    for method in [
+        "hooks.status",
+        "skills.status",
+        "doctor.memory.status",
+        "webSearch.status",
+    ] {
         let nobody = ask(&gateway, method, json!({"agentId": "nobody"}))
             .await
             .expect_err("no such agent");
-        assert!(nobody["message"].to_string().contains("nobody"), "{method}: {nobody}");
+        assert!(
+            nobody["message"].to_string().contains("nobody"),
+            "{method}: {nobody}"
+        );
     }
-    let machines = answer(&gateway, "environments.list", json!({})).await;
+    let all = json!({"includeDesktopSetup": true});
+    let machines = answer(&gateway, "environments.list", all).await;
     assert_eq!(
         (&machines["environments"][0]["id"], &machines["environments"][1]),
         (&json!("gateway"), &json!(null)),
