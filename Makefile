@@ -123,7 +123,7 @@ bench:
 	@echo "== bench"
 	@GATEHOUSE_BIN=$(abspath $(TARGET))/release/gatehouse GATEHOUSE_SOAK_SECONDS=$(SECONDS) $(TARGET)/release/gatehouse-bench $(ARGS)
 
-# Eight minutes on a quiet machine, most of it OpenClaw's.
+# Eight minutes on a quiet machine, most of it OpenClaw's. ARGS=--small takes one or two, and says whether every row can be measured.
 bench-peers: prerequisites
 	@echo "== build (release)"
 	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse

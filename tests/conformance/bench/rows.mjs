@@ -6,24 +6,30 @@ import { randomUUID } from "node:crypto";
 import { pssMiB } from "./memory.mjs";
 import { Device, now, percentile, timed, Wire } from "./wire.mjs";
 
-const SCREENS = 200;
-const FLOOD_TOKENS = 2_000;
+/** How much of everything: what the table is made of, and what only shows in a minute that every row can be measured. */
+export const FULL = { starts: 3, screens: 200, floodTokens: 2_000, calls: 300, lists: 50, sessions: [10, 1_000, 10_000], connects: 200, turns: 15, invocations: 100, idleMs: 10_000 };
+export const SMALL = { starts: 1, screens: 20, floodTokens: 200, calls: 30, lists: 5, sessions: [10, 100], connects: 24, turns: 3, invocations: 10, idleMs: 1_000 };
 const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
 /** Everything in the order in which it is measured; `add(name, unit, value)` takes a figure. */
-export async function measure(target, provider, add) {
+export async function measure(target, provider, add, size = FULL) {
+  const failed = [];
   const rows = { memory, calls, connects, tokens, invocations, flood, sessions };
-  await start(target, add);
+  await start(target, add, size);
   for (const [name, row] of Object.entries(rows)) {
     console.log(`   ${target.name}: ${name}`);
     // What a gateway cannot do has no figure; the rest still has one.
-    await row(target, add, provider).catch((error) => console.log(`   ${target.name}: ${name}: ${error.message}`));
+    await row(target, add, size, provider).catch((error) => {
+      failed.push(name);
+      console.log(`   ${target.name}: ${name}: ${error.message}`);
+    });
   }
+  return failed;
 }
 
-async function start(target, add) {
+async function start(target, add, size) {
   const times = [];
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < size.starts; i += 1) {
     await target.end();
     times.push(
       await timed(async () => {
@@ -44,42 +50,42 @@ async function start(target, add) {
   add("start to the first hello", "ms", percentile(times, 0.5));
 }
 
-async function memory(target, add) {
-  await pause(10_000);
+async function memory(target, add, size) {
+  await pause(size.idleMs);
   const idle = await pssMiB(target.pid);
   add("memory idle, all processes (PSS)", "MiB", idle);
   const wires = [];
-  for (let i = 0; i < SCREENS; i += 1) {
+  for (let i = 0; i < size.screens; i += 1) {
     const wire = await Wire.open(target.url, target);
     await wire.request("sessions.subscribe");
     wires.push(wire);
   }
   await pause(3_000);
-  add(`memory with ${SCREENS} clients`, "MiB", await pssMiB(target.pid));
+  add(`memory with ${size.screens} clients`, "MiB", await pssMiB(target.pid));
   await Promise.all(wires.map((wire) => wire.close()));
 }
 
-async function calls(target, add) {
+async function calls(target, add, size) {
   const wire = await Wire.open(target.url, target);
-  const times = await repeat(300, () => wire.request("health"));
+  const times = await repeat(size.calls, () => wire.request("health"));
   add("`health`, p50", "ms", percentile(times, 0.5));
   add("`health`, p99", "ms", percentile(times, 0.99));
   await wire.close();
 }
 
-async function sessions(target, add) {
-  for (const count of [10, 1_000, 10_000]) {
+async function sessions(target, add, size) {
+  for (const count of size.sessions) {
     await target.seed(count);
     const wire = await Wire.open(target.url, target);
     const listed = await patiently(() => wire.request("sessions.list", { limit: 100 }));
     if ((listed.totalCount ?? listed.count) < count) throw new Error(`${listed.totalCount} sessions, not ${count}`);
-    const times = await repeat(50, () => wire.request("sessions.list", { limit: 100 }));
+    const times = await repeat(size.lists, () => wire.request("sessions.list", { limit: 100 }));
     add(`\`sessions.list\`, 100 of ${count.toLocaleString("en")} sessions, p50`, "ms", percentile(times, 0.5));
     await wire.close();
   }
 }
 
-async function connects(target, add) {
+async function connects(target, add, size) {
   const devices = Array.from({ length: 20 }, () => new Device());
   for (const device of devices) {
     const first = await Wire.open(target.url, { ...target, token: target.token, device });
@@ -87,7 +93,7 @@ async function connects(target, add) {
     await first.close();
     if (!device.token) throw new Error("no device token was given");
   }
-  const total = 200;
+  const total = size.connects;
   let begun = 0;
   const worker = async () => {
     while (begun < total) {
@@ -99,10 +105,10 @@ async function connects(target, add) {
   add("connects of known devices with their tokens", "a second", (total * 1_000) / ms);
 }
 
-async function tokens(target, add, provider) {
+async function tokens(target, add, size, provider) {
   const wire = await Wire.open(target.url, target);
   const firsts = [];
-  for (let i = 0; i < 15; i += 1) {
+  for (let i = 0; i < size.turns; i += 1) {
     const began = now();
     const { first } = await turn(wire, `agent:main:first-${i % 3}`, "quick [[fake tokens=3]]");
     firsts.push(first - began);
@@ -140,7 +146,7 @@ async function turn(wire, sessionKey, message) {
   return { first: first ?? now(), deltas };
 }
 
-async function invocations(target, add) {
+async function invocations(target, add, size) {
   const device = new Device();
   const node = { commands: ["system.which"], caps: ["system"] };
   const host = await Wire.open(target.url, { token: target.token, device, node });
@@ -161,14 +167,14 @@ async function invocations(target, add) {
     if (tries > 50) throw failed;
     await pause(200);
   }
-  const times = await repeat(100, invoke);
+  const times = await repeat(size.invocations, invoke);
   add("`node.invoke` there and back, p50", "ms", percentile(times, 0.5));
   await Promise.all([host.close(), operator.close()]);
 }
 
 /** The clients are in a thread of their own, so that reading for 200 of them does not hold up the model. */
-async function flood(target, add, provider) {
-  const worker = new Worker(new URL("screens.mjs", import.meta.url), { workerData: { url: target.url, token: target.token, screens: SCREENS } });
+async function flood(target, add, size, provider) {
+  const worker = new Worker(new URL("screens.mjs", import.meta.url), { workerData: { url: target.url, token: target.token, screens: size.screens } });
   const said = (wanted) => new Promise((resolve, reject) => {
     worker.on("message", (message) => message[wanted] !== undefined && resolve(message[wanted]));
     worker.once("error", reject);
@@ -177,10 +183,10 @@ async function flood(target, add, provider) {
   ended.catch(() => {});
   await said("ready");
   const wire = await Wire.open(target.url, target);
-  await wire.request("chat.send", { sessionKey: "agent:main:flood", message: `flood [[fake tokens=${FLOOD_TOKENS}]]`, idempotencyKey: randomUUID() });
+  await wire.request("chat.send", { sessionKey: "agent:main:flood", message: `flood [[fake tokens=${size.floodTokens}]]`, idempotencyKey: randomUUID() });
   const arrivals = await ended;
   const { sent } = provider.requests.findLast((request) => request.asked.includes("flood [["));
-  add(`${FLOOD_TOKENS.toLocaleString("en")} tokens at once to ${SCREENS} clients, last word at the slowest`, "ms", Math.max(...arrivals) - sent.at(-1));
+  add(`${size.floodTokens.toLocaleString("en")} tokens at once to ${size.screens} clients, last word at the slowest`, "ms", Math.max(...arrivals) - sent.at(-1));
   await worker.terminate();
   await wire.close();
 }

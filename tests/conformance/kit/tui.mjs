@@ -11,6 +11,7 @@ import { environment, node, openclaw } from "./openclaw.mjs";
 const run = promisify(execFile);
 const PATIENCE_MS = 30_000;
 const TYPED_MS = 3_000;
+const NOT_PASTED_MS = 300;
 const TYPE_ATTEMPTS = 3;
 
 class Terminal {
@@ -44,6 +45,8 @@ class Terminal {
       if (typed || attempt === TYPE_ATTEMPTS) break;
       await this.key("C-u");
     }
+    // What is typed and entered at once is taken for something pasted.
+    await new Promise((wake) => setTimeout(wake, NOT_PASTED_MS));
     await this.key("Enter");
   }
 
