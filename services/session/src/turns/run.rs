@@ -1,6 +1,7 @@
 //! One run, from its lease to its end. A run may stop saying anything at any moment, because its lease is lost; it says its
 //! end only when the store says that its own transition won.
 
+mod at_once;
 mod compact;
 mod ending;
 mod lease;
@@ -10,6 +11,7 @@ mod show;
 mod steer;
 mod steps;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +93,8 @@ struct Run {
     asked: Option<String>,
     /// Whether this attempt showed anything.
     seen: bool,
+    /// The whole answer, when its end came before anything of it was shown: it is shown once its end is stored.
+    at_once: Option<String>,
     /// What an earlier attempt showed: it stands on the screens until this one's first word.
     earlier: String,
     answer: Pacer,
@@ -130,6 +134,7 @@ pub(super) async fn run(
         events,
         asked: None,
         seen: false,
+        at_once: None,
         earlier: String::new(),
         answer: Pacer::new(shown.clone()),
         thinking: Pacer::new(shown),
@@ -292,6 +297,7 @@ impl Run {
             Ok(response) => response.into_inner(),
             Err(status) => return Ok(self.gone(&status)),
         };
+        let mut ahead = VecDeque::new();
         loop {
             let due = self.next_due();
             let next = tokio::select! {
@@ -302,7 +308,7 @@ impl Run {
                     self.show_due();
                     continue;
                 }
-                next = stream.message() => next,
+                next = at_once::next(&mut ahead, &mut stream) => next,
             };
             let event = match next {
                 Ok(Some(response)) => response.event,
@@ -310,6 +316,12 @@ impl Run {
                 Err(status) => return Ok(self.gone(&status)),
             };
             let Some(event) = event else { continue }; // an event of a newer version
+            if self.may_come_at_once(&event) {
+                at_once::look_ahead(&mut ahead, &mut stream);
+                if self.hold_back(&event, &mut ahead) {
+                    continue;
+                }
+            }
             if let Some(outcome) = self.take(event).await? {
                 return Ok(outcome);
             }
@@ -348,19 +360,12 @@ impl Run {
                         content: None,
                     }));
                 }
-                let seq = if self.seen {
-                    self.live.append(&text)
-                } else {
-                    if let Some(stop) = self.show_first(&text).await? {
-                        return Ok(Some(Outcome::Stopped(stop)));
-                    }
-                    self.live.append_kept(&text)
-                };
-                let replace = std::mem::take(&mut self.new_answer.increment);
-                let text = if replace { self.live.shown_text() } else { text };
-                self.events.increment(Stream::Assistant, seq, &text, replace);
-                self.answer.push(&text);
-                self.show_due();
+                if self.seen {
+                    let seq = self.live.append(&text);
+                    self.show_more(seq, text);
+                } else if let Some(stop) = self.show_first_text(text).await? {
+                    return Ok(Some(Outcome::Stopped(stop)));
+                }
             }
             Event::ThinkingDelta(_) if self.summary.is_some() => {}
             Event::ThinkingDelta(agent::ThinkingDelta { text }) => {

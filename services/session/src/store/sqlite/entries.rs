@@ -198,7 +198,7 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
     // Of the turns of a whole conversation only the few that were merged into another one matter.
     let mut statement = snapshot.prepare_cached(
         "SELECT e.role, e.content, e.run, t.merged_into,
-            coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider'), e.seq, t.read_after
+            iif(e.role = 'user', NULL, coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider')), e.seq, t.read_after
          FROM entries e LEFT JOIN turns t INDEXED BY turns_merged
             ON t.session = e.session AND t.run = e.run AND t.merged_into IS NOT NULL AND e.role = 'user'
          WHERE e.session = ?1 AND e.seq >= max(?2, (SELECT context_seq FROM sessions WHERE id = ?1)) AND e.in_context = 1

@@ -22,7 +22,7 @@ impl Run {
     /// Stores the end, and says it if this run was the one to end the turn. Answers the turn that was begun with it.
     pub(super) async fn end(&mut self, outcome: Outcome) -> Option<Claimed> {
         let mut kind = None;
-        let text = self.live.text();
+        let text = self.answer_text();
         // Until its first word, the text of the attempt before stands on the screens.
         let shown = if text.is_empty() {
             self.earlier.clone()
@@ -211,9 +211,10 @@ impl Run {
         GaveBack::Lost // its lease ends, and the dispatcher takes it over
     }
 
-    async fn commit(&self, finish: Finish, kind: Option<&'static str>) -> Option<Claimed> {
+    async fn commit(&mut self, finish: Finish, kind: Option<&'static str>) -> Option<Claimed> {
         for _ in 0..FINISH_ATTEMPTS {
-            let order = self.room.order.of(&self.turn.key).await;
+            let room = std::sync::Arc::clone(&self.room);
+            let order = room.order.of(&self.turn.key).await;
             let (ended, next) = match self.finish(finish.clone()).await {
                 Ok(finished) => finished,
                 Err(error) => {
@@ -224,7 +225,10 @@ impl Run {
                 }
             };
             match ended {
-                Some(ended) => self.room.settle.settle(&ended, kind, self.live.next_seq()),
+                Some(ended) => {
+                    self.show_stored();
+                    self.room.settle.settle(&ended, kind, self.live.next_seq());
+                }
                 None => {
                     tracing::warn!(run.id = %self.turn.run, "a turn ended elsewhere: its end is not said twice");
                 }

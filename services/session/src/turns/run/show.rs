@@ -46,6 +46,25 @@ impl Run {
         Ok(stop)
     }
 
+    /// The same with the first text of an answer, which is shown then.
+    pub(super) async fn show_first_text(&mut self, text: String) -> Result<Option<Stop>, Error> {
+        let stop = self.show_first(&text).await?;
+        if stop.is_none() {
+            let seq = self.live.append_kept(&text);
+            self.show_more(seq, text);
+        }
+        Ok(stop)
+    }
+
+    /// Shows text that was added to the answer: as an increment at once, as a whole when it is due.
+    pub(super) fn show_more(&mut self, seq: i64, text: String) {
+        let replace = std::mem::take(&mut self.new_answer.increment);
+        let text = if replace { self.live.shown_text() } else { text };
+        self.events.increment(Stream::Assistant, seq, &text, replace);
+        self.answer.push(&text);
+        self.show_due();
+    }
+
     pub(super) fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
         [self.answer.due(now), self.thinking.due(now)]

@@ -17,6 +17,9 @@ impl Run {
         if !self.live.take_steering() {
             return Ok(None);
         }
+        if let Some(stop) = self.show_held_back().await? {
+            return Ok(Some(Outcome::Stopped(stop)));
+        }
         let room = std::sync::Arc::clone(&self.room);
         let live = std::sync::Arc::clone(&self.live);
         let shared = &room.shared;

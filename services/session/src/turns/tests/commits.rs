@@ -1,5 +1,7 @@
 //! What a turn costs the store, and that an idle engine costs nothing.
 
+use gatehouse_proto::broadcast::v1::Rendition;
+
 use super::*;
 use crate::store::{Admitted, Lease};
 
@@ -38,6 +40,7 @@ async fn a_turn_is_three_commits_from_its_message_to_its_end() {
     running.engine.submit(message("r1", "hi")).await.unwrap();
     let call = bench.call().await;
     call.text("hello").await;
+    running.sees_text("hello").await;
     call.done().await;
     running.end_of("r1").await;
 
@@ -46,6 +49,34 @@ async fn a_turn_is_three_commits_from_its_message_to_its_end() {
         ["admit", "context", "show", "finish_and_claim"],
         "`context` reads"
     );
+}
+
+#[tokio::test]
+async fn an_answer_whose_end_is_there_with_its_first_word_is_two_commits_and_shown_behind_the_second() {
+    let mut bench = Bench::new().await;
+    let mut running = asleep(&bench, "{}").await;
+
+    running.engine.submit(message("r1", "hi")).await.unwrap();
+    let call = bench.call().await;
+    call.text("hel").await;
+    call.text("lo").await;
+    call.done().await;
+    let end = running.end_of("r1").await;
+
+    assert_eq!(
+        asked(&bench),
+        ["admit", "context", "finish_and_claim"],
+        "`context` reads"
+    );
+    for followed in [Rendition::Increment, Rendition::Cumulative] {
+        assert_eq!(running.screen("r1", followed), "hello");
+    }
+    assert!(end.message.unwrap().contains("hello"));
+    let labels = running.labels();
+    let place = |start: &str| labels.iter().position(|label| label.starts_with(start)).unwrap();
+    assert!(place("chat delta") < place("chat final"), "{labels:?}");
+    let seqs = running.seqs("r1");
+    assert!(seqs.is_sorted(), "{seqs:?}");
 }
 
 #[tokio::test]
