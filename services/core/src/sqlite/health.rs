@@ -12,7 +12,7 @@ use crate::{
     health::{Health, State},
 };
 
-/// From this size of the log on a person should look who keeps it: SQLite moves it into the database every 4 MiB.
+/// From this size of the log on a person should look who keeps it: SQLite moves it into the database every 12 MiB.
 const WAL_BYTES_LARGE: u64 = 64 * 1024 * 1024;
 
 /// When the database is tried: while somebody asks, a disk that takes nothing shows within 15 seconds (demand 15). An idle gateway that

@@ -33,8 +33,8 @@ pub(super) const LOOK_WATCHED: Duration = Duration::from_secs(30);
 /// The same while the log is large, or something is wrong with a file: whoever mends it wants to see that it is mended.
 const LOOK_SOON: Duration = Duration::from_millis(500);
 
-/// A log of this size is moved into the database when nothing else is to be done. SQLite itself does so every 1,000 pages
-/// (4 MiB), and can not while somebody reads an old state.
+/// A log of this size is moved into the database when nothing else is to be done. SQLite itself does so every 3,000 pages
+/// (12 MiB), and can not while somebody reads an old state.
 const WAL_BYTES_IDLE: u64 = 16 * 1024 * 1024;
 
 /// The largest log. A reader that never ends keeps it from being moved into the database; without an end the disk would be
