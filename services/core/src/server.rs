@@ -13,6 +13,7 @@ mod guard;
 mod health;
 mod incoming;
 mod places;
+mod reflection;
 mod trace;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -54,9 +55,6 @@ pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Why a server ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Reflection cannot be offered.
-    #[error("the descriptors of the contracts cannot be read")]
-    Reflection(#[source] tonic_reflection::server::Error),
     /// The transport failed.
     #[error("the gRPC server failed")]
     Transport(#[source] tonic::transport::Error),
@@ -137,20 +135,7 @@ impl Server {
             names,
         } = self;
         routes.add_service(health::service(&health, names.clone(), &drain).await);
-        let reflection = || {
-            let mut builder = tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(gatehouse_proto::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                // What a refusal says besides its message: tools show it only when they know its types.
-                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-                .with_service_name("grpc.health.v1.Health");
-            for name in &names {
-                builder = builder.with_service_name(*name);
-            }
-            builder
-        };
-        routes.add_service(reflection().build_v1().map_err(ServerError::Reflection)?);
-        routes.add_service(reflection().build_v1alpha().map_err(ServerError::Reflection)?);
+        reflection::offer(&mut routes, &names);
 
         drain.spawn("credentials", follow(callers.clone(), drain.clone()));
         let requested = drain.clone();
