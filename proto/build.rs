@@ -39,6 +39,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    compiler.include_source_info(false);
+    fs::write(
+        out.join("declarations.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
+    compiler.include_source_info(true);
 
     let descriptors =
         prost_types::FileDescriptorSet::decode(&*compiler.file_descriptor_set().encode_to_vec())?;

@@ -13,7 +13,7 @@ use crate::{
 
 /// Lists the methods and events.
 pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<(), Failed> {
-    let contract = Map::core();
+    let contract = Map::documented();
     if methods.markdown {
         return output::line(reference::markdown(contract).trim_end());
     }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn the_committed_reference_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/methods.md");
-        let written = format!("{}\n", reference::markdown(Map::core()).trim_end());
+        let written = format!("{}\n", reference::markdown(Map::documented()).trim_end());
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&path, &written).unwrap();
         }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn the_committed_reference_of_parameters_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/compatibility.md");
-        let written = format!("\n{}\n", reference::parameters(Map::core()).trim_end());
+        let written = format!("\n{}\n", reference::parameters(Map::documented()).trim_end());
         let page = fs::read_to_string(&path).unwrap_or_default();
         if std::env::var_os("UPDATE_DOCS").is_some() {
             let (before, _, after) = section(&page, "parameters");

@@ -33,15 +33,25 @@ pub struct Map {
     by_message: HashMap<String, Arc<EventKind>>,
 }
 
+fn own(descriptors: &[u8]) -> Arc<Map> {
+    let map = Map::from_descriptors(descriptors);
+    Arc::new(map.expect("the build compiled and tested these descriptors"))
+}
+
 impl Map {
-    /// The map of the gateway's own contracts, without plugins.
+    /// The map of the gateway's own contracts, without plugins. Its comments are empty: each process keeps this map, and comments are
+    /// for the few who print them.
     #[must_use]
     pub fn core() -> &'static Arc<Self> {
-        static CORE: LazyLock<Arc<Map>> = LazyLock::new(|| {
-            let map = Map::from_descriptors(gatehouse_proto::DESCRIPTORS);
-            Arc::new(map.expect("the build compiled and tested these descriptors"))
-        });
+        static CORE: LazyLock<Arc<Map>> = LazyLock::new(|| own(gatehouse_proto::DECLARATIONS));
         &CORE
+    }
+
+    /// The same with the comments of its elements.
+    #[must_use]
+    pub fn documented() -> &'static Arc<Self> {
+        static DOCUMENTED: LazyLock<Arc<Map>> = LazyLock::new(|| own(gatehouse_proto::DESCRIPTORS));
+        &DOCUMENTED
     }
 
     /// Reads an encoded `FileDescriptorSet` with its imports and custom options as the gateway's own contracts.

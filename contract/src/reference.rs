@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_method_and_event_of_the_core_is_there() {
-        let core = Map::core();
+        let core = Map::documented();
 
         let page = markdown(core);
 
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_is_passed_over_and_what_is_refused_stands_there_with_the_reason() {
-        let page = parameters(Map::core());
+        let page = parameters(Map::documented());
 
         let (passed, refused) = page.split_once("Refused:").expect("two tables");
         assert!(passed.contains("| `sessions.list` | `ownerFirst` | sessions have one owner |"));

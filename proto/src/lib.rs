@@ -13,6 +13,9 @@
 /// The encoded `FileDescriptorSet` of all contracts, with imports, source comments and custom options.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// The same without source comments, which are two thirds of it: what a process reads at its start.
+pub const DECLARATIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/declarations.bin"));
+
 macro_rules! package {
     ($(#[$doc:meta])* $name:ident, $package:literal) => {
         $(#[$doc])*

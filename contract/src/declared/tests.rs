@@ -17,7 +17,7 @@ fn method(option: &str) -> String {
 
 #[test]
 fn the_core_has_its_methods_and_events() {
-    let core = Map::core();
+    let core = Map::documented();
 
     let list = core.method("sessions.list").unwrap();
     assert_eq!(list.path, "/gatehouse.session.v1.SessionService/ListSessions");

@@ -283,3 +283,18 @@ fn a_thousand_methods_of_plugins_are_one_more_table_and_not_a_walk() {
     let body = format!("message A {{}} service S {{ {too_many} }}");
     assert!(refusal(&descriptors(&body), &[]).contains("more than 2000 methods and events"));
 }
+
+#[test]
+fn a_process_keeps_all_that_the_contracts_declare_and_none_of_their_comments() {
+    let (kept, documented) = (Map::core(), Map::documented());
+
+    let declared = |map: &Map| -> Vec<_> {
+        let methods = map
+            .rpcs()
+            .map(|method| (method.path.clone(), method.access.to_string()));
+        methods.collect()
+    };
+    assert_eq!(declared(kept), declared(documented));
+    assert!(kept.rpcs().all(|method| method.comment.is_empty()));
+    assert!(documented.rpcs().all(|method| !method.comment.is_empty()));
+}
