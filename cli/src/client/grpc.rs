@@ -136,7 +136,7 @@ pub(crate) fn rpc_name(method: &Method) -> &str {
 
 /// Every method of a service, those between services included.
 pub(crate) fn methods(service: Service) -> impl Iterator<Item = &'static Arc<Method>> {
-    Map::core()
+    Map::documented()
         .rpcs()
         .filter(move |method| method.is_served_by(service.identity()))
 }
