@@ -19,6 +19,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/node/v1/node_service.proto",
     "gatehouse/session/v1/catalog_service.proto",
     "gatehouse/session/v1/command_service.proto",
+    "gatehouse/session/v1/conversation_service.proto",
     "gatehouse/session/v1/media_service.proto",
     "gatehouse/session/v1/pending_service.proto",
     "gatehouse/session/v1/session_service.proto",

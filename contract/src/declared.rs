@@ -278,6 +278,7 @@ fn subscription(declared: options::Subscription, response: &MessagePlan) -> Resu
     let action = match declared.action() {
         options::subscription::Action::Add => Action::Add,
         options::subscription::Action::Remove => Action::Remove,
+        options::subscription::Action::Watch => Action::Watch,
         options::subscription::Action::Unspecified => {
             return Err("has a subscription without an action".to_owned());
         }
@@ -288,7 +289,11 @@ fn subscription(declared: options::Subscription, response: &MessagePlan) -> Resu
     let key_field = Some(declared.key_field).filter(|field| !field.is_empty());
     if let Some(name) = &key_field {
         let field = field_of(response, name);
-        if !field.is_some_and(|field| field.kind == Kind::String && field.shape == Shape::Required) {
+        let is_there = |field: &Field| match action {
+            Action::Add | Action::Remove => field.shape == Shape::Required,
+            Action::Watch => field.shape == Shape::Repeated,
+        };
+        if !field.is_some_and(|field| field.kind == Kind::String && is_there(field)) {
             return Err(format!(
                 "subscribes by '{name}', which is no required string of the response"
             ));

@@ -71,7 +71,7 @@ pub use error::{ContractError, FieldError, WireError};
 pub use identity::Identity;
 pub use map::Map;
 pub use message::MessagePlan;
-pub use method::{Action, EventKind, Method, Subscription};
+pub use method::{Action, Change, EventKind, Method, Subscription};
 pub use render::Rendered;
 
 /// How deep JSON may nest, on the way in and inside `raw_json`. The gateway's own messages need 8; 64 leaves room for

@@ -57,24 +57,29 @@ impl MessagePlan {
         self.message().by_name(json_name, 0).is_some()
     }
 
-    /// The value of a top-level string field, looked up by its JSON name. `None` when there is no such field, it is not
-    /// on the wire, or the wire is broken.
+    /// The values of a top-level string field, looked up by its JSON name. None when there is no such field, it is not on the
+    /// wire, or the wire is broken. Of a field that is there once, the last one counts.
     #[must_use]
-    pub fn string_field<'w>(&self, wire: &'w [u8], json_name: &str) -> Option<&'w str> {
+    pub fn strings<'w>(&self, wire: &'w [u8], json_name: &str) -> Vec<&'w str> {
         let message = self.message();
-        let field = message.fields.get(message.by_name(json_name, 0)?)?;
-        if field.kind != Kind::String || !field.is_singular() {
-            return None;
-        }
+        let field = message
+            .by_name(json_name, 0)
+            .and_then(|index| message.fields.get(index));
+        let Some(field) = field.filter(|field| field.kind == Kind::String) else {
+            return Vec::new();
+        };
         let mut reader = Reader::new(wire);
-        let mut found = None;
-        while let Some((number, value)) = reader.next().ok()? {
-            match value {
-                Raw::Bytes(bytes) if number == field.number => found = Some(bytes),
-                _ => {}
+        let mut found = Vec::new();
+        loop {
+            match reader.next() {
+                Ok(Some((number, Raw::Bytes(bytes)))) if number == field.number => {
+                    found.extend(std::str::from_utf8(bytes));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return found,
+                Err(_) => return Vec::new(),
             }
         }
-        std::str::from_utf8(found?).ok()
     }
 
     pub(crate) fn message(&self) -> &Message {

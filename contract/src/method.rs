@@ -69,6 +69,42 @@ pub enum Action {
     Add,
     /// Stop listening.
     Remove,
+    /// Listen to nothing, and show what the connection looks at.
+    Watch,
+}
+
+/// What a successful call changes about the connection that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It listens to this topic.
+    Add(String),
+    /// It listens to this topic no longer.
+    Remove(String),
+    /// It looks at these, and at nothing else.
+    Watch(Vec<String>),
+}
+
+impl Subscription {
+    /// What an answer changes.
+    #[must_use]
+    pub fn change(&self, response: &MessagePlan, wire: &[u8]) -> Change {
+        let strings = |field: &String| response.strings(wire, field);
+        let topic = || match &self.key_field {
+            Some(field) => {
+                let key = strings(field).pop();
+                format!("{}/{}", self.topic, key.unwrap_or_default())
+            }
+            None => self.topic.clone(),
+        };
+        match self.action {
+            Action::Add => Change::Add(topic()),
+            Action::Remove => Change::Remove(topic()),
+            Action::Watch => {
+                let keys = self.key_field.as_ref().map(strings).unwrap_or_default();
+                Change::Watch(keys.into_iter().map(str::to_owned).collect())
+            }
+        }
+    }
 }
 
 /// A message that is published as an event.

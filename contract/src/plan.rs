@@ -124,12 +124,6 @@ pub(crate) struct Field {
     pub(crate) bounds: Bounds,
 }
 
-impl Field {
-    pub(crate) fn is_singular(&self) -> bool {
-        matches!(self.shape, Shape::Required | Shape::Optional | Shape::Oneof(_))
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     Required,

@@ -327,7 +327,7 @@ proptest! {
     fn random_bytes_never_panic(index: prop::sample::Index, wire in prop::collection::vec(any::<u8>(), 0..200)) {
         let descriptor = index.get(&MESSAGES);
         let _ = plan(descriptor).check(&wire);
-        let _ = plan(descriptor).string_field(&wire, "key");
+        let _ = plan(descriptor).strings(&wire, "key");
         if let Ok(json) = render(descriptor, &wire) {
             prop_assert!(serde_json::from_str::<Json>(&json).is_ok(), "{json}");
         }

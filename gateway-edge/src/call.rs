@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
-use gatehouse_contract::{Access, Action, Grants, Method, Refuse, Role, UnknownFields};
+use gatehouse_contract::{Access, Change, Grants, Method, Refuse, Role, UnknownFields};
 use gatehouse_core::{Caller, Chain, Failure, Kind, trace};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 use tonic::Streaming;
@@ -263,7 +263,7 @@ enum State {
     Over,
 }
 
-impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
+impl<S: Fn(Change) -> Result<(), Refusal>> Answers<S> {
     /// The next answer, or why there is none; `None` when all have come. A refusal is the last. `turns` are those in which large
     /// answers come to whoever made the call.
     pub(crate) async fn next(&mut self, turns: &Arc<Semaphore>) -> Option<Result<Payload, Refusal>> {
@@ -331,14 +331,7 @@ impl<S: Fn(Action, String) -> Result<(), Refusal>> Answers<S> {
             rendering.await.unwrap_or_else(|_| Err(internal()))?
         };
         if let Some(subscription) = &self.method.subscription {
-            let topic = match &subscription.key_field {
-                Some(field) => {
-                    let key = self.method.response.string_field(&wire, field);
-                    format!("{}/{}", subscription.topic, key.unwrap_or_default())
-                }
-                None => subscription.topic.clone(),
-            };
-            (self.subscribe)(subscription.action, topic)?;
+            (self.subscribe)(subscription.change(&self.method.response, &wire))?;
         }
         Ok(Payload {
             bytes,

@@ -71,6 +71,8 @@ pub(crate) struct Connection {
     pub(crate) gone: CancellationToken,
     stream: TcpStream,
     sending: Mutex<Sending>,
+    /// The instances that it shows to somebody, for the presence list: as many as the contract allows in one call.
+    watched: Mutex<Vec<String>>,
     /// Tells the task that the kernel is full, or that the end has come.
     wake: Notify,
 }
@@ -120,6 +122,7 @@ impl Connection {
                 flooded: false,
                 peer_done: false,
             }),
+            watched: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -251,6 +254,22 @@ impl Connection {
             sending.topics.insert(topic.into());
         }
         room
+    }
+
+    /// Notes what it looks at, in the place of what it looked at before. Answers whether that is something else.
+    pub(crate) fn watch(&self, instances: Vec<String>) -> bool {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *watched != instances;
+        *watched = instances;
+        changed
+    }
+
+    /// What it looks at.
+    pub(crate) fn watched(&self) -> Vec<String> {
+        self.watched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Ends a subscription.

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{beat, client::Peer};
 use gatehouse_proto::broadcast::v1::{
-    PresenceEntry, ReportPresenceRequest, broadcast_service_client::BroadcastServiceClient,
+    PresenceEntry, PresenceIdentity, PresenceUser, ReportPresenceRequest,
+    broadcast_service_client::BroadcastServiceClient,
 };
 use tokio::time::{sleep, timeout};
 
-use crate::{connection::Connection, edge::Edge};
+use crate::{auth::User, connection::Connection, edge::Edge};
 
 /// A thousand clients that come back at once are one report, not a thousand.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -98,7 +99,20 @@ fn entry(connection: &Connection) -> Option<PresenceEntry> {
         text: Some(text),
         ts: profile.since_ms,
         connection_id: Some(connection.id.to_string()),
+        user: profile.identity.user.as_ref().map(person),
+        watched_sessions: connection.watched(),
     })
+}
+
+fn person(user: &User) -> PresenceUser {
+    PresenceUser {
+        id: user.id.to_string(),
+        identity: Some(PresenceIdentity {
+            r#type: "profile".to_owned(),
+            id: user.id.to_string(),
+        }),
+        name: user.name.as_deref().map(str::to_owned),
+    }
 }
 
 #[cfg(test)]

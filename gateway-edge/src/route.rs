@@ -6,7 +6,7 @@ use std::sync::{
     atomic::Ordering::{Acquire, Relaxed},
 };
 
-use gatehouse_contract::{Action, Identity};
+use gatehouse_contract::{Change, Identity};
 use gatehouse_core::{Failure, Kind, trace};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -165,8 +165,8 @@ fn start(
     let ticket = Ticket::take(edge, connection, &call)?;
     let caller = call::caller(&connection.id, profile);
     let trace = trace::Context::continued(request.traceparent.as_deref());
-    let subscriber = Arc::clone(connection);
-    let subscribe = move |action, topic| apply(&subscriber, action, topic);
+    let (subscriber, hub) = (Arc::clone(connection), Arc::clone(edge));
+    let subscribe = move |change| apply(&hub, &subscriber, change);
     let answers = call.start(Arc::clone(edge), caller, trace, envelope(&request.id), subscribe);
     let id = request.id.clone();
     edge.requests.spawn(async move {
@@ -185,12 +185,18 @@ fn envelope(id: &str) -> Envelope {
     }
 }
 
-/// Changes what a connection listens to.
-fn apply(connection: &Connection, action: Action, topic: String) -> Result<(), Refusal> {
-    let subscribed = match action {
-        Action::Add => connection.subscribe(topic),
-        Action::Remove => {
+/// Changes what a connection listens to, or looks at.
+fn apply(edge: &Edge, connection: &Connection, change: Change) -> Result<(), Refusal> {
+    let subscribed = match change {
+        Change::Add(topic) => connection.subscribe(topic),
+        Change::Remove(topic) => {
             connection.unsubscribe(&topic);
+            true
+        }
+        Change::Watch(instances) => {
+            if connection.watch(instances) {
+                edge.hub.changed.notify_one();
+            }
             true
         }
     };
@@ -266,7 +272,7 @@ impl Ticket {
 
     async fn run<S>(mut self, mut answers: Answers<S>, id: &str)
     where
-        S: Fn(Action, String) -> Result<(), Refusal>,
+        S: Fn(Change) -> Result<(), Refusal>,
     {
         let connection = Arc::clone(&self.connection);
         let work = async {

@@ -251,13 +251,17 @@ impl Interactive {
         Ok(Next::Stay)
     }
 
-    /// A message that was not taken goes back into the line, and why stands above it. False: there is none.
+    /// A message that was not taken goes back into the line, and why stands above it. A command that may not be used does not: it
+    /// would be refused again. False: there is none.
     fn hand_back(&mut self, failed: &Failed) -> bool {
         let Some(text) = self.conversation.give_up(&failed.message) else {
             return false;
         };
         self.complain(failed);
-        self.ui.editor.restore(&text);
+        let is_forbidden = failed.exit == Exit::Refused && text.starts_with('/');
+        if !is_forbidden {
+            self.ui.editor.restore(&text);
+        }
         true
     }
 

@@ -109,6 +109,12 @@ pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
         let hint = near.map_or_else(String::new, |name| format!("did you mean {name}? "));
         return failed.next(format!("{hint}`gatehouse methods` lists them all"));
     }
+    if reason == "missing-scope" {
+        return failed.next(
+            "your token does not hold it: /new begins another conversation beside this one, which needs no more; or ask the gateway's \
+             owner for a token that does",
+        );
+    }
     let scope = refusal
         .details
         .get("missingScope")
@@ -246,6 +252,17 @@ mod tests {
             failed.to_string().contains("gateway.auth.tokenScopes"),
             "{failed}"
         );
+    }
+
+    #[test]
+    fn a_command_that_needs_more_than_the_token_holds_says_what_to_do_instead() {
+        let details = json!({"reason": "missing-scope"});
+        let message = "beginning a conversation anew needs scope operator.admin";
+
+        let failed = refused("chat.send", &refusal("FORBIDDEN", message, details));
+
+        assert_eq!(failed.exit, Exit::Refused);
+        assert!(failed.to_string().contains("/new"), "{failed}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Access, Map,
+    Access, Change, Map,
     testing::{map, try_map},
 };
 
@@ -47,6 +47,16 @@ fn the_core_has_its_methods_and_events() {
         key_field: Some("key".to_owned()),
     };
     assert_eq!(subscription, expected);
+
+    let viewers = core.method("sessions.viewers.set").unwrap();
+    let seen = gatehouse_proto::session::v1::SetViewersResponse {
+        session_keys: vec!["agent:main:main".to_owned(), "agent:main:b".to_owned()],
+    };
+    let change = viewers.subscription.as_ref().unwrap();
+    assert_eq!(
+        change.change(&viewers.response, &prost::Message::encode_to_vec(&seen)),
+        Change::Watch(seen.session_keys)
+    );
 
     let chat = core.event("gatehouse.session.v1.ChatEvent").unwrap();
     assert_eq!((&*chat.name, chat.access), ("chat", Access::Read));

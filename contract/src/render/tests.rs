@@ -290,8 +290,8 @@ fn a_string_is_found_by_its_json_name() {
     let wire = done.encode_to_vec();
     let plan = plan_of("session.v1.SubscribeMessagesResponse");
 
-    assert_eq!(plan.string_field(&wire, "key"), Some("agent:main:main"));
-    assert_eq!(plan.string_field(&wire, "subscribed"), None);
-    assert_eq!(plan.string_field(&[0x12], "key"), None);
-    assert_eq!(plan.string_field(&[], "key"), None);
+    assert_eq!(plan.strings(&wire, "key"), ["agent:main:main"]);
+    assert!(plan.strings(&wire, "subscribed").is_empty());
+    assert!(plan.strings(&[0x12], "key").is_empty());
+    assert!(plan.strings(&[], "key").is_empty());
 }

@@ -12,7 +12,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use gatehouse_contract::Action;
+use gatehouse_contract::Change;
 use gatehouse_core::{Kind, trace};
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use tokio::{sync::OwnedSemaphorePermit, time::sleep};
@@ -227,7 +227,7 @@ impl Requested {
         } = self;
         let method = Arc::clone(&call.method);
         let name = method.name.clone();
-        let subscribe = move |_: Action, _: String| Err(needs_connection(&name));
+        let subscribe = move |_: Change| Err(needs_connection(&name));
         let mut answers = call.start(
             Arc::clone(&http.edge),
             caller,

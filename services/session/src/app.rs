@@ -14,6 +14,7 @@ use gatehouse_core::{Chain, Clock, Drain, Env, Service, ServiceSettings};
 use gatehouse_proto::node::v1::node_service_server::NodeServiceServer;
 use gatehouse_proto::session::v1::catalog_service_server::CatalogServiceServer;
 use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
+use gatehouse_proto::session::v1::conversation_service_server::ConversationServiceServer;
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::pending_service_server::PendingServiceServer;
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
@@ -25,6 +26,7 @@ use tokio::time::{self, timeout};
 
 use crate::commands::CommandGrpc;
 use crate::config::SessionConfig;
+use crate::conversations;
 use crate::deliveries::{Deliveries, Dispatcher, Recall};
 use crate::grpc::Grpc;
 use crate::media::grpc::MediaGrpc;
@@ -187,6 +189,13 @@ impl service::App for App {
         life.serve(CatalogServiceServer::new(around));
         let files = workspace::grpc::Grpc::new(engine.clone(), workspaces);
         life.serve(WorkspaceServiceServer::new(files).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        let agent = life.peer(Service::Agent).service();
+        let beside = conversations::Grpc::new(engine.clone(), recall.clone(), agent);
+        life.serve(
+            ConversationServiceServer::new(beside)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
         let grpc = Grpc::new(engine.clone(), recall, closing.clone());
         life.serve(
             SessionServiceServer::new(grpc)

@@ -16,11 +16,13 @@ mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use gatehouse_core::Content;
 
 use self::answers::Said;
-pub(crate) use self::grpc::CommandGrpc;
+pub(crate) use self::conversation::is_worth_it as is_worth_a_summary;
+pub(crate) use self::grpc::{CommandGrpc, entries};
 use self::line::Line;
 pub(crate) use self::speaker::{Chatter, Speaker};
 use self::table::Name;
@@ -63,6 +65,16 @@ struct Scene<'a> {
     admission: &'a Admission,
     /// The session, when there is one yet.
     session: Option<SessionRecord>,
+}
+
+/// Whether a message is one that the gateway answers without asking a model: a session in which nothing may be said takes it all
+/// the same, or nobody could ever allow it again.
+pub(crate) fn is_for_gateway(content: &Content, speaker: &Speaker, policy: &Policy) -> bool {
+    Line::read(content, speaker, &policy.reset_triggers).is_some_and(|line| match line.command.what {
+        Name::New | Name::Reset => line.rest.is_empty(), // what stands behind it is said to the agent
+        Name::Compact => false,
+        _ => true,
+    })
 }
 
 /// Takes a message: does what it says when it is a command, and hands it to the agent otherwise.
@@ -137,7 +149,10 @@ pub(crate) async fn take(
         | Name::Think
         | Name::Queue
         | Name::Context
-        | Name::Usage => {}
+        | Name::Usage
+        | Name::Verbose
+        | Name::Reasoning
+        | Name::Send => {}
     }
     let scene = Scene {
         engine,
@@ -152,7 +167,11 @@ pub(crate) async fn take(
         Name::WhoAmI => Answer::says(speaker.described()),
         Name::Status => Answer::says(status::status(&scene).await?),
         Name::Context => Answer::says(status::context(&scene).await?),
-        Name::Usage => Answer::says(status::usage(&scene).await?),
+        Name::Usage if line.rest.is_empty() => Answer::says(status::usage(&scene).await?),
+        Name::Usage => words::usage(&scene, &line.rest),
+        Name::Verbose => words::verbose(&scene, &line.rest),
+        Name::Reasoning => words::reasoning(&scene, &line.rest),
+        Name::Send => words::send(&scene, &line.rest),
         Name::Model => settings::model(&scene, &line.rest)?,
         Name::Models => settings::models(&scene, &line.rest)?,
         Name::Think => settings::think(&scene, &line.rest)?,

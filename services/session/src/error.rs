@@ -4,6 +4,7 @@ use gatehouse_core::store;
 use gatehouse_core::{Chain, Failure, Kind};
 
 use crate::agents::AgentError;
+use crate::id::EntryId;
 use crate::key::{KeyError, SessionKey};
 use crate::routing::RouteError;
 
@@ -58,6 +59,15 @@ pub(crate) enum Error {
     /// No such run.
     #[error("run {0} does not exist")]
     NoRun(String),
+    /// No such row, or one from before a reset.
+    #[error("row {0} is not in this transcript")]
+    NoRow(EntryId),
+    /// Something runs or waits there.
+    #[error("session {0} has an active run; retry after it finishes, or stop it first")]
+    RunActive(SessionKey),
+    /// The agent service, which knows the models.
+    #[error("the agent service did not list its models; try again in a moment")]
+    Models(#[source] Box<tonic::Status>),
     /// Too many messages wait.
     #[error("{cap} messages wait in this session already")]
     QueueFull { cap: u16 },
@@ -125,6 +135,7 @@ impl Error {
             | Self::NoneFound(_)
             | Self::NoParent(_)
             | Self::NoRun(_)
+            | Self::NoRow(_)
             | Self::NoMedia => Kind::NotFound,
             Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
                 Kind::Invalid
@@ -141,11 +152,12 @@ impl Error {
             Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_))
             | Self::NoTarget(_)
             | Self::MainSession(_)
+            | Self::RunActive(_)
             | Self::NotArchived(_)
             | Self::SendBlocked => Kind::Precondition,
             Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
             Self::QueueFull { .. } | Self::MediaFull => Kind::Exhausted,
-            Self::StillStopping(_) | Self::NotReady | Self::Stopping => Kind::Unavailable,
+            Self::StillStopping(_) | Self::NotReady | Self::Stopping | Self::Models(_) => Kind::Unavailable,
             Self::Store(error) => error.kind(),
             Self::Unreadable(_) | Self::Engine(_) | Self::Media(_) => Kind::Internal,
         }
@@ -183,6 +195,9 @@ impl Error {
             Self::NotArchived(_) => "not-archived",
             Self::SendBlocked => "send-blocked",
             Self::NoRun(_) => "run-not-found",
+            Self::NoRow(_) => "message-not-found",
+            Self::RunActive(_) => "run-active",
+            Self::Models(_) => "agent-away",
             Self::QueueFull { .. } => "queue-full",
             Self::NoTarget(_) => "no-delivery-target",
             Self::LabelTaken(_) => "label-taken",

@@ -12,6 +12,7 @@ mod book;
 mod catalog;
 mod commands;
 mod config;
+mod conversations;
 mod deliveries;
 mod error;
 mod grpc;

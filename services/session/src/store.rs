@@ -23,7 +23,7 @@ pub(crate) use crate::sessions::*;
 pub(crate) use crate::tasks::{ListedTurn, Place, TaskFilter, TaskPage, Tasks};
 pub(crate) use crate::transcripts::*;
 pub(crate) use crate::turns::{Turns, model::*};
-pub(crate) use crate::usage::{Cell, Counts, ModelOf, SessionCells, Usage, UsageQuery};
+pub(crate) use crate::usage::{Cell, Counts, Metered, ModelOf, SessionCells, Usage, UsageQuery};
 
 /// What keeps the other stores from growing for ever.
 #[async_trait]

@@ -4,6 +4,7 @@
 mod days;
 pub(crate) mod grpc;
 mod model;
+mod one;
 mod prices;
 mod store;
 mod sums;

@@ -44,7 +44,7 @@ pub(super) async fn stop(
 }
 
 /// Whether there is something to sum up.
-pub(super) async fn is_worth_it(engine: &Engine, key: &SessionKey) -> Result<bool, Error> {
+pub(crate) async fn is_worth_it(engine: &Engine, key: &SessionKey) -> Result<bool, Error> {
     let rows = engine.stores().transcripts.context(key, 8).await?;
     let said = rows.iter().filter(|row| !row.waiting && row.role != Role::System);
     Ok(said.count() >= ROWS_MIN)

@@ -43,10 +43,7 @@ impl CommandGrpc {
         }
         let with_arguments = include_args.unwrap_or(true);
         Ok(proto::ListCommandsResponse {
-            commands: COMMANDS
-                .iter()
-                .map(|command| entry(command, with_arguments))
-                .collect(),
+            commands: entries(with_arguments),
         })
     }
 }
@@ -59,6 +56,12 @@ impl CommandService for CommandGrpc {
     ) -> Result<Response<proto::ListCommandsResponse>, Status> {
         Ok(Response::new(self.list(request.into_inner())?))
     }
+}
+
+/// All commands, as clients are told of them.
+pub(crate) fn entries(with_arguments: bool) -> Vec<proto::CommandEntry> {
+    let entries = COMMANDS.iter().map(|command| entry(command, with_arguments));
+    entries.collect()
 }
 
 fn entry(command: &Command, with_arguments: bool) -> proto::CommandEntry {

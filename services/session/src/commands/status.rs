@@ -35,7 +35,12 @@ pub(super) async fn status(scene: &Scene<'_>) -> Result<String, Error> {
     }
     let (model, chosen) = super::settings::model_of(scene)?;
     let chosen = if chosen { " (chosen for this session)" } else { "" };
-    lines.push(format!("Model: {model}{chosen}"));
+    let answered = session.as_ref().and_then(|session| session.answered_by.clone());
+    let answered = answered
+        .map(|(provider, name)| format!("{provider}/{name}"))
+        .filter(|last| *last != model) // a fallback, or what was chosen before
+        .map_or_else(String::new, |last| format!("; {last} answered last"));
+    lines.push(format!("Model: {model}{chosen}{answered}"));
     lines.push(format!("Thinking: {}", super::settings::thinking_of(scene)?));
     lines.push(window_line(scene, &model).await?);
     if let Some(session) = session {

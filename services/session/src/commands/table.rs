@@ -17,6 +17,9 @@ pub(super) enum Name {
     Models,
     Think,
     Queue,
+    Verbose,
+    Reasoning,
+    Send,
 }
 
 /// What somebody must be to use a command.
@@ -92,7 +95,7 @@ pub(super) fn of(what: Name) -> Option<&'static Command> {
 pub(super) const DEFAULT: &str = "default";
 
 /// All of them, in the order of the help.
-pub(super) static COMMANDS: [Command; 14] = [
+pub(super) static COMMANDS: [Command; 17] = [
     Command {
         what: Name::Help,
         words: &["help", "h"],
@@ -183,9 +186,14 @@ pub(super) static COMMANDS: [Command; 14] = [
     Command {
         what: Name::Usage,
         words: &["usage"],
-        about: "Show the tokens of this conversation.",
+        about: "Show the tokens of this conversation, or choose what is said of them behind answers in chats.",
         category: Category::Status,
-        argument: None,
+        argument: Some(Argument {
+            name: "mode",
+            about: "what is said behind answers, or default",
+            choices: &["off", "tokens", "full", DEFAULT],
+            dynamic: false,
+        }),
         needs: Needs::Change,
     },
     Command {
@@ -236,6 +244,45 @@ pub(super) static COMMANDS: [Command; 14] = [
             name: "mode",
             about: "the mode, or default",
             choices: &["steer", "followup", "collect", "interrupt", DEFAULT],
+            dynamic: false,
+        }),
+        needs: Needs::Change,
+    },
+    Command {
+        what: Name::Verbose,
+        words: &["verbose", "v"],
+        about: "Show or choose how much of tools screens show.",
+        category: Category::Options,
+        argument: Some(Argument {
+            name: "level",
+            about: "how much, or default",
+            choices: &["off", "on", "full", DEFAULT],
+            dynamic: false,
+        }),
+        needs: Needs::Change,
+    },
+    Command {
+        what: Name::Reasoning,
+        words: &["reasoning"],
+        about: "Show or choose whether chats read what the model thought.",
+        category: Category::Options,
+        argument: Some(Argument {
+            name: "level",
+            about: "whether, or default",
+            choices: &["off", "on", DEFAULT],
+            dynamic: false,
+        }),
+        needs: Needs::Change,
+    },
+    Command {
+        what: Name::Send,
+        words: &["send"],
+        about: "Show or choose whether anything may be said in this conversation.",
+        category: Category::Options,
+        argument: Some(Argument {
+            name: "policy",
+            about: "on, off, or default",
+            choices: &["on", "off", DEFAULT],
             dynamic: false,
         }),
         needs: Needs::Change,

@@ -456,3 +456,44 @@ async fn what_is_meant_literally_is_said_to_the_agent() {
         call.done().await;
     }
 }
+
+#[tokio::test]
+async fn what_is_shown_and_sent_is_chosen_by_a_word() {
+    let bench = Bench::new().await;
+    let mut running = bench.run(CONFIG);
+
+    assert_eq!(
+        answer(&mut running, "r1", "/usage full").await,
+        "Usage behind answers: full."
+    );
+    assert_eq!(
+        answer(&mut running, "r2", "/reasoning on").await,
+        "Reasoning: on."
+    );
+    assert!(
+        answer(&mut running, "r3", "/verbose loud")
+            .await
+            .contains("nothing was changed")
+    );
+    assert!(
+        answer(&mut running, "r4", "/verbose")
+            .await
+            .starts_with("Verbose: off.")
+    );
+    assert_eq!(answer(&mut running, "r5", "/send off").await, "Sending: deny.");
+    let session = running
+        .engine
+        .stores()
+        .sessions
+        .find(&key("main"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(session.settings.forbids_sending() && session.settings.reasoning.is_some());
+
+    assert_eq!(
+        answer(&mut running, "r6", "/send on").await,
+        "Sending: allow.",
+        "a command to the gateway is no message"
+    );
+}

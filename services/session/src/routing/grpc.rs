@@ -140,8 +140,8 @@ pub(crate) async fn deliver(
         entry: NewEntry::of_person(&content, &run, Some(sender_label), now),
         fingerprint: Fingerprint::of(&["channel", channel, account, message]).into_bytes(),
         queue,
-        // What was said is taken and answered, and nothing of it leaves.
-        reply: if forbids_sending {
+        // What was said is taken and answered, and nothing of it leaves; what somebody says to the gateway is no message.
+        reply: if forbids_sending && !commands::is_for_gateway(&content, &speaker, &policy) {
             Reply::Clients
         } else {
             Reply::To(target)

@@ -8,7 +8,7 @@ mod view;
 
 use gatehouse_proto::session::v1 as proto;
 
-pub(crate) use self::create::create;
+pub(crate) use self::create::{create, like, run_error};
 pub(crate) use self::groups::{delete_group, groups, put_groups, rename_group};
 use self::request::{List, Patch, wanted};
 pub(crate) use self::resolve::resolve;

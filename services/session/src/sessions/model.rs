@@ -3,9 +3,10 @@
 use super::settings::{SettingChanges, Settings};
 use crate::agents::ModelName;
 use crate::deliveries::Target;
-use crate::id::{RunId, SessionId};
+use crate::id::{EntryId, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::routing::PeerKind;
+use crate::transcripts::Entry;
 use crate::turns::queue::QueueMode;
 
 /// Who takes part in a session.
@@ -316,4 +317,23 @@ pub(crate) enum Lookup {
     ShortId(String),
     /// All whose key ends with a UUID, the newest first.
     EndsWithUuid,
+}
+
+/// How much of a transcript a fork begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ForkFrom {
+    /// Up to this row. One of a person is left out: it is written anew.
+    Row(EntryId),
+    /// All of it.
+    End,
+    /// What came before the first thing that still runs or waits.
+    LastCompleted,
+}
+
+/// A session that began with another one's rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Forked {
+    pub(crate) session: SessionRecord,
+    /// The row that was named and is left out.
+    pub(crate) left_out: Option<Entry>,
 }

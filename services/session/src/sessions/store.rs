@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Lookup, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
+use super::{ForkFrom, Forked, Lookup, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::key::{AgentId, SessionKey};
@@ -35,6 +35,18 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
     /// Changes what a session is set to. A label that another session has is refused, and so is what was meant for another
     /// transcript. An agent's main session is made when it is not there yet.
     async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error>;
+
+    /// Makes a session under a new key that begins with what was said in another one. Refused when that takes over what still runs
+    /// or waits.
+    async fn fork(
+        &self,
+        source: &SessionKey,
+        key: &SessionKey,
+        from: ForkFrom,
+        patch: SessionPatch,
+        once: Option<Once>,
+        now: i64,
+    ) -> Result<Forked, Error>;
 
     /// Begins a new transcript with a boundary row.
     async fn reset(

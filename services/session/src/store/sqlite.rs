@@ -5,6 +5,7 @@
 mod admit;
 mod deliveries;
 mod entries;
+mod fork;
 mod groups;
 mod invocations;
 mod lists;
@@ -27,7 +28,7 @@ use gatehouse_core::sqlite::{self, Database};
 use gatehouse_core::store;
 
 use super::*;
-use crate::id::{Owner, RunId, SessionId};
+use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
 
 /// The most bytes of messages that are merged into one turn: they must fit into one request to the agent service.
@@ -114,6 +115,21 @@ impl Sessions for SqliteStore {
             .await
     }
 
+    async fn fork(
+        &self,
+        source: &SessionKey,
+        key: &SessionKey,
+        from: ForkFrom,
+        patch: SessionPatch,
+        once: Option<Once>,
+        now: i64,
+    ) -> Result<Forked, Error> {
+        let (source, key) = (source.clone(), key.clone());
+        self.database
+            .write(move |tx| fork::fork(tx, (&source, &from), &key, &patch, once.as_ref(), now))
+            .await
+    }
+
     async fn reset(
         &self,
         key: &SessionKey,
@@ -158,6 +174,13 @@ impl Transcripts for SqliteStore {
         let key = key.clone();
         self.database
             .read(move |conn| entries::find(conn, &key, seq))
+            .await
+    }
+
+    async fn message(&self, key: &SessionKey, id: &EntryId) -> Result<Option<Entry>, Error> {
+        let (key, id) = (key.clone(), id.clone());
+        self.database
+            .read(move |conn| entries::message(conn, &key, &id))
             .await
     }
 
@@ -374,6 +397,11 @@ impl Tasks for SqliteStore {
 impl Usage for SqliteStore {
     async fn usage(&self, query: UsageQuery) -> Result<Vec<SessionCells>, Error> {
         self.database.read(move |conn| usage::count(conn, &query)).await
+    }
+
+    async fn answers(&self, key: &SessionKey) -> Result<Option<(SessionId, Vec<Metered>)>, Error> {
+        let key = key.clone();
+        self.database.read(move |conn| usage::answers(conn, &key)).await
     }
 }
 

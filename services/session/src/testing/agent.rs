@@ -117,7 +117,15 @@ impl AgentService for FakeAgent {
         &self,
         _: Request<agent::ListModelsRequest>,
     ) -> Result<Response<agent::ListModelsResponse>, Status> {
-        Err(Status::unimplemented("not played"))
+        let model = agent::Model {
+            id: "m".to_owned(),
+            provider: "p".to_owned(),
+            ..agent::Model::default()
+        };
+        Ok(Response::new(agent::ListModelsResponse {
+            models: vec![model],
+            ..agent::ListModelsResponse::default()
+        }))
     }
 
     async fn test_model(

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use crate::error::Error;
-use crate::id::{Owner, RunId, SessionId};
+use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::nodes::store::Connected;
 use crate::nodes::{
@@ -61,6 +61,7 @@ pass_on! {
         fn counts() -> Vec<(AgentId, i64)>;
         fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: i64) -> (SessionRecord, bool);
         fn patch(key: &SessionKey, patch: SessionPatch, now: i64) -> SessionRecord;
+        fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: i64) -> Forked;
         fn reset(key: &SessionKey, boundary: NewEntry, now: i64) -> (SessionRecord, Entry);
         fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
     }
@@ -71,6 +72,7 @@ pass_on! {
     transcripts as Transcripts {
         fn history(key: &SessionKey, query: HistoryQuery) -> HistoryPage;
         fn entry(key: &SessionKey, seq: i64) -> Option<Entry>;
+        fn message(key: &SessionKey, id: &EntryId) -> Option<Entry>;
         fn append(key: &SessionKey, entry: NewEntry) -> (SessionRecord, Entry);
         fn context(key: &SessionKey, rows_max: u32) -> Vec<ContextRow>;
     }
@@ -135,6 +137,7 @@ pass_on! {
     }
     usage as Usage {
         fn usage(query: UsageQuery) -> Vec<SessionCells>;
+        fn answers(key: &SessionKey) -> Option<(SessionId, Vec<Metered>)>;
     }
     upkeep as Upkeep {
         fn prune(before: i64) -> u64;

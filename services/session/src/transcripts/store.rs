@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{ContextRow, Entry, HistoryPage, HistoryQuery, NewEntry};
 use crate::error::Error;
+use crate::id::EntryId;
 use crate::key::SessionKey;
 use crate::sessions::SessionRecord;
 
@@ -16,6 +17,9 @@ pub(crate) trait Transcripts: Send + Sync + std::fmt::Debug {
     async fn history(&self, key: &SessionKey, query: HistoryQuery) -> Result<HistoryPage, Error>;
 
     async fn entry(&self, key: &SessionKey, seq: i64) -> Result<Option<Entry>, Error>;
+
+    /// A row of the current transcript by its own id.
+    async fn message(&self, key: &SessionKey, id: &EntryId) -> Result<Option<Entry>, Error>;
 
     /// Adds a row that belongs to no turn.
     async fn append(&self, key: &SessionKey, entry: NewEntry) -> Result<(SessionRecord, Entry), Error>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use gatehouse_core::content::Block;
-use gatehouse_core::{Caller, trace};
+use gatehouse_core::{Caller, Content, trace};
 use gatehouse_proto::session::v1 as proto;
 use tonic::Status;
 
@@ -182,7 +182,12 @@ impl Message {
             queue,
             forbids_sending,
         } = Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
-        if forbids_sending {
+        let speaker = Speaker::client(caller.clone(), self.literal);
+        let for_gateway = || {
+            let words = Content::text(self.text.clone());
+            self.attachments.is_empty() && commands::is_for_gateway(&words, &speaker, &policy)
+        };
+        if forbids_sending && !for_gateway() {
             return Err(Error::SendBlocked);
         }
         let attachments = std::mem::take(&mut self.attachments);
@@ -214,7 +219,6 @@ impl Message {
             key,
             run: self.run,
         };
-        let speaker = Speaker::client(caller, self.literal);
         commands::take(engine, &policy, &speaker, admission).await
     }
 }

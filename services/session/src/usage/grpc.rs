@@ -1,15 +1,17 @@
-//! `usage.status`, `usage.cost`, `sessions.usage`.
+//! `usage.status`, `usage.cost`, `sessions.usage` and what one session cost.
 
 use gatehouse_proto::session::v1::usage_service_server::UsageService;
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
 use super::days::{Asked, Days};
+use super::one;
 use super::sums::Sheet;
 use super::{SessionCells, UsageQuery};
 use crate::error::Error;
 use crate::key::AgentId;
 use crate::sessions::SessionRef;
+use crate::transcripts::HistoryQuery;
 use crate::turns::Engine;
 
 /// Days of an answer unless the caller says otherwise.
@@ -17,6 +19,12 @@ const DAYS: i64 = 30;
 
 /// Sessions of an answer unless the caller says otherwise: as many as OpenClaw lists.
 const SESSIONS: i64 = 50;
+
+/// Rows of a session's log unless the caller says otherwise: the contract's figure.
+const LOGS: i64 = 200;
+
+/// Bytes of the rows that a log is made of: each is cut to some thousand.
+const LOG_BYTES: usize = 8 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
@@ -142,6 +150,42 @@ impl Grpc {
             aggregates: Some(sheet.aggregates()),
         })
     }
+
+    async fn series(
+        &self,
+        request: GetSessionUsageSeriesRequest,
+    ) -> Result<GetSessionUsageSeriesResponse, Error> {
+        let GetSessionUsageSeriesRequest { key, agent_id } = request;
+        let policy = self.engine.policy()?;
+        let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+        let Some((session, answers)) = self.engine.stores().usage.answers(&key).await? else {
+            return Err(Error::NoSession(key));
+        };
+        Ok(GetSessionUsageSeriesResponse {
+            session_id: session.to_string(),
+            points: one::series(&answers, &policy.prices),
+        })
+    }
+
+    async fn logs(&self, request: GetSessionUsageLogsRequest) -> Result<GetSessionUsageLogsResponse, Error> {
+        let GetSessionUsageLogsRequest { key, agent_id, limit } = request;
+        let policy = self.engine.policy()?;
+        let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+        let query = HistoryQuery {
+            limit: u32::try_from(limit.unwrap_or(LOGS)).unwrap_or(1),
+            offset: 0,
+            after: None,
+            bytes_max: LOG_BYTES,
+        };
+        let page = self.engine.stores().transcripts.history(&key, query).await?;
+        if page.session.is_none() {
+            return Err(Error::NoSession(key));
+        }
+        let rows = page.entries.iter();
+        Ok(GetSessionUsageLogsResponse {
+            logs: rows.filter_map(|entry| one::log(entry, &policy.prices)).collect(),
+        })
+    }
 }
 
 #[tonic::async_trait]
@@ -161,6 +205,20 @@ impl UsageService for Grpc {
         request: Request<GetUsageCostRequest>,
     ) -> Result<Response<GetUsageCostResponse>, Status> {
         Ok(Response::new(self.cost(request.into_inner()).await?))
+    }
+
+    async fn get_session_usage_series(
+        &self,
+        request: Request<GetSessionUsageSeriesRequest>,
+    ) -> Result<Response<GetSessionUsageSeriesResponse>, Status> {
+        Ok(Response::new(self.series(request.into_inner()).await?))
+    }
+
+    async fn get_session_usage_logs(
+        &self,
+        request: Request<GetSessionUsageLogsRequest>,
+    ) -> Result<Response<GetSessionUsageLogsResponse>, Status> {
+        Ok(Response::new(self.logs(request.into_inner()).await?))
     }
 
     async fn get_sessions_usage(

@@ -2,6 +2,7 @@
 
 use crate::key::{AgentId, SessionKey};
 use crate::sessions::SessionRecord;
+use crate::transcripts::Tokens;
 
 /// Which rows.
 #[derive(Clone, Debug)]
@@ -80,4 +81,26 @@ pub(crate) struct SessionCells {
     /// When its first and its last row of these days were written. Unset: there are none.
     pub(crate) between: Option<(i64, i64)>,
     pub(crate) cells: Vec<Cell>,
+}
+
+/// One answer that was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Metered {
+    /// When it was written.
+    pub(crate) timestamp: i64,
+    pub(crate) model: ModelOf,
+    pub(crate) tokens: Tokens,
+}
+
+impl Metered {
+    /// The same as counts.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            input: self.tokens.input,
+            output: self.tokens.output,
+            metered: 1,
+            assistant: 1,
+            ..Counts::default()
+        }
+    }
 }

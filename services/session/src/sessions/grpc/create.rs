@@ -8,6 +8,7 @@ use super::super::{SessionPatch, SessionRecord};
 use super::entry;
 use super::request::Create;
 use crate::agents::ModelName;
+use crate::conversations;
 use crate::error::Error;
 use crate::turns::Engine;
 use crate::turns::grpc::{self as turns, Said};
@@ -23,6 +24,7 @@ pub(crate) async fn create(
         once,
         parent,
         succeeds,
+        fork,
         message,
         attachments,
         run,
@@ -43,20 +45,29 @@ pub(crate) async fn create(
             });
         }
         match sessions.find(&parent).await? {
-            Some(parent) if succeeds => inherit(&mut patch, &parent),
+            Some(parent) if succeeds || fork.is_some() => inherit(&mut patch, &parent),
             Some(_) => {}
             // An agent's main session is always there, whether something was said in it or not.
-            None if parent.is_main() && policy.agents.of(&parent).is_ok() => {}
+            None if fork.is_none() && parent.is_main() && policy.agents.of(&parent).is_ok() => {}
             None => return Err(Error::NoParent(parent)),
         }
         patch.parent = Some(parent);
     }
-    let session = engine
-        .change(key.clone(), "create", async {
-            let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
-            Ok((session.clone(), Some(session)))
-        })
-        .await?;
+    let source = patch.parent.clone();
+    let session = match fork.zip(source) {
+        Some((from, source)) => {
+            let forked = conversations::fork(engine, &source, &key, from, patch, once).await?;
+            forked.session
+        }
+        None => {
+            engine
+                .change(key.clone(), "create", async {
+                    let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
+                    Ok((session.clone(), Some(session)))
+                })
+                .await?
+        }
+    };
     let made = proto::CreateSessionResponse {
         ok: true,
         key: session.key.to_string(),
@@ -89,6 +100,13 @@ pub(crate) async fn create(
     )
 }
 
+/// What a session is set to that is like another one.
+pub(crate) fn like(session: &SessionRecord) -> SessionPatch {
+    let mut patch = SessionPatch::default();
+    inherit(&mut patch, session);
+    patch
+}
+
 /// What a new session takes over from the one whose place it takes.
 fn inherit(patch: &mut SessionPatch, parent: &SessionRecord) {
     let model = parent.model_override.clone();
@@ -104,7 +122,8 @@ fn inherit(patch: &mut SessionPatch, parent: &SessionRecord) {
     patch.settings = SettingChanges::like(&parent.settings);
 }
 
-fn run_error(error: Error) -> proto::RunError {
+/// Why something was not done, inside an answer that says that something else was.
+pub(crate) fn run_error(error: Error) -> proto::RunError {
     let failure = Failure::from(error);
     let retryable = matches!(failure.kind, Kind::Exhausted | Kind::Unavailable);
     proto::RunError {

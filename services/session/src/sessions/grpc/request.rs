@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::super::settings::{SettingChanges, Word};
-use super::super::{Change, Expected, Once, SessionFilter, SessionPatch, SessionRef, ShownKind, SortBy};
+use super::super::{
+    Change, Expected, ForkFrom, Once, SessionFilter, SessionPatch, SessionRef, ShownKind, SortBy,
+};
 use crate::agents::ModelName;
 use crate::error::Error;
 use crate::id::{RunId, SessionId};
@@ -147,6 +149,8 @@ pub(super) struct Create {
     pub(super) parent: Option<SessionRef>,
     /// Whether it begins with what its parent is set to.
     pub(super) succeeds: bool,
+    /// How much of its parent's transcript it begins with.
+    pub(super) fork: Option<ForkFrom>,
     /// What to say in it first.
     pub(super) message: Option<String>,
     pub(super) attachments: Attachments,
@@ -172,6 +176,8 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             succeeds_parent,
             category,
             attachments,
+            fork,
+            fork_from,
         } = request;
         let attachments = Attachments::read(attachments)?;
         if succeeds_parent.is_some() && parent_session_key.is_none() {
@@ -179,6 +185,16 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
                 path: "/succeedsParent",
                 problem: "needs parentSessionKey",
             });
+        }
+        let fork = match (fork, fork_from.as_deref()) {
+            (Some(true), None) => Some(ForkFrom::End),
+            (Some(true), Some("last-completed")) => Some(ForkFrom::LastCompleted),
+            (_, Some("last-completed")) => return Err(field("/forkFrom", "needs fork")),
+            (_, Some(_)) => return Err(field("/forkFrom", "is not last-completed")),
+            (_, None) => None,
+        };
+        if fork.is_some() && parent_session_key.is_none() {
+            return Err(field("/fork", "needs parentSessionKey"));
         }
         // What is attached is said, with words or without.
         let message = message.or(task).filter(|text| !text.trim().is_empty());
@@ -200,6 +216,9 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             ];
             if newer.iter().any(Option::is_some) {
                 parts.extend(newer);
+            }
+            if fork.is_some() {
+                parts.push(Some(fork_from.as_deref().unwrap_or("fork")));
             }
             Once {
                 key: idempotency_key.clone(),
@@ -223,11 +242,16 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             once,
             parent,
             succeeds: succeeds_parent.unwrap_or(false),
+            fork,
             message,
             attachments,
             run,
         })
     }
+}
+
+fn field(path: &'static str, problem: &'static str) -> Error {
+    Error::Field { path, problem }
 }
 
 /// The same for the same idempotency key.

@@ -97,6 +97,26 @@ pub(super) fn find(conn: &Connection, key: &SessionKey, seq: i64) -> Result<Opti
         .optional()?)
 }
 
+/// A row by its own id.
+pub(super) fn by_entry_id(conn: &Connection, session: i64, id: &EntryId) -> Result<Option<Entry>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM entries WHERE session = ?1 AND entry_id = ?2 ORDER BY seq DESC LIMIT 1",
+    )?;
+    Ok(statement
+        .query_row(params![session, id.as_str()], entry)
+        .optional()?)
+}
+
+/// The same, of the transcript that is the session's now.
+pub(super) fn message(conn: &Connection, key: &SessionKey, id: &EntryId) -> Result<Option<Entry>, Error> {
+    let Some(session) = sessions::id_of(conn, key)? else {
+        return Ok(None);
+    };
+    let first = sessions::by_id(conn, session)?.first_seq;
+    let found = by_entry_id(conn, session, id)?;
+    Ok(found.filter(|entry| entry.seq >= first))
+}
+
 pub(super) fn history(
     conn: &Connection,
     key: &SessionKey,

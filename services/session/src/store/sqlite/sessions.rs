@@ -71,7 +71,7 @@ pub(super) fn create(
 }
 
 /// Keeps an idempotency key. One that was used with another request is refused.
-fn claim_key(conn: &Connection, once: &Once, now: i64) -> Result<(), Error> {
+pub(super) fn claim_key(conn: &Connection, once: &Once, now: i64) -> Result<(), Error> {
     let known: Option<Vec<u8>> = conn
         .prepare_cached("SELECT fingerprint FROM requests WHERE idempotency_key = ?1")?
         .query_row([&once.key], |row| row.get(0))

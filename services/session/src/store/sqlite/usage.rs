@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, named_params, params};
 
-use super::super::{Cell, Counts, EntryExtra, ModelOf, Role, SessionCells, UsageQuery};
+use super::super::{Cell, Counts, EntryExtra, Metered, ModelOf, Role, SessionCells, UsageQuery};
 use super::sessions;
 use crate::error::Error;
+use crate::id::SessionId;
+use crate::key::SessionKey;
 
 /// Sessions that one answer counts: the ones that were changed last. A household has some hundreds.
 const SESSIONS_MAX: u32 = 5_000;
@@ -65,6 +67,38 @@ fn session(conn: &Connection, id: i64, query: &UsageQuery) -> Result<SessionCell
             .map(|((day, model), counts)| Cell { day, model, counts })
             .collect(),
     })
+}
+
+/// The answers of a session that were counted.
+pub(super) fn answers(
+    conn: &Connection,
+    key: &SessionKey,
+) -> Result<Option<(SessionId, Vec<Metered>)>, Error> {
+    let Some(id) = sessions::id_of(conn, key)? else {
+        return Ok(None);
+    };
+    let session = sessions::by_id(conn, id)?;
+    let mut rows = conn.prepare_cached(
+        "SELECT timestamp, extra FROM entries WHERE session = ?1 AND seq >= ?2 AND role = 'assistant' ORDER BY seq DESC LIMIT ?3",
+    )?;
+    let mut rows = rows.query(params![id, session.first_seq, ROWS_MAX])?;
+    let mut answers = Vec::new();
+    while let Some(row) = rows.next()? {
+        let extra: String = row.get(1)?;
+        let extra: EntryExtra = serde_json::from_str(&extra).unwrap_or_default();
+        if let Some(tokens) = extra.usage {
+            answers.push(Metered {
+                timestamp: row.get(0)?,
+                model: ModelOf {
+                    provider: extra.provider,
+                    model: extra.model,
+                },
+                tokens,
+            });
+        }
+    }
+    answers.reverse();
+    Ok(Some((session.session_id, answers)))
 }
 
 /// What one row counts for, and whose it is.
