@@ -232,15 +232,44 @@ async fn connections_are_reported_and_forgotten() {
     let patience = Duration::from_secs(10);
 
     let client = Client::v4(&gateway, &[]).await;
-    tokio::time::timeout(patience, presence.wait_for(|count| *count == 1))
+    tokio::time::timeout(patience, presence.wait_for(|entries| entries.len() == 1))
         .await
         .unwrap()
         .unwrap();
     drop(client);
-    tokio::time::timeout(patience, presence.wait_for(|count| *count == 0))
+    tokio::time::timeout(patience, presence.wait_for(|entries| entries.is_empty()))
         .await
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_connection_looks_at_is_reported_until_it_looks_elsewhere_and_is_no_subscription() {
+    let gateway = Gateway::start().await;
+    let mut presence = gateway.presence.clone();
+    let mut client = Client::v4(&gateway, &["operator.read"]).await;
+
+    for keys in [
+        json!(["agent:main:a", "agent:main:b"]),
+        json!(["agent:main:c"]),
+        json!([]),
+    ] {
+        let answer = json!({ "sessionKeys": keys }).to_string();
+        gateway.answers("sessions.viewers.set", Reply::Json(answer.leak()));
+        let set = client
+            .call("sessions.viewers.set", json!({ "sessionKeys": keys }))
+            .await;
+        assert_eq!(set["payload"]["sessionKeys"], keys);
+        let shown = |entries: &Vec<broadcast::PresenceEntry>| {
+            entries.iter().any(|entry| json!(entry.watched_sessions) == keys)
+        };
+        tokio::time::timeout(Duration::from_secs(10), presence.wait_for(shown))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    gateway.publish(vec![changed(), chat(chat_event::State::Final, None)]);
+    assert_eq!(client.frame().await["event"], "chat");
 }
 
 #[tokio::test]

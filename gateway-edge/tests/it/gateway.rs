@@ -17,7 +17,8 @@ use gatehouse_core::{
 use gatehouse_edge::{App, Limits, Offer, Settings};
 use gatehouse_proto::{
     broadcast::v1::{
-        Event, HealthEvent, Position, PresenceEvent, ReportPresenceRequest, StateVersion, SubscribeResponse,
+        Event, HealthEvent, Position, PresenceEntry, PresenceEvent, ReportPresenceRequest, StateVersion,
+        SubscribeResponse,
     },
     channel::v1::InspectWebhookResponse,
     config::v1::{Credential, WatchConfigResponse},
@@ -94,7 +95,7 @@ pub(crate) struct Gateway {
     pub(crate) drain: Drain,
     pub(crate) config: watch::Sender<Option<WatchConfigResponse>>,
     pub(crate) stream: broadcast::Sender<SubscribeResponse>,
-    pub(crate) presence: watch::Receiver<usize>,
+    pub(crate) presence: watch::Receiver<Vec<PresenceEntry>>,
     pub(crate) offers: watch::Sender<Arc<Offer>>,
     fakes: Arc<Fakes>,
     home: TempDir,
@@ -202,7 +203,7 @@ impl Gateway {
         let known = first.is_some() && !deaf;
         let (config, _) = watch::channel(first);
         let (stream, _) = broadcast::channel(8192);
-        let (reports, presence) = watch::channel(0);
+        let (reports, presence) = watch::channel(Vec::new());
         let fakes = Arc::new(Fakes {
             deaf: Mutex::new(deaf),
             ..Fakes::default()
@@ -257,7 +258,7 @@ impl Gateway {
             fakes: Arc::clone(&fakes),
             config: self.config.clone(),
             stream: self.stream.clone(),
-            reports: watch::channel(0).0,
+            reports: watch::channel(Vec::new()).0,
         };
         serve(UnixListener::bind(&socket).unwrap(), server);
         Plugin {
@@ -336,7 +337,7 @@ struct Server {
     fakes: Arc<Fakes>,
     config: watch::Sender<Option<WatchConfigResponse>>,
     stream: broadcast::Sender<SubscribeResponse>,
-    reports: watch::Sender<usize>,
+    reports: watch::Sender<Vec<PresenceEntry>>,
 }
 
 type Answer = Response<StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
@@ -421,7 +422,7 @@ impl Server {
             }
             "/gatehouse.broadcast.v1.BroadcastService/ReportPresence" => {
                 self.reports
-                    .send_replace(ReportPresenceRequest::decode(body).unwrap().entries.len());
+                    .send_replace(ReportPresenceRequest::decode(body).unwrap().entries);
                 many(stream::iter([Vec::new()]))
             }
             "/grpc.health.v1.Health/Check" => {

@@ -221,6 +221,7 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         started_at: record.started_at,
         ended_at: record.ended_at,
         aborted_last_run: record.aborted_last_run,
+        model_override_source: record.model_override.is_some().then(|| "user".to_owned()),
         model_override: record.model_override,
         model_provider: provider,
         model,

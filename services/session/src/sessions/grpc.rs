@@ -14,9 +14,9 @@ use self::request::{List, Patch, wanted};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::view::{branches, preview, summarise};
 use super::{Expected, SessionFilter, SessionPage, SessionRecord, SessionRef};
-use crate::agents::Agents;
 use crate::error::Error;
 use crate::id::SessionId;
+use crate::policy::Policy;
 use crate::rows::{self, Wanted, provider_and_model};
 use crate::turns::Engine;
 
@@ -58,7 +58,7 @@ pub(crate) async fn list(
         total_count: page.total,
         has_more,
         next_offset: has_more.then_some(offset + count),
-        defaults: Some(defaults(&policy.agents)),
+        defaults: Some(defaults(&policy)),
         sessions: page
             .sessions
             .iter()
@@ -68,15 +68,19 @@ pub(crate) async fn list(
 }
 
 /// What a session uses unless it is set otherwise.
-pub(crate) fn defaults(agents: &Agents) -> proto::SessionDefaults {
+pub(crate) fn defaults(policy: &Policy) -> proto::SessionDefaults {
+    let agents = &policy.agents;
     let default = agents
         .get(&agents.first_id())
         .and_then(|agent| agent.models.first());
+    let window = default
+        .and_then(|model| policy.book.facts(model))
+        .and_then(|facts| facts.window);
     let (provider, model) = default.and_then(|model| provider_and_model(model)).unzip();
     proto::SessionDefaults {
         model_provider: provider,
         model,
-        context_tokens: None,
+        context_tokens: window.and_then(|tokens| i64::try_from(tokens).ok()),
     }
 }
 

@@ -132,7 +132,7 @@ async fn page(
         }),
         session_info: session.map(|session| rows::session(session, Some(&policy.agents), Wanted::ALL)),
         pending_inputs: Some(proto::PendingInputs::default()),
-        defaults: Some(sessions::defaults(&policy.agents)),
+        defaults: Some(sessions::defaults(&policy)),
     })
 }
 

@@ -121,7 +121,7 @@ pub(crate) async fn summarise(
     let mut agents: Vec<_> = policy.agents.all().iter().collect();
     agents.sort_by_key(|agent| agent.id != first); // the others stay in the order of the configuration
     let mut summary = proto::SummariseSessionsResponse {
-        defaults: Some(defaults(&policy.agents)),
+        defaults: Some(defaults(&policy)),
         agents: Vec::with_capacity(agents.len()),
         other_count: counts.iter().map(|(_, count)| count).sum(),
         turns_waiting: depths.turns_waiting,
