@@ -13,7 +13,7 @@ const decided = {
     "openclaw audit": "who did what is in the transcripts and the log; there is no ledger beside them",
   },
   "Control UI": {
-    "/worktrees has no red line": "sessions have no worktrees: the method is not offered, and no side bar leads to the page",
+    "/worktrees has no red line": "sessions have no worktrees: the method is not offered; a tab beside the list of sessions leads to the page, the side bar does not",
   },
 };
 
