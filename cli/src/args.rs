@@ -196,9 +196,10 @@ Examples:
 Examples:
   gatehouse backup gatehouse-2026-11-27.tar
   docker compose exec -T config gatehouse backup - > gatehouse.tar
+  gatehouse backup --without-media small.tar   rows name their pictures, links lead nowhere
 
-The file holds both databases as they were at one moment, the configuration, the gateway token and the folder of secrets.
-Keep it like a password. Secrets that the configuration takes from the environment are not in it.")]
+The file holds the databases as they were at one moment, the media of conversations, the files of agents, the configuration, the
+gateway token and the folder of secrets. Keep it like a password. Secrets that the configuration takes from the environment are not in it.")]
     Backup(Backup),
     /// Put a backup in place of what the home holds; the gateway must be stopped
     #[command(after_help = "\
@@ -396,6 +397,9 @@ pub(crate) enum ConfigCommand {
 pub(crate) struct Backup {
     /// The file to make; - is the standard output
     pub(crate) file: PathBuf,
+    /// Leave out the pictures, recordings and files of conversations
+    #[arg(long)]
+    pub(crate) without_media: bool,
 }
 
 /// `restore`

@@ -6,6 +6,7 @@
 
 pub(crate) mod archive;
 mod live;
+mod media;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,7 +17,7 @@ use std::{
 
 use gatehouse_core::{Chain, Clock, Home, Service, ServiceSettings, sqlite::Closed};
 
-use self::archive::Archive;
+use self::{archive::Archive, media::Taken};
 use crate::{
     args::{Backup, Common},
     exit::{Exit, Failed},
@@ -37,7 +38,7 @@ pub(crate) async fn run(common: &Common, backup: &Backup) -> Result<(), Failed> 
         .map_err(|error| Failed::new(Exit::Configuration, error.to_string()))?;
     if backup.file == Path::new("-") {
         let archive = Archive::new(io::stdout().lock(), Clock::system().now_ms());
-        return write(&settings, archive).await.map(drop);
+        return write(&settings, archive, backup.without_media).await.map(drop);
     }
     if backup.file.exists() {
         return Err(
@@ -64,6 +65,7 @@ pub(crate) async fn run(common: &Common, backup: &Backup) -> Result<(), Failed> 
     let written = write(
         &settings,
         Archive::new(io::BufWriter::new(file), Clock::system().now_ms()),
+        backup.without_media,
     );
     match written.await {
         Ok((out, summary)) => {
@@ -83,22 +85,26 @@ pub(crate) async fn run(common: &Common, backup: &Backup) -> Result<(), Failed> 
     }
 }
 
-async fn write<W: Write>(settings: &ServiceSettings, mut archive: Archive<W>) -> Result<(W, String), Failed> {
+async fn write<W: Write>(
+    settings: &ServiceSettings,
+    mut archive: Archive<W>,
+    without_media: bool,
+) -> Result<(W, String), Failed> {
     let home = &settings.home;
-    let how = match live::databases(settings, &mut archive).await? {
+    let mut taken = Taken::new(without_media);
+    let how = match live::copy(settings, &mut archive, &mut taken).await? {
         live::Found::Copied => "while the gateway runs",
         live::Found::NobodyThere => {
-            offline(home, &mut archive)?;
+            offline(home, &mut archive, &mut taken)?;
             "from a gateway that does not run"
         }
     };
     // After the databases: a document that is newer than they are fits them, an older one may name what is gone.
     configuration(home, &mut archive)?;
-    workspaces(home, &mut archive)?;
     let (out, manifest) = archive.finish().map_err(unwritable)?;
     let bytes: u64 = manifest.parts.values().map(|part| part.bytes).sum();
     let summary = format!(
-        "{} parts, {} KiB, taken {how}",
+        "{} parts, {} KiB, {taken}, taken {how}",
         manifest.parts.len(),
         bytes.div_ceil(1024)
     );
@@ -131,7 +137,7 @@ pub(crate) fn databases(home: &Home) -> [(&'static str, PathBuf, usize); 3] {
     ]
 }
 
-fn offline<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {
+fn offline<W: Write>(home: &Home, archive: &mut Archive<W>, taken: &mut Taken) -> Result<(), Failed> {
     let (databases, missing): (Vec<_>, Vec<_>) = databases(home)
         .into_iter()
         .partition(|(_, path, _)| path.exists());
@@ -160,7 +166,7 @@ fn offline<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed
         closed.copy_to(&copy.0).map_err(failed)?;
         stream(archive, name, &copy.0).map_err(unwritable)?;
     }
-    Ok(())
+    taken.from_disk(home, archive) // while the locks are held: nobody takes a file away
 }
 
 /// A copy that is removed again.
@@ -173,11 +179,14 @@ impl Drop for Copy {
 }
 
 fn stream<W: Write>(archive: &mut Archive<W>, name: &str, path: &Path) -> io::Result<()> {
-    let mut file = File::open(path)?;
+    send(archive, name, &mut File::open(path)?)
+}
+
+fn send<W: Write>(archive: &mut Archive<W>, name: &str, file: &mut File) -> io::Result<()> {
     let mut part = archive.part(name, file.metadata()?.len())?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        let read = io::Read::read(&mut file, &mut buffer)?;
+        let read = io::Read::read(file, &mut buffer)?;
         match buffer.get(..read) {
             Some(data) if read > 0 => part.write(data)?,
             _ => return part.end(),
@@ -201,37 +210,6 @@ pub(crate) fn files(home: &Home) -> [(&'static str, PathBuf); 5] {
 /// Where the folder of secrets is.
 pub(crate) fn secrets(home: &Home) -> PathBuf {
     home.path.join("secrets")
-}
-
-/// The files of agents, as far as this process can see them: in containers they are in the volume of the session service.
-fn workspaces<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {
-    let inside = |folder: &Path| {
-        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        paths.sort();
-        paths
-    };
-    let named = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    for folder in inside(&home.workspaces()) {
-        for path in inside(&folder) {
-            let is_text = fs::symlink_metadata(&path)
-                .is_ok_and(|found| found.is_file() && found.len() <= SECRET_BYTES_MAX);
-            let (Some(agent), Some(name), true) = (named(&folder), named(&path), is_text) else {
-                continue;
-            };
-            let content = fs::read(&path).map_err(|error| {
-                Failed::new(Exit::Failed, format!("cannot read {}: {error}", path.display()))
-            })?;
-            archive
-                .add(&format!("{}{agent}/{name}", archive::WORKSPACES), &content)
-                .map_err(unwritable)?;
-        }
-    }
-    Ok(())
 }
 
 fn configuration<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), Failed> {

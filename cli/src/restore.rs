@@ -18,6 +18,7 @@ use gatehouse_core::{
     sqlite::{Closed, check_copy},
     telemetry::escape,
 };
+use gatehouse_session::backup::media_folder;
 
 use self::place::{Folders, Staged, put_aside, put_in_place};
 use crate::{
@@ -71,9 +72,15 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
         aside += usize::from(put_aside(&path, moment).map_err(cannot)?);
     }
     let databases = databases(&home).map(|(name, _, _)| name);
+    let media_folder = media_folder(&home);
+    if staged.has_media() {
+        aside += usize::from(put_aside(&media_folder, moment).map_err(cannot)?);
+        staged.put_media_in_place(&media_folder).map_err(cannot)?;
+    }
     let (last, first): (Vec<_>, Vec<_>) = staged
         .parts
         .values()
+        .filter(|part| !part.is_medium())
         .partition(|part| databases.contains(&part.name.as_str()));
     for part in first.into_iter().chain(last) {
         aside += usize::from(put_aside(&part.target, moment).map_err(cannot)?);
@@ -87,8 +94,9 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
         home.path.display()
     );
     if aside > 0 {
-        told +=
-            &format!("{aside} files that stood there are kept with the ending .before-restore-{moment}\n");
+        told += &format!(
+            "{aside} files and folders that stood there are kept with the ending .before-restore-{moment}\n"
+        );
     }
     output::text(&(told + "next: gatehouse up\n"))
 }
@@ -131,6 +139,12 @@ fn target(home: &Home, name: &str) -> Option<PathBuf> {
     });
     let is_plain =
         |part: &&str| !part.is_empty() && !part.contains(['/', '\0']) && ![".", ".."].contains(part);
+    let medium = name.strip_prefix(archive::MEDIA).and_then(|digest| {
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_digest = digest.len() == 64 && digest.bytes().all(hex);
+        let shelf = digest.get(..2).filter(|_| is_digest)?;
+        Some(media_folder(home).join(shelf).join(digest))
+    });
     let text = name
         .strip_prefix(archive::WORKSPACES)
         .and_then(|rest| rest.split_once('/'));
@@ -139,6 +153,7 @@ fn target(home: &Home, name: &str) -> Option<PathBuf> {
         .map(|(_, path)| path)
         .or(database.map(|(_, path, _)| path))
         .or(secret.map(|file| secrets(home).join(file)))
+        .or(medium)
         .or(text.map(|(agent, file)| home.workspaces().join(agent).join(file)))
 }
 
@@ -170,7 +185,12 @@ fn unpack(
         let Some(target) = target(home, &name).filter(|_| regular) else {
             return Err(unfit(io::Error::other(format!("{name} does not belong in one"))));
         };
-        staged.unpack(&name, target, folders, &mut entry).map_err(unfit)?;
+        let unpacked = if name.starts_with(archive::MEDIA) {
+            staged.unpack_medium(&name, target, &media_folder(home), folders, &mut entry)
+        } else {
+            staged.unpack(&name, target, folders, &mut entry)
+        };
+        unpacked.map_err(unfit)?;
     }
     manifest.ok_or_else(|| unfit(io::Error::other("it has no manifest: it was cut")))
 }
@@ -198,6 +218,14 @@ fn check(manifest: &Manifest, home: &Home, staged: &Staged) -> Result<(), Failed
         if found.get(name).copied() != manifest.parts.get(name) {
             return Err(unfit(format!(
                 "{name} is not the one that was backed up with the others: the file is damaged, or parts of two backups are mixed"
+            )));
+        }
+    }
+    for (name, part) in &staged.parts {
+        let digest = name.strip_prefix(archive::MEDIA);
+        if digest.is_some_and(|digest| digest != part.part.sha256) {
+            return Err(unfit(format!(
+                "{name} is not what its name says: it was damaged before it was backed up"
             )));
         }
     }

@@ -20,6 +20,7 @@ pub(crate) mod media;
 mod page;
 mod pages;
 mod policy;
+mod range;
 pub(crate) mod respond;
 mod routes;
 mod rpc;

@@ -11,8 +11,11 @@ use std::{
     },
 };
 
+use data_encoding::{BASE64, HEXLOWER};
 use gatehouse_tests::{Gateway, gateway::run_in, platform::Platform, until};
 use rusqlite::Connection;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::with_an_answer_each;
@@ -58,6 +61,30 @@ fn ids(database: &Path, query: &str) -> Vec<String> {
     rows.collect::<Result<_, _>>().expect(query)
 }
 
+/// A picture that a person attaches: the bytes tell the rounds apart.
+async fn attach(gateway: &Gateway, round: usize) {
+    let bytes = format!("\x00\x01 recording {round}");
+    let attachment = json!({"type": "file", "fileName": "a.bin", "content": BASE64.encode(bytes.as_bytes())});
+    let params = json!({"sessionKey": "main", "message": format!("[p{round}]"), "idempotencyKey": format!("p{round}"),
+        "attachments": [attachment]});
+    let sent = gateway.run(&["call", "chat.send", &params.to_string()]).await;
+    assert!(sent.status.success(), "{sent:?}");
+}
+
+/// The media that the transcripts of a home name, each of which must be there and be what its name says.
+fn media(home: &Path) -> usize {
+    let named = ids(
+        &home.join("session/session.db"),
+        "SELECT DISTINCT media FROM media_refs",
+    );
+    for id in &named {
+        let path = home.join("session/media").join(&id[..2]).join(id);
+        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(&HEXLOWER.encode(&Sha256::digest(&bytes)), id);
+    }
+    named.len()
+}
+
 const ADOPTED: &str = "SELECT message_id FROM inbox WHERE state = 'adopted' ORDER BY message_id";
 const KNOWN: &str = "SELECT message FROM inbound ORDER BY message";
 const TAKEN: &str = "SELECT key FROM deliveries WHERE state = 'taken'";
@@ -84,6 +111,7 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
                 (platform.replies().len() > 20 * (round + 1)).then_some(())
             })
             .await;
+            attach(&gateway, round).await;
             promised.clone_from(&*said.lock().expect("a list"));
             let file = folder.path().join(format!("{round}.tar"));
             let taken = gateway.run(&["backup", file.to_str().expect("a path")]).await;
@@ -102,6 +130,7 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
         assert!(restored.status.success(), "{restored:?}");
         let told = fs::read_to_string(home.path().join(soul)).expect("restored");
         assert_eq!(told, "be kind");
+        assert_eq!(media(home.path()), round + 1, "one for each round so far");
         let (session, bridge) = (
             home.path().join("session/session.db"),
             home.path().join("channel-bridge/bridge.db"),
@@ -119,6 +148,28 @@ async fn a_backup_under_load_is_of_one_moment_and_lives_on_in_a_new_home() {
         assert!(lost.is_empty(), "replies that nobody has: {lost:?}");
         last = Some(home);
     }
+    let (small, file) = (home(), folder.path().join("small.tar"));
+    let path = file.to_str().expect("a path");
+    let taken = gateway.run(&["backup", "--without-media", path]).await;
+    assert!(taken.status.success(), "{taken:?}");
+    assert!(run_in(small.path(), &["restore", path]).await.status.success());
+    assert!(!small.path().join("session/media").exists());
+    let file = folder.path().join("offline.tar");
+    let path = file.to_str().expect("a path");
+    for step in ["backup", "restore"] {
+        // Over a home that has media: what stood there is kept as a whole.
+        let done = gateway.run(&[step, path]).await;
+        assert!(done.status.success(), "{step}: {done:?}");
+    }
+    assert_eq!(media(&gateway.path("")), rounds());
+    let aside = fs::read_dir(gateway.path("session")).expect("a folder").flatten();
+    let aside = aside.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("media.before-restore-")
+    });
+    assert_eq!(aside.count(), 1);
     let mut restored = Gateway::start_in(last.expect("a backup"), &[]).await;
     let (session, bridge) = (
         restored.path("session/session.db"),

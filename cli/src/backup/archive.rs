@@ -33,11 +33,13 @@ pub(crate) const CREDENTIALS: &str = "config/credentials.json";
 pub(crate) const LAST_VALID: &str = "config/last-valid.json5";
 /// What the files of the folder of secrets begin with.
 pub(crate) const SECRETS: &str = "secrets/";
+/// What media of conversations begin with: the SHA-256 of their bytes follows.
+pub(crate) const MEDIA: &str = "session/media/";
 /// What the files of agents begin with: the agent and the name follow.
 pub(crate) const WORKSPACES: &str = "session/workspace/";
 
-/// A manifest is a line for each part; a larger one is none of ours.
-pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A manifest is five lines for each part, 260 bytes for a medium; a larger one is none of ours.
+pub(crate) const MANIFEST_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// A block of a tar: headers take one, contents are filled up to whole ones.
 const BLOCK_BYTES: usize = 512;

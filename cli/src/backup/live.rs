@@ -1,4 +1,4 @@
-//! Both databases of a gateway that runs, at one moment.
+//! The databases of a gateway that runs, at one moment, and the files that they name.
 
 use std::{io::Write, time::Duration};
 
@@ -7,14 +7,15 @@ use gatehouse_core::{
     server::MESSAGE_BYTES_MAX,
 };
 use gatehouse_proto::backup::v1::{
-    HoldRequest, ReleaseRequest, SnapshotRequest, SnapshotResponse,
-    backup_service_client::BackupServiceClient,
+    FileKind, HoldRequest, ReadFilesRequest, ReadFilesResponse, ReleaseRequest, SnapshotRequest,
+    SnapshotResponse, backup_service_client::BackupServiceClient,
 };
 use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
 use super::{
     archive::{self, Archive},
+    media::Taken,
     unwritable,
 };
 use crate::exit::{Exit, Failed};
@@ -38,10 +39,11 @@ pub(super) enum Found {
 
 type Client = BackupServiceClient<PeerService>;
 
-/// Copies both databases into the file.
-pub(super) async fn databases<W: Write>(
+/// Copies the databases into the file, and the files beside them.
+pub(super) async fn copy<W: Write>(
     settings: &ServiceSettings,
     archive: &mut Archive<W>,
+    taken: &mut Taken,
 ) -> Result<Found, Failed> {
     // Without a credential nothing has ever run here, or somewhere else.
     let Ok(operator) = Credential::load(&settings.home, Identity::Operator) else {
@@ -64,12 +66,12 @@ pub(super) async fn databases<W: Write>(
     }
     let pinned = async {
         let bridge = pin(bridge.clone(), "channel-bridge").await?;
-        Ok((bridge, pin(session, "session").await?))
+        Ok((bridge, pin(session.clone(), "session").await?))
     };
     let pinned = pinned.await;
     // Whatever became of the pins: nobody is held up for longer.
     let released = step(bridge.release(ReleaseRequest { hold_id })).await;
-    let (bridge, session) = pinned?;
+    let (bridge, snapshot) = pinned?;
     if !released.is_ok_and(|answer| answer.get_ref().held) {
         return Err(Failed::new(
             Exit::Failed,
@@ -77,8 +79,16 @@ pub(super) async fn databases<W: Write>(
         )
         .next("the machine is busy: try again"));
     }
+    // Before the snapshot ends, which keeps what it names until then.
+    let mut files = Vec::new();
+    for kind in taken.kinds() {
+        files.push((kind, keep(session.clone(), kind).await?));
+    }
     stream(archive, archive::BRIDGE, bridge).await?;
-    stream(archive, archive::SESSION, session).await?;
+    stream(archive, archive::SESSION, snapshot).await?;
+    for (kind, files) in files {
+        read(archive, taken, kind, files).await?;
+    }
     // Nothing passes between this one and the others: its moment is its own.
     let devices = pin(client(Service::Config), "config").await?;
     stream(archive, archive::DEVICES, devices).await?;
@@ -132,4 +142,54 @@ async fn stream<W: Write>(
         part.write(&piece.data).map_err(unwritable)?;
     }
     part.end().map_err(unwritable)
+}
+
+/// Begins to read files, and waits until none of them is taken away any more.
+async fn keep(mut client: Client, kind: FileKind) -> Result<Streaming<ReadFilesResponse>, Failed> {
+    let kept = async {
+        let request = ReadFilesRequest { kind: kind.into() };
+        let mut stream = client.read_files(request).await?.into_inner();
+        match stream.message().await? {
+            Some(first) if first.kept => Ok(stream),
+            _ => Err(Status::internal("the files did not begin")),
+        }
+    };
+    step(kept).await.map_err(|status| refused("session", &status))
+}
+
+async fn read<W: Write>(
+    archive: &mut Archive<W>,
+    taken: &mut Taken,
+    kind: FileKind,
+    mut stream: Streaming<ReadFilesResponse>,
+) -> Result<(), Failed> {
+    let mut next = async || {
+        let piece = timeout(PIECE, stream.message())
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("the files do not come")));
+        let piece = piece.map_err(|status| refused("session", &status))?;
+        piece.ok_or_else(|| Failed::new(Exit::Failed, "session: it ended before all files were read"))
+    };
+    loop {
+        let head = next().await?;
+        if head.done {
+            return Ok(());
+        }
+        let bytes = head.total_bytes.and_then(|bytes| u64::try_from(bytes).ok());
+        let (Some(name), Some(bytes)) = (head.name, bytes) else {
+            return Err(Failed::new(
+                Exit::Failed,
+                "session: a file has no name or no length",
+            ));
+        };
+        let name = taken.admit(kind, &name, bytes)?;
+        let mut part = archive.part(&name, bytes).map_err(unwritable)?;
+        let mut left = bytes;
+        while left > 0 {
+            let piece = next().await?;
+            left = left.saturating_sub(piece.data.len() as u64);
+            part.write(&piece.data).map_err(unwritable)?;
+        }
+        part.end().map_err(unwritable)?;
+    }
 }

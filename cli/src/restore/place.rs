@@ -50,6 +50,9 @@ impl Drop for Folders {
 #[derive(Debug, Default)]
 pub(super) struct Staged {
     pub(super) parts: BTreeMap<String, StagedPart>,
+    /// Media are a folder of their own until all are there: it takes the place of the other as a whole, so that what stood there is
+    /// kept and no file is left that nothing names.
+    media: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,63 @@ impl Staged {
             folders.create(folder)?;
         }
         let staged = with_suffix(&target, "restore");
+        self.write(name, staged, target, from)
+    }
+
+    /// The same for a medium, whose place is in the folder of media.
+    pub(super) fn unpack_medium(
+        &mut self,
+        name: &str,
+        target: PathBuf,
+        media: &Path,
+        folders: &mut Folders,
+        from: &mut impl Read,
+    ) -> io::Result<()> {
+        if self.parts.contains_key(name) {
+            return Err(io::Error::other(format!("{name} stands in it twice")));
+        }
+        let staging = with_suffix(media, "restore");
+        if self.media.is_none() {
+            media.parent().map_or(Ok(()), |folder| folders.create(folder))?;
+            // Of a restore that was interrupted.
+            match fs::remove_dir_all(&staging) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            self.media = Some(staging.clone());
+        }
+        let inside = target.strip_prefix(media).map_err(io::Error::other)?;
+        let staged = staging.join(inside);
+        if let Some(shelf) = staged.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(shelf)?;
+        }
+        self.write(name, staged, target, from)
+    }
+
+    pub(super) fn has_media(&self) -> bool {
+        self.media.is_some()
+    }
+
+    /// Renames the folder of media to where it belongs; nothing stands there.
+    pub(super) fn put_media_in_place(&mut self, media: &Path) -> io::Result<()> {
+        let Some(staging) = &self.media else { return Ok(()) };
+        for shelf in fs::read_dir(staging)? {
+            File::open(shelf?.path())?.sync_all()?;
+        }
+        fs::rename(staging, media)?;
+        self.media = None;
+        media
+            .parent()
+            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    }
+
+    fn write(
+        &mut self,
+        name: &str,
+        staged: PathBuf,
+        target: PathBuf,
+        from: &mut impl Read,
+    ) -> io::Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -98,9 +158,18 @@ impl Staged {
     }
 }
 
+impl StagedPart {
+    pub(super) fn is_medium(&self) -> bool {
+        self.name.starts_with(archive::MEDIA)
+    }
+}
+
 impl Drop for Staged {
     fn drop(&mut self) {
-        for part in self.parts.values() {
+        if let Some(media) = &self.media {
+            let _ = fs::remove_dir_all(media);
+        }
+        for part in self.parts.values().filter(|part| !part.is_medium()) {
             for suffix in ["", "-wal", "-shm", "-journal"] {
                 let mut path = part.staged.clone().into_os_string();
                 path.push(suffix);

@@ -21,6 +21,7 @@ use self::{
 };
 use super::{
     context::Http,
+    range,
     respond::{plain, respond},
     socket::Socket,
     upgrade::{upgrade, wants_upgrade},
@@ -31,7 +32,6 @@ mod kind;
 mod packed;
 mod page;
 mod place;
-mod range;
 
 pub(crate) use place::Mount as ControlUi;
 

@@ -1,7 +1,7 @@
 //! A gateway whose services are fakes: one server that answers for all of them, as a test tells it to.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     convert::Infallible,
     sync::{Arc, Mutex},
     time::Duration,
@@ -56,6 +56,8 @@ pub(crate) enum Reply {
     Json(&'static str),
     /// Several messages.
     Many(Vec<Vec<u8>>),
+    /// One after the other, each once.
+    Each(VecDeque<Reply>),
     /// A refusal.
     Failure(Failure),
     /// The same, once it may.
@@ -439,7 +441,10 @@ impl Server {
     }
 
     async fn reply(&self, path: &str) -> Answer {
-        let reply = self.fakes.replies.lock().unwrap().get(path).cloned();
+        let reply = match self.fakes.replies.lock().unwrap().get_mut(path) {
+            Some(Reply::Each(replies)) => Some(replies.pop_front().expect("no more calls than replies")),
+            reply => reply.cloned(),
+        };
         match reply {
             Some(Reply::Json(json)) => one(path, json),
             Some(Reply::After(may, json)) => {
@@ -451,6 +456,7 @@ impl Server {
                 let first = plan.encode(json, &mut gatehouse_contract::Refuse).unwrap();
                 many(stream::iter([first]).chain(stream::pending()))
             }
+            Some(Reply::Each(_)) => unreachable!("one was taken"),
             Some(Reply::Many(messages)) => many(stream::iter(messages)),
             Some(Reply::Failure(failure)) => tonic::Status::from(failure)
                 .into_http::<tonic::body::Body>()

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
     Chain, Clock, Drain, Env, Service, ServiceSettings,
-    backup::Gate,
+    backup::{Gate, NoFiles},
     drain::plan,
     server::MESSAGE_BYTES_MAX,
     service::{self, Life},
@@ -105,7 +105,7 @@ impl service::App for App {
             async move { shown.accounts(accounts(&parts, &stored).await, day.now_ms()) }
         });
         let gate = Gate::default();
-        attach.attach(life, gate.clone(), Box::new(|| Ok(())));
+        attach.attach(life, gate.clone(), Arc::new(NoFiles), Box::new(|| Ok(())));
         spawn_sweep(stores.clone(), clock.clone(), metrics, &life.closing);
 
         let (parts, outgoing, time) = (manager.clone(), stores.clone(), clock.clone());

@@ -115,7 +115,12 @@ impl service::App for App {
             life.peer(Service::Session),
         );
         life.serve(UserServiceServer::new(UserGrpc::new(devices.clone())));
-        life.serve(backup::server(database, backup::Gate::default(), &life.closing));
+        life.serve(backup::server(
+            database,
+            backup::Gate::default(),
+            Arc::new(backup::NoFiles),
+            &life.closing,
+        ));
         life.serve(
             DeviceServiceServer::new(DeviceGrpc::new(devices.clone()))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)

@@ -1,5 +1,5 @@
 //! Copying a database that is in use, as others call it: a gate that holds up what passes to another database, and the copy
-//! as a stream.
+//! as a stream. What a database names and does not hold, files beside it, is streamed after it.
 //!
 //! Why a gate: a reply that session has handed over and the bridge has not yet stored must not fall between the two copies.
 
@@ -11,7 +11,8 @@ use std::{
 
 use futures::Stream;
 use gatehouse_proto::backup::v1::{
-    HoldRequest, HoldResponse, ReleaseRequest, ReleaseResponse, SnapshotRequest, SnapshotResponse,
+    HoldRequest, HoldResponse, ReadFilesRequest, ReadFilesResponse, ReleaseRequest, ReleaseResponse,
+    SnapshotRequest, SnapshotResponse,
     backup_service_server::{BackupService, BackupServiceServer},
 };
 use tokio::{
@@ -22,6 +23,9 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+mod files;
+
+pub use self::files::{Files, Kept, NoFiles, Opened};
 use crate::{
     drain::Drain,
     error::{Chain, Failure, Kind},
@@ -98,16 +102,26 @@ pub struct Backup {
     gate: Gate,
     /// One copy at a time: each takes the room of a whole database and one of its readers.
     room: Arc<Semaphore>,
+    files: Arc<dyn Files>,
+    /// A backup reads one kind after the other, and begins with all of them at once.
+    file_room: Arc<Semaphore>,
     drain: Drain,
 }
 
-/// Offers copies of this database.
+/// Offers copies of this database, and of the files beside it.
 #[must_use]
-pub fn server(database: Database, gate: Gate, drain: &Drain) -> BackupServiceServer<Backup> {
+pub fn server(
+    database: Database,
+    gate: Gate,
+    files: Arc<dyn Files>,
+    drain: &Drain,
+) -> BackupServiceServer<Backup> {
     BackupServiceServer::new(Backup {
         database,
         gate,
         room: Arc::new(Semaphore::new(1)),
+        files,
+        file_room: Arc::new(Semaphore::new(files::READ_AT_ONCE)),
         drain: drain.clone(),
     })
 }
@@ -133,13 +147,34 @@ impl BackupService for Backup {
             .try_acquire_owned()
             .map_err(|_| Failure::new(Kind::Exhausted, "another snapshot is read"))?;
         let (pieces, stream) = mpsc::channel(PIECES);
-        let database = self.database.clone();
+        let (database, files) = (self.database.clone(), Arc::clone(&self.files));
         self.drain.spawn_work("snapshot", async move {
             let _room = room;
+            let _kept = files.keep().await; // before the moment: what the copy names is there until it was read
             if let Err(failure) = send(&database, &pieces).await {
                 // The reader may be gone, which is the usual failure.
                 let _ = pieces.send(Err(failure.into())).await;
             }
+        });
+        let stream = self.drain.end_stream(ReceiverStream::new(stream));
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    type ReadFilesStream = Pin<Box<dyn Stream<Item = Result<ReadFilesResponse, Status>> + Send>>;
+
+    async fn read_files(
+        &self,
+        request: Request<ReadFilesRequest>,
+    ) -> Result<Response<Self::ReadFilesStream>, Status> {
+        let kind = request.into_inner().kind();
+        let room = Arc::clone(&self.file_room)
+            .try_acquire_owned()
+            .map_err(|_| Failure::new(Kind::Exhausted, "another backup reads the files"))?;
+        let (pieces, stream) = mpsc::channel(PIECES);
+        let files = Arc::clone(&self.files);
+        self.drain.spawn_work("files of a backup", async move {
+            let _room = room;
+            files::send(&*files, kind, pieces).await;
         });
         let stream = self.drain.end_stream(ReceiverStream::new(stream));
         Ok(Response::new(Box::pin(stream)))

@@ -1,8 +1,12 @@
 //! What every store is to its service, whatever it is made of.
 
-use std::{error::Error as StdError, fmt::Debug};
+use std::{error::Error as StdError, fmt::Debug, sync::Arc};
 
-use crate::{backup::Gate, error::Kind, service::Life};
+use crate::{
+    backup::{Files, Gate},
+    error::Kind,
+    service::Life,
+};
 
 /// What is missing beside the store, in the words of the service, or nothing.
 pub type Ready = Box<dyn Fn() -> Result<(), String> + Send>;
@@ -10,8 +14,9 @@ pub type Ready = Box<dyn Fn() -> Result<(), String> + Send>;
 /// What a store does for the process that has it open, beside keeping things.
 pub trait Attach: Debug + Send + Sync {
     /// Measures itself on the page of metrics, keeps the health of the process true (the store answers, and `ready` names nothing
-    /// that is missing), and offers copies of itself for a backup, taken while `gate` is closed.
-    fn attach(&self, life: &mut Life, gate: Gate, ready: Ready);
+    /// that is missing), and offers copies of itself for a backup, taken while `gate` is closed, with the `files` that
+    /// stand beside it.
+    fn attach(&self, life: &mut Life, gate: Gate, files: Arc<dyn Files>, ready: Ready);
 }
 
 /// What keeps a store from doing anything, for those who ask it for something. The text names no file: the health of the process

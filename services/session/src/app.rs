@@ -24,6 +24,7 @@ use gatehouse_proto::session::v1::workspace_service_server::WorkspaceServiceServ
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, timeout};
 
+use crate::backup::RunningFiles;
 use crate::commands::CommandGrpc;
 use crate::config::SessionConfig;
 use crate::conversations;
@@ -37,12 +38,10 @@ use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
 use crate::turns::{Engine, Parts, Timing};
 use crate::workspace::{self, Workspaces};
-use crate::{catalog, pending, tasks, usage};
+use crate::{backup, catalog, pending, tasks, usage};
 
 /// The file in the service's folder.
 const DATABASE: &str = "session.db";
-/// The folder of media beside it.
-const MEDIA: &str = "media";
 /// How often old rows are looked for.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How long a key against doubles is kept: demands.md, item 2.
@@ -81,7 +80,7 @@ impl service::App for App {
     async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
         let folder = common.home.folder(Service::Session);
         let store = store::open(&folder.join(DATABASE)).map_err(service::Error::open)?;
-        let media = folder.join(MEDIA);
+        let media = backup::media_folder(&common.home);
         Media::clear_unfinished(&media); // the database is ours: nobody else is writing there
         Ok(Self {
             store,
@@ -176,7 +175,8 @@ impl service::App for App {
             Err(_) => Err("the configuration is not known yet".to_owned()),
         };
         // Nothing of another service is stored here that is not offered again: its gate stays open.
-        attach.attach(life, Gate::default(), Box::new(ready));
+        let files = Arc::new(RunningFiles::new(media.clone(), life.settings.home.workspaces()));
+        attach.attach(life, Gate::default(), files, Box::new(ready));
 
         life.serve(MediaServiceServer::new(MediaGrpc::new(media)));
         life.serve(CommandServiceServer::new(CommandGrpc::new(engine.clone())));

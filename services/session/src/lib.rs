@@ -8,6 +8,7 @@
 mod agents;
 mod answer;
 mod app;
+pub mod backup;
 mod book;
 mod catalog;
 mod commands;

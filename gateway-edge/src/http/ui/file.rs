@@ -16,9 +16,11 @@ use super::{
     kind::{self, Kind},
     packed::{self, Packed},
     place::Mount,
-    range::{self, Part},
 };
-use crate::http::respond::respond;
+use crate::http::{
+    range::{self, Part},
+    respond::respond,
+};
 
 /// What is read at once of a file that is sent.
 const PIECE_BYTES: usize = 64 * 1024;

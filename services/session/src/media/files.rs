@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatehouse_core::{Chain, Clock, private};
 use sha2::{Digest, Sha256};
-use tokio::sync::RwLock;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::task;
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ pub(crate) struct Media {
     rows: Arc<dyn MediaRows>,
     /// Held by whoever adds a file until its row is there, and alone by whoever takes files away.
     gate: Arc<RwLock<()>>,
+    /// Held by whoever reads all of them, and alone by whoever takes files away.
+    kept: Arc<RwLock<()>>,
     links: Links,
     clock: Clock,
 }
@@ -52,6 +54,7 @@ impl Media {
             folder: folder.into(),
             rows,
             gate: Arc::default(),
+            kept: Arc::default(),
             links,
             clock,
         }
@@ -127,8 +130,21 @@ impl Media {
         Ok(Some((row, bytes.into())))
     }
 
+    /// Nothing is taken away until the answer is dropped.
+    pub(crate) async fn keep_all(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.kept).read_owned().await
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Takes away what nobody names.
     pub(crate) async fn sweep(&self) -> Result<usize, Error> {
+        // Not waited for: whoever comes to read behind us would wait as well. The next sweep is minutes away.
+        let Ok(_taking) = self.kept.try_write() else {
+            return Ok(0);
+        };
         let _alone = self.gate.write().await;
         let forgotten = self
             .rows

@@ -1,7 +1,7 @@
 //! `OpenMedia`: parse, ask, answer.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -26,11 +26,13 @@ impl MediaGrpc {
         Self(media)
     }
 
-    async fn open(&self, request: OpenMediaRequest) -> Result<(MediaHead, File), Error> {
+    async fn open(&self, request: OpenMediaRequest) -> Result<(MediaHead, Reading), Error> {
         let OpenMediaRequest {
             id,
             expires_at,
             signature,
+            offset_bytes,
+            length_bytes,
         } = request;
         let id = MediaId::parse(&id).ok_or(Error::LinkForged)?;
         self.0.links().check(&id, expires_at, &signature)?;
@@ -40,7 +42,13 @@ impl MediaGrpc {
             mime_type: row.mime_type,
             size_bytes: row.bytes,
         };
-        Ok((head, file))
+        let reading = Reading {
+            file,
+            // No file system seeks as far as a caller can count.
+            from: offset_bytes.map_or(0, |offset| offset.min(row.bytes).unsigned_abs()),
+            left: length_bytes.map_or(u64::MAX, i64::unsigned_abs),
+        };
+        Ok((head, reading))
     }
 }
 
@@ -52,15 +60,15 @@ impl MediaService for MediaGrpc {
         &self,
         request: Request<OpenMediaRequest>,
     ) -> Result<Response<Self::OpenMediaStream>, Status> {
-        let (head, file) = self.open(request.into_inner()).await?;
+        let (head, reading) = self.open(request.into_inner()).await?;
         let first = OpenMediaResponse {
             head: Some(head),
             data: Bytes::new(),
         };
-        let parts = stream::unfold(Some(file), |file| async move {
-            match next(file?).await {
+        let parts = stream::unfold(Some(reading), |reading| async move {
+            match reading?.next().await {
                 Ok((data, _)) if data.is_empty() => None,
-                Ok((data, file)) => Some((Ok(OpenMediaResponse { head: None, data }), Some(file))),
+                Ok((data, reading)) => Some((Ok(OpenMediaResponse { head: None, data }), Some(reading))),
                 Err(error) => Some((Err(Status::from(error)), None)),
             }
         });
@@ -70,14 +78,36 @@ impl MediaService for MediaGrpc {
     }
 }
 
-/// The next part of a file. Empty: there is none.
-async fn next(file: File) -> Result<(Bytes, File), Error> {
-    let read = task::spawn_blocking(move || {
-        let mut part = Vec::new();
-        (&file)
-            .take(PART_BYTES)
-            .read_to_end(&mut part)
-            .map(|_| (Bytes::from(part), file))
-    });
-    read.await.map_err(Error::Engine)?.map_err(Error::Media)
+/// A part of a file that is being sent.
+#[derive(Debug)]
+struct Reading {
+    file: File,
+    /// Where to begin; zero once it has begun.
+    from: u64,
+    /// Bytes that are still wanted.
+    left: u64,
 }
+
+impl Reading {
+    /// The next bytes. Empty: there are none.
+    async fn next(mut self) -> Result<(Bytes, Self), Error> {
+        let read = task::spawn_blocking(move || {
+            let mut part = Vec::new();
+            if self.left > 0 {
+                if self.from > 0 {
+                    self.file.seek(SeekFrom::Start(self.from))?;
+                    self.from = 0;
+                }
+                let count = (&self.file)
+                    .take(PART_BYTES.min(self.left))
+                    .read_to_end(&mut part)?;
+                self.left -= u64::try_from(count).unwrap_or(self.left);
+            }
+            Ok((Bytes::from(part), self))
+        });
+        read.await.map_err(Error::Engine)?.map_err(Error::Media)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -80,6 +80,7 @@ async fn a_picture_reaches_the_model_and_whoever_reads_the_transcript() {
         id: id.to_owned(),
         expires_at: expires.parse().unwrap(),
         signature: signature.to_owned(),
+        ..OpenMediaRequest::default()
     };
     let media = MediaGrpc::new(running.engine.media().clone());
     let stream = media

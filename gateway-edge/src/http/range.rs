@@ -23,6 +23,12 @@ pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
+/// Whether the client wants the answer only while the content is the one that it knows, and it is another (RFC 9110, 13.1.1).
+pub(super) fn is_another(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    headers.contains_key(header::IF_MATCH)
+        && !list(headers, &header::IF_MATCH).any(|known| known == "*" || known.as_bytes() == tag.as_bytes())
+}
+
 /// A part of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -121,6 +127,16 @@ mod tests {
 
         assert!(accepts("gzip, br") && accepts("gzip, BR;q=0.5") && accepts("br;q=1"));
         assert!(!accepts("gzip") && !accepts("br;q=0") && !accepts("br; q=0.0") && !accepts("brotli"));
+    }
+
+    #[test]
+    fn an_answer_that_is_wanted_of_one_content_alone_is_not_given_of_another() {
+        let tag = HeaderValue::from_static("\"a\"");
+        let another = |value| is_another(&headers(&[(header::IF_MATCH, value)]), &tag);
+
+        assert!(another("\"b\"") && another("W/\"a\"") && another(""));
+        assert!(!another("\"a\"") && !another("\"b\", \"a\"") && !another("*"));
+        assert!(!is_another(&HeaderMap::new(), &tag));
     }
 
     #[test]

@@ -1,0 +1,74 @@
+use gatehouse_core::{Clock, Secret};
+use tempfile::TempDir;
+
+use super::*;
+use crate::media::Links;
+use crate::store;
+
+fn media() -> (TempDir, Media) {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = store::open(&folder.path().join("session.db")).unwrap().stores;
+    let clock = Clock::system();
+    let links = Links::new(Secret::generate(), clock.clone());
+    let media = Media::new(folder.path().join("media"), stores.media, links, clock);
+    (folder, media)
+}
+
+/// What a link leads to, as the edge asks for it.
+async fn read(
+    media: &Media,
+    link: &OpenMediaRequest,
+    part: (Option<i64>, Option<i64>),
+) -> (MediaHead, Vec<u8>) {
+    let request = OpenMediaRequest {
+        offset_bytes: part.0,
+        length_bytes: part.1,
+        ..link.clone()
+    };
+    let answer = MediaGrpc::new(media.clone())
+        .open_media(Request::new(request))
+        .await;
+    let mut parts = answer.unwrap().into_inner();
+    let head = parts.next().await.unwrap().unwrap().head.unwrap();
+    let mut bytes = Vec::new();
+    while let Some(part) = parts.next().await {
+        let data = part.unwrap().data;
+        assert!(data.len() as u64 <= PART_BYTES);
+        bytes.extend_from_slice(&data);
+    }
+    (head, bytes)
+}
+
+#[tokio::test]
+async fn any_part_of_a_medium_is_read_by_its_place_and_none_at_all_to_see_what_it_is() {
+    let (_folder, media) = media();
+    let bytes: Vec<u8> = (0..200_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let kept = media
+        .keep(std::io::Cursor::new(bytes.clone()), None, 1 << 20)
+        .await
+        .unwrap();
+    let url = media.links().to(&kept.id);
+    let (_, query) = url.split_once("?e=").unwrap();
+    let (expires_at, signature) = query.split_once("&s=").unwrap();
+    let link = OpenMediaRequest {
+        id: kept.id.to_string(),
+        expires_at: expires_at.parse().unwrap(),
+        signature: signature.to_owned(),
+        ..OpenMediaRequest::default()
+    };
+
+    for (part, wanted) in [
+        ((None, None), &bytes[..]),
+        ((Some(0), Some(0)), &[]),
+        ((Some(5), Some(3)), &bytes[5..8]),
+        ((Some(199_999), None), &bytes[199_999..]),
+        ((Some(70_000), Some(100_000)), &bytes[70_000..170_000]),
+        ((Some(10), Some(i64::MAX)), &bytes[10..]),
+        ((Some(200_000), None), &[]),
+        ((Some(i64::MAX), Some(1)), &[]),
+    ] {
+        let (head, read) = read(&media, &link, part).await;
+        assert_eq!(head.size_bytes, 200_000, "{part:?}");
+        assert!(read == wanted, "{part:?}: {} bytes", read.len());
+    }
+}
