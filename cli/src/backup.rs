@@ -166,7 +166,7 @@ fn offline<W: Write>(home: &Home, archive: &mut Archive<W>, taken: &mut Taken) -
         closed.copy_to(&copy.0).map_err(failed)?;
         stream(archive, name, &copy.0).map_err(unwritable)?;
     }
-    taken.from_disk(home, archive) // while the locks are held: nobody takes a file away
+    taken.add_from_disk(home, archive) // while the locks are held: nobody takes a file away
 }
 
 /// A copy that is removed again.

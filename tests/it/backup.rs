@@ -65,7 +65,8 @@ fn ids(database: &Path, query: &str) -> Vec<String> {
 async fn attach(gateway: &Gateway, round: usize) {
     let bytes = format!("\x00\x01 recording {round}");
     let attachment = json!({"type": "file", "fileName": "a.bin", "content": BASE64.encode(bytes.as_bytes())});
-    let params = json!({"sessionKey": "main", "message": format!("[p{round}]"), "idempotencyKey": format!("p{round}"),
+    // A session of its own: the other is as full as it may be.
+    let params = json!({"sessionKey": "pictures", "message": format!("[p{round}]"), "idempotencyKey": format!("p{round}"),
         "attachments": [attachment]});
     let sent = gateway.run(&["call", "chat.send", &params.to_string()]).await;
     assert!(sent.status.success(), "{sent:?}");

@@ -58,7 +58,7 @@ impl Taken {
     }
 
     /// Those of a gateway that does not run.
-    pub(super) fn from_disk<W: Write>(
+    pub(super) fn add_from_disk<W: Write>(
         &mut self,
         home: &Home,
         archive: &mut Archive<W>,
