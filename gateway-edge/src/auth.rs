@@ -6,6 +6,7 @@
 //! [`Credentials::still_allow`] is asked again at every revision and when the next row expires.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
     time::Duration,
@@ -75,6 +76,15 @@ impl Identity {
             issued_ms: None,
             proof,
             expire_ms: None,
+        }
+    }
+
+    /// The named user behind it: whose the credential is, or whom a proxy names. `None`: the gateway's owner.
+    pub(crate) fn user_id(&self) -> Option<Cow<'_, str>> {
+        match (&self.user, &self.proof) {
+            (Some(user), _) => Some(Cow::Borrowed(&user.id)),
+            (None, Proof::Named(name)) => Some(Cow::Owned(name.to_lowercase())), // as its grants are looked up
+            (None, Proof::Shown(_) | Proof::Here) => None,
         }
     }
 

@@ -7,7 +7,7 @@
 //! A name that nobody serves is told as that, whoever asks: clients that know more methods than a gateway has fall back by it, and
 //! "missing scope" would send a person to look for rights that change nothing. Which names exist is no secret (docs/methods.md).
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -49,14 +49,19 @@ const BUSY_RETRY: Duration = Duration::from_millis(250);
 const NAME_SHOWN_MAX: usize = 120;
 
 /// The method of this name, if there is one and this caller may call it now.
-pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<Arc<Method>, Refusal> {
+pub(crate) fn authorise(
+    edge: &Edge,
+    grants: &Grants,
+    holder: &Identity,
+    name: &str,
+) -> Result<Arc<Method>, Refusal> {
     let map = edge.map();
     let method = map.method(name).ok_or_else(|| {
         let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
         Refusal::unknown_method(&shown)
     })?;
     if !method.access.allows(grants) {
-        return Err(not_allowed(method.access, grants.role()));
+        return Err(not_allowed(method.access, grants.role(), holder));
     }
     if edge.drain.is_requested() && !method.reads {
         return Err(Refusal::unavailable("gateway stopping", STOPPING_RETRY).detail("reason", "STOPPING"));
@@ -64,9 +69,15 @@ pub(crate) fn authorise(edge: &Edge, grants: &Grants, name: &str) -> Result<Arc<
     Ok(Arc::clone(method))
 }
 
-fn not_allowed(access: Access, role: Role) -> Refusal {
+fn not_allowed(access: Access, role: Role, holder: &Identity) -> Refusal {
     if let (Some(scope), Role::Operator) = (access.required_scope(), role) {
-        return Refusal::missing_scope(scope);
+        // Where the scope is granted depends on whose credential it is.
+        let refusal = Refusal::missing_scope(scope);
+        return match (holder.user_id(), holder.device.as_deref()) {
+            (Some(user), _) => refusal.detail("userId", user.as_ref()),
+            (None, Some(device)) => refusal.detail("deviceId", device),
+            (None, None) => refusal,
+        };
     }
     let required = if access == Access::Node {
         Role::Node
@@ -113,7 +124,7 @@ pub(crate) fn caller_by_http(grants: &Grants, connection_id: String, identity: &
 }
 
 fn user_of(identity: &Identity) -> Option<String> {
-    identity.user.as_ref().map(|user| user.id.to_string())
+    identity.user_id().map(Cow::into_owned)
 }
 
 fn name_of(identity: &Identity) -> Option<String> {

@@ -21,6 +21,8 @@ pub(crate) struct Audience {
     /// Only this connection.
     pub(crate) connection: Option<String>,
     pub(crate) rendition: Option<Rendition>,
+    /// Of the named users only this one, and whoever may see what belongs to others.
+    pub(crate) user: Option<Box<str>>,
 }
 
 impl Audience {
@@ -31,6 +33,7 @@ impl Audience {
             topics: Vec::new(),
             connection: None,
             rendition: None,
+            user: None,
         }
     }
 
@@ -44,6 +47,7 @@ impl Audience {
                 .connection
                 .as_deref()
                 .is_none_or(|connection| connection == id)
+            && self.user.as_deref().is_none_or(|user| profile.may_see_of(user))
             && (self.topics.is_empty() || self.topics.iter().any(|topic| topics.contains(topic.as_str())))
     }
 }

@@ -198,6 +198,7 @@ impl Hub {
             rendition,
             merge_key,
             state_version,
+            user_id,
             offset: _,
         } = event;
         let Some(kind) = map.event(&r#type) else {
@@ -223,6 +224,7 @@ impl Hub {
             topics,
             connection: connection_id,
             rendition: Rendition::of(rendition),
+            user: user_id.map(Into::into),
         };
         let is_state = r#type == PRESENCE || r#type == HEALTH;
         let versions = state_version.filter(|_| is_state);

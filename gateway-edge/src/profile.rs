@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use gatehouse_contract::{Grants, Role};
+use gatehouse_contract::{Access, Grants, Role};
 use gatehouse_core::Secret;
 
 use crate::{
@@ -37,6 +37,12 @@ impl Profile {
     pub(crate) fn device_id(&self) -> Option<&str> {
         let proven = self.device.as_ref().map(|device| &*device.id);
         proven.or(self.identity.device.as_deref())
+    }
+
+    /// Whether it may see what belongs to this named user: its own, or all as the gateway's owner or an administrator.
+    pub(crate) fn may_see_of(&self, user: &str) -> bool {
+        let own = self.identity.user_id().is_none_or(|own| own == user);
+        own || Access::Admin.allows(&self.grants)
     }
 
     /// What of its credential the connection lives by. A node that the gateway token vouched for lives by its being good at all.

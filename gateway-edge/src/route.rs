@@ -155,7 +155,7 @@ fn start(
         let message = "the gateway token or its scopes changed; connect again";
         return Err(Refusal::new(Kind::Forbidden, message).detail("code", "AUTH_CHANGED"));
     }
-    let method = call::authorise(edge, &profile.grants, &request.method)?;
+    let method = call::authorise(edge, &profile.grants, &profile.identity, &request.method)?;
     let params = request.params.map_or("{}", RawValue::get);
     let unknown = match profile.dialect {
         Dialect::V4 => Unknown::Count,

@@ -129,7 +129,7 @@ async fn prepare(
     body: &mut Body,
 ) -> Result<(Call, UnderWay), NotCalled> {
     let edge = &http.edge;
-    let method = call::authorise(edge, &known.grants, name)?;
+    let method = call::authorise(edge, &known.grants, &known.identity, name)?;
     if method.subscription.is_some() {
         return Err(needs_connection(&method.name).into());
     }

@@ -71,6 +71,13 @@ impl Outgoing {
         self
     }
 
+    /// Of the named users only for this one, and for those who may see what belongs to others.
+    #[must_use]
+    pub fn user(mut self, id: impl Into<String>) -> Self {
+        self.0.user_id = Some(id.into());
+        self
+    }
+
     /// One of the two forms of a text delta.
     #[must_use]
     pub fn rendition(mut self, rendition: Rendition) -> Self {

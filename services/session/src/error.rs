@@ -38,6 +38,11 @@ pub(crate) enum Error {
     /// No such session.
     #[error("session {0} does not exist")]
     NoSession(SessionKey),
+    /// Somebody else's.
+    #[error(
+        "session {0} belongs to another user: ask its user, or come with a credential that has operator.admin"
+    )]
+    OfAnotherUser(SessionKey),
     /// Nothing that is called so.
     #[error("No session found{0}")]
     NoneFound(String),
@@ -140,7 +145,9 @@ impl Error {
             Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
                 Kind::Invalid
             }
-            Self::LinkForged | Self::LinkOver | Self::Scope { .. } => Kind::Forbidden,
+            Self::LinkForged | Self::LinkOver | Self::Scope { .. } | Self::OfAnotherUser(_) => {
+                Kind::Forbidden
+            }
             Self::Agent(
                 AgentError::Key(_) | AgentError::SelectionRequired | AgentError::Contradiction { .. },
             )
@@ -189,6 +196,7 @@ impl Error {
             Self::RequestConflict => "chat-request-conflict",
             Self::SessionMoved(_) => "session-changed",
             Self::NoSession(_) | Self::NoneFound(_) => "session-not-found",
+            Self::OfAnotherUser(_) => "session-of-another-user",
             Self::SeveralFound { .. } => "session-ambiguous",
             Self::NoParent(_) => "parent-not-found",
             Self::MainSession(_) => "main-session",

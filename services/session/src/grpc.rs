@@ -17,6 +17,7 @@ use crate::sessions::grpc as sessions;
 use crate::transcripts::grpc as transcripts;
 use crate::turns::grpc::{self as turns, RunAgentStream};
 use crate::turns::{Engine, Listener};
+use crate::viewer::Viewer;
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
@@ -66,7 +67,15 @@ impl SessionService for Grpc {
         request: Request<GetChatHistoryRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
         let listener = listener(&request);
-        answer(transcripts::history(&self.engine, listener, request.into_inner()).await)
+        answer(
+            transcripts::history(
+                &self.engine,
+                listener,
+                &Viewer::of(&request),
+                request.into_inner(),
+            )
+            .await,
+        )
     }
 
     async fn start_chat(
@@ -74,21 +83,37 @@ impl SessionService for Grpc {
         request: Request<StartChatRequest>,
     ) -> Result<Response<GetChatHistoryResponse>, Status> {
         let listener = listener(&request);
-        answer(transcripts::start(&self.engine, listener, request.into_inner()).await)
+        answer(
+            transcripts::start(
+                &self.engine,
+                listener,
+                &Viewer::of(&request),
+                request.into_inner(),
+            )
+            .await,
+        )
     }
 
     async fn abort_chat(
         &self,
         request: Request<AbortChatRequest>,
     ) -> Result<Response<AbortChatResponse>, Status> {
-        answer(turns::abort(&self.engine, &self.recall, request.into_inner()).await)
+        answer(
+            turns::abort(
+                &self.engine,
+                &self.recall,
+                &Viewer::of(&request),
+                request.into_inner(),
+            )
+            .await,
+        )
     }
 
     async fn inject_chat(
         &self,
         request: Request<InjectChatRequest>,
     ) -> Result<Response<InjectChatResponse>, Status> {
-        answer(transcripts::inject(&self.engine, request.into_inner()).await)
+        answer(transcripts::inject(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn run_agent(&self, request: Request<RunAgentRequest>) -> Result<Response<RunAgentStream>, Status> {
@@ -101,8 +126,9 @@ impl SessionService for Grpc {
         &self,
         request: Request<WaitAgentRequest>,
     ) -> Result<Response<WaitAgentResponse>, Status> {
+        let viewer = Viewer::of(&request);
         tokio::select! {
-            waited = turns::wait(&self.engine, request.into_inner()) => answer(waited),
+            waited = turns::wait(&self.engine, &viewer, request.into_inner()) => answer(waited),
             () = self.drain.requested() => Err(Status::unavailable("the session service is ending; the run goes on")),
         }
     }
@@ -125,21 +151,21 @@ impl SessionService for Grpc {
         &self,
         request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
-        answer(sessions::list(&self.engine, request.into_inner()).await)
+        answer(sessions::list(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn describe_session(
         &self,
         request: Request<DescribeSessionRequest>,
     ) -> Result<Response<DescribeSessionResponse>, Status> {
-        answer(sessions::describe(&self.engine, request.into_inner()).await)
+        answer(sessions::describe(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn resolve_session(
         &self,
         request: Request<ResolveSessionRequest>,
     ) -> Result<Response<ResolveSessionResponse>, Status> {
-        answer(sessions::resolve(&self.engine, request.into_inner()).await)
+        answer(sessions::resolve(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn create_session(
@@ -155,35 +181,35 @@ impl SessionService for Grpc {
         &self,
         request: Request<PatchSessionRequest>,
     ) -> Result<Response<PatchSessionResponse>, Status> {
-        answer(sessions::patch(&self.engine, request.into_inner()).await)
+        answer(sessions::patch(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn reset_session(
         &self,
         request: Request<ResetSessionRequest>,
     ) -> Result<Response<ResetSessionResponse>, Status> {
-        answer(sessions::reset(&self.engine, request.into_inner()).await)
+        answer(sessions::reset(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn delete_session(
         &self,
         request: Request<DeleteSessionRequest>,
     ) -> Result<Response<DeleteSessionResponse>, Status> {
-        answer(sessions::delete(&self.engine, request.into_inner()).await)
+        answer(sessions::delete(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn preview_sessions(
         &self,
         request: Request<PreviewSessionsRequest>,
     ) -> Result<Response<PreviewSessionsResponse>, Status> {
-        answer(sessions::preview(&self.engine, request.into_inner()).await)
+        answer(sessions::preview(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn list_branches(
         &self,
         request: Request<ListBranchesRequest>,
     ) -> Result<Response<ListBranchesResponse>, Status> {
-        answer(sessions::branches(&self.engine, request.into_inner()).await)
+        answer(sessions::branches(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn list_groups(
@@ -248,7 +274,7 @@ impl SessionService for Grpc {
         &self,
         request: Request<SubscribeMessagesRequest>,
     ) -> Result<Response<SubscribeMessagesResponse>, Status> {
-        answer(sessions::subscribe(&self.engine, request.into_inner()))
+        answer(sessions::subscribe(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn unsubscribe_messages(

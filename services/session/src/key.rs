@@ -101,6 +101,15 @@ impl SessionKey {
         self.rest() == "main"
     }
 
+    /// Whether it belongs to nobody in particular: an agent's main session, what is everybody's, or a chat of a channel.
+    pub(crate) fn is_shared(&self) -> bool {
+        let rest = self.rest();
+        matches!(rest, "main" | "global" | "unknown")
+            || rest
+                .split(':')
+                .any(|part| matches!(part, "direct" | "group" | "channel"))
+    }
+
     /// The UUID with which it ends.
     pub(crate) fn uuid(&self) -> Option<Uuid> {
         let start = self.0.len().checked_sub(UUID_LENGTH)?;

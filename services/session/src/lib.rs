@@ -35,6 +35,7 @@ mod thinking;
 mod transcripts;
 mod turns;
 mod usage;
+mod viewer;
 mod workspace;
 
 pub use app::App;

@@ -130,6 +130,7 @@ pub(crate) fn message(entry: &Entry, links: &Links) -> proto::TranscriptMessage 
         usage: _, // below
         abort_origin,
         sender_label,
+        user,
         wrote: _, // for models alone
         step,
         compacts,
@@ -164,6 +165,7 @@ pub(crate) fn message(entry: &Entry, links: &Links) -> proto::TranscriptMessage 
         meta: Some(proto::TranscriptMeta {
             id: row.id.to_string(),
             seq: entry.seq,
+            user_id: user,
             run_id: run,
             kind: if row.boundary {
                 Some("reset".to_owned())

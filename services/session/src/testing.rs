@@ -29,6 +29,7 @@ use crate::rows::plain;
 use crate::store::{self, Admission, EntryExtra, NewEntry, Reply, Role, Seed, Stores, Target};
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::turns::{Engine, Parts, Timing};
+use crate::viewer::Viewer;
 use crate::workspace::Workspaces;
 
 pub(crate) use self::agent::{Call, serve_agent};
@@ -64,6 +65,8 @@ pub(crate) struct Running {
     pub(crate) replies: Arc<Notify>,
     events: Published,
     pub(crate) seen: Vec<Seen>,
+    /// For which named user alone each of them was.
+    pub(crate) seen_by: Vec<Option<String>>,
     pub(crate) policy: watch::Sender<Option<Arc<Policy>>>,
 }
 
@@ -79,6 +82,7 @@ impl Running {
                 .expect("the engine is there");
             let seen = Seen::read(&event);
             self.seen.push(seen.clone());
+            self.seen_by.push(event.user_id);
             if wanted(&seen) {
                 return seen;
             }
@@ -98,6 +102,7 @@ impl Running {
     pub(crate) fn rest(&mut self) {
         while let Some(event) = self.events.try_recv() {
             self.seen.push(Seen::read(&event));
+            self.seen_by.push(event.user_id);
         }
     }
 
@@ -263,6 +268,7 @@ impl Bench {
             replies,
             events,
             seen: Vec::new(),
+            seen_by: Vec::new(),
             policy,
         }
     }
@@ -313,6 +319,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
             drop: DropPolicy::New,
         },
         reply: Reply::Clients,
+        viewer: Viewer::Owner,
         seed: Seed::default(),
         expected_session: None,
         sender: None,

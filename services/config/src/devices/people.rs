@@ -58,9 +58,18 @@ impl UserService for UserGrpc {
         };
         let user = self
             .0
-            .read(move |connection| users::find(connection, &id)?.ok_or(DeviceError::NoSuchUser(id)));
-        let profile = Some(profile(user.await.map_err(refuse)?));
-        Ok(Response::new(GetSelfResponse { profile }))
+            .read(move |connection| users::find(connection, &id).map(|found| (found, id)));
+        // Somebody whom a trusted proxy names has no row, and no other name.
+        let profile = match user.await.map_err(refuse)? {
+            (Some(user), _) => profile(user),
+            (None, id) => UserProfile {
+                id,
+                ..UserProfile::default()
+            },
+        };
+        Ok(Response::new(GetSelfResponse {
+            profile: Some(profile),
+        }))
     }
 
     async fn set_display_name(

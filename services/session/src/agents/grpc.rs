@@ -81,7 +81,7 @@ pub(crate) fn identity(
     let policy = engine.policy()?;
     let id = match Asked::try_from(request)? {
         Asked::Agent(id) => id,
-        Asked::OfSession(session) => session.resolve(&policy.agents)?.agent(),
+        Asked::OfSession(session) => session.key(&policy.agents)?.agent(),
         Asked::Default => policy.agents.default_id()?.clone(),
     };
     let agent = policy.agents.get(&id).ok_or(AgentError::Unknown(id))?;

@@ -33,7 +33,7 @@ impl CommandGrpc {
             agents.get(&id).ok_or(AgentError::Unknown(id))?;
         }
         if let Some(key) = session_key {
-            SessionRef::new(key, agent_id).resolve(agents)?;
+            SessionRef::new(key, agent_id).key(agents)?;
         }
         if scope.is_some_and(|scope| !["text", "native", "both"].contains(&scope.as_str())) {
             return Err(Error::Field {

@@ -12,6 +12,7 @@ use crate::sessions::SessionRef;
 use crate::store::{Admission, NewEntry, Reply, Seed, Task, TurnState};
 use crate::turns::destination::Destination;
 use crate::turns::{Engine, Submitted};
+use crate::viewer::Viewer;
 
 /// How long it is waited for, a little less than the contract's deadline: then the caller is told that it goes on.
 const PATIENCE: Duration = Duration::from_secs(880);
@@ -26,7 +27,10 @@ pub(super) async fn compact(
 ) -> Result<proto::CompactSessionResponse, Error> {
     let proto::CompactSessionRequest { key, agent_id } = request;
     let policy = engine.policy()?;
-    let key = SessionRef::new(key, agent_id).resolve_to_act(&policy.agents)?;
+    let viewer = Viewer::behind(caller.as_ref());
+    let key = SessionRef::new(key, agent_id)
+        .resolve_to_act(engine, &viewer)
+        .await?;
     let not = |key: String, reason: &str| proto::CompactSessionResponse {
         ok: true,
         key,
@@ -52,6 +56,7 @@ pub(super) async fn compact(
         entry,
         queue,
         reply: Reply::Clients,
+        viewer,
         seed: Seed::default(),
         expected_session: Some(session.session_id),
         sender: caller.and_then(|caller| caller.user_id),

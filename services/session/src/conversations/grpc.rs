@@ -18,6 +18,7 @@ use crate::key::{AgentId, SessionKey};
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
 use crate::turns::grpc as turns;
+use crate::viewer::Viewer;
 
 /// Models of one list: those of a configuration are far fewer, and a message holds them all.
 const MODELS_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -39,7 +40,7 @@ impl Grpc {
         }
     }
 
-    async fn abort(&self, request: AbortSessionRequest) -> Result<AbortSessionResponse, Error> {
+    async fn abort(&self, viewer: &Viewer, request: AbortSessionRequest) -> Result<AbortSessionResponse, Error> {
         let AbortSessionRequest {
             key,
             run_id,
@@ -49,8 +50,8 @@ impl Grpc {
         let (key, agent_id) = match (key, &run) {
             (Some(key), _) => (key, agent_id),
             (None, Some(run)) => match self.engine.stores().turns.find(run).await? {
-                Some(turn) => (turn.key.to_string(), None),
-                None => return Ok(aborted(None)),
+                Some(turn) if viewer.check_key(&self.engine, &turn.key).await.is_ok() => (turn.key.to_string(), None),
+                Some(_) | None => return Ok(aborted(None)),
             },
             (None, None) => {
                 return Err(Error::Field {
@@ -64,7 +65,7 @@ impl Grpc {
             agent_id,
             run_id,
         };
-        let stopped = turns::abort(&self.engine, &self.recall, of_session).await?;
+        let stopped = turns::abort(&self.engine, &self.recall, viewer, of_session).await?;
         // What waited was begun later than what ran: the first is the one that ran.
         Ok(aborted(stopped.run_ids.into_iter().next()))
     }
@@ -96,17 +97,16 @@ impl Grpc {
         turns::send(&self.engine, caller, said).await
     }
 
-    fn viewers(&self, request: SetViewersRequest) -> Result<SetViewersResponse, Error> {
+    async fn viewers(&self, viewer: &Viewer, request: SetViewersRequest) -> Result<SetViewersResponse, Error> {
         let SetViewersRequest {
             session_keys,
             agent_id,
         } = request;
-        let policy = self.engine.policy()?;
         let mut keys: Vec<String> = Vec::with_capacity(session_keys.len());
         for name in session_keys {
             // The agent beside it is that of aliases; a full key says its own.
             let agent = agent_id.clone().filter(|_| SessionKey::parse(&name).is_err());
-            let key = SessionRef::new(name, agent).resolve(&policy.agents)?.to_string();
+            let key = SessionRef::new(name, agent).resolve(&self.engine, viewer).await?.to_string();
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -124,7 +124,7 @@ impl Grpc {
             policy.agents.get(&id).ok_or(AgentError::Unknown(id))?;
         }
         if let Some(key) = session_key {
-            SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+            SessionRef::new(key, agent_id).key(&policy.agents)?;
         }
         let listed = self.agent.clone().list_models(ListModelsRequest::default()).await;
         let models = listed.map_err(|status| Error::Models(Box::new(status)))?;
@@ -164,7 +164,7 @@ impl ConversationService for Grpc {
         &self,
         request: Request<AbortSessionRequest>,
     ) -> Result<Response<AbortSessionResponse>, Status> {
-        answer(self.abort(request.into_inner()).await)
+        answer(self.abort(&Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn compact_session(
@@ -179,28 +179,28 @@ impl ConversationService for Grpc {
         &self,
         request: Request<ForkSessionRequest>,
     ) -> Result<Response<ForkSessionResponse>, Status> {
-        answer(fork::at_row(&self.engine, request.into_inner()).await)
+        answer(fork::at_row(&self.engine, Caller::from_request(&request).as_ref(), request.into_inner()).await)
     }
 
     async fn patch_sessions(
         &self,
         request: Request<PatchSessionsRequest>,
     ) -> Result<Response<PatchSessionsResponse>, Status> {
-        answer(many::patch(&self.engine, request.into_inner()).await)
+        answer(many::patch(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn set_viewers(
         &self,
         request: Request<SetViewersRequest>,
     ) -> Result<Response<SetViewersResponse>, Status> {
-        answer(self.viewers(request.into_inner()))
+        answer(self.viewers(&Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn get_message(
         &self,
         request: Request<GetMessageRequest>,
     ) -> Result<Response<GetMessageResponse>, Status> {
-        answer(message::get(&self.engine, request.into_inner()).await)
+        answer(message::get(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn get_chat_metadata(

@@ -5,9 +5,11 @@ use gatehouse_proto::session::v1 as proto;
 use crate::error::Error;
 use crate::sessions::grpc as sessions;
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 pub(super) async fn patch(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::PatchSessionsRequest,
 ) -> Result<proto::PatchSessionsResponse, Error> {
     let proto::PatchSessionsRequest { targets, patch } = request;
@@ -15,7 +17,7 @@ pub(super) async fn patch(
     let mut outcomes = Vec::with_capacity(targets.len());
     for target in targets {
         let (key, agent_id) = (target.key.clone(), target.agent_id.clone());
-        let changed = sessions::patch(engine, of_one(target, patch.clone())).await;
+        let changed = sessions::patch(engine, viewer, of_one(target, patch.clone())).await;
         outcomes.push(proto::PatchOutcome {
             ok: changed.is_ok(),
             key,

@@ -9,9 +9,11 @@ use crate::id::EntryId;
 use crate::rows::{self, content_of};
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 pub(super) async fn get(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::GetMessageRequest,
 ) -> Result<proto::GetMessageResponse, Error> {
     let proto::GetMessageRequest {
@@ -20,7 +22,9 @@ pub(super) async fn get(
         message_id,
         max_chars,
     } = request;
-    let key = SessionRef::new(session_key, agent_id).resolve(&engine.policy()?.agents)?;
+    let key = SessionRef::new(session_key, agent_id)
+        .resolve(engine, viewer)
+        .await?;
     let id = EntryId::new(message_id);
     let Some(mut entry) = engine.stores().transcripts.message(&key, &id).await? else {
         return Ok(proto::GetMessageResponse {

@@ -1,6 +1,7 @@
 mod attachments;
 mod clients;
 mod lists;
+mod people;
 mod sessions;
 
 use std::time::Duration;

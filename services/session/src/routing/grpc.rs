@@ -15,6 +15,7 @@ use crate::transcripts::NewEntry;
 use crate::turns::destination::Destination;
 use crate::turns::fingerprint::Fingerprint;
 use crate::turns::{Admission, Engine, InboundKey, Reply, Seed, Submitted};
+use crate::viewer::Viewer;
 
 /// The most that one message of a channel says, as its text alone: the contract's figure.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -149,7 +150,9 @@ pub(crate) async fn deliver(
         seed: Seed {
             channel: Some(channel.clone()),
             chat_type: Some(place.peer.kind),
+            user: None,
         },
+        viewer: Viewer::Owner, // the configuration says where it belongs
         expected_session: None,
         sender: Some(sender),
         inbound: Some(inbound),

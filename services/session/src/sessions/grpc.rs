@@ -19,9 +19,11 @@ use crate::id::SessionId;
 use crate::policy::Policy;
 use crate::rows::{self, Wanted, provider_and_model};
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 pub(crate) async fn list(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::ListSessionsRequest,
 ) -> Result<proto::ListSessionsResponse, Error> {
     let List {
@@ -37,7 +39,11 @@ pub(crate) async fn list(
     let offset = i64::from(filter.offset);
     let filter = SessionFilter {
         since: active_minutes.map(|minutes| now.saturating_sub(minutes.saturating_mul(60_000))),
-        parent: parent.map(|parent| parent.resolve(&policy.agents)).transpose()?,
+        parent: match parent {
+            Some(parent) => Some(parent.resolve(engine, viewer).await?),
+            None => None,
+        },
+        viewer: viewer.clone(),
         agents: configured.then(|| {
             let agents = policy.agents.all().iter();
             agents.map(|agent| agent.id.clone()).collect()
@@ -86,6 +92,7 @@ pub(crate) fn defaults(policy: &Policy) -> proto::SessionDefaults {
 
 pub(crate) async fn describe(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::DescribeSessionRequest,
 ) -> Result<proto::DescribeSessionResponse, Error> {
     let proto::DescribeSessionRequest {
@@ -95,7 +102,7 @@ pub(crate) async fn describe(
         agent_id,
     } = request;
     let policy = engine.policy()?;
-    let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+    let key = SessionRef::new(key, agent_id).resolve(engine, viewer).await?;
     let wanted = wanted(include_derived_titles, include_last_message);
     let session = engine.stores().sessions.find(&key).await?;
     Ok(proto::DescribeSessionResponse {
@@ -103,8 +110,9 @@ pub(crate) async fn describe(
     })
 }
 
-pub(crate) fn subscribe(
+pub(crate) async fn subscribe(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::SubscribeMessagesRequest,
 ) -> Result<proto::SubscribeMessagesResponse, Error> {
     let proto::SubscribeMessagesRequest {
@@ -112,7 +120,7 @@ pub(crate) fn subscribe(
         agent_id,
         include_approvals,
     } = request;
-    let key = SessionRef::new(key, agent_id).resolve(&engine.policy()?.agents)?;
+    let key = SessionRef::new(key, agent_id).resolve(engine, viewer).await?;
     let approval_replay = (include_approvals == Some(true)).then(|| proto::ApprovalReplay {
         session_key: key.to_string(),
         updated_at_ms: engine.now_ms(),
@@ -131,7 +139,7 @@ pub(crate) fn unsubscribe(
     request: proto::UnsubscribeMessagesRequest,
 ) -> Result<proto::UnsubscribeMessagesResponse, Error> {
     let proto::UnsubscribeMessagesRequest { key, agent_id } = request;
-    let key = SessionRef::new(key, agent_id).resolve(&engine.policy()?.agents)?;
+    let key = SessionRef::new(key, agent_id).key(&engine.policy()?.agents)?;
     Ok(proto::UnsubscribeMessagesResponse {
         subscribed: false,
         key: key.to_string(),
@@ -140,6 +148,7 @@ pub(crate) fn unsubscribe(
 
 pub(crate) async fn patch(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::PatchSessionRequest,
 ) -> Result<proto::PatchSessionResponse, Error> {
     let Patch { session, mut patch } = Patch::try_from(request)?;
@@ -147,7 +156,7 @@ pub(crate) async fn patch(
     if let Some(Some(level)) = &mut patch.thinking_level {
         *level = policy.book.level("/thinkingLevel", level)?;
     }
-    let key = session.resolve(&policy.agents)?;
+    let key = session.resolve(engine, viewer).await?;
     if key.is_main() {
         policy.agents.of(&key)?; // the main session of an agent that there is
     }
@@ -168,6 +177,7 @@ pub(crate) async fn patch(
 
 pub(crate) async fn reset(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::ResetSessionRequest,
 ) -> Result<proto::ResetSessionResponse, Error> {
     let proto::ResetSessionRequest {
@@ -175,7 +185,9 @@ pub(crate) async fn reset(
         reason,
         agent_id,
     } = request;
-    let key = SessionRef::new(key, agent_id).resolve_to_act(&engine.policy()?.agents)?;
+    let key = SessionRef::new(key, agent_id)
+        .resolve_to_act(engine, viewer)
+        .await?;
     let session = super::reset(engine, &key, reason.as_deref()).await?;
     Ok(proto::ResetSessionResponse {
         ok: true,
@@ -186,6 +198,7 @@ pub(crate) async fn reset(
 
 pub(crate) async fn delete(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::DeleteSessionRequest,
 ) -> Result<proto::DeleteSessionResponse, Error> {
     let proto::DeleteSessionRequest {
@@ -197,7 +210,7 @@ pub(crate) async fn delete(
         archived_only,
     } = request;
     let policy = engine.policy()?;
-    let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+    let key = SessionRef::new(key, agent_id).resolve(engine, viewer).await?;
     if key.is_main() && policy.agents.of(&key).is_ok() {
         return Err(Error::MainSession(key));
     }

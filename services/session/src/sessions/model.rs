@@ -8,6 +8,7 @@ use crate::key::{AgentId, SessionKey};
 use crate::routing::PeerKind;
 use crate::transcripts::Entry;
 use crate::turns::queue::QueueMode;
+use crate::viewer::Viewer;
 
 /// Who takes part in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,8 @@ pub(crate) struct SessionRecord {
     pub(crate) key: SessionKey,
     pub(crate) session_id: SessionId,
     pub(crate) agent: AgentId,
+    /// The named user whose it is. Unset: nobody's in particular.
+    pub(crate) user: Option<String>,
     /// Who takes part; unset when it is not known.
     pub(crate) kind: Option<SessionKind>,
     /// Changes with each reset.
@@ -223,6 +226,8 @@ pub(crate) enum SortBy {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionFilter {
+    /// Who asks.
+    pub(crate) viewer: Viewer,
     pub(crate) agent: Option<AgentId>,
     pub(crate) since: Option<i64>,
     /// Whose key, label or title contains this.
@@ -282,6 +287,8 @@ pub(crate) struct SessionPatch {
     pub(crate) category: Change<String>,
     /// Where it was begun from: of a new session only.
     pub(crate) parent: Option<SessionKey>,
+    /// Whose it is: of a new session only.
+    pub(crate) user: Option<String>,
     pub(crate) settings: SettingChanges,
     /// What must hold, or nothing is changed.
     pub(crate) expected: Expected,

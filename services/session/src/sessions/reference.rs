@@ -3,7 +3,10 @@
 use std::fmt;
 
 use crate::agents::{AgentError, Agents};
+use crate::error::Error;
 use crate::key::SessionKey;
+use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 /// A session as a caller names it: a key or an alias and, beside it, perhaps its agent.
 #[derive(Clone, Debug)]
@@ -27,8 +30,19 @@ impl SessionRef {
     /// The full key, for looking. Whether the agent exists is not asked: old transcripts stay readable.
     ///
     /// # Errors
+    /// When it is no key, names another agent than the one beside it, leaves the agent open, or names a session that the caller may not
+    /// see.
+    pub(crate) async fn resolve(&self, engine: &Engine, viewer: &Viewer) -> Result<SessionKey, Error> {
+        let key = self.key(&engine.policy()?.agents)?;
+        viewer.check_key(engine, &key).await?;
+        Ok(key)
+    }
+
+    /// The key alone: what is done with it must not say anything about the session, or ask who looks.
+    ///
+    /// # Errors
     /// When it is no key, names another agent than the one beside it, or leaves the agent open.
-    pub(crate) fn resolve(&self, agents: &Agents) -> Result<SessionKey, AgentError> {
+    pub(crate) fn key(&self, agents: &Agents) -> Result<SessionKey, AgentError> {
         agents.resolve(&self.text, self.agent.as_deref())
     }
 
@@ -36,9 +50,9 @@ impl SessionRef {
     ///
     /// # Errors
     /// The same, and when the configuration has no such agent.
-    pub(crate) fn resolve_to_act(&self, agents: &Agents) -> Result<SessionKey, AgentError> {
-        let key = self.resolve(agents)?;
-        agents.of(&key)?;
+    pub(crate) async fn resolve_to_act(&self, engine: &Engine, viewer: &Viewer) -> Result<SessionKey, Error> {
+        let key = self.resolve(engine, viewer).await?;
+        engine.policy()?.agents.of(&key)?;
         Ok(key)
     }
 }

@@ -17,6 +17,7 @@ use super::*;
 use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::SessionKey;
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
+use crate::viewer::Viewer;
 
 const T0: i64 = 1_800_000_000_000;
 
@@ -130,6 +131,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
             drop: DropPolicy::New,
         },
         reply: Reply::Clients,
+        viewer: Viewer::Owner,
         seed: Seed::default(),
         expected_session: None,
         sender: None,

@@ -14,6 +14,7 @@ use crate::key::AgentId;
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
 use crate::turns::model::{Turn, TurnState};
+use crate::viewer::Viewer;
 
 /// Tasks of one answer unless the caller says otherwise.
 const LIMIT: i64 = 100;
@@ -29,19 +30,25 @@ impl Grpc {
         Self { engine, drain }
     }
 
-    async fn task(&self, run: &RunId) -> Result<Option<ListedTurn>, Error> {
+    async fn task(&self, viewer: &Viewer, run: &RunId) -> Result<Option<ListedTurn>, Error> {
         let stores = self.engine.stores();
         let Some(turn) = stores.turns.find(run).await? else {
             return Ok(None);
         };
         let session = stores.sessions.find(&turn.key).await?;
+        let is_seen = match &session {
+            Some(session) => viewer.check(session).is_ok(),
+            None => viewer.sees_all(), // nobody knows any more whose it was
+        };
+        if !is_seen {
+            return Ok(None);
+        }
         let title =
             session.and_then(|session| session.label.or(session.display_name).or(session.derived_title));
         Ok(Some(ListedTurn { turn, title }))
     }
 
-    async fn list(&self, request: ListTasksRequest) -> Result<ListTasksResponse, Error> {
-        let policy = self.engine.policy()?;
+    async fn list(&self, viewer: &Viewer, request: ListTasksRequest) -> Result<ListTasksResponse, Error> {
         let ListTasksRequest {
             status,
             agent_id,
@@ -51,7 +58,14 @@ impl Grpc {
             sort_by: _, // there is one order
         } = request;
         let agent = agent_id.as_deref().map(AgentId::normalise).transpose()?;
-        let key = session_key.map(|key| SessionRef::new(key, agent_id).resolve(&policy.agents));
+        let key = match session_key {
+            Some(key) => Some(
+                SessionRef::new(key, agent_id)
+                    .resolve(&self.engine, viewer)
+                    .await?,
+            ),
+            None => None,
+        };
         let no_cursor = Error::Field {
             path: "/cursor",
             problem: "is none that this gateway gave",
@@ -60,7 +74,8 @@ impl Grpc {
         let filter = TaskFilter {
             states: states(status.as_deref())?,
             agent,
-            key: key.transpose()?,
+            key,
+            viewer: viewer.clone(),
             after: after.transpose()?,
             limit: u32::try_from(limit.unwrap_or(LIMIT)).unwrap_or(1),
         };
@@ -71,9 +86,9 @@ impl Grpc {
         })
     }
 
-    async fn cancel(&self, request: CancelTaskRequest) -> Result<CancelTaskResponse, Error> {
+    async fn cancel(&self, viewer: &Viewer, request: CancelTaskRequest) -> Result<CancelTaskResponse, Error> {
         let run = RunId::new(request.task_id);
-        let Some(found) = self.task(&run).await? else {
+        let Some(found) = self.task(viewer, &run).await? else {
             return Ok(CancelTaskResponse {
                 reason: Some("no run of this id is known".to_owned()),
                 ..CancelTaskResponse::default()
@@ -84,7 +99,7 @@ impl Grpc {
             .abort(found.turn.key.clone(), Some(run.clone()))
             .await?;
         let cancelled = stopped.contains(&run);
-        let after = self.task(&run).await?.unwrap_or(found);
+        let after = self.task(viewer, &run).await?.unwrap_or(found);
         Ok(CancelTaskResponse {
             found: true,
             cancelled,
@@ -202,12 +217,13 @@ impl TaskService for Grpc {
         &self,
         request: Request<ListTasksRequest>,
     ) -> Result<Response<ListTasksResponse>, Answer> {
-        answer(self.list(request.into_inner()).await)
+        answer(self.list(&Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Answer> {
+        let viewer = Viewer::of(&request);
         let run = RunId::new(request.into_inner().task_id);
-        let task = self.task(&run).await?;
+        let task = self.task(&viewer, &run).await?;
         let task = task.ok_or_else(|| Error::NoRun(run.to_string()))?;
         answer(Ok(GetTaskResponse {
             task: Some(task.into()),
@@ -218,7 +234,7 @@ impl TaskService for Grpc {
         &self,
         request: Request<CancelTaskRequest>,
     ) -> Result<Response<CancelTaskResponse>, Answer> {
-        answer(self.cancel(request.into_inner()).await)
+        answer(self.cancel(&Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn list_lanes(&self, _: Request<ListLanesRequest>) -> Result<Response<ListLanesResponse>, Answer> {

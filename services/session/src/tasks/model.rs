@@ -2,6 +2,7 @@
 
 use crate::key::{AgentId, SessionKey};
 use crate::turns::model::{Turn, TurnState};
+use crate::viewer::Viewer;
 
 /// Which turns.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +10,8 @@ pub(crate) struct TaskFilter {
     /// In one of these states. Unset: in any.
     pub(crate) states: Option<Vec<TurnState>>,
     pub(crate) agent: Option<AgentId>,
+    /// Who asks.
+    pub(crate) viewer: Viewer,
     pub(crate) key: Option<SessionKey>,
     /// Behind this one, in the order of their ends. Unset: from the beginning, which are those that have not ended.
     pub(crate) after: Option<Place>,

@@ -9,6 +9,7 @@ use crate::rows::{self, Wanted, blocks};
 use crate::sessions::SessionRef;
 use crate::sessions::grpc as sessions;
 use crate::turns::{Engine, Listener};
+use crate::viewer::Viewer;
 
 /// Rows of a page when the caller does not say.
 const PAGE_DEFAULT: i64 = 200;
@@ -70,27 +71,30 @@ impl From<proto::StartChatRequest> for History {
 pub(crate) async fn start(
     engine: &Engine,
     listener: Option<Listener>,
+    viewer: &Viewer,
     request: proto::StartChatRequest,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
-    page(engine, listener, History::from(request)).await
+    page(engine, listener, viewer, History::from(request)).await
 }
 
 pub(crate) async fn history(
     engine: &Engine,
     listener: Option<Listener>,
+    viewer: &Viewer,
     request: proto::GetChatHistoryRequest,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
-    page(engine, listener, History::from(request)).await
+    page(engine, listener, viewer, History::from(request)).await
 }
 
 async fn page(
     engine: &Engine,
     listener: Option<Listener>,
+    viewer: &Viewer,
     history: History,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
     let History { session, query } = history;
     let policy = engine.policy()?;
-    let key = session.resolve(&policy.agents)?;
+    let key = session.resolve(engine, viewer).await?;
     let offset = query.offset;
     if let Some(listener) = listener {
         engine.tell_missed(&key, &listener);
@@ -143,6 +147,7 @@ fn parse_cursor(cursor: &str) -> Option<(SessionId, i64)> {
 
 pub(crate) async fn inject(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::InjectChatRequest,
 ) -> Result<proto::InjectChatResponse, Error> {
     let proto::InjectChatRequest {
@@ -151,7 +156,9 @@ pub(crate) async fn inject(
         agent_id,
         label,
     } = request;
-    let key = SessionRef::new(session_key, agent_id).resolve_to_act(&engine.policy()?.agents)?;
+    let key = SessionRef::new(session_key, agent_id)
+        .resolve_to_act(engine, viewer)
+        .await?;
     let text = match label.filter(|label| !label.trim().is_empty()) {
         Some(label) => format!("[{}]\n\n{message}", label.trim()),
         None => message,

@@ -56,6 +56,9 @@ pub(crate) struct EntryExtra {
     pub(crate) abort_origin: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sender_label: Option<String>,
+    /// The named user who said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
     /// Whose model wrote the words of a row that the gateway ended, and under whose name it does not stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wrote: Option<String>,

@@ -4,7 +4,7 @@
 use gatehouse_proto::session::v1::chat_event::State;
 use serde_json::json;
 
-use super::events::{Events, Terminal};
+use super::events::{Events, Terminal, Whose};
 use crate::agents::Agents;
 use crate::rows;
 use crate::store::{Ended, TurnState};
@@ -25,7 +25,7 @@ pub(super) fn announce(
         entry,
         session,
     } = ended;
-    let run = events.of_run(&turn.run, &turn.key);
+    let run = events.of_run(&turn.run, &turn.key, Whose::of(session.as_ref()));
     if let Some(session) = session {
         for entry in summary.iter().chain(entry) {
             events.row(entry, session, agents);
@@ -63,7 +63,11 @@ pub(super) fn announce(
 
 /// Says the end of a run once more, to a connection that was not there when it was said.
 pub(super) fn announce_to(events: &Events, ended: &Ended, seq: i64, connection: &str) {
-    let run = events.of_run(&ended.turn.run, &ended.turn.key);
+    let run = events.of_run(
+        &ended.turn.run,
+        &ended.turn.key,
+        Whose::of(ended.session.as_ref()),
+    );
     if let Some((state, end)) = end_of(events, ended, None, "") {
         run.terminal(seq, state, end, Some(connection));
     }

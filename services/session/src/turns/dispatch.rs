@@ -20,6 +20,7 @@ use super::workers::Workers;
 use super::{Outlook, Reclaim};
 use crate::error::Error;
 use crate::store::SessionFilter;
+use crate::viewer::Viewer;
 
 /// Turns that are leased in one commit at most: as many as run at the same time unless configured otherwise.
 const TOGETHER_MAX: usize = 16;
@@ -176,6 +177,7 @@ impl Dispatch {
         let since = Some(self.shared.clock.now_ms() - LAST_MOMENTS_MS);
         let filter = SessionFilter {
             since,
+            viewer: Viewer::Owner,
             limit: CATCH_UP_MAX,
             ..SessionFilter::default()
         };

@@ -13,7 +13,7 @@ use super::admission::{Intake, Submitted};
 use super::announce::announce_to;
 use super::backlog::Backlog;
 use super::dispatch::Dispatch;
-use super::events::Events;
+use super::events::{Events, Whose};
 use super::live::{InFlight, seq_before};
 use super::missed::{Listener, Missed};
 use super::order::Order;
@@ -256,11 +256,13 @@ impl Engine {
         change: impl Future<Output = Result<(T, Option<SessionRecord>), Error>>,
     ) -> Result<T, Error> {
         let _order = self.order.of(&key).await;
+        let before = self.stores().sessions.find(&key).await?;
         let (value, session) = change.await?;
-        let agents = self.shared.agents();
-        self.shared
-            .events
-            .changed(&key, session.as_ref(), agents.as_deref(), reason, None);
+        let (events, agents) = (&self.shared.events, self.shared.agents());
+        match session {
+            Some(session) => events.changed(&key, Some(&session), agents.as_deref(), reason, None),
+            None => events.gone(&key, reason, &Whose::of(before.as_ref())),
+        }
         Ok(value)
     }
 

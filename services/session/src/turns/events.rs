@@ -45,7 +45,7 @@ impl Events {
         self.publisher.say_lost();
     }
 
-    /// A session changed; `None` when it is gone.
+    /// A session changed. `None`: it was gone when it was looked at.
     pub(crate) fn changed(
         &self,
         key: &SessionKey,
@@ -63,7 +63,22 @@ impl Events {
             session: session.map(|session| rows::session(session, agents, Wanted::ALL)),
             phase: phase(reason, session).map(str::to_owned),
         };
-        self.publisher.publish(Outgoing::new(&event).topic(SESSIONS));
+        let whose = Whose::of(session);
+        self.publisher
+            .publish(whose.audience(Outgoing::new(&event).topic(SESSIONS)));
+    }
+
+    /// A session is gone.
+    pub(super) fn gone(&self, key: &SessionKey, reason: &str, whose: &Whose) {
+        let event = proto::SessionsChangedEvent {
+            session_key: key.to_string(),
+            agent_id: Some(key.agent().to_string()),
+            reason: reason.to_owned(),
+            ts: self.clock.now_ms(),
+            ..proto::SessionsChangedEvent::default()
+        };
+        self.publisher
+            .publish(whose.audience(Outgoing::new(&event).topic(SESSIONS)));
     }
 
     /// A row was added to a transcript.
@@ -76,17 +91,17 @@ impl Events {
             message_seq: entry.seq,
             session: Some(rows::session(session, agents, Wanted::ALL)),
         };
-        self.publisher.publish(
-            Outgoing::new(&event)
-                .topic(SESSIONS)
-                .topic(format!("session/{}", session.key)),
-        );
+        let event = Outgoing::new(&event)
+            .topic(SESSIONS)
+            .topic(format!("session/{}", session.key));
+        self.publisher.publish(Whose::of(Some(session)).audience(event));
     }
 
     /// A run's own events.
-    pub(super) fn of_run(&self, run: &RunId, key: &SessionKey) -> RunEvents {
+    pub(super) fn of_run(&self, run: &RunId, key: &SessionKey, whose: Whose) -> RunEvents {
         RunEvents {
             events: self.clone(),
+            whose,
             run: run.to_string(),
             key: key.to_string(),
             agent: key.agent().to_string(),
@@ -108,6 +123,7 @@ fn phase(reason: &str, session: Option<&SessionRecord>) -> Option<&'static str> 
 #[derive(Clone, Debug)]
 pub(super) struct RunEvents {
     events: Events,
+    whose: Whose,
     run: String,
     key: String,
     agent: String,
@@ -131,6 +147,10 @@ impl Stream {
 }
 
 impl RunEvents {
+    fn publish(&self, event: Outgoing) {
+        self.events.publisher.publish(self.whose.audience(event));
+    }
+
     fn chat(&self, seq: i64, state: State) -> proto::ChatEvent {
         proto::ChatEvent {
             run_id: self.run.clone(),
@@ -160,14 +180,12 @@ impl RunEvents {
             phase: Some(phase.to_owned()),
             ..self.chat(seq, State::Status)
         };
-        self.events.publisher.publish(Outgoing::new(&event));
+        self.publish(Outgoing::new(&event));
     }
 
     /// Something about the run as a whole.
     pub(super) fn lifecycle(&self, seq: i64, data: &Value) {
-        self.events
-            .publisher
-            .publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
+        self.publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
     }
 
     /// The conversation is longer than the model's window: it reads less of it, and the transcript stays as it is. In the words by
@@ -186,23 +204,17 @@ impl RunEvents {
             "messagesLeftOut": messages_left_out, "tokensBefore": tokens_before, "tokensAfter": tokens_sent,
             "contextWindow": context_window,
         });
-        self.events
-            .publisher
-            .publish(Outgoing::new(&self.agent(seq, "compaction", &data)));
+        self.publish(Outgoing::new(&self.agent(seq, "compaction", &data)));
     }
 
     /// A summary is made, or stands.
     pub(super) fn compaction(&self, seq: i64, data: &Value) {
-        self.events
-            .publisher
-            .publish(Outgoing::new(&self.agent(seq, "compaction", data)));
+        self.publish(Outgoing::new(&self.agent(seq, "compaction", data)));
     }
 
     /// A tool is run, or has answered.
     pub(super) fn tool(&self, seq: i64, data: &Value) {
-        self.events
-            .publisher
-            .publish(Outgoing::new(&self.agent(seq, "tool", data)));
+        self.publish(Outgoing::new(&self.agent(seq, "tool", data)));
     }
 
     /// What was said so far is a row now: the text that is shown begins anew, and is empty.
@@ -231,9 +243,10 @@ impl RunEvents {
             let text = Outgoing::new(&event).rendition(Rendition::Increment);
             merged_unless(replace, text, || format!("{}/i", self.run))
         });
+        let audience = |event| self.whose.audience(event);
         self.events
             .publisher
-            .publish_together([detail].into_iter().chain(text));
+            .publish_together([detail].into_iter().chain(text).map(audience));
     }
 
     /// New text and all of it so far, paced. Clients draw from the chat event; the detailed one repeats the whole text only
@@ -258,9 +271,10 @@ impl RunEvents {
             let text = Outgoing::new(&event).rendition(Rendition::Cumulative);
             merged_unless(replace, text, || format!("{}/c", self.run))
         });
+        let audience = |event| self.whose.audience(event);
         self.events
             .publisher
-            .publish_together([detail].into_iter().chain(text));
+            .publish_together([detail].into_iter().chain(text).map(audience));
     }
 
     /// The end of the run. Only [`super::announce`] says it. With a connection, to that one alone.
@@ -281,10 +295,37 @@ impl RunEvents {
             ..self.chat(seq, state)
         };
         let event = Outgoing::new(&event);
-        self.events.publisher.publish(match connection {
+        self.publish(match connection {
             Some(connection) => event.connection(connection),
             None => event,
         });
+    }
+}
+
+/// Which of the named users hear of a session; the gateway's owner and administrators always do.
+#[derive(Clone, Debug)]
+pub(super) enum Whose {
+    /// It belongs to nobody in particular: all of them.
+    Everybodys,
+    User(String),
+    /// It is gone, and with it whose it was: none of them.
+    Unknown,
+}
+
+impl Whose {
+    pub(super) fn of(session: Option<&SessionRecord>) -> Self {
+        match session {
+            Some(session) => session.user.clone().map_or(Self::Everybodys, Self::User),
+            None => Self::Unknown,
+        }
+    }
+
+    fn audience(&self, event: Outgoing) -> Outgoing {
+        match self {
+            Self::Everybodys => event,
+            Self::User(user) => event.user(user),
+            Self::Unknown => event.user(""), // nobody has an empty id
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::media::Attachments;
 use crate::rows::text_of;
 use crate::sessions::SessionRef;
 use crate::transcripts::NewEntry;
+use crate::viewer::{Viewer, owner_of_new};
 
 /// How long `agent.wait` waits when the caller does not say: the contract's figure.
 const WAIT_MS_DEFAULT: i64 = 30_000;
@@ -170,13 +171,14 @@ impl Message {
 
     async fn submit(mut self, engine: &Engine, caller: Option<Caller>) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
+        let viewer = Viewer::behind(caller.as_ref());
         let thinking = self
             .thinking
             .as_deref()
             .filter(|word| !word.trim().is_empty())
             .map(|word| policy.book.level("/thinking", word))
             .transpose()?;
-        let key = self.session.resolve_to_act(&policy.agents)?;
+        let key = self.session.resolve_to_act(engine, &viewer).await?;
         let Destination {
             key,
             queue,
@@ -197,8 +199,18 @@ impl Message {
         let media: Vec<&str> = content.blocks().iter().filter_map(media_id).collect();
         let fingerprint = self.fingerprint(&key, &media).into_bytes();
         let now = engine.now_ms();
+        let mut entry = NewEntry::of_person(&content, &self.run, None, now);
+        if let Some(Caller {
+            user_id: Some(id),
+            user_name,
+            ..
+        }) = &caller
+        {
+            entry.extra.sender_label = Some(user_name.as_ref().unwrap_or(id).clone());
+            entry.extra.user = Some(id.clone());
+        }
         let admission = Admission {
-            entry: NewEntry::of_person(&content, &self.run, None, now),
+            entry,
             fingerprint,
             queue,
             reply: if self.deliver {
@@ -206,7 +218,11 @@ impl Message {
             } else {
                 Reply::Clients
             },
-            seed: Seed::default(),
+            seed: Seed {
+                user: owner_of_new(caller.as_ref(), &key),
+                ..Seed::default()
+            },
+            viewer,
             expected_session: self.expected_session,
             sender: caller.as_ref().and_then(|caller| caller.user_id.clone()),
             inbound: None,
@@ -279,6 +295,7 @@ pub(crate) async fn say(
 pub(crate) async fn abort(
     engine: &Engine,
     recall: &Recall,
+    viewer: &Viewer,
     request: proto::AbortChatRequest,
 ) -> Result<proto::AbortChatResponse, Error> {
     let proto::AbortChatRequest {
@@ -286,7 +303,9 @@ pub(crate) async fn abort(
         agent_id,
         run_id,
     } = request;
-    let key = SessionRef::new(session_key, agent_id).resolve(&engine.policy()?.agents)?;
+    let key = SessionRef::new(session_key, agent_id)
+        .resolve(engine, viewer)
+        .await?;
     let run = run_id.map(RunId::new);
     let stopped = engine.abort(key.clone(), run.clone()).await?;
     // After the runs: what one of them said last is taken back as well.
@@ -378,12 +397,20 @@ fn status(turn: &Turn) -> &'static str {
 
 pub(crate) async fn wait(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::WaitAgentRequest,
 ) -> Result<proto::WaitAgentResponse, Error> {
     let proto::WaitAgentRequest { run_id, timeout_ms } = request;
     let patience = timeout_ms.unwrap_or(WAIT_MS_DEFAULT).clamp(0, WAIT_MS_MAX);
     let patience = Duration::from_millis(u64::try_from(patience).unwrap_or(0));
-    let turn = engine.wait(&RunId::new(run_id), patience).await?;
+    let run = RunId::new(run_id);
+    if !viewer.sees_all()
+        && let Some(turn) = engine.stores().turns.find(&run).await?
+        && viewer.check_key(engine, &turn.key).await.is_err()
+    {
+        return Err(Error::NoRun(run.to_string()));
+    }
+    let turn = engine.wait(&run, patience).await?;
     Ok(proto::WaitAgentResponse {
         run_id: turn.run.to_string(),
         status: status(&turn).to_owned(),

@@ -30,7 +30,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::compact::Summary;
 use self::show::Rewrite;
 use super::context::{ROWS_MAX, arrange};
-use super::events::{RunEvents, Stream};
+use super::events::{RunEvents, Stream, Whose};
 use super::live::{Live, Stop};
 use super::order::Order;
 use super::pacing::{self, Pacer};
@@ -125,7 +125,10 @@ pub(super) async fn run(
 ) -> Option<Claimed> {
     let lease = tokio::spawn(lease::keep(room.shared.clone(), Arc::clone(&live)));
     let _lease = AbortOnDropHandle::new(lease);
-    let events = room.shared.events.of_run(&turn.run, &turn.key);
+    let events = room
+        .shared
+        .events
+        .of_run(&turn.run, &turn.key, Whose::of(Some(&session)));
     let shown = room.pacing.clone();
     let mut run = Run {
         room,

@@ -13,6 +13,7 @@ use crate::key::AgentId;
 use crate::sessions::SessionRef;
 use crate::transcripts::HistoryQuery;
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 /// Days of an answer unless the caller says otherwise.
 const DAYS: i64 = 30;
@@ -38,12 +39,12 @@ impl Grpc {
 
     async fn count(
         &self,
+        viewer: &Viewer,
         days: &Days,
         agent: Option<String>,
         scope: Option<&str>,
         key: Option<String>,
     ) -> Result<Vec<SessionCells>, Error> {
-        let policy = self.engine.policy()?;
         let all = match scope {
             None => false,
             Some("all") => true,
@@ -54,17 +55,29 @@ impl Grpc {
                 });
             }
         };
-        let key = key.map(|key| SessionRef::new(key, agent.clone()).resolve(&policy.agents));
+        let key = match key {
+            Some(key) => Some(
+                SessionRef::new(key, agent.clone())
+                    .resolve(&self.engine, viewer)
+                    .await?,
+            ),
+            None => None,
+        };
         let agent = agent.filter(|_| !all);
         let query = UsageQuery {
             starts: days.starts.clone(),
             agent: agent.as_deref().map(AgentId::normalise).transpose()?,
-            key: key.transpose()?,
+            key,
+            viewer: viewer.clone(),
         };
         self.engine.stores().usage.usage(query).await
     }
 
-    async fn cost(&self, request: GetUsageCostRequest) -> Result<GetUsageCostResponse, Error> {
+    async fn cost(
+        &self,
+        viewer: &Viewer,
+        request: GetUsageCostRequest,
+    ) -> Result<GetUsageCostResponse, Error> {
         let GetUsageCostRequest {
             days,
             start_date,
@@ -86,7 +99,9 @@ impl Grpc {
             range: None,
         };
         let days = Days::read(&asked, now, DAYS)?;
-        let sessions = self.count(&days, agent_id, agent_scope.as_deref(), None).await?;
+        let sessions = self
+            .count(viewer, &days, agent_id, agent_scope.as_deref(), None)
+            .await?;
         let policy = self.engine.policy()?;
         let sheet = Sheet {
             sessions: &sessions,
@@ -101,7 +116,11 @@ impl Grpc {
         })
     }
 
-    async fn sessions(&self, request: GetSessionsUsageRequest) -> Result<GetSessionsUsageResponse, Error> {
+    async fn sessions(
+        &self,
+        viewer: &Viewer,
+        request: GetSessionsUsageRequest,
+    ) -> Result<GetSessionsUsageResponse, Error> {
         let GetSessionsUsageRequest {
             key,
             agent_id,
@@ -128,7 +147,9 @@ impl Grpc {
             range,
         };
         let days = Days::read(&asked, now, DAYS)?;
-        let counted = self.count(&days, agent_id, agent_scope.as_deref(), key).await?;
+        let counted = self
+            .count(viewer, &days, agent_id, agent_scope.as_deref(), key)
+            .await?;
         let policy = self.engine.policy()?;
         let sheet = Sheet {
             sessions: &counted,
@@ -153,11 +174,12 @@ impl Grpc {
 
     async fn series(
         &self,
+        viewer: &Viewer,
         request: GetSessionUsageSeriesRequest,
     ) -> Result<GetSessionUsageSeriesResponse, Error> {
         let GetSessionUsageSeriesRequest { key, agent_id } = request;
         let policy = self.engine.policy()?;
-        let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+        let key = SessionRef::new(key, agent_id).resolve(&self.engine, viewer).await?;
         let Some((session, answers)) = self.engine.stores().usage.answers(&key).await? else {
             return Err(Error::NoSession(key));
         };
@@ -167,10 +189,10 @@ impl Grpc {
         })
     }
 
-    async fn logs(&self, request: GetSessionUsageLogsRequest) -> Result<GetSessionUsageLogsResponse, Error> {
+    async fn logs(&self, viewer: &Viewer, request: GetSessionUsageLogsRequest) -> Result<GetSessionUsageLogsResponse, Error> {
         let GetSessionUsageLogsRequest { key, agent_id, limit } = request;
         let policy = self.engine.policy()?;
-        let key = SessionRef::new(key, agent_id).resolve(&policy.agents)?;
+        let key = SessionRef::new(key, agent_id).resolve(&self.engine, viewer).await?;
         let query = HistoryQuery {
             limit: u32::try_from(limit.unwrap_or(LOGS)).unwrap_or(1),
             offset: 0,
@@ -204,27 +226,31 @@ impl UsageService for Grpc {
         &self,
         request: Request<GetUsageCostRequest>,
     ) -> Result<Response<GetUsageCostResponse>, Status> {
-        Ok(Response::new(self.cost(request.into_inner()).await?))
+        Ok(Response::new(
+            self.cost(&Viewer::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn get_session_usage_series(
         &self,
         request: Request<GetSessionUsageSeriesRequest>,
     ) -> Result<Response<GetSessionUsageSeriesResponse>, Status> {
-        Ok(Response::new(self.series(request.into_inner()).await?))
+        Ok(Response::new(self.series(&Viewer::of(&request), request.into_inner()).await?))
     }
 
     async fn get_session_usage_logs(
         &self,
         request: Request<GetSessionUsageLogsRequest>,
     ) -> Result<Response<GetSessionUsageLogsResponse>, Status> {
-        Ok(Response::new(self.logs(request.into_inner()).await?))
+        Ok(Response::new(self.logs(&Viewer::of(&request), request.into_inner()).await?))
     }
 
     async fn get_sessions_usage(
         &self,
         request: Request<GetSessionsUsageRequest>,
     ) -> Result<Response<GetSessionsUsageResponse>, Status> {
-        Ok(Response::new(self.sessions(request.into_inner()).await?))
+        Ok(Response::new(
+            self.sessions(&Viewer::of(&request), request.into_inner()).await?,
+        ))
     }
 }

@@ -3,6 +3,7 @@
 use crate::key::{AgentId, SessionKey};
 use crate::sessions::SessionRecord;
 use crate::transcripts::Tokens;
+use crate::viewer::Viewer;
 
 /// Which rows.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub(crate) struct UsageQuery {
     pub(crate) starts: Vec<i64>,
     pub(crate) agent: Option<AgentId>,
     pub(crate) key: Option<SessionKey>,
+    /// Who asks.
+    pub(crate) viewer: Viewer,
 }
 
 impl UsageQuery {

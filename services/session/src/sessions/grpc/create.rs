@@ -12,6 +12,7 @@ use crate::conversations;
 use crate::error::Error;
 use crate::turns::Engine;
 use crate::turns::grpc::{self as turns, Said};
+use crate::viewer::{Viewer, owner_of_new};
 
 pub(crate) async fn create(
     engine: &Engine,
@@ -30,14 +31,16 @@ pub(crate) async fn create(
         run,
     } = Create::try_from(request)?;
     let policy = engine.policy()?;
+    let viewer = Viewer::behind(caller.as_ref());
     if let Some(Some(level)) = &mut patch.thinking_level {
         *level = policy.book.level("/thinkingLevel", level)?;
     }
-    let key = session.resolve_to_act(&policy.agents)?;
+    let key = session.resolve_to_act(engine, &viewer).await?;
+    patch.user = owner_of_new(caller.as_ref(), &key);
     let now = engine.now_ms();
     let sessions = &engine.stores().sessions;
     if let Some(parent) = parent {
-        let parent = parent.resolve(&policy.agents)?;
+        let parent = parent.resolve(engine, &viewer).await?;
         if parent == key {
             return Err(Error::Field {
                 path: "/parentSessionKey",
@@ -56,13 +59,14 @@ pub(crate) async fn create(
     let source = patch.parent.clone();
     let session = match fork.zip(source) {
         Some((from, source)) => {
-            let forked = conversations::fork(engine, &source, &key, from, patch, once).await?;
+            let forked = conversations::fork(engine, &viewer, &source, &key, from, patch, once).await?;
             forked.session
         }
         None => {
             engine
                 .change(key.clone(), "create", async {
                     let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
+                    viewer.check(&session)?; // somebody else may have begun it since it was looked for
                     Ok((session.clone(), Some(session)))
                 })
                 .await?

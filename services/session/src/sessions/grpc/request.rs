@@ -16,6 +16,7 @@ use crate::media::Attachments;
 use crate::rows::Wanted;
 use crate::turns::fingerprint::Fingerprint;
 use crate::turns::queue::QueueMode;
+use crate::viewer::Viewer;
 
 /// Rows of a page when the caller does not say: the contract's figure.
 const PAGE_DEFAULT: i64 = 100;
@@ -104,6 +105,7 @@ impl TryFrom<proto::ListSessionsRequest> for List {
         };
         let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
         let filter = SessionFilter {
+            viewer: Viewer::default(), // whoever asks says who looks
             agent: agent_id.as_deref().map(AgentId::normalise).transpose()?,
             since: None,
             search: search.filter(|search| !search.trim().is_empty()),
@@ -229,6 +231,7 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
         let parent = parent_session_key.map(|key| SessionRef::new(key, None));
         let key = key.unwrap_or_else(|| format!("dashboard:{}", new_id(idempotency_key.as_deref())));
         let patch = SessionPatch {
+            user: None,
             label: label.map(Some),
             display_name: display_name.map(Some),
             model: model.map(ModelName::try_from).transpose()?.map(Some),
@@ -315,6 +318,7 @@ impl TryFrom<proto::PatchSessionRequest> for Patch {
             marked_unread_at: nulls.change("expectedMarkedUnreadAt", expected_marked_unread_at),
         };
         let patch = SessionPatch {
+            user: None, // it stays whose it is
             label: nulls.change("label", label),
             display_name: nulls.change("displayName", display_name),
             model: nulls.change("model", model.map(ModelName::try_from).transpose()?),

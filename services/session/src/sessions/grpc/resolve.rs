@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::SessionId;
 use crate::key::{AgentId, SessionKey};
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 /// Sessions of which a caller chooses one: the contract's figure.
 const CANDIDATES_MAX: usize = 10;
@@ -126,12 +127,13 @@ enum Meaning {
 
 pub(crate) async fn resolve(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::ResolveSessionRequest,
 ) -> Result<proto::ResolveSessionResponse, Error> {
     let resolve = Resolve::try_from(request)?;
     let agents = &engine.policy()?.agents;
     let allow_missing = resolve.allow_missing;
-    match resolve.meaning(engine, agents).await? {
+    match resolve.meaning(engine, viewer, agents).await? {
         Meaning::Key(key) => Ok(proto::ResolveSessionResponse {
             ok: true,
             agent_id: key.agent().to_string(),
@@ -164,15 +166,16 @@ fn candidate(session: &SessionRecord) -> proto::SessionCandidate {
 }
 
 impl Resolve {
-    async fn meaning(self, engine: &Engine, agents: &Agents) -> Result<Meaning, Error> {
+    async fn meaning(self, engine: &Engine, viewer: &Viewer, agents: &Agents) -> Result<Meaning, Error> {
         let sessions = &engine.stores().sessions;
         let parent = self
             .parent
             .as_ref()
-            .map(|parent| parent.resolve(agents))
+            .map(|parent| parent.key(agents))
             .transpose()?;
         let fits = |session: &SessionRecord| {
-            agents.get(&session.agent).is_some()
+            viewer.may_see(session.user.as_deref())
+                && agents.get(&session.agent).is_some()
                 && self.agent.as_ref().is_none_or(|agent| *agent == session.agent)
                 && parent
                     .as_ref()
@@ -180,7 +183,7 @@ impl Resolve {
         };
         match self.name {
             Name::Key(name) => {
-                let key = name.resolve(agents)?;
+                let key = name.key(agents)?;
                 agents.of(&key)?;
                 let found = match sessions.find(&key).await? {
                     Some(session) => fits(&session),
@@ -208,6 +211,7 @@ impl Resolve {
             Name::Label(label) => {
                 let filter = SessionFilter {
                     label: Some(label.clone()),
+                    viewer: viewer.clone(),
                     without: self.without,
                     limit: 2,
                     ..SessionFilter::default()
@@ -231,7 +235,7 @@ impl Resolve {
             }
             Name::Reference { key, slug } => {
                 // What is no key is a title alone.
-                if let Ok(key) = key.resolve(agents)
+                if let Ok(key) = key.key(agents)
                     && let Some(session) = sessions.find(&key).await?.filter(|session| fits(session))
                 {
                     return Ok(Meaning::Session(Box::new(session)));

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::rows::{self, Wanted, text_of};
 use crate::transcripts::{HistoryQuery, Role};
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 /// Rows of a preview when the caller does not say: the contract's figure.
 const PREVIEW_ROWS: i64 = 12;
@@ -21,6 +22,7 @@ const HEADLINE_CHARS: usize = 120;
 
 pub(crate) async fn preview(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::PreviewSessionsRequest,
 ) -> Result<proto::PreviewSessionsResponse, Error> {
     let proto::PreviewSessionsRequest {
@@ -28,7 +30,6 @@ pub(crate) async fn preview(
         limit,
         max_chars,
     } = request;
-    let policy = engine.policy()?;
     let query = HistoryQuery {
         limit: u32::try_from(limit.unwrap_or(PREVIEW_ROWS)).unwrap_or(1),
         offset: 0,
@@ -38,7 +39,9 @@ pub(crate) async fn preview(
     let chars = usize::try_from(max_chars.unwrap_or(PREVIEW_CHARS)).unwrap_or(1);
     let mut previews = Vec::with_capacity(keys.len());
     for name in keys {
-        let key = SessionRef::new(name.clone(), None).resolve(&policy.agents)?;
+        let key = SessionRef::new(name.clone(), None)
+            .resolve(engine, viewer)
+            .await?;
         let page = engine.stores().transcripts.history(&key, query.clone()).await?;
         let rows = page.entries.iter().map(|entry| &entry.row);
         let items: Vec<_> = rows
@@ -79,13 +82,16 @@ fn begin_of(text: &str, chars: usize) -> String {
 
 pub(crate) async fn branches(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::ListBranchesRequest,
 ) -> Result<proto::ListBranchesResponse, Error> {
     let proto::ListBranchesRequest {
         session_key,
         agent_id,
     } = request;
-    let key = SessionRef::new(session_key, agent_id).resolve(&engine.policy()?.agents)?;
+    let key = SessionRef::new(session_key, agent_id)
+        .resolve(engine, viewer)
+        .await?;
     let newest = HistoryQuery {
         limit: 1,
         offset: 0,
@@ -133,6 +139,7 @@ pub(crate) async fn summarise(
             .find(|(id, _)| *id == agent.id)
             .map_or(0, |(_, count)| *count);
         summary.other_count -= count;
+        // Without a viewer: a page for all who may read leaves out what is somebody's own.
         let filter = SessionFilter {
             agent: Some(agent.id.clone()),
             limit,

@@ -101,6 +101,7 @@ pub(super) async fn usage_is_counted_by_session_day_and_model(store: &Stores) {
     let before = row(Role::User, "long ago", None, T0 - 5 * DAY);
     store.transcripts.append(&key("old"), before).await.unwrap();
     let query = UsageQuery {
+        viewer: crate::viewer::Viewer::Owner,
         starts: vec![T0 - DAY, T0, T0 + DAY],
         agent: None,
         key: None,

@@ -116,6 +116,9 @@ fn place(conn: &Connection, admission: &Admission) -> Result<(i64, Option<Target
     {
         return Err(Error::SessionMoved(key.clone()));
     }
+    if let Some(session) = &existing {
+        admission.viewer.check(session)?;
+    }
     let session = sessions::ensure(conn, key, seed, *now)?;
     let target = match &admission.reply {
         Reply::Clients => None,

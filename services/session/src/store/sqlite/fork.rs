@@ -32,7 +32,11 @@ pub(super) fn fork(
     };
     let parent = sessions::by_id(conn, old)?;
     let (last, left_out) = cut(conn, old, &parent, from)?;
-    let seed = Seed::default(); // it belongs to no chat, whatever its parent does: nobody there began it
+    // It belongs to no chat, whatever its parent does: nobody there began it. What was somebody's own stays that.
+    let seed = Seed {
+        user: parent.user.clone().or_else(|| patch.user.clone()),
+        ..Seed::default()
+    };
     let new = sessions::ensure(conn, key, &seed, now)?;
     copy(conn, old, new, parent.first_seq, last)?;
     let patch = SessionPatch {

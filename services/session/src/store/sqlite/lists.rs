@@ -94,6 +94,7 @@ impl Wheres {
 
     fn filter(&mut self, filter: &SessionFilter) {
         let SessionFilter {
+            viewer,
             agent,
             since,
             search,
@@ -116,6 +117,12 @@ impl Wheres {
             self.add("archived = ?", Value::Integer((*archived).into()));
         }
         self.of_counts = self.clauses.len();
+        if !viewer.sees_all() {
+            match viewer.user() {
+                Some(user) => self.add("(user IS NULL OR user = ?)", Value::Text(user.to_owned())),
+                None => self.add("user IS NULL", None),
+            }
+        }
         if let Some(parent) = parent {
             self.add("parent = ?", Value::Text(parent.to_string()));
         }

@@ -269,4 +269,8 @@ CREATE TABLE session_groups (
 -- Who said it; NULL: the owner, a process, or a message of an earlier version.
 ALTER TABLE turns ADD COLUMN sender TEXT;
 ",
+    r"
+-- The named user whose session it is; NULL: nobody's in particular, as all of earlier versions are.
+ALTER TABLE sessions ADD COLUMN user TEXT;
+",
 ];

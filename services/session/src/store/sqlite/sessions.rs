@@ -36,8 +36,8 @@ pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: i64)
         return Ok(id);
     }
     conn.prepare_cached(
-        "INSERT INTO sessions (key, agent, session_id, kind, lifecycle_revision, created_at, updated_at, channel, chat_type)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
+        "INSERT INTO sessions (key, agent, session_id, kind, lifecycle_revision, created_at, updated_at, channel, chat_type, user)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         key.as_str(),
@@ -48,6 +48,7 @@ pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: i64)
         now,
         seed.channel,
         seed.chat_type.map(PeerKind::word),
+        seed.user,
     ])?;
     Ok(conn.last_insert_rowid())
 }
@@ -65,7 +66,11 @@ pub(super) fn create(
     if let Some(record) = find(conn, key)? {
         return Ok((record, false));
     }
-    let id = ensure(conn, key, &Seed::default(), now)?;
+    let seed = Seed {
+        user: patch.user.clone(),
+        ..Seed::default()
+    };
+    let id = ensure(conn, key, &seed, now)?;
     apply(conn, id, patch, now)?;
     Ok((by_id(conn, id)?, true))
 }
@@ -130,6 +135,7 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
         unread,
         category,
         parent,
+        user: _, // it stays whose it is
         settings: changes,
         expected: _, // whoever changes an old one looks at it
     } = patch;
@@ -253,7 +259,7 @@ pub(super) const COLUMNS: &str = "key, session_id, kind, lifecycle_revision, cre
     display_name, derived_title, preview, channel, chat_type, target, status, active_run, last_run, started_at, ended_at,
     aborted_last_run, model_override, answered_provider, answered_model, thinking_level, queue_mode, input_tokens,
     output_tokens, archived_at, pinned_at, marked_unread_at, last_read_at, last_activity_at, category, parent, settings,
-    first_seq, last_seq";
+    first_seq, last_seq, user";
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
     let mut columns = Columns { row, next: 0 };
@@ -298,6 +304,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         settings: settings(columns.take::<Option<String>>()?),
         first_seq: columns.take()?,
         last_seq: columns.take()?,
+        user: columns.take()?,
     })
 }
 

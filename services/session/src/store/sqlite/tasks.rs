@@ -34,6 +34,7 @@ fn living(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<List
          )
             AND (:states = '' OR instr(:states, ',' || t.state || ',') > 0)
             AND (:key IS NULL OR t.key = :key) AND (:agent IS NULL OR s.agent = :agent)
+            AND (:all OR (s.id IS NOT NULL AND (s.user IS NULL OR s.user = :user)))
          ORDER BY t.id DESC LIMIT :limit
          -- scans: the indexes hold what waits and runs, and nothing of the past
          -- sorts: what waits and runs is bounded by the queues"
@@ -44,6 +45,8 @@ fn living(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<List
             ":key": filter.key.as_ref().map(|key| key.as_str()),
             ":agent": filter.agent.as_ref().map(|agent| agent.as_str()),
             ":limit": limit,
+            ":all": filter.viewer.sees_all(),
+            ":user": filter.viewer.user(),
         },
         task,
     )?;
@@ -58,6 +61,7 @@ fn ended(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<(Plac
          WHERE t.ended_at IS NOT NULL AND t.ended_at <= :ended AND (t.ended_at, t.id) < (:ended, :id)
             AND (:states = '' OR instr(:states, ',' || t.state || ',') > 0)
             AND (:key IS NULL OR t.key = :key) AND (:agent IS NULL OR s.agent = :agent)
+            AND (:all OR (s.id IS NOT NULL AND (s.user IS NULL OR s.user = :user)))
          ORDER BY t.ended_at DESC, t.id DESC LIMIT :limit"
     ))?;
     let rows = statement.query_map(
@@ -68,6 +72,8 @@ fn ended(conn: &Connection, filter: &TaskFilter, limit: i64) -> Result<Vec<(Plac
             ":key": filter.key.as_ref().map(|key| key.as_str()),
             ":agent": filter.agent.as_ref().map(|agent| agent.as_str()),
             ":limit": limit,
+            ":all": filter.viewer.sees_all(),
+            ":user": filter.viewer.user(),
         },
         |row| {
             let place = Place {

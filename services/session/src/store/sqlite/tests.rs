@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::*;
 use crate::store::contract;
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
+use crate::viewer::Viewer;
 
 /// The time of the contract's rows.
 const NOW: i64 = 1_800_000_000_000;
@@ -98,9 +99,14 @@ async fn every_list_reads_an_index_in_its_own_order() {
     let store = stores(&store);
     let agent = SessionKey::parse("agent:main:main").unwrap().agent();
     // Every combination of filters is a statement of its own, and the database looks at the plan of each.
-    for mask in 0_u16..1024 {
+    for mask in 0_u16..2048 {
         let on = |bit: u16| mask & (1 << bit) != 0;
         let filter = SessionFilter {
+            viewer: if on(10) {
+                Viewer::User("anna".to_owned())
+            } else {
+                Viewer::Owner
+            },
             agent: on(0).then(|| agent.clone()),
             archived: on(1).then_some(false),
             since: on(2).then_some(1),
@@ -224,6 +230,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
             thread_id: None,
             reply_to_id: None,
         }),
+        viewer: Viewer::Owner,
         seed: Seed::default(),
         expected_session: None,
         sender: None,

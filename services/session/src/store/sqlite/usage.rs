@@ -19,7 +19,7 @@ const ROWS_MAX: u32 = 100_000;
 pub(super) fn count(conn: &Connection, query: &UsageQuery) -> Result<Vec<SessionCells>, Error> {
     let mut changed = conn.prepare_cached(
         "SELECT id FROM sessions WHERE updated_at >= :from AND (:agent IS NULL OR agent = :agent)
-            AND (:key IS NULL OR key = :key)
+            AND (:key IS NULL OR key = :key) AND (:all OR user IS NULL OR user = :user)
          ORDER BY updated_at DESC, id DESC LIMIT :max",
     )?;
     let ids = changed
@@ -29,6 +29,8 @@ pub(super) fn count(conn: &Connection, query: &UsageQuery) -> Result<Vec<Session
                 ":agent": query.agent.as_ref().map(|agent| agent.as_str()),
                 ":key": query.key.as_ref().map(|key| key.as_str()),
                 ":max": SESSIONS_MAX,
+                ":all": query.viewer.sees_all(),
+                ":user": query.viewer.user(),
             },
             |row| row.get::<_, i64>(0),
         )?

@@ -10,6 +10,7 @@ use crate::routing::PeerKind;
 use crate::sessions::{SessionPatch, SessionRecord};
 use crate::transcripts::{Entry, NewEntry};
 use crate::turns::queue::QueueRule;
+use crate::viewer::Viewer;
 
 /// A platform's message: the key against doubles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(crate) struct Seed {
     pub(crate) channel: Option<String>,
     /// What kind of chat it is.
     pub(crate) chat_type: Option<PeerKind>,
+    /// The named user whose it is. Unset: nobody's in particular.
+    pub(crate) user: Option<String>,
 }
 
 /// A message to take.
@@ -52,6 +55,8 @@ pub(crate) struct Admission {
     pub(crate) queue: QueueRule,
     /// Where the reply goes.
     pub(crate) reply: Reply,
+    /// Who says it, as far as it matters where: in nobody's session who may not see it.
+    pub(crate) viewer: Viewer,
     /// For a new session.
     pub(crate) seed: Seed,
     /// The transcript the client looks at.
