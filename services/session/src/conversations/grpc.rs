@@ -40,7 +40,11 @@ impl Grpc {
         }
     }
 
-    async fn abort(&self, viewer: &Viewer, request: AbortSessionRequest) -> Result<AbortSessionResponse, Error> {
+    async fn abort(
+        &self,
+        viewer: &Viewer,
+        request: AbortSessionRequest,
+    ) -> Result<AbortSessionResponse, Error> {
         let AbortSessionRequest {
             key,
             run_id,
@@ -50,7 +54,9 @@ impl Grpc {
         let (key, agent_id) = match (key, &run) {
             (Some(key), _) => (key, agent_id),
             (None, Some(run)) => match self.engine.stores().turns.find(run).await? {
-                Some(turn) if viewer.check_key(&self.engine, &turn.key).await.is_ok() => (turn.key.to_string(), None),
+                Some(turn) if viewer.check_key(&self.engine, &turn.key).await.is_ok() => {
+                    (turn.key.to_string(), None)
+                }
                 Some(_) | None => return Ok(aborted(None)),
             },
             (None, None) => {
@@ -97,7 +103,11 @@ impl Grpc {
         turns::send(&self.engine, caller, said).await
     }
 
-    async fn viewers(&self, viewer: &Viewer, request: SetViewersRequest) -> Result<SetViewersResponse, Error> {
+    async fn viewers(
+        &self,
+        viewer: &Viewer,
+        request: SetViewersRequest,
+    ) -> Result<SetViewersResponse, Error> {
         let SetViewersRequest {
             session_keys,
             agent_id,
@@ -106,7 +116,10 @@ impl Grpc {
         for name in session_keys {
             // The agent beside it is that of aliases; a full key says its own.
             let agent = agent_id.clone().filter(|_| SessionKey::parse(&name).is_err());
-            let key = SessionRef::new(name, agent).resolve(&self.engine, viewer).await?.to_string();
+            let key = SessionRef::new(name, agent)
+                .resolve(&self.engine, viewer)
+                .await?
+                .to_string();
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -179,7 +192,14 @@ impl ConversationService for Grpc {
         &self,
         request: Request<ForkSessionRequest>,
     ) -> Result<Response<ForkSessionResponse>, Status> {
-        answer(fork::at_row(&self.engine, Caller::from_request(&request).as_ref(), request.into_inner()).await)
+        answer(
+            fork::at_row(
+                &self.engine,
+                Caller::from_request(&request).as_ref(),
+                request.into_inner(),
+            )
+            .await,
+        )
     }
 
     async fn patch_sessions(

@@ -179,7 +179,9 @@ impl Grpc {
     ) -> Result<GetSessionUsageSeriesResponse, Error> {
         let GetSessionUsageSeriesRequest { key, agent_id } = request;
         let policy = self.engine.policy()?;
-        let key = SessionRef::new(key, agent_id).resolve(&self.engine, viewer).await?;
+        let key = SessionRef::new(key, agent_id)
+            .resolve(&self.engine, viewer)
+            .await?;
         let Some((session, answers)) = self.engine.stores().usage.answers(&key).await? else {
             return Err(Error::NoSession(key));
         };
@@ -189,10 +191,16 @@ impl Grpc {
         })
     }
 
-    async fn logs(&self, viewer: &Viewer, request: GetSessionUsageLogsRequest) -> Result<GetSessionUsageLogsResponse, Error> {
+    async fn logs(
+        &self,
+        viewer: &Viewer,
+        request: GetSessionUsageLogsRequest,
+    ) -> Result<GetSessionUsageLogsResponse, Error> {
         let GetSessionUsageLogsRequest { key, agent_id, limit } = request;
         let policy = self.engine.policy()?;
-        let key = SessionRef::new(key, agent_id).resolve(&self.engine, viewer).await?;
+        let key = SessionRef::new(key, agent_id)
+            .resolve(&self.engine, viewer)
+            .await?;
         let query = HistoryQuery {
             limit: u32::try_from(limit.unwrap_or(LOGS)).unwrap_or(1),
             offset: 0,
@@ -235,14 +243,18 @@ impl UsageService for Grpc {
         &self,
         request: Request<GetSessionUsageSeriesRequest>,
     ) -> Result<Response<GetSessionUsageSeriesResponse>, Status> {
-        Ok(Response::new(self.series(&Viewer::of(&request), request.into_inner()).await?))
+        Ok(Response::new(
+            self.series(&Viewer::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn get_session_usage_logs(
         &self,
         request: Request<GetSessionUsageLogsRequest>,
     ) -> Result<Response<GetSessionUsageLogsResponse>, Status> {
-        Ok(Response::new(self.logs(&Viewer::of(&request), request.into_inner()).await?))
+        Ok(Response::new(
+            self.logs(&Viewer::of(&request), request.into_inner()).await?,
+        ))
     }
 
     async fn get_sessions_usage(
