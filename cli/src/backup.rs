@@ -225,6 +225,12 @@ fn configuration<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), 
             Err(error) => return Err(unreadable(&path, error)),
         }
     }
+    for (path, inside) in gatehouse_config::offline::included(home) {
+        let content = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+        archive
+            .add(&format!("{}{}", archive::INCLUDED, inside.display()), &content)
+            .map_err(unwritable)?;
+    }
     let folder = secrets(home);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,

@@ -149,12 +149,17 @@ fn target(home: &Home, name: &str) -> Option<PathBuf> {
         .strip_prefix(archive::WORKSPACES)
         .and_then(|rest| rest.split_once('/'));
     let text = text.filter(|(agent, file)| is_plain(agent) && is_plain(file));
+    let included = name
+        .strip_prefix(archive::INCLUDED)
+        .filter(|way| way.split('/').all(|part| is_plain(&part)));
+    let documents = home.config.parent();
     small
         .map(|(_, path)| path)
         .or(database.map(|(_, path, _)| path))
         .or(secret.map(|file| secrets(home).join(file)))
         .or(medium)
         .or(text.map(|(agent, file)| home.workspaces().join(agent).join(file)))
+        .or(included.and_then(|way| Some(documents?.join(way))))
 }
 
 fn unpack(

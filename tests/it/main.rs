@@ -20,6 +20,7 @@ mod screens;
 mod setup;
 mod soak;
 mod token;
+mod tools;
 mod trace;
 
 use serde_json::{Value, json};

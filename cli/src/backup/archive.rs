@@ -25,6 +25,8 @@ pub(crate) const DEVICES: &str = "config/devices.db";
 pub(crate) const DEVICE_KEY: &str = "config/device-tokens.key";
 /// The configuration document.
 pub(crate) const DOCUMENT: &str = "config/document";
+/// What the files begin with that the document includes: their way from its folder follows.
+pub(crate) const INCLUDED: &str = "config/included/";
 /// The gateway token, unless the document has it.
 pub(crate) const TOKEN: &str = "config/token";
 /// The credentials beside the gateway token, as digests.

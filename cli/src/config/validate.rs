@@ -14,7 +14,6 @@ use gatehouse_contract::Map;
 use gatehouse_core::{Chain, Home, Service, ServiceSettings, private};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -136,11 +135,13 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
     };
     let end = Instant::now() + if doubted { NOTICED_WITHIN } else { SEEN_WITHIN };
     let judged = loop {
-        let Ok(text) = fs::read(file) else { break None };
+        let Some(text) = gatehouse_config::offline::revision_of(file) else {
+            break None;
+        };
         let Some(answer) = way.ask().await else { break None };
         let seen: Seen = unpack("config.get", &answer)?;
-        // What runs is this text, letter by letter.
-        if seen.valid && seen.hash == gatehouse_core::hex::encode(&Sha256::digest(&text)) {
+        // What runs is this text, letter by letter, and what it includes.
+        if seen.valid && seen.hash == revision {
             break Some(Ok(seen.warnings));
         }
         if Instant::now() >= end {

@@ -1,7 +1,11 @@
 //! Owns the running revision, the table of credentials and the files: the only writer. Everything here blocks on the disk; the
 //! task in `registry` runs it one step at a time.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use gatehouse_core::{Chain, Clock, Home, Secret};
 use gatehouse_proto::config::v1::Credential;
@@ -10,10 +14,11 @@ use tokio::sync::watch;
 use crate::{
     credential::{self, Row},
     error::Error,
+    include::{self, Included},
     issue::Issue,
     refusal::ConfigError,
     restart,
-    revision::{Refused, Revision, hash},
+    revision::{Refused, Revision},
     secrets::Sources,
     store::{Disk, Store},
     text, token,
@@ -55,8 +60,10 @@ pub(crate) struct Configuration<D = crate::store::Real> {
     store: Store<D>,
     sources: Sources,
     clock: Clock,
-    /// The hash of the text that was last seen in the file. Not the text: this type can be printed.
+    /// The hash of what was last seen in the file and in those that it includes. Not the text: this type can be printed.
     seen: Option<String>,
+    /// The files that the text includes which was last seen.
+    includes: Vec<PathBuf>,
     /// Whether the last refusal was for secrets that may come: then the same text is tried again.
     waits: bool,
     token: Secret,
@@ -86,6 +93,7 @@ impl<D: Disk> Configuration<D> {
         )))?;
         let rows = rows_of(rows_text.as_deref()).unwrap_or_default();
         warn(&revision, &[]);
+        let seen = text.as_deref().map(|text| include::look(text, &sources.folder));
         let state = State {
             credentials: table(&token, &revision, &rows),
             revision: Arc::new(revision),
@@ -95,7 +103,8 @@ impl<D: Disk> Configuration<D> {
             store,
             sources,
             clock,
-            seen: text.as_deref().map(hash),
+            includes: seen.as_ref().map(Included::paths).unwrap_or_default(),
+            seen: seen.map(|seen| seen.hash),
             waits,
             token,
             rows,
@@ -108,14 +117,15 @@ impl<D: Disk> Configuration<D> {
     pub(crate) fn save_running(&self) {
         let running = self.state();
         match self.store.read_last_valid() {
-            Ok(Some(last)) if last == running.revision.text() => {}
-            _ => self.save_last_valid(running.revision.text()),
+            Ok(Some(last)) if last == running.revision.whole_text() => {}
+            _ => self.save_last_valid(&running.revision),
         }
     }
 
-    fn save_last_valid(&self, text: &str) {
+    fn save_last_valid(&self, revision: &Revision) {
+        // It stands for itself: what it includes may be gone when it is needed.
         // Without the copy everything runs; only a later start with a mistake in the file would be refused.
-        if let Err(error) = self.store.write_last_valid(text) {
+        if let Err(error) = self.store.write_last_valid(&revision.whole_text()) {
             tracing::warn!(error = %Chain(&error), "the copy of the valid configuration cannot be written");
         }
     }
@@ -126,6 +136,11 @@ impl<D: Disk> Configuration<D> {
 
     pub(crate) fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// The files that the document includes, to be watched.
+    pub(crate) fn includes(&self) -> &[PathBuf] {
+        &self.includes
     }
 
     pub(crate) fn store(&self) -> &Store<D> {
@@ -141,7 +156,7 @@ impl<D: Disk> Configuration<D> {
     fn run(&mut self, revision: Revision) -> Result<(), Error> {
         let before = self.state().revision;
         let token = token::of(&revision, &self.store).map_err(Error::Token)?;
-        self.save_last_valid(revision.text());
+        self.save_last_valid(&revision);
         let file = FileState::of(Some(revision.text()), true, issues_of(&revision, &self.store));
         warn(&revision, before.warnings());
         for service in restart::services(&before, &revision) {
@@ -151,6 +166,7 @@ impl<D: Disk> Configuration<D> {
             );
         }
         self.seen = Some(revision.hash().to_owned());
+        self.includes = revision.included().paths();
         self.waits = revision.left_out().waits();
         self.token = token;
         self.state.send_replace(State {
@@ -236,16 +252,23 @@ impl First {
             path: path(),
             issues: refused.all(),
         };
-        let last = read_last()?.ok_or_else(invalid)?;
-        let revision = Revision::read(&last, sources).map_err(|old| match old.only_secrets() {
-            true => ConfigError::Secrets {
-                path: path(),
-                missing: old.missing,
-            },
-            false => invalid(),
-        })?;
+        let revision = match read_last()?.map(|last| Revision::read(&last, sources)) {
+            Some(Ok(revision)) => revision,
+            Some(Err(old)) if old.only_secrets() => {
+                return Err(ConfigError::Secrets {
+                    path: path(),
+                    missing: old.missing,
+                });
+            }
+            // Nothing ever ran: what the document says itself is better than nothing, and what is missing is said as a mistake.
+            _ if refused.only_absent => {
+                let text = text.unwrap_or_default();
+                Revision::read_without_absent(text, sources).map_err(|_| invalid())?
+            }
+            None | Some(Err(_)) => return Err(invalid()),
+        };
         for issue in refused.issues.iter().filter(|issue| issue.is_error()) {
-            tracing::error!(%issue, "the configuration file has a mistake; the last valid revision runs");
+            tracing::error!(%issue, "the configuration file has a mistake; another revision runs");
         }
         Ok(Self {
             revision,
@@ -260,6 +283,7 @@ fn mistake(problem: &str) -> Refused {
     Refused {
         issues: vec![Issue::error("", problem)],
         missing: Vec::new(),
+        only_absent: false,
     }
 }
 

@@ -30,6 +30,9 @@ pub enum Error {
     /// The change names what a method may not, or sends a credential somewhere else.
     #[error("{}", list("this cannot be changed through a method", .0))]
     Forbidden(Vec<Issue>),
+    /// The change is about what stands in another file.
+    #[error("{}", list("this is not in the configuration file itself", .0))]
+    Included(Vec<Issue>),
     /// The change opens or locks something, and was not made with `force`.
     #[error("{}; to do it nevertheless, send the change with `force: true` (`--force` on the command line)", list("this change wants force", .0))]
     ForceRequired(Vec<Issue>),
@@ -106,7 +109,7 @@ impl Error {
                 RosterError::Only(_) | RosterError::Default(_) => Kind::Precondition,
             },
             Self::Forbidden(_) => Kind::Forbidden,
-            Self::ForceRequired(_) => Kind::Precondition,
+            Self::ForceRequired(_) | Self::Included(_) => Kind::Precondition,
             Self::Busy | Self::TooOften { .. } => Kind::Exhausted,
             Self::Ending => Kind::Unavailable,
             Self::Token(_) | Self::History(_) => Kind::Internal,
@@ -119,6 +122,7 @@ impl Error {
             Self::Changed { .. } => "CONFIG_CHANGED",
             Self::Unreadable(_) | Self::Invalid(_) => "CONFIG_INVALID",
             Self::Forbidden(_) => "CONFIG_BY_HAND_ONLY",
+            Self::Included(_) => "CONFIG_INCLUDED",
             Self::ForceRequired(_) => "FORCE_REQUIRED",
             Self::TokenReferred => "TOKEN_BY_REFERENCE",
             Self::PasswordInstead => "PASSWORD_INSTEAD",
@@ -178,7 +182,7 @@ impl From<Error> for Failure {
             Error::TooOften { wait, .. } => failure.retry_after(wait),
             Error::NoSuchRevision | Error::AmbiguousRevision => failure.path("/revision"),
             Error::Invalid(issues) => at_first(failure, issues.iter().find(|issue| issue.is_error())),
-            Error::Forbidden(issues) => at_first(failure, issues.first()),
+            Error::Forbidden(issues) | Error::Included(issues) => at_first(failure, issues.first()),
             Error::ForceRequired(issues) => at_first(failure, issues.first()).path("/force"),
             _ => failure,
         }

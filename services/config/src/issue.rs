@@ -50,6 +50,14 @@ impl Issue {
         }
     }
 
+    /// The same finding where it is no hindrance.
+    pub(crate) fn as_warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
+    }
+
     /// Where in the document it is.
     pub(crate) fn place(&self) -> &Path {
         &self.place

@@ -2,7 +2,8 @@
 //! only writer of the file. It restarts nobody: services watch and apply what concerns them.
 //!
 //! In reading order: the crate `gatehouse-document` says what the document may hold; `text` reads JSON5 and changes it in
-//! place; `outline` asks the schema; `check` finds mistakes; `entry` says what is
+//! place; `outline` asks the schema; `include` reads the files that it
+//! names; `check` finds mistakes; `entry` says what is
 //! left out for one; `secrets` follows references; `redact` hides secrets and puts
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
 //! document that can run; the `store` keeps files durably; `credential` says who may come in, `devices` which devices may; the `configuration` puts these
@@ -23,6 +24,7 @@ mod exposure;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grpc;
+mod include;
 mod issue;
 mod marker;
 mod metrics;

@@ -1,6 +1,9 @@
 //! The configuration of a home in which no gateway runs, for the owner of its files.
 
-use std::fs::File;
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
 
 use gatehouse_core::{Clock, Env, Home, Secret};
 use serde_json::Value;
@@ -9,6 +12,7 @@ use crate::{
     app::lock,
     configuration::{Configuration, Patch, Patched, Restore, sources_of, store_of},
     error::Error,
+    include,
     issue::Issue,
     redact,
     refusal::ConfigError,
@@ -87,7 +91,8 @@ pub fn shown(home: &Home, env: &Env) -> Result<Option<Shown>, ConfigError> {
     let redacted = parsed
         .as_ref()
         .map(|(value, found)| redact::redact_text(&raw, found, value));
-    let (config, issues) = match Revision::read(&raw, &lenient(home, env)) {
+    let sources = lenient(home, env);
+    let (config, issues) = match Revision::read(&raw, &sources) {
         Ok(revision) => (revision.shown(), revision.warnings().to_vec()),
         Err(refused) => {
             let written = parsed.map(|(value, _)| redact::redact(&value));
@@ -97,9 +102,37 @@ pub fn shown(home: &Home, env: &Env) -> Result<Option<Shown>, ConfigError> {
     Ok(Some(Shown {
         raw: redacted,
         config,
-        hash: crate::revision::hash(&raw),
+        hash: include::look(&raw, &sources.folder).hash,
         issues,
     }))
+}
+
+/// The revision of a document that stands in a file, as the config service counts it: with what it includes. `None`: there is no text.
+pub fn revision_of(document: &Path) -> Option<String> {
+    let text = fs::read_to_string(document).ok()?;
+    let folder = std::path::absolute(document).ok()?.parent()?.to_owned();
+    Some(include::look(&text, &folder).hash)
+}
+
+/// The files that the document of a home includes, and where each is in the folder of the document.
+pub fn included(home: &Home) -> Vec<(PathBuf, PathBuf)> {
+    let Ok(text) = fs::read_to_string(&home.config) else {
+        return Vec::new();
+    };
+    let Some(folder) = std::path::absolute(&home.config)
+        .ok()
+        .and_then(|file| Some(file.parent()?.to_owned()))
+    else {
+        return Vec::new();
+    };
+    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for path in include::look(&text, &folder).paths() {
+        let inside = path.strip_prefix(&folder).unwrap_or(&path).to_owned();
+        if path.is_file() && !found.iter().any(|(known, _)| *known == path) {
+            found.push((path, inside));
+        }
+    }
+    found
 }
 
 /// The one writer of a home's file as long as it lives: no gateway starts meanwhile.

@@ -1,6 +1,6 @@
 //! The task that owns the [`Configuration`], and its handle. Changes are made one after the other; readers watch the state.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use gatehouse_core::{
     Chain, Drain, Health, Secret, beat, health,
@@ -170,6 +170,7 @@ impl<D: Disk + Sync> Task<D> {
         drain: Drain,
     ) {
         self.step(|configuration| configuration.save_running()).await;
+        self.follow().await;
         self.tell_health();
         loop {
             tokio::select! {
@@ -249,19 +250,33 @@ impl<D: Disk + Sync> Task<D> {
         self.follow().await;
         self.settle().await;
         let before = self.hash();
+        let included = self.included();
         if let Some(Err(error)) = self.step(Configuration::reload).await {
             tracing::error!(error = %Chain(&error), "the configuration could not be looked at");
+        }
+        if self.included() != included {
+            // They were not watched when they were read: whoever saved one meanwhile is heard now.
+            self.follow().await;
+            let _ = self.step(Configuration::reload).await;
         }
         if self.hash() != before {
             self.metrics.edit(Outcome::Taken);
         }
     }
 
-    /// Watches what the file's name leads to now.
+    fn included(&self) -> Vec<PathBuf> {
+        self.configuration
+            .as_ref()
+            .map(|configuration| configuration.includes().to_vec())
+            .unwrap_or_default()
+    }
+
+    /// Watches what the names of the file and of those that it includes lead to now.
     async fn follow(&mut self) {
         if let Some(mut watcher) = self.watcher.take() {
+            let included = self.included();
             let following = task::spawn_blocking(move || {
-                watcher.follow();
+                watcher.follow(&included);
                 watcher
             });
             self.watcher = following.await.ok();

@@ -1,6 +1,6 @@
 //! One state of the document: its text, what it means, and what each service gets of it.
 
-use std::{fmt, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -12,6 +12,7 @@ mod usable;
 pub(crate) use self::usable::LeftOut;
 use self::usable::Usable;
 use crate::{
+    include::{self, Included, Kept},
     issue::{ISSUES_MAX, Issue},
     marker::MARKER,
     outline::Place,
@@ -24,8 +25,10 @@ use crate::{
 /// A document that can run. It holds secrets: it is never printed.
 pub(crate) struct Revision {
     text: String,
-    hash: String,
-    /// As written, references included.
+    /// The document without the content of the files that it includes. `None`: it includes none.
+    own: Option<Value>,
+    included: Included,
+    /// As written, references included, with what the document includes.
     written: Value,
     /// References followed and defaults filled in.
     filled: Value,
@@ -37,7 +40,7 @@ pub(crate) struct Revision {
 impl fmt::Debug for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revision")
-            .field("hash", &self.hash)
+            .field("hash", &self.included.hash)
             .finish_non_exhaustive()
     }
 }
@@ -49,6 +52,15 @@ pub(crate) struct Refused {
     pub(crate) issues: Vec<Issue>,
     /// References that lead nowhere. With no error among the issues, they are all that is wrong.
     pub(crate) missing: Vec<Missing>,
+    /// Whether nothing is wrong but that files are not there which the document includes.
+    pub(crate) only_absent: bool,
+}
+
+/// What a file means that is included and is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    Refused,
+    Empty,
 }
 
 impl Refused {
@@ -127,12 +139,31 @@ impl Reader {
 }
 
 impl Revision {
-    /// Reads a text.
+    /// Reads a text, and the files that it includes.
     pub(crate) fn read(text: &str, sources: &Sources) -> Result<Self, Refused> {
-        let (written, found) = text::parse(text).map_err(|error| Refused {
-            issues: vec![Issue::error("", error.to_string())],
+        Self::read_as(text, sources, Absent::Refused)
+    }
+
+    /// The same, as if files were empty that are not there.
+    pub(crate) fn read_without_absent(text: &str, sources: &Sources) -> Result<Self, Refused> {
+        Self::read_as(text, sources, Absent::Empty)
+    }
+
+    fn read_as(text: &str, sources: &Sources, absent: Absent) -> Result<Self, Refused> {
+        let refused = |issues, only_absent| Refused {
+            issues,
             missing: Vec::new(),
-        })?;
+            only_absent,
+        };
+        let (own, found) =
+            text::parse(text).map_err(|error| refused(vec![Issue::error("", error.to_string())], false))?;
+        let mut included = include::follow(text, &own, &sources.folder);
+        let absent_files = std::mem::take(&mut included.issues);
+        if !absent_files.is_empty() && !(included.only_absent && absent == Absent::Empty) {
+            return Err(refused(absent_files, included.only_absent));
+        }
+        let written = std::mem::take(&mut included.value);
+        let own = (!included.files.is_empty()).then_some(own);
         let Usable {
             value,
             document,
@@ -145,7 +176,8 @@ impl Revision {
         name_files(&mut filled, &Place::root(), sources, &sources.dirs(&written));
         Ok(Self {
             text: text.to_owned(),
-            hash: hash(text),
+            own,
+            included,
             written,
             filled,
             document,
@@ -158,13 +190,40 @@ impl Revision {
         &self.text
     }
 
-    /// SHA-256 of the text, lower-case hex.
+    /// SHA-256 of the text and of the files that it includes, lower-case hex.
     pub(crate) fn hash(&self) -> &str {
-        &self.hash
+        &self.included.hash
     }
 
+    /// The document with what it includes.
     pub(crate) fn written(&self) -> &Value {
         &self.written
+    }
+
+    /// The document as it stands in its own file.
+    pub(crate) fn own(&self) -> &Value {
+        self.own.as_ref().unwrap_or(&self.written)
+    }
+
+    /// What it includes.
+    pub(crate) fn included(&self) -> &Included {
+        &self.included
+    }
+
+    /// What no change through a method may touch.
+    pub(crate) fn kept(&self) -> Kept<'_> {
+        Kept {
+            own: self.own(),
+            places: &self.included.places,
+        }
+    }
+
+    /// A text that says the same without another file.
+    pub(crate) fn whole_text(&self) -> Cow<'_, str> {
+        match self.own {
+            None => Cow::from(&self.text),
+            Some(_) => Cow::from(text::render(&self.written, 0) + "\n"),
+        }
     }
 
     pub(crate) fn document(&self) -> &Document {

@@ -44,6 +44,15 @@ pub(crate) fn parse(text: &str) -> Result<(Value, Scan), TextError> {
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(TextError::TooLong);
     }
+    let (value, found) = parse_value(text)?;
+    if !value.is_object() {
+        return Err(TextError::NotAnObject);
+    }
+    Ok((value, found))
+}
+
+/// Reads a part of a document that stands in a file of its own: any value.
+pub(crate) fn parse_value(text: &str) -> Result<(Value, Scan), TextError> {
     let found = scan(text)?;
     if found.root.is_none() {
         return Ok((Value::Object(serde_json::Map::new()), found));
@@ -59,9 +68,6 @@ pub(crate) fn parse(text: &str) -> Result<(Value, Scan), TextError> {
             column,
         }
     })?;
-    if !value.is_object() {
-        return Err(TextError::NotAnObject);
-    }
     whole_numbers(&mut value);
     Ok((value, found))
 }

@@ -39,14 +39,15 @@ pub(crate) fn watch(files: &[&Path]) -> (Watcher, mpsc::Receiver<()>) {
         sign,
         now: None,
     };
-    watcher.follow();
+    watcher.follow(&[]);
     (watcher, signs)
 }
 
 impl Watcher {
-    /// Watches what the names lead to now. Blocks on the disk. Read the files after this, and no change is missed.
-    pub(crate) fn follow(&mut self) {
-        let chain = Chain::of(&self.files);
+    /// Watches what the names lead to now, and the files that the document includes. Blocks on the disk. Read the files after this, and no change is missed.
+    pub(crate) fn follow(&mut self, also: &[PathBuf]) {
+        let files: Vec<PathBuf> = self.files.iter().chain(also).cloned().collect();
+        let chain = Chain::of(&files);
         if self.now.as_ref().is_some_and(|now| now.chain == chain) {
             return;
         }

@@ -48,7 +48,7 @@ pub use drain::Drain;
 pub use error::{Chain, Failure, Kind};
 pub use gatehouse_contract::{Access, Identity};
 pub use health::Health;
-pub use named_file::NamedFile;
+pub use named_file::{NamedFile, ReadError};
 pub use notice::{ForPeople, Notice};
 pub use secret::Secret;
 pub use settings::{Env, Home, Service, ServiceSettings};

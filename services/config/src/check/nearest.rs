@@ -25,11 +25,6 @@ pub(super) fn unknown_key(parent: &Path, place: &Place, key: &str) -> String {
     if parent.to_string() == "channels" {
         return format!("Gatehouse has no channel {key:?} yet; its keys are kept without effect");
     }
-    if key == "$include" {
-        return "Gatehouse reads one file, so that one revision says all that runs: what the other one says has no effect; put its \
-                content here in the place of $include"
-            .to_owned();
-    }
     let under = match parent.steps().last() {
         Some(Step::Key(under)) => under.as_str(),
         Some(Step::Index(_)) | None => "",

@@ -9,10 +9,10 @@ use super::{Configuration, State, table, tidy::tidy};
 use crate::{
     authority::{self, Change},
     error::Error,
-    exposure,
+    exposure, include,
     issue::Issue,
     redact, restart,
-    revision::{Refused, Revision, hash},
+    revision::{Refused, Revision},
     secrets,
     store::Disk,
     text,
@@ -107,15 +107,23 @@ impl<D: Disk> Configuration<D> {
         consent: Consent,
     ) -> Result<Patched, Error> {
         let mut notes = Vec::new();
-        let new = text::merge_text(running.revision.text(), patch).unwrap_or_else(|| {
-            notes.push(Issue::warning(
-                "",
-                "the file was written anew, without its comments; the former text is in config/history",
-            ));
-            let mut value = running.revision.written().clone();
-            text::merge(&mut value, patch);
-            text::render(&value, 0) + "\n"
-        });
+        if running.revision.included().places.is_empty() {
+            let new = merged(&running.revision, patch, &mut notes);
+            return self.put(running, &new, notes, note, consent);
+        }
+        // Where files are included, the document alone is changed, and only where it comes to what was asked for.
+        let mut after = running.revision.written().clone();
+        text::merge(&mut after, patch);
+        let patch = text::difference(running.revision.written(), &after).unwrap_or_else(|| patch.clone());
+        let touched = running.revision.kept().touched(&patch);
+        if !touched.is_empty() {
+            return Err(Error::Included(touched));
+        }
+        let new = merged(&running.revision, &patch, &mut notes);
+        if include::look(&new, &self.sources.folder).value != after {
+            let problem = "this cannot be said beside what the configuration file includes: change the files";
+            return Err(Error::Included(vec![Issue::error("", problem)]));
+        }
         self.put(running, &new, notes, note, consent)
     }
 
@@ -129,6 +137,7 @@ impl<D: Disk> Configuration<D> {
         consent: Consent,
     ) -> Result<Patched, Error> {
         if !running.file.valid && running.file.exists {
+            self.ensure_replaceable()?;
             notes.push(Issue::warning(
                 "",
                 "the file had mistakes and was replaced by the running configuration with this change; \
@@ -171,12 +180,26 @@ impl<D: Disk> Configuration<D> {
         })
     }
 
+    /// A file with mistakes is replaced by what runs, but not one that includes others: those would be forgotten.
+    fn ensure_replaceable(&self) -> Result<(), Error> {
+        let text = self.store.read_document().ok().flatten();
+        let named = text
+            .and_then(|text| text::parse(&text).ok())
+            .map(|(own, _)| include::named(&own));
+        let lost = named.into_iter().flatten().map(|(place, _)| {
+            let problem = "the file has mistakes, and includes others here, which a change would take out: mend the file first";
+            Issue::error(place, problem)
+        });
+        match lost.collect::<Vec<_>>() {
+            lost if lost.is_empty() => Ok(()),
+            lost => Err(Error::Included(lost)),
+        }
+    }
+
     /// An editor may have been faster than this change: then its text is taken, and the change is refused.
     fn ensure_unchanged(&mut self) -> Result<(), Error> {
-        let now = self
-            .store
-            .read_document()
-            .map_or(None, |text| text.as_deref().map(hash));
+        let text = self.store.read_document().ok().flatten();
+        let now = text.map(|text| include::look(&text, &self.sources.folder).hash);
         if now == self.seen {
             return Ok(());
         }
@@ -210,4 +233,17 @@ impl<D: Disk> Configuration<D> {
             }
         }
     }
+}
+
+/// The text after a merge patch.
+fn merged(revision: &Revision, patch: &Value, notes: &mut Vec<Issue>) -> String {
+    text::merge_text(revision.text(), patch).unwrap_or_else(|| {
+        notes.push(Issue::warning(
+            "",
+            "the file was written anew, without its comments; the former text is in config/history",
+        ));
+        let mut value = revision.own().clone();
+        text::merge(&mut value, patch);
+        text::render(&value, 0) + "\n"
+    })
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    include,
     issue::Issue,
     redact,
     revision::{Revision, has_written_secret},
@@ -72,6 +73,17 @@ pub(super) fn issues_of<D: Disk>(revision: &Revision, store: &Store<D>) -> Vec<I
             "",
             "everybody on this machine can read the file, and secrets stand in it: `chmod 600` it",
         ));
+    }
+    let written = revision.included().places.iter().filter_map(|include| {
+        let file = include.open.as_ref()?;
+        has_written_secret(&include::at(&include.place, &include.said)).then_some((include, file))
+    });
+    for (include, file) in written {
+        let shown = file.display();
+        let problem = format!(
+            "everybody on this machine can read {shown}, and secrets are included here: `chmod 600` it"
+        );
+        issues.push(Issue::warning(&include.place, problem));
     }
     issues
 }

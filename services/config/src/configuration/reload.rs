@@ -12,8 +12,9 @@ use super::{
 use crate::{
     credential::{self, Row},
     error::Error,
+    include::{self, Included},
     issue::Issue,
-    revision::{Revision, hash},
+    revision::Revision,
     store::Disk,
     text,
 };
@@ -30,10 +31,14 @@ impl<D: Disk> Configuration<D> {
     /// What stands in the file, if it was not read before. Nothing is taken.
     pub(crate) fn news(&mut self) -> Option<News> {
         let text = self.store.read_document().ok()?;
-        let hash = text.as_deref().map(hash);
+        let found = text
+            .as_deref()
+            .map(|text| include::look(text, &self.sources.folder));
+        let is_unfinished = found.as_ref().is_none_or(|found| found.is_unfinished);
+        let hash = found.map(|found| found.hash);
         (hash != self.seen).then(|| News {
             hash,
-            is_unfinished: text.is_none_or(|text| text::is_blank(&text) || text::parse(&text).is_err()),
+            is_unfinished: is_unfinished || text.is_none_or(|text| text::is_blank(&text)),
         })
     }
 
@@ -85,12 +90,16 @@ impl<D: Disk> Configuration<D> {
                 return Ok(());
             }
         };
-        let seen = text.as_deref().map(hash);
+        let found = text
+            .as_deref()
+            .map(|text| include::look(text, &self.sources.folder));
+        self.includes = found.as_ref().map(Included::paths).unwrap_or_default();
+        let seen = found.map(|found| found.hash);
         if seen == self.seen && !self.waits {
             return Ok(());
         }
         self.waits = false;
-        self.seen = seen;
+        self.seen.clone_from(&seen);
         let Some(text) = text else {
             let message = "the file is gone; what runs goes on, and the next change writes the file again";
             self.refuse(FileState {
@@ -104,7 +113,8 @@ impl<D: Disk> Configuration<D> {
             self.refuse(FileState::of(Some(&text), false, vec![Issue::error("", EMPTIED)]));
             return Ok(());
         }
-        if text == running.text() && running.left_out().waits() {
+        let is_running = seen.as_deref() == Some(running.hash());
+        if is_running && running.left_out().waits() {
             // The same text means something else once a secret is there that was missing.
             self.waits = true;
             match Revision::read(&text, &self.sources) {
@@ -116,7 +126,7 @@ impl<D: Disk> Configuration<D> {
                 Ok(_) | Err(_) => {}
             }
         }
-        if text == running.text() {
+        if is_running {
             // It stands in the file again, after a mistake or a removal.
             let file = FileState::of(Some(&text), true, issues_of(&running, &self.store));
             if !self.state.borrow().file.valid {
@@ -127,7 +137,9 @@ impl<D: Disk> Configuration<D> {
         match Revision::read(&text, &self.sources) {
             Ok(revision) => {
                 self.waits = true; // until it runs
-                self.keep_replaced(running.text());
+                if text != running.text() {
+                    self.keep_replaced(running.text());
+                }
                 self.run(revision)?;
                 tracing::debug!(
                     config.hash = self.state().revision.hash(),

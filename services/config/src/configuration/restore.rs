@@ -7,6 +7,7 @@ use super::{
 use crate::{
     authority::{self, Change},
     error::Error,
+    include,
     store::{Disk, Former, WriteError},
     text,
 };
@@ -41,7 +42,8 @@ impl<D: Disk> Configuration<D> {
         }
         let text = self.store.read_former(former).map_err(Error::History)?;
         let text = text.ok_or(Error::NoSuchRevision)?;
-        let (after, _) = text::parse(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let (own, _) = text::parse(&text).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let after = include::follow(&text, &own, &self.sources.folder).value;
         // It may have been written by hand: whoever asks for it by a method is not the owner of the machine.
         let refused = authority::check(&Change {
             before: running.revision.written(),

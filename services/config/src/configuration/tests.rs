@@ -1,6 +1,7 @@
 mod change;
 mod credentials;
 mod file;
+mod include;
 mod whole;
 
 use std::{fs, path::Path};

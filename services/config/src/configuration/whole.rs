@@ -9,6 +9,9 @@ use super::{
 use crate::{
     authority::{self, Change},
     error::Error,
+    include,
+    issue::Issue,
+    path::Path,
     redact,
     store::Disk,
     text::{self, Scan},
@@ -32,12 +35,22 @@ impl<D: Disk> Configuration<D> {
     pub(crate) fn replace(&mut self, whole: &Whole) -> Result<Patched, Error> {
         let running = self.ensure_base(whole.base_hash.as_deref())?;
         let (sent, found) = text::parse(&whole.raw).map_err(|error| Error::Unreadable(error.to_string()))?;
-        let before = running.revision.written();
+        let before = running.revision.own();
         let mut after = sent.clone();
         redact::restore(&mut after, before).map_err(Error::Invalid)?;
+        let named = Names::of(before, &after);
+        if !named.added.is_empty() {
+            return Err(Error::Forbidden(named.added));
+        }
+        let mut notes = Vec::new();
+        match Consent::of(whole.force) {
+            Consent::Asked if !named.lost.is_empty() => return Err(Error::Included(named.lost)),
+            Consent::Asked | Consent::Given => notes.extend(named.lost.into_iter().map(Issue::as_warning)),
+        }
+        let meant = include::follow(&whole.raw, &after, &self.sources.folder).value;
         let refused = authority::check(&Change {
-            before,
-            after: &after,
+            before: running.revision.written(),
+            after: &meant,
             sent: &sent,
             sources: &self.sources,
         });
@@ -48,10 +61,44 @@ impl<D: Disk> Configuration<D> {
         self.put(
             &running,
             &new,
-            Vec::new(),
+            notes,
             whole.note.as_deref(),
             Consent::of(whole.force),
         )
+    }
+}
+
+/// Where one document includes files and another does not.
+struct Names {
+    /// A method names none: what is included is shown to whoever may read the configuration.
+    added: Vec<Issue>,
+    lost: Vec<Issue>,
+}
+
+impl Names {
+    fn of(before: &Value, after: &Value) -> Self {
+        let (before, after) = (include::named(before), include::named(after));
+        let lost = before.iter().filter(|(place, _)| !after.contains_key(place));
+        let added = after
+            .iter()
+            .filter(|(place, names)| before.get(place) != Some(names));
+        let issue = |place: &Path, problem: &str| Issue::error(place, problem);
+        Self {
+            added: added
+                .map(|(place, _)| {
+                    issue(place, "`$include` names a file: whoever owns the machine writes it into the configuration file by hand")
+                })
+                .collect(),
+            lost: lost
+                .map(|(place, _)| {
+                    issue(
+                        place,
+                        "the configuration file includes others here, and the new text does not: leave `$include` where it stands \
+                         and change those files; to give them up, send the change with `force`",
+                    )
+                })
+                .collect(),
+        }
     }
 }
 

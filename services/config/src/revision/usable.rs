@@ -299,6 +299,7 @@ impl LeftOut {
         Refused {
             issues: seen,
             missing,
+            only_absent: false,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Watched {
             .await
             .is_ok()
         {}
-        self.watcher.follow();
+        self.watcher.follow(&[]);
         let _ = fs::read(self.path("gatehouse.json5"));
         while self.signs.try_recv().is_ok() {}
     }

@@ -1,6 +1,7 @@
 //! What a change through a method leaves behind, and what it says.
 
 use super::*;
+use crate::revision::hash;
 
 #[test]
 fn taking_out_what_is_not_there_changes_nothing() {

@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::*;
@@ -36,11 +34,31 @@ const OPENCLAW: [(&str, &str); 12] = [
     ),
 ];
 
+/// What `include.json` includes.
+const INCLUDED: [(&str, &str); 3] = [
+    (
+        "a.json5",
+        "{ models: { mode: 'merge' }, wizard: { lastRunAt: '2026-02-01' } }",
+    ),
+    ("b.json5", "{ session: { dmScope: 'per-channel-peer' } }"),
+    (
+        "agents.json5",
+        "{ defaults: { workspace: '~/.openclaw/workspace' } }",
+    ),
+];
+
 fn sources() -> Sources {
+    static FOLDER: std::sync::LazyLock<tempfile::TempDir> = std::sync::LazyLock::new(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in INCLUDED {
+            std::fs::write(folder.path().join(name), text).expect("written");
+        }
+        folder
+    });
     Sources {
         env: Box::new(|name| (name == "GW").then(|| "kX9qmQ2vL7pR4wZ8".to_owned())),
-        folder: PathBuf::from("/home/gateway"),
-        secrets: PathBuf::from("/home/gateway/secrets"),
+        folder: FOLDER.path().to_owned(),
+        secrets: FOLDER.path().join("secrets"),
     }
 }
 
@@ -116,7 +134,6 @@ fn what_documents_of_openclaw_lose_is_said_with_the_reason() {
     assert!(of("bind-tailnet").contains("gateway.auth.token: is left out, the rest runs: can be guessed"));
     assert!(!of("trusted-proxy").contains("is left out"));
     assert!(of("mode-remote").contains("gateway.mode: is left out"));
-    assert!(of("include").contains("$include"));
     let ollama_model =
         "agents.defaults.model: \"ollama/q/w:latest\" is not asked: models.providers.ollama is left out";
     assert!(ollama.contains(ollama_model), "{ollama}");
