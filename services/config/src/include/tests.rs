@@ -142,9 +142,12 @@ fn circles_chains_and_floods_come_to_an_end() {
             .refused("{ $include: './many.json5' }")
             .contains("more than 200 files")
     );
-    let nested = "{ a: { b: { c: { d: { e: { f: { g: { h: { i: { j: { k: { l: { m: { n: { o: { p: { q: { r: { s: { t: { u: { v: \
-                  { $include: './deep.json5' } } } } } } } } } } } } } } } } } } } } } } } }";
-    assert!(folder.refused(nested).contains("nested deeper than 64"));
+    let nested = format!(
+        "{}{{ $include: './deep.json5' }}{}",
+        "{ a: ".repeat(20),
+        "}".repeat(20)
+    );
+    assert!(folder.refused(&nested).contains("nested deeper than 64"));
 }
 
 #[test]
