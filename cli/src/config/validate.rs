@@ -135,7 +135,7 @@ async fn by_the_gateway(common: &Common, file: &Path, doubted: bool) -> Result<O
     };
     let end = Instant::now() + if doubted { NOTICED_WITHIN } else { SEEN_WITHIN };
     let judged = loop {
-        let Some(text) = gatehouse_config::offline::revision_of(file) else {
+        let Some(revision) = gatehouse_config::offline::revision_of(file) else {
             break None;
         };
         let Some(answer) = way.ask().await else { break None };
