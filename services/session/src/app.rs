@@ -33,7 +33,7 @@ use crate::grpc::Grpc;
 use crate::media::grpc::MediaGrpc;
 use crate::media::{Links, Media};
 use crate::metrics::Metrics;
-use crate::nodes::{Nodes, grpc::Grpc as NodesGrpc};
+use crate::nodes::{NodeMetrics, Nodes, grpc::Grpc as NodesGrpc};
 use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
 use crate::turns::{Engine, Parts, Timing};
@@ -100,6 +100,8 @@ impl service::App for App {
         let clock = life.clock.clone();
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
+        let node_metrics = NodeMetrics::default();
+        node_metrics.register(&mut life.registry);
 
         let config = life.config::<SessionConfig>();
         let (policy, policies) = watch::channel(None);
@@ -113,6 +115,7 @@ impl service::App for App {
             policies.clone(),
             publisher.clone(),
             clock.clone(),
+            (media.clone(), node_metrics),
             life.closing.clone(),
         );
         let workspaces = Workspaces::new(life.settings.home.workspaces());
@@ -153,6 +156,12 @@ impl service::App for App {
                     metrics.depths(depths, day.now_ms());
                 }
             }
+        });
+
+        let measured = nodes.clone();
+        life.on_scrape(move || {
+            let nodes = measured.clone();
+            async move { nodes.measure().await }
         });
 
         let (requested, closing) = (life.requested.clone(), life.closing.clone());

@@ -14,7 +14,7 @@ mod show;
 mod sniff;
 mod store;
 
-pub(crate) use self::attachments::Attachments;
+pub(crate) use self::attachments::{Attachments, decoded, is_seen_or_heard};
 pub(crate) use self::files::Media;
 pub(crate) use self::links::Links;
 pub(crate) use self::model::{MediaId, MediaRow};

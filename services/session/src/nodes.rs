@@ -11,6 +11,8 @@ mod events;
 pub(crate) mod grpc;
 mod invoke;
 mod live;
+mod media;
+mod metrics;
 pub(crate) mod model;
 mod pairing;
 mod reports;
@@ -31,8 +33,10 @@ use self::commands::Rules;
 pub(crate) use self::error::Error;
 use self::invoke::Flights;
 use self::live::Registry;
+pub(crate) use self::metrics::NodeMetrics;
 pub(crate) use self::model::*;
 pub(crate) use self::store::Nodes as NodeStore;
+use crate::media::Media;
 use crate::policy::Policy;
 
 /// What the parts of this folder share. Clones are the same.
@@ -49,6 +53,9 @@ struct Inner {
     policy: watch::Receiver<Option<Arc<Policy>>>,
     publisher: Publisher,
     clock: Clock,
+    media: Media,
+    keeping: media::Keeping,
+    metrics: NodeMetrics,
     /// The end of serving: connections of nodes and what is under way end with it.
     drain: Drain,
     /// Whether what the last process left under way was ended. Nothing begins before.
@@ -62,8 +69,10 @@ impl Nodes {
         policy: watch::Receiver<Option<Arc<Policy>>>,
         publisher: Publisher,
         clock: Clock,
+        kept: (Media, NodeMetrics),
         drain: Drain,
     ) -> Self {
+        let (media, metrics) = kept;
         Self(Arc::new(Inner {
             store,
             registry: Registry::default(),
@@ -72,6 +81,9 @@ impl Nodes {
             policy,
             publisher,
             clock,
+            media,
+            keeping: media::Keeping::default(),
+            metrics,
             drain,
             recovered: watch::Sender::new(false),
         }))
@@ -85,6 +97,34 @@ impl Nodes {
         let policy = self.0.policy.borrow();
         let policy = policy.as_ref().ok_or(crate::error::Error::NotReady)?;
         Ok(policy.nodes.clone())
+    }
+
+    /// Measures what is there and under way, for whoever asks just now.
+    pub(crate) async fn measure(&self) {
+        // A database that fails says so by itself; the last figures stay.
+        if let Ok((running, waiting)) = self.0.store.under_way().await {
+            self.0.metrics.set(self.0.registry.count(), running, waiting);
+        }
+    }
+
+    /// Counts and tells of ends that came without anybody's word.
+    fn tell_settled(&self, ended: &[Settled]) {
+        for Settled {
+            id,
+            node,
+            command,
+            state,
+        } in ended
+        {
+            self.0.metrics.ended(*state, None);
+            tracing::info!(
+                node.id = %node,
+                invocation.id = id,
+                node.command = command,
+                outcome = state.word(),
+                "an invocation has ended"
+            );
+        }
     }
 
     fn now(&self) -> i64 {

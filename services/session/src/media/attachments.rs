@@ -8,6 +8,7 @@ use gatehouse_core::content::{Block, Media as MediaBlock, MediaSource};
 use gatehouse_proto::session::v1 as proto;
 
 use super::Media;
+use super::sniff::{self, HEAD_BYTES};
 use crate::error::Error;
 
 /// The longest name that is kept, in characters: more than people read.
@@ -110,6 +111,27 @@ fn name(given: &str) -> Option<String> {
     (!name.is_empty() && name != "." && name != "..").then(|| name.to_owned())
 }
 
+/// Base64 as the bytes that it stands for.
+pub(crate) fn decoded(base64: String) -> impl Read + Send + 'static {
+    Decoder::new(base64)
+}
+
+/// Whether base64 stands for a picture, a recording or a video, as its first bytes say.
+pub(crate) fn is_seen_or_heard(base64: &str) -> bool {
+    let end = base64.len().min(HEAD_BYTES);
+    let Some(head) = base64.get(..end / 4 * 4) else {
+        return false;
+    };
+    let mut bytes = Vec::new();
+    if Decoder::new(head.to_owned()).read_to_end(&mut bytes).is_err() {
+        return false;
+    }
+    let mime_type = sniff::mime_type(&bytes, false, None);
+    ["image/", "audio/", "video/"]
+        .iter()
+        .any(|kind| mime_type.starts_with(kind))
+}
+
 /// Base64 as the bytes that it stands for, a part at a time.
 struct Decoder {
     base64: Vec<u8>,
@@ -210,6 +232,18 @@ mod tests {
         for nothing in ["", "..", "a/", " ", "\u{7}"] {
             assert_eq!(name(nothing), None, "{nothing:?}");
         }
+    }
+
+    #[test]
+    fn what_is_seen_or_heard_is_told_by_its_first_bytes() {
+        let is_seen = |bytes: &[u8]| is_seen_or_heard(&BASE64.encode(bytes));
+
+        assert!(is_seen(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") && is_seen(b"ID3\x03 and a song"));
+        assert!(is_seen(&[&b"\xff\xd8\xff\xe0"[..], &[7; 100_000]].concat()));
+        for other in [&b"words"[..], b"%PDF-1.7", b"", b"\0\x01\xfe"] {
+            assert!(!is_seen(other), "{other:?}");
+        }
+        assert!(!is_seen_or_heard("no base64 at all") && !is_seen_or_heard("\u{e9}\u{e9}"));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use gatehouse_proto::node::v1::*;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::invoke::{Landing, Told};
+use super::invoke::{Landing, Told, is_admin};
 use super::live::Arrival;
 use super::reports::Speaker;
-use super::{Error, Facts, NodeId, Nodes, Payload, Surface, pairing, view};
+use super::{Error, Facts, InvocationRecord, NodeId, Nodes, Payload, Surface, pairing, view};
 
 /// Names of one kind that a node may declare: OpenClaw's nodes have some dozens.
 const DECLARED_MAX: usize = 512;
@@ -160,6 +160,12 @@ fn told(node_id: String, command: String, told: Told) -> Result<InvokeNodeRespon
     }
 }
 
+/// A result is for whoever asked for it, and for who may ask for everything.
+fn sees_media(caller: Option<&Caller>, record: &InvocationRecord) -> bool {
+    let device = caller.and_then(|caller| caller.device_id.as_ref());
+    is_admin(caller) || device.is_some_and(|device| record.asker.device.as_ref() == Some(device))
+}
+
 #[tonic::async_trait]
 impl NodeService for Grpc {
     type AttachNodeStream = AttachStream;
@@ -212,6 +218,7 @@ impl NodeService for Grpc {
         &self,
         request: Request<ListInvocationsRequest>,
     ) -> Result<Response<ListInvocationsResponse>, Status> {
+        let caller = caller(&request);
         let ListInvocationsRequest { node_id, limit } = request.into_inner();
         let limit = limit
             .and_then(|limit| u32::try_from(limit).ok())
@@ -223,8 +230,16 @@ impl NodeService for Grpc {
             .invocations(node_id.map(NodeId::new), limit)
             .await;
         let records = records.map_err(Error::from);
-        answer(records.map(|records| ListInvocationsResponse {
-            invocations: records.into_iter().map(view::invocation).collect(),
+        answer(records.map(|records| {
+            ListInvocationsResponse {
+                invocations: records
+                    .into_iter()
+                    .map(|record| {
+                        let links = sees_media(caller.as_ref(), &record).then(|| self.nodes.0.media.links());
+                        view::invocation(record, links)
+                    })
+                    .collect(),
+            }
         }))
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use gatehouse_core::Caller;
 use gatehouse_proto::node::v1 as proto;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::flight::Ticket;
@@ -233,8 +234,19 @@ impl Nodes {
     async fn fly(&self, wish: &Wish, ticket: Ticket, line: Line, waited_for: bool) {
         let deadline = tokio::time::sleep(Duration::from_millis(wish.timeout_ms.unsigned_abs()));
         tokio::pin!(deadline);
+        let asked_at = Instant::now();
         let reported = ticket.fly(&line, wish.listener.clone());
         let id = ticket.id().to_owned();
+        tracing::info!(
+            node.id = %wish.node,
+            invocation.id = id,
+            node.command = wish.command,
+            connection.id = line.connection,
+            session.key = wish.session_key,
+            client.id = wish.asker.client,
+            device.id = wish.asker.device,
+            "a node is asked"
+        );
         if !line.send(wish.request(&id)) {
             let trouble = if line.gone.is_cancelled() {
                 disconnected(&wish.command)
@@ -242,7 +254,7 @@ impl Nodes {
                 Trouble::new("NODE_BUSY", "the node's connection takes no more at the moment")
             };
             return self
-                .settle(wish, ticket, End::failed(State::Error, trouble), false)
+                .settle(wish, ticket, End::failed(State::Error, trouble), None)
                 .await;
         }
         let abandoned = async {
@@ -273,25 +285,33 @@ impl Nodes {
                 node_id: wish.node.to_string(),
             }));
         }
-        self.settle(wish, ticket, end, true).await;
+        self.settle(wish, ticket, end, Some(asked_at)).await;
     }
 
-    /// Stores the end and tells everybody.
-    async fn settle(&self, wish: &Wish, ticket: Ticket, end: End, dispatched: bool) {
+    /// Stores the end and tells everybody. `asked_at`: when the node was asked, if it was.
+    async fn settle(&self, wish: &Wish, ticket: Ticket, mut end: End, asked_at: Option<Instant>) {
         let id = ticket.id().to_owned();
         if let Some(landing) = self.put_off(wish, &id, &end).await {
             return ticket.land(Ok(landing));
         }
-        tracing::info!(
-            node.id = %wish.node,
-            invocation.id = id,
-            node.command = wish.command,
-            outcome = end.state.word(),
-            "an invocation has ended"
-        );
+        let took = asked_at.map(|at| at.elapsed());
+        end.media = self.keep_media(&end, &id).await;
         let stored = self.0.store.end(&id, end.clone(), self.now()).await;
+        let dispatched = asked_at.is_some();
         ticket.land(match stored {
-            Ok(true) => Ok(Landing::Ended(end, dispatched)),
+            Ok(true) => {
+                self.0.metrics.ended(end.state, took);
+                tracing::info!(
+                    node.id = %wish.node,
+                    invocation.id = id,
+                    node.command = wish.command,
+                    session.key = wish.session_key,
+                    outcome = end.state.word(),
+                    ms = took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+                    "an invocation has ended"
+                );
+                Ok(Landing::Ended(end, dispatched))
+            }
             // It was ended by whoever removed the node.
             Ok(false) => Ok(Landing::Ended(
                 End::failed(State::Lost, disconnected(&wish.command)),
@@ -303,7 +323,7 @@ impl Nodes {
 }
 
 /// No caller: an operator's tool on this machine, which may do everything.
-fn is_admin(caller: Option<&Caller>) -> bool {
+pub(super) fn is_admin(caller: Option<&Caller>) -> bool {
     caller.is_none_or(|caller| caller.grants().is_some_and(|grants| grants.has("operator.admin")))
 }
 

@@ -109,6 +109,11 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are there.
+    pub(super) fn count(&self) -> usize {
+        self.lock().nodes.len()
+    }
+
     /// What is seen of a node that is there.
     pub(super) fn see(&self, node: &NodeId) -> Option<Seen> {
         let state = self.lock();

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::media::{MediaId, MediaRow};
+
 /// A node: the id of its device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(String);
@@ -237,6 +239,25 @@ pub(crate) struct InvocationRecord {
     /// The result, when it was small and is young.
     pub(crate) payload: Option<Payload>,
     pub(crate) trouble: Option<Trouble>,
+    /// What its result held that is seen or heard. Told in lists alone.
+    pub(crate) media: Vec<MediaRow>,
+}
+
+/// An end that came without anybody's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) id: String,
+    pub(crate) node: NodeId,
+    pub(crate) command: String,
+    pub(crate) state: State,
+}
+
+/// What waited too long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expired {
+    pub(crate) ended: Vec<Settled>,
+    /// When the next one has.
+    pub(crate) next: Option<i64>,
 }
 
 /// Something that waited for its node.
@@ -257,6 +278,8 @@ pub(crate) struct Waiting {
 pub(crate) struct End {
     pub(crate) state: State,
     pub(crate) payload: Payload,
+    /// What was kept of the payload as media.
+    pub(crate) media: Vec<MediaId>,
     pub(crate) trouble: Option<Trouble>,
 }
 
@@ -265,6 +288,7 @@ impl End {
         Self {
             state: State::Ok,
             payload,
+            media: Vec::new(),
             trouble: None,
         }
     }
@@ -273,6 +297,7 @@ impl End {
         Self {
             state,
             payload: Payload::default(),
+            media: Vec::new(),
             trouble: Some(trouble),
         }
     }

@@ -127,9 +127,10 @@ impl Nodes {
 
     /// Forgets what a node was granted, when its device is paired no longer, and lets it go. False: there is no such node.
     pub(super) async fn forget(&self, node: &NodeId) -> Result<bool, Error> {
-        if !self.0.store.forget(node, self.now()).await? {
+        let Some(ended) = self.0.store.forget(node, self.now()).await? else {
             return Ok(false);
-        }
+        };
+        self.tell_settled(&ended);
         tracing::info!(node.id = %node, "a node was removed");
         let told = self.tell_resolved("", node, proto::Decision::Removed);
         if let Some(line) = self.0.registry.grant(node, None) {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Begun, End, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Surface, Waiting,
+    Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Settled,
+    Surface, Waiting,
 };
 use crate::error::Error;
 
@@ -56,8 +57,8 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
     /// Gives a node a name. `None`: there is no such node.
     async fn rename(&self, node: &NodeId, name: String) -> Result<Option<NodeRecord>, Error>;
 
-    /// Forgets a node, and ends what waits for it. False: there is none.
-    async fn forget(&self, node: &NodeId, now: i64) -> Result<bool, Error>;
+    /// Forgets a node, and ends what it was asked for and what waits for it. `None`: there is no such node.
+    async fn forget(&self, node: &NodeId, now: i64) -> Result<Option<Vec<Settled>>, Error>;
 
     /// A node was heard of.
     async fn seen(&self, node: &NodeId, reason: &str, now: i64) -> Result<(), Error>;
@@ -86,11 +87,14 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
     /// What waits for a node that is there again, or in the foreground, the oldest first.
     async fn waiting(&self, node: &NodeId, foreground: bool, now: i64) -> Result<Vec<Waiting>, Error>;
 
-    /// Ends what waited too long. The answer is when the next one has.
-    async fn expire(&self, now: i64) -> Result<Option<i64>, Error>;
+    /// Ends what waited too long.
+    async fn expire(&self, now: i64) -> Result<Expired, Error>;
 
-    /// What ran when the process ended is lost. How many there were.
-    async fn lose(&self, now: i64) -> Result<u64, Error>;
+    /// What ran when the process ended is lost.
+    async fn lose(&self, now: i64) -> Result<Vec<Settled>, Error>;
+
+    /// How many run, and how many wait.
+    async fn under_way(&self) -> Result<(u64, u64), Error>;
 
     /// The newest invocations, of one node or of all.
     async fn invocations(&self, node: Option<NodeId>, limit: u32) -> Result<Vec<InvocationRecord>, Error>;

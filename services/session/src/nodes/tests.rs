@@ -1,5 +1,6 @@
 //! Nodes over the whole of this folder, on a real store: what a node and an operator see.
 
+mod ending;
 mod invoking;
 mod pairing;
 
@@ -11,6 +12,7 @@ use gatehouse_core::publish::{Published, Publisher};
 use gatehouse_core::{Caller, Clock, Drain, Kind, Secret};
 use gatehouse_proto::node::v1::node_service_server::NodeService;
 use gatehouse_proto::node::v1::*;
+use prometheus_client::registry::Registry;
 use prost::{Message, Name};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
@@ -18,7 +20,8 @@ use tonic::{Request, Response, Status};
 
 use super::grpc::Grpc;
 use super::live::{Arrival, Frame};
-use super::{Facts, NodeId, Nodes, Surface};
+use super::{Facts, NodeId, NodeMetrics, Nodes, Surface};
+use crate::media::{Links, Media};
 use crate::policy::Policy;
 use crate::store::{self, Stores};
 use crate::testing::{FakeDevices, within};
@@ -32,6 +35,7 @@ struct Bench {
     clock: Clock,
     drain: Drain,
     devices: FakeDevices,
+    registry: Registry,
     credential: Secret,
     folder: TempDir,
 }
@@ -45,12 +49,22 @@ impl Bench {
         let (_, policies) = watch::channel(Some(Arc::new(policy)));
         let (clock, drain) = (Clock::fixed(1_800_000_000_000), Drain::new());
         let credential = Secret::generate();
+        let links = Links::new(Secret::generate(), Clock::system());
+        let media = Media::new(
+            folder.path().join("media"),
+            Arc::clone(&stores.media),
+            links,
+            clock.clone(),
+        );
+        let (metrics, mut registry) = (NodeMetrics::default(), Registry::default());
+        metrics.register(&mut registry);
         let nodes = Nodes::new(
             Arc::clone(&stores.nodes),
             FakeDevices::peer(folder.path(), &credential).service(),
             policies,
             publisher,
             clock.clone(),
+            (media, metrics),
             drain.clone(),
         );
         drain.spawn("nodes", nodes.clone().keep_up(drain.clone()));
@@ -69,6 +83,7 @@ impl Bench {
             clock,
             drain,
             devices: FakeDevices::default(),
+            registry,
             credential,
             folder,
         }
@@ -155,6 +170,14 @@ impl Bench {
                 return M::decode(&*event.payload).unwrap();
             }
         }
+    }
+
+    /// What somebody who scrapes is told.
+    async fn figures(&self) -> String {
+        self.nodes.measure().await;
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        text
     }
 
     async fn state(&self, key: &str) -> InvocationState {

@@ -6,6 +6,7 @@ use gatehouse_proto::node::v1 as proto;
 
 use super::live::Seen;
 use super::{HostStats, InvocationRecord, NodeRecord, Nodes, State, Surface, commands};
+use crate::media::Links;
 
 fn list(set: &BTreeSet<String>) -> Vec<String> {
     set.iter().cloned().collect()
@@ -164,7 +165,8 @@ pub(super) fn granted(node: &NodeRecord) -> Option<proto::NodePairing> {
     })
 }
 
-pub(super) fn invocation(record: InvocationRecord) -> proto::Invocation {
+/// One invocation, with links to its media for whom they are shown to.
+pub(super) fn invocation(record: InvocationRecord, links: Option<&Links>) -> proto::Invocation {
     let state = match record.state {
         State::Queued => proto::InvocationState::Queued,
         State::Running => proto::InvocationState::Running,
@@ -188,5 +190,16 @@ pub(super) fn invocation(record: InvocationRecord) -> proto::Invocation {
         expires_at_ms: record.expires_at,
         error_code: record.trouble.as_ref().map(|trouble| trouble.code.clone()),
         error_message: record.trouble.map(|trouble| trouble.message),
+        media: links.map_or_else(Vec::new, |links| {
+            let media = record.media.into_iter();
+            media
+                .map(|medium| proto::InvocationMedium {
+                    url: links.to(&medium.id),
+                    id: medium.id.to_string(),
+                    mime_type: medium.mime_type,
+                    size_bytes: medium.bytes,
+                })
+                .collect()
+        }),
     }
 }

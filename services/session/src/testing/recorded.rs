@@ -9,7 +9,8 @@ use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::nodes::store::Connected;
 use crate::nodes::{
-    Begun, End, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Surface, Waiting,
+    Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Settled,
+    Surface, Waiting,
 };
 use crate::store::*;
 
@@ -117,7 +118,7 @@ pass_on! {
         fn asking(request: &str) -> Option<NodeRecord>;
         fn answer(request: &str, granted: bool, now: i64) -> Option<NodeRecord>;
         fn rename(node: &NodeId, name: String) -> Option<NodeRecord>;
-        fn forget(node: &NodeId, now: i64) -> bool;
+        fn forget(node: &NodeId, now: i64) -> Option<Vec<Settled>>;
         fn seen(node: &NodeId, reason: &str, now: i64) -> ();
         fn keep_stats(node: &NodeId, stats: HostStats) -> ();
         fn host_sessions(node: &NodeId, hosts: bool) -> ();
@@ -127,8 +128,9 @@ pass_on! {
         fn put_off(id: &str, params: Option<String>, expires_at: i64) -> bool;
         fn end(id: &str, end: End, now: i64) -> bool;
         fn waiting(node: &NodeId, foreground: bool, now: i64) -> Vec<Waiting>;
-        fn expire(now: i64) -> Option<i64>;
-        fn lose(now: i64) -> u64;
+        fn expire(now: i64) -> Expired;
+        fn lose(now: i64) -> Vec<Settled>;
+        fn under_way() -> (u64, u64);
         fn invocations(node: Option<NodeId>, limit: u32) -> Vec<InvocationRecord>;
         fn forget_invocations(results_before: i64, before: i64) -> u64;
     }

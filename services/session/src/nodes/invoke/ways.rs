@@ -7,7 +7,7 @@ use gatehouse_core::{Chain, Drain};
 use gatehouse_proto::node::v1 as proto;
 
 use super::super::commands::Platform;
-use super::super::{Asker, End, Error, NodeId, Nodes, State, Trouble, Waiting};
+use super::super::{Asker, End, Error, Expired, NodeId, Nodes, State, Trouble, Waiting};
 use super::{Landing, Payload, Wish};
 
 /// How long something waits for the foreground: OpenClaw's figure.
@@ -151,6 +151,7 @@ impl Nodes {
                 .end(&waiting.id, End::ok(Payload::default()), now)
                 .await?
             {
+                self.0.metrics.ended(State::Ok, None);
                 taken.push(waiting.id);
             }
         }
@@ -169,7 +170,10 @@ impl Nodes {
         loop {
             let now = self.now();
             let next = match self.0.store.expire(now).await {
-                Ok(next) => next,
+                Ok(Expired { ended, next }) => {
+                    self.tell_settled(&ended);
+                    next
+                }
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "waiting invocations could not be looked at");
                     None
@@ -197,9 +201,10 @@ impl Nodes {
     /// What ran when the last process ended is lost. Before anything else begins.
     async fn recover(&self) -> Result<(), Error> {
         let lost = self.0.store.lose(self.now()).await?;
-        if lost > 0 {
+        self.tell_settled(&lost);
+        if !lost.is_empty() {
             tracing::warn!(
-                count = lost,
+                count = lost.len(),
                 "invocations of nodes were under way when the last process ended"
             );
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::nodes::store::KEPT_RESULT_BYTES_MAX;
 
-fn writer() -> Caller {
+pub(super) fn writer() -> Caller {
     operator(&["operator.write"])
 }
 
@@ -133,146 +133,6 @@ async fn a_result_that_is_no_json_is_refused_to_the_node_and_ends_as_an_error() 
         assert!(told.message.starts_with("INVALID_RESULT: "), "{}", told.message);
         assert!(!told.retryable() && bench.state(key).await == InvocationState::Error);
     }
-}
-
-#[tokio::test]
-async fn what_a_node_refused_is_not_to_be_tried_again_and_what_it_puts_off_is() {
-    let bench = Bench::new("{}").await;
-    let mut node = bench.approved("a", "c1", &["system.which"]).await;
-    for (code, retryable) in [
-        ("SYSTEM_RUN_DENIED", false),
-        ("FILE_UNAVAILABLE", false),
-        ("", false),
-        ("BUSY", true),
-    ] {
-        let invoked = bench.invoke(wish("a", "system.which", code), writer());
-        let asked: NodeInvokeRequestEvent = node.next().await;
-        let request = ReportInvokeResultRequest {
-            id: asked.id,
-            node_id: "a".into(),
-            error: Some(InvokeError {
-                code: Some(code.into()),
-                message: Some("why".into()),
-            }),
-            ..ReportInvokeResultRequest::default()
-        };
-        failure(bench.grpc.report_invoke_result(by(request, &node.caller())).await).unwrap();
-
-        let told = invoked.await.unwrap().unwrap_err();
-
-        assert_eq!(
-            (told.kind, told.retryable()),
-            (Kind::Unavailable, retryable),
-            "{code}"
-        );
-        let again = bench.invoke(wish("a", "system.which", code), writer());
-        assert_eq!(again.await.unwrap().unwrap_err(), told, "a repeat of {code:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_node_that_fails_or_goes_ends_what_it_was_asked_for() {
-    let bench = Bench::new("{}").await;
-    let mut node = bench.approved("a", "c1", &["system.which"]).await;
-
-    let failed = bench.invoke(wish("a", "system.which", "1"), writer());
-    let asked: NodeInvokeRequestEvent = node.next().await;
-    let request = ReportInvokeResultRequest {
-        id: asked.id,
-        node_id: "a".into(),
-        ok: false,
-        error: Some(InvokeError {
-            code: Some("BUSY".into()),
-            message: Some("not now".into()),
-        }),
-        ..ReportInvokeResultRequest::default()
-    };
-    failure(bench.grpc.report_invoke_result(by(request, &node.caller())).await).unwrap();
-    let refusal = failed.await.unwrap().unwrap_err();
-    assert_eq!(
-        (refusal.kind, refusal.message.as_str()),
-        (Kind::Unavailable, "BUSY: not now")
-    );
-    assert_eq!(
-        detail(&refusal, "json:nodeError"),
-        Some(r#"{"code":"BUSY","message":"not now"}"#)
-    );
-    assert_eq!(detail(&refusal, "json:nodeCommandDispatched"), Some("true"));
-
-    let lost = bench.invoke(wish("a", "system.which", "2"), writer());
-    node.next::<NodeInvokeRequestEvent>().await;
-    drop(node);
-    assert!(
-        lost.await
-            .unwrap()
-            .unwrap_err()
-            .message
-            .starts_with("DISCONNECTED")
-    );
-    assert_eq!(bench.state("1").await, InvocationState::Error);
-    assert_eq!(bench.state("2").await, InvocationState::Lost);
-    let away = bench
-        .invoke(wish("a", "system.which", "3"), writer())
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert_eq!(
-        (away.kind, away.message.as_str(), detail(&away, "code")),
-        (Kind::Unavailable, "node not connected", Some("NOT_CONNECTED"))
-    );
-    assert_eq!(
-        bench.state("3").await,
-        InvocationState::Unspecified,
-        "nobody was asked"
-    );
-    let unknown = bench
-        .invoke(wish("z", "system.which", "4"), writer())
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert_eq!(unknown.message, "unknown nodeId");
-}
-
-#[tokio::test]
-async fn a_deadline_and_a_caller_that_goes_end_it_and_the_node_is_told() {
-    let bench = Bench::new("{}").await;
-    let mut node = bench.approved("a", "c1", &["system.which"]).await;
-
-    let request = InvokeNodeRequest {
-        timeout_ms: Some(20),
-        ..wish("a", "system.which", "1")
-    };
-    let late = bench.invoke(request, writer());
-    let asked: NodeInvokeRequestEvent = node.next().await;
-    let cancelled: NodeInvokeCancelEvent = node.next().await;
-    assert_eq!(cancelled.invoke_id, asked.id);
-    let refusal = late.await.unwrap().unwrap_err();
-    assert_eq!(
-        (refusal.kind, refusal.message.as_str()),
-        (Kind::Timeout, "TIMEOUT: node invoke timed out")
-    );
-    assert_eq!(bench.state("1").await, InvocationState::Timeout);
-    assert_eq!(
-        node.report(&bench, &asked.id, "1").await.unwrap().ignored,
-        Some(true),
-        "too late"
-    );
-
-    let left = bench.invoke(wish("a", "system.which", "2"), writer());
-    let asked: NodeInvokeRequestEvent = node.next().await;
-    let joined = bench.invoke(wish("a", "system.which", "2"), writer());
-    crate::testing::until("the second caller", async || {
-        bench.nodes.0.flights.waiters(&asked.id) == 2
-    })
-    .await;
-    left.abort();
-    joined.abort();
-    let cancelled: NodeInvokeCancelEvent = node.next().await;
-    assert_eq!(cancelled.invoke_id, asked.id);
-    crate::testing::until("its end", async || {
-        bench.state("2").await == InvocationState::Cancelled
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -503,20 +363,4 @@ async fn what_a_node_says_meanwhile_goes_to_the_connection_that_asked_for_it_in_
     for chunk in ["a", "b"] {
         assert_eq!(bench.told::<NodeInvokeProgressEvent>().await.chunk, chunk);
     }
-}
-
-#[tokio::test]
-async fn what_runs_when_the_process_ends_is_lost_for_whoever_asks_its_successor() {
-    let bench = Bench::new("{}").await;
-    let mut node = bench.approved("a", "c1", &["system.which"]).await;
-    let invoked = bench.invoke(wish("a", "system.which", "k"), writer());
-    node.next::<NodeInvokeRequestEvent>().await;
-
-    assert!(
-        bench.drain.finish(Duration::from_secs(5)).await,
-        "it ends in time"
-    );
-
-    assert!(invoked.await.unwrap().is_err());
-    assert_eq!(bench.state("k").await, InvocationState::Lost);
 }

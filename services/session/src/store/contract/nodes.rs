@@ -124,8 +124,11 @@ pub(super) async fn a_node_is_named_seen_and_forgotten_with_what_waited_for_it(s
     assert_eq!(nodes.nodes().await.unwrap().len(), 1);
     nodes.begin(invocation(&a, "k", Some(T0 + 99))).await.unwrap();
 
-    assert!(nodes.forget(&a, T0 + 10).await.unwrap());
-    assert!(!nodes.forget(&a, T0 + 10).await.unwrap());
+    assert_eq!(nodes.under_way().await.unwrap(), (0, 1));
+    let ended = nodes.forget(&a, T0 + 10).await.unwrap().unwrap();
+    assert_eq!((ended.len(), ended[0].state), (1, State::Error));
+    assert_eq!(nodes.forget(&a, T0 + 10).await.unwrap(), None);
+    assert_eq!(nodes.under_way().await.unwrap(), (0, 0));
 
     assert_eq!(nodes.node(&a).await.unwrap(), None);
     let ended = nodes.known(&a, "k").await.unwrap().unwrap();
@@ -210,7 +213,15 @@ pub(super) async fn what_waits_for_a_node_is_bounded_ordered_and_ends_with_its_t
     assert!(nodes.start(&waiting[0].id, T0 + 50).await.unwrap());
     assert!(!nodes.start(&waiting[0].id, T0 + 50).await.unwrap(), "once");
 
-    assert_eq!(nodes.expire(T0 + 162).await.unwrap(), Some(T0 + 163));
+    let expiring = nodes.expire(T0 + 162).await.unwrap();
+    assert_eq!(expiring.next, Some(T0 + 163));
+    assert!(expiring.ended.iter().all(|ended| ended.state == State::Timeout));
+    assert!(
+        expiring
+            .ended
+            .iter()
+            .any(|ended| ended.id == "i-a-2" && ended.node == a)
+    );
     let expired = nodes.known(&a, "2").await.unwrap().unwrap();
     assert_eq!(
         (expired.state, expired.trouble.unwrap().code.as_str()),
@@ -221,7 +232,7 @@ pub(super) async fn what_waits_for_a_node_is_bounded_ordered_and_ends_with_its_t
         State::Running,
         "what runs has no such time"
     );
-    assert_eq!(nodes.expire(T0 + 1_000).await.unwrap(), None);
+    assert_eq!(nodes.expire(T0 + 1_000).await.unwrap().next, None);
 }
 
 pub(super) async fn what_is_put_off_waits_for_the_foreground_alone(stores: &Stores) {
@@ -253,8 +264,10 @@ pub(super) async fn what_ran_when_the_process_ended_is_lost_and_what_waited_wait
     nodes.begin(invocation(&a, "ran", None)).await.unwrap();
     nodes.begin(invocation(&a, "waits", Some(T0 + 9))).await.unwrap();
 
-    assert_eq!(nodes.lose(T0 + 5).await.unwrap(), 1);
-    assert_eq!(nodes.lose(T0 + 5).await.unwrap(), 0);
+    assert_eq!(nodes.under_way().await.unwrap(), (1, 1));
+    let lost = nodes.lose(T0 + 5).await.unwrap();
+    assert_eq!((lost.len(), lost[0].state), (1, State::Lost));
+    assert_eq!(nodes.lose(T0 + 5).await.unwrap(), []);
 
     assert_eq!(nodes.known(&a, "ran").await.unwrap().unwrap().state, State::Lost);
     assert_eq!(

@@ -1,11 +1,13 @@
 //! What nodes were asked for.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::error::Error;
+use crate::media::{MediaId, MediaRow};
 use crate::nodes::store::{HISTORY_MAX, KEPT_RESULT_BYTES_MAX, WAITING_MAX};
 use crate::nodes::{
-    Asker, Begun, End, InvocationRecord, NewInvocation, NodeId, Payload, State, Trouble, Waiting,
+    Asker, Begun, End, Expired, InvocationRecord, NewInvocation, NodeId, Payload, Settled, State, Trouble,
+    Waiting,
 };
 
 /// Rows that one call forgets of each kind, so that the writer is not held up.
@@ -94,6 +96,7 @@ pub(super) fn end(conn: &Connection, id: &str, end: &End, now: i64) -> Result<bo
     let End {
         state,
         payload,
+        media,
         trouble,
     } = end;
     let kept = *state == State::Ok && payload.bytes() <= KEPT_RESULT_BYTES_MAX;
@@ -113,18 +116,63 @@ pub(super) fn end(conn: &Connection, id: &str, end: &End, now: i64) -> Result<bo
             trouble.as_ref().map(|trouble| &trouble.code),
             trouble.as_ref().map(|trouble| &trouble.message),
         ])?;
+    if changed > 0 {
+        for (position, medium) in media.iter().enumerate() {
+            conn.prepare_cached(
+                "INSERT INTO node_invocation_media (invocation, position, media)
+                 SELECT n, ?2, ?3 FROM node_invocations WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                i64::try_from(position).unwrap_or(i64::MAX),
+                medium.as_str()
+            ])?;
+        }
+    }
     Ok(changed > 0)
 }
 
 /// Ends all that a node was asked for: it is no node any more.
-pub(super) fn end_of_node(conn: &Connection, node: &NodeId, now: i64) -> Result<(), Error> {
-    conn.prepare_cached(
+pub(super) fn end_of_node(conn: &Connection, node: &NodeId, now: i64) -> Result<Vec<Settled>, Error> {
+    let mut statement = conn.prepare_cached(
         "UPDATE node_invocations SET state = iif(state = 'queued', 'error', 'lost'), ended_at = ?2, params = NULL,
             error_code = 'NODE_REMOVED', error_message = 'the node was removed'
-         WHERE node = ?1 AND state IN ('queued', 'running')",
-    )?
-    .execute(params![node.as_str(), now])?;
-    Ok(())
+         WHERE node = ?1 AND state IN ('queued', 'running')
+         RETURNING id, node, command, state",
+    )?;
+    settled(statement.query(params![node.as_str(), now])?)
+}
+
+/// The rows that a statement ended.
+fn settled(mut rows: Rows<'_>) -> Result<Vec<Settled>, Error> {
+    let mut settled = Vec::new();
+    while let Some(row) = rows.next()? {
+        let state: String = row.get("state")?;
+        settled.push(Settled {
+            id: row.get("id")?,
+            node: NodeId::new(row.get::<_, String>("node")?),
+            command: row.get("command")?,
+            state: State::parse(&state).ok_or(Error::Unreadable("invocation"))?,
+        });
+    }
+    Ok(settled)
+}
+
+/// How many run, and how many wait.
+pub(super) fn under_way(conn: &Connection) -> Result<(u64, u64), Error> {
+    let running: i64 = conn
+        .prepare_cached(
+            "SELECT count(*) FROM node_invocations INDEXED BY node_invocations_running WHERE state = 'running'
+             -- scans: the index holds what runs, and nothing of the past",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let waiting: i64 = conn
+        .prepare_cached(
+            "SELECT count(*) FROM node_invocations INDEXED BY node_invocations_expiring WHERE state = 'queued'
+             -- scans: the index holds what waits, and nothing of the past",
+        )?
+        .query_row([], |row| row.get(0))?;
+    Ok((running.unsigned_abs(), waiting.unsigned_abs()))
 }
 
 pub(super) fn waiting(
@@ -152,30 +200,31 @@ pub(super) fn waiting(
     Ok(waiting.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn expire(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
-    conn.prepare_cached(
+pub(super) fn expire(conn: &Connection, now: i64) -> Result<Expired, Error> {
+    let mut statement = conn.prepare_cached(
         "UPDATE node_invocations INDEXED BY node_invocations_expiring SET state = 'timeout', ended_at = ?1, params = NULL,
             error_code = 'EXPIRED', error_message = 'the node did not come in time'
-         WHERE state = 'queued' AND expires_at <= ?1",
-    )?
-    .execute([now])?;
+         WHERE state = 'queued' AND expires_at <= ?1
+         RETURNING id, node, command, state",
+    )?;
+    let ended = settled(statement.query([now])?)?;
     let mut statement = conn.prepare_cached(
         "SELECT min(expires_at) FROM node_invocations INDEXED BY node_invocations_expiring WHERE state = 'queued'
          -- scans: the first of an index that holds what waits",
     )?;
-    Ok(statement.query_row([], |row| row.get(0))?)
+    let next = statement.query_row([], |row| row.get(0))?;
+    Ok(Expired { ended, next })
 }
 
-pub(super) fn lose(conn: &Connection, now: i64) -> Result<u64, Error> {
-    let lost = conn
-        .prepare_cached(
-            "UPDATE node_invocations INDEXED BY node_invocations_running SET state = 'lost', ended_at = ?1,
+pub(super) fn lose(conn: &Connection, now: i64) -> Result<Vec<Settled>, Error> {
+    let mut statement = conn.prepare_cached(
+        "UPDATE node_invocations INDEXED BY node_invocations_running SET state = 'lost', ended_at = ?1,
                 error_code = 'DISCONNECTED', error_message = 'the gateway was restarted meanwhile'
              WHERE state = 'running'
+             RETURNING id, node, command, state
              -- scans: the index holds what runs, and nothing of the past",
-        )?
-        .execute([now])?;
-    Ok(u64::try_from(lost).unwrap_or(u64::MAX))
+    )?;
+    settled(statement.query([now])?)
 }
 
 pub(super) fn newest(
@@ -196,7 +245,29 @@ pub(super) fn newest(
             .query_map([limit], read)?
             .collect::<Result<_, _>>()?,
     };
-    records.into_iter().collect()
+    let mut records: Vec<InvocationRecord> = records.into_iter().collect::<Result<_, _>>()?;
+    for record in &mut records {
+        record.media = media_of(conn, &record.id)?;
+    }
+    Ok(records)
+}
+
+/// What an invocation's result held that is seen or heard.
+fn media_of(conn: &Connection, id: &str) -> Result<Vec<MediaRow>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT m.id, m.mime_type, m.bytes, m.kept_at FROM node_invocations i
+            JOIN node_invocation_media r ON r.invocation = i.n JOIN media m ON m.id = r.media
+         WHERE i.id = ?1 ORDER BY r.position",
+    )?;
+    let media = statement.query_map([id], |row| {
+        Ok(MediaRow {
+            id: MediaId::stored(row.get(0)?),
+            mime_type: row.get(1)?,
+            bytes: row.get(2)?,
+            kept_at: row.get(3)?,
+        })
+    })?;
+    Ok(media.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn forget(conn: &Connection, results_before: i64, before: i64) -> Result<u64, Error> {
@@ -254,5 +325,6 @@ fn record(row: &Row<'_>) -> Result<InvocationRecord, Error> {
             code,
             message: message.unwrap_or_default(),
         }),
+        media: Vec::new(),
     })
 }

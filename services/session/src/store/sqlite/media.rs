@@ -45,12 +45,13 @@ pub(super) fn find(conn: &Connection, id: &MediaId) -> Result<Option<MediaRow>, 
     Ok(row.optional()?)
 }
 
-/// Forgets what no transcript names and was kept before a time.
+/// Forgets what no transcript and no invocation of a node names and was kept before a time.
 pub(super) fn forget_unnamed(conn: &Connection, before: i64) -> Result<Vec<MediaId>, Error> {
     let mut statement = conn.prepare_cached(
         "DELETE FROM media WHERE id IN
             (SELECT m.id FROM media m INDEXED BY media_by_age WHERE m.kept_at < ?1
-                AND NOT EXISTS (SELECT 1 FROM media_refs r WHERE r.media = m.id) LIMIT ?2)
+                AND NOT EXISTS (SELECT 1 FROM media_refs r WHERE r.media = m.id)
+                AND NOT EXISTS (SELECT 1 FROM node_invocation_media i WHERE i.media = m.id) LIMIT ?2)
          RETURNING id -- scans: all that is kept, once in ten minutes, up to the first that nobody names",
     )?;
     let ids = statement.query_map(params![before, PRUNE_MAX], |row| Ok(MediaId::stored(row.get(0)?)))?;

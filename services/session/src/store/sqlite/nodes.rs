@@ -8,8 +8,8 @@ use super::{SqliteStore, invocations};
 use crate::error::Error;
 use crate::nodes::store::{Connected, NODES_MAX, Nodes};
 use crate::nodes::{
-    Begun, End, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, PairRequest, Surface,
-    Waiting,
+    Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, PairRequest,
+    Settled, Surface, Waiting,
 };
 
 /// The tables. A migration is never changed once released.
@@ -129,15 +129,15 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn forget(&self, node: &NodeId, now: i64) -> Result<bool, Error> {
+    async fn forget(&self, node: &NodeId, now: i64) -> Result<Option<Vec<Settled>>, Error> {
         let node = node.clone();
         self.database
             .write(move |tx| {
-                invocations::end_of_node(tx, &node, now)?;
+                let ended = invocations::end_of_node(tx, &node, now)?;
                 let forgotten = tx
                     .prepare_cached("DELETE FROM nodes WHERE id = ?1")?
                     .execute([node.as_str()])?;
-                Ok::<_, Error>(forgotten > 0)
+                Ok::<_, Error>((forgotten > 0).then_some(ended))
             })
             .await
     }
@@ -216,11 +216,11 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn expire(&self, now: i64) -> Result<Option<i64>, Error> {
+    async fn expire(&self, now: i64) -> Result<Expired, Error> {
         self.database.write(move |tx| invocations::expire(tx, now)).await
     }
 
-    async fn lose(&self, now: i64) -> Result<u64, Error> {
+    async fn lose(&self, now: i64) -> Result<Vec<Settled>, Error> {
         self.database
             .write(move |tx| {
                 tx.prepare_cached(
@@ -231,6 +231,10 @@ impl Nodes for SqliteStore {
                 invocations::lose(tx, now)
             })
             .await
+    }
+
+    async fn under_way(&self) -> Result<(u64, u64), Error> {
+        self.database.read(invocations::under_way).await
     }
 
     async fn invocations(&self, node: Option<NodeId>, limit: u32) -> Result<Vec<InvocationRecord>, Error> {

@@ -273,4 +273,17 @@ ALTER TABLE turns ADD COLUMN sender TEXT;
 -- The named user whose session it is; NULL: nobody's in particular, as all of earlier versions are.
 ALTER TABLE sessions ADD COLUMN user TEXT;
 ",
+    r"
+-- What the results of nodes held that is seen or heard, for as long as their invocations are remembered.
+CREATE TABLE node_invocation_media (
+    invocation INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    media TEXT NOT NULL,
+    PRIMARY KEY (invocation, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX node_invocation_media_by_medium ON node_invocation_media (media);
+CREATE TRIGGER media_of_forgotten_invocations AFTER DELETE ON node_invocations BEGIN
+    DELETE FROM node_invocation_media WHERE invocation = old.n;
+END;
+",
 ];
