@@ -80,7 +80,7 @@ impl Grpc {
         &self,
         caller: Option<Caller>,
         request: SendMessageRequest,
-    ) -> Result<SendChatResponse, Error> {
+    ) -> Result<SendMessageResponse, Error> {
         let SendMessageRequest {
             key,
             message,
@@ -100,7 +100,8 @@ impl Grpc {
             attachments,
             ..SendChatRequest::default()
         };
-        turns::send(&self.engine, caller, said).await
+        let SendChatResponse { run_id, status } = turns::send(&self.engine, caller, said).await?;
+        Ok(SendMessageResponse { run_id, status })
     }
 
     async fn viewers(
@@ -168,7 +169,7 @@ impl ConversationService for Grpc {
     async fn send_message(
         &self,
         request: Request<SendMessageRequest>,
-    ) -> Result<Response<SendChatResponse>, Status> {
+    ) -> Result<Response<SendMessageResponse>, Status> {
         let caller = Caller::from_request(&request);
         answer(self.send(caller, request.into_inner()).await)
     }
