@@ -30,8 +30,17 @@ fn with_channels(channels: &Value) -> Value {
     json!({"channels": channels})
 }
 
-/// The same, where each message gets an answer of its own and none is taken into the turn that runs.
+/// The same, where each message gets an answer of its own and none is taken into the turn that runs. Those who write answer each reply
+/// with the next message, as programs do that talk to each other, and go on for longer than is let pass.
 fn with_an_answer_each(channels: &Value) -> Value {
+    let mut channels = channels.clone();
+    for channel in channels
+        .as_object_mut()
+        .expect("channels by their names")
+        .values_mut()
+    {
+        channel["loopGuard"] = json!({"maxTurns": 0});
+    }
     json!({"channels": channels, "messages": {"queue": {"mode": "followup"}}})
 }
 
