@@ -120,7 +120,16 @@ async fn what_still_runs_is_not_forked_and_what_came_before_it_is() {
     let (_, entries) = rows(&running, &key("main")).await;
     let begin = async |from: ForkFrom| {
         let patch = SessionPatch::default();
-        fork(&running.engine, &key("main"), &key("fork"), from, patch, None).await
+        fork(
+            &running.engine,
+            &Viewer::Owner,
+            &key("main"),
+            &key("fork"),
+            from,
+            patch,
+            None,
+        )
+        .await
     };
 
     let all = begin(ForkFrom::End).await;
@@ -159,9 +168,17 @@ async fn a_fork_of_a_compacted_conversation_is_read_from_its_summary_on() {
 
     let patch = SessionPatch::default();
     let (source, new) = (key("main"), key("fork"));
-    fork(&running.engine, &source, &new, ForkFrom::End, patch, None)
-        .await
-        .unwrap();
+    fork(
+        &running.engine,
+        &Viewer::Owner,
+        &source,
+        &new,
+        ForkFrom::End,
+        patch,
+        None,
+    )
+    .await
+    .unwrap();
 
     let context = |of: SessionKey| {
         let transcripts = running.engine.stores().transcripts.clone();
