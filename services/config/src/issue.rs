@@ -51,7 +51,7 @@ impl Issue {
     }
 
     /// The same finding where it is no hindrance.
-    pub(crate) fn as_warning(self) -> Self {
+    pub(crate) fn into_warning(self) -> Self {
         Self {
             severity: Severity::Warning,
             ..self

@@ -159,7 +159,7 @@ impl Revision {
             text::parse(text).map_err(|error| refused(vec![Issue::error("", error.to_string())], false))?;
         let mut included = include::follow(text, &own, &sources.folder);
         let absent_files = std::mem::take(&mut included.issues);
-        if !absent_files.is_empty() && !(included.only_absent && absent == Absent::Empty) {
+        if !(absent_files.is_empty() || included.only_absent && absent == Absent::Empty) {
             return Err(refused(absent_files, included.only_absent));
         }
         let written = std::mem::take(&mut included.value);

@@ -45,7 +45,7 @@ impl<D: Disk> Configuration<D> {
         let mut notes = Vec::new();
         match Consent::of(whole.force) {
             Consent::Asked if !named.lost.is_empty() => return Err(Error::Included(named.lost)),
-            Consent::Asked | Consent::Given => notes.extend(named.lost.into_iter().map(Issue::as_warning)),
+            Consent::Asked | Consent::Given => notes.extend(named.lost.into_iter().map(Issue::into_warning)),
         }
         let meant = include::follow(&whole.raw, &after, &self.sources.folder).value;
         let refused = authority::check(&Change {
