@@ -8,13 +8,13 @@ pub(crate) mod gateway;
 pub(crate) mod nodes;
 pub(crate) mod nouns;
 
-use std::path::PathBuf;
+use std::{any::TypeId, ffi::OsString, path::PathBuf};
 
 pub(crate) use self::{
     common::{Common, Everywhere},
     gateway::{Doctor, Logs, Restart, Setup, Stop, Up},
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const ABOUT: &str = "One door to a personal AI assistant.";
 
@@ -45,6 +45,29 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// When it makes no sense, or asks for help.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = taking_hyphens(Self::command());
+        let matches: ArgMatches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// Lets what an option takes as text begin with a hyphen: a token does that once in a while, and a person's words may.
+fn taking_hyphens(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let is_text = arg.get_value_parser().type_id() == TypeId::of::<String>();
+            let takes = !arg.is_positional() && arg.get_action().takes_values() && is_text;
+            if takes { arg.allow_hyphen_values(true) } else { arg }
+        })
+        .mut_subcommands(taking_hyphens)
 }
 
 /// What to do.

@@ -149,8 +149,8 @@ async fn change(common: &Common, path: &str, value: Value, force: bool) -> Resul
     let mut attempts = 1;
     let (base, answer) = loop {
         let base = read(&mut client).await?.hash;
-        let mut params =
-            json!({"raw": patch.to_string(), "baseHash": base, "note": format!("gatehouse config: {path}")});
+        let mut params = json!({"raw": patch.to_string(), "baseHash": base, "note": format!("gatehouse config: {path}"),
+                "replacePaths": [segments(path)?.join(".")]});
         if force {
             params["force"] = true.into(); // an older gateway does not know the field
         }

@@ -43,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use gatehouse_core::Service;
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
@@ -66,7 +66,7 @@ const CLIENT_WORKERS: usize = 1;
 fn main() -> ExitCode {
     // One cryptography for the whole process, chosen before anybody needs it. A second choice would be our own mistake.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };

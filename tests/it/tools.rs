@@ -14,6 +14,7 @@ use tokio::{
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// What Python's grpcio finds at an address. Debian's package is for Debian's own Python.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
 async fn found(target: &str, credential: &Path) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/tools.py");
     let mut said = String::new();

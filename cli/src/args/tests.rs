@@ -44,6 +44,27 @@ fn config_alone_is_the_service_and_with_a_word_a_client() {
 }
 
 #[test]
+fn a_secret_or_a_text_may_begin_with_a_hyphen() {
+    let token = "-Xk3_secret";
+    for words in [
+        vec!["gatehouse", "--token", token, "status"],
+        vec!["gatehouse", "status", "--token", token, "--json"],
+    ] {
+        let cli = Cli::read(words.iter().map(Into::into)).unwrap();
+
+        assert_eq!(cli.everywhere.token.as_deref(), Some(token), "{words:?}");
+    }
+    let named = Cli::read(
+        ["gatehouse", "sessions", "new", "--label", "-- plan --"]
+            .iter()
+            .map(Into::into),
+    );
+    assert!(named.is_ok(), "{:?}", named.err());
+    let wrong = Cli::read(["gatehouse", "status", "--tokn", "x"].iter().map(Into::into));
+    assert!(wrong.is_err());
+}
+
+#[test]
 fn common_options_may_stand_anywhere() {
     let before = Cli::try_parse_from(["gatehouse", "--json", "--home", "/h", "status"]).unwrap();
     let after = Cli::try_parse_from(["gatehouse", "up", "--port", "0", "--home", "/h"]).unwrap();

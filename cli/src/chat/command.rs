@@ -103,7 +103,7 @@ const fn command(
     }
 }
 
-const KEYS: &str = "  //text             say something that begins with a slash
+const KEYS: &str = "  //text             say something that begins with a slash; a path needs only one
   Alt-Enter          a new line; so does a \\ at the end, and everything between \"\"\" and \"\"\"
   Up, Ctrl-R         what was typed before, and a search in it; Tab completes";
 
@@ -162,6 +162,8 @@ pub(super) fn read(line: &str) -> Line<'_> {
         Some("verbose") => Line::Verbose(rest),
         Some("stop") => Line::Stop,
         Some("quit") => Line::Quit,
+        // A path is something to say.
+        _ if word.contains(['/', '.']) => Line::Say(line),
         _ => Line::Unknown(word),
     }
 }
@@ -225,6 +227,14 @@ mod tests {
         assert_eq!(read("/abort"), Line::Stop);
         assert_eq!(read("//etc/hosts"), Line::Say("/etc/hosts"));
         assert_eq!(read("/jump"), Line::Unknown("jump"));
+        for path in [
+            "/etc/passwd",
+            "/etc/passwd is what?",
+            "/notes.md",
+            "docs/operations.md",
+        ] {
+            assert_eq!(read(path), Line::Say(path));
+        }
         assert_eq!(read("   "), Line::Empty);
     }
 

@@ -120,15 +120,30 @@ pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
         .get("missingScope")
         .and_then(serde_json::Value::as_str);
     match (scope, refusal.retryable) {
-        (Some(scope), _) => failed.next(format!(
-            "this token may not: gateway.auth.tokenScopes of the gateway's configuration must contain {scope}"
-        )),
+        (Some(scope), _) => failed.next(scope_step(scope, detail("userId"), detail("deviceId"))),
         (None, true) if failed.exit == Exit::Busy => {
             let seconds = refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
             failed.next(format!("try again in {seconds} s"))
         }
         (None, true) => failed.next("try again in a moment; `gatehouse status` shows what is missing"),
         (None, false) => failed,
+    }
+}
+
+/// Where a scope is granted depends on whose credential it is.
+fn scope_step(scope: &str, user: Option<&str>, device: Option<&str>) -> String {
+    match (user, device) {
+        (Some(user), _) => format!(
+            "this token of {user} may not: an administrator makes one that may, with `gatehouse users token {user} --scope {scope}`"
+        ),
+        (None, Some(_)) => format!(
+            "this device may not: let it ask for {scope} when it connects, and approve that with `gatehouse devices approve`"
+        ),
+        (None, None) => {
+            format!(
+                "this token may not: gateway.auth.tokenScopes of the gateway's configuration must contain {scope}"
+            )
+        }
     }
 }
 
@@ -252,6 +267,21 @@ mod tests {
             failed.to_string().contains("gateway.auth.tokenScopes"),
             "{failed}"
         );
+        for (whose, step) in [
+            (
+                json!({"missingScope": "operator.admin", "userId": "ann"}),
+                "users token ann --scope operator.admin",
+            ),
+            (
+                json!({"missingScope": "operator.admin", "deviceId": "d1"}),
+                "devices approve",
+            ),
+        ] {
+            let failed = refused("config.patch", &refusal("FORBIDDEN", "missing scope", whose));
+
+            assert!(failed.to_string().contains(step), "{failed}");
+            assert!(!failed.to_string().contains("tokenScopes"), "{failed}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::{
 
 mod change;
 mod file;
+mod lists;
 mod reload;
 mod restore;
 mod roster;
@@ -35,6 +36,7 @@ mod whole;
 pub(crate) use self::{
     change::{Patch, Patched},
     file::FileState,
+    lists::Lists,
     restore::Restore,
     whole::Whole,
 };

@@ -36,6 +36,22 @@ pub enum Error {
     /// The change opens or locks something, and was not made with `force`.
     #[error("{}; to do it nevertheless, send the change with `force: true` (`--force` on the command line)", list("this change wants force", .0))]
     ForceRequired(Vec<Issue>),
+    /// Lists would lose entries, and nobody said that this is meant.
+    #[error(
+        "config.patch would remove entries from lists: {}; pass these paths in replacePaths when that is meant, or send the whole \
+         document with config.apply", .0.join(", ")
+    )]
+    EntriesLost(Vec<String>),
+    /// Entries of a list cannot be told apart.
+    #[error(
+        "several entries of {path} have the id {id:?}: pass {path} in replacePaths to replace the whole list"
+    )]
+    IdTwice {
+        /// The id.
+        id: String,
+        /// The list.
+        path: String,
+    },
     /// The gateway token is not ours to change.
     #[error(
         "gateway.auth.token is a reference: change the token where it is kept and start the config service again, or \
@@ -98,6 +114,8 @@ impl Error {
             | Self::Store(_) => Kind::Precondition,
             Self::Unreadable(_)
             | Self::Invalid(_)
+            | Self::EntriesLost(_)
+            | Self::IdTwice { .. }
             | Self::NoSuchKey(_)
             | Self::NoSuchService
             | Self::AmbiguousRevision => Kind::Invalid,
@@ -124,6 +142,8 @@ impl Error {
             Self::Forbidden(_) => "CONFIG_BY_HAND_ONLY",
             Self::Included(_) => "CONFIG_INCLUDED",
             Self::ForceRequired(_) => "FORCE_REQUIRED",
+            Self::EntriesLost(_) => "LIST_ENTRIES_LOST",
+            Self::IdTwice { .. } => "LIST_IDS_AMBIGUOUS",
             Self::TokenReferred => "TOKEN_BY_REFERENCE",
             Self::PasswordInstead => "PASSWORD_INSTEAD",
             Self::NoSuchService => "NO_SUCH_SERVICE",
@@ -175,6 +195,10 @@ impl From<Error> for Failure {
             Error::Changed { hash } => failure.path("/baseHash").detail("hash", hash),
             Error::BaseHashMissing => failure.path("/baseHash"),
             Error::Unreadable(_) => failure.path("/raw"),
+            Error::EntriesLost(paths) => failure
+                .path("/replacePaths")
+                .detail("configPath", paths.first().cloned().unwrap_or_default()),
+            Error::IdTwice { path, .. } => failure.path("/raw").detail("configPath", path),
             Error::NoSuchKey(_) => failure.path("/path"),
             Error::Roster(RosterError::Field { path, .. }) => failure.path(path),
             Error::Roster(RosterError::Nameless) => failure.path("/name"),

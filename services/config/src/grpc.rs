@@ -17,7 +17,7 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    configuration::{Patch, Patched, Restore, State, Whole},
+    configuration::{Lists, Patch, Patched, Restore, State, Whole},
     credential::SHARED,
     devices::Table,
     error::Error,
@@ -297,8 +297,8 @@ impl From<PatchConfigRequest> for Patch {
             base_hash,
             note,
             force,
-            // A list is replaced whole with it and without, and nobody is restarted: see the contract.
-            replace_paths: _,
+            replace_paths,
+            // Nobody is restarted: see the contract.
             session_key: _,
             delivery_context: _,
             restart_delay_ms: _,
@@ -307,6 +307,7 @@ impl From<PatchConfigRequest> for Patch {
             raw,
             base_hash,
             note,
+            lists: Lists::named(replace_paths),
             force: force.unwrap_or_default(),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     app::lock,
-    configuration::{Configuration, Patch, Patched, Restore, sources_of, store_of},
+    configuration::{Configuration, Lists, Patch, Patched, Restore, sources_of, store_of},
     error::Error,
     include,
     issue::Issue,
@@ -166,6 +166,7 @@ impl Writer {
             raw: raw.to_owned(),
             base_hash: Some(before.clone()),
             note: Some(note.to_owned()),
+            lists: Lists::default(),
             force,
         })?;
         Ok(Self::told(&before, patched))

@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use gatehouse_core::Secret;
 use serde_json::Value;
 
-use super::{Configuration, State, table, tidy::tidy};
+use super::{
+    Configuration, State,
+    lists::{self, Lists},
+    table,
+    tidy::tidy,
+};
 use crate::{
     authority::{self, Change},
     error::Error,
@@ -28,6 +33,8 @@ pub(crate) struct Patch {
     pub(crate) base_hash: Option<String>,
     /// Why.
     pub(crate) note: Option<String>,
+    /// What it may do to lists.
+    pub(crate) lists: Lists,
     /// Whether it may open or lock what the document before it did not.
     pub(crate) force: bool,
 }
@@ -63,7 +70,8 @@ impl<D: Disk> Configuration<D> {
     /// Merges a partial document into the running one and writes the result.
     pub(crate) fn patch(&mut self, patch: &Patch) -> Result<Patched, Error> {
         let running = self.ensure_base(patch.base_hash.as_deref())?;
-        let (sent, _) = text::parse(&patch.raw).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let (mut sent, _) = text::parse(&patch.raw).map_err(|error| Error::Unreadable(error.to_string()))?;
+        lists::complete(&running.revision.source(), &mut sent, &patch.lists)?;
         let before = running.revision.written();
         let mut change = sent.clone();
         redact::restore(&mut change, before).map_err(Error::Invalid)?;

@@ -1,6 +1,6 @@
 //! Changes of the agents: a patch that is made from what runs.
 
-use super::{Configuration, change::Patch};
+use super::{Configuration, change::Patch, lists::Lists};
 use crate::{
     error::Error,
     roster::{self, Change, Done},
@@ -18,6 +18,7 @@ impl<D: Disk> Configuration<D> {
             base_hash: Some(running.hash().to_owned()),
             note: Some(planned.note),
             force: false,
+            lists: Lists::Whole,
         })?;
         Ok((patched, planned.done))
     }

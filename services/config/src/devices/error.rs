@@ -22,6 +22,12 @@ pub(crate) enum DeviceError {
     /// No such token of a user.
     #[error("no token {0} of a user; users.list shows the tokens to administrators")]
     NoSuchToken(String),
+    /// Nobody adds or removes whose the gateway is.
+    #[error(
+        "gateway-owner is whoever holds the gateway token, and no named user: `gatehouse token rotate` makes the token that is out \
+         there useless"
+    )]
+    OwnerStays,
     /// The name is taken.
     #[error("there is a user of this id; users.token.create makes another token for them")]
     UserExists,
@@ -79,7 +85,9 @@ impl DeviceError {
             | Self::NoSuchUser(_)
             | Self::NoSuchToken(_) => Kind::NotFound,
             Self::NotHeld(_) | Self::NotYours => Kind::Forbidden,
-            Self::NotApproved(_) | Self::UserExists | Self::OwnerHasNoName => Kind::Precondition,
+            Self::NotApproved(_) | Self::UserExists | Self::OwnerHasNoName | Self::OwnerStays => {
+                Kind::Precondition
+            }
             Self::Invalid(_) => Kind::Invalid,
             Self::TooManyRequests | Self::TooManyDevices | Self::TooManyUsers => Kind::Exhausted,
             Self::Store(error) => error.kind(),
@@ -95,6 +103,7 @@ impl DeviceError {
             Self::NoSuchToken(_) => "NO_SUCH_TOKEN",
             Self::UserExists => "USER_EXISTS",
             Self::OwnerHasNoName => "OWNER_HAS_NO_NAME",
+            Self::OwnerStays => "OWNER_STAYS",
             Self::TooManyUsers => "TOO_MANY_USERS",
             Self::NotHeld(_) => "SCOPES_NOT_HELD",
             Self::NotYours => "NOT_YOUR_DEVICE",

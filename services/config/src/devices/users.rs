@@ -155,7 +155,8 @@ pub(super) fn create(
         && id
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    if !is_word || id == OWNER {
+    not_the_owner(id)?;
+    if !is_word {
         return Err(DeviceError::Invalid(
             "id must be lower-case letters, digits and dashes",
         ));
@@ -179,8 +180,18 @@ pub(super) fn create(
     Ok((user, made))
 }
 
+/// Refuses the name that stands for whoever holds the gateway token.
+fn not_the_owner(id: &str) -> Result<(), DeviceError> {
+    if id == OWNER {
+        Err(DeviceError::OwnerStays)
+    } else {
+        Ok(())
+    }
+}
+
 /// Removes a user with all that is theirs.
 pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<Ended, DeviceError> {
+    not_the_owner(id)?;
     let mut ended = Ended::default();
     for token in tokens(tx)?.into_iter().filter(|token| token.user == id) {
         let of_it = revoke_token(tx, &token.id)?;
@@ -224,6 +235,7 @@ pub(super) fn add_token(
     wanted: &Wanted,
     now: i64,
 ) -> Result<Made, DeviceError> {
+    not_the_owner(user)?;
     if find(tx, user)?.is_none() {
         return Err(DeviceError::NoSuchUser(user.to_owned()));
     }

@@ -12,6 +12,7 @@ use crate::rows::text_of;
 use crate::sessions::{ForkFrom, SessionPatch, SessionRecord};
 use crate::testing::{Bench, Running, key, message};
 use crate::transcripts::{Entry, HistoryQuery};
+use crate::viewer::Viewer;
 
 fn grpc(bench: &Bench, running: &Running) -> Grpc {
     Grpc::new(
