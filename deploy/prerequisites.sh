@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
-# `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny (by cargo), the npm
-# packages of tests/conformance, OpenClaw itself among them.
+# `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny
+# (by cargo), the npm packages of tests/conformance, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
