@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{BufMut, Bytes};
 use futures::{Stream, StreamExt, stream};
-use gatehouse_contract::{Grants, Map, Role};
+use gatehouse_contract::Map;
 use gatehouse_core::{
     Address, Caller, Drain, Env, Failure, Secret, Service, ServiceSettings, client::Peer, credential,
     service, trace::Context,
@@ -21,7 +21,7 @@ use gatehouse_proto::{
         SubscribeResponse,
     },
     channel::v1::InspectWebhookResponse,
-    config::v1::{Credential, WatchConfigResponse},
+    config::v1::WatchConfigResponse,
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
@@ -37,8 +37,10 @@ use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use tonic::metadata::MetadataMap;
 
 mod devices;
+mod revisions;
 
 pub(crate) use devices::{CODE, Deciding, ISSUED_MS, token_of};
+pub(crate) use revisions::{credential, revision, with_credentials};
 
 /// The gateway token of every test.
 pub(crate) const TOKEN: &str = "the-token";
@@ -119,47 +121,6 @@ impl Plugin {
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.fakes.calls.lock().unwrap().clone()
     }
-}
-
-/// A revision of the configuration.
-pub(crate) fn revision(config: &str, token: &str) -> WatchConfigResponse {
-    with_credentials(config, vec![credential("shared", token, &scopes_of(config))])
-}
-
-/// A revision with these credentials and no others.
-pub(crate) fn with_credentials(config: &str, credentials: Vec<Credential>) -> WatchConfigResponse {
-    WatchConfigResponse {
-        hash: format!("{config}{credentials:?}"),
-        config: config.to_owned(),
-        token_digest: String::new(),
-        credentials,
-        devices: Vec::new(),
-    }
-}
-
-/// A row of the table.
-pub(crate) fn credential(id: &str, token: &str, scopes: &[&str]) -> Credential {
-    let digest = gatehouse_core::Secret::new(token).digest();
-    Credential {
-        id: id.to_owned(),
-        digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        role: "operator".to_owned(),
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        ..Credential::default()
-    }
-}
-
-/// What the gateway token is good for, as the config service would say it.
-fn scopes_of(config: &str) -> Vec<&'static str> {
-    let config: serde_json::Value = serde_json::from_str(config).unwrap();
-    let named = config.pointer("/gateway/auth/tokenScopes").cloned();
-    let all = Grants::all(Role::Operator).scopes();
-    all.filter(|scope| {
-        named
-            .as_ref()
-            .is_none_or(|named| named.to_string().contains(scope))
-    })
-    .collect()
 }
 
 /// Asks until the answer is yes.
