@@ -88,7 +88,7 @@ async fn a_change_of_the_tokens_scopes_is_answered_before_its_maker_is_closed() 
         };
         let patch = json!({"gateway": {"auth": {"tokenScopes": scopes}}});
 
-        let params = json!({"raw": patch.to_string(), "baseHash": config["hash"]});
+        let params = json!({"raw": patch.to_string(), "baseHash": config["hash"], "replacePaths": ["gateway.auth.tokenScopes"]});
         let answer = maker.call("config.patch", params).await;
 
         answer.unwrap_or_else(|refusal| panic!("{turn}: {refusal:?}"));
