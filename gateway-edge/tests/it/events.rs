@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatehouse_edge::Limits;
 use gatehouse_proto::{
     broadcast::v1::{self as broadcast, Event, SubscribeResponse},
     session::v1::{ChatEvent, SessionsChangedEvent, chat_event},
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     client::{Client, v4},
-    gateway::{Gateway, Reply, until},
+    gateway::{Gateway, Reply, TOKEN, credential, until, with_credentials},
 };
 
 fn chat(state: chat_event::State, delta: Option<&str>) -> Event {
@@ -144,6 +145,61 @@ async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
     );
     gateway.publish(vec![changed(), chat(chat_event::State::Final, None)]);
     assert_eq!(subscriber.frame().await["event"], "chat");
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_named_user_reaches_that_user_the_owner_and_administrators_alone() {
+    let scopes = ["operator.read", "operator.admin"];
+    let rows = [("ann", &scopes[..1]), ("bob", &scopes[..1]), ("eve", &scopes)].map(|(user, scopes)| {
+        let mut row = credential(user, &format!("the-token-of-{user}"), scopes);
+        row.user_id = Some(user.to_owned());
+        row
+    });
+    let shared = credential("shared", TOKEN, &scopes);
+    let gateway = Gateway::with(
+        Limits::default(),
+        Some(with_credentials("{}", [vec![shared], rows.to_vec()].concat())),
+    )
+    .await;
+    let of = |user: &str, scope: &str| {
+        let mut params = v4(&[scope]);
+        params["auth"]["token"] = json!(format!("the-token-of-{user}"));
+        params
+    };
+    let mut ann = Client::connect(&gateway, of("ann", "operator.read")).await;
+    let mut owner = Client::v4(&gateway, &["operator.read"]).await;
+    let mut administrator = Client::connect(&gateway, of("eve", "operator.admin")).await;
+    let mut others = [
+        Client::connect(&gateway, of("bob", "operator.read")).await,
+        Client::connect(&gateway, of("eve", "operator.read")).await,
+    ];
+
+    let owned = |user: &str, text: &str| Event {
+        user_id: Some(user.to_owned()),
+        ..chat(chat_event::State::Final, Some(text))
+    };
+    gateway.publish(vec![
+        owned("ann", "to ann"),
+        owned("", "to no user"),
+        chat(chat_event::State::Final, Some("to all")),
+    ]);
+
+    for (client, texts) in [
+        (&mut ann, &["to ann", "to all"][..]),
+        (&mut owner, &["to ann", "to no user", "to all"]),
+        (&mut administrator, &["to ann", "to no user", "to all"]),
+    ] {
+        for text in texts {
+            assert_eq!(client.event("chat").await["payload"]["deltaText"], *text);
+        }
+    }
+    for client in &mut others {
+        let event = client.event("chat").await;
+        assert_eq!(
+            (&event["payload"]["deltaText"], &event["seq"]),
+            (&json!("to all"), &json!(1))
+        );
+    }
 }
 
 fn health(version: i64) -> Event {
