@@ -114,6 +114,18 @@ impl Agents {
         self.agents.iter().find(|agent| agent.id == *id)
     }
 
+    /// The agent that a caller names, if the configuration has it.
+    ///
+    /// # Errors
+    /// When it is no id, or of no agent.
+    pub(crate) fn named(&self, id: &str) -> Result<AgentId, AgentError> {
+        let id = AgentId::normalise(id)?;
+        match self.get(&id) {
+            Some(_) => Ok(id),
+            None => Err(AgentError::Unknown(id)),
+        }
+    }
+
     /// Who answers when nobody chose.
     ///
     /// # Errors

@@ -5,7 +5,6 @@ use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
 use super::{absent, nodes};
-use crate::agents::AgentError;
 use crate::error::Error;
 use crate::key::AgentId;
 use crate::nodes::Nodes;
@@ -31,14 +30,10 @@ impl Grpc {
     /// An agent of the configuration; the default one when none is named.
     fn agent(&self, id: Option<&str>) -> Result<AgentId, Error> {
         let policy = self.engine.policy()?;
-        let Some(id) = id else {
-            return Ok(policy.agents.default_id()?.clone());
-        };
-        let id = AgentId::normalise(id)?;
-        match policy.agents.get(&id) {
-            Some(_) => Ok(id),
-            None => Err(AgentError::Unknown(id).into()),
-        }
+        Ok(match id {
+            Some(id) => policy.agents.named(id)?,
+            None => policy.agents.default_id()?.clone(),
+        })
     }
 
     fn folder(&self, agent: &AgentId) -> String {

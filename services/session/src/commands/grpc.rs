@@ -5,9 +5,7 @@ use gatehouse_proto::session::v1::command_service_server::CommandService;
 use tonic::{Request, Response, Status};
 
 use super::table::{COMMANDS, Command};
-use crate::agents::AgentError;
 use crate::error::Error;
-use crate::key::AgentId;
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
 
@@ -29,8 +27,8 @@ impl CommandGrpc {
             include_args,
         } = request;
         let agents = &self.0.policy()?.agents;
-        if let Some(id) = agent_id.as_deref().map(AgentId::normalise).transpose()? {
-            agents.get(&id).ok_or(AgentError::Unknown(id))?;
+        if let Some(id) = &agent_id {
+            agents.named(id)?;
         }
         if let Some(key) = session_key {
             SessionRef::new(key, agent_id).key(agents)?;

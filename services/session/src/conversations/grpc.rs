@@ -9,12 +9,11 @@ use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
 use super::{compact, fork, many, message};
-use crate::agents::AgentError;
 use crate::commands;
 use crate::deliveries::Recall;
 use crate::error::Error;
 use crate::id::RunId;
-use crate::key::{AgentId, SessionKey};
+use crate::key::SessionKey;
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
 use crate::turns::grpc as turns;
@@ -134,8 +133,8 @@ impl Grpc {
             session_key,
         } = request;
         let policy = self.engine.policy()?;
-        if let Some(id) = agent_id.as_deref().map(AgentId::normalise).transpose()? {
-            policy.agents.get(&id).ok_or(AgentError::Unknown(id))?;
+        if let Some(id) = &agent_id {
+            policy.agents.named(id)?;
         }
         if let Some(key) = session_key {
             SessionRef::new(key, agent_id).key(&policy.agents)?;

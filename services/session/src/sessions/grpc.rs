@@ -225,8 +225,7 @@ pub(crate) async fn delete(
         deleted,
         archived: Vec::new(),
     };
-    let sessions = &engine.stores().sessions;
-    let Some(session) = sessions.find(&key).await? else {
+    let Some(session) = engine.stores().sessions.find(&key).await? else {
         return Ok(answer(false));
     };
     // Before anything is aborted.
@@ -239,14 +238,9 @@ pub(crate) async fn delete(
         return Err(Error::NotArchived(key));
     }
     // What was looked at is what is deleted.
-    let looked_at = (expected != Expected::default()).then_some(session.session_id);
+    let looked_at = (expected != Expected::default()).then(|| session.session_id.clone());
     engine.abort(key.clone(), None).await?;
-    let deleted = engine
-        .change(key.clone(), "delete", async {
-            Ok((sessions.delete(&key, looked_at).await?, None))
-        })
-        .await?;
-    Ok(answer(deleted))
+    Ok(answer(engine.delete(&session, looked_at).await?))
 }
 
 fn entry(session: &SessionRecord, engine: &Engine) -> proto::SessionRow {

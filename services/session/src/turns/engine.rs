@@ -13,7 +13,7 @@ use super::admission::{Intake, Submitted};
 use super::announce::announce_to;
 use super::backlog::Backlog;
 use super::dispatch::Dispatch;
-use super::events::{Events, Whose};
+use super::events::Events;
 use super::live::{InFlight, seq_before};
 use super::missed::{Listener, Missed};
 use super::order::Order;
@@ -25,7 +25,7 @@ use super::workers::Workers;
 use super::{Admission, GatewayAnswer, Origin, Timing, Turn};
 use crate::deliveries::Target;
 use crate::error::Error;
-use crate::id::{Owner, RunId};
+use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
 use crate::media::Media;
 use crate::metrics::Metrics;
@@ -256,14 +256,28 @@ impl Engine {
         change: impl Future<Output = Result<(T, Option<SessionRecord>), Error>>,
     ) -> Result<T, Error> {
         let _order = self.order.of(&key).await;
-        let before = self.stores().sessions.find(&key).await?;
         let (value, session) = change.await?;
-        let (events, agents) = (&self.shared.events, self.shared.agents());
-        match session {
-            Some(session) => events.changed(&key, Some(&session), agents.as_deref(), reason, None),
-            None => events.gone(&key, reason, &Whose::of(before.as_ref())),
-        }
+        let agents = self.shared.agents();
+        self.shared
+            .events
+            .changed(&key, session.as_ref(), agents.as_deref(), reason, None);
         Ok(value)
+    }
+
+    /// Deletes a session and says so to those who heard of it while it was there.
+    ///
+    /// # Errors
+    /// When the session is no longer the one that was looked at, or the store fails.
+    pub(crate) async fn delete(
+        &self,
+        session: &SessionRecord,
+        looked_at: Option<SessionId>,
+    ) -> Result<bool, Error> {
+        let key = &session.key;
+        let _order = self.order.of(key).await;
+        let deleted = self.stores().sessions.delete(key, looked_at).await?;
+        self.shared.events.gone(session);
+        Ok(deleted)
     }
 
     /// Says that a row was added, with the session after it.

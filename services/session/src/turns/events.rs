@@ -55,30 +55,29 @@ impl Events {
         run: Option<&RunId>,
     ) {
         let event = proto::SessionsChangedEvent {
-            session_key: key.to_string(),
-            agent_id: Some(key.agent().to_string()),
-            reason: reason.to_owned(),
             run_id: run.map(ToString::to_string),
-            ts: self.clock.now_ms(),
             session: session.map(|session| rows::session(session, agents, Wanted::ALL)),
             phase: phase(reason, session).map(str::to_owned),
+            ..self.change_of(key, reason)
         };
-        let whose = Whose::of(session);
-        self.publisher
-            .publish(whose.audience(Outgoing::new(&event).topic(SESSIONS)));
+        let event = Outgoing::new(&event).topic(SESSIONS);
+        self.publisher.publish(Whose::of(session).audience(event));
     }
 
-    /// A session is gone.
-    pub(super) fn gone(&self, key: &SessionKey, reason: &str, whose: &Whose) {
-        let event = proto::SessionsChangedEvent {
+    /// A session is gone, which was this one.
+    pub(super) fn gone(&self, session: &SessionRecord) {
+        let event = Outgoing::new(&self.change_of(&session.key, "delete")).topic(SESSIONS);
+        self.publisher.publish(Whose::of(Some(session)).audience(event));
+    }
+
+    fn change_of(&self, key: &SessionKey, reason: &str) -> proto::SessionsChangedEvent {
+        proto::SessionsChangedEvent {
             session_key: key.to_string(),
             agent_id: Some(key.agent().to_string()),
             reason: reason.to_owned(),
             ts: self.clock.now_ms(),
             ..proto::SessionsChangedEvent::default()
-        };
-        self.publisher
-            .publish(whose.audience(Outgoing::new(&event).topic(SESSIONS)));
+        }
     }
 
     /// A row was added to a transcript.

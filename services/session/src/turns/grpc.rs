@@ -404,13 +404,11 @@ pub(crate) async fn wait(
     let patience = timeout_ms.unwrap_or(WAIT_MS_DEFAULT).clamp(0, WAIT_MS_MAX);
     let patience = Duration::from_millis(u64::try_from(patience).unwrap_or(0));
     let run = RunId::new(run_id);
-    if !viewer.sees_all()
-        && let Some(turn) = engine.stores().turns.find(&run).await?
-        && viewer.check_key(engine, &turn.key).await.is_err()
-    {
+    let turn = engine.wait(&run, patience).await?;
+    // Behind the wait, for the run may have come while it was waited for.
+    if viewer.check_key(engine, &turn.key).await.is_err() {
         return Err(Error::NoRun(run.to_string()));
     }
-    let turn = engine.wait(&run, patience).await?;
     Ok(proto::WaitAgentResponse {
         run_id: turn.run.to_string(),
         status: status(&turn).to_owned(),

@@ -7,7 +7,6 @@ use tokio::task;
 use tonic::{Request, Response, Status};
 
 use super::{Found, Name, Workspaces, Written};
-use crate::agents::AgentError;
 use crate::error::Error;
 use crate::key::AgentId;
 use crate::turns::Engine;
@@ -34,14 +33,7 @@ impl Grpc {
 
     /// An agent of the configuration: no other one has files.
     fn agent(&self, id: &str) -> Result<AgentId, Error> {
-        let policy = self.engine.policy()?;
-        let id = AgentId::normalise(id)?;
-        let known = policy.agents.get(&id).is_some();
-        if known {
-            Ok(id)
-        } else {
-            Err(AgentError::Unknown(id).into())
-        }
+        Ok(self.engine.policy()?.agents.named(id)?)
     }
 
     fn folder(&self, agent: &AgentId) -> String {
