@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::key::SessionKey;
 use crate::transcripts::{Entry, Role};
 
-/// Copies the rows up to `from` under a new key; a session that has it already is answered as it is. What was paid for an answer stays with the first of the two, so that
-/// nothing is counted twice.
+/// Copies the rows up to `from` under a new key; a session that has it already is answered as it is. What was paid for an answer
+/// stays with the first of the two, so that nothing is counted twice.
 pub(super) fn fork(
     conn: &Connection,
     (source, from): (&SessionKey, &ForkFrom),
