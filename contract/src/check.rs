@@ -4,7 +4,7 @@ use crate::{
     DEPTH_MAX, FieldError, json,
     path::{Path, Problem, Step},
     plan::{Field, Kind, Message, Schema, Shape},
-    wire::{self, Raw, Scalar, Slot, scalar},
+    wire::{self, Raw, Reader, Scalar, Slot, scalar},
 };
 
 /// Holds the wire form of a message against its bounds.
@@ -29,7 +29,9 @@ impl<'a> Check<'a> {
             return Err(format!("nests deeper than {DEPTH_MAX}").into());
         }
         let mut slots = vec![Slot::EMPTY; message.fields.len()];
-        wire::sort(message, wire, &mut slots)?;
+        if wire::sort(message, wire, &mut slots)? {
+            self.readable(message, wire, depth)?;
+        }
         for (index, (field, slot)) in message.fields.iter().zip(&slots).enumerate() {
             self.path.push(Step::Name(&field.name));
             if message.nulls == Some(index) {
@@ -75,13 +77,43 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether every value can be read, those too whose place a later one took: whoever decodes a message reads them all.
+    fn readable(&self, message: &Message, wire: &[u8], depth: usize) -> Result<(), Problem> {
+        if depth > DEPTH_MAX {
+            return Err(format!("nests deeper than {DEPTH_MAX}").into());
+        }
+        let mut reader = Reader::new(wire);
+        while let Some((number, value)) = reader.next()? {
+            let index = message.by_number(number);
+            let Some(field) = index.and_then(|index| message.fields.get(index)) else {
+                continue;
+            };
+            match value {
+                Raw::Bytes(packed) if field.shape == Shape::Repeated && field.kind.packs() => {
+                    let mut numbers = Reader::new(packed);
+                    while !numbers.is_done() {
+                        numbers.value(field.kind.wire_type())?;
+                    }
+                }
+                value => {
+                    if let Scalar::Message(inner, bytes) = scalar(field.kind, value)? {
+                        self.readable(self.schema.message(inner), bytes, depth + 1)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn entry(&mut self, field: &'a Field, record: Raw<'_>, depth: usize) -> Result<(), Problem> {
         let (Kind::Message(entry), Raw::Bytes(bytes)) = (field.kind, record) else {
             return Ok(());
         };
         let entry = self.schema.message(entry);
         let mut slots = [Slot::EMPTY; 2];
-        wire::sort(entry, bytes, &mut slots)?;
+        if wire::sort(entry, bytes, &mut slots)? {
+            self.readable(entry, bytes, depth)?;
+        }
         let [key, value] = &slots;
         let (Some(key_field), Some(value_field)) = (entry.fields.first(), entry.fields.get(1)) else {
             return Ok(());

@@ -204,13 +204,15 @@ impl<'w> Slot<'w> {
     }
 }
 
-/// Sorts the records of a message to its fields. `slots` has one for each field, empty.
-pub(crate) fn sort<'w>(message: &Message, wire: &'w [u8], slots: &mut [Slot<'w>]) -> Result<(), Malformed> {
+/// Sorts the records of a message to its fields. `slots` has one for each field, empty. The answer is whether a value took the place
+/// of an earlier one, which is in no slot then.
+pub(crate) fn sort<'w>(message: &Message, wire: &'w [u8], slots: &mut [Slot<'w>]) -> Result<bool, Malformed> {
     let mut reader = Reader::new(wire);
+    let mut replaced = false;
     loop {
         let begin = reader.at;
         let Some((number, value)) = reader.next()? else {
-            return Ok(());
+            return Ok(replaced);
         };
         let Some(index) = message.by_number(number) else {
             continue;
@@ -223,11 +225,13 @@ pub(crate) fn sort<'w>(message: &Message, wire: &'w [u8], slots: &mut [Slot<'w>]
             return Err(Malformed::Type);
         }
         if let Shape::Oneof(oneof) = field.shape {
-            clear_others(message, slots, oneof, index);
+            replaced |= clear_others(message, slots, oneof, index);
         }
         if let Some(slot) = slots.get_mut(index) {
             if slot.records == 0 {
                 slot.first = begin;
+            } else {
+                replaced |= !matches!(field.shape, Shape::Repeated | Shape::Map);
             }
             slot.end = reader.at;
             slot.records += 1;
@@ -236,13 +240,15 @@ pub(crate) fn sort<'w>(message: &Message, wire: &'w [u8], slots: &mut [Slot<'w>]
     }
 }
 
-/// Of a oneof the member that came last is set, and no other.
-fn clear_others(message: &Message, slots: &mut [Slot<'_>], oneof: usize, index: usize) {
+/// Of a oneof the member that came last is set, and no other. The answer is whether another one was.
+fn clear_others(message: &Message, slots: &mut [Slot<'_>], oneof: usize, index: usize) -> bool {
+    let mut cleared = false;
     for (other, (field, slot)) in message.fields.iter().zip(slots).enumerate() {
         if other != index && field.shape == Shape::Oneof(oneof) {
-            slot.records = 0;
+            cleared |= std::mem::take(&mut slot.records) > 0;
         }
     }
+    cleared
 }
 
 /// Every element of a repeated field, whether packed or not.

@@ -1,6 +1,6 @@
 use gatehouse_proto::{broadcast, channel, session};
 
-use crate::Map;
+use crate::{Map, testing::map};
 
 fn check(message: &str, value: &impl prost::Message) -> Result<(), String> {
     let plan = Map::core()
@@ -151,5 +151,43 @@ fn broken_bytes_are_refused() {
     assert_eq!(
         error.to_string(),
         "at root: malformed: the bytes end in the middle of a value"
+    );
+}
+
+#[test]
+fn what_a_later_value_replaced_must_be_readable_all_the_same() {
+    let map = map("message Inner { string text = 1; }
+         message A {
+           optional string word = 1;
+           oneof choice { string said = 2; Inner inner = 3; int32 number = 4; }
+           map<string, string> table = 5;
+           optional Inner joined = 6;
+         }
+         service S {}");
+    let plan = map.message("t.v1.A").unwrap();
+
+    for sound in [
+        &b"\x0a\x01a\x0a\x01b"[..],
+        b"\x12\x01a\x20\x01",
+        b"\x1a\x03\x0a\x01a\x20\x01",
+        b"\x2a\x06\x0a\x01a\x0a\x01b",
+        b"\x32\x03\x0a\x01a\x32\x03\x0a\x01b",
+    ] {
+        assert!(plan.check(sound).is_ok(), "{sound:?}");
+        let mut broken = sound.to_vec();
+        for byte in broken.iter_mut().filter(|byte| **byte == b'a') {
+            *byte = 0x80;
+        }
+
+        let error = plan.check(&broken).unwrap_err();
+
+        assert!(error.to_string().ends_with("a string is not UTF-8"), "{error}");
+    }
+    let number_for_text = plan.check(b"\x1a\x02\x08\x01\x20\x01").unwrap_err();
+    assert!(
+        number_for_text
+            .to_string()
+            .ends_with("another type than its field"),
+        "{number_for_text}"
     );
 }
