@@ -157,19 +157,23 @@ async function invocations(target, add, size) {
     const { id } = frame.payload;
     host.request("node.invoke.result", { id, nodeId, ok: true, payloadJSON: '{"bins":{}}' }).catch(() => {});
   });
-  const { pending } = await operator.request("node.pair.list");
-  const request = pending.find((entry) => entry.nodeId === nodeId);
-  if (request) await operator.request("node.pair.approve", { requestId: request.requestId });
+  await approve(operator, nodeId);
   const invoke = () => operator.request("node.invoke", { nodeId, command: "system.which", params: { bins: [] }, timeoutMs: 10_000, idempotencyKey: randomUUID() });
-  for (let tries = 0; ; tries += 1) {
-    const failed = await invoke().then(() => undefined, (error) => error);
-    if (!failed) break;
-    if (tries > 50) throw failed;
-    await pause(200);
-  }
+  await patiently(invoke);
   const times = await repeat(size.invocations, invoke);
   add("`node.invoke` there and back, p50", "ms", percentile(times, 0.5));
   await Promise.all([host.close(), operator.close()]);
+}
+
+/** Answers yes to what a node asks for, as its user would: hello comes before the request does, so it is waited for. */
+async function approve(operator, nodeId) {
+  const requestId = await patiently(async () => {
+    const { pending } = await operator.request("node.pair.list");
+    const request = pending.find((entry) => entry.nodeId === nodeId);
+    if (!request) throw new Error("the node asked for nothing");
+    return request.requestId;
+  });
+  await operator.request("node.pair.approve", { requestId });
 }
 
 /** The clients are in a thread of their own, so that reading for 200 of them does not hold up the model. */
@@ -191,7 +195,7 @@ async function flood(target, add, size, provider) {
   await wire.close();
 }
 
-/** A gateway that has just been filled may say for a while that it is busy. */
+/** Tries again for ten seconds: what was asked for may not be there yet, and a gateway that has just been filled may be busy. */
 async function patiently(work) {
   for (let tries = 1; ; tries += 1) {
     try {
