@@ -178,6 +178,7 @@ impl Reader<'_> {
             access,
             callers,
             long_wait: declared.long_wait,
+            large_answer: declared.large_answer,
             deadline: match declared.deadline_ms {
                 0 => DEADLINE_DEFAULT,
                 ms => Duration::from_millis(u64::from(ms)),

@@ -21,6 +21,8 @@ pub struct Method {
     pub callers: Vec<Identity>,
     /// Whether a call may wait for something that takes its time.
     pub long_wait: bool,
+    /// Whether an answer may have megabytes.
+    pub large_answer: bool,
     /// How long to wait for the answer; for a streaming method, for the first one.
     pub deadline: Duration,
     /// Whether it is asked more than once in one call. Never for a method with a name.

@@ -1,7 +1,8 @@
 //! What the edge weighs while it is flooded, and ten seconds later.
 //!
 //! Each flood makes the edge hold something: control frames and answers that are not read, messages that do not end. The most that
-//! it weighs in any of them must fit beside the other services on a small machine, and must come back.
+//! it weighs in any of them must fit beside the other services on a small machine, and must come back. Who makes the answers that are
+//! not read is weighed too.
 
 use std::{
     io::Write,
@@ -27,6 +28,9 @@ const MIB: usize = 1024 * 1024;
 
 /// What the edge may weigh at most, MiB.
 const UNDER_MAX: f64 = 128.0;
+
+/// What the session service may weigh at most, MiB: the compose file gives it 256.
+const SESSION_MAX: f64 = 192.0;
 
 /// What may be left of it, MiB beside what it weighed before.
 const LEFT_MAX: f64 = 8.0;
@@ -57,6 +61,9 @@ pub(crate) async fn run(report: &mut Report) {
     write_transcript(&gateway).await;
     sleep(PATIENCE).await;
     let edge = gateway.pid("edge").expect("the edge");
+    let session = gateway.pid("session").expect("the session service");
+    let before_session = pss_kib(session);
+    let mut weightiest_session = 0;
     let all = || gateway.pids().iter().map(|pid| pss_kib(*pid)).sum::<u64>();
     let (before, all_before) = (pss_kib(edge), all());
 
@@ -68,7 +75,7 @@ pub(crate) async fn run(report: &mut Report) {
         ("20 large answers that nobody reads", unread),
     ];
     for (name, flood) in floods {
-        let most = weigh_during(edge, &door, flood).await;
+        let [most, most_session] = weigh_during([edge, session], &door, flood).await;
         report.add(
             format!("memory of the edge under {name}"),
             mib(most),
@@ -76,7 +83,15 @@ pub(crate) async fn run(report: &mut Report) {
             Some(UNDER_MAX),
             Some(mib(before)),
         );
+        weightiest_session = weightiest_session.max(most_session);
     }
+    report.add(
+        "memory of the session service under all of them; reference before them",
+        mib(weightiest_session),
+        "MiB",
+        Some(SESSION_MAX),
+        Some(mib(before_session)),
+    );
     sleep(PATIENCE).await;
     for (name, after, before) in [
         ("memory of the edge", pss_kib(edge), before),
@@ -105,14 +120,17 @@ async fn write_transcript(gateway: &Gateway) {
     }
 }
 
-/// The most that the edge weighs while it is flooded, and for a moment after.
-async fn weigh_during(edge: u32, door: &Door, flood: Flood) -> u64 {
-    let (most, end) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+/// The most that each process weighs during a flood, and for a moment after.
+async fn weigh_during<const N: usize>(pids: [u32; N], door: &Door, flood: Flood) -> [u64; N] {
+    let most = Arc::new(pids.map(|_| AtomicU64::new(0)));
+    let end = Arc::new(AtomicBool::new(false));
     let scales = thread::spawn({
         let (most, end) = (Arc::clone(&most), Arc::clone(&end));
         move || {
             while !end.load(Relaxed) {
-                most.fetch_max(pss_kib(edge), Relaxed);
+                for (pid, most) in pids.iter().zip(most.iter()) {
+                    most.fetch_max(pss_kib(*pid), Relaxed);
+                }
                 thread::park_timeout(LOOK);
             }
         }
@@ -123,7 +141,7 @@ async fn weigh_during(edge: u32, door: &Door, flood: Flood) -> u64 {
     end.store(true, Relaxed);
     scales.join().expect("the scales");
     drop(sockets);
-    most.load(Relaxed)
+    most.each_ref().map(|most| most.load(Relaxed))
 }
 
 fn pings(door: &Door) -> Vec<TcpStream> {

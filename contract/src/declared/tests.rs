@@ -222,6 +222,24 @@ fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
 }
 
 #[test]
+fn what_answers_with_whole_transcripts_and_long_lists_takes_its_turn() {
+    let large = Map::core().methods().filter(|method| method.large_answer);
+
+    assert_eq!(
+        large.map(|method| &*method.name).collect::<Vec<_>>(),
+        [
+            "chat.history",
+            "chat.message.get",
+            "chat.startup",
+            "sessions.list",
+            "sessions.preview",
+            "sessions.usage.logs",
+            "tasks.list",
+        ]
+    );
+}
+
+#[test]
 fn two_methods_of_one_name_are_refused() {
     let option = "option (gatehouse.options.v1.method) = { name: \"a\" access: ACCESS_NODE };";
     let body = format!(

@@ -12,6 +12,7 @@ mod connection;
 mod guard;
 mod health;
 mod incoming;
+mod large;
 mod places;
 mod reflection;
 mod trace;

@@ -2,7 +2,8 @@
 //!
 //! There are three kinds of places, and none can be taken by another kind: calls for clients, their long waits, and the
 //! calls of each process for itself. Health checks need no place. A place is held until the last byte of the answer is
-//! written: a stream that is open, or an answer that is not read, costs as much as a call that waits.
+//! written: a stream that is open, or an answer that is not read, costs as much as a call that waits. Who asks for a large answer waits
+//! in its place for its turn ([`large`](super::large)).
 
 use std::{
     panic::AssertUnwindSafe,
@@ -24,6 +25,7 @@ use tower::{Layer, Service};
 use super::{
     HEALTH,
     budget::{self, Budget, Full, Payer},
+    large::{LargeAnswers, Turn},
 };
 use crate::{
     caller::Caller,
@@ -61,6 +63,7 @@ struct Places {
     waits: Arc<Budget>,
     own: [(Identity, Arc<Semaphore>); Identity::ALL.len()],
     watches: Arc<Semaphore>,
+    large: Arc<LargeAnswers>,
 }
 
 impl PlacesLayer {
@@ -70,6 +73,7 @@ impl PlacesLayer {
             waits: Budget::new(LONG_WAITS_MAX),
             own: Identity::ALL.map(|identity| (identity, Arc::new(Semaphore::new(OWN_CALLS_MAX)))),
             watches: Arc::new(Semaphore::new(HEALTH_WATCHES_MAX)),
+            large: LargeAnswers::new(),
         }))
     }
 }
@@ -122,6 +126,19 @@ impl Places {
             .and_then(|identity| self.own.iter().find(|(other, _)| other == identity));
         let (_, places) = places.ok_or_else(|| Failure::new(Kind::Internal, "a call of nobody"))?;
         own(places)
+    }
+
+    /// The turn that a call waits for, when its answer may be large. Processes that call for themselves are each one connection.
+    fn turn(&self, request: &Request<Body>) -> Option<impl Future<Output = Turn> + use<>> {
+        let extensions = request.extensions();
+        extensions
+            .get::<Arc<Method>>()
+            .filter(|method| method.large_answer)?;
+        let connection = match extensions.get::<Caller>() {
+            Some(caller) => caller.connection_id.as_str().into(),
+            None => extensions.get::<Identity>()?.to_string().into(),
+        };
+        Some(Arc::clone(&self.large).turn(connection))
     }
 }
 
@@ -183,7 +200,8 @@ pub(super) struct Placed<S> {
 
 impl<S> Service<Request<Body>> for Placed<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Future: Send + 'static>,
+    S: Service<Request<Body>, Response = Response<Body>, Future: Send + 'static> + Clone + Send + 'static,
+    S::Error: Send,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -199,22 +217,36 @@ where
             Err(full) => return async move { Ok(Status::from(full).into_http()) }.boxed(),
         };
         let path = request.uri().path().to_owned();
-        let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let turn = self.places.turn(&request);
+        // The service that was asked whether it is ready is the one to call.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
         async move {
+            let turn = match turn {
+                Some(turn) => Some(turn.await),
+                None => None,
+            };
+            let call = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
             let answer = call.await.unwrap_or_else(|_| {
                 tracing::error!(rpc.method = path, "a call panicked");
                 Ok(Status::internal("internal failure").into_http())
             })?;
-            Ok(answer.map(|body| Body::new(Holding { body, _place: place })))
+            let holding = |body| Holding {
+                body,
+                _place: place,
+                _turn: turn,
+            };
+            Ok(answer.map(|body| Body::new(holding(body))))
         }
         .boxed()
     }
 }
 
-/// An answer, and the place that it holds until it is written or given up.
+/// An answer, and what it holds until it is written or given up.
 struct Holding {
     body: Body,
     _place: Place,
+    _turn: Option<Turn>,
 }
 
 impl http_body::Body for Holding {

@@ -1,6 +1,8 @@
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use gatehouse_proto::session::v1::{
-    ListSessionsRequest, ResolveSessionRequest, ResolveSessionResponse, WaitAgentRequest,
-    session_service_client::SessionServiceClient,
+    GetChatHistoryRequest, ListSessionsRequest, ResolveSessionRequest, ResolveSessionResponse,
+    WaitAgentRequest, session_service_client::SessionServiceClient,
 };
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -14,8 +16,11 @@ use crate::{address::Address, caller::Caller, client::Peer, error::Failure, secr
 /// business.
 mod tools;
 
-#[derive(Clone, Debug)]
-struct Fake;
+#[derive(Clone, Debug, Default)]
+struct Fake {
+    /// Calls that have come to it and wait.
+    waiting: Arc<AtomicUsize>,
+}
 
 impl NamedService for Fake {
     const NAME: &'static str = "gatehouse.session.v1.SessionService";
@@ -31,9 +36,12 @@ impl TowerService<Request_> for Fake {
     }
 
     fn call(&mut self, request: Request_) -> Self::Future {
+        let waiting = Arc::clone(&self.waiting);
         Box::pin(async move {
             assert!(!request.uri().path().ends_with("ListSessions"), "on purpose");
-            if request.uri().path().ends_with("WaitAgent") {
+            let path = request.uri().path();
+            if path.ends_with("WaitAgent") || path.ends_with("GetChatHistory") {
+                waiting.fetch_add(1, Relaxed);
                 std::future::pending::<()>().await;
             }
             let codec = tonic_prost::ProstCodec::<ResolveSessionResponse, ResolveSessionRequest>::default();
@@ -66,6 +74,7 @@ struct Running {
     address: Address,
     health: Health,
     drain: Drain,
+    fake: Fake,
 }
 
 /// What a process shows in these tests.
@@ -86,7 +95,8 @@ async fn running() -> Running {
     let secrets = Identity::ALL.map(|identity| (identity, secret(identity)));
     let callers = Directory::of(secrets.iter().map(|(identity, secret)| (*identity, secret)));
     let listener = Listener::bind(&address).await.unwrap();
-    let server = Server::new(listener, callers, health.clone()).add(Fake);
+    let fake = Fake::default();
+    let server = Server::new(listener, callers, health.clone()).add(fake.clone());
     let end = drain.clone();
     drain.spawn("server", async move { server.run(end).await.unwrap() });
     Running {
@@ -94,6 +104,7 @@ async fn running() -> Running {
         address,
         health,
         drain,
+        fake,
     }
 }
 
@@ -399,6 +410,45 @@ async fn a_wait_that_is_given_up_frees_its_place() {
     timeout(Duration::from_secs(30), again)
         .await
         .expect("a place again");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_large_answer_waits_while_some_are_made_and_short_calls_do_not() {
+    let home = running().await;
+    let history = |n: usize| {
+        let mut edge = home.calls_as(Identity::Edge);
+        tokio::spawn(async move {
+            let request = with_caller(GetChatHistoryRequest::default(), &client(&format!("c{n}")));
+            edge.get_chat_history(request).await.map(drop)
+        })
+    };
+    let made: Vec<_> = (0..4).map(history).collect();
+    let begun = async {
+        while home.fake.waiting.load(Relaxed) < made.len() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), begun)
+        .await
+        .expect("four at once");
+    let mut edge = home.calls_as(Identity::Edge);
+    let mut list = tokio::spawn(async move {
+        let request = with_caller(ListSessionsRequest::default(), &client("quiet"));
+        edge.list_sessions(request).await.unwrap_err()
+    });
+    let mut quiet = home.calls_as(Identity::Edge);
+    quiet
+        .resolve_session(with_caller(resolve("main"), &client("quiet")))
+        .await
+        .expect("a short call beside it");
+    assert!(!list.is_finished(), "it waits for its turn");
+
+    made[0].abort();
+
+    let panicked = timeout(Duration::from_secs(30), &mut list)
+        .await
+        .expect("its turn");
+    assert_eq!(panicked.unwrap().code(), Code::Internal);
 }
 
 #[tokio::test]
