@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     irc::{Irc, IrcAccount},
     policies::{GroupPolicy, Policies},
+    telegram::{Telegram, TelegramAccount},
     webhook::{Webhook, WebhookAccount},
     wrong::Wrong,
 };
@@ -20,6 +21,9 @@ pub struct Channels {
     /// IRC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub irc: Option<Irc>,
+    /// Telegram.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telegram: Option<Telegram>,
     /// Signed HTTP requests in both directions, for programs of your own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
@@ -94,21 +98,24 @@ macro_rules! channel {
 }
 
 channel!(Irc, IrcAccount);
+channel!(Telegram, TelegramAccount);
 channel!(Webhook, WebhookAccount);
 
 impl Channels {
     /// The channels that Gatehouse has, by their key here.
-    pub const KNOWN: [&'static str; 2] = ["irc", "webhook"];
+    pub const KNOWN: [&'static str; 3] = ["irc", "telegram", "webhook"];
 
     /// The sections that are written, by their key here: what is said about every channel is said once.
     pub fn sections(&self) -> impl Iterator<Item = (&'static str, &dyn ChannelSection)> {
         let Self {
             defaults: _,
             irc,
+            telegram,
             webhook,
         } = self;
         let sections = [
             irc.as_ref().map(|section| section as &dyn ChannelSection),
+            telegram.as_ref().map(|section| section as &dyn ChannelSection),
             webhook.as_ref().map(|section| section as &dyn ChannelSection),
         ];
         Self::KNOWN

@@ -24,6 +24,7 @@ pub mod policies;
 pub mod samples;
 pub mod secret;
 pub mod session;
+pub mod telegram;
 pub mod webhook;
 pub mod wrong;
 

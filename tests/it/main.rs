@@ -19,6 +19,7 @@ mod rpc;
 mod screens;
 mod setup;
 mod soak;
+mod telegram;
 mod token;
 mod tools;
 mod trace;

@@ -24,6 +24,7 @@ pub(crate) use self::{
     http::{HttpAnswer, HttpHead, HttpRequest},
     inbound::{ChatKind, InboundMessage, InboundSink, Origin, ParentChat, Receive, ReceiveError, Received},
     send::{Receipt, SendError, SendPart, SendRequest},
+    text::{border, overflow},
     typing::{Hints, TYPING_MAX, Typing},
 };
 pub(crate) use crate::account::progress::Progress;

@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod grpc;
 mod id;
 mod inbox;
+mod markup;
 mod metrics;
 mod notice;
 mod outbox;

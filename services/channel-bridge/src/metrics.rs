@@ -112,6 +112,7 @@ struct Labels {
 pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
     parts: Family<AccountLabels, Counter>,
+    plain: Family<AccountLabels, Counter>,
     restarts: Family<AccountLabels, Counter>,
     inbox: Family<AccountLabels, Gauge>,
     up: Family<AccountLabels, Gauge>,
@@ -133,6 +134,11 @@ impl Metrics {
             "parts",
             "Messages or lines that the platform of an account took: parts of replies",
             self.parts.clone(),
+        );
+        registry.register(
+            "markup_refused",
+            "Parts whose markup the platform of an account refused: sent again as plain words",
+            self.plain.clone(),
         );
         registry.register(
             "restarts",
@@ -205,6 +211,11 @@ impl Metrics {
     /// The platform took a part of a reply.
     pub(crate) fn part(&self, account: &AccountKey) {
         self.parts.get_or_create(&AccountLabels::of(account)).inc();
+    }
+
+    /// The platform refused the markup of a part.
+    pub(crate) fn markup_refused(&self, account: &AccountKey) {
+        self.plain.get_or_create(&AccountLabels::of(account)).inc();
     }
 
     /// A connection ended, and another one will be made.

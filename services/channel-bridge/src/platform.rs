@@ -2,6 +2,7 @@
 //! configuration are a type of the document. Nothing else in the bridge knows one by name.
 
 pub(crate) mod irc;
+pub(crate) mod telegram;
 mod value;
 pub(crate) mod webhook;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::{
     account::AccountState,
     adapter::{AccountKey, Adapter},
+    metrics::Metrics,
     pace::Answers,
 };
 
@@ -46,11 +48,9 @@ pub(crate) struct Deps {
     pub(crate) account: AccountKey,
     pub(crate) clock: Clock,
     /// What the account must remember beyond its connections and the process: offsets, tokens.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "neither platform so far must remember anything")
-    )]
     pub(crate) state: AccountState,
+    /// What is counted of it.
+    pub(crate) metrics: Metrics,
 }
 
 /// An account whose configuration is read, ready to be opened.
@@ -99,7 +99,11 @@ pub(crate) struct Platforms(Arc<[Entry]>);
 impl Platforms {
     /// Those that are compiled in.
     pub(crate) fn all() -> Self {
-        Self::of([Entry::of::<irc::Irc>(), Entry::of::<webhook::Webhook>()])
+        Self::of([
+            Entry::of::<irc::Irc>(),
+            Entry::of::<telegram::Telegram>(),
+            Entry::of::<webhook::Webhook>(),
+        ])
     }
 
     pub(crate) fn of(entries: impl Into<Arc<[Entry]>>) -> Self {

@@ -336,6 +336,7 @@ impl Actor {
                 account: config.key.clone(),
                 clock,
                 state: AccountState::new(config.key.clone(), Arc::clone(&self.deps.stores.accounts)),
+                metrics: self.deps.metrics.clone(),
             })),
             Err(problem) => {
                 tracing::error!(account.id = %config.key, problem, "an account cannot work as it is configured");

@@ -32,10 +32,6 @@ impl AccountState {
     }
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "neither platform so far must remember anything")
-)]
 impl AccountState {
     /// The value of this name, if there is one.
     ///
@@ -55,6 +51,10 @@ impl AccountState {
             .await
     }
 
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what a platform remembers so far is written over")
+    )]
     /// Forgets a value.
     ///
     /// # Errors

@@ -59,6 +59,13 @@ pub(crate) enum SendError {
         after: Option<Duration>,
         reason: String,
     },
+    /// The platform wants silence in this chat for so long. Others are not held up by it.
+    #[error("{reason}")]
+    ChatBusy {
+        /// Nothing is sent into the chat earlier.
+        after: Duration,
+        reason: String,
+    },
     /// The platform will never take it.
     #[error("{reason}")]
     Permanent { reason: String },

@@ -3,7 +3,6 @@
 //! The same input gives the same parts, always: the outbox keeps them, and a receiver may recognise them. A part never ends
 //! within a grapheme (what a reader sees as one character), except where one grapheme alone is longer than a message may be.
 
-mod markdown;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +19,10 @@ const GRAPHEME_BYTES_LIKELY: usize = 32;
 
 /// What a platform counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "both platforms so far count bytes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no platform so far counts characters or graphemes")
+)]
 pub(crate) enum TextUnit {
     Bytes,
     Chars,
@@ -30,7 +32,7 @@ pub(crate) enum TextUnit {
 }
 
 impl TextUnit {
-    fn size(self, text: &str) -> usize {
+    pub(crate) fn size(self, text: &str) -> usize {
         match self {
             Self::Bytes => text.len(),
             Self::Chars => text.chars().count(),
@@ -57,9 +59,28 @@ pub(crate) enum TextShape {
     Line,
     /// Whatever it is: the parts, joined, are the text.
     Plain,
-    #[cfg_attr(not(test), expect(dead_code, reason = "neither platform so far renders it"))]
-    /// Markdown: as `Plain`, and a block of code that must be cut is closed in one part and opened again in the next.
+    /// Markdown, of which counts what a reader sees. Each part is Markdown by itself.
     Markdown,
+}
+
+impl TextShape {
+    /// A label as it stands in front of a part.
+    pub(crate) fn label(self, label: &str) -> String {
+        match self {
+            Self::Line | Self::Plain => label.to_owned(),
+            // On a line of its own it takes nothing from the markup behind it.
+            Self::Markdown => format!("{}\n\n", label.trim_end()),
+        }
+    }
+
+    /// What stands between two parts of one text that are put together again.
+    pub(crate) const fn between(self) -> &'static str {
+        match self {
+            Self::Line => "\n",
+            Self::Plain => "",
+            Self::Markdown => "\n\n",
+        }
+    }
 }
 
 /// How much text one message may have.
@@ -91,7 +112,7 @@ impl TextLimit {
         match self.shape {
             TextShape::Line => lines(self.unit, text, room),
             TextShape::Plain => plain(self.unit, text, room),
-            TextShape::Markdown => markdown::split(self.unit, text, room),
+            TextShape::Markdown => crate::markup::split(self.unit, text, room),
         }
     }
 }
@@ -137,7 +158,7 @@ fn plain(unit: TextUnit, text: &str, room: usize) -> Vec<String> {
 }
 
 /// Where to cut what just fits: behind the last line break, else the last space, if the part keeps at least half of its room.
-fn border(unit: TextUnit, head: &str, room: usize) -> usize {
+pub(crate) fn border(unit: TextUnit, head: &str, room: usize) -> usize {
     // A space may carry a mark, and is then more than a space.
     let ends_a_grapheme = |end: &usize| {
         let mut cursor = GraphemeCursor::new(*end, head.len(), true);
@@ -156,7 +177,7 @@ fn border(unit: TextUnit, head: &str, room: usize) -> usize {
 }
 
 /// The most that fits, and what is beyond; nothing when everything fits.
-fn overflow(unit: TextUnit, text: &str, room: usize) -> Option<(&str, &str)> {
+pub(crate) fn overflow(unit: TextUnit, text: &str, room: usize) -> Option<(&str, &str)> {
     let window = text.floor_char_boundary(unit.window(room));
     let (near, far) = text.split_at(window);
     let mut used = 0;

@@ -285,12 +285,14 @@ impl Delivering {
         let Some(line) = self.worker.line.borrow().clone() else {
             return Ok(Err(SendError::retry("not connected")));
         };
-        let labelled = label.then(|| format!("{LATE_LABEL}{}", part.text));
+        let shape = self.worker.capabilities.text.shape;
+        let late = shape.label(LATE_LABEL);
+        let labelled = label.then(|| format!("{late}{}", part.text));
         let text = match &labelled {
             Some(labelled) => labelled.clone(),
             None if part.possible_duplicate && !self.worker.capabilities.idempotent_sends => {
-                let said = part.text.strip_prefix(LATE_LABEL).unwrap_or(&part.text);
-                format!("{RESENT_LABEL}{said}")
+                let said = part.text.strip_prefix(&late).unwrap_or(&part.text);
+                format!("{}{said}", shape.label(RESENT_LABEL))
             }
             None => part.text.clone(),
         };
@@ -387,6 +389,7 @@ impl Delivering {
         } = &self.worker;
         let reason = error.to_string();
         tracing::info!(account.id = %account, delivery.key = delivery.content.key.as_str(), attempts = delivery.attempts, reason, "a delivery was not taken");
+        let mut of_account = true;
         let (unknown, after) = match error {
             SendError::Permanent { .. } => {
                 return self
@@ -394,6 +397,11 @@ impl Delivering {
                     .await;
             }
             SendError::Retry { after, .. } => (false, after),
+            // The chat waits behind its first delivery anyway.
+            SendError::ChatBusy { after, .. } => {
+                of_account = false;
+                (false, Some(after))
+            }
             SendError::Unknown { .. } => (true, None),
         };
         if delivery.attempts + 1 >= ATTEMPTS_MAX {
@@ -413,7 +421,9 @@ impl Delivering {
         let mut wait = backoff.next();
         if let Some(after) = after {
             let after = after.min(WAIT_MAX);
-            self.buckets().pause(Instant::now() + after);
+            if of_account {
+                self.buckets().pause(Instant::now() + after);
+            }
             wait = wait.max(after);
         }
         let next_at = clock

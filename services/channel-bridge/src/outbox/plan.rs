@@ -37,11 +37,13 @@ impl Plan {
     /// The same message gives the same plan, always: parts that were sent are told by their place.
     pub(crate) fn of(message: Content, to: &Address, capabilities: &Capabilities, limits: &Limits) -> Self {
         let Shown { text, media } = Shown::of(message, capabilities);
-        let mut parts = capabilities.text.split(to.as_str(), &text, LATE_LABEL.len());
+        let shape = capabilities.text.shape;
+        let label = shape.label(LATE_LABEL).len();
+        let mut parts = capabilities.text.split(to.as_str(), &text, label);
         if parts.is_empty() && !media.is_empty() {
             parts.push(String::new());
         }
-        let rest = cut(&mut parts, limits.parts_max, capabilities.text.shape);
+        let rest = cut(&mut parts, limits.parts_max, shape);
         Self { parts, rest, media }
     }
 }
@@ -60,10 +62,7 @@ fn cut(parts: &mut Vec<String>, parts_max: usize, shape: TextShape) -> Option<Re
         bytes <= REST_BYTES_MAX
     });
     let within = within.count();
-    let mut text = kept
-        .get(..within)
-        .unwrap_or_default()
-        .join(if lines { "\n" } else { "" });
+    let mut text = kept.get(..within).unwrap_or_default().join(shape.between());
     if within < total {
         text.push('\n');
         text.push_str(&notice::cut(total - within, lines));

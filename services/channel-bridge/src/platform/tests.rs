@@ -64,6 +64,7 @@ impl contract::Platform for People {
             account: key("a"),
             clock: Clock::system(),
             state: AccountState::new(key("a"), self.stores.accounts.clone()),
+            metrics: Metrics::default(),
         })
     }
 

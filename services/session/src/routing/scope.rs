@@ -6,6 +6,9 @@ use super::{Inbound, PeerKind, lower};
 use crate::config::{BindingSession, DmScope, GroupScope, Scope, SessionSection};
 use crate::key::{AgentId, KeyError, SessionKey, part};
 
+/// What stands between a group and its topic.
+const TOPIC: &str = ":topic:";
+
 /// How conversations are told apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Scopes {
@@ -60,7 +63,7 @@ impl Scopes {
             }
             kind @ (PeerKind::Group | PeerKind::Channel) => match over.group_scope.unwrap_or(self.group) {
                 GroupScope::Main => return Ok(SessionKey::main(agent)),
-                GroupScope::PerGroup => format!("{channel}:{}:{}", kind.word(), part(&inbound.peer.id)),
+                GroupScope::PerGroup => format!("{channel}:{}:{}", kind.word(), group(&inbound.peer.id)),
             },
         };
         match inbound
@@ -77,5 +80,16 @@ impl Scopes {
     pub(super) fn person(&self, inbound: &Inbound) -> String {
         let known = format!("{}:{}", lower(&inbound.channel), lower(&inbound.peer.id));
         part(self.people.get(&known).unwrap_or(&inbound.peer.id))
+    }
+}
+
+/// A topic of a group is written behind its group, as clients know such keys: `-1001234567890:topic:42`. No other id leaves a
+/// colon, so no two groups have one key.
+fn group(id: &str) -> String {
+    match id.rsplit_once(TOPIC) {
+        Some((chat, topic)) if !topic.is_empty() && topic.chars().all(|c| c.is_ascii_digit()) => {
+            format!("{}{TOPIC}{topic}", part(chat))
+        }
+        Some(_) | None => part(id),
     }
 }

@@ -104,6 +104,47 @@ fn rooms_have_their_own_session_unless_told_otherwise() {
 }
 
 #[test]
+fn a_topic_stands_behind_its_group_as_clients_know_it_and_inherits_its_bindings() {
+    let group = |id: &str| Inbound {
+        channel: "telegram".to_owned(),
+        peer: Peer {
+            kind: PeerKind::Group,
+            id: id.to_owned(),
+            case: Case::Ascii,
+        },
+        ..direct("")
+    };
+    let topic = Inbound {
+        parent: Some(group("-100").peer),
+        ..group("-100:topic:42")
+    };
+    let bound = |id: &str| {
+        format!(
+            r#"{{"agents":{{"list":[{{"id":"main","default":true}},{{"id":"clerk"}}]}},
+                "bindings":[{{"agentId":"clerk","match":{{"channel":"telegram","accountId":"*","peer":{{"kind":"group","id":"{id}"}}}}}}]}}"#
+        )
+    };
+
+    assert_eq!(key("{}", &group("-100")), "agent:main:telegram:group:-100");
+    assert_eq!(key("{}", &topic), "agent:main:telegram:group:-100:topic:42");
+    for odd in ["-100:topic:", "-100:topic:x", "-100:4"] {
+        assert!(!key("{}", &group(odd)).contains("-100:"), "{odd}");
+    }
+    for id in ["-100:topic:42", "-100"] {
+        let route = decide(&config(&bound(id)), &topic).unwrap();
+        assert_eq!(
+            route.key.to_string(),
+            "agent:clerk:telegram:group:-100:topic:42",
+            "{id}"
+        );
+    }
+    assert_eq!(
+        key(&bound("-100:topic:43"), &topic),
+        "agent:main:telegram:group:-100:topic:42"
+    );
+}
+
+#[test]
 fn one_person_on_two_channels_is_one_session() {
     let linked = r#"{"session":{"dmScope":"per-peer","identityLinks":{"Alice":["irc:ali","webhook:7"]}}}"#;
     let webhook = Inbound {

@@ -66,31 +66,6 @@ fn a_grapheme_that_is_longer_than_a_message_is_cut_between_its_characters() {
     assert!(parts.iter().all(|part| part.len() <= 64));
 }
 
-#[test]
-fn a_block_of_code_is_cut_before_it_begins_or_closed_and_opened_again() {
-    let markdown = |text: &str| split(TextShape::Markdown, 60, text);
-    let before = format!(
-        "{}\n```rust\nlet a = 1;\nlet b = 2;\n```\n",
-        "word ".repeat(8).trim_end()
-    );
-    assert_eq!(
-        markdown(&before),
-        [
-            format!("{}\n", "word ".repeat(8).trim_end()),
-            "```rust\nlet a = 1;\nlet b = 2;\n```\n".to_owned()
-        ]
-    );
-
-    let code = format!("```rust\n{}```\nthe end", "let x = 1;\n".repeat(10));
-    let parts = markdown(&code);
-    assert!(parts.len() > 2);
-    for part in &parts {
-        assert!(part.starts_with("```rust\n"), "{part:?}");
-        assert!(part.matches("```").count() == 2, "{part:?}");
-    }
-    assert!(parts.last().unwrap().ends_with("the end"));
-}
-
 proptest! {
     #[test]
     fn every_part_fits_in_every_unit_and_no_grapheme_is_torn(
@@ -111,22 +86,5 @@ proptest! {
             at += part.len();
             prop_assert!(borders.contains(&at), "{at}");
         }
-    }
-
-    #[test]
-    fn every_part_of_markdown_fits_and_closes_what_it_opens(
-        text in "(```[a-z]{0,6}\n|~~~~\n|[a-z ]{1,30}\n|[a-zäö]{1,90}|``` x){0,40}", max in 50_usize..200,
-    ) {
-        let parts = split(TextShape::Markdown, max, &text);
-
-        let last = parts.len().saturating_sub(1);
-        for (n, part) in parts.iter().enumerate() {
-            prop_assert!(part.len() <= max, "{} of {max}: {part:?}", part.len());
-            if n < last {
-                prop_assert!(super::markdown::is_closed(part), "{part:?}");
-            }
-        }
-        let solid = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count();
-        prop_assert!(solid(&parts.concat()) >= solid(&text));
     }
 }

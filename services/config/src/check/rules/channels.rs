@@ -29,6 +29,15 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
             account(&path, own, base, issues);
         }
     }
+    if let Some(telegram) = &document.channels.telegram {
+        for (path, own, base) in running(
+            &Path::of(["channels", "telegram"]),
+            &telegram.account,
+            telegram.accounts.iter(),
+        ) {
+            account(&path, own, base, issues);
+        }
+    }
     if let Some(webhook) = &document.channels.webhook {
         for (path, own, base) in running(
             &Path::of(["channels", "webhook"]),

@@ -1,0 +1,261 @@
+use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::{Document, Piece, parse::options, pieces, plain, split, write::write};
+use crate::adapter::TextUnit;
+
+const EXAMPLES: &str = include_str!("tests/commonmark.json");
+const UNIT: TextUnit = TextUnit::Utf16;
+
+fn examples() -> Vec<String> {
+    serde_json::from_str(EXAMPLES).unwrap()
+}
+
+/// What a reader sees, without what parts it.
+fn solid(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+fn seen(markdown: &str) -> String {
+    pieces(&Document::parse(markdown))
+        .iter()
+        .map(Piece::text)
+        .collect()
+}
+
+/// Every word that the parser finds in a text.
+fn words(markdown: &str) -> Vec<String> {
+    use pulldown_cmark::{Event, Parser};
+    let said = Parser::new_ext(markdown, options()).filter_map(|event| match event {
+        Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
+            Some(text.into_string())
+        }
+        _ => None,
+    });
+    said.collect()
+}
+
+/// Letters alone: marks in between may be written in another way.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+fn room(parts: &[String]) -> usize {
+    parts.iter().map(|part| UNIT.size(&seen(part))).max().unwrap_or(0)
+}
+
+#[test]
+fn nothing_of_the_examples_of_commonmark_is_lost() {
+    let examples = examples();
+    assert!(examples.len() > 600);
+    for example in examples {
+        let (seen, plain) = (
+            solid(&seen(&example)),
+            solid(&plain(&pieces(&Document::parse(&example)))),
+        );
+        for word in words(&example) {
+            assert!(
+                seen.contains(&solid(&word)),
+                "{word:?} of {example:?} in {seen:?}"
+            );
+            assert!(
+                plain.contains(&solid(&word)),
+                "{word:?} of {example:?} in {plain:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_written_down_anew_is_read_as_the_same() {
+    for example in examples() {
+        let document = Document::parse(&example);
+        let again = Document::parse(&write(&document.blocks));
+
+        let read =
+            |document: &Document| letters(&pieces(document).iter().map(Piece::text).collect::<String>());
+        assert_eq!(read(&again), read(&document), "{example:?}");
+    }
+}
+
+#[test]
+fn the_examples_in_one_text_are_cut_without_loss_into_parts_that_fit() {
+    // Definitions of one example would be meant by another.
+    let plain = examples()
+        .into_iter()
+        .filter(|example| !example.contains("]:") && !example.contains('<'));
+    let text = plain.collect::<Vec<_>>().join("\n\n");
+    for max in [100, 300, 4096] {
+        let parts = split(UNIT, &text, max);
+
+        assert!(parts.len() > 1);
+        assert!(room(&parts) <= max, "{}", room(&parts));
+        let whole: String = parts.iter().map(|part| seen(part)).collect();
+        let missing: Vec<String> = words(&text)
+            .into_iter()
+            .filter(|word| !letters(word).is_empty() && !letters(&whole).contains(&letters(word)))
+            .collect();
+        assert_eq!(missing, Vec::<String>::new(), "{max}");
+    }
+}
+
+#[test]
+fn a_text_that_fits_stays_as_it_was_written() {
+    for text in ["*one*\n\n- two\n", "[a]: /b\n\nsee [a]", "    code"] {
+        assert_eq!(split(UNIT, text, 100), [text]);
+    }
+    assert!(split(UNIT, " \n\n ", 100).is_empty());
+}
+
+#[test]
+fn a_text_is_cut_between_its_paragraphs() {
+    let text = "one one one one\n\ntwo two two two\n\nthree three";
+
+    assert_eq!(
+        split(UNIT, text, 34),
+        ["one one one one\n\ntwo two two two", "three three"]
+    );
+    assert_eq!(
+        split(UNIT, text, 20),
+        ["one one one one", "two two two two", "three three"]
+    );
+}
+
+#[test]
+fn code_is_cut_between_its_lines_and_each_part_is_code_in_its_language() {
+    let code = format!(
+        "before\n\n````rust\n{}````\n\nafter",
+        "let x = \"```\";\n".repeat(20)
+    );
+
+    let parts = split(UNIT, &code, 100);
+
+    assert!(parts.len() > 3);
+    for part in &parts {
+        let blocks = pieces(&Document::parse(part));
+        for piece in blocks {
+            match piece {
+                Piece::Code { language, text } => {
+                    assert_eq!(language, "rust");
+                    assert!(text.lines().all(|line| line == "let x = \"```\";"), "{text}");
+                }
+                Piece::Words(words, _) => assert!(["before", "after"].contains(&words.trim()), "{words}"),
+                Piece::QuoteBegins | Piece::QuoteEnds => panic!("no quote"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_table_is_cut_between_its_rows_and_each_part_has_its_head() {
+    let rows: String = (0..40)
+        .map(|row| format!("| {row} | cell of {row} |\n"))
+        .collect();
+
+    let parts = split(UNIT, &format!("| n | cell |\n|---|---|\n{rows}"), 200);
+
+    assert!(parts.len() > 3);
+    for part in &parts {
+        assert!(part.starts_with("| n | cell |"), "{part}");
+    }
+    let whole = parts.concat();
+    for row in 0..40 {
+        assert_eq!(whole.matches(&format!("cell of {row} |")).count(), 1, "{row}");
+    }
+}
+
+#[test]
+fn a_list_is_cut_between_its_items_and_goes_on_counting() {
+    let list: String = (1..=30).map(|n| format!("{n}. the item number {n}\n")).collect();
+
+    let parts = split(UNIT, &list, 120);
+
+    let mut shown: Vec<String> = Vec::new();
+    for part in &parts {
+        shown.extend(seen(part).lines().map(str::to_owned));
+    }
+    let wanted: Vec<String> = (1..=30).map(|n| format!("{n}. the item number {n}")).collect();
+    assert_eq!(shown, wanted);
+}
+
+#[test]
+fn a_link_stays_whole_and_keeps_its_address_wherever_it_is_defined() {
+    let link = "[the words of a link](https://example.org/a?b=c&d)";
+    let text = format!("{link} word word word word. ").repeat(20);
+    let apart = format!(
+        "{}\n\n[words]: https://example.org/",
+        "see [words] there now\n\n".repeat(20)
+    );
+
+    for part in split(UNIT, text.trim(), 100) {
+        for piece in pieces(&Document::parse(&part)) {
+            let Piece::Words(words, style) = piece else {
+                panic!("words alone")
+            };
+            assert_eq!(style.link.is_some(), words == "the words of a link", "{words}");
+        }
+    }
+    let parts = split(UNIT, &apart, 100);
+    assert!(parts.len() > 2);
+    for part in parts {
+        let links = pieces(&Document::parse(&part)).into_iter().filter(|piece| {
+            matches!(piece, Piece::Words(words, style) if words == "words" && style.link.as_deref() == Some("https://example.org/"))
+        });
+        assert!(links.count() > 0, "{part}");
+    }
+}
+
+#[test]
+fn no_grapheme_is_torn_and_units_are_those_of_the_platform() {
+    let family = "👨‍👩‍👧"; // eight halves
+    let parts = split(UNIT, &family.repeat(50), 20);
+
+    assert_eq!(parts.concat(), family.repeat(50));
+    assert!(parts.iter().all(|part| part.graphemes(true).count() <= 2));
+}
+
+#[test]
+fn what_stands_too_deep_is_said_and_takes_no_stack() {
+    for deep in [
+        ">".repeat(500_000),
+        "- ".repeat(200_000),
+        "*_".repeat(5_000),
+        "[".repeat(20_000),
+        "1. ".repeat(90),
+    ] {
+        let text = format!("{deep}the words");
+        assert!(seen(&text).contains("words"));
+        assert!(!split(UNIT, &text, 100).is_empty());
+    }
+}
+
+#[test]
+fn without_styles_a_link_says_where_it_leads_and_a_quote_is_marked() {
+    let told = |text: &str| plain(&pieces(&Document::parse(text)));
+
+    assert_eq!(
+        told("see **[the *page*](https://a.b)** now"),
+        "see the page (https://a.b) now"
+    );
+    assert_eq!(told("<https://a.b>"), "https://a.b");
+    assert_eq!(told("> one\n> two\n\nthree"), "> one\n> two\nthree");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_cut_into_parts_that_fit_and_nothing_of_it_is_lost(
+        text in "([a-zäöü👍 ]{1,40}|\\*\\*[a-z ]{1,20}\\*\\*|`[a-z|]{1,10}`|\n\n|\n|\n- |\n1\\. |\n> |\n```\n|\n# |\\[[a-z ]{1,9}\\]\\(/[a-z]{1,9}\\)|\n\\|a\\|b\\|\n\\|-\\|-\\|\n\\|[a-z]{1,9}\\|c\\|\n){0,30}",
+        max in 40_usize..200,
+    ) {
+        let parts = split(UNIT, &text, max);
+
+        prop_assert!(room(&parts) <= max, "{} of {max}: {parts:?}", room(&parts));
+        let whole: String = parts.iter().map(|part| letters(&seen(part))).collect();
+        for word in words(&text).iter().flat_map(|words| words.split_whitespace()) {
+            // A word that is longer than a part may be cut, and its letters are all there.
+            if word.len() < 20 {
+                prop_assert!(whole.contains(&letters(word)), "{word} in {parts:?}");
+            }
+        }
+    }
+}

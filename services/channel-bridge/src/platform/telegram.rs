@@ -1,0 +1,161 @@
+//! Telegram, through its Bot API: a bot of the operator's own.
+//!
+//! Messages are asked for (`getUpdates`, a long poll), so nobody has to reach us. What an update said is committed and the place
+//! behind it kept before the next question, which is what acknowledges it. The token stands in the path of every request: an
+//! address is never shown, and whatever Telegram says is looked through for the token before it is told on.
+
+mod api;
+mod chats;
+mod config;
+mod html;
+mod inbound;
+mod outbound;
+mod pace;
+mod poll;
+mod say;
+mod typing;
+mod update;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use gatehouse_core::Clock;
+use serde_json::Value;
+
+use self::{
+    api::{Api, ApiError},
+    chats::Moves,
+    config::TelegramConfig,
+    outbound::Outbound,
+    poll::Poll,
+    say::Speaker,
+    update::User,
+};
+use super::{Deps, Platform};
+use crate::adapter::{
+    Adapter, Capabilities, Ended, Limits, Link, Liveness, Rate, TextLimit, TextShape, TextUnit,
+};
+
+/// What Telegram takes in one message, in UTF-16 units, its markup not counted (`sendMessage`).
+const TEXT: TextLimit = TextLimit::new(TextUnit::Utf16, 4096, TextShape::Markdown);
+/// One message in a second into one chat, with a little more at once (Bot API FAQ, "My bot is hitting limits").
+const CHAT_RATE: Rate = Rate {
+    burst: 3,
+    per_second: 1.0,
+};
+/// Chats that are spoken to at the same time.
+const CONCURRENCY: usize = 16;
+/// Every call has a bound of its own; this one only guards against an adapter that forgets a message.
+const SEND_TIMEOUT: Duration = Duration::from_secs(120);
+/// A poll ends after 25 seconds even where nobody says anything, so a Telegram that is there is heard at least that often.
+const LIVENESS: Liveness = Liveness {
+    degraded_after: Duration::from_secs(45),
+    dead_after: Duration::from_secs(75),
+};
+/// How long messages that Telegram was being given may take once the connection is over otherwise.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct Telegram {
+    config: TelegramConfig,
+    deps: Deps,
+}
+
+impl Telegram {
+    fn clock(&self) -> &Clock {
+        &self.deps.clock
+    }
+}
+
+impl Platform for Telegram {
+    const NAME: &'static str = "telegram";
+    const LABEL: &'static str = "Telegram";
+    type Config = TelegramConfig;
+
+    fn read(account: &Value) -> Result<TelegramConfig, String> {
+        TelegramConfig::read(account)
+    }
+
+    fn open(config: &TelegramConfig, deps: Deps) -> Arc<dyn Adapter> {
+        Arc::new(Self {
+            config: config.clone(),
+            deps,
+        })
+    }
+}
+
+#[async_trait]
+impl Adapter for Telegram {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            threads: true,
+            typing: true,
+            ..Capabilities::text_only(TEXT)
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            parts_max: self.config.max_messages,
+            account_rate: self.config.rate,
+            chat_rate: CHAT_RATE,
+            concurrency: CONCURRENCY,
+            send_timeout: SEND_TIMEOUT,
+            liveness: Some(LIVENESS),
+        }
+    }
+
+    async fn run(&self, link: Link) -> Ended {
+        match self.connection(link).await {
+            Ok(ended) | Err(ended) => ended,
+        }
+    }
+}
+
+impl Telegram {
+    async fn connection(&self, link: Link) -> Result<Ended, Ended> {
+        let api = Arc::new(Api::new(&self.config).map_err(Ended::Failed)?);
+        let me: User = api.ask("getMe").await.map_err(|error| ended(&error))?;
+        let moves = Moves::read(self.deps.state.clone()).await;
+        let moves = Arc::new(moves.map_err(|error| Ended::Retry(error.to_string()))?);
+        tracing::info!(account.id = %self.deps.account, sender.id = me.id, "the bot is known to Telegram");
+        let poll = Poll {
+            api: &api,
+            me: &me,
+            moves: &moves,
+            state: &self.deps.state,
+            clock: self.clock(),
+            inbound: &link.inbound,
+            progress: &link.progress,
+        };
+        let speaker = Speaker::new(Arc::clone(&api), Arc::clone(&moves), &self.config, &self.deps);
+        let mut outbound = Outbound::new(speaker, link.progress.clone(), link.outgoing, link.typing);
+        link.progress.connected();
+        let ended = tokio::select! {
+            ended = poll.run() => ended,
+            ended = outbound.run() => return Ok(ended),
+        };
+        // What Telegram was being given is waited for: cut off, nobody would know whether it was taken.
+        let _ = tokio::time::timeout(LAST_WORDS, outbound.finish()).await;
+        Ok(ended)
+    }
+}
+
+/// What a refusal means for the connection.
+fn ended(error: &ApiError) -> Ended {
+    match error {
+        ApiError::Refused(refused) => match refused.code {
+            401 | 404 => Ended::Failed(format!(
+                "Telegram does not know this bot ({refused}): get its token from @BotFather (/token) and set botToken"
+            )),
+            409 => Ended::Retry(format!(
+                "another program reads the messages of this bot ({refused}): stop it, or give Gatehouse a bot of its own"
+            )),
+            _ => Ended::Retry(format!("Telegram refused: {refused}")),
+        },
+        ApiError::Unreachable(reason) | ApiError::Broken(reason) => Ended::Retry(reason.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

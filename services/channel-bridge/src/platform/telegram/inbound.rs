@@ -1,0 +1,303 @@
+//! A message of an update, as something that somebody said. What no person said to us now is none: joins, pins, our own words.
+
+use gatehouse_core::Content;
+
+use super::{
+    chats::{self, Moves},
+    update::{Entity, Kind, Message, User},
+};
+use crate::{
+    adapter::{Case, ChatKind, InboundMessage, Origin, ParentChat},
+    id::{Address, ChatId, IdError, MessageId, SenderId},
+};
+
+/// How much of the message that is answered is repeated for the model, in characters.
+const QUOTED_CHARS_MAX: usize = 500;
+/// A change that comes later mends an old message, and asks nothing.
+const EDITED_WITHIN_SECONDS: i64 = 600;
+
+/// What a message is read with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ear<'a> {
+    pub(super) me: &'a User,
+    pub(super) moves: &'a Moves,
+}
+
+impl Ear<'_> {
+    /// What a message says. `edited`: it was said before in other words.
+    pub(super) fn hear(&self, message: &Message, edited: bool) -> Option<InboundMessage> {
+        if message.is_automatic_forward || message.from.as_ref().is_some_and(|from| from.id == self.me.id) {
+            return None;
+        }
+        let kind = match message.chat.kind {
+            Kind::Private => ChatKind::Direct,
+            Kind::Group | Kind::Supergroup => ChatKind::Group,
+            Kind::Channel | Kind::Other => return None,
+        };
+        if edited && !is_news(message) {
+            return None;
+        }
+        let said = self.said(message, edited)?;
+        let heard = self.message(message, kind, said, edited);
+        heard
+            .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
+            .ok()
+    }
+
+    fn message(
+        &self,
+        message: &Message,
+        kind: ChatKind,
+        said: String,
+        edited: bool,
+    ) -> Result<InboundMessage, IdError> {
+        let chat = &message.chat;
+        let first = self.moves.first(chat.id);
+        let thread = message.message_thread_id.filter(|_| message.is_topic_message);
+        let topic = thread.filter(|_| kind == ChatKind::Group);
+        let chat_id = chats::address(first, topic);
+        // A rule for the group holds in its topics, and one for its new number as for its old.
+        let mut aliases = vec![
+            first.to_string(),
+            chats::address(chat.id, topic),
+            chat.id.to_string(),
+        ];
+        aliases.retain(|alias| *alias != chat_id);
+        aliases.dedup();
+        let parent = match (topic, first == chat.id) {
+            (Some(_), _) => Some(first),
+            (None, false) => Some(chat.id),
+            (None, true) => None,
+        };
+        let parent = parent.map(|id| {
+            Ok(ParentChat {
+                kind,
+                id: ChatId::try_from(id.to_string())?,
+            })
+        });
+        // A hidden administrator has the group's own number: the user that stands beside it is the same in every group.
+        let from = message.from.as_ref();
+        let (sender, name) = match (&message.sender_chat, from) {
+            (Some(chat), _) => (chat.id, chat.title.clone()),
+            (None, Some(from)) => (from.id, Some(from.name())),
+            (None, None) => (chat.id, chat.title.clone()),
+        };
+        let edition = message.edit_date.filter(|_| edited);
+        let message_id = match edition {
+            Some(at) => format!("{}/{}/{at}", chat.id, message.message_id),
+            None => format!("{}/{}", chat.id, message.message_id),
+        };
+        Ok(InboundMessage {
+            message_id: MessageId::try_from(message_id)?,
+            chat_kind: kind,
+            chat_id: ChatId::try_from(chat_id)?,
+            chat_aliases: aliases
+                .into_iter()
+                .map(ChatId::try_from)
+                .collect::<Result<_, _>>()?,
+            case: Case::Ascii,
+            origin: Origin {
+                parent: parent.transpose()?,
+                ..Origin::default()
+            },
+            reply_to: Address::try_from(chats::address(chat.id, topic))?,
+            thread_id: thread
+                .filter(|_| kind == ChatKind::Direct && self.me.has_topics_enabled)
+                .map(|thread| thread.to_string()),
+            sender_id: SenderId::try_from(sender.to_string())?,
+            // As OpenClaw's lists may write it.
+            sender_aliases: ["telegram", "tg"]
+                .into_iter()
+                .map(|channel| SenderId::try_from(format!("{channel}:{sender}")))
+                .collect::<Result<_, _>>()?,
+            sender_name: name.filter(|name| !name.trim().is_empty()),
+            mentioned: kind == ChatKind::Direct || self.is_meant(message),
+            from_bot: message.sender_chat.is_none() && from.is_some_and(|from| from.is_bot),
+            content: Content::text(said),
+            sent_at: edition.unwrap_or(message.date).saturating_mul(1000),
+        })
+    }
+
+    /// The words, and in words what else there is.
+    fn said(&self, message: &Message, edited: bool) -> Option<String> {
+        let (text, entities) = words(message);
+        let text = self.without_our_name(text, entities);
+        let mut lines: Vec<String> = others(message);
+        if !text.trim().is_empty() {
+            lines.push(text);
+        }
+        if lines.is_empty() {
+            return None;
+        }
+        let said = lines.join("\n");
+        // A command, or a word to the gateway, stands alone, whatever it answers.
+        if said.starts_with('/') || !said.contains(char::is_whitespace) && said.len() < 10 {
+            return Some(said);
+        }
+        let said = if edited { format!("(edited) {said}") } else { said };
+        Some(match quoted(message) {
+            Some(quoted) => format!("{quoted}\n\n{said}"),
+            None => said,
+        })
+    }
+
+    /// `/stop@gatebot` is `/stop`, and a name in front only says whom it is for.
+    fn without_our_name(&self, text: &str, entities: &[Entity]) -> String {
+        let Some(first) = entities.iter().find(|entity| entity.offset == 0) else {
+            return text.to_owned();
+        };
+        let Some((head, rest)) = cut(text, first.length) else {
+            return text.to_owned();
+        };
+        match first.kind.as_str() {
+            "bot_command" if self.commands_us(head) => {
+                let command = head.split('@').next().unwrap_or(head);
+                format!("{command}{rest}")
+            }
+            "mention" if self.names_us(head) => {
+                let said = rest.trim_start_matches([',', ':', ' ', '\n']);
+                if said.is_empty() { text } else { said }.to_owned()
+            }
+            _ => text.to_owned(),
+        }
+    }
+
+    /// Whether the assistant is spoken to in a group: by name, by a command with its name, or by an answer to it.
+    fn is_meant(&self, message: &Message) -> bool {
+        let (text, entities) = words(message);
+        let named = entities.iter().any(|entity| {
+            let word = at(text, entity.offset, entity.length).unwrap_or_default();
+            match entity.kind.as_str() {
+                "mention" => self.names_us(word),
+                "text_mention" => entity.user.as_ref().is_some_and(|user| user.id == self.me.id),
+                "bot_command" => self.commands_us(word),
+                _ => false,
+            }
+        });
+        let answered = message.reply_to_message.as_ref().is_some_and(|answered| {
+            // In a topic every message answers the one that opened it, which may have been ours.
+            let opened_the_topic = Some(answered.message_id) == message.message_thread_id;
+            !opened_the_topic && answered.from.as_ref().is_some_and(|from| from.id == self.me.id)
+        });
+        named || answered
+    }
+
+    fn names_us(&self, word: &str) -> bool {
+        let name = word.strip_prefix('@');
+        self.me
+            .username
+            .as_deref()
+            .is_some_and(|own| name.is_some_and(|name| name.eq_ignore_ascii_case(own)))
+    }
+
+    /// `/command@gatebot`
+    fn commands_us(&self, word: &str) -> bool {
+        word.split_once('@')
+            .is_some_and(|(_, name)| self.names_us(&format!("@{name}")))
+    }
+}
+
+/// Whether a change is one of words, made while the message is still what is talked about.
+fn is_news(message: &Message) -> bool {
+    let moves = message
+        .location
+        .as_ref()
+        .is_some_and(|location| location.live_period.is_some());
+    let edited = message.edit_date.unwrap_or(message.date);
+    !moves && edited.saturating_sub(message.date) <= EDITED_WITHIN_SECONDS
+}
+
+fn words(message: &Message) -> (&str, &[Entity]) {
+    match (&message.text, &message.caption) {
+        (Some(text), _) => (text, &message.entities),
+        (None, Some(caption)) => (caption, &message.caption_entities),
+        (None, None) => ("", &[]),
+    }
+}
+
+/// What is no text, in words.
+fn others(message: &Message) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(venue) = &message.venue {
+        lines.push(format!("[place: {}, {}]", venue.title, venue.address));
+    }
+    if let Some(location) = &message.location {
+        lines.push(format!(
+            "[location: {:.6}, {:.6}]",
+            location.latitude, location.longitude
+        ));
+    }
+    if let Some(contact) = &message.contact {
+        let last = contact.last_name.as_deref().unwrap_or_default();
+        let name = format!("{} {last}", contact.first_name);
+        lines.push(format!("[contact: {}, {}]", name.trim(), contact.phone_number));
+    }
+    if let Some(sticker) = &message.sticker {
+        let emoji = sticker.emoji.as_deref().unwrap_or("without words");
+        lines.push(format!("[sticker: {emoji}]"));
+    }
+    let files = [
+        ("voice message", &message.voice),
+        ("recording", &message.audio),
+        ("video", &message.video),
+        ("video message", &message.video_note),
+        ("animation", &message.animation),
+    ];
+    let mut named = |what: &str, file: &super::update::File| {
+        lines.push(match &file.file_name {
+            Some(name) => format!("[{what}: {name}]"),
+            None => format!("[{what}]"),
+        });
+    };
+    if let Some(photo) = message.photo.last() {
+        named("picture", photo);
+    }
+    for (what, file) in files {
+        if let Some(file) = file {
+            named(what, file);
+        }
+    }
+    // An animation comes as a document as well.
+    if let Some(file) = message.document.as_ref().filter(|_| message.animation.is_none()) {
+        named("file", file);
+    }
+    lines
+}
+
+/// What the message answers, line by line as mail quotes it.
+fn quoted(message: &Message) -> Option<String> {
+    let answered = message.reply_to_message.as_ref()?;
+    let chosen = message.quote.as_ref().map(|quote| quote.text.as_str());
+    let (text, _) = words(answered);
+    let text = chosen.unwrap_or(text).trim();
+    if text.is_empty() {
+        return None;
+    }
+    let mut words: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+    if words.len() < text.len() {
+        words.push('…');
+    }
+    let lines: Vec<String> = words.lines().map(|line| format!("> {line}")).collect();
+    Some(lines.join("\n"))
+}
+
+/// A part of a text by UTF-16 units.
+fn at(text: &str, offset: usize, length: usize) -> Option<&str> {
+    let (_, rest) = cut(text, offset)?;
+    cut(rest, length).map(|(part, _)| part)
+}
+
+/// Cuts a text behind this many UTF-16 units.
+fn cut(text: &str, units: usize) -> Option<(&str, &str)> {
+    let mut used = 0;
+    for (place, c) in text.char_indices() {
+        if used >= units {
+            return text.split_at_checked(place);
+        }
+        used += c.len_utf16();
+    }
+    (used >= units).then_some((text, ""))
+}
+
+#[cfg(test)]
+mod tests;

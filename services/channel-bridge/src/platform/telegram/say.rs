@@ -1,0 +1,251 @@
+//! One part of an answer on its way into a chat.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use gatehouse_core::Chain;
+use gatehouse_document::telegram::ReplyToMode;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::{
+    api::{Api, ApiError, CALL_WITHIN, Refused},
+    chats::{Chat, Moves, Place},
+    config::TelegramConfig,
+    html::html,
+    pace::Pace,
+    update::Message,
+};
+use crate::{
+    adapter::{AccountKey, Receipt, SendError, SendPart},
+    id::MessageId,
+    markup::{Document, pieces, plain},
+    metrics::Metrics,
+    platform::Deps,
+};
+
+/// A pause where Telegram names none.
+const PAUSE: Duration = Duration::from_secs(5);
+/// What Telegram takes without markup, in UTF-16 units.
+const PLAIN_MAX: usize = 4096;
+
+/// Who speaks for one account. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Speaker {
+    api: Arc<Api>,
+    moves: Arc<Moves>,
+    pace: Arc<Mutex<Pace>>,
+    reply_to: ReplyToMode,
+    link_preview: bool,
+    account: AccountKey,
+    metrics: Metrics,
+}
+
+impl Speaker {
+    pub(super) fn new(api: Arc<Api>, moves: Arc<Moves>, config: &TelegramConfig, deps: &Deps) -> Self {
+        Self {
+            api,
+            moves,
+            pace: Arc::default(),
+            reply_to: config.reply_to,
+            link_preview: config.link_preview,
+            account: deps.account.clone(),
+            metrics: deps.metrics.clone(),
+        }
+    }
+
+    /// Asks whether Telegram is there.
+    pub(super) async fn is_there(&self) -> bool {
+        self.api.ask::<Value>("getMe").await.is_ok()
+    }
+
+    /// Shows that somebody is being answered. Whether it was seen changes nothing.
+    pub(super) async fn typing(&self, place: &Place) {
+        let place = self.now(place.clone());
+        if self.pace().wait(&place.chat, Instant::now()).is_some() {
+            return;
+        }
+        let mut action = addressed(&place);
+        action.insert("action".to_owned(), json!("typing"));
+        if let Err(error) = self
+            .api
+            .call::<Value>("sendChatAction", &action, CALL_WITHIN)
+            .await
+        {
+            tracing::debug!(%error, "a typing hint was not shown");
+            self.heed(&place.chat, &error);
+        }
+    }
+
+    /// Sends a part.
+    pub(super) async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
+        let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
+        let place = self.now(place);
+        if let Some(after) = self.pace().wait(&place.chat, Instant::now()) {
+            let reason = "Telegram takes no more in this chat for a while".to_owned();
+            return Err(SendError::ChatBusy { after, reason });
+        }
+        let shown = pieces(&Document::parse(&part.text));
+        let mut message = self.message(part, &place);
+        message.insert("text".to_owned(), json!(html(&shown)));
+        message.insert("parse_mode".to_owned(), json!("HTML"));
+        let refused = match self.send(&place, message.clone()).await {
+            Ok(receipt) => return Ok(receipt),
+            Err(ApiError::Refused(refused)) => refused,
+            Err(error) => return Err(self.failed(&place.chat, error)),
+        };
+        if refused.code == 400 && (refused.says("can't parse") || refused.says("must be non-empty")) {
+            tracing::warn!(account.id = %self.account, reason = refused.words, "Telegram refused the markup of a message; it is sent without");
+            self.metrics.markup_refused(&self.account);
+            message.insert("text".to_owned(), json!(unstyled(&shown, part)));
+            message.remove("parse_mode");
+            return self
+                .send(&place, message)
+                .await
+                .map_err(|error| self.failed(&place.chat, error));
+        }
+        if let (Some(new), Chat::Id(old)) = (refused.moved_to, &place.chat) {
+            tracing::info!(chat.id = old, to = new, "a group has another number now");
+            if let Err(error) = self.moves.learn(*old, new).await {
+                tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept");
+            }
+            let place = Place {
+                chat: Chat::Id(new),
+                ..place
+            };
+            message.extend(addressed(&place));
+            // Messages of the old group are not there.
+            message.remove("reply_parameters");
+            return self
+                .send(&place, message)
+                .await
+                .map_err(|error| self.failed(&place.chat, error));
+        }
+        Err(self.failed(&place.chat, ApiError::Refused(refused)))
+    }
+
+    async fn send(&self, place: &Place, message: Map<String, Value>) -> Result<Receipt, ApiError> {
+        self.pace().said(&place.chat, Instant::now());
+        let sent: Message = self.api.call("sendMessage", &message, CALL_WITHIN).await?;
+        Ok(Receipt {
+            platform_id: Some(sent.message_id.to_string()),
+            unconfirmed: false,
+        })
+    }
+
+    fn message(&self, part: &SendPart, place: &Place) -> Map<String, Value> {
+        let mut message = addressed(place);
+        if !self.link_preview {
+            message.insert("link_preview_options".to_owned(), json!({"is_disabled": true}));
+        }
+        let quotes = match self.reply_to {
+            ReplyToMode::Off => false,
+            ReplyToMode::First => part.index == 0,
+            ReplyToMode::All => true,
+        };
+        let answered = part.reply_to_id.as_ref().filter(|_| quotes);
+        if let Some(answered) = answered.and_then(|id| message_id(id, place)) {
+            let reply = json!({"message_id": answered, "allow_sending_without_reply": true});
+            message.insert("reply_parameters".to_owned(), reply);
+        }
+        message
+    }
+
+    /// The place with the number that its chat has now.
+    fn now(&self, place: Place) -> Place {
+        match place.chat {
+            Chat::Id(id) => Place {
+                chat: Chat::Id(self.moves.now(id)),
+                ..place
+            },
+            Chat::Name(_) => place,
+        }
+    }
+
+    fn failed(&self, chat: &Chat, error: ApiError) -> SendError {
+        let all = self.heed(chat, &error);
+        let refused = match error {
+            ApiError::Refused(refused) => refused,
+            ApiError::Unreachable(reason) => return SendError::retry(reason),
+            ApiError::Broken(reason) => return SendError::unknown(reason),
+        };
+        let reason = format!("Telegram refused: {refused}");
+        match refused.code {
+            429 => {
+                let after = refused.retry_after.unwrap_or(PAUSE);
+                if all {
+                    let after = Some(after);
+                    SendError::Retry { after, reason }
+                } else {
+                    SendError::ChatBusy { after, reason }
+                }
+            }
+            // The poll meets it as well, and ends the connection with words for the operator.
+            401 | 404 => SendError::retry(reason),
+            403 => SendError::permanent(format!("{reason}: the bot was blocked or put out of the chat")),
+            504 => SendError::unknown(reason),
+            500.. => SendError::Retry {
+                after: refused.retry_after,
+                reason,
+            },
+            _ => SendError::permanent(reason),
+        }
+    }
+
+    /// Keeps the silence that Telegram asks for. True: in every chat.
+    fn heed(&self, chat: &Chat, error: &ApiError) -> bool {
+        let ApiError::Refused(Refused {
+            code: 429,
+            retry_after,
+            ..
+        }) = error
+        else {
+            return false;
+        };
+        let now = Instant::now();
+        self.pace().silence(chat, now + retry_after.unwrap_or(PAUSE), now)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn addressed(place: &Place) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("chat_id".to_owned(), place.chat.value());
+    if let Some(topic) = place.topic {
+        fields.insert("message_thread_id".to_owned(), json!(topic));
+    }
+    fields
+}
+
+/// Without markup: with the addresses of links if there is room for them, as the words alone otherwise.
+fn unstyled(shown: &[crate::markup::Piece], part: &SendPart) -> String {
+    let units = |text: &str| text.encode_utf16().count();
+    let whole = plain(shown);
+    if units(&whole) <= PLAIN_MAX && !whole.trim().is_empty() {
+        return whole;
+    }
+    let words: String = shown.iter().map(crate::markup::Piece::text).collect();
+    if words.trim().is_empty() {
+        part.text.clone()
+    } else {
+        words
+    }
+}
+
+/// The number of a message in this chat: `<chat>/<message>` as we name them, or the number alone.
+fn message_id(id: &MessageId, place: &Place) -> Option<i64> {
+    let mut parts = id.as_str().split('/');
+    let (first, second) = (parts.next()?, parts.next());
+    match second {
+        None => first.parse().ok(),
+        Some(message) => {
+            let chat = Chat::Id(first.parse().ok()?);
+            message.parse().ok().filter(|_| chat == place.chat)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Chat platforms that do as they are told: each speaks its platform's protocol as far as an adapter uses it, keeps what it was
+//! told, and fails on demand. The adapters' tests and the scenarios of the whole gateway use the same ones.
+
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a fake that cannot work ends the test that it is for"
+)]
+
+mod markup;
+pub mod telegram;

@@ -1,0 +1,429 @@
+//! The Bot API: updates that are kept until the offset moves behind them, messages that are counted as Telegram counts, and faults.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use futures::stream;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time};
+
+use crate::markup;
+
+/// The bot's number.
+pub const BOT: i64 = 4242;
+/// The bot's name.
+pub const NAME: &str = "gatebot";
+/// The longest message, in UTF-16 units.
+const TEXT_MAX: usize = 4096;
+
+/// How the next call of a method goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is refused with this code and these words.
+    Refuse(u16, &'static str),
+    /// Too fast: seconds to wait.
+    Wait(u64),
+    /// Something in between answers in HTML.
+    Gateway(u16),
+    /// Nothing is done and no answer comes.
+    Hang,
+    /// Nothing is done, and the answer breaks off.
+    Drop,
+    /// It is done, and the answer breaks off.
+    Lose,
+    /// The group is another chat by now.
+    Moved(i64),
+}
+
+/// One call that was made.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: String,
+    /// Its parameters.
+    pub body: Value,
+    /// When.
+    pub at: time::Instant,
+}
+
+/// A message as the people in the chat see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its number.
+    pub id: i64,
+    /// The chat, as it was named.
+    pub chat: String,
+    /// The topic.
+    pub topic: Option<i64>,
+    /// The words without markup.
+    pub text: String,
+    /// The words as they were sent.
+    pub sent: String,
+    /// The message that it answers.
+    pub answers: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    token: String,
+    updates: Vec<(i64, Value)>,
+    last_update: i64,
+    last_message: i64,
+    /// The place up to which updates were acknowledged.
+    acknowledged: i64,
+    polls: u64,
+    /// Changes when whoever asks is to meet something else.
+    disturbed: u64,
+    seen: Vec<Seen>,
+    calls: Vec<Call>,
+    faults: HashMap<String, VecDeque<Fault>>,
+    has_webhook: bool,
+}
+
+/// The server. Dropping it closes its port.
+#[derive(Debug)]
+pub struct BotApi {
+    address: SocketAddr,
+    told: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    told: Mutex<Told>,
+    changed: Notify,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BotApi {
+    /// Starts a server on a port of its own.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let told = Arc::new(Shared::default());
+        *told.lock() = Told {
+            token: format!("{BOT}:a-secret-of-the-fake_{}", address.port()),
+            last_update: 1000,
+            ..Told::default()
+        };
+        let router = Router::new()
+            .route("/{bot}/{method}", axum::routing::post(call))
+            .with_state(Arc::clone(&told));
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Self {
+            address,
+            told,
+            server,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The token that it takes.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.told.lock().token.clone()
+    }
+
+    /// It takes another token from now on.
+    pub fn revoke(&self) {
+        self.told.lock().token = format!("{BOT}:another");
+        self.disturb();
+    }
+
+    /// The bot has a webhook, so nobody may ask for updates.
+    pub fn set_webhook(&self) {
+        self.told.lock().has_webhook = true;
+        self.disturb();
+    }
+
+    /// The next call of a method goes wrong; several go wrong in this order.
+    pub fn fault(&self, method: &str, fault: Fault) {
+        let mut told = self.told.lock();
+        told.faults.entry(method.to_owned()).or_default().push_back(fault);
+        drop(told);
+        if method == "getUpdates" {
+            self.disturb();
+        }
+    }
+
+    /// Ends the poll under way with a fault, as a second poller does.
+    pub fn conflict(&self) {
+        let words = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+        self.fault("getUpdates", Fault::Refuse(409, words));
+    }
+
+    fn disturb(&self) {
+        self.told.lock().disturbed += 1;
+        self.told.changed.notify_waiters();
+    }
+
+    /// Somebody says something to the bot alone. The number of the message.
+    pub fn says(&self, person: i64, text: &str) -> i64 {
+        let id = self.next_message();
+        self.update("message", direct(person, id, text));
+        id
+    }
+
+    /// An update as it stands, with the next number.
+    pub fn update(&self, kind: &str, message: Value) {
+        let mut told = self.told.lock();
+        told.last_update += 1;
+        let number = told.last_update;
+        told.updates
+            .push((number, json!({"update_id": number, kind: message})));
+        drop(told);
+        self.told.changed.notify_waiters();
+    }
+
+    /// The number of the next message.
+    pub fn next_message(&self) -> i64 {
+        let mut told = self.told.lock();
+        told.last_message += 1;
+        told.last_message
+    }
+
+    /// Updates that were not acknowledged.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.told.lock().updates.len()
+    }
+
+    /// The place up to which updates were acknowledged.
+    #[must_use]
+    pub fn acknowledged(&self) -> i64 {
+        self.told.lock().acknowledged
+    }
+
+    /// The messages of the bot, in order.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
+        self.told.lock().seen.clone()
+    }
+
+    /// The calls of one method.
+    #[must_use]
+    pub fn calls(&self, method: &str) -> Vec<Call> {
+        let told = self.told.lock();
+        let calls = told.calls.iter().filter(|call| call.method == method);
+        calls.cloned().collect()
+    }
+}
+
+impl Drop for BotApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// What somebody says to the bot alone.
+#[must_use]
+pub fn direct(person: i64, id: i64, text: &str) -> Value {
+    json!({
+        "message_id": id, "date": 1_790_000_000, "text": text,
+        "from": {"id": person, "is_bot": false, "first_name": "Anna", "username": "anna"},
+        "chat": {"id": person, "type": "private", "first_name": "Anna"},
+        "entities": if text.starts_with('/') { json!([command(text)]) } else { json!([]) },
+    })
+}
+
+/// What somebody says in a group; more fields over it.
+#[must_use]
+pub fn group(chat: i64, person: i64, id: i64, text: &str, more: Value) -> Value {
+    let mut message = json!({
+        "message_id": id, "date": 1_790_000_000, "text": text,
+        "from": {"id": person, "is_bot": false, "first_name": "Anna"},
+        "chat": {"id": chat, "type": "supergroup", "title": "Family"},
+    });
+    if let (Some(fields), Value::Object(more)) = (message.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    message
+}
+
+fn command(text: &str) -> Value {
+    let length = text
+        .split(' ')
+        .next()
+        .map_or(0, |word| word.encode_utf16().count());
+    json!({"type": "bot_command", "offset": 0, "length": length})
+}
+
+type Refusal = (u16, String, Value);
+
+async fn call(
+    State(shared): State<Arc<Shared>>,
+    Path((bot, method)): Path<(String, String)>,
+    body: axum::body::Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let fault = {
+        let mut told = shared.lock();
+        if bot != format!("bot{}", told.token) {
+            return refused((401, "Unauthorized".to_owned(), Value::Null));
+        }
+        told.calls.push(Call {
+            method: method.clone(),
+            body: body.clone(),
+            at: time::Instant::now(),
+        });
+        told.faults.get_mut(&method).and_then(VecDeque::pop_front)
+    };
+    match fault {
+        Some(Fault::Refuse(code, words)) => return refused((code, words.to_owned(), Value::Null)),
+        Some(Fault::Wait(seconds)) => {
+            let words = format!("Too Many Requests: retry after {seconds}");
+            return refused((429, words, json!({"retry_after": seconds})));
+        }
+        Some(Fault::Moved(new)) => {
+            let words = "Bad Request: group chat was upgraded to a supergroup chat".to_owned();
+            return refused((400, words, json!({"migrate_to_chat_id": new})));
+        }
+        Some(Fault::Gateway(code)) => {
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY);
+            return (status, "<html>Bad Gateway</html>").into_response();
+        }
+        Some(Fault::Hang) => return std::future::pending().await,
+        Some(Fault::Drop) => return broken(),
+        Some(Fault::Lose) => {
+            let _ = answer(&shared, &method, &body).await;
+            return broken();
+        }
+        None => {}
+    }
+    match answer(&shared, &method, &body).await {
+        Ok(result) => axum::Json(json!({"ok": true, "result": result})).into_response(),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn refused((code, description, parameters): Refusal) -> Response {
+    let mut answer = json!({"ok": false, "error_code": code, "description": description});
+    if let (false, Some(fields)) = (parameters.is_null(), answer.as_object_mut()) {
+        fields.insert("parameters".to_owned(), parameters);
+    }
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, axum::Json(answer)).into_response()
+}
+
+fn broken() -> Response {
+    let body = stream::once(async { Err::<Vec<u8>, _>(io::Error::other("on purpose")) });
+    Response::new(Body::from_stream(body))
+}
+
+async fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, Refusal> {
+    match method {
+        "getMe" => Ok(json!({"id": BOT, "is_bot": true, "first_name": "Gate", "username": NAME})),
+        "getUpdates" => updates(shared, body).await,
+        "deleteWebhook" => {
+            shared.lock().has_webhook = false;
+            Ok(json!(true))
+        }
+        "sendChatAction" => Ok(json!(true)),
+        "sendMessage" => send(shared, body),
+        _ => Err((404, "Not Found".to_owned(), Value::Null)),
+    }
+}
+
+async fn updates(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
+    let seconds = body["timeout"].as_u64().unwrap_or(0);
+    let limit = body["limit"].as_u64().unwrap_or(100);
+    let deadline = time::Instant::now() + Duration::from_secs(seconds);
+    let mine = {
+        let mut told = shared.lock();
+        if told.has_webhook {
+            let words = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
+            return Err((409, words.to_owned(), Value::Null));
+        }
+        if let Some(offset) = body["offset"].as_i64() {
+            told.updates.retain(|(number, _)| *number >= offset);
+            told.acknowledged = told.acknowledged.max(offset - 1);
+        }
+        told.polls += 1;
+        (told.polls, told.disturbed)
+    };
+    shared.changed.notify_waiters();
+    loop {
+        let changed = shared.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        {
+            let told = shared.lock();
+            if told.polls != mine.0 {
+                let words = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+                return Err((409, words.to_owned(), Value::Null));
+            }
+            // It asks again, and meets what disturbed it.
+            if told.disturbed != mine.1 {
+                return Ok(json!([]));
+            }
+            if !told.updates.is_empty() {
+                let some = told.updates.iter().take(usize::try_from(limit).unwrap_or(100));
+                return Ok(some.map(|(_, update)| update.clone()).collect());
+            }
+        }
+        if time::timeout_at(deadline, changed).await.is_err() {
+            return Ok(json!([]));
+        }
+    }
+}
+
+fn send(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
+    let bad = |words: String| (400, format!("Bad Request: {words}"), Value::Null);
+    let sent = body["text"].as_str().unwrap_or_default().to_owned();
+    let text = match body["parse_mode"].as_str() {
+        Some("HTML") => markup::read(&sent).map_err(|words| bad(format!("can't parse entities: {words}")))?,
+        Some(other) => return Err(bad(format!("unsupported parse_mode {other}"))),
+        None => sent.clone(),
+    };
+    if text.trim().is_empty() {
+        return Err(bad("text must be non-empty".to_owned()));
+    }
+    if text.encode_utf16().count() > TEXT_MAX {
+        return Err(bad("message is too long".to_owned()));
+    }
+    let chat = match &body["chat_id"] {
+        Value::String(name) => name.clone(),
+        number => number.to_string(),
+    };
+    let mut told = shared.lock();
+    told.last_message += 1;
+    let id = told.last_message;
+    told.seen.push(Seen {
+        id,
+        chat,
+        topic: body["message_thread_id"].as_i64(),
+        text: text.clone(),
+        sent,
+        answers: body["reply_parameters"]["message_id"].as_i64(),
+    });
+    drop(told);
+    shared.changed.notify_waiters();
+    Ok(json!({
+        "message_id": id, "date": 1_790_000_001, "text": text, "chat": {"id": body["chat_id"], "type": "private"},
+        "from": {"id": BOT, "is_bot": true, "first_name": "Gate", "username": NAME},
+    }))
+}
