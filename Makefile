@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # A long step of cargo says how far it is: by cargo's own bar on a terminal, by a line a minute elsewhere.
 PROGRESS := deploy/progress.sh
 
-.PHONY: help up build test deny contracts notes test-rust test-conformance conformance test-autobahn lint docs bench bench-peers crash backup-drill \
+.PHONY: help up build test deny contracts notes test-rust test-conformance test-page conformance test-autobahn lint docs bench bench-peers crash backup-drill \
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
@@ -41,7 +41,7 @@ build:
 	@echo "== build (release; the first time takes some minutes)"
 	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse
 
-test: prerequisites lint notes contracts deny test-rust test-conformance test-autobahn
+test: prerequisites lint notes contracts deny test-rust test-conformance test-page test-autobahn
 	@echo "== all good"
 
 prerequisites:
@@ -96,6 +96,15 @@ test-conformance:
 	  echo "== conformance"; npm test --prefix tests/conformance --silent; \
 	else \
 	  echo "== conformance: left out, npm is not here"; \
+	fi
+
+# The gateway's own page: types, format and lint of its sources, and a headless Chromium that uses it. Nothing of that is in a release.
+test-page:
+	@if [ -x tests/page/node_modules/.bin/tsc ]; then \
+	  echo "== page"; PATH="$(CURDIR)/tests/conformance/node_modules/node/bin:$$PATH" && \
+	  npm run check --prefix tests/page --silent && npm test --prefix tests/page --silent; \
+	else \
+	  echo "== page: left out, npm is not here"; \
 	fi
 
 # Twenty seconds where the suite is at hand; nothing is fetched for it here.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
 # `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny
-# (by cargo), the npm packages of tests/conformance, OpenClaw itself among them.
+# (by cargo), the npm packages of tests/conformance and tests/page, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -182,8 +182,9 @@ if have npm; then
     cp "$1/package.json" "$1/node_modules/.gatehouse-packages"
   }
   packages tests/conformance
+  packages tests/page
   # OpenClaw asks for a newer Node than many systems have, already when it is installed: the one that came with the packages before.
   PATH="$PWD/tests/conformance/node_modules/node/bin:$PATH" packages tests/conformance/clients
 else
-  say "npm is not here: the conformance tests are left out ($(install_command npm npm npm))"
+  say "npm is not here: the conformance tests and those of the page are left out ($(install_command npm npm npm))"
 fi

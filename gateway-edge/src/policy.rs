@@ -8,7 +8,7 @@ use gatehouse_document::Document;
 use crate::{
     admission::AdmissionPolicy,
     auth::{Credentials, mode::Mode},
-    http::ui::ControlUi,
+    http::ui::{ControlUi, OwnPage},
     paired::Devices,
     throttle::Limits,
     tls,
@@ -30,6 +30,8 @@ pub(crate) struct Policy {
     pub(crate) tls: Option<tls::Source>,
     /// What is served to browsers beside the gateway's own page.
     pub(crate) control_ui: Option<Arc<ControlUi>>,
+    /// Where the gateway's own page stands, if it does.
+    pub(crate) own_page: Option<OwnPage>,
     /// How long answers may go on when the gateway ends.
     pub(crate) drain: Duration,
 }
@@ -41,6 +43,7 @@ impl Policy {
         let gateway = &revision.value.gateway;
         let rate = &gateway.auth.rate_limit;
         let credentials = Credentials::read(&revision.credentials);
+        let control_ui = ControlUi::of(&gateway.control_ui, control_ui);
         (!credentials.is_empty()).then(|| Self {
             hash: revision.hash.clone(),
             credentials,
@@ -54,7 +57,8 @@ impl Policy {
             mode: Mode::of(&gateway.auth),
             admission: AdmissionPolicy::new(gateway),
             tls: tls::Source::of(&gateway.tls, gateway.public_origin.as_deref()),
-            control_ui: ControlUi::of(&gateway.control_ui, control_ui).map(Arc::new),
+            own_page: OwnPage::of(&gateway.control_ui, control_ui.as_ref()),
+            control_ui: control_ui.map(Arc::new),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
     }

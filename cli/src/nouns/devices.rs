@@ -8,7 +8,7 @@ use super::{Answer, Caller, sessions::given, unknown};
 use crate::{
     args::{
         Common,
-        devices::{Devices, DevicesVerb, Pair},
+        devices::{Devices, DevicesVerb, Pair, PairAs},
     },
     client::Client,
     exit::{Exit, Failed},
@@ -200,11 +200,11 @@ impl Caller {
         if self.json {
             return output::line(&with_source(&answer, source)?);
         }
-        self.show_code(&code, pair.no_qr)
+        self.show_code(&code, pair)
     }
 
-    fn show_code(&self, code: &Code, no_qr: bool) -> Result<(), Failed> {
-        if !no_qr {
+    fn show_code(&self, code: &Code, pair: &Pair) -> Result<(), Failed> {
+        if !pair.no_qr {
             output::text(&picture(&code.setup_code)?)?;
         }
         output::line(&code.setup_code)?;
@@ -212,8 +212,21 @@ impl Caller {
             "for one device, once, within ten minutes; it connects to {}",
             gatehouse_core::telemetry::escape(&code.gateway_url)
         ));
+        if pair.access != PairAs::Node {
+            output::remark(&format!("in a browser: {}", page_of(code)));
+        }
         Ok(())
     }
+}
+
+/// The gateway's own page with the code behind it, in the part of an address that no server sees.
+fn page_of(code: &Code) -> String {
+    let page = code.gateway_url.trim_end_matches('/').replacen("ws", "http", 1);
+    format!(
+        "{}/#code={}",
+        gatehouse_core::telemetry::escape(&page),
+        code.setup_code
+    )
 }
 
 /// Whether an address leads a device to itself, and to no other machine.
@@ -416,6 +429,22 @@ mod tests {
             (source(Some("connection")), source(None)),
             ("connection".into(), "publicUrl".into())
         );
+    }
+
+    #[test]
+    fn a_code_opens_the_page_without_any_server_reading_it() {
+        let page = |url: &str| {
+            page_of(&Code {
+                setup_code: "c0de".to_owned(),
+                gateway_url: url.to_owned(),
+            })
+        };
+
+        assert_eq!(
+            page("wss://home.example.org"),
+            "https://home.example.org/#code=c0de"
+        );
+        assert_eq!(page("ws://127.0.0.1:18789/"), "http://127.0.0.1:18789/#code=c0de");
     }
 
     #[test]

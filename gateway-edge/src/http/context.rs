@@ -11,7 +11,7 @@ use super::{
     media::Readers,
     respond::{self, Refused, refuse, starting},
     socket::Ends,
-    ui::{ControlUi, Files},
+    ui::{ControlUi, Files, OwnPage},
     webhook::Webhooks,
 };
 use crate::{
@@ -66,6 +66,11 @@ impl Http {
             // The configuration may allow what the defaults do not: ask to come back instead of refusing.
             None => check(&AdmissionPolicy::default()).map_err(|_| Box::new(respond::refusal(&starting()))),
         }
+    }
+
+    /// Where the gateway's own page stands, if it does.
+    pub(crate) fn own_page(&self) -> Option<OwnPage> {
+        self.edge.policy().and_then(|policy| policy.own_page.clone())
     }
 
     /// What is served to browsers beside the gateway's own page.

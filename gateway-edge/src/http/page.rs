@@ -1,14 +1,23 @@
-//! The page of who opens the gateway's address in a browser: what this is, whether it is well, and how to connect.
+//! The page that says how to connect: what this is, whether it is well, and what other clients need. It stands at `/connect`, and at the
+//! gateway's address where nothing else does.
 //!
 //! Anybody may read it, so it says nothing that the probes do not say. It has no script and loads nothing but its own sign.
 
 use std::sync::Arc;
 
-use axum::response::Response;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    response::Response,
+};
 use gatehouse_core::net::host_of;
 use http::{HeaderMap, StatusCode, header};
 
-use super::{context::Http, respond::respond, socket::Ends};
+use super::{
+    context::Http,
+    respond::respond,
+    socket::{Ends, Socket},
+};
 use crate::{admission::AdmissionPolicy, limits::VERSION, ready::Report};
 
 /// What the page may load: its own style, which is known by its digest, and its sign.
@@ -26,6 +35,15 @@ pub(super) async fn sign() -> Response {
 /// For browsers that ask for it whatever the page says.
 pub(super) async fn sign_of_old() -> Response {
     respond(StatusCode::OK, "image/vnd.microsoft.icon", SIGN_OF_OLD)
+}
+
+/// The page at its own address.
+pub(super) async fn connect(
+    State(http): State<Arc<Http>>,
+    Extension(socket): Extension<Arc<Socket>>,
+    request: Request,
+) -> Response {
+    page(http, socket.ends, request.into_parts().0.headers).await
 }
 
 /// The page, as the gateway is now and by the address that was asked.

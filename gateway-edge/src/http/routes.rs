@@ -2,7 +2,7 @@
 //!
 //! Whatever the route, a request is asked by a name that is ours and by a canonical path (`guard::admit`).
 //! What the table declares is enforced before the handler sees the request (`guard::enforce`). What no row has is asked of the Control
-//! UI, if there is one (`ui`): its files, and its page for every place inside it.
+//! UI, if there is one, and of the gateway's own page (`ui`): their files, and their pages for every place inside them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,10 +36,16 @@ const SOCKET: Policy = Policy {
     ..PAGE
 };
 
-/// A WebSocket, or the page.
+/// A WebSocket, or a page.
 const FRONT: Policy = Policy {
     csp: page::CSP,
     ..SOCKET
+};
+
+/// How to connect.
+const PLAIN_PAGE: Policy = Policy {
+    csp: page::CSP,
+    ..PAGE
 };
 
 const WEBHOOK: Policy = Policy {
@@ -67,8 +73,9 @@ const MEDIUM: Policy = Policy {
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 12] = [
+static ROUTES: [(&str, &str, Policy, Serve); 13] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
+    ("/connect", READ, PLAIN_PAGE, || get(page::connect)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
     ("/favicon.ico", READ, PAGE, || get(page::sign_of_old)),
     (upgrade::PLAIN, READ, SOCKET, || get(upgrade::or_refusal)),

@@ -1,4 +1,5 @@
-//! A Control UI on the gateway's own origin: the files of any built one, from a folder that the operator names.
+//! What browsers are served on the gateway's own origin: its own page (`own`), and a Control UI, the files of any built one, from a
+//! folder that the operator names.
 //!
 //! Anybody who reaches the listener may read them: they are the program, and the token opens the gateway. What is no file and
 //! looks like none is a place inside the program, and is answered with its page; so a link to a session works, and a reload.
@@ -29,10 +30,12 @@ use super::{
 
 mod file;
 mod kind;
+mod own;
 mod packed;
 mod page;
 mod place;
 
+pub(crate) use own::OwnPage;
 pub(crate) use place::Mount as ControlUi;
 
 /// A disk that answers no sooner is broken.
@@ -43,9 +46,10 @@ const DISK_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Files {
     pages: Pages,
     packed: packed::Packed,
+    own: own::Own,
 }
 
-/// What no route of the table has: the Control UI, if there is one.
+/// What no route of the table has: a Control UI, or the gateway's own page.
 pub(super) async fn serve(
     State(http): State<Arc<Http>>,
     Extension(socket): Extension<Arc<Socket>>,
@@ -54,10 +58,19 @@ pub(super) async fn serve(
     answer(&http, &socket, request).await.unwrap_or_else(nothing)
 }
 
-/// The page at the root of the origin, if a Control UI stands there.
+/// The page at the root of the origin: that of a Control UI or the gateway's own, whichever stands there, or the way to it.
 pub(super) async fn front(http: &Arc<Http>, headers: &HeaderMap) -> Option<Response> {
-    let mount = http.control_ui().filter(|mount| mount.is_at_root())?;
-    Some(page(http, &mount, headers).await)
+    if let Some(mount) = http.control_ui().filter(|mount| mount.is_at_root()) {
+        return Some(page(http, &mount, headers).await);
+    }
+    let own = http.own_page()?;
+    if own.is_at_root() {
+        return http.files.own.page(&own, headers);
+    }
+    let mut there = plain(StatusCode::FOUND, "the page of this gateway stands elsewhere");
+    let address = HeaderValue::try_from(format!("{}/", own.base())).ok()?;
+    there.headers_mut().insert(header::LOCATION, address);
+    Some(there)
 }
 
 pub(super) fn nothing() -> Response {
@@ -66,8 +79,13 @@ pub(super) fn nothing() -> Response {
 
 /// The answer to a path that no route has, in whatever form it is written. `None`: there is nothing.
 pub(super) async fn answer(http: &Arc<Http>, socket: &Arc<Socket>, request: Request) -> Option<Response> {
-    let mount = http.control_ui()?;
-    let place = mount.place(request.uri().path())?;
+    let path = request.uri().path();
+    let Some((mount, place)) = http
+        .control_ui()
+        .and_then(|mount| mount.place(path).map(|place| (Arc::clone(&mount), place)))
+    else {
+        return answer_own(http, socket, request);
+    };
     // The program dials the address that it came from.
     if place == Place::Front && wants_upgrade(request.headers()) {
         return Some(upgrade(http, socket, request));
@@ -84,6 +102,22 @@ pub(super) async fn answer(http: &Arc<Http>, socket: &Arc<Socket>, request: Requ
         }
     }
     Some(page(http, &mount, headers).await)
+}
+
+/// The same of the gateway's own page.
+fn answer_own(http: &Arc<Http>, socket: &Arc<Socket>, request: Request) -> Option<Response> {
+    let own = http.own_page()?;
+    let place = own.place(request.uri().path())?;
+    if place == Place::Front && wants_upgrade(request.headers()) {
+        return Some(upgrade(http, socket, request));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    match place {
+        Place::File(name) => http.files.own.file(&own, name, request.headers()),
+        Place::Front | Place::Inside => http.files.own.page(&own, request.headers()),
+    }
 }
 
 /// The program's page, with its address in it.

@@ -49,14 +49,14 @@ async fn gateway(folder: &TempDir, base: Option<&str>) -> Gateway {
     Gateway::configured(&config(&folder.path().join("ui"), base)).await
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines
             .filter(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -64,12 +64,12 @@ impl Answer {
             .next()
     }
 
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
-async fn ask(gateway: &Gateway, method: &str, path: &str, headers: &str) -> Answer {
+pub(crate) async fn ask(gateway: &Gateway, method: &str, path: &str, headers: &str) -> Answer {
     let mut socket = TcpStream::connect(&gateway.http).await.unwrap();
     let request =
         format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
@@ -85,7 +85,7 @@ async fn ask(gateway: &Gateway, method: &str, path: &str, headers: &str) -> Answ
     }
 }
 
-async fn get(gateway: &Gateway, path: &str) -> Answer {
+pub(crate) async fn get(gateway: &Gateway, path: &str) -> Answer {
     ask(gateway, "GET", path, "").await
 }
 
@@ -311,25 +311,25 @@ async fn below_a_base_path_the_page_and_its_socket_are_there_and_the_gateways_ow
 async fn a_revision_turns_it_on_and_off_and_a_folder_without_a_page_is_said() {
     let folder = built();
     let gateway = Gateway::start().await;
-    assert_eq!(get(&gateway, "/chat").await.status, 404);
+    assert_eq!(get(&gateway, "/agents").await.status, 404);
 
     let root = folder.path().join("ui");
     let on = config(&root, None);
     gateway
         .config
         .send_replace(Some(crate::gateway::revision(&on, TOKEN)));
-    crate::gateway::until("the page", async || get(&gateway, "/chat").await.status == 200).await;
+    crate::gateway::until("the page", async || get(&gateway, "/agents").await.status == 200).await;
     fs::write(
         root.join("index.html"),
         PAGE.replace("lang=\"en\"", "lang=\"de\""),
     )
     .unwrap();
     assert!(
-        get(&gateway, "/chat").await.text().contains("lang=\"de\""),
+        get(&gateway, "/agents").await.text().contains("lang=\"de\""),
         "a new build is there at once"
     );
     fs::remove_file(root.join("index.html")).unwrap();
-    let gone = get(&gateway, "/chat").await;
+    let gone = get(&gateway, "/agents").await;
     assert!(
         gone.status == 503 && gone.text().contains("gateway.controlUi.root"),
         "{}",
@@ -339,6 +339,6 @@ async fn a_revision_turns_it_on_and_off_and_a_folder_without_a_page_is_said() {
     gateway
         .config
         .send_replace(Some(crate::gateway::revision("{}", TOKEN)));
-    crate::gateway::until("nothing", async || get(&gateway, "/chat").await.status == 404).await;
+    crate::gateway::until("nothing", async || get(&gateway, "/agents").await.status == 404).await;
     assert!(get(&gateway, "/").await.text().contains("Gatehouse"));
 }

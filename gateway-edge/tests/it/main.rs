@@ -26,6 +26,8 @@ mod media;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod own_page;
+#[cfg(test)]
 mod pairing;
 #[cfg(test)]
 mod plain_door;

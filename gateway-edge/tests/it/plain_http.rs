@@ -70,7 +70,7 @@ async fn it_is_alive_from_the_start_and_ready_when_the_gateway_is() {
 async fn pages_are_few_and_guarded() {
     let gateway = Gateway::start().await;
 
-    let page = get(&gateway.http, "/").await.to_ascii_lowercase();
+    let page = get(&gateway.http, "/connect").await.to_ascii_lowercase();
     for header in [
         "x-frame-options: deny",
         "x-content-type-options: nosniff",
@@ -95,10 +95,10 @@ async fn pages_are_few_and_guarded() {
 }
 
 #[tokio::test]
-async fn who_opens_the_address_in_a_browser_reads_how_it_is_and_how_to_connect() {
+async fn who_asks_how_to_connect_reads_that_and_how_the_gateway_is() {
     let gateway = Gateway::start().await;
     let asked = async |host: &str| {
-        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let head = format!("GET /connect HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         ask(&gateway.http, &head).await
     };
 
@@ -171,6 +171,9 @@ async fn every_route_is_asked_by_a_name_that_nobody_else_can_own() {
     let gateway = Gateway::configured(r#"{"gateway":{"publicOrigin":"https://home.example.org"}}"#).await;
     let routes = [
         "GET /",
+        "GET /connect",
+        "GET /gateway/status",
+        "GET /sw.js",
         "GET /ws",
         "GET /healthz",
         "GET /health",

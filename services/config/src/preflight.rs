@@ -31,9 +31,9 @@ pub struct Preflight {
     pub port: u16,
     /// The address of `gateway.bind`. `GATEHOUSE_BIND` of the edge goes before it.
     pub bind: IpAddr,
-    /// The path of a Control UI on the gateway's address: `gateway.controlUi.basePath` with slashes around.
+    /// The path of the page on the gateway's address, its own or that of a Control UI: `gateway.controlUi.basePath` with slashes around.
     pub control_ui_path: String,
-    /// Whether the document names a Control UI to be served there.
+    /// Whether there is one.
     pub control_ui: bool,
     /// Whether nobody on this machine is asked for anything: `gateway.auth.mode: "none"`.
     pub open_door: bool,
@@ -84,7 +84,7 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
         port: gateway.port,
         bind: address(gateway),
         control_ui_path: page_path(gateway.control_ui.base_path.as_deref()),
-        control_ui: gateway.control_ui.enabled && gateway.control_ui.root.is_some(),
+        control_ui: gateway.control_ui.enabled,
         open_door: gateway.auth.mode == AuthMode::None,
         answers: plan::answers(Some(gateway.drain_seconds.into())),
         file_valid: state.file.valid,

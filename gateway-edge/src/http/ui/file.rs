@@ -26,10 +26,10 @@ use crate::http::{
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A year, as long as browsers keep anything.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(super) const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// Kept, and asked for each time whether it is still right.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+pub(super) const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// In which forms a client takes a file.
 #[derive(Debug, Clone, Copy)]

@@ -73,15 +73,44 @@ impl Pages {
         file.take(PAGE_BYTES_MAX)
             .read_to_string(&mut text)
             .map_err(|error| wrong(&error))?;
-        let page = Arc::new(make(&text, mount.base()).map_err(|error| wrong(&error))?);
+        let at = At::folder(mount.base());
+        let page = Arc::new(make(&text, &at, POLICY).map_err(|error| wrong(&error))?);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((made, Arc::clone(&page)));
         Ok(page)
     }
 }
 
-fn make(text: &str, base: &str) -> Result<Page, String> {
-    let (text, scripts) = at_base(text, base);
-    let mut policy = POLICY.to_owned();
+/// Where the files of a page stand.
+#[derive(Debug)]
+pub(super) struct At<'a> {
+    /// The address of the page, without a slash at its end.
+    pub(super) base: &'a str,
+    /// That of its files, likewise.
+    pub(super) files: &'a str,
+    /// Files that stand beside the page all the same.
+    pub(super) fixed: &'a [&'a str],
+}
+
+impl<'a> At<'a> {
+    /// As they stand in a folder: the page beside its files.
+    fn folder(base: &'a str) -> Self {
+        let (files, fixed) = (base, [].as_slice());
+        Self { base, files, fixed }
+    }
+
+    fn of(&self, file: &str) -> &str {
+        if self.fixed.contains(&file) {
+            self.base
+        } else {
+            self.files
+        }
+    }
+}
+
+/// A page as it is sent, with a policy that lets the scripts in it run.
+pub(super) fn make(text: &str, at: &At<'_>, policy: &str) -> Result<Page, String> {
+    let (text, scripts) = placed(text, at);
+    let mut policy = policy.to_owned();
     for script in scripts {
         policy.push_str(&format!(" 'sha256-{}'", STANDARD.encode(script)));
     }
@@ -99,14 +128,14 @@ fn make(text: &str, base: &str) -> Result<Page, String> {
 }
 
 /// The page with every relative address made absolute, and the digests of the scripts in it.
-fn at_base(text: &str, base: &str) -> (String, Vec<[u8; 32]>) {
+fn placed(text: &str, at: &At<'_>) -> (String, Vec<[u8; 32]>) {
     let mut page = String::with_capacity(text.len() + 256);
     let mut scripts = Vec::new();
     for piece in pieces(text) {
         match piece {
             Piece::Address(address) => match relative(address) {
                 Some(rest) => {
-                    page.push_str(base);
+                    page.push_str(at.of(rest));
                     page.push('/');
                     page.push_str(rest);
                 }
@@ -115,7 +144,7 @@ fn at_base(text: &str, base: &str) -> (String, Vec<[u8; 32]>) {
             Piece::Root(tag) => {
                 page.push_str(tag);
                 if !text.contains(BASE_MARK) {
-                    page.push_str(&format!(" {BASE_MARK}=\"{}\"", base.replace('"', "&quot;")));
+                    page.push_str(&format!(" {BASE_MARK}=\"{}\"", at.base.replace('"', "&quot;")));
                 }
             }
             Piece::Script(script) => {
@@ -156,7 +185,7 @@ mod tests {
 
     #[test]
     fn addresses_of_the_page_are_whole_and_nothing_else_changes() {
-        let (page, scripts) = at_base(PAGE, "/claw");
+        let (page, scripts) = placed(PAGE, &At::folder("/claw"));
 
         for there in [
             r#"<html lang="en" data-openclaw-control-ui-base-path="/claw">"#,
@@ -175,7 +204,7 @@ mod tests {
         }
         let script = Sha256::digest(r#"var a = '<link href="./stays.css">';"#);
         assert_eq!(scripts, [<[u8; 32]>::from(script)]);
-        let (at_root, _) = at_base(PAGE, "");
+        let (at_root, _) = placed(PAGE, &At::folder(""));
         assert!(
             at_root.contains(r#"src="/assets/index-BZuf2r7K.js""#),
             "{at_root}"
@@ -185,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_policy_lets_the_pages_own_scripts_run_and_no_others() {
-        let page = make(PAGE, "").unwrap();
+        let page = make(PAGE, &At::folder(""), POLICY).unwrap();
         let policy = page.policy.to_str().unwrap();
 
         assert!(
@@ -211,7 +240,7 @@ mod tests {
             "</",
             "<a href=x",
         ] {
-            let (page, _) = at_base(odd, "");
+            let (page, _) = placed(odd, &At::folder(""));
             assert!(page.chars().next() == odd.chars().next(), "{odd}: {page}");
         }
     }

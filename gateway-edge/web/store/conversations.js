@@ -1,0 +1,121 @@
+// Transcripts as far as they were read: a window of rows that ends with the newest one, grows upwards by pages, and downwards by events.
+
+import { settle, snapshot } from "./runs.js";
+import { changed, state } from "./state.js";
+
+/** @typedef {import("../protocol/types.js").Row} Row */
+/** @typedef {import("../protocol/types.js").History} History */
+/** @typedef {{ key: string, sessionId: string | undefined, rows: Row[], more: number | null, cursor: string | null, loading: boolean, loadingOlder: boolean, error: unknown }} Conversation */
+/** @typedef {(method: string, params: object) => Promise<any>} Call */
+
+/** Rows of a page: some screens full. */
+const PAGE = 60;
+
+/** Bytes of a page: more would be seconds on a slow line. */
+const PAGE_BYTES = 512 * 1024;
+
+/** Conversations that are kept beside the one that is open, so that going back and forth costs nothing. */
+const KEPT = 6;
+
+/** @param {string} key @returns {Conversation} */
+function open(key) {
+  let known = state.conversations.get(key);
+  if (known) state.conversations.delete(key);
+  known ??= { key, sessionId: undefined, rows: [], more: null, cursor: null, loading: false, loadingOlder: false, error: null };
+  state.conversations.set(key, known); // the one that was opened last is the last of the map
+  for (const old of [...state.conversations.keys()].slice(0, -KEPT)) state.conversations.delete(old);
+  return known;
+}
+
+/** Reads the newest page, or only what came since the last look.
+ * @param {Call} call @param {string} key */
+export async function read(call, key) {
+  const conversation = open(key);
+  conversation.loading = true;
+  conversation.error = null;
+  changed("conversation");
+  try {
+    const since = conversation.cursor ? { cursor: conversation.cursor } : {};
+    /** @type {History} */
+    let page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES, ...since });
+    const isAnother = conversation.cursor && page.sessionId !== conversation.sessionId;
+    // More came than a page holds: there would be a hole between what is known and what is new.
+    if (conversation.cursor && (isAnother || (page.messages?.length ?? 0) >= PAGE)) {
+      page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES });
+      conversation.rows = [];
+      conversation.cursor = null;
+    }
+    take(conversation, page);
+  } catch (error) {
+    conversation.error = error;
+  }
+  conversation.loading = false;
+  changed("conversation");
+}
+
+/** @param {Conversation} conversation @param {History} page */
+function take(conversation, page) {
+  const isFirst = conversation.cursor === null;
+  conversation.sessionId = page.sessionId;
+  conversation.cursor = page.deltaCursor;
+  if (isFirst) conversation.more = page.hasMore ? (page.nextOffset ?? null) : null;
+  if (isFirst) conversation.rows = [];
+  for (const row of page.messages ?? []) insert(conversation, row);
+  const agent = page.sessionInfo?.agentId ?? "";
+  if (page.sessionInfo) state.sessions.set(page.sessionKey, { ...state.sessions.get(page.sessionKey), ...page.sessionInfo });
+  if (page.inFlightRun) snapshot(page.inFlightRun, page.sessionKey, agent);
+}
+
+/** Reads the page before the oldest row that is known.
+ * @param {Call} call @param {string} key */
+export async function readOlder(call, key) {
+  const conversation = state.conversations.get(key);
+  if (!conversation || conversation.more === null || conversation.loadingOlder) return;
+  conversation.loadingOlder = true;
+  changed("conversation");
+  try {
+    // Rows that came meanwhile move the offset; those that are read twice are known by their ids.
+    const offset = Math.max(conversation.more, conversation.rows.length);
+    /** @type {History} */
+    const page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES, offset });
+    for (const row of page.messages ?? []) insert(conversation, row);
+    conversation.more = page.hasMore ? (page.nextOffset ?? null) : null;
+  } catch (error) {
+    conversation.error = error;
+  }
+  conversation.loadingOlder = false;
+  changed("conversation");
+}
+
+/** A row was added to a transcript: the event `session.message`.
+ * @param {{ sessionKey: string, message: Row, session?: import("../protocol/types.js").SessionRow }} event */
+export function heardRow({ sessionKey, message, session }) {
+  const { runId } = message.__openclaw;
+  if (runId && message.role === "assistant") settle(runId);
+  const conversation = state.conversations.get(sessionKey);
+  if (!conversation) return;
+  // Under the same key another transcript has begun.
+  if (session && conversation.sessionId && session.sessionId !== conversation.sessionId) {
+    Object.assign(conversation, { sessionId: session.sessionId, rows: [], more: null, cursor: null });
+  }
+  insert(conversation, message);
+  changed("conversation");
+}
+
+/** Puts a row where its number says, once.
+ * @param {Conversation} conversation @param {Row} row */
+function insert({ rows }, row) {
+  const { id, seq } = row.__openclaw;
+  let at = rows.length;
+  while (at > 0 && rows[at - 1].__openclaw.seq > seq) at -= 1;
+  if (rows[at - 1]?.__openclaw.id === id) rows[at - 1] = row;
+  else rows.splice(at, 0, row);
+}
+
+/** Forgets a transcript that was emptied or deleted. @param {string} key */
+export function forget(key) {
+  const conversation = state.conversations.get(key);
+  if (!conversation) return;
+  Object.assign(conversation, { rows: [], more: null, cursor: null, sessionId: undefined });
+  changed("conversation");
+}

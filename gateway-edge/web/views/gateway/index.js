@@ -1,0 +1,43 @@
+// Looking after the gateway: one place with a tab for each part of it. A new part is a file here and a line in PARTS.
+
+import { fill, h, set } from "../../dom.js";
+import { to } from "../../router.js";
+import { may } from "../../store/state.js";
+import { back } from "../now.js";
+import { channels } from "./channels.js";
+import { devices } from "./devices.js";
+import { logs } from "./logs.js";
+import { nodes } from "./nodes.js";
+import { settings } from "./settings.js";
+import { status } from "./status.js";
+import { usage } from "./usage.js";
+
+/** @typedef {import("../shell.js").View} View */
+
+/** Name in the address, name for people, the method without which it is empty, and what draws it.
+ * @type {[string, string, string, () => View][]} */
+const PARTS = [
+  ["status", "Status", "status", status],
+  ["channels", "Channels", "channels.status", channels],
+  ["devices", "Devices", "device.pair.list", devices],
+  ["nodes", "Nodes", "node.list", nodes],
+  ["usage", "Usage", "usage.cost", usage],
+  ["logs", "Logs", "logs.tail", logs],
+  ["settings", "Settings", "config.get", settings],
+];
+
+/** @param {string[]} rest @returns {View} */
+export function gateway([name = "status"]) {
+  const offered = PARTS.filter(([, , method]) => may(method));
+  const part = PARTS.find(([known]) => known === name) ?? PARTS[0];
+  const tabs = h("nav", { class: "tabs", "aria-label": "Parts of the gateway" });
+  fill(tabs, ...offered.map(([known, label]) => h("a", { ...to("gateway", known), "aria-current": known === part[0] ? "page" : null }, label)));
+  const view = part[3]();
+  const body = h("div", { class: "scroller" }, view.node);
+  if (part[0] === "logs") body.classList.add("whole");
+  const node = h("section", { class: "page" }, h("header", { class: "head" }, back(), h("div", {}, h("h1", {}, "Gateway"))), tabs, body);
+  document.title = `${part[1]} · Gatehouse`;
+  set(node, { "aria-label": part[1] });
+  queueMicrotask(() => tabs.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }));
+  return { node, close: view.close };
+}
