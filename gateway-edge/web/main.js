@@ -6,6 +6,7 @@ import { takeFragment } from "./protocol/login.js";
 import { follow } from "./router.js";
 import { enter } from "./store/gateway.js";
 import { state, watch } from "./store/state.js";
+import { watchEnds } from "./views/notify.js";
 import { shell } from "./views/shell.js";
 import { signIn } from "./views/signin.js";
 import { offerShell } from "./worker.js";
@@ -43,5 +44,6 @@ addEventListener("click", ({ target }) => {
 
 follow();
 offerShell();
+watchEnds();
 const hasCredential = await enter(shown);
 watch(["condition"], () => show(hasCredential));

@@ -152,6 +152,30 @@ page("an answer that is cut off in its middle is the same at the end, by reload 
   assert.equal(shown.trim(), messages.at(-1).content[0].text, "the page and the transcript say the same");
 });
 
+page("a tool is a line that opens, with what it was told and what it answered", async (screen) => {
+  let socket;
+  await screen.page.routeWebSocket(/.*/, (route) => {
+    route.connectToServer();
+    socket = route;
+  });
+  const sessionKey = await conversation(screen, "tools");
+  await screen.say(setup.text("tools", { text: words(300), delay: 50 }));
+  await screen.shows(/w0 w1/);
+  const { sessions } = await setup.call("sessions.list", {});
+  const runId = sessions.find((row) => row.key === sessionKey).lastRunId;
+  // No tool is at hand in this gateway, so its events are said in its place.
+  const says = (data) => socket.send(JSON.stringify({ type: "event", event: "agent", payload: { runId, sessionKey, seq: 1, stream: "tool", data } }));
+  says({ phase: "start", name: "weather", toolCallId: "t1", args: { city: "Lisbon" } });
+  const row = screen.page.locator(".tool", { hasText: "weather" });
+  await row.getByText("at work").waitFor();
+  await row.getByText("Lisbon").first().waitFor();
+  says({ phase: "result", name: "weather", toolCallId: "t1", isError: false, result: { content: [{ type: "text", text: "21 degrees <b>" }] } });
+  await row.getByText("done").waitFor();
+  await row.locator("summary").click();
+
+  await row.getByText("21 degrees <b>").waitFor();
+});
+
 page("what is said while the gateway is away is sent once when it is back, over a reload", async (screen) => {
   const key = await conversation(screen, "away");
   await screen.say("first");

@@ -7,7 +7,7 @@ import { forget as forgetLogin, kept, remember } from "../protocol/login.js";
 import { Outbox } from "../protocol/outbox.js";
 import { Away } from "../protocol/refusal.js";
 import { heardRow, read } from "./conversations.js";
-import { end, heardAgent, heardChat } from "./runs.js";
+import { end, heardAgent, heardChat, snapshot, wordsOf } from "./runs.js";
 import { heardChange, readSessions } from "./sessions.js";
 import { changed, may, state } from "./state.js";
 
@@ -115,7 +115,6 @@ async function readRequests() {
 /** The text so far of what runs elsewhere: events bring only what comes from now on. */
 async function readRuns() {
   const running = [...state.sessions.values()].filter((row) => row.hasActiveRun && row.key !== openKey).slice(0, RUNS_READ_MAX);
-  const { snapshot } = await import("./runs.js");
   for (const row of running) {
     const page = await call("chat.history", { sessionKey: row.key, limit: 1, maxBytes: 4096 }).catch(() => null);
     if (page?.inFlightRun) snapshot(page.inFlightRun, row.key, row.agentId);
@@ -132,6 +131,7 @@ export function openSession(key) {
 function heard(name, payload) {
   switch (name) {
     case "chat":
+      if (payload.state === "final") tellEnd(payload);
       if (heardChat(payload) && payload.sessionKey === openKey && payload.state !== "final") readEnd();
       return;
     case "agent":
@@ -155,6 +155,15 @@ function heard(name, payload) {
     case "node.pair.resolved":
       return countAgain();
   }
+}
+
+/** Says when an answer ended: event `end`. */
+export const ends = new EventTarget();
+
+/** @param {any} event payload of `chat` */
+function tellEnd({ sessionKey, agentId, message }) {
+  const text = wordsOf(message?.content);
+  if (text) ends.dispatchEvent(new CustomEvent("end", { detail: { sessionKey, agentId, text } }));
 }
 
 /** @param {() => Promise<unknown>} action */

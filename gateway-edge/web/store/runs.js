@@ -21,6 +21,7 @@ function runOf({ runId, sessionKey = "", agentId = "" }) {
   if (!run) {
     run = { id: runId, sessionKey, agentId, text: "", thinking: "", tools: [], note: "", startedAt: Date.now(), seen: 0, late: [] };
     state.runs.set(runId, run);
+    changed("sessions"); // which session is at work; the text of it is nothing to the list
   }
   return run;
 }
@@ -120,7 +121,7 @@ export function snapshot({ runId, text, seq, startedAt }, sessionKey, agentId) {
 export function end(runId) {
   ended.add(runId);
   if (ended.size > ENDED_MAX) ended.delete(/** @type {string} */ (ended.values().next().value));
-  if (state.runs.delete(runId)) changed("runs");
+  if (state.runs.delete(runId)) changed("runs", "sessions");
 }
 
 /** Forgets what is believed to run in sessions of which the gateway says that nothing does.

@@ -5,6 +5,7 @@ import { icon } from "../icons.js";
 import { to } from "../router.js";
 import { readOlder } from "../store/conversations.js";
 import { call, openSession } from "../store/gateway.js";
+import { runsOf } from "../store/runs.js";
 import { titleOf } from "../store/sessions.js";
 import { may, state, watch } from "../store/state.js";
 import { iconButton, problem } from "./act.js";
@@ -76,36 +77,64 @@ export function chat(key) {
 
   /** @type {number | undefined} */
   let frame;
+  /** Whether more than the words of what runs is other than what is drawn. */
+  let isWhole = true;
+  /** What was drawn of what runs. @type {Map<string, { node: HTMLElement, item: import("./items.js").RunItem }>} */
+  let live = new Map();
+
   const draw = () => {
     frame = undefined;
+    const runs = runsOf(key);
+    // A long conversation is not gone through for each word that comes.
+    if (!isWhole && runs.length === live.size && runs.every((run) => live.has(run.id))) {
+      for (const { node, item } of live.values()) updateItem(node, item);
+    } else drawAll();
+    isWhole = false;
+    if (follows) toEnd(false);
+  };
+  const drawAll = () => {
     const conversation = state.conversations.get(key);
     const items = itemsOf(key);
-    list(rows, items, { key: (item) => item.key, make: drawItem, update: updateItem });
-    const isFresh = conversation?.cursor !== null && conversation !== undefined;
+    live = new Map();
+    const update = (/** @type {HTMLElement} */ node, /** @type {import("./items.js").Item} */ item) => {
+      updateItem(node, item);
+      if (item.kind === "run") live.set(item.run.id, { node, item });
+    };
+    list(rows, items, { key: (item) => item.key, make: drawItem, update });
+    const isFresh = conversation !== undefined && conversation.cursor !== null;
     welcome.hidden = items.length > 0 || !isFresh;
     rows.classList.toggle("waits", !isFresh && items.length === 0);
     trouble.replaceChildren(...(conversation?.error ? [problem(conversation.error, () => openSession(key))] : []));
-    if (follows) toEnd(false);
   };
   // What streams is drawn with the screen, not with each piece of it.
   const soon = () => {
     frame ??= requestAnimationFrame(draw);
   };
-  const head2 = () => {
+  const all = () => {
+    isWhole = true;
+    soon();
+  };
+  let isReading = false;
+  const drawHead = () => {
     const row = state.sessions.get(key);
     const words = titleOf(row, key);
     say(title, words);
     document.title = state.place[0] === "now" || state.place[0] === "gateway" ? "Gatehouse" : `${words} · Gatehouse`;
     const parts = [agentName(row?.agentId ?? key.split(":")[1]), row?.channel, row?.model].filter(Boolean);
     say(about, parts.join(" · "));
-    if (row?.unread && !document.hidden && may("sessions.patch")) patch(key, { unread: false }).catch(() => undefined);
+    if (row?.unread && !document.hidden && !isReading && may("sessions.patch")) {
+      isReading = true;
+      patch(key, { unread: false })
+        .catch(() => undefined)
+        .finally(() => (isReading = false));
+    }
   };
-  const stops = [watch(["conversation", "runs", "outbox", "condition"], soon), watch(["sessions", "catalog"], head2)];
-  document.addEventListener("visibilitychange", head2);
+  const stops = [watch(["conversation", "outbox", "condition"], all), watch(["runs"], soon), watch(["sessions", "catalog"], drawHead)];
+  document.addEventListener("visibilitychange", drawHead);
   openSession(key);
   const close = () => {
     for (const stop of stops) stop();
-    document.removeEventListener("visibilitychange", head2);
+    document.removeEventListener("visibilitychange", drawHead);
     growth.disconnect();
     writing.close();
     if (frame) cancelAnimationFrame(frame);

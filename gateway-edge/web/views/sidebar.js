@@ -83,7 +83,7 @@ export function sidebar() {
       set(link, { "aria-current": link.dataset.place === place ? "page" : null });
     }
   };
-  const close = watch(["sessions", "place", "condition", "requests", "runs"], draw);
+  const close = watch(["sessions", "place", "condition", "requests"], draw);
   return { node, close };
 }
 

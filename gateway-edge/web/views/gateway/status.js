@@ -5,6 +5,7 @@ import { call, signOut } from "../../store/gateway.js";
 import { may, state } from "../../store/state.js";
 import { ago, lasting } from "../../time.js";
 import { ask, toast } from "../menu.js";
+import { canNotify, notifies, setNotify } from "../notify.js";
 import { panel, part, row, section } from "./parts.js";
 
 /** @typedef {{ service: string, version: string, state: string, detail?: string, configHash?: string, uptimeMs: number, components?: { name: string, ok: boolean, detail?: string }[] }} Service */
@@ -74,10 +75,16 @@ function session() {
     });
   };
   const out = h("button", { type: "button", class: "danger small", onClick: leave }, "Sign out");
+  const tell = h("input", { type: "checkbox", checked: notifies(), "aria-label": "Tell me when an answer ends and the page is hidden" });
+  tell.addEventListener("change", async () => {
+    tell.checked = await setNotify(tell.checked);
+  });
+  const notes = canNotify() ? [row(null, "Notifications", ["when an answer ends and the page is hidden"], tell)] : [];
   return section(
     "This browser",
     panel(
       [
+        ...notes,
         row(
           null,
           state.deviceId ? `Device ${state.deviceId.slice(0, 8)}` : "No device: this address is not encrypted",
