@@ -106,8 +106,13 @@ export function heardRow({ sessionKey, message, session }) {
  * @param {Conversation} conversation @param {Row} row */
 function insert({ rows }, row) {
   const { id, seq } = row.__openclaw;
-  let at = rows.length;
-  while (at > 0 && rows[at - 1].__openclaw.seq > seq) at -= 1;
+  // Behind the last row with a number that is not larger: mostly the newest, or one of a page before the oldest.
+  let [at, end] = [0, rows.length];
+  while (at < end) {
+    const middle = (at + end) >> 1;
+    if (rows[middle].__openclaw.seq > seq) end = middle;
+    else at = middle + 1;
+  }
   if (rows[at - 1]?.__openclaw.id === id) rows[at - 1] = row;
   else rows.splice(at, 0, row);
 }

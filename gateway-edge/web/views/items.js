@@ -30,13 +30,13 @@ export function itemsOf(key) {
   /** Where a run belongs: behind the last row of its own. @type {Map<string, number>} */
   const last = new Map();
   for (const [at, row] of rows.entries()) if (row.__openclaw.runId) last.set(row.__openclaw.runId, at);
-  let day = "";
+  let day = { from: 0, to: 0 };
   /** @type {Row | undefined} */
   let before;
   for (const [at, row] of rows.entries()) {
-    const today = new Date(row.timestamp).toDateString();
-    if (today !== day && day !== "") items.push({ key: `day:${row.__openclaw.id}`, version: "", kind: "line", text: DAY.format(row.timestamp) });
-    day = today;
+    const isOther = row.timestamp < day.from || row.timestamp >= day.to;
+    if (isOther && day.to !== 0) items.push({ key: `day:${row.__openclaw.id}`, version: "", kind: "line", text: DAY.format(row.timestamp) });
+    if (isOther) day = dayOf(row.timestamp);
     if (row.__openclaw.kind === "reset") items.push({ key: `reset:${row.__openclaw.id}`, version: "", kind: "line", text: "A new beginning" });
     // What a tool answered is shown where it was called.
     const isShown = !(row.toolCallId && called.has(row.toolCallId)) && !(row.__openclaw.kind === "reset" && !row.content?.length);
@@ -69,4 +69,10 @@ export function callsOf(row) {
 function versionOf(row, results, first) {
   const answered = callsOf(row).map((call) => (results.has(call.id ?? "") ? "1" : "0"));
   return `${first ? "f" : ""}${answered.join("")}`;
+}
+
+/** The day around a moment, where the browser is. @param {number} at */
+function dayOf(at) {
+  const [from, to] = [new Date(at), new Date(at)];
+  return { from: from.setHours(0, 0, 0, 0), to: to.setHours(24, 0, 0, 0) };
 }
