@@ -59,6 +59,7 @@ const VIEWS = [
   "gateway/usage",
   "gateway/logs",
   "gateway/settings",
+  "gateway/settings/text",
 ];
 
 for (const [size, look] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
@@ -75,7 +76,9 @@ for (const [size, look] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
           };
         })()`);
         if (process.env.PAGE_PICTURES)
-          await screen.page.screenshot({ path: join(process.env.PAGE_PICTURES, `${size}-${colorScheme}-${name.replace("/", "-") || "chat"}.png`) });
+          await screen.page.screenshot({
+            path: join(process.env.PAGE_PICTURES, `${size}-${colorScheme}-${name.replaceAll("/", "-") || "chat"}.png`),
+          });
         assert.deepEqual(violations, [], name);
         assert.ok(!tooWide, `${name} is wider than the screen`);
       };

@@ -277,9 +277,28 @@ page("now shows what runs elsewhere, and stops it", async (screen) => {
   await screen.page.getByRole("heading", { name: "Nothing runs" }).waitFor();
 });
 
-page("settings are checked before they are kept", async (screen) => {
+page("a key is set in the form and unset again, and what is wrong is said beside it", async (screen) => {
   await screen.signIn(setup.token);
   await screen.page.goto(`${screen.origin}/gateway/settings`);
+  await screen.page.locator("summary", { hasText: "Gateway" }).first().click();
+  await screen.page.locator("summary", { hasText: "Control UI" }).first().click();
+  const path = screen.page.locator('[id="key-gateway.controlUi.basePath"]');
+  await path.fill("no path");
+  await path.blur();
+  await screen.page.locator(".key .problem:visible").waitFor();
+  const port = screen.page.locator('[id="key-gateway.port"]');
+  await port.fill("18999");
+  await port.blur();
+  const written = async () => (await setup.call("config.get")).sourceConfig.gateway?.port;
+  await until("it is kept", async () => ((await written()) === 18999 ? true : undefined));
+  await screen.press("Unset Port");
+
+  await until("it is unset", async () => ((await written()) === undefined ? true : undefined));
+});
+
+page("settings are checked before they are kept", async (screen) => {
+  await screen.signIn(setup.token);
+  await screen.page.goto(`${screen.origin}/gateway/settings/text`);
   const field = screen.page.getByLabel("Configuration as JSON5");
   const text = await field.inputValue();
   await field.fill(text.replace(/^\{/, '{"session": {"dmScope": "many"},'));

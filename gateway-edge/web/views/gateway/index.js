@@ -15,7 +15,7 @@ import { usage } from "./usage.js";
 /** @typedef {import("../shell.js").View} View */
 
 /** Name in the address, name for people, the method without which it is empty, and what draws it.
- * @type {[string, string, string, () => View][]} */
+ * @type {[string, string, string, (rest: string[]) => View][]} */
 const PARTS = [
   ["status", "Status", "status", status],
   ["channels", "Channels", "channels.status", channels],
@@ -27,12 +27,12 @@ const PARTS = [
 ];
 
 /** @param {string[]} rest @returns {View} */
-export function gateway([name = "status"]) {
+export function gateway([name = "status", ...rest]) {
   const offered = PARTS.filter(([, , method]) => may(method));
   const part = PARTS.find(([known]) => known === name) ?? PARTS[0];
   const tabs = h("nav", { class: "tabs", "aria-label": "Parts of the gateway" });
   fill(tabs, ...offered.map(([known, label]) => h("a", { ...to("gateway", known), "aria-current": known === part[0] ? "page" : null }, label)));
-  const view = part[3]();
+  const view = part[3](rest);
   const body = h("div", { class: "scroller" }, view.node);
   if (part[0] === "logs") body.classList.add("whole");
   const node = h("section", { class: "page" }, h("header", { class: "head" }, back(), h("div", {}, h("h1", {}, "Gateway"))), tabs, body);

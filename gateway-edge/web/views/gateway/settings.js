@@ -2,16 +2,27 @@
 
 import { fill, h } from "../../dom.js";
 import { Refused, told } from "../../protocol/refusal.js";
+import { to } from "../../router.js";
 import { call } from "../../store/gateway.js";
 import { may } from "../../store/state.js";
 import { ago } from "../../time.js";
 import { act, attempt } from "../act.js";
 import { ask, toast } from "../menu.js";
+import { form } from "./form.js";
 import { panel, part, row, section } from "./parts.js";
 
 /** @typedef {{ severity: string, path: string, message: string }} Issue */
 
-export function settings() {
+/** @param {string[]} rest @returns {import("../shell.js").View} */
+export function settings([which = "form"]) {
+  const view = which === "text" ? text() : form();
+  const way = (/** @type {string} */ name, /** @type {string} */ label) =>
+    h("a", { ...to("gateway", "settings", name), "aria-current": name === which ? "page" : null }, label);
+  const ways = h("nav", { class: "ways", "aria-label": "How they are shown" }, way("form", "Form"), way("text", "Text"));
+  return { node: h("div", {}, ways, view.node), close: view.close };
+}
+
+function text() {
   /** @type {HTMLTextAreaElement | undefined} */
   let field;
   let base = "";
