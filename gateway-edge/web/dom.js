@@ -92,18 +92,20 @@ function nodes(children) {
 export function list(parent, items, { key, make, update }) {
   /** @type {Map<string, N>} */
   const known = lists.get(parent) ?? new Map();
+  /** @type {Map<string, T>} */
+  const wanted = new Map();
+  for (const item of items) wanted.set(key(item), item);
+  // First what goes, so that what stays is where it was and is not moved.
+  for (const [name, node] of known) if (!wanted.has(name)) node.remove();
   const next = new Map();
   let at = parent.firstElementChild;
-  for (const item of items) {
-    const name = key(item);
-    let node = known.get(name);
-    if (!node) node = make(item);
+  for (const [name, item] of wanted) {
+    const node = known.get(name) ?? make(item);
     update?.(node, item);
     next.set(name, node);
     if (node === at) at = at.nextElementSibling;
     else parent.insertBefore(node, at);
   }
-  for (const [name, node] of known) if (!next.has(name)) node.remove();
   lists.set(parent, next);
 }
 

@@ -12,8 +12,8 @@ export class Setup {
   static async start(config = {}) {
     const setup = new Setup();
     setup.model = await Model.start();
-    const gateway = root ? { gateway: { controlUi: { root } } } : {};
-    setup.gateway = await Gateway.start({ ...setup.model.config, ...gateway, ...config });
+    const page = root ? { controlUi: { root } } : {};
+    setup.gateway = await Gateway.start({ ...setup.model.config, ...config, gateway: { ...page, ...config.gateway } });
     return setup;
   }
 

@@ -85,6 +85,22 @@ page("a pairing code lets a browser read and write, and look after nothing", asy
   await screen.page.getByRole("link", { name: "Status" }).waitFor();
 });
 
+test("a browser that is new waits to be let in, and goes on by itself", chromium, async () => {
+  const strict = await Setup.start({ gateway: { nodes: { pairing: { autoApproveLocal: false } } } });
+  const screen = await Screen.open(strict.origin);
+  await screen.page.goto(strict.origin);
+  await screen.page.getByLabel("Token or pairing code").fill(strict.token);
+  await screen.press("Sign in");
+  await screen.page.getByRole("heading", { name: "Waiting to be let in" }).waitFor();
+  const { pending } = await strict.call("device.pair.list");
+  assert.ok((await screen.page.locator("main").innerText()).includes(`gatehouse devices approve ${pending[0].requestId.slice(0, 8)}`));
+  await strict.call("device.pair.approve", { requestId: pending[0].requestId });
+
+  await screen.field.waitFor();
+  await screen.close();
+  await strict.stop();
+});
+
 page("who may only read is shown everything and offered nothing", async (screen) => {
   const made = await setup.call("users.create", { id: "reader", scopes: ["operator.read"] });
   await screen.page.goto(`${screen.origin}/#token=${made.token}`);
