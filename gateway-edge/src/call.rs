@@ -104,6 +104,7 @@ pub(crate) fn caller(connection_id: &str, profile: &Profile) -> Caller {
         user_id: user_of(&profile.identity),
         user_name: name_of(&profile.identity),
         credential_id: Some(profile.identity.credential.to_string()),
+        capabilities: profile.capabilities.for_services(),
         connected_at: Some(profile.since_ms),
     }
 }

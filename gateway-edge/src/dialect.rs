@@ -24,6 +24,43 @@ const INCREMENT_CLIENTS: [&str; 1] = ["openclaw-control-ui"];
 /// sent `deltaText` only, each at once, and after a reconnect takes the text so far from `inFlightRun`.
 pub(crate) const TEXT_INCREMENTS: &str = "text-increments";
 
+/// Events of tools in detail, for the runs that the client begins.
+const TOOL_EVENTS: &str = "tool-events";
+
+/// Events of conversations only where the client listens to that one.
+const SESSION_SCOPED_EVENTS: &str = "session-scoped-events";
+
+/// What a client says it can take (`connect.params.caps`), of what decides which events it is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    pub(crate) tool_events: bool,
+    pub(crate) own_sessions_only: bool,
+}
+
+impl Capabilities {
+    /// The plain handshake has no words for them: its clients are sent everything.
+    const PLAIN: Self = Self {
+        tool_events: true,
+        own_sessions_only: false,
+    };
+
+    fn of(words: &[String]) -> Self {
+        let says = |word: &str| words.iter().any(|cap| cap == word);
+        Self {
+            tool_events: says(TOOL_EVENTS),
+            own_sessions_only: says(SESSION_SCOPED_EVENTS),
+        }
+    }
+
+    /// Those that services are told.
+    pub(crate) fn for_services(self) -> Vec<String> {
+        self.tool_events
+            .then(|| TOOL_EVENTS.to_owned())
+            .into_iter()
+            .collect()
+    }
+}
+
 /// How a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -82,6 +119,7 @@ pub(crate) struct Asked {
     pub(crate) device: Option<Block>,
     pub(crate) client: Client,
     pub(crate) rendition: Rendition,
+    pub(crate) capabilities: Capabilities,
     /// What a node offers.
     pub(crate) surface: Option<Box<node::Surface>>,
     /// What a plain client remembers.
@@ -160,10 +198,8 @@ impl Asked {
             let text = text(auth, key, &format!("/auth/{key}"))?;
             Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
         };
-        let increments = strings(params, "caps")?
-            .unwrap_or_default()
-            .iter()
-            .any(|cap| cap == TEXT_INCREMENTS);
+        let caps = strings(params, "caps")?.unwrap_or_default();
+        let increments = caps.iter().any(|cap| cap == TEXT_INCREMENTS);
         let known_increments = INCREMENT_CLIENTS.contains(&&*client.id);
         let role = role(params)?;
         let surface = match role {
@@ -185,6 +221,7 @@ impl Asked {
             } else {
                 Rendition::Cumulative
             },
+            capabilities: Capabilities::of(&caps),
             client,
             known: Known::default(),
         })
@@ -240,6 +277,7 @@ impl Asked {
                 ..Client::default()
             },
             rendition: Rendition::Increment,
+            capabilities: Capabilities::PLAIN,
             surface: None,
             known,
         })

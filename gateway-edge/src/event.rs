@@ -20,6 +20,10 @@ pub(crate) struct Audience {
     pub(crate) topics: Vec<String>,
     /// Only this connection.
     pub(crate) connection: Option<String>,
+    /// None of these connections.
+    pub(crate) except: Vec<String>,
+    /// Clients that want the events of their own sessions only have to listen to this.
+    pub(crate) session_topic: Option<Box<str>>,
     pub(crate) rendition: Option<Rendition>,
     /// Of the named users only this one, and whoever may see what belongs to others.
     pub(crate) user: Option<Box<str>>,
@@ -32,6 +36,8 @@ impl Audience {
             access,
             topics: Vec::new(),
             connection: None,
+            except: Vec::new(),
+            session_topic: None,
             rendition: None,
             user: None,
         }
@@ -47,6 +53,12 @@ impl Audience {
                 .connection
                 .as_deref()
                 .is_none_or(|connection| connection == id)
+            && !self.except.iter().any(|connection| connection == id)
+            && (!profile.capabilities.own_sessions_only
+                || self
+                    .session_topic
+                    .as_deref()
+                    .is_none_or(|topic| topics.contains(topic)))
             && self.user.as_deref().is_none_or(|user| profile.may_see_of(user))
             && (self.topics.is_empty() || self.topics.iter().any(|topic| topics.contains(topic.as_str())))
     }

@@ -231,6 +231,7 @@ async fn decide(
         grants,
         dialect: asked.dialect,
         rendition: asked.rendition,
+        capabilities: asked.capabilities,
         client: asked.client,
         device,
         surface: asked.surface,

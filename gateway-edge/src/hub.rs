@@ -199,6 +199,8 @@ impl Hub {
             merge_key,
             state_version,
             user_id,
+            except_connection_ids,
+            session_topic,
             offset: _,
         } = event;
         let Some(kind) = map.event(&r#type) else {
@@ -223,6 +225,8 @@ impl Hub {
             access: kind.access,
             topics,
             connection: connection_id,
+            except: except_connection_ids,
+            session_topic: session_topic.map(Into::into),
             rendition: Rendition::of(rendition),
             user: user_id.map(Into::into),
         };

@@ -9,7 +9,7 @@ use crate::{
     admission::{Reach, Rejection},
     auth::Identity,
     device::Device,
-    dialect::{Client, Dialect, Rendition, node::Surface},
+    dialect::{Capabilities, Client, Dialect, Rendition, node::Surface},
     limits,
 };
 
@@ -19,6 +19,7 @@ pub(crate) struct Profile {
     pub(crate) grants: Grants,
     pub(crate) dialect: Dialect,
     pub(crate) rendition: Rendition,
+    pub(crate) capabilities: Capabilities,
     pub(crate) client: Client,
     /// The device whose key the client has shown to hold.
     pub(crate) device: Option<Device>,

@@ -128,3 +128,17 @@ fn who_is_not_known_to_draw_increments_gets_the_whole_text() {
     );
     assert_eq!(rendition(&json!({"token": "t"})), Rendition::Increment);
 }
+
+#[test]
+fn what_a_client_can_take_is_read_from_its_words_and_a_plain_one_takes_everything() {
+    let of = |params: Value| Asked::read(&params).unwrap().capabilities;
+
+    let both = of(with(
+        "/caps",
+        json!(["approvals", "tool-events", "session-scoped-events"]),
+    ));
+    assert!(both.tool_events && both.own_sessions_only);
+    assert_eq!(both.for_services(), ["tool-events"]);
+    assert_eq!(of(v4()), Capabilities::default());
+    assert_eq!(of(json!({"role": "operator"})), Capabilities::PLAIN);
+}

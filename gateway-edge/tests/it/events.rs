@@ -148,6 +148,49 @@ async fn nobody_sees_what_its_scopes_topics_or_id_do_not_allow() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_told_otherwise_is_left_out_and_one_that_follows_some_sessions_hears_of_no_other()
+ {
+    let gateway = Gateway::start().await;
+    let subscribed = r#"{"subscribed":true,"key":"agent:main:mine"}"#;
+    gateway.answers("sessions.messages.subscribe", Reply::Json(subscribed));
+    let mut params = v4(&["operator.read"]);
+    params["caps"] = json!(["session-scoped-events"]);
+    let mut scoped = Client::connect(&gateway, params).await;
+    let mut left_out = Client::v4(&gateway, &["operator.read"]).await;
+    let mut other = Client::v4(&gateway, &["operator.read"]).await;
+    let mine = json!({"key": "agent:main:mine"});
+    assert_eq!(scoped.call("sessions.messages.subscribe", mine).await["ok"], true);
+    let id = left_out.hello["server"]["connId"].as_str().unwrap().to_owned();
+    let of = |session: &str| Event {
+        session_topic: Some(format!("session/agent:main:{session}")),
+        ..chat(chat_event::State::Final, Some(session))
+    };
+    let except = Event {
+        except_connection_ids: vec![id],
+        ..chat(chat_event::State::Final, Some("the others"))
+    };
+
+    gateway.publish(vec![of("other"), of("mine"), except]);
+
+    let expected = [
+        (&mut scoped, &["mine", "the others"][..]),
+        (&mut left_out, &["other", "mine"]),
+        (&mut other, &["other", "mine", "the others"]),
+    ];
+    for (client, texts) in expected {
+        for (seq, text) in (1..).zip(texts) {
+            let event = client.event("chat").await;
+            assert_eq!(
+                (&event["payload"]["deltaText"], &event["seq"]),
+                (&json!(text), &json!(seq))
+            );
+        }
+    }
+    gateway.publish(vec![health(3)]);
+    assert_eq!(left_out.frame().await["event"], "health");
+}
+
+#[tokio::test]
 async fn what_belongs_to_a_named_user_reaches_that_user_the_owner_and_administrators_alone() {
     let scopes = ["operator.read", "operator.admin"];
     let rows = [("ann", &scopes[..1]), ("bob", &scopes[..1]), ("eve", &scopes)].map(|(user, scopes)| {

@@ -1,9 +1,9 @@
 //! What the session service says of its sessions, for `status` and `health`: asked when somebody wants to know. A gateway whose session
 //! service is away has a status all the same.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
-use gatehouse_core::client::PeerService;
+use gatehouse_core::{Access, Caller, client::PeerService};
 use gatehouse_proto::{
     broadcast::v1::{
         AgentHealth, AgentHeartbeat, GetStatusResponse, HealthEvent, HeartbeatStatus, RecentSession,
@@ -18,6 +18,7 @@ use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
 };
+use tonic::Request;
 
 /// How long an answer is remembered, so that nobody can make us ask more often.
 const FRESH: Duration = Duration::from_millis(500);
@@ -31,11 +32,46 @@ const RECENT_MAX: i64 = 10;
 /// Sessions of each agent that health names, as many as OpenClaw's.
 const HEALTH_RECENT_MAX: usize = 5;
 
+/// Answers that are remembered: for the gateway's owner, for readers, and for some named users.
+const REMEMBERED_MAX: usize = 16;
+
+/// Whose own sessions are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// The gateway's owner, an administrator or a process: everybody's.
+    Owner,
+    /// A named user: his.
+    User(String),
+}
+
+impl Asker {
+    /// Who stands behind a call.
+    pub(crate) fn of<T>(request: &Request<T>) -> Self {
+        let Some(caller) = Caller::from_request(request) else {
+            return Self::Owner;
+        };
+        let is_admin = caller
+            .grants()
+            .is_some_and(|grants| Access::Admin.allows(&grants));
+        match caller.user_id {
+            Some(user) if !is_admin => Self::User(user),
+            Some(_) | None => Self::Owner,
+        }
+    }
+}
+
 /// Asks.
 #[derive(Debug)]
 pub(crate) struct Conversations {
     client: SessionServiceClient<PeerService>,
-    last: Mutex<Option<(Instant, SummariseSessionsResponse)>>,
+    last: Mutex<VecDeque<Remembered>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    asker: Asker,
+    at: Instant,
+    summary: SummariseSessionsResponse,
 }
 
 impl Conversations {
@@ -47,21 +83,32 @@ impl Conversations {
     }
 
     /// How sessions stand now, or stood a moment ago. `None` while nobody says it.
-    pub(crate) async fn ask(&self) -> Option<SummariseSessionsResponse> {
+    pub(crate) async fn ask(&self, asker: &Asker) -> Option<SummariseSessionsResponse> {
         // Held while it asks: who comes meanwhile gets the same answer.
         let mut last = self.last.lock().await;
-        if let Some((at, summary)) = &*last
-            && at.elapsed() < FRESH
-        {
-            return Some(summary.clone());
+        last.retain(|remembered| remembered.at.elapsed() < FRESH);
+        if let Some(remembered) = last.iter().find(|remembered| remembered.asker == *asker) {
+            return Some(remembered.summary.clone());
         }
         let request = SummariseSessionsRequest {
             recent_max: RECENT_MAX,
+            user_id: match asker {
+                Asker::Owner => None,
+                Asker::User(user) => Some(user.clone()),
+            },
+            everybodys: *asker == Asker::Owner,
         };
         let mut client = self.client.clone();
         let summary = timeout(PATIENCE, client.summarise_sessions(request)).await;
         let summary = summary.ok()?.ok()?.into_inner();
-        *last = Some((Instant::now(), summary.clone()));
+        if last.len() >= REMEMBERED_MAX {
+            last.pop_front();
+        }
+        last.push_back(Remembered {
+            asker: asker.clone(),
+            at: Instant::now(),
+            summary: summary.clone(),
+        });
         Some(summary)
     }
 }
@@ -211,6 +258,26 @@ mod tests {
     use gatehouse_proto::{broadcast::v1::ChannelHealth, session::v1::SessionDefaults};
 
     use super::*;
+
+    #[test]
+    fn a_named_user_who_is_no_administrator_asks_for_himself() {
+        let asker = |user: Option<&str>, scope: &str| {
+            let caller = Caller {
+                role: "operator".into(),
+                scopes: vec![scope.into()],
+                user_id: user.map(str::to_owned),
+                ..Caller::default()
+            };
+            let mut request = Request::new(());
+            caller.attach(request.metadata_mut());
+            Asker::of(&request)
+        };
+
+        assert_eq!(asker(Some("anna"), "operator.read"), Asker::User("anna".into()));
+        assert_eq!(asker(Some("anna"), "operator.admin"), Asker::Owner);
+        assert_eq!(asker(None, "operator.read"), Asker::Owner);
+        assert_eq!(Asker::of(&Request::new(())), Asker::Owner);
+    }
 
     fn row(agent: &str, name: &str, updated_at: i64) -> SessionRow {
         SessionRow {

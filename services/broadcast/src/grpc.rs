@@ -19,7 +19,7 @@ use gatehouse_proto::broadcast::v1::{
 use tonic::{Request, Response, Status};
 
 use crate::{
-    conversations::{self, Conversations},
+    conversations::{self, Asker, Conversations},
     error::Error,
     hub::Hub,
     living::Living,
@@ -48,10 +48,14 @@ impl BroadcastService for Grpc {
         }))
     }
 
-    async fn get_health(&self, _: Request<GetHealthRequest>) -> Result<Response<GetHealthResponse>, Status> {
+    async fn get_health(
+        &self,
+        request: Request<GetHealthRequest>,
+    ) -> Result<Response<GetHealthResponse>, Status> {
+        let asker = Asker::of(&request);
         Ok(Response::new(GetHealthResponse {
             health: Some({
-                let (answers, summary) = tokio::join!(self.living.ask(), self.conversations.ask());
+                let (answers, summary) = tokio::join!(self.living.ask(), self.conversations.ask(&asker));
                 let mut health = self.hub.health(&answers).await;
                 conversations::tell_health(&mut health, summary);
                 health
@@ -59,8 +63,12 @@ impl BroadcastService for Grpc {
         }))
     }
 
-    async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
-        let (answers, summary) = tokio::join!(self.living.ask(), self.conversations.ask());
+    async fn get_status(
+        &self,
+        request: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        let asker = Asker::of(&request);
+        let (answers, summary) = tokio::join!(self.living.ask(), self.conversations.ask(&asker));
         let (mut status, health) = self.hub.status(&answers).await;
         conversations::tell(&mut status, summary, &health);
         Ok(Response::new(status))

@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 
 pub(crate) use self::history::History;
 use self::log::{Cursor, Tail};
+use crate::conversations::Asker;
 
 /// Lines and bytes of an answer unless the caller says otherwise: OpenClaw's.
 const LINES: i64 = 500;
@@ -78,6 +79,13 @@ impl SystemService for Grpc {
         &self,
         request: Request<TailLogsRequest>,
     ) -> Result<Response<TailLogsResponse>, Status> {
+        if let Asker::User(user) = Asker::of(&request) {
+            let words = format!(
+                "the log names everybody's conversations: it is read by the gateway's owner and administrators, and {user} is neither"
+            );
+            let refusal = Failure::new(Kind::Forbidden, words).reason("LOG_OF_EVERYBODY");
+            return Err(refusal.detail("missingScope", "operator.admin").into());
+        }
         let TailLogsRequest {
             cursor,
             limit,

@@ -4,13 +4,14 @@ mod webhook;
 
 use gatehouse_core::{Clock, Failure, backup::Gate};
 use gatehouse_proto::channel::v1::{
-    ApprovePairingRequest, ApprovePairingResponse, DismissPairingRequest, DismissPairingResponse,
-    DropDeliveriesRequest, DropDeliveriesResponse, DropOutboxRequest, DropOutboxResponse,
-    EnqueueDeliveryRequest, EnqueueDeliveryResponse, GetChannelsStatusRequest, GetChannelsStatusResponse,
-    InspectWebhookRequest, InspectWebhookResponse, ListOutboxRequest, ListOutboxResponse,
-    ListPairingRequestsRequest, ListPairingRequestsResponse, ReceiveWebhookRequest, ReceiveWebhookResponse,
-    SendMessageRequest, SendMessageResponse, StartChannelRequest, StartChannelResponse, StopChannelRequest,
-    StopChannelResponse, channel_service_server::ChannelService,
+    ActOnMessageRequest, ActOnMessageResponse, ApprovePairingRequest, ApprovePairingResponse,
+    DismissPairingRequest, DismissPairingResponse, DropDeliveriesRequest, DropDeliveriesResponse,
+    DropOutboxRequest, DropOutboxResponse, EnqueueDeliveryRequest, EnqueueDeliveryResponse,
+    GetChannelsStatusRequest, GetChannelsStatusResponse, InspectWebhookRequest, InspectWebhookResponse,
+    ListOutboxRequest, ListOutboxResponse, ListPairingRequestsRequest, ListPairingRequestsResponse,
+    ReceiveWebhookRequest, ReceiveWebhookResponse, SendMessageRequest, SendMessageResponse,
+    StartChannelRequest, StartChannelResponse, StopChannelRequest, StopChannelResponse,
+    channel_service_server::ChannelService,
 };
 use tonic::{Request, Response, Status};
 
@@ -22,7 +23,7 @@ use crate::{
     },
     error::Error,
     outbox::{
-        Outbox,
+        Outbox, action,
         grpc::{self, Message, Reply},
         store::Chosen,
     },
@@ -51,6 +52,22 @@ impl Channels {
             clock,
             gate,
         }
+    }
+}
+
+impl Channels {
+    async fn send(&self, request: SendMessageRequest) -> Result<SendMessageResponse, Status> {
+        let message = Message::try_from(request)?;
+        let account = message.sender(&*self.manager.view()?)?;
+        let run_id = message.run_id.clone();
+        let delivery = message.from(account.clone(), self.clock.now_ms());
+        let enqueued = self.outbox.enqueue(delivery).await?;
+        Ok(SendMessageResponse {
+            run_id,
+            message_id: enqueued.id,
+            channel: account.channel,
+            account_id: account.account,
+        })
     }
 }
 
@@ -158,16 +175,31 @@ impl ChannelService for Channels {
         &self,
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
-        let message = Message::try_from(request.into_inner())?;
-        let account = message.sender(&*self.manager.view()?)?;
-        let run_id = message.run_id.clone();
-        let delivery = message.from(account.clone(), self.clock.now_ms());
-        let enqueued = self.outbox.enqueue(delivery).await?;
-        Ok(Response::new(SendMessageResponse {
+        self.send(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn act_on_message(
+        &self,
+        request: Request<ActOnMessageRequest>,
+    ) -> Result<Response<ActOnMessageResponse>, Status> {
+        let request = request.into_inner();
+        let action = request.action.clone();
+        let message = action::read(request)?;
+        let to = message.to.clone();
+        let SendMessageResponse {
             run_id,
-            message_id: enqueued.id,
-            channel: account.channel,
-            account_id: account.account,
+            message_id,
+            channel,
+            account_id,
+        } = self.send(message).await?;
+        Ok(Response::new(ActOnMessageResponse {
+            ok: true,
+            action,
+            channel,
+            account_id,
+            to,
+            run_id,
+            message_id,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! What the assistant says, on its way to the platforms: stored first, sent in order within a chat, as fast as the platform
 //! bears, until there is a receipt or a reason.
 
+pub(crate) mod action;
 pub(crate) mod bucket;
 pub(crate) mod dispatch;
 mod doubt;

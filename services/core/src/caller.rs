@@ -60,6 +60,8 @@ pub struct Caller {
     pub user_name: Option<String>,
     /// The credential that was shown, by its name. `None` where the edge does not tell.
     pub credential_id: Option<String>,
+    /// What the client says it can take, of what a service asks for. A label.
+    pub capabilities: Vec<String>,
     /// Since when the connection is there, milliseconds since 1970. `None` for a call without one.
     pub connected_at: Option<i64>,
 }
@@ -88,6 +90,7 @@ impl Caller {
             user_id,
             user_name,
             credential_id,
+            capabilities,
         } = wire::Caller::decode(bytes).ok()?;
         Some(Self {
             role,
@@ -100,6 +103,7 @@ impl Caller {
             user_id,
             user_name,
             credential_id,
+            capabilities,
             connected_at,
         })
     }
@@ -126,6 +130,7 @@ impl Caller {
             user_id: self.user_id.clone(),
             user_name: self.user_name.clone(),
             credential_id: self.credential_id.clone(),
+            capabilities: self.capabilities.clone(),
         };
         metadata.insert_bin(
             CALLER_KEY,
@@ -143,6 +148,7 @@ mod tests {
         let caller = Caller {
             role: "operator".into(),
             scopes: vec!["operator.read".into()],
+            capabilities: vec!["tool-events".into()],
             ..Caller::default()
         };
         let mut request = Request::new(());

@@ -71,6 +71,20 @@ impl Outgoing {
         self
     }
 
+    /// Not for these connections, which are told the same by another event.
+    #[must_use]
+    pub fn except(mut self, connections: Vec<String>) -> Self {
+        self.0.except_connection_ids = connections;
+        self
+    }
+
+    /// Of the connections that asked for the events of their own sessions only, just for those that listen to this topic.
+    #[must_use]
+    pub fn session_topic(mut self, topic: impl Into<String>) -> Self {
+        self.0.session_topic = Some(topic.into());
+        self
+    }
+
     /// Of the named users only for this one, and for those who may see what belongs to others.
     #[must_use]
     pub fn user(mut self, id: impl Into<String>) -> Self {

@@ -6,6 +6,7 @@ mod fork;
 mod grpc;
 mod many;
 mod message;
+mod search;
 #[cfg(test)]
 mod tests;
 

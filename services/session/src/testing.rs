@@ -13,8 +13,9 @@ use gatehouse_core::client::Peer;
 use gatehouse_core::credential::Directory;
 use gatehouse_core::publish::{Published, Publisher};
 use gatehouse_core::{Address, Clock, Drain, Identity, Secret};
-use gatehouse_proto::broadcast::v1::Rendition;
+use gatehouse_proto::broadcast::v1::{Event, Rendition};
 use gatehouse_proto::session::v1 as proto;
+use prost::Message as _;
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time;
@@ -35,7 +36,7 @@ use crate::workspace::Workspaces;
 pub(crate) use self::agent::{Call, serve_agent};
 pub(crate) use self::devices::FakeDevices;
 use self::recorded::{Asked, recorded};
-pub(crate) use self::seen::Seen;
+pub(crate) use self::seen::{Aside, Seen};
 
 /// Nothing in a test takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,6 +68,10 @@ pub(crate) struct Running {
     pub(crate) seen: Vec<Seen>,
     /// For which named user alone each of them was.
     pub(crate) seen_by: Vec<Option<String>>,
+    /// To which connection alone each of them was, and to which not.
+    pub(crate) sent_to: Vec<(Option<String>, Vec<String>)>,
+    /// What was said of the list of tasks.
+    pub(crate) tasks: Vec<proto::TaskEvent>,
     pub(crate) policy: watch::Sender<Option<Arc<Policy>>>,
 }
 
@@ -80,9 +85,7 @@ impl Running {
             let event = within(what, self.events.recv())
                 .await
                 .expect("the engine is there");
-            let seen = Seen::read(&event);
-            self.seen.push(seen.clone());
-            self.seen_by.push(event.user_id);
+            let Some(seen) = self.take(event) else { continue };
             if wanted(&seen) {
                 return seen;
             }
@@ -94,16 +97,27 @@ impl Running {
         let wanted = |seen: &Seen| seen.terminal().is_some_and(|(ended, _)| ended == run);
         match self.see(&format!("the end of {run}"), wanted).await {
             Seen::Chat(event, _) => event,
-            Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) => unreachable!(),
+            Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) | Seen::Aside(_) => unreachable!(),
         }
     }
 
     /// Reads whatever is there by now.
     pub(crate) fn rest(&mut self) {
         while let Some(event) = self.events.try_recv() {
-            self.seen.push(Seen::read(&event));
-            self.seen_by.push(event.user_id);
+            self.take(event);
         }
+    }
+
+    fn take(&mut self, event: Event) -> Option<Seen> {
+        let Some(seen) = Seen::read(&event) else {
+            self.tasks.push(proto::TaskEvent::decode(event.payload).unwrap());
+            return None;
+        };
+        self.seen.push(seen.clone());
+        self.seen_by.push(event.user_id);
+        self.sent_to
+            .push((event.connection_id, event.except_connection_ids));
+        Some(seen)
     }
 
     /// Waits until the screens have this text.
@@ -135,7 +149,7 @@ impl Running {
     pub(crate) fn seqs(&self, run: &str) -> Vec<i64> {
         let seqs = self.seen.iter().filter_map(|seen| match seen {
             Seen::Chat(event, _) if event.run_id == run => Some(event.seq),
-            Seen::Chat(..) | Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) => None,
+            Seen::Chat(..) | Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) | Seen::Aside(_) => None,
         });
         seqs.collect()
     }
@@ -269,6 +283,8 @@ impl Bench {
             events,
             seen: Vec::new(),
             seen_by: Vec::new(),
+            sent_to: Vec::new(),
+            tasks: Vec::new(),
             policy,
         }
     }

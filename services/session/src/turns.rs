@@ -15,6 +15,7 @@ mod dispatch;
 mod engine;
 mod events;
 pub(crate) mod fingerprint;
+mod followers;
 pub(crate) mod grpc;
 mod live;
 mod missed;

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 
-import { knownDifference } from "./differences.mjs";
+import { knownDifference, reasonOfTheirs } from "./differences.mjs";
 import { version } from "./openclaw.mjs";
 
 const DOCUMENT = new URL("../../../docs/compatibility.md", import.meta.url);
@@ -49,7 +49,7 @@ function section(reports) {
     failing.length + only.length === 0 ? "Nowhere." : "| what | Gatehouse | OpenClaw | why |\n| --- | --- | --- | --- |",
     rowsOf([
       ...failing.map((check) => [`${check.suite}: ${check.name}`, check.detail.slice(0, 120), counterpart(check)?.ok ? "ok" : "fails as well", knownDifference(check.suite, check.name) ?? "not done yet"]),
-      ...only.map((check) => [`${check.suite}: ${check.name}`, "ok", check.detail.slice(0, 120), ""]),
+      ...only.map((check) => [`${check.suite}: ${check.name}`, "ok", check.detail.slice(0, 120), reasonOfTheirs(check.suite, check.name)]),
     ]),
     "",
     "### How long it takes",

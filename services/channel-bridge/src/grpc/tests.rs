@@ -1,3 +1,5 @@
+mod action;
+
 use std::sync::Arc;
 
 use gatehouse_core::{Clock, Drain, Failure, Kind, config::ConfigHandle};

@@ -1,6 +1,7 @@
 //! What Gatehouse has none of, in the shapes that clients read.
 
 use gatehouse_proto::session::v1::*;
+use jiff::Timestamp;
 
 /// A page of a list without an end asks for so many at first.
 const PAGE: u32 = 50;
@@ -103,6 +104,31 @@ pub(super) fn themes() -> ListThemesResponse {
             modes: vec!["light".into(), "dark".into()],
         }),
         themes: Vec::new(),
+    }
+}
+
+pub(super) fn tools(agent_id: String) -> ListToolCatalogResponse {
+    ListToolCatalogResponse {
+        agent_id,
+        ..ListToolCatalogResponse::default()
+    }
+}
+
+pub(super) fn effective_tools(agent_id: String) -> ListEffectiveToolsResponse {
+    ListEffectiveToolsResponse {
+        agent_id,
+        profile: "none".into(),
+        groups: Vec::new(),
+    }
+}
+
+pub(super) fn skill_proposals(now_ms: i64) -> ListSkillProposalsResponse {
+    ListSkillProposalsResponse {
+        schema: "openclaw.skill-workshop.proposals-manifest.v1".into(), // by which pages know the form
+        updated_at: Timestamp::from_millisecond(now_ms)
+            .unwrap_or_default()
+            .to_string(),
+        proposals: Vec::new(),
     }
 }
 

@@ -8,7 +8,9 @@ use super::{absent, nodes};
 use crate::error::Error;
 use crate::key::AgentId;
 use crate::nodes::Nodes;
+use crate::sessions::SessionRef;
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 use crate::workspace::Workspaces;
 
 #[derive(Debug)]
@@ -172,6 +174,43 @@ impl CatalogService for Grpc {
         _: Request<ListThemesRequest>,
     ) -> Result<Response<ListThemesResponse>, Status> {
         Ok(Response::new(absent::themes()))
+    }
+
+    async fn list_tool_catalog(
+        &self,
+        request: Request<ListToolCatalogRequest>,
+    ) -> Result<Response<ListToolCatalogResponse>, Status> {
+        let agent = self.agent(request.into_inner().agent_id.as_deref())?;
+        Ok(Response::new(absent::tools(agent.to_string())))
+    }
+
+    async fn list_effective_tools(
+        &self,
+        request: Request<ListEffectiveToolsRequest>,
+    ) -> Result<Response<ListEffectiveToolsResponse>, Status> {
+        let viewer = Viewer::of(&request);
+        let ListEffectiveToolsRequest {
+            session_key,
+            agent_id,
+        } = request.into_inner();
+        let session = SessionRef::new(session_key, agent_id);
+        let key = session.resolve(&self.engine, &viewer).await?;
+        Ok(Response::new(absent::effective_tools(key.agent().to_string())))
+    }
+
+    async fn list_skill_proposals(
+        &self,
+        request: Request<ListSkillProposalsRequest>,
+    ) -> Result<Response<ListSkillProposalsResponse>, Status> {
+        self.agent(request.into_inner().agent_id.as_deref())?;
+        Ok(Response::new(absent::skill_proposals(self.engine.now_ms())))
+    }
+
+    async fn list_worktrees(
+        &self,
+        _: Request<ListWorktreesRequest>,
+    ) -> Result<Response<ListWorktreesResponse>, Status> {
+        Ok(Response::new(ListWorktreesResponse::default()))
     }
 
     async fn get_exec_approvals(

@@ -1,18 +1,24 @@
 //! Beginning a session with what was said in another one.
 
+use data_encoding::BASE64;
 use gatehouse_core::Caller;
+use gatehouse_core::content::Block;
 use gatehouse_proto::session::v1 as proto;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::key::SessionKey;
-use crate::rows::text_of;
+use crate::media::MediaId;
+use crate::rows::{content_of, text_of};
 use crate::sessions::grpc as sessions;
 use crate::sessions::{ForkFrom, Forked, Once, SessionPatch, SessionRef};
 use crate::transcripts::Role;
 use crate::turns::Engine;
 use crate::viewer::{Viewer, owner_of_new};
+
+/// Bytes of what belongs to a row that is written anew, in one answer: in base64 they fit into a frame of the edge.
+const ATTACHMENTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// `sessions.fork`.
 pub(super) async fn at_row(
@@ -37,10 +43,36 @@ pub(super) async fn at_row(
     patch.user = owner_of_new(caller, &key);
     let Forked { session, left_out } = fork(engine, &viewer, &source, &key, from, patch, None).await?;
     let person = left_out.filter(|entry| entry.row.role == Role::User);
+    let attachments = match &person {
+        Some(entry) => attachments(engine, &entry.row.content).await?,
+        None => Vec::new(),
+    };
     Ok(proto::ForkSessionResponse {
         session_key: session.key.to_string(),
         editor_text: person.map(|entry| text_of(&entry.row.content)),
+        editor_attachments: attachments,
     })
+}
+
+/// The media of a row, as far as one answer holds them. One that is kept no longer is left out.
+async fn attachments(engine: &Engine, content: &str) -> Result<Vec<proto::EditorAttachment>, Error> {
+    let content = content_of(content);
+    let mut left = ATTACHMENTS_BYTES_MAX;
+    let mut attachments = Vec::new();
+    for block in content.blocks() {
+        let Block::Media(media) = block else { continue };
+        let Some(id) = media.source.id().and_then(MediaId::parse) else {
+            continue;
+        };
+        if let Some((row, bytes)) = engine.media().read(&id, left).await? {
+            left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            attachments.push(proto::EditorAttachment {
+                mime_type: row.mime_type,
+                data: BASE64.encode(&bytes),
+            });
+        }
+    }
+    Ok(attachments)
 }
 
 /// Makes a session that begins with what was said in another one, and says so.

@@ -8,7 +8,7 @@ use gatehouse_proto::session::v1::conversation_service_server::ConversationServi
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
 
-use super::{compact, fork, many, message};
+use super::{compact, fork, many, message, search};
 use crate::commands;
 use crate::deliveries::Recall;
 use crate::error::Error;
@@ -200,6 +200,13 @@ impl ConversationService for Grpc {
             )
             .await,
         )
+    }
+
+    async fn search_sessions(
+        &self,
+        request: Request<SearchSessionsRequest>,
+    ) -> Result<Response<SearchSessionsResponse>, Status> {
+        answer(search::search(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn patch_sessions(

@@ -1,5 +1,5 @@
-use gatehouse_core::Kind;
 use gatehouse_core::error::Failure;
+use gatehouse_core::{Caller, Kind};
 use gatehouse_proto::session::v1::conversation_service_server::ConversationService;
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
@@ -7,11 +7,14 @@ use tonic::{Request, Response, Status};
 use super::*;
 use crate::commands::{self, Speaker};
 use crate::error::Error;
+use crate::id::RunId;
 use crate::key::SessionKey;
+use crate::media::Attachments;
 use crate::rows::text_of;
 use crate::sessions::{ForkFrom, SessionPatch, SessionRecord};
 use crate::testing::{Bench, Running, key, message};
 use crate::transcripts::{Entry, HistoryQuery};
+use crate::turns::grpc as turns;
 use crate::viewer::Viewer;
 
 fn grpc(bench: &Bench, running: &Running) -> Grpc {
@@ -391,4 +394,117 @@ async fn a_session_in_which_nothing_may_be_said_still_takes_commands() {
     say("r5", "/send on").await.unwrap();
 
     assert!(!forbidden().await);
+}
+
+#[tokio::test]
+async fn a_fork_hands_back_what_belonged_to_the_message_that_is_written_anew() {
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    let grpc = grpc(&bench, &running);
+    let picture = Attachment {
+        file_name: Some("cat.png".to_owned()),
+        content: Some(data_encoding::BASE64.encode(png)),
+        ..Attachment::default()
+    };
+    let picture = Attachments::read(vec![picture]).unwrap();
+    let run = RunId::new("r1");
+    turns::say(
+        &running.engine,
+        None,
+        &key("main"),
+        "look".to_owned(),
+        picture,
+        run,
+    )
+    .await
+    .unwrap();
+    let call = bench.call().await;
+    call.text("a cat").await;
+    call.done().await;
+    running.end_of("r1").await;
+    exchange(&mut bench, &mut running, "r2", "and now?", "the same").await;
+    let (_, entries) = rows(&running, &key("main")).await;
+
+    let anew = grpc.fork_session(fork_at(entries[0].row.id.as_str())).await;
+    let later = grpc.fork_session(fork_at(entries[2].row.id.as_str())).await;
+
+    let anew = anew.unwrap().into_inner();
+    assert_eq!(anew.editor_text.as_deref(), Some("look"));
+    let [attachment] = anew.editor_attachments.as_slice() else {
+        panic!("one picture: {:?}", anew.editor_attachments)
+    };
+    assert_eq!(attachment.mime_type, "image/png");
+    assert_eq!(attachment.data, data_encoding::BASE64.encode(png));
+    let later = later.unwrap().into_inner();
+    assert!(later.editor_attachments.is_empty(), "its row has none");
+    let fork = SessionKey::parse(&later.session_key).unwrap();
+    let (_, taken_over) = rows(&running, &fork).await;
+    assert_eq!(
+        taken_over[0].row.content, entries[0].row.content,
+        "the picture goes along"
+    );
+}
+
+#[tokio::test]
+async fn words_are_found_in_what_somebody_may_read_and_nowhere_else() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    let grpc = grpc(&bench, &running);
+    exchange(
+        &mut bench,
+        &mut running,
+        "r1",
+        "where is the Harbour?",
+        "The harbour is in the north, next to the mill.",
+    )
+    .await;
+    let mut hers = message("r2", "my harbour is a secret");
+    hers.key = key("diary");
+    hers.seed.user = Some("anna".to_owned());
+    running.engine.submit(hers).await.unwrap();
+    bench.call().await.done().await;
+    running.end_of("r2").await;
+    let search = async |user: Option<&str>, query: &str, keys: &[&str], limit: i64| {
+        let mut request = Request::new(SearchSessionsRequest {
+            query: query.to_owned(),
+            session_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            limit: Some(limit),
+            ..SearchSessionsRequest::default()
+        });
+        if let Some(user) = user {
+            let caller = Caller {
+                role: "operator".to_owned(),
+                scopes: vec!["operator.read".to_owned()],
+                user_id: Some(user.to_owned()),
+                ..Caller::default()
+            };
+            caller.attach(request.metadata_mut());
+        }
+        grpc.search_sessions(request).await.map(Response::into_inner)
+    };
+    let keys = |found: &SearchSessionsResponse| -> Vec<String> {
+        found.results.iter().map(|hit| hit.session_key.clone()).collect()
+    };
+
+    let all = search(None, "HARBOUR", &[], 10).await.unwrap();
+    let berts = search(Some("bert"), "harbour", &[], 10).await.unwrap();
+    let both = search(Some("bert"), "mill harbour", &["main"], 10).await.unwrap();
+    let first = search(None, "harbour", &[], 1).await.unwrap();
+
+    assert_eq!((all.results.len(), all.truncated), (3, false));
+    assert!(all.results.is_sorted_by(|a, b| a.score >= b.score));
+    assert_eq!(keys(&berts), ["agent:main:main", "agent:main:main"]);
+    let [hit] = both.results.as_slice() else {
+        panic!("{both:?}")
+    };
+    assert_eq!(hit.role, "assistant");
+    assert_eq!(hit.snippet, "The harbour is in the north, next to the mill.");
+    assert_eq!((first.results.len(), first.truncated), (1, true));
+    let refused = search(Some("bert"), "harbour", &["agent:main:diary"], 10).await;
+    assert_eq!(refusal(refused.map(Response::new)).0, Kind::Forbidden);
+    assert_eq!(
+        refusal(search(None, " ", &[], 10).await.map(Response::new)).0,
+        Kind::Invalid
+    );
 }

@@ -1,5 +1,6 @@
 mod attachments;
 mod clients;
+mod following;
 mod lists;
 mod people;
 mod sessions;

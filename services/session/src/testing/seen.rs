@@ -11,14 +11,36 @@ pub(crate) enum Seen {
     Agent(Box<proto::AgentEvent>, Rendition),
     Row(Box<proto::SessionMessageEvent>),
     Changed(Box<proto::SessionsChangedEvent>),
+    /// What is not told to everybody alike.
+    Aside(Box<Aside>),
+}
+
+/// An event beside the conversation itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Aside {
+    Tool(proto::SessionToolEvent),
+    Operation(proto::SessionOperationEvent),
+    Timing(proto::ChatSendTimingEvent),
 }
 
 impl Seen {
-    pub(super) fn read(event: &Event) -> Self {
+    /// `None`: it is about the list of tasks, which [`super::Running`] keeps apart.
+    pub(super) fn read(event: &Event) -> Option<Self> {
         let rendition = event.rendition();
         let bytes = event.payload.clone();
         let name = event.r#type.as_str();
-        if name == proto::ChatEvent::full_name() {
+        let aside = |aside| Self::Aside(Box::new(aside));
+        Some(if name == proto::TaskEvent::full_name() {
+            return None;
+        } else if name == proto::SessionToolEvent::full_name() {
+            aside(Aside::Tool(proto::SessionToolEvent::decode(bytes).unwrap()))
+        } else if name == proto::SessionOperationEvent::full_name() {
+            aside(Aside::Operation(
+                proto::SessionOperationEvent::decode(bytes).unwrap(),
+            ))
+        } else if name == proto::ChatSendTimingEvent::full_name() {
+            aside(Aside::Timing(proto::ChatSendTimingEvent::decode(bytes).unwrap()))
+        } else if name == proto::ChatEvent::full_name() {
             Self::Chat(Box::new(proto::ChatEvent::decode(bytes).unwrap()), rendition)
         } else if name == proto::AgentEvent::full_name() {
             Self::Agent(Box::new(proto::AgentEvent::decode(bytes).unwrap()), rendition)
@@ -26,7 +48,7 @@ impl Seen {
             Self::Row(Box::new(proto::SessionMessageEvent::decode(bytes).unwrap()))
         } else {
             Self::Changed(Box::new(proto::SessionsChangedEvent::decode(bytes).unwrap()))
-        }
+        })
     }
 
     /// A few words, for comparisons.
@@ -61,6 +83,14 @@ impl Seen {
             }
             Self::Row(event) => format!("row {}", event.message.as_ref().unwrap().role),
             Self::Changed(event) => format!("changed {}", event.reason),
+            Self::Aside(aside) => match &**aside {
+                Aside::Tool(event) => {
+                    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+                    format!("tool {}", data["phase"].as_str().unwrap_or_default())
+                }
+                Aside::Operation(event) => format!("operation {}", event.phase),
+                Aside::Timing(event) => format!("timing {}", event.phase),
+            },
         }
     }
 
@@ -72,7 +102,7 @@ impl Seen {
                 state @ (State::Final | State::Aborted | State::Error) => Some((&event.run_id, state)),
                 State::Unspecified | State::Status | State::Delta => None,
             },
-            Self::Agent(..) | Self::Row(_) | Self::Changed(_) => None,
+            Self::Agent(..) | Self::Row(_) | Self::Changed(_) | Self::Aside(_) => None,
         }
     }
 }

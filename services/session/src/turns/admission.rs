@@ -121,6 +121,7 @@ impl Intake {
                 if turn.mode == QueueMode::Steer {
                     self.runs.steer(&turn.key);
                 }
+                events.task(&turn, Some(&session));
                 self.backlog.grew();
                 self.shared.signals.turn_waits();
             }

@@ -4,7 +4,7 @@
 use gatehouse_proto::session::v1::chat_event::State;
 use serde_json::json;
 
-use super::events::{Events, Terminal, Whose};
+use super::events::{Events, Phase, Terminal, Whose};
 use crate::agents::Agents;
 use crate::rows;
 use crate::store::{Ended, TurnState};
@@ -48,6 +48,7 @@ pub(super) fn announce(
         TurnState::Queued | TurnState::Leased | TurnState::Running => return,
     };
     run.lifecycle(seq + 1, &settled);
+    events.operation_ended(ended);
 
     if let Some((state, end)) = end_of(events, ended, error_kind, said) {
         run.terminal(seq + 2, state, end, None);
@@ -59,6 +60,9 @@ pub(super) fn announce(
         "agent.input.settled",
         Some(&turn.run),
     );
+    events.task(turn, session.as_ref());
+    events.timing(&turn.run, &turn.key, Phase::DispatchCompleted, None);
+    events.followers.forget(&turn.run);
 }
 
 /// Says the end of a run once more, to a connection that was not there when it was said.

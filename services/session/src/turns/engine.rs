@@ -6,8 +6,9 @@ use std::time::Duration;
 use gatehouse_core::client::PeerService;
 use gatehouse_core::drain::plan;
 use gatehouse_core::publish::Publisher;
-use gatehouse_core::{Clock, Drain};
+use gatehouse_core::{Caller, Clock, Drain};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::admission::{Intake, Submitted};
 use super::announce::announce_to;
@@ -170,6 +171,26 @@ impl Engine {
     pub(crate) async fn submit(&self, admission: Admission) -> Result<Submitted, Error> {
         let intake = Arc::clone(&self.intake);
         detached(async move { intake.submit(admission).await }).await
+    }
+
+    /// A client is about to say something: it is told more of the run that it begins, and of the one under way in the session. Answers
+    /// whether nobody followed the run before.
+    pub(crate) fn follow(&self, key: &SessionKey, run: &RunId, caller: &Caller) -> bool {
+        let followers = &self.shared.events.followers;
+        if let Some(under_way) = self.runs.of_session(key) {
+            followers.join(&under_way, caller);
+        }
+        followers.begin(run, caller)
+    }
+
+    /// A client is about to be told that its message was taken. `is_over`: the run has ended already, or there is none.
+    pub(crate) fn answered(&self, run: &RunId, is_over: bool) {
+        let followers = &self.shared.events.followers;
+        if is_over {
+            followers.forget(run);
+        } else {
+            followers.screen(run, |screen| screen.answered = Some(Instant::now()));
+        }
     }
 
     /// Takes a message together with the gateway's answer to it. When this answers, both are stored and said.

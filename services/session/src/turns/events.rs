@@ -1,5 +1,7 @@
 //! What the screens are told, as typed messages. Nothing here decides; the numbers of a run's events come from outside.
 
+mod aside;
+
 use gatehouse_core::Clock;
 use gatehouse_core::publish::{Outgoing, Publisher};
 use gatehouse_proto::agent::v1::ContextTrimmed;
@@ -14,7 +16,10 @@ use crate::key::SessionKey;
 use crate::media::Links;
 use crate::rows::{self, Wanted};
 use crate::store::{Entry, SessionRecord, SessionStatus};
+use crate::turns::followers::Followers;
 use crate::turns::pacing::Piece;
+
+pub(super) use self::aside::Phase;
 
 /// The topic of everything about sessions.
 const SESSIONS: &str = "sessions";
@@ -25,6 +30,8 @@ pub(crate) struct Events {
     publisher: Publisher,
     links: Links,
     clock: Clock,
+    /// Who is told more of a run than everybody.
+    pub(super) followers: Followers,
 }
 
 impl Events {
@@ -33,6 +40,7 @@ impl Events {
             publisher,
             links,
             clock,
+            followers: Followers::default(),
         }
     }
 
@@ -92,7 +100,7 @@ impl Events {
         };
         let event = Outgoing::new(&event)
             .topic(SESSIONS)
-            .topic(format!("session/{}", session.key));
+            .topic(session_topic(&session.key));
         self.publisher.publish(Whose::of(Some(session)).audience(event));
     }
 
@@ -101,11 +109,18 @@ impl Events {
         RunEvents {
             events: self.clone(),
             whose,
+            id: run.clone(),
             run: run.to_string(),
             key: key.to_string(),
+            topic: session_topic(key),
             agent: key.agent().to_string(),
         }
     }
+}
+
+/// What a client listens to that follows one session.
+fn session_topic(key: impl std::fmt::Display) -> String {
+    format!("session/{key}")
 }
 
 /// What a run does when a session changes for this reason.
@@ -123,8 +138,10 @@ fn phase(reason: &str, session: Option<&SessionRecord>) -> Option<&'static str> 
 pub(super) struct RunEvents {
     events: Events,
     whose: Whose,
+    id: RunId,
     run: String,
     key: String,
+    topic: String,
     agent: String,
 }
 
@@ -147,7 +164,12 @@ impl Stream {
 
 impl RunEvents {
     fn publish(&self, event: Outgoing) {
-        self.events.publisher.publish(self.whose.audience(event));
+        self.events.publisher.publish(self.audience(event));
+    }
+
+    /// Whoever hears of the session, and of those who follow some sessions only, who follows this one.
+    fn audience(&self, event: Outgoing) -> Outgoing {
+        self.whose.audience(event).session_topic(&self.topic)
     }
 
     fn chat(&self, seq: i64, state: State) -> proto::ChatEvent {
@@ -211,11 +233,6 @@ impl RunEvents {
         self.publish(Outgoing::new(&self.agent(seq, "compaction", data)));
     }
 
-    /// A tool is run, or has answered.
-    pub(super) fn tool(&self, seq: i64, data: &Value) {
-        self.publish(Outgoing::new(&self.agent(seq, "tool", data)));
-    }
-
     /// What was said so far is a row now: the text that is shown begins anew, and is empty.
     pub(super) fn begin_message(&self, increment: i64, cumulative: i64) {
         let nothing = Piece {
@@ -242,7 +259,7 @@ impl RunEvents {
             let text = Outgoing::new(&event).rendition(Rendition::Increment);
             merged_unless(replace, text, || format!("{}/i", self.run))
         });
-        let audience = |event| self.whose.audience(event);
+        let audience = |event| self.audience(event);
         self.events
             .publisher
             .publish_together([detail].into_iter().chain(text).map(audience));
@@ -270,7 +287,7 @@ impl RunEvents {
             let text = Outgoing::new(&event).rendition(Rendition::Cumulative);
             merged_unless(replace, text, || format!("{}/c", self.run))
         });
-        let audience = |event| self.whose.audience(event);
+        let audience = |event| self.audience(event);
         self.events
             .publisher
             .publish_together([detail].into_iter().chain(text).map(audience));

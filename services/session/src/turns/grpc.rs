@@ -235,7 +235,18 @@ impl Message {
             key,
             run: self.run,
         };
-        commands::take(engine, &policy, &speaker, admission).await
+        let run = admission.run.clone();
+        let is_first = caller
+            .as_ref()
+            .is_some_and(|caller| engine.follow(&admission.key, &run, caller));
+        let taken = commands::take(engine, &policy, &speaker, admission).await;
+        match &taken {
+            Ok(taken) => engine.answered(&run, taken.turn.state.is_terminal()),
+            // A run of this id that goes on keeps who follows it.
+            Err(_) if is_first => engine.answered(&run, true),
+            Err(_) => {}
+        }
+        taken
     }
 }
 

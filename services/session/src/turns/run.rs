@@ -11,7 +11,7 @@ mod show;
 mod steer;
 mod steps;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::compact::Summary;
 use self::show::Rewrite;
 use super::context::{ROWS_MAX, arrange};
-use super::events::{RunEvents, Stream, Whose};
+use super::events::{Phase, RunEvents, Stream, Whose};
 use super::live::{Live, Stop};
 use super::order::Order;
 use super::pacing::{self, Pacer};
@@ -104,8 +104,8 @@ struct Run {
     steps: u32,
     /// The words of the last of them that had any.
     said_before: String,
-    /// Calls of tools that are not answered yet.
-    calls_open: usize,
+    /// Calls of tools that are not answered yet, and when each was made.
+    calls_open: HashMap<String, i64>,
     /// The answers that somebody steered on from.
     said: SaidBefore,
     new_answer: Rewrite,
@@ -144,7 +144,7 @@ pub(super) async fn run(
         thought: String::new(),
         steps: 0,
         said_before: String::new(),
-        calls_open: 0,
+        calls_open: HashMap::new(),
         said: SaidBefore::default(),
         new_answer: Rewrite::of(&turn),
         new_thinking: Rewrite::of(&turn),
@@ -183,11 +183,13 @@ impl Run {
             self.said = SaidBefore::of_steps(steps.iter().map(|step| &step.row));
             self.live.said_earlier(self.said.on_screens.clone());
         }
+        self.events.timing(&self.turn.key, Phase::DispatchStarted, None);
         self.events.status(self.live.next_seq(), "starting_model");
         self.events.lifecycle(
             self.live.next_seq(),
             &json!({ "phase": "start", "startedAt": self.live.started_at }),
         );
+        self.events.timing(&self.turn.key, Phase::RunStarted, None);
         let agents = self.room.shared.agents();
         self.room.shared.events.changed(
             &self.turn.key,
@@ -196,6 +198,7 @@ impl Run {
             "agent.run.started",
             Some(&self.turn.run),
         );
+        self.room.shared.events.task(&self.turn, Some(&self.session));
 
         let mut backoff = Backoff::new(self.room.shared.timing.retry, RETRY_MAX);
         let mut attempt = 0;
@@ -336,6 +339,9 @@ impl Run {
             Event::ModelStarted(agent::ModelStarted { provider, model }) => {
                 let data = json!({ "phase": "model", "provider": provider, "model": model });
                 self.events.lifecycle(self.live.next_seq(), &data);
+                let named = (provider.as_str(), model.as_str());
+                self.events
+                    .timing(&self.turn.key, Phase::ModelSelected, Some(named));
                 let still = |left: &agent::MediaLeftOut| left.provider == provider && left.model == model;
                 self.unseen = self.unseen.take().filter(still);
                 self.asked = Some(provider);

@@ -132,6 +132,13 @@ impl Runs {
         }
     }
 
+    /// Which run is under way in this session.
+    pub(super) fn of_session(&self, key: &SessionKey) -> Option<RunId> {
+        let state = self.state();
+        let live = state.live.values().find(|live| live.key == *key);
+        live.map(|live| live.run.clone())
+    }
+
     /// Which runs these are.
     pub(super) fn held(&self) -> Vec<RunId> {
         self.state().live.keys().cloned().collect()

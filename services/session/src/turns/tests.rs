@@ -110,7 +110,7 @@ async fn a_message_is_answered_in_the_order_that_screens_expect() {
         .iter()
         .filter_map(|seen| match seen {
             Seen::Chat(event, _) => Some(event.seq),
-            Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) => None,
+            Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) | Seen::Aside(_) => None,
         })
         .collect();
     let in_order = seqs.clone();

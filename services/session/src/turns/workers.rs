@@ -79,6 +79,8 @@ impl Workers {
         if !merged.is_empty() {
             let _order = self.room.order.of(&turn.key).await;
             for ended in &merged {
+                let followers = &self.room.shared.events.followers;
+                followers.merge(&ended.turn.run, &turn.run);
                 self.room
                     .settle
                     .settle(ended, None, seq_before(ended.turn.attempt));

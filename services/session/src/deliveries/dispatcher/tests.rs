@@ -100,6 +100,13 @@ impl ChannelService for FakeBridge {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn act_on_message(
+        &self,
+        _: Request<channel::ActOnMessageRequest>,
+    ) -> Result<Response<channel::ActOnMessageResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn send_message(
         &self,
         _: Request<channel::SendMessageRequest>,

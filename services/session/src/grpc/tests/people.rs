@@ -254,15 +254,20 @@ async fn lists_searches_and_names_leave_out_what_belongs_to_another_user() {
             .len(),
         0
     );
-    let summary = grpc
-        .summarise_sessions(Request::new(SummariseSessionsRequest { recent_max: 5 }))
-        .await;
-    let agents = summary.unwrap().into_inner().agents;
-    assert_eq!(
-        (agents[0].count, agents[0].recent.len()),
-        (1, 0),
-        "a page for all says how many"
-    );
+    let named = async |user_id: Option<&str>, everybodys: bool| {
+        let request = SummariseSessionsRequest {
+            recent_max: 5,
+            user_id: user_id.map(str::to_owned),
+            everybodys,
+        };
+        let summary = grpc.summarise_sessions(Request::new(request)).await;
+        let agents = summary.unwrap().into_inner().agents;
+        (agents[0].count, agents[0].recent.len())
+    };
+    assert_eq!(named(None, false).await, (1, 0), "a page for all says how many");
+    assert_eq!(named(Some("bert"), false).await, (1, 0));
+    assert_eq!(named(Some("anna"), false).await, (1, 1));
+    assert_eq!(named(None, true).await, (1, 1));
 }
 
 #[tokio::test]
@@ -313,7 +318,7 @@ async fn events_of_a_users_session_are_for_that_user_and_say_who_spoke() {
     assert!(running.seen_by.iter().all(hers), "{:?}", running.seen_by);
     let row = running.seen.iter().find_map(|seen| match seen {
         Seen::Row(row) => row.message.clone(),
-        Seen::Chat(..) | Seen::Agent(..) | Seen::Changed(_) => None,
+        Seen::Chat(..) | Seen::Agent(..) | Seen::Changed(_) | Seen::Aside(_) => None,
     });
     let row = row.unwrap();
     assert_eq!(row.sender_label.as_deref(), Some("ANNA"));

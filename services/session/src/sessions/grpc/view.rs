@@ -118,9 +118,20 @@ pub(crate) async fn summarise(
     engine: &Engine,
     request: proto::SummariseSessionsRequest,
 ) -> Result<proto::SummariseSessionsResponse, Error> {
+    let proto::SummariseSessionsRequest {
+        recent_max,
+        user_id,
+        everybodys,
+    } = request;
     let policy = engine.policy()?;
     let stores = engine.stores();
-    let limit = u32::try_from(request.recent_max).unwrap_or(0);
+    let limit = u32::try_from(recent_max).unwrap_or(0);
+    // Broadcast tells who asked it; nobody said leaves out what is somebody's own.
+    let viewer = match (everybodys, user_id) {
+        (true, _) => Viewer::Owner,
+        (false, Some(user)) => Viewer::User(user),
+        (false, None) => Viewer::Somebody,
+    };
     let counts = stores.sessions.counts().await?;
     let depths = stores.upkeep.depths().await?;
     let first = policy.agents.first_id();
@@ -139,8 +150,8 @@ pub(crate) async fn summarise(
             .find(|(id, _)| *id == agent.id)
             .map_or(0, |(_, count)| *count);
         summary.other_count -= count;
-        // Without a viewer: a page for all who may read leaves out what is somebody's own.
         let filter = SessionFilter {
+            viewer: viewer.clone(),
             agent: Some(agent.id.clone()),
             limit,
             ..SessionFilter::default()

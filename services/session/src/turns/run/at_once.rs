@@ -8,6 +8,7 @@ use gatehouse_proto::agent::v1::run_turn_response::Event;
 use gatehouse_proto::agent::v1::{RunTurnResponse, TextDelta};
 use tonic::{Status, Streaming};
 
+use super::super::events::Phase;
 use super::super::live::Stop;
 use super::Run;
 use crate::answer::ANSWER_BYTES_MAX;
@@ -106,6 +107,7 @@ impl Run {
             self.live.shown(self.room.shared.clock.now_ms());
             let seq = self.live.append_kept(&text);
             self.show_more(seq, text);
+            self.events.timing(&self.turn.key, Phase::FirstText, None);
             self.show_rest();
         }
     }

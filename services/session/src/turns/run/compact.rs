@@ -61,6 +61,10 @@ impl Run {
             self.live.next_seq(),
             &json!({ "phase": "start", "kind": "summary" }),
         );
+        if self.summary.as_ref().is_some_and(|summary| summary.messages == 0) {
+            // Once: the question may be asked several times.
+            self.room.shared.events.operation_begun(&self.turn, &self.session);
+        }
         let waiting = rows.iter().filter(|row| row.waiting).map(|row| row.seq).min();
         let newest = rows.iter().map(|row| row.seq).max().unwrap_or(0);
         let mut messages = arrange(rows, &self.turn.run);

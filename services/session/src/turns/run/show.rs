@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::super::events::Stream;
+use super::super::events::{Phase, Stream};
 use super::super::live::Stop;
 use super::super::pacing::Piece;
 use super::super::shared::Shared;
@@ -52,6 +52,7 @@ impl Run {
         if stop.is_none() {
             let seq = self.live.append_kept(&text);
             self.show_more(seq, text);
+            self.events.timing(&self.turn.key, Phase::FirstText, None);
         }
         Ok(stop)
     }

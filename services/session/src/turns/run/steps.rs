@@ -15,7 +15,7 @@ use tokio::time;
 use super::{Outcome, Pacer, Rewrite, Run, stop_of};
 use crate::answer;
 use crate::error::Error;
-use crate::store::{Record, Recorded, Role};
+use crate::store::{Record, Recorded, Role, SessionRecord};
 
 /// How often a message is offered to a store that fails, a second apart. A repeat adds nothing twice.
 const RECORD_ATTEMPTS: u32 = 3;
@@ -74,11 +74,9 @@ impl Run {
             return Ok(Some(Outcome::Stopped(stop)));
         }
         if role == Role::Assistant {
-            self.calls_open = content.calls().count();
             return Ok(None);
         }
-        self.calls_open = self.calls_open.saturating_sub(1);
-        if self.calls_open > 0 {
+        if !self.calls_open.is_empty() {
             return Ok(None); // a model wants all of its answers
         }
         self.take_in(None).await
@@ -112,7 +110,7 @@ impl Run {
                         for entry in entries.iter().filter(|entry| entry.row.role == Role::Assistant) {
                             shared.events.row(entry, &session, shared.agents().as_deref());
                         }
-                        self.show_step(role, content);
+                        self.show_step(role, content, &session);
                     }
                     drop((keeping, order));
                     return Ok(stop_of(hold));
@@ -128,19 +126,37 @@ impl Run {
         Ok(None)
     }
 
-    fn show_step(&mut self, role: Role, content: &Content) {
+    fn show_step(&mut self, role: Role, content: &Content, session: &SessionRecord) {
+        let agents = self.room.shared.agents();
+        let now = self.room.shared.clock.now_ms();
         if role == Role::Assistant {
             let words = content.words();
             if !words.trim().is_empty() {
                 self.said_before = words;
             }
             self.begin_message();
+            self.calls_open.clear();
         }
         for call in content.calls() {
-            self.events.tool(self.live.next_seq(), &started(call));
+            self.calls_open.insert(call.id.clone(), now);
+            self.events.item(
+                self.live.next_seq(),
+                &item(&call.id, &call.name, "running", now, None),
+            );
+            self.events
+                .tool(self.live.next_seq(), &started(call), session, agents.as_deref());
         }
         for result in content.results() {
-            self.events.tool(self.live.next_seq(), &answered(result));
+            let begun = self.calls_open.remove(&result.call_id).unwrap_or(now);
+            self.events.tool(
+                self.live.next_seq(),
+                &answered(result),
+                session,
+                agents.as_deref(),
+            );
+            let status = if result.failed { "failed" } else { "completed" };
+            let item = item(&result.call_id, &result.name, status, begun, Some(now));
+            self.events.item(self.live.next_seq(), &item);
         }
     }
 
@@ -170,6 +186,18 @@ impl Run {
         }
         content.ok().filter(|content| !content.is_blank())
     }
+}
+
+/// A tool as one line among the things that a run does.
+fn item(call: &str, name: &str, status: &str, started_at: i64, ended_at: Option<i64>) -> serde_json::Value {
+    let mut item = json!({
+        "itemId": format!("tool:{call}"), "toolCallId": call, "name": name, "title": name, "kind": "tool", "status": status,
+        "phase": if ended_at.is_some() { "end" } else { "start" }, "startedAt": started_at,
+    });
+    if let (Some(ended_at), Some(item)) = (ended_at, item.as_object_mut()) {
+        item.insert("endedAt".to_owned(), ended_at.into());
+    }
+    item
 }
 
 fn started(call: &ToolCall) -> serde_json::Value {

@@ -61,7 +61,7 @@ async fn a_turn_that_was_seen_runs_again_once_after_a_restart() {
     );
     let replaced = second.seen.iter().find_map(|seen| match seen {
         Seen::Chat(event, _) if event.delta_text.is_some() => event.replace,
-        Seen::Chat(..) | Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) => None,
+        Seen::Chat(..) | Seen::Agent(..) | Seen::Row(_) | Seen::Changed(_) | Seen::Aside(_) => None,
     });
     assert_eq!(replaced, Some(true), "the screens drop what they had");
     assert!(

@@ -85,7 +85,7 @@ async fn a_run_that_calls_tools_is_steered_as_soon_as_all_of_them_have_answered(
     let call = bench.call().await;
     call.entry(Speaker::Assistant, CALL).await;
     running
-        .see("the call of the tool", |seen| seen.label() == "agent tool start")
+        .see("the call of the tool", |seen| seen.label() == "tool start")
         .await;
     running.engine.submit(steering("r2", "not there")).await.unwrap();
 

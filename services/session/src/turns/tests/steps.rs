@@ -41,7 +41,7 @@ async fn the_steps_of_a_turn_stand_between_its_deltas_on_screens_and_before_its_
 
     call.entry(Speaker::Assistant, CALL).await;
     running
-        .see("the call of the tool", |seen| seen.label() == "agent tool start")
+        .see("the call of the tool", |seen| seen.label() == "tool start")
         .await;
     let live = running.engine.in_flight(&key("main")).unwrap();
     assert_eq!(live.text, "", "what was said is a row");
@@ -81,8 +81,8 @@ async fn the_steps_of_a_turn_stand_between_its_deltas_on_screens_and_before_its_
         "chat delta 'let me ' +",
         "row assistant",
         "chat delta '' +",
-        "agent tool start",
-        "agent tool result",
+        "tool start",
+        "tool result",
         "chat delta 'nothing there' +",
         "chat final",
     ];
@@ -100,7 +100,7 @@ async fn what_the_next_attempt_reads_is_what_the_broken_one_did_byte_for_byte() 
     call.entry(Speaker::Assistant, CALL).await;
     call.entry(Speaker::Tool, RESULT).await;
     running
-        .see("the result", |seen| seen.label() == "agent tool result")
+        .see("the result", |seen| seen.label() == "tool result")
         .await;
 
     call.break_off().await;
@@ -137,7 +137,7 @@ async fn a_turn_that_called_what_may_not_be_repeated_is_not_run_again() {
     let call = bench.call().await;
     call.entry(Speaker::Assistant, POST).await;
     running
-        .see("the call of the tool", |seen| seen.label() == "agent tool start")
+        .see("the call of the tool", |seen| seen.label() == "tool start")
         .await;
 
     call.break_off().await;

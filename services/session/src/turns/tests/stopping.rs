@@ -27,7 +27,7 @@ async fn an_abort_stops_the_call_at_once_and_keeps_the_text() {
     );
     let row = running.seen.iter().find_map(|seen| match seen {
         Seen::Row(row) => row.message.clone().filter(|message| message.role == "assistant"),
-        Seen::Chat(..) | Seen::Agent(..) | Seen::Changed(_) => None,
+        Seen::Chat(..) | Seen::Agent(..) | Seen::Changed(_) | Seen::Aside(_) => None,
     });
     let row = row.unwrap();
     assert_eq!(row.openclaw_abort.unwrap().origin, "rpc");

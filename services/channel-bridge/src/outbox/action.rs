@@ -1,0 +1,172 @@
+//! `message.action`: what a program wants done with a message, by the name of the action. Sending is the only one; what is asked beside
+//! it that no platform here does is refused by its name, and never dropped.
+
+use gatehouse_proto::channel::v1::{ActOnMessageRequest, SendMessageRequest};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+const SEND: &str = "send";
+
+/// Params that say something of the program that asks, and nothing of the message.
+const OF_THE_PROGRAM: [&str; 4] = ["channel", "json", "verbose", "bestEffort"];
+
+/// The message that is to be sent.
+///
+/// # Errors
+/// When it is another action, or something is asked that is not done.
+pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, Error> {
+    let ActOnMessageRequest {
+        channel,
+        action,
+        params,
+        idempotency_key,
+        account_id,
+    } = request;
+    if action != SEND {
+        return Err(Error::Invalid(
+            "/action",
+            format!("channel {channel} does not support the action {action:?}: there is only {SEND:?}"),
+        ));
+    }
+    let object = serde_json::from_str::<Map<String, Value>>(&params);
+    let mut params = Params(object.map_err(|_| Error::Invalid("/params", "is no object".to_owned()))?);
+    let account = params.text(&["accountId"])?;
+    let account_id = match (account_id.filter(|id| !id.is_empty()), account) {
+        (Some(one), Some(other)) if one != other => {
+            let problem = "is another account than params.accountId".to_owned();
+            return Err(Error::Invalid("/accountId", problem));
+        }
+        (one, other) => one.or(other),
+    };
+    let message = SendMessageRequest {
+        to: params.required(&["target", "to"])?,
+        message: params.required(&["message", "text"])?,
+        idempotency_key,
+        account_id,
+        thread_id: params.text(&["threadId"])?,
+        reply_to_id: params.text(&["replyTo", "replyToId"])?,
+        channel: Some(channel),
+    };
+    params.end()?;
+    Ok(message)
+}
+
+struct Params(Map<String, Value>);
+
+impl Params {
+    /// A text under one of these names. Empty counts as unset; several that differ are refused.
+    fn text(&mut self, names: &[&str]) -> Result<Option<String>, Error> {
+        let mut found: Option<String> = None;
+        for name in names {
+            let text = match self.0.remove(*name) {
+                None | Some(Value::Null) => continue,
+                Some(Value::String(text)) => text,
+                Some(Value::Number(number)) => number.to_string(), // ids of some platforms
+                Some(_) => return Err(Error::Invalid("/params", format!("{name} is no text"))),
+            };
+            match &found {
+                _ if text.trim().is_empty() => {}
+                Some(other) if *other != text => {
+                    let problem = format!("{} say different things: give one of them", names.join(" and "));
+                    return Err(Error::Invalid("/params", problem));
+                }
+                Some(_) | None => found = Some(text),
+            }
+        }
+        Ok(found)
+    }
+
+    fn required(&mut self, names: &[&str]) -> Result<String, Error> {
+        let text = self.text(names)?;
+        text.ok_or_else(|| Error::Invalid("/params", format!("{} is missing", names.join(" or "))))
+    }
+
+    /// Nothing is left that would change something.
+    fn end(self) -> Result<(), Error> {
+        let asks = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Bool(true) | Value::Number(_) => true,
+        };
+        let left = self.0.iter();
+        let mut left = left.filter(|(name, value)| !OF_THE_PROGRAM.contains(&name.as_str()) && asks(value));
+        match left.next() {
+            Some((name, _)) => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+                Err(Error::Invalid(
+                    "/params",
+                    format!("{name:?} is not supported: a message is text, to one chat or thread"),
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(action: &str, params: &Value) -> Result<SendMessageRequest, String> {
+        let request = ActOnMessageRequest {
+            channel: "irc".to_owned(),
+            action: action.to_owned(),
+            params: params.to_string(),
+            idempotency_key: "k".to_owned(),
+            account_id: None,
+        };
+        read(request).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_command_line_sends_is_a_message() {
+        // The shape of OpenClaw's `message send`.
+        let params = json!({"pin": false, "gifPlayback": false, "forceDocument": false, "silent": false, "json": true, "dryRun": false,
+            "verbose": false, "channel": "irc", "target": "#home", "message": "hi", "media": "", "buttons": [], "threadId": 7});
+
+        let message = asked("send", &params).unwrap();
+
+        assert_eq!((message.to.as_str(), message.message.as_str()), ("#home", "hi"));
+        assert_eq!(
+            (
+                message.channel.as_deref(),
+                message.thread_id.as_deref(),
+                message.reply_to_id
+            ),
+            (Some("irc"), Some("7"), None)
+        );
+    }
+
+    #[test]
+    fn what_is_not_done_is_refused_by_its_name() {
+        let send = |more: Value| {
+            let mut params = json!({"to": "#home", "message": "hi"});
+            let fields = more.as_object().unwrap().clone();
+            params.as_object_mut().unwrap().extend(fields);
+            asked("send", &params).unwrap_err()
+        };
+
+        for (more, word) in [
+            (json!({"media": "/etc/passwd"}), "media"),
+            (json!({"dryRun": true}), "dryRun"),
+            (json!({"poll": {"question": "?"}}), "poll"),
+            (json!({"target": "#other"}), "target and to"),
+            (json!({"threadId": ["a"]}), "threadId"),
+        ] {
+            let refused = send(more);
+            assert!(refused.contains(word), "{refused}");
+        }
+        assert!(asked("poll", &json!({})).unwrap_err().contains("poll"));
+        assert!(asked("send", &json!([])).unwrap_err().contains("no object"));
+        assert!(
+            asked("send", &json!({"to": "#home"}))
+                .unwrap_err()
+                .contains("message or text")
+        );
+    }
+}
