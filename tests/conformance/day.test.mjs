@@ -62,8 +62,8 @@ test("a session that is created with a message runs it, and is found by key, ids
   const { key } = made;
   const { sessionId } = await row(key);
   const shortId = key.split(":").at(-1).replaceAll("-", "").slice(0, 8);
-  const ways = [{ key }, { sessionId }, { shortId }, { label: "Harbour trip" }, { reference: { key } }, { reference: { key: `harbour-trip-${shortId}`, slug: "harbour-trip" } }];
-  for (const way of ways.slice(0, 5)) {
+  const ways = [{ key }, { sessionId }, { shortId }, { label: "Harbour trip" }, { reference: { key } }];
+  for (const way of ways) {
     const found = await call("sessions.resolve", way);
     assert.equal(found.key, key, JSON.stringify(way));
   }
@@ -167,8 +167,8 @@ test("commands are answered by the gateway on every way in, and none of them rea
   const done = await until("the result", () => answers.find((answer) => answer.status !== "accepted"));
   stop();
   assert.match(done.result.payloads[0].text, /fake/);
-  await call("sessions.send", { key: "agent:main:commands", message: "/think low" });
-  await until("the level", async () => ((await row("agent:main:commands")).thinkingLevel === "low" ? true : undefined));
+  await call("sessions.send", { key: "agent:main:commands", message: "/verbose full" });
+  await until("the level", async () => ((await row("agent:main:commands")).verboseLevel === "full" ? true : undefined));
   assert.equal(provider.requests.length, before);
   const { commands: listed } = await call("commands.list", { scope: "text" });
   for (const command of commands) assert.ok(listed.some((entry) => `/${entry.name}` === command.split(" ")[0]), command);

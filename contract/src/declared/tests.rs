@@ -212,7 +212,8 @@ fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
             "channels.status",
             "models.test",
             "node.invoke",
-            "sessions.compact"
+            "sessions.compact",
+            "sessions.search"
         ]
     );
     let outlasts = |method: &&Arc<Method>| method.streaming || method.deadline > DEADLINE_DEFAULT;

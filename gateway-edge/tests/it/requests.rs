@@ -82,7 +82,7 @@ async fn what_a_caller_may_not_do_is_told_with_its_scope_and_what_nobody_does_as
     for client in [&mut nobody, &mut reader, &mut admin, &mut plain] {
         for name in [
             "no.such",
-            "worktrees.list",
+            "worktrees.create",
             "sessions.lists",
             "sessions",
             "SESSIONS.LIST",

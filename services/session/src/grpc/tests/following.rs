@@ -221,7 +221,9 @@ async fn the_list_of_tasks_goes_with_runs_that_wait_begin_and_end() {
     let grpc = grpc(&running);
     grpc.send_chat(said("main", "r1", "one")).await.unwrap();
     let call = bench.call().await;
-    grpc.send_chat(said("main", "r2", "two")).await.unwrap();
+    let mut later = said("main", "r2", "two").into_inner();
+    later.queue_mode = Some("followup".to_owned());
+    grpc.send_chat(Request::new(later)).await.unwrap();
     call.done().await;
     running.end_of("r1").await;
     let call = bench.call().await;
