@@ -126,6 +126,9 @@ pub(crate) enum UsersVerb {
         /// What the token is good for; may be given several times
         #[arg(long, default_values_t = ["operator.read".to_owned(), "operator.write".to_owned()])]
         scope: Vec<String>,
+        /// It is the same person as a removed user of this id, and gets that user's sessions
+        #[arg(long)]
+        again: bool,
     },
     /// Remove a user with all tokens and devices
     #[command(visible_alias = "rm")]

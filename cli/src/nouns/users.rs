@@ -70,11 +70,17 @@ impl Caller {
                 }
                 self.list_users(&answer.read()?)
             }
-            UsersVerb::Add { user, name, scope } => {
+            UsersVerb::Add {
+                user,
+                name,
+                scope,
+                again,
+            } => {
                 let params = given([
                     ("id", json!(user)),
                     ("displayName", json!(name)),
                     ("scopes", json!(scope)),
+                    ("again", json!(again.then_some(true))),
                 ]);
                 let answer = self.ask("users.create", &params).await?;
                 self.show_token(&answer, user)

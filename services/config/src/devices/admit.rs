@@ -355,7 +355,9 @@ pub(super) fn approve(
     }
     row.approved = Grants::new(role, row.approved.scopes().chain(asking.wanted.scopes()));
     if let Some(token) = &mut row.token {
-        token.scopes = row.approved;
+        // By what was asked for, and by nothing that was taken from it since: nobody has decided about that.
+        let scopes = token.scopes.scopes().chain(asking.wanted.scopes());
+        token.scopes = Grants::new(role, scopes).within(&row.approved);
     }
     let (token, _) = token::ensure(key, &mut row, now);
     rows::put_role(tx, &row)?;

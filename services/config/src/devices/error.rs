@@ -16,6 +16,12 @@ pub(crate) enum DeviceError {
     /// No such setup code.
     #[error("no setup code {0}: codes are forgotten a day after their end")]
     NoSuchCode(String),
+    /// Whom a proxy names has no token that a device could live by.
+    #[error(
+        "a device lives by the token that it was paired with, and you came by a proxy's word: make the code with the gateway token, or with a \
+         token of `gatehouse users add`"
+    )]
+    NoToken,
     /// No such user.
     #[error("no user {0}; users.list shows them")]
     NoSuchUser(String),
@@ -31,6 +37,12 @@ pub(crate) enum DeviceError {
     /// The name is taken.
     #[error("there is a user of this id; users.token.create makes another token for them")]
     UserExists,
+    /// The name is that of somebody who was removed.
+    #[error(
+        "there was a user of this id, who was removed and whose sessions are still here: take another id, or say `again: true` \
+         (`gatehouse users add --again`) to add the same person again"
+    )]
+    UserWasRemoved,
     /// The owner has no name of their own.
     #[error("the gateway token is nobody's by name: use the token of a named user")]
     OwnerHasNoName,
@@ -85,9 +97,12 @@ impl DeviceError {
             | Self::NoSuchUser(_)
             | Self::NoSuchToken(_) => Kind::NotFound,
             Self::NotHeld(_) | Self::NotYours => Kind::Forbidden,
-            Self::NotApproved(_) | Self::UserExists | Self::OwnerHasNoName | Self::OwnerStays => {
-                Kind::Precondition
-            }
+            Self::NotApproved(_)
+            | Self::NoToken
+            | Self::UserExists
+            | Self::UserWasRemoved
+            | Self::OwnerHasNoName
+            | Self::OwnerStays => Kind::Precondition,
             Self::Invalid(_) => Kind::Invalid,
             Self::TooManyRequests | Self::TooManyDevices | Self::TooManyUsers => Kind::Exhausted,
             Self::Store(error) => error.kind(),
@@ -101,7 +116,9 @@ impl DeviceError {
             Self::NoSuchCode(_) => "NO_SUCH_CODE",
             Self::NoSuchUser(_) => "NO_SUCH_USER",
             Self::NoSuchToken(_) => "NO_SUCH_TOKEN",
+            Self::NoToken => "NO_TOKEN_TO_LIVE_BY",
             Self::UserExists => "USER_EXISTS",
+            Self::UserWasRemoved => "USER_WAS_REMOVED",
             Self::OwnerHasNoName => "OWNER_HAS_NO_NAME",
             Self::OwnerStays => "OWNER_STAYS",
             Self::TooManyUsers => "TOO_MANY_USERS",

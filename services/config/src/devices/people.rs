@@ -14,7 +14,7 @@ use super::{
     actor::Actor,
     error::DeviceError,
     handle::Devices,
-    users::{self, OWNER, UserRow, UserTokenRow, Wanted},
+    users::{self, New, OWNER, UserRow, UserTokenRow, Wanted},
 };
 
 /// The calls.
@@ -95,7 +95,13 @@ impl UserService for UserGrpc {
             display_name,
             scopes,
             expires_in_seconds,
+            again,
         } = request.into_inner();
+        let new = New {
+            id,
+            name: display_name,
+            again: again.unwrap_or(false),
+        };
         let wanted = Wanted {
             scopes,
             label: None,
@@ -103,7 +109,7 @@ impl UserService for UserGrpc {
         };
         let created = self
             .0
-            .change(move |tx| users::create(tx, &actor, &id, display_name.as_deref(), &wanted, now));
+            .change(move |tx| users::create(tx, &actor, &new, &wanted, now));
         let (user, made) = created.await.map_err(refuse)?;
         tracing::info!(credential.id = made.id, "a user was added");
         Ok(Response::new(CreateUserResponse {
@@ -116,7 +122,8 @@ impl UserService for UserGrpc {
     async fn remove_user(&self, request: Request<RemoveUserRequest>) -> Answer<RemoveUserResponse> {
         let RemoveUserRequest { user_id } = request.into_inner();
         let id = user_id.clone();
-        let ended = self.0.change(move |tx| users::remove(tx, &id)).await;
+        let now = self.0.now();
+        let ended = self.0.change(move |tx| users::remove(tx, &id, now)).await;
         self.0.say_ended(ended.map_err(refuse)?).await;
         Ok(Response::new(RemoveUserResponse { user_id }))
     }

@@ -91,6 +91,9 @@ CREATE INDEX device_role_by_token ON device_role (user_token_id);
 CREATE INDEX device_role_by_end ON device_role (expires_at);
 CREATE INDEX pair_request_by_token ON pair_request (user_token_id);
 CREATE INDEX setup_code_by_token ON setup_code (user_token_id);
+", "
+-- What a removed user said stays, under the id: nobody gets it by the same name unless somebody says so. One row for each removal.
+CREATE TABLE removed_user (id TEXT PRIMARY KEY, removed_at INTEGER NOT NULL) WITHOUT ROWID;
 "];
 
 /// The schema that this version writes.

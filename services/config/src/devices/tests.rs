@@ -288,6 +288,37 @@ async fn an_approval_gives_what_was_asked_for_and_keeps_what_was_there() {
 }
 
 #[tokio::test]
+async fn what_was_taken_from_a_token_does_not_come_back_with_an_approval_of_something_else() {
+    let store = store();
+    store
+        .paired(asking(1, &["operator.read", "operator.admin"]))
+        .await;
+    let key = store.key.clone();
+    store
+        .run(move |tx| {
+            let admin = actor(&["operator.admin"]);
+            let narrowed = ["operator.read".to_owned()];
+            manage::rotate(tx, &key, &admin, &id(1), "operator", &narrowed, NOW)
+        })
+        .await
+        .unwrap();
+
+    // Another platform is asked about again; the scopes that it asks for are those that its token has.
+    let moved = Asking {
+        labels: Labels {
+            platform: Some("windows".into()),
+            ..Labels::default()
+        },
+        ..asking(1, &["operator.read"])
+    };
+    let (request, reason, _) = store.pending(moved).await;
+    assert_eq!(reason, "metadata-upgrade");
+    store.approve(actor(&["operator.admin"]), &request).await.unwrap();
+
+    assert_eq!(store.table().await.credentials[0].scopes, ["operator.read"]);
+}
+
+#[tokio::test]
 async fn nobody_approves_more_than_they_hold() {
     let store = store();
     let (request, ..) = store.pending(asking(1, &["operator.admin"])).await;

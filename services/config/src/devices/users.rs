@@ -142,15 +142,25 @@ pub(super) fn credentials(
         .collect())
 }
 
+/// Who is to be added.
+#[derive(Clone, Debug)]
+pub(super) struct New {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    /// Whether it may be an id that somebody had who was removed: then what is left of them is the new user's.
+    pub(super) again: bool,
+}
+
 /// Adds a user with a first token.
 pub(super) fn create(
     tx: &Transaction<'_>,
     actor: &Actor,
-    id: &str,
-    name: Option<&str>,
+    new: &New,
     wanted: &Wanted,
     now: i64,
 ) -> Result<(UserRow, Made), DeviceError> {
+    let New { id, name, again } = new;
+    let name = name.as_deref();
     let is_word = !id.is_empty()
         && id
             .bytes()
@@ -164,6 +174,12 @@ pub(super) fn create(
     if find(tx, id)?.is_some() {
         return Err(DeviceError::UserExists);
     }
+    let was_removed = tx
+        .prepare_cached("DELETE FROM removed_user WHERE id = ?1")?
+        .execute([id])?;
+    if was_removed > 0 && !again {
+        return Err(DeviceError::UserWasRemoved);
+    }
     if all(tx)?.len() >= USERS_MAX {
         return Err(DeviceError::TooManyUsers);
     }
@@ -172,7 +188,7 @@ pub(super) fn create(
         .execute(params![id, name, now])?;
     let made = add_token(tx, actor, id, wanted, now)?;
     let user = UserRow {
-        id: id.to_owned(),
+        id: id.clone(),
         name: name.map(str::to_owned),
         created_at: now,
         updated_at: now,
@@ -189,8 +205,8 @@ fn not_the_owner(id: &str) -> Result<(), DeviceError> {
     }
 }
 
-/// Removes a user with all that is theirs.
-pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<Ended, DeviceError> {
+/// Removes a user with all tokens and devices. What they said stays, and so their id is not given to somebody else in silence.
+pub(super) fn remove(tx: &Transaction<'_>, id: &str, now: i64) -> Result<Ended, DeviceError> {
     not_the_owner(id)?;
     let mut ended = Ended::default();
     for token in tokens(tx)?.into_iter().filter(|token| token.user == id) {
@@ -210,13 +226,15 @@ pub(super) fn remove(tx: &Transaction<'_>, id: &str) -> Result<Ended, DeviceErro
         "DELETE FROM setup_code WHERE user_id = ?1 -- scans: they are bounded, and users go seldom",
     )?
     .execute([id])?;
-    match tx
+    let gone = tx
         .prepare_cached("DELETE FROM user WHERE id = ?1")?
-        .execute([id])?
-    {
-        0 => Err(DeviceError::NoSuchUser(id.to_owned())),
-        _ => Ok(ended),
+        .execute([id])?;
+    if gone == 0 {
+        return Err(DeviceError::NoSuchUser(id.to_owned()));
     }
+    tx.prepare_cached("INSERT OR REPLACE INTO removed_user (id, removed_at) VALUES (?1, ?2)")?
+        .execute(params![id, now])?;
+    Ok(ended)
 }
 
 /// Changes what a user is called.

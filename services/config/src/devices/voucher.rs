@@ -46,6 +46,7 @@ pub(super) fn of_credential(
                 .and_then(|row| row.voucher),
             None => None,
         },
+        ["proxy", ..] => return Err(DeviceError::NoToken),
         _ => None,
     };
     match found {

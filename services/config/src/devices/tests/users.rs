@@ -1,7 +1,7 @@
 //! Named users.
 
 use super::{
-    super::users::{self, Made, Wanted},
+    super::users::{self, Made, New, Wanted},
     *,
 };
 
@@ -19,9 +19,21 @@ pub(super) async fn add(
     by: &[&str],
     scopes: &[&str],
 ) -> Result<Made, DeviceError> {
+    create(store, new(id), by, scopes).await
+}
+
+fn new(id: &str) -> New {
+    New {
+        id: id.to_owned(),
+        name: Some("Ann".to_owned()),
+        again: false,
+    }
+}
+
+async fn create(store: &Store, new: New, by: &[&str], scopes: &[&str]) -> Result<Made, DeviceError> {
     let (by, wanted) = (actor(by), wanted(scopes));
     let made = store
-        .run(move |tx| users::create(tx, &by, id, Some("Ann"), &wanted, NOW))
+        .run(move |tx| users::create(tx, &by, &new, &wanted, NOW))
         .await;
     made.map(|(_, made)| made)
 }
@@ -67,7 +79,7 @@ async fn a_users_token_is_in_the_table_with_who_it_is_and_goes_with_the_user() {
         "and so is the user's device"
     );
 
-    store.run(|tx| users::remove(tx, "ann")).await.unwrap();
+    store.run(|tx| users::remove(tx, "ann", NOW)).await.unwrap();
 
     assert_eq!(store.table().await, Table::default());
 }
@@ -98,10 +110,38 @@ async fn nobody_makes_a_token_for_more_than_they_hold_and_no_user_twice() {
     }
     let owner = add(&store, users::OWNER, &["operator.admin"], &[]).await;
     assert!(matches!(owner, Err(DeviceError::OwnerStays)));
-    let gone = store.run(|tx| users::remove(tx, users::OWNER)).await;
+    let gone = store.run(|tx| users::remove(tx, users::OWNER, NOW)).await;
     assert!(matches!(gone, Err(DeviceError::OwnerStays)));
     let unknown = add(&store, "bob", &["operator.admin"], &["operator.everything"]).await;
     assert!(matches!(unknown, Err(DeviceError::Invalid(_))));
+}
+
+#[tokio::test]
+async fn nobody_gets_what_a_removed_user_left_by_having_the_same_id_unless_somebody_says_so() {
+    let store = store();
+    let admin = ["operator.admin"];
+    add(&store, "ann", &admin, &[]).await.unwrap();
+    store.run(|tx| users::remove(tx, "ann", NOW)).await.unwrap();
+
+    for _ in 0..2 {
+        let refused = add(&store, "ann", &admin, &[]).await;
+        assert!(matches!(refused, Err(DeviceError::UserWasRemoved)), "{refused:?}");
+    }
+    let again = |id: &str| New {
+        again: true,
+        ..new(id)
+    };
+    create(&store, again("ann"), &admin, &[]).await.unwrap();
+    create(&store, again("bob"), &admin, &[]).await.unwrap(); // nobody had the name
+
+    let twice = create(&store, again("ann"), &admin, &[]).await;
+    assert!(matches!(twice, Err(DeviceError::UserExists)), "{twice:?}");
+    store.run(|tx| users::remove(tx, "ann", NOW)).await.unwrap();
+    let refused = add(&store, "ann", &admin, &[]).await;
+    assert!(
+        matches!(refused, Err(DeviceError::UserWasRemoved)),
+        "and so each time"
+    );
 }
 
 #[tokio::test]

@@ -219,6 +219,12 @@ async fn a_token_that_is_gone_or_unknown_vouches_for_nothing() {
         let refused = store.admit(local(), asking).await;
         assert!(matches!(refused, Err(DeviceError::NoSuchToken(_))), "{refused:?}");
     }
+    let proxied = Asking {
+        credential: Some(format!("proxy/user/ann/{}", made.id)),
+        ..phone(&made)
+    };
+    let refused = store.admit(local(), proxied).await;
+    assert!(matches!(refused, Err(DeviceError::NoToken)), "{refused:?}");
     assert!(store.table().await.devices.is_empty());
 }
 
