@@ -196,20 +196,25 @@ impl Grants {
     /// every other, and `operator.write` contains `operator.read`.
     #[must_use]
     pub fn covers(&self, others: &Self) -> bool {
-        let contained = match self.scopes {
+        self.role == others.role && others.scopes & !self.contained() == 0
+    }
+
+    /// Those of these scopes that `bound` allows: what somebody gets who asks for them with a credential that is good for that. The role
+    /// stays, whichever `bound` has.
+    #[must_use]
+    pub fn within(&self, bound: &Self) -> Self {
+        Self {
+            role: self.role,
+            scopes: self.scopes & bound.contained(),
+        }
+    }
+
+    /// The scopes, and those that they contain.
+    fn contained(&self) -> u8 {
+        match self.scopes {
             all if all & ADMIN != 0 => u8::MAX,
             some if some & WRITE != 0 => some | READ,
             some => some,
-        };
-        self.role == others.role && others.scopes & !contained == 0
-    }
-
-    /// This role with the scopes that both have.
-    #[must_use]
-    pub fn intersect(&self, bound: &Self) -> Self {
-        Self {
-            role: self.role,
-            scopes: self.scopes & bound.scopes,
         }
     }
 }
@@ -287,14 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn an_intersection_holds_what_both_hold() {
+    fn who_asks_gets_what_the_bound_allows_and_nothing_that_was_not_asked_for() {
         let asked = operator(&["operator.admin", "operator.read"]);
+        let within = |bound: &[&str]| asked.within(&operator(bound)).scopes().collect::<Vec<_>>();
 
-        let granted = asked.intersect(&operator(&["operator.read", "operator.write"]));
-
-        assert_eq!(granted.scopes().collect::<Vec<_>>(), ["operator.read"]);
-        assert!(granted.has("operator.read") && !granted.has("operator.admin"));
-        assert_eq!(operator(&[]).intersect(&granted).scopes().count(), 0);
+        assert_eq!(within(&["operator.read", "operator.pairing"]), ["operator.read"]);
+        assert_eq!(
+            within(&["operator.write"]),
+            ["operator.read"],
+            "writing contains reading"
+        );
+        assert_eq!(within(&["operator.admin"]), ["operator.read", "operator.admin"]);
+        assert_eq!(within(&[]), [] as [&str; 0]);
+        assert_eq!(operator(&[]).within(&asked).scopes().count(), 0);
     }
 
     #[test]

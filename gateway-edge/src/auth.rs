@@ -99,12 +99,9 @@ impl Identity {
             .is_some_and(|digest| digest.ct_eq(&shown.digest()).into())
     }
 
-    /// Whether a handshake of now would grant this: of a device's own token what it covers, of any other what it lists.
+    /// Whether a handshake of now would grant this.
     fn gives(&self, granted: &Grants) -> bool {
-        if self.needs_key {
-            return self.bound.covers(granted);
-        }
-        self.bound.role() == granted.role() && granted.intersect(&self.bound) == *granted
+        self.bound.covers(granted)
     }
 
     fn digest(&self) -> Option<&Digest> {

@@ -12,7 +12,7 @@ use serde_json::{json, value::RawValue};
 
 use crate::{
     admission::{Client, Rejection},
-    auth::{Denied, Identity},
+    auth::{Denied, Identity, mode::Mode},
     close::Close,
     connection::Connection,
     device::{Device, Signed},
@@ -322,12 +322,12 @@ async fn enter(
             let (Denied::Missing, Some(code), Some(arriving)) = (denied, &asked.bootstrap, &arriving) else {
                 return Err(match policy.mode.told(denied) {
                     Some((refusal, reason)) => Failed::new(refusal, reason),
-                    None => refusal::denied(denied, asked),
+                    None => refusal::denied(denied, asked, &policy.mode),
                 });
             };
             let entered = arriving.by_code(code).await?;
             return entered.ok_or_else(|| match edge.failed_login(policy, login) {
-                Some(lockout) => refusal::denied(Denied::LockedOut(lockout), asked),
+                Some(lockout) => refusal::locked_out(lockout),
                 None => refusal::code_invalid(),
             });
         }
@@ -339,25 +339,25 @@ async fn enter(
             arriving.by_shared(policy, identity).await
         }
         // Without a device, or with a credential that names one by hand.
-        Some(_) | None => unpaired(asked, identity),
+        Some(_) | None => unpaired(asked, identity, &policy.mode),
     }
 }
 
 /// Lets in whoever has a credential that asks for no pairing: it gets what the credential is good for, and what of it was asked.
-fn unpaired(asked: &Asked, identity: Arc<Identity>) -> Result<Entered, Box<Failed>> {
+fn unpaired(asked: &Asked, identity: Arc<Identity>, mode: &Mode) -> Result<Entered, Box<Failed>> {
     match (asked.role, identity.bound.role()) {
         (Role::Operator, Role::Operator) => {}
         (Role::Node, Role::Node) if identity.device.is_some() => {}
         (Role::Node, _) => {
             return Err(Failed::new(
-                refusal::device_required(asked),
+                refusal::device_required(asked, mode),
                 "node-without-device",
             ));
         }
         (Role::Operator, Role::Node) => return Err(Failed::new(refusal::node_only(), "node-as-operator")),
     }
     let grants = match &asked.scopes {
-        Some(scopes) => Grants::new(asked.role, scopes.iter().map(String::as_str)).intersect(&identity.bound),
+        Some(scopes) => Grants::new(asked.role, scopes.iter().map(String::as_str)).within(&identity.bound),
         None => identity.bound,
     };
     Ok(Entered {

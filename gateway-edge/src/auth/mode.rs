@@ -22,6 +22,13 @@ const USER_BYTES_MAX: usize = 200;
 /// The name of who comes where nothing is asked for.
 const ANYBODY: &str = "anybody-here";
 
+/// Begins the credential of whom a proxy names. Services look up by that name what a credential is good for, and people choose theirs:
+/// it must be no row of the table.
+const PROXIED: &str = "proxy/";
+
+/// Names that stand for somebody else than a person of a proxy: whoever holds the gateway token.
+const TAKEN: [&str; 1] = ["gateway-owner"];
+
 /// What a revision asks callers for.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Mode {
@@ -104,7 +111,12 @@ impl Mode {
             Self::Proxy(proxy) => {
                 let user = user?;
                 let may = proxy.grants(user)?;
-                Some(Arc::new(Identity::proved(user, may, Proof::Named(user.into()))))
+                let credential = format!("{PROXIED}{user}");
+                Some(Arc::new(Identity::proved(
+                    &credential,
+                    may,
+                    Proof::Named(user.into()),
+                )))
             }
             Self::Open(identity) => (alone && client.reach == Reach::Local).then(|| Arc::clone(identity)),
         }
@@ -144,7 +156,7 @@ impl Mode {
             (Proof::Here, Self::Open(open)) => Some(open.bound),
             (Proof::Named(_) | Proof::Here, _) => None,
         };
-        Some(bound.is_some_and(|bound| granted.intersect(&bound) == *granted))
+        Some(bound.is_some_and(|bound| bound.covers(granted)))
     }
 }
 
@@ -152,7 +164,17 @@ impl Proxy {
     /// What somebody may. `None`: not let in.
     fn grants(&self, user: &str) -> Option<Grants> {
         let user = user.to_lowercase();
-        if !self.allowed.is_empty() && !self.allowed.contains(&*user) {
+        let is_allowed = self.allowed.contains(&*user);
+        if TAKEN.contains(&&*user) || (!self.allowed.is_empty() && !is_allowed) {
+            return None;
+        }
+        // Two headers may come joined by a comma (RFC 9110, 5.3), and one of them may be the caller's own. A name that has one, as those
+        // of certificates do, is believed where it is listed as it stands.
+        let is_listed = self
+            .scopes
+            .as_ref()
+            .is_some_and(|people| people.contains_key(&*user));
+        if user.contains(',') && !is_allowed && !is_listed {
             return None;
         }
         match &self.scopes {
@@ -242,8 +264,27 @@ mod tests {
         assert_eq!(scopes(&listed, "you"), Some(0), "let in, and listed for nothing");
         assert_eq!(scopes(&listed, "another"), None);
         assert!(everybody.admit(None, client(Reach::Own), false).is_none());
+        for joined in ["me, you", "me,me", ",me"] {
+            assert_eq!(
+                scopes(&everybody, joined),
+                None,
+                "{joined}: whose words are these?"
+            );
+        }
+        let certificate = proxied(json!({"identityScopes": {"CN=Me,O=Home": ["operator.read"]}}));
+        assert_eq!(scopes(&certificate, "cn=me,o=home"), Some(1));
+        assert_eq!(scopes(&certificate, "cn=me,o=home,cn=you"), None);
 
         let me = everybody.admit(Some("me"), client(Reach::Own), false).unwrap();
+        assert_eq!(scopes(&everybody, "Gateway-Owner"), None, "that is somebody else");
+        for name in ["shared", "device/4f/operator", "user/ann/1"] {
+            let named = everybody.admit(Some(name), client(Reach::Own), false).unwrap();
+            assert_eq!(
+                *named.credential,
+                format!("proxy/{name}"),
+                "no row of the table has it"
+            );
+        }
         let still = |mode: &Mode| mode.still_allows(&me, &me.bound).unwrap();
         assert!(still(&everybody) && !still(&listed) && !still(&Mode::Token));
     }

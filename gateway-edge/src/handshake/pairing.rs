@@ -29,6 +29,9 @@ const TOKEN_MAX: Duration = Duration::from_secs(1);
 /// How soon a client should come back when nobody can decide.
 const AWAY_RETRY: Duration = Duration::from_secs(2);
 
+/// What it takes to approve a device.
+const PAIRING: &str = "operator.pairing";
+
 /// A device that asks, and by what.
 pub(super) struct Arriving<'a> {
     pub(super) edge: &'a Arc<Edge>,
@@ -52,7 +55,11 @@ impl Arriving<'_> {
         identity: Arc<Identity>,
     ) -> Result<Entered, Box<Failed>> {
         let wanted = self.wanted();
-        if wanted.role() != identity.bound.role() || !identity.bound.covers(&wanted) {
+        if wanted.role() != identity.bound.role() {
+            // A client has one for each role. It throws this one away and shows what it was given for the other, or asks a person.
+            return Err(refusal::device_token_unknown());
+        }
+        if !identity.bound.covers(&wanted) {
             return Err(refusal::beyond_token(self.asked, &identity.bound));
         }
         let paired = policy.devices.find(&self.device.id, wanted.role());
@@ -93,7 +100,7 @@ impl Arriving<'_> {
     ) -> Result<Entered, Box<Failed>> {
         let mut wanted = self.wanted();
         if wanted.role() == Role::Operator {
-            wanted = wanted.intersect(&identity.bound); // nobody gets more than what they showed is good for
+            wanted = wanted.within(&identity.bound); // nobody gets more than what they showed is good for
         }
         let user = identity.user.as_ref().map(|user| &*user.id);
         let (known, now) = (
@@ -109,7 +116,11 @@ impl Arriving<'_> {
                 identity,
             });
         }
-        let local = self.is_local().await;
+        // What is approved without asking anybody is approved by what was shown: an operator's device gets no more than that is good
+        // for, and a node, which is no scope, is let in by who could approve it himself.
+        let may =
+            wanted.role() == Role::Operator || identity.bound.covers(&Grants::new(Role::Operator, [PAIRING]));
+        let local = may && self.is_local().await;
         let answer = self.decide(wanted, local, Shown::Credential(&identity)).await?;
         match answer.outcome() {
             Outcome::Paired => {
@@ -144,15 +155,10 @@ impl Arriving<'_> {
         let Some(identity) = identity else {
             return Err(away());
         };
-        let asked = self.wanted();
         Ok(Some(Entered {
             token: token_of(&answer),
             // It may ask for less than the code allows, and not for more.
-            grants: if granted.covers(&asked) {
-                asked
-            } else {
-                asked.intersect(&granted)
-            },
+            grants: self.wanted().within(&granted),
             pairing: Some(generation),
             identity,
         }))

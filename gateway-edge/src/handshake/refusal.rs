@@ -6,7 +6,7 @@ use gatehouse_proto::device::v1::AdmitDeviceResponse;
 
 use super::Failed;
 use crate::{
-    auth::Denied,
+    auth::{Denied, mode::Mode},
     close::Close,
     device::Device,
     dialect::{Asked, Dialect},
@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// Who showed nothing that opens the gateway.
-pub(super) fn denied(denied: Denied, asked: &Asked) -> Box<Failed> {
+pub(super) fn denied(denied: Denied, asked: &Asked, mode: &Mode) -> Box<Failed> {
     match denied {
         Denied::LockedOut(lockout) => locked_out(lockout),
-        Denied::Missing => no_token(asked),
+        Denied::Missing => nothing_shown(asked, mode),
         // A client throws its device token away at this code, and asks a person for another credential.
         Denied::Unknown | Denied::Expired if asked.device_token.is_some() => device_token_unknown(),
         Denied::ForeignDevice => device_token_unknown(),
@@ -69,7 +69,7 @@ pub(super) fn node_only() -> Refusal {
         .detail("recommendedNextStep", "review_auth_configuration")
 }
 
-fn locked_out(lockout: Lockout) -> Box<Failed> {
+pub(super) fn locked_out(lockout: Lockout) -> Box<Failed> {
     let refusal = Refusal::invalid("too many failed logins from this address; wait before trying again")
         .detail("code", "AUTH_RATE_LIMITED")
         .detail("recommendedNextStep", "wait_then_retry")
@@ -77,23 +77,39 @@ fn locked_out(lockout: Lockout) -> Box<Failed> {
     Failed::new(refusal, "throttled")
 }
 
-fn no_token(asked: &Asked) -> Box<Failed> {
+fn nothing_shown(asked: &Asked, mode: &Mode) -> Box<Failed> {
     if asked.dialect == Dialect::V4 && asked.device.is_none() {
-        return Failed::new(device_required(asked), "no-token");
+        return Failed::new(device_required(asked, mode), "no-token");
     }
-    let refusal =
-        Refusal::invalid("unauthorized: the gateway token is missing; `gatehouse token show` prints it")
-            .detail("code", "AUTH_TOKEN_MISSING")
-            .detail("authReason", "token_missing")
-            .detail("recommendedNextStep", "update_auth_configuration");
-    Failed::new(refusal, "no-token")
+    let (message, code, why, reason) = match mode {
+        Mode::Password => (
+            "unauthorized: the gateway password is missing; send it as auth.password",
+            "AUTH_PASSWORD_MISSING",
+            "password_missing",
+            "no-password",
+        ),
+        Mode::Token | Mode::Proxy(_) | Mode::Open(_) => (
+            "unauthorized: the gateway token is missing; `gatehouse token show` prints it",
+            "AUTH_TOKEN_MISSING",
+            "token_missing",
+            "no-token",
+        ),
+    };
+    let refusal = Refusal::invalid(message)
+        .detail("code", code)
+        .detail("authReason", why)
+        .detail("recommendedNextStep", "update_auth_configuration");
+    Failed::new(refusal, reason)
 }
 
 /// Without a device, and without what would do instead.
-pub(super) fn device_required(asked: &Asked) -> Refusal {
-    let message = match asked.role {
-        Role::Node => "device identity required: a node connects with the device block of its key",
-        Role::Operator => {
+pub(super) fn device_required(asked: &Asked, mode: &Mode) -> Refusal {
+    let message = match (asked.role, mode) {
+        (Role::Node, _) => "device identity required: a node connects with the device block of its key",
+        (Role::Operator, Mode::Password) => {
+            "device identity required: connect with the gateway password; send it as auth.password"
+        }
+        (Role::Operator, Mode::Token | Mode::Proxy(_) | Mode::Open(_)) => {
             "device identity required: connect with the gateway token; `gatehouse token show` prints it"
         }
     };
@@ -111,7 +127,7 @@ pub(super) fn device_required(asked: &Asked) -> Refusal {
 
 /// A device that asks for more than its token is good for. A token alone is no reason to give it more.
 pub(super) fn beyond_token(asked: &Asked, bound: &Grants) -> Box<Failed> {
-    let message = "unauthorized: the device token is not good for this role or these scopes; connect with the gateway token to ask for them";
+    let message = "unauthorized: the device token is not good for these scopes; connect with the gateway token to ask for them";
     let refusal = Refusal::invalid(message)
         .detail("code", "AUTH_SCOPE_MISMATCH")
         .detail("authReason", "scope_mismatch")
@@ -129,7 +145,7 @@ pub(super) fn code_invalid() -> Box<Failed> {
     let refusal = Refusal::invalid(message)
         .detail("code", "AUTH_BOOTSTRAP_TOKEN_INVALID")
         .detail("authReason", "bootstrap_token_invalid")
-        .detail("recommendedNextStep", "update_auth_configuration");
+        .detail("recommendedNextStep", "review_auth_configuration");
     Failed::new(refusal, "setup-code")
 }
 
@@ -168,6 +184,9 @@ pub(super) fn pending(asked: &Asked, device: &Device, answer: &AdmitDeviceRespon
         .detail("deviceId", &*device.id)
         .detail("requestedRole", asked.role.as_str())
         .detail("requestedScopes", asked.scopes.clone().unwrap_or_default())
-        .detail("recommendedNextStep", "review_auth_configuration");
+        // So clients come again by themselves, and are in as soon as somebody has approved; without it they wait for a person.
+        .detail("recommendedNextStep", "wait_then_retry")
+        .detail("retryable", true)
+        .detail("pauseReconnect", false);
     Failed::new(refusal, "pairing-required").closing(Close::with_reason(1008, &told))
 }

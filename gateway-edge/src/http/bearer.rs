@@ -114,8 +114,7 @@ fn refused(denied: Denied) -> (&'static str, Refusal) {
             ("throttled", refusal)
         }
         Denied::Missing => {
-            let message =
-                "the request has no token; send Authorization: Bearer with the one of `gatehouse token show`";
+            let message = "the request shows no token; send one header Authorization: Bearer, with the token of `gatehouse token show`";
             ("no-token", unauthenticated("AUTH_TOKEN_MISSING", message))
         }
         Denied::Unknown => {
@@ -150,20 +149,22 @@ fn narrowed(bound: &Grants, headers: &HeaderMap) -> Result<Grants, Refusal> {
         })?;
         scopes.extend(value.split([' ', ',']).filter(|scope| !scope.is_empty()));
     }
-    Ok(Grants::new(bound.role(), scopes).intersect(bound))
+    Ok(Grants::new(bound.role(), scopes).within(bound))
 }
 
 /// Whether a request means to show a token, there or not.
 fn names_bearer(headers: &HeaderMap) -> bool {
     headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().split(|byte| *byte == b' ').next())
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .filter_map(|value| value.as_bytes().split(|byte| byte.is_ascii_whitespace()).next())
+        .any(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
 }
 
-/// The token of a request.
+/// The token of a request. Of two headers neither counts: a proxy in front may have looked at the other one.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok().filter(|_| values.next().is_none())?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Secret::new(token))

@@ -51,8 +51,19 @@ async fn whom_a_listed_proxy_names_comes_in_with_what_is_listed_for_them() {
     );
     let by_header = "Authorization: Bearer of-the-proxys-own\r\nX-User: me\r\n";
     assert!(call(&gateway, by_header).await.starts_with("HTTP/1.1 200"));
+    let caller = gateway.calls("agent.identity.get").pop().unwrap().caller.unwrap();
+    assert_eq!(
+        (caller.credential_id.as_deref(), caller.user_id.as_deref()),
+        (Some("proxy/me"), Some("me")),
+        "whatever somebody is called, it is no credential's name"
+    );
 
-    for headers in [&[][..], &[("x-user", "stranger")], &[("x-user", " ")]] {
+    for headers in [
+        &[][..],
+        &[("x-user", "stranger")],
+        &[("x-user", " ")],
+        &[("x-user", "me, guest")],
+    ] {
         let (_client, refused) = connect(&gateway, headers, json!({})).await;
         assert_eq!(
             refused["error"]["details"]["code"], "AUTH_IDENTITY_HEADER_REQUIRED",
@@ -131,6 +142,19 @@ async fn a_wrong_password_is_told_as_one() {
         refused["error"]["details"]["code"], "AUTH_PASSWORD_MISMATCH",
         "{refused}"
     );
+    let (_script, refused) = connect(&gateway, &[], json!({})).await;
+    let told = &refused["error"];
+    assert_eq!(told["details"]["code"], "AUTH_PASSWORD_MISSING", "{refused}");
+    assert!(
+        told["message"].as_str().unwrap().contains("auth.password"),
+        "{told}"
+    );
+    let mut silent = v4(&[]);
+    silent["auth"] = json!({});
+    let mut client = Client::open(&gateway).await;
+    let refused = client.call("connect", silent).await;
+    assert_eq!(refused["error"]["details"]["code"], "DEVICE_IDENTITY_REQUIRED");
+    assert!(!refused.to_string().contains("gatehouse token"), "{refused}");
     let mut right = v4(&[]);
     right["auth"] = json!({"password": TOKEN});
     let mut client = Client::open(&gateway).await;

@@ -129,7 +129,12 @@ async fn a_device_that_has_to_wait_is_told_so_with_its_request() {
             )
         );
         assert_eq!(details["requestedScopes"], json!(["operator.read"]));
-        assert!(details["remediationHint"].is_string() && details["recommendedNextStep"].is_string());
+        assert!(details["remediationHint"].is_string());
+        assert_eq!(
+            (&details["recommendedNextStep"], &details["pauseReconnect"]),
+            (&json!("wait_then_retry"), &json!(false)),
+            "it comes in by itself once somebody has approved"
+        );
         let told = format!("pairing required: {requirement} (requestId: request-1)");
         assert_eq!(closed, (1008, told));
     }
@@ -159,7 +164,10 @@ async fn a_device_token_opens_nothing_without_its_key_and_no_more_than_was_appro
     let mut as_node = shown(&[]);
     as_node["role"] = json!("node");
     let (error, _) = refused(&device, &gateway, as_node).await;
-    assert_eq!(error["details"]["code"], "AUTH_SCOPE_MISMATCH");
+    assert_eq!(
+        error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH",
+        "the code at which clients throw away what is no token of this role"
+    );
     let (error, _) = refused(&device, &gateway, showing(json!({"deviceToken": "made up"}), &[])).await;
     assert_eq!(error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH");
 
@@ -194,6 +202,25 @@ async fn the_gateway_token_gives_a_device_no_more_than_it_is_good_for() {
 
     assert_eq!(client.hello["auth"]["scopes"], json!(["operator.read"]));
     assert_eq!(gateway.decisions().pop().unwrap().scopes, ["operator.read"]);
+}
+
+#[tokio::test]
+async fn a_node_of_this_machine_is_let_in_by_who_could_approve_it_and_waits_otherwise() {
+    for (scopes, may) in [
+        (r#"["operator.read","operator.write"]"#, false),
+        (r#"["operator.read","operator.pairing"]"#, true),
+        (r#"["operator.admin"]"#, true),
+    ] {
+        let gateway =
+            Gateway::configured(&format!(r#"{{"gateway":{{"auth":{{"tokenScopes":{scopes}}}}}}}"#)).await;
+        let mut node = v4(&[]);
+        node["role"] = json!("node");
+
+        drop(Device::new(1).attempt(&gateway, node).await);
+
+        let asked = gateway.decisions().pop().unwrap();
+        assert_eq!((asked.role.as_str(), asked.local), ("node", may), "{scopes}");
+    }
 }
 
 #[tokio::test]

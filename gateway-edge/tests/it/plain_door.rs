@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-use crate::gateway::{Gateway, TOKEN, credential, with_credentials};
+use crate::gateway::{Gateway, TOKEN, credential, until, with_credentials};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -108,11 +108,23 @@ async fn a_bearer_that_is_there_and_wrong_ends_the_upgrade() {
         let body = String::from_utf8(response.into_body().unwrap_or_default()).unwrap();
         assert!(body.contains(code), "{body}");
     }
-    let mut request = gateway.url.as_str().into_client_request().unwrap();
-    let headers = request.headers_mut();
-    headers.insert("authorization", bearer("guess").parse().unwrap());
-    let other_door = connect_async(request).await;
-    assert!(matches!(other_door, Err(Error::Http(response)) if response.status() == 401));
+    let upgrade = async |shown: &[&str]| {
+        let mut request = gateway.url.as_str().into_client_request().unwrap();
+        for token in shown {
+            let headers = request.headers_mut();
+            headers.append("authorization", bearer(token).parse().unwrap());
+        }
+        match connect_async(request).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            Ok(_) => 101,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    };
+    assert_eq!(upgrade(&["guess"]).await, 401, "at the other door as well");
+    // Which of two counts is nobody's guess.
+    assert_eq!(upgrade(&[TOKEN, "guess"]).await, 401);
+    assert_eq!(upgrade(&["guess", TOKEN]).await, 401);
+    assert_eq!(upgrade(&[TOKEN]).await, 101);
 }
 
 #[tokio::test]
@@ -160,6 +172,50 @@ async fn without_scopes_a_caller_gets_what_its_credential_is_good_for_and_a_list
     let asked = json!(["operator.read", "operator.admin"]);
     assert_eq!(scopes(TOKEN, Some(asked)).await, json!(["operator.read"]));
     assert_eq!(scopes(TOKEN, Some(json!([]))).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_scope_that_another_contains_can_be_asked_for_alone_and_is_kept_while_the_other_is() {
+    let rows = |scopes: &[&str]| with_credentials("{}", vec![credential("shared", TOKEN, scopes)]);
+    let gateway = Gateway::with(gatehouse_edge::Limits::default(), Some(rows(&["operator.admin"]))).await;
+    let mut script = Script::open(&gateway, None).await.unwrap();
+
+    script
+        .say(connect(
+            json!({"token": TOKEN, "scopes": ["operator.read", "operator.imaginary"]}),
+        ))
+        .await;
+
+    assert_eq!(script.next().await["scopes"], json!(["operator.read"]));
+    for still in [&["operator.write"][..], &["operator.read", "operator.pairing"]] {
+        gateway.config.send_replace(Some(rows(still)));
+        until("the new scopes", async || {
+            hello(&gateway, None, json!({"token": TOKEN})).await["scopes"] == json!(still)
+        })
+        .await;
+        script.say(json!({"id": "1", "method": "no.such"})).await;
+        let answer = loop {
+            let frame = script.next().await;
+            if frame["id"] == "1" {
+                break frame;
+            }
+        };
+        assert_eq!(
+            answer["error"]["message"], "unknown method: no.such",
+            "{still:?} contains it"
+        );
+    }
+    gateway
+        .config
+        .send_replace(Some(rows(&["operator.pairing", "operator.approvals"])));
+    let closed = timeout(PATIENCE, async {
+        loop {
+            if let Some(Ok(Message::Close(Some(frame)))) = script.0.next().await {
+                return u16::from(frame.code);
+            }
+        }
+    });
+    assert_eq!(closed.await.expect("an end in time"), 4001);
 }
 
 #[tokio::test]
