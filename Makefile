@@ -121,7 +121,7 @@ test-autobahn:
 
 docs:
 	@echo "== generated references"
-	@UPDATE_DOCS=1 $(CARGO) nextest run --locked --cargo-quiet -p gatehouse -p gatehouse-config -E 'test(committed_reference)'
+	@UPDATE_DOCS=1 $(CARGO) nextest run --locked --cargo-quiet -p gatehouse -p gatehouse-config -p gatehouse-edge -E 'test(committed_reference)'
 
 # `make bench ARGS=soak` takes twenty minutes; SECONDS=120 takes two.
 SECONDS ?= 1200

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { cli } from "./kit/cli.mjs";
 import { knownDifference } from "./kit/differences.mjs";
 import { frames } from "./kit/frames.mjs";
+import { handshake } from "./kit/handshake.mjs";
 import { disconnect, library } from "./kit/library.mjs";
 import { controlUi, isInstalled, User } from "./kit/openclaw.mjs";
 import * as browser from "./kit/page.mjs";
@@ -45,6 +46,7 @@ const within = (context) => ({
 
 const clients = { skip: isInstalled ? false : "OpenClaw's clients are not installed: deploy/prerequisites.sh test" };
 
+test("the handshake in all its variants", (context) => handshake(within(context), all));
 test("the published client library", (context) => library(within(context), all));
 test("requests that clients were seen to send", (context) => replay(within(context), all));
 test("the command line", clients, (context) => cli(within(context), user, { short: true }));

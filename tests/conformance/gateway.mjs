@@ -30,7 +30,12 @@ export class Gateway {
     const gateway = new Gateway(home);
     try {
       await gateway.#spawn("0");
-      gateway.token = (await readFile(join(home, "config", "token"), "utf8")).trim();
+      const asksForAnother = (config.gateway?.auth?.mode ?? "token") !== "token";
+      const token = await readFile(join(home, "config", "token"), "utf8").catch((error) => {
+        if (asksForAnother && error.code === "ENOENT") return ""; // a password is the operator's own
+        throw error;
+      });
+      gateway.token = token.trim();
     } catch (error) {
       await gateway.stop();
       throw new Error(`the gateway did not start: ${error.message}\n${gateway.log}`);

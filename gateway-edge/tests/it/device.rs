@@ -63,6 +63,14 @@ impl Device {
             "signature": URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()))})
     }
 
+    pub(crate) fn sign(&self, text: &str) -> Vec<u8> {
+        self.key.sign(text.as_bytes()).as_ref().to_vec()
+    }
+
+    pub(crate) fn raw_key(&self) -> &[u8] {
+        self.key.public_key().as_ref()
+    }
+
     /// Connects with these parameters, signed.
     pub(crate) async fn connect(&self, gateway: &Gateway, params: Value) -> Client {
         let (client, answer) = self.attempt(gateway, params).await;

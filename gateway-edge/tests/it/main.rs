@@ -48,4 +48,6 @@ mod rpc;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod variants;
+#[cfg(test)]
 mod webhooks;

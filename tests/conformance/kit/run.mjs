@@ -20,12 +20,14 @@ import { Recorder } from "./recorder.mjs";
 import { replay } from "./replay.mjs";
 import { line, Report } from "./report.mjs";
 import { frames } from "./frames.mjs";
+import { handshake } from "./handshake.mjs";
 import { Address, start } from "./targets.mjs";
 import { document, summary } from "./table.mjs";
 import { tui } from "./tui.mjs";
 
 /** In this order: what restarts the gateway comes late, and the frames are looked at when all have passed. */
 const SUITES = {
+  handshake,
   library: (report, with_) => library(report, { ...with_, url: with_.recorder.url }),
   replay,
   node: nodeHost,

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Gateway, until } from "../gateway.mjs";
+import { merged } from "./merge.mjs";
 import { MODEL } from "./provider.mjs";
 import { controlUi, environment, node, openclaw, version } from "./openclaw.mjs";
 
@@ -38,19 +39,19 @@ const models = (provider) => ({
   },
 });
 
-/** `sessions` is how many a gateway must be able to keep; Gatehouse has no such bound. */
-export async function start(name, provider, { sessions = 5_000 } = {}) {
-  if (name === "gatehouse") return Gatehouse.start(provider);
-  if (name === "openclaw") return OpenClaw.start(provider, sessions);
+/** `sessions` is how many a gateway must be able to keep; Gatehouse has no such bound. `gateway` is what differs in that part of the configuration. */
+export async function start(name, provider, { sessions = 5_000, gateway = {} } = {}) {
+  if (name === "gatehouse") return Gatehouse.start(provider, gateway);
+  if (name === "openclaw") return OpenClaw.start(provider, sessions, gateway);
   throw new Error(`no such target: ${name}; there are gatehouse and openclaw`);
 }
 
 class Gatehouse {
   name = "gatehouse";
 
-  static async start(provider) {
+  static async start(provider, differs) {
     const agents = { defaults: { model: { primary: `fake/${MODEL}` } } };
-    const gateway = { controlUi: { root: controlUi } };
+    const gateway = merged({ controlUi: { root: controlUi } }, differs);
     const target = new Gatehouse();
     target.gateway = await Gateway.start({ ...models(provider), agents, gateway });
     return target;
@@ -97,7 +98,7 @@ class OpenClaw {
   token = "token-of-the-conformance-kit";
   log = "";
 
-  static async start(provider, sessions) {
+  static async start(provider, sessions, differs) {
     const target = new OpenClaw();
     target.home = await mkdtemp(join(tmpdir(), "openclaw-"));
     target.port = await freePort();
@@ -105,16 +106,17 @@ class OpenClaw {
     const workspace = join(target.home, "workspace");
     await mkdir(join(target.home, ".openclaw"), { recursive: true });
     await mkdir(workspace);
+    const gateway = {
+      mode: "local",
+      port: target.port,
+      bind: "loopback",
+      auth: { mode: "token", token: target.token },
+      // The page is opened through the recorder, on a port of its own.
+      controlUi: { allowedOrigins: ["*"] },
+      http: { endpoints: { chatCompletions: { enabled: true }, responses: { enabled: true } } },
+    };
     const config = {
-      gateway: {
-        mode: "local",
-        port: target.port,
-        bind: "loopback",
-        auth: { mode: "token", token: target.token },
-        // The page is opened through the recorder, on a port of its own.
-        controlUi: { allowedOrigins: ["*"] },
-        http: { endpoints: { chatCompletions: { enabled: true }, responses: { enabled: true } } },
-      },
+      gateway: merged(gateway, differs),
       ...models(provider),
       session: { maintenance: { maxEntries: sessions } },
       agents: { defaults: { model: { primary: `fake/${MODEL}` }, skipBootstrap: true, workspace } },
