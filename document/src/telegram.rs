@@ -62,6 +62,10 @@ pub struct TelegramAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1_000))]
     pub max_messages: Option<u32>,
+    /// The largest picture, recording or file that is taken, in MB. Telegram's own server gives a bot none above 20. Unset: 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_000))]
+    pub media_max_mb: Option<u32>,
     /// Who may talk.
     #[serde(flatten)]
     pub policies: Policies,

@@ -1,6 +1,6 @@
 //! Telegram through the whole gateway: a server of our own stands where Telegram is.
 
-use gatehouse_fakes::telegram::{BotApi, Fault, group};
+use gatehouse_fakes::telegram::{BotApi, Fault, direct, group};
 use gatehouse_tests::{Client, Gateway, until};
 use serde_json::{Value, json};
 
@@ -129,4 +129,39 @@ async fn a_stranger_is_let_in_by_the_code_and_the_operator_sees_how_the_bot_is()
     let secret = token.split_once(':').map_or("", |(_, secret)| secret);
     assert!(!status.to_string().contains(secret));
     assert!(!gateway.log().contains(secret), "the token is in the log");
+}
+
+#[tokio::test]
+async fn a_picture_is_fetched_of_who_may_talk_and_is_part_of_what_was_said() {
+    let api = BotApi::start().await;
+    let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 2000]].concat();
+    api.keep("picture", picture.clone());
+    let config = channel(&api, json!({"dmPolicy": "allowlist", "allowFrom": [ANNA]}));
+    let gateway = Gateway::start(&with_an_answer_each(&config)).await;
+    let operator = Client::plain(&gateway, ALL).await;
+    let photo = |person: i64, words: &str| {
+        let mut message = direct(person, api.next_message(), "");
+        message["text"] = Value::Null;
+        message["caption"] = json!(words);
+        message["photo"] = json!([{"file_id": "picture", "file_size": picture.len()}]);
+        message
+    };
+
+    api.update("message", photo(8, "of a stranger"));
+    api.update("message", photo(ANNA, "look at this picture"));
+    answers(&api, "look at this picture").await;
+
+    assert_eq!(api.fetched(), ["picture"], "once, and nothing of the stranger's");
+    let history = operator
+        .call("chat.history", json!({"sessionKey": "main"}))
+        .await
+        .expect("a history");
+    let said = history["messages"][0]["content"].clone();
+    let image = said
+        .as_array()
+        .and_then(|blocks| blocks.iter().find(|block| block["type"] == "image"));
+    assert!(
+        image.is_some_and(|image| image["sizeBytes"] == json!(picture.len())),
+        "{said}"
+    );
 }

@@ -9,6 +9,7 @@
 mod capabilities;
 mod http;
 mod inbound;
+mod media;
 mod send;
 mod text;
 mod typing;
@@ -23,6 +24,7 @@ pub(crate) use self::{
     capabilities::{Capabilities, Limits, Liveness, Rate, TextLimit, TextShape, TextUnit},
     http::{HttpAnswer, HttpHead, HttpRequest},
     inbound::{ChatKind, InboundMessage, InboundSink, Origin, ParentChat, Receive, ReceiveError, Received},
+    media::{FetchError, Remote},
     send::{Receipt, SendError, SendPart, SendRequest},
     text::{border, overflow},
     typing::{Hints, TYPING_MAX, Typing},
@@ -87,6 +89,11 @@ pub(crate) trait Adapter: Send + Sync + 'static {
 
     /// Runs one connection until it ends. Dropping the future closes the socket.
     async fn run(&self, link: Link) -> Ended;
+
+    /// What the platform keeps of a message that came in, by the address that the message names it by.
+    async fn fetch(&self, _address: &str) -> Result<Remote, FetchError> {
+        Err(FetchError::Never("this platform keeps no files".into()))
+    }
 
     /// Looks at the head of a request before one byte of its body is read: the most bytes that the body may have, or the answer
     /// that it gets at once. `None`: this platform does not call us.

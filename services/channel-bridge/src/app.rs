@@ -11,8 +11,9 @@ use gatehouse_core::{
     settings::SettingsError,
 };
 use gatehouse_proto::{
-    broadcast::v1::Component, channel::v1::channel_service_server::ChannelServiceServer,
-    session::v1::session_service_client::SessionServiceClient,
+    broadcast::v1::Component,
+    channel::v1::channel_service_server::ChannelServiceServer,
+    session::v1::{media_service_client::MediaServiceClient, session_service_client::SessionServiceClient},
 };
 use rustls::crypto::ring;
 use tokio::{
@@ -24,7 +25,7 @@ use crate::{
     account::{Manager, State, manager},
     config::Config,
     grpc::Channels,
-    inbox::{Inbox, store::OFFER_AGAIN},
+    inbox::{Inbox, Session, store::OFFER_AGAIN},
     metrics::{AccountState, Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::AGE_MAX, store::REST_KEPT},
     pairing,
@@ -77,8 +78,11 @@ impl service::App for App {
         let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
         // Made before the inbox, which reads it, and filled by the accounts, which need the inbox.
         let (view, seen) = watch::channel(None);
-        let session = SessionServiceClient::new(life.peer(Service::Session).service())
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let peer = life.peer(Service::Session);
+        let session = Session {
+            messages: SessionServiceClient::new(peer.service()).max_encoding_message_size(MESSAGE_BYTES_MAX),
+            media: MediaServiceClient::new(peer.service()),
+        };
         let inbox = Inbox::new(
             &stores,
             Arc::new(session),

@@ -4,6 +4,7 @@
 //! is handed on in order; one that the session service cannot take does not hold up the others.
 
 mod again;
+mod fetch;
 mod full;
 mod meet;
 mod obey;
@@ -16,13 +17,14 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use gatehouse_core::{Chain, Clock, Content, Drain, Failure, ForPeople, Kind, backoff::Backoff, trace};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     task::{Id, JoinSet},
     time,
 };
 
-pub(crate) use self::session::SessionClient;
+pub(crate) use self::session::{Parts, Session, SessionClient};
 use self::{
+    fetch::Fetched,
     full::Told,
     obey::Obeyed,
     session::request,
@@ -30,8 +32,8 @@ use self::{
     word::Word,
 };
 use crate::{
-    account::{View, lease::LeaseOwner},
-    adapter::{AccountKey, ChatKind, Hints, InboundMessage, Receive, ReceiveError, Received, Typing},
+    account::{Entry, View, lease::LeaseOwner},
+    adapter::{AccountKey, ChatKind, InboundMessage, Receive, ReceiveError, Received, Typing},
     id::{ChatId, DeliveryKey, SenderId},
     metrics::{Direction, Fate, Metrics},
     notice,
@@ -76,6 +78,8 @@ pub(crate) struct Inbox {
     metrics: Metrics,
     /// Chats that were told that their conversation is full.
     told: Told,
+    /// Turns at fetching what belongs to messages.
+    fetches: Arc<Semaphore>,
     wake: Arc<Notify>,
 }
 
@@ -134,6 +138,7 @@ impl Inbox {
             clock,
             metrics,
             told: Told::default(),
+            fetches: Arc::new(Semaphore::new(fetch::FETCHES_MAX)),
             wake: Arc::default(),
         }
     }
@@ -260,7 +265,7 @@ impl Inbox {
                 .await
             }
             Verdict::Accept => {
-                self.hand_on(row, policy.standing(message, approved), &entry.hints)
+                self.hand_on(row, policy.standing(message, approved), &entry)
                     .await
             }
             Verdict::Refuse(reason) => self.refuse(row, reason, Fate::Refused).await,
@@ -283,11 +288,27 @@ impl Inbox {
         }
     }
 
-    async fn hand_on(&self, row: &InboxRow, standing: Standing, hints: &Hints) -> Result<(), StoreError> {
+    async fn hand_on(&self, row: &InboxRow, standing: Standing, entry: &Entry) -> Result<(), StoreError> {
         if self.clock.age(row.received_at) > AGE_MAX {
             self.tell(row, notice::EXPIRED).await?;
             return self.refuse(row, "expired", Fate::Expired).await;
         }
+        // Its sender is let in: only now is anything fetched.
+        let whole;
+        let row = if fetch::has_remote(&row.message.content) {
+            match self.fetch(row, entry).await? {
+                Fetched::Ready(message) => {
+                    whole = InboxRow {
+                        message: *message,
+                        ..row.clone()
+                    };
+                    &whole
+                }
+                Fetched::Later(failure) => return self.wait_for_session(row, &failure).await,
+            }
+        } else {
+            row
+        };
         let answer = match time::timeout(DELIVER_WITHIN, self.session.deliver(request(row, standing))).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::new(
@@ -302,7 +323,7 @@ impl Inbox {
                 self.ended(row, Fate::Delivered, Some(&response.run_id), None);
                 // One that was known already may have been answered by now.
                 if !response.duplicate {
-                    hints.hint(typing(&row.message));
+                    entry.hints.hint(typing(&row.message));
                 }
                 Ok(())
             }

@@ -1,15 +1,15 @@
 //! What the tests of several modules share: a platform that does as it is told, and a session service that remembers.
 
+mod memory;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use gatehouse_core::{Clock, Content, Failure};
-use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, MessageKey, StopChatRequest, StopChatResponse,
-};
+use futures::StreamExt;
+use gatehouse_core::{Clock, Content};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -17,14 +17,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::memory::Memory;
 use crate::{
     account::supervisor::{Lines, supervise},
     adapter::{
-        AccountKey, Adapter, Capabilities, Case, ChatKind, Ended, Hints, InboundMessage, InboundSink, Limits,
-        Link, Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, SendError, SendPart,
-        TextLimit, TextShape, TextUnit, Typing,
+        AccountKey, Adapter, Capabilities, Case, ChatKind, Ended, FetchError, Hints, InboundMessage,
+        InboundSink, Limits, Link, Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, Remote,
+        SendError, SendPart, TextLimit, TextShape, TextUnit, Typing,
     },
-    inbox::SessionClient,
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::Worker, store::NewDelivery},
     store::{self, Stores},
@@ -174,6 +174,9 @@ pub(crate) struct Puppet {
     /// Ends the connection.
     pub(crate) cut: Notify,
     pub(crate) typed: Mutex<Vec<Typing>>,
+    /// What comes of fetching; nothing more: it is a file of a few bytes.
+    pub(crate) files: Script<Result<Vec<u8>, FetchError>>,
+    pub(crate) fetched: Mutex<Vec<String>>,
     pub(crate) open: Mutex<(usize, usize, usize)>,
 }
 
@@ -207,6 +210,8 @@ impl Puppet {
             tried: Mutex::default(),
             cut: Notify::default(),
             typed: Mutex::default(),
+            files: Mutex::default(),
+            fetched: Mutex::default(),
             open: Mutex::default(),
         }
     }
@@ -266,6 +271,17 @@ impl Adapter for Puppet {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
+        self.fetched.lock().unwrap().push(address.to_owned());
+        let bytes = Self::next(&self.files).unwrap_or_else(|| Ok(b"a file".to_vec()))?;
+        let parts: Vec<_> = bytes.chunks(4).map(|part| Ok(part.to_vec().into())).collect();
+        Ok(Remote {
+            declared: Some("image/png".into()),
+            bytes_max: 1000,
+            bytes: futures::stream::iter(parts).boxed(),
+        })
     }
 
     async fn run(&self, mut link: Link) -> Ended {
@@ -403,57 +419,5 @@ impl Bench {
     pub(crate) async fn stop(self) {
         self.end.cancel();
         self.task.await.unwrap();
-    }
-}
-
-/// A session service that remembers, and answers as it is told.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    pub(crate) taken: Mutex<Vec<DeliverMessageRequest>>,
-    pub(crate) refusals: Mutex<Vec<Failure>>,
-    /// Where something was to be stopped.
-    pub(crate) stopped: Mutex<Vec<StopChatRequest>>,
-    /// Runs that end when something is stopped.
-    pub(crate) running: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl SessionClient for Memory {
-    async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
-        let refusal = self.refusals.lock().unwrap().pop();
-        match refusal {
-            Some(failure) => Err(failure),
-            None => {
-                let mut taken = self.taken.lock().unwrap();
-                let duplicate = taken.iter().any(|known| known.message_id == request.message_id);
-                let run_id = format!("run-{}", request.message_id);
-                if !duplicate {
-                    taken.push(request);
-                }
-                Ok(DeliverMessageResponse {
-                    run_id,
-                    duplicate,
-                    ..DeliverMessageResponse::default()
-                })
-            }
-        }
-    }
-
-    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
-        self.stopped.lock().unwrap().push(request);
-        Ok(StopChatResponse {
-            run_ids: std::mem::take(&mut *self.running.lock().unwrap()),
-            ..StopChatResponse::default()
-        })
-    }
-
-    async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {
-        let taken = self.taken.lock().unwrap();
-        let known = |key: &MessageKey| taken.iter().any(|taken| taken.message_id == key.message_id);
-        Ok((0..)
-            .zip(&keys)
-            .filter(|(_, key)| !known(key))
-            .map(|(place, _)| place)
-            .collect())
     }
 }

@@ -90,6 +90,8 @@ struct Told {
     calls: Vec<Call>,
     faults: HashMap<String, VecDeque<Fault>>,
     has_webhook: bool,
+    files: HashMap<String, Vec<u8>>,
+    fetched: Vec<String>,
 }
 
 /// The server. Dropping it closes its port.
@@ -125,6 +127,7 @@ impl BotApi {
         };
         let router = Router::new()
             .route("/{bot}/{method}", axum::routing::post(call))
+            .route("/file/{bot}/{*path}", axum::routing::get(file))
             .with_state(Arc::clone(&told));
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
@@ -224,6 +227,17 @@ impl BotApi {
         self.told.lock().seen.clone()
     }
 
+    /// It keeps a file under this id from now on.
+    pub fn keep(&self, id: &str, bytes: Vec<u8>) {
+        self.told.lock().files.insert(id.to_owned(), bytes);
+    }
+
+    /// The files that were fetched, in order.
+    #[must_use]
+    pub fn fetched(&self) -> Vec<String> {
+        self.told.lock().fetched.clone()
+    }
+
     /// The calls of one method.
     #[must_use]
     pub fn calls(&self, method: &str) -> Vec<Call> {
@@ -270,6 +284,30 @@ fn command(text: &str) -> Value {
         .next()
         .map_or(0, |word| word.encode_utf16().count());
     json!({"type": "bot_command", "offset": 0, "length": length})
+}
+
+async fn file(State(shared): State<Arc<Shared>>, Path((bot, path)): Path<(String, String)>) -> Response {
+    let mut told = shared.lock();
+    let id = path.strip_prefix("files/").unwrap_or_default().to_owned();
+    let known = told
+        .files
+        .get(&id)
+        .filter(|_| bot == format!("bot{}", told.token));
+    let Some(bytes) = known.cloned() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    told.fetched.push(id);
+    match told.faults.get_mut("file").and_then(VecDeque::pop_front) {
+        Some(Fault::Gateway(code)) => StatusCode::from_u16(code)
+            .unwrap_or(StatusCode::BAD_GATEWAY)
+            .into_response(),
+        Some(_) => {
+            let half = bytes.get(..bytes.len() / 2).unwrap_or_default().to_vec();
+            let parts = [Ok(half), Err(io::Error::other("on purpose"))];
+            Response::new(Body::from_stream(stream::iter(parts)))
+        }
+        None => bytes.into_response(),
+    }
 }
 
 type Refusal = (u16, String, Value);
@@ -344,6 +382,16 @@ async fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, Re
         }
         "sendChatAction" => Ok(json!(true)),
         "sendMessage" => send(shared, body),
+        "getFile" => {
+            let id = body["file_id"].as_str().unwrap_or_default();
+            match shared.lock().files.get(id) {
+                // Its size is not always told.
+                Some(_) => {
+                    Ok(json!({"file_id": id, "file_unique_id": id, "file_path": format!("files/{id}")}))
+                }
+                None => Err((400, "Bad Request: wrong file_id".to_owned(), Value::Null)),
+            }
+        }
         _ => Err((404, "Not Found".to_owned(), Value::Null)),
     }
 }

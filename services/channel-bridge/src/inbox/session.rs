@@ -1,12 +1,19 @@
 //! The session service, and how a message reads there.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use async_trait::async_trait;
+use futures::Stream;
 use gatehouse_core::{Case, Failure, client::PeerService};
 use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, MessageKey, Peer,
-    SenderStanding, StopChatRequest, StopChatResponse, Target, peer,
-    session_service_client::SessionServiceClient,
+    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, KeepMediaRequest,
+    KeepMediaResponse, MessageKey, Peer, SenderStanding, StopChatRequest, StopChatResponse, Target,
+    media_service_client::MediaServiceClient, peer, session_service_client::SessionServiceClient,
 };
+use tokio::sync::mpsc;
 
 use super::store::InboxRow;
 use crate::{
@@ -20,23 +27,51 @@ use crate::{
 pub(crate) trait SessionClient: Send + Sync + 'static {
     /// Takes a message over; a repeat with the same id is answered the same.
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure>;
+    /// Keeps a medium: its head first, then its bytes.
+    async fn keep(&self, parts: Parts) -> Result<KeepMediaResponse, Failure>;
     /// Stops what it does in a chat.
     async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure>;
     /// The places of those messages that it never took over.
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure>;
 }
 
+/// A medium on its way: its head, then its bytes.
+#[derive(Debug)]
+pub(crate) struct Parts(pub(super) mpsc::Receiver<KeepMediaRequest>);
+
+impl Stream for Parts {
+    type Item = KeepMediaRequest;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<KeepMediaRequest>> {
+        self.0.poll_recv(context)
+    }
+}
+
+/// The session service itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) messages: SessionServiceClient<PeerService>,
+    pub(crate) media: MediaServiceClient<PeerService>,
+}
+
 #[async_trait]
-impl SessionClient for SessionServiceClient<PeerService> {
+impl SessionClient for Session {
     async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
-        let answer = self.clone().deliver_message(request).await;
+        let answer = self.messages.clone().deliver_message(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| Failure::from_status(&status))
+    }
+
+    async fn keep(&self, parts: Parts) -> Result<KeepMediaResponse, Failure> {
+        let answer = self.media.clone().keep_media(parts).await;
         answer
             .map(tonic::Response::into_inner)
             .map_err(|status| Failure::from_status(&status))
     }
 
     async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
-        let answer = self.clone().stop_chat(request).await;
+        let answer = self.messages.clone().stop_chat(request).await;
         answer
             .map(tonic::Response::into_inner)
             .map_err(|status| Failure::from_status(&status))
@@ -44,7 +79,7 @@ impl SessionClient for SessionServiceClient<PeerService> {
 
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {
         let asked = FindUnknownMessagesRequest { keys };
-        let answer = self.clone().find_unknown_messages(asked).await;
+        let answer = self.messages.clone().find_unknown_messages(asked).await;
         answer
             .map(|answer| answer.into_inner().unknown)
             .map_err(|status| Failure::from_status(&status))

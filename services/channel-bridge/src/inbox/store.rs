@@ -83,6 +83,8 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
     ) -> Result<i64, StoreError>;
     /// Messages of an account that wait.
     async fn waiting(&self, account: AccountKey) -> Result<i64, StoreError>;
+    /// Puts what is known of a message now in the place of what came in. Only of one that waits.
+    async fn rewrite(&self, seq: i64, message: InboundMessage) -> Result<(), StoreError>;
     /// Tries a message again later.
     async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
     /// Forgets what came in before a time, and the texts of what session took over before another.

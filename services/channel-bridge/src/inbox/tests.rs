@@ -22,7 +22,7 @@ use crate::{
     },
     platform::Platforms,
     store::Stores,
-    testing::{Heard, Memory, NOW, key, message, stores, until},
+    testing::{Heard, Memory, NOW, Puppet, key, message, stores, until},
 };
 
 struct Bench {
@@ -32,6 +32,7 @@ struct Bench {
     clock: Clock,
     metrics: Metrics,
     drain: Drain,
+    puppet: Arc<Puppet>,
     typing: mpsc::Receiver<Typing>,
 }
 
@@ -51,6 +52,7 @@ fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) ->
     let progress = Progress::new(clock.clone());
     let (hints, (connection, typing)) = (Hints::default(), mpsc::channel(TYPING_MAX));
     hints.open(connection);
+    let puppet = Arc::new(Puppet::new());
     let entries = Accounts::read(&config, &Platforms::all())
         .by_key
         .into_iter()
@@ -61,7 +63,7 @@ fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) ->
                 Entry {
                     config,
                     progress: progress.clone(),
-                    adapter: None,
+                    adapter: Some(puppet.clone()),
                     inbound,
                     hints: hints.clone(),
                 },
@@ -90,6 +92,7 @@ fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) ->
         clock,
         metrics,
         drain,
+        puppet,
         typing,
     }
 }
@@ -470,5 +473,6 @@ async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_
     assert_eq!(taken, ["1", "2", "3"], "each once");
 }
 
+mod fetch;
 mod loops;
 mod words;

@@ -7,6 +7,7 @@
 mod api;
 mod chats;
 mod config;
+mod files;
 mod html;
 mod inbound;
 mod outbound;
@@ -16,7 +17,10 @@ mod say;
 mod typing;
 mod update;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use gatehouse_core::Clock;
@@ -33,7 +37,8 @@ use self::{
 };
 use super::{Deps, Platform};
 use crate::adapter::{
-    Adapter, Capabilities, Ended, Limits, Link, Liveness, Rate, TextLimit, TextShape, TextUnit,
+    Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Rate, Remote, TextLimit, TextShape,
+    TextUnit,
 };
 
 /// What Telegram takes in one message, in UTF-16 units, its markup not counted (`sendMessage`).
@@ -59,9 +64,19 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 pub(crate) struct Telegram {
     config: TelegramConfig,
     deps: Deps,
+    /// One client for the account's whole life.
+    api: OnceLock<Arc<Api>>,
 }
 
 impl Telegram {
+    fn api(&self) -> Result<Arc<Api>, String> {
+        if let Some(api) = self.api.get() {
+            return Ok(Arc::clone(api));
+        }
+        let api = Arc::new(Api::new(&self.config)?);
+        Ok(Arc::clone(self.api.get_or_init(|| api)))
+    }
+
     fn clock(&self) -> &Clock {
         &self.deps.clock
     }
@@ -80,6 +95,7 @@ impl Platform for Telegram {
         Arc::new(Self {
             config: config.clone(),
             deps,
+            api: OnceLock::new(),
         })
     }
 }
@@ -105,6 +121,11 @@ impl Adapter for Telegram {
         }
     }
 
+    async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
+        let api = self.api().map_err(FetchError::Retry)?;
+        files::fetch(&api, address, self.config.media_bytes_max).await
+    }
+
     async fn run(&self, link: Link) -> Ended {
         match self.connection(link).await {
             Ok(ended) | Err(ended) => ended,
@@ -114,7 +135,7 @@ impl Adapter for Telegram {
 
 impl Telegram {
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
-        let api = Arc::new(Api::new(&self.config).map_err(Ended::Failed)?);
+        let api = self.api().map_err(Ended::Failed)?;
         let me: User = api.ask("getMe").await.map_err(|error| ended(&error))?;
         let moves = Moves::read(self.deps.state.clone()).await;
         let moves = Arc::new(moves.map_err(|error| Ended::Retry(error.to_string()))?);

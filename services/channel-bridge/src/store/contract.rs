@@ -19,6 +19,7 @@ macro_rules! suite {
             inbox: a_message_is_stored_once_however_often_and_at_once_it_comes,
             inbox: each_chat_shows_its_oldest_message_first,
             inbox: a_postponed_message_keeps_its_place_in_its_chat,
+            inbox: what_is_fetched_of_a_message_stays_with_it_while_it_waits,
             inbox: a_settled_message_is_remembered_until_it_is_pruned,
             inbox: what_session_took_over_can_be_offered_again_for_a_day,
             inbox: an_owner_is_shown_the_messages_of_its_own_accounts_only,

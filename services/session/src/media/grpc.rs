@@ -1,21 +1,25 @@
-//! `OpenMedia`: parse, ask, answer.
+//! `OpenMedia` and `KeepMedia`: parse, ask, answer.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::pin::Pin;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use gatehouse_proto::session::v1::media_service_server::MediaService;
-use gatehouse_proto::session::v1::{MediaHead, OpenMediaRequest, OpenMediaResponse};
-use tokio::task;
-use tonic::{Request, Response, Status};
+use gatehouse_proto::session::v1::{
+    KeepMediaHead, KeepMediaRequest, KeepMediaResponse, MediaHead, OpenMediaRequest, OpenMediaResponse,
+};
+use tokio::{sync::mpsc, task};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{Media, MediaId, sniff};
 use crate::error::Error;
 
 /// Bytes of one part: the contract's figure.
 const PART_BYTES: u64 = 64 * 1024;
+/// Parts that wait to be written: the disk is faster than what brings them.
+const PARTS_MAX: usize = 4;
 
 /// The methods about media.
 #[derive(Debug)]
@@ -52,9 +56,77 @@ impl MediaGrpc {
     }
 }
 
+impl MediaGrpc {
+    async fn keep(
+        &self,
+        mut parts: impl Stream<Item = Result<KeepMediaRequest, Status>> + Send + Unpin,
+    ) -> Result<KeepMediaResponse, Status> {
+        let first = parts.next().await.transpose()?.unwrap_or_default();
+        let KeepMediaHead {
+            declared_mime_type,
+            max_bytes,
+        } = first.head.unwrap_or_default();
+        let (bytes, read) = mpsc::channel(PARTS_MAX);
+        let incoming = Incoming {
+            parts: read,
+            part: first.data,
+        };
+        let feed = async move {
+            while let Some(part) = parts.next().await {
+                let part = part.map(|part| part.data);
+                let is_broken = part.is_err();
+                // Who reads has seen enough: it says why.
+                if bytes.send(part).await.is_err() || is_broken {
+                    break;
+                }
+            }
+        };
+        let bytes_max = u64::try_from(max_bytes).unwrap_or(0);
+        let (kept, ()) = tokio::join!(self.0.keep(incoming, declared_mime_type, bytes_max), feed);
+        let kept = kept.map_err(Status::from)?;
+        Ok(KeepMediaResponse {
+            id: kept.id.to_string(),
+            mime_type: kept.mime_type,
+            size_bytes: i64::try_from(kept.bytes).unwrap_or(i64::MAX),
+        })
+    }
+}
+
+/// What comes in over a call, for a thread that reads.
+#[derive(Debug)]
+struct Incoming {
+    parts: mpsc::Receiver<Result<Bytes, Status>>,
+    part: Bytes,
+}
+
+impl Read for Incoming {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.part.is_empty() {
+            match self.parts.blocking_recv() {
+                Some(Ok(part)) => self.part = part,
+                // What broke off is not whole.
+                Some(Err(status)) => return Err(io::Error::other(status)),
+                None => return Ok(0),
+            }
+        }
+        let taken = self.part.split_to(self.part.len().min(out.len()));
+        if let Some(room) = out.get_mut(..taken.len()) {
+            room.copy_from_slice(&taken);
+        }
+        Ok(taken.len())
+    }
+}
+
 #[tonic::async_trait]
 impl MediaService for MediaGrpc {
     type OpenMediaStream = Pin<Box<dyn Stream<Item = Result<OpenMediaResponse, Status>> + Send>>;
+
+    async fn keep_media(
+        &self,
+        request: Request<Streaming<KeepMediaRequest>>,
+    ) -> Result<Response<KeepMediaResponse>, Status> {
+        self.keep(request.into_inner()).await.map(Response::new)
+    }
 
     async fn open_media(
         &self,

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
+use futures::{StreamExt, stream, stream::BoxStream};
 use gatehouse_core::{Chain, Secret};
 use reqwest::{Client, Response, redirect};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,6 +22,9 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const WORDS_CHARS_MAX: usize = 300;
 /// What stands where the token was.
 const NO_TOKEN: &str = "<token>";
+
+/// The bytes of a file as they come.
+pub(super) type FileBytes = BoxStream<'static, Result<Bytes, ApiError>>;
 
 /// The methods of one bot.
 pub(super) struct Api {
@@ -141,6 +146,48 @@ impl Api {
             .push(method);
         drop(path);
         Ok(address)
+    }
+
+    /// A file of this bot: its length where it is told, and its bytes. `silence_max`: nothing comes for so long, and it broke off.
+    pub(super) async fn file(
+        &self,
+        path: &str,
+        silence_max: Duration,
+    ) -> Result<(Option<u64>, FileBytes), ApiError> {
+        let mut address = self.root.clone();
+        if let Ok(mut segments) = address.path_segments_mut() {
+            segments
+                .pop_if_empty()
+                .push("file")
+                .push(&format!("bot{}", self.token.expose()));
+            // It never leads above itself, whatever a server says.
+            segments.extend(path.split('/').filter(|part| !matches!(*part, "" | "." | "..")));
+        }
+        let sent = tokio::time::timeout(silence_max, self.http.get(address).send()).await;
+        let response = sent
+            .map_err(|_| ApiError::Broken("Telegram did not answer in time".into()))?
+            .map_err(|error| self.broken(error))?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            return Err(ApiError::Refused(Refused {
+                code: status,
+                words: "for a file".into(),
+                ..Refused::default()
+            }));
+        }
+        let length = response.content_length();
+        let bytes = stream::unfold(Some(response), move |response| async move {
+            let mut response = response?;
+            let broken = |reason: &str| Some((Err(ApiError::Broken(reason.to_owned())), None));
+            match tokio::time::timeout(silence_max, response.chunk()).await {
+                Ok(Ok(Some(part))) => Some((Ok(part), Some(response))),
+                Ok(Ok(None)) => None,
+                // Its words may hold the address.
+                Ok(Err(_)) => broken("Telegram broke off in a file"),
+                Err(_) => broken("Telegram was silent in a file"),
+            }
+        });
+        Ok((length, bytes.boxed()))
     }
 
     async fn read<T: DeserializeOwned>(&self, mut response: Response, method: &str) -> Result<T, ApiError> {

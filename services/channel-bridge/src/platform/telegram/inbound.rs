@@ -1,9 +1,13 @@
 //! A message of an update, as something that somebody said. What no person said to us now is none: joins, pins, our own words.
 
-use gatehouse_core::Content;
+use gatehouse_core::{
+    Content,
+    content::{Block, Media, MediaSource},
+};
 
 use super::{
     chats::{self, Moves},
+    files,
     update::{Entity, Kind, Message, User},
 };
 use crate::{
@@ -13,6 +17,8 @@ use crate::{
 
 /// How much of the message that is answered is repeated for the model, in characters.
 const QUOTED_CHARS_MAX: usize = 500;
+/// The longest name of a file that is kept, in characters.
+const NAME_CHARS_MAX: usize = 200;
 /// A change that comes later mends an old message, and asks nothing.
 const EDITED_WITHIN_SECONDS: i64 = 600;
 
@@ -48,7 +54,7 @@ impl Ear<'_> {
         &self,
         message: &Message,
         kind: ChatKind,
-        said: String,
+        said: Content,
         edited: bool,
     ) -> Result<InboundMessage, IdError> {
         let chat = &message.chat;
@@ -113,13 +119,21 @@ impl Ear<'_> {
             sender_name: name.filter(|name| !name.trim().is_empty()),
             mentioned: kind == ChatKind::Direct || self.is_meant(message),
             from_bot: message.sender_chat.is_none() && from.is_some_and(|from| from.is_bot),
-            content: Content::text(said),
+            content: said,
             sent_at: edition.unwrap_or(message.date).saturating_mul(1000),
         })
     }
 
-    /// The words, and in words what else there is.
-    fn said(&self, message: &Message, edited: bool) -> Option<String> {
+    /// The words, in words what else there is, and the file behind them.
+    fn said(&self, message: &Message, edited: bool) -> Option<Content> {
+        let words = self.words(message, edited).map(Block::text);
+        // What is only said anew in other words was seen before.
+        let file = file(message).filter(|_| !edited).map(Block::Media);
+        let said: Content = words.into_iter().chain(file).collect();
+        (!said.blocks().is_empty()).then_some(said)
+    }
+
+    fn words(&self, message: &Message, edited: bool) -> Option<String> {
         let (text, entities) = words(message);
         let text = self.without_our_name(text, entities);
         let mut lines: Vec<String> = others(message);
@@ -236,32 +250,42 @@ fn others(message: &Message) -> Vec<String> {
         let emoji = sticker.emoji.as_deref().unwrap_or("without words");
         lines.push(format!("[sticker: {emoji}]"));
     }
-    let files = [
-        ("voice message", &message.voice),
-        ("recording", &message.audio),
-        ("video", &message.video),
-        ("video message", &message.video_note),
-        ("animation", &message.animation),
-    ];
-    let mut named = |what: &str, file: &super::update::File| {
-        lines.push(match &file.file_name {
-            Some(name) => format!("[{what}: {name}]"),
-            None => format!("[{what}]"),
-        });
-    };
-    if let Some(photo) = message.photo.last() {
-        named("picture", photo);
-    }
-    for (what, file) in files {
-        if let Some(file) = file {
-            named(what, file);
-        }
-    }
-    // An animation comes as a document as well.
-    if let Some(file) = message.document.as_ref().filter(|_| message.animation.is_none()) {
-        named("file", file);
-    }
     lines
+}
+
+/// The file of a message, by the address that it is fetched by.
+fn file(message: &Message) -> Option<Media> {
+    // The largest comes last.
+    let photo = message.photo.last().map(|file| (file, Some("image/jpeg")));
+    let others = [
+        (&message.voice, Some("audio/ogg")),
+        (&message.audio, None),
+        (&message.video, None),
+        (&message.video_note, Some("video/mp4")),
+        (&message.animation, None),
+        // An animation comes as a document as well.
+        (&message.document, None),
+    ];
+    let mut others = others.into_iter();
+    let (file, kind) = photo.or_else(|| others.find_map(|(file, kind)| Some((file.as_ref()?, kind))))?;
+    if file.file_id.is_empty() {
+        return None;
+    }
+    let printed = |name: &String| {
+        let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let name: String = last
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_CHARS_MAX)
+            .collect();
+        Some(name).filter(|name| !name.trim().is_empty())
+    };
+    Some(Media {
+        source: MediaSource::Url(files::address(&file.file_id)),
+        mime_type: file.mime_type.clone().or(kind.map(str::to_owned)),
+        name: file.file_name.as_ref().and_then(printed),
+        size_bytes: file.file_size,
+    })
 }
 
 /// What the message answers, line by line as mail quotes it.

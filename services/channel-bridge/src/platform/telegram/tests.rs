@@ -14,6 +14,7 @@ use crate::{
     testing::{Bench, key, stores, until},
 };
 
+mod files;
 mod going;
 mod heard;
 mod said;

@@ -106,6 +106,9 @@ pub(super) struct Quote {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct File {
+    pub(super) file_id: String,
+    pub(super) file_size: Option<i64>,
+    pub(super) mime_type: Option<String>,
     pub(super) file_name: Option<String>,
 }
 

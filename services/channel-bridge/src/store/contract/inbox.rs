@@ -31,6 +31,53 @@ pub(crate) async fn a_message_is_stored_once_however_often_and_at_once_it_comes(
     );
 }
 
+pub(crate) async fn what_is_fetched_of_a_message_stays_with_it_while_it_waits(stores: Stores) {
+    let came = message("1", "anna", "before");
+    stores
+        .inbox
+        .receive(key("a"), came.clone(), false, NOW)
+        .await
+        .unwrap();
+    let seq = stores.inbox.heads(stores.owner.clone(), 1).await.unwrap()[0].seq;
+
+    stores
+        .inbox
+        .rewrite(seq, message("1", "anna", "after"))
+        .await
+        .unwrap();
+
+    let head = stores
+        .inbox
+        .heads(stores.owner.clone(), 1)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        (head.message.content.words().as_str(), head.attempts),
+        ("after", 0)
+    );
+    let again = stores.inbox.receive(key("a"), came, false, NOW).await.unwrap();
+    assert_eq!(again, Received::Duplicate);
+    stores
+        .inbox
+        .settle(seq, Settlement::Refused("over".into()))
+        .await
+        .unwrap();
+    stores
+        .inbox
+        .rewrite(seq, message("1", "anna", "late"))
+        .await
+        .unwrap();
+    assert!(
+        stores
+            .inbox
+            .heads(stores.owner.clone(), 1)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
 pub(crate) async fn each_chat_shows_its_oldest_message_first(stores: Stores) {
     for (id, chat) in [("1", "anna"), ("2", "anna"), ("3", "bert")] {
         stores

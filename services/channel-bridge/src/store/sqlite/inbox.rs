@@ -72,6 +72,10 @@ impl InboxStore for Sqlite {
         self.0.read(move |connection| waiting(connection, &account)).await
     }
 
+    async fn rewrite(&self, seq: i64, message: InboundMessage) -> Result<(), StoreError> {
+        self.0.write(move |tx| rewrite(tx, seq, &message)).await
+    }
+
     async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError> {
         self.0.write(move |tx| postpone(tx, seq, next_at)).await
     }
@@ -195,6 +199,13 @@ fn settle(tx: &Transaction<'_>, seq: i64, settlement: &Settlement) -> Result<(),
          WHERE seq = ?1 AND state = 'new'",
     )?
     .execute(params![seq, state, run, reason])?;
+    Ok(())
+}
+
+fn rewrite(tx: &Transaction<'_>, seq: i64, message: &InboundMessage) -> Result<(), StoreError> {
+    let message = serde_json::to_string(message).map_err(StoreError::Row)?;
+    tx.prepare_cached("UPDATE inbox SET message = ?2 WHERE seq = ?1 AND state = 'new'")?
+        .execute(params![seq, message])?;
     Ok(())
 }
 

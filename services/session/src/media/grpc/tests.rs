@@ -72,3 +72,66 @@ async fn any_part_of_a_medium_is_read_by_its_place_and_none_at_all_to_see_what_i
         assert!(read == wanted, "{part:?}: {} bytes", read.len());
     }
 }
+
+/// Keeps what comes in these parts. `None`: it breaks off.
+async fn kept(
+    media: &Media,
+    max_bytes: i64,
+    parts: &[Option<&'static str>],
+) -> Result<KeepMediaResponse, Status> {
+    let head = KeepMediaRequest {
+        head: Some(KeepMediaHead {
+            declared_mime_type: Some("image/png".into()),
+            max_bytes,
+        }),
+        data: Bytes::new(),
+    };
+    let parts = parts.iter().map(|data| match data {
+        Some(data) => Ok(KeepMediaRequest {
+            head: None,
+            data: Bytes::from_static(data.as_bytes()),
+        }),
+        None => Err(Status::cancelled("gone")),
+    });
+    let requests: Vec<_> = std::iter::once(Ok(head)).chain(parts).collect();
+    MediaGrpc::new(media.clone()).keep(stream::iter(requests)).await
+}
+
+#[tokio::test]
+async fn what_comes_in_over_a_chat_is_kept_whole_and_known_by_its_bytes() {
+    let (_folder, media) = media();
+
+    let answer = kept(
+        &media,
+        100,
+        &[Some("some words "), Some(""), Some("in two parts")],
+    )
+    .await
+    .unwrap();
+
+    assert_eq!(
+        (answer.mime_type.as_str(), answer.size_bytes),
+        ("text/plain", 23),
+        "no picture, whatever is said of it"
+    );
+    let id = MediaId::parse(&answer.id).unwrap();
+    let (_, bytes) = media.read(&id, 100).await.unwrap().unwrap();
+    assert_eq!(bytes.as_ref(), b"some words in two parts");
+}
+
+#[tokio::test]
+async fn what_is_too_large_empty_or_breaks_off_is_not_kept() {
+    let (_folder, media) = media();
+    let cases: [(&[Option<&'static str>], tonic::Code); 3] = [
+        (
+            &[Some("eleven bytes"), Some("more")],
+            tonic::Code::InvalidArgument,
+        ),
+        (&[], tonic::Code::InvalidArgument),
+        (&[Some("half"), None], tonic::Code::Internal),
+    ];
+    for (parts, code) in cases {
+        assert_eq!(kept(&media, 10, parts).await.unwrap_err().code(), code);
+    }
+    assert_eq!(media.sweep().await.unwrap(), 0, "nothing of it was kept");
+}

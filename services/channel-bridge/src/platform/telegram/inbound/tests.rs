@@ -1,3 +1,4 @@
+use gatehouse_core::content::{Block, MediaSource};
 use gatehouse_fakes::telegram::{BOT, NAME, direct, group};
 use serde_json::{Value, json};
 
@@ -274,15 +275,6 @@ async fn what_is_no_text_is_said_in_words() {
             "[contact: Bert B, +491]",
         ),
         (json!({"sticker": {"emoji": "👍"}}), "[sticker: 👍]"),
-        (json!({"voice": {"file_id": "f"}}), "[voice message]"),
-        (
-            json!({"photo": [{"file_id": "f"}], "caption": "look at this"}),
-            "[picture]\nlook at this",
-        ),
-        (
-            json!({"document": {"file_id": "f", "file_name": "a.pdf"}}),
-            "[file: a.pdf]",
-        ),
     ] {
         let mut message = direct(7, 3, "");
         message["text"] = Value::Null;
@@ -292,5 +284,50 @@ async fn what_is_no_text_is_said_in_words() {
             .extend(more.as_object().unwrap().clone());
 
         assert_eq!(said(&heard(message).await.unwrap()), wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_named_behind_the_words_by_an_address_and_without_a_path() {
+    for (more, words, address, kind, name) in [
+        (
+            json!({"photo": [{"file_id": "small"}, {"file_id": "large"}], "caption": "look at this"}),
+            "look at this",
+            "large",
+            "image/jpeg",
+            None,
+        ),
+        (json!({"voice": {"file_id": "v"}}), "", "v", "audio/ogg", None),
+        (
+            json!({"document": {"file_id": "d", "file_name": "../../etc/pass\nwd", "mime_type": "text/plain"}}),
+            "",
+            "d",
+            "text/plain",
+            Some("passwd"),
+        ),
+        (
+            json!({"animation": {"file_id": "a"}, "document": {"file_id": "a"}, "text": null}),
+            "",
+            "a",
+            "",
+            None,
+        ),
+    ] {
+        let mut message = direct(7, 3, "");
+        message["text"] = Value::Null;
+        message
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+
+        let heard = heard(message).await.unwrap();
+
+        assert_eq!(said(&heard), words);
+        let Some(Block::Media(media)) = heard.content.blocks().last() else {
+            panic!("{more}")
+        };
+        assert_eq!(media.source, MediaSource::Url(format!("telegram-file:{address}")));
+        assert_eq!(media.mime_type.as_deref().unwrap_or_default(), kind);
+        assert_eq!(media.name.as_deref(), name);
     }
 }

@@ -1,0 +1,90 @@
+//! A session service that remembers, and answers as it is told.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use gatehouse_core::Failure;
+use gatehouse_proto::session::v1::{
+    DeliverMessageRequest, DeliverMessageResponse, KeepMediaResponse, MessageKey, StopChatRequest,
+    StopChatResponse,
+};
+
+use crate::inbox::{Parts, SessionClient};
+
+/// A session service that remembers, and answers as it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) taken: Mutex<Vec<DeliverMessageRequest>>,
+    pub(crate) refusals: Mutex<Vec<Failure>>,
+    /// Where something was to be stopped.
+    pub(crate) stopped: Mutex<Vec<StopChatRequest>>,
+    /// Runs that end when something is stopped.
+    pub(crate) running: Mutex<Vec<String>>,
+    /// What was kept: each first with what was said of it.
+    pub(crate) kept: Mutex<Vec<(Option<String>, Vec<u8>)>>,
+    /// How often keeping fails first.
+    pub(crate) keep_refusals: Mutex<Vec<Failure>>,
+}
+
+#[async_trait]
+impl SessionClient for Memory {
+    async fn deliver(&self, request: DeliverMessageRequest) -> Result<DeliverMessageResponse, Failure> {
+        let refusal = self.refusals.lock().unwrap().pop();
+        match refusal {
+            Some(failure) => Err(failure),
+            None => {
+                let mut taken = self.taken.lock().unwrap();
+                let duplicate = taken.iter().any(|known| known.message_id == request.message_id);
+                let run_id = format!("run-{}", request.message_id);
+                if !duplicate {
+                    taken.push(request);
+                }
+                Ok(DeliverMessageResponse {
+                    run_id,
+                    duplicate,
+                    ..DeliverMessageResponse::default()
+                })
+            }
+        }
+    }
+
+    async fn keep(&self, mut parts: Parts) -> Result<KeepMediaResponse, Failure> {
+        if let Some(failure) = self.keep_refusals.lock().unwrap().pop() {
+            return Err(failure);
+        }
+        let (mut declared, mut bytes) = (None, Vec::new());
+        while let Some(part) = parts.next().await {
+            if let Some(head) = part.head {
+                declared = head.declared_mime_type;
+            }
+            bytes.extend_from_slice(&part.data);
+        }
+        let size_bytes = i64::try_from(bytes.len()).unwrap();
+        let mut kept = self.kept.lock().unwrap();
+        kept.push((declared, bytes));
+        Ok(KeepMediaResponse {
+            id: format!("medium-{}", kept.len()),
+            mime_type: "image/png".into(),
+            size_bytes,
+        })
+    }
+
+    async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure> {
+        self.stopped.lock().unwrap().push(request);
+        Ok(StopChatResponse {
+            run_ids: std::mem::take(&mut *self.running.lock().unwrap()),
+            ..StopChatResponse::default()
+        })
+    }
+
+    async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {
+        let taken = self.taken.lock().unwrap();
+        let known = |key: &MessageKey| taken.iter().any(|taken| taken.message_id == key.message_id);
+        Ok((0..)
+            .zip(&keys)
+            .filter(|(_, key)| !known(key))
+            .map(|(place, _)| place)
+            .collect())
+    }
+}
