@@ -47,3 +47,6 @@ export function size(bytes) {
   if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KB`;
   return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
+
+/** So many of something: `counted(1, "answer")`. @param {number} number @param {string} what */
+export const counted = (number, what) => `${amount(number)} ${what}${number === 1 ? "" : "s"}`;

@@ -123,6 +123,23 @@ page("signing out forgets the device on both sides", async (screen) => {
   await screen.page.getByLabel("Token or pairing code").waitFor();
 });
 
+page("two tabs show the same, and leave together", async (screen) => {
+  const first = screen.page;
+  const key = await conversation(screen, "in two tabs");
+  const second = await screen.tab();
+  await second.goto(`${screen.origin}/chat/${encodeURIComponent(key)}`);
+  await second.getByLabel("Message", { exact: true }).waitFor();
+  screen.page = first;
+  await screen.say("said in the first");
+  await second.getByRole("log").getByText("said in the first").waitFor();
+  await second.getByRole("log").getByText("Hello, I am here.").waitFor();
+  await first.goto(`${screen.origin}/gateway/status`);
+  await screen.press("Sign out");
+  await first.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+
+  await second.getByLabel("Token or pairing code").waitFor();
+});
+
 page("an answer comes as it is made, with its thinking folded", async (screen) => {
   await conversation(screen, "streaming");
   await screen.say(setup.text("stream", { thinking: "Let me think about it.", text: words(120), delay: 30 }));
@@ -209,6 +226,22 @@ page("what is said while the gateway is away is sent once when it is back, over 
   await screen.shows("said into the void");
   const said = await screen.page.locator(".said").count();
   assert.equal(said, 2);
+});
+
+page("the page opens without its gateway, and goes on when that is back", async (screen) => {
+  // Another copy of the page than the one in the binary is not kept.
+  if (process.env.PAGE_ROOT) return;
+  await conversation(screen, "offline");
+  await screen.page.waitForFunction(() => navigator.serviceWorker.controller);
+  await screen.page.reload();
+  await screen.field.waitFor();
+  await setup.gateway.end();
+  await screen.page.reload();
+  await screen.page.getByText("The gateway is away.").waitFor();
+  await screen.say("written without it");
+  await setup.gateway.begin();
+
+  await screen.shows("Hello, I am here.");
 });
 
 page("a failed answer says why, in place", async (screen) => {

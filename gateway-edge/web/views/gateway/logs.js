@@ -56,7 +56,7 @@ export function logs() {
   };
   const add = (/** @type {string[]} */ texts) => {
     const isAtEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
-    const fresh = texts.map(line);
+    const fresh = texts.map(line).filter((line) => line !== null);
     for (const each of fresh) each.hidden = !fits(each);
     lines.append(...fresh);
     while (lines.childElementCount > LINES_MAX) lines.firstElementChild?.remove();
@@ -80,6 +80,8 @@ function line(text) {
   } catch {
     // A line that is no JSON is shown as it is.
   }
+  // What a program says to a terminal has empty lines, which say nothing here.
+  if (!message.trim()) return null;
   const at = time ? new Date(time).toLocaleTimeString() : "";
   const kind = (level ?? "info").toLowerCase();
   return h(

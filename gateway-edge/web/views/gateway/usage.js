@@ -2,7 +2,7 @@
 
 import { h } from "../../dom.js";
 import { call } from "../../store/gateway.js";
-import { amount } from "../../time.js";
+import { amount, counted } from "../../time.js";
 import { panel, part, row, section } from "./parts.js";
 
 const DAYS = 30;
@@ -26,12 +26,12 @@ export function usage() {
       figure(amount(totals.output), "written"),
       figure(
         money(totals.totalCost),
-        totals.missingCostEntries ? `${totals.missingCostEntries} answers without a price` : "by the prices in the settings",
+        totals.missingCostEntries ? `${counted(totals.missingCostEntries, "answer")} without a price` : "by the prices in the settings",
       ),
     );
     const rows = models.map((/** @type {any} */ each) =>
       row(null, [each.provider, each.model].filter(Boolean).join("/"), [
-        `${each.count} answers`,
+        counted(each.count, "answer"),
         `${amount(each.totals.totalTokens)} tokens`,
         each.totals.totalCost > 0 && money(each.totals.totalCost),
       ]),
