@@ -135,6 +135,15 @@ impl Own {
         Ok(made)
     }
 
+    /// What was made last for this place: files are those of the page that named them, and are not looked through for each of them.
+    fn last(&self, own: &OwnPage) -> Result<Arc<Made>, String> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match last.filter(|made| made.base == own.base) {
+            Some(made) => Ok(made),
+            None => self.made(own),
+        }
+    }
+
     /// The page, with its address in it.
     pub(super) fn page(&self, own: &OwnPage, headers: &HeaderMap) -> Option<Response> {
         match self.made(own) {
@@ -148,7 +157,7 @@ impl Own {
 
     /// One of its files.
     pub(super) fn file(&self, own: &OwnPage, name: &str, headers: &HeaderMap) -> Option<Response> {
-        let made = self.made(own).ok()?;
+        let made = self.last(own).ok()?;
         let (name, kept) = match name.strip_prefix(ASSETS) {
             Some(rest) => {
                 // Another version's modules do not fit to these: who has its page loads the page anew.
