@@ -2,7 +2,7 @@
 
 import { fill, h, set } from "../../dom.js";
 import { to } from "../../router.js";
-import { may } from "../../store/state.js";
+import { may, watch } from "../../store/state.js";
 import { back } from "../now.js";
 import { channels } from "./channels.js";
 import { devices } from "./devices.js";
@@ -28,16 +28,27 @@ const PARTS = [
 
 /** @param {string[]} rest @returns {View} */
 export function gateway([name = "status", ...rest]) {
-  const offered = PARTS.filter(([, , method]) => may(method));
   const part = PARTS.find(([known]) => known === name) ?? PARTS[0];
   const tabs = h("nav", { class: "tabs", "aria-label": "Parts of the gateway" });
-  fill(tabs, ...offered.map(([known, label]) => h("a", { ...to("gateway", known), "aria-current": known === part[0] ? "page" : null }, label)));
   const view = part[3](rest);
   const body = h("div", { class: "scroller" }, view.node);
   if (part[0] === "logs") body.classList.add("whole");
   const node = h("section", { class: "page" }, h("header", { class: "head" }, back(), h("div", {}, h("h1", {}, "Gateway"))), tabs, body);
   document.title = `${part[1]} · Gatehouse`;
   set(node, { "aria-label": part[1] });
-  queueMicrotask(() => tabs.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }));
-  return { node, close: view.close };
+  // What this browser may is known when the gateway has greeted it, which can be after the page was opened.
+  let drawn = "";
+  const stop = watch(["condition"], () => {
+    const offered = PARTS.filter(([, , method]) => may(method));
+    const names = offered.map(([known]) => known).join();
+    if (names === drawn) return;
+    drawn = names;
+    fill(tabs, ...offered.map(([known, label]) => h("a", { ...to("gateway", known), "aria-current": known === part[0] ? "page" : null }, label)));
+    queueMicrotask(() => tabs.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }));
+  });
+  const close = () => {
+    stop();
+    view.close();
+  };
+  return { node, close };
 }
