@@ -246,10 +246,11 @@ impl Turns for SqliteStore {
             .await
     }
 
-    async fn show(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error> {
+    async fn show(&self, run: &RunId, owner: &Owner, text: &str, asked: Option<&str>) -> Result<Hold, Error> {
         let (run, owner, text) = (run.clone(), owner.clone(), text.to_owned());
+        let asked = asked.map(str::to_owned);
         self.database
-            .write(move |tx| texts::show(tx, &run, &owner, &text))
+            .write(move |tx| texts::show(tx, &run, &owner, &text, asked.as_deref()))
             .await
     }
 

@@ -85,7 +85,7 @@ pass_on! {
         fn claim(lease: Lease, now: i64) -> Option<Claimed>;
         fn outlook(held: Vec<RunId>, now: i64) -> Outlook;
         fn renew(run: &RunId, owner: &Owner, lease_until: i64) -> Hold;
-        fn show(run: &RunId, owner: &Owner, text: &str) -> Hold;
+        fn show(run: &RunId, owner: &Owner, text: &str, asked: Option<&str>) -> Hold;
         fn keep_text(run: &RunId, owner: &Owner, text: &str) -> Hold;
         fn kept_text(run: &RunId) -> String;
         fn record(record: Record) -> crate::store::Recorded;

@@ -42,8 +42,8 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
     async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error>;
 
     /// Something of this attempt is about to be shown for the first time; `text` is the part of it that belongs to the answer.
-    /// It takes the place of what earlier attempts kept.
-    async fn show(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error>;
+    /// It takes the place of what earlier attempts kept. `asked` is the provider whose model writes it.
+    async fn show(&self, run: &RunId, owner: &Owner, text: &str, asked: Option<&str>) -> Result<Hold, Error>;
 
     /// Adds to the text that is kept for this attempt until the turn ends.
     async fn keep_text(&self, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error>;

@@ -39,7 +39,11 @@ pub(super) async fn shown(store: &Stores, rest: &str, owner: &Owner, texts: &[&[
         let mut texts = texts.iter();
         if let Some(first) = texts.next() {
             assert_eq!(
-                store.turns.show(&run(rest), owner, first).await.unwrap(),
+                store
+                    .turns
+                    .show(&run(rest), owner, first, Some("p"))
+                    .await
+                    .unwrap(),
                 Hold::Held
             );
         }
@@ -107,6 +111,15 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_wa
             ("stopped", TurnState::Aborted, half()),
         ]
     );
+    for rest in ["twice", "silent", "effects", "stopped"] {
+        let rows = store.transcripts.context(&key(rest), 9).await.unwrap();
+        let wrote = rows.into_iter().find(|row| row.role == Role::Assistant);
+        assert_eq!(
+            wrote.unwrap().provider.as_deref(),
+            Some("p"),
+            "{rest}: whose model wrote it"
+        );
+    }
     let replies = store.deliveries.waiting(T0 + 10, 9).await.unwrap();
     let replies: Vec<_> = replies.iter().map(|reply| reply.content.words()).collect();
     assert_eq!(
@@ -144,7 +157,11 @@ pub(super) async fn the_text_in_flight_is_that_of_the_last_attempt_and_goes_with
         "until the first word of the next"
     );
 
-    store.turns.show(&run("main"), &owner, "second").await.unwrap();
+    store
+        .turns
+        .show(&run("main"), &owner, "second", None)
+        .await
+        .unwrap();
     store
         .turns
         .keep_text(&run("main"), &owner, " text")
@@ -172,7 +189,7 @@ pub(super) async fn a_turn_is_given_back_as_often_as_the_limits_allow(store: &St
     assert_eq!(give_back(&owner).await, GaveBack::Lost, "it waits");
     say(store, &key("main"), "behind", "two").await;
     assert_eq!(claim(store, &owner, T0).await, Some(run("main")), "at the head");
-    store.turns.show(&run("main"), &owner, "two").await.unwrap();
+    store.turns.show(&run("main"), &owner, "two", None).await.unwrap();
     assert_eq!(give_back(&owner).await, GaveBack::Spent);
     store
         .turns
@@ -292,7 +309,7 @@ pub(super) async fn a_lease_that_ended_is_lost(store: &Stores) {
         Hold::Lost
     );
     assert_eq!(
-        store.turns.show(&run("r1"), &a, "late").await.unwrap(),
+        store.turns.show(&run("r1"), &a, "late", None).await.unwrap(),
         Hold::Lost
     );
 }

@@ -99,10 +99,11 @@ fn end_aborted(
     reclaim: &Reclaim,
 ) -> Result<Option<Ended>, Error> {
     let (said, text) = (said_before(conn, orphan)?, texts::kept(conn, &orphan.run)?);
+    let asked = texts::asked(conn, &orphan.run)?;
     let end = End {
         reply: (!said.text.is_empty()).then(|| Content::text(said.text.trim_end())),
         usage: Some(said.spent),
-        entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, None, reclaim.now)),
+        entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, asked, reclaim.now)),
         stop_reason: Some(origin.word().to_owned()),
         ..End::new(TurnState::Aborted, reclaim.now)
     };
@@ -113,6 +114,7 @@ fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Resul
     let (said, text) = (said_before(conn, orphan)?, texts::kept(conn, &orphan.run)?);
     let whole = format!("{}{text}", said.text);
     let extra = EntryExtra {
+        wrote: texts::asked(conn, &orphan.run)?,
         stop_reason: Some("interrupted".to_owned()),
         abort_origin: Some(Origin::Restart.word().to_owned()),
         ..EntryExtra::default()

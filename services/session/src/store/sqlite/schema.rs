@@ -286,4 +286,8 @@ CREATE TRIGGER media_of_forgotten_invocations AFTER DELETE ON node_invocations B
     DELETE FROM node_invocation_media WHERE invocation = old.n;
 END;
 ",
+    r"
+-- The provider whose model writes what was shown of it; NULL: nothing was, or by an earlier version.
+ALTER TABLE turns ADD COLUMN asked TEXT;
+",
 ];

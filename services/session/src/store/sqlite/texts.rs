@@ -1,19 +1,25 @@
 //! The text in flight: what was shown of a turn that has not ended, so that it outlives the process that showed it. The rows go
 //! with the end of their turn, by a trigger.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::Hold;
 use super::turns;
 use crate::error::Error;
 use crate::id::{Owner, RunId};
 
-pub(super) fn show(conn: &Connection, run: &RunId, owner: &Owner, text: &str) -> Result<Hold, Error> {
+pub(super) fn show(
+    conn: &Connection,
+    run: &RunId,
+    owner: &Owner,
+    text: &str,
+    asked: Option<&str>,
+) -> Result<Hold, Error> {
     let shown = conn
         .prepare_cached(
-            "UPDATE turns SET visible = visible + 1 WHERE run = ?1 AND owner = ?2 AND state = 'running'",
+            "UPDATE turns SET visible = visible + 1, asked = ?3 WHERE run = ?1 AND owner = ?2 AND state = 'running'",
         )?
-        .execute(params![run.as_str(), owner.as_str()])?;
+        .execute(params![run.as_str(), owner.as_str(), asked])?;
     if shown > 0 {
         add(conn, run, owner, text)?;
     }
@@ -44,6 +50,13 @@ pub(super) fn forget(conn: &Connection, run: &RunId) -> Result<(), Error> {
     conn.prepare_cached("DELETE FROM turn_texts WHERE run = ?1")?
         .execute([run.as_str()])?;
     Ok(())
+}
+
+/// Whose model writes what was shown last.
+pub(super) fn asked(conn: &Connection, run: &RunId) -> Result<Option<String>, Error> {
+    let mut statement = conn.prepare_cached("SELECT asked FROM turns WHERE run = ?1")?;
+    let asked = statement.query_row([run.as_str()], |row| row.get(0)).optional()?;
+    Ok(asked.flatten())
 }
 
 /// The newest attempt that kept a text: an attempt that died before its first word leaves the older text in its place, as the

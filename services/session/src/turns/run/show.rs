@@ -39,7 +39,8 @@ impl Run {
             stores, owner, clock, ..
         } = &self.room.shared;
         let now = clock.now_ms();
-        let hold = stores.turns.show(&self.turn.run, owner, text).await?;
+        let asked = self.asked.as_deref();
+        let hold = stores.turns.show(&self.turn.run, owner, text, asked).await?;
         let stop = stop_of(hold);
         self.seen = stop.is_none();
         self.live.shown(now); // when it came, not when it was kept

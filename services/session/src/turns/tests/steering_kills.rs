@@ -119,7 +119,7 @@ async fn a_message_whose_end_nobody_could_say_any_more_is_answered_and_screens_r
         .await
         .unwrap();
     assert!(matches!(one, Admitted::New(_)));
-    turns.show(&run, &dead, "first").await.unwrap();
+    turns.show(&run, &dead, "first", None).await.unwrap();
     turns.admit(in_room("r2", "two", "#a"), None).await.unwrap();
     let content = gatehouse_core::Content::text("first");
     let row = answer::step(&run, Role::Assistant, &content, 0, 0);
