@@ -66,11 +66,15 @@ pub(super) struct Decoder {
 impl Decoder {
     /// Takes bytes in, and appends the pieces that they complete.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<Piece>) -> Result<(), Unreadable> {
-        let bytes = self.inflate.push(bytes).map_err(|_| Unreadable::Packed)?;
-        let mut events = Vec::new();
-        let fits = self.parser.push(&bytes, &mut events);
+        let (mut plain, mut events) = (Vec::new(), Vec::new());
+        let unpacked = self.inflate.push(bytes, &mut plain);
+        let fits = self.parser.push(&plain, &mut events);
         self.take_all(&events, out);
-        fits.map_err(|sse::TooLong| Unreadable::TooLong)
+        if self.is_over() {
+            return Ok(()); // what comes behind the end does not count, and how much of it came is chance
+        }
+        fits.map_err(|sse::TooLong| Unreadable::TooLong)?;
+        unpacked.map_err(|_| Unreadable::Packed)
     }
 
     /// Nothing came for a while: what is whole without its last sign is taken.
@@ -82,7 +86,6 @@ impl Decoder {
 
     /// The body is over, or nobody waits for more of it.
     pub(super) fn finish(mut self, out: &mut Vec<Piece>) -> End {
-        // What came behind the end does not count, and how much of it came is chance.
         if !self.is_over() {
             let mut events = Vec::new();
             self.parser.finish(&mut events);

@@ -168,10 +168,12 @@ pub(super) async fn refusal(callee: &Callee<'_>, response: Response) -> Unanswer
     let mut bytes = response.bytes_stream();
     let until = Instant::now() + ERROR_BODY_WAIT;
     while let Ok(Some(Ok(chunk))) = timeout_at(until, bytes.next()).await {
-        let Ok(chunk) = inflate.push(&chunk) else { break };
-        body.extend_from_slice(&chunk);
+        let unpacked = inflate.push(&chunk, &mut body);
         if body.len() > ERROR_BODY_BYTES_MAX {
             body.truncate(ERROR_BODY_BYTES_MAX);
+            break;
+        }
+        if unpacked.is_err() {
             break;
         }
     }

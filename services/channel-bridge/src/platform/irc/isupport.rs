@@ -6,7 +6,8 @@ use gatehouse_core::Secret;
 use super::{config::Wanted, line::Line};
 use crate::adapter::Case;
 
-/// The longest line, CR LF included (RFC 1459, section 2.3).
+/// The longest line, CR LF included (RFC 1459, section 2.3): every server takes it. A server may take longer ones and say so (LINELEN), which
+/// is not used: an answer is cut into lines, and they are stored, before it is known which server will be there to take them.
 pub(super) const LINE_BYTES: usize = 512;
 /// What may stand before a room's name for a part of those in it, where the server does not say: operators and voiced people.
 const STATUS: &str = "~&@%+";
@@ -25,7 +26,6 @@ pub(crate) struct Isupport {
     room_bytes: Option<usize>,
     /// Rooms in one JOIN. `None`: the server does not say.
     join_targets: Option<usize>,
-    line_bytes: usize,
     rooms: Option<String>,
     status: Option<String>,
     prefixes: Option<String>,
@@ -47,7 +47,6 @@ impl Default for Isupport {
             nick_bytes: None,
             room_bytes: None,
             join_targets: None,
-            line_bytes: LINE_BYTES,
             rooms: None,
             status: None,
             prefixes: None,
@@ -82,8 +81,6 @@ impl Isupport {
             "NICKLEN" => self.nick_bytes = number(),
             // MAXNICKLEN is how long the nicks of others may be.
             "CHANNELLEN" => self.room_bytes = number(),
-            // Never less than the protocol grants; what may be more is not used.
-            "LINELEN" => self.line_bytes = number().unwrap_or(LINE_BYTES).max(LINE_BYTES),
             "CHANTYPES" => self.rooms = text(),
             "STATUSMSG" => self.status = text(),
             // `(ov)@+`
@@ -161,7 +158,7 @@ impl Isupport {
         /// Rooms in one JOIN however many are allowed: each costs the server as much as a line does.
         const TARGETS_MAX: usize = 10;
         let most = self.join_targets.unwrap_or(TARGETS_MAX).min(TARGETS_MAX);
-        let bytes = self.line_bytes.min(LINE_BYTES) - "\r\n".len();
+        let bytes = LINE_BYTES - "\r\n".len();
         let (with_key, open): (Vec<_>, Vec<_>) = rooms.iter().partition(|room| room.key.is_some());
         let mut lines: Vec<Join<'_>> = Vec::new();
         for room in with_key.into_iter().chain(open) {

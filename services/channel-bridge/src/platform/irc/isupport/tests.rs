@@ -134,6 +134,11 @@ fn what_the_server_says_is_read_and_may_be_taken_back() {
     assert_eq!(isupport, Isupport::default());
     assert_eq!(server("CASEMAPPING=rfc8265").case, Case::Unicode);
     assert_eq!(server("CASEMAPPING=of-tomorrow").case, Case::Ascii);
+    assert_eq!(
+        server("LINELEN=8192"),
+        Isupport::default(),
+        "every server takes 512 bytes"
+    );
     assert_eq!(server("NICKLEN=0 CHANNELLEN= TARGMAX=").nick_bytes, None);
     let absurd = server(
         "LINELEN=1 CHANNELLEN=1 NICKLEN=99999999999999999999 TARGMAX=JOIN:0 PREFIX= STATUSMSG= CHANTYPES=",
