@@ -225,8 +225,14 @@ fn configuration<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), 
             Err(error) => return Err(unreadable(&path, error)),
         }
     }
-    for (path, inside) in gatehouse_config::offline::included(home) {
-        let content = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+    let folder = std::path::absolute(&home.config).unwrap_or_else(|_| home.config.clone());
+    let at = |way: &Path| folder.parent().map(|folder| folder.join(way));
+    let secrets_of = std::path::absolute(secrets(home)).unwrap_or_else(|_| secrets(home));
+    for (inside, content) in gatehouse_config::offline::included(home) {
+        // What stands in the folder of secrets is taken with that.
+        if at(&inside).is_some_and(|file| file.parent() == Some(&secrets_of)) {
+            continue;
+        }
         archive
             .add(&format!("{}{}", archive::INCLUDED, inside.display()), &content)
             .map_err(unwritable)?;

@@ -4,6 +4,7 @@
 //! The databases are put in place last, and a start is refused while one of them is missing, so that a restore that was
 //! killed half way is not taken for a whole one: it is run again.
 
+mod included;
 mod place;
 
 use std::{
@@ -53,6 +54,7 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
     let mut staged = Staged::default();
     let manifest = unpack(source, &home, &mut folders, &mut staged)?;
     check(&manifest, &home, &staged)?;
+    let left_out = included::judge(&home, &mut staged)?;
 
     let moment = Clock::system().now_ms();
     let cannot = |error: io::Error| {
@@ -96,6 +98,12 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
     if aside > 0 {
         told += &format!(
             "{aside} files and folders that stood there are kept with the ending .before-restore-{moment}\n"
+        );
+    }
+    for name in left_out {
+        told += &format!(
+            "{} is left out: it holds nothing that a configuration could\n",
+            escape(&name)
         );
     }
     output::text(&(told + "next: gatehouse up\n"))

@@ -324,3 +324,58 @@ async fn a_restore_refuses_what_does_not_fit_and_changes_nothing() {
         "what stood there is kept"
     );
 }
+
+#[tokio::test]
+async fn the_files_that_the_document_includes_are_backed_up_and_restored_where_they_were() {
+    const CONFIG: &str = "agents.defaults.timeoutSeconds";
+    let files = [
+        (
+            "conf/agents.json5",
+            "{ $include: './more/limits.json5' } // ours\n",
+        ),
+        ("conf/more/limits.json5", "{ defaults: { timeoutSeconds: 77 } }\n"),
+        ("secrets/agents.json5", "{ defaults: { maxConcurrent: 3 } }\n"),
+    ];
+    let gateway = Gateway::start(&json!({})).await;
+    let mut gateway = gateway
+        .restart_after(|home| {
+            for (name, text) in files {
+                let path = home.join(name);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+                fs::write(path, text).expect("written");
+            }
+            let path = home.join("gatehouse.json5");
+            let document = fs::read_to_string(&path).expect("the document");
+            let mut document: serde_json::Value =
+                serde_json::from_str(&document).expect("as the test wrote it");
+            document["agents"] = json!({"$include": ["./conf/agents.json5", "./secrets/agents.json5"]});
+            fs::write(path, document.to_string()).expect("written");
+        })
+        .await;
+    let shown =
+        |output: std::process::Output| String::from_utf8(output.stdout).expect("text").trim().to_owned();
+    assert_eq!(shown(gateway.run(&["config", "get", CONFIG]).await), "77");
+    let folder = home();
+    let live = folder.path().join("live.tar");
+    let offline = folder.path().join("offline.tar");
+    for file in [&live, &offline] {
+        let taken = gateway.run(&["backup", file.to_str().expect("a path")]).await;
+        assert!(taken.status.success(), "{taken:?}");
+        gateway.interrupt().await;
+    }
+
+    for file in [live, offline] {
+        let home = home();
+        let restored = run_in(home.path(), &["restore", file.to_str().expect("a path")]).await;
+
+        assert!(restored.status.success(), "{restored:?}");
+        for (name, text) in files {
+            assert_eq!(fs::read_to_string(home.path().join(name)).expect(name), text);
+        }
+        let said = shown(run_in(home.path(), &["config", "get", CONFIG]).await);
+        assert_eq!(said, "77");
+        // Once more over what is there now: that is a configuration, too.
+        let again = run_in(home.path(), &["restore", file.to_str().expect("a path")]).await;
+        assert!(again.status.success(), "{again:?}");
+    }
+}

@@ -111,6 +111,16 @@ impl Staged {
         self.write(name, staged, target, from)
     }
 
+    /// Takes a part out again. Its file stays when it is another part's as well.
+    pub(super) fn leave_out(&mut self, name: &str) {
+        let Some(part) = self.parts.remove(name) else {
+            return;
+        };
+        if self.parts.values().all(|other| other.staged != part.staged) {
+            let _ = fs::remove_file(&part.staged);
+        }
+    }
+
     pub(super) fn has_media(&self) -> bool {
         self.media.is_some()
     }

@@ -7,23 +7,25 @@
 //! What a file says is changed in that file. A method changes the document alone, and never writes into it what a file says: see
 //! [`kept`].
 
+mod files;
 mod kept;
 
 use std::{
-    io,
+    collections::BTreeMap,
     ops::ControlFlow,
-    path::{Component, Path as FilePath, PathBuf},
+    path::{Path as FilePath, PathBuf},
 };
 
-use gatehouse_core::{NamedFile, ReadError, hex};
+use gatehouse_core::hex;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use self::files::normal;
 pub(crate) use self::kept::{Kept, named};
 use crate::{
     issue::Issue,
     path::{Path, Step},
-    text::{self, DEPTH_MAX, DOCUMENT_BYTES_MAX, Scan, TextError},
+    text::{self, DEPTH_MAX, Scan, TextError},
 };
 
 /// The key.
@@ -82,12 +84,37 @@ impl Included {
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
+
+    /// The same, each as its way in the document's folder.
+    pub(crate) fn ways(&self, folder: &FilePath) -> Vec<PathBuf> {
+        let folder = normal(folder);
+        let way = |file: &File| file.path.strip_prefix(&folder).ok().map(FilePath::to_owned);
+        self.files.iter().filter_map(way).collect()
+    }
 }
 
 /// Reads the files that a document includes. `text` is the document's, `folder` its folder.
 pub(crate) fn follow(text: &str, own: &Value, folder: &FilePath) -> Included {
+    follow_in(text, own, folder, None)
+}
+
+/// The same among texts that stand for the files of the folder, each under its way in it.
+pub(crate) fn follow_among(text: &str, folder: &FilePath, texts: &BTreeMap<PathBuf, String>) -> Included {
+    match text::parse(text) {
+        Ok((own, _)) => follow_in(text, &own, folder, Some(texts)),
+        Err(_) => Included::default(),
+    }
+}
+
+fn follow_in(
+    text: &str,
+    own: &Value,
+    folder: &FilePath,
+    texts: Option<&BTreeMap<PathBuf, String>>,
+) -> Included {
     let root = folder.to_owned();
     let mut follower = Follower {
+        texts,
         real: root.canonicalize().unwrap_or_else(|_| root.clone()),
         root,
         bytes: text.len(),
@@ -136,7 +163,9 @@ pub(crate) fn look(text: &str, folder: &FilePath) -> Included {
     }
 }
 
-struct Follower {
+struct Follower<'t> {
+    /// What is read instead of the disk.
+    texts: Option<&'t BTreeMap<PathBuf, String>>,
     /// The document's folder as it is named, and where that leads.
     root: PathBuf,
     real: PathBuf,
@@ -151,7 +180,7 @@ struct Follower {
     is_unfinished: bool,
 }
 
-impl Follower {
+impl Follower<'_> {
     /// `way` leads from the document to the file in which the value stands; it is empty in the document itself.
     fn value(&mut self, value: &Value, place: &Path, way: &mut Vec<PathBuf>) -> Value {
         match value {
@@ -275,98 +304,6 @@ impl Follower {
         way.pop();
         Some(value)
     }
-
-    /// Where a name leads: without links, within the document's folder.
-    fn path(&self, name: &str, way: &[PathBuf]) -> Result<PathBuf, String> {
-        if name.is_empty() || name.contains('\0') || name.len() > NAME_BYTES_MAX {
-            return Err("is not the name of a file".to_owned());
-        }
-        let folder = way.last().and_then(|file| file.parent()).unwrap_or(&self.root);
-        let path = normal(&folder.join(name));
-        if path == self.root || !path.starts_with(normal(&self.root)) {
-            return Err(format!(
-                "leads out of {}: an included file has to be in the folder of the configuration file",
-                self.root.display()
-            ));
-        }
-        if way.contains(&path) {
-            let way: Vec<String> = way
-                .iter()
-                .chain([&path])
-                .map(|file| file.display().to_string())
-                .collect();
-            return Err(format!("includes itself: {}", way.join(" -> ")));
-        }
-        if way.len() >= NESTED_MAX {
-            return Err(format!("more than {NESTED_MAX} files include each other"));
-        }
-        if self.files.len() >= FILES_MAX {
-            return Err(format!("more than {FILES_MAX} files are included"));
-        }
-        Ok(path)
-    }
-
-    /// The text, and whether everybody can read it.
-    fn read(&mut self, path: &FilePath) -> Result<(String, bool), Problem> {
-        let inside = path.strip_prefix(normal(&self.root)).unwrap_or(path);
-        let file = NamedFile::within(&self.real.join(inside), &self.real)
-            .ok_or_else(|| Problem::wrong("cannot be opened"))?;
-        let left = DOCUMENT_BYTES_MAX.saturating_sub(self.bytes);
-        let content = file
-            .read(u64::try_from(left).unwrap_or(u64::MAX))
-            .map_err(|error| match error {
-                ReadError::Open(error) if error.kind() == io::ErrorKind::NotFound => Problem::absent(),
-                ReadError::TooLong(_) => Problem::wrong(&format!(
-                    "makes the document longer than {} MiB",
-                    DOCUMENT_BYTES_MAX / 1024 / 1024
-                )),
-                other => Problem::wrong(&other.to_string()),
-            })?;
-        self.bytes += content.bytes.len();
-        let text = String::from_utf8(content.bytes).map_err(|_| Problem::wrong("is not UTF-8 text"))?;
-        Ok((text, content.mode & 0o004 != 0))
-    }
-
-    fn unusable(&mut self, place: &Path, path: &FilePath, problem: Problem) {
-        // Looked for, it is watched: it may come.
-        self.files.push(File {
-            path: path.to_owned(),
-            is_open: false,
-        });
-        self.digest.update(b"\0");
-        self.is_unfinished = true;
-        self.is_wrong |= !problem.is_absent;
-        let shown = path.display();
-        self.issues
-            .push(Issue::error(place, format!("`{KEY}`: {shown} {}", problem.words)));
-    }
-
-    fn wrong(&mut self, place: &Path, problem: String) {
-        self.is_wrong = true;
-        self.issues.push(Issue::error(place, problem));
-    }
-}
-
-/// Why a file is not read.
-struct Problem {
-    words: String,
-    is_absent: bool,
-}
-
-impl Problem {
-    fn wrong(words: &str) -> Self {
-        Self {
-            words: words.to_owned(),
-            is_absent: false,
-        }
-    }
-
-    fn absent() -> Self {
-        Self {
-            words: "is not there: put it there, or take its name out".to_owned(),
-            is_absent: true,
-        }
-    }
 }
 
 /// Puts `over` on `base`: objects merge, lists are joined, of everything else `over` counts.
@@ -385,21 +322,6 @@ fn merge(base: &mut Value, over: Value) {
         (Value::Array(base), Value::Array(over)) => base.extend(over),
         (base, over) => *base = over,
     }
-}
-
-/// A path without `.` and `..`.
-fn normal(path: &FilePath) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
 }
 
 /// How deep a value is nested, counted no further than it may be.

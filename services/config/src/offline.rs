@@ -1,13 +1,17 @@
 //! The configuration of a home in which no gateway runs, for the owner of its files.
 
+mod texts;
+
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::{Clock, Env, Home, Secret};
+use gatehouse_core::{Clock, Env, Home, NamedFile, Secret};
 use serde_json::Value;
 
+pub use self::texts::{included, included_among, is_configuration, value};
 use crate::{
     app::lock,
     configuration::{Configuration, Lists, Patch, Patched, Restore, sources_of, store_of},
@@ -18,7 +22,7 @@ use crate::{
     refusal::ConfigError,
     revision::Revision,
     secrets::Sources,
-    text,
+    text::{self, Scan},
 };
 
 /// A document as it stands in its file.
@@ -112,27 +116,6 @@ pub fn revision_of(document: &Path) -> Option<String> {
     let text = fs::read_to_string(document).ok()?;
     let folder = std::path::absolute(document).ok()?.parent()?.to_owned();
     Some(include::look(&text, &folder).hash)
-}
-
-/// The files that the document of a home includes, and where each is in the folder of the document.
-pub fn included(home: &Home) -> Vec<(PathBuf, PathBuf)> {
-    let Ok(text) = fs::read_to_string(&home.config) else {
-        return Vec::new();
-    };
-    let Some(folder) = std::path::absolute(&home.config)
-        .ok()
-        .and_then(|file| Some(file.parent()?.to_owned()))
-    else {
-        return Vec::new();
-    };
-    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for path in include::look(&text, &folder).paths() {
-        let inside = path.strip_prefix(&folder).unwrap_or(&path).to_owned();
-        if path.is_file() && !found.iter().any(|(known, _)| *known == path) {
-            found.push((path, inside));
-        }
-    }
-    found
 }
 
 /// The one writer of a home's file as long as it lives: no gateway starts meanwhile.
