@@ -138,10 +138,13 @@ pub(crate) fn read_params(text: &str) -> Result<Box<RawValue>, Failed> {
     if let Ok(raw) = RawValue::from_string(text.trim().to_owned()) {
         return Ok(raw);
     }
-    let value: serde_json::Value = json5::from_str(text).map_err(|error| {
+    let unread = |error: String| {
         Failed::new(Exit::Usage, format!("{from}: no JSON and no JSON5: {error}"))
             .next("for example '{limit: 5}'")
-    })?;
+    };
+    json5::from_str::<serde::de::IgnoredAny>(text).map_err(|error| unread(error.to_string()))?;
+    // A number that JSON5 can say and JSON cannot would be null, as if it had not been said.
+    let value = gatehouse_config::offline::value(text).map_err(unread)?;
     Ok(client::params(&value))
 }
 
@@ -165,6 +168,15 @@ mod tests {
             read_params("{limit: 5, // five\n}").unwrap().get(),
             r#"{"limit":5}"#
         );
+    }
+
+    #[test]
+    fn a_number_that_json_cannot_say_is_refused_and_not_left_out() {
+        for text in ["{limit: 1e400}", "{limit: Infinity}", "[NaN]"] {
+            let failed = read_params(text).expect_err(text);
+
+            assert!(failed.to_string().contains("larger than any can be"), "{failed}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use gatehouse_core::json;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -190,7 +191,7 @@ impl Conversation {
             .map_err(|_| trouble::slow(method, ANSWER))?
             .map_err(Trouble::Lost)?
             .map_err(|refusal| Trouble::refused(method, &refusal))?;
-        serde_json::from_str(payload.get()).map_err(|error| {
+        json::read(payload.get()).map_err(|error| {
             Trouble::Failed(Failed::new(
                 Exit::Failed,
                 format!("{method}: the answer cannot be read: {error}"),
@@ -263,18 +264,18 @@ impl Conversation {
         };
         match name.as_str() {
             "chat" => {
-                let event: ChatEvent = serde_json::from_str(payload.get()).unwrap_or_default();
+                let event: ChatEvent = json::read(payload.get()).unwrap_or_default();
                 Drawn::Text(
                     self.screen.chat(&event),
                     event.session_key == self.screen.session(),
                 )
             }
             "agent" => {
-                let event: AgentEvent = serde_json::from_str(payload.get()).unwrap_or_default();
+                let event: AgentEvent = json::read(payload.get()).unwrap_or_default();
                 Drawn::Text(self.screen.agent(&event), false)
             }
             "session.message" => {
-                let event: SessionMessage = serde_json::from_str(payload.get()).unwrap_or_default();
+                let event: SessionMessage = json::read(payload.get()).unwrap_or_default();
                 Drawn::Text(self.screen.message(&event), false)
             }
             "gap" => Drawn::Gap,

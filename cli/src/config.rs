@@ -34,10 +34,7 @@ const ATTEMPTS_MAX: usize = 3;
 pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), Failed> {
     match command {
         ConfigCommand::Get { path, raw } => get(common, path.as_deref(), *raw).await,
-        ConfigCommand::Set { path, value, force } => {
-            let value = json5::from_str(value).unwrap_or_else(|_| Value::String(value.clone()));
-            change(common, path, value, *force).await
-        }
+        ConfigCommand::Set { path, value, force } => change(common, path, meant(value)?, *force).await,
         ConfigCommand::Unset { path, force } => change(common, path, Value::Null, *force).await,
         ConfigCommand::Validate { file } => validate::run(common, file.as_deref()).await,
         ConfigCommand::History => history::list(common).await,
@@ -52,6 +49,21 @@ pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), 
             output::line(&text)
         }
     }
+}
+
+/// What somebody typed as a value: JSON5, or else a text without quotes.
+fn meant(typed: &str) -> Result<Value, Failed> {
+    if json5::from_str::<serde::de::IgnoredAny>(typed).is_err() {
+        return Ok(Value::String(typed.to_owned()));
+    }
+    // `1e400` would be null: as good as unset.
+    gatehouse_config::offline::value(typed).map_err(|problem| {
+        Failed::new(
+            Exit::Usage,
+            format!("{} cannot be kept: {problem}", escape(typed)),
+        )
+        .next("put it in quotes if it is a text")
+    })
 }
 
 #[derive(Deserialize)]
@@ -203,4 +215,29 @@ fn reason(refusal: &client::Refusal) -> &str {
         .get("reason")
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_json5_or_a_text_and_a_number_that_would_be_null_is_refused() {
+        for (typed, value) in [
+            ("10.0", json!(10)),
+            ("{a: [1, 'b']}", json!({"a": [1, "b"]})),
+            ("null", json!(null)),
+            ("hello there", json!("hello there")),
+            ("", json!("")),
+            ("'1e400'", json!("1e400")),
+        ] {
+            assert_eq!(meant(typed).unwrap(), value, "{typed}");
+        }
+        for typed in ["1e400", "Infinity", "[1, -1e999]", "{a: NaN}"] {
+            let refused = meant(typed).unwrap_err();
+
+            assert_eq!(refused.exit, Exit::Usage);
+            assert!(refused.message.starts_with(typed), "{refused}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod users;
 
 use std::time::Duration;
 
+use gatehouse_core::json;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 
@@ -93,7 +94,7 @@ struct Answer {
 
 impl Answer {
     fn read<T: DeserializeOwned>(&self) -> Result<T, Failed> {
-        serde_json::from_str(self.payload.get()).map_err(|error| {
+        json::read(self.payload.get()).map_err(|error| {
             let method = &self.method;
             Failed::new(
                 Exit::Failed,

@@ -21,6 +21,7 @@ pub mod drain;
 pub mod error;
 pub mod health;
 pub mod hex;
+pub mod json;
 pub mod metrics;
 pub mod named_file;
 pub mod net;

@@ -30,7 +30,7 @@ pub(crate) fn parse(text: &str) -> Option<Parsed> {
         });
     }
     let (mended, has_halves) = mend(text);
-    let value = serde_json::from_str(&mended).ok()?;
+    let value = gatehouse_core::json::read(&mended).ok()?;
     Some(Parsed { value, has_halves })
 }
 
@@ -198,6 +198,10 @@ mod tests {
                 json!({"a": "two\nlines\tand a tab"}),
             ),
             (r#"{"a":"NaN","b":NaN}"#, json!({"a": "NaN", "b": null})),
+            (
+                r#"{"a":"hi","created":1e400,"b":[-1e999,NaN]}"#,
+                json!({"a": "hi", "created": null, "b": [null, null]}),
+            ),
             (
                 r#"{"a":"C:\dir \'x\'","b":"\ud83d\ude42 \u00e9\u0022"}"#,
                 json!({"a": "C:\\dir \\'x\\'", "b": "🙂 é\""}),

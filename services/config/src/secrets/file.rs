@@ -82,7 +82,7 @@ fn whole(file: &NamedFile) -> Result<Found, Error> {
 
 fn inside(file: &NamedFile, pointer: &str) -> Result<Found, Error> {
     let (text, warning) = content(file)?;
-    let json: Value = serde_json::from_str(&text).map_err(|_| missing(file, "is not JSON"))?;
+    let json: Value = gatehouse_core::json::read(&text).map_err(|_| missing(file, "is not JSON"))?;
     match json.pointer(pointer).and_then(Value::as_str) {
         Some(secret) if !secret.trim().is_empty() => Ok(Found {
             secret: secret.to_owned(),

@@ -62,6 +62,19 @@ pub(crate) fn scan(text: &str) -> Result<Scan, TextError> {
     })
 }
 
+/// Whether it is a number that no document can keep: `Infinity`, `NaN`, or one that is read as infinity. Where a value is read, it would be null,
+/// as if nobody had written anything.
+fn is_infinite(word: &str) -> bool {
+    let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
+    match digits {
+        "Infinity" | "NaN" => true,
+        _ if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            digits.parse::<f64>().is_ok_and(f64::is_infinite)
+        }
+        _ => false,
+    }
+}
+
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
@@ -131,8 +144,13 @@ impl Scanner<'_> {
             }
             Some(_) => {
                 self.word();
-                if self.at == start {
+                let word = self.text.get(start..self.at).unwrap_or_default();
+                if word.is_empty() {
                     return Err(self.error("a value is missing"));
+                }
+                if is_infinite(word) {
+                    self.at = start;
+                    return Err(self.error("a number that is none, or larger than any can be"));
                 }
                 Kind::Leaf
             }

@@ -124,6 +124,34 @@ fn a_whole_number_is_one_in_every_form() {
 }
 
 #[test]
+fn a_number_that_no_document_can_keep_is_refused_where_it_stands() {
+    for number in [
+        "1e400",
+        "-1e400",
+        "Infinity",
+        "-Infinity",
+        "NaN",
+        "+NaN",
+        "9.e999",
+    ] {
+        let error = parse(&format!("{{\n  a: 1, b: [{number}] }}")).expect_err(number);
+
+        let told = error.to_string();
+        assert_eq!(
+            told,
+            "a number that is none, or larger than any can be in line 2, column 13"
+        );
+    }
+    let (value, _) =
+        parse("{ Infinity: 1, NaN: 'NaN', a: 18446744073709551616, b: 0xffffffffffffffffff, c: 1e-400 }")
+            .expect("valid");
+    assert_eq!(
+        value,
+        json!({"Infinity": 1, "NaN": "NaN", "a": 18_446_744_073_709_551_616_f64, "b": 4_722_366_482_869_645_213_695_f64, "c": 0})
+    );
+}
+
+#[test]
 fn endless_nesting_is_refused_before_it_is_followed() {
     let deep = format!("{{a: {}", "[".repeat(100_000));
 

@@ -82,8 +82,11 @@ impl TryFrom<AttachNodeRequest> for Arrival {
                 .collect()
         };
         let permissions: BTreeMap<String, bool> = permissions
-            .and_then(|json| serde_json::from_str(&json).ok())
-            .unwrap_or_default();
+            .and_then(|json| gatehouse_core::json::read::<BTreeMap<String, serde_json::Value>>(&json).ok())
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, granted)| Some((name, granted.as_bool()?)))
+            .collect();
         let facts = Facts {
             display_name,
             platform,

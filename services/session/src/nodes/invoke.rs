@@ -7,10 +7,12 @@
 mod flight;
 mod ways;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gatehouse_core::Caller;
 use gatehouse_proto::node::v1 as proto;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -382,13 +384,17 @@ fn refuse_override(command: &str, params: Option<&str>) -> Result<(), Error> {
     if !command.starts_with("system.run") {
         return Ok(());
     }
-    let given: Option<serde_json::Map<String, serde_json::Value>> =
-        params.and_then(|params| serde_json::from_str(params).ok());
+    // Only the names are read, and what each says is left as it is: a value that cannot be read here, as a number that no double
+    // holds, may be read by the node. What has no names that can be read is nothing that a node could be told.
+    let given: Option<BTreeMap<String, &RawValue>> = match params {
+        Some(params) => serde_json::from_str(params)
+            .map_err(|_| Error::Field("/params", "is not an object whose names can be read"))?,
+        None => None,
+    };
+    let given = given.unwrap_or_default();
     let claims = |word: &&str| {
-        given
-            .as_ref()
-            .and_then(|given| given.get(*word))
-            .is_some_and(|value| !matches!(value, serde_json::Value::Null | serde_json::Value::Bool(false)))
+        let value = given.get(*word).map(|value| value.get());
+        value.is_some_and(|value| !matches!(value, "null" | "false"))
     };
     if WORDS.iter().any(claims) {
         return Err(Error::ApprovalOverride);

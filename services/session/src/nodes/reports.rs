@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use gatehouse_core::Caller;
 use gatehouse_core::publish::Outgoing;
+use gatehouse_core::{Caller, json};
 use gatehouse_proto::node::v1 as proto;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
@@ -274,7 +274,7 @@ impl Nodes {
             return Err(Error::AwaitingApproval(request.id));
         }
         let enabled = worker_host
-            .and_then(|host| serde_json::from_str::<serde_json::Value>(&host).ok())
+            .and_then(|host| json::read::<serde_json::Value>(&host).ok())
             .and_then(|host| host.get("enabled")?.as_bool());
         self.0.store.host_sessions(node, enabled == Some(true)).await?;
         Ok(())
@@ -345,7 +345,7 @@ impl Nodes {
 
 /// Reads an object: a list would be taken for one as well, field by field.
 fn object<T: serde::de::DeserializeOwned>(said: &str) -> Result<T, serde_json::Error> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(said)?;
+    let object: serde_json::Map<String, serde_json::Value> = json::read(said)?;
     serde_json::from_value(object.into())
 }
 
@@ -367,18 +367,4 @@ fn is_tool_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod unit {
-    use super::*;
-
-    #[test]
-    fn names_of_skills_and_tools_are_told_from_what_is_none() {
-        for good in ["a", "read-mail", "x9"] {
-            assert!(is_skill_name(good), "{good}");
-        }
-        for bad in ["", "-a", "a-", "a--b", "A", "a b", "a/b"] {
-            assert!(!is_skill_name(bad), "{bad}");
-        }
-        assert!(is_tool_name("Read_mail-2"));
-        assert!(!is_tool_name("2read") && !is_tool_name("") && !is_tool_name("a.b"));
-    }
-}
+mod unit;

@@ -229,7 +229,7 @@ fn usage(map: &Map<String, Value>) -> Option<Usage> {
 }
 
 /// A count, as a number of any kind or in quotes.
-fn tokens(value: &Value) -> Option<i64> {
+pub(super) fn tokens(value: &Value) -> Option<i64> {
     /// No conversation has more; a larger number is none.
     const TOKENS_MAX: f64 = 1e12;
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Endpoint, reading};
-use crate::provider::{Unanswered, failure};
+use super::{Endpoint, chunk, reading};
+use crate::provider::{Unanswered, failure, json};
 
 /// The longest that a provider may take to list its models: somebody looks at a screen.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,8 +84,10 @@ impl Endpoint {
 }
 
 fn read(body: &[u8]) -> Option<Vec<Offered>> {
+    let text = String::from_utf8_lossy(body);
+    let parsed = json::parse(text.strip_prefix('\u{feff}').unwrap_or(&text))?;
     let (List::Data { data: list } | List::Models { models: list } | List::Bare(list)) =
-        serde_json::from_slice(body).ok()?;
+        serde_json::from_value(parsed.value).ok()?;
     let mut models: Vec<Offered> = Vec::new();
     for offered in list.iter().filter_map(offered) {
         if models.len() >= LIST_MODELS_MAX {
@@ -127,7 +129,7 @@ fn offered(entry: &Value) -> Option<Offered> {
         name,
         context_window: windows
             .iter()
-            .find_map(|place| entry.pointer(place)?.as_u64())
+            .find_map(|place| u64::try_from(chunk::tokens(entry.pointer(place)?)?).ok())
             .filter(|tokens| *tokens > 0),
     })
 }
@@ -159,6 +161,10 @@ mod tests {
             ids(r#"{"data":[{"id":"a\u001b[31m"},{"id":""},{"id":"b"}]}"#),
             ["b"]
         );
+        assert_eq!(
+            ids("\u{feff}{\"data\":[{\"id\":\"a\",\"created\":1e400},{\"id\":\"b\",\"x\":NaN}]}"),
+            ["a", "b"]
+        );
         assert_eq!(read(b"<html>"), None);
         assert_eq!(read(br#"{"error":"no"}"#), None);
     }
@@ -166,7 +172,7 @@ mod tests {
     #[test]
     fn names_and_windows_are_taken_where_servers_say_them() {
         let list = r#"{"data":[{"id":"a","name":"A","context_length":4096},{"id":"b","max_model_len":2048},
-            {"id":"c","meta":{"n_ctx_train":8192}},{"id":"d","name":"d"}]}"#;
+            {"id":"c","meta":{"n_ctx_train":8192.0}},{"id":"d","name":"d"}]}"#;
 
         let read = read(list.as_bytes()).unwrap();
 

@@ -1,7 +1,7 @@
 //! A request from the platform: the head first, then the signature, then the body, then the commit, then 202.
 
 use gatehouse_core::{Chain, Clock, Content};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -31,7 +31,25 @@ struct Body {
     thread_id: Option<String>,
     #[serde(default)]
     mentioned: bool,
+    #[serde(default, deserialize_with = "milliseconds")]
     sent_at: Option<i64>,
+}
+
+/// A time as programs write it: Python's `time.time() * 1000` has a fraction.
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    /// The last time that JavaScript knows, in either direction.
+    const TIME_MAX: f64 = 8.64e15;
+    let Some(time) = Option::<f64>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    if time.abs() > TIME_MAX {
+        return Err(D::Error::custom("sentAt is no time in milliseconds since 1970"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "within the bound; what is cut off is a fraction"
+    )]
+    Ok(Some(time as i64))
 }
 
 #[derive(Deserialize)]
@@ -230,5 +248,31 @@ fn answer(status: u16, body: serde_json::Value) -> HttpAnswer {
         status,
         retry_after: None,
         body: body.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Body;
+
+    fn sent_at(number: &str) -> Result<Option<i64>, String> {
+        let body = format!(
+            r#"{{"id":"m","from":{{"id":"anna","age":1e400}},"chat":{{"id":"c","kind":"direct"}},"text":"hi"{number}}}"#
+        );
+        let body: Result<Body, _> = serde_json::from_str(&body);
+        body.map(|body| body.sent_at).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_time_is_read_in_every_form_of_a_number_and_what_nobody_asked_for_is_passed_over() {
+        assert_eq!(sent_at(""), Ok(None));
+        assert_eq!(sent_at(r#","sentAt":null"#), Ok(None));
+        for form in ["1800000000123", "1800000000123.4", "1.800000000123e12"] {
+            let given = format!(r#","sentAt":{form},"more":1e400"#);
+            assert_eq!(sent_at(&given), Ok(Some(1_800_000_000_123)), "{form}");
+        }
+        for none in ["1e16", "-1e300", "1e400", "\"now\"", "99999999999999999999"] {
+            assert!(sent_at(&format!(r#","sentAt":{none}"#)).is_err(), "{none}");
+        }
     }
 }

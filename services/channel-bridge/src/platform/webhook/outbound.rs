@@ -163,7 +163,7 @@ async fn platform_id(mut answer: Response) -> Option<String> {
             return None;
         }
     }
-    let value: Value = serde_json::from_slice(&body).ok()?;
+    let value: Value = gatehouse_core::json::read(str::from_utf8(&body).ok()?).ok()?;
     value
         .get("id")?
         .as_str()

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gatehouse_core::content::{Block, ToolCall, ToolResult};
-use gatehouse_core::{Chain, Content};
+use gatehouse_core::{Chain, Content, json};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::agent::v1::turn_message::Role as Speaker;
@@ -201,12 +201,12 @@ fn item(call: &str, name: &str, status: &str, started_at: i64, ended_at: Option<
 }
 
 fn started(call: &ToolCall) -> serde_json::Value {
-    let arguments = serde_json::from_str::<serde_json::Value>(call.arguments.get());
+    let arguments = json::read::<serde_json::Value>(call.arguments.get());
     json!({ "phase": "start", "name": call.name, "toolCallId": call.id, "args": arguments.unwrap_or_default() })
 }
 
 fn answered(result: &ToolResult) -> serde_json::Value {
-    let content = serde_json::from_str::<serde_json::Value>(&result.content.to_json_blocks());
+    let content = json::read::<serde_json::Value>(&result.content.to_json_blocks());
     json!({
         "phase": "result", "name": result.name, "toolCallId": result.call_id, "isError": result.failed,
         "result": { "content": content.unwrap_or_default() },
