@@ -105,6 +105,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     let _ = fs::remove_file(&url_file);
 
     let plan = Plan::make(&env, &home, up)?;
+    plan.door_is_free().await?;
     let (log, writer) = open_log(up, &home, style)?;
     let told = Told::new(
         up.detached

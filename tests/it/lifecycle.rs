@@ -205,3 +205,20 @@ async fn a_start_in_the_moment_in_which_everything_was_killed_works_every_time()
         until("a ready gateway", async || gateway.is_ready().await.then_some(())).await;
     }
 }
+
+#[tokio::test]
+async fn a_start_after_a_kill_in_the_middle_of_another_start_works_as_well() {
+    let mut gateway = Gateway::start(&json!({})).await;
+    for services in [1, 2, 3, 4, 5, 6] {
+        gateway.kill_supervisor().await;
+        gateway.start_again();
+        // So many services have begun, and none knows yet that nobody waits for it.
+        until("the beginning of a start", async || {
+            (gateway.pids().len() > services).then_some(())
+        })
+        .await;
+        gateway.kill_supervisor().await;
+        gateway.start_again();
+        until("a ready gateway", async || gateway.is_ready().await.then_some(())).await;
+    }
+}

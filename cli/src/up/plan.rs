@@ -9,6 +9,8 @@ use std::{
 
 use gatehouse_core::{Chain, Env, Home, Service, settings::METRICS_LISTEN};
 
+use tokio::time::{Instant, sleep};
+
 use super::{WantedMetrics, control_ui, environment::Inherited, wrong_settings};
 use crate::{
     args::Up,
@@ -36,6 +38,8 @@ pub(super) struct Plan {
     pub(super) answers: Duration,
     /// Whether the edge takes any port.
     pub(super) any_port: bool,
+    /// Where clients are to come in.
+    door: SocketAddr,
     inherited: Inherited,
     variables: Vec<(String, String)>,
     /// Where a service serves its metrics to us.
@@ -58,7 +62,6 @@ impl Plan {
             )
             .next("leave --bind and GATEHOUSE_BIND out, or ask for a token: gatehouse config set gateway.auth.mode token"));
         }
-        port_is_free(bind, port)?;
         let control_ui = control_ui::find(env, up.control_ui.as_deref())?;
         let mut variables = vec![
             (
@@ -99,10 +102,16 @@ impl Plan {
             page,
             answers: checked.answers,
             any_port: port == 0,
+            door: SocketAddr::new(bind, port),
             inherited: Inherited::new(env, checked.variables),
             variables,
             metrics: metrics.into(),
         })
+    }
+
+    /// Waits for the port of a gateway that is just ending; one that goes on is refused.
+    pub(super) async fn door_is_free(&self) -> Result<(), Failed> {
+        port_is_free_in_time(self.door).await
     }
 
     /// How long answers under way may go on, by the configuration as it is by now.
@@ -141,6 +150,24 @@ fn sockets_fit(home: &Home) -> Result<(), Failed> {
         .next("set GATEHOUSE_RUN_DIR to a short folder of your own, for example /tmp/gatehouse-$USER")),
         _ => Ok(()),
     }
+}
+
+/// How long a port may be held by a process that is about to end: what a killed supervisor leaves behind is gone within
+/// [`ORPHAN`](gatehouse_core::drain::plan::ORPHAN), and a machine under load takes a moment more.
+const PREDECESSOR: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The same as [`port_is_free`]; a process that is just ending is waited for.
+async fn port_is_free_in_time(door: SocketAddr) -> Result<(), Failed> {
+    let until = Instant::now() + PREDECESSOR;
+    while Instant::now() < until && is_taken(door) {
+        sleep(LOOK_AGAIN).await;
+    }
+    port_is_free(door.ip(), door.port())
+}
+
+fn is_taken(door: SocketAddr) -> bool {
+    TcpListener::bind(door).is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
 /// Tries the port, so that a taken one is said once and with the remedy instead of by a service that dies again and again.
@@ -196,6 +223,23 @@ mod tests {
         assert!(failed.to_string().contains("--port"), "{failed}");
         drop(holder);
         port_is_free(Ipv4Addr::LOCALHOST.into(), port).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_port_of_a_gateway_that_is_just_ending_is_waited_for() {
+        let dying = TcpListener::bind("127.0.0.1:0").unwrap();
+        let door = dying.local_addr().unwrap();
+        tokio::spawn(async move {
+            sleep(PREDECESSOR / 2).await;
+            drop(dying);
+        });
+
+        port_is_free_in_time(door).await.expect("it ended in time");
+
+        let _other = TcpListener::bind(door).unwrap();
+        let began = Instant::now();
+        port_is_free_in_time(door).await.expect_err("it goes on");
+        assert!(began.elapsed() < PREDECESSOR + Duration::from_secs(1));
     }
 
     #[test]

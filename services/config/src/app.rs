@@ -1,6 +1,6 @@
 //! The only file that knows all the parts.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, sync::Arc, time::Duration};
 
 use gatehouse_core::{
     Clock, Drain, Env, Health, Home, Service, ServiceSettings, backup, credential,
@@ -17,7 +17,10 @@ use gatehouse_proto::{
     device::v1::device_service_server::DeviceServiceServer,
     user::v1::user_service_server::UserServiceServer,
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use crate::{
     configuration::{Configuration, sources_of, store_of},
@@ -29,6 +32,11 @@ use crate::{
     registry::{self, complaint},
     roster, watcher,
 };
+
+/// How long a start waits for a process that is about to end: what a killed supervisor leaves behind is gone within
+/// [`ORPHAN`](gatehouse_core::drain::plan::ORPHAN), and a machine under load takes a moment more.
+const PREDECESSOR: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The config service.
 #[derive(Debug)]
@@ -52,7 +60,7 @@ impl service::App for App {
     /// Reads the configuration and follows its references. The credentials of all services are made first: they wait for them.
     async fn open(env: Env, common: &ServiceSettings) -> Result<Self, service::Error> {
         let home = &common.home;
-        let lock = lock(home)?;
+        let lock = lock_in_time(home).await?;
         make_credentials(home)?;
         credential::remove_shared(home);
         let configuration = Configuration::open(store_of(home), sources_of(home, &env), Clock::system())?;
@@ -197,15 +205,66 @@ fn unusable(home: &Home, error: &credential::CredentialError) -> ConfigError {
 
 /// A lock of the kernel: it goes with the process, however that ends.
 pub(crate) fn lock(home: &Home) -> Result<File, ConfigError> {
+    try_lock(home)?.ok_or_else(|| {
+        let folder = home.folder(Service::Config);
+        let step = ConfigError::files(format!("lock {}", folder.display()));
+        step(std::io::Error::other("another config service works there"))
+    })
+}
+
+/// The same for a start: one that is about to end is waited for.
+async fn lock_in_time(home: &Home) -> Result<File, ConfigError> {
+    let until = Instant::now() + PREDECESSOR;
+    while Instant::now() < until {
+        if let Some(file) = try_lock(home)? {
+            return Ok(file);
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    lock(home)
+}
+
+/// `None`: another process has it.
+fn try_lock(home: &Home) -> Result<Option<File>, ConfigError> {
     let folder = home.folder(Service::Config);
     let step = || ConfigError::files(format!("lock {}", folder.display()));
     private::create_folder(&folder).map_err(step())?;
     let file = private::open_or_create(&folder.join("lock")).map_err(step())?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(step()(std::io::Error::other(
-            "another config service works there",
-        ))),
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(error)) => Err(step()(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_core::Env;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_about_to_end_is_waited_for_and_one_that_works_there_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::read(&Env::of([(
+            "GATEHOUSE_HOME",
+            folder.path().to_str().expect("text"),
+        )]));
+        let dying = lock(&home).expect("nobody has it");
+        tokio::spawn(async move {
+            sleep(PREDECESSOR / 2).await;
+            drop(dying);
+        });
+
+        let held = lock_in_time(&home).await.expect("it ended in time");
+        let refused = lock_in_time(&home).await.expect_err("it goes on");
+
+        assert!(
+            gatehouse_core::Chain(&refused)
+                .to_string()
+                .contains("another config service works there"),
+            "{refused}"
+        );
+        drop(held);
     }
 }
