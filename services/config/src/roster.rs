@@ -1,11 +1,13 @@
 //! Which agents the document has, and what has to be merged into it so that it has others. Decides nothing about how a document is
 //! changed: what comes out of here is a patch like any client's.
 
+mod error;
 pub(crate) mod grpc;
 
 use gatehouse_document::agents::normal_id;
 use serde_json::{Map, Value, json};
 
+pub use self::error::RosterError;
 use crate::text;
 
 /// The id of the agent that there is without any.
@@ -52,36 +54,6 @@ pub(crate) struct Planned {
 pub(crate) struct Done {
     pub(crate) id: String,
     pub(crate) removed_bindings: usize,
-}
-
-/// Why the agents stay as they are.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RosterError {
-    /// No letter or digit is left of a name.
-    #[error("no id can be made of this name: use letters or digits, at most 64")]
-    Nameless,
-    /// There is one.
-    #[error("agent {0:?} already exists")]
-    Exists(String),
-    /// There is none.
-    #[error("agent {0:?} not found")]
-    Unknown(String),
-    /// Nobody would answer.
-    #[error("agent {0:?} is the only configured agent and cannot be deleted")]
-    Only(String),
-    /// Nobody would answer where nobody is chosen.
-    #[error(
-        "agent {0:?} is the default: set `default: true` on another agent first (agents.entries.<id>.default)"
-    )]
-    Default(String),
-    /// A field cannot be what it was said to be.
-    #[error("{problem}")]
-    Field {
-        /// The field.
-        path: &'static str,
-        /// What is wrong with it, and what would be right.
-        problem: String,
-    },
 }
 
 /// What has to be merged into a document.
