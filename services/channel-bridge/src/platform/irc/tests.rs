@@ -1,6 +1,7 @@
 //! Against Debian's ngircd. The second client is written here, so that no mistake of ours meets itself.
 
 mod connections;
+mod nicks;
 
 use std::{
     sync::{Arc, Mutex},
@@ -246,39 +247,6 @@ async fn a_private_reply_reaches_who_asked_and_nobody_who_took_the_nick() {
         bench.stores.outbox.counts(key("a")).await.unwrap().dead,
         1,
         "it fails loudly"
-    );
-    bench.stop().await;
-}
-
-#[tokio::test]
-async fn a_taken_nick_is_passed_by_and_regained_when_it_is_free() {
-    let server = Ngircd::start().await;
-    let squatter = Person::connect(server.port, "gate").await;
-    squatter.line("JOIN #home").await;
-    let (_folder, bench) = gateway(&server, json!({})).await;
-    squatter.meets("#home", "gate_").await;
-
-    squatter.line("QUIT").await;
-    squatter.sees("ERROR").await;
-
-    let anna = Person::connect(server.port, "anna").await;
-    anna.meets("#home", "gate").await;
-    bench.stop().await;
-}
-
-#[tokio::test]
-async fn a_nick_that_is_too_long_is_shortened_to_what_the_server_says() {
-    let server = Ngircd::start_with_nicks_of(9).await;
-    let anna = Person::connect(server.port, "anna").await;
-    anna.line("JOIN #home").await;
-
-    let (_folder, bench) = gateway(&server, json!({"nick": "my-gatehouse"})).await;
-
-    anna.meets("#home", "my-gateho").await;
-    let notices = bench.progress.snapshot().notices;
-    assert!(
-        notices[0].contains("Nickname too long, max. 9 characters (432)"),
-        "{notices:?}"
     );
     bench.stop().await;
 }
