@@ -3,11 +3,14 @@
 
 mod admission;
 mod counted;
+mod forks;
+mod kept;
 mod lists;
 mod nodes;
 mod queue;
 mod recovery;
 mod steps;
+mod taken_back;
 mod transcripts;
 mod turns;
 
@@ -72,6 +75,18 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         nodes::old_invocations_are_forgotten_and_results_before_them,
         counted::turns_are_listed_first_those_that_live_then_those_that_ended_last,
         counted::usage_is_counted_by_session_day_and_model,
+        forks::a_fork_begins_with_what_was_said_and_nothing_is_counted_twice,
+        forks::a_fork_ends_at_the_row_that_is_named_and_what_a_person_said_is_left_to_be_said_anew,
+        forks::what_runs_or_waits_is_in_no_fork,
+        forks::a_repeated_fork_is_the_same_and_its_key_makes_no_other,
+        forks::a_row_is_found_by_its_id_in_the_transcript_that_is_there_now,
+        forks::the_answers_of_the_current_transcript_are_listed_with_their_cost_the_oldest_first,
+        forks::sessions_are_found_by_id_or_by_the_end_of_their_key_and_counted_by_agent,
+        taken_back::what_is_stopped_in_one_chat_goes_on_in_the_others,
+        taken_back::a_reply_that_is_taken_back_is_handed_to_nobody,
+        taken_back::what_steers_the_turn_at_work_is_answered_by_it_behind_what_it_had_said,
+        kept::media_are_kept_within_their_bound_and_forgotten_when_nothing_names_them,
+        kept::a_group_that_is_renamed_or_deleted_takes_its_sessions_along,
     );
 }
 

@@ -1,5 +1,6 @@
 //! A store of another make, as far as the service can tell: it passes everything on and remembers what was asked, once it is answered.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,8 +20,15 @@ use crate::store::*;
 pub(crate) struct Asked(Arc<Mutex<Vec<&'static str>>>);
 
 impl Asked {
-    /// What was asked since this was asked before.
+    /// What was asked since this was asked before, without the nouns.
     pub(crate) fn take(&self) -> Vec<&'static str> {
+        let asked = self.take_whole().into_iter();
+        asked
+            .map(|method| method.split_once('.').map_or(method, |(_, name)| name))
+            .collect()
+    }
+
+    fn take_whole(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
@@ -47,11 +55,14 @@ macro_rules! pass_on {
         impl $trait for Recorded {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$out, Error> {
                 let answer = self.inner.$noun.$name($($arg),*).await;
-                self.asked.0.lock().unwrap().push(stringify!($name));
+                self.asked.0.lock().unwrap().push(concat!(stringify!($noun), ".", stringify!($name)));
                 answer
             })*
         }
-    )* };
+    )*
+        /// All that can be asked.
+        const METHODS: &[&str] = &[$($(concat!(stringify!($noun), ".", stringify!($name)),)*)*];
+    };
 }
 
 pass_on! {
@@ -148,11 +159,19 @@ pass_on! {
 }
 
 #[tokio::test]
-async fn a_second_store_keeps_the_contract_behind_the_same_traits() {
+async fn a_second_store_keeps_the_contract_behind_the_same_traits_and_the_contract_asks_for_all_of_them() {
+    let stores = Mutex::new(Vec::<Asked>::new());
     contract::all(async || {
         let folder = tempfile::tempdir().unwrap();
         let opened = open(&folder.path().join("session.db")).unwrap();
-        (folder, recorded(opened.stores).0)
+        let (recorded, asked) = recorded(opened.stores);
+        stores.lock().unwrap().push(asked);
+        (folder, recorded)
     })
     .await;
+
+    let stores = stores.into_inner().unwrap();
+    let asked: BTreeSet<&str> = stores.iter().flat_map(Asked::take_whole).collect();
+    let never: Vec<_> = METHODS.iter().filter(|method| !asked.contains(*method)).collect();
+    assert!(never.is_empty(), "no part of the contract asks for {never:?}");
 }
