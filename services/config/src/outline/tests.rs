@@ -108,5 +108,5 @@ fn secrets_are_where_the_types_say() {
     assert!(!place("gateway.port").is_secret());
     assert!(!place("channels.irc.sasl.account").is_secret());
     assert!(place("channels.irc.host").forms().len() == place("channels.irc.server").forms().len());
-    assert!(place("channels.telegram").is_unknown());
+    assert!(place("channels.carrierpigeon").is_unknown());
 }

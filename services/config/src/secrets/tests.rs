@@ -99,7 +99,7 @@ fn everything_that_is_missing_is_told_at_once() {
 fn what_nothing_uses_may_be_missing() {
     let home = tempfile::tempdir().expect("a folder");
     let written = json!({"channels": {
-        "telegram": {"botToken": "${TELEGRAM}"},
+        "carrierpigeon": {"botToken": "${PIGEON}"},
         "irc": {"enabled": false, "password": "${IRC}", "accounts": {"x": {"password": {"source": "exec", "id": "x"}}}},
     }});
 
@@ -108,7 +108,7 @@ fn what_nothing_uses_may_be_missing() {
     assert_eq!(resolved.missing, []);
     assert_eq!(resolved.issues.len(), 2, "an unknown key is not followed at all");
     assert!(!resolved.issues.iter().any(Issue::is_error));
-    assert_eq!(resolved.value["channels"]["telegram"]["botToken"], "${TELEGRAM}");
+    assert_eq!(resolved.value["channels"]["carrierpigeon"]["botToken"], "${PIGEON}");
 }
 
 #[test]

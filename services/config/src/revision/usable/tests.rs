@@ -58,7 +58,11 @@ fn sources() -> Sources {
         folder
     });
     Sources {
-        env: Box::new(|name| (name == "GW").then(|| "kX9qmQ2vL7pR4wZ8".to_owned())),
+        env: Box::new(|name| match name {
+            "GW" => Some("kX9qmQ2vL7pR4wZ8".to_owned()),
+            "TG" => Some("123456789:AAEhBP0av28kX9qmQ2vL7pR4wZ8kX9qmQ2v".to_owned()),
+            _ => None,
+        }),
         folder: FOLDER.path().to_owned(),
         secrets: FOLDER.path().join("secrets"),
     }
