@@ -108,7 +108,10 @@ fn what_nothing_uses_may_be_missing() {
     assert_eq!(resolved.missing, []);
     assert_eq!(resolved.issues.len(), 2, "an unknown key is not followed at all");
     assert!(!resolved.issues.iter().any(Issue::is_error));
-    assert_eq!(resolved.value["channels"]["carrierpigeon"]["botToken"], "${PIGEON}");
+    assert_eq!(
+        resolved.value["channels"]["carrierpigeon"]["botToken"],
+        "${PIGEON}"
+    );
 }
 
 #[test]
