@@ -39,9 +39,9 @@ impl Budgets {
     pub(crate) fn new(waiting_max: usize) -> Self {
         Self {
             unauthenticated: Budget::new(4 * MIB, MIB),
-            // A message of 25 MiB that grows into its last buffer holds 41; the rest is for small messages alone. While it is
-            // parsed, one at a time, it costs as much again.
-            messages: Budget::new(56 * MIB, 12 * MIB),
+            // A message of 25 MiB holds that much until it is parsed, and its request twice as much until the service has it: one of the
+            // largest passes, such as a film of a node or an attachment. The rest is for small messages alone.
+            messages: Budget::new(96 * MIB, 12 * MIB),
             waiting: Budget::new(waiting_max, 0),
         }
     }
@@ -144,6 +144,18 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{call::CALL_COST, limits::PAYLOAD_MAX};
+
+    #[test]
+    fn a_request_of_the_largest_size_passes_while_its_message_is_still_held() {
+        let budgets = Budgets::new(WAITING_MAX);
+        let (mut message, mut request) = (budgets.messages.lease(), budgets.messages.lease());
+
+        assert_eq!(message.grow(PAYLOAD_MAX), Ok(()));
+        // Kept to be sent again, and what is being sent: see `Call::cost`.
+        assert_eq!(request.grow(2 * PAYLOAD_MAX + CALL_COST), Ok(()));
+        assert_eq!(budgets.messages.lease().grow(PAYLOAD_MAX), Err(UsedUp));
+    }
 
     #[test]
     fn who_comes_when_it_is_used_up_is_refused_and_the_holders_keep_theirs() {

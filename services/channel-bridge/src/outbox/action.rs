@@ -8,8 +8,8 @@ use crate::error::Error;
 
 const SEND: &str = "send";
 
-/// Params that say something of the program that asks, and nothing of the message.
-const OF_THE_PROGRAM: [&str; 4] = ["channel", "json", "verbose", "bestEffort"];
+/// Params that say something of the program that asks, and nothing of the message. Those of its own begin with two underscores.
+const OF_THE_PROGRAM: [&str; 5] = ["action", "channel", "json", "verbose", "bestEffort"];
 
 /// The message that is to be sent.
 ///
@@ -39,8 +39,12 @@ pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, E
         }
         (one, other) => one.or(other),
     };
+    // What somebody wrote, and what the program made of it: the chat behind the name of its channel.
+    let target = params.text(&["target"])?;
+    let to = params.text(&["to"])?.map(|to| bare(&to, &channel).to_owned());
+    let to = to.or(target);
     let message = SendMessageRequest {
-        to: params.required(&["target", "to"])?,
+        to: to.ok_or_else(|| Error::Invalid("/params", "target or to is missing".to_owned()))?,
         message: params.required(&["message", "text"])?,
         idempotency_key,
         account_id,
@@ -50,6 +54,12 @@ pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, E
     };
     params.end()?;
     Ok(message)
+}
+
+/// An address without its channel: `telegram:123` is the chat `123`.
+fn bare<'a>(to: &'a str, channel: &str) -> &'a str {
+    let rest = to.strip_prefix(channel).and_then(|rest| rest.strip_prefix(':'));
+    rest.filter(|rest| !rest.is_empty()).unwrap_or(to)
 }
 
 struct Params(Map<String, Value>);
@@ -92,7 +102,8 @@ impl Params {
             Value::Bool(true) | Value::Number(_) => true,
         };
         let left = self.0.iter();
-        let mut left = left.filter(|(name, value)| !OF_THE_PROGRAM.contains(&name.as_str()) && asks(value));
+        let of_the_program = |name: &str| name.starts_with("__") || OF_THE_PROGRAM.contains(&name);
+        let mut left = left.filter(|(name, value)| !of_the_program(name) && asks(value));
         match left.next() {
             Some((name, _)) => {
                 let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -127,7 +138,8 @@ mod tests {
     fn what_the_command_line_sends_is_a_message() {
         // The shape of OpenClaw's `message send`.
         let params = json!({"pin": false, "gifPlayback": false, "forceDocument": false, "silent": false, "json": true, "dryRun": false,
-            "verbose": false, "channel": "irc", "target": "#home", "message": "hi", "media": "", "buttons": [], "threadId": 7});
+            "verbose": false, "channel": "irc", "target": "Home", "to": "irc:#home", "message": "hi", "media": "", "buttons": [],
+            "threadId": 7, "action": "send", "__sessionKey": "agent:main:main", "__agentId": "main"});
 
         let message = asked("send", &params).unwrap();
 
@@ -155,7 +167,7 @@ mod tests {
             (json!({"media": "/etc/passwd"}), "media"),
             (json!({"dryRun": true}), "dryRun"),
             (json!({"poll": {"question": "?"}}), "poll"),
-            (json!({"target": "#other"}), "target and to"),
+            (json!({"text": "ho"}), "message and text"),
             (json!({"threadId": ["a"]}), "threadId"),
         ] {
             let refused = send(more);
