@@ -170,7 +170,8 @@ impl ConversationService for Grpc {
         request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
         let caller = Caller::from_request(&request);
-        answer(self.send(caller, request.into_inner()).await)
+        // Boxed, because it takes a message with all that belongs to it.
+        answer(Box::pin(self.send(caller, request.into_inner())).await)
     }
 
     async fn abort_session(
