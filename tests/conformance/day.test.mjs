@@ -270,6 +270,38 @@ test("a message to a platform is stored by the name of the action, and a platfor
   await refused(call("message.action", { channel: "irc", action: "react", params: {}, idempotencyKey: randomUUID() }), /react/);
 });
 
+test("what a node saw reaches whoever asked, as large as a frame holds, and its neighbours go on", async () => {
+  const device = new Device();
+  const node = { commands: ["kit.film"], caps: ["system"] };
+  const { hash } = await call("config.get");
+  await call("config.patch", { raw: JSON.stringify({ gateway: { nodes: { commands: { allow: ["kit.film"] } } } }), baseHash: hash });
+  const host = await Wire.open(gateway.url, { token: gateway.token, device, node });
+  const film = "x".repeat(24 << 20);
+  host.on((frame) => {
+    if (frame.event !== "node.invoke.request") return;
+    host.request("node.invoke.result", { id: frame.payload.id, nodeId: device.id, ok: true, payload: { film } }).catch((error) => assert.fail(error));
+  });
+  const request = await until("the node's request", async () => (await call("node.pair.list")).pending.find((entry) => entry.nodeId === device.id));
+  await call("node.pair.approve", { requestId: request.requestId });
+  const other = await Wire.open(gateway.url, gateway);
+  let [asking, slowest] = [true, 0];
+  const neighbour = (async () => {
+    while (asking) {
+      const began = performance.now();
+      await other.request("health");
+      slowest = Math.max(slowest, performance.now() - began);
+      await new Promise((wake) => setTimeout(wake, 20));
+    }
+  })();
+  const invoke = () => call("node.invoke", { nodeId: device.id, command: "kit.film", params: {}, timeoutMs: 30_000, idempotencyKey: randomUUID() });
+  const answer = await until("the answer", () => invoke().catch((error) => (/not allow|pending/.test(error.message) ? undefined : Promise.reject(error))), 60_000);
+  asking = false;
+  await neighbour;
+  assert.equal(answer.payload.film.length, film.length);
+  assert.ok(slowest < 5_000, `a neighbour waited ${slowest} ms`);
+  await Promise.all([host.close(), other.close()]);
+});
+
 test("a run that dies with its process reaches whoever is connected and whoever comes back as one end", async () => {
   const key = "agent:main:cut";
   const heard = listen();
