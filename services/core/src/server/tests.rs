@@ -418,7 +418,11 @@ async fn who_asks_for_a_large_answer_waits_while_some_are_made_and_short_calls_d
     let history = |n: usize| {
         let mut edge = home.calls_as(Identity::Edge);
         tokio::spawn(async move {
-            let request = with_caller(GetChatHistoryRequest::default(), &client(&format!("c{n}")));
+            let asked = GetChatHistoryRequest {
+                session_key: "main".into(),
+                ..GetChatHistoryRequest::default()
+            };
+            let request = with_caller(asked, &client(&format!("c{n}")));
             edge.get_chat_history(request).await.map(drop)
         })
     };

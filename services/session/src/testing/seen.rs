@@ -18,7 +18,7 @@ pub(crate) enum Seen {
 /// An event beside the conversation itself.
 #[derive(Clone, Debug)]
 pub(crate) enum Aside {
-    Tool(proto::SessionToolEvent),
+    Tool(Box<proto::SessionToolEvent>),
     Operation(proto::SessionOperationEvent),
     Timing(proto::ChatSendTimingEvent),
 }
@@ -33,7 +33,9 @@ impl Seen {
         Some(if name == proto::TaskEvent::full_name() {
             return None;
         } else if name == proto::SessionToolEvent::full_name() {
-            aside(Aside::Tool(proto::SessionToolEvent::decode(bytes).unwrap()))
+            aside(Aside::Tool(Box::new(
+                proto::SessionToolEvent::decode(bytes).unwrap(),
+            )))
         } else if name == proto::SessionOperationEvent::full_name() {
             aside(Aside::Operation(
                 proto::SessionOperationEvent::decode(bytes).unwrap(),

@@ -39,7 +39,7 @@ pub(super) async fn media_are_kept_within_their_bound_and_forgotten_when_nothing
     );
     assert_eq!(
         store.media.forget_unnamed(T0 + 1).await.unwrap(),
-        [old.id.clone()]
+        std::slice::from_ref(&old.id)
     );
     assert_eq!(store.media.find(&old.id).await.unwrap(), None);
 
