@@ -41,7 +41,7 @@ impl Budgets {
             unauthenticated: Budget::new(4 * MIB, MIB),
             // A message of 25 MiB holds that much until it is parsed, and its request twice as much until the service has it: one of the
             // largest passes, such as a film of a node or an attachment. The rest is for small messages alone.
-            messages: Budget::new(96 * MIB, 12 * MIB),
+            messages: Budget::new(84 * MIB, 8 * MIB),
             waiting: Budget::new(waiting_max, 0),
         }
     }
