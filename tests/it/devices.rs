@@ -77,6 +77,15 @@ async fn script(gateway: &Gateway, token: &str) -> Result<Client, String> {
         .ok_or_else(|| answer["error"]["details"]["code"].to_string())
 }
 
+/// The same once the edge has heard of a token that was just made.
+async fn script_soon(gateway: &Gateway, token: &Value) -> Client {
+    let token = token.as_str().expect("a token");
+    until("the edge knows the token", async || {
+        script(gateway, token).await.ok()
+    })
+    .await
+}
+
 /// Waits until a connection is closed because what opened it is gone: a second, and two for a machine that is busy with other tests.
 async fn closed(client: &Client, since: Instant) {
     until("the close", async || client.close()).await;
@@ -234,9 +243,7 @@ async fn a_named_user_may_what_the_token_says_ends_with_it_and_is_nobody_else_la
     };
     let both = json!(["operator.read", "operator.write"]);
     let made = add(both.clone(), None).await.expect("a user");
-    let ann = script(&gateway, made["token"].as_str().unwrap())
-        .await
-        .expect("a hello");
+    let ann = script_soon(&gateway, &made["token"]).await;
     let session = ann
         .call(
             "sessions.create",
@@ -261,10 +268,12 @@ async fn a_named_user_may_what_the_token_says_ends_with_it_and_is_nobody_else_la
     let wall = json!({"userId": "ann", "scopes": ["operator.read"]});
     let wall = operator.call("users.token.create", wall).await.expect("a token");
     let auth = json!({"token": wall["token"]});
-    let paired = Device::new(3)
-        .connect(&gateway, auth, &["operator.read", "operator.write"])
-        .await;
-    let paired = paired.expect("a hello");
+    let paired = until("the edge knows the token", async || {
+        let asked = ["operator.read", "operator.write"];
+        let paired = Device::new(3).connect(&gateway, auth.clone(), &asked).await;
+        paired.ok()
+    })
+    .await;
     assert_eq!(paired.hello["auth"]["scopes"], json!(["operator.read"]));
 
     let began = Instant::now();
@@ -278,9 +287,7 @@ async fn a_named_user_may_what_the_token_says_ends_with_it_and_is_nobody_else_la
     let refusal = add(both.clone(), None).await.unwrap_err();
     assert_eq!(refusal.details["reason"], "USER_WAS_REMOVED", "{refusal:?}");
     let made = add(both, Some(true)).await.expect("the same person");
-    let ann = script(&gateway, made["token"].as_str().unwrap())
-        .await
-        .expect("a hello");
+    let ann = script_soon(&gateway, &made["token"]).await;
     let list = ann.call("sessions.list", json!({})).await.expect("a list");
     assert!(
         list.to_string().contains(session["key"].as_str().unwrap()),
