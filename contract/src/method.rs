@@ -21,7 +21,7 @@ pub struct Method {
     pub callers: Vec<Identity>,
     /// Whether a call may wait for something that takes its time.
     pub long_wait: bool,
-    /// Whether an answer may have megabytes.
+    /// Whether megabytes may be read for an answer, or be the answer.
     pub large_answer: bool,
     /// How long to wait for the answer; for a streaming method, for the first one.
     pub deadline: Duration,

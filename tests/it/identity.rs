@@ -156,10 +156,14 @@ async fn a_client_that_parks_a_thousand_waits_leaves_the_gateway_ready_and_the_o
     })
     .await;
 
-    let ready = http::get(&format!("{}/readyz", gateway.http()))
-        .await
-        .expect("an answer");
-    assert_eq!(ready.status(), 200, "{:?}", ready.text().await);
+    // A probe that came in the burst itself may have been late on a busy machine; the waits that stay change nothing.
+    until("a gateway that is ready beside the waits", async || {
+        let ready = http::get(&format!("{}/readyz", gateway.http())).await.ok()?;
+        (ready.status() == 200).then_some(())
+    })
+    .await;
+    let parked = waits.iter().filter(|wait| !wait.is_finished()).count();
+    assert!(parked > 512, "only {parked} wait");
     for client in greedy.iter().map(|client| &**client).chain([&quiet]) {
         client
             .call("sessions.list", json!({}))

@@ -234,6 +234,7 @@ fn what_answers_with_whole_transcripts_and_long_lists_takes_its_turn() {
             "chat.startup",
             "sessions.list",
             "sessions.preview",
+            "sessions.search",
             "sessions.usage.logs",
             "tasks.list",
         ]

@@ -1,4 +1,4 @@
-//! Turns for calls whose answers may have megabytes.
+//! Turns for calls whose answers may have megabytes, or for which megabytes are read.
 //!
 //! Such an answer is in memory three times before its first byte is written: as rows, as a message, as bytes. A place for a call
 //! is no bound for that: two hundred pages of a long transcript, asked for at once, are two gigabytes. So only a few are made
