@@ -39,8 +39,8 @@ impl Budgets {
     pub(crate) fn new(waiting_max: usize) -> Self {
         Self {
             unauthenticated: Budget::new(4 * MIB, MIB),
-            // A message of 25 MiB holds that much until it is parsed, and its request twice as much until the service has it: one of the
-            // largest passes, such as a film of a node or an attachment. The rest is for small messages alone.
+            // A message of 25 MiB holds that much until it is parsed, and its request twice as much from then until the service has it: one
+            // of the largest passes, such as a film of a node or an attachment. The rest is for small messages alone.
             messages: Budget::new(84 * MIB, 8 * MIB),
             waiting: Budget::new(waiting_max, 0),
         }
@@ -112,6 +112,18 @@ impl Lease {
         });
         added.map_err(|_| UsedUp)?;
         self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Leases exactly so many bytes.
+    ///
+    /// # Errors
+    /// When they are more than before, and not there. The lease stays as it is.
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), UsedUp> {
+        if let Some(more) = bytes.checked_sub(self.bytes) {
+            return self.grow(more);
+        }
+        self.shrink_to(bytes);
         Ok(())
     }
 

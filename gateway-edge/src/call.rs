@@ -208,10 +208,10 @@ impl Call {
         encoding.await.unwrap_or_else(|_| Err(internal()))
     }
 
-    /// The memory of it until the service has it: it may be sent again after a lost connection, so it is kept beside what is
-    /// being sent.
-    pub(crate) fn cost(&self) -> usize {
-        2 * self.body.len() + CALL_COST
+    /// The memory of a call until the service has it, by the bytes of its request: it may be sent again after a lost connection,
+    /// so it is kept beside what is being sent.
+    pub(crate) fn cost(bytes: usize) -> usize {
+        2 * bytes + CALL_COST
     }
 
     /// Bytes of the request.

@@ -161,8 +161,9 @@ fn start(
         Dialect::V4 => Unknown::Count,
         Dialect::Plain => Unknown::Refuse,
     };
+    let lease = lease(edge, params)?;
     let call = Call::encode(edge, method, params, unknown)?;
-    let ticket = Ticket::take(edge, connection, &call)?;
+    let ticket = Ticket::take(edge, connection, &call, lease)?;
     let caller = call::caller(&connection.id, profile);
     let trace = trace::Context::continued(request.traceparent.as_deref());
     let (subscriber, hub) = (Arc::clone(connection), Arc::clone(edge));
@@ -174,6 +175,20 @@ fn start(
         drop(config_call);
     });
     Ok(())
+}
+
+/// Memory for a request, before its parameters are read: that takes as much as keeping it does afterwards.
+fn lease(edge: &Edge, params: &str) -> Result<Lease, Refusal> {
+    let mut lease = edge.budgets.messages.lease();
+    lease
+        .grow(Call::cost(params.len()))
+        .map_err(|_| too_much_memory())?;
+    Ok(lease)
+}
+
+fn too_much_memory() -> Refusal {
+    let message = "the gateway is busy: the requests under way take too much memory";
+    call::busy("GATEWAY_BUSY", message)
 }
 
 /// The frame that answers a request, without its payload.
@@ -219,7 +234,7 @@ struct Ticket {
 }
 
 impl Ticket {
-    fn take(edge: &Edge, connection: &Arc<Connection>, call: &Call) -> Result<Self, Refusal> {
+    fn take(edge: &Edge, connection: &Arc<Connection>, call: &Call, lease: Lease) -> Result<Self, Refusal> {
         let (wait, bytes) = (call.method.long_wait, call.bytes());
         let count = connection.under_way(wait).fetch_add(1, Relaxed) + 1;
         let held = connection.in_flight_bytes.fetch_add(bytes, Relaxed) + bytes;
@@ -227,13 +242,11 @@ impl Ticket {
             connection: Arc::clone(connection),
             wait,
             bytes,
-            lease: edge.budgets.messages.lease(),
+            lease,
             counts: true,
         };
-        if ticket.lease.grow(call.cost()).is_err() {
-            let message = "the gateway is busy: the requests under way take too much memory";
-            return Err(call::busy("GATEWAY_BUSY", message));
-        }
+        let cost = Call::cost(bytes);
+        ticket.lease.resize(cost).map_err(|_| too_much_memory())?;
         let (count_max, what) = if wait {
             (edge.limits.waits_max, "long waits")
         } else {

@@ -163,9 +163,10 @@ async fn prepare(
     let body = body::read(body, &bounds, Some(lease)).await;
     let body = body.map_err(|unread| not_read(unread, bounds.max))?;
     let params = params::of(&method, &parts.headers, body.into())?;
+    // Beside the text, until that is read.
+    lease.grow(Call::cost(params.len())).map_err(|_| no_memory())?;
     let call = Call::encode_owned(edge, method, params).await?;
-    lease.shrink_to(0);
-    lease.grow(call.cost()).map_err(|_| no_memory())?;
+    lease.resize(Call::cost(call.bytes())).map_err(|_| no_memory())?;
     Ok((call, under_way))
 }
 

@@ -198,6 +198,35 @@ async fn large_messages_that_do_not_end_use_up_their_budget_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_large_request_is_not_read_while_there_is_no_memory_for_what_reading_it_takes() {
+    let gateway = gateway().await;
+    let chunk = vec![b'x'; 1024 * 1024];
+    let mut hostile = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::v4(&gateway, &["operator.write"]).await;
+        client.raw(&head(TEXT, 25 * chunk.len())).await;
+        for _ in 0..24 {
+            client.raw(&chunk).await;
+        }
+        hostile.push(client);
+    }
+    let mut client = Client::v4(&gateway, &["operator.write"]).await;
+    let large = json!({"key": "main", "unknown": "x".repeat(10 * chunk.len())});
+
+    until("the budget is used", async || {
+        let error = client.call("sessions.resolve", large.clone()).await["error"].clone();
+        error["details"]["reason"] == "GATEWAY_BUSY" && error["retryable"] == true
+    })
+    .await;
+
+    drop(hostile);
+    until("room again", async || {
+        client.call("sessions.resolve", large.clone()).await["ok"] == true
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn first_messages_that_do_not_end_use_up_their_budget_and_a_real_one_still_passes() {
     let gateway = gateway().await;
     let mut refused = 0;
