@@ -57,6 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".gatehouse.agent.v1.TurnMedia.data")
         .bytes(".gatehouse.session.v1.OpenMediaResponse.data")
         .bytes(".gatehouse.session.v1.KeepMediaRequest.data")
+        .bytes(".gatehouse.session.v1.ReadMediaResponse.data")
         .bytes(".gatehouse.node.v1.AttachNodeResponse.payload")
         .compile_fds_with_config(descriptors, names)?;
     Ok(())

@@ -29,6 +29,21 @@ pub struct Channels {
     pub webhook: Option<Webhook>,
 }
 
+/// Whether an answer is shown in its chat while it is being written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Streaming {
+    /// Only whole answers.
+    Off,
+    /// What is written so far, as fast as the platform bears.
+    #[default]
+    Preview,
+    /// The same, in OpenClaw's word.
+    Partial,
+    /// Finished paragraphs, lists and pieces of code.
+    Block,
+}
+
 /// What the accounts of every channel have in common.
 pub trait ChannelAccount {
     /// False: off.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
+    channels::Streaming,
     policies::{Policies, SendRate},
 };
 
@@ -53,6 +54,10 @@ pub struct TelegramAccount {
     /// Whether Telegram shows a preview of a link in an answer. Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_preview: Option<bool>,
+    /// Whether an answer is shown while it is being written: `off`, `preview`, or `block` for finished paragraphs only. Unset:
+    /// `preview`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<Streaming>,
     /// How fast to send, all chats together. Unset: thirty at once, then twenty-five in a second. Into one chat Telegram allows
     /// one in a second, and Gatehouse keeps to that.
     #[serde(skip_serializing_if = "Option::is_none")]

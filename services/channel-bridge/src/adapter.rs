@@ -10,6 +10,7 @@ mod capabilities;
 mod http;
 mod inbound;
 mod media;
+mod preview;
 mod send;
 mod text;
 mod typing;
@@ -25,11 +26,13 @@ pub(crate) use self::{
     http::{HttpAnswer, HttpHead, HttpRequest},
     inbound::{ChatKind, InboundMessage, InboundSink, Origin, ParentChat, Receive, ReceiveError, Received},
     media::{FetchError, Remote},
+    preview::{Preview, PreviewError, Previews, Shown},
     send::{Receipt, SendError, SendPart, SendRequest},
     text::{border, overflow},
     typing::{Hints, TYPING_MAX, Typing},
 };
 pub(crate) use crate::account::progress::Progress;
+use crate::id::Address;
 
 /// Which account of which channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +96,22 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// What the platform keeps of a message that came in, by the address that the message names it by.
     async fn fetch(&self, _address: &str) -> Result<Remote, FetchError> {
         Err(FetchError::Never("this platform keeps no files".into()))
+    }
+
+    /// Shows the beginning of an answer that is still being written, where the platform has [`Capabilities::previews`]. Called for one
+    /// run after the other, never twice at the same time for one run, and never once its answer is about to be sent.
+    async fn preview(&self, _preview: &Preview) -> Result<Shown, PreviewError> {
+        Err(PreviewError::Never("this platform shows no previews".into()))
+    }
+
+    /// Takes a preview back which no answer takes the place of. One that is not there any more is taken back.
+    async fn withdraw(
+        &self,
+        _to: &Address,
+        _thread_id: Option<&str>,
+        _shown: &str,
+    ) -> Result<(), PreviewError> {
+        Err(PreviewError::Never("this platform shows no previews".into()))
     }
 
     /// Looks at the head of a request before one byte of its body is read: the most bytes that the body may have, or the answer

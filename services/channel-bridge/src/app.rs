@@ -26,10 +26,12 @@ use crate::{
     config::Config,
     grpc::Channels,
     inbox::{Inbox, Session, store::OFFER_AGAIN},
+    media::MediaReader,
     metrics::{AccountState, Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::AGE_MAX, store::REST_KEPT},
     pairing,
     platform::Platforms,
+    preview::Previews,
     store::{self, KEEP, Opened, Stores},
 };
 
@@ -83,10 +85,20 @@ impl service::App for App {
             messages: SessionServiceClient::new(peer.service()).max_encoding_message_size(MESSAGE_BYTES_MAX),
             media: MediaServiceClient::new(peer.service()),
         };
+        let session = Arc::new(session);
+        let previews = Previews::new(
+            &stores,
+            session.clone(),
+            outbox.clone(),
+            clock.clone(),
+            metrics.clone(),
+            life.closing.clone(),
+        );
         let inbox = Inbox::new(
             &stores,
-            Arc::new(session),
+            session.clone(),
             outbox.clone(),
+            previews.clone(),
             seen,
             clock.clone(),
             metrics.clone(),
@@ -99,6 +111,8 @@ impl service::App for App {
             inbox: Arc::new(inbox),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            previews,
+            media: MediaReader::new(session),
         };
         let manager = Manager::spawn(config, deps, view, &life.closing);
         let parts = manager.clone();
@@ -220,7 +234,8 @@ fn spawn_sweep(stores: Stores, clock: Clock, metrics: Metrics, drain: &Drain) {
             let partners = stores.pace.prune_partners(clock.before(PARTNERS_KEPT));
             let inbox = stores.inbox.prune(clock.before(KEEP), clock.before(OFFER_AGAIN));
             let outbox = stores.outbox.prune(clock.before(KEEP), clock.before(REST_KEPT));
-            for error in [inbox.await, outbox.await, partners.await].into_iter().filter_map(Result::err) {
+            let previews = stores.previews.prune_previews(clock.before(KEEP));
+            for error in [inbox.await, outbox.await, partners.await, previews.await].into_iter().filter_map(Result::err) {
                 tracing::error!(error = %Chain(&error), "old rows cannot be removed");
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gatehouse_document::{Commands, policies::Sender};
+use gatehouse_document::{Commands, channels::Streaming, policies::Sender};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ const ACCOUNTS_MAX: usize = 256;
 /// The longest id of an account; the contract declares the same bound.
 const ACCOUNT_BYTES_MAX: usize = 128;
 /// Keys that say who may talk and what is wanted, not how to connect: changing them does not reconnect.
-const POLICY_KEYS: [&str; 9] = [
+const POLICY_KEYS: [&str; 10] = [
     "enabled",
     "name",
     "dmPolicy",
@@ -30,6 +30,7 @@ const POLICY_KEYS: [&str; 9] = [
     "groups",
     "dangerouslyAllowNameMatching",
     "loopGuard",
+    "streaming",
 ];
 
 /// What this service reads of the configuration.
@@ -40,6 +41,15 @@ pub(crate) struct Config {
     pub(crate) channels: Map<String, Value>,
     /// Who owns the gateway.
     pub(crate) commands: Commands,
+    /// Where people reach it.
+    pub(crate) gateway: Reached,
+}
+
+/// Where people reach the gateway.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Reached {
+    pub(crate) public_origin: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) enabled: bool,
     /// Who may talk.
     pub(crate) policy: Policy,
+    /// Whether answers are shown while they are being written.
+    pub(crate) streaming: Streaming,
     /// How to connect, or what is wrong.
     pub(crate) connector: Result<Connector, String>,
     /// The keys that `connector` was read from, to tell whether they changed. Holds secrets.
@@ -168,12 +180,20 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
     let connection = Value::Object(connection);
+    let streaming = merged.get("streaming").map(Streaming::deserialize);
+    let (streaming, unread) = match streaming.transpose() {
+        Ok(streaming) => (streaming.unwrap_or_default(), None),
+        Err(_) => (
+            Streaming::Off,
+            Some("streaming must be off, preview or block".to_owned()),
+        ),
+    };
     let (policy, unreadable) = match Policy::deserialize(Value::Object(merged)) {
         Ok(policy) => (policy.on(platform.answers), None),
         // The safest policy there is, and the account does not run.
         Err(error) => (Policy::default(), Some(shape(&error))),
     };
-    let connector = match broken.or(unreadable) {
+    let connector = match broken.or(unreadable).or(unread) {
         Some(problem) => Err(problem),
         None => (platform.read)(&connection),
     };
@@ -182,6 +202,7 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
         key,
         enabled,
         policy,
+        streaming,
         connector,
         connection,
     }

@@ -22,7 +22,8 @@ use tokio::{
     time,
 };
 
-pub(crate) use self::session::{Parts, Session, SessionClient};
+#[cfg(test)]
+pub(crate) use self::session::{Reading, Writing};
 use self::{
     fetch::Fetched,
     full::Told,
@@ -30,6 +31,10 @@ use self::{
     session::request,
     store::{InboxRow, InboxStore, Settlement},
     word::Word,
+};
+pub(crate) use self::{
+    session::{Parts, Session, SessionClient},
+    word::is_word,
 };
 use crate::{
     account::{Entry, View, lease::LeaseOwner},
@@ -44,6 +49,7 @@ use crate::{
         store::{Asked, PairingStore},
     },
     policy::{DmPolicy, Standing, Verdict},
+    preview::{Place, Previews},
     store::{StoreError, Stores},
 };
 
@@ -73,6 +79,7 @@ pub(crate) struct Inbox {
     look_every: Option<Duration>,
     session: Arc<dyn SessionClient>,
     outbox: Outbox,
+    previews: Previews,
     view: watch::Receiver<Option<Arc<View>>>,
     clock: Clock,
     metrics: Metrics,
@@ -122,6 +129,7 @@ impl Inbox {
         stores: &Stores,
         session: Arc<dyn SessionClient>,
         outbox: Outbox,
+        previews: Previews,
         view: watch::Receiver<Option<Arc<View>>>,
         clock: Clock,
         metrics: Metrics,
@@ -134,6 +142,7 @@ impl Inbox {
             look_every: stores.leases.look_every(),
             session,
             outbox,
+            previews,
             view,
             clock,
             metrics,
@@ -324,6 +333,11 @@ impl Inbox {
                 // One that was known already may have been answered by now.
                 if !response.duplicate {
                     entry.hints.hint(typing(&row.message));
+                    if let Some(adapter) = &entry.adapter {
+                        let (streaming, place) = (entry.config.streaming, Place::of(&row.message));
+                        self.previews
+                            .begin(&row.account, adapter, streaming, &response.run_id, place);
+                    }
                 }
                 Ok(())
             }

@@ -18,6 +18,7 @@ mod grpc;
 mod id;
 mod inbox;
 mod markup;
+mod media;
 mod metrics;
 mod notice;
 mod outbox;
@@ -25,6 +26,7 @@ mod pace;
 mod pairing;
 mod platform;
 mod policy;
+mod preview;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -113,6 +113,7 @@ pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
     parts: Family<AccountLabels, Counter>,
     plain: Family<AccountLabels, Counter>,
+    previews: Family<AccountLabels, Counter>,
     restarts: Family<AccountLabels, Counter>,
     inbox: Family<AccountLabels, Gauge>,
     up: Family<AccountLabels, Gauge>,
@@ -139,6 +140,11 @@ impl Metrics {
             "markup_refused",
             "Parts whose markup the platform of an account refused: sent again as plain words",
             self.plain.clone(),
+        );
+        registry.register(
+            "previews",
+            "How often an answer that was still being written was shown in a chat of an account",
+            self.previews.clone(),
         );
         registry.register(
             "restarts",
@@ -211,6 +217,11 @@ impl Metrics {
     /// The platform took a part of a reply.
     pub(crate) fn part(&self, account: &AccountKey) {
         self.parts.get_or_create(&AccountLabels::of(account)).inc();
+    }
+
+    /// An answer that is still being written was shown.
+    pub(crate) fn preview(&self, account: &AccountKey) {
+        self.previews.get_or_create(&AccountLabels::of(account)).inc();
     }
 
     /// The platform refused the markup of a part.

@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::{
     account::AccountState,
     adapter::{AccountKey, Adapter},
+    media::MediaReader,
     metrics::Metrics,
     pace::Answers,
 };
@@ -51,6 +52,8 @@ pub(crate) struct Deps {
     pub(crate) state: AccountState,
     /// What is counted of it.
     pub(crate) metrics: Metrics,
+    /// What reads media that are to be sent.
+    pub(crate) media: MediaReader,
 }
 
 /// An account whose configuration is read, ready to be opened.

@@ -21,6 +21,7 @@ use crate::{
     outbox::store::OutboxStore,
     pace::store::PaceStore,
     pairing::store::PairingStore,
+    preview::store::PreviewStore,
 };
 
 /// How long an id that came in is remembered, and a delivery that is settled (demand 2: durable for 7 days).
@@ -74,13 +75,14 @@ pub(crate) struct Stores {
     pub(crate) outbox: Arc<dyn OutboxStore>,
     pub(crate) pairing: Arc<dyn PairingStore>,
     pub(crate) pace: Arc<dyn PaceStore>,
+    pub(crate) previews: Arc<dyn PreviewStore>,
 }
 
 impl Stores {
     /// All of it in one store, for an owner of its own.
     pub(crate) fn of<S>(store: S, leases: LeasePolicy) -> Self
     where
-        S: AccountStore + InboxStore + OutboxStore + PairingStore + PaceStore,
+        S: AccountStore + InboxStore + OutboxStore + PairingStore + PaceStore + PreviewStore,
     {
         let store = Arc::new(store);
         Self {
@@ -90,6 +92,7 @@ impl Stores {
             inbox: store.clone(),
             outbox: store.clone(),
             pace: store.clone(),
+            previews: store.clone(),
             pairing: store,
         }
     }

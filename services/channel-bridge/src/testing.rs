@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use gatehouse_core::{Clock, Content};
+use gatehouse_core::{Clock, Content, Drain};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -22,11 +22,14 @@ use crate::{
     account::supervisor::{Lines, supervise},
     adapter::{
         AccountKey, Adapter, Capabilities, Case, ChatKind, Ended, FetchError, Hints, InboundMessage,
-        InboundSink, Limits, Link, Origin, Progress, Rate, Receipt, Receive, ReceiveError, Received, Remote,
-        SendError, SendPart, TextLimit, TextShape, TextUnit, Typing,
+        InboundSink, Limits, Link, Origin, Preview, PreviewError, Progress, Rate, Receipt, Receive,
+        ReceiveError, Received, Remote, SendError, SendPart, Shown, TextLimit, TextShape, TextUnit, Typing,
     },
+    id::Address,
+    media::MediaReader,
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::Worker, store::NewDelivery},
+    preview::Previews,
     store::{self, Stores},
 };
 
@@ -106,6 +109,12 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
     }
 }
 
+/// Shows answers as this session service writes them.
+pub(crate) fn previews(stores: &Stores, session: &Arc<Memory>, outbox: &Outbox) -> Previews {
+    let (session, outbox, metrics) = (session.clone(), outbox.clone(), Metrics::default());
+    Previews::new(stores, session, outbox, Clock::system(), metrics, Drain::new())
+}
+
 /// A way in that keeps what came in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -177,6 +186,13 @@ pub(crate) struct Puppet {
     /// What comes of fetching; nothing more: it is a file of a few bytes.
     pub(crate) files: Script<Result<Vec<u8>, FetchError>>,
     pub(crate) fetched: Mutex<Vec<String>>,
+    /// What comes of previews; nothing more: they are shown, as `p0`, `p1`, ...
+    pub(crate) showings: Script<Result<Shown, PreviewError>>,
+    /// Previews as they were to be shown, and messages that were taken back.
+    pub(crate) shown: Mutex<Vec<(Instant, Preview)>>,
+    pub(crate) withdrawn: Mutex<Vec<String>>,
+    /// How long the platform takes for a preview.
+    pub(crate) showing_takes: Mutex<Duration>,
     pub(crate) open: Mutex<(usize, usize, usize)>,
 }
 
@@ -212,6 +228,10 @@ impl Puppet {
             typed: Mutex::default(),
             files: Mutex::default(),
             fetched: Mutex::default(),
+            showings: Mutex::default(),
+            shown: Mutex::default(),
+            withdrawn: Mutex::default(),
+            showing_takes: Mutex::default(),
             open: Mutex::default(),
         }
     }
@@ -284,6 +304,23 @@ impl Adapter for Puppet {
         })
     }
 
+    async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
+        let takes = *self.showing_takes.lock().unwrap();
+        time::sleep(takes).await;
+        let count = {
+            let mut shown = self.shown.lock().unwrap();
+            shown.push((Instant::now(), preview.clone()));
+            shown.len() - 1
+        };
+        let id = preview.shown.clone().unwrap_or_else(|| format!("p{count}"));
+        Self::next(&self.showings).unwrap_or(Ok(Shown { id: Some(id) }))
+    }
+
+    async fn withdraw(&self, _: &Address, _: Option<&str>, shown: &str) -> Result<(), PreviewError> {
+        self.withdrawn.lock().unwrap().push(shown.to_owned());
+        Ok(())
+    }
+
     async fn run(&self, mut link: Link) -> Ended {
         let _open = Open::new(self);
         let life = Self::next(&self.lives).unwrap_or(Life::Serve);
@@ -345,6 +382,9 @@ pub(crate) struct Bench {
     pub(crate) heard: Arc<Heard>,
     pub(crate) inbound: InboundSink,
     pub(crate) hints: Hints,
+    pub(crate) session: Arc<Memory>,
+    pub(crate) previews: Previews,
+    pub(crate) media: MediaReader,
     pub(crate) end: CancellationToken,
     pub(crate) task: tokio::task::JoinHandle<()>,
 }
@@ -363,6 +403,9 @@ impl Bench {
             hints: hints.clone(),
         };
         outbox.shape(&key("a"), adapter.capabilities(), adapter.limits());
+        let session = Arc::new(Memory::default());
+        let previews = previews(stores, &session, &outbox);
+        let media = MediaReader::new(session.clone());
         let worker = Worker {
             account: key("a"),
             lease: stores.lease(&key("a")),
@@ -376,6 +419,8 @@ impl Bench {
             metrics: metrics.clone(),
             wake: outbox.wake(&key("a")),
             drops: outbox.drops(),
+            media: media.clone(),
+            previews: previews.clone(),
             line,
         };
         let sink: Arc<dyn Receive> = heard.clone();
@@ -391,6 +436,9 @@ impl Bench {
             heard,
             inbound,
             hints,
+            session,
+            previews,
+            media,
             end,
             task,
         }

@@ -132,7 +132,11 @@ impl Reader {
                 (&["gateway", "nodes", "commands"], false),
             ],
             Self::Agent => &[(&["models"], true), (&["agents", "defaults"], false)],
-            Self::ChannelBridge => &[(&["channels"], true), (&["commands"], false)],
+            Self::ChannelBridge => &[
+                (&["channels"], true),
+                (&["commands"], false),
+                (&["gateway", "publicOrigin"], false),
+            ],
             Self::Broadcast => &[],
         }
     }

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::routing::grpc as routing;
 use crate::sessions::grpc as sessions;
 use crate::transcripts::grpc as transcripts;
-use crate::turns::grpc::{self as turns, RunAgentStream};
+use crate::turns::grpc::{self as turns, FollowRunStream, RunAgentStream};
 use crate::turns::{Engine, Listener};
 use crate::viewer::Viewer;
 
@@ -53,6 +53,7 @@ fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
 #[tonic::async_trait]
 impl SessionService for Grpc {
     type RunAgentStream = RunAgentStream;
+    type FollowRunStream = FollowRunStream;
 
     async fn send_chat(
         &self,
@@ -303,5 +304,15 @@ impl SessionService for Grpc {
         request: Request<FindUnknownMessagesRequest>,
     ) -> Result<Response<FindUnknownMessagesResponse>, Status> {
         answer(routing::unknown(&self.engine, request.into_inner()).await)
+    }
+
+    async fn follow_run(
+        &self,
+        request: Request<FollowRunRequest>,
+    ) -> Result<Response<FollowRunStream>, Status> {
+        let stream = turns::follow(&self.engine, request.into_inner());
+        Ok(Response::new(
+            Box::pin(self.drain.end_stream(stream)) as FollowRunStream
+        ))
     }
 }

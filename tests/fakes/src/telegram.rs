@@ -1,5 +1,8 @@
 //! The Bot API: updates that are kept until the offset moves behind them, messages that are counted as Telegram counts, and faults.
 
+mod form;
+mod messages;
+
 use std::{
     collections::{HashMap, VecDeque},
     io,
@@ -11,22 +14,23 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use futures::stream;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time};
 
-use crate::markup;
+use self::messages::{delete, draft, edit, send, send_file};
 
 /// The bot's number.
 pub const BOT: i64 = 4242;
 /// The bot's name.
 pub const NAME: &str = "gatebot";
-/// The longest message, in UTF-16 units.
-const TEXT_MAX: usize = 4096;
+
+/// The largest request.
+const UPLOAD_BYTES_MAX: usize = 60 * 1024 * 1024;
 
 /// How the next call of a method goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub enum Fault {
     Drop,
     /// It is done, and the answer breaks off.
     Lose,
+    /// It is done after so long, whether or not anybody waits for the answer any more.
+    Late(Duration),
     /// The group is another chat by now.
     Moved(i64),
 }
@@ -73,6 +79,8 @@ pub struct Seen {
     pub sent: String,
     /// The message that it answers.
     pub answers: Option<i64>,
+    /// The method that brought a file, its name and its bytes. The words are its caption then.
+    pub file: Option<(String, String, Vec<u8>)>,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +95,8 @@ struct Told {
     /// Changes when whoever asks is to meet something else.
     disturbed: u64,
     seen: Vec<Seen>,
+    drafts: Vec<(String, i64, String)>,
+    has_no_drafts: bool,
     calls: Vec<Call>,
     faults: HashMap<String, VecDeque<Fault>>,
     has_webhook: bool,
@@ -126,7 +136,10 @@ impl BotApi {
             ..Told::default()
         };
         let router = Router::new()
-            .route("/{bot}/{method}", axum::routing::post(call))
+            .route(
+                "/{bot}/{method}",
+                axum::routing::post(call).layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX)),
+            )
             .route("/file/{bot}/{*path}", axum::routing::get(file))
             .with_state(Arc::clone(&told));
         let server = tokio::spawn(async move {
@@ -227,6 +240,22 @@ impl BotApi {
         self.told.lock().seen.clone()
     }
 
+    /// The drafts that were shown, in order: chat, number and words.
+    #[must_use]
+    pub fn drafts(&self) -> Vec<(String, i64, String)> {
+        self.told.lock().drafts.clone()
+    }
+
+    /// It is of a version that knows no drafts.
+    pub fn knows_no_drafts(&self) {
+        self.told.lock().has_no_drafts = true;
+    }
+
+    /// Somebody deletes a message.
+    pub fn delete(&self, id: i64) {
+        self.told.lock().seen.retain(|seen| seen.id != id);
+    }
+
     /// It keeps a file under this id from now on.
     pub fn keep(&self, id: &str, bytes: Vec<u8>) {
         self.told.lock().files.insert(id.to_owned(), bytes);
@@ -315,9 +344,10 @@ type Refusal = (u16, String, Value);
 async fn call(
     State(shared): State<Arc<Shared>>,
     Path((bot, method)): Path<(String, String)>,
+    headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let (body, file) = form::read(&headers, &body);
     let fault = {
         let mut told = shared.lock();
         if bot != format!("bot{}", told.token) {
@@ -346,13 +376,24 @@ async fn call(
         }
         Some(Fault::Hang) => return std::future::pending().await,
         Some(Fault::Drop) => return broken(),
+        Some(Fault::Late(after)) => {
+            let late = tokio::spawn(async move {
+                time::sleep(after).await;
+                answer(&shared, &method, &body, file).await
+            });
+            return match late.await {
+                Ok(Ok(result)) => axum::Json(json!({"ok": true, "result": result})).into_response(),
+                Ok(Err(refusal)) => refused(refusal),
+                Err(_) => broken(),
+            };
+        }
         Some(Fault::Lose) => {
-            let _ = answer(&shared, &method, &body).await;
+            let _ = answer(&shared, &method, &body, file).await;
             return broken();
         }
         None => {}
     }
-    match answer(&shared, &method, &body).await {
+    match answer(&shared, &method, &body, file).await {
         Ok(result) => axum::Json(json!({"ok": true, "result": result})).into_response(),
         Err(refusal) => refused(refusal),
     }
@@ -372,7 +413,12 @@ fn broken() -> Response {
     Response::new(Body::from_stream(body))
 }
 
-async fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, Refusal> {
+async fn answer(
+    shared: &Shared,
+    method: &str,
+    body: &Value,
+    file: Option<form::File>,
+) -> Result<Value, Refusal> {
     match method {
         "getMe" => Ok(json!({"id": BOT, "is_bot": true, "first_name": "Gate", "username": NAME})),
         "getUpdates" => updates(shared, body).await,
@@ -382,6 +428,12 @@ async fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, Re
         }
         "sendChatAction" => Ok(json!(true)),
         "sendMessage" => send(shared, body),
+        "sendPhoto" | "sendDocument" | "sendVoice" | "sendAudio" | "sendVideo" | "sendAnimation" => {
+            send_file(shared, method, body, file)
+        }
+        "editMessageText" => edit(shared, body),
+        "deleteMessage" => delete(shared, body),
+        "sendMessageDraft" => draft(shared, body),
         "getFile" => {
             let id = body["file_id"].as_str().unwrap_or_default();
             match shared.lock().files.get(id) {
@@ -437,41 +489,4 @@ async fn updates(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
             return Ok(json!([]));
         }
     }
-}
-
-fn send(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
-    let bad = |words: String| (400, format!("Bad Request: {words}"), Value::Null);
-    let sent = body["text"].as_str().unwrap_or_default().to_owned();
-    let text = match body["parse_mode"].as_str() {
-        Some("HTML") => markup::read(&sent).map_err(|words| bad(format!("can't parse entities: {words}")))?,
-        Some(other) => return Err(bad(format!("unsupported parse_mode {other}"))),
-        None => sent.clone(),
-    };
-    if text.trim().is_empty() {
-        return Err(bad("text must be non-empty".to_owned()));
-    }
-    if text.encode_utf16().count() > TEXT_MAX {
-        return Err(bad("message is too long".to_owned()));
-    }
-    let chat = match &body["chat_id"] {
-        Value::String(name) => name.clone(),
-        number => number.to_string(),
-    };
-    let mut told = shared.lock();
-    told.last_message += 1;
-    let id = told.last_message;
-    told.seen.push(Seen {
-        id,
-        chat,
-        topic: body["message_thread_id"].as_i64(),
-        text: text.clone(),
-        sent,
-        answers: body["reply_parameters"]["message_id"].as_i64(),
-    });
-    drop(told);
-    shared.changed.notify_waiters();
-    Ok(json!({
-        "message_id": id, "date": 1_790_000_001, "text": text, "chat": {"id": body["chat_id"], "type": "private"},
-        "from": {"id": BOT, "is_bot": true, "first_name": "Gate", "username": NAME},
-    }))
 }

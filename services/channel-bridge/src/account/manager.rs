@@ -24,9 +24,11 @@ use crate::{
     adapter::{AccountKey, Adapter, Hints, InboundSink, Receive},
     config::{Account, Accounts, Config},
     error::Error,
+    media::MediaReader,
     metrics::Metrics,
     outbox::{Outbox, dispatch::Worker},
     platform::{self, Platforms},
+    preview::Previews,
     store::Stores,
 };
 
@@ -93,6 +95,8 @@ pub(crate) struct Deps {
     pub(crate) inbox: Arc<dyn Receive>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    pub(crate) media: MediaReader,
+    pub(crate) previews: Previews,
 }
 
 /// Where the view is put, once there is a configuration.
@@ -244,6 +248,7 @@ impl Actor {
     /// Makes what runs equal to what is configured.
     async fn apply(&mut self, config: &Config) {
         self.ending.retain(|_, gone| !gone.is_cancelled());
+        self.deps.media.reached_at(config.gateway.public_origin.clone());
         let wanted = Accounts::read(config, &self.deps.platforms);
         let known: Vec<AccountKey> = self.running.keys().cloned().collect();
         for key in known {
@@ -337,6 +342,7 @@ impl Actor {
                 clock,
                 state: AccountState::new(config.key.clone(), Arc::clone(&self.deps.stores.accounts)),
                 metrics: self.deps.metrics.clone(),
+                media: self.deps.media.clone(),
             })),
             Err(problem) => {
                 tracing::error!(account.id = %config.key, problem, "an account cannot work as it is configured");
@@ -394,6 +400,8 @@ impl Actor {
             metrics: self.deps.metrics.clone(),
             wake: self.deps.outbox.wake(key),
             drops: self.deps.outbox.drops(),
+            media: self.deps.media.clone(),
+            previews: self.deps.previews.clone(),
             line,
         };
         let task = Task {

@@ -97,6 +97,7 @@ pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: InboundSink
         }
     }
     drop(dispatcher);
+    worker.previews.end(&account);
     progress.enter(State::Stopped, None);
 }
 

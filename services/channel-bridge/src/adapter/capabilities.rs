@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gatehouse_core::content::Block;
 
+use super::Previews;
 pub(crate) use super::text::{TextLimit, TextShape, TextUnit};
 
 /// What a platform can do.
@@ -13,6 +14,8 @@ pub(crate) struct Capabilities {
     pub(crate) text: TextLimit,
     /// Pictures, sounds and files.
     pub(crate) media: bool,
+    /// The largest of them, in bytes. What is larger is named, with a link where there can be one.
+    pub(crate) media_bytes_max: i64,
     /// A message can be changed after it was sent.
     pub(crate) edit: bool,
     /// A message can belong to a thread. Where not, threads are left out of what is sent.
@@ -21,6 +24,8 @@ pub(crate) struct Capabilities {
     pub(crate) reactions: bool,
     /// It can be shown that somebody is being answered. Where not, an adapter never sees a [`Typing`](super::Typing).
     pub(crate) typing: bool,
+    /// An answer can be shown while it is being written. Where not, an adapter never sees a [`Preview`](super::Preview).
+    pub(crate) previews: Option<Previews>,
     /// The platform recognises a repeated [`SendPart::key`](super::SendPart::key). If not, a repeat after an unknown
     /// outcome may be seen twice, and is flagged.
     pub(crate) idempotent_sends: bool,
@@ -32,10 +37,12 @@ impl Capabilities {
         Self {
             text,
             media: false,
+            media_bytes_max: i64::MAX,
             edit: false,
             threads: false,
             reactions: false,
             typing: false,
+            previews: None,
             idempotent_sends: false,
         }
     }
@@ -44,7 +51,11 @@ impl Capabilities {
     pub(crate) fn shows(&self, block: &Block) -> bool {
         match block {
             Block::Text(_) => true,
-            Block::Media(_) => self.media,
+            // What is elsewhere is named by its address.
+            Block::Media(media) => {
+                let fits = media.size_bytes.is_none_or(|size| size <= self.media_bytes_max);
+                self.media && media.source.id().is_some() && fits
+            }
             Block::ToolCall(_) | Block::ToolResult(_) | Block::Thinking(_) | Block::Opaque(_) => false,
         }
     }
@@ -54,10 +65,12 @@ impl Capabilities {
         let Self {
             text: _,
             media,
+            media_bytes_max: _,
             edit,
             threads,
             reactions,
             typing,
+            previews,
             idempotent_sends,
         } = *self;
         [
@@ -66,6 +79,7 @@ impl Capabilities {
             (threads, "threads"),
             (reactions, "reactions"),
             (typing, "typing"),
+            (previews.is_some(), "previews"),
             (idempotent_sends, "idempotentSends"),
         ]
         .into_iter()

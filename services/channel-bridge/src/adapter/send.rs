@@ -23,6 +23,9 @@ pub(crate) struct SendPart {
     pub(crate) reply_to_id: Option<MessageId>,
     /// Within [`Capabilities::text`](super::Capabilities::text). Empty where media are all that is said.
     pub(crate) text: String,
+    /// The message of the platform that this part takes the place of: a preview of it. Doing that twice is no harm, so its outcome is
+    /// never [`SendError::Unknown`].
+    pub(crate) replaces: Option<String>,
     /// What goes with it. Empty where the platform has no [`Capabilities::media`](super::Capabilities::media).
     pub(crate) media: Vec<Media>,
     /// When the message was made, milliseconds since 1970.
@@ -69,6 +72,9 @@ pub(crate) enum SendError {
     /// The platform will never take it.
     #[error("{reason}")]
     Permanent { reason: String },
+    /// The message that it was to take the place of is not there, or cannot be changed any more. Nothing was sent.
+    #[error("{reason}")]
+    PreviewGone { reason: String },
     /// Nobody knows whether the platform took it.
     #[error("{reason}")]
     Unknown { reason: String },

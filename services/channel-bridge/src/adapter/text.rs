@@ -73,6 +73,14 @@ impl TextShape {
         }
     }
 
+    /// A word with an address behind it. The word stands in square brackets.
+    pub(crate) fn link(self, word: &str, address: &str) -> String {
+        match self {
+            Self::Line | Self::Plain => format!("{word} {address}"),
+            Self::Markdown => format!("{word}({address})"),
+        }
+    }
+
     /// What stands between two parts of one text that are put together again.
     pub(crate) const fn between(self) -> &'static str {
         match self {

@@ -18,13 +18,14 @@ use crate::{
     adapter::AccountKey,
     config::Config,
     inbox::Inbox,
+    media::MediaReader,
     metrics::Metrics,
     outbox::Outbox,
     platform::{
         Platforms,
         webhook::signature::{self, Direction, Scope},
     },
-    testing::{Memory, NOW, key, message, stores, until},
+    testing::{Memory, NOW, key, message, previews, stores, until},
 };
 
 const SECRET: &str = "a secret of some length";
@@ -57,10 +58,12 @@ async fn bench(channels: &Value) -> Bench {
     let (handle, sender) = ConfigHandle::fixed(config(channels));
     let (view, seen) = watch::channel(None);
     let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
+    let previews = previews(&stores, &session, &outbox);
     let inbox = Inbox::new(
         &stores,
         session.clone(),
         outbox.clone(),
+        previews.clone(),
         seen,
         clock.clone(),
         metrics.clone(),
@@ -73,6 +76,8 @@ async fn bench(channels: &Value) -> Bench {
         inbox: Arc::new(inbox),
         clock: clock.clone(),
         metrics,
+        media: MediaReader::new(session.clone()),
+        previews,
     };
     let manager = Manager::spawn(handle, deps, view, &drain);
     until("a view", async || manager.view().ok()).await;

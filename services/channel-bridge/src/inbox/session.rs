@@ -6,11 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::Stream;
+use futures::{Stream, StreamExt, stream::BoxStream};
 use gatehouse_core::{Case, Failure, client::PeerService};
 use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, KeepMediaRequest,
-    KeepMediaResponse, MessageKey, Peer, SenderStanding, StopChatRequest, StopChatResponse, Target,
+    DeliverMessageRequest, DeliverMessageResponse, FindUnknownMessagesRequest, FollowRunRequest,
+    FollowRunResponse, KeepMediaRequest, KeepMediaResponse, MessageKey, Peer, ReadMediaRequest,
+    ReadMediaResponse, SenderStanding, StopChatRequest, StopChatResponse, Target,
     media_service_client::MediaServiceClient, peer, session_service_client::SessionServiceClient,
 };
 use tokio::sync::mpsc;
@@ -31,9 +32,19 @@ pub(crate) trait SessionClient: Send + Sync + 'static {
     async fn keep(&self, parts: Parts) -> Result<KeepMediaResponse, Failure>;
     /// Stops what it does in a chat.
     async fn stop(&self, request: StopChatRequest) -> Result<StopChatResponse, Failure>;
+    /// A medium that it keeps: what it is, then its bytes.
+    async fn read(&self, id: String) -> Result<Reading, Failure>;
+    /// What a run writes while it writes it. `lasting`: what is shown of it stays in the chat.
+    async fn follow(&self, run: String, lasting: bool) -> Result<Writing, Failure>;
     /// The places of those messages that it never took over.
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure>;
 }
+
+/// What a run writes.
+pub(crate) type Writing = BoxStream<'static, Result<FollowRunResponse, Failure>>;
+
+/// A medium that is read.
+pub(crate) type Reading = BoxStream<'static, Result<ReadMediaResponse, Failure>>;
 
 /// A medium on its way: its head, then its bytes.
 #[derive(Debug)]
@@ -75,6 +86,25 @@ impl SessionClient for Session {
         answer
             .map(tonic::Response::into_inner)
             .map_err(|status| Failure::from_status(&status))
+    }
+
+    async fn read(&self, id: String) -> Result<Reading, Failure> {
+        let reading = self.media.clone().read_media(ReadMediaRequest { id }).await;
+        let reading = reading
+            .map_err(|status| Failure::from_status(&status))?
+            .into_inner();
+        let reading = reading.map(|part| part.map_err(|status| Failure::from_status(&status)));
+        Ok(reading.boxed())
+    }
+
+    async fn follow(&self, run_id: String, lasting: bool) -> Result<Writing, Failure> {
+        let followed = FollowRunRequest { run_id, lasting };
+        let writing = self.messages.clone().follow_run(followed).await;
+        let writing = writing
+            .map_err(|status| Failure::from_status(&status))?
+            .into_inner();
+        let writing = writing.map(|part| part.map_err(|status| Failure::from_status(&status)));
+        Ok(writing.boxed())
     }
 
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {

@@ -22,7 +22,7 @@ use crate::{
     },
     platform::Platforms,
     store::Stores,
-    testing::{Heard, Memory, NOW, Puppet, key, message, stores, until},
+    testing::{Heard, Memory, NOW, Puppet, key, message, previews, stores, until},
 };
 
 struct Bench {
@@ -75,10 +75,12 @@ fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) ->
     };
     let (_, seen) = watch::channel(Some(Arc::new(view)));
     let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
+    let previews = previews(stores, &session, &outbox);
     let inbox = Inbox::new(
         stores,
         session.clone(),
         outbox,
+        previews,
         seen,
         clock.clone(),
         metrics.clone(),

@@ -51,6 +51,11 @@ impl Word {
     }
 }
 
+/// Whether a text is a word to the gateway, and nothing else.
+pub(crate) fn is_word(text: &str) -> bool {
+    Word::parse(text).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Word;

@@ -11,7 +11,12 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Clock, backoff::Backoff, content::Media, trace};
+use gatehouse_core::{
+    Chain, Clock, Content,
+    backoff::Backoff,
+    content::{Block, Media},
+    trace,
+};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{Id, JoinSet},
@@ -31,7 +36,9 @@ use crate::{
         AccountKey, Adapter, Capabilities, Limits, Progress, Receipt, SendError, SendPart, SendRequest,
     },
     id::{Address, MessageId},
+    media::MediaReader,
     metrics::{Direction, Fate, Metrics},
+    preview::Previews,
     store::StoreError,
 };
 
@@ -77,6 +84,10 @@ pub(crate) struct Worker {
     pub(crate) wake: Arc<Notify>,
     /// Changes when something was dropped.
     pub(crate) drops: watch::Receiver<u64>,
+    /// What reads media that are kept.
+    pub(crate) media: MediaReader,
+    /// What is shown of answers before they are sent.
+    pub(crate) previews: Previews,
     pub(crate) line: Line,
 }
 
@@ -148,6 +159,7 @@ impl Worker {
     }
 
     async fn recover(&self) {
+        self.previews.resume(&self.account, &self.adapter).await;
         loop {
             match self.store.recover(self.lease.clone()).await {
                 Ok(0) => return,
@@ -163,6 +175,19 @@ impl Worker {
             }
         }
     }
+}
+
+/// A part on its way out.
+#[derive(Clone)]
+struct Leaving<'a> {
+    part: &'a Part,
+    media: Vec<Media>,
+    /// Whether it says that it is late.
+    label: bool,
+    /// Whether it may have been said before.
+    repeats: bool,
+    /// The message that it takes the place of.
+    replaces: Option<String>,
 }
 
 /// One delivery under way.
@@ -203,21 +228,31 @@ impl Delivering {
                 .await;
         }
         let content = &delivery.content;
-        let Plan { parts, rest, media } =
-            Plan::of(content.message.clone(), &content.to, capabilities, limits);
+        let message = self.linked(content.message.clone()).await;
+        let Plan { parts, rest, media } = Plan::of(message, &content.to, capabilities, limits);
         let (mut late, mut doubtful) = (delivery.late, false);
         let parts = store
             .parts(lease.clone(), delivery.seq, parts, rest, clock.now_ms())
             .await?;
-        let last = parts.last().map(|part| part.position);
+        let first_medium = parts.len().saturating_sub(media.len());
         let mut said = 0;
         for part in parts {
-            let repeats = part.possible_duplicate && !capabilities.idempotent_sends;
+            let doubted = part.possible_duplicate && !capabilities.idempotent_sends;
             if part.sent {
                 said += 1;
-                doubtful |= repeats && part.unconfirmed;
+                doubtful |= doubted && part.unconfirmed;
                 continue;
             }
+            // What stands in the chat of the answer makes room for it.
+            let mut replaces = None;
+            if part.position == 0 {
+                match self.preview_of(delivery).await {
+                    Ok(preview) => replaces = preview,
+                    Err(error) => return self.failed(delivery, said, error).await,
+                }
+            }
+            // To put the same in the same place twice is no harm.
+            let repeats = doubted && replaces.is_none();
             // By the time of day, which goes on while a machine sleeps.
             let label =
                 !late && !part.possible_duplicate && by_day(clock.now_ms(), content.created_at) > LATE_AFTER;
@@ -230,12 +265,16 @@ impl Delivering {
                 );
             }
             // Media come behind the words: they are what the words are about.
-            let with = if Some(part.position) == last {
-                media.clone()
-            } else {
-                Vec::new()
+            let medium = (part.position as usize).checked_sub(first_medium);
+            let with = medium.and_then(|place| media.get(place)).cloned();
+            let leaving = Leaving {
+                part: &part,
+                media: with.into_iter().collect(),
+                label,
+                repeats,
+                replaces,
             };
-            match self.send(delivery, &part, with, label).await? {
+            match self.send_or_anew(delivery, leaving).await? {
                 Ok(receipt) => self.sent(delivery, &part, receipt).await?,
                 // Twice is enough: a third time would be noise in the room. The parts behind it were not said at all.
                 Err(SendError::Unknown { reason }) if repeats => {
@@ -261,14 +300,87 @@ impl Delivering {
         self.settle(delivery, said, Outcome::Sent, Fate::Delivered).await
     }
 
+    /// The message with a link to each medium that the platform does not show.
+    async fn linked(&self, message: Content) -> Content {
+        let capabilities = &self.worker.capabilities;
+        let is_hidden = |block: &Block| matches!(block, Block::Media(_)) && !capabilities.shows(block);
+        if !message.blocks().iter().any(is_hidden) {
+            return message;
+        }
+        let mut linked = Content::default();
+        for block in message.into_blocks() {
+            let link = match &block {
+                Block::Media(media) if !capabilities.shows(&block) => {
+                    let link = self.worker.media.link(media).await;
+                    link.map(|link| capabilities.text.shape.link(&media.label(), &link))
+                }
+                _ => None,
+            };
+            linked.push(link.map_or(block, Block::text));
+        }
+        linked
+    }
+
+    /// The message that the answer takes the place of.
+    async fn preview_of(&self, delivery: &Delivery) -> Result<Option<String>, SendError> {
+        let Worker {
+            previews,
+            account,
+            adapter,
+            ..
+        } = &self.worker;
+        let content = &delivery.content;
+        previews
+            .claim(account, adapter.as_ref(), &content.run_id, &content.to)
+            .await
+    }
+
+    /// Sends a part in the place of a preview, and as a message of its own where that is not there any more.
+    async fn send_or_anew(
+        &self,
+        delivery: &Delivery,
+        leaving: Leaving<'_>,
+    ) -> Result<Result<Receipt, SendError>, StoreError> {
+        let (previews, run) = (&self.worker.previews, &delivery.content.run_id);
+        let replaced = leaving.replaces.is_some();
+        match self.send(delivery, leaving.clone()).await? {
+            Err(SendError::PreviewGone { reason }) => {
+                tracing::debug!(
+                    delivery.key = delivery.content.key.as_str(),
+                    reason,
+                    "a preview is gone"
+                );
+                previews.gone(&self.worker.account, run).await;
+                let anew = Leaving {
+                    replaces: None,
+                    ..leaving
+                };
+                self.send(delivery, anew).await
+            }
+            Ok(receipt) => {
+                if replaced {
+                    previews.replaced(&self.worker.account, run);
+                }
+                Ok(Ok(receipt))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
     /// Waits for its turn, says that the part leaves, and lets it leave.
     async fn send(
         &self,
         delivery: &Delivery,
-        part: &Part,
-        media: Vec<Media>,
-        label: bool,
+        leaving: Leaving<'_>,
     ) -> Result<Result<Receipt, SendError>, StoreError> {
+        let Leaving {
+            part,
+            media,
+            label,
+            repeats,
+            replaces,
+        } = leaving;
+        let is_preview = replaces.is_some();
         let content = &delivery.content;
         let mut drops = self.worker.drops.clone();
         let mut turn = self.buckets().take(content.to.as_str(), Instant::now());
@@ -290,7 +402,7 @@ impl Delivering {
         let labelled = label.then(|| format!("{late}{}", part.text));
         let text = match &labelled {
             Some(labelled) => labelled.clone(),
-            None if part.possible_duplicate && !self.worker.capabilities.idempotent_sends => {
+            None if repeats => {
                 let said = part.text.strip_prefix(&late).unwrap_or(&part.text);
                 format!("{}{said}", shape.label(RESENT_LABEL))
             }
@@ -311,6 +423,7 @@ impl Delivering {
                 .filter(|_| self.worker.capabilities.threads),
             reply_to_id: content.reply_to_id.clone(),
             text,
+            replaces,
             media,
             created_at: content.created_at,
         });
@@ -326,6 +439,10 @@ impl Delivering {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SendError::unknown("the connection ended")),
             Err(_) => Err(SendError::unknown("the platform did not answer in time")),
+        };
+        let result = match result {
+            Err(SendError::Unknown { reason }) if is_preview => Err(SendError::retry(reason)),
+            result => result,
         };
         if matches!(result, Err(SendError::Unknown { .. })) && !self.worker.capabilities.idempotent_sends {
             self.doubts.add(delivery.seq, &line);
@@ -402,6 +519,7 @@ impl Delivering {
                 of_account = false;
                 (false, Some(after))
             }
+            SendError::PreviewGone { .. } => (false, None),
             SendError::Unknown { .. } => (true, None),
         };
         if delivery.attempts + 1 >= ATTEMPTS_MAX {

@@ -11,17 +11,20 @@ use crate::{
 
 /// A reply older than this label's age says so when it leaves: each part is cut with room for it.
 pub(crate) const LATE_LABEL: &str = "(delayed) ";
+/// Media of one answer. More are named in words.
+pub(crate) const MEDIA_MAX: usize = 10;
 /// The most of an answer that is kept for whoever asks for more. At twenty lines a time nobody reads that far.
 pub(crate) const REST_BYTES_MAX: usize = 256 * 1024;
 
 /// What becomes of a message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
-    /// What is said, in order. The last part says how much is kept, if any is.
+    /// What is said, in order; the last part of the text says how much is kept, if any is. Behind them there is one for each medium,
+    /// without words.
     pub(crate) parts: Vec<String>,
     /// What is kept.
     pub(crate) rest: Option<Rest>,
-    /// What goes with the last part.
+    /// What the last parts consist of.
     pub(crate) media: Vec<Media>,
 }
 
@@ -40,10 +43,8 @@ impl Plan {
         let shape = capabilities.text.shape;
         let label = shape.label(LATE_LABEL).len();
         let mut parts = capabilities.text.split(to.as_str(), &text, label);
-        if parts.is_empty() && !media.is_empty() {
-            parts.push(String::new());
-        }
         let rest = cut(&mut parts, limits.parts_max, shape);
+        parts.extend(media.iter().map(|_| String::new()));
         Self { parts, rest, media }
     }
 }

@@ -1,8 +1,11 @@
 //! What a platform is given of a message.
 
+use std::cell::Cell;
+
 use gatehouse_core::Content;
 use gatehouse_core::content::{Block, Media, Text};
 
+use super::plan::MEDIA_MAX;
 use crate::adapter::Capabilities;
 
 /// Words, and the media that the platform shows. Everything else is in the words, or left out where people never see it.
@@ -15,7 +18,13 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn of(message: Content, capabilities: &Capabilities) -> Self {
         let (mut texts, mut media) = (Vec::new(), Vec::new());
-        for block in message.shown_by(|block| capabilities.shows(block)).into_blocks() {
+        let count = Cell::new(0);
+        let shows = |block: &Block| {
+            let is_media = matches!(block, Block::Media(_));
+            count.set(count.get() + usize::from(is_media));
+            capabilities.shows(block) && (!is_media || count.get() <= MEDIA_MAX)
+        };
+        for block in message.shown_by(shows).into_blocks() {
             match block {
                 Block::Text(Text { text, .. }) => texts.push(text),
                 Block::Media(shown) => media.push(shown),

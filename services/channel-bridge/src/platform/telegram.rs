@@ -13,9 +13,11 @@ mod inbound;
 mod outbound;
 mod pace;
 mod poll;
+mod preview;
 mod say;
 mod typing;
 mod update;
+mod upload;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -25,6 +27,7 @@ use std::{
 use async_trait::async_trait;
 use gatehouse_core::Clock;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use self::{
     api::{Api, ApiError},
@@ -36,9 +39,13 @@ use self::{
     update::User,
 };
 use super::{Deps, Platform};
-use crate::adapter::{
-    Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Rate, Remote, TextLimit, TextShape,
-    TextUnit,
+use crate::{
+    adapter::{
+        Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Preview, PreviewError, Previews,
+        Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
+    },
+    id::Address,
+    store::StoreError,
 };
 
 /// What Telegram takes in one message, in UTF-16 units, its markup not counted (`sendMessage`).
@@ -57,6 +64,12 @@ const LIVENESS: Liveness = Liveness {
     degraded_after: Duration::from_secs(45),
     dead_after: Duration::from_secs(75),
 };
+/// A change in a second into one chat, and a third of the twenty in a minute that a group bears; drafts vanish by themselves.
+const PREVIEWS: Previews = Previews {
+    every: Duration::from_secs(1),
+    every_shared: Duration::from_secs(4),
+    vanish: true,
+};
 /// How long messages that Telegram was being given may take once the connection is over otherwise.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -66,6 +79,8 @@ pub(crate) struct Telegram {
     deps: Deps,
     /// One client for the account's whole life.
     api: OnceLock<Arc<Api>>,
+    /// Who speaks, from the first connection on: what Telegram wants of its pace outlives connections.
+    speaker: OnceCell<Speaker>,
 }
 
 impl Telegram {
@@ -75,6 +90,14 @@ impl Telegram {
         }
         let api = Arc::new(Api::new(&self.config)?);
         Ok(Arc::clone(self.api.get_or_init(|| api)))
+    }
+
+    async fn speaker(&self, api: &Arc<Api>) -> Result<&Speaker, StoreError> {
+        let make = async || {
+            let moves = Arc::new(Moves::read(self.deps.state.clone()).await?);
+            Ok(Speaker::new(Arc::clone(api), moves, &self.config, &self.deps))
+        };
+        self.speaker.get_or_try_init(make).await
     }
 
     fn clock(&self) -> &Clock {
@@ -96,6 +119,7 @@ impl Platform for Telegram {
             config: config.clone(),
             deps,
             api: OnceLock::new(),
+            speaker: OnceCell::new(),
         })
     }
 }
@@ -104,8 +128,11 @@ impl Platform for Telegram {
 impl Adapter for Telegram {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            media: true,
+            media_bytes_max: upload::UPLOAD_BYTES_MAX,
             threads: true,
             typing: true,
+            previews: Some(PREVIEWS),
             ..Capabilities::text_only(TEXT)
         }
     }
@@ -126,6 +153,20 @@ impl Adapter for Telegram {
         files::fetch(&api, address, self.config.media_bytes_max).await
     }
 
+    async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
+        match self.speaker.get() {
+            Some(speaker) => speaker.preview(preview).await,
+            None => Err(not_connected()),
+        }
+    }
+
+    async fn withdraw(&self, to: &Address, thread_id: Option<&str>, shown: &str) -> Result<(), PreviewError> {
+        match self.speaker.get() {
+            Some(speaker) => speaker.withdraw(to, thread_id, shown).await,
+            None => Err(not_connected()),
+        }
+    }
+
     async fn run(&self, link: Link) -> Ended {
         match self.connection(link).await {
             Ok(ended) | Err(ended) => ended,
@@ -137,20 +178,19 @@ impl Telegram {
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
         let api = self.api().map_err(Ended::Failed)?;
         let me: User = api.ask("getMe").await.map_err(|error| ended(&error))?;
-        let moves = Moves::read(self.deps.state.clone()).await;
-        let moves = Arc::new(moves.map_err(|error| Ended::Retry(error.to_string()))?);
+        let speaker = self.speaker(&api).await;
+        let speaker = speaker.map_err(|error| Ended::Retry(error.to_string()))?.clone();
         tracing::info!(account.id = %self.deps.account, sender.id = me.id, "the bot is known to Telegram");
         let poll = Poll {
             api: &api,
             me: &me,
-            moves: &moves,
+            moves: speaker.moves(),
             state: &self.deps.state,
             clock: self.clock(),
             inbound: &link.inbound,
             progress: &link.progress,
         };
-        let speaker = Speaker::new(Arc::clone(&api), Arc::clone(&moves), &self.config, &self.deps);
-        let mut outbound = Outbound::new(speaker, link.progress.clone(), link.outgoing, link.typing);
+        let mut outbound = Outbound::new(speaker.clone(), link.progress.clone(), link.outgoing, link.typing);
         link.progress.connected();
         let ended = tokio::select! {
             ended = poll.run() => ended,
@@ -159,6 +199,13 @@ impl Telegram {
         // What Telegram was being given is waited for: cut off, nobody would know whether it was taken.
         let _ = tokio::time::timeout(LAST_WORDS, outbound.finish()).await;
         Ok(ended)
+    }
+}
+
+fn not_connected() -> PreviewError {
+    PreviewError::Busy {
+        after: Duration::from_secs(2),
+        reason: "not connected".to_owned(),
     }
 }
 

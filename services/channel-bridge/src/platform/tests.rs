@@ -19,10 +19,11 @@ use crate::{
     config::Config,
     id::DeliveryKey,
     inbox::Inbox,
+    media::MediaReader,
     metrics::Metrics,
     outbox::{Outbox, store::NewDelivery},
     store::Stores,
-    testing::{Bench, Memory, NOW, key, stores, until},
+    testing::{Bench, Memory, NOW, key, previews, stores, until},
 };
 
 fn platforms() -> Platforms {
@@ -65,6 +66,7 @@ impl contract::Platform for People {
             clock: Clock::system(),
             state: AccountState::new(key("a"), self.stores.accounts.clone()),
             metrics: Metrics::default(),
+            media: MediaReader::new(Arc::new(Memory::default())),
         })
     }
 
@@ -131,10 +133,12 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
     let (clock, metrics, drain) = (Clock::fixed(NOW), Metrics::default(), Drain::new());
     let (session, (view, seen)) = (Arc::new(Memory::default()), watch::channel(None));
     let outbox = Outbox::new(people.stores.outbox.clone(), clock.clone(), metrics.clone());
+    let previews = previews(&people.stores, &session, &outbox);
     let inbox = Inbox::new(
         &people.stores,
         session.clone(),
         outbox.clone(),
+        previews.clone(),
         seen,
         clock.clone(),
         metrics.clone(),
@@ -147,6 +151,8 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
         inbox: Arc::new(inbox),
         clock,
         metrics,
+        media: MediaReader::new(session.clone()),
+        previews,
     };
     let manager = Manager::spawn(handle, deps, view, &drain);
 

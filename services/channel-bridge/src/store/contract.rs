@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
 pub(crate) mod pairing;
+pub(crate) mod previews;
 
 macro_rules! suite {
     ($open:path) => {
@@ -30,6 +31,8 @@ macro_rules! suite {
             outbox: an_old_delivery_is_given_up_on,
             outbox: a_stop_that_comes_late_leaves_what_was_said_since,
             outbox: who_lost_the_account_sends_settles_and_changes_nothing,
+            previews: a_preview_is_kept_once_for_its_run_until_it_is_forgotten,
+            previews: the_receipt_of_the_first_part_forgets_the_preview_of_its_run,
             pairing: three_senders_may_wait_at_one_account_and_no_more,
             pairing: a_request_that_is_dismissed_leaves_its_place_free,
             pairing: an_approval_counts_for_its_account_only,

@@ -5,6 +5,7 @@ mod inbox;
 mod outbox;
 mod pace;
 mod pairing;
+mod previews;
 mod schema;
 mod waiting;
 

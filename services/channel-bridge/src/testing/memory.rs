@@ -1,16 +1,18 @@
 //! A session service that remembers, and answers as it is told.
 
-use std::sync::Mutex;
+use std::{collections::HashMap, sync::Mutex};
 
 use async_trait::async_trait;
-use futures::StreamExt;
-use gatehouse_core::Failure;
+use futures::{StreamExt, stream};
+use gatehouse_core::{Failure, Kind};
 use gatehouse_proto::session::v1::{
-    DeliverMessageRequest, DeliverMessageResponse, KeepMediaResponse, MessageKey, StopChatRequest,
-    StopChatResponse,
+    DeliverMessageRequest, DeliverMessageResponse, FollowRunResponse, KeepMediaResponse, MediaHead,
+    MessageKey, ReadMediaResponse, StopChatRequest, StopChatResponse,
 };
 
-use crate::inbox::{Parts, SessionClient};
+use tokio::sync::mpsc;
+
+use crate::inbox::{Parts, Reading, SessionClient, Writing};
 
 /// A session service that remembers, and answers as it is told.
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ pub(crate) struct Memory {
     pub(crate) kept: Mutex<Vec<(Option<String>, Vec<u8>)>>,
     /// How often keeping fails first.
     pub(crate) keep_refusals: Mutex<Vec<Failure>>,
+    /// Media that are kept, by id: pictures, all of them.
+    pub(crate) files: Mutex<HashMap<String, Vec<u8>>>,
+    /// Runs that are read along with: which, whether what is shown stays, and where to write.
+    pub(crate) followed: Mutex<Vec<(String, bool, mpsc::Sender<FollowRunResponse>)>>,
 }
 
 #[async_trait]
@@ -76,6 +82,35 @@ impl SessionClient for Memory {
             run_ids: std::mem::take(&mut *self.running.lock().unwrap()),
             ..StopChatResponse::default()
         })
+    }
+
+    async fn read(&self, id: String) -> Result<Reading, Failure> {
+        let bytes = self.files.lock().unwrap().get(&id).cloned();
+        let bytes = bytes.ok_or_else(|| Failure::new(Kind::NotFound, "it is not kept any more"))?;
+        let head = ReadMediaResponse {
+            head: Some(MediaHead {
+                mime_type: "image/png".into(),
+                size_bytes: i64::try_from(bytes.len()).unwrap(),
+                inline: true,
+            }),
+            path: Some(format!("/media/{id}?for=a-while")),
+            ..ReadMediaResponse::default()
+        };
+        let parts: Vec<_> = bytes.chunks(4).map(|part| part.to_vec()).collect();
+        let parts = parts.into_iter().map(|part| ReadMediaResponse {
+            data: part.into(),
+            ..ReadMediaResponse::default()
+        });
+        Ok(stream::iter(std::iter::once(head).chain(parts).map(Ok)).boxed())
+    }
+
+    async fn follow(&self, run: String, lasting: bool) -> Result<Writing, Failure> {
+        let (writes, written) = mpsc::channel(256);
+        self.followed.lock().unwrap().push((run, lasting, writes));
+        let writing = stream::unfold(written, async |mut written| {
+            Some((Ok(written.recv().await?), written))
+        });
+        Ok(writing.boxed())
     }
 
     async fn unknown(&self, keys: Vec<MessageKey>) -> Result<Vec<u32>, Failure> {

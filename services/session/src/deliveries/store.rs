@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Delivery, DeliveryOutcome, Recalled};
 use crate::error::Error;
+use crate::id::RunId;
 use crate::key::SessionKey;
 
 /// The store of deliveries.
@@ -14,6 +15,9 @@ pub(crate) trait Deliveries: Send + Sync + std::fmt::Debug {
 
     /// When the next delivery becomes due that was put off. `None`: nothing was.
     async fn next_due(&self, now: i64) -> Result<Option<i64>, Error>;
+
+    /// Whether a reply of a run was ever made, whatever became of it.
+    async fn is_made(&self, run: &RunId) -> Result<bool, Error>;
 
     /// What became of a delivery. False: it was taken back meanwhile.
     async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<bool, Error>;

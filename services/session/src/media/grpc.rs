@@ -5,10 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::pin::Pin;
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use gatehouse_proto::session::v1::media_service_server::MediaService;
 use gatehouse_proto::session::v1::{
     KeepMediaHead, KeepMediaRequest, KeepMediaResponse, MediaHead, OpenMediaRequest, OpenMediaResponse,
+    ReadMediaRequest, ReadMediaResponse,
 };
 use tokio::{sync::mpsc, task};
 use tonic::{Request, Response, Status, Streaming};
@@ -40,19 +41,24 @@ impl MediaGrpc {
         } = request;
         let id = MediaId::parse(&id).ok_or(Error::LinkForged)?;
         self.0.links().check(&id, expires_at, &signature)?;
-        let (row, file) = self.0.open(&id).await?.ok_or(Error::NoMedia)?;
+        let (head, file) = self.find(&id).await?;
+        let reading = Reading {
+            file,
+            // No file system seeks as far as a caller can count.
+            from: offset_bytes.map_or(0, |offset| offset.min(head.size_bytes).unsigned_abs()),
+            left: length_bytes.map_or(u64::MAX, i64::unsigned_abs),
+        };
+        Ok((head, reading))
+    }
+
+    async fn find(&self, id: &MediaId) -> Result<(MediaHead, File), Error> {
+        let (row, file) = self.0.open(id).await?.ok_or(Error::NoMedia)?;
         let head = MediaHead {
             inline: sniff::is_inline(&row.mime_type),
             mime_type: row.mime_type,
             size_bytes: row.bytes,
         };
-        let reading = Reading {
-            file,
-            // No file system seeks as far as a caller can count.
-            from: offset_bytes.map_or(0, |offset| offset.min(row.bytes).unsigned_abs()),
-            left: length_bytes.map_or(u64::MAX, i64::unsigned_abs),
-        };
-        Ok((head, reading))
+        Ok((head, file))
     }
 }
 
@@ -120,6 +126,32 @@ impl Read for Incoming {
 #[tonic::async_trait]
 impl MediaService for MediaGrpc {
     type OpenMediaStream = Pin<Box<dyn Stream<Item = Result<OpenMediaResponse, Status>> + Send>>;
+    type ReadMediaStream = Pin<Box<dyn Stream<Item = Result<ReadMediaResponse, Status>> + Send>>;
+
+    async fn read_media(
+        &self,
+        request: Request<ReadMediaRequest>,
+    ) -> Result<Response<Self::ReadMediaStream>, Status> {
+        let id = MediaId::parse(&request.into_inner().id).ok_or(Error::NoMedia)?;
+        let (head, file) = self.find(&id).await?;
+        let first = ReadMediaResponse {
+            head: Some(head),
+            data: Bytes::new(),
+            path: Some(self.0.links().to(&id)),
+        };
+        let reading = Reading {
+            file,
+            from: 0,
+            left: u64::MAX,
+        };
+        let parts = reading.parts().map_ok(|data| ReadMediaResponse {
+            data,
+            ..ReadMediaResponse::default()
+        });
+        Ok(Response::new(Box::pin(
+            stream::once(async { Ok(first) }).chain(parts),
+        )))
+    }
 
     async fn keep_media(
         &self,
@@ -137,13 +169,9 @@ impl MediaService for MediaGrpc {
             head: Some(head),
             data: Bytes::new(),
         };
-        let parts = stream::unfold(Some(reading), |reading| async move {
-            match reading?.next().await {
-                Ok((data, _)) if data.is_empty() => None,
-                Ok((data, reading)) => Some((Ok(OpenMediaResponse { head: None, data }), Some(reading))),
-                Err(error) => Some((Err(Status::from(error)), None)),
-            }
-        });
+        let parts = reading
+            .parts()
+            .map_ok(|data| OpenMediaResponse { head: None, data });
         Ok(Response::new(Box::pin(
             stream::once(async { Ok(first) }).chain(parts),
         )))
@@ -161,6 +189,17 @@ struct Reading {
 }
 
 impl Reading {
+    /// All that is wanted.
+    fn parts(self) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+        stream::unfold(Some(self), |reading| async move {
+            match reading?.next().await {
+                Ok((data, _)) if data.is_empty() => None,
+                Ok((data, reading)) => Some((Ok(data), Some(reading))),
+                Err(error) => Some((Err(Status::from(error)), None)),
+            }
+        })
+    }
+
     /// The next bytes. Empty: there are none.
     async fn next(mut self) -> Result<(Bytes, Self), Error> {
         let read = task::spawn_blocking(move || {

@@ -354,6 +354,13 @@ impl Deliveries for SqliteStore {
             .await
     }
 
+    async fn is_made(&self, run: &RunId) -> Result<bool, Error> {
+        let run = run.clone();
+        self.database
+            .read(move |conn| deliveries::is_made(conn, &run))
+            .await
+    }
+
     async fn settle(&self, delivery: i64, outcome: DeliveryOutcome) -> Result<bool, Error> {
         self.database
             .write(move |tx| deliveries::settle(tx, delivery, &outcome))

@@ -113,6 +113,7 @@ pass_on! {
     deliveries as Deliveries {
         fn waiting(now: i64, rows_max: u32) -> Vec<Delivery>;
         fn next_due(now: i64) -> Option<i64>;
+        fn is_made(run: &RunId) -> bool;
         fn settle(delivery: i64, outcome: DeliveryOutcome) -> bool;
         fn recall(session: SessionKey, recalled: Recalled, now: i64) -> i64;
     }

@@ -18,6 +18,7 @@ use super::events::Events;
 use super::live::{InFlight, seq_before};
 use super::missed::{Listener, Missed};
 use super::order::Order;
+use super::progress::Reader;
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
@@ -241,6 +242,11 @@ impl Engine {
     /// The run that this process is running in a session.
     pub(crate) fn in_flight(&self, key: &SessionKey) -> Option<InFlight> {
         self.runs.in_flight(key)
+    }
+
+    /// Reads along while a run writes. `lasting`: what is read stays somewhere, so the run is never begun anew afterwards.
+    pub(crate) fn read_along(&self, run: RunId, lasting: bool) -> Reader {
+        Reader::new(self.shared.clone(), Arc::clone(&self.runs), run, lasting)
     }
 
     /// Waits until a run has ended, for at most `patience`. Answers the turn as it is then.

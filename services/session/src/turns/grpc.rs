@@ -12,7 +12,7 @@ use tonic::Status;
 use super::destination::Destination;
 use super::fingerprint::Fingerprint;
 use super::queue::QueueMode;
-use super::{Admission, Engine, Reply, Seed, Submitted, Turn, TurnState};
+use super::{Admission, Engine, Progress, Reply, Seed, Submitted, Turn, TurnState};
 use crate::commands::{self, Speaker};
 use crate::deliveries::Recall;
 use crate::error::Error;
@@ -428,4 +428,37 @@ pub(crate) async fn wait(
         stop_reason: turn.stop_reason,
         error: turn.error,
     })
+}
+
+/// What a run writes, as it writes it.
+pub(crate) type FollowRunStream =
+    Pin<Box<dyn Stream<Item = Result<proto::FollowRunResponse, Status>> + Send>>;
+
+pub(crate) fn follow(engine: &Engine, request: proto::FollowRunRequest) -> FollowRunStream {
+    let proto::FollowRunRequest { run_id, lasting } = request;
+    let reader = engine.read_along(RunId::new(run_id), lasting);
+    Box::pin(stream::unfold(Some(reader), async |reader| {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(progress)) => Some((Ok(progress.into()), Some(reader))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error.into()), None)),
+        }
+    }))
+}
+
+impl From<Progress> for proto::FollowRunResponse {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Text { text, replace } => Self {
+                text,
+                replace,
+                end: None,
+            },
+            Progress::End { replies } => Self {
+                end: Some(proto::RunEnd { replies }),
+                ..Self::default()
+            },
+        }
+    }
 }

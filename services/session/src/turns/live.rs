@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::PART;
@@ -40,6 +41,8 @@ pub(super) struct Live {
     /// Whether something waits that steers it.
     steered: AtomicBool,
     progress: Mutex<Progress>,
+    /// Told when the text that is shown changed.
+    written: Notify,
     /// Held while the text in flight goes into the store, as text or as a row: it must not be in both.
     keeping: tokio::sync::Mutex<()>,
 }
@@ -49,11 +52,28 @@ struct Progress {
     /// What was said before somebody steered the run, as it stands on the screens before the text.
     said: String,
     text: String,
+    /// How often the text began anew.
+    texts: u64,
     /// How much of it is in the store.
     kept: usize,
     seq: i64,
     text_seq: i64,
     stop: Option<Stop>,
+}
+
+/// How much of a run's text somebody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    texts: u64,
+    bytes: usize,
+}
+
+/// Text that somebody does not have yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) text: String,
+    /// Whether it takes the place of what they have.
+    pub(super) replace: bool,
 }
 
 /// The text so far and the number of the event that completes it.
@@ -73,6 +93,7 @@ impl Live {
         let progress = Progress {
             said: String::new(),
             text: String::new(),
+            texts: 0,
             kept: 0,
             seq,
             text_seq: seq,
@@ -86,6 +107,7 @@ impl Live {
             cancel: CancellationToken::new(),
             steered: AtomicBool::new(false),
             progress: Mutex::new(progress),
+            written: Notify::new(),
             keeping: tokio::sync::Mutex::default(),
         }
     }
@@ -122,7 +144,10 @@ impl Live {
         progress.text.push_str(delta);
         progress.seq += 1;
         progress.text_seq = progress.seq;
-        progress.seq
+        let seq = progress.seq;
+        drop(progress);
+        self.written.notify_waiters();
+        seq
     }
 
     /// The same with text that is in the store already.
@@ -132,7 +157,10 @@ impl Live {
         progress.kept = progress.text.len();
         progress.seq += 1;
         progress.text_seq = progress.seq;
-        progress.seq
+        let seq = progress.seq;
+        drop(progress);
+        self.written.notify_waiters();
+        seq
     }
 
     /// The text that is not in the store yet, if there is any, and what is to be told [`Live::mark_kept`] when it is.
@@ -152,6 +180,7 @@ impl Live {
         let mut progress = self.progress();
         progress.said.clear();
         progress.text.clear();
+        progress.texts += 1;
         progress.kept = 0;
     }
 
@@ -184,6 +213,7 @@ impl Live {
     /// What an earlier attempt said before somebody steered the run: it stays before what this one says.
     pub(super) fn said_earlier(&self, said: String) {
         self.progress().said = said;
+        self.written.notify_waiters();
     }
 
     /// What was said before somebody steered the run, as it stands on the screens.
@@ -201,6 +231,35 @@ impl Live {
     pub(super) fn shown_bytes(&self) -> usize {
         let progress = self.progress();
         progress.said.len() + progress.text.len()
+    }
+
+    /// What is shown beyond a mark, at most so many bytes of it. The mark then stands behind it.
+    pub(super) fn written_since(&self, mark: &mut Mark, bytes_max: usize) -> Option<Written> {
+        let progress = self.progress();
+        // Nothing is taken back while there is nothing to put in its place.
+        let replace = mark.texts != progress.texts;
+        let from = if replace { 0 } else { mark.bytes };
+        let said = progress.said.get(from..).unwrap_or_default();
+        let text = from.saturating_sub(progress.said.len());
+        let text = progress.text.get(text..).unwrap_or_default();
+        let mut written = format!("{said}{text}");
+        if written.is_empty() {
+            return None;
+        }
+        written.truncate(written.floor_char_boundary(bytes_max));
+        *mark = Mark {
+            texts: progress.texts,
+            bytes: from + written.len(),
+        };
+        Some(Written {
+            text: written,
+            replace,
+        })
+    }
+
+    /// Waits until the text that is shown changes after this is called.
+    pub(super) fn written(&self) -> tokio::sync::futures::Notified<'_> {
+        self.written.notified()
     }
 
     /// The text so far, without what was said before somebody steered the run.
@@ -229,5 +288,41 @@ impl Live {
     pub(super) async fn stopped(&self) -> Stop {
         self.cancel.cancelled().await;
         self.progress().stop.unwrap_or(Stop::Lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::key;
+
+    fn since(live: &Live, mark: &mut Mark) -> Option<(String, bool)> {
+        let written = live.written_since(mark, 6)?;
+        Some((written.text, written.replace))
+    }
+
+    #[test]
+    fn whoever_reads_along_is_given_each_word_once_and_told_when_the_text_begins_anew() {
+        let (live, mut mark) = (Live::new(RunId::new("r"), key("main"), 1, 0), Mark::default());
+        assert_eq!(since(&live, &mut mark), None);
+
+        live.append("one ");
+        assert_eq!(since(&live, &mut mark), Some(("one ".into(), false)));
+        assert_eq!(since(&live, &mut mark), None);
+        live.append("two wörds");
+        assert_eq!(
+            since(&live, &mut mark),
+            Some(("two w".into(), false)),
+            "never within a character"
+        );
+        assert_eq!(since(&live, &mut mark), Some(("örds".into(), false)));
+
+        live.begin_message();
+        assert_eq!(since(&live, &mut mark), None, "nothing takes its place yet");
+        live.append("anew");
+        assert_eq!(since(&live, &mut mark), Some(("anew".into(), true)));
+        live.go_on();
+        live.append("!");
+        assert_eq!(since(&live, &mut mark), Some((format!("{PART}!"), false)));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gatehouse_core::Drain;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
@@ -20,6 +21,8 @@ const EARLY_STOP_KEPT: Duration = Duration::from_secs(15);
 pub(super) struct Runs {
     state: Mutex<State>,
     backlog: Arc<Backlog>,
+    /// Counts runs that began or ended here, for whoever reads along.
+    changes: watch::Sender<u64>,
     /// Only waited for: what makes runs end is the drain of the process, and their own limits.
     tasks: Drain,
 }
@@ -60,6 +63,7 @@ impl Runs {
         Self {
             state: Mutex::default(),
             backlog,
+            changes: watch::Sender::default(),
             tasks: Drain::new(),
         }
     }
@@ -93,13 +97,32 @@ impl Runs {
             live.stop(stop);
         }
         state.live.insert(live.run.clone(), Arc::clone(live));
+        drop(state);
+        self.changed();
     }
 
     /// A run has ended. Answers what was known of it here.
     pub(super) fn remove(&self, run: &RunId) -> Option<Arc<Live>> {
         let mut state = self.state();
         state.early_stops.remove(run);
-        state.live.remove(run)
+        let live = state.live.remove(run);
+        drop(state);
+        self.changed();
+        live
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Changes when a run begins or ends here.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// A run that is under way here.
+    pub(super) fn find(&self, run: &RunId) -> Option<Arc<Live>> {
+        self.state().live.get(run).cloned()
     }
 
     /// A run that was here is somebody else's business now: its turn waits again, or its lease is to end.

@@ -1,6 +1,7 @@
 mod commits;
 mod failing;
 mod leases;
+mod reading_along;
 mod restarts;
 mod signals;
 mod steering;

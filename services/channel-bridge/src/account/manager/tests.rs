@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     adapter::{Capabilities, Ended, Limits, Link},
     platform::{Entry as PlatformEntry, Platform},
-    testing::{Heard, Puppet, stores, until},
+    testing::{Heard, Memory, Puppet, previews, stores, until},
 };
 
 /// A platform whose accounts end when they are asked to, but for those that are configured not to: they hold their thread.
@@ -107,11 +107,13 @@ fn scene(accounts: &Value) -> Scene {
     let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
     let deps = Deps {
         platforms: Platforms::of([PlatformEntry::of::<Stubborn>()]),
+        previews: previews(&stores, &Arc::default(), &outbox),
         stores,
         outbox,
         inbox: Arc::new(Heard::default()),
         clock,
         metrics,
+        media: MediaReader::new(Arc::new(Memory::default())),
     };
     let (view, _) = watch::channel(None);
     Scene {

@@ -235,4 +235,5 @@ async fn a_repeated_key_sends_nothing_and_the_sum_closes() {
 
 mod clocks;
 mod doubts;
+mod media;
 mod stopped;

@@ -5,15 +5,21 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use futures::{StreamExt, stream, stream::BoxStream};
 use gatehouse_core::{Chain, Secret};
-use reqwest::{Client, Response, redirect};
+use reqwest::{
+    Client, RequestBuilder, Response,
+    multipart::{Form, Part},
+    redirect,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::config::TelegramConfig;
 
 /// The whole of one call, unless the call says otherwise.
 pub(super) const CALL_WITHIN: Duration = Duration::from_secs(30);
+/// The whole of one call that carries a file: fifty megabytes over a slow line.
+pub(super) const UPLOAD_WITHIN: Duration = Duration::from_secs(110);
 /// Finding the way to Telegram.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// The longest answer, in bytes: a hundred updates, each with two messages of 4096 characters and what stands around them.
@@ -124,6 +130,37 @@ impl Api {
         within: Duration,
     ) -> Result<T, ApiError> {
         let sent = self.http.post(self.address(method)?).json(parameters);
+        self.sent(sent, method, within).await
+    }
+
+    /// A call with a file. The other parameters stand beside it, each as a field.
+    pub(super) async fn upload<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        parameters: &Map<String, Value>,
+        field: &'static str,
+        file: Part,
+        within: Duration,
+    ) -> Result<T, ApiError> {
+        let mut form = Form::new();
+        for (name, value) in parameters {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            form = form.text(name.clone(), value);
+        }
+        let sent = self.http.post(self.address(method)?);
+        self.sent(sent.multipart(form.part(field, file)), method, within)
+            .await
+    }
+
+    async fn sent<T: DeserializeOwned>(
+        &self,
+        sent: RequestBuilder,
+        method: &'static str,
+        within: Duration,
+    ) -> Result<T, ApiError> {
         match sent.timeout(within).send().await {
             Ok(response) => self.read(response, method).await,
             Err(error) if error.is_connect() => Err(ApiError::Unreachable(format!(

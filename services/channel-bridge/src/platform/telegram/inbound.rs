@@ -13,6 +13,7 @@ use super::{
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin, ParentChat},
     id::{Address, ChatId, IdError, MessageId, SenderId},
+    inbox::is_word,
 };
 
 /// How much of the message that is answered is repeated for the model, in characters.
@@ -48,6 +49,20 @@ impl Ear<'_> {
         heard
             .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
             .ok()
+    }
+
+    /// What an album says: one message, with all of its pictures.
+    pub(super) fn hear_album(&self, messages: &[Message]) -> Option<InboundMessage> {
+        let (first, rest) = messages.split_first()?;
+        let mut heard = self.hear(first, false)?;
+        for message in rest {
+            heard.mentioned |= self.is_meant(message);
+            let more = self.said(message, false).map(Content::into_blocks);
+            more.into_iter()
+                .flatten()
+                .for_each(|block| heard.content.push(block));
+        }
+        Some(heard)
     }
 
     fn message(
@@ -145,7 +160,7 @@ impl Ear<'_> {
         }
         let said = lines.join("\n");
         // A command, or a word to the gateway, stands alone, whatever it answers.
-        if said.starts_with('/') || !said.contains(char::is_whitespace) && said.len() < 10 {
+        if said.starts_with('/') || is_word(&said) {
             return Some(said);
         }
         let said = if edited { format!("(edited) {said}") } else { said };

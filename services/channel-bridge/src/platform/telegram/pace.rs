@@ -12,6 +12,8 @@ use super::chats::Chat;
 /// Messages into one group within a minute (Bot API FAQ). Topics of a group count together.
 const GROUP_MESSAGES: usize = 20;
 const GROUP_WITHIN: Duration = Duration::from_secs(60);
+/// Those of them that previews of answers may take: the rest is for the answers.
+const GROUP_PREVIEWS: usize = 12;
 /// Chats that are remembered; those that bear everything again are forgotten first.
 const CHATS_MAX: usize = 1024;
 
@@ -26,9 +28,20 @@ pub(super) struct Pace {
 impl Pace {
     /// How long this chat is to be left alone.
     pub(super) fn wait(&self, chat: &Chat, now: Instant) -> Option<Duration> {
+        self.until(chat, GROUP_MESSAGES, now)
+    }
+
+    /// The same for what is only shown.
+    pub(super) fn preview_wait(&self, chat: &Chat, now: Instant) -> Option<Duration> {
+        self.until(chat, GROUP_PREVIEWS, now)
+    }
+
+    fn until(&self, chat: &Chat, messages_max: usize, now: Instant) -> Option<Duration> {
         let asked = self.silent.get(chat).copied();
-        let full = self.said.get(chat).filter(|said| said.len() >= GROUP_MESSAGES);
-        let full = full.and_then(VecDeque::front).map(|first| *first + GROUP_WITHIN);
+        let said = self.said.get(chat);
+        // The one that leaves the minute first of the last so many.
+        let full = said.and_then(|said| said.get(said.len().checked_sub(messages_max)?));
+        let full = full.map(|first| *first + GROUP_WITHIN);
         let until = asked.into_iter().chain(full).max()?;
         Some(until.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
     }
@@ -64,7 +77,7 @@ mod tests {
 
     use tokio::time::{self, Instant};
 
-    use super::{Chat, GROUP_MESSAGES, Pace};
+    use super::{Chat, GROUP_MESSAGES, GROUP_PREVIEWS, GROUP_WITHIN, Pace};
 
     #[tokio::test(start_paused = true)]
     async fn a_group_bears_twenty_a_minute_and_a_person_is_left_to_the_bucket() {
@@ -79,6 +92,20 @@ mod tests {
         assert_eq!(pace.wait(&person, Instant::now()), None);
         time::advance(Duration::from_secs(60)).await;
         assert_eq!(pace.wait(&group, Instant::now()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn previews_leave_room_for_the_answer() {
+        let (mut pace, group) = (Pace::default(), Chat::Id(-1));
+        for _ in 0..GROUP_PREVIEWS {
+            assert_eq!(pace.preview_wait(&group, Instant::now()), None);
+            pace.said(&group, Instant::now());
+        }
+
+        assert_eq!(pace.preview_wait(&group, Instant::now()), Some(GROUP_WITHIN));
+        assert_eq!(pace.wait(&group, Instant::now()), None);
+        time::advance(GROUP_WITHIN).await;
+        assert_eq!(pace.preview_wait(&group, Instant::now()), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,10 @@ const POLL_SECONDS: u64 = 25;
 const POLL_WITHIN: Duration = Duration::from_secs(POLL_SECONDS + 10);
 /// The most updates of one answer: Telegram's own figure.
 const UPDATES_MAX: u32 = 100;
+/// The most messages of an album: Telegram's own figure.
+const ALBUM_MAX: usize = 10;
+/// How long the next message of an album may take.
+const ALBUM_WAIT: Duration = Duration::from_millis(700);
 /// Polls that fail in a row before the connection is made anew.
 const FAILURES_MAX: u32 = 3;
 /// Between them, and before what could not be committed is tried again.
@@ -49,6 +53,48 @@ struct Place {
     at: i64,
 }
 
+/// What became of the answer to a question.
+#[derive(Debug, Default)]
+struct Taken {
+    /// Where reading goes on.
+    behind: Option<i64>,
+    /// So many messages of an album at its end are left: more may come.
+    open: Option<usize>,
+}
+
+/// One update, as far as it is read.
+#[derive(Debug)]
+struct Update {
+    id: i64,
+    /// Unset: nothing that is read, or nothing that is understood.
+    message: Option<Message>,
+    edited: bool,
+}
+
+impl Update {
+    fn read(update: &Value) -> Option<Self> {
+        let id = update.get("update_id").and_then(Value::as_i64)?;
+        let edited = update.get("message").is_none();
+        let message = update.get("message").or_else(|| update.get("edited_message"));
+        let message = message.and_then(|message| {
+            Message::deserialize(message)
+                .inspect_err(|error| tracing::warn!(%error, "an update is not understood and left out"))
+                .ok()
+        });
+        Some(Self { id, message, edited })
+    }
+
+    /// The album that it belongs to, and its chat.
+    fn album(&self) -> Option<(i64, &str)> {
+        let message = self.message.as_ref().filter(|_| !self.edited)?;
+        Some((message.chat.id, message.media_group_id.as_deref()?))
+    }
+
+    fn same_album(&self, other: &Self) -> bool {
+        self.album().is_some() && self.album() == other.album()
+    }
+}
+
 /// The questions of one connection.
 #[derive(Debug)]
 pub(super) struct Poll<'a> {
@@ -65,15 +111,21 @@ impl Poll<'_> {
     /// Asks until it cannot.
     pub(super) async fn run(&self) -> Ended {
         let (mut next, mut failures, mut freed) = (self.place().await, 0, false);
+        // How many messages of an album have come, while there may be more.
+        let mut album = None;
         loop {
-            let error = match self.ask(next).await {
+            let error = match self.ask(next, album.is_some()).await {
                 Ok(updates) => {
                     failures = 0;
                     self.progress.heard();
-                    let behind = self.take(&updates).await;
-                    if let Some(behind) = behind {
+                    let Taken { behind, open } = self.take(&updates, album).await;
+                    if behind.is_some() && behind != next {
                         self.keep(behind).await;
-                        next = Some(behind);
+                        next = behind;
+                    }
+                    album = open;
+                    if album.is_some() {
+                        time::sleep(ALBUM_WAIT).await;
                     }
                     continue;
                 }
@@ -106,9 +158,11 @@ impl Poll<'_> {
         }
     }
 
-    async fn ask(&self, next: Option<i64>) -> Result<Vec<Value>, ApiError> {
+    /// `at_once`: there is something, and it is to be looked whether there is more.
+    async fn ask(&self, next: Option<i64>, at_once: bool) -> Result<Vec<Value>, ApiError> {
+        let seconds = if at_once { 0 } else { POLL_SECONDS };
         let mut question = json!({
-            "timeout": POLL_SECONDS, "limit": UPDATES_MAX, "allowed_updates": ["message", "edited_message"],
+            "timeout": seconds, "limit": UPDATES_MAX, "allowed_updates": ["message", "edited_message"],
         });
         if let (Some(next), Some(fields)) = (next, question.as_object_mut()) {
             fields.insert("offset".to_owned(), next.into());
@@ -116,26 +170,59 @@ impl Poll<'_> {
         self.api.call("getUpdates", &question, POLL_WITHIN).await
     }
 
-    /// Commits what was said. The number behind the last update.
-    async fn take(&self, updates: &[Value]) -> Option<i64> {
-        let mut behind = None;
-        for update in updates {
-            let Some(id) = update.get("update_id").and_then(Value::as_i64) else {
-                continue;
-            };
-            behind = Some(id.saturating_add(1));
-            let edited = update.get("message").is_none();
-            let message = update.get("message").or_else(|| update.get("edited_message"));
-            let Some(message) = message else { continue };
-            match Message::deserialize(message) {
-                Ok(message) => self.hear(&message, edited).await,
-                Err(error) => tracing::warn!(%error, "an update is not understood and left out"),
+    /// Commits what was said. `known`: so many messages of the album at the end were there already when it was last looked.
+    async fn take(&self, updates: &[Value], known: Option<usize>) -> Taken {
+        let updates: Vec<Update> = updates.iter().filter_map(Update::read).collect();
+        let mut taken = Taken::default();
+        let mut rest = updates.as_slice();
+        while let Some(first) = rest.first() {
+            let count = rest
+                .iter()
+                .take_while(|next| first.same_album(next))
+                .count()
+                .max(1);
+            let (these, others) = rest.split_at(count);
+            // Telegram tells an album picture by picture: what is last may not be whole. It is asked for once more.
+            let is_open = first.album().is_some() && others.is_empty();
+            if is_open && known != Some(count) && count < ALBUM_MAX {
+                taken.open = Some(count);
+                taken.behind = Some(first.id);
+                return taken;
             }
+            self.hear(these).await;
+            taken.behind = these.last().map(|last| last.id.saturating_add(1));
+            rest = others;
         }
-        behind
+        taken
     }
 
-    async fn hear(&self, message: &Message, edited: bool) {
+    async fn hear(&self, updates: &[Update]) {
+        for update in updates {
+            if let Some(message) = &update.message {
+                self.learn(message).await;
+            }
+        }
+        let ear = Ear {
+            me: self.me,
+            moves: self.moves,
+        };
+        let heard = match updates {
+            [one] => one
+                .message
+                .as_ref()
+                .and_then(|message| ear.hear(message, one.edited)),
+            album => {
+                let messages: Vec<Message> = album.iter().filter_map(|one| one.message.clone()).collect();
+                ear.hear_album(&messages)
+            }
+        };
+        if let Some(heard) = heard {
+            self.commit(heard).await;
+        }
+    }
+
+    /// What a message says about the numbers of groups.
+    async fn learn(&self, message: &Message) {
         let moved = [
             message.migrate_to_chat_id.map(|new| (message.chat.id, new)),
             message.migrate_from_chat_id.map(|old| (old, message.chat.id)),
@@ -146,13 +233,6 @@ impl Poll<'_> {
                 tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept yet");
                 time::sleep(RETRY).await;
             }
-        }
-        let ear = Ear {
-            me: self.me,
-            moves: self.moves,
-        };
-        if let Some(heard) = ear.hear(message, edited) {
-            self.commit(heard).await;
         }
     }
 
@@ -188,7 +268,8 @@ impl Poll<'_> {
     }
 
     /// The place is on the disk before Telegram may forget what is before it.
-    async fn keep(&self, next: i64) {
+    async fn keep(&self, next: Option<i64>) {
+        let Some(next) = next else { return };
         let place = Place {
             bot: self.me.id,
             next,

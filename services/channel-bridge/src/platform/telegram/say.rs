@@ -1,7 +1,7 @@
 //! One part of an answer on its way into a chat.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -22,24 +22,30 @@ use crate::{
     adapter::{AccountKey, Receipt, SendError, SendPart},
     id::MessageId,
     markup::{Document, pieces, plain},
+    media::MediaReader,
     metrics::Metrics,
     platform::Deps,
 };
 
+pub(super) const SEND: &str = "sendMessage";
+pub(super) const EDIT: &str = "editMessageText";
 /// A pause where Telegram names none.
-const PAUSE: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 /// What Telegram takes without markup, in UTF-16 units.
 const PLAIN_MAX: usize = 4096;
 
 /// Who speaks for one account. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Speaker {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     moves: Arc<Moves>,
+    /// Whether Telegram shows drafts of ours, as far as is known.
+    pub(super) drafts: Arc<AtomicBool>,
     pace: Arc<Mutex<Pace>>,
     reply_to: ReplyToMode,
     link_preview: bool,
-    account: AccountKey,
+    pub(super) account: AccountKey,
+    pub(super) media: MediaReader,
     metrics: Metrics,
 }
 
@@ -48,12 +54,19 @@ impl Speaker {
         Self {
             api,
             moves,
+            drafts: Arc::new(AtomicBool::new(true)),
             pace: Arc::default(),
             reply_to: config.reply_to,
             link_preview: config.link_preview,
             account: deps.account.clone(),
+            media: deps.media.clone(),
             metrics: deps.metrics.clone(),
         }
+    }
+
+    /// Groups that have other numbers by now.
+    pub(super) fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// Asks whether Telegram is there.
@@ -87,22 +100,43 @@ impl Speaker {
             let reason = "Telegram takes no more in this chat for a while".to_owned();
             return Err(SendError::ChatBusy { after, reason });
         }
+        if let Some(medium) = part.media.first() {
+            return self.say_medium(part, &place, medium).await;
+        }
         let shown = pieces(&Document::parse(&part.text));
         let mut message = self.message(part, &place);
+        let method = match &part.replaces {
+            Some(replaced) => {
+                changes(&mut message, replaced);
+                EDIT
+            }
+            None => SEND,
+        };
         message.insert("text".to_owned(), json!(html(&shown)));
         message.insert("parse_mode".to_owned(), json!("HTML"));
-        let refused = match self.send(&place, message.clone()).await {
+        let refused = match self.send(method, &place, &message).await {
             Ok(receipt) => return Ok(receipt),
             Err(ApiError::Refused(refused)) => refused,
             Err(error) => return Err(self.failed(&place.chat, error)),
         };
+        if let Some(replaced) = &part.replaces
+            && refused.code == 400
+        {
+            if refused.says("is not modified") {
+                return Ok(receipt(replaced.clone()));
+            }
+            if is_gone(&refused) {
+                let reason = format!("Telegram refused: {refused}");
+                return Err(SendError::PreviewGone { reason });
+            }
+        }
         if refused.code == 400 && (refused.says("can't parse") || refused.says("must be non-empty")) {
             tracing::warn!(account.id = %self.account, reason = refused.words, "Telegram refused the markup of a message; it is sent without");
             self.metrics.markup_refused(&self.account);
             message.insert("text".to_owned(), json!(unstyled(&shown, part)));
             message.remove("parse_mode");
             return self
-                .send(&place, message)
+                .send(method, &place, &message)
                 .await
                 .map_err(|error| self.failed(&place.chat, error));
         }
@@ -117,35 +151,51 @@ impl Speaker {
             };
             message.extend(addressed(&place));
             // Messages of the old group are not there.
+            if part.replaces.is_some() {
+                let reason = "the group has another number now".to_owned();
+                return Err(SendError::PreviewGone { reason });
+            }
             message.remove("reply_parameters");
             return self
-                .send(&place, message)
+                .send(method, &place, &message)
                 .await
                 .map_err(|error| self.failed(&place.chat, error));
         }
         Err(self.failed(&place.chat, ApiError::Refused(refused)))
     }
 
-    async fn send(&self, place: &Place, message: Map<String, Value>) -> Result<Receipt, ApiError> {
+    async fn send(
+        &self,
+        method: &'static str,
+        place: &Place,
+        message: &Map<String, Value>,
+    ) -> Result<Receipt, ApiError> {
         self.pace().said(&place.chat, Instant::now());
-        let sent: Message = self.api.call("sendMessage", &message, CALL_WITHIN).await?;
-        Ok(Receipt {
-            platform_id: Some(sent.message_id.to_string()),
-            unconfirmed: false,
-        })
+        let sent: Message = self.api.call(method, message, CALL_WITHIN).await?;
+        Ok(receipt(sent.message_id.to_string()))
     }
 
     fn message(&self, part: &SendPart, place: &Place) -> Map<String, Value> {
+        self.text_message(part.reply_to_id.as_ref(), part.index, place)
+    }
+
+    /// A message without its text. `index`: which part of an answer.
+    pub(super) fn text_message(
+        &self,
+        answers: Option<&MessageId>,
+        index: u32,
+        place: &Place,
+    ) -> Map<String, Value> {
         let mut message = addressed(place);
         if !self.link_preview {
             message.insert("link_preview_options".to_owned(), json!({"is_disabled": true}));
         }
         let quotes = match self.reply_to {
             ReplyToMode::Off => false,
-            ReplyToMode::First => part.index == 0,
+            ReplyToMode::First => index == 0,
             ReplyToMode::All => true,
         };
-        let answered = part.reply_to_id.as_ref().filter(|_| quotes);
+        let answered = answers.filter(|_| quotes);
         if let Some(answered) = answered.and_then(|id| message_id(id, place)) {
             let reply = json!({"message_id": answered, "allow_sending_without_reply": true});
             message.insert("reply_parameters".to_owned(), reply);
@@ -154,7 +204,7 @@ impl Speaker {
     }
 
     /// The place with the number that its chat has now.
-    fn now(&self, place: Place) -> Place {
+    pub(super) fn now(&self, place: Place) -> Place {
         match place.chat {
             Chat::Id(id) => Place {
                 chat: Chat::Id(self.moves.now(id)),
@@ -164,7 +214,7 @@ impl Speaker {
         }
     }
 
-    fn failed(&self, chat: &Chat, error: ApiError) -> SendError {
+    pub(super) fn failed(&self, chat: &Chat, error: ApiError) -> SendError {
         let all = self.heed(chat, &error);
         let refused = match error {
             ApiError::Refused(refused) => refused,
@@ -195,7 +245,7 @@ impl Speaker {
     }
 
     /// Keeps the silence that Telegram asks for. True: in every chat.
-    fn heed(&self, chat: &Chat, error: &ApiError) -> bool {
+    pub(super) fn heed(&self, chat: &Chat, error: &ApiError) -> bool {
         let ApiError::Refused(Refused {
             code: 429,
             retry_after,
@@ -208,12 +258,40 @@ impl Speaker {
         self.pace().silence(chat, now + retry_after.unwrap_or(PAUSE), now)
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
+    pub(super) fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn addressed(place: &Place) -> Map<String, Value> {
+pub(super) fn receipt(message: String) -> Receipt {
+    Receipt {
+        platform_id: Some(message),
+        unconfirmed: false,
+    }
+}
+
+/// Makes a change of a message of it: that is where it is, and answers what it answers.
+pub(super) fn changes(message: &mut Map<String, Value>, changed: &str) {
+    message.remove("message_thread_id");
+    message.remove("reply_parameters");
+    message.insert(
+        "message_id".to_owned(),
+        json!(changed.parse::<i64>().unwrap_or(0)),
+    );
+}
+
+/// Whether a message is not there any more, or can be changed no more.
+pub(super) fn is_gone(refused: &Refused) -> bool {
+    [
+        "message to edit not found",
+        "can't be edited",
+        "message_id_invalid",
+    ]
+    .iter()
+    .any(|words| refused.says(words))
+}
+
+pub(super) fn addressed(place: &Place) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("chat_id".to_owned(), place.chat.value());
     if let Some(topic) = place.topic {

@@ -8,16 +8,19 @@ use super::{Deps, Platform as _, Telegram};
 use crate::{
     account::{AccountState, State},
     adapter::{Adapter, Typing, contract},
+    media::MediaReader,
     metrics::{Direction, Fate, Metrics},
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, key, stores, until},
+    testing::{Bench, Memory, key, stores, until},
 };
 
 mod files;
 mod going;
 mod heard;
+mod previews;
 mod said;
+mod sent;
 
 contract::contract!(Bot);
 
@@ -49,7 +52,7 @@ impl Bot {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores, metrics: &Metrics) -> Arc<dyn Adapter> {
+fn adapter(config: &Value, stores: &Stores, metrics: &Metrics, session: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Telegram::read(config).unwrap();
     Telegram::open(
         &config,
@@ -58,6 +61,7 @@ fn adapter(config: &Value, stores: &Stores, metrics: &Metrics) -> Arc<dyn Adapte
             clock: Clock::system(),
             state: AccountState::new(key("a"), stores.accounts.clone()),
             metrics: metrics.clone(),
+            media: MediaReader::new(session.clone()),
         },
     )
 }
@@ -70,7 +74,7 @@ impl contract::Platform for Bot {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        adapter(&self.config(), &self.stores, &Metrics::default())
+        adapter(&self.config(), &self.stores, &Metrics::default(), &Arc::default())
     }
 
     fn person(&self) -> String {
@@ -102,6 +106,9 @@ impl contract::Platform for Bot {
 /// An account that runs against the server.
 struct Scene {
     api: BotApi,
+    adapter: Arc<dyn Adapter>,
+    /// Keeps media.
+    files: Arc<Memory>,
     bench: Bench,
     metrics: Metrics,
     stores: Stores,
@@ -132,9 +139,13 @@ impl Scene {
             .unwrap()
             .extend(keys.as_object().unwrap().clone());
         let metrics = Metrics::default();
-        let bench = Bench::run(&stores, Clock::system(), adapter(&config, &stores, &metrics));
+        let files = Arc::new(Memory::default());
+        let adapter = adapter(&config, &stores, &metrics, &files);
+        let bench = Bench::run(&stores, Clock::system(), adapter.clone());
         Self {
             api,
+            adapter,
+            files,
             bench,
             metrics,
             stores,

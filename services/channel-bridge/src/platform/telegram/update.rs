@@ -78,6 +78,8 @@ pub(super) struct Message {
     pub(super) caption_entities: Vec<Entity>,
     pub(super) reply_to_message: Option<Box<Message>>,
     pub(super) quote: Option<Quote>,
+    /// Messages with the same one are an album: sent together, and told one by one.
+    pub(super) media_group_id: Option<String>,
     /// A post of the channel that a group belongs to.
     pub(super) is_automatic_forward: bool,
     pub(super) migrate_to_chat_id: Option<i64>,

@@ -11,7 +11,7 @@ use crate::{
         State,
         lease::{LeaseOwner, LeasePolicy},
     },
-    testing::delivery,
+    testing::{delivery, previews},
 };
 
 /// Long enough for a loaded machine to renew in time, short enough to wait for.
@@ -42,10 +42,12 @@ impl Bridge {
         let (clock, metrics) = (Clock::system(), Metrics::default());
         let (session, (view, seen)) = (Arc::new(Memory::default()), watch::channel(None));
         let outbox = Outbox::new(stores.outbox.clone(), clock.clone(), metrics.clone());
+        let previews = previews(&stores, &session, &outbox);
         let inbox = Inbox::new(
             &stores,
             session.clone(),
             outbox.clone(),
+            previews.clone(),
             seen,
             clock.clone(),
             metrics.clone(),
@@ -58,6 +60,8 @@ impl Bridge {
             inbox: Arc::new(inbox),
             clock,
             metrics,
+            media: MediaReader::new(session.clone()),
+            previews,
         };
         Self {
             manager: Manager::spawn(handle, deps, view, drain),

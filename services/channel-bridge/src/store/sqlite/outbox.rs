@@ -5,7 +5,7 @@ use gatehouse_core::{Content, trace};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
-use super::{Sqlite, accounts::held, waiting};
+use super::{Sqlite, accounts::held, previews, waiting};
 use crate::{
     account::lease::Lease,
     adapter::AccountKey,
@@ -351,6 +351,7 @@ fn part_sent(tx: &Transaction<'_>, seq: i64, position: u32, sent: &Sent) -> Resu
     )?
     .execute(params![seq, position, sent.receipt, sent.at, sent.unconfirmed])?;
     if position == 0 {
+        previews::replaced(tx, seq)?;
         // By it an answer to us is told from a message of somebody's own. Whoever reads a long answer may begin to write
         // before its last line is there.
         tx.prepare_cached(

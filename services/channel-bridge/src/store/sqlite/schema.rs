@@ -170,6 +170,23 @@ CREATE TABLE partner (
 CREATE INDEX partner_by_age ON partner (heard_at);
 CREATE INDEX partner_paused ON partner (channel, account, paused_until) WHERE paused_until <> 0;
 ",
+    "
+-- Messages that show an answer which is still being written, until the answer takes their place.
+CREATE TABLE preview (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    thread_id TEXT,
+    reply_to_id TEXT,
+    shared INTEGER NOT NULL,
+    message TEXT NOT NULL,          -- the platform's id of it
+    doubtful INTEGER NOT NULL,      -- a change of it may still come
+    posted_at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account, run_id)
+) WITHOUT ROWID;
+CREATE INDEX preview_by_age ON preview (posted_at);
+",
 ];
 
 /// The schema that this version writes.

@@ -100,8 +100,10 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "ReportHealth",
             "WatchConfig",
             "KeepMedia",
+            "ReadMedia",
             "DeliverMessage",
             "FindUnknownMessages",
+            "FollowRun",
             "StopChat"
         ]
     );

@@ -135,3 +135,32 @@ async fn what_is_too_large_empty_or_breaks_off_is_not_kept() {
     }
     assert_eq!(media.sweep().await.unwrap(), 0, "nothing of it was kept");
 }
+
+#[tokio::test]
+async fn a_chat_reads_a_whole_medium_by_its_id_and_learns_where_others_may_see_it_for_a_while() {
+    let (_folder, media) = media();
+    let bytes = vec![7; 200_000];
+    let kept = media
+        .keep(std::io::Cursor::new(bytes.clone()), None, 1 << 20)
+        .await
+        .unwrap();
+    let read = async |id: &str| {
+        let id = id.to_owned();
+        let grpc = MediaGrpc::new(media.clone());
+        grpc.read_media(Request::new(ReadMediaRequest { id })).await
+    };
+
+    let mut parts = read(&kept.id.to_string()).await.unwrap().into_inner();
+    let first = parts.next().await.unwrap().unwrap();
+    let mut whole = Vec::new();
+    while let Some(part) = parts.next().await {
+        whole.extend_from_slice(&part.unwrap().data);
+    }
+
+    assert_eq!(first.head.unwrap().size_bytes, 200_000);
+    assert_eq!(whole, bytes);
+    assert_eq!(first.path, Some(media.links().to(&kept.id)));
+    for unknown in ["0".repeat(64), "../../etc/passwd".to_owned()] {
+        assert_eq!(read(&unknown).await.err().unwrap().code(), tonic::Code::NotFound);
+    }
+}

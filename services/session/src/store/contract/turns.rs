@@ -123,6 +123,8 @@ pub(super) async fn the_reply_of_a_turn_waits_for_the_bridge(store: &Stores) {
             .unwrap()
             .unwrap();
     }
+    let made = async |id: &str| store.deliveries.is_made(&run(id)).await.unwrap();
+    assert!(made("r1").await && made("r2").await && !made("r3").await);
     let to_session = Admission {
         reply: Reply::SessionChat,
         ..admission(&key("main"), "r3", "hi")
@@ -172,6 +174,7 @@ pub(super) async fn the_reply_of_a_turn_waits_for_the_bridge(store: &Stores) {
         .await
         .unwrap();
     assert_eq!(store.deliveries.waiting(T0 + 100, 10).await.unwrap().len(), 1);
+    assert!(made("r1").await && made("r2").await, "also once it was taken");
 }
 
 pub(super) async fn the_end_of_a_turn_begins_the_next_in_the_same_commit(store: &Stores) {

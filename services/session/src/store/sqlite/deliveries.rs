@@ -28,7 +28,7 @@ pub(super) fn add(
          ON CONFLICT (key) DO NOTHING",
     )?
     .execute(params![
-        format!("{}/0", turn.run),
+        key_of(&turn.run),
         turn.run.as_str(),
         turn.key.as_str(),
         target,
@@ -38,6 +38,15 @@ pub(super) fn add(
         turn.trace.to_string()
     ])?;
     Ok(())
+}
+
+fn key_of(run: &RunId) -> String {
+    format!("{run}/0")
+}
+
+pub(super) fn is_made(conn: &Connection, run: &RunId) -> Result<bool, Error> {
+    let mut statement = conn.prepare_cached("SELECT 1 FROM deliveries WHERE key = ?1")?;
+    Ok(statement.exists([key_of(run)])?)
 }
 
 pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {

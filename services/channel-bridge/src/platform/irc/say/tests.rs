@@ -36,6 +36,7 @@ fn request(to: &str) -> (SendRequest, Answer) {
         thread_id: None,
         reply_to_id: None,
         text: "hi".into(),
+        replaces: None,
         media: Vec::new(),
         created_at: 0,
     })

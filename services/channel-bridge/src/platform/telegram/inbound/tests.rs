@@ -251,12 +251,20 @@ async fn what_is_answered_is_quoted_unless_it_is_a_word_to_the_gateway() {
     let stop = heard(group(FAMILY, 7, 3, "stop", answered.clone()))
         .await
         .unwrap();
+    let one = heard(group(FAMILY, 7, 3, "Why?", answered.clone()))
+        .await
+        .unwrap();
     let command = heard(group(FAMILY, 7, 3, "/new about cats", answered))
         .await
         .unwrap();
 
     assert_eq!(said(&whole), "> first\n> second\n\nwhat of it then");
     assert_eq!(said(&part), "> second\n\nwhat of it then");
+    assert_eq!(
+        said(&one),
+        "> first\n> second\n\nWhy?",
+        "one word is no word to the gateway"
+    );
     assert_eq!(
         (said(&stop), said(&command)),
         ("stop".to_owned(), "/new about cats".to_owned())

@@ -1,6 +1,7 @@
 //! Files that people send.
 
 use futures::TryStreamExt;
+use gatehouse_core::content::{Block, MediaSource};
 
 use super::*;
 use crate::adapter::FetchError;
@@ -11,7 +12,7 @@ async fn fetched(bot: &Bot, keys: Value, address: &str) -> Result<Vec<u8>, Fetch
         .as_object_mut()
         .unwrap()
         .extend(keys.as_object().unwrap().clone());
-    let adapter = adapter(&config, &bot.stores, &Metrics::default());
+    let adapter = adapter(&config, &bot.stores, &Metrics::default(), &Arc::default());
     let remote = adapter.fetch(address).await?;
     let parts: Vec<bytes::Bytes> = remote.bytes.try_collect().await?;
     Ok(parts.concat())
@@ -56,4 +57,38 @@ async fn what_is_too_large_unknown_or_elsewhere_is_never_fetched_and_what_breaks
         fetched(&bot, small, "telegram-file:torn").await.unwrap().len(),
         1000
     );
+}
+
+#[tokio::test]
+async fn an_album_is_one_message_with_all_of_its_pictures_also_when_it_comes_in_pieces() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let picture = |number: i64, words: Option<&str>| {
+        let mut message = direct(ANNA, number, "");
+        message["text"] = Value::Null;
+        message["media_group_id"] = json!("album");
+        message["photo"] = json!([{"file_id": format!("photo-{number}"), "file_size": 3}]);
+        message["caption"] = json!(words);
+        message
+    };
+    scene.api.update("message", picture(1, Some("what are these?")));
+    scene.api.update("message", picture(2, None));
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    scene.api.update("message", picture(3, None));
+    scene.hears(1).await;
+    scene.api.says(ANNA, "another message");
+
+    assert_eq!(scene.hears(2).await, ["what are these?", "another message"]);
+    let heard = scene.bench.heard.messages.lock().unwrap()[0].clone();
+    let files = heard.content.blocks().iter().filter_map(|block| match block {
+        Block::Media(media) => Some(media.source.clone()),
+        _ => None,
+    });
+    let named = |number: i64| MediaSource::Url(format!("telegram-file:photo-{number}"));
+    assert_eq!(files.collect::<Vec<_>>(), [named(1), named(2), named(3)]);
+    until("the acknowledgement", async || {
+        (scene.api.unread() == 0).then_some(())
+    })
+    .await;
+    scene.bench.stop().await;
 }

@@ -57,6 +57,7 @@ pub(super) fn request(to: &str, text: &str) -> (SendRequest, Answer) {
         thread_id: None,
         reply_to_id: None,
         text: text.into(),
+        replaces: None,
         media: Vec::new(),
         created_at: 0,
     })

@@ -1,0 +1,223 @@
+//! Files on their way into a chat: as what Telegram shows them, a picture, a recording, a video, or a file to be saved.
+
+use std::sync::{Arc, OnceLock};
+
+use futures::StreamExt;
+use gatehouse_core::content::Media;
+use reqwest::{Body, multipart::Part};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::{
+    api::{ApiError, UPLOAD_WITHIN},
+    chats::Place,
+    html::html,
+    say::{Speaker, receipt},
+    update::Message,
+};
+use crate::{
+    adapter::{FetchError, Receipt, SendError, SendPart},
+    markup::{Document, pieces},
+    media::Kept,
+};
+
+/// What Telegram's own server takes from a bot, in bytes (`sendDocument`).
+pub(super) const UPLOAD_BYTES_MAX: i64 = 50 * 1_000_000;
+/// The largest picture that is shown as one (`sendPhoto`); larger ones are files.
+const PHOTO_BYTES_MAX: u64 = 10 * 1_000_000;
+/// The longest name of a file, in characters.
+const NAME_CHARS_MAX: usize = 120;
+
+/// As what a file is sent: the method, and the field that holds it.
+type Form = (&'static str, &'static str);
+
+const DOCUMENT: Form = ("sendDocument", "document");
+
+/// What Telegram shows a file of this type as. What it does not play or draw is a file to be saved.
+fn form(mime_type: &str, size_bytes: u64) -> Form {
+    match mime_type {
+        "image/jpeg" | "image/png" | "image/webp" if size_bytes <= PHOTO_BYTES_MAX => ("sendPhoto", "photo"),
+        "image/gif" => ("sendAnimation", "animation"),
+        "audio/ogg" => ("sendVoice", "voice"),
+        "audio/mpeg" | "audio/mp4" => ("sendAudio", "audio"),
+        "video/mp4" => ("sendVideo", "video"),
+        _ => DOCUMENT,
+    }
+}
+
+impl Speaker {
+    /// Sends a part that is a medium. One that cannot be had, or that Telegram does not take, is named in words.
+    pub(super) async fn say_medium(
+        &self,
+        part: &SendPart,
+        place: &Place,
+        medium: &Media,
+    ) -> Result<Receipt, SendError> {
+        if let Some(shown) = &part.replaces {
+            // A message of words never becomes a file.
+            self.take_back(place, shown)
+                .await
+                .map_err(|error| SendError::retry(error.to_string()))?;
+            return Err(SendError::PreviewGone {
+                reason: "the answer is a file".into(),
+            });
+        }
+        let kept = match self.media.open(medium).await {
+            Ok(kept) => kept,
+            Err(FetchError::Retry(reason)) => return Err(SendError::retry(reason)),
+            Err(FetchError::Never(reason)) => return self.name(part, medium, &reason).await,
+        };
+        let form = form(&kept.mime_type, kept.size_bytes);
+        let refused = match self.upload(part, place, medium, form, kept).await? {
+            Ok(receipt) => return Ok(receipt),
+            Err(ApiError::Refused(refused)) if matches!(refused.code, 400 | 413) => refused,
+            Err(error) => return Err(self.failed(&place.chat, error)),
+        };
+        if refused.code == 400 && form != DOCUMENT && !is_of_the_chat(&refused.words) {
+            tracing::info!(account.id = %self.account, reason = refused.words, "Telegram does not show a file as what it is; it is sent to be saved");
+            let kept = self.media.open(medium).await;
+            let kept = kept.map_err(|error| SendError::retry(error.to_string()))?;
+            return match self.upload(part, place, medium, DOCUMENT, kept).await? {
+                Ok(receipt) => Ok(receipt),
+                Err(error) => Err(self.failed(&place.chat, error)),
+            };
+        }
+        if refused.code == 413 {
+            return self
+                .name(part, medium, "Telegram takes no file that is this large")
+                .await;
+        }
+        Err(self.failed(&place.chat, ApiError::Refused(refused)))
+    }
+
+    async fn upload(
+        &self,
+        part: &SendPart,
+        place: &Place,
+        medium: &Media,
+        (method, field): Form,
+        kept: Kept,
+    ) -> Result<Result<Receipt, ApiError>, SendError> {
+        let mut fields: Map<String, Value> = self.text_message(part.reply_to_id.as_ref(), part.index, place);
+        fields.remove("link_preview_options");
+        if !part.text.trim().is_empty() {
+            fields.insert(
+                "caption".to_owned(),
+                json!(html(&pieces(&Document::parse(&part.text)))),
+            );
+            fields.insert("parse_mode".to_owned(), json!("HTML"));
+        }
+        let Kept {
+            mime_type,
+            size_bytes,
+            bytes,
+            ..
+        } = kept;
+        // What breaks off on our side is whole on nobody's.
+        let broken = Arc::new(OnceLock::new());
+        let noted = Arc::clone(&broken);
+        let bytes = bytes.inspect(move |part| {
+            if let Err(error) = part {
+                let _ = noted.set(error.to_string());
+            }
+        });
+        let file = Part::stream_with_length(Body::wrap_stream(bytes), size_bytes)
+            .file_name(name(medium, &mime_type))
+            .mime_str(&mime_type)
+            .map_err(|_| SendError::permanent(format!("{mime_type:?} is no media type")))?;
+        self.pace().said(&place.chat, Instant::now());
+        let sent = self
+            .api
+            .upload::<Message>(method, &fields, field, file, UPLOAD_WITHIN)
+            .await;
+        match (sent, broken.get()) {
+            (Ok(sent), _) => Ok(Ok(receipt(sent.message_id.to_string()))),
+            (Err(ApiError::Broken(_)), Some(reason)) => Err(SendError::retry(reason)),
+            (Err(error), _) => Ok(Err(error)),
+        }
+    }
+
+    /// Says that there is a medium which cannot be shown.
+    async fn name(&self, part: &SendPart, medium: &Media, reason: &str) -> Result<Receipt, SendError> {
+        tracing::warn!(account.id = %self.account, delivery.key = part.delivery.as_str(), reason, "a medium is named and not sent");
+        let named = SendPart {
+            text: format!("{}{} ({reason})", part.text, medium.label()),
+            media: Vec::new(),
+            ..part.clone()
+        };
+        Box::pin(self.say(&named)).await
+    }
+}
+
+/// Whether a refusal has nothing to do with what the file is.
+fn is_of_the_chat(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["chat", "thread", "topic", "rights", "not enough"]
+        .iter()
+        .any(|word| words.contains(word))
+}
+
+/// The name under which a file is saved.
+fn name(medium: &Media, mime_type: &str) -> String {
+    let given = medium.name.as_deref().unwrap_or_default();
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last
+        .chars()
+        .filter(|c| !c.is_control() && *c != '"')
+        .take(NAME_CHARS_MAX)
+        .collect();
+    if !name.trim().is_empty() {
+        return name;
+    }
+    let end = match mime_type {
+        "image/jpeg" => "jpg",
+        "audio/mpeg" => "mp3",
+        "text/plain" => "txt",
+        other => other.rsplit(['/', '+']).next().unwrap_or("bin"),
+    };
+    format!("{}.{end}", medium.kind().word())
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_core::content::MediaSource;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_sent_as_what_it_is_shown_as_and_anything_else_to_be_saved() {
+        for (mime_type, size, method) in [
+            ("image/png", 1, "sendPhoto"),
+            ("image/png", PHOTO_BYTES_MAX + 1, "sendDocument"),
+            ("image/gif", 1, "sendAnimation"),
+            ("image/svg+xml", 1, "sendDocument"),
+            ("audio/ogg", 1, "sendVoice"),
+            ("audio/mpeg", 1, "sendAudio"),
+            ("audio/flac", 1, "sendDocument"),
+            ("video/mp4", 1, "sendVideo"),
+            ("application/pdf", 1, "sendDocument"),
+        ] {
+            assert_eq!(form(mime_type, size).0, method, "{mime_type}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_never_a_path_and_never_blank() {
+        let medium = |name: Option<&str>| Media {
+            source: MediaSource::Id("1".into()),
+            mime_type: None,
+            name: name.map(str::to_owned),
+            size_bytes: None,
+        };
+        assert_eq!(
+            name(&medium(Some("../../etc/pass\"wd\n")), "text/plain"),
+            "passwd"
+        );
+        assert_eq!(
+            name(&medium(Some("Bericht ü.pdf")), "application/pdf"),
+            "Bericht ü.pdf"
+        );
+        assert_eq!(name(&medium(Some("a/")), "image/jpeg"), "file.jpg");
+        assert_eq!(name(&medium(None), "image/svg+xml"), "file.xml");
+    }
+}
