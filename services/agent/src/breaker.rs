@@ -1,4 +1,4 @@
-//! A provider that keeps failing is left alone for a while: no storm of calls, and an answer to the user at once, with the reason
+//! A circuit breaker for each provider: one that keeps failing is not asked for a while: no storm of calls, and an answer to the user at once, with the reason
 //! of the last failure.
 //!
 //! Only outages count ([`crate::turn`]): a provider that refuses a request is there. What is known of a provider belongs to its entry
@@ -12,12 +12,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{config::Fingerprint, provider::Unanswered};
+use crate::{config::Fingerprint, unanswered::Unanswered};
 
-/// Failures in a row after which a provider is left alone.
+/// Failures in a row after which its circuit opens.
 const FAILURES_MAX: u32 = 3;
 
-/// How long it is left alone, and how long others wait for the one caller that tries it then.
+/// How long it stays open, and how long others wait for the one caller that tries it then.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 
 /// One state for each provider of the configuration.
@@ -41,7 +41,7 @@ struct Open {
 
 /// Why a provider is not asked.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LeftAlone {
+pub(crate) struct CircuitOpen {
     pub(crate) wait: Duration,
     pub(crate) failures: u32,
     /// Whether the wait is for somebody else's try.
@@ -57,8 +57,8 @@ impl Breakers {
     /// Whether a provider may be asked. After its time alone one caller may try; the others wait for how that ends.
     ///
     /// # Errors
-    /// When it is to be left alone.
-    pub(crate) fn admit(&self, provider: &str, entry: Fingerprint) -> Result<(), LeftAlone> {
+    /// When its circuit is open.
+    pub(crate) fn admit(&self, provider: &str, entry: Fingerprint) -> Result<(), CircuitOpen> {
         let mut states = self.states();
         let Some(state) = states.get_mut(provider).filter(|state| state.entry == entry) else {
             return Ok(());
@@ -66,7 +66,7 @@ impl Breakers {
         let now = Instant::now();
         match state.open {
             None => Ok(()),
-            Some(open) if now < open.until => Err(state.left_alone(open, now)),
+            Some(open) if now < open.until => Err(state.circuit_open(open, now)),
             Some(_) => {
                 state.open = Some(Open {
                     until: now + COOL_DOWN,
@@ -77,7 +77,7 @@ impl Breakers {
         }
     }
 
-    /// How long a provider is still left alone. Nobody is let in by this question.
+    /// How long its circuit stays open. Nobody is let in by this question.
     pub(crate) fn cooling(&self, provider: &str, entry: Fingerprint) -> Option<Duration> {
         let states = self.states();
         let state = states.get(provider).filter(|state| state.entry == entry)?;
@@ -85,7 +85,7 @@ impl Breakers {
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// The providers that failed lately, and whether each is left alone now.
+    /// The providers that failed lately, and whether its circuit is open now.
     pub(crate) fn shown(&self) -> Vec<(String, bool)> {
         let now = Instant::now();
         let is_open = |state: &State| state.open.is_some_and(|open| now < open.until);
@@ -112,7 +112,7 @@ impl Breakers {
         let open = (failures >= FAILURES_MAX).then(|| {
             tracing::warn!(
                 provider.id = provider, cool_down = ?COOL_DOWN, reason = why.message,
-                "a provider keeps failing and is left alone"
+                "circuit open: a provider keeps failing"
             );
             Open {
                 until: Instant::now() + COOL_DOWN,
@@ -133,8 +133,8 @@ impl Breakers {
 }
 
 impl State {
-    fn left_alone(&self, open: Open, now: Instant) -> LeftAlone {
-        LeftAlone {
+    fn circuit_open(&self, open: Open, now: Instant) -> CircuitOpen {
+        CircuitOpen {
             wait: open.until - now,
             failures: self.failures,
             is_tried: open.is_tried,

@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use self::settings::Layers;
 pub(crate) use self::settings::Settings;
-use crate::{provider::Unanswered, request::ModelName};
+use crate::{request::ModelName, unanswered::Unanswered};
 
 /// The built-in provider and its only model.
 pub(crate) const ECHO: &str = "echo";

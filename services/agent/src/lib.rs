@@ -24,6 +24,7 @@ mod request;
 mod tokens;
 mod trial;
 mod turn;
+mod unanswered;
 mod window;
 
 pub use app::App;

@@ -134,7 +134,7 @@ impl Metrics {
         );
         registry.register(
             "circuit_open",
-            "Whether a provider that kept failing is left alone just now",
+            "Whether the circuit of a provider that kept failing is open just now",
             self.open.clone(),
         );
     }

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn keys_and_hashes_weigh_more_than_words_of_their_length() {
         let key = "aG91c2Uga2V5cyBhcmUgbm90IHdvcmRzIGFuZCBub3QgcHJvc2UgZWl0aGVyIQ";
-        let words = "house keys are not words and they are not any prose either, ok";
+        let words = "spare keys are not words and they are not any prose either, ok";
 
         assert!(
             estimate(key) > 2 * estimate(words),

@@ -150,7 +150,7 @@ async fn a_key_that_is_refused_is_told_from_a_provider_that_is_away() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_left_alone_is_shown_as_such() {
+async fn a_provider_that_whose_circuit_is_open_is_shown_as_such() {
     let (config, tools, discovered) = (config("http://127.0.0.1:1"), tools(), Discovered::default());
     let why = Unanswered::new(FailureKind::Unavailable, "refused");
     for _ in 0..3 {

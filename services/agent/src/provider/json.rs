@@ -122,7 +122,11 @@ fn mend(text: &str) -> (String, bool) {
                 rest = behind;
                 continue;
             }
-            out.push(c);
+            // A comma behind the last of a list, as other languages allow it.
+            let ends_list = c == ',' && after.trim_start().starts_with(['}', ']', ',']);
+            if !ends_list {
+                out.push(c);
+            }
             rest = after;
             continue;
         }
@@ -198,6 +202,7 @@ mod tests {
                 json!({"a": "two\nlines\tand a tab"}),
             ),
             (r#"{"a":"NaN","b":NaN}"#, json!({"a": "NaN", "b": null})),
+            ("{\"a\":[1,{\"b\":\",]\",},\n],}", json!({"a": [1, {"b": ",]"}]})),
             (
                 r#"{"a":"hi","created":1e400,"b":[-1e999,NaN]}"#,
                 json!({"a": "hi", "created": null, "b": [null, null]}),

@@ -29,7 +29,6 @@ pub(crate) struct Parser {
     event: Event,
     has_data: bool,
     after_cr: bool,
-    has_begun: bool,
     document: Document,
     stray: String,
 }
@@ -86,7 +85,8 @@ impl Parser {
 
     fn end_line(&mut self, events: &mut Vec<Event>) {
         let mut line = std::mem::take(&mut self.line);
-        if !std::mem::replace(&mut self.has_begun, true) && line.starts_with(BOM) {
+        // One before the whole is allowed; a server that joins what others wrote has one before each event.
+        while line.starts_with(BOM) {
             line.drain(..BOM.len());
         }
         // A line is decoded whole, so a character that was split by the network is not harmed.

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt};
 use crate::{
-    breaker::LeftAlone,
+    breaker::CircuitOpen,
     config::{self, ECHO, Settings},
     history,
     lessons::Lesson,
@@ -120,7 +120,7 @@ impl Turn {
         loop {
             if let Err(left) = self.tools.breakers.admit(provider, entry) {
                 let was_asked = failed.is_some();
-                let why = failed.unwrap_or_else(|| left_alone(provider, left));
+                let why = failed.unwrap_or_else(|| circuit_open(provider, left));
                 return Err(NoAnswer { why, was_asked });
             }
             let prepared = asking.prepare();
@@ -257,8 +257,8 @@ fn given_up(mut why: Unanswered) -> NoAnswer {
     NoAnswer { why, was_asked: true }
 }
 
-fn left_alone(provider: &str, left: LeftAlone) -> Unanswered {
-    let LeftAlone {
+fn circuit_open(provider: &str, left: CircuitOpen) -> Unanswered {
+    let CircuitOpen {
         wait,
         failures,
         is_tried,
@@ -268,7 +268,7 @@ fn left_alone(provider: &str, left: LeftAlone) -> Unanswered {
     let state = if is_tried {
         format!("is being tried by another question at this moment; ask again, at the latest in {wait}")
     } else {
-        format!("is left alone for {wait} more")
+        format!("is not asked for {wait} more (circuit open)")
     };
     Unanswered {
         message: format!(

@@ -177,11 +177,11 @@ async fn a_provider_that_always_fails_is_called_four_times_at_most_and_then_left
     assert_eq!(failed(&first).kind(), FailureKind::Unavailable);
     let told = failed(&second);
     assert!(
-        told.message.contains("left alone for 30 s more") && told.message.contains("HTTP 500"),
+        told.message.contains("not asked for 30 s more (circuit open)") && told.message.contains("HTTP 500"),
         "the time that is left, and the reason: {told:?}"
     );
     assert!(
-        !failed(&first).message.contains("left alone"),
+        !failed(&first).message.contains("circuit open"),
         "the first one is told what the provider said"
     );
 }

@@ -116,7 +116,7 @@ fn an_address_without_its_last_part_is_said_to_lack_it() {
     assert_eq!(
         read(404, r#"{"error":"model 'x' not found"}"#).kind,
         FailureKind::ModelMissing,
-        "a 404 about the model is no wrong address"
+        "a 404 about the model is not a wrong address"
     );
 }
 

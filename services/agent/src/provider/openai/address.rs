@@ -19,7 +19,7 @@ impl Base {
         let url = Url::parse(text.trim()).ok();
         let mut url = url
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or("is no http or https address: write it as `http://127.0.0.1:11434/v1` or `https://api.example.org/v1`")?;
+            .ok_or("is not an http or https URL: write it as `http://127.0.0.1:11434/v1` or `https://api.example.org/v1`")?;
         let path = url.path().trim_end_matches('/');
         let path = path.strip_suffix(ENDPOINT).unwrap_or(path);
         let path = path.trim_end_matches('/').to_owned();

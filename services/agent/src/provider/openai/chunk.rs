@@ -126,6 +126,8 @@ impl Chunk {
     fn content(&mut self, content: &Value, depth: usize) {
         match content {
             Value::String(text) => self.text.push_str(text),
+            // Of a server that took the words for what they look like.
+            Value::Number(_) | Value::Bool(_) => self.text.push_str(&content.to_string()),
             Value::Array(parts) if depth < DEPTH_MAX => {
                 for part in parts {
                     self.content(part, depth + 1);
@@ -148,7 +150,7 @@ impl Chunk {
                 }
                 Some(_) => {} // not words
             },
-            _ => {}
+            Value::Null | Value::Array(_) => {}
         }
     }
 

@@ -135,7 +135,7 @@ fn nothing_understood(callee: &Callee<'_>, end: &End) -> Unanswered {
     callee.failed(
         FailureKind::Unavailable,
         format!(
-            "provider {provider} at {origin} sent something that is no chat completion{words}. {}",
+            "provider {provider} at {origin} sent something that is not a chat completion{words}. {}",
             callee.no_route_advice()
         ),
     )

@@ -126,7 +126,7 @@ async fn a_limit_is_no_outage_and_a_repaired_entry_starts_afresh() {
     let tools = tools();
     for _ in 0..4 {
         let failure = failed(&turn(request(&["p/m"]), config(&server.uri()), tools.clone()).await);
-        assert!(!failure.message.contains("left alone"), "{}", failure.message);
+        assert!(!failure.message.contains("circuit open"), "{}", failure.message);
     }
     assert_eq!(bodies(&server).await.len(), 4);
 
@@ -136,7 +136,7 @@ async fn a_limit_is_no_outage_and_a_repaired_entry_starts_afresh() {
     }
     let alone = failed(&turn(request(&["p/m"]), away(), tools.clone()).await);
     assert!(
-        alone.message.contains("left alone for 30 s more"),
+        alone.message.contains("not asked for 30 s more (circuit open)"),
         "{}",
         alone.message
     );

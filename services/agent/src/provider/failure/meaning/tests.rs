@@ -107,6 +107,11 @@ fn what_somebody_would_do_about_it_decides_and_not_the_status() {
             FailureKind::RateLimit,
         ),
         (
+            403,
+            r#"{"type":"about:blank","title":"No quota","detail":"you are out of quota today","status":403}"#,
+            FailureKind::RateLimit,
+        ),
+        (
             413,
             r#"{"error":{"message":"Request too large for model: tokens per minute (TPM): Limit 6000","code":"rate_limit_exceeded","type":"tokens"}}"#,
             FailureKind::RateLimit,

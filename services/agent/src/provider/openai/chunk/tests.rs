@@ -83,6 +83,23 @@ fn servers_that_do_not_stream_are_read_as_what_they_send() {
 }
 
 #[test]
+fn words_that_look_like_something_else_are_words() {
+    for (content, text) in [
+        (json!(42), "42"),
+        (json!(true), "true"),
+        (json!({"type": "text", "text": "hi"}), "hi"),
+        (
+            json!([{"text": 4.5}, " and ", {"content": "more"}]),
+            "4.5 and more",
+        ),
+        (json!(null), ""),
+    ] {
+        let read = chunk(json!({"choices": [{"delta": {"content": content}}]}));
+        assert_eq!(read.text, text, "{content}");
+    }
+}
+
+#[test]
 fn a_message_beside_a_delta_is_a_repetition() {
     let beside = chunk(json!({"choices": [{"delta": {"content": ""}, "message": {"content": "all of it"}}]}));
     assert!(beside.whole.unwrap().beside_delta);

@@ -151,7 +151,7 @@ fn a_body_that_holds_no_answer_is_said_to_hold_what_it_holds() {
         (
             stray("the model is asleep"),
             FailureKind::Unavailable,
-            "no chat completion: the model is asleep",
+            "not a chat completion: the model is asleep",
         ),
         (End::default(), FailureKind::Unavailable, "nothing at all"),
         (
