@@ -5,6 +5,7 @@ pub(crate) mod devices;
 #[cfg(test)]
 mod documented;
 pub(crate) mod gateway;
+pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod nouns;
 
@@ -78,7 +79,7 @@ pub(crate) enum Command {
 Examples:
   gatehouse up                            port 18789, this machine only; Ctrl-C ends it
   gatehouse up -d                         the same without the terminal; `gatehouse stop` ends it
-  gatehouse up --port 8080 --home ~/house
+  gatehouse up --port 8080 --home ~/assistant
   gatehouse up --bind 0.0.0.0             for everybody in the network: the token is all that protects it
 
 Ctrl-C stops everything in order; a second Ctrl-C stops it at once.")]
@@ -88,7 +89,7 @@ Ctrl-C stops everything in order; a second Ctrl-C stops it at once.")]
 Examples:
   gatehouse stop
   gatehouse stop --now                    without waiting for anybody
-  gatehouse stop --home ~/house
+  gatehouse stop --home ~/assistant
 
 Ends with 69 when no gateway runs there.")]
     Stop(Stop),

@@ -256,7 +256,7 @@ fn configuration<W: Write>(home: &Home, archive: &mut Archive<W>) -> Result<(), 
             return Err(Failed::new(
                 Exit::Failed,
                 format!(
-                    "{} is no folder of secrets: {} is large, or there are many",
+                    "{} is not a folder of secrets: {} is large, or there are many",
                     folder.display(),
                     path.display()
                 ),

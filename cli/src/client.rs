@@ -6,7 +6,6 @@
 pub(crate) mod follow;
 pub(crate) mod grpc;
 mod next_step;
-pub(crate) mod pin;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -29,6 +28,7 @@ use tokio_tungstenite::{
 use crate::{
     exit::{Exit, Failed},
     gateway::Gateway,
+    pin,
 };
 
 /// A gateway on this machine or in this network accepts within this time.

@@ -11,12 +11,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    args::Common,
-    exit::{Exit, Failed},
-    home,
-};
-
 /// In the run folder.
 pub(crate) const SOCKET: &str = "up.sock";
 
@@ -66,6 +60,36 @@ pub(crate) struct Answer {
     pub(crate) log: Option<PathBuf>,
     /// The longest that an end takes, in seconds.
     pub(crate) end_seconds: u64,
+    /// The services that ended by themselves and have not been well since.
+    pub(crate) failing: Vec<Failing>,
+}
+
+/// A service that ends by itself, again and again as a rule: it is started anew with growing pauses.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Failing {
+    /// Its name.
+    pub(crate) service: String,
+    /// How it ended.
+    pub(crate) why: String,
+    /// What it said last: which file or setting, and what to do, where it could tell.
+    pub(crate) last_line: String,
+    /// When, milliseconds since 1970.
+    pub(crate) ended_ms: i64,
+}
+
+impl Failing {
+    /// In one line.
+    pub(crate) fn told(&self) -> String {
+        let said = self
+            .last_line
+            .strip_prefix("gatehouse: ")
+            .unwrap_or(&self.last_line);
+        match said {
+            "" => format!("it {}", self.why),
+            said => format!("it {}: {said}", self.why),
+        }
+    }
 }
 
 /// Whether a gateway runs whose sockets are in this folder.
@@ -110,50 +134,5 @@ impl Asked {
             Ok(bytes) => bytes == 0,
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
-    }
-}
-
-/// Asks the gateway of the home that is meant; one that does not run is said with what to do.
-pub(crate) fn ask_own(common: &Common, what: &Ask, deadline: Option<Duration>) -> Result<Asked, Failed> {
-    let asked = ask(&common.run_dir(), what, deadline).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => not_running(common),
-        _ => Failed::new(
-            Exit::Unavailable,
-            format!(
-                "the gateway of {} does not answer: {error}",
-                common.home.display()
-            ),
-        )
-        .next("`ps -C gatehouse` shows its processes; `gatehouse doctor` looks at everything else"),
-    })?;
-    match asked.answer.error {
-        Some(why) => Err(Failed::new(Exit::Failed, why)),
-        None => Ok(asked),
-    }
-}
-
-/// No gateway runs in the home that is meant.
-pub(crate) fn not_running(common: &Common) -> Failed {
-    Failed::new(
-        Exit::Unavailable,
-        format!("no gateway runs in {} ({})", common.home.display(), common.found),
-    )
-    .next(start_step(common))
-}
-
-/// How to start the gateway that was meant, without making another one.
-pub(crate) fn start_step(common: &Common) -> String {
-    let home = common.home.display();
-    let other = home::other_than(&common.home).filter(|_| common.found != home::Found::Named);
-    match other {
-        Some(other) => format!(
-            "your gateway has its home in {}: start it with `gatehouse up -d --home {}`",
-            other.display(),
-            other.display()
-        ),
-        None if common.found == home::Found::Named => {
-            format!("start it with `gatehouse up -d --home {home}`")
-        }
-        None => "start it with `gatehouse up -d`, or name its home with --home".to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     control::{self, Answer, Ask},
     exit::{Exit, Failed},
     gateway::within_deadline,
-    output,
+    output, own,
     term::{Ink, Style},
 };
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(common: &Common, doctor: &Doctor, style: Style) -> Resul
                 "services",
                 format!("no gateway runs in {} ({})", common.home.display(), common.found),
             )
-            .fix(control::start_step(common)),
+            .fix(own::start_step(common)),
         ),
     }
     if doctor.fix {
@@ -76,7 +76,7 @@ fn of_the_machine(common: &Common, is_running: bool) -> Vec<Finding> {
 
 async fn of_the_gateway(common: &Common, doctor: &Doctor, answer: &Answer) -> Vec<Finding> {
     let mut findings = vec![running::version(answer)];
-    findings.extend(running::services(common).await);
+    findings.extend(running::services(common, &answer.failing).await);
     findings.extend(running::asked(common, !doctor.quick).await);
     findings
 }

@@ -17,9 +17,9 @@ use url::{Host, Url};
 
 use crate::{
     args::Common,
-    client::pin::Fingerprint,
-    control::start_step,
     exit::{Exit, Failed},
+    own::start_step,
+    pin::Fingerprint,
     service::environment,
 };
 
@@ -166,7 +166,7 @@ fn parse(text: &str) -> Result<Url, Failed> {
         );
     }
     let wrong = |why: String| {
-        Failed::new(Exit::Usage, format!("{text:?} is no gateway address: {why}")).next(example)
+        Failed::new(Exit::Usage, format!("{text:?} is not a gateway address: {why}")).next(example)
     };
     let full = if text.contains("://") {
         text.to_owned()

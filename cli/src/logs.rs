@@ -16,7 +16,7 @@ use crate::{
     args::{Common, Logs},
     control::{self, Ask},
     exit::{Exit, Failed},
-    output,
+    output, own,
     service::by_name,
     up::log_file,
 };
@@ -86,7 +86,7 @@ fn no_log(common: &Common) -> Failed {
         )
         .next("look there (`journalctl`, `docker compose logs`); one that is started with `gatehouse up -d` keeps its log in the home"),
         Err(_) => Failed::new(Exit::Failed, format!("there is no log in {home} ({})", common.found))
-            .next(control::start_step(common)),
+            .next(own::start_step(common)),
     }
 }
 

@@ -28,6 +28,8 @@ mod methods;
 mod node;
 mod nouns;
 mod output;
+mod own;
+mod pin;
 mod restore;
 mod service;
 mod setup;

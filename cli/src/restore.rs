@@ -177,7 +177,7 @@ fn unpack(
     staged: &mut Staged,
 ) -> Result<Manifest, Failed> {
     let unfit = |error: io::Error| {
-        Failed::new(Exit::Failed, format!("this is no whole backup: {error}"))
+        Failed::new(Exit::Failed, format!("this is not a whole backup: {error}"))
             .next("nothing was changed; take another file")
     };
     let mut tar = tar::Archive::new(source);

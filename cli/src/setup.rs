@@ -237,8 +237,11 @@ fn named(setup: &Setup, env: &Env) -> Result<Option<Candidate>, Failed> {
 
 fn address(url: &str) -> Result<String, Failed> {
     let wrong = |why: &str| {
-        Failed::new(Exit::Usage, format!("{url:?} is no address of a provider: {why}"))
-            .next("it looks like http://127.0.0.1:11434/v1, up to and without /chat/completions")
+        Failed::new(
+            Exit::Usage,
+            format!("{url:?} is not an address of a provider: {why}"),
+        )
+        .next("it looks like http://127.0.0.1:11434/v1, up to and without /chat/completions")
     };
     let parsed = url::Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
     match parsed.scheme() {

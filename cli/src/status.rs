@@ -4,9 +4,10 @@
 //! such.
 
 mod each;
+mod failing;
 mod page;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use gatehouse_core::{private, telemetry::escape};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ use self::{
 use crate::{
     args::Common,
     client::{self, Client, follow::has_changed},
+    control::Failing,
     exit::{Exit, Failed},
     gateway::{Gateway, within_deadline},
     output,
@@ -48,6 +50,8 @@ struct Asked {
     status: Result<Box<RawValue>, Failed>,
     channels: Result<Box<RawValue>, Failed>,
     configuration: Result<Box<RawValue>, Failed>,
+    /// The services of this home that keep ending.
+    failing: BTreeMap<String, Failing>,
 }
 
 /// Prints the state of the gateway. An unhealthy one is a failure.
@@ -65,7 +69,7 @@ pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
         Ok(status) => whole(common, style, status, &asked),
         Err(failed) if failed.exit == Exit::Unavailable => {
             let edge = each::readiness(&asked.gateway).await;
-            let processes = in_parts(common, &asked.gateway, edge.as_ref()).await;
+            let processes = in_parts(common, &asked, edge.as_ref()).await;
             show_parts(common, style, &asked, edge.as_ref(), &processes)?;
             Err(unhealthy(format!("not serving: {}", away(&processes))))
         }
@@ -83,8 +87,14 @@ async fn ask(common: &Common) -> Result<Asked, Failed> {
     // What is not right with the configuration; without it there is still a state to show.
     let configuration = client.call("config.get", &nothing, ANSWER).await;
     client.close().await;
+    let failing = if gateway.is_own {
+        failing::of_the_home(common)
+    } else {
+        BTreeMap::new()
+    };
     Ok(Asked {
         gateway,
+        failing,
         status,
         channels,
         configuration,
@@ -93,7 +103,8 @@ async fn ask(common: &Common) -> Result<Asked, Failed> {
 
 /// All of it, by the service that knows.
 fn whole(common: &Common, style: Style, status: &RawValue, asked: &Asked) -> Result<(), Failed> {
-    let report: Report = read("status", status)?;
+    let mut report: Report = read("status", status)?;
+    failing::explain(&mut report.services, &asked.failing);
     if common.json {
         print_json(status.get(), asked)?;
     } else {
@@ -112,11 +123,13 @@ fn unhealthy(message: String) -> Failed {
 }
 
 /// Every service by itself: of the home at its own address, of a gateway elsewhere as its edge sees it.
-async fn in_parts(common: &Common, gateway: &Gateway, edge: Option<&Readiness>) -> Vec<Process> {
-    match edge {
-        Some(edge) if !gateway.is_own && common.url.is_some() => each::from_afar(edge),
+async fn in_parts(common: &Common, asked: &Asked, edge: Option<&Readiness>) -> Vec<Process> {
+    let mut processes = match edge {
+        Some(edge) if !asked.gateway.is_own && common.url.is_some() => each::from_afar(edge),
         edge => each::of_the_home(common, edge).await,
-    }
+    };
+    failing::explain(&mut processes, &asked.failing);
+    processes
 }
 
 fn show_parts(
@@ -155,7 +168,8 @@ async fn without_an_edge(common: &Common, style: Style, failed: Failed) -> Resul
     if failed.exit != Exit::Unavailable || common.url.is_some() {
         return Ok(failed);
     }
-    let processes = each::of_the_home(common, None).await;
+    let mut processes = each::of_the_home(common, None).await;
+    failing::explain(&mut processes, &failing::of_the_home(common));
     if processes.iter().all(|process| process.state == "silent") {
         return Ok(failed);
     }
@@ -172,7 +186,11 @@ async fn without_an_edge(common: &Common, style: Style, failed: Failed) -> Resul
 
 fn print_json(status: &str, asked: &Asked) -> Result<(), Failed> {
     let channels = asked.channels.as_ref().map_or("null", |channels| channels.get());
-    output::line(&format!(r#"{{"status":{status},"channels":{channels}}}"#))
+    let failing: Vec<_> = asked.failing.values().collect();
+    let failing = json!(failing);
+    output::line(&format!(
+        r#"{{"status":{status},"channels":{channels},"failing":{failing}}}"#
+    ))
 }
 
 /// Channels, what is not right with the configuration, and what others can reach in the home.

@@ -16,7 +16,7 @@ use crate::{
     args::{Common, Restart, Stop},
     control::{self, Ask, Asked},
     exit::{Exit, Failed},
-    output,
+    output, own,
 };
 
 /// When a person begins to wonder.
@@ -39,7 +39,7 @@ const HEALTH: Duration = Duration::from_secs(2);
 
 /// Ends the gateway of the home.
 pub(crate) async fn stop(common: &Common, stop: &Stop) -> Result<(), Failed> {
-    let asked = control::ask_own(common, &Ask::Stop { now: stop.now }, None)?;
+    let asked = own::ask(common, &Ask::Stop { now: stop.now }, None)?;
     gone(asked).await?;
     done(common, "stopped")
 }
@@ -47,7 +47,7 @@ pub(crate) async fn stop(common: &Common, stop: &Stop) -> Result<(), Failed> {
 /// Starts the gateway again, or one of its services.
 pub(crate) async fn restart(common: &Common, restart: &Restart) -> Result<(), Failed> {
     let Some(service) = restart.service else {
-        let asked = control::ask_own(common, &Ask::Restart { service: None }, None)?;
+        let asked = own::ask(common, &Ask::Restart { service: None }, None)?;
         let before = asked.answer.started_ms;
         gone(asked).await?;
         until(common, "the gateway is not ready", async || {
@@ -62,7 +62,7 @@ pub(crate) async fn restart(common: &Common, restart: &Restart) -> Result<(), Fa
         service: Some(service.name().to_owned()),
     };
     let options = common.clone();
-    let asked = spawn_blocking(move || control::ask_own(&options, &ask, Some(SERVICE_AGAIN))).await;
+    let asked = spawn_blocking(move || own::ask(&options, &ask, Some(SERVICE_AGAIN))).await;
     asked.map_err(|error| Failed::new(Exit::Failed, error.to_string()))??;
     let address = Address::Unix(common.run_dir().join(format!("{service}.sock")));
     // Health asks for no credential.

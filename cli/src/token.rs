@@ -9,10 +9,9 @@ use serde_json::json;
 use crate::{
     args::{Common, Token},
     client::{self, Client, follow::replaced},
-    control,
     exit::{Exit, Failed},
     gateway::{TOKEN_FILE, home_token, within_deadline},
-    output,
+    output, own,
 };
 
 const METHOD: &str = "gateway.token.rotate";
@@ -44,7 +43,7 @@ fn show(common: &Common) -> Result<(), Failed> {
         )
         .next(format!(
             "a gateway makes one at its first start: {}",
-            control::start_step(common)
+            own::start_step(common)
         ))
     })?;
     if common.json {

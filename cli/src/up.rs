@@ -32,6 +32,7 @@ use tokio::{
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
+pub(crate) use self::lock::HomeLock;
 use self::{
     child::{Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
     control::{Control, Order, Told},
@@ -43,7 +44,6 @@ use self::{
     supervisor::Supervisor,
     tee::Tee,
 };
-pub(crate) use self::{lock::HomeLock, metrics::Wanted as WantedMetrics};
 use crate::{
     args::{Common, Up},
     exit::{Exit, Failed},

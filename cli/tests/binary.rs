@@ -159,7 +159,7 @@ fn a_missing_secret_ends_with_78_and_says_how_to_set_it() {
     let home = tempfile::tempdir().unwrap();
     fs::write(
         home.path().join("gatehouse.json5"),
-        "{gateway: {auth: {token: '${HOUSE_TOKEN}'}}}",
+        "{gateway: {auth: {token: '${DOOR_TOKEN}'}}}",
     )
     .unwrap();
 
@@ -167,7 +167,7 @@ fn a_missing_secret_ends_with_78_and_says_how_to_set_it() {
 
     assert_eq!(output.status.code(), Some(78), "{}", err(&output));
     assert!(
-        err(&output).contains("gateway.auth.token") && err(&output).contains("HOUSE_TOKEN"),
+        err(&output).contains("gateway.auth.token") && err(&output).contains("DOOR_TOKEN"),
         "{}",
         err(&output)
     );

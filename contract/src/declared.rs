@@ -164,7 +164,7 @@ impl Reader<'_> {
         let unwrap = Some(declared.unwrap.clone()).filter(|field| !field.is_empty());
         if let Some(field) = &unwrap {
             field_of(&response, field)
-                .ok_or_else(|| refuse(format!("unwraps '{field}', which is no response field")))?;
+                .ok_or_else(|| refuse(format!("unwraps '{field}', which is not a response field")))?;
         }
         let service = descriptor.parent_service().full_name().to_owned();
         let options = descriptor.method_descriptor_proto().options.as_ref();
@@ -296,7 +296,7 @@ fn subscription(declared: options::Subscription, response: &MessagePlan) -> Resu
         };
         if !field.is_some_and(|field| field.kind == Kind::String && is_there(field)) {
             return Err(format!(
-                "subscribes by '{name}', which is no required string of the response"
+                "subscribes by '{name}', which is not a required string of the response"
             ));
         }
     }

@@ -28,14 +28,14 @@ use crate::{
     admission::{Bounds, Counter},
     announce::announce,
     backend::Backend,
+    backend::offer::Offer,
     budget::Budgets,
     call,
     edge::Edge,
-    handshake,
+    feed, handshake,
     http::{Http, Server as HttpServer, calls::Calls, media::Readers, ui::Files, webhook::Webhooks},
-    hub::{self, Hub},
+    hub::Hub,
     metrics::Metrics,
-    offer::Offer,
     pending,
     policy::Policy,
     presence,
@@ -169,7 +169,7 @@ impl service::App for App {
         until_drain(
             &closing,
             "hub",
-            hub::follow(Arc::clone(&edge), broadcast.clone(), fed_sender),
+            feed::follow(Arc::clone(&edge), broadcast.clone(), fed_sender),
         );
         until_drain(
             &closing,

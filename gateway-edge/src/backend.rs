@@ -14,10 +14,14 @@ use tokio::{
 };
 use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 
-use self::large::{Expected, Held, Metered, Places};
-use crate::{error::Refusal, offer::Offer};
+use self::{
+    large::{Expected, Held, Metered, Places},
+    offer::Offer,
+};
+use crate::error::Refusal;
 
 pub(crate) mod large;
+pub(crate) mod offer;
 
 /// How long to wait before an idempotent call whose connection was lost is tried once more: a restarting service is back
 /// within this time or not soon.

@@ -15,7 +15,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{dialect::Client, error::Refusal};
+use crate::{client::Client, error::Refusal};
 
 mod small_order;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use gatehouse_core::Secret;
 use gatehouse_proto::broadcast::v1 as broadcast;
 use serde_json::Value;
 
+pub(crate) use crate::client::Client;
 use crate::{device::Block, limits::PROTOCOL};
 
 pub(crate) mod node;
@@ -88,18 +89,6 @@ impl Rendition {
             Ok(broadcast::Rendition::Unspecified) | Err(_) => None,
         }
     }
-}
-
-/// What a client says of itself. Labels, never a reason to allow something.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Client {
-    pub(crate) id: Box<str>,
-    pub(crate) display_name: Option<Box<str>>,
-    pub(crate) version: Option<Box<str>>,
-    pub(crate) platform: Option<Box<str>>,
-    pub(crate) mode: Option<Box<str>>,
-    pub(crate) device_family: Option<Box<str>>,
-    pub(crate) instance_id: Option<Box<str>>,
 }
 
 /// What a client asks for.

@@ -48,7 +48,7 @@ impl Server {
     /// Answers one request of a socket.
     pub(crate) async fn serve(&self, request: Request<Incoming>, socket: Arc<Socket>) -> Response {
         let mut response = match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
-            Ok(()) if guard::is_canonical(request.uri().path()) => {
+            Ok(()) if crate::site::is_canonical(request.uri().path()) => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(socket);
                 let answered = self.router.clone().oneshot(request).await;

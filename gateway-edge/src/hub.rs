@@ -15,19 +15,16 @@ use prost::Message;
 use tokio::sync::{Notify, watch};
 
 use crate::{
+    backend::offer::Offer,
     connection::Connection,
     dialect::Rendition,
     event::{Audience, Event, merged},
     metrics::Metrics,
-    offer::Offer,
 };
 
 mod fan;
-mod stream;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use stream::follow;
 
 /// All connections after their handshake.
 #[derive(Debug)]

@@ -17,13 +17,16 @@ mod auth;
 mod backend;
 mod budget;
 mod call;
+mod client;
 mod close;
 mod connection;
 mod device;
 mod dialect;
 mod edge;
+mod ends;
 mod error;
 mod event;
+mod feed;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -36,7 +39,6 @@ mod hub;
 mod limits;
 mod metrics;
 mod nodes;
-mod offer;
 mod outbox;
 mod paired;
 mod pending;
@@ -50,13 +52,14 @@ mod revoke;
 mod route;
 mod serve;
 mod settings;
+mod site;
 mod stop;
 mod sweep;
 mod throttle;
 mod tls;
 
 pub use app::App;
-pub use offer::Offer;
+pub use backend::offer::Offer;
 pub use settings::{Limits, Settings};
 
 use error::Error;

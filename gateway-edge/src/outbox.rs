@@ -1,5 +1,4 @@
-//! What waits to be written to one socket: a bounded queue of frames whose bodies are shared with all other connections.
-//!
+//! What waits to be written to one socket, and its backpressure: a bounded queue of frames whose bodies are shared with all others.
 //! A connection adds its own number to an event when the event is queued, so numbers follow the order of the socket and have
 //! no hole. Behind a slow reader, deltas of one run that still wait become one: the older one keeps its place and its number,
 //! takes the newer one's body, and the text that grows is the two texts joined. Nothing of it is lost, and a reader that

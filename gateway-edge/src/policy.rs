@@ -8,8 +8,8 @@ use gatehouse_document::Document;
 use crate::{
     admission::AdmissionPolicy,
     auth::{Credentials, mode::Mode},
-    http::ui::{ControlUi, OwnPage},
     paired::Devices,
+    site::{Mount as ControlUi, OwnPage},
     throttle::Limits,
     tls,
 };

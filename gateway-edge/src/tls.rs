@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::certificate::Source;
 use self::certificate::{Loaded, Stamp};
-use crate::http::socket::Ends;
+use crate::ends::Ends;
 
 mod certificate;
 mod self_signed;

@@ -89,7 +89,7 @@ async fn measure(gateway: &Gateway, name: &str) -> Rate {
         spent() - before
     };
     let (counts, cpu) = tokio::join!(
-        join_all((0..SCREENS).map(|screen| converse(gateway, format!("{name}{screen}c"), warm, end))),
+        join_all((0..SCREENS).map(|screen| take_part(gateway, format!("{name}{screen}c"), warm, end))),
         watch
     );
     let turns: u32 = counts.iter().sum();
@@ -100,7 +100,7 @@ async fn measure(gateway: &Gateway, name: &str) -> Rate {
 }
 
 /// Keeps the conversations of one screen going until the end, and counts the turns that ended after `warm`.
-async fn converse(gateway: &Gateway, name: String, warm: Instant, end: Instant) -> u32 {
+async fn take_part(gateway: &Gateway, name: String, warm: Instant, end: Instant) -> u32 {
     let mut socket = listener::hello(gateway).await;
     let mut ended = 0;
     let mut asked = 0_u64;

@@ -1,6 +1,6 @@
 //! Faults that nobody announces: processes that hang, databases that are damaged or go away, and what is said of them.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use gatehouse_tests::{
     Client, Gateway,
@@ -196,6 +196,54 @@ async fn a_damaged_database_is_named_by_status_with_what_to_do() {
 
     assert_eq!(state(&shown, "channel-bridge"), ["serving"], "{shown}");
     assert_eq!(ready(&gateway).await.0, 503);
+}
+
+/// What a service needs, made unusable while the service is away: the file, and how.
+const BROKEN: [(&str, &str, fn(&Path)); 5] = [
+    ("config", "config/devices.db", overwritten),
+    ("config", "config/device-tokens.key", a_folder),
+    ("session", "session/session.db", a_folder),
+    ("channel-bridge", "channel-bridge/bridge.db", a_folder),
+    ("channel-bridge", "channel-bridge/bridge.db", overwritten),
+];
+
+fn overwritten(path: &Path) {
+    fs::write(
+        path,
+        "this was a database once, and is none any more\n".repeat(200),
+    )
+    .expect("it is overwritten");
+    for beside in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        let _ = fs::remove_file(name); // it may not be there
+    }
+}
+
+fn a_folder(path: &Path) {
+    fs::remove_file(path).expect("it was there");
+    fs::create_dir(path).expect("a folder in its place");
+}
+
+#[tokio::test]
+async fn a_file_that_a_service_cannot_use_is_named_by_status_whichever_it_is() {
+    for (service, file, broken) in BROKEN {
+        let mut gateway = Gateway::start(&json!({})).await;
+        gateway.interrupt().await;
+        let path = gateway.path(file);
+        broken(&path);
+        gateway.start_again();
+
+        let name = path.display().to_string();
+        let told = until(&format!("{service} without {file}"), async || {
+            let output = gateway.run(&["status"]).await;
+            let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            (!output.status.success() && told.contains(&name)).then(|| told.into_owned())
+        })
+        .await;
+
+        assert!(told.contains(service), "{told}");
+    }
 }
 
 #[tokio::test]

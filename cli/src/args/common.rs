@@ -6,9 +6,9 @@ use clap::Args;
 use gatehouse_core::Env;
 
 use crate::{
-    client::pin::Fingerprint,
     exit::Failed,
     home::{For, Found, Search},
+    pin::Fingerprint,
 };
 
 /// What every command understands.

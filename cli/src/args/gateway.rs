@@ -21,7 +21,7 @@ pub(crate) struct Up {
     pub(crate) control_ui: Option<PathBuf>,
     /// Where the metrics of all processes are served: a port, an address, or `off` [default: 127.0.0.1:18790, else a free port]
     #[arg(long, env = "GATEHOUSE_METRICS_LISTEN", value_name = "PORT")]
-    pub(crate) metrics: Option<crate::up::WantedMetrics>,
+    pub(crate) metrics: Option<super::metrics::Wanted>,
     /// Run without this terminal: wait until it is ready, and leave it running
     #[arg(long, short = 'd')]
     pub(crate) detach: bool,

@@ -27,7 +27,7 @@ pub(super) fn unreachable(gateway: &Gateway, error: &tungstenite::Error) -> Fail
                 .to_owned(),
         ),
         (tungstenite::Error::Http(response), _) => (
-            format!("what answers at {url} is no gateway ({})", response.status()),
+            format!("what answers at {url} is not a gateway ({})", response.status()),
             "check the address, and that nothing else has the port".to_owned(),
         ),
         (tungstenite::Error::Tls(_), _) => (

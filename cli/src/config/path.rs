@@ -10,7 +10,7 @@ const DEPTH_MAX: usize = 32;
 /// The keys of `a.b["c.d"].e`.
 pub(super) fn segments(path: &str) -> Result<Vec<String>, Failed> {
     let wrong = |why: &str| {
-        Failed::new(Exit::Usage, format!("{path:?} is no key: {why}"))
+        Failed::new(Exit::Usage, format!("{path:?} is not a key: {why}"))
             .next("keys look like gateway.port, or channels.irc.groups[\"#a.b\"]")
     };
     let mut keys = Vec::new();

@@ -12,7 +12,7 @@ use gatehouse_config::offline;
 use gatehouse_core::{Chain, Home, Service, private, sqlite};
 
 use super::finding::{Finding, Repair};
-use crate::{args::Common, config, control, home::is_home, service::environment};
+use crate::{args::Common, config, home::is_home, own, service::environment};
 
 fn home_of(common: &Common) -> Home {
     Home::read(&environment(common))
@@ -34,11 +34,11 @@ pub(super) fn home(common: &Common) -> Vec<Finding> {
             "there is no {} ({found}): no gateway has run there",
             path.display()
         );
-        return vec![Finding::note("home", nothing).fix(control::start_step(common))];
+        return vec![Finding::note("home", nothing).fix(own::start_step(common))];
     };
     if !facts.is_dir() {
         return vec![
-            Finding::error("home", format!("{} is no folder", path.display()))
+            Finding::error("home", format!("{} is not a folder", path.display()))
                 .fix("name another home with --home DIR"),
         ];
     }
@@ -60,7 +60,7 @@ pub(super) fn home(common: &Common) -> Vec<Finding> {
             "home",
             format!("{} ({found}): no gateway has run there", path.display()),
         )
-        .fix(control::start_step(common)),
+        .fix(own::start_step(common)),
     }];
     let probe = path.join(format!(".doctor.{}", std::process::id()));
     match private::create_new(&probe, b"x").and_then(|file| file.sync_all()) {

@@ -15,7 +15,7 @@ use super::finding::Finding;
 use crate::{
     args::Common,
     client::{self, Client},
-    control::Answer,
+    control::{Answer, Failing},
     nouns::Tested,
     service::environment,
 };
@@ -50,8 +50,8 @@ pub(super) fn version(answer: &Answer) -> Finding {
     .fix("gatehouse restart")
 }
 
-/// Each service, asked by itself.
-pub(super) async fn services(common: &Common) -> Vec<Finding> {
+/// Each service, asked by itself. `failing`: what the supervisor saw of those that ended.
+pub(super) async fn services(common: &Common, failing: &[Failing]) -> Vec<Finding> {
     let home = Home::read(&environment(common));
     let asked = Service::ALL.map(|service| {
         let address = Address::Unix(home.run.join(format!("{service}.sock")));
@@ -67,7 +67,12 @@ pub(super) async fn services(common: &Common) -> Vec<Finding> {
                         "`gatehouse status` says why; `gatehouse restart {service}` starts it again"
                     )),
                 Ok(Err(_)) | Err(_) => {
-                    Finding::error("services", format!("{service} does not answer")).fix(format!(
+                    let last = failing.iter().find(|one| one.service == service.name());
+                    let why = last.map_or_else(
+                        || "does not answer".to_owned(),
+                        |one| format!("is away, {}", one.told()),
+                    );
+                    Finding::error("services", format!("{service} {why}")).fix(format!(
                         "`gatehouse logs {service}` says why; `gatehouse restart {service}` starts it again"
                     ))
                 }

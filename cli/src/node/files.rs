@@ -70,7 +70,10 @@ impl Folder {
         let opened = opened.map_err(|error| unavailable(&asked.path, error))?;
         let about = fstat(&opened).map_err(|error| unavailable(&asked.path, error))?;
         if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile {
-            return Err(Refused::new("NOT_A_FILE", format!("{} is no file", asked.path)));
+            return Err(Refused::new(
+                "NOT_A_FILE",
+                format!("{} is not a file", asked.path),
+            ));
         }
         let mut file = File::from(opened);
         let size = u64::try_from(about.st_size).unwrap_or(0);
@@ -95,7 +98,7 @@ fn unavailable(path: &str, error: Errno) -> Refused {
     let why = match error {
         Errno::XDEV => "leads out of the shared folder".to_owned(),
         Errno::LOOP => "is a link without an end, or one that is not followed".to_owned(),
-        Errno::NXIO => return Refused::new("NOT_A_FILE", format!("{path} is no file")), // a socket
+        Errno::NXIO => return Refused::new("NOT_A_FILE", format!("{path} is not a file")), // a socket
         other => return Refused::new("FILE_UNAVAILABLE", format!("{path}: {}", words(&other.into()))),
     };
     Refused::new("FILE_UNAVAILABLE", format!("{path} {why}"))
@@ -173,7 +176,7 @@ mod tests {
                 "round",
                 "FILE_UNAVAILABLE: round is a link without an end, or one that is not followed",
             ),
-            ("socket", "NOT_A_FILE: socket is no file"),
+            ("socket", "NOT_A_FILE: socket is not a file"),
         ];
         for (path, said) in table {
             assert_eq!(refused(json!({ "path": path })), said);

@@ -73,7 +73,7 @@ impl Programs {
                 .ok()
                 .filter(|found| path.is_absolute() && is_program(found));
             found.ok_or_else(|| {
-                Failed::new(Exit::Usage, format!("{} is no program", path.display()))
+                Failed::new(Exit::Usage, format!("{} is not a program", path.display()))
                     .next("name it by its whole path, for example /usr/bin/uptime")
             })
         };

@@ -128,7 +128,7 @@ impl Caller {
                 let answer = self.ask("node.pair.remove", &json!({"nodeId": id})).await?;
                 self.done(
                     &answer,
-                    &format!("{} is no node any more; it has to be paired again", short(&id)),
+                    &format!("{} is not a node any more; it has to be paired again", short(&id)),
                 )
             }
             NodesVerb::History { node, lines } => self.history(node.as_deref(), *lines).await,

@@ -75,7 +75,7 @@ pub(super) fn judge(home: &Home, staged: &mut Staged) -> Result<Vec<String>, Fai
         for (way, shown) in named {
             if !included.contains(&way) {
                 return Err(refused(format!(
-                    "{shown} is no file that the document of this backup includes"
+                    "{shown} is not a file that the document of this backup includes"
                 )));
             }
         }

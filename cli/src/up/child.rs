@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, process::Stdio, sync::Arc, time::Duration};
 
-use gatehouse_core::{drain, telemetry::escape};
+use gatehouse_core::{Clock, drain, telemetry::escape};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, Command},
@@ -17,7 +17,7 @@ use super::{
     log::Log,
     watchdog::{Timing, hangs},
 };
-use crate::exit::Exit;
+use crate::{control::Failing, exit::Exit};
 
 /// The first pause before a program is started again.
 const RESTART_FIRST: Duration = Duration::from_millis(100);
@@ -75,6 +75,8 @@ pub(super) struct Stop {
     pub(super) again: Arc<Notify>,
     /// Counts the processes that were started.
     pub(super) lives: watch::Sender<u64>,
+    /// How the last one ended, unless it was asked to.
+    pub(super) failing: watch::Sender<Option<Failing>>,
 }
 
 /// Keeps `program` running until it is asked to stop. Returns when the process is gone.
@@ -87,11 +89,12 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
                 stop.lives.send_modify(|lives| *lives += 1);
                 run_to_end(child, &program, &log, &stop).await
             }
-            Err(error) => End::Crashed(format!("cannot be started: {error}")),
+            Err(error) => End::Crashed(format!("cannot be started: {error}"), String::new()),
         };
         let why = match ended {
             End::Stopped => return,
             End::Again => {
+                stop.failing.send_replace(None);
                 pause = RESTART_FIRST;
                 continue;
             }
@@ -103,7 +106,15 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
                 });
                 return;
             }
-            End::Crashed(why) => why,
+            End::Crashed(why, last_line) => {
+                stop.failing.send_replace(Some(Failing {
+                    service: program.name.to_owned(),
+                    why: why.clone(),
+                    last_line,
+                    ended_ms: Clock::system().now_ms(),
+                }));
+                why
+            }
         };
         if born.elapsed() >= HEALTHY_AFTER {
             pause = RESTART_FIRST;
@@ -129,8 +140,8 @@ enum End {
     Again,
     /// With the exit code for a wrong configuration.
     Misconfigured(String),
-    /// Otherwise.
-    Crashed(String),
+    /// Otherwise: how, and what it said last.
+    Crashed(String, String),
 }
 
 fn start(program: &Program) -> std::io::Result<Child> {
@@ -156,8 +167,9 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
         silent = unresponsive(program) => {
             // It may have ended between the two; a process that hangs does not drain.
             let _ = child.kill().await;
-            last_words(outputs).await;
-            return End::Crashed(format!("has not answered for {} s and was killed", silent.as_secs()));
+            let last_line = last_words(outputs).await;
+            let why = format!("has not answered for {} s and was killed", silent.as_secs());
+            return End::Crashed(why, last_line);
         }
         () = stop.again.notified() => {
             log.own(&format!("{} is started again, as was asked", program.name));
@@ -194,8 +206,8 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
         Ok(status) if status.code() == Some(i32::from(Exit::Configuration.code())) => {
             End::Misconfigured(last_line)
         }
-        Ok(status) => End::Crashed(format!("ended with {status}")),
-        Err(error) => End::Crashed(format!("cannot be waited for: {error}")),
+        Ok(status) => End::Crashed(format!("ended with {status}"), last_line),
+        Err(error) => End::Crashed(format!("cannot be waited for: {error}"), last_line),
     }
 }
 

@@ -101,6 +101,9 @@ impl Told {
             log: self.log.clone(),
             end_seconds: started.map_or(0, |started| started.end.as_secs()),
             metrics: started.and_then(|started| started.metrics.clone()),
+            failing: started
+                .map(|started| started.restarts.failing())
+                .unwrap_or_default(),
         }
     }
 }
@@ -159,14 +162,14 @@ async fn serve(listener: UnixListener, told: Arc<Told>, orders: mpsc::Sender<Ord
         };
         let (told, orders) = (Arc::clone(&told), orders.clone());
         tokio::spawn(async move {
-            converse(stream, &told, &orders).await;
+            answer_one(stream, &told, &orders).await;
             drop(place);
         });
     }
 }
 
 /// Answers one question. The connection stays as long as the peer holds it: that it ends by us says that we have ended.
-async fn converse(mut stream: UnixStream, told: &Told, orders: &mpsc::Sender<Order>) {
+async fn answer_one(mut stream: UnixStream, told: &Told, orders: &mpsc::Sender<Order>) {
     let is_ours = stream
         .peer_cred()
         .is_ok_and(|peer| peer.uid() == nix::unistd::geteuid().as_raw() || peer.uid() == 0);

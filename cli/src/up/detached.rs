@@ -2,6 +2,7 @@
 //! writes its log into the home; we wait until it is ready, and tell what it says when it cannot start.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -18,7 +19,7 @@ use tokio::{
 use super::{control_ui, lock, log_file, ready};
 use crate::{
     args::{Common, Up},
-    control::{self, Answer, Ask},
+    control::{self, Answer, Ask, Failing},
     exit::{Exit, Failed},
     output,
     service::environment,
@@ -30,6 +31,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a start is waited for. A large database is migrated before anything is served, and goes on without us.
 const READY: Duration = Duration::from_secs(120);
+
+/// A service that ended and is not back by then is told: a disk without room, or a damaged file. The start goes on, as it may be mended.
+const PATIENT: Duration = Duration::from_secs(3);
 
 /// In the folder of logs: what a start says before it has a log.
 const LAST_WORDS: &str = "start.err";
@@ -51,6 +55,7 @@ pub(super) async fn start(common: &Common, up: &Up, style: Style) -> Result<(), 
         return Err(lock::held(&home.path));
     }
     let (mut child, words) = spawn(&home, up)?;
+    let mut told = BTreeSet::new();
     let answer = loop {
         if let Ok(Some(status)) = child.try_wait() {
             return Err(said(&words, status.code()));
@@ -59,6 +64,7 @@ pub(super) async fn start(common: &Common, up: &Up, style: Style) -> Result<(), 
         // Another one may have been faster: then ours is about to say so.
         match asked {
             Ok(asked) if asked.answer.pid == child.id() && asked.answer.url.is_some() => break asked.answer,
+            Ok(asked) if began.elapsed() > PATIENT => tell_failing(asked.answer.failing, &mut told),
             _ => {}
         }
         if began.elapsed() > READY {
@@ -127,6 +133,16 @@ fn spawn(home: &Home, up: &Up) -> Result<(std::process::Child, PathBuf), Failed>
         command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn()
     });
     Ok((child.map_err(|error| failed("start the gateway", error))?, path))
+}
+
+/// Says why services end instead of starting, each reason once.
+fn tell_failing(failing: Vec<Failing>, told: &mut BTreeSet<(String, String)>) {
+    for one in failing {
+        let text = format!("{} does not start: {}", one.service, one.told());
+        if told.insert((one.service, one.last_line)) {
+            output::remark(&text);
+        }
+    }
 }
 
 /// Why it ended.

@@ -1,7 +1,7 @@
 //! One page with the metrics of all processes. The supervisor serves it, because it outlives each of them and knows who should be
 //! there: a process that does not answer is on the page all the same, as `gatehouse_up 0`.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use futures::future::join_all;
 use gatehouse_core::{
@@ -9,56 +9,14 @@ use gatehouse_core::{
     metrics::{self, Exporter, Page, Registry, SERVICE, Source, SourceError},
 };
 
-use crate::exit::{Exit, Failed};
-
-/// Where the page is unless told otherwise; when that is taken, for example by a second gateway, a free port is.
-const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 18_790);
+use crate::{
+    args::metrics::{DEFAULT, Wanted},
+    exit::{Exit, Failed},
+};
 
 /// A process writes its page within milliseconds. One that hangs must not keep the scraper from the others, whose own patience is
 /// ten seconds by default.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-
-/// Where the page is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Nowhere.
-    Off,
-    /// There, or the gateway does not start.
-    At(SocketAddr),
-}
-
-/// Why a text says no place for metrics.
-#[derive(Debug)]
-pub(crate) struct NoPlace;
-
-impl fmt::Display for NoPlace {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("write a port (0 takes a free one), an address such as 127.0.0.1:18790, or `off`")
-    }
-}
-
-impl std::error::Error for NoPlace {}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::At(address) => address.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Wanted {
-    type Err = NoPlace;
-
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        let port = text.parse().map(|port| SocketAddr::new(DEFAULT.ip(), port));
-        port.or_else(|_| text.parse()).map(Self::At).map_err(|_| NoPlace)
-    }
-}
 
 /// The page, bound.
 #[derive(Debug)]
@@ -214,22 +172,5 @@ mod tests {
         assert!(refused.to_string().contains("--metrics 0"), "{refused}");
         assert_eq!(Metrics::bind(Some(Wanted::Off), &home).await.unwrap().url(), None);
         drop(first);
-    }
-
-    #[test]
-    fn a_place_is_a_port_an_address_or_off() {
-        for (text, wanted) in [
-            ("off", Wanted::Off),
-            ("0", Wanted::At("127.0.0.1:0".parse().unwrap())),
-            ("9464", Wanted::At("127.0.0.1:9464".parse().unwrap())),
-            ("0.0.0.0:9464", Wanted::At("0.0.0.0:9464".parse().unwrap())),
-            ("[::1]:9464", Wanted::At("[::1]:9464".parse().unwrap())),
-        ] {
-            assert_eq!(text.parse::<Wanted>().unwrap(), wanted, "{text}");
-        }
-        for text in ["", "on", "70000", "localhost", "unix:/x"] {
-            let error = text.parse::<Wanted>().unwrap_err();
-            assert!(error.to_string().contains("127.0.0.1:18790"), "{text}");
-        }
     }
 }

@@ -11,9 +11,9 @@ use gatehouse_core::{Chain, Env, Home, Service, settings::METRICS_LISTEN};
 
 use tokio::time::{Instant, sleep};
 
-use super::{WantedMetrics, control_ui, environment::Inherited, wrong_settings};
+use super::{control_ui, environment::Inherited, wrong_settings};
 use crate::{
-    args::Up,
+    args::{Up, metrics::Wanted},
     exit::{Exit, Failed},
     service::known,
 };
@@ -82,7 +82,7 @@ impl Plan {
         variables.extend(control_ui.map(|root| (CONTROL_UI.to_owned(), root.to_string_lossy().into_owned())));
         let metrics = Service::ALL.map(|service| {
             let socket = format!("unix:{}", home.metrics_socket(service).display());
-            let is_off = up.metrics == Some(WantedMetrics::Off);
+            let is_off = up.metrics == Some(Wanted::Off);
             (service, if is_off { "off".to_owned() } else { socket })
         });
         let mut warnings: Vec<String> = checked
@@ -189,7 +189,7 @@ fn port_is_free(bind: IpAddr, port: u16) -> Result<(), Failed> {
         .next("take a port above 1023: gatehouse up --port 18789")),
         Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => Err(Failed::new(
             Exit::Configuration,
-            format!("{bind} is no address of this machine"),
+            format!("{bind} is not an address of this machine"),
         )
         .next(format!(
             "use --bind {} for this machine only, or --bind 0.0.0.0 for everybody",

@@ -237,14 +237,14 @@ mod tests {
                 page: None,
                 metrics: None,
             },
-            Path::new("/srv/house"),
+            Path::new("/srv/gateway"),
             SHOWN,
             Duration::ZERO,
             Style::plain(),
         );
 
         assert!(
-            text.contains("chat --home /srv/house") && !text.contains("page "),
+            text.contains("chat --home /srv/gateway") && !text.contains("page "),
             "{text}"
         );
     }

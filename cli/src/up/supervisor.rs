@@ -14,6 +14,7 @@ use super::{
     child::{Fatal, Program, Stop, supervise},
     log::Log,
 };
+use crate::control::Failing;
 
 /// All programs, running.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ struct Kept {
     asked: CancellationToken,
     again: Arc<Notify>,
     lives: watch::Receiver<u64>,
+    failing: watch::Receiver<Option<Failing>>,
     task: JoinHandle<()>,
 }
 
@@ -50,17 +52,20 @@ impl Supervisor {
         let start = |program: Program| {
             let (asked, again) = (CancellationToken::new(), Arc::new(Notify::new()));
             let (count, lives) = watch::channel(0);
+            let (fails, failing) = watch::channel(None);
             let stop = Stop {
                 asked: asked.clone(),
                 forced: forced.clone(),
                 again: Arc::clone(&again),
                 lives: count,
+                failing: fails,
             };
             Kept {
                 name: program.name,
                 asked,
                 again,
                 lives,
+                failing,
                 task: tokio::spawn(supervise(program, log.clone(), stop, said.clone())),
             }
         };
@@ -74,12 +79,15 @@ impl Supervisor {
         }
     }
 
-    /// How each program is started again while the others run.
+    /// How each program is started again while the others run, and how it ended.
     pub(super) fn restarts(&self) -> Restarts {
         let kept = self.steps.iter().flatten();
         Restarts(
-            kept.map(|kept| (kept.name, (Arc::clone(&kept.again), kept.lives.clone())))
-                .collect(),
+            kept.map(|kept| {
+                let one = (Arc::clone(&kept.again), kept.lives.clone(), kept.failing.clone());
+                (kept.name, one)
+            })
+            .collect(),
         )
     }
 
@@ -130,12 +138,28 @@ impl Supervisor {
 
 /// Starts one program again.
 #[derive(Clone, Debug)]
-pub(super) struct Restarts(BTreeMap<&'static str, (Arc<Notify>, watch::Receiver<u64>)>);
+pub(super) struct Restarts(BTreeMap<&'static str, One>);
+
+/// How one program is asked to be started again, how often it was started, and how it ended by itself.
+type One = (
+    Arc<Notify>,
+    watch::Receiver<u64>,
+    watch::Receiver<Option<Failing>>,
+);
 
 impl Restarts {
+    /// The programs that ended by themselves, and were not started again on request since.
+    pub(super) fn failing(&self) -> Vec<Failing> {
+        let all = self
+            .0
+            .values()
+            .filter_map(|(.., failing)| failing.borrow().clone());
+        all.collect()
+    }
+
     /// Ends a program and waits until its successor is started.
     pub(super) async fn restart(&self, name: &str) -> Result<(), String> {
-        let (again, lives) = self
+        let (again, lives, _) = self
             .0
             .get(name)
             .ok_or_else(|| format!("there is no service {name}"))?;

@@ -101,7 +101,7 @@ fn a_contract_that_cannot_be_kept_is_refused() {
         method("option (gatehouse.options.v1.method) = { name: \"a\" access: ACCESS_NODE unwrap: \"x\" };");
     assert_eq!(
         refusal(&unwraps),
-        "t.v1.S.Do: unwraps 'x', which is no response field"
+        "t.v1.S.Do: unwraps 'x', which is not a response field"
     );
     let topic = "subscription: { action: ACTION_ADD topic: \"t\" key_field: \"nope\" }";
     let subscribes = method(&format!(
@@ -171,7 +171,7 @@ fn every_method_has_callers_and_one_between_services_must_name_them() {
             .rpcs()
             .filter(|method| method.access == Access::Internal && method.callers.contains(&Identity::Operator))
             .all(|method| method.service == "gatehouse.backup.v1.BackupService"),
-        "an operator's tool is no service, and asks for nothing between services but copies"
+        "an operator's tool is not a service, and asks for nothing between services but copies"
     );
     let silent = method("option (gatehouse.options.v1.method) = { access: ACCESS_INTERNAL };");
     assert_eq!(refusal(&silent), "t.v1.S.Do: does not declare its callers");

@@ -44,7 +44,7 @@ pub(super) fn read(
     for name in &overrides {
         if others.method(name).is_none() {
             return Err(refuse(format!(
-                "overrides '{name}', which is no method of the gateway's own"
+                "overrides '{name}', which is not a method of the gateway's own"
             )));
         }
         if !declared.methods.iter().any(|method| method.name == *name) {

@@ -185,7 +185,7 @@ fn a_name_that_is_taken_is_refused_with_the_next_step() {
 fn an_override_of_nothing_is_refused() {
     let own = boil("kitchen.boil", "ACCESS_NODE");
 
-    assert!(refusal(&own, &["kitchen.boil"]).contains("is no method of the gateway's own"));
+    assert!(refusal(&own, &["kitchen.boil"]).contains("is not a method of the gateway's own"));
     assert!(refusal(&own, &["models.list"]).contains("declares no method of that name"));
 }
 

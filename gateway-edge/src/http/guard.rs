@@ -44,18 +44,6 @@ pub(super) fn not_canonical() -> Response {
     plain(StatusCode::NOT_FOUND, told)
 }
 
-/// Whether a path is written in the one form that all our paths have, so that what is in front of the gateway and what is in it
-/// can never read one path in two ways.
-pub(super) fn is_canonical(path: &str) -> bool {
-    let segment = |segment: &str| !segment.is_empty() && segment.bytes().any(|byte| byte != b'.');
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~:@!$&'()*+,=".contains(&byte);
-    path == "/"
-        || path.strip_prefix('/').is_some_and(|rest| {
-            // A segment of dots alone is a step up for somebody.
-            rest.split('/').all(segment) && rest.bytes().all(plain)
-        })
-}
-
 /// What the table of routes declares.
 pub(super) async fn enforce(
     State((http, policy)): State<(Arc<Http>, &'static Policy)>,
@@ -97,34 +85,4 @@ fn authenticate(http: &Http, policy: &Policy, request: &mut Request) -> Result<(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_has_one_form() {
-        for good in ["/", "/ws", "/rpc/chat.send", "/webhooks/webhook/home-1", "/a/..b"] {
-            assert!(is_canonical(good), "{good}");
-        }
-        for bad in [
-            "",
-            "*",
-            "//",
-            "//rpc/status",
-            "/rpc//status",
-            "/rpc/status/",
-            "/./rpc/status",
-            "/a/../rpc/status",
-            "/rpc/%73tatus",
-            "/rpc/status%2f",
-            "/%2e%2e/rpc",
-            "/rpc/...",
-            "/rpc\\status",
-            "/rpc/st;a=b",
-        ] {
-            assert!(!is_canonical(bad), "{bad}");
-        }
-    }
 }

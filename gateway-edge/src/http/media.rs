@@ -61,7 +61,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
 ) -> Response {
     let Some(link) = link(id, query.as_deref().unwrap_or_default()) else {
-        return plain(StatusCode::FORBIDDEN, "this is no link of this gateway");
+        return plain(StatusCode::FORBIDDEN, "this is not a link of this gateway");
     };
     let Ok(permit) = Arc::clone(&http.readers.0).try_acquire_owned() else {
         return refusal(&busy("MEDIA_BUSY", "too many media are read at once"));
@@ -248,7 +248,7 @@ fn told(status: &tonic::Status) -> Refusal {
     let failure = Failure::from_status(status);
     match failure.kind {
         Kind::Forbidden | Kind::NotFound | Kind::Unavailable | Kind::Exhausted => Refusal::from(failure),
-        Kind::Invalid => Refusal::new(Kind::Forbidden, "this is no link of this gateway"),
+        Kind::Invalid => Refusal::new(Kind::Forbidden, "this is not a link of this gateway"),
         _ => {
             tracing::error!(error = %status, "a medium could not be read");
             Refusal::new(Kind::Internal, "internal failure")

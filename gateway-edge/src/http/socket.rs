@@ -1,7 +1,6 @@
 //! One accepted socket, as the requests on it see it: its two ends, its permit, and how long an answer may wait unread.
 
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,6 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub(crate) use crate::ends::Ends;
 use crate::{admission::Permit, budget::Lease};
 
 /// How long a client may take none of an answer that waits for it, and longer by its size at the slowest pace that is waited for.
@@ -19,23 +19,6 @@ const UNREAD_MAX: Duration = Duration::from_secs(30);
 
 /// One megabit a second, the download of a poor line.
 const READ_PACE_BYTES: usize = 128 * 1024;
-
-/// The two ends of a socket.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
-    pub(crate) peer: IpAddr,
-    pub(crate) local: IpAddr,
-    /// Whether what is said between them is encrypted.
-    pub(crate) secure: bool,
-}
-
-impl Ends {
-    /// Whether both are on this machine.
-    pub(crate) fn is_of_this_machine(self) -> bool {
-        let peer = self.peer.to_canonical();
-        peer.is_loopback() || peer == self.local.to_canonical()
-    }
-}
 
 /// One socket that speaks HTTP.
 #[derive(Debug)]

@@ -18,7 +18,6 @@ use self::{
     file::Wanted,
     kind::Kind,
     page::{Page, Pages},
-    place::{Mount, Place},
 };
 use super::{
     context::Http,
@@ -27,16 +26,14 @@ use super::{
     socket::Socket,
     upgrade::{upgrade, wants_upgrade},
 };
+pub(crate) use crate::site::{Mount as ControlUi, OwnPage};
+use crate::site::{Mount, Place};
 
 mod file;
 mod kind;
 mod own;
 mod packed;
 mod page;
-mod place;
-
-pub(crate) use own::OwnPage;
-pub(crate) use place::Mount as ControlUi;
 
 /// A disk that answers no sooner is broken.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);

@@ -206,7 +206,7 @@ async fn what_is_for_one_node_reaches_its_connections_alone_and_takes_no_number(
         let frame = operator.frame().await;
         assert_ne!(
             frame["event"], "node.ask",
-            "an operator's connection of the same device is no node"
+            "an operator's connection of the same device is not a node"
         );
         if frame["id"] == "last" {
             break;

@@ -75,11 +75,11 @@ async fn events_are_numbered_without_a_hole_for_each_connection() {
 }
 
 #[tokio::test]
-async fn a_crowd_is_written_to_in_shares_and_everybody_sees_the_same_order() {
+async fn many_clients_are_written_to_in_shares_and_everybody_sees_the_same_order() {
     let gateway = Gateway::start().await;
-    let mut crowd = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..350 {
-        crowd.push(Client::v4(&gateway, &["operator.read"]).await);
+        clients.push(Client::v4(&gateway, &["operator.read"]).await);
     }
 
     for batch in 0..8 {
@@ -88,15 +88,15 @@ async fn a_crowd_is_written_to_in_shares_and_everybody_sees_the_same_order() {
             gateway.publish(vec![chat(chat_event::State::Final, Some(&text))]);
         }
         // The last of them has it: the next batch is another one.
-        let last = crowd.last_mut().unwrap();
+        let last = clients.last_mut().unwrap();
         for number in 0..5 {
             let event = last.event("chat").await;
             assert_eq!(event["payload"]["deltaText"], format!("{batch}.{number}"));
         }
     }
 
-    crowd.pop();
-    for client in &mut crowd {
+    clients.pop();
+    for client in &mut clients {
         let (mut seq, mut number) = (0, 0);
         while number < 40 {
             let event = client.frame().await;

@@ -55,7 +55,7 @@ async fn whom_a_listed_proxy_names_comes_in_with_what_is_listed_for_them() {
     assert_eq!(
         (caller.credential_id.as_deref(), caller.user_id.as_deref()),
         (Some("proxy/me"), Some("me")),
-        "whatever somebody is called, it is no credential's name"
+        "whatever somebody is called, it is not a credential's name"
     );
 
     for headers in [

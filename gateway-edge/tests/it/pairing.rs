@@ -168,7 +168,7 @@ async fn a_device_token_opens_nothing_without_its_key_and_no_more_than_was_appro
     let (error, _) = refused(&device, &gateway, as_node).await;
     assert_eq!(
         error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH",
-        "the code at which clients throw away what is no token of this role"
+        "the code at which clients throw away what is not a token of this role"
     );
     let (error, _) = refused(&device, &gateway, showing(json!({"deviceToken": "made up"}), &[])).await;
     assert_eq!(error["details"]["code"], "AUTH_DEVICE_TOKEN_MISMATCH");

@@ -94,7 +94,7 @@ async fn whoever_has_the_token_calls_any_method_and_gets_its_payload() {
     assert_eq!(
         whole.json()[0]["ts"],
         7,
-        "a payload that is no object comes whole"
+        "a payload that is not an object comes whole"
     );
     let made = gateway.calls("agents.list").pop().unwrap();
     let caller = made.caller.unwrap();

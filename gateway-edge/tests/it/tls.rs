@@ -62,7 +62,7 @@ async fn a_client_connects_by_tls_with_the_operators_certificate_and_this_machin
     gateway.config.send_replace(Some(revision("{}", TOKEN)));
     until("TLS is off", async || {
         let mut plain = TcpStream::connect(&gateway.http).await.unwrap();
-        // A handshake of TLS is no HTTP then.
+        // A handshake of TLS is not HTTP then.
         tokio::io::AsyncWriteExt::write_all(&mut plain, &[22, 3, 1, 0, 5, 1, 0, 0, 1, 0])
             .await
             .unwrap();

@@ -145,11 +145,11 @@ async fn bodies_that_do_not_come_shut_no_other_webhook_out() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_comes_at_once_is_taken_beside_a_crowd_of_slow_ones_from_its_own_address() {
+async fn a_webhook_that_comes_at_once_is_taken_beside_hundreds_of_slow_ones_from_its_own_address() {
     let gateway = Arc::new(gateway(Duration::from_secs(60)).await);
-    let mut crowd = Vec::new();
+    let mut stalled_senders = Vec::new();
     for _ in 0..400 {
-        crowd.push(stalled(&gateway).await);
+        stalled_senders.push(stalled(&gateway).await);
     }
     // And it goes on: each newcomer makes an older one of this address go.
     let (newcomers, more) = (Arc::clone(&gateway), CancellationToken::new());

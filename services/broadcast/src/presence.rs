@@ -129,11 +129,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn screens_are_shown_the_gateway_and_those_who_came_last() {
         let mut presence = Presence::new(0);
-        let crowd = (1..=1_000).map(|ts| PresenceEntry {
+        let many = (1..=1_000).map(|ts| PresenceEntry {
             ts,
             ..entry("someone")
         });
-        presence.report("one".into(), crowd.collect());
+        presence.report("one".into(), many.collect());
 
         let shown = presence.shown();
 

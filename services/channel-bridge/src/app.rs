@@ -120,7 +120,7 @@ impl service::App for App {
         let (parts, stored, day, shown) = (manager.clone(), stores.clone(), clock.clone(), metrics.clone());
         life.on_scrape(move || {
             let (parts, stored, day, shown) = (parts.clone(), stored.clone(), day.clone(), shown.clone());
-            async move { shown.accounts(accounts(&parts, &stored).await, day.now_ms()) }
+            async move { shown.accounts(accounts(&parts, &stored).await, day.now()) }
         });
         let gate = Gate::default();
         attach.attach(life, gate.clone(), Arc::new(NoFiles), Box::new(|| Ok(())));
@@ -149,7 +149,7 @@ async fn sent(manager: &Manager, stores: &Stores, clock: &Clock) {
         let mut due = false;
         for (account, _) in connected {
             due |= match stores.outbox.heads(stores.lease(account), SEND_HEADS).await {
-                Ok(heads) => heads.iter().any(|delivery| delivery.next_at <= clock.now_ms()),
+                Ok(heads) => heads.iter().any(|delivery| delivery.next_at <= clock.now()),
                 Err(error) => {
                     tracing::error!(error = %Chain(&error), "the outbox cannot be read");
                     false
@@ -213,7 +213,7 @@ fn spawn_sweep(stores: Stores, clock: Clock, metrics: Metrics, drain: &Drain) {
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! { _ = every.tick() => {}, () = end.requested() => return }
-            let now = clock.now_ms();
+            let now = clock.now();
             match stores.outbox.expire(clock.before(AGE_MAX), now).await {
                 Ok(channels) => {
                     if !channels.is_empty() {

@@ -60,7 +60,7 @@ impl Channels {
         let message = Message::try_from(request)?;
         let account = message.sender(&*self.manager.view()?)?;
         let run_id = message.run_id.clone();
-        let delivery = message.from(account.clone(), self.clock.now_ms());
+        let delivery = message.from(account.clone(), self.clock.now());
         let enqueued = self.outbox.enqueue(delivery).await?;
         Ok(SendMessageResponse {
             run_id,
@@ -240,7 +240,7 @@ impl ChannelService for Channels {
         &self,
         request: Request<EnqueueDeliveryRequest>,
     ) -> Result<Response<EnqueueDeliveryResponse>, Status> {
-        let delivery = Reply::try_from(request.into_inner())?.delivery(self.clock.now_ms());
+        let delivery = Reply::try_from(request.into_inner())?.delivery(self.clock.now());
         // Session forgets the reply once it is answered here: between two copies of a backup it must not change hands.
         let _passing = self.gate.pass().await?;
         let duplicate = match self.outbox.enqueue(delivery).await {

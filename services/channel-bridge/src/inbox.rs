@@ -103,7 +103,7 @@ impl Receive for Inbox {
         let urgent = Word::of(&message) == Some(Word::Stop);
         let received = self
             .store
-            .receive(account.clone(), message, urgent, self.clock.now_ms())
+            .receive(account.clone(), message, urgent, self.clock.now())
             .await
             .map_err(|error| match error {
                 StoreError::Full(_) => ReceiveError::Full,
@@ -176,10 +176,7 @@ impl Inbox {
             let mut pause: Option<Duration> = None;
             match self.store.heads(self.owner.clone(), HEADS_MAX).await {
                 Ok(heads) => {
-                    dues.look(
-                        heads.iter().map(|row| (row.seq, row.next_at)),
-                        self.clock.now_ms(),
-                    );
+                    dues.look(heads.iter().map(|row| (row.seq, row.next_at)), self.clock.now());
                     for row in heads {
                         let busy = |(account, chat, seq): &(AccountKey, ChatId, i64)| {
                             let same_chat = *account == row.account && *chat == row.message.chat_id;
@@ -218,7 +215,7 @@ impl Inbox {
                     let place = chats.remove(&id);
                     if let (Err(error), Some((account, _, seq))) = (ended, place) {
                         tracing::error!(account.id = %account, %error, "handing a message on panicked");
-                        drop(self.store.postpone(seq, self.clock.now_ms() + 60_000).await);
+                        drop(self.store.postpone(seq, self.clock.now().plus_ms(60_000)).await);
                     }
                 }
                 () = time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
@@ -366,7 +363,7 @@ impl Inbox {
         let wait = failure
             .retry_after
             .map_or(wait, |after| after.clamp(wait, WAIT_MAX));
-        let next_at = self.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(0);
+        let next_at = self.clock.now() + wait;
         self.store.postpone(row.seq, next_at).await
     }
 
@@ -424,7 +421,7 @@ impl Inbox {
             thread_id: row.message.thread_id.clone(),
             reply_to_id: Some(row.message.message_id.clone()),
             message: Content::text(text.words()),
-            created_at: self.clock.now_ms(),
+            created_at: self.clock.now(),
             session_key: None,
             parts: 1,
         };

@@ -1,7 +1,7 @@
 //! Counters whose sum closes: for each channel and direction, accepted = delivered + refused + failed + expired + deduped
 //! + dropped + handled + what still waits.
 
-use std::{fmt, sync::atomic::AtomicU64, time::Duration};
+use std::{fmt, sync::atomic::AtomicU64};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
@@ -10,6 +10,7 @@ use prometheus_client::{
 };
 
 use crate::{adapter::AccountKey, outbox::store::Counts};
+use gatehouse_core::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
@@ -180,7 +181,7 @@ impl Metrics {
     }
 
     /// How the accounts are at `now`. Those that are no longer configured are on no page.
-    pub(crate) fn accounts(&self, accounts: Vec<AccountState>, now: i64) {
+    pub(crate) fn accounts(&self, accounts: Vec<AccountState>, now: Timestamp) {
         for family in [
             &self.up,
             &self.inbox,
@@ -208,8 +209,7 @@ impl Metrics {
             self.waiting.get_or_create(&labels).set(counts.waiting);
             self.waiting_parts.get_or_create(&labels).set(counts.parts);
             self.dead.get_or_create(&labels).set(counts.dead);
-            let waited = counts.oldest_at.and_then(|since| u64::try_from(now - since).ok());
-            let waited = Duration::from_millis(waited.unwrap_or(0));
+            let waited = counts.oldest_at.map(|since| now.since(since)).unwrap_or_default();
             self.oldest.get_or_create(&labels).set(waited.as_secs_f64());
         }
     }
@@ -284,12 +284,15 @@ mod tests {
         let counts = Counts {
             waiting: 2,
             parts: 5,
-            oldest_at: Some(1_000),
+            oldest_at: Some(Timestamp::from_ms(1_000)),
             dead: 1,
             ..Counts::default()
         };
 
-        metrics.accounts(vec![state("home", Some(counts)), state("gone", None)], 31_000);
+        metrics.accounts(
+            vec![state("home", Some(counts)), state("gone", None)],
+            Timestamp::from_ms(31_000),
+        );
         metrics.part(&AccountKey::new("irc", "home"));
         metrics.part(&AccountKey::new("irc", "home"));
         metrics.restart(&AccountKey::new("irc", "home"));
@@ -308,7 +311,7 @@ mod tests {
         ] {
             assert!(page.lines().any(|found| found == line), "{line}: {page}");
         }
-        metrics.accounts(vec![state("home", None)], 31_000);
+        metrics.accounts(vec![state("home", None)], Timestamp::from_ms(31_000));
         assert!(!text(&metrics).contains("gone"), "{}", text(&metrics));
     }
 

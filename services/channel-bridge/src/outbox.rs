@@ -85,7 +85,7 @@ impl Outbox {
         let account = delivery.account.clone();
         delivery.parts = self.parts(&delivery);
         let id = Uuid::now_v7().to_string();
-        let (id, duplicate) = self.store.enqueue(id, delivery, self.clock.now_ms()).await?;
+        let (id, duplicate) = self.store.enqueue(id, delivery, self.clock.now()).await?;
         self.metrics
             .count(&account.channel, Direction::Out, Fate::Accepted);
         if duplicate {
@@ -138,7 +138,7 @@ impl Outbox {
     pub(crate) async fn drop_waiting(&self, chosen: Chosen, reason: &str) -> Result<Page, StoreError> {
         let dropped = self
             .store
-            .drop_waiting(chosen, DROPPED_NAMED_MAX, self.clock.now_ms())
+            .drop_waiting(chosen, DROPPED_NAMED_MAX, self.clock.now())
             .await?;
         if dropped.total == 0 {
             return Ok(dropped);
@@ -172,7 +172,7 @@ impl Outbox {
         let account = more.account.clone();
         more.since = self.clock.before(REST_KEPT);
         let id = Uuid::now_v7().to_string();
-        let found = self.store.more(id, more, self.clock.now_ms()).await?;
+        let found = self.store.more(id, more, self.clock.now()).await?;
         if found {
             self.metrics
                 .count(&account.channel, Direction::Out, Fate::Accepted);

@@ -8,6 +8,7 @@ pub(crate) mod store;
 
 use std::time::Duration;
 
+use gatehouse_core::Timestamp;
 use gatehouse_document::policies::{LoopGuard, TURNS_MAX, TURNS_WITHIN_SECONDS};
 use serde::{Deserialize, Serialize};
 
@@ -95,34 +96,30 @@ pub(crate) enum Met {
 #[serde(default)]
 pub(crate) struct Partner {
     /// When the rounds within the window were.
-    rounds: Vec<i64>,
+    rounds: Vec<Timestamp>,
     prompt: u32,
     pauseless: u32,
     restless: u32,
     /// When something was last heard; 0: never.
-    heard_at: i64,
+    heard_at: Timestamp,
     /// The row that was counted last.
     last_seq: i64,
     /// The row with which the pause began.
     tripped_by: i64,
     strikes: u32,
     /// 0: not paused.
-    pub(crate) paused_until: i64,
-}
-
-pub(crate) fn ms(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+    pub(crate) paused_until: Timestamp,
 }
 
 impl Partner {
     /// Counts a message: the row it is, when it came, and when the newest thing of ours was begun in its chat. The same row
     /// again is answered the same.
-    pub(crate) fn hear(&mut self, seq: i64, at: i64, said_at: Option<i64>, pace: Pace) -> Met {
+    pub(crate) fn hear(&mut self, seq: i64, at: Timestamp, said_at: Option<Timestamp>, pace: Pace) -> Met {
         if pace.turns_max == 0 {
             return Met::Welcome;
         }
         // One that would last longer than any pause does was begun before the clock was set back: it is over.
-        if at < self.paused_until && self.paused_until - at <= ms(DAY) {
+        if at < self.paused_until && self.paused_until.since(at) <= DAY {
             return Met::Paused {
                 first: self.tripped_by == seq,
             };
@@ -130,26 +127,22 @@ impl Partner {
         if seq <= self.last_seq {
             return Met::Welcome;
         }
-        if self.heard_at > 0 && at.saturating_sub(self.heard_at) > ms(DAY) {
+        if self.heard_at > Timestamp::EPOCH && at.since(self.heard_at) > DAY {
             self.strikes = 0;
         }
-        let answered = said_at.filter(|said| *said > self.heard_at && *said <= at && self.heard_at > 0);
+        let answered =
+            said_at.filter(|said| *said > self.heard_at && *said <= at && self.heard_at > Timestamp::EPOCH);
         (self.heard_at, self.last_seq) = (at, seq);
         let Some(said_at) = answered else {
             return Met::Welcome;
         };
-        let gap = at - said_at;
-        self.prompt = if gap <= ms(PROMPT) { self.prompt + 1 } else { 0 };
-        self.pauseless = if gap <= ms(PAUSELESS) {
-            self.pauseless + 1
-        } else {
-            0
-        };
-        self.restless = if gap <= ms(REST) { self.restless + 1 } else { 0 };
-        let window = ms(pace.window);
+        let gap = at.since(said_at);
+        self.prompt = if gap <= PROMPT { self.prompt + 1 } else { 0 };
+        self.pauseless = if gap <= PAUSELESS { self.pauseless + 1 } else { 0 };
+        self.restless = if gap <= REST { self.restless + 1 } else { 0 };
         // What seems to come was before the clock was set back.
         self.rounds
-            .retain(|round| (0..window).contains(&at.saturating_sub(*round)));
+            .retain(|round| *round <= at && at.since(*round) < pace.window);
         self.rounds.push(at);
         let rounds = u32::try_from(self.rounds.len()).unwrap_or(u32::MAX);
         let too_prompt = pace.answers == Answers::People && self.prompt >= PROMPT_MAX.min(pace.turns_max);
@@ -160,13 +153,13 @@ impl Partner {
         if !too_prompt && !too_long && !too_restless && rounds < pace.turns_max {
             return Met::Welcome;
         }
-        let longer = 2_i64.saturating_pow(self.strikes);
+        let longer = 2_u32.saturating_pow(self.strikes);
         *self = Self {
             heard_at: at,
             last_seq: seq,
             tripped_by: seq,
             strikes: self.strikes + 1,
-            paused_until: at.saturating_add(window.saturating_mul(longer).min(ms(DAY))),
+            paused_until: at + pace.window.saturating_mul(longer).min(DAY),
             ..Self::default()
         };
         Met::Paused { first: true }

@@ -3,7 +3,7 @@
 pub(crate) mod grpc;
 pub(crate) mod store;
 
-use gatehouse_core::{Clock, Content};
+use gatehouse_core::{Clock, Content, Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -63,7 +63,7 @@ pub(crate) async fn ask(
     message: &InboundMessage,
 ) -> Result<Asked, StoreError> {
     waiting(store, clock).await?; // whose hour is over takes no place
-    let now = clock.now_ms();
+    let now = clock.now();
     let request = PairingRow {
         id: Uuid::now_v7().to_string(),
         account: account.clone(),
@@ -73,7 +73,7 @@ pub(crate) async fn ask(
         code: code(),
         created_at: now,
         last_seen_at: now,
-        expires_at: now + i64::try_from(PAIRING_TTL.as_millis()).unwrap_or(i64::MAX),
+        expires_at: now + PAIRING_TTL,
     };
     let asked = store.ask(request.clone(), now).await?;
     if asked == Asked::Created {
@@ -98,7 +98,7 @@ pub(crate) async fn approve(
         notify,
     } = approval;
     waiting(store, clock).await?; // whose hour is over lets nobody in
-    let now = clock.now_ms();
+    let now = clock.now();
     let (sender, request) = store
         .approve(account, named, now)
         .await?
@@ -124,7 +124,7 @@ async fn tell(
     request: &PairingRow,
     what: &str,
     text: String,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let delivery = NewDelivery {
         key: DeliveryKey::stored(format!("pairing/{}/{what}", request.id)),

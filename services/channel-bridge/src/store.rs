@@ -7,7 +7,7 @@ mod sqlite;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use gatehouse_core::{Kind, store::Attach};
+use gatehouse_core::{Kind, attach::Attach};
 
 pub use self::sqlite::SCHEMA;
 pub(crate) use self::sqlite::Sqlite;

@@ -1,6 +1,7 @@
 //! What the tests of several modules share: a platform that does as it is told, and a session service that remembers.
 
 mod memory;
+mod recorded;
 
 use std::{
     sync::{Arc, Mutex},
@@ -9,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use gatehouse_core::{Clock, Content, Drain};
+use gatehouse_core::{Clock, Content, Drain, Timestamp};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -33,7 +34,7 @@ use crate::{
     store::{self, Stores},
 };
 
-pub(crate) const NOW: i64 = 1_790_000_000_000;
+pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_790_000_000_000);
 
 /// A store whose owner has the accounts that most tests use.
 pub(crate) fn stores() -> (TempDir, Stores) {
@@ -52,7 +53,7 @@ pub(crate) async fn claim(stores: &Stores, accounts: &[&str]) {
     let accounts: Vec<AccountKey> = accounts.iter().map(|account| key(account)).collect();
     let claimed = stores
         .accounts
-        .claim(stores.owner.clone(), accounts.clone(), NOW, i64::MAX)
+        .claim(stores.owner.clone(), accounts.clone(), NOW, Timestamp::MAX)
         .await
         .unwrap();
     assert_eq!(claimed, accounts);
@@ -82,7 +83,7 @@ pub(crate) fn message(id: &str, chat: &str, text: &str) -> InboundMessage {
     }
 }
 
-pub(crate) fn delivery(key: &str, to: &str, text: &str, now: i64) -> NewDelivery {
+pub(crate) fn delivery(key: &str, to: &str, text: &str, now: Timestamp) -> NewDelivery {
     NewDelivery {
         key: key.into(),
         run_id: "run".into(),
@@ -446,7 +447,7 @@ impl Bench {
 
     pub(crate) async fn say(&self, id: &str, to: &str, text: &str) {
         self.outbox
-            .enqueue(delivery(id, to, text, self.clock.now_ms()))
+            .enqueue(delivery(id, to, text, self.clock.now()))
             .await
             .unwrap();
     }

@@ -25,12 +25,12 @@ use tokio::{
 use crate::{
     configuration::{Configuration, sources_of, store_of},
     devices::{DeviceGrpc, Files, Opened, UserGrpc},
-    grpc::Grpc,
+    grpc::{self, Grpc},
     metrics::Metrics,
     pace::Pace,
     refusal::ConfigError,
     registry::{self, complaint},
-    roster, watcher,
+    watcher,
 };
 
 /// How long a start waits for a process that is about to end: what a killed supervisor leaves behind is gone within
@@ -136,7 +136,7 @@ impl service::App for App {
         );
         let pace = Arc::new(Pace::default());
         let workspaces = life.settings.home.workspaces();
-        let agents = roster::grpc::Grpc::new(handle.clone(), Arc::clone(&pace), workspaces);
+        let agents = grpc::roster::Grpc::new(handle.clone(), Arc::clone(&pace), workspaces);
         life.serve(AgentsServiceServer::new(agents).max_decoding_message_size(MESSAGE_BYTES_MAX));
         let grpc = Grpc::new(
             handle,

@@ -196,7 +196,7 @@ fn first_text<D: Disk>(store: &Store<D>, clock: &Clock) -> Result<Option<String>
         Ok(Some(text)) => Ok(Some(text)),
         Ok(None) => {
             store
-                .write_document(SAMPLE, clock.now_ms(), None)
+                .write_document(SAMPLE, clock.now(), None)
                 .map_err(|error| step("write the sample")(error.into()))?;
             tracing::info!(path = %path, "wrote a sample configuration");
             Ok(Some(SAMPLE.to_owned()))

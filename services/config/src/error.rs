@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use gatehouse_core::{Chain, Failure, Kind};
 
-use crate::{issue::Issue, refusal::ConfigError, roster::RosterError, store::WriteError};
+mod roster;
+
+pub use self::roster::RosterError;
+use crate::{issue::Issue, refusal::ConfigError, store::WriteError};
 
 /// Why the config service refuses or fails.
 #[derive(Debug, thiserror::Error)]

@@ -3,13 +3,15 @@
 
 mod network;
 
+use std::net::IpAddr;
+
 use gatehouse_document::{
-    Document,
-    gateway::{AuthMode, OperatorScope},
+    Document, Gateway,
+    gateway::{AuthMode, Bind, OperatorScope},
     policies::{DmPolicy, GroupPolicy, Policies},
 };
 
-use crate::{check::rules::door::is_loopback, issue::Issue, path::Path};
+use crate::{issue::Issue, path::Path};
 
 /// Lock-outs shorter than this hardly slow anybody down who guesses.
 const LOCKOUT_MS_LEAST: u64 = 10_000;
@@ -190,6 +192,20 @@ fn meant(path: impl Into<Path>, does: &str) -> Exposure {
     Exposure {
         issue: Issue::warning(path, does),
         is_warned_about: false,
+    }
+}
+
+/// Whether the gateway listens where only this machine reaches it.
+pub(crate) fn is_loopback(gateway: &Gateway) -> bool {
+    let is_loopback = |text: &str| {
+        text.parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+    };
+    match &gateway.bind {
+        Bind::Loopback | Bind::Auto => true,
+        Bind::Lan | Bind::Tailnet => false,
+        Bind::Custom => gateway.custom_bind_host.as_deref().is_some_and(is_loopback),
+        Bind::Address(address) => is_loopback(address),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Parse, ask, answer.
 
+pub(crate) mod roster;
+
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
@@ -188,7 +190,10 @@ impl ConfigService for Grpc {
         request: Request<LookUpConfigSchemaRequest>,
     ) -> Result<Response<LookUpConfigSchemaResponse>, Status> {
         let LookUpConfigSchemaRequest { path } = request.into_inner();
-        outline::look_up(&path).map(Response::new).map_err(refuse)
+        let found = outline::look_up(&path);
+        found
+            .map(Response::new)
+            .ok_or_else(|| refuse(Error::NoSuchKey(path)))
     }
 
     async fn rotate_token(
@@ -268,7 +273,7 @@ impl From<Former> for FormerConfig {
     fn from(former: Former) -> Self {
         Self {
             revision: former.revision,
-            replaced_at: former.replaced_at_ms,
+            replaced_at: former.replaced_at.as_ms(),
             note: former.note,
             size_bytes: i64::try_from(former.size_bytes).unwrap_or(i64::MAX),
         }

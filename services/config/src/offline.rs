@@ -75,7 +75,7 @@ pub fn history(home: &Home) -> Result<Vec<Kept>, ConfigError> {
     let failed = ConfigError::files("read config/history");
     let kept = found.map_err(failed)?.into_iter().map(|former| Kept {
         revision: former.revision,
-        replaced_at_ms: former.replaced_at_ms,
+        replaced_at_ms: former.replaced_at.as_ms(),
         note: former.note,
         size_bytes: former.size_bytes,
     });

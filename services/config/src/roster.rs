@@ -1,13 +1,10 @@
 //! Which agents the document has, and what has to be merged into it so that it has others. Decides nothing about how a document is
 //! changed: what comes out of here is a patch like any client's.
 
-mod error;
-pub(crate) mod grpc;
-
 use gatehouse_document::agents::normal_id;
 use serde_json::{Map, Value, json};
 
-pub use self::error::RosterError;
+pub(crate) use crate::error::RosterError;
 use crate::text;
 
 /// The id of the agent that there is without any.

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::private;
+use gatehouse_core::{Timestamp, private};
 
 pub(crate) use disk::{Disk, Real};
 pub use failed::WriteError;
@@ -116,14 +116,14 @@ impl<D: Disk> Store<D> {
     pub(crate) fn write_document(
         &self,
         text: &str,
-        time_ms: i64,
+        time: Timestamp,
         note: Option<&str>,
     ) -> Result<(), WriteError> {
         let previous = self.disk.read(&self.document);
         let previous = previous.map_err(WriteError::at(&self.document))?;
         // A file that is not text cannot be a document, but it is somebody's work: it is kept as it is.
         if let Some(previous) = &previous {
-            self.keep(previous, time_ms, note)?;
+            self.keep(previous, time, note)?;
         }
         let target = self.disk.resolve(&self.document); // a link stays a link
         match (self.try_replace(&target, text.as_bytes()), previous) {

@@ -334,7 +334,7 @@ async fn a_form_reads_its_document_and_its_schema_and_writes_it_back() {
         .into_inner();
     assert!(
         again.issues.is_empty(),
-        "a warning is no mistake: {:?}",
+        "a warning is not a mistake: {:?}",
         again.issues
     );
     assert!(

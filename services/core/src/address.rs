@@ -36,7 +36,7 @@ pub enum Address {
 
 /// Why a text is no address.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no address: write `unix:/path/to.sock` or `tcp:host:port`")]
+#[error("`{0}` is not an address: write `unix:/path/to.sock` or `tcp:host:port`")]
 pub struct AddressError(String);
 
 impl FromStr for Address {
@@ -117,7 +117,7 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
     make_private_folder(path)?;
     if let Ok(found) = fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
-            let hint = format!("{} is there already, and is no socket", path.display());
+            let hint = format!("{} is there already, and is not a socket", path.display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, hint));
         }
         // Only a refusal proves that nobody listens. A busy server, whose queue of connections is full, answers otherwise.

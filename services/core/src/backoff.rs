@@ -35,7 +35,10 @@ impl Backoff {
     }
 
     /// The next wait: between half of it and all of it, so that many who failed together do not come back together.
-    #[expect(clippy::should_implement_trait, reason = "a wait is no item of a sequence")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a wait is not an item of a sequence"
+    )]
     pub fn next(&mut self) -> Duration {
         let full = self.next;
         self.next = full.saturating_mul(2).min(self.max);

@@ -6,6 +6,7 @@
 //! knows the contracts, and no service.
 
 pub mod address;
+pub mod attach;
 pub mod backoff;
 pub mod backup;
 pub mod beat;
@@ -42,7 +43,7 @@ pub mod trace;
 pub use address::{Address, Listener};
 pub use caller::Caller;
 pub use case::Case;
-pub use clock::Clock;
+pub use clock::{Clock, Timestamp};
 pub use content::Content;
 pub use credential::Credentials;
 pub use drain::Drain;

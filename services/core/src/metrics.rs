@@ -72,7 +72,7 @@ pub enum SourceError {
     #[error("the metrics cannot be written")]
     Encode(#[from] std::fmt::Error),
     /// What was written is no page.
-    #[error("what the registry wrote is no page of metrics")]
+    #[error("what the registry wrote is not a page of metrics")]
     Page(#[from] PageError),
 }
 

@@ -6,7 +6,6 @@
 //!
 //! What real statements find out about the file is its [`Fault`]; [`keep_health`] makes it the health of the process.
 
-mod attach;
 mod check;
 mod condition;
 mod files;
@@ -43,7 +42,10 @@ use self::{
     signs::{Hearing, Signs},
     writer::Writer,
 };
-use crate::{error::Kind, store::Trouble};
+use crate::{
+    error::Kind,
+    store::{self, Trouble},
+};
 
 /// Jobs that may wait for the writer: several full groups. More means that the disk is away; callers are told at once.
 const WRITE_QUEUE_JOBS: usize = 1024;
@@ -132,6 +134,13 @@ impl Error {
                 _ => Kind::Internal,
             },
         }
+    }
+}
+
+impl From<Error> for store::Error {
+    fn from(error: Error) -> Self {
+        let trouble = error.trouble();
+        Self::new(error.kind(), error).with_trouble(trouble)
     }
 }
 

@@ -1,23 +1,8 @@
 //! What every store is to its service, whatever it is made of.
 
-use std::{error::Error as StdError, fmt::Debug, sync::Arc};
+use std::error::Error as StdError;
 
-use crate::{
-    backup::{Files, Gate},
-    error::Kind,
-    service::Life,
-};
-
-/// What is missing beside the store, in the words of the service, or nothing.
-pub type Ready = Box<dyn Fn() -> Result<(), String> + Send>;
-
-/// What a store does for the process that has it open, beside keeping things.
-pub trait Attach: Debug + Send + Sync {
-    /// Measures itself on the page of metrics, keeps the health of the process true (the store answers, and `ready` names nothing
-    /// that is missing), and offers copies of itself for a backup, taken while `gate` is closed, with the `files` that
-    /// stand beside it.
-    fn attach(&self, life: &mut Life, gate: Gate, files: Arc<dyn Files>, ready: Ready);
-}
+use crate::error::Kind;
 
 /// What keeps a store from doing anything, for those who ask it for something. The text names no file: the health of the process
 /// does.
@@ -98,12 +83,5 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
-    }
-}
-
-impl From<crate::sqlite::Error> for Error {
-    fn from(error: crate::sqlite::Error) -> Self {
-        let trouble = error.trouble();
-        Self::new(error.kind(), error).with_trouble(trouble)
     }
 }

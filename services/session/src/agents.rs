@@ -7,6 +7,7 @@ use gatehouse_document::agents::{ModelChoice, TIMEOUT_SECONDS_MAX};
 use crate::config::{AgentDefaults, AgentEntry, AgentsSection, Identity};
 use crate::error::Error;
 use crate::key::{AgentId, KeyError, KeyText, SessionKey};
+use crate::thinking::Level;
 
 /// More agents than anybody has; what follows them is ignored.
 const AGENTS_MAX: usize = 1000;
@@ -19,11 +20,11 @@ pub(crate) struct Agent {
     /// How it introduces itself.
     pub(crate) identity: Option<Identity>,
     /// Models in order of preference. Empty: the agent service's default.
-    pub(crate) models: Vec<String>,
+    pub(crate) models: Vec<ModelName>,
     /// What it is told before every conversation.
     pub(crate) system_prompt: Option<String>,
     /// How hard its model thinks, in the model's own words.
-    pub(crate) thinking: Option<String>,
+    pub(crate) thinking: Option<Level>,
     /// The longest a turn may take, in milliseconds.
     pub(crate) timeout_ms: i64,
 }
@@ -44,9 +45,20 @@ impl Agent {
 pub(crate) struct ModelName(String);
 
 impl ModelName {
+    /// One that the configuration or a row holds, or that is left to the agent service to judge.
+    pub(crate) fn known(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
     /// The name as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<ModelName> for String {
+    fn from(name: ModelName) -> Self {
+        name.0
     }
 }
 
@@ -187,7 +199,7 @@ fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentDefaults) -> Agent {
             .map(ModelChoice::chain)
             .unwrap_or_default()
             .iter()
-            .map(|model| defaults.full_name(model).to_owned())
+            .map(|model| ModelName::known(defaults.full_name(model)))
             .collect(),
         system_prompt: entry
             .system_prompt
@@ -196,7 +208,8 @@ fn agent(id: AgentId, entry: &AgentEntry, defaults: &AgentDefaults) -> Agent {
         thinking: entry
             .thinking_default
             .clone()
-            .or_else(|| defaults.thinking_default.clone()),
+            .or_else(|| defaults.thinking_default.clone())
+            .map(Level::known),
         timeout_ms: i64::from(seconds.clamp(1, TIMEOUT_SECONDS_MAX)) * 1000,
     }
 }
@@ -265,8 +278,8 @@ mod tests {
         );
 
         assert_eq!(agents.default_id().unwrap().as_str(), "b");
-        assert_eq!(agents.all()[0].models, ["x/y", "x/z"]);
-        assert_eq!(agents.all()[1].models, ["p/m"]);
+        assert_eq!(agents.all()[0].models, ["x/y", "x/z"].map(ModelName::known));
+        assert_eq!(agents.all()[1].models, ["p/m"].map(ModelName::known));
     }
 
     #[test]
@@ -275,7 +288,10 @@ mod tests {
             r#"{"entries":{"a":{"model":{"primary":"fast","fallbacks":["x/y"]}}},"defaults":{"models":{"ollama/b:c":{"alias":"fast"}}}}"#,
         );
 
-        assert_eq!(agents.all()[0].models, ["ollama/b:c", "x/y"]);
+        assert_eq!(
+            agents.all()[0].models,
+            ["ollama/b:c", "x/y"].map(ModelName::known)
+        );
     }
 
     #[test]

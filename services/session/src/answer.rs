@@ -2,10 +2,11 @@
 //! the notice that says why there is no more stands behind it, for people and not for models.
 
 use gatehouse_core::content::Block;
-use gatehouse_core::{Content, ForPeople};
+use gatehouse_core::{Content, ForPeople, Timestamp};
 
 use crate::id::{EntryId, RunId};
 use crate::rows::{GATEWAY_MODEL, GATEWAY_PROVIDER, content_of};
+use crate::stop::StopReason;
 use crate::store::{EntryExtra, NewEntry, Origin, Role, Tokens};
 
 /// The most text of one answer: what a delivery may hold.
@@ -15,7 +16,13 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) const PART: &str = "\n\n";
 
 /// The row of an answer, or of a notice in the place of one.
-pub(crate) fn row(run: &RunId, content: &Content, in_context: bool, extra: EntryExtra, now: i64) -> NewEntry {
+pub(crate) fn row(
+    run: &RunId,
+    content: &Content,
+    in_context: bool,
+    extra: EntryExtra,
+    now: Timestamp,
+) -> NewEntry {
     NewEntry {
         id: EntryId::generate(),
         role: Role::Assistant,
@@ -30,12 +37,11 @@ pub(crate) fn row(run: &RunId, content: &Content, in_context: bool, extra: Entry
 }
 
 /// Why a row ends that calls tools.
-const CALLS_TOOLS: &str = "toolUse";
 
 /// The row of a message that is finished while its turn goes on: the assistant's, or what a tool answered.
-pub(crate) fn step(run: &RunId, role: Role, content: &Content, number: u32, now: i64) -> NewEntry {
+pub(crate) fn step(run: &RunId, role: Role, content: &Content, number: u32, now: Timestamp) -> NewEntry {
     let extra = EntryExtra {
-        stop_reason: content.calls().next().map(|_| CALLS_TOOLS.to_owned()),
+        stop_reason: content.calls().next().map(|_| StopReason::Calls),
         step: Some(number),
         ..EntryExtra::default()
     };
@@ -61,9 +67,9 @@ impl SaidBefore {
     pub(crate) fn of_steps<'r>(rows: impl IntoIterator<Item = &'r NewEntry>) -> Self {
         let mut said = Self::default();
         for row in rows {
-            match row.extra.stop_reason.as_deref() {
+            match row.extra.stop_reason {
                 None => {}
-                Some(CALLS_TOOLS) => said.on_screens.clear(),
+                Some(StopReason::Calls) => said.on_screens.clear(),
                 Some(_) => {
                     let usage = row.extra.usage.unwrap_or_default();
                     said.add(&content_of(&row.content).words(), usage);
@@ -111,9 +117,9 @@ fn of_gateway() -> EntryExtra {
 }
 
 /// The row of what the gateway says itself. No model reads it.
-pub(crate) fn by_gateway(run: &RunId, content: &Content, now: i64) -> NewEntry {
+pub(crate) fn by_gateway(run: &RunId, content: &Content, now: Timestamp) -> NewEntry {
     let extra = EntryExtra {
-        stop_reason: Some("stop".to_owned()),
+        stop_reason: Some(StopReason::Stop),
         ..of_gateway()
     };
     row(run, content, false, extra, now)
@@ -147,10 +153,16 @@ pub(crate) fn with_usage(reply: Content, usage: Tokens, answered_by: Option<(&st
 }
 
 /// The row of an answer that somebody stopped.
-pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, wrote: Option<String>, now: i64) -> NewEntry {
+pub(crate) fn aborted(
+    run: &RunId,
+    text: &str,
+    origin: Origin,
+    wrote: Option<String>,
+    now: Timestamp,
+) -> NewEntry {
     let extra = EntryExtra {
         wrote,
-        stop_reason: Some("aborted".to_owned()),
+        stop_reason: Some(StopReason::Aborted),
         abort_origin: Some(origin.word().to_owned()),
         ..of_gateway()
     };
@@ -158,7 +170,13 @@ pub(crate) fn aborted(run: &RunId, text: &str, origin: Origin, wrote: Option<Str
 }
 
 /// The row of an answer that broke off: the text so far, which a model may read, and the notice behind it, which it does not.
-pub(crate) fn broken_off(run: &RunId, text: &str, notice: &str, extra: EntryExtra, now: i64) -> NewEntry {
+pub(crate) fn broken_off(
+    run: &RunId,
+    text: &str,
+    notice: &str,
+    extra: EntryExtra,
+    now: Timestamp,
+) -> NewEntry {
     let extra = EntryExtra {
         error_message: Some(notice.to_owned()),
         ..extra
@@ -193,8 +211,8 @@ mod tests {
     fn a_broken_answer_is_its_text_and_the_notice_and_models_read_the_text_alone() {
         let run = RunId::new("r1");
 
-        let half = broken_off(&run, "half", "cut short", EntryExtra::default(), 0);
-        let nothing = broken_off(&run, " ", "cut short", EntryExtra::default(), 0);
+        let half = broken_off(&run, "half", "cut short", EntryExtra::default(), Timestamp::EPOCH);
+        let nothing = broken_off(&run, " ", "cut short", EntryExtra::default(), Timestamp::EPOCH);
 
         assert!(half.in_context && half.content.contains("half") && half.content.contains("cut short"));
         assert_eq!(text_of(&half.content), "half");

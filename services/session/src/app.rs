@@ -45,7 +45,7 @@ const DATABASE: &str = "session.db";
 /// How often old rows are looked for.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How long a key against doubles is kept: demands.md, item 2.
-const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+const KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The pause between two steps of forgetting, so that others get at the writer.
 const PRUNE_PAUSE: Duration = Duration::from_millis(200);
 /// How often it is looked whether the bridge has the last replies.
@@ -153,7 +153,7 @@ impl service::App for App {
             async move {
                 // A database that fails says so by itself; the last figures stay.
                 if let Ok(depths) = upkeep.depths().await {
-                    metrics.depths(depths, day.now_ms());
+                    metrics.depths(depths, day.now());
                 }
             }
         });
@@ -238,7 +238,7 @@ impl service::App for App {
 /// Waits until no reply waits for the bridge. One that the bridge has put off is not waited for.
 async fn handed_over(deliveries: &dyn Deliveries, clock: &Clock) {
     loop {
-        match deliveries.waiting(clock.now_ms(), 1).await {
+        match deliveries.waiting(clock.now(), 1).await {
             Ok(waiting) if waiting.is_empty() => return,
             Ok(_) => {}
             Err(error) => {
@@ -271,7 +271,7 @@ async fn prune(store: Arc<dyn Upkeep>, media: Media, clock: Clock, drain: Drain)
         if let Err(error) = media.sweep().await {
             tracing::warn!(error = %Chain(&error), "media that nobody names could not be forgotten");
         }
-        let pause = match store.prune(clock.now_ms() - KEEP_MS).await {
+        let pause = match store.prune(clock.now() - KEEP).await {
             Ok(0) => PRUNE,
             Ok(_) => PRUNE_PAUSE,
             Err(error) => {

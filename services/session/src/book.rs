@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agents::Agent;
 use crate::config::{Model, SessionConfig};
 use crate::error::Error;
-use crate::thinking::Levels;
+use crate::thinking::{Level, Levels};
 
 /// The built-in provider and its only model.
 pub(crate) const ECHO: &str = "echo/echo";
@@ -76,10 +76,10 @@ impl Book {
     }
 
     /// What a caller's word for it means, whichever model answers in the end.
-    pub(crate) fn level(&self, path: &'static str, word: &str) -> Result<String, Error> {
+    pub(crate) fn level(&self, path: &'static str, word: &str) -> Result<Level, Error> {
         let own = self.listed.iter().flat_map(|(_, facts)| &facts.levels);
         let levels = Levels::with(own.map(String::as_str));
-        let level = levels.read(word).map(str::to_owned);
+        let level = levels.read(word).map(Level::known);
         level.ok_or_else(|| Error::Level {
             path,
             levels: levels.listed(),
@@ -89,7 +89,7 @@ impl Book {
     /// The models that may be chosen, with their short names: those that are listed, and those that an agent uses.
     pub(crate) fn choices(&self, agent: &Agent) -> Vec<(String, Option<&str>)> {
         let mut names: Vec<String> = self.listed.iter().map(|(name, _)| name.clone()).collect();
-        let used = agent.models.iter().cloned();
+        let used = agent.models.iter().cloned().map(String::from);
         for name in used.chain([ECHO.to_owned()]) {
             if !names.contains(&name) {
                 names.push(name);

@@ -27,7 +27,7 @@ pub(crate) enum Error {
         problem: &'static str,
     },
     /// No model can be told to think so hard.
-    #[error("at {path}: is no level of thinking: it may be one of {levels}")]
+    #[error("at {path}: is not a level of thinking: it may be one of {levels}")]
     Level { path: &'static str, levels: String },
     /// The key was used before, for something else.
     #[error("this idempotency key was used with another message")]
@@ -112,7 +112,7 @@ pub(crate) enum Error {
     #[error("this medium is not kept any more")]
     NoMedia,
     /// Nobody here made the link.
-    #[error("this is no link of this gateway")]
+    #[error("this is not a link of this gateway")]
     LinkForged,
     /// It was one of ours.
     #[error("this link is over: load the conversation again for a new one")]

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use gatehouse_core::{Caller, Drain};
+use gatehouse_core::{Caller, Drain, Timestamp};
 use gatehouse_proto::session::v1::session_service_server::SessionService;
 use gatehouse_proto::session::v1::*;
 use tonic::{Request, Response, Status};
@@ -42,7 +42,7 @@ fn listener<T>(request: &Request<T>) -> Option<Listener> {
     let caller = Caller::from_request(request)?;
     Some(Listener {
         connection: caller.connection_id,
-        since: caller.connected_at?,
+        since: Timestamp::from_ms(caller.connected_at?),
     })
 }
 

@@ -221,11 +221,11 @@ mod tests {
 
     #[test]
     fn a_full_key_is_lower_cased_and_its_agent_normalised() {
-        let key = SessionKey::parse("Agent:My Bot:IRC:channel:#House").unwrap();
+        let key = SessionKey::parse("Agent:My Bot:IRC:channel:#Home").unwrap();
 
-        assert_eq!(key.as_str(), "agent:my-bot:irc:channel:#house");
+        assert_eq!(key.as_str(), "agent:my-bot:irc:channel:#home");
         assert_eq!(key.agent(), agent("my-bot"));
-        assert_eq!(key.rest(), "irc:channel:#house");
+        assert_eq!(key.rest(), "irc:channel:#home");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod policy;
 mod routing;
 mod rows;
 mod sessions;
+mod stop;
 mod store;
 mod tasks;
 #[cfg(test)]

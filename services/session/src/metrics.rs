@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatehouse_core::Timestamp;
 use gatehouse_core::metrics::Words;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -186,7 +187,7 @@ impl Metrics {
     }
 
     /// What waits and runs, as the store has it at `now`.
-    pub(crate) fn depths(&self, depths: Depths, now: i64) {
+    pub(crate) fn depths(&self, depths: Depths, now: Timestamp) {
         let Depths {
             turns_waiting,
             turns_running,
@@ -203,9 +204,8 @@ impl Metrics {
 }
 
 /// 0 when nothing waits, or the clock was set back.
-fn seconds_since(then: Option<i64>, now: i64) -> f64 {
-    let waited = then.and_then(|then| u64::try_from(now - then).ok()).unwrap_or(0);
-    Duration::from_millis(waited).as_secs_f64()
+fn seconds_since(then: Option<Timestamp>, now: Timestamp) -> f64 {
+    then.map_or(0.0, |then| now.since(then).as_secs_f64())
 }
 
 #[cfg(test)]
@@ -260,11 +260,11 @@ mod tests {
             Depths {
                 turns_waiting: 2,
                 turns_running: 1,
-                oldest_turn: Some(4_000),
+                oldest_turn: Some(Timestamp::from_ms(4_000)),
                 replies_waiting: 1,
-                oldest_reply: Some(99_000),
+                oldest_reply: Some(Timestamp::from_ms(99_000)),
             },
-            10_000,
+            Timestamp::from_ms(10_000),
         );
 
         let text = text(&metrics);

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use gatehouse_core::client::PeerService;
 use gatehouse_core::publish::Publisher;
-use gatehouse_core::{Clock, Drain};
+use gatehouse_core::{Clock, Drain, Timestamp};
 use gatehouse_proto::device::v1::device_service_client::DeviceServiceClient;
 use tokio::sync::watch;
 
@@ -127,7 +127,7 @@ impl Nodes {
         }
     }
 
-    fn now(&self) -> i64 {
-        self.0.clock.now_ms()
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 }

@@ -88,6 +88,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::thinking::Level;
     use crate::turns::queue::{self, DropPolicy, QueueMode};
 
     fn policy(sample: &str) -> Policy {
@@ -134,11 +135,11 @@ mod tests {
             .agents
             .all()
             .iter()
-            .map(|agent| agent.thinking.as_deref())
+            .map(|agent| agent.thinking.as_ref().map(Level::as_str))
             .collect();
 
         assert_eq!(thinking, [Some("medium"), Some("off")]);
         let inherited = policy(r#"{"agents":{"defaults":{"thinkingDefault":"high"},"entries":{"a":{}}}}"#);
-        assert_eq!(inherited.agents.all()[0].thinking.as_deref(), Some("high"));
+        assert_eq!(inherited.agents.all()[0].thinking, Some(Level::known("high")));
     }
 }

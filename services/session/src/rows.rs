@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 
-use gatehouse_core::Content;
 use gatehouse_core::content::Block;
+use gatehouse_core::{Content, Timestamp};
 use gatehouse_proto::session::v1 as proto;
 
-use crate::agents::Agents;
+use crate::agents::{Agents, ModelName};
 use crate::media::{self, Links};
 use crate::sessions::settings::Word;
 use crate::store::{Entry, EntryExtra, NewEntry, Role, SessionRecord, ShownKind};
@@ -36,7 +36,7 @@ pub(crate) fn text_of(content: &str) -> String {
 }
 
 /// A message as chat events carry it. The content is JSON already.
-pub(crate) fn chat_message(content: &str, timestamp: i64) -> String {
+pub(crate) fn chat_message(content: &str, timestamp: Timestamp) -> String {
     format!(r#"{{"role":"assistant","content":{content},"timestamp":{timestamp}}}"#)
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn last_message(said: &str, row: &NewEntry, links: &Links) -> String 
 }
 
 /// What a run said before somebody steered it, when it said nothing afterwards.
-pub(crate) fn said_message(said: &str, timestamp: i64) -> String {
+pub(crate) fn said_message(said: &str, timestamp: Timestamp) -> String {
     chat_message(&blocks(said.trim_end()), timestamp)
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn message(entry: &Entry, links: &Links) -> proto::TranscriptMessage 
     proto::TranscriptMessage {
         role: row.role.word().to_owned(),
         content,
-        timestamp: row.timestamp,
+        timestamp: row.timestamp.as_ms(),
         // One row of a run is its question and one its end; those between have no key, as there are many.
         idempotency_key: run
             .as_ref()
@@ -153,7 +153,7 @@ pub(crate) fn message(entry: &Entry, links: &Links) -> proto::TranscriptMessage 
             }),
         provider,
         model,
-        stop_reason,
+        stop_reason: stop_reason.map(String::from),
         error_message,
         usage,
         openclaw_abort: abort_origin.map(|origin| proto::Abort {
@@ -206,9 +206,9 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         session_id: record.session_id.to_string(),
         agent_id: record.agent.to_string(),
         kind: ShownKind::of(&key, record.kind).word().to_owned(),
-        updated_at: record.updated_at,
-        created_at: record.created_at,
-        last_interaction_at: record.last_interaction_at,
+        updated_at: record.updated_at.as_ms(),
+        created_at: record.created_at.as_ms(),
+        last_interaction_at: record.last_interaction_at.map(Timestamp::as_ms),
         label: record.label,
         display_name: record.display_name,
         derived_title: record.derived_title.filter(|_| wanted.title),
@@ -220,14 +220,14 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         has_active_run: record.active_run.is_some(),
         active_run_ids: record.active_run.iter().map(ToString::to_string).collect(),
         last_run_id: record.last_run.map(|run| run.to_string()),
-        started_at: record.started_at,
-        ended_at: record.ended_at,
+        started_at: record.started_at.map(Timestamp::as_ms),
+        ended_at: record.ended_at.map(Timestamp::as_ms),
         aborted_last_run: record.aborted_last_run,
         model_override_source: record.model_override.is_some().then(|| "user".to_owned()),
-        model_override: record.model_override,
+        model_override: record.model_override.map(String::from),
         model_provider: provider,
         model,
-        thinking_level: record.thinking_level,
+        thinking_level: record.thinking_level.map(String::from),
         queue_mode: record.queue_mode.map(|mode| mode.word().to_owned()),
         input_tokens: count(record.input_tokens),
         output_tokens: count(record.output_tokens),
@@ -240,11 +240,11 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         icon: settings.icon,
         color: settings.color,
         parent_session_key: record.parent.map(|parent| parent.to_string()),
-        pinned_at: record.pinned_at,
-        archived_at: record.archived_at,
-        marked_unread_at: record.marked_unread_at,
-        last_read_at: record.last_read_at,
-        last_activity_at: record.last_activity_at,
+        pinned_at: record.pinned_at.map(Timestamp::as_ms),
+        archived_at: record.archived_at.map(Timestamp::as_ms),
+        marked_unread_at: record.marked_unread_at.map(Timestamp::as_ms),
+        last_read_at: record.last_read_at.map(Timestamp::as_ms),
+        last_activity_at: record.last_activity_at.map(Timestamp::as_ms),
         send_policy: settings.send.map(|policy| policy.word().to_owned()),
         verbose_level: settings.verbose.map(|level| level.word().to_owned()),
         reasoning_level: settings.reasoning.map(|level| level.word().to_owned()),
@@ -253,14 +253,19 @@ pub(crate) fn session(record: &SessionRecord, agents: Option<&Agents>, wanted: W
         runtime_ms: record
             .ended_at
             .zip(record.started_at)
-            .map(|(end, start)| end - start)
+            .map(|(end, start)| end.ms_since(start))
             .filter(|took| *took >= 0), // another run began since, or the clock was set back
     }
 }
 
 /// Who answers in a session: what was chosen for it, else what answered last, else what its agent prefers.
 fn answering(record: &SessionRecord, agents: Option<&Agents>) -> Option<(String, String)> {
-    if let Some(chosen) = record.model_override.as_deref().and_then(provider_and_model) {
+    if let Some(chosen) = record
+        .model_override
+        .as_ref()
+        .map(ModelName::as_str)
+        .and_then(provider_and_model)
+    {
         return Some(chosen);
     }
     let preferred = agents
@@ -269,7 +274,7 @@ fn answering(record: &SessionRecord, agents: Option<&Agents>) -> Option<(String,
     record
         .answered_by
         .clone()
-        .or_else(|| preferred.and_then(|model| provider_and_model(model)))
+        .or_else(|| preferred.and_then(|model| provider_and_model(model.as_str())))
 }
 
 /// `<provider>/<model>` in two. The model may hold further slashes.

@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use gatehouse_core::Timestamp;
+use gatehouse_core::attach::Attach;
 use gatehouse_core::bus::Bus;
-use gatehouse_core::store::Attach;
 
 pub use self::sqlite::SCHEMA;
 use self::sqlite::SqliteStore;
@@ -30,7 +31,7 @@ pub(crate) use crate::usage::{Cell, Counts, Metered, ModelOf, SessionCells, Usag
 pub(crate) trait Upkeep: Send + Sync + std::fmt::Debug {
     /// Forgets keys against doubles, of messages and of requests, ended turns and settled deliveries from before a time. At
     /// most some thousands in one call; the answer is how many.
-    async fn prune(&self, before: i64) -> Result<u64, Error>;
+    async fn prune(&self, before: Timestamp) -> Result<u64, Error>;
 
     /// What waits and runs.
     async fn depths(&self) -> Result<Depths, Error>;
@@ -42,11 +43,11 @@ pub(crate) struct Depths {
     pub(crate) turns_waiting: i64,
     pub(crate) turns_running: i64,
     /// When the oldest turn that waits was taken.
-    pub(crate) oldest_turn: Option<i64>,
+    pub(crate) oldest_turn: Option<Timestamp>,
     /// Replies that the bridge has not taken.
     pub(crate) replies_waiting: i64,
     /// When the oldest of them was written.
-    pub(crate) oldest_reply: Option<i64>,
+    pub(crate) oldest_reply: Option<Timestamp>,
 }
 
 /// Who else may have a store open.

@@ -312,7 +312,7 @@ pub(crate) fn room(to: &str) -> Target {
 
 /// A message in the main session.
 pub(crate) fn message(run: &str, text: &str) -> Admission {
-    let now = Clock::system().now_ms();
+    let now = Clock::system().now();
     Admission {
         key: key("main"),
         run: RunId::new(run),

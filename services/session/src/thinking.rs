@@ -3,6 +3,28 @@
 /// In the words that providers know.
 pub(crate) const LEVELS: [&str; 7] = ["off", "minimal", "low", "medium", "high", "xhigh", "max"];
 
+/// How hard a model is told to think: one of the words, or one that models have of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Level(String);
+
+impl Level {
+    /// One that the configuration or a row holds, or that somebody wrote and [`crate::book::Book::level`] has yet to read.
+    pub(crate) fn known(word: impl Into<String>) -> Self {
+        Self(word.into())
+    }
+
+    /// The word.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Level> for String {
+    fn from(level: Level) -> Self {
+        level.0
+    }
+}
+
 /// The words there are, and with them those that models have of their own.
 #[derive(Clone, Debug)]
 pub(crate) struct Levels<'a>(Vec<&'a str>);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use gatehouse_core::named_file::ReadError;
-use gatehouse_core::{Chain, NamedFile, hex, private};
+use gatehouse_core::{Chain, NamedFile, Timestamp, hex, private};
 use sha2::{Digest, Sha256};
 
 use crate::key::AgentId;
@@ -59,7 +59,7 @@ impl Name {
 pub(crate) struct Found {
     pub(crate) text: String,
     pub(crate) size: u64,
-    pub(crate) updated_at_ms: i64,
+    pub(crate) updated_at: Timestamp,
 }
 
 impl Found {
@@ -120,7 +120,7 @@ impl Workspaces {
         let changed = fs::metadata(&path)?.modified()?.duration_since(UNIX_EPOCH);
         Ok(Some(Found {
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            updated_at_ms: i64::try_from(changed.unwrap_or_default().as_millis()).unwrap_or(i64::MAX),
+            updated_at: Timestamp::EPOCH + changed.unwrap_or_default(),
             text: String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text"))?,
         }))
     }

@@ -39,7 +39,7 @@ async fn only_what_is_allowed_runs_with_its_words_as_they_are_and_never_by_a_she
     assert_eq!(refused.code, "INVALID_PARAMS");
     assert!(
         Programs::allow(&[PathBuf::from("echo")], None).is_err(),
-        "a name is no whole path"
+        "a name is not a whole path"
     );
 }
 

@@ -79,7 +79,7 @@ fn a_file_that_the_document_does_not_include_is_refused() {
         let refused = bench.judge().unwrap_err();
 
         assert!(
-            refused.contains("config/included/conf/agents.json5 is no file that"),
+            refused.contains("config/included/conf/agents.json5 is not a file that"),
             "{refused}"
         );
     }

@@ -226,7 +226,7 @@ async fn a_wrong_configuration_is_told_with_the_programs_last_word() {
         "wrong",
         1,
         home.path(),
-        "echo first; echo 'at gateway.port: 0 is no port' >&2; exit 78",
+        "echo first; echo 'at gateway.port: 0 is not a port' >&2; exit 78",
     );
     let mut supervisor = start(obedient("edge", 0, home.path()), wrong);
 
@@ -234,7 +234,7 @@ async fn a_wrong_configuration_is_told_with_the_programs_last_word() {
 
     assert_eq!(
         (fatal.name, fatal.last_line.as_str()),
-        ("wrong", "at gateway.port: 0 is no port")
+        ("wrong", "at gateway.port: 0 is not a port")
     );
     supervisor.stop(&PATIENT, std::future::pending()).await;
 }

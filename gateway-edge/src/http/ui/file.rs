@@ -15,11 +15,13 @@ use tokio_util::io::ReaderStream;
 use super::{
     kind::{self, Kind},
     packed::{self, Packed},
-    place::Mount,
 };
-use crate::http::{
-    range::{self, Part},
-    respond::respond,
+use crate::{
+    http::{
+        range::{self, Part},
+        respond::respond,
+    },
+    site::Mount,
 };
 
 /// What is read at once of a file that is sent.

@@ -15,7 +15,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use gatehouse_core::hex;
-use gatehouse_document::gateway::ControlUi;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
@@ -24,9 +23,11 @@ use super::{
     file::{ASK_AGAIN, FOR_EVER},
     kind::Kind,
     page::{self, At, Page},
-    place::{Mount, Place},
 };
-use crate::http::{range, respond::respond};
+use crate::{
+    http::{range, respond::respond},
+    site::{ASSETS, FIXED, OwnPage},
+};
 
 #[derive(Debug, RustEmbed)]
 #[folder = "web/"]
@@ -42,64 +43,11 @@ const WORKER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// Files that browsers know by one name for ever: what the worker rules, and where it starts, follows from its address.
-const FIXED: [&str; 3] = ["sw.js", "manifest.webmanifest", "icon.svg"];
-
-/// First segments of the places inside the page, as `web/views/shell.js` has them. Anything else is no place.
-const PLACES: [&str; 4] = ["chat", "chats", "now", "gateway"];
-
 /// The page itself.
 const INDEX: &str = "index.html";
 
-/// The folder of the files of one version.
-const ASSETS: &str = "assets";
-
 /// Digits of the digest in the name of that folder: chance makes two of them equal never.
 const VERSION_DIGITS: usize = 16;
-
-/// Where the page stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OwnPage {
-    base: Box<str>,
-}
-
-impl OwnPage {
-    /// At the place of a Control UI where none is named, else at the root beside it. `None`: it is turned off, or the root is taken.
-    pub(crate) fn of(config: &ControlUi, other: Option<&Mount>) -> Option<Self> {
-        let base = match other {
-            Some(mount) if mount.is_at_root() => return None,
-            Some(_) => "",
-            None => config
-                .base_path
-                .as_deref()
-                .unwrap_or_default()
-                .trim_end_matches('/'),
-        };
-        config.enabled.then(|| Self { base: base.into() })
-    }
-
-    pub(super) fn base(&self) -> &str {
-        &self.base
-    }
-
-    pub(super) fn is_at_root(&self) -> bool {
-        self.base.is_empty()
-    }
-
-    /// What a path means. `None`: nothing of this page.
-    pub(super) fn place<'a>(&self, path: &'a str) -> Option<Place<'a>> {
-        let rest = path.strip_prefix(&*self.base)?;
-        if matches!(rest, "" | "/") {
-            return Some(Place::Front);
-        }
-        let rest = rest.strip_prefix('/')?;
-        let first = rest.split('/').next().unwrap_or_default();
-        if PLACES.contains(&first) {
-            return Some(Place::Inside);
-        }
-        (first == ASSETS || FIXED.contains(&rest)).then_some(Place::File(rest))
-    }
-}
 
 /// What was made of the files: the page, and packed forms of what was asked for. It is as much as was served.
 #[derive(Debug, Default)]
@@ -121,14 +69,14 @@ impl Own {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = last
             .as_ref()
-            .filter(|made| made.version == version && made.base == own.base)
+            .filter(|made| made.version == version && *made.base == *own.base())
         {
             return Ok(Arc::clone(made));
         }
         let made = Arc::new(Made {
-            page: page_at(&own.base, &version)?,
+            page: page_at(own.base(), &version)?,
             version,
-            base: own.base.clone(),
+            base: own.base().into(),
             packed: Mutex::default(),
         });
         *last = Some(Arc::clone(&made));
@@ -138,7 +86,7 @@ impl Own {
     /// What was made last for this place: files are those of the page that named them, and are not looked through for each of them.
     fn last(&self, own: &OwnPage) -> Result<Arc<Made>, String> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match last.filter(|made| made.base == own.base) {
+        match last.filter(|made| *made.base == *own.base()) {
             Some(made) => Ok(made),
             None => self.made(own),
         }
@@ -267,47 +215,6 @@ fn is_of_the_chat(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn own(config: &str) -> Option<OwnPage> {
-        let config: ControlUi = serde_json::from_str(config).unwrap();
-        let other = Mount::of(&config, None);
-        OwnPage::of(&config, other.as_ref())
-    }
-
-    #[test]
-    fn it_stands_where_no_other_control_ui_does() {
-        let base = |config: &str| own(config).map(|own| own.base.to_string());
-
-        assert_eq!(base("{}").as_deref(), Some(""));
-        assert_eq!(base(r#"{"basePath": "/claw/"}"#).as_deref(), Some("/claw"));
-        assert_eq!(
-            base(r#"{"root": "/srv", "basePath": "/claw"}"#).as_deref(),
-            Some("")
-        );
-        assert_eq!(base(r#"{"root": "/srv"}"#), None, "the root is taken");
-        assert_eq!(base(r#"{"enabled": false}"#), None);
-    }
-
-    #[test]
-    fn a_path_is_the_front_a_place_or_a_file_and_anything_else_is_not_the_pages() {
-        let root = own("{}").unwrap();
-
-        assert_eq!(root.place("/"), Some(Place::Front));
-        for inside in ["/chat/agent%3Amain%3Amain", "/now", "/gateway/devices", "/chats"] {
-            assert_eq!(root.place(inside), Some(Place::Inside), "{inside}");
-        }
-        assert_eq!(root.place("/sw.js"), Some(Place::File("sw.js")));
-        assert_eq!(
-            root.place("/assets/0/main.js"),
-            Some(Place::File("assets/0/main.js"))
-        );
-        for nothing in ["/nothing", "/chatter", "/main.js", "/rpc/health", "/api"] {
-            assert_eq!(root.place(nothing), None, "{nothing}");
-        }
-        let below = own(r#"{"basePath": "/claw"}"#).unwrap();
-        assert_eq!(below.place("/claw/now"), Some(Place::Inside));
-        assert_eq!(below.place("/now"), None);
-    }
 
     #[test]
     fn every_address_in_the_page_is_that_of_a_file_of_this_version() {

@@ -14,7 +14,7 @@ use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use self::markup::{Piece, pieces};
-use super::place::Mount;
+use crate::site::Mount;
 
 mod markup;
 

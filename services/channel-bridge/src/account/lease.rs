@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use gatehouse_core::{Chain, Clock};
+use gatehouse_core::{Chain, Clock, Timestamp};
 use tokio::time::{self, Instant};
 use uuid::Uuid;
 
@@ -69,12 +69,10 @@ impl LeasePolicy {
     }
 
     /// Until when a claim made now is good, by the time of day.
-    fn until(self, now: i64) -> i64 {
+    fn until(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::WithProcess => i64::MAX,
-            Self::Timed { length, .. } => {
-                now.saturating_add(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
-            }
+            Self::WithProcess => Timestamp::MAX,
+            Self::Timed { length, .. } => now + length,
         }
     }
 }
@@ -129,7 +127,7 @@ impl Leases {
     /// Claims what is wanted. Whether what is held has changed.
     pub(super) async fn claim(&mut self) -> bool {
         let asked = Instant::now();
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         let (store, owner) = (Arc::clone(&self.store), self.owner.clone());
         let mut wanted: Vec<AccountKey> = self.wanted.iter().cloned().collect();
         let until = self.policy.until(now);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Clock, report};
+use gatehouse_core::{Clock, Timestamp, report};
 use tokio::{
     sync::watch,
     time::{self, Instant},
@@ -164,12 +164,9 @@ impl Progress {
 
     /// What is known.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let now_ms = self.clock.now_ms();
+        let now = self.clock.now();
         let inner = self.lock();
-        let at = |moment: Option<Instant>| {
-            let since = moment?.elapsed().as_millis();
-            Some(now_ms.saturating_sub(i64::try_from(since).unwrap_or(i64::MAX)))
-        };
+        let at = |moment: Option<Instant>| Some(now - moment?.elapsed());
         Snapshot {
             state: inner.state,
             last_error: inner.last_error.clone(),
@@ -187,7 +184,7 @@ impl Progress {
             reconnect_count: inner.reconnect_count,
             warning: inner.warning.clone(),
             notices: inner.notices.values().cloned().collect(),
-            rooms: inner.rooms.iter().map(|room| room.status(now_ms)).collect(),
+            rooms: inner.rooms.iter().map(|room| room.status(now)).collect(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A room that an account wants to be in, and how it is: in, asked, or kept out by the platform, in the platform's own words.
 
+use gatehouse_core::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -40,7 +41,7 @@ pub(crate) struct RoomStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_step: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) retry_at: Option<i64>,
+    pub(crate) retry_at: Option<Timestamp>,
 }
 
 impl Room {
@@ -55,7 +56,7 @@ impl Room {
         }
     }
 
-    pub(super) fn status(&self, now_ms: i64) -> RoomStatus {
+    pub(super) fn status(&self, now: Timestamp) -> RoomStatus {
         let Self {
             name,
             state,
@@ -64,13 +65,13 @@ impl Room {
             retry,
         } = self.clone();
         // A moment of the process, told as a time of day: right also after somebody sets the clock.
-        let wait = |at: Instant| at.saturating_duration_since(Instant::now()).as_millis();
+        let wait = |at: Instant| at.saturating_duration_since(Instant::now());
         RoomStatus {
             name,
             state,
             reason,
             next_step,
-            retry_at: retry.map(|at| now_ms.saturating_add(i64::try_from(wait(at)).unwrap_or(i64::MAX))),
+            retry_at: retry.map(|at| now + wait(at)),
         }
     }
 }

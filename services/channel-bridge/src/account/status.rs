@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Timestamp};
 use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusRequest, GetChannelsStatusResponse};
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ impl From<GetChannelsStatusRequest> for Asking {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LastDisconnect {
-    at: i64,
+    at: Timestamp,
     error: String,
 }
 
@@ -73,15 +73,15 @@ struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_start_at: Option<i64>,
+    last_start_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_connected_at: Option<i64>,
+    last_connected_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_inbound_at: Option<i64>,
+    last_inbound_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_progress_at: Option<i64>,
+    last_progress_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_outbound_at: Option<i64>,
+    last_outbound_at: Option<Timestamp>,
     reconnect_count: i64,
     outbox_count: i64,
     dead_letter_count: i64,
@@ -89,7 +89,7 @@ struct Account {
     unconfirmed_count: i64,
     outbox_part_count: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outbox_oldest_at: Option<i64>,
+    outbox_oldest_at: Option<Timestamp>,
     paused_partner_count: usize,
     dm_policy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,7 +149,7 @@ impl Account {
     }
 
     /// These are not answered for a while: the operator reads it here, and once in the log.
-    fn pauses(&mut self, paused: &[Paused], now: i64) {
+    fn pauses(&mut self, paused: &[Paused], now: Timestamp) {
         self.paused_partner_count = paused.len();
         let Some(Paused { chat, sender, until }) = paused.last() else {
             return;
@@ -159,7 +159,7 @@ impl Account {
             1 => String::new(),
             several => format!(" and {} more", several - 1),
         };
-        let minutes = until.saturating_sub(now).max(0) / 60_000 + 1;
+        let minutes = until.since(now).as_secs() / 60 + 1;
         let words = format!(
             "{whom} in {chat}{others}: not answered for {minutes} min, because they and the assistant only answered each \
              other (loopGuard bounds it)"
@@ -220,9 +220,9 @@ pub(crate) async fn read(
         let mut account = Account::of(entry, counts);
         let paused = stores
             .pace
-            .paused(key.clone(), clock.now_ms(), PAUSED_COUNTED_MAX)
+            .paused(key.clone(), clock.now(), PAUSED_COUNTED_MAX)
             .await?;
-        account.pauses(&paused, clock.now_ms());
+        account.pauses(&paused, clock.now());
         if let Some(within) = ask.filter(|_| silent) {
             account.silent(within);
         }

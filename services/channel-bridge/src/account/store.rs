@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::lease::LeaseOwner;
 use crate::{adapter::AccountKey, store::StoreError};
+use gatehouse_core::Timestamp;
 
 /// What is kept of accounts.
 #[async_trait]
@@ -15,8 +16,8 @@ pub(crate) trait AccountStore: Send + Sync + 'static {
         &self,
         owner: LeaseOwner,
         accounts: Vec<AccountKey>,
-        now: i64,
-        until: i64,
+        now: Timestamp,
+        until: Timestamp,
     ) -> Result<Vec<AccountKey>, StoreError>;
     /// Gives back everything that an owner has.
     async fn release(&self, owner: LeaseOwner) -> Result<(), StoreError>;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{AccountKey, Case, Progress};
@@ -59,8 +59,8 @@ pub(crate) struct InboundMessage {
     /// Whether the platform says that the sender is a program.
     #[serde(default)]
     pub(crate) from_bot: bool,
-    /// When it was said, milliseconds since 1970.
-    pub(crate) sent_at: i64,
+    /// When it was said.
+    pub(crate) sent_at: Timestamp,
 }
 
 /// What a chat belongs to. All of it is optional: a platform says what it has.

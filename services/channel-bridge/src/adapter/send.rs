@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatehouse_core::Timestamp;
 use gatehouse_core::content::Media;
 use tokio::sync::oneshot;
 
@@ -28,8 +29,8 @@ pub(crate) struct SendPart {
     pub(crate) replaces: Option<String>,
     /// What goes with it. Empty where the platform has no [`Capabilities::media`](super::Capabilities::media).
     pub(crate) media: Vec<Media>,
-    /// When the message was made, milliseconds since 1970.
-    pub(crate) created_at: i64,
+    /// When the message was made.
+    pub(crate) created_at: Timestamp,
 }
 
 /// The platform took it.

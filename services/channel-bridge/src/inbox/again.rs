@@ -83,7 +83,7 @@ impl Inbox {
         }
         let offered = self
             .store
-            .offer_again(lost, self.clock.now_ms())
+            .offer_again(lost, self.clock.now())
             .await
             .map_err(store)?;
         self.wake.notify_one();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Failure, Kind};
+use gatehouse_core::{Failure, Kind, Timestamp};
 use gatehouse_proto::session::v1::{DeliverMessageRequest, StopChatRequest};
 use tokio::time;
 
@@ -105,7 +105,7 @@ impl Inbox {
             to: message.reply_to.clone(),
             thread_id: message.thread_id.clone(),
             reply_to_id: Some(message.message_id.clone()),
-            since: 0,
+            since: Timestamp::EPOCH,
         };
         if !self.outbox.more(more).await? {
             return Ok(Obeyed::No);

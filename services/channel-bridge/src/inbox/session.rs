@@ -162,7 +162,7 @@ pub(super) fn request(row: &InboxRow, standing: Standing) -> DeliverMessageReque
             thread_id,
             reply_to_id: Some(message_id.into()),
         }),
-        sent_at,
+        sent_at: sent_at.as_ms(),
         content,
         sender_standing: match standing {
             Standing::Anybody => SenderStanding::Unspecified,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatehouse_core::trace;
+use gatehouse_core::{Timestamp, trace};
 
 use crate::{
     account::lease::LeaseOwner,
@@ -26,10 +26,10 @@ pub(crate) struct InboxRow {
     pub(crate) message: InboundMessage,
     /// How often it was tried.
     pub(crate) attempts: u32,
-    /// Not before this, milliseconds since 1970.
-    pub(crate) next_at: i64,
+    /// Not before this.
+    pub(crate) next_at: Timestamp,
     /// When it came in.
-    pub(crate) received_at: i64,
+    pub(crate) received_at: Timestamp,
     /// The trace that it began.
     pub(crate) trace: trace::Context,
     /// Whether it goes before what was said earlier in its chat.
@@ -62,7 +62,7 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
         account: AccountKey,
         message: InboundMessage,
         urgent: bool,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Received, StoreError>;
     /// The oldest waiting message of each chat of an owner's accounts and those that are urgent, at most `limit`, earliest
     /// due first.
@@ -70,9 +70,9 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
     /// Says what became of a message. What it said is forgotten here, at once or, when session has it, after [`OFFER_AGAIN`].
     async fn settle(&self, seq: i64, settlement: Settlement) -> Result<(), StoreError>;
     /// Messages that session has taken over and that can be offered again: after a place, received since, oldest first.
-    async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError>;
+    async fn adopted(&self, after: i64, since: Timestamp, limit: u32) -> Result<Vec<Adopted>, StoreError>;
     /// Makes messages wait again that session had taken over. How many there were.
-    async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError>;
+    async fn offer_again(&self, seqs: Vec<i64>, now: Timestamp) -> Result<usize, StoreError>;
     /// Gives up what waits in a chat and came before a message, for this reason. How many there were.
     async fn refuse_before(
         &self,
@@ -86,7 +86,7 @@ pub(crate) trait InboxStore: Send + Sync + 'static {
     /// Puts what is known of a message now in the place of what came in. Only of one that waits.
     async fn rewrite(&self, seq: i64, message: InboundMessage) -> Result<(), StoreError>;
     /// Tries a message again later.
-    async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError>;
+    async fn postpone(&self, seq: i64, next_at: Timestamp) -> Result<(), StoreError>;
     /// Forgets what came in before a time, and the texts of what session took over before another.
-    async fn prune(&self, before: i64, texts_before: i64) -> Result<(), StoreError>;
+    async fn prune(&self, before: Timestamp, texts_before: Timestamp) -> Result<(), StoreError>;
 }

@@ -43,7 +43,11 @@ fn bench(stores: &Stores, policy: &Value) -> Bench {
 
 /// The same, with a session service that was prepared.
 fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) -> Bench {
-    let (clock, metrics, session) = (Clock::fixed(NOW), Metrics::default(), Arc::new(Memory::default()));
+    let (clock, metrics, session) = (
+        Clock::fixed(NOW.as_ms()),
+        Metrics::default(),
+        Arc::new(Memory::default()),
+    );
     prepare(&session);
     let mut account = policy.clone();
     account["secret"] = json!("0123456789abcdef");
@@ -243,7 +247,7 @@ async fn a_message_that_waited_a_day_is_given_up_on_with_a_notice() {
             key("a"),
             message("1", "anna", "x"),
             false,
-            NOW - i64::try_from(AGE_MAX.as_millis()).unwrap() - 1,
+            (NOW - AGE_MAX).plus_ms(-1),
         )
         .await
         .unwrap();
@@ -391,7 +395,7 @@ async fn after_a_restart_a_message_that_is_due_in_the_far_future_is_handed_on() 
     let (_folder, stores) = stores();
     stores
         .inbox
-        .receive(key("a"), message("1", "anna", "x"), false, NOW + YEAR)
+        .receive(key("a"), message("1", "anna", "x"), false, NOW.plus_ms(YEAR))
         .await
         .unwrap();
 
@@ -404,7 +408,7 @@ async fn after_a_restart_a_message_that_is_due_in_the_far_future_is_handed_on() 
 async fn a_code_is_good_for_an_hour_however_the_clock_is_set() {
     for step in [0, HOUR, -HOUR, YEAR, -YEAR] {
         let (_folder, stores) = stores();
-        let clock = Clock::fixed(NOW);
+        let clock = Clock::fixed(NOW.as_ms());
         let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), Metrics::default());
         let ask = async |id: &str| {
             let message = message(id, "anna", "hi");

@@ -30,7 +30,7 @@ pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, E
         ));
     }
     let object = serde_json::from_str::<Map<String, Value>>(&params);
-    let mut params = Params(object.map_err(|_| Error::Invalid("/params", "is no object".to_owned()))?);
+    let mut params = Params(object.map_err(|_| Error::Invalid("/params", "is not an object".to_owned()))?);
     let account = params.text(&["accountId"])?;
     let account_id = match (account_id.filter(|id| !id.is_empty()), account) {
         (Some(one), Some(other)) if one != other => {
@@ -73,7 +73,7 @@ impl Params {
                 None | Some(Value::Null) => continue,
                 Some(Value::String(text)) => text,
                 Some(Value::Number(number)) => number.to_string(), // ids of some platforms
-                Some(_) => return Err(Error::Invalid("/params", format!("{name} is no text"))),
+                Some(_) => return Err(Error::Invalid("/params", format!("{name} is not text"))),
             };
             match &found {
                 _ if text.trim().is_empty() => {}
@@ -174,7 +174,7 @@ mod tests {
             assert!(refused.contains(word), "{refused}");
         }
         assert!(asked("poll", &json!({})).unwrap_err().contains("poll"));
-        assert!(asked("send", &json!([])).unwrap_err().contains("no object"));
+        assert!(asked("send", &json!([])).unwrap_err().contains("not an object"));
         assert!(
             asked("send", &json!({"to": "#home"}))
                 .unwrap_err()

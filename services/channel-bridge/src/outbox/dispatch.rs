@@ -106,7 +106,7 @@ impl Worker {
                 match self.store.heads(self.lease.clone(), HEADS_MAX).await {
                     Ok(heads) => {
                         let times = heads.iter().map(|delivery| (delivery.seq, delivery.next_at));
-                        dues.look(times, self.clock.now_ms());
+                        dues.look(times, self.clock.now());
                         let mut pause: Option<Duration> = None;
                         for delivery in heads {
                             let busy = chats.values().any(|(chat, _)| *chat == delivery.content.to);
@@ -149,7 +149,7 @@ impl Worker {
                     let place = chats.remove(&id);
                     if let (Err(error), Some((_, seq))) = (ended, place) {
                         tracing::error!(account.id = %self.account, %error, "a delivery panicked");
-                        let retry = Retry { next_at: self.clock.now_ms() + 60_000, unknown: true };
+                        let retry = Retry { next_at: self.clock.now().plus_ms(60_000), unknown: true };
                         drop(self.store.postpone(self.lease.clone(), seq, retry).await);
                     }
                 }
@@ -232,7 +232,7 @@ impl Delivering {
         let Plan { parts, rest, media } = Plan::of(message, &content.to, capabilities, limits);
         let (mut late, mut doubtful) = (delivery.late, false);
         let parts = store
-            .parts(lease.clone(), delivery.seq, parts, rest, clock.now_ms())
+            .parts(lease.clone(), delivery.seq, parts, rest, clock.now())
             .await?;
         let first_medium = parts.len().saturating_sub(media.len());
         let mut said = 0;
@@ -255,7 +255,7 @@ impl Delivering {
             let repeats = doubted && replaces.is_none();
             // By the time of day, which goes on while a machine sleeps.
             let label =
-                !late && !part.possible_duplicate && by_day(clock.now_ms(), content.created_at) > LATE_AFTER;
+                !late && !part.possible_duplicate && clock.now().since(content.created_at) > LATE_AFTER;
             if repeats {
                 tracing::warn!(
                     account.id = %delivery.content.account,
@@ -475,7 +475,7 @@ impl Delivering {
         let sent = Sent {
             receipt: receipt.platform_id,
             unconfirmed: receipt.unconfirmed,
-            at: clock.now_ms(),
+            at: clock.now(),
         };
         let mut tries = 0;
         loop {
@@ -544,9 +544,7 @@ impl Delivering {
             }
             wait = wait.max(after);
         }
-        let next_at = clock
-            .now_ms()
-            .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let next_at = clock.now() + wait;
         store
             .postpone(lease.clone(), delivery.seq, Retry { next_at, unknown })
             .await
@@ -571,7 +569,7 @@ impl Delivering {
             tracing::warn!(account.id = %account, delivery.key = delivery.content.key.as_str(), run.id = delivery.content.run_id, reason, "a delivery was given up on");
         }
         store
-            .settle(lease.clone(), delivery.seq, outcome, clock.now_ms())
+            .settle(lease.clone(), delivery.seq, outcome, clock.now())
             .await?;
         let content = &delivery.content;
         tracing::info!(
@@ -584,7 +582,7 @@ impl Delivering {
             delivery.key = content.key.as_str(),
             parts = said,
             fate = fate.as_str(),
-            ms = clock.now_ms().saturating_sub(delivery.queued_at),
+            ms = clock.now().ms_since(delivery.queued_at),
             "a reply went out"
         );
         metrics.count(&account.channel, Direction::Out, fate);
@@ -594,10 +592,6 @@ impl Delivering {
     fn buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn by_day(now: i64, then: i64) -> Duration {
-    Duration::from_millis(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! hastens nor delays a retry. A time further ahead than the longest wait that anybody ever writes down was written before
 //! the clock was set back: it is due now.
 
+use gatehouse_core::Timestamp;
 use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 pub(crate) struct Dues {
     wait_max: Duration,
     // Bounded by the rows that are looked at in one go.
-    seen: HashMap<i64, (i64, Instant)>,
+    seen: HashMap<i64, (Timestamp, Instant)>,
 }
 
 impl Dues {
@@ -27,13 +28,12 @@ impl Dues {
     }
 
     /// Takes the rows of one look, each with its place and its time, and forgets those that are gone.
-    pub(crate) fn look(&mut self, rows: impl Iterator<Item = (i64, i64)>, now_ms: i64) {
+    pub(crate) fn look(&mut self, rows: impl Iterator<Item = (i64, Timestamp)>, now: Timestamp) {
         let mut before = std::mem::take(&mut self.seen);
         for (seq, next_at) in rows {
             let known = before.remove(&seq).filter(|(known, _)| *known == next_at);
             let due = known.unwrap_or_else(|| {
-                let ahead = u64::try_from(next_at.saturating_sub(now_ms)).unwrap_or(0);
-                let wait = Duration::from_millis(ahead);
+                let wait = next_at.since(now);
                 let wait = if wait > self.wait_max {
                     Duration::ZERO
                 } else {
@@ -58,9 +58,9 @@ mod tests {
 
     use tokio::time;
 
-    use super::Dues;
+    use super::{Dues, Timestamp};
 
-    const NOW: i64 = 1_790_000_000_000;
+    const NOW: Timestamp = Timestamp::from_ms(1_790_000_000_000);
     const HOUR: i64 = 3_600_000;
     const YEAR: i64 = 365 * 24 * HOUR;
     const MAX: Duration = Duration::from_secs(300);
@@ -69,10 +69,10 @@ mod tests {
     async fn a_clock_that_is_set_neither_hastens_nor_delays_what_waits() {
         for step in [HOUR, -HOUR, YEAR, -YEAR, 60_000, -60_000] {
             let mut dues = Dues::new(MAX);
-            dues.look(once((1, NOW + 10_000)), NOW);
+            dues.look(once((1, NOW.plus_ms(10_000))), NOW);
             time::advance(Duration::from_secs(4)).await;
 
-            dues.look(once((1, NOW + 10_000)), NOW + 4_000 + step);
+            dues.look(once((1, NOW.plus_ms(10_000))), NOW.plus_ms(4_000 + step));
             assert_eq!(dues.wait(1), Some(Duration::from_secs(6)), "{step}");
             time::advance(Duration::from_secs(6)).await;
             assert_eq!(dues.wait(1), None, "{step}");
@@ -84,10 +84,10 @@ mod tests {
         let mut dues = Dues::new(MAX);
         dues.look(
             [
-                (1, NOW + HOUR),
-                (2, NOW + YEAR),
-                (3, i64::MAX),
-                (4, NOW + 300_000),
+                (1, NOW.plus_ms(HOUR)),
+                (2, NOW.plus_ms(YEAR)),
+                (3, Timestamp::MAX),
+                (4, NOW.plus_ms(300_000)),
             ]
             .into_iter(),
             NOW,
@@ -100,10 +100,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_row_that_is_put_off_again_waits_anew_and_one_that_is_gone_is_forgotten() {
         let mut dues = Dues::new(MAX);
-        dues.look([(1, NOW + 1_000), (2, NOW + 1_000)].into_iter(), NOW);
+        dues.look(
+            [(1, NOW.plus_ms(1_000)), (2, NOW.plus_ms(1_000))].into_iter(),
+            NOW,
+        );
         time::advance(Duration::from_secs(1)).await;
 
-        dues.look(once((1, NOW + 5_000)), NOW + 1_000);
+        dues.look(once((1, NOW.plus_ms(5_000))), NOW.plus_ms(1_000));
 
         assert_eq!(dues.wait(1), Some(Duration::from_secs(4)));
         assert_eq!(dues.seen.len(), 1);

@@ -2,7 +2,7 @@
 
 mod listing;
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use gatehouse_proto::channel::v1::{
     DropDeliveriesRequest, DropOutboxRequest, DropOutboxResponse, EnqueueDeliveryRequest, ListOutboxRequest,
     ListOutboxResponse, OutboxDelivery, SendMessageRequest,
@@ -84,7 +84,7 @@ impl Message {
         }
     }
 
-    pub(crate) fn from(self, account: AccountKey, now: i64) -> NewDelivery {
+    pub(crate) fn from(self, account: AccountKey, now: Timestamp) -> NewDelivery {
         NewDelivery {
             key: self.key,
             run_id: self.run_id,
@@ -131,7 +131,7 @@ impl TryFrom<EnqueueDeliveryRequest> for Reply {
             reply_to_id: answered(reply_to_id)?,
             message: Content::from_parts(text, content)
                 .map_err(|error| Error::Invalid("/content", error.problem().to_owned()))?,
-            created_at,
+            created_at: Timestamp::from_ms(created_at),
             session_key,
             parts: 1,
         }))
@@ -139,9 +139,9 @@ impl TryFrom<EnqueueDeliveryRequest> for Reply {
 }
 
 impl Reply {
-    pub(crate) fn delivery(self, now: i64) -> NewDelivery {
+    pub(crate) fn delivery(self, now: Timestamp) -> NewDelivery {
         let Self(mut delivery) = self;
-        if delivery.created_at <= 0 {
+        if delivery.created_at <= Timestamp::EPOCH {
             delivery.created_at = now;
         }
         delivery

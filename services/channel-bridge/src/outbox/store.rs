@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatehouse_core::{Content, trace};
+use gatehouse_core::{Content, Timestamp, trace};
 
 use super::plan::Rest;
 use crate::{
@@ -33,8 +33,8 @@ pub(crate) struct NewDelivery {
     pub(crate) reply_to_id: Option<MessageId>,
     /// What is said. What the platform cannot show of it is put into words when it is sent.
     pub(crate) message: Content,
-    /// When it was made, milliseconds since 1970.
-    pub(crate) created_at: i64,
+    /// When it was made.
+    pub(crate) created_at: Timestamp,
     /// The session of the run, as the session service names it.
     pub(crate) session_key: Option<String>,
     /// Lines or messages that it consists of, as far as that is known before it is cut.
@@ -54,9 +54,9 @@ pub(crate) struct Delivery {
     /// Whether its label for lateness is out already.
     pub(crate) late: bool,
     /// Not before this.
-    pub(crate) next_at: i64,
+    pub(crate) next_at: Timestamp,
     /// When it was stored.
-    pub(crate) queued_at: i64,
+    pub(crate) queued_at: Timestamp,
     /// The trace in which it was stored.
     pub(crate) trace: trace::Context,
 }
@@ -93,15 +93,15 @@ pub(crate) struct Sent {
     pub(crate) receipt: Option<String>,
     /// Whether it counts as sent although the platform never said so.
     pub(crate) unconfirmed: bool,
-    /// When, milliseconds since 1970.
-    pub(crate) at: i64,
+    /// When.
+    pub(crate) at: Timestamp,
 }
 
 /// When to try a delivery again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retry {
-    /// Not before this, milliseconds since 1970.
-    pub(crate) next_at: i64,
+    /// Not before this.
+    pub(crate) next_at: Timestamp,
     /// Whether the last attempt's outcome is unknown.
     pub(crate) unknown: bool,
 }
@@ -119,7 +119,7 @@ pub(crate) struct Chosen {
     pub(crate) run_id: Option<String>,
     pub(crate) session_key: Option<String>,
     /// What was made until then, by whoever made it.
-    pub(crate) created_until: Option<i64>,
+    pub(crate) created_until: Option<Timestamp>,
 }
 
 impl Chosen {
@@ -151,8 +151,8 @@ pub(crate) struct Waiting {
     /// Parts that the platform took.
     pub(crate) sent: i64,
     pub(crate) attempts: i64,
-    pub(crate) queued_at: i64,
-    pub(crate) next_at: i64,
+    pub(crate) queued_at: Timestamp,
+    pub(crate) next_at: Timestamp,
     /// How its text begins.
     pub(crate) preview: String,
 }
@@ -178,7 +178,7 @@ pub(crate) struct More {
     pub(crate) thread_id: Option<String>,
     pub(crate) reply_to_id: Option<MessageId>,
     /// Rests from before this time are gone.
-    pub(crate) since: i64,
+    pub(crate) since: Timestamp,
 }
 
 /// What waits and what was given up on, for one account.
@@ -189,7 +189,7 @@ pub(crate) struct Counts {
     /// Their parts that are not sent yet.
     pub(crate) parts: i64,
     /// Since when the oldest waits.
-    pub(crate) oldest_at: Option<i64>,
+    pub(crate) oldest_at: Option<Timestamp>,
     /// Deliveries that were given up on.
     pub(crate) dead: i64,
     /// Parts that were sent a second time after an unknown outcome, to a platform that does not recognise a repeat.
@@ -207,7 +207,7 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
         &self,
         id: String,
         delivery: NewDelivery,
-        now: i64,
+        now: Timestamp,
     ) -> Result<(String, bool), StoreError>;
     /// The oldest waiting delivery of each chat of an account, at most `limit`, earliest due first.
     async fn heads(&self, lease: Lease, limit: u32) -> Result<Vec<Delivery>, StoreError>;
@@ -219,7 +219,7 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
         seq: i64,
         parts: Vec<String>,
         rest: Option<Rest>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Vec<Part>, StoreError>;
     /// Whether a delivery still waits: it may have been dropped.
     async fn waits(&self, seq: i64) -> Result<bool, StoreError>;
@@ -237,20 +237,26 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
     /// Tries a delivery again later. The part that was leaving waits again, flagged when its outcome is unknown.
     async fn postpone(&self, lease: Lease, seq: i64, retry: Retry) -> Result<(), StoreError>;
     /// A delivery is over.
-    async fn settle(&self, lease: Lease, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError>;
+    async fn settle(
+        &self,
+        lease: Lease,
+        seq: i64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
     /// After a stop: parts of this account that were leaving wait again, flagged. How many there were.
     async fn recover(&self, lease: Lease) -> Result<usize, StoreError>;
     /// Gives up on every delivery stored before a time, whatever its account. How many there were, by channel.
-    async fn expire(&self, before: i64, now: i64) -> Result<Vec<String>, StoreError>;
+    async fn expire(&self, before: Timestamp, now: Timestamp) -> Result<Vec<String>, StoreError>;
     /// What waits behind a place in the order of arrival: at most `limit` deliveries.
     async fn waiting(&self, chosen: Chosen, after: i64, limit: u32) -> Result<Page, StoreError>;
     /// Gives up what waits, and forgets the rests that are kept for the chats that are named. Answers what it was, at most
     /// `limit` deliveries of it.
-    async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: i64) -> Result<Page, StoreError>;
+    async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: Timestamp) -> Result<Page, StoreError>;
     /// Makes a delivery of the rest that is kept for a chat. False: there is none. A repeat with the same key changes nothing.
-    async fn more(&self, id: String, more: More, now: i64) -> Result<bool, StoreError>;
+    async fn more(&self, id: String, more: More, now: Timestamp) -> Result<bool, StoreError>;
     /// What waits and what was given up on.
     async fn counts(&self, account: AccountKey) -> Result<Counts, StoreError>;
     /// Forgets what was settled before a time, and the rests of answers from before another.
-    async fn prune(&self, before: i64, rests_before: i64) -> Result<(), StoreError>;
+    async fn prune(&self, before: Timestamp, rests_before: Timestamp) -> Result<(), StoreError>;
 }

@@ -8,6 +8,7 @@ use crate::{
     id::{Address, ChatId, SenderId},
     store::StoreError,
 };
+use gatehouse_core::Timestamp;
 
 /// A message that is to be answered.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Heard {
     /// Where answers go.
     pub(crate) to: Address,
     /// When it came in.
-    pub(crate) at: i64,
+    pub(crate) at: Timestamp,
     pub(crate) pace: Pace,
 }
 
@@ -31,7 +32,7 @@ pub(crate) struct Paused {
     pub(crate) chat: String,
     /// Nobody: whoever is in the chat.
     pub(crate) sender: Option<String>,
-    pub(crate) until: i64,
+    pub(crate) until: Timestamp,
 }
 
 /// What is kept of those who are answered.
@@ -40,7 +41,12 @@ pub(crate) trait PaceStore: Send + Sync + 'static {
     /// Counts a message. The same one again is answered the same.
     async fn hear(&self, heard: Heard) -> Result<Met, StoreError>;
     /// Who is not answered at this time, at most `limit`.
-    async fn paused(&self, account: AccountKey, now: i64, limit: u32) -> Result<Vec<Paused>, StoreError>;
+    async fn paused(
+        &self,
+        account: AccountKey,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Paused>, StoreError>;
     /// Forgets who was not heard since a time.
-    async fn prune_partners(&self, before: i64) -> Result<(), StoreError>;
+    async fn prune_partners(&self, before: Timestamp) -> Result<(), StoreError>;
 }

@@ -1,18 +1,23 @@
 use super::*;
 
-const NOW: i64 = 1_790_000_000_000;
+const NOW: Timestamp = Timestamp::from_ms(1_790_000_000_000);
 
 /// A conversation in which each message comes so many milliseconds after the answer to the one before, which takes a
 /// second. After how many messages it is paused, if it is.
-fn talk(partner: &mut Partner, pace: Pace, from: i64, gaps: impl IntoIterator<Item = i64>) -> Option<usize> {
+fn talk(
+    partner: &mut Partner,
+    pace: Pace,
+    from: Timestamp,
+    gaps: impl IntoIterator<Item = i64>,
+) -> Option<usize> {
     let (mut at, mut said) = (from, None);
     for (count, gap) in gaps.into_iter().enumerate() {
-        at += gap;
-        let seq = at; // as good as any number that grows
+        at = at.plus_ms(gap);
+        let seq = at.as_ms(); // as good as any number that grows
         if partner.hear(seq, at, said, pace) != Met::Welcome {
             return Some(count);
         }
-        at += 1000;
+        at = at.plus_ms(1000);
         said = Some(at);
     }
     None
@@ -42,23 +47,26 @@ fn a_clock_that_is_set_back_keeps_nobody_paused_and_counts_no_round_twice() {
     talk(&mut partner, Pace::default(), NOW, vec![1; 100]);
     let next = partner.last_seq + 1;
     assert_eq!(
-        partner.hear(next, NOW + 60_000, None, Pace::default()),
+        partner.hear(next, NOW.plus_ms(60_000), None, Pace::default()),
         Met::Paused { first: false }
     );
 
     assert_eq!(
-        partner.hear(next, NOW - YEAR, None, Pace::default()),
+        partner.hear(next, NOW.plus_ms(-YEAR), None, Pace::default()),
         Met::Welcome
     );
 
     let mut busy = Partner {
         rounds: vec![NOW; 29],
         last_seq: 1,
-        heard_at: NOW - YEAR - 60_000,
+        heard_at: NOW.plus_ms(-YEAR - 60_000),
         ..Partner::default()
     };
-    let said = Some(NOW - YEAR - 30_000);
-    assert_eq!(busy.hear(2, NOW - YEAR, said, Pace::default()), Met::Welcome);
+    let said = Some(NOW.plus_ms(-YEAR - 30_000));
+    assert_eq!(
+        busy.hear(2, NOW.plus_ms(-YEAR), said, Pace::default()),
+        Met::Welcome
+    );
 }
 
 #[test]
@@ -94,7 +102,7 @@ fn people_are_not_hit_however_much_they_talk() {
     let mut pasting = Partner::default();
     for line in 0..40 {
         assert_eq!(
-            pasting.hear(line + 1, NOW + line, Some(NOW - 1), pace),
+            pasting.hear(line + 1, NOW.plus_ms(line), Some(NOW.plus_ms(-1)), pace),
             Met::Welcome
         );
     }
@@ -105,29 +113,35 @@ fn a_pause_ends_by_itself_and_the_next_one_is_longer() {
     let (mut partner, pace) = (Partner::default(), Pace::default());
     talk(&mut partner, pace, NOW, vec![10; 100]);
     let until = partner.paused_until;
-    assert!(until > NOW + 600_000);
+    assert!(until > NOW.plus_ms(600_000));
     assert_eq!(
-        partner.hear(i64::MAX - 9, until - 1, Some(until - 2), pace),
+        partner.hear(i64::MAX - 9, until.plus_ms(-1), Some(until.plus_ms(-2)), pace),
         Met::Paused { first: false }
     );
 
     assert_eq!(talk(&mut partner, pace, until, vec![10; 3]), None);
-    assert!(talk(&mut partner, pace, until + 60_000, vec![10; 100]).is_some());
-    assert!(partner.paused_until - until > 1_200_000, "twice as long");
+    assert!(talk(&mut partner, pace, until.plus_ms(60_000), vec![10; 100]).is_some());
+    assert!(partner.paused_until.ms_since(until) > 1_200_000, "twice as long");
 }
 
 #[test]
 fn the_same_row_again_is_answered_the_same() {
     let (mut partner, pace) = (Partner::default(), Pace::default());
     for round in 0..8 {
-        let at = NOW + round * 100;
-        assert_eq!(partner.hear(round + 1, at, Some(at - 50), pace), Met::Welcome);
-        assert_eq!(partner.hear(round + 1, at, Some(at - 50), pace), Met::Welcome);
+        let at = NOW.plus_ms(round * 100);
+        assert_eq!(
+            partner.hear(round + 1, at, Some(at.plus_ms(-50)), pace),
+            Met::Welcome
+        );
+        assert_eq!(
+            partner.hear(round + 1, at, Some(at.plus_ms(-50)), pace),
+            Met::Welcome
+        );
     }
-    let at = NOW + 800;
+    let at = NOW.plus_ms(800);
     for _ in 0..3 {
         assert_eq!(
-            partner.hear(9, at, Some(at - 50), pace),
+            partner.hear(9, at, Some(at.plus_ms(-50)), pace),
             Met::Paused { first: true }
         );
     }

@@ -1,10 +1,10 @@
 //! What others ask of pairing, parsed, and what they are answered.
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::channel::v1::{
     ApprovePairingRequest, DismissPairingRequest, ListPairingRequestsRequest, ListPairingRequestsResponse,
     PairingAccount, PairingLimits, PairingRequest,
 };
-use jiff::Timestamp;
 
 use super::store::{PAIRING_TTL, PENDING_PER_ACCOUNT, PairingRow};
 use crate::{account::View, adapter::AccountKey, platform::Platforms, policy::DmPolicy};
@@ -120,9 +120,9 @@ fn pairing_request(platforms: &Platforms, row: PairingRow) -> PairingRequest {
         last_seen_at,
         expires_at,
     } = row;
-    let time = |ms: i64| {
-        Timestamp::from_millisecond(ms)
-            .unwrap_or(Timestamp::UNIX_EPOCH)
+    let time = |at: Timestamp| {
+        jiff::Timestamp::from_millisecond(at.as_ms())
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
             .to_string()
     };
     PairingRequest {

@@ -9,6 +9,7 @@ use crate::{
     id::{Address, SenderId},
     store::StoreError,
 };
+use gatehouse_core::Timestamp;
 
 /// Senders that may wait at one account (protocol v4). Each account has its own, so that one cannot fill another's.
 pub(crate) const PENDING_PER_ACCOUNT: usize = 3;
@@ -26,12 +27,12 @@ pub(crate) struct PairingRow {
     pub(crate) reply_to: Address,
     /// What the sender was told.
     pub(crate) code: String,
-    /// When the sender first wrote, milliseconds since 1970; so are the others.
-    pub(crate) created_at: i64,
+    /// When the sender first wrote.
+    pub(crate) created_at: Timestamp,
     /// When the sender last wrote.
-    pub(crate) last_seen_at: i64,
+    pub(crate) last_seen_at: Timestamp,
     /// When the request ends.
-    pub(crate) expires_at: i64,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// What became of an unknown sender's message.
@@ -49,7 +50,7 @@ pub(crate) enum Asked {
 #[async_trait]
 pub(crate) trait PairingStore: Send + Sync + 'static {
     /// An unknown sender wrote: makes a request unless one waits or too many do. One step, so that the bound holds.
-    async fn ask(&self, request: PairingRow, now: i64) -> Result<Asked, StoreError>;
+    async fn ask(&self, request: PairingRow, now: Timestamp) -> Result<Asked, StoreError>;
     /// Requests, oldest first. Whether one has ended is for the caller to say: the time of day may have been set meanwhile.
     async fn requests(&self) -> Result<Vec<PairingRow>, StoreError>;
     /// Lets the sender of a request in, named by id or code. `None`: no such request waits. A repeat with the id returns
@@ -58,7 +59,7 @@ pub(crate) trait PairingStore: Send + Sync + 'static {
         &self,
         account: AccountKey,
         named: String,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<(SenderId, Option<PairingRow>)>, StoreError>;
     /// Forgets a request. False when there was none.
     async fn dismiss(&self, account: AccountKey, id: String) -> Result<bool, StoreError>;

@@ -130,7 +130,7 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
         "accounts": {"home": {"server": people.server.name()}, "broken": {}}}});
     let config: Config = serde_json::from_value(json!({ "channels": channels })).unwrap();
     let (handle, _config) = ConfigHandle::fixed(config);
-    let (clock, metrics, drain) = (Clock::fixed(NOW), Metrics::default(), Drain::new());
+    let (clock, metrics, drain) = (Clock::fixed(NOW.as_ms()), Metrics::default(), Drain::new());
     let (session, (view, seen)) = (Arc::new(Memory::default()), watch::channel(None));
     let outbox = Outbox::new(people.stores.outbox.clone(), clock.clone(), metrics.clone());
     let previews = previews(&people.stores, &session, &outbox);

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::{Policy, Standing, Verdict, owners};
 use crate::adapter::{Case, ChatKind, InboundMessage, Origin};
+use gatehouse_core::Timestamp;
 
 fn policy(json: Value) -> Policy {
     serde_json::from_value(json).unwrap()
@@ -27,7 +28,7 @@ fn said(kind: ChatKind, sender: &str, mentioned: bool) -> InboundMessage {
         content: gatehouse_core::Content::text("x"),
         mentioned,
         from_bot: false,
-        sent_at: 0,
+        sent_at: Timestamp::EPOCH,
     }
 }
 
@@ -191,7 +192,7 @@ fn a_sender_is_known_by_a_list_by_a_code_or_as_an_owner_and_never_because_everyb
     assert_eq!(
         owned.standing(&direct(), false),
         Standing::Anybody,
-        "a name is no identity"
+        "a name is not an identity"
     );
 }
 

@@ -243,7 +243,7 @@ impl Showing {
             place: self.place.clone(),
             message,
             doubtful,
-            at: self.previews.0.clock.now_ms(),
+            at: self.previews.0.clock.now(),
         };
         self.posted = Some(posted.clone());
         if !self.previews.keep(&self.run, posted).await {

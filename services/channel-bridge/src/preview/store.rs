@@ -1,6 +1,7 @@
 //! What is kept of previews: the messages that stand in chats until an answer takes their place.
 
 use async_trait::async_trait;
+use gatehouse_core::Timestamp;
 
 use super::Place;
 use crate::{adapter::AccountKey, store::StoreError};
@@ -14,8 +15,8 @@ pub(crate) struct Posted {
     pub(crate) message: String,
     /// Whether a change of it may still come that nobody heard the outcome of.
     pub(crate) doubtful: bool,
-    /// When it was posted, milliseconds since 1970.
-    pub(crate) at: i64,
+    /// When it was posted.
+    pub(crate) at: Timestamp,
 }
 
 #[async_trait]
@@ -27,5 +28,5 @@ pub(crate) trait PreviewStore: Send + Sync + 'static {
     /// Forgets the one of a run. The receipt of an answer's first part does so as well.
     async fn forget_preview(&self, account: AccountKey, run: String) -> Result<(), StoreError>;
     /// Forgets those from before a time.
-    async fn prune_previews(&self, before: i64) -> Result<(), StoreError>;
+    async fn prune_previews(&self, before: Timestamp) -> Result<(), StoreError>;
 }

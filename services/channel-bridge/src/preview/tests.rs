@@ -267,13 +267,13 @@ async fn an_answer_that_somebody_stops_before_it_is_sent_takes_its_preview_with_
     assert!(scene.withdrawn().is_empty(), "its answer is on the way");
 
     // Of another chat: only what is dropped counts.
-    let elsewhere = delivery("k", "bert", "text", Clock::system().now_ms());
+    let elsewhere = delivery("k", "bert", "text", Clock::system().now());
     scene.bench.outbox.enqueue(elsewhere).await.unwrap();
     let chosen = Chosen::of_account(&key("a"));
     let _ = scene.bench.outbox.drop_waiting(chosen, "stop").await.unwrap();
 
     until("it to be taken back", async || {
-        let next = delivery("k2", "bert", "more", Clock::system().now_ms());
+        let next = delivery("k2", "bert", "more", Clock::system().now());
         let _ = scene.bench.outbox.enqueue(next).await;
         let _ = scene
             .bench

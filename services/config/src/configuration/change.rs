@@ -173,7 +173,7 @@ impl<D: Disk> Configuration<D> {
             Consent::Asked | Consent::Given => notes.extend(exposed),
         }
         self.ensure_unchanged()?;
-        if let Err(source) = self.store.write_document(new, self.clock.now_ms(), note) {
+        if let Err(source) = self.store.write_document(new, self.clock.now(), note) {
             // The disk failed in the middle: what stands there now is one of the two, and it is what runs.
             let _ = self.reload();
             return Err(Error::Store(source));

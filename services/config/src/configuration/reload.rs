@@ -78,6 +78,8 @@ impl<D: Disk> Configuration<D> {
             Err(error) => {
                 let message = match error.kind() {
                     io::ErrorKind::InvalidData => NOT_TEXT.to_owned(),
+                    // A FIFO or a device in its place.
+                    io::ErrorKind::InvalidInput => format!("the file cannot be used: {error}"),
                     other => format!("the file cannot be read ({other})"),
                 };
                 let issue = Issue::error("", message);

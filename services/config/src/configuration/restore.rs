@@ -68,7 +68,7 @@ impl<D: Disk> Configuration<D> {
     pub(super) fn keep_replaced(&self, text: &str) {
         let kept = self
             .store
-            .keep(text.as_bytes(), self.clock.now_ms(), Some("edited by hand"));
+            .keep(text.as_bytes(), self.clock.now(), Some("edited by hand"));
         if let Err(error) = kept {
             warn_not_kept(&error);
         }

@@ -1,9 +1,9 @@
 //! What becomes of a device that the edge does not know as it asks to be.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{Secret, net::PeerKey};
+use gatehouse_core::{Secret, Timestamp, net::PeerKey};
 use gatehouse_document::{gateway::network, nodes::Pairing};
 use ipnet::IpNet;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// How long a request waits: a person sees it within the hour, or lets the device ask again.
-const REQUEST_MS: i64 = 3_600_000;
+const REQUEST: Duration = Duration::from_secs(3600);
 
 /// Requests that wait at once. More than a person would look through.
 const REQUESTS_MAX: usize = 100;
@@ -134,7 +134,7 @@ pub(super) fn admit(
     key: &Secret,
     rules: &Rules,
     asking: &Asking,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Admitted, DeviceError> {
     forget_old(tx, now)?;
     if let Some(digest) = &asking.setup_digest {
@@ -214,9 +214,9 @@ fn pend(
     voucher: Option<Voucher>,
     lacks: Lacks,
     repair: bool,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Admitted, DeviceError> {
-    let expires_at = Voucher::bound(voucher.as_ref(), now.saturating_add(REQUEST_MS));
+    let expires_at = Voucher::bound(voucher.as_ref(), now + REQUEST);
     let user_token = voucher.map(|voucher| voucher.token);
     let before = rows::request_of(tx, &asking.device_id, asking.wanted.role())?;
     if before.is_none() && !has_room(tx, &asking.remote_ip, now)? {
@@ -250,7 +250,7 @@ fn pend(
 }
 
 /// Whether one more may wait, and one more of this address.
-fn has_room(tx: &Transaction<'_>, ip: &str, now: i64) -> Result<bool, DeviceError> {
+fn has_room(tx: &Transaction<'_>, ip: &str, now: Timestamp) -> Result<bool, DeviceError> {
     let waiting = rows::all_requests(tx, now)?;
     let peer = |ip: &str| ip.parse().ok().map(PeerKey::of);
     let of_one = waiting
@@ -265,7 +265,7 @@ fn by_code(
     key: &Secret,
     asking: &Asking,
     digest: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Admitted, DeviceError> {
     let found = tx
         .prepare_cached("SELECT id, role, scopes, access, user_id, user_token_id FROM setup_code WHERE digest = ?1 AND used_by IS NULL AND expires_at > ?2")?
@@ -312,7 +312,7 @@ pub(super) fn approve(
     asking: &Asking,
     voucher: Option<Voucher>,
     via: Via,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(RoleRow, Secret), DeviceError> {
     let before = rows::find_device(tx, &asking.device_id)?;
     if before
@@ -381,8 +381,8 @@ fn count(connection: &Connection) -> Result<usize, DeviceError> {
 }
 
 /// Forgets roles and requests that are over, and codes a day after their end.
-fn forget_old(tx: &Transaction<'_>, now: i64) -> Result<(), DeviceError> {
-    const DAY_MS: i64 = 86_400_000;
+fn forget_old(tx: &Transaction<'_>, now: Timestamp) -> Result<(), DeviceError> {
+    const DAY: Duration = Duration::from_secs(86_400);
     let over = tx
         .prepare_cached("DELETE FROM device_role WHERE expires_at <= ?1")?
         .execute([now])?;
@@ -392,7 +392,7 @@ fn forget_old(tx: &Transaction<'_>, now: i64) -> Result<(), DeviceError> {
     tx.prepare_cached("DELETE FROM pair_request WHERE expires_at <= ?1")?
         .execute([now])?;
     tx.prepare_cached("DELETE FROM setup_code WHERE expires_at <= ?1")?
-        .execute([now.saturating_sub(DAY_MS)])?;
+        .execute([now - DAY])?;
     Ok(())
 }
 

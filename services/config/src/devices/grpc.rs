@@ -1,7 +1,7 @@
 //! Parse, ask, answer.
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::Failure;
+use gatehouse_core::{Failure, Timestamp};
 use gatehouse_proto::device::v1::{
     AdmitDeviceRequest, AdmitDeviceResponse, ApproveDeviceRequest, ApproveDeviceResponse,
     CreateSetupCodeRequest, CreateSetupCodeResponse, GetSetupStatusRequest, GetSetupStatusResponse,
@@ -106,7 +106,7 @@ impl DeviceService for DeviceGrpc {
             role: row.role().as_str().to_owned(),
             token: is_its_own.then(|| token.expose().to_owned()),
             scopes: scopes.scopes().map(str::to_owned).collect(),
-            rotated_at_ms: row.issued_at(),
+            rotated_at_ms: row.issued_at().as_ms(),
             token_delivery: if is_its_own {
                 "in-band"
             } else {
@@ -129,7 +129,7 @@ impl DeviceService for DeviceGrpc {
         Ok(Response::new(RevokeDeviceTokenResponse {
             device_id,
             role: row.role().as_str().to_owned(),
-            revoked_at_ms: row.token_revoked_at.unwrap_or(0),
+            revoked_at_ms: row.token_revoked_at.unwrap_or(Timestamp::EPOCH).as_ms(),
         }))
     }
 
@@ -157,7 +157,7 @@ impl DeviceService for DeviceGrpc {
             auth: "token".to_owned(),
             url_source: source.to_owned(),
             access: profile.as_str().to_owned(),
-            expires_at_ms: code.expires_at,
+            expires_at_ms: code.expires_at.as_ms(),
         }))
     }
 
@@ -207,7 +207,7 @@ impl DeviceService for DeviceGrpc {
             WelcomeDeviceResponse::default,
             |(token, issued_at_ms)| WelcomeDeviceResponse {
                 token: token.expose().to_owned(),
-                issued_at_ms,
+                issued_at_ms: issued_at_ms.as_ms(),
             },
         )))
     }
@@ -271,7 +271,7 @@ impl From<Admitted> for AdmitDeviceResponse {
         match admitted {
             Admitted::Paired(paired) => Self {
                 token: paired.token.expose().to_owned(),
-                issued_at_ms: paired.role.issued_at(),
+                issued_at_ms: paired.role.issued_at().as_ms(),
                 role: paired.role.role().as_str().to_owned(),
                 scopes: paired.role.approved.scopes().map(str::to_owned).collect(),
                 ..outcome(Outcome::Paired)

@@ -12,7 +12,7 @@ use std::{
 use futures::future::join_all;
 use gatehouse_contract::Role;
 use gatehouse_core::{
-    Chain, Clock, Secret,
+    Chain, Clock, Secret, Timestamp,
     client::Peer,
     private,
     publish::{Outgoing, Publisher},
@@ -304,7 +304,7 @@ impl Devices {
             device_id: used.device,
             device_name: used.name,
             access: used.access,
-            ts: used.at,
+            ts: used.at.as_ms(),
         }))
     }
 
@@ -343,7 +343,7 @@ impl Devices {
                             device_id: device,
                             device_name: name,
                             access: access.clone(),
-                            ts: now,
+                            ts: now.as_ms(),
                         }));
                 }
             }
@@ -365,8 +365,8 @@ impl Devices {
             .await
     }
 
-    pub(super) fn now(&self) -> i64 {
-        self.0.clock.now_ms()
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     fn say_resolved(&self, request_id: String, device: &str, decision: &str) {
@@ -374,7 +374,7 @@ impl Devices {
             request_id,
             device_id: device.to_owned(),
             decision: decision.to_owned(),
-            ts: self.now(),
+            ts: self.now().as_ms(),
         }));
     }
 

@@ -1,7 +1,9 @@
 //! What operators do with devices.
 
+use std::time::Duration;
+
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, Timestamp};
 use rusqlite::{Connection, Transaction, params};
 
 use super::{
@@ -13,7 +15,7 @@ use super::{
 };
 
 /// How often it is noted that a device came in: a list is for people, and each note is a write.
-const SEEN_EVERY_MS: i64 = 60_000;
+const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// A device with what it may be.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ fn whole(tx: &Transaction<'_>, id: &str) -> Result<Whole, DeviceError> {
     Ok(Whole { device, roles })
 }
 
-fn waiting(tx: &Transaction<'_>, id: &str, now: i64) -> Result<RequestRow, DeviceError> {
+fn waiting(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<RequestRow, DeviceError> {
     rows::find_request(tx, id)?
         .filter(|request| request.expires_at > now)
         .ok_or_else(|| DeviceError::NoSuchRequest(id.to_owned()))
@@ -67,7 +69,7 @@ pub(super) fn approve(
     key: &Secret,
     actor: &Actor,
     id: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Whole, DeviceError> {
     let request = waiting(tx, id, now)?;
     may_decide(tx, actor, &request)?;
@@ -89,7 +91,12 @@ pub(super) fn approve(
 }
 
 /// Refuses what waits. The answer is the device that asked.
-pub(super) fn reject(tx: &Transaction<'_>, actor: &Actor, id: &str, now: i64) -> Result<String, DeviceError> {
+pub(super) fn reject(
+    tx: &Transaction<'_>,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<String, DeviceError> {
     let request = waiting(tx, id, now)?;
     may_decide(tx, actor, &request)?;
     tx.prepare_cached("DELETE FROM pair_request WHERE id = ?1")?
@@ -156,7 +163,7 @@ pub(super) fn rotate(
     device: &str,
     role: &str,
     scopes: &[String],
-    now: i64,
+    now: Timestamp,
 ) -> Result<(RoleRow, Secret), DeviceError> {
     may_change(actor, device, &rows::roles_of(tx, device)?)?;
     let mut row = role_of(tx, device, role)?;
@@ -180,7 +187,7 @@ pub(super) fn revoke(
     actor: &Actor,
     device: &str,
     role: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<RoleRow, DeviceError> {
     may_change(actor, device, &rows::roles_of(tx, device)?)?;
     let mut row = role_of(tx, device, role)?;
@@ -202,22 +209,19 @@ pub(super) struct Arrived {
 }
 
 /// What a device is told that came in: its token, and when that was made. `None`: it has it.
-pub(super) type Told = Option<(Secret, i64)>;
+pub(super) type Told = Option<(Secret, Timestamp)>;
 
 /// The answer where nothing has to be written for it. `None`: something has.
 pub(super) fn greet(
     connection: &Connection,
     key: &Secret,
     arrived: &Arrived,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<Told>, DeviceError> {
     let Some(device) = rows::find_device(connection, &arrived.device)? else {
         return Ok(Some(None)); // removed in this moment: the edge's table says so soon
     };
-    if device
-        .last_seen_at
-        .is_none_or(|at| at < now.saturating_sub(SEEN_EVERY_MS))
-    {
+    if device.last_seen_at.is_none_or(|at| at < now - SEEN_EVERY) {
         return Ok(None);
     }
     if arrived.has_token {
@@ -235,7 +239,7 @@ pub(super) fn welcome(
     tx: &Transaction<'_>,
     key: &Secret,
     arrived: &Arrived,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Told, DeviceError> {
     let Arrived {
         device,
@@ -247,7 +251,7 @@ pub(super) fn welcome(
     tx.prepare_cached(
         "UPDATE device SET last_seen_at = ?2, remote_ip = ?3 WHERE id = ?1 AND (last_seen_at IS NULL OR last_seen_at < ?4)",
     )?
-    .execute(params![device, now, ip, now.saturating_sub(SEEN_EVERY_MS)])?;
+    .execute(params![device, now, ip, now - SEEN_EVERY])?;
     if has_token {
         return Ok(None);
     }

@@ -1,7 +1,7 @@
 //! The calls about named users: parse, ask, answer.
 
 use gatehouse_contract::Grants;
-use gatehouse_core::Failure;
+use gatehouse_core::{Failure, Timestamp};
 use gatehouse_proto::user::v1::{
     CreateUserRequest, CreateUserResponse, CreateUserTokenRequest, CreateUserTokenResponse, GetSelfRequest,
     GetSelfResponse, ListUsersRequest, ListUsersResponse, RemoveUserRequest, RemoveUserResponse,
@@ -181,8 +181,8 @@ fn profile(user: UserRow) -> UserProfile {
     UserProfile {
         id: user.id,
         display_name: user.name,
-        created_at: user.created_at,
-        updated_at: user.updated_at,
+        created_at: user.created_at.as_ms(),
+        updated_at: user.updated_at.as_ms(),
         ..UserProfile::default()
     }
 }
@@ -193,7 +193,7 @@ fn shown(token: &UserTokenRow) -> UserToken {
         id: token.id.clone(),
         label: token.label.clone(),
         scopes: scopes(&token.scopes),
-        created_at: token.created_at,
-        expires_at: token.expires_at,
+        created_at: token.created_at.as_ms(),
+        expires_at: token.expires_at.map(Timestamp::as_ms),
     }
 }

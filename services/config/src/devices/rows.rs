@@ -1,6 +1,7 @@
 //! What is kept, row by row.
 
 use gatehouse_contract::{Grants, Role};
+use gatehouse_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
 use super::{error::DeviceError, voucher::Voucher};
@@ -25,9 +26,9 @@ pub(super) struct DeviceRow {
     pub(super) remote_ip: Option<String>,
     pub(super) user_id: Option<String>,
     pub(super) approved_via: String,
-    pub(super) created_at: i64,
-    pub(super) approved_at: i64,
-    pub(super) last_seen_at: Option<i64>,
+    pub(super) created_at: Timestamp,
+    pub(super) approved_at: Timestamp,
+    pub(super) last_seen_at: Option<Timestamp>,
 }
 
 /// What a device may be in one role, and its token there.
@@ -37,9 +38,9 @@ pub(super) struct RoleRow {
     pub(super) approved: Grants,
     pub(super) generation: i64,
     pub(super) token: Option<TokenRow>,
-    pub(super) token_created_at: Option<i64>,
-    pub(super) token_rotated_at: Option<i64>,
-    pub(super) token_revoked_at: Option<i64>,
+    pub(super) token_created_at: Option<Timestamp>,
+    pub(super) token_rotated_at: Option<Timestamp>,
+    pub(super) token_revoked_at: Option<Timestamp>,
     /// What it lives by. `None`: the owner's word.
     pub(super) voucher: Option<Voucher>,
 }
@@ -58,16 +59,18 @@ impl RoleRow {
     }
 
     /// When its token was made.
-    pub(super) fn issued_at(&self) -> i64 {
-        self.token_rotated_at.or(self.token_created_at).unwrap_or(0)
+    pub(super) fn issued_at(&self) -> Timestamp {
+        self.token_rotated_at
+            .or(self.token_created_at)
+            .unwrap_or(Timestamp::EPOCH)
     }
 
     /// When it is over. `None`: never.
-    pub(super) fn expires_at(&self) -> Option<i64> {
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
         self.voucher.as_ref().and_then(|voucher| voucher.expires_at)
     }
 
-    pub(super) fn is_over(&self, now: i64) -> bool {
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.expires_at().is_some_and(|over| over <= now)
     }
 }
@@ -85,8 +88,8 @@ pub(super) struct RequestRow {
     pub(super) user_id: Option<String>,
     /// The token of that user with which it asked.
     pub(super) user_token: Option<String>,
-    pub(super) created_at: i64,
-    pub(super) expires_at: i64,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
 }
 
 /// Scopes as they are kept.
@@ -316,7 +319,7 @@ pub(super) fn request_of(
 }
 
 /// All that have not ended, the oldest first.
-pub(super) fn all_requests(connection: &Connection, now: i64) -> Result<Vec<RequestRow>, DeviceError> {
+pub(super) fn all_requests(connection: &Connection, now: Timestamp) -> Result<Vec<RequestRow>, DeviceError> {
     let query = format!(
         "SELECT {REQUEST} FROM pair_request WHERE expires_at > ?1 ORDER BY created_at, id
          -- sorts: they are bounded"

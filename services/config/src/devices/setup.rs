@@ -1,8 +1,10 @@
 //! Codes that pair one device once: what a person carries from the gateway to the device, as a text or a QR picture.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{Secret, hex};
+use gatehouse_core::{Secret, Timestamp, hex};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
@@ -13,7 +15,7 @@ use super::{
 };
 
 /// How long a code is good: long enough to fetch a phone (v4).
-const CODE_MS: i64 = 600_000;
+const CODE: Duration = Duration::from_secs(600);
 
 /// Codes that are good at once.
 const CODES_MAX: usize = 20;
@@ -64,7 +66,7 @@ pub(super) struct Code {
     pub(super) id: String,
     /// What a device is given.
     pub(super) text: String,
-    pub(super) expires_at: i64,
+    pub(super) expires_at: Timestamp,
 }
 
 /// Makes a code for devices that reach the gateway at `url`.
@@ -73,7 +75,7 @@ pub(super) fn create(
     actor: &Actor,
     profile: Profile,
     url: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Code, DeviceError> {
     let grants = profile.grants(actor)?;
     let good: usize = tx
@@ -87,7 +89,7 @@ pub(super) fn create(
     let token = Secret::generate();
     let (id, expires_at) = (
         uuid::Uuid::new_v4().to_string(),
-        Voucher::bound(voucher.as_ref(), now.saturating_add(CODE_MS)),
+        Voucher::bound(voucher.as_ref(), now + CODE),
     );
     tx.prepare_cached(
         "INSERT INTO setup_code (id, digest, role, scopes, access, user_id, expires_at, user_token_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -116,7 +118,7 @@ pub(super) struct Used {
     pub(super) device: String,
     pub(super) name: Option<String>,
     pub(super) access: String,
-    pub(super) at: i64,
+    pub(super) at: Timestamp,
 }
 
 /// What became of a code.
@@ -130,7 +132,7 @@ pub(super) fn status(connection: &Connection, id: &str) -> Result<Option<Used>, 
                 device,
                 name,
                 access,
-                at,
+                at: Timestamp::from_ms(at),
             }))
         })
         .optional()?;

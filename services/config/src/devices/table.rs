@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::config::v1::{Credential, DeviceGrant};
 use rusqlite::Connection;
 
@@ -53,7 +54,7 @@ fn grant(device: &DeviceRow, role: &RoleRow) -> DeviceGrant {
         device_family: normal(device.labels.device_family.as_deref()),
         generation: role.generation,
         user_id: device.user_id.clone(),
-        expire_time_ms: role.expires_at(),
+        expire_time_ms: role.expires_at().map(Timestamp::as_ms),
     }
 }
 
@@ -69,9 +70,9 @@ fn credential(
         role: role.role().as_str().to_owned(),
         scopes: token.scopes.scopes().map(str::to_owned).collect(),
         device_id: Some(role.device_id.clone()),
-        expire_time_ms: role.expires_at(),
+        expire_time_ms: role.expires_at().map(Timestamp::as_ms),
         needs_device_key: true,
-        issue_time_ms: Some(role.issued_at()),
+        issue_time_ms: Some(role.issued_at().as_ms()),
         user_id: device.user_id.clone(),
         user_name: device
             .user_id

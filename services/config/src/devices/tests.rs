@@ -1,7 +1,7 @@
 mod codes;
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{Secret, hex, sqlite::Database};
+use gatehouse_core::{Secret, Timestamp, hex, sqlite::Database};
 use gatehouse_document::nodes::Pairing;
 use rusqlite::Transaction;
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ mod authority;
 mod users;
 mod vouchers;
 
-const NOW: i64 = 1_000_000_000;
+const NOW: Timestamp = Timestamp::from_ms(1_000_000_000);
 
 struct Store {
     database: Database,

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatehouse_contract::Grants;
-use gatehouse_core::{Secret, hex};
+use gatehouse_core::{Secret, Timestamp, hex};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -27,7 +27,7 @@ fn digest(token: &Secret) -> String {
 }
 
 /// The token of a role: the one that it has, or a new one where it has none that can be told. True: the row changed.
-pub(super) fn ensure(key: &Secret, row: &mut RoleRow, now: i64) -> (Secret, bool) {
+pub(super) fn ensure(key: &Secret, row: &mut RoleRow, now: Timestamp) -> (Secret, bool) {
     if let Some(token) = &row.token {
         let same = derive(key, row, &token.salt);
         // Not so where the key was lost, for example with a copy of the database that was put back alone.
@@ -40,7 +40,7 @@ pub(super) fn ensure(key: &Secret, row: &mut RoleRow, now: i64) -> (Secret, bool
 }
 
 /// A new token in the place of any other.
-pub(super) fn renew(key: &Secret, row: &mut RoleRow, scopes: Grants, now: i64) -> Secret {
+pub(super) fn renew(key: &Secret, row: &mut RoleRow, scopes: Grants, now: Timestamp) -> Secret {
     let (salt, token) = loop {
         let salt = Secret::generate().expose().to_owned();
         let token = derive(key, row, &salt);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{Secret, hex};
+use gatehouse_core::{Secret, Timestamp, hex};
 use gatehouse_proto::config::v1::Credential;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -27,8 +27,8 @@ pub(super) const OWNER: &str = "gateway-owner";
 pub(super) struct UserRow {
     pub(super) id: String,
     pub(super) name: Option<String>,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
 }
 
 /// A token, without what is shown.
@@ -39,8 +39,8 @@ pub(super) struct UserTokenRow {
     pub(super) digest: String,
     pub(super) scopes: Grants,
     pub(super) label: Option<String>,
-    pub(super) created_at: i64,
-    pub(super) expires_at: Option<i64>,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 /// What a token is to be.
@@ -133,8 +133,8 @@ pub(super) fn credentials(
             digest: row.digest,
             role: Role::Operator.as_str().to_owned(),
             scopes: row.scopes.scopes().map(str::to_owned).collect(),
-            expire_time_ms: row.expires_at,
-            issue_time_ms: Some(row.created_at),
+            expire_time_ms: row.expires_at.map(Timestamp::as_ms),
+            issue_time_ms: Some(row.created_at.as_ms()),
             user_name: names.get(&row.user).cloned().flatten(),
             user_id: Some(row.user),
             ..Credential::default()
@@ -157,7 +157,7 @@ pub(super) fn create(
     actor: &Actor,
     new: &New,
     wanted: &Wanted,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(UserRow, Made), DeviceError> {
     let New { id, name, again } = new;
     let name = name.as_deref();
@@ -206,7 +206,7 @@ fn not_the_owner(id: &str) -> Result<(), DeviceError> {
 }
 
 /// Removes a user with all tokens and devices. What they said stays, and so their id is not given to somebody else in silence.
-pub(super) fn remove(tx: &Transaction<'_>, id: &str, now: i64) -> Result<Ended, DeviceError> {
+pub(super) fn remove(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<Ended, DeviceError> {
     not_the_owner(id)?;
     let mut ended = Ended::default();
     for token in tokens(tx)?.into_iter().filter(|token| token.user == id) {
@@ -238,7 +238,12 @@ pub(super) fn remove(tx: &Transaction<'_>, id: &str, now: i64) -> Result<Ended, 
 }
 
 /// Changes what a user is called.
-pub(super) fn rename(tx: &Transaction<'_>, id: &str, name: &str, now: i64) -> Result<UserRow, DeviceError> {
+pub(super) fn rename(
+    tx: &Transaction<'_>,
+    id: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<UserRow, DeviceError> {
     check_name(Some(name))?;
     tx.prepare_cached("UPDATE user SET name = ?2, updated_at = ?3 WHERE id = ?1")?
         .execute(params![id, name, now])?;
@@ -251,7 +256,7 @@ pub(super) fn add_token(
     actor: &Actor,
     user: &str,
     wanted: &Wanted,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Made, DeviceError> {
     not_the_owner(user)?;
     if find(tx, user)?.is_none() {
@@ -277,7 +282,7 @@ pub(super) fn add_token(
     };
     let expires_at = wanted
         .seconds
-        .map(|seconds| now.saturating_add(seconds.saturating_mul(1_000)));
+        .map(|seconds| now.plus_ms(seconds.saturating_mul(1_000)));
     tx.prepare_cached(
         "INSERT INTO user_token (id, user_id, digest, scopes, label, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?

@@ -1,6 +1,7 @@
 //! What a device of a named user lives by: the token that it was paired with. It is good for as long as that token, and no longer.
 
 use gatehouse_contract::Role;
+use gatehouse_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{error::DeviceError, rows};
@@ -11,12 +12,12 @@ pub(super) struct Voucher {
     /// The token's id.
     pub(super) token: String,
     /// When it is over. `None`: when it is revoked.
-    pub(super) expires_at: Option<i64>,
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 impl Voucher {
     /// What ends at `end` by itself, and with the token at the latest.
-    pub(super) fn bound(of: Option<&Self>, end: i64) -> i64 {
+    pub(super) fn bound(of: Option<&Self>, end: Timestamp) -> Timestamp {
         of.and_then(|voucher| voucher.expires_at)
             .map_or(end, |over| over.min(end))
     }
@@ -31,7 +32,7 @@ pub(super) fn of_credential(
     connection: &Connection,
     user: Option<&str>,
     credential: Option<&str>,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<Voucher>, DeviceError> {
     if user.is_none() {
         return Ok(None);
@@ -62,7 +63,7 @@ pub(super) fn of_credential(
 pub(super) fn of_kept(
     connection: &Connection,
     token: Option<&str>,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<Voucher>, DeviceError> {
     let Some(token) = token else { return Ok(None) };
     match of_token(connection, token, now)? {
@@ -72,7 +73,7 @@ pub(super) fn of_kept(
 }
 
 /// A token that is good.
-fn of_token(connection: &Connection, id: &str, now: i64) -> Result<Option<Voucher>, DeviceError> {
+fn of_token(connection: &Connection, id: &str, now: Timestamp) -> Result<Option<Voucher>, DeviceError> {
     Ok(connection
         .prepare_cached(
             "SELECT id, expires_at FROM user_token WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?2)",

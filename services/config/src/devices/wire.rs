@@ -1,5 +1,6 @@
 //! Rows as clients see them.
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::device::v1::{DevicePairRequestedEvent, DeviceTokenInfo, PairRequest, PairedDevice};
 
 use super::{
@@ -28,8 +29,8 @@ pub(super) fn request(row: RequestRow, repair: bool) -> PairRequest {
         remote_ip: Some(row.remote_ip),
         repair,
         reason: row.reason,
-        ts: row.created_at,
-        expires_at_ms: row.expires_at,
+        ts: row.created_at.as_ms(),
+        expires_at_ms: row.expires_at.as_ms(),
     }
 }
 
@@ -76,10 +77,10 @@ pub(super) fn paired(whole: Whole) -> PairedDevice {
         roles: words,
         scopes: all.into_iter().map(str::to_owned).collect(),
         approved_via: device.approved_via,
-        created_at_ms: device.created_at,
-        approved_at_ms: device.approved_at,
+        created_at_ms: device.created_at.as_ms(),
+        approved_at_ms: device.approved_at.as_ms(),
         last_seen_reason: device.last_seen_at.map(|_| "connect".to_owned()),
-        last_seen_at_ms: device.last_seen_at,
+        last_seen_at_ms: device.last_seen_at.map(Timestamp::as_ms),
         tokens: roles.iter().filter_map(token).collect(),
         user_id: device.user_id,
     }
@@ -90,9 +91,9 @@ fn token(role: &RoleRow) -> Option<DeviceTokenInfo> {
     Some(DeviceTokenInfo {
         role: role.role().as_str().to_owned(),
         scopes: scopes(&role.token.as_ref().map_or(role.approved, |token| token.scopes)),
-        created_at_ms,
-        rotated_at_ms: role.token_rotated_at,
-        revoked_at_ms: role.token_revoked_at,
-        expires_at_ms: role.expires_at(),
+        created_at_ms: created_at_ms.as_ms(),
+        rotated_at_ms: role.token_rotated_at.map(Timestamp::as_ms),
+        revoked_at_ms: role.token_revoked_at.map(Timestamp::as_ms),
+        expires_at_ms: role.expires_at().map(Timestamp::as_ms),
     })
 }

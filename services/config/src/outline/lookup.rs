@@ -4,7 +4,7 @@ use gatehouse_proto::config::v1::{ConfigSchemaChild, LookUpConfigSchemaResponse}
 use serde_json::{Map, Value};
 
 use super::{Place, SCHEMA, hint, properties};
-use crate::{error::Error, path::Step};
+use crate::path::Step;
 
 /// Words of a schema that say what is inside a value, which the children of an answer do.
 const INSIDE: [&str; 6] = [
@@ -168,17 +168,13 @@ fn read(path: &str) -> Option<Vec<&str>> {
     Some(steps)
 }
 
-/// What the key at a path means.
-///
-/// # Errors
-/// When the document has no such key.
-pub(crate) fn look_up(path: &str) -> Result<LookUpConfigSchemaResponse, Error> {
-    let not_there = || Error::NoSuchKey(path.to_owned());
-    let keys = read(path).ok_or_else(not_there)?;
+/// What the key at a path means. `None`: the document has no such key.
+pub(crate) fn look_up(path: &str) -> Option<LookUpConfigSchemaResponse> {
+    let keys = read(path)?;
     let here = keys
         .into_iter()
         .try_fold(Here::root(), |here, key| here.step(key));
-    let here = here.ok_or_else(not_there)?;
+    let here = here?;
     let children = here
         .children()
         .into_iter()
@@ -196,7 +192,7 @@ pub(crate) fn look_up(path: &str) -> Result<LookUpConfigSchemaResponse, Error> {
             hint: child.hint(),
             hint_path: child.hint_path(),
         });
-    Ok(LookUpConfigSchemaResponse {
+    Some(LookUpConfigSchemaResponse {
         path: if here.path.is_empty() {
             ".".to_owned()
         } else {

@@ -8,8 +8,8 @@ use super::*;
 fn sources() -> Sources {
     Sources {
         env: Box::new(|name| (name == "KEY").then(|| "key-from-env".to_owned())),
-        folder: std::path::PathBuf::from("/home/house"),
-        secrets: std::path::PathBuf::from("/home/house/secrets"),
+        folder: std::path::PathBuf::from("/home/gateway"),
+        secrets: std::path::PathBuf::from("/home/gateway/secrets"),
     }
 }
 

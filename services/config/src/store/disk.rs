@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::private;
+use gatehouse_core::{NamedFile, ReadError, private};
 
 use crate::text::DOCUMENT_BYTES_MAX;
 
@@ -46,10 +46,12 @@ impl Disk for Real {
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        // Not as a file is opened otherwise: a FIFO in its place would hold us up for ever, and every later change with us.
+        let file = match NamedFile::anywhere(path).open() {
+            Ok((file, _)) => file,
+            Err(ReadError::Open(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(ReadError::Open(error)) => return Err(error),
+            Err(other) => return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it {other}"))),
         };
         // One byte more than a document may have: the reader then sees that it is too long.
         let most = u64::try_from(DOCUMENT_BYTES_MAX)
@@ -85,6 +87,12 @@ impl Disk for Real {
     }
 
     fn overwrite(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a regular file",
+            ));
+        }
         let file = OpenOptions::new().write(true).open(path)?;
         let before = file.metadata()?.len();
         let kept = usize::try_from(before).unwrap_or(usize::MAX).min(content.len());

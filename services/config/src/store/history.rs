@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use gatehouse_core::hex;
+use gatehouse_core::{Timestamp, hex};
 use sha2::{Digest, Sha256};
 
 use super::{Disk, Store, WriteError};
@@ -19,7 +19,7 @@ pub(crate) struct Former {
     /// The first digits of its hash.
     pub(crate) revision: String,
     /// When another took its place.
-    pub(crate) replaced_at_ms: i64,
+    pub(crate) replaced_at: Timestamp,
     /// Why.
     pub(crate) note: Option<String>,
     pub(crate) size_bytes: usize,
@@ -28,14 +28,19 @@ pub(crate) struct Former {
 
 impl<D: Disk> Store<D> {
     /// Keeps a former text.
-    pub(crate) fn keep(&self, previous: &[u8], time_ms: i64, note: Option<&str>) -> Result<(), WriteError> {
+    pub(crate) fn keep(
+        &self,
+        previous: &[u8],
+        time: Timestamp,
+        note: Option<&str>,
+    ) -> Result<(), WriteError> {
         let folder = self.history_path();
         let revision: String = hex::encode(&Sha256::digest(previous))
             .chars()
             .take(DIGITS)
             .collect();
         // A replaced text, then why it was replaced; the time in front makes the names sort by age.
-        let name = format!("{time_ms:015}-{revision}");
+        let name = format!("{:015}-{revision}", time.as_ms());
         self.replace(&folder.join(format!("{name}.json5")), previous)?;
         if let Some(note) = note {
             self.replace(&folder.join(format!("{name}.note")), note.as_bytes())?;
@@ -65,7 +70,8 @@ impl<D: Disk> Store<D> {
         let mut found = Vec::new();
         for name in names.iter().rev() {
             let parts = name.strip_suffix(".json5").and_then(|name| name.split_once('-'));
-            let Some((Ok(replaced_at_ms), revision)) = parts.map(|(time, revision)| (time.parse(), revision))
+            let Some((Ok(replaced_at), revision)) =
+                parts.map(|(time, revision)| (time.parse().map(Timestamp::from_ms), revision))
             else {
                 continue; // somebody else's file
             };
@@ -75,7 +81,7 @@ impl<D: Disk> Store<D> {
             let note = self.disk.read(&folder.join(name.replace(".json5", ".note")))?;
             found.push(Former {
                 revision: revision.to_owned(),
-                replaced_at_ms,
+                replaced_at,
                 note: note.and_then(|note| String::from_utf8(note).ok()),
                 size_bytes: text.len(),
                 name: name.clone(),

@@ -10,6 +10,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{history::HISTORY_MAX, *};
+use gatehouse_core::Timestamp;
 
 /// A disk that dies: it counts operations, and after the last one that is allowed everything fails. What was not flushed
 /// may be lost: a content up to its length, a name wholly.
@@ -168,7 +169,7 @@ proptest! {
         texts in prop::collection::vec("[a-z]{0,30}", 1..6), life in 0usize..120, lucky in any::<bool>()
     ) {
         let (disk, store) = mortal();
-        store.write_document("first", 0, None).expect("alive");
+        store.write_document("first", Timestamp::EPOCH, None).expect("alive");
         let mut acknowledged = "first".to_owned();
         let mut submitted = vec!["first".to_owned()];
         disk.live(life);
@@ -176,7 +177,7 @@ proptest! {
         for (time, text) in (1..).zip(&texts) {
             submitted.push(text.clone());
             let written = store
-                .write_document(text, time, Some("note"))
+                .write_document(text, Timestamp::from_ms(time), Some("note"))
                 .and_then(|()| store.write_last_valid(text));
             if written.is_err() {
                 break;
@@ -191,7 +192,7 @@ proptest! {
         if let Some(valid) = store.read_last_valid().expect("alive") {
             prop_assert!(submitted.contains(&valid));
         }
-        store.write_document("after", 1_000, None).expect("a left-over is in nobody's way");
+        store.write_document("after", Timestamp::from_ms(1_000), None).expect("a left-over is in nobody's way");
         prop_assert_eq!(store.read_document().expect("alive"), Some("after".to_owned()));
     }
 
@@ -200,7 +201,7 @@ proptest! {
         texts in prop::collection::vec("[a-z]{0,30}", 1..6), life in 0usize..160, lucky in any::<bool>()
     ) {
         let (disk, store) = mortal();
-        store.write_document("the first text", 0, None).expect("alive");
+        store.write_document("the first text", Timestamp::EPOCH, None).expect("alive");
         disk.0.lock().expect("not poisoned").mounted = Some(PathBuf::from("/h/gatehouse.json5"));
         let mut acknowledged = "the first text".to_owned();
         let mut newest = acknowledged.clone();
@@ -208,7 +209,7 @@ proptest! {
 
         for (time, text) in (1..).zip(&texts) {
             newest.clone_from(text);
-            if store.write_document(text, time, Some("note")).is_err() {
+            if store.write_document(text, Timestamp::from_ms(time), Some("note")).is_err() {
                 break;
             }
             acknowledged.clone_from(text);
@@ -218,7 +219,7 @@ proptest! {
 
         let found = store.read_document().expect("alive").expect("never gone");
         prop_assert!(found == acknowledged || found == newest, "{found:?} is neither {acknowledged:?} nor {newest:?}");
-        store.write_document("after", 1_000, None).expect("a left-over is in nobody's way");
+        store.write_document("after", Timestamp::from_ms(1_000), None).expect("a left-over is in nobody's way");
         store.end_write_in_place().expect("alive");
         prop_assert_eq!(store.read_document().expect("alive"), Some("after".to_owned()));
     }
@@ -227,7 +228,9 @@ proptest! {
 #[test]
 fn a_file_that_was_edited_after_a_write_was_cut_off_is_left_as_it_is() {
     let (disk, store) = mortal();
-    store.write_document("{a: 1}", 0, None).expect("alive");
+    store
+        .write_document("{a: 1}", Timestamp::EPOCH, None)
+        .expect("alive");
     for (name, text) in [("replaced", "{a: 1}"), ("replacing", "{a: 1, b: 2}")] {
         let path = PathBuf::from(format!("/h/config/{name}.json5"));
         disk.write(&path, text.as_bytes(), 0o600).expect("alive");

@@ -160,7 +160,7 @@ fn digests_that_are_something_else_are_refused_with_the_line() {
     }
     fs::write(&path, format!("{good}somebody-new * {digest}\n")).unwrap();
     Directory::open(path, Service::Agent)
-        .expect("a newer version's identity opens nothing and is no mistake");
+        .expect("a newer version's identity opens nothing and is not a mistake");
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,7 +83,7 @@ fn target(directive: &str) -> Result<Option<&str>, String> {
     if let Some(level) = level.filter(|level| !is_level(level)) {
         let meant = did_you_mean(nearest(&level.to_lowercase(), LEVELS));
         return Err(format!(
-            "{level:?} is no level{meant}; levels are {}",
+            "{level:?} is not a level{meant}; levels are {}",
             LEVELS.join(", ")
         ));
     }
@@ -140,7 +140,7 @@ mod tests {
         for (text, needed) in [
             ("verbose", "neither a level"),
             ("inof", "did you mean info?"),
-            ("nonsense=x=y", "is no level"),
+            ("nonsense=x=y", "is not a level"),
             ("info,gatehouse_session=loud", "levels are off, error"),
             ("gatehouse_sesion=debug", "did you mean gatehouse_session?"),
             ("session=debug", "write info,gatehouse_session=debug"),

@@ -45,8 +45,12 @@ fn agent(agent: &Agent) -> proto::Agent {
         name: agent.name.clone(),
         identity,
         model: Some(proto::AgentModel {
-            primary: agent.models.first().cloned().unwrap_or_else(|| ECHO.to_owned()),
-            fallbacks: agent.models.iter().skip(1).cloned().collect(),
+            primary: agent
+                .models
+                .first()
+                .cloned()
+                .map_or_else(|| ECHO.to_owned(), String::from),
+            fallbacks: agent.models.iter().skip(1).cloned().map(String::from).collect(),
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! What Gatehouse has none of, in the shapes that clients read.
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1::*;
-use jiff::Timestamp;
 
 /// A page of a list without an end asks for so many at first.
 const PAGE: u32 = 50;
@@ -122,10 +122,10 @@ pub(super) fn effective_tools(agent_id: String) -> ListEffectiveToolsResponse {
     }
 }
 
-pub(super) fn skill_proposals(now_ms: i64) -> ListSkillProposalsResponse {
+pub(super) fn skill_proposals(now: Timestamp) -> ListSkillProposalsResponse {
     ListSkillProposalsResponse {
         schema: "openclaw.skill-workshop.proposals-manifest.v1".into(), // by which pages know the form
-        updated_at: Timestamp::from_millisecond(now_ms)
+        updated_at: jiff::Timestamp::from_millisecond(now.as_ms())
             .unwrap_or_default()
             .to_string(),
         proposals: Vec::new(),

@@ -203,7 +203,7 @@ impl CatalogService for Grpc {
         request: Request<ListSkillProposalsRequest>,
     ) -> Result<Response<ListSkillProposalsResponse>, Status> {
         self.agent(request.into_inner().agent_id.as_deref())?;
-        Ok(Response::new(absent::skill_proposals(self.engine.now_ms())))
+        Ok(Response::new(absent::skill_proposals(self.engine.now())))
     }
 
     async fn list_worktrees(

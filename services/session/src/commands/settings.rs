@@ -6,6 +6,7 @@ use crate::agents::ModelName;
 use crate::book::{ECHO, NoModel};
 use crate::error::Error;
 use crate::sessions::SessionPatch;
+use crate::thinking::Level;
 use crate::turns::queue::{self, QueueMode};
 
 /// Models of one list: more scroll the chat away.
@@ -18,11 +19,11 @@ pub(super) fn model_of(scene: &Scene<'_>) -> Result<(String, bool), Error> {
         .as_ref()
         .and_then(|session| session.model_override.clone());
     if let Some(model) = chosen {
-        return Ok((model, true));
+        return Ok((model.into(), true));
     }
     let agent = scene.policy.agents.of(&scene.admission.key)?;
     let first = agent.models.first().cloned();
-    Ok((first.unwrap_or_else(|| ECHO.to_owned()), false))
+    Ok((first.map_or_else(|| ECHO.to_owned(), String::from), false))
 }
 
 /// How hard the model thinks here, in words for people.
@@ -37,7 +38,7 @@ pub(super) fn thinking_of(scene: &Scene<'_>) -> Result<String, Error> {
         .and_then(|session| session.thinking_level.clone());
     let agent = scene.policy.agents.of(&scene.admission.key)?;
     let level = chosen.or_else(|| agent.thinking.clone());
-    Ok(level.unwrap_or_else(|| "as the model does".to_owned()))
+    Ok(level.map_or_else(|| "as the model does".to_owned(), String::from))
 }
 
 /// `/model`.
@@ -56,7 +57,7 @@ pub(super) fn model(scene: &Scene<'_>, name: &str) -> Result<Answer, Error> {
             model: Some(None),
             ..SessionPatch::default()
         };
-        let first = agent.models.first().map_or(ECHO, String::as_str);
+        let first = agent.models.first().map_or(ECHO, ModelName::as_str);
         let text = format!("{first} answers here from now on, as for every conversation.");
         return Ok(Answer::changes(change, text));
     }
@@ -144,7 +145,7 @@ pub(super) fn think(scene: &Scene<'_>, level: &str) -> Result<Answer, Error> {
     }
     let Some(level) = levels.read(level) else {
         let text = format!(
-            "{level} is no level: it may be one of {}, or {DEFAULT}.",
+            "{level} is not a level: it may be one of {}, or {DEFAULT}.",
             levels.listed()
         );
         return Ok(Answer::says(text));
@@ -158,7 +159,7 @@ pub(super) fn think(scene: &Scene<'_>, level: &str) -> Result<Answer, Error> {
     }
     let text = format!("Thinking: {level}.");
     let change = SessionPatch {
-        thinking_level: Some(Some(level.to_owned())),
+        thinking_level: Some(Some(Level::known(level))),
         ..SessionPatch::default()
     };
     Ok(Answer::changes(change, text))
@@ -193,7 +194,7 @@ pub(super) fn queue(scene: &Scene<'_>, mode: &str) -> Answer {
     match QueueMode::parse(&mode) {
         Some(mode) => Answer::changes(set(Some(mode)), format!("Queue: {}.", mode.word())),
         None => Answer::says(format!(
-            "{mode} is no mode of the queue: it may be one of steer, followup, collect, interrupt, or {DEFAULT}."
+            "{mode} is not a mode of the queue: it may be one of steer, followup, collect, interrupt, or {DEFAULT}."
         )),
     }
 }

@@ -159,7 +159,7 @@ async fn a_model_is_chosen_by_its_short_name_and_the_next_turn_asks_it() {
     assert!(
         answer(&mut running, "r5", "/think harder")
             .await
-            .contains("is no level")
+            .contains("is not a level")
     );
 
     say(&running, "r6", "hello").await;
@@ -186,7 +186,7 @@ async fn a_model_is_chosen_by_its_short_name_and_the_next_turn_asks_it() {
     assert!(
         answer(&mut running, "r10", "/queue later")
             .await
-            .contains("is no mode")
+            .contains("is not a mode")
     );
     let session = session_of(&running).await;
     assert_eq!(session.queue_mode.map(|mode| mode.word()), Some("collect"));

@@ -48,7 +48,7 @@ pub(super) async fn compact(
         return Ok(not(key.to_string(), "no transcript"));
     }
     let Destination { key, queue, .. } = Destination::find(engine.stores(), &policy, key, None, None).await?;
-    let (run, now) = (RunId::generate(), engine.now_ms());
+    let (run, now) = (RunId::generate(), engine.now());
     let mut entry = NewEntry::of_person(&Content::text(TYPED), &run, None, now);
     entry.in_context = false;
     let admission = Admission {

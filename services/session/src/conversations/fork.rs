@@ -88,7 +88,7 @@ pub(crate) async fn fork(
     patch: SessionPatch,
     once: Option<Once>,
 ) -> Result<Forked, Error> {
-    let now = engine.now_ms();
+    let now = engine.now();
     let store = &engine.stores().sessions;
     engine
         .change(key.clone(), "fork", async {

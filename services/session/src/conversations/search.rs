@@ -163,7 +163,7 @@ fn hit(session: &SessionRecord, entry: &Entry, words: &Words) -> Option<proto::S
         session_id: session.session_id.to_string(),
         message_id: entry.row.id.to_string(),
         role: role.to_owned(),
-        timestamp: entry.row.timestamp,
+        timestamp: entry.row.timestamp.as_ms(),
         snippet: around(&text, first),
         score,
     })

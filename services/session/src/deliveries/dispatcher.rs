@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::id::EntryId;
 use crate::metrics::Metrics;
 use crate::rows::blocks;
-use crate::store::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, EntryExtra, NewEntry, Role};
+use crate::store::{DELIVERY_LATER, Delivery, DeliveryOutcome, EntryExtra, NewEntry, Role};
 use crate::turns::Engine;
 
 /// Replies read at a time.
@@ -107,10 +107,10 @@ impl Dispatcher {
 
     /// How long nothing is to be done unless a turn ends; `None`: as long as none does.
     async fn quiet(&self) -> Result<Option<Duration>, Error> {
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         let stores = self.engine.stores();
         let due = stores.deliveries.next_due(now).await?;
-        let due = due.map(|due| Duration::from_millis(u64::try_from(due - now).unwrap_or(0)));
+        let due = due.map(|due| due.since(now));
         let look = (!stores.sharing.is_exclusive()).then_some(LEFT_BEHIND_LOOK);
         Ok(due.into_iter().chain(look).min())
     }
@@ -121,7 +121,7 @@ impl Dispatcher {
             .engine
             .stores()
             .deliveries
-            .waiting(self.clock.now_ms(), BATCH)
+            .waiting(self.clock.now(), BATCH)
             .await?;
         let mut chats: BTreeMap<(String, String, String), Vec<Delivery>> = BTreeMap::new();
         for delivery in waiting {
@@ -155,7 +155,7 @@ impl Dispatcher {
                 Ok(()) => {
                     self.metrics.replies_taken.inc();
                     DeliveryOutcome::Taken {
-                        now: self.clock.now_ms(),
+                        now: self.clock.now(),
                     }
                 }
                 Err(failure) => match failure.kind {
@@ -164,7 +164,7 @@ impl Dispatcher {
                         return Ok((settled, Bridge::Away));
                     }
                     Kind::Exhausted => {
-                        let not_before = self.clock.now_ms() + DELIVERY_LATER_MS;
+                        let not_before = self.clock.now() + DELIVERY_LATER;
                         self.engine
                             .stores()
                             .deliveries
@@ -182,7 +182,7 @@ impl Dispatcher {
                         self.say_refused(&delivery, &failure.message).await?;
                         DeliveryOutcome::Refused {
                             error: failure.message,
-                            now: self.clock.now_ms(),
+                            now: self.clock.now(),
                         }
                     }
                 },
@@ -212,7 +212,7 @@ impl Dispatcher {
             thread_id: target.thread_id,
             reply_to_id: target.reply_to_id,
             text,
-            created_at: delivery.created_at,
+            created_at: delivery.created_at.as_ms(),
             content,
             session_key: Some(delivery.session.to_string()),
         };
@@ -237,7 +237,7 @@ impl Dispatcher {
             role: Role::System,
             content: blocks(&text),
             preview: String::new(),
-            timestamp: self.clock.now_ms(),
+            timestamp: self.clock.now(),
             run: Some(delivery.run.clone()),
             boundary: false,
             in_context: false,

@@ -1,14 +1,16 @@
 //! A reply on its way out.
 
-use gatehouse_core::{Content, trace};
+use std::time::Duration;
+
+use gatehouse_core::{Content, Timestamp, trace};
 use gatehouse_proto::session::v1 as proto;
 use serde::{Deserialize, Serialize};
 
 use crate::id::RunId;
 use crate::key::SessionKey;
 
-/// How long a reply waits that the bridge has no room for, in milliseconds: the longest that any is put off.
-pub(crate) const DELIVERY_LATER_MS: i64 = 2_000;
+/// How long a reply waits that the bridge has no room for: the longest that any is put off.
+pub(crate) const DELIVERY_LATER: Duration = Duration::from_secs(2);
 
 /// Where a reply goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +94,7 @@ pub(crate) struct Delivery {
     pub(crate) target: Target,
     pub(crate) content: Content,
     /// When the run ended.
-    pub(crate) created_at: i64,
+    pub(crate) created_at: Timestamp,
     /// How often it was offered.
     pub(crate) attempts: u32,
     /// The trace of its turn.
@@ -110,9 +112,9 @@ pub(crate) struct Recalled {
 #[derive(Clone, Debug)]
 pub(crate) enum DeliveryOutcome {
     /// The bridge has it.
-    Taken { now: i64 },
+    Taken { now: Timestamp },
     /// Again, not before this time.
-    Later { not_before: i64 },
+    Later { not_before: Timestamp },
     /// The bridge will never take it.
-    Refused { error: String, now: i64 },
+    Refused { error: String, now: Timestamp },
 }

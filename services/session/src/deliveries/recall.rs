@@ -58,7 +58,7 @@ impl Recall {
         };
         let here = self
             .deliveries
-            .recall(key.clone(), recalled, self.clock.now_ms())
+            .recall(key.clone(), recalled, self.clock.now())
             .await?;
         Ok(here + self.at_the_bridge(key, run).await)
     }
@@ -73,7 +73,7 @@ impl Recall {
             chat: Some(chat),
         };
         self.deliveries
-            .recall(key.clone(), recalled, self.clock.now_ms())
+            .recall(key.clone(), recalled, self.clock.now())
             .await
     }
 

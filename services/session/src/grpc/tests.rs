@@ -255,7 +255,7 @@ fn from_room(message: &str) -> DeliverMessageRequest {
         message_id: message.into(),
         peer: Some(Peer {
             kind: peer::Kind::Channel.into(),
-            id: "#House".into(),
+            id: "#Home".into(),
             case: peer::Case::Unspecified.into(),
         }),
         sender_id: "alice".into(),
@@ -264,7 +264,7 @@ fn from_room(message: &str) -> DeliverMessageRequest {
         reply_target: Some(Target {
             channel: "irc".into(),
             account_id: "home".into(),
-            to: "#House".into(),
+            to: "#Home".into(),
             thread_id: None,
             reply_to_id: None,
         }),
@@ -291,7 +291,7 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
 
     assert_eq!(
         (first.session_key.as_str(), first.matched_by.as_str()),
-        ("agent:main:irc:channel:#house", "default")
+        ("agent:main:irc:channel:#home", "default")
     );
     assert_eq!(
         (again.run_id, again.duplicate, first.duplicate),
@@ -308,14 +308,14 @@ async fn a_message_of_a_channel_is_routed_once_and_its_reply_goes_back_there() {
         .engine
         .stores()
         .deliveries
-        .waiting(i64::MAX, 10)
+        .waiting(Timestamp::MAX, 10)
         .await
         .unwrap();
     let (delivery, rest) = waiting.split_first().unwrap();
     assert!(rest.is_empty());
     assert_eq!(
         (delivery.content.words().as_str(), delivery.target.to.as_str()),
-        ("hello", "#House")
+        ("hello", "#Home")
     );
     let row = DescribeSessionRequest {
         key: first.session_key,

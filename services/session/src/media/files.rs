@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gatehouse_core::{Chain, Clock, private};
@@ -21,7 +22,7 @@ use crate::error::Error;
 const TOTAL_BYTES_MAX: i64 = 10 * 1024 * 1024 * 1024;
 
 /// How long something is kept that no transcript names yet: its message is stored right after it, or waits for a busy store.
-const UNNAMED_KEPT_MS: i64 = 60 * 60 * 1000;
+const UNNAMED_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Where files are written that are not whole yet.
 const UNFINISHED: &str = "unfinished";
@@ -85,7 +86,7 @@ impl Media {
             id: kept.id.clone(),
             mime_type: kept.mime_type.clone(),
             bytes: i64::try_from(kept.bytes).unwrap_or(i64::MAX),
-            kept_at: self.clock.now_ms(),
+            kept_at: self.clock.now(),
         };
         self.rows.keep(row, TOTAL_BYTES_MAX).await?;
         Ok(kept)
@@ -146,10 +147,7 @@ impl Media {
             return Ok(0);
         };
         let _alone = self.gate.write().await;
-        let forgotten = self
-            .rows
-            .forget_unnamed(self.clock.now_ms() - UNNAMED_KEPT_MS)
-            .await?;
+        let forgotten = self.rows.forget_unnamed(self.clock.now() - UNNAMED_KEPT).await?;
         for id in &forgotten {
             let path = path_of(&self.folder, id);
             if let Err(error) = tokio::fs::remove_file(&path).await {

@@ -59,7 +59,7 @@ impl Links {
     }
 
     fn now(&self) -> i64 {
-        self.clock.now_ms() / 1000
+        self.clock.now().as_seconds()
     }
 
     fn mac(&self, id: &MediaId, expires_at: i64) -> Hmac<Sha256> {

@@ -1,5 +1,6 @@
 //! Media, as types.
 
+use gatehouse_core::Timestamp;
 use std::fmt;
 
 use sha2::digest::Output;
@@ -44,5 +45,5 @@ pub(crate) struct MediaRow {
     pub(crate) mime_type: String,
     pub(crate) bytes: i64,
     /// When it was handed in last.
-    pub(crate) kept_at: i64,
+    pub(crate) kept_at: Timestamp,
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{MediaId, MediaRow};
 use crate::error::Error;
+use gatehouse_core::Timestamp;
 
 /// The store of what is known of media. Which transcripts name one is noted where a row is added to a transcript.
 #[async_trait]
@@ -14,5 +15,5 @@ pub(crate) trait MediaRows: Send + Sync + std::fmt::Debug {
     async fn find(&self, id: &MediaId) -> Result<Option<MediaRow>, Error>;
 
     /// Forgets those that no transcript names and that were handed in before a time: some thousands at most.
-    async fn forget_unnamed(&self, before: i64) -> Result<Vec<MediaId>, Error>;
+    async fn forget_unnamed(&self, before: Timestamp) -> Result<Vec<MediaId>, Error>;
 }

@@ -1,5 +1,6 @@
 //! What operators and nodes are told.
 
+use gatehouse_core::Timestamp;
 use gatehouse_core::publish::Outgoing;
 use gatehouse_proto::node::v1 as proto;
 use prost::{Message, Name};
@@ -32,7 +33,7 @@ impl Nodes {
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
-            ts: request.asked_at,
+            ts: request.asked_at.as_ms(),
         };
         self.0.publisher.publish(Outgoing::new(&event));
     }
@@ -48,17 +49,17 @@ impl Nodes {
             request_id: request.to_owned(),
             node_id: node.to_string(),
             decision: decision.into(),
-            ts: self.now(),
+            ts: self.now().as_ms(),
         };
         self.0.publisher.publish(Outgoing::new(&event));
         frame(&event)
     }
 
-    pub(super) fn tell_presence(&self, node: &NodeId, active: Option<(i64, i64)>) {
+    pub(super) fn tell_presence(&self, node: &NodeId, active: Option<(Timestamp, Timestamp)>) {
         self.0.publisher.publish(Outgoing::new(&proto::NodePresenceEvent {
             node_id: node.to_string(),
-            last_active_at_ms: active.map(|(at, _)| at),
-            presence_updated_at_ms: active.map(|(_, said)| said),
+            last_active_at_ms: active.map(|(at, _)| at).map(Timestamp::as_ms),
+            presence_updated_at_ms: active.map(|(_, said)| said).map(Timestamp::as_ms),
         }));
     }
 

@@ -137,7 +137,7 @@ fn told(node_id: String, command: String, told: Told) -> Result<InvokeNodeRespon
     match landing {
         Landing::Queued(until) => Ok(InvokeNodeResponse {
             queued: Some(true),
-            expires_at_ms: Some(until),
+            expires_at_ms: Some(until.as_ms()),
             ..response
         }),
         Landing::PutOff(trouble) => Err(Error::QueuedUntilForeground {
@@ -433,7 +433,7 @@ async fn list(nodes: &Nodes, shows_requests: bool) -> Result<ListNodesResponse, 
         (!node.connected, name.to_lowercase(), node.node_id.clone())
     });
     Ok(ListNodesResponse {
-        ts: nodes.now(),
+        ts: nodes.now().as_ms(),
         active_node_id: active,
         nodes: list,
     })

@@ -185,7 +185,7 @@ impl Nodes {
         };
         let now = self.now();
         let expires_at = match (&line, wish.queue_ttl_ms) {
-            (None, Some(ttl)) => Some(now.saturating_add(ttl)),
+            (None, Some(ttl)) => Some(now.plus_ms(ttl)),
             (None, None) | (Some(_), _) => None,
         };
         let fingerprint = wish.fingerprint();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gatehouse_core::Chain;
+use gatehouse_core::{Chain, Timestamp};
 use gatehouse_proto::node::v1 as proto;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
@@ -37,7 +37,7 @@ pub(super) type Frame = Result<proto::AttachNodeResponse, Status>;
 struct Live {
     number: u64,
     connection: String,
-    connected_at: i64,
+    connected_at: Timestamp,
     facts: Facts,
     declared: Surface,
     granted: Option<Surface>,
@@ -47,18 +47,18 @@ struct Live {
     skills: Vec<proto::NodeSkill>,
     tools: Vec<proto::PluginTool>,
     /// When it was touched, and when it said so.
-    active: Option<(i64, i64)>,
+    active: Option<(Timestamp, Timestamp)>,
 }
 
 /// What others see of a node that is there.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    pub(super) connected_at: i64,
+    pub(super) connected_at: Timestamp,
     pub(super) facts: Facts,
     /// What it may be asked for, before the rules.
     pub(super) effective: Surface,
     pub(super) tools: Vec<proto::PluginTool>,
-    pub(super) active: Option<(i64, i64)>,
+    pub(super) active: Option<(Timestamp, Timestamp)>,
 }
 
 /// A way to one attachment.
@@ -275,7 +275,7 @@ pub(super) struct Publications<'a> {
     pub(super) effective: &'a Surface,
     pub(super) skills: &'a mut Vec<proto::NodeSkill>,
     pub(super) tools: &'a mut Vec<proto::PluginTool>,
-    pub(super) active: &'a mut Option<(i64, i64)>,
+    pub(super) active: &'a mut Option<(Timestamp, Timestamp)>,
 }
 
 impl Nodes {
@@ -341,7 +341,7 @@ impl Nodes {
         Ok(frames)
     }
 
-    async fn detach(&self, node: &NodeId, number: u64, connected_at: i64) {
+    async fn detach(&self, node: &NodeId, number: u64, connected_at: Timestamp) {
         let last = self.0.registry.leave(node, number);
         tracing::info!(node.id = %node, "a node is detached");
         if last {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::invocation::*;
 use crate::media::{MediaId, MediaRow};
+use gatehouse_core::Timestamp;
 
 /// A node: the id of its device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +92,7 @@ pub(crate) struct HostStats {
     pub(crate) memory_free_bytes: Option<i64>,
     pub(crate) disk_total_bytes: Option<i64>,
     pub(crate) disk_available_bytes: Option<i64>,
-    pub(crate) updated_at_ms: i64,
+    pub(crate) updated_at: Timestamp,
 }
 
 /// What a node asks for and nobody answered yet.
@@ -99,7 +100,7 @@ pub(crate) struct HostStats {
 pub(crate) struct PairRequest {
     pub(crate) id: String,
     pub(crate) surface: Surface,
-    pub(crate) asked_at: i64,
+    pub(crate) asked_at: Timestamp,
 }
 
 /// A node that is known.
@@ -112,11 +113,11 @@ pub(crate) struct NodeRecord {
     /// What somebody agreed to.
     pub(crate) granted: Option<Surface>,
     pub(crate) request: Option<PairRequest>,
-    pub(crate) created_at: Option<i64>,
-    pub(crate) approved_at: Option<i64>,
-    pub(crate) connected_at: i64,
-    pub(crate) disconnected_at: Option<i64>,
-    pub(crate) seen_at: i64,
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) approved_at: Option<Timestamp>,
+    pub(crate) connected_at: Timestamp,
+    pub(crate) disconnected_at: Option<Timestamp>,
+    pub(crate) seen_at: Timestamp,
     pub(crate) seen_reason: String,
     pub(crate) stats: Option<HostStats>,
     /// Whether it agreed to run whole sessions.

@@ -185,7 +185,7 @@ impl Nodes {
         };
         let stats = HostStats {
             load_average: stats.load_average.into_iter().take(3).collect(),
-            updated_at_ms: self.now(),
+            updated_at: self.now(),
             ..stats
         };
         self.0.store.keep_stats(&speaker.node, stats.clone()).await?;
@@ -221,7 +221,9 @@ impl Nodes {
         let now = self.now();
         let active = match (activity.action.as_deref(), activity.idle_seconds) {
             (Some("clear"), None) => None,
-            (None, Some(idle)) if (0..=IDLE_SECONDS_MAX).contains(&idle) => Some((now - idle * 1000, now)),
+            (None, Some(idle)) if (0..=IDLE_SECONDS_MAX).contains(&idle) => {
+                Some((now.plus_ms(idle * -1000), now))
+            }
             (Some(_) | None, _) => return (false, "invalid_payload"),
         };
         let from_app = activity.source.as_deref() == Some("app");

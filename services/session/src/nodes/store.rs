@@ -7,6 +7,7 @@ use super::{
     Surface, Waiting,
 };
 use crate::error::Error;
+use gatehouse_core::Timestamp;
 
 /// Nodes that are remembered: more than anybody has, and a bound for whoever makes devices. What nobody agreed to and is not
 /// there makes room.
@@ -36,11 +37,11 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
         node: &NodeId,
         facts: Facts,
         declared: Surface,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<Connected>, Error>;
 
     /// A node is gone that came at this time, unless it came again since.
-    async fn disconnect(&self, node: &NodeId, connected_at: i64, now: i64) -> Result<(), Error>;
+    async fn disconnect(&self, node: &NodeId, connected_at: Timestamp, now: Timestamp) -> Result<(), Error>;
 
     /// One node.
     async fn node(&self, node: &NodeId) -> Result<Option<NodeRecord>, Error>;
@@ -52,16 +53,17 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
     async fn asking(&self, request: &str) -> Result<Option<NodeRecord>, Error>;
 
     /// Grants a request, or refuses it. `None`: it waits no longer.
-    async fn answer(&self, request: &str, granted: bool, now: i64) -> Result<Option<NodeRecord>, Error>;
+    async fn answer(&self, request: &str, granted: bool, now: Timestamp)
+    -> Result<Option<NodeRecord>, Error>;
 
     /// Gives a node a name. `None`: there is no such node.
     async fn rename(&self, node: &NodeId, name: String) -> Result<Option<NodeRecord>, Error>;
 
     /// Forgets a node, and ends what it was asked for and what waits for it. `None`: there is no such node.
-    async fn forget(&self, node: &NodeId, now: i64) -> Result<Option<Vec<Settled>>, Error>;
+    async fn forget(&self, node: &NodeId, now: Timestamp) -> Result<Option<Vec<Settled>>, Error>;
 
     /// A node was heard of.
-    async fn seen(&self, node: &NodeId, reason: &str, now: i64) -> Result<(), Error>;
+    async fn seen(&self, node: &NodeId, reason: &str, now: Timestamp) -> Result<(), Error>;
 
     /// Newer figures of a node's machine.
     async fn keep_stats(&self, node: &NodeId, stats: HostStats) -> Result<(), Error>;
@@ -76,22 +78,22 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
     async fn known(&self, node: &NodeId, key: &str) -> Result<Option<InvocationRecord>, Error>;
 
     /// The node is asked now for what waited. False: it waits no longer.
-    async fn start(&self, id: &str, now: i64) -> Result<bool, Error>;
+    async fn start(&self, id: &str, now: Timestamp) -> Result<bool, Error>;
 
     /// What runs waits until its node is in the foreground. False: it runs no longer, or too many wait.
-    async fn put_off(&self, id: &str, params: Option<String>, expires_at: i64) -> Result<bool, Error>;
+    async fn put_off(&self, id: &str, params: Option<String>, expires_at: Timestamp) -> Result<bool, Error>;
 
     /// Ends what runs or waits. False: it had ended.
-    async fn end(&self, id: &str, end: End, now: i64) -> Result<bool, Error>;
+    async fn end(&self, id: &str, end: End, now: Timestamp) -> Result<bool, Error>;
 
     /// What waits for a node that is there again, or in the foreground, the oldest first.
-    async fn waiting(&self, node: &NodeId, foreground: bool, now: i64) -> Result<Vec<Waiting>, Error>;
+    async fn waiting(&self, node: &NodeId, foreground: bool, now: Timestamp) -> Result<Vec<Waiting>, Error>;
 
     /// Ends what waited too long.
-    async fn expire(&self, now: i64) -> Result<Expired, Error>;
+    async fn expire(&self, now: Timestamp) -> Result<Expired, Error>;
 
     /// What ran when the process ended is lost.
-    async fn lose(&self, now: i64) -> Result<Vec<Settled>, Error>;
+    async fn lose(&self, now: Timestamp) -> Result<Vec<Settled>, Error>;
 
     /// How many run, and how many wait.
     async fn under_way(&self) -> Result<(u64, u64), Error>;
@@ -101,5 +103,5 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
 
     /// Forgets the results that ended before the first time, and the invocations that ended before the second or are more than
     /// are remembered. At most some thousands in one call; the answer is how many.
-    async fn forget_invocations(&self, results_before: i64, before: i64) -> Result<u64, Error>;
+    async fn forget_invocations(&self, results_before: Timestamp, before: Timestamp) -> Result<u64, Error>;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::node::v1 as proto;
 
 use super::live::Seen;
@@ -27,7 +28,7 @@ pub(super) fn stats(stats: &HostStats) -> proto::HostStats {
         memory_free_bytes,
         disk_total_bytes,
         disk_available_bytes,
-        updated_at_ms,
+        updated_at,
     } = stats.clone();
     proto::HostStats {
         cpu_count,
@@ -36,7 +37,7 @@ pub(super) fn stats(stats: &HostStats) -> proto::HostStats {
         memory_free_bytes,
         disk_total_bytes,
         disk_available_bytes,
-        updated_at_ms,
+        updated_at_ms: updated_at.as_ms(),
     }
 }
 
@@ -98,14 +99,23 @@ fn view(
             .map(|request| list(&request.surface.commands))
             .unwrap_or_default(),
         pending_declared_permissions: shown.and_then(|request| permissions(&request.surface)),
-        connected_at_ms: live.map(|live| live.connected_at),
-        last_connected_at_ms: Some(node.connected_at),
-        last_disconnected_at_ms: node.disconnected_at.filter(|_| live.is_none()),
-        last_active_at_ms: live.and_then(|live| live.active).map(|(at, _)| at),
-        presence_updated_at_ms: live.and_then(|live| live.active).map(|(_, said)| said),
-        last_seen_at_ms: Some(node.seen_at),
+        connected_at_ms: live.map(|live| live.connected_at).map(Timestamp::as_ms),
+        last_connected_at_ms: Some(node.connected_at.as_ms()),
+        last_disconnected_at_ms: node
+            .disconnected_at
+            .filter(|_| live.is_none())
+            .map(Timestamp::as_ms),
+        last_active_at_ms: live
+            .and_then(|live| live.active)
+            .map(|(at, _)| at)
+            .map(Timestamp::as_ms),
+        presence_updated_at_ms: live
+            .and_then(|live| live.active)
+            .map(|(_, said)| said)
+            .map(Timestamp::as_ms),
+        last_seen_at_ms: Some(node.seen_at.as_ms()),
         last_seen_reason: Some(node.seen_reason.clone()),
-        approved_at_ms: node.approved_at,
+        approved_at_ms: node.approved_at.map(Timestamp::as_ms),
         paired: true, // only a paired device gets here, and one that is unpaired is forgotten
         connected: live.is_some(),
         active: None,
@@ -148,7 +158,7 @@ pub(super) fn asking(node: &NodeRecord) -> Option<proto::NodePairing> {
     Some(proto::NodePairing {
         request_id: Some(request.id.clone()),
         required_approve_scopes: scopes.into_iter().map(str::to_owned).collect(),
-        ts: Some(request.asked_at),
+        ts: Some(request.asked_at.as_ms()),
         ..pairing(node, &request.surface)
     })
 }
@@ -156,10 +166,10 @@ pub(super) fn asking(node: &NodeRecord) -> Option<proto::NodePairing> {
 pub(super) fn granted(node: &NodeRecord) -> Option<proto::NodePairing> {
     let surface = node.granted.as_ref()?;
     Some(proto::NodePairing {
-        created_at_ms: node.created_at,
-        approved_at_ms: node.approved_at,
+        created_at_ms: node.created_at.map(Timestamp::as_ms),
+        approved_at_ms: node.approved_at.map(Timestamp::as_ms),
         last_host_stats: node.stats.as_ref().map(stats),
-        last_seen_at_ms: Some(node.seen_at),
+        last_seen_at_ms: Some(node.seen_at.as_ms()),
         last_seen_reason: Some(node.seen_reason.clone()),
         ..pairing(node, surface)
     })
@@ -184,10 +194,10 @@ pub(super) fn invocation(record: InvocationRecord, links: Option<&Links>) -> pro
         client_id: record.asker.client,
         device_id: record.asker.device,
         state: state.into(),
-        created_at_ms: record.created_at,
-        started_at_ms: record.started_at,
-        ended_at_ms: record.ended_at,
-        expires_at_ms: record.expires_at,
+        created_at_ms: record.created_at.as_ms(),
+        started_at_ms: record.started_at.map(Timestamp::as_ms),
+        ended_at_ms: record.ended_at.map(Timestamp::as_ms),
+        expires_at_ms: record.expires_at.map(Timestamp::as_ms),
         error_code: record.trouble.as_ref().map(|trouble| trouble.code.clone()),
         error_message: record.trouble.map(|trouble| trouble.message),
         media: links.map_or_else(Vec::new, |links| {

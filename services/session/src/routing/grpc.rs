@@ -130,7 +130,7 @@ pub(crate) async fn deliver(
         queue,
         forbids_sending,
     } = Destination::find(engine.stores(), &policy, route.key, channel, None).await?;
-    let now = engine.now_ms();
+    let now = engine.now();
     let run = RunId::generate();
     let InboundKey {
         channel,

@@ -88,17 +88,17 @@ fn a_binding_names_a_room_in_any_spelling_that_its_network_takes_for_the_same() 
 fn rooms_have_their_own_session_unless_told_otherwise() {
     let thread = Inbound {
         thread: Some("9".to_owned()),
-        ..room("#House")
+        ..room("#Home")
     };
 
-    assert_eq!(key("{}", &room("#House")), "agent:main:irc:channel:#house");
-    assert_eq!(key("{}", &thread), "agent:main:irc:channel:#house:thread:9");
+    assert_eq!(key("{}", &room("#Home")), "agent:main:irc:channel:#home");
+    assert_eq!(key("{}", &thread), "agent:main:irc:channel:#home:thread:9");
     assert_eq!(
-        key(r#"{"session":{"groupScope":"main"}}"#, &room("#house")),
+        key(r#"{"session":{"groupScope":"main"}}"#, &room("#home")),
         "agent:main:main"
     );
     assert_eq!(
-        key(r#"{"session":{"scope":"global"}}"#, &room("#house")),
+        key(r#"{"session":{"scope":"global"}}"#, &room("#home")),
         "agent:main:global"
     );
 }
@@ -162,7 +162,7 @@ fn a_binding_may_change_the_scope() {
     let bound = r#"{"bindings":[{"agentId":"main","match":{"channel":"irc","accountId":"*"},"session":{"dmScope":"per-peer","groupScope":"main"}}]}"#;
 
     assert_eq!(key(bound, &direct("bob")), "agent:main:direct:bob");
-    assert_eq!(key(bound, &room("#house")), "agent:main:main");
+    assert_eq!(key(bound, &room("#home")), "agent:main:main");
 }
 
 #[test]

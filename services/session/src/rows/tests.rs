@@ -21,7 +21,7 @@ fn entry(role: Role, content: &str, step: Option<u32>) -> Entry {
         role,
         content: content.to_owned(),
         preview: String::new(),
-        timestamp: 7,
+        timestamp: Timestamp::from_ms(7),
         run: Some(crate::id::RunId::new("r")),
         boundary: false,
         in_context: true,
@@ -77,7 +77,8 @@ fn the_end_of_a_run_says_what_was_said_and_not_what_was_thought() {
 
 #[test]
 fn a_chat_message_is_json() {
-    let message: serde_json::Value = serde_json::from_str(&chat_message(&blocks("hé"), 7)).unwrap();
+    let message: serde_json::Value =
+        serde_json::from_str(&chat_message(&blocks("hé"), Timestamp::from_ms(7))).unwrap();
 
     assert_eq!(
         message,

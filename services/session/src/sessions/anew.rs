@@ -18,7 +18,7 @@ pub(crate) async fn reset(
     reason: Option<&str>,
 ) -> Result<SessionRecord, Error> {
     engine.abort(key.clone(), None).await?;
-    let now = engine.now_ms();
+    let now = engine.now();
     let boundary = NewEntry {
         id: EntryId::generate(),
         role: Role::System,

@@ -35,10 +35,10 @@ pub(crate) async fn list(
         wanted,
     } = List::try_from(request)?;
     let policy = engine.policy()?;
-    let now = engine.now_ms();
+    let now = engine.now();
     let offset = i64::from(filter.offset);
     let filter = SessionFilter {
-        since: active_minutes.map(|minutes| now.saturating_sub(minutes.saturating_mul(60_000))),
+        since: active_minutes.map(|minutes| now.plus_ms(minutes.saturating_mul(-60_000))),
         parent: match parent {
             Some(parent) => Some(parent.resolve(engine, viewer).await?),
             None => None,
@@ -58,7 +58,7 @@ pub(crate) async fn list(
     let count = i64::try_from(page.sessions.len()).unwrap_or(0);
     let has_more = offset + count < page.total;
     Ok(proto::ListSessionsResponse {
-        ts: now,
+        ts: now.as_ms(),
         path: String::new(),
         count,
         total_count: page.total,
@@ -80,9 +80,11 @@ pub(crate) fn defaults(policy: &Policy) -> proto::SessionDefaults {
         .get(&agents.first_id())
         .and_then(|agent| agent.models.first());
     let window = default
-        .and_then(|model| policy.book.facts(model))
+        .and_then(|model| policy.book.facts(model.as_str()))
         .and_then(|facts| facts.window);
-    let (provider, model) = default.and_then(|model| provider_and_model(model)).unzip();
+    let (provider, model) = default
+        .and_then(|model| provider_and_model(model.as_str()))
+        .unzip();
     proto::SessionDefaults {
         model_provider: provider,
         model,
@@ -123,7 +125,7 @@ pub(crate) async fn subscribe(
     let key = SessionRef::new(key, agent_id).resolve(engine, viewer).await?;
     let approval_replay = (include_approvals == Some(true)).then(|| proto::ApprovalReplay {
         session_key: key.to_string(),
-        updated_at_ms: engine.now_ms(),
+        updated_at_ms: engine.now().as_ms(),
         approvals: Vec::new(), // nothing in a session waits for one
         truncated: false,
     });
@@ -154,13 +156,13 @@ pub(crate) async fn patch(
     let Patch { session, mut patch } = Patch::try_from(request)?;
     let policy = engine.policy()?;
     if let Some(Some(level)) = &mut patch.thinking_level {
-        *level = policy.book.level("/thinkingLevel", level)?;
+        *level = policy.book.level("/thinkingLevel", level.as_str())?;
     }
     let key = session.resolve(engine, viewer).await?;
     if key.is_main() {
         policy.agents.of(&key)?; // the main session of an agent that there is
     }
-    let now = engine.now_ms();
+    let now = engine.now();
     let sessions = &engine.stores().sessions;
     let session = engine
         .change(key.clone(), "patch", async {
@@ -230,7 +232,7 @@ pub(crate) async fn delete(
     };
     // Before anything is aborted.
     if !expected.is_of(&session)
-        || expected_session_updated_at.is_some_and(|expected| expected != session.updated_at)
+        || expected_session_updated_at.is_some_and(|expected| expected != session.updated_at.as_ms())
     {
         return Err(Error::SessionMoved(key));
     }

@@ -9,9 +9,11 @@ use crate::deliveries::Target;
 use crate::id::{EntryId, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::routing::PeerKind;
+use crate::thinking::Level;
 use crate::transcripts::Entry;
 use crate::turns::queue::QueueMode;
 use crate::viewer::Viewer;
+use gatehouse_core::Timestamp;
 
 /// One session, as lists show it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +27,9 @@ pub(crate) struct SessionRecord {
     pub(crate) kind: Option<SessionKind>,
     /// Changes with each reset.
     pub(crate) lifecycle_revision: String,
-    pub(crate) created_at: i64,
-    pub(crate) updated_at: i64,
-    pub(crate) last_interaction_at: Option<i64>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) last_interaction_at: Option<Timestamp>,
     pub(crate) label: Option<String>,
     pub(crate) display_name: Option<String>,
     /// A title taken from the first message.
@@ -46,17 +48,17 @@ pub(crate) struct SessionRecord {
     pub(crate) active_run: Option<RunId>,
     pub(crate) last_run: Option<RunId>,
     /// When the newest run began.
-    pub(crate) started_at: Option<i64>,
+    pub(crate) started_at: Option<Timestamp>,
     /// When the newest run ended.
-    pub(crate) ended_at: Option<i64>,
+    pub(crate) ended_at: Option<Timestamp>,
     /// Whether it was aborted.
     pub(crate) aborted_last_run: bool,
     /// The model chosen for the session.
-    pub(crate) model_override: Option<String>,
+    pub(crate) model_override: Option<ModelName>,
     /// The provider and model that answered last.
     pub(crate) answered_by: Option<(String, String)>,
     /// How hard the model thinks, chosen for the session.
-    pub(crate) thinking_level: Option<String>,
+    pub(crate) thinking_level: Option<Level>,
     /// The queue mode chosen for the session.
     pub(crate) queue_mode: Option<QueueMode>,
     /// Tokens read so far.
@@ -64,15 +66,15 @@ pub(crate) struct SessionRecord {
     /// Tokens written so far.
     pub(crate) output_tokens: i64,
     /// Since when it is put away.
-    pub(crate) archived_at: Option<i64>,
+    pub(crate) archived_at: Option<Timestamp>,
     /// Since when it is kept at the top.
-    pub(crate) pinned_at: Option<i64>,
+    pub(crate) pinned_at: Option<Timestamp>,
     /// When somebody marked it unread.
-    pub(crate) marked_unread_at: Option<i64>,
+    pub(crate) marked_unread_at: Option<Timestamp>,
     /// When somebody read it last.
-    pub(crate) last_read_at: Option<i64>,
+    pub(crate) last_read_at: Option<Timestamp>,
     /// When the agent answered last.
-    pub(crate) last_activity_at: Option<i64>,
+    pub(crate) last_activity_at: Option<Timestamp>,
     /// The group that it is put into.
     pub(crate) category: Option<String>,
     /// The session that it was begun from.
@@ -115,7 +117,7 @@ pub(crate) struct SessionFilter {
     /// Who asks.
     pub(crate) viewer: Viewer,
     pub(crate) agent: Option<AgentId>,
-    pub(crate) since: Option<i64>,
+    pub(crate) since: Option<Timestamp>,
     /// Whose key, label or title contains this.
     pub(crate) search: Option<String>,
     pub(crate) label: Option<String>,
@@ -164,7 +166,7 @@ pub(crate) struct SessionPatch {
     pub(crate) display_name: Change<String>,
     pub(crate) model: Change<ModelName>,
     /// How hard it thinks.
-    pub(crate) thinking_level: Change<String>,
+    pub(crate) thinking_level: Change<Level>,
     pub(crate) queue_mode: Change<QueueMode>,
     pub(crate) archived: Option<bool>,
     /// Keep at the top.
@@ -186,7 +188,7 @@ pub(crate) struct Expected {
     pub(crate) session_id: Option<SessionId>,
     pub(crate) lifecycle_revision: Option<String>,
     /// When it was marked unread; `Some(None)`: that it was not. Another mark than this one is left alone.
-    pub(crate) marked_unread_at: Change<i64>,
+    pub(crate) marked_unread_at: Change<Timestamp>,
 }
 
 impl Expected {

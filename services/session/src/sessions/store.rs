@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::id::SessionId;
 use crate::key::{AgentId, SessionKey};
 use crate::transcripts::{Entry, NewEntry};
+use gatehouse_core::Timestamp;
 
 /// The store of sessions.
 #[async_trait]
@@ -29,12 +30,17 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
         key: &SessionKey,
         patch: SessionPatch,
         once: Option<Once>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<(SessionRecord, bool), Error>;
 
     /// Changes what a session is set to. A label that another session has is refused, and so is what was meant for another
     /// transcript. An agent's main session is made when it is not there yet.
-    async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error>;
+    async fn patch(
+        &self,
+        key: &SessionKey,
+        patch: SessionPatch,
+        now: Timestamp,
+    ) -> Result<SessionRecord, Error>;
 
     /// Makes a session under a new key that begins with what was said in another one. Refused when that takes over what still runs
     /// or waits.
@@ -45,7 +51,7 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
         from: ForkFrom,
         patch: SessionPatch,
         once: Option<Once>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Forked, Error>;
 
     /// Begins a new transcript with a boundary row.
@@ -53,7 +59,7 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
         &self,
         key: &SessionKey,
         boundary: NewEntry,
-        now: i64,
+        now: Timestamp,
     ) -> Result<(SessionRecord, Entry), Error>;
 
     /// Forgets a session with its transcript and turns. Refused while a turn is leased or running.

@@ -19,10 +19,11 @@ use gatehouse_core::Content;
 use super::*;
 use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::SessionKey;
+use crate::stop::StopReason;
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::viewer::Viewer;
 
-const T0: i64 = 1_800_000_000_000;
+const T0: Timestamp = Timestamp::from_ms(1_800_000_000_000);
 
 /// Runs the suite, each part on a store of its own.
 pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
@@ -119,7 +120,7 @@ fn chat(to: &str) -> Target {
     }
 }
 
-fn row(role: Role, text: &str, run: Option<&str>, now: i64) -> NewEntry {
+fn row(role: Role, text: &str, run: Option<&str>, now: Timestamp) -> NewEntry {
     NewEntry {
         id: EntryId::generate(),
         role,
@@ -188,27 +189,27 @@ fn finish(run: &str, owner: &Owner, state: TurnState, text: &str) -> Finish {
         run: RunId::new(run),
         owner: owner.clone(),
         state,
-        entry: Some(row(Role::Assistant, text, Some(run), T0 + 5)),
+        entry: Some(row(Role::Assistant, text, Some(run), T0.plus_ms(5))),
         reply: Some(Content::text(text)),
-        stop_reason: Some("stop".into()),
+        stop_reason: Some(StopReason::Stop),
         error: None,
         usage: Some(Tokens { input: 3, output: 4 }),
         answered_by: Some(("p".into(), "m".into())),
-        now: T0 + 5,
+        now: T0.plus_ms(5),
     }
 }
 
-fn lease(owner: &Owner, until: i64) -> Lease {
+fn lease(owner: &Owner, until: Timestamp) -> Lease {
     Lease {
         owner: owner.clone(),
         until,
     }
 }
 
-async fn claim(store: &Stores, owner: &Owner, now: i64) -> Option<RunId> {
+async fn claim(store: &Stores, owner: &Owner, now: Timestamp) -> Option<RunId> {
     let claimed = store
         .turns
-        .claim(lease(owner, now + 15_000), now)
+        .claim(lease(owner, now.plus_ms(15_000)), now)
         .await
         .unwrap()?;
     Some(claimed.turn.run)

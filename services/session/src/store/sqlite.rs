@@ -100,7 +100,7 @@ impl Sessions for SqliteStore {
         key: &SessionKey,
         patch: SessionPatch,
         once: Option<Once>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<(SessionRecord, bool), Error> {
         let key = key.clone();
         self.database
@@ -108,7 +108,12 @@ impl Sessions for SqliteStore {
             .await
     }
 
-    async fn patch(&self, key: &SessionKey, patch: SessionPatch, now: i64) -> Result<SessionRecord, Error> {
+    async fn patch(
+        &self,
+        key: &SessionKey,
+        patch: SessionPatch,
+        now: Timestamp,
+    ) -> Result<SessionRecord, Error> {
         let key = key.clone();
         self.database
             .write(move |tx| sessions::patch(tx, &key, &patch, now))
@@ -122,7 +127,7 @@ impl Sessions for SqliteStore {
         from: ForkFrom,
         patch: SessionPatch,
         once: Option<Once>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Forked, Error> {
         let (source, key) = (source.clone(), key.clone());
         self.database
@@ -134,7 +139,7 @@ impl Sessions for SqliteStore {
         &self,
         key: &SessionKey,
         boundary: NewEntry,
-        now: i64,
+        now: Timestamp,
     ) -> Result<(SessionRecord, Entry), Error> {
         let key = key.clone();
         self.database
@@ -229,17 +234,17 @@ impl Turns for SqliteStore {
         self.database.read(move |conn| turns::find(conn, &run)).await
     }
 
-    async fn claim(&self, lease: Lease, now: i64) -> Result<Option<Claimed>, Error> {
+    async fn claim(&self, lease: Lease, now: Timestamp) -> Result<Option<Claimed>, Error> {
         self.database.write(move |tx| turns::claim(tx, &lease, now)).await
     }
 
-    async fn outlook(&self, held: Vec<RunId>, now: i64) -> Result<Outlook, Error> {
+    async fn outlook(&self, held: Vec<RunId>, now: Timestamp) -> Result<Outlook, Error> {
         self.database
             .read(move |conn| turns::outlook(conn, &held, now))
             .await
     }
 
-    async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error> {
+    async fn renew(&self, run: &RunId, owner: &Owner, lease_until: Timestamp) -> Result<Hold, Error> {
         let (run, owner) = (run.clone(), owner.clone());
         self.database
             .write(move |tx| turns::renew(tx, &run, &owner, lease_until))
@@ -308,7 +313,7 @@ impl Turns for SqliteStore {
         key: &SessionKey,
         run: Option<&RunId>,
         origin: Origin,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Aborted, Error> {
         let (key, run) = (key.clone(), run.cloned());
         self.database
@@ -321,7 +326,7 @@ impl Turns for SqliteStore {
         key: &SessionKey,
         chat: &Target,
         origin: Origin,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Aborted, Error> {
         let (key, chat) = (key.clone(), chat.clone());
         self.database
@@ -342,13 +347,13 @@ impl Turns for SqliteStore {
 
 #[async_trait]
 impl Deliveries for SqliteStore {
-    async fn waiting(&self, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
+    async fn waiting(&self, now: Timestamp, rows_max: u32) -> Result<Vec<Delivery>, Error> {
         self.database
             .read(move |conn| deliveries::waiting(conn, now, rows_max))
             .await
     }
 
-    async fn next_due(&self, now: i64) -> Result<Option<i64>, Error> {
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         self.database
             .read(move |conn| deliveries::next_due(conn, now))
             .await
@@ -367,7 +372,7 @@ impl Deliveries for SqliteStore {
             .await
     }
 
-    async fn recall(&self, session: SessionKey, recalled: Recalled, now: i64) -> Result<i64, Error> {
+    async fn recall(&self, session: SessionKey, recalled: Recalled, now: Timestamp) -> Result<i64, Error> {
         self.database
             .write(move |tx| deliveries::recall(tx, &session, &recalled, now))
             .await
@@ -387,7 +392,7 @@ impl MediaRows for SqliteStore {
         self.database.read(move |conn| media::find(conn, &id)).await
     }
 
-    async fn forget_unnamed(&self, before: i64) -> Result<Vec<MediaId>, Error> {
+    async fn forget_unnamed(&self, before: Timestamp) -> Result<Vec<MediaId>, Error> {
         self.database
             .write(move |tx| media::forget_unnamed(tx, before))
             .await
@@ -415,7 +420,7 @@ impl Usage for SqliteStore {
 
 #[async_trait]
 impl Upkeep for SqliteStore {
-    async fn prune(&self, before: i64) -> Result<u64, Error> {
+    async fn prune(&self, before: Timestamp) -> Result<u64, Error> {
         self.database.write(move |tx| reclaim::prune(tx, before)).await
     }
 

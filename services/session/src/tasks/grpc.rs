@@ -1,6 +1,6 @@
 //! `tasks.list`, `tasks.get`, `tasks.cancel`, `diagnostics.lanes`, `last-heartbeat`.
 
-use gatehouse_core::Drain;
+use gatehouse_core::{Drain, Timestamp};
 use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::task_service_server::TaskService;
 use gatehouse_proto::session::v1::*;
@@ -116,7 +116,7 @@ impl Grpc {
             queued_count: depths.turns_waiting,
             active_count: depths.turns_running,
             max_concurrent: i64::try_from(policy.concurrent_max).unwrap_or(i64::MAX),
-            oldest_queued_at: depths.oldest_turn,
+            oldest_queued_at: depths.oldest_turn.map(Timestamp::as_ms),
             draining: self.drain.is_requested(),
             ..Lane::default()
         };
@@ -124,12 +124,12 @@ impl Grpc {
             lane: "replies".to_owned(),
             queued_count: depths.replies_waiting,
             max_concurrent: 1, // one dispatcher hands them over, in order
-            oldest_queued_at: depths.oldest_reply,
+            oldest_queued_at: depths.oldest_reply.map(Timestamp::as_ms),
             draining: self.drain.is_requested(),
             ..Lane::default()
         };
         Ok(ListLanesResponse {
-            ts: self.engine.now_ms(),
+            ts: self.engine.now().as_ms(),
             lanes: vec![turns, replies],
             dynamic: None,
         })
@@ -196,10 +196,10 @@ impl From<ListedTurn> for proto::Task {
             agent_id: key.agent().to_string(),
             session_key: key.to_string(),
             owner_key: key.to_string(),
-            created_at: queued_at,
-            updated_at: ended_at.or(started_at).unwrap_or(queued_at),
-            started_at,
-            ended_at,
+            created_at: queued_at.as_ms(),
+            updated_at: ended_at.or(started_at).unwrap_or(queued_at).as_ms(),
+            started_at: started_at.map(Timestamp::as_ms),
+            ended_at: ended_at.map(Timestamp::as_ms),
             terminal_summary: summary,
             error,
             delivery_status: delivery.to_owned(),

@@ -3,6 +3,7 @@
 use crate::key::{AgentId, SessionKey};
 use crate::turns::model::{Turn, TurnState};
 use crate::viewer::Viewer;
+use gatehouse_core::Timestamp;
 
 /// Which turns.
 #[derive(Clone, Debug, Default)]
@@ -21,14 +22,14 @@ pub(crate) struct TaskFilter {
 /// A place in the order of ended turns: when it ended, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) ended_at: i64,
+    pub(crate) ended_at: Timestamp,
     pub(crate) id: i64,
 }
 
 impl Place {
     /// Before all that has ended.
     pub(crate) const FIRST: Self = Self {
-        ended_at: i64::MAX,
+        ended_at: Timestamp::MAX,
         id: i64::MAX,
     };
 
@@ -36,7 +37,7 @@ impl Place {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (ended_at, id) = text.split_once('.')?;
         Some(Self {
-            ended_at: ended_at.parse().ok()?,
+            ended_at: Timestamp::from_ms(ended_at.parse().ok()?),
             id: id.parse().ok()?,
         })
     }

@@ -14,6 +14,7 @@ use crate::nodes::{
     Surface, Waiting,
 };
 use crate::store::*;
+use gatehouse_core::Timestamp;
 
 /// What was asked of a store.
 #[derive(Clone, Debug, Default)]
@@ -71,10 +72,10 @@ pass_on! {
         fn list(filter: SessionFilter) -> SessionPage;
         fn look_up(lookup: Lookup) -> Vec<SessionRecord>;
         fn counts() -> Vec<(AgentId, i64)>;
-        fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: i64) -> (SessionRecord, bool);
-        fn patch(key: &SessionKey, patch: SessionPatch, now: i64) -> SessionRecord;
-        fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: i64) -> Forked;
-        fn reset(key: &SessionKey, boundary: NewEntry, now: i64) -> (SessionRecord, Entry);
+        fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> (SessionRecord, bool);
+        fn patch(key: &SessionKey, patch: SessionPatch, now: Timestamp) -> SessionRecord;
+        fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> Forked;
+        fn reset(key: &SessionKey, boundary: NewEntry, now: Timestamp) -> (SessionRecord, Entry);
         fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
     }
     groups as Groups {
@@ -93,9 +94,9 @@ pass_on! {
         fn known(admission: &Admission) -> Option<Turn>;
         fn answer(admission: Admission, answer: GatewayAnswer) -> Answered;
         fn find(run: &RunId) -> Option<Turn>;
-        fn claim(lease: Lease, now: i64) -> Option<Claimed>;
-        fn outlook(held: Vec<RunId>, now: i64) -> Outlook;
-        fn renew(run: &RunId, owner: &Owner, lease_until: i64) -> Hold;
+        fn claim(lease: Lease, now: Timestamp) -> Option<Claimed>;
+        fn outlook(held: Vec<RunId>, now: Timestamp) -> Outlook;
+        fn renew(run: &RunId, owner: &Owner, lease_until: Timestamp) -> Hold;
         fn show(run: &RunId, owner: &Owner, text: &str, asked: Option<&str>) -> Hold;
         fn keep_text(run: &RunId, owner: &Owner, text: &str) -> Hold;
         fn kept_text(run: &RunId) -> String;
@@ -105,46 +106,46 @@ pass_on! {
         fn give_back(run: &RunId, owner: &Owner, limits: RunLimits) -> GaveBack;
         fn finish(finish: Finish) -> Option<Ended>;
         fn finish_and_claim(finish: Finish, lease: Lease) -> (Option<Ended>, Option<Claimed>);
-        fn abort(key: &SessionKey, run: Option<&RunId>, origin: Origin, now: i64) -> Aborted;
-        fn abort_in_chat(key: &SessionKey, chat: &Target, origin: Origin, now: i64) -> Aborted;
+        fn abort(key: &SessionKey, run: Option<&RunId>, origin: Origin, now: Timestamp) -> Aborted;
+        fn abort_in_chat(key: &SessionKey, chat: &Target, origin: Origin, now: Timestamp) -> Aborted;
         fn reclaim(reclaim: Reclaim) -> Reclaimed;
         fn unknown(keys: Vec<InboundKey>) -> Vec<u32>;
     }
     deliveries as Deliveries {
-        fn waiting(now: i64, rows_max: u32) -> Vec<Delivery>;
-        fn next_due(now: i64) -> Option<i64>;
+        fn waiting(now: Timestamp, rows_max: u32) -> Vec<Delivery>;
+        fn next_due(now: Timestamp) -> Option<Timestamp>;
         fn is_made(run: &RunId) -> bool;
         fn settle(delivery: i64, outcome: DeliveryOutcome) -> bool;
-        fn recall(session: SessionKey, recalled: Recalled, now: i64) -> i64;
+        fn recall(session: SessionKey, recalled: Recalled, now: Timestamp) -> i64;
     }
     media as MediaRows {
         fn keep(row: MediaRow, total_max: i64) -> ();
         fn find(id: &MediaId) -> Option<MediaRow>;
-        fn forget_unnamed(before: i64) -> Vec<MediaId>;
+        fn forget_unnamed(before: Timestamp) -> Vec<MediaId>;
     }
     nodes as NodeStore {
-        fn connect(node: &NodeId, facts: Facts, declared: Surface, now: i64) -> Option<Connected>;
-        fn disconnect(node: &NodeId, connected_at: i64, now: i64) -> ();
+        fn connect(node: &NodeId, facts: Facts, declared: Surface, now: Timestamp) -> Option<Connected>;
+        fn disconnect(node: &NodeId, connected_at: Timestamp, now: Timestamp) -> ();
         fn node(node: &NodeId) -> Option<NodeRecord>;
         fn nodes() -> Vec<NodeRecord>;
         fn asking(request: &str) -> Option<NodeRecord>;
-        fn answer(request: &str, granted: bool, now: i64) -> Option<NodeRecord>;
+        fn answer(request: &str, granted: bool, now: Timestamp) -> Option<NodeRecord>;
         fn rename(node: &NodeId, name: String) -> Option<NodeRecord>;
-        fn forget(node: &NodeId, now: i64) -> Option<Vec<Settled>>;
-        fn seen(node: &NodeId, reason: &str, now: i64) -> ();
+        fn forget(node: &NodeId, now: Timestamp) -> Option<Vec<Settled>>;
+        fn seen(node: &NodeId, reason: &str, now: Timestamp) -> ();
         fn keep_stats(node: &NodeId, stats: HostStats) -> ();
         fn host_sessions(node: &NodeId, hosts: bool) -> ();
         fn begin(invocation: NewInvocation) -> Begun;
         fn known(node: &NodeId, key: &str) -> Option<InvocationRecord>;
-        fn start(id: &str, now: i64) -> bool;
-        fn put_off(id: &str, params: Option<String>, expires_at: i64) -> bool;
-        fn end(id: &str, end: End, now: i64) -> bool;
-        fn waiting(node: &NodeId, foreground: bool, now: i64) -> Vec<Waiting>;
-        fn expire(now: i64) -> Expired;
-        fn lose(now: i64) -> Vec<Settled>;
+        fn start(id: &str, now: Timestamp) -> bool;
+        fn put_off(id: &str, params: Option<String>, expires_at: Timestamp) -> bool;
+        fn end(id: &str, end: End, now: Timestamp) -> bool;
+        fn waiting(node: &NodeId, foreground: bool, now: Timestamp) -> Vec<Waiting>;
+        fn expire(now: Timestamp) -> Expired;
+        fn lose(now: Timestamp) -> Vec<Settled>;
         fn under_way() -> (u64, u64);
         fn invocations(node: Option<NodeId>, limit: u32) -> Vec<InvocationRecord>;
-        fn forget_invocations(results_before: i64, before: i64) -> u64;
+        fn forget_invocations(results_before: Timestamp, before: Timestamp) -> u64;
     }
     tasks as Tasks {
         fn tasks(filter: TaskFilter) -> TaskPage;
@@ -154,7 +155,7 @@ pass_on! {
         fn answers(key: &SessionKey) -> Option<(SessionId, Vec<Metered>)>;
     }
     upkeep as Upkeep {
-        fn prune(before: i64) -> u64;
+        fn prune(before: Timestamp) -> u64;
         fn depths() -> Depths;
     }
 }

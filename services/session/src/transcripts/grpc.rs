@@ -8,6 +8,7 @@ use crate::id::{EntryId, SessionId};
 use crate::rows::{self, Wanted, blocks};
 use crate::sessions::SessionRef;
 use crate::sessions::grpc as sessions;
+use crate::stop::StopReason;
 use crate::turns::{Engine, Listener};
 use crate::viewer::Viewer;
 
@@ -131,7 +132,7 @@ async fn page(
         in_flight_run: live.map(|live| proto::InFlightRun {
             run_id: live.run.to_string(),
             text: live.text,
-            started_at: live.started_at,
+            started_at: live.started_at.as_ms(),
             seq: live.seq,
         }),
         session_info: session.map(|session| rows::session(session, Some(&policy.agents), Wanted::ALL)),
@@ -168,14 +169,14 @@ pub(crate) async fn inject(
         role: Role::Assistant,
         content: blocks(&text),
         preview: text,
-        timestamp: engine.now_ms(),
+        timestamp: engine.now(),
         run: None,
         boundary: false,
         in_context: true,
         extra: EntryExtra {
             provider: Some(rows::GATEWAY_PROVIDER.to_owned()),
             model: Some(rows::GATEWAY_MODEL.to_owned()),
-            stop_reason: Some("stop".to_owned()),
+            stop_reason: Some(StopReason::Stop.into()),
             ..EntryExtra::default()
         },
     };

@@ -1,10 +1,11 @@
 //! The rows of transcripts.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{EntryId, RunId, SessionId};
 use crate::sessions::SessionRecord;
+use crate::stop::StopReason;
 
 /// Who wrote a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub(crate) struct EntryExtra {
     pub(crate) model: Option<String>,
     /// Why it ends here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) stop_reason: Option<String>,
+    pub(crate) stop_reason: Option<StopReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error_message: Option<String>,
     /// Tokens read and written.
@@ -95,7 +96,7 @@ pub(crate) struct NewEntry {
     pub(crate) content: String,
     /// What lists show of it. Empty: nothing.
     pub(crate) preview: String,
-    pub(crate) timestamp: i64,
+    pub(crate) timestamp: Timestamp,
     /// The run it belongs to.
     pub(crate) run: Option<RunId>,
     /// True for the row where a transcript begins after a reset.
@@ -107,7 +108,7 @@ pub(crate) struct NewEntry {
 
 impl NewEntry {
     /// What a person said.
-    pub(crate) fn of_person(content: &Content, run: &RunId, sender: Option<String>, now: i64) -> Self {
+    pub(crate) fn of_person(content: &Content, run: &RunId, sender: Option<String>, now: Timestamp) -> Self {
         Self {
             id: EntryId::generate(),
             role: Role::User,

@@ -22,6 +22,7 @@ use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
+use gatehouse_core::Timestamp;
 
 /// How long an abort waits for a run in this process to say its end before it answers.
 const ABORT_PATIENCE: Duration = Duration::from_secs(5);
@@ -215,9 +216,9 @@ impl Intake {
         &self,
         key: &SessionKey,
         origin: Origin,
-        abort: impl AsyncFnOnce(i64) -> Result<Aborted, Error>,
+        abort: impl AsyncFnOnce(Timestamp) -> Result<Aborted, Error>,
     ) -> Result<Vec<RunId>, Error> {
-        let now = self.shared.clock.now_ms();
+        let now = self.shared.clock.now();
         let Aborted { ended, asked } = {
             let _order = self.order.of(key).await;
             let aborted = abort(now).await?;

@@ -32,7 +32,7 @@ pub(super) fn announce(
         }
     }
 
-    let stop = turn.stop_reason.clone();
+    let stop = turn.stop_reason.clone().map(String::from);
     let ended_at = turn.ended_at;
     let settled = match turn.state {
         TurnState::Done => {
@@ -80,7 +80,7 @@ pub(super) fn announce_to(events: &Events, ended: &Ended, seq: i64, connection: 
 /// The last chat event of a run. `None` for one that has not ended.
 fn end_of(events: &Events, ended: &Ended, error_kind: Option<&str>, said: &str) -> Option<(State, Terminal)> {
     let Ended { turn, entry, .. } = ended;
-    let stop = turn.stop_reason.clone();
+    let stop = turn.stop_reason.clone().map(String::from);
     let message = match entry {
         Some(entry) => Some(rows::last_message(said, &entry.row, events.links())),
         None if said.is_empty() => None,

@@ -28,7 +28,7 @@ const TOGETHER_MAX: usize = 16;
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How far back the last moments of the last process reach, in milliseconds: longer than its events wait for a broadcast
 /// that is away.
-const LAST_MOMENTS_MS: i64 = 60_000;
+const LAST_MOMENTS: Duration = Duration::from_secs(60);
 /// Sessions whose state is said anew after a restart; the screens read everything anyway.
 const CATCH_UP_MAX: u32 = 100;
 /// What the user reads when a process ended in the middle of an answer.
@@ -117,7 +117,7 @@ impl Dispatch {
     /// Until when nothing is to be done unless somebody says so.
     async fn sleep(&self, freed: u64, look_at: &mut Option<Instant>) -> Result<Option<Instant>, Error> {
         self.backlog.looking();
-        let now = self.shared.clock.now_ms();
+        let now = self.shared.clock.now();
         let outlook = self.shared.stores.turns.outlook(self.runs.held(), now).await?;
         let Outlook {
             waiting,
@@ -131,10 +131,7 @@ impl Dispatch {
         let next_look = leased_elsewhere.then_some(look).or(self.shared.untold_after());
         *look_at = next_look.map(|wait| look_at.unwrap_or_else(|| Instant::now() + wait));
         // Times of day are looked at again after a while: the clock may be set.
-        let due = next_due.map(|due| {
-            let wait = Duration::from_millis(u64::try_from(due - now).unwrap_or(0));
-            Instant::now() + wait.min(look)
-        });
+        let due = next_due.map(|due| Instant::now() + due.since(now).min(look));
         Ok(due.into_iter().chain(*look_at).min())
     }
 
@@ -147,7 +144,7 @@ impl Dispatch {
         if slots.is_empty() {
             return Ok(Begun::NoSlot);
         }
-        let now = self.shared.clock.now_ms();
+        let now = self.shared.clock.now();
         let claims = slots.into_iter().map(async |slot| {
             let claimed = self.shared.stores.turns.claim(self.shared.lease(), now).await;
             if let Ok(Some(claimed)) = claimed {
@@ -174,7 +171,7 @@ impl Dispatch {
     /// What the last process stored in its last moments it may never have said: the end of a run above all. If there was
     /// anything, the screens are told to read their state anew. A second end is never said for it.
     async fn catch_up(&self) -> Result<(), Error> {
-        let since = Some(self.shared.clock.now_ms() - LAST_MOMENTS_MS);
+        let since = Some(self.shared.clock.now() - LAST_MOMENTS);
         let filter = SessionFilter {
             since,
             viewer: Viewer::Owner,
@@ -205,7 +202,7 @@ impl Dispatch {
                 held: self.runs.held(),
                 notice: INTERRUPTED,
                 limits: self.shared.timing.limits,
-                now: self.shared.clock.now_ms(),
+                now: self.shared.clock.now(),
                 lease_until: lease.until,
             };
             let reclaimed = self.shared.stores.turns.reclaim(reclaim).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatehouse_core::client::PeerService;
 use gatehouse_core::drain::plan;
 use gatehouse_core::publish::Publisher;
-use gatehouse_core::{Caller, Clock, Drain};
+use gatehouse_core::{Caller, Clock, Drain, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -157,8 +157,8 @@ impl Engine {
     }
 
     /// The time of day.
-    pub(crate) fn now_ms(&self) -> i64 {
-        self.shared.clock.now_ms()
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// Takes a message. When this answers, the message and its turn are stored. Waits for [`Engine::run`] to have looked
@@ -315,7 +315,7 @@ impl Engine {
 
     /// Tells a client that came back the ends of runs that it missed, because its connection died with the process that ran them.
     pub(crate) fn tell_missed(&self, key: &SessionKey, listener: &Listener) {
-        for ended in self.missed.take(key, listener, self.now_ms()) {
+        for ended in self.missed.take(key, listener, self.now()) {
             let seq = seq_before(ended.turn.attempt) + 2; // the number under which it was said
             announce_to(&self.shared.events, &ended, seq, &listener.connection);
         }

@@ -277,7 +277,7 @@ impl RunEvents {
         let detail = Outgoing::new(&self.agent(seq, stream.word(), &data(detail, replace)))
             .rendition(Rendition::Cumulative);
         let text = (stream == Stream::Assistant).then(|| {
-            let now = self.events.clock.now_ms();
+            let now = self.events.clock.now();
             let event = proto::ChatEvent {
                 delta_text: Some(delta.clone()),
                 message: Some(rows::chat_message(&rows::blocks(text), now)),

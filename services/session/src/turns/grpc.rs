@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use gatehouse_core::content::Block;
-use gatehouse_core::{Caller, Content, trace};
+use gatehouse_core::{Caller, Content, Timestamp, trace};
 use gatehouse_proto::session::v1 as proto;
 use tonic::Status;
 
@@ -13,6 +13,7 @@ use super::destination::Destination;
 use super::fingerprint::Fingerprint;
 use super::queue::QueueMode;
 use super::{Admission, Engine, Progress, Reply, Seed, Submitted, Turn, TurnState};
+use crate::agents::ModelName;
 use crate::commands::{self, Speaker};
 use crate::deliveries::Recall;
 use crate::error::Error;
@@ -21,6 +22,7 @@ use crate::key::SessionKey;
 use crate::media::Attachments;
 use crate::rows::text_of;
 use crate::sessions::SessionRef;
+use crate::thinking::Level;
 use crate::transcripts::NewEntry;
 use crate::viewer::{Viewer, owner_of_new};
 
@@ -51,8 +53,8 @@ struct Message {
     expected_session: Option<SessionId>,
     mode: Option<QueueMode>,
     deliver: bool,
-    model: Option<String>,
-    thinking: Option<String>,
+    model: Option<ModelName>,
+    thinking: Option<Level>,
     timeout_ms: Option<i64>,
 }
 
@@ -95,7 +97,7 @@ impl TryFrom<proto::SendChatRequest> for Message {
             mode: queue_mode.map(QueueMode::try_from).transpose()?,
             deliver: deliver.unwrap_or(false),
             model: None,
-            thinking,
+            thinking: thinking.map(Level::known),
             timeout_ms,
         })
     }
@@ -128,8 +130,8 @@ impl TryFrom<proto::RunAgentRequest> for Message {
             expected_session: None,
             mode: None,
             deliver: deliver.unwrap_or(false),
-            model,
-            thinking,
+            model: model.map(ModelName::known),
+            thinking: thinking.map(Level::known),
             timeout_ms: timeout
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| seconds * 1000),
@@ -141,8 +143,8 @@ impl Message {
     /// What makes a repeat the same message: also what older versions took it for. `media` are the ids of what belongs to it.
     fn fingerprint(&self, key: &SessionKey, media: &[&str]) -> Fingerprint {
         let deliver = if self.deliver { "deliver" } else { "" };
-        let thinking = self.thinking.as_deref();
-        let model = self.model.as_deref().unwrap_or("");
+        let thinking = self.thinking.as_ref().map(Level::as_str);
+        let model = self.model.as_ref().map_or("", ModelName::as_str);
         let mut parts = match self.surface {
             Surface::Chat => vec!["chat", key.as_str(), &self.text, deliver],
             Surface::Agent => vec!["agent", key.as_str(), &self.text, deliver, model],
@@ -174,7 +176,8 @@ impl Message {
         let viewer = Viewer::behind(caller.as_ref());
         let thinking = self
             .thinking
-            .as_deref()
+            .as_ref()
+            .map(Level::as_str)
             .filter(|word| !word.trim().is_empty())
             .map(|word| policy.book.level("/thinking", word))
             .transpose()?;
@@ -198,7 +201,7 @@ impl Message {
             .await?;
         let media: Vec<&str> = content.blocks().iter().filter_map(media_id).collect();
         let fingerprint = self.fingerprint(&key, &media).into_bytes();
-        let now = engine.now_ms();
+        let now = engine.now();
         let mut entry = NewEntry::of_person(&content, &self.run, None, now);
         if let Some(Caller {
             user_id: Some(id),
@@ -345,7 +348,7 @@ pub(crate) async fn run(
         status: "accepted".to_owned(),
         session_key: turn.key.to_string(),
         agent_id: turn.key.agent().to_string(),
-        accepted_at: Some(turn.queued_at),
+        accepted_at: Some(turn.queued_at.as_ms()),
         summary: None,
         result: None,
     };
@@ -375,7 +378,7 @@ async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::Ru
     let duration_ms = turn
         .ended_at
         .zip(turn.started_at)
-        .map_or(0, |(end, start)| (end - start).max(0)); // the clock may have been set back between
+        .map_or(0, |(end, start)| end.ms_since(start).max(0)); // the clock may have been set back between
     Ok(proto::RunAgentResponse {
         run_id: run.to_string(),
         status: status(&turn).to_owned(),
@@ -390,7 +393,7 @@ async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::Ru
             }],
             meta: Some(proto::RunMeta {
                 duration_ms,
-                stop_reason: turn.stop_reason,
+                stop_reason: turn.stop_reason.map(String::from),
             }),
         }),
     })
@@ -423,9 +426,9 @@ pub(crate) async fn wait(
     Ok(proto::WaitAgentResponse {
         run_id: turn.run.to_string(),
         status: status(&turn).to_owned(),
-        started_at: turn.started_at,
-        ended_at: turn.ended_at,
-        stop_reason: turn.stop_reason,
+        started_at: turn.started_at.map(Timestamp::as_ms),
+        ended_at: turn.ended_at.map(Timestamp::as_ms),
+        stop_reason: turn.stop_reason.map(String::from),
         error: turn.error,
     })
 }

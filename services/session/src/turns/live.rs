@@ -10,6 +10,7 @@ use crate::answer::PART;
 use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::store::Origin;
+use gatehouse_core::Timestamp;
 
 /// Events of one attempt at most, so that the next attempt's numbers are higher than all that were seen.
 const EVENTS_PER_ATTEMPT: i64 = 1_000_000;
@@ -35,8 +36,8 @@ pub(super) enum Stop {
 pub(super) struct Live {
     pub(super) run: RunId,
     pub(super) key: SessionKey,
-    pub(super) started_at: i64,
-    first_at: OnceLock<i64>,
+    pub(super) started_at: Timestamp,
+    first_at: OnceLock<Timestamp>,
     cancel: CancellationToken,
     /// Whether something waits that steers it.
     steered: AtomicBool,
@@ -82,13 +83,13 @@ pub(crate) struct InFlight {
     pub(crate) run: RunId,
     /// Its text so far.
     pub(crate) text: String,
-    pub(crate) started_at: i64,
+    pub(crate) started_at: Timestamp,
     /// The number of the newest event that the text contains.
     pub(crate) seq: i64,
 }
 
 impl Live {
-    pub(super) fn new(run: RunId, key: SessionKey, attempt: u32, started_at: i64) -> Self {
+    pub(super) fn new(run: RunId, key: SessionKey, attempt: u32, started_at: Timestamp) -> Self {
         let seq = seq_before(attempt.saturating_sub(1));
         let progress = Progress {
             said: String::new(),
@@ -118,12 +119,12 @@ impl Live {
     }
 
     /// Something of it was shown; the first time counts.
-    pub(super) fn shown(&self, now: i64) {
+    pub(super) fn shown(&self, now: Timestamp) {
         self.first_at.get_or_init(|| now);
     }
 
     /// When its first piece was shown.
-    pub(super) fn first_at(&self) -> Option<i64> {
+    pub(super) fn first_at(&self) -> Option<Timestamp> {
         self.first_at.get().copied()
     }
 

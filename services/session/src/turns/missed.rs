@@ -3,12 +3,14 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Ended;
 use crate::key::SessionKey;
+use gatehouse_core::Timestamp;
 
-/// How long an end is told to whoever comes back, in milliseconds: clients of v4 wait 30 s at most before they connect again.
-const TOLD_MS: i64 = 120_000;
+/// How long an end is told to whoever comes back: clients of v4 wait 30 s at most before they connect again.
+const TOLD: Duration = Duration::from_secs(120);
 /// Ends that are remembered: more runs than a gateway has at the same time.
 const ENDS_MAX: usize = 256;
 /// Connections that one end is told to.
@@ -18,8 +20,8 @@ const CONNECTIONS_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listener {
     pub(crate) connection: String,
-    /// Since when it is connected, milliseconds since 1970.
-    pub(crate) since: i64,
+    /// Since when it is connected.
+    pub(crate) since: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -47,9 +49,9 @@ impl Missed {
     }
 
     /// What this connection missed of a session. Asked again, it answers nothing.
-    pub(super) fn take(&self, key: &SessionKey, listener: &Listener, now: i64) -> Vec<Ended> {
+    pub(super) fn take(&self, key: &SessionKey, listener: &Listener, now: Timestamp) -> Vec<Ended> {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.retain(|end| now - ended_at(end) < TOLD_MS);
+        ends.retain(|end| now.since(ended_at(end)) < TOLD);
         let mut missed = Vec::new();
         for end in ends.iter_mut() {
             let missable = end.ended.turn.key == *key && listener.since >= ended_at(end);
@@ -61,6 +63,6 @@ impl Missed {
     }
 }
 
-fn ended_at(end: &Missable) -> i64 {
+fn ended_at(end: &Missable) -> Timestamp {
     end.ended.turn.ended_at.unwrap_or_default()
 }

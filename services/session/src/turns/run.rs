@@ -37,9 +37,10 @@ use super::pacing::{self, Pacer};
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
-use crate::agents::Agent;
+use crate::agents::{Agent, ModelName};
 use crate::answer::{ANSWER_BYTES_MAX, SaidBefore};
 use crate::error::Error;
+use crate::stop::StopReason;
 use crate::store::{Claimed, Hold, SessionRecord, Tokens, Turn};
 
 /// How long the agent service may overstay the turn's time before this side gives up on it.
@@ -51,7 +52,7 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum Outcome {
     Done {
-        stop_reason: String,
+        stop_reason: StopReason,
         usage: Option<Tokens>,
         answered_by: (String, String),
         /// The whole last message, when it is more than the text that was streamed.
@@ -240,12 +241,13 @@ impl Run {
             .model
             .clone()
             .or_else(|| self.session.model_override.clone());
-        let models = match chosen {
+        let models: Vec<ModelName> = match chosen {
             Some(model) => std::iter::once(model)
                 .chain(configured.models.iter().skip(1).cloned())
                 .collect(),
             None => configured.models.clone(),
         };
+        let models: Vec<String> = models.into_iter().map(String::from).collect();
         let transcripts = &self.room.shared.stores.transcripts;
         let rows = transcripts.context(&self.turn.key, ROWS_MAX).await?;
         if self.summary.is_some() {
@@ -271,10 +273,11 @@ impl Run {
             thinking_level: self
                 .turn
                 .thinking
-                .as_deref()
-                .or(self.session.thinking_level.as_deref())
-                .or(configured.thinking.as_deref())
-                .map(str::to_owned),
+                .as_ref()
+                .or(self.session.thinking_level.as_ref())
+                .or(configured.thinking.as_ref())
+                .cloned()
+                .map(String::from),
         })
     }
 
@@ -363,7 +366,7 @@ impl Run {
                 if self.live.shown_bytes() + text.len() > ANSWER_BYTES_MAX {
                     let answered_by = (String::new(), String::new());
                     return Ok(Some(Outcome::Done {
-                        stop_reason: "length".to_owned(),
+                        stop_reason: StopReason::Length,
                         usage: None,
                         answered_by,
                         content: None,
@@ -418,7 +421,7 @@ impl Run {
                     output: usage.output,
                 });
                 return Ok(Some(Outcome::Done {
-                    stop_reason,
+                    stop_reason: stop_reason.into(),
                     usage,
                     answered_by: (provider, model),
                     content: self.whole(content),

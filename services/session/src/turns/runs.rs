@@ -190,12 +190,14 @@ impl Runs {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_core::Timestamp;
+
     use super::*;
     use crate::store::Origin;
     use crate::testing::key;
 
     fn live(run: &str) -> Arc<Live> {
-        Arc::new(Live::new(RunId::new(run), key("main"), 1, 0))
+        Arc::new(Live::new(RunId::new(run), key("main"), 1, Timestamp::EPOCH))
     }
 
     #[test]

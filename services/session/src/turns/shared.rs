@@ -47,10 +47,9 @@ impl Shared {
 
     /// A lease taken now.
     pub(super) fn lease(&self) -> Lease {
-        let holds = i64::try_from(self.timing.lease.as_millis()).unwrap_or(i64::MAX / 2);
         Lease {
             owner: self.owner.clone(),
-            until: self.clock.now_ms() + holds,
+            until: self.clock.now() + self.timing.lease,
         }
     }
 

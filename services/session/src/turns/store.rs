@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::id::{Owner, RunId};
 use crate::key::SessionKey;
 use crate::transcripts::Entry;
+use gatehouse_core::Timestamp;
 
 /// The store of turns.
 #[async_trait]
@@ -34,12 +35,12 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
 
     /// Begins the next turn that is due, of a session in which none runs. In `collect` mode the turns that wait behind it
     /// for the same chat are merged into it and end here.
-    async fn claim(&self, lease: Lease, now: i64) -> Result<Option<Claimed>, Error>;
+    async fn claim(&self, lease: Lease, now: Timestamp) -> Result<Option<Claimed>, Error>;
 
     /// What is to be expected when nothing more can be claimed. `held` are the turns that the caller is running.
-    async fn outlook(&self, held: Vec<RunId>, now: i64) -> Result<Outlook, Error>;
+    async fn outlook(&self, held: Vec<RunId>, now: Timestamp) -> Result<Outlook, Error>;
 
-    async fn renew(&self, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error>;
+    async fn renew(&self, run: &RunId, owner: &Owner, lease_until: Timestamp) -> Result<Hold, Error>;
 
     /// Something of this attempt is about to be shown for the first time; `text` is the part of it that belongs to the answer.
     /// It takes the place of what earlier attempts kept. `asked` is the provider whose model writes it.
@@ -80,7 +81,7 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
         key: &SessionKey,
         run: Option<&RunId>,
         origin: Origin,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Aborted, Error>;
 
     /// The same for the turns whose answers go to one chat.
@@ -89,7 +90,7 @@ pub(crate) trait Turns: Send + Sync + std::fmt::Debug {
         key: &SessionKey,
         chat: &Target,
         origin: Origin,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Aborted, Error>;
 
     /// Takes turns from owners whose lease has ended, or from everybody else when the caller knows that they are dead. A

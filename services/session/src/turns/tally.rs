@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::live::Live;
 use super::{Ended, Turn, TurnState};
 use crate::metrics::{Metrics, TurnEnd};
+use crate::stop::StopReason;
+use gatehouse_core::Timestamp;
 
 /// Counts and logs an end. `live` is what this process knew of the run; a turn that never ran here has none.
 pub(super) fn ended(metrics: &Metrics, ended: &Ended, live: Option<&Live>) {
@@ -36,7 +38,7 @@ pub(super) fn ended(metrics: &Metrics, ended: &Ended, live: Option<&Live>) {
         provider.id = provider,
         model.id = model,
         outcome = outcome(turn),
-        reason = turn.stop_reason,
+        reason = turn.stop_reason.as_ref().map(StopReason::word),
         error = turn.error,
         wait_ms = turn.started_at.map(|at| millis(since(turn, at))),
         first_ms = first.map(millis),
@@ -56,8 +58,8 @@ fn outcome(turn: &Turn) -> &'static str {
 }
 
 /// From when the message was taken. The clock may have been set back meanwhile.
-fn since(turn: &Turn, at: i64) -> Duration {
-    Duration::from_millis(u64::try_from(at - turn.queued_at).unwrap_or(0))
+fn since(turn: &Turn, at: Timestamp) -> Duration {
+    at.since(turn.queued_at)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -12,7 +12,7 @@ mod stopping;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse_core::{Clock, bus};
+use gatehouse_core::{Clock, Timestamp, bus};
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::session::v1::chat_event::State;
 use tokio::time;
@@ -24,6 +24,7 @@ use crate::store::{
     Admission, HistoryQuery, Reclaim, Reply, Role, RunLimits, SessionPatch, Sharing, TurnState,
 };
 use crate::testing::{Bench, PATIENCE, Running, Seen, key, message, queued_as, room, until, within};
+use crate::thinking::Level;
 use crate::turns::queue::QueueMode;
 use crate::workspace::{self, Workspaces};
 
@@ -184,14 +185,17 @@ async fn a_model_is_told_to_think_as_hard_as_the_nearest_says() {
     ] {
         if let Some(level) = of_session {
             let patch = SessionPatch {
-                thinking_level: Some(Some(level.to_owned())),
+                thinking_level: Some(Some(Level::known(level))),
                 ..SessionPatch::default()
             };
             let sessions = &bench.stores.sessions;
-            sessions.patch(&key("main"), patch, 0).await.unwrap();
+            sessions
+                .patch(&key("main"), patch, Timestamp::EPOCH)
+                .await
+                .unwrap();
         }
         let message = Admission {
-            thinking: said.map(str::to_owned),
+            thinking: said.map(Level::known),
             ..message(run, "hi")
         };
         gateway.engine.submit(message).await.unwrap();

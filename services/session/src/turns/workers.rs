@@ -64,7 +64,7 @@ impl Workers {
     }
 
     fn live(&self, turn: &Turn) -> Arc<Live> {
-        let now = self.room.shared.clock.now_ms();
+        let now = self.room.shared.clock.now();
         let live = Arc::new(Live::new(turn.run.clone(), turn.key.clone(), turn.attempt, now));
         self.room.runs.add(&live);
         live

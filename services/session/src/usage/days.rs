@@ -1,8 +1,9 @@
 //! Which days a client asks for, and where each begins: days are those of a place, and not all are 24 hours long.
 
+use gatehouse_core::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Span, Timestamp, ToSpan};
+use jiff::{Span, ToSpan};
 
 use crate::error::Error;
 
@@ -26,8 +27,8 @@ pub(super) struct Asked {
 pub(super) struct Days {
     /// Their names, `2026-11-27`, in order.
     pub(super) names: Vec<String>,
-    /// When each begins, and when the last one ends, milliseconds since 1970.
-    pub(super) starts: Vec<i64>,
+    /// When each begins, and when the last one ends.
+    pub(super) starts: Vec<Timestamp>,
 }
 
 impl Days {
@@ -35,9 +36,9 @@ impl Days {
     ///
     /// # Errors
     /// A day, a zone or a range that does not exist, and more days than one answer holds.
-    pub(super) fn read(asked: &Asked, now_ms: i64, unsaid: i64) -> Result<Self, Error> {
+    pub(super) fn read(asked: &Asked, now: Timestamp, unsaid: i64) -> Result<Self, Error> {
         let zone = zone(asked)?;
-        let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        let now = jiff::Timestamp::from_millisecond(now.as_ms()).unwrap_or_default();
         let today = now.to_zoned(zone.clone()).date();
         let asked_end = asked.end.as_deref().map(|end| date(end, "/endDate"));
         let end = asked_end.transpose()?.unwrap_or(today);
@@ -82,14 +83,15 @@ impl Days {
     }
 }
 
-fn begin(day: Date, zone: &TimeZone) -> i64 {
-    zone.to_zoned(day.at(0, 0, 0, 0))
-        .map_or(i64::MAX, |begin| begin.timestamp().as_millisecond())
+fn begin(day: Date, zone: &TimeZone) -> Timestamp {
+    zone.to_zoned(day.at(0, 0, 0, 0)).map_or(Timestamp::MAX, |begin| {
+        Timestamp::from_ms(begin.timestamp().as_millisecond())
+    })
 }
 
 fn date(text: &str, path: &'static str) -> Result<Date, Error> {
     text.parse()
-        .map_err(|_| field(path, "is no day: write it as 2026-11-27"))
+        .map_err(|_| field(path, "is not a day: write it as 2026-11-27"))
 }
 
 fn zone(asked: &Asked) -> Result<TimeZone, Error> {
@@ -103,7 +105,7 @@ fn zone(asked: &Asked) -> Result<TimeZone, Error> {
             named.or_else(offset).ok_or_else(|| {
                 field(
                     "/timeZone",
-                    "is no time zone that this machine knows: send utcOffset, for example UTC+2",
+                    "is not a time zone that this machine knows: send utcOffset, for example UTC+2",
                 )
             })
         }
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     /// 2026-11-27, 23:30 UTC.
-    const NOW: i64 = 1_795_822_200_000;
+    const NOW: Timestamp = Timestamp::from_ms(1_795_822_200_000);
 
     fn days(asked: Asked) -> Result<Days, Error> {
         Days::read(&asked, NOW, 30)
@@ -148,7 +150,11 @@ mod tests {
 
         assert_eq!(days.bounds(), ("2026-10-29".to_owned(), "2026-11-27".to_owned()));
         assert_eq!((days.names.len(), days.starts.len()), (30, 31));
-        assert!(days.starts.windows(2).all(|pair| pair[1] - pair[0] == 86_400_000));
+        assert!(
+            days.starts
+                .windows(2)
+                .all(|pair| pair[1].ms_since(pair[0]) == 86_400_000)
+        );
     }
 
     #[test]
@@ -165,7 +171,7 @@ mod tests {
         let behind = days(asked(Some("Nowhere/Nothing"), Some("UTC-3:30"))).unwrap();
 
         assert_eq!(ahead.names, ["2026-11-28"]);
-        assert_eq!(ahead.starts[0] % 86_400_000, 22 * 3_600_000);
+        assert_eq!(ahead.starts[0].as_ms() % 86_400_000, 22 * 3_600_000);
         assert_eq!(behind.names, ["2026-11-27"]);
         assert!(days(asked(Some("Nowhere/Nothing"), None)).is_err());
     }

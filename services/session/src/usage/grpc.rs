@@ -88,7 +88,7 @@ impl Grpc {
             agent_id,
             agent_scope,
         } = request;
-        let now = self.engine.now_ms();
+        let now = self.engine.now();
         let asked = Asked {
             days,
             start: start_date,
@@ -109,7 +109,7 @@ impl Grpc {
             prices: &policy.prices,
         };
         Ok(GetUsageCostResponse {
-            updated_at: now,
+            updated_at: now.as_ms(),
             days: i64::try_from(days.names.len()).unwrap_or(i64::MAX),
             daily: sheet.daily(),
             totals: Some(sheet.totals()),
@@ -136,7 +136,7 @@ impl Grpc {
             include_context_weight: _, // it is not known
             include_historical: _,     // it always is
         } = request;
-        let now = self.engine.now_ms();
+        let now = self.engine.now();
         let asked = Asked {
             days: None,
             start: start_date,
@@ -159,7 +159,7 @@ impl Grpc {
         let limit = usize::try_from(limit.unwrap_or(SESSIONS)).unwrap_or(usize::MAX);
         let (start_date, end_date) = days.bounds();
         Ok(GetSessionsUsageResponse {
-            updated_at: now,
+            updated_at: now.as_ms(),
             start_date,
             end_date,
             sessions: counted
@@ -225,7 +225,7 @@ impl UsageService for Grpc {
         _: Request<GetUsageStatusRequest>,
     ) -> Result<Response<GetUsageStatusResponse>, Status> {
         Ok(Response::new(GetUsageStatusResponse {
-            updated_at: self.engine.now_ms(),
+            updated_at: self.engine.now().as_ms(),
             providers: Vec::new(),
         }))
     }

@@ -4,12 +4,13 @@ use crate::key::{AgentId, SessionKey};
 use crate::sessions::SessionRecord;
 use crate::transcripts::Tokens;
 use crate::viewer::Viewer;
+use gatehouse_core::Timestamp;
 
 /// Which rows.
 #[derive(Clone, Debug)]
 pub(crate) struct UsageQuery {
     /// When each day begins, ascending, and when the last one ends.
-    pub(crate) starts: Vec<i64>,
+    pub(crate) starts: Vec<Timestamp>,
     pub(crate) agent: Option<AgentId>,
     pub(crate) key: Option<SessionKey>,
     /// Who asks.
@@ -18,17 +19,17 @@ pub(crate) struct UsageQuery {
 
 impl UsageQuery {
     /// When the first day begins.
-    pub(crate) fn begin(&self) -> i64 {
+    pub(crate) fn begin(&self) -> Timestamp {
         self.starts.first().copied().unwrap_or_default()
     }
 
     /// When the last day ends.
-    pub(crate) fn end(&self) -> i64 {
+    pub(crate) fn end(&self) -> Timestamp {
         self.starts.last().copied().unwrap_or_default()
     }
 
     /// The day of a time, counted from 0.
-    pub(crate) fn day(&self, time: i64) -> Option<usize> {
+    pub(crate) fn day(&self, time: Timestamp) -> Option<usize> {
         let begun = self.starts.partition_point(|start| *start <= time);
         (begun > 0 && begun < self.starts.len()).then(|| begun - 1)
     }
@@ -82,7 +83,7 @@ pub(crate) struct Cell {
 pub(crate) struct SessionCells {
     pub(crate) session: SessionRecord,
     /// When its first and its last row of these days were written. Unset: there are none.
-    pub(crate) between: Option<(i64, i64)>,
+    pub(crate) between: Option<(Timestamp, Timestamp)>,
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -90,7 +91,7 @@ pub(crate) struct SessionCells {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Metered {
     /// When it was written.
-    pub(crate) timestamp: i64,
+    pub(crate) timestamp: Timestamp,
     pub(crate) model: ModelOf,
     pub(crate) tokens: Tokens,
 }

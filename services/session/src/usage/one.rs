@@ -22,7 +22,7 @@ pub(super) fn series(answers: &[Metered], prices: &Prices) -> Vec<proto::UsagePo
         .map(|chunk| {
             let mut point = proto::UsagePoint::default();
             for answer in chunk {
-                point.timestamp = answer.timestamp;
+                point.timestamp = answer.timestamp.as_ms();
                 point.input += answer.tokens.input;
                 point.output += answer.tokens.output;
                 point.total_tokens += answer.tokens.input + answer.tokens.output;
@@ -57,7 +57,7 @@ pub(super) fn log(entry: &Entry, prices: &Prices) -> Option<proto::UsageLog> {
         tokens,
     });
     Some(proto::UsageLog {
-        timestamp: row.timestamp,
+        timestamp: row.timestamp.as_ms(),
         role: row.role.word().to_owned(),
         content,
         tokens: usage.map(|tokens| tokens.input + tokens.output),
@@ -86,6 +86,8 @@ fn words(content: &Content) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_core::Timestamp;
+
     use gatehouse_document::Models;
 
     use super::*;
@@ -93,7 +95,7 @@ mod tests {
 
     fn answer(n: i64) -> Metered {
         Metered {
-            timestamp: n,
+            timestamp: Timestamp::from_ms(n),
             model: ModelOf {
                 provider: Some("p".to_owned()),
                 model: Some("m".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1 as proto;
 
 use super::days::Days;
@@ -156,7 +157,10 @@ impl Sheet<'_> {
         let spans = self.sessions.iter().filter_map(|session| session.between);
         proto::UsageAggregates {
             session_count: count(self.sessions.iter().filter(|session| session.between.is_some())),
-            longest_session_duration_ms: spans.map(|(first, last)| last - first).max().unwrap_or_default(),
+            longest_session_duration_ms: spans
+                .map(|(first, last)| last.ms_since(first))
+                .max()
+                .unwrap_or_default(),
             messages: Some(all.messages()),
             tools: Some(proto::ToolUsage {
                 total_calls: all.counts.tool,
@@ -223,7 +227,7 @@ impl Sheet<'_> {
             key: session.key.to_string(),
             session_id: session.session_id.to_string(),
             scope: "instance".to_owned(),
-            updated_at: session.updated_at,
+            updated_at: session.updated_at.as_ms(),
             agent_id: session.agent.to_string(),
             label: session.label.clone(),
             channel: session.channel.clone(),
@@ -241,7 +245,7 @@ impl Sheet<'_> {
         }
     }
 
-    fn sums(&self, session: &SessionCells, (first, last): (i64, i64)) -> proto::SessionSums {
+    fn sums(&self, session: &SessionCells, (first, last): (Timestamp, Timestamp)) -> proto::SessionSums {
         let sum = Sum::of(&session.cells, self.prices);
         let mut models: BTreeMap<&ModelOf, Sum> = BTreeMap::new();
         for cell in session.cells.iter().filter(|cell| cell.counts.assistant > 0) {
@@ -256,9 +260,9 @@ impl Sheet<'_> {
             input_cost: sum.input_cost,
             output_cost: sum.output_cost,
             missing_cost_entries: sum.unpriced,
-            first_activity: first,
-            last_activity: last,
-            duration_ms: last - first,
+            first_activity: first.as_ms(),
+            last_activity: last.as_ms(),
+            duration_ms: last.ms_since(first),
             activity_dates: daily.iter().map(|day| day.date.clone()).collect(),
             daily_breakdown: daily,
             message_counts: Some(sum.messages()),

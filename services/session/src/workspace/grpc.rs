@@ -47,7 +47,7 @@ impl Grpc {
             path: self.workspaces.path(agent, name).display().to_string(),
             missing: found.is_none(),
             size: found.as_ref().and_then(|found| i64::try_from(found.size).ok()),
-            updated_at_ms: found.as_ref().map(|found| found.updated_at_ms),
+            updated_at_ms: found.as_ref().map(|found| found.updated_at.as_ms()),
             hash: found.as_ref().filter(|_| is_whole).map(Found::hash),
             content: found.filter(|_| is_whole).map(|found| found.text),
         }

@@ -50,16 +50,16 @@ pub(crate) struct Snapshot {
     pub(crate) last_error: Option<String>,
     /// Why the last connection ended or could not be made.
     pub(crate) last_disconnect: Option<Disconnect>,
-    /// When its task last started, milliseconds since 1970; so are the others.
-    pub(crate) last_start_at: Option<i64>,
+    /// When its task last started.
+    pub(crate) last_start_at: Option<Timestamp>,
     /// When it last connected.
-    pub(crate) last_connected_at: Option<i64>,
+    pub(crate) last_connected_at: Option<Timestamp>,
     /// When a message last came in.
-    pub(crate) last_inbound_at: Option<i64>,
+    pub(crate) last_inbound_at: Option<Timestamp>,
     /// When the platform was last heard at all.
-    pub(crate) last_progress_at: Option<i64>,
+    pub(crate) last_progress_at: Option<Timestamp>,
     /// When a message last went out.
-    pub(crate) last_outbound_at: Option<i64>,
+    pub(crate) last_outbound_at: Option<Timestamp>,
     /// How often it connected anew.
     pub(crate) reconnect_count: i64,
     /// What works now and will not for ever.
@@ -75,5 +75,5 @@ pub(crate) struct Snapshot {
 pub(crate) struct Disconnect {
     pub(crate) reason: String,
     /// Milliseconds since 1970.
-    pub(crate) at: i64,
+    pub(crate) at: Timestamp,
 }

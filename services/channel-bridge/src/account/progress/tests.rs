@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Timestamp};
 use tokio::time;
 
 use super::{Progress, State, Topic};
@@ -62,7 +62,7 @@ async fn a_status_keeps_its_ages_when_somebody_sets_the_clock() {
         clock.advance_ms(15_000 + step);
 
         let snapshot = progress.snapshot();
-        let age = |at: Option<i64>| clock.now_ms() - at.unwrap();
+        let age = |at: Option<Timestamp>| clock.now().ms_since(at.unwrap());
         assert_eq!(age(snapshot.last_connected_at), 15_000, "{step}");
         assert_eq!(age(snapshot.last_inbound_at), 10_000, "{step}");
     }

@@ -21,7 +21,7 @@ impl Bench {
                 .await
                 .unwrap();
             let sent = Sent {
-                at: self.clock.now_ms(),
+                at: self.clock.now(),
                 ..Sent::default()
             };
             outbox.part_sent(lease.clone(), head.seq, 0, sent).await.unwrap();
@@ -82,14 +82,14 @@ async fn a_program_that_answers_every_answer_is_left_alone_told_once_and_still_s
         1,
         "{told:?}"
     );
-    let now = first.clock.now_ms();
+    let now = first.clock.now();
     let paused = stores.pace.paused(key("a"), now, 10).await.unwrap();
     assert_eq!(paused.len(), 1);
     assert_eq!(paused[0].sender.as_deref(), Some("botty"));
     first.drain.start();
 
     let second = bench(&stores, &guarded);
-    second.clock.advance_ms(now - NOW);
+    second.clock.advance_ms(now.ms_since(NOW));
     let told = second.loops(100, 5).await;
     assert!(told.is_empty(), "{told:?}");
 

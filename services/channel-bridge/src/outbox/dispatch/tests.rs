@@ -88,7 +88,7 @@ async fn a_chat_is_not_flooded() {
             per_second: 20.0,
         }
     });
-    let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), puppet.clone());
 
     let began = tokio::time::Instant::now();
     bench.say("k", "anna", "1\n2\n3\n4\n5").await;
@@ -131,15 +131,14 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_the_chat_goes_on() {
 #[tokio::test]
 async fn a_late_reply_says_so_once_and_a_very_old_one_is_given_up_on() {
     let (_folder, stores) = stores();
-    let clock = Clock::fixed(NOW);
+    let clock = Clock::fixed(NOW.as_ms());
     let puppet = puppet(|_| {});
-    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap();
-    let late = crate::testing::delivery("late", "anna", "one\ntwo", NOW - ms(LATE_AFTER) - 1);
+    let late = crate::testing::delivery("late", "anna", "one\ntwo", (NOW - LATE_AFTER).plus_ms(-1));
     stores.outbox.enqueue("1".into(), late, NOW).await.unwrap();
     let old = crate::testing::delivery("old", "bert", "x", NOW);
     stores
         .outbox
-        .enqueue("2".into(), old, NOW - ms(AGE_MAX) - 1)
+        .enqueue("2".into(), old, (NOW - AGE_MAX).plus_ms(-1))
         .await
         .unwrap();
 
@@ -197,7 +196,7 @@ async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
         .await
         .unwrap();
 
-    let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), puppet.clone());
     bench.settled().await;
 
     assert_eq!(puppet.texts(), ["(resent) two", "three"]);
@@ -216,7 +215,7 @@ async fn a_restart_goes_on_with_the_part_that_was_not_sent() {
 async fn a_repeated_key_sends_nothing_and_the_sum_closes() {
     let (_folder, stores) = stores();
     let puppet = puppet(|_| {});
-    let bench = Bench::run(&stores, Clock::fixed(NOW), puppet.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), puppet.clone());
 
     for _ in 0..5 {
         bench.say("k", "anna", "once").await;

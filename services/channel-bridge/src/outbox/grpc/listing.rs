@@ -102,7 +102,7 @@ impl From<DropDeliveriesRequest> for Chosen {
         Self {
             session_key: Some(session_key),
             run_id,
-            created_until,
+            created_until: created_until.map(Timestamp::from_ms),
             ..Self::default()
         }
     }
@@ -149,8 +149,8 @@ fn shown(delivery: Waiting) -> OutboxDelivery {
         part_count: parts,
         sent_part_count: sent,
         attempts,
-        queued_at,
-        next_at,
+        queued_at: queued_at.as_ms(),
+        next_at: next_at.as_ms(),
         preview: preview
             .split_whitespace()
             .collect::<Vec<_>>()

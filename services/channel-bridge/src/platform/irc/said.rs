@@ -110,7 +110,7 @@ impl Ear<'_> {
             mentioned: place.is_none() || text::mentions(case, &text, self.nick),
             from_bot: line.has_tag("bot"),
             content: Content::text(text),
-            sent_at: self.clock.now_ms(),
+            sent_at: self.clock.now(),
         })
     }
 

@@ -67,7 +67,7 @@ impl Place {
             Err(_) if chat.starts_with('@') && chat.len() > 1 => Chat::Name(chat.to_owned()),
             Err(_) => {
                 return Err(format!(
-                    "{address:?} is no chat of Telegram: write its number, or @name of a public one"
+                    "{address:?} is not a chat of Telegram: write its number, or @name of a public one"
                 ));
             }
         };
@@ -75,7 +75,7 @@ impl Place {
         let topic = topic.map(|topic| {
             topic
                 .parse::<i64>()
-                .map_err(|_| format!("{topic:?} is no topic: topics are numbers"))
+                .map_err(|_| format!("{topic:?} is not a topic: topics are numbers"))
         });
         Ok(Self {
             chat,

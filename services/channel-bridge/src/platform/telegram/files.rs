@@ -29,7 +29,7 @@ pub(super) fn address(id: &str) -> String {
 pub(super) async fn fetch(api: &Api, address: &str, bytes_max: u64) -> Result<Remote, FetchError> {
     let id = address
         .strip_prefix(SCHEME)
-        .ok_or_else(|| FetchError::Never("it is no file of Telegram".into()))?;
+        .ok_or_else(|| FetchError::Never("it is not a file of Telegram".into()))?;
     let too_large = || FetchError::Never(format!("it is larger than {} MB", bytes_max / 1_000_000));
     let found: Found = api
         .call("getFile", &json!({"file_id": id}), CALL_WITHIN)

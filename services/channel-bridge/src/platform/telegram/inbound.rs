@@ -1,7 +1,7 @@
 //! A message of an update, as something that somebody said. What no person said to us now is none: joins, pins, our own words.
 
 use gatehouse_core::{
-    Content,
+    Content, Timestamp,
     content::{Block, Media, MediaSource},
 };
 
@@ -135,7 +135,7 @@ impl Ear<'_> {
             mentioned: kind == ChatKind::Direct || self.is_meant(message),
             from_bot: message.sender_chat.is_none() && from.is_some_and(|from| from.is_bot),
             content: said,
-            sent_at: edition.unwrap_or(message.date).saturating_mul(1000),
+            sent_at: Timestamp::from_ms(edition.unwrap_or(message.date).saturating_mul(1000)),
         })
     }
 

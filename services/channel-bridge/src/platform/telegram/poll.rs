@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Chain, Clock};
+use gatehouse_core::{Chain, Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time;
@@ -49,8 +49,8 @@ struct Place {
     bot: i64,
     /// The first that was not read.
     next: i64,
-    /// When that was known, milliseconds since 1970.
-    at: i64,
+    /// When that was known.
+    at: Timestamp,
 }
 
 /// What became of the answer to a question.
@@ -273,7 +273,7 @@ impl Poll<'_> {
         let place = Place {
             bot: self.me.id,
             next,
-            at: self.clock.now_ms(),
+            at: self.clock.now(),
         };
         let Ok(kept) = serde_json::to_vec(&place) else {
             return;

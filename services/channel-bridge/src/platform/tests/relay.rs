@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use serde_json::Value;
 use tokio::{sync::Notify, time};
 
@@ -235,6 +235,6 @@ fn message(id: &str, text: String) -> InboundMessage {
         content: Content::text(text),
         mentioned: true,
         from_bot: false,
-        sent_at: 0,
+        sent_at: Timestamp::EPOCH,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use gatehouse_core::config::Revision;
+use gatehouse_core::{Timestamp, config::Revision};
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -89,10 +89,10 @@ impl Bridge {
             &format!("k{n}"),
             &format!("person {}", n % 3),
             &format!("text {n}"),
-            0,
+            Timestamp::EPOCH,
         );
         delivery.account = AccountKey::new("relay", "home");
-        delivery.created_at = Clock::system().now_ms();
+        delivery.created_at = Clock::system().now();
         self.outbox.enqueue(delivery).await.unwrap();
     }
 }

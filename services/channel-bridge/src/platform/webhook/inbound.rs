@@ -1,6 +1,6 @@
 //! A request from the platform: the head first, then the signature, then the body, then the commit, then 202.
 
-use gatehouse_core::{Chain, Clock, Content};
+use gatehouse_core::{Chain, Clock, Content, Timestamp};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::json;
 use tokio::time::Instant;
@@ -43,7 +43,9 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64
         return Ok(None);
     };
     if time.abs() > TIME_MAX {
-        return Err(D::Error::custom("sentAt is no time in milliseconds since 1970"));
+        return Err(D::Error::custom(
+            "sentAt is not a time in milliseconds since 1970",
+        ));
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -113,7 +115,7 @@ impl Body {
             mentioned: mentioned || chat_kind == ChatKind::Direct,
             from_bot: false,
             content: Content::text(text),
-            sent_at: sent_at.unwrap_or(now),
+            sent_at: Timestamp::from_ms(sent_at.unwrap_or(now)),
         }
     }
 }

@@ -115,7 +115,7 @@ fn signed(body: &str) -> HttpRequest {
 }
 
 fn signed_for(scope: Scope<'_>, body: &str) -> HttpRequest {
-    let now = Clock::system().now_ms() / 1000;
+    let now = Clock::system().now().as_seconds();
     let signature = signature::sign(&Secret::new(SECRET), scope, now, body.as_bytes());
     request(
         vec![
@@ -128,7 +128,7 @@ fn signed_for(scope: Scope<'_>, body: &str) -> HttpRequest {
 
 /// Signed in the way of the first version.
 fn signed_v1(body: &str) -> HttpRequest {
-    let now = Clock::system().now_ms() / 1000;
+    let now = Clock::system().now().as_seconds();
     let signature = signature::sign_v1(&Secret::new(SECRET), now, body.as_bytes());
     request(
         vec![
@@ -210,6 +210,6 @@ fn verify_callback(request: &wiremock::Request, direction: Direction) -> Result<
         target,
         ..scope(&own)
     };
-    let shown = Shown::read(&head, Clock::system().now_ms() / 1000, false)?;
+    let shown = Shown::read(&head, Clock::system().now().as_seconds(), false)?;
     shown.verify(&Secret::new(SECRET), scope, &request.body)
 }

@@ -11,6 +11,7 @@ use crate::{
     store::{StoreError, Stores},
     testing::{NOW, key, message},
 };
+use gatehouse_core::Timestamp;
 
 /// Another process on the same store.
 pub(super) fn another(stores: &Stores) -> Stores {
@@ -20,7 +21,7 @@ pub(super) fn another(stores: &Stores) -> Stores {
     }
 }
 
-async fn claim(stores: &Stores, accounts: &[&str], now: i64, until: i64) -> Vec<AccountKey> {
+async fn claim(stores: &Stores, accounts: &[&str], now: Timestamp, until: Timestamp) -> Vec<AccountKey> {
     let accounts = accounts.iter().map(|account| key(account)).collect();
     let claimed = stores.accounts.claim(stores.owner.clone(), accounts, now, until);
     claimed.await.unwrap()
@@ -29,7 +30,11 @@ async fn claim(stores: &Stores, accounts: &[&str], now: i64, until: i64) -> Vec<
 pub(crate) async fn an_account_belongs_to_one_of_those_who_claim_it_at_once(stores: Stores) {
     let all: Vec<Stores> = (0..20).map(|_| another(&stores)).collect();
 
-    let claimed = join_all(all.iter().map(|one| claim(one, &["x", "y"], NOW, NOW + 30_000))).await;
+    let claimed = join_all(
+        all.iter()
+            .map(|one| claim(one, &["x", "y"], NOW, NOW.plus_ms(30_000))),
+    )
+    .await;
 
     for account in ["x", "y"] {
         let owners = claimed.iter().filter(|accounts| accounts.contains(&key(account)));
@@ -39,37 +44,59 @@ pub(crate) async fn an_account_belongs_to_one_of_those_who_claim_it_at_once(stor
 
 pub(crate) async fn a_lease_is_kept_by_who_renews_it_and_taken_when_it_is_over(stores: Stores) {
     let (one, other) = (another(&stores), another(&stores));
-    assert_eq!(claim(&one, &["x"], NOW, NOW + 30_000).await, [key("x")]);
+    assert_eq!(claim(&one, &["x"], NOW, NOW.plus_ms(30_000)).await, [key("x")]);
 
-    assert!(claim(&other, &["x"], NOW + 29_999, NOW + 59_999).await.is_empty());
-    assert_eq!(claim(&one, &["x"], NOW + 20_000, NOW + 50_000).await, [key("x")]);
-    assert!(claim(&other, &["x"], NOW + 40_000, NOW + 70_000).await.is_empty());
-
+    assert!(
+        claim(&other, &["x"], NOW.plus_ms(29_999), NOW.plus_ms(59_999))
+            .await
+            .is_empty()
+    );
     assert_eq!(
-        claim(&other, &["x"], NOW + 50_000, NOW + 80_000).await,
+        claim(&one, &["x"], NOW.plus_ms(20_000), NOW.plus_ms(50_000)).await,
         [key("x")]
     );
-    assert!(claim(&one, &["x"], NOW + 50_001, NOW + 80_001).await.is_empty());
+    assert!(
+        claim(&other, &["x"], NOW.plus_ms(40_000), NOW.plus_ms(70_000))
+            .await
+            .is_empty()
+    );
+
+    assert_eq!(
+        claim(&other, &["x"], NOW.plus_ms(50_000), NOW.plus_ms(80_000)).await,
+        [key("x")]
+    );
+    assert!(
+        claim(&one, &["x"], NOW.plus_ms(50_001), NOW.plus_ms(80_001))
+            .await
+            .is_empty()
+    );
 }
 
 pub(crate) async fn a_lease_that_no_clock_of_now_could_have_given_is_over(stores: Stores) {
     let (one, other) = (another(&stores), another(&stores));
     let year = 365 * 24 * 3_600_000;
-    claim(&one, &["x"], NOW + year, NOW + year + 30_000).await;
+    claim(&one, &["x"], NOW.plus_ms(year), NOW.plus_ms(year + 30_000)).await;
 
-    assert_eq!(claim(&other, &["x"], NOW, NOW + 30_000).await, [key("x")]);
+    assert_eq!(claim(&other, &["x"], NOW, NOW.plus_ms(30_000)).await, [key("x")]);
 
     // A clock that is a little ahead of ours is none that was set.
-    assert!(claim(&one, &["x"], NOW - 5_000, NOW + 25_000).await.is_empty());
+    assert!(
+        claim(&one, &["x"], NOW.plus_ms(-5_000), NOW.plus_ms(25_000))
+            .await
+            .is_empty()
+    );
 }
 
 pub(crate) async fn what_is_given_back_is_free_at_once(stores: Stores) {
     let (one, other) = (another(&stores), another(&stores));
-    claim(&one, &["x", "y"], NOW, NOW + 30_000).await;
+    claim(&one, &["x", "y"], NOW, NOW.plus_ms(30_000)).await;
 
     one.accounts.release(one.owner.clone()).await.unwrap();
 
-    assert_eq!(claim(&other, &["x", "y"], NOW, NOW + 30_000).await.len(), 2);
+    assert_eq!(
+        claim(&other, &["x", "y"], NOW, NOW.plus_ms(30_000)).await.len(),
+        2
+    );
 }
 
 pub(crate) async fn accounts_with_messages_that_wait_are_known(stores: Stores) {

@@ -7,6 +7,7 @@ use crate::{
     store::Stores,
     testing::{NOW, claim, key, message},
 };
+use gatehouse_core::Timestamp;
 
 pub(crate) async fn a_message_is_stored_once_however_often_and_at_once_it_comes(stores: Stores) {
     let all = (0..200).map(|n| {
@@ -121,13 +122,13 @@ pub(crate) async fn a_postponed_message_keeps_its_place_in_its_chat(stores: Stor
         .unwrap()
         .remove(0);
 
-    stores.inbox.postpone(first.seq, NOW + 500).await.unwrap();
+    stores.inbox.postpone(first.seq, NOW.plus_ms(500)).await.unwrap();
 
     let heads = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
     assert_eq!(heads.len(), 1);
     assert_eq!(
         (heads[0].seq, heads[0].attempts, heads[0].next_at),
-        (first.seq, 1, NOW + 500)
+        (first.seq, 1, NOW.plus_ms(500))
     );
 }
 
@@ -150,7 +151,7 @@ pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: S
         .unwrap();
 
     // Received now: kept while a week ago is not after it.
-    stores.inbox.prune(NOW, 0).await.unwrap();
+    stores.inbox.prune(NOW, Timestamp::EPOCH).await.unwrap();
     assert_eq!(
         stores
             .inbox
@@ -160,7 +161,11 @@ pub(crate) async fn a_settled_message_is_remembered_until_it_is_pruned(stores: S
         Received::Duplicate
     );
 
-    stores.inbox.prune(NOW + 1, 0).await.unwrap();
+    stores
+        .inbox
+        .prune(NOW.plus_ms(1), Timestamp::EPOCH)
+        .await
+        .unwrap();
     assert_eq!(
         stores
             .inbox
@@ -202,14 +207,19 @@ pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores
         .await
         .unwrap();
 
-    let adopted = stores.inbox.adopted(0, 0, 10).await.unwrap();
+    let adopted = stores.inbox.adopted(0, Timestamp::EPOCH, 10).await.unwrap();
     let ids: Vec<&str> = adopted
         .iter()
         .map(|message| message.message_id.as_str())
         .collect();
     assert_eq!(ids, ["1", "2"], "a refused one is never offered again");
     assert_eq!(
-        stores.inbox.adopted(adopted[0].seq, 0, 10).await.unwrap().len(),
+        stores
+            .inbox
+            .adopted(adopted[0].seq, Timestamp::EPOCH, 10)
+            .await
+            .unwrap()
+            .len(),
         1
     );
     assert!(
@@ -225,9 +235,14 @@ pub(crate) async fn what_session_took_over_can_be_offered_again_for_a_day(stores
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].message, message("1", "anna", "x"));
 
-    stores.inbox.prune(0, NOW).await.unwrap();
+    stores.inbox.prune(Timestamp::EPOCH, NOW).await.unwrap();
     assert!(
-        stores.inbox.adopted(0, 0, 10).await.unwrap().is_empty(),
+        stores
+            .inbox
+            .adopted(0, Timestamp::EPOCH, 10)
+            .await
+            .unwrap()
+            .is_empty(),
         "its text is forgotten"
     );
 }
@@ -248,4 +263,41 @@ pub(crate) async fn an_owner_is_shown_the_messages_of_its_own_accounts_only(stor
         let accounts: Vec<_> = heads.into_iter().map(|row| row.account).collect();
         assert_eq!(accounts, [key(account)]);
     }
+}
+
+pub(crate) async fn what_came_before_a_stop_is_given_up_in_its_chat_alone(stores: Stores) {
+    for (account, id, chat) in [
+        ("a", "1", "anna"),
+        ("a", "2", "anna"),
+        ("a", "3", "bert"),
+        ("b", "4", "anna"),
+        ("a", "5", "anna"),
+        ("a", "6", "anna"),
+    ] {
+        let came = stores
+            .inbox
+            .receive(key(account), message(id, chat, "x"), id == "5", NOW);
+        assert_eq!(came.await.unwrap(), Received::Stored);
+    }
+    let urgent = stores.inbox.heads(stores.owner.clone(), 10).await.unwrap();
+    let urgent = urgent.iter().find(|row| row.urgent).unwrap().seq;
+    let stop = || {
+        stores
+            .inbox
+            .refuse_before(key("a"), "anna".into(), urgent, "stopped")
+    };
+
+    assert_eq!(stop().await.unwrap(), 2);
+
+    assert_eq!(stop().await.unwrap(), 0, "they are given up once");
+    assert_eq!(
+        stores.inbox.waiting(key("a")).await.unwrap(),
+        3,
+        "bert's, the stop, and what came after it"
+    );
+    assert_eq!(stores.inbox.waiting(key("b")).await.unwrap(), 1);
+    let again = stores
+        .inbox
+        .receive(key("a"), message("1", "anna", "x"), false, NOW);
+    assert_eq!(again.await.unwrap(), Received::Duplicate, "it is remembered");
 }

@@ -1,6 +1,6 @@
 //! What every store must hold of the outbox.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 
 use super::accounts::another;
 use crate::{
@@ -8,6 +8,37 @@ use crate::{
     store::{StoreError, Stores},
     testing::{NOW, claim, delivery, key},
 };
+
+/// Something of ours is said in a chat.
+pub(super) async fn answered(stores: &Stores, to: &str, at: Timestamp) {
+    let (name, lease) = (format!("{to} {at}"), || stores.lease(&key("a")));
+    let queued = stores
+        .outbox
+        .enqueue(name.clone(), delivery(&name, to, "x", at), at);
+    queued.await.unwrap();
+    let heads = stores.outbox.heads(lease(), 10).await.unwrap();
+    let seq = heads
+        .iter()
+        .find(|head| head.content.key.as_str() == name)
+        .unwrap()
+        .seq;
+    stores
+        .outbox
+        .parts(lease(), seq, vec!["x".into()], None, at)
+        .await
+        .unwrap();
+    stores.outbox.part_leaves(lease(), seq, 0, None).await.unwrap();
+    let sent = Sent {
+        at,
+        ..Sent::default()
+    };
+    stores.outbox.part_sent(lease(), seq, 0, sent).await.unwrap();
+    stores
+        .outbox
+        .settle(lease(), seq, Outcome::Sent, at)
+        .await
+        .unwrap();
+}
 
 pub(crate) async fn a_delivery_is_stored_once(stores: Stores) {
     let first = stores
@@ -17,7 +48,11 @@ pub(crate) async fn a_delivery_is_stored_once(stores: Stores) {
         .unwrap();
     let again = stores
         .outbox
-        .enqueue("id-2".into(), delivery("k", "anna", "x", NOW + 5), NOW + 5)
+        .enqueue(
+            "id-2".into(),
+            delivery("k", "anna", "x", NOW.plus_ms(5)),
+            NOW.plus_ms(5),
+        )
         .await
         .unwrap();
     assert_eq!((first, again), (("id-1".into(), false), ("id-1".into(), true)));
@@ -152,7 +187,7 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
             stores.lease(&key("a")),
             seq,
             Retry {
-                next_at: NOW + 9,
+                next_at: NOW.plus_ms(9),
                 unknown: true,
             },
         )
@@ -164,14 +199,17 @@ pub(crate) async fn what_was_leaving_waits_again_and_is_flagged(stores: Stores) 
         .await
         .unwrap()
         .remove(0);
-    assert_eq!((head.attempts, head.unknowns, head.next_at), (1, 1, NOW + 9));
+    assert_eq!(
+        (head.attempts, head.unknowns, head.next_at),
+        (1, 1, NOW.plus_ms(9))
+    );
     assert_eq!(stores.outbox.counts(key("a")).await.unwrap().repeated, 1);
 }
 
 pub(crate) async fn an_old_delivery_is_given_up_on(stores: Stores) {
     stores
         .outbox
-        .enqueue("old".into(), delivery("k1", "anna", "x", NOW), NOW - 10)
+        .enqueue("old".into(), delivery("k1", "anna", "x", NOW), NOW.plus_ms(-10))
         .await
         .unwrap();
     stores
@@ -232,7 +270,7 @@ pub(crate) async fn who_lost_the_account_sends_settles_and_changes_nothing(store
         outbox.part_sent(lost.clone(), seq, 0, Sent::default()).await
     ));
     let retry = Retry {
-        next_at: NOW + 9,
+        next_at: NOW.plus_ms(9),
         unknown: false,
     };
     assert!(refused(outbox.postpone(lost.clone(), seq, retry).await));
@@ -263,10 +301,10 @@ pub(crate) async fn a_stop_that_comes_late_leaves_what_was_said_since(stores: St
         session_key: Some("agent:main:main".into()),
         ..delivery(id, "anna", "x", at)
     };
-    for (id, made) in [("before", NOW), ("since", NOW + 1_000)] {
+    for (id, made) in [("before", NOW), ("since", NOW.plus_ms(1_000))] {
         let enqueued = stores
             .outbox
-            .enqueue(id.into(), of_session(id, made), NOW + 2_000);
+            .enqueue(id.into(), of_session(id, made), NOW.plus_ms(2_000));
         enqueued.await.unwrap();
     }
     let stopped = Chosen {
@@ -275,7 +313,11 @@ pub(crate) async fn a_stop_that_comes_late_leaves_what_was_said_since(stores: St
         ..Chosen::default()
     };
 
-    let dropped = stores.outbox.drop_waiting(stopped, 9, NOW + 3_000).await.unwrap();
+    let dropped = stores
+        .outbox
+        .drop_waiting(stopped, 9, NOW.plus_ms(3_000))
+        .await
+        .unwrap();
 
     assert_eq!(dropped.total, 1);
     assert_eq!(dropped.deliveries[0].id, "before");

@@ -16,7 +16,7 @@ fn sender(sender: &str, account: &str, code: &str) -> PairingRow {
         code: code.into(),
         created_at: NOW,
         last_seen_at: NOW,
-        expires_at: NOW + i64::try_from(PAIRING_TTL.as_millis()).unwrap(),
+        expires_at: NOW + PAIRING_TTL,
     }
 }
 
@@ -42,9 +42,15 @@ pub(crate) async fn three_senders_may_wait_at_one_account_and_no_more(stores: St
     );
     let waiting = stores.pairing.requests().await.unwrap();
     let again = sender(waiting[0].sender_id.as_str(), &waiting[0].account.account, "NEW");
-    assert_eq!(stores.pairing.ask(again, NOW + 5).await.unwrap(), Asked::Waiting);
+    assert_eq!(
+        stores.pairing.ask(again, NOW.plus_ms(5)).await.unwrap(),
+        Asked::Waiting
+    );
     let seen = stores.pairing.requests().await.unwrap();
-    assert_eq!((seen[0].last_seen_at, &seen[0].code), (NOW + 5, &waiting[0].code));
+    assert_eq!(
+        (seen[0].last_seen_at, &seen[0].code),
+        (NOW.plus_ms(5), &waiting[0].code)
+    );
 }
 
 pub(crate) async fn a_request_that_is_dismissed_leaves_its_place_free(stores: Stores) {

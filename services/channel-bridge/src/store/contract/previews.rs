@@ -47,7 +47,7 @@ pub(crate) async fn a_preview_is_kept_once_for_its_run_until_it_is_forgotten(sto
     );
     store.prune_previews(NOW).await.unwrap();
     assert_eq!(store.previews(key("a")).await.unwrap().len(), 1);
-    store.prune_previews(NOW + 1).await.unwrap();
+    store.prune_previews(NOW.plus_ms(1)).await.unwrap();
     assert!(store.previews(key("a")).await.unwrap().is_empty());
 }
 

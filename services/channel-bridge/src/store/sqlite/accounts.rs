@@ -13,6 +13,7 @@ use crate::{
     adapter::AccountKey,
     store::StoreError,
 };
+use gatehouse_core::Timestamp;
 
 #[async_trait]
 impl AccountStore for Sqlite {
@@ -20,8 +21,8 @@ impl AccountStore for Sqlite {
         &self,
         owner: LeaseOwner,
         accounts: Vec<AccountKey>,
-        now: i64,
-        until: i64,
+        now: Timestamp,
+        until: Timestamp,
     ) -> Result<Vec<AccountKey>, StoreError> {
         self.0
             .write(move |tx| claim(tx, &owner, &accounts, now, until))
@@ -92,11 +93,11 @@ fn claim(
     tx: &Transaction<'_>,
     owner: &LeaseOwner,
     accounts: &[AccountKey],
-    now: i64,
-    until: i64,
+    now: Timestamp,
+    until: Timestamp,
 ) -> Result<Vec<AccountKey>, StoreError> {
     // A lease that ends much later than one of now would was written before somebody set a clock back.
-    let impossible = until.saturating_add(until.saturating_sub(now));
+    let impossible = until.plus_ms(until.ms_since(now));
     let mut statement = tx.prepare_cached(
         "INSERT INTO account_lease (channel, account, owner, until) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until

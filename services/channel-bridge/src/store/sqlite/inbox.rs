@@ -1,7 +1,7 @@
 //! The inbox in SQLite.
 
 use async_trait::async_trait;
-use gatehouse_core::trace;
+use gatehouse_core::{Timestamp, trace};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Sqlite;
@@ -20,7 +20,7 @@ impl InboxStore for Sqlite {
         account: AccountKey,
         message: InboundMessage,
         urgent: bool,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Received, StoreError> {
         let trace = trace::current().unwrap_or_default();
         self.0
@@ -38,13 +38,13 @@ impl InboxStore for Sqlite {
         self.0.write(move |tx| settle(tx, seq, &settlement)).await
     }
 
-    async fn adopted(&self, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError> {
+    async fn adopted(&self, after: i64, since: Timestamp, limit: u32) -> Result<Vec<Adopted>, StoreError> {
         self.0
             .read(move |connection| adopted(connection, after, since, limit))
             .await
     }
 
-    async fn offer_again(&self, seqs: Vec<i64>, now: i64) -> Result<usize, StoreError> {
+    async fn offer_again(&self, seqs: Vec<i64>, now: Timestamp) -> Result<usize, StoreError> {
         self.0.write(move |tx| offer_again(tx, &seqs, now)).await
     }
 
@@ -76,11 +76,11 @@ impl InboxStore for Sqlite {
         self.0.write(move |tx| rewrite(tx, seq, &message)).await
     }
 
-    async fn postpone(&self, seq: i64, next_at: i64) -> Result<(), StoreError> {
+    async fn postpone(&self, seq: i64, next_at: Timestamp) -> Result<(), StoreError> {
         self.0.write(move |tx| postpone(tx, seq, next_at)).await
     }
 
-    async fn prune(&self, before: i64, texts_before: i64) -> Result<(), StoreError> {
+    async fn prune(&self, before: Timestamp, texts_before: Timestamp) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
                 forget_texts(tx, texts_before)?;
@@ -109,7 +109,7 @@ fn receive(
     message: &InboundMessage,
     urgent: bool,
     trace: trace::Context,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Received, StoreError> {
     let known = tx
         .prepare_cached("SELECT 1 FROM inbox WHERE channel = ?1 AND account = ?2 AND message_id = ?3")?
@@ -209,13 +209,18 @@ fn rewrite(tx: &Transaction<'_>, seq: i64, message: &InboundMessage) -> Result<(
     Ok(())
 }
 
-fn postpone(tx: &Transaction<'_>, seq: i64, next_at: i64) -> Result<(), StoreError> {
+fn postpone(tx: &Transaction<'_>, seq: i64, next_at: Timestamp) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE inbox SET attempts = attempts + 1, next_at = ?2 WHERE seq = ?1")?
-        .execute([seq, next_at])?;
+        .execute([seq, next_at.as_ms()])?;
     Ok(())
 }
 
-fn adopted(connection: &Connection, after: i64, since: i64, limit: u32) -> Result<Vec<Adopted>, StoreError> {
+fn adopted(
+    connection: &Connection,
+    after: i64,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Adopted>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, channel, account, message_id FROM inbox
          WHERE state = 'adopted' AND message <> '' AND seq > ?1 AND received_at > ?2 ORDER BY seq LIMIT ?3",
@@ -233,19 +238,19 @@ fn adopted(connection: &Connection, after: i64, since: i64, limit: u32) -> Resul
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn offer_again(tx: &Transaction<'_>, seqs: &[i64], now: i64) -> Result<usize, StoreError> {
+fn offer_again(tx: &Transaction<'_>, seqs: &[i64], now: Timestamp) -> Result<usize, StoreError> {
     let mut statement = tx.prepare_cached(
         "UPDATE inbox SET state = 'new', run_id = NULL, attempts = 0, next_at = ?2
          WHERE seq = ?1 AND state = 'adopted' AND message <> ''",
     )?;
     let mut offered = 0;
     for seq in seqs {
-        offered += statement.execute([*seq, now])?;
+        offered += statement.execute([*seq, now.as_ms()])?;
     }
     Ok(offered)
 }
 
-fn forget_texts(tx: &Transaction<'_>, before: i64) -> Result<(), StoreError> {
+fn forget_texts(tx: &Transaction<'_>, before: Timestamp) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE inbox SET message = '' WHERE state = 'adopted' AND message <> '' AND received_at <= ?1",
         [before],

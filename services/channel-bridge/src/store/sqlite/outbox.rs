@@ -1,7 +1,7 @@
 //! The outbox in SQLite.
 
 use async_trait::async_trait;
-use gatehouse_core::{Content, trace};
+use gatehouse_core::{Content, Timestamp, trace};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,7 @@ impl OutboxStore for Sqlite {
         &self,
         id: String,
         delivery: NewDelivery,
-        now: i64,
+        now: Timestamp,
     ) -> Result<(String, bool), StoreError> {
         let trace = trace::current().unwrap_or_default();
         self.0
@@ -49,7 +49,7 @@ impl OutboxStore for Sqlite {
         seq: i64,
         parts: Vec<String>,
         rest: Option<Rest>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Vec<Part>, StoreError> {
         self.step(lease, move |tx| self::parts(tx, seq, &parts, rest.as_ref(), now))
             .await
@@ -81,7 +81,13 @@ impl OutboxStore for Sqlite {
         self.step(lease, move |tx| postpone(tx, seq, retry)).await
     }
 
-    async fn settle(&self, lease: Lease, seq: i64, outcome: Outcome, now: i64) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        lease: Lease,
+        seq: i64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.step(lease, move |tx| settle(tx, seq, &outcome, now)).await
     }
 
@@ -90,7 +96,7 @@ impl OutboxStore for Sqlite {
         self.step(lease, move |tx| recover(tx, &account)).await
     }
 
-    async fn expire(&self, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
+    async fn expire(&self, before: Timestamp, now: Timestamp) -> Result<Vec<String>, StoreError> {
         self.0.write(move |tx| expire(tx, before, now)).await
     }
 
@@ -100,13 +106,13 @@ impl OutboxStore for Sqlite {
             .await
     }
 
-    async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: i64) -> Result<Page, StoreError> {
+    async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: Timestamp) -> Result<Page, StoreError> {
         self.0
             .write(move |tx| waiting::drop_waiting(tx, &chosen, limit, now))
             .await
     }
 
-    async fn more(&self, id: String, more: More, now: i64) -> Result<bool, StoreError> {
+    async fn more(&self, id: String, more: More, now: Timestamp) -> Result<bool, StoreError> {
         self.0.write(move |tx| waiting::more(tx, id, more, now)).await
     }
 
@@ -114,7 +120,7 @@ impl OutboxStore for Sqlite {
         self.0.read(move |connection| counts(connection, &account)).await
     }
 
-    async fn prune(&self, before: i64, rests_before: i64) -> Result<(), StoreError> {
+    async fn prune(&self, before: Timestamp, rests_before: Timestamp) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
                 tx.execute("DELETE FROM outbox WHERE settled_at < ?1", [before])?;
@@ -146,7 +152,7 @@ pub(super) fn enqueue(
     id: String,
     new: &NewDelivery,
     trace: trace::Context,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(String, bool), StoreError> {
     let fingerprint = fingerprint(new);
     let known: Option<(String, Option<Vec<u8>>)> = tx
@@ -289,7 +295,7 @@ fn parts(
     seq: i64,
     parts: &[String],
     rest: Option<&Rest>,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Vec<Part>, StoreError> {
     if !waits(tx, seq)? {
         return Err(StoreError::Over);
@@ -379,7 +385,7 @@ fn postpone(tx: &Transaction<'_>, seq: i64, retry: Retry) -> Result<(), StoreErr
     Ok(())
 }
 
-fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: i64) -> Result<(), StoreError> {
+fn settle(tx: &Transaction<'_>, seq: i64, outcome: &Outcome, now: Timestamp) -> Result<(), StoreError> {
     let (state, reason) = match outcome {
         Outcome::Sent => ("sent", None),
         Outcome::Dead(reason) => ("dead", Some(reason)),
@@ -411,7 +417,7 @@ fn recover(tx: &Transaction<'_>, account: &AccountKey) -> Result<usize, StoreErr
     Ok(parts)
 }
 
-fn expire(tx: &Transaction<'_>, before: i64, now: i64) -> Result<Vec<String>, StoreError> {
+fn expire(tx: &Transaction<'_>, before: Timestamp, now: Timestamp) -> Result<Vec<String>, StoreError> {
     let mut statement = tx.prepare_cached(
         "UPDATE outbox INDEXED BY outbox_waiting SET state = 'dead', reason = 'expired', settled_at = ?2
          WHERE state IN ('queued', 'sending') AND state = 'queued' AND queued_at < ?1 RETURNING channel

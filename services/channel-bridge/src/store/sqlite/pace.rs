@@ -13,6 +13,7 @@ use crate::{
     },
     store::StoreError,
 };
+use gatehouse_core::Timestamp;
 
 #[async_trait]
 impl PaceStore for Sqlite {
@@ -20,7 +21,12 @@ impl PaceStore for Sqlite {
         self.0.write(move |tx| hear(tx, &heard)).await
     }
 
-    async fn paused(&self, account: AccountKey, now: i64, limit: u32) -> Result<Vec<Paused>, StoreError> {
+    async fn paused(
+        &self,
+        account: AccountKey,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Paused>, StoreError> {
         self.0
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(
@@ -28,7 +34,7 @@ impl PaceStore for Sqlite {
                      WHERE channel = ?1 AND account = ?2 AND paused_until > ?3 AND paused_until <= ?5 AND paused_until <> 0
                      ORDER BY paused_until LIMIT ?4",
                 )?;
-                let last = now.saturating_add(pace::ms(pace::DAY)); // a later one is over: see Partner::hear
+                let last = now + pace::DAY; // a later one is over: see Partner::hear
                 let rows =
                     statement.query_map(params![account.channel, account.account, now, limit, last], |row| {
                         Ok(Paused {
@@ -42,7 +48,7 @@ impl PaceStore for Sqlite {
             .await
     }
 
-    async fn prune_partners(&self, before: i64) -> Result<(), StoreError> {
+    async fn prune_partners(&self, before: Timestamp) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
                 tx.execute("DELETE FROM partner WHERE heard_at < ?1", [before])?;
@@ -73,7 +79,7 @@ fn hear(tx: &Transaction<'_>, heard: &Heard) -> Result<Met, StoreError> {
             |row| row.get(0),
         )
         .optional()?;
-    let said_at: Option<i64> = tx
+    let said_at: Option<Timestamp> = tx
         .prepare_cached("SELECT at FROM said WHERE channel = ?1 AND account = ?2 AND chat = ?3")?
         .query_row(
             params![account.channel, account.account, to.as_str().to_ascii_lowercase()],

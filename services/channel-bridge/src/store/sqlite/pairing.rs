@@ -10,13 +10,14 @@ use crate::{
     pairing::store::{Asked, PENDING_PER_ACCOUNT, PairingRow, PairingStore},
     store::StoreError,
 };
+use gatehouse_core::Timestamp;
 
 const COLUMNS: &str =
     "id, channel, account, sender_id, sender_name, reply_to, code, created_at, last_seen_at, expires_at";
 
 #[async_trait]
 impl PairingStore for Sqlite {
-    async fn ask(&self, request: PairingRow, now: i64) -> Result<Asked, StoreError> {
+    async fn ask(&self, request: PairingRow, now: Timestamp) -> Result<Asked, StoreError> {
         self.0.write(move |tx| ask(tx, &request, now)).await
     }
 
@@ -28,7 +29,7 @@ impl PairingStore for Sqlite {
         &self,
         account: AccountKey,
         named: String,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<(SenderId, Option<PairingRow>)>, StoreError> {
         self.0.write(move |tx| approve(tx, &account, &named, now)).await
     }
@@ -44,7 +45,7 @@ impl PairingStore for Sqlite {
     }
 }
 
-fn ask(tx: &Transaction<'_>, request: &PairingRow, now: i64) -> Result<Asked, StoreError> {
+fn ask(tx: &Transaction<'_>, request: &PairingRow, now: Timestamp) -> Result<Asked, StoreError> {
     let AccountKey { channel, account } = &request.account;
     let seen = tx.execute(
         "UPDATE pairing_request SET last_seen_at = ?4 WHERE channel = ?1 AND account = ?2 AND sender_id = ?3",
@@ -110,7 +111,7 @@ fn approve(
     tx: &Transaction<'_>,
     account: &AccountKey,
     named: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<(SenderId, Option<PairingRow>)>, StoreError> {
     let code = named.trim().to_ascii_uppercase();
     let query = format!(

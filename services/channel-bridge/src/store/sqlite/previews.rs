@@ -1,6 +1,7 @@
 //! Previews of answers in SQLite.
 
 use async_trait::async_trait;
+use gatehouse_core::Timestamp;
 use rusqlite::{Row, Transaction, params};
 
 use super::Sqlite;
@@ -43,7 +44,7 @@ impl PreviewStore for Sqlite {
             .await
     }
 
-    async fn prune_previews(&self, before: i64) -> Result<(), StoreError> {
+    async fn prune_previews(&self, before: Timestamp) -> Result<(), StoreError> {
         self.0
             .write(move |tx| {
                 tx.execute("DELETE FROM preview WHERE posted_at < ?1", [before])?;

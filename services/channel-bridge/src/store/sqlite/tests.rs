@@ -1,4 +1,4 @@
-use gatehouse_core::sqlite::Error;
+use gatehouse_core::{Timestamp, sqlite::Error};
 use rusqlite::{Connection, params};
 
 use super::*;
@@ -17,7 +17,7 @@ async fn open() -> (tempfile::TempDir, Stores) {
     (folder, stores)
 }
 
-contract::suite!(super::open);
+contract::suite!(open);
 
 async fn sqlite() -> (tempfile::TempDir, Sqlite) {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +100,7 @@ async fn a_populated_database_of_the_version_before_leases_goes_on_where_it_was(
         .unwrap()
         .remove(0);
     let mut then = message("m1", "anna", "hi");
-    (then.sender_aliases, then.sent_at) = (vec!["anna!a@host".into()], 7);
+    (then.sender_aliases, then.sent_at) = (vec!["anna!a@host".into()], Timestamp::from_ms(7));
     assert_eq!(waiting.message, then, "a chat of then belongs to nothing");
     let lease = stores.lease(&key("a"));
     assert_eq!(stores.outbox.recover(lease.clone()).await.unwrap(), 1);
@@ -243,7 +243,7 @@ async fn life(store: &Sqlite, number: usize) -> Vec<(&'static str, u64)> {
         outbox.parts(lease(), seq, vec!["hello".into()], None, NOW)
     );
     cost!("part leaves", outbox.part_leaves(lease(), seq, 0, None));
-    cost!("expire", outbox.expire(1, NOW));
+    cost!("expire", outbox.expire(Timestamp::from_ms(1), NOW));
     cost!("counts", outbox.counts(key("a")));
     cost!("settle", outbox.settle(lease(), seq, Outcome::Sent, NOW));
     cost!("no outbox heads", outbox.heads(lease(), 64));

@@ -12,7 +12,7 @@ use crate::{
     },
     store::StoreError,
 };
-use gatehouse_core::{Content, trace};
+use gatehouse_core::{Content, Timestamp, trace};
 
 /// How much of a text is read for its preview, in characters.
 const PREVIEW_CHARS: u32 = 200;
@@ -88,7 +88,7 @@ pub(super) fn drop_waiting(
     tx: &Transaction<'_>,
     chosen: &Chosen,
     limit: u32,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Page, StoreError> {
     let mut page = waiting(tx, chosen, 0, u32::MAX)?;
     for delivery in &page.deliveries {
@@ -97,7 +97,7 @@ pub(super) fn drop_waiting(
             "UPDATE outbox SET state = 'dead', dropped = 1, reason = 'dropped', settled_at = ?2, text = '', content = NULL
              WHERE seq = ?1",
         )?
-        .execute([delivery.seq, now])?;
+        .execute([delivery.seq, now.as_ms()])?;
         tx.prepare_cached("UPDATE outbox_part SET text = '' WHERE delivery = ?1")?
             .execute([delivery.seq])?;
     }
@@ -121,7 +121,12 @@ pub(super) fn drop_waiting(
 }
 
 /// Keeps the rest of the answer that is being cut, in the place of another one of the same chat.
-pub(super) fn keep_rest(tx: &Transaction<'_>, seq: i64, rest: &Rest, now: i64) -> Result<(), StoreError> {
+pub(super) fn keep_rest(
+    tx: &Transaction<'_>,
+    seq: i64,
+    rest: &Rest,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT OR REPLACE INTO outbox_rest (channel, account, chat, thread_id, run_id, session_key, text, part_count, created_at)
          SELECT channel, account, lower(chat), coalesce(thread_id, ''), run_id, session_key, ?2, ?3, ?4 FROM outbox WHERE seq = ?1",
@@ -144,7 +149,7 @@ pub(super) fn keep_rest(tx: &Transaction<'_>, seq: i64, rest: &Rest, now: i64) -
     Ok(())
 }
 
-pub(super) fn more(tx: &Transaction<'_>, id: String, more: More, now: i64) -> Result<bool, StoreError> {
+pub(super) fn more(tx: &Transaction<'_>, id: String, more: More, now: Timestamp) -> Result<bool, StoreError> {
     let More {
         key,
         account,
@@ -180,7 +185,7 @@ pub(super) fn more(tx: &Transaction<'_>, id: String, more: More, now: i64) -> Re
             ))
         })
         .optional()?;
-    let Some((run_id, session_key, text, parts, _)) = kept.filter(|(.., at)| *at >= since) else {
+    let Some((run_id, session_key, text, parts, _)) = kept.filter(|(.., at)| *at >= since.as_ms()) else {
         return Ok(false);
     };
     tx.prepare_cached(

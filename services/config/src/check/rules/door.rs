@@ -8,6 +8,7 @@ use gatehouse_document::{
 };
 
 use crate::{
+    exposure::is_loopback,
     issue::Issue,
     strength::{PASSWORD_CHARS_MIN, weakness_of_password},
 };
@@ -80,20 +81,6 @@ fn trusted_proxy(gateway: &Gateway, issues: &mut Vec<Issue>) {
             let place = format!("gateway.auth.trustedProxy.requiredHeaders[{index}]");
             issues.push(Issue::error(place, "is not the name of an HTTP header"));
         }
-    }
-}
-
-/// Whether the gateway listens where only this machine reaches it.
-pub(crate) fn is_loopback(gateway: &Gateway) -> bool {
-    let is_loopback = |text: &str| {
-        text.parse::<IpAddr>()
-            .is_ok_and(|ip| ip.to_canonical().is_loopback())
-    };
-    match &gateway.bind {
-        Bind::Loopback | Bind::Auto => true,
-        Bind::Lan | Bind::Tailnet => false,
-        Bind::Custom => gateway.custom_bind_host.as_deref().is_some_and(is_loopback),
-        Bind::Address(address) => is_loopback(address),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What stands in the file, and what of it is taken.
 
+use std::{os::unix::fs::symlink, path::Path, process::Command};
+
 use super::*;
 
 #[test]
@@ -100,4 +102,32 @@ fn a_file_that_is_no_text_is_a_mistake_like_others() {
     assert!(!configuration.state().file.valid && configuration.state().file.exists);
     patch(&mut configuration, &json!({"gateway": {"port": 2001}})).expect("taken");
     assert_eq!(home.text(), "{gateway: {port: 2001}}");
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_file_and_is_no_file_holds_nobody_up() {
+    let home = Folder::new(Some("{gateway: {port: 2000}}"));
+    let mut configuration = home.start(&[]).expect("valid");
+    let places: [fn(&Path); 3] = [
+        |path| {
+            let made = Command::new("mkfifo").arg(path).status();
+            assert!(made.expect("mkfifo").success());
+        },
+        |path| fs::create_dir(path).expect("a folder"),
+        |path| symlink("/dev/zero", path).expect("a link"),
+    ];
+
+    for place in places {
+        fs::remove_file(home.file()).expect("there");
+        place(&home.file());
+        configuration.reload().expect("it goes on");
+        assert!(!configuration.state().file.valid);
+        let told = format!("{:?}", configuration.state().file.issues);
+        assert!(told.contains("the file can"), "{told}");
+
+        let _ = fs::remove_file(home.file()).or_else(|_| fs::remove_dir(home.file()));
+        fs::write(home.file(), "{gateway: {port: 2002}}").expect("written");
+        configuration.reload().expect("it is taken again");
+        assert!(configuration.state().file.valid);
+    }
 }

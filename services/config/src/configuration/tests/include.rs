@@ -111,7 +111,7 @@ fn a_change_writes_beside_an_include_and_never_what_the_file_says() {
         &mut configuration,
         &json!({"agents": {"defaults": {"timeoutSeconds": 60}, "entries": {"work": {"name": "W"}}}}),
     )
-    .expect("what is the same is no change, and nobody else says who works");
+    .expect("what is the same is not a change, and nobody else says who works");
 
     let text = home.text();
     assert!(

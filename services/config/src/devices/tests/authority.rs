@@ -35,7 +35,7 @@ async fn running() -> Running {
         Configuration::open(store_of(&paths), sources_of(&paths, &env), Clock::system()).unwrap();
     let nobody = format!("unix:{}/session.sock", home.path().display());
     let devices = Opened::new(Files::of(home.path())).await.unwrap().with(
-        Clock::fixed(NOW),
+        Clock::fixed(NOW.as_ms()),
         configuration.watch(),
         Publisher::for_tests().0,
         Peer::lazy(&nobody.parse().unwrap(), &Secret::new("none")),

@@ -20,7 +20,7 @@ async fn requests_are_bounded_for_each_address_and_are_over_after_an_hour() {
     store.pending(from(0, "192.0.2.1")).await; // one that waits may ask again
 
     let later = store
-        .run(|tx| rows::all_requests(tx, NOW + 3_600_001).map(|left| left.len()))
+        .run(|tx| rows::all_requests(tx, NOW.plus_ms(3_600_001)).map(|left| left.len()))
         .await
         .unwrap();
     assert_eq!(later, 0);
@@ -82,7 +82,15 @@ async fn a_setup_code_is_over_after_ten_minutes_and_gives_no_more_than_its_maker
         .await;
     assert!(matches!(refused, Err(DeviceError::NotHeld("operator.write"))));
     let code = store
-        .run(|tx| setup::create(tx, &actor(&["operator.admin"]), Profile::Node, "u", NOW - 600_001))
+        .run(|tx| {
+            setup::create(
+                tx,
+                &actor(&["operator.admin"]),
+                Profile::Node,
+                "u",
+                NOW.plus_ms(-600_001),
+            )
+        })
         .await
         .unwrap();
     let token = Secret::new(decoded(&code.text)["bootstrapToken"].as_str().unwrap());

@@ -165,7 +165,7 @@ async fn a_token_of_a_user_is_revoked_alone_and_may_have_an_end() {
         .iter()
         .find(|row| row.id.ends_with(&made.id))
         .unwrap();
-    assert_eq!(row.expire_time_ms, Some(NOW + 60_000));
+    assert_eq!(row.expire_time_ms, Some(NOW.plus_ms(60_000).as_ms()));
     store
         .run(move |tx| users::revoke_token(tx, &made.id))
         .await

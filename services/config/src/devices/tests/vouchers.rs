@@ -1,5 +1,6 @@
 //! What a device of a named user lives by.
 
+use gatehouse_core::Timestamp;
 use rusqlite::Connection;
 
 use super::{
@@ -41,13 +42,14 @@ fn phone(made: &Made) -> Asking {
 }
 
 /// The end of the device and of its token, as the edge is told.
-fn ends(table: &Table) -> Vec<Option<i64>> {
+fn ends(table: &Table) -> Vec<Option<Timestamp>> {
     let tokens = table
         .credentials
         .iter()
         .filter(|row| row.id.starts_with("device/"));
     let devices = table.devices.iter().map(|row| row.expire_time_ms);
-    devices.chain(tokens.map(|row| row.expire_time_ms)).collect()
+    let ends = devices.chain(tokens.map(|row| row.expire_time_ms));
+    ends.map(|end| end.map(Timestamp::from_ms)).collect()
 }
 
 #[tokio::test]
@@ -113,7 +115,7 @@ async fn a_device_is_over_when_the_token_is_and_is_then_forgotten() {
     ann(&store).await;
     let short = another(&store, Some(60)).await;
     let token = store.paired(phone(&short)).await;
-    let over = NOW + 60_000;
+    let over = NOW.plus_ms(60_000);
 
     assert_eq!(ends(&store.table().await), [Some(over), Some(over)]);
     // A new token of the device is good no longer than the old one.
@@ -145,7 +147,10 @@ async fn what_one_token_vouched_for_does_not_live_on_by_another() {
 
     let table = store.table().await;
     assert_eq!(table.devices[0].scopes, ["operator.write"]);
-    assert_eq!(ends(&table), [Some(NOW + 60_000), Some(NOW + 60_000)]);
+    assert_eq!(
+        ends(&table),
+        [Some(NOW.plus_ms(60_000)), Some(NOW.plus_ms(60_000))]
+    );
     assert!(revoke(&store, &first).await.devices.is_empty());
     assert_eq!(revoke(&store, &second).await.devices, [id(1)]);
 }
@@ -160,12 +165,15 @@ async fn a_request_and_a_setup_code_end_with_the_token_that_they_were_made_with(
     assert_ne!(request, other, "whoever approves sees who asks");
     store.pending(phone(&short)).await;
     let ends = store.run(|tx| rows::all_requests(tx, NOW)).await.unwrap();
-    assert_eq!(ends[0].expires_at, NOW + 60_000, "and not in an hour");
+    assert_eq!(ends[0].expires_at, NOW.plus_ms(60_000), "and not in an hour");
     store
         .approve(actor(&["operator.admin"]), &ends[0].id)
         .await
         .unwrap();
-    assert_eq!(store.table().await.devices[0].expire_time_ms, Some(NOW + 60_000));
+    assert_eq!(
+        store.table().await.devices[0].expire_time_ms,
+        Some(NOW.plus_ms(60_000).as_ms())
+    );
 
     let maker = |made: &Made| Actor {
         user_id: Some("ann".into()),

@@ -64,7 +64,7 @@ fn names_and_places_of_lists_are_found_in_every_way_of_writing_them() {
             "models.providers.*.models.*.id",
         ),
     ] {
-        let found = look_up(asked).unwrap_or_else(|error| panic!("{asked}: {error}"));
+        let found = look_up(asked).unwrap_or_else(|| panic!("{asked}"));
         assert_eq!(found.hint_path.as_deref(), Some(hint), "{asked}");
     }
     assert_eq!(keys(&look_up("agents.entries").expect("known")), ["*"]);
@@ -99,10 +99,6 @@ fn a_key_that_does_not_exist_is_refused_by_name() {
         &"gateway[".repeat(200),
         &"a.".repeat(500),
     ] {
-        let refused = look_up(unknown).expect_err("no such key");
-        assert!(
-            refused.to_string().starts_with("config schema path not found"),
-            "{refused}"
-        );
+        assert!(look_up(unknown).is_none(), "{unknown}");
     }
 }

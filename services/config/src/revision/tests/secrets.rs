@@ -58,11 +58,11 @@ fn a_file_that_is_named_is_handed_out_whole_with_the_folder_it_must_not_leave() 
         cut["channels"]["irc"]["tlsCaFile"].clone()
     };
 
-    assert_eq!(of("ca.pem"), json!({"path": "/home/house/ca.pem"}));
+    assert_eq!(of("ca.pem"), json!({"path": "/home/gateway/ca.pem"}));
     assert_eq!(of("/etc/ca.pem"), json!({"path": "/etc/ca.pem"}));
     assert_eq!(
         of("secrets/ca.pem"),
-        json!({"path": "/home/house/secrets/ca.pem", "within": "/home/house/secrets"})
+        json!({"path": "/home/gateway/secrets/ca.pem", "within": "/home/gateway/secrets"})
     );
 }
 

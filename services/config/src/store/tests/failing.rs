@@ -88,7 +88,9 @@ fn a_file_that_cannot_be_replaced_is_written_in_place() {
         let (home, store) = failing(kind, false);
 
         for text in ["{ a: 'longer than it was before' }", "{}"] {
-            store.write_document(text, 5, None).expect("written");
+            store
+                .write_document(text, Timestamp::from_ms(5), None)
+                .expect("written");
 
             assert_eq!(store.read_document().expect("there").as_deref(), Some(text));
         }
@@ -122,7 +124,7 @@ fn a_write_that_fails_says_what_and_why_and_changes_nothing() {
         let (home, store) = failing(kind, true);
 
         let error = store
-            .write_document("{ a: 'new' }", 5, None)
+            .write_document("{ a: 'new' }", Timestamp::from_ms(5), None)
             .expect_err("it fails");
 
         let told = error.to_string();

@@ -8,7 +8,7 @@ fn former_texts_are_kept_up_to_a_bound() {
 
     for time in 0..i64::try_from(HISTORY_MAX).expect("small") + 10 {
         store
-            .write_document(&format!("text {time}"), time, Some("why"))
+            .write_document(&format!("text {time}"), Timestamp::from_ms(time), Some("why"))
             .expect("alive");
     }
 
@@ -31,7 +31,9 @@ fn what_is_kept_is_listed_with_when_and_why_it_was_replaced() {
         (2, "{a: 2}", Some("two")),
         (3, "{a: 3}", Some("three")),
     ] {
-        store.write_document(text, time, note).expect("alive");
+        store
+            .write_document(text, Timestamp::from_ms(time), note)
+            .expect("alive");
     }
     disk.write(Path::new("/h/config/history/notes.txt"), b"mine", 0o600)
         .expect("alive");
@@ -40,7 +42,7 @@ fn what_is_kept_is_listed_with_when_and_why_it_was_replaced() {
 
     let told: Vec<_> = history
         .iter()
-        .map(|one| (one.replaced_at_ms, one.note.as_deref(), one.size_bytes))
+        .map(|one| (one.replaced_at.as_ms(), one.note.as_deref(), one.size_bytes))
         .collect();
     assert_eq!(told, [(3, Some("three"), 6), (2, Some("two"), 6)]);
     assert_eq!(
@@ -62,7 +64,9 @@ fn files_are_for_their_owner_and_links_stay_links() {
     store.prepare().expect("folders");
     assert!(store.document_is_open());
 
-    store.write_document("{a: 1}", 5, None).expect("written");
+    store
+        .write_document("{a: 1}", Timestamp::from_ms(5), None)
+        .expect("written");
     store.write_token("t").expect("written");
 
     assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());

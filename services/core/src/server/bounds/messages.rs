@@ -76,7 +76,7 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, Status> {
         1 => return Err(compressed("an encoding that the call does not name")),
         _ => {
             return Err(invalid(
-                "the request is no gRPC: a message begins with an unknown flag",
+                "the request is not gRPC: a message begins with an unknown flag",
             ));
         }
     }

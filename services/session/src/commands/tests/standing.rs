@@ -1,6 +1,8 @@
 //! Who may do what with a command.
 
 use super::*;
+use crate::agents::ModelName;
+use gatehouse_core::Timestamp;
 
 #[tokio::test]
 async fn a_stranger_in_a_chat_changes_nothing_and_is_told_so_in_the_chat() {
@@ -37,7 +39,7 @@ async fn a_stranger_in_a_chat_changes_nothing_and_is_told_so_in_the_chat() {
         .engine
         .stores()
         .deliveries
-        .waiting(i64::MAX / 2, 10)
+        .waiting(Timestamp::MAX, 10)
         .await
         .unwrap();
     assert_eq!(replies.len(), 3, "each is answered in the chat");
@@ -48,7 +50,7 @@ async fn a_stranger_in_a_chat_changes_nothing_and_is_told_so_in_the_chat() {
         .unwrap();
     running.end_of("r4").await;
     let session = session_of(&running).await;
-    assert_eq!(session.model_override.as_deref(), Some("p/two"));
+    assert_eq!(session.model_override, Some(ModelName::known("p/two")));
     bench.calls.close();
     assert!(bench.calls.recv().await.is_none(), "no model was asked");
 }

@@ -191,6 +191,6 @@ async fn what_is_shown_and_sent_is_chosen_by_a_word() {
     assert_eq!(
         answer(&mut running, "r6", "/send on").await,
         "Sending: allow.",
-        "a command to the gateway is no message"
+        "a command to the gateway is not a message"
     );
 }

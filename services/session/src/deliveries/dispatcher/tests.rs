@@ -4,7 +4,7 @@ mod taken_back;
 use std::sync::Mutex;
 
 use gatehouse_core::server::Server;
-use gatehouse_core::{Address, Health, Listener};
+use gatehouse_core::{Address, Health, Listener, Timestamp};
 use gatehouse_proto::channel::v1 as channel;
 use gatehouse_proto::channel::v1::channel_service_server::{ChannelService, ChannelServiceServer};
 use tonic::{Request, Response, Status};
@@ -200,7 +200,7 @@ async fn replies_wait_for_a_bridge_that_is_away_and_are_handed_over_once() {
         bench
             .stores
             .deliveries
-            .waiting(i64::MAX, 9)
+            .waiting(Timestamp::MAX, 9)
             .await
             .unwrap()
             .is_empty()
@@ -239,7 +239,7 @@ async fn a_reply_that_the_bridge_refuses_for_good_is_said_in_the_transcript() {
         bench
             .stores
             .deliveries
-            .waiting(i64::MAX, 9)
+            .waiting(Timestamp::MAX, 9)
             .await
             .unwrap()
             .is_empty()

@@ -1,4 +1,4 @@
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
@@ -54,7 +54,7 @@ impl Bench {
             role: Role::User,
             content: format!(r#"[{{"type":"image","id":"{id}","mimeType":"image/png"}}]"#),
             preview: String::new(),
-            timestamp: 1,
+            timestamp: Timestamp::from_ms(1),
             run: None,
             boundary: false,
             in_context: true,
@@ -108,12 +108,12 @@ async fn a_medium_is_swept_when_no_transcript_names_it_any_more_and_not_before()
         id: kept.id.clone(),
         mime_type: kept.mime_type.clone(),
         bytes: 1,
-        kept_at: 0,
+        kept_at: Timestamp::EPOCH,
     };
     assert_eq!(bench.media.sweep().await.unwrap(), 0, "handed in a moment ago");
     // As an hour later.
     let rows = &bench.stores.media;
-    let gone = rows.forget_unnamed(i64::MAX).await.unwrap();
+    let gone = rows.forget_unnamed(Timestamp::MAX).await.unwrap();
     assert_eq!(gone, std::slice::from_ref(&unnamed.id));
     rows.keep(late(&unnamed), i64::MAX).await.unwrap();
 
@@ -122,7 +122,7 @@ async fn a_medium_is_swept_when_no_transcript_names_it_any_more_and_not_before()
     assert!(bench.media.open(&named.id).await.unwrap().is_some());
 
     bench.stores.sessions.delete(&key("main"), None).await.unwrap();
-    assert_eq!(rows.forget_unnamed(i64::MAX).await.unwrap(), [named.id]);
+    assert_eq!(rows.forget_unnamed(Timestamp::MAX).await.unwrap(), [named.id]);
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn all_media_together_are_bounded() {
         id: MediaId::parse(&digit.to_string().repeat(64)).unwrap(),
         mime_type: "image/png".to_owned(),
         bytes,
-        kept_at: 5,
+        kept_at: Timestamp::from_ms(5),
     };
     let rows = &bench.stores.media;
     rows.keep(row('a', 60), 100).await.unwrap();
@@ -143,6 +143,6 @@ async fn all_media_together_are_bounded() {
     ));
     rows.keep(row('a', 60), 100).await.unwrap();
     rows.keep(row('b', 40), 100).await.unwrap();
-    rows.forget_unnamed(i64::MAX).await.unwrap();
+    rows.forget_unnamed(Timestamp::MAX).await.unwrap();
     rows.keep(row('c', 100), 100).await.unwrap();
 }

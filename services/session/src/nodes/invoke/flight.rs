@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gatehouse_core::Failure;
+use gatehouse_core::{Failure, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::super::live::Line;
@@ -27,7 +27,7 @@ pub(in super::super) enum Report {
 #[derive(Clone, Debug)]
 pub(in super::super) enum Landing {
     /// It waits for its node until this time.
-    Queued(i64),
+    Queued(Timestamp),
     /// It waits for its node to be in the foreground, as an action.
     PutOff(Trouble),
     /// How it ended, and whether the node had been asked.

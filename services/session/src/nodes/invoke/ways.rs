@@ -11,15 +11,15 @@ use super::super::{Asker, End, Error, Expired, NodeId, Nodes, State, Trouble, Wa
 use super::{Landing, Payload, Wish};
 
 /// How long something waits for the foreground: OpenClaw's figure.
-const FOREGROUND_MS: i64 = 600_000;
+const FOREGROUND: Duration = Duration::from_secs(600);
 /// How often old invocations are looked for.
 const UPKEEP: Duration = Duration::from_secs(600);
 /// How soon a database that did not answer is asked again.
 const RECOVER_AGAIN: Duration = Duration::from_secs(1);
 /// How long a result is kept for a repeat of its call: callers try again within minutes.
-const RESULT_KEPT_MS: i64 = 60 * 60 * 1000;
+const RESULT_KEPT: Duration = Duration::from_secs(60 * 60);
 /// How long invocations are remembered.
-const HISTORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+const HISTORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Whether a node says that it is in the background and does this in the foreground only.
 fn waits_for_foreground(platform: Platform, command: &str, end: &End) -> bool {
@@ -75,7 +75,7 @@ impl Nodes {
         if !waits_for_foreground(Platform::of(&seen.facts), &wish.command, end) {
             return None;
         }
-        let until = self.now().saturating_add(FOREGROUND_MS);
+        let until = self.now() + FOREGROUND;
         match self.0.store.put_off(id, wish.params.clone(), until).await {
             Ok(true) => {
                 self.0.flights.queued.notify_one();
@@ -130,7 +130,7 @@ impl Nodes {
                 id: waiting.id,
                 command: waiting.command,
                 params_json: waiting.params,
-                enqueued_at_ms: waiting.created_at,
+                enqueued_at_ms: waiting.created_at.as_ms(),
             })
             .collect())
     }
@@ -182,14 +182,12 @@ impl Nodes {
             let old = self
                 .0
                 .store
-                .forget_invocations(now - RESULT_KEPT_MS, now - HISTORY_MS)
+                .forget_invocations(now - RESULT_KEPT, now - HISTORY)
                 .await;
             if let Err(error) = old {
                 tracing::warn!(error = %Chain(&error), "old invocations could not be forgotten");
             }
-            let pause = next.map_or(UPKEEP, |at| {
-                Duration::from_millis(at.saturating_sub(now).max(1).unsigned_abs()).min(UPKEEP)
-            });
+            let pause = next.map_or(UPKEEP, |at| at.since(now).clamp(Duration::from_millis(1), UPKEEP));
             tokio::select! {
                 () = drain.requested() => return,
                 () = self.0.flights.queued.notified() => {}

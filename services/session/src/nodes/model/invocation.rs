@@ -93,8 +93,8 @@ pub(crate) struct NewInvocation {
     pub(crate) session_key: Option<String>,
     pub(crate) asker: Asker,
     /// How long it may wait for its node. `None`: the node is asked at once.
-    pub(crate) expires_at: Option<i64>,
-    pub(crate) now: i64,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) now: Timestamp,
 }
 
 /// What is remembered of it.
@@ -107,10 +107,10 @@ pub(crate) struct InvocationRecord {
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) asker: Asker,
     pub(crate) state: State,
-    pub(crate) created_at: i64,
-    pub(crate) started_at: Option<i64>,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) expires_at: Option<i64>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// The result, when it was small and is young.
     pub(crate) payload: Option<Payload>,
     pub(crate) trouble: Option<Trouble>,
@@ -132,7 +132,7 @@ pub(crate) struct Settled {
 pub(crate) struct Expired {
     pub(crate) ended: Vec<Settled>,
     /// When the next one has.
-    pub(crate) next: Option<i64>,
+    pub(crate) next: Option<Timestamp>,
 }
 
 /// Something that waited for its node.
@@ -145,7 +145,7 @@ pub(crate) struct Waiting {
     pub(crate) key: String,
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) session_key: Option<String>,
-    pub(crate) created_at: i64,
+    pub(crate) created_at: Timestamp,
 }
 
 /// How an invocation ended. There is one end, and the store refuses a second.

@@ -2,6 +2,7 @@
 
 use super::invoking::writer;
 use super::*;
+use gatehouse_core::Timestamp;
 
 #[tokio::test]
 async fn what_a_node_refused_is_not_to_be_tried_again_and_what_it_puts_off_is() {
@@ -196,15 +197,18 @@ async fn a_picture_reaches_whoever_asked_as_the_node_sent_it_and_is_kept_under_i
         "it is nobody else's"
     );
 
-    let named = bench.stores.media.forget_unnamed(i64::MAX).await.unwrap();
+    let named = bench.stores.media.forget_unnamed(Timestamp::MAX).await.unwrap();
     assert_eq!(named, [], "kept as long as the invocation is remembered");
     bench
         .stores
         .nodes
-        .forget_invocations(i64::MAX, i64::MAX)
+        .forget_invocations(Timestamp::MAX, Timestamp::MAX)
         .await
         .unwrap();
-    assert_eq!(bench.stores.media.forget_unnamed(i64::MAX).await.unwrap(), [id]);
+    assert_eq!(
+        bench.stores.media.forget_unnamed(Timestamp::MAX).await.unwrap(),
+        [id]
+    );
 }
 
 #[tokio::test]

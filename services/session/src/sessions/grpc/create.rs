@@ -33,11 +33,11 @@ pub(crate) async fn create(
     let policy = engine.policy()?;
     let viewer = Viewer::behind(caller.as_ref());
     if let Some(Some(level)) = &mut patch.thinking_level {
-        *level = policy.book.level("/thinkingLevel", level)?;
+        *level = policy.book.level("/thinkingLevel", level.as_str())?;
     }
     let key = session.resolve_to_act(engine, &viewer).await?;
     patch.user = owner_of_new(caller.as_ref(), &key);
-    let now = engine.now_ms();
+    let now = engine.now();
     let sessions = &engine.stores().sessions;
     if let Some(parent) = parent {
         let parent = parent.resolve(engine, &viewer).await?;
@@ -115,7 +115,7 @@ pub(crate) fn like(session: &SessionRecord) -> SessionPatch {
 fn inherit(patch: &mut SessionPatch, parent: &SessionRecord) {
     let model = parent.model_override.clone();
     // One that was stored and is none is as good as none.
-    let model = model.and_then(|model| ModelName::try_from(model).ok());
+    let model = model.and_then(|model| ModelName::try_from(String::from(model)).ok());
     patch.model = patch.model.take().or(model.map(Some));
     patch.thinking_level = patch
         .thinking_level

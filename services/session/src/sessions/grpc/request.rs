@@ -1,5 +1,6 @@
 //! The requests of `sessions.*`, read.
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1 as proto;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use crate::id::{RunId, SessionId};
 use crate::key::AgentId;
 use crate::media::Attachments;
 use crate::rows::Wanted;
+use crate::thinking::Level;
 use crate::turns::fingerprint::Fingerprint;
 use crate::turns::queue::QueueMode;
 use crate::viewer::Viewer;
@@ -235,7 +237,7 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             label: label.map(Some),
             display_name: display_name.map(Some),
             model: model.map(ModelName::try_from).transpose()?.map(Some),
-            thinking_level: thinking_level.map(Some),
+            thinking_level: thinking_level.map(|word| Some(Level::known(word))),
             category: category.map(Some),
             ..SessionPatch::default()
         };
@@ -315,14 +317,17 @@ impl TryFrom<proto::PatchSessionRequest> for Patch {
         let expected = Expected {
             session_id: expected_session_id.map(SessionId::new),
             lifecycle_revision: expected_lifecycle_revision,
-            marked_unread_at: nulls.change("expectedMarkedUnreadAt", expected_marked_unread_at),
+            marked_unread_at: nulls.change(
+                "expectedMarkedUnreadAt",
+                expected_marked_unread_at.map(Timestamp::from_ms),
+            ),
         };
         let patch = SessionPatch {
             user: None, // it stays whose it is
             label: nulls.change("label", label),
             display_name: nulls.change("displayName", display_name),
             model: nulls.change("model", model.map(ModelName::try_from).transpose()?),
-            thinking_level: nulls.change("thinkingLevel", thinking_level),
+            thinking_level: nulls.change("thinkingLevel", thinking_level.map(Level::known)),
             queue_mode: nulls.change("queueMode", queue_mode.map(QueueMode::try_from).transpose()?),
             archived: nulls.flag("archived", archived),
             pinned: nulls.flag("pinned", pinned),

@@ -1,7 +1,6 @@
 //! What is seen of sessions beside their rows: previews, branches, and how many there are.
 
 use gatehouse_proto::session::v1 as proto;
-use jiff::Timestamp;
 
 use super::super::{SessionFilter, SessionRef};
 use super::defaults;
@@ -66,7 +65,7 @@ pub(crate) async fn preview(
         });
     }
     Ok(proto::PreviewSessionsResponse {
-        ts: engine.now_ms(),
+        ts: engine.now().as_ms(),
         previews,
     })
 }
@@ -100,7 +99,7 @@ pub(crate) async fn branches(
     };
     let page = engine.stores().transcripts.history(&key, newest).await?;
     let branch = page.session.zip(page.entries.last()).map(|(session, newest)| {
-        let written = Timestamp::from_millisecond(newest.row.timestamp).ok();
+        let written = jiff::Timestamp::from_millisecond(newest.row.timestamp.as_ms()).ok();
         proto::Branch {
             leaf_entry_id: newest.row.id.to_string(),
             headline: begin_of(session.preview.as_deref().unwrap_or_default(), HEADLINE_CHARS),
@@ -164,7 +163,7 @@ pub(crate) async fn summarise(
                 .iter()
                 .map(|session| rows::session(session, Some(&policy.agents), Wanted::default()))
                 .collect(),
-            model: agent.models.first().cloned(),
+            model: agent.models.first().cloned().map(String::from),
         });
     }
     Ok(summary)

@@ -85,7 +85,7 @@ pub(super) async fn a_message_for_a_free_session_begins_in_the_commit_that_takes
     let begin = async |key: &SessionKey, run: &str| {
         let admitted = store
             .turns
-            .admit(admission(key, run, run), Some(lease(&me, T0 + 15_000)))
+            .admit(admission(key, run, run), Some(lease(&me, T0.plus_ms(15_000))))
             .await;
         let Admitted::New(new) = admitted.unwrap() else {
             panic!("{run} was known")

@@ -12,12 +12,12 @@ pub(super) async fn turns_are_listed_first_those_that_live_then_those_that_ended
     claim(store, &owner, T0).await;
     for (id, after) in [("r2", 9), ("r1", 7)] {
         let finish = Finish {
-            now: T0 + after,
+            now: T0.plus_ms(after),
             ..finish(id, &owner, TurnState::Done, "answer")
         };
         store.turns.finish(finish).await.unwrap().unwrap();
     }
-    claim(store, &owner, T0 + 10).await;
+    claim(store, &owner, T0.plus_ms(10)).await;
     let list = async |filter: TaskFilter| {
         let page = store.tasks.tasks(filter).await.unwrap();
         let runs: Vec<String> = page.tasks.iter().map(|task| task.turn.run.to_string()).collect();
@@ -78,7 +78,7 @@ pub(super) async fn turns_are_listed_first_those_that_live_then_those_that_ended
 
 pub(super) async fn usage_is_counted_by_session_day_and_model(store: &Stores) {
     const DAY: i64 = 86_400_000;
-    let answer = |text: &str, at: i64, model: &str, failed: bool| NewEntry {
+    let answer = |text: &str, at: Timestamp, model: &str, failed: bool| NewEntry {
         extra: EntryExtra {
             provider: Some("p".to_owned()),
             model: Some(model.to_owned()),
@@ -89,20 +89,20 @@ pub(super) async fn usage_is_counted_by_session_day_and_model(store: &Stores) {
         ..row(Role::Assistant, text, None, at)
     };
     for entry in [
-        row(Role::User, "long ago", None, T0 - 5 * DAY),
-        row(Role::User, "yesterday", None, T0 - DAY),
-        answer("one", T0 - DAY + 1_000, "m", false),
+        row(Role::User, "long ago", None, T0.plus_ms(-5 * DAY)),
+        row(Role::User, "yesterday", None, T0.plus_ms(-DAY)),
+        answer("one", T0.plus_ms(1_000 - DAY), "m", false),
         row(Role::Tool, "result", None, T0),
-        answer("two", T0 + 1_000, "m", true),
-        answer("three", T0 + 2_000, "n", false),
+        answer("two", T0.plus_ms(1_000), "m", true),
+        answer("three", T0.plus_ms(2_000), "n", false),
     ] {
         store.transcripts.append(&key("main"), entry).await.unwrap();
     }
-    let before = row(Role::User, "long ago", None, T0 - 5 * DAY);
+    let before = row(Role::User, "long ago", None, T0.plus_ms(-5 * DAY));
     store.transcripts.append(&key("old"), before).await.unwrap();
     let query = UsageQuery {
         viewer: crate::viewer::Viewer::Owner,
-        starts: vec![T0 - DAY, T0, T0 + DAY],
+        starts: vec![T0.plus_ms(-DAY), T0, T0.plus_ms(DAY)],
         agent: None,
         key: None,
     };
@@ -112,7 +112,7 @@ pub(super) async fn usage_is_counted_by_session_day_and_model(store: &Stores) {
     assert_eq!(counted.len(), 1, "{counted:?}");
     let main = &counted[0];
     assert_eq!(main.session.key, key("main"));
-    assert_eq!(main.between, Some((T0 - DAY, T0 + 2_000)));
+    assert_eq!(main.between, Some((T0.plus_ms(-DAY), T0.plus_ms(2_000))));
     let told: Vec<_> = main
         .cells
         .iter()

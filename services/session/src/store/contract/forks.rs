@@ -13,7 +13,7 @@ async fn talk(store: &Stores, key: &SessionKey, id: &str) {
             usage: Some(Tokens { input: 3, output: 4 }),
             ..EntryExtra::default()
         },
-        ..row(Role::Assistant, "answer", Some(id), T0 + 5)
+        ..row(Role::Assistant, "answer", Some(id), T0.plus_ms(5))
     };
     let end = Finish {
         entry: Some(answer),
@@ -26,7 +26,7 @@ async fn fork(store: &Stores, to: &str, from: ForkFrom) -> Result<Forked, Error>
     let patch = SessionPatch::default();
     store
         .sessions
-        .fork(&key("main"), &key(to), from, patch, None, T0 + 10)
+        .fork(&key("main"), &key(to), from, patch, None, T0.plus_ms(10))
         .await
 }
 
@@ -168,11 +168,11 @@ pub(super) async fn a_row_is_found_by_its_id_in_the_transcript_that_is_there_now
 
     let boundary = NewEntry {
         boundary: true,
-        ..row(Role::System, "reset", None, T0 + 9)
+        ..row(Role::System, "reset", None, T0.plus_ms(9))
     };
     store
         .sessions
-        .reset(&key("main"), boundary, T0 + 9)
+        .reset(&key("main"), boundary, T0.plus_ms(9))
         .await
         .unwrap();
     assert_eq!(find(&mine[1].row.id).await, None, "it is another transcript's");
@@ -181,7 +181,7 @@ pub(super) async fn a_row_is_found_by_its_id_in_the_transcript_that_is_there_now
 pub(super) async fn the_answers_of_the_current_transcript_are_listed_with_their_cost_the_oldest_first(
     store: &Stores,
 ) {
-    let answer = |text: &str, at: i64, usage: Option<Tokens>| NewEntry {
+    let answer = |text: &str, at: Timestamp, usage: Option<Tokens>| NewEntry {
         extra: EntryExtra {
             provider: Some("p".to_owned()),
             model: Some(text.to_owned()),
@@ -196,15 +196,19 @@ pub(super) async fn the_answers_of_the_current_transcript_are_listed_with_their_
     };
     let listed = async || {
         let (session, answers) = store.usage.answers(&key("main")).await.unwrap().unwrap();
-        let of = answers
-            .into_iter()
-            .map(|answer| (answer.timestamp - T0, answer.model.model.unwrap(), answer.tokens));
+        let of = answers.into_iter().map(|answer| {
+            (
+                answer.timestamp.ms_since(T0),
+                answer.model.model.unwrap(),
+                answer.tokens,
+            )
+        });
         (session, of.collect::<Vec<_>>())
     };
     append(row(Role::User, "hi", None, T0)).await;
-    append(answer("m", T0 + 1, tokens(5))).await;
-    append(answer("no word of its cost", T0 + 2, None)).await;
-    append(answer("n", T0 + 3, tokens(7))).await;
+    append(answer("m", T0.plus_ms(1), tokens(5))).await;
+    append(answer("no word of its cost", T0.plus_ms(2), None)).await;
+    append(answer("n", T0.plus_ms(3), tokens(7))).await;
 
     let (session, answers) = listed().await;
 
@@ -215,11 +219,11 @@ pub(super) async fn the_answers_of_the_current_transcript_are_listed_with_their_
     assert_eq!(store.usage.answers(&key("nobody")).await.unwrap(), None);
     let boundary = NewEntry {
         boundary: true,
-        ..row(Role::System, "reset", None, T0 + 9)
+        ..row(Role::System, "reset", None, T0.plus_ms(9))
     };
     store
         .sessions
-        .reset(&key("main"), boundary, T0 + 9)
+        .reset(&key("main"), boundary, T0.plus_ms(9))
         .await
         .unwrap();
     let (after, answers) = listed().await;
@@ -237,7 +241,7 @@ pub(super) async fn sessions_are_found_by_id_or_by_the_end_of_their_key_and_coun
         let patch = SessionPatch::default();
         store
             .sessions
-            .create(&key, patch, None, T0 + after)
+            .create(&key, patch, None, T0.plus_ms(after))
             .await
             .unwrap();
     }

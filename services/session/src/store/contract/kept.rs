@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn medium(digit: char, kept_at: i64) -> MediaRow {
+fn medium(digit: char, kept_at: Timestamp) -> MediaRow {
     MediaRow {
         id: MediaId::parse(&digit.to_string().repeat(64)).unwrap(),
         mime_type: "image/png".to_owned(),
@@ -13,7 +13,7 @@ fn medium(digit: char, kept_at: i64) -> MediaRow {
 
 pub(super) async fn media_are_kept_within_their_bound_and_forgotten_when_nothing_names_them(store: &Stores) {
     const ROOM: i64 = 100;
-    let (old, named, young) = (medium('a', T0), medium('b', T0), medium('c', T0 + 50));
+    let (old, named, young) = (medium('a', T0), medium('b', T0), medium('c', T0.plus_ms(50)));
     for row in [&old, &named] {
         store.media.keep(row.clone(), ROOM).await.unwrap();
     }
@@ -38,7 +38,7 @@ pub(super) async fn media_are_kept_within_their_bound_and_forgotten_when_nothing
         "they are not old"
     );
     assert_eq!(
-        store.media.forget_unnamed(T0 + 1).await.unwrap(),
+        store.media.forget_unnamed(T0.plus_ms(1)).await.unwrap(),
         std::slice::from_ref(&old.id)
     );
     assert_eq!(store.media.find(&old.id).await.unwrap(), None);
@@ -46,14 +46,17 @@ pub(super) async fn media_are_kept_within_their_bound_and_forgotten_when_nothing
     // There is room again, and what comes a second time is kept for longer and weighs nothing more.
     store.media.keep(young.clone(), ROOM).await.unwrap();
     let again = MediaRow {
-        kept_at: T0 + 90,
+        kept_at: T0.plus_ms(90),
         ..young.clone()
     };
     store.media.keep(again.clone(), ROOM).await.unwrap();
     assert_eq!(store.media.find(&young.id).await.unwrap(), Some(again));
-    assert_eq!(store.media.forget_unnamed(T0 + 60).await.unwrap(), []);
+    assert_eq!(store.media.forget_unnamed(T0.plus_ms(60)).await.unwrap(), []);
     store.sessions.delete(&key("main"), None).await.unwrap();
-    assert_eq!(store.media.forget_unnamed(T0 + 60).await.unwrap(), [named.id]);
+    assert_eq!(
+        store.media.forget_unnamed(T0.plus_ms(60)).await.unwrap(),
+        [named.id]
+    );
 }
 
 pub(super) async fn a_group_that_is_renamed_or_deleted_takes_its_sessions_along(store: &Stores) {

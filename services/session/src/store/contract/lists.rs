@@ -7,7 +7,7 @@ pub(super) async fn a_list_is_filtered_paged_and_counted(store: &Stores) {
         let key = SessionKey::parse(&format!("agent:{}:s{n}", if n % 2 == 0 { "a" } else { "b" })).unwrap();
         store
             .sessions
-            .create(&key, SessionPatch::default(), None, T0 + n)
+            .create(&key, SessionPatch::default(), None, T0.plus_ms(n))
             .await
             .unwrap();
     }
@@ -17,7 +17,7 @@ pub(super) async fn a_list_is_filtered_paged_and_counted(store: &Stores) {
     };
     store
         .sessions
-        .patch(&SessionKey::parse("agent:a:s0").unwrap(), archive, T0 + 10)
+        .patch(&SessionKey::parse("agent:a:s0").unwrap(), archive, T0.plus_ms(10))
         .await
         .unwrap();
     let list = async |filter: SessionFilter| {
@@ -75,7 +75,7 @@ pub(super) async fn a_list_is_filtered_paged_and_counted(store: &Stores) {
     );
     assert_eq!(
         list(SessionFilter {
-            since: Some(T0 + 4),
+            since: Some(T0.plus_ms(4)),
             ..all.clone()
         })
         .await,
@@ -191,7 +191,7 @@ pub(super) async fn old_rows_are_forgotten_and_young_ones_kept(store: &Stores) {
         .unwrap();
 
     assert_eq!(store.upkeep.prune(T0).await.unwrap(), 0);
-    assert_eq!(store.upkeep.prune(T0 + 100).await.unwrap(), 2);
+    assert_eq!(store.upkeep.prune(T0.plus_ms(100)).await.unwrap(), 2);
 
     assert!(store.turns.find(&run("r1")).await.unwrap().is_none());
     admit(
@@ -222,7 +222,7 @@ pub(super) async fn the_context_knows_what_waits_and_what_was_merged(store: &Sto
     }
     let head = store
         .turns
-        .claim(lease(&a, T0 + 20_000), T0 + 9_000)
+        .claim(lease(&a, T0.plus_ms(20_000)), T0.plus_ms(9_000))
         .await
         .unwrap()
         .unwrap()

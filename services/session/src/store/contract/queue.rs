@@ -14,7 +14,7 @@ pub(super) async fn what_waits_together_is_answered_together_but_never_across_ch
 
     let claimed = store
         .turns
-        .claim(lease(&a, T0 + 20_000), T0 + 10_000)
+        .claim(lease(&a, T0.plus_ms(20_000)), T0.plus_ms(10_000))
         .await
         .unwrap()
         .unwrap();
@@ -49,7 +49,7 @@ pub(super) async fn what_waits_together_is_answered_together_but_never_across_ch
 
 pub(super) async fn collected_messages_wait_for_a_quiet_moment(store: &Stores) {
     let a = Owner::new("a");
-    let message = |id: &str, now: i64| Admission {
+    let message = |id: &str, now: Timestamp| Admission {
         now,
         ..mode(admission(&key("main"), id, id), QueueMode::Collect)
     };
@@ -60,7 +60,7 @@ pub(super) async fn collected_messages_wait_for_a_quiet_moment(store: &Stores) {
         "an idle session answers at once"
     );
     admit(store, message("r2", T0)).await;
-    admit(store, message("r3", T0 + 300)).await;
+    admit(store, message("r3", T0.plus_ms(300))).await;
     store
         .turns
         .finish(finish("r1", &a, TurnState::Done, "x"))
@@ -68,12 +68,12 @@ pub(super) async fn collected_messages_wait_for_a_quiet_moment(store: &Stores) {
         .unwrap()
         .unwrap();
 
-    assert_eq!(claim(store, &a, T0 + 600).await, None);
-    let outlook = store.turns.outlook(Vec::new(), T0 + 600).await.unwrap();
-    assert_eq!((outlook.waiting, outlook.next_due), (true, Some(T0 + 800)));
+    assert_eq!(claim(store, &a, T0.plus_ms(600)).await, None);
+    let outlook = store.turns.outlook(Vec::new(), T0.plus_ms(600)).await.unwrap();
+    assert_eq!((outlook.waiting, outlook.next_due), (true, Some(T0.plus_ms(800))));
     let claimed = store
         .turns
-        .claim(lease(&a, T0 + 20_000), T0 + 800)
+        .claim(lease(&a, T0.plus_ms(20_000)), T0.plus_ms(800))
         .await
         .unwrap()
         .unwrap();
@@ -102,7 +102,7 @@ pub(super) async fn an_interrupting_message_ends_what_waits_and_stops_what_runs(
     );
     assert_eq!(new.gave_way.asked, [run("r1")]);
     assert_eq!(
-        store.turns.renew(&run("r1"), &a, T0 + 9).await.unwrap(),
+        store.turns.renew(&run("r1"), &a, T0.plus_ms(9)).await.unwrap(),
         Hold::Stop(Origin::Interrupt)
     );
     store

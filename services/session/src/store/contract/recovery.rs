@@ -11,7 +11,7 @@ pub(super) const LIMITS: RunLimits = RunLimits {
     shown_max: 2,
 };
 
-pub(super) fn reclaim(owner: &Owner, others_are_dead: bool, now: i64) -> Reclaim {
+pub(super) fn reclaim(owner: &Owner, others_are_dead: bool, now: Timestamp) -> Reclaim {
     Reclaim {
         owner: owner.clone(),
         others_are_dead,
@@ -19,7 +19,7 @@ pub(super) fn reclaim(owner: &Owner, others_are_dead: bool, now: i64) -> Reclaim
         notice: ForPeople::new("cut short"),
         limits: LIMITS,
         now,
-        lease_until: now + LEASE,
+        lease_until: now.plus_ms(LEASE),
     }
 }
 
@@ -78,12 +78,20 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_wa
         .await
         .unwrap();
 
-    let untouched = store.turns.reclaim(reclaim(&next, false, T0 + 10)).await.unwrap();
+    let untouched = store
+        .turns
+        .reclaim(reclaim(&next, false, T0.plus_ms(10)))
+        .await
+        .unwrap();
     assert!(
         untouched.queued.is_empty() && untouched.ended.is_empty(),
         "their leases hold"
     );
-    let reclaimed = store.turns.reclaim(reclaim(&next, true, T0 + 10)).await.unwrap();
+    let reclaimed = store
+        .turns
+        .reclaim(reclaim(&next, true, T0.plus_ms(10)))
+        .await
+        .unwrap();
 
     assert_eq!(reclaimed.queued, [run("unseen"), run("seen")]);
     let ended: Vec<_> = reclaimed
@@ -120,7 +128,7 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_wa
             "{rest}: whose model wrote it"
         );
     }
-    let replies = store.deliveries.waiting(T0 + 10, 9).await.unwrap();
+    let replies = store.deliveries.waiting(T0.plus_ms(10), 9).await.unwrap();
     let replies: Vec<_> = replies.iter().map(|reply| reply.content.words()).collect();
     assert_eq!(
         replies,
@@ -141,7 +149,7 @@ pub(super) async fn the_turns_of_a_dead_owner_run_again_once_or_end_with_what_wa
     assert_eq!(store.turns.kept_text(&run("seen")).await.unwrap(), "half");
     let again = store
         .turns
-        .claim(lease(&next, T0 + 30), T0 + 20)
+        .claim(lease(&next, T0.plus_ms(30)), T0.plus_ms(20))
         .await
         .unwrap()
         .unwrap();
@@ -203,7 +211,7 @@ pub(super) async fn a_living_turn_is_not_taken_for_a_dead_one_whatever_the_clock
     let (me, dead) = (Owner::new("me"), Owner::new("dead"));
     shown(store, "mine", &me, &[&["half"]]).await;
     shown(store, "lost", &dead, &[&[]]).await;
-    let later = T0 + 17_000;
+    let later = T0.plus_ms(17_000);
 
     let look = Reclaim {
         held: vec![run("mine")],
@@ -216,11 +224,11 @@ pub(super) async fn a_living_turn_is_not_taken_for_a_dead_one_whatever_the_clock
     let mine = store.turns.find(&run("mine")).await.unwrap().unwrap();
     assert_eq!(
         (mine.state, mine.owner, mine.lease_until),
-        (TurnState::Running, Some(me.clone()), Some(later + LEASE))
+        (TurnState::Running, Some(me.clone()), Some(later.plus_ms(LEASE)))
     );
 
     // What this process let go of is nobody's, although its name is on it.
-    let forgotten = reclaim(&me, false, later + LEASE + 1);
+    let forgotten = reclaim(&me, false, later.plus_ms(LEASE + 1));
     assert_eq!(
         store.turns.reclaim(forgotten).await.unwrap().queued,
         [run("mine")]
@@ -230,14 +238,14 @@ pub(super) async fn a_living_turn_is_not_taken_for_a_dead_one_whatever_the_clock
 pub(super) async fn a_lease_from_before_the_clock_was_set_back_ends_in_the_usual_time(store: &Stores) {
     let (dead, next) = (Owner::new("dead"), Owner::new("next"));
     shown(store, "main", &dead, &[&[]]).await;
-    let back = T0 - 3_600_000;
+    let back = T0.plus_ms(-3_600_000);
 
     let first = store.turns.reclaim(reclaim(&next, false, back)).await.unwrap();
     assert!(first.queued.is_empty(), "its owner may be alive");
 
     let second = store
         .turns
-        .reclaim(reclaim(&next, false, back + LEASE + 1))
+        .reclaim(reclaim(&next, false, back.plus_ms(LEASE + 1)))
         .await
         .unwrap();
     assert_eq!(second.queued, [run("main")]);
@@ -246,7 +254,7 @@ pub(super) async fn a_lease_from_before_the_clock_was_set_back_ends_in_the_usual
 pub(super) async fn nothing_waits_for_a_clock_that_was_set_back(store: &Stores) {
     let owner = Owner::new("a");
     for (n, step) in [1_000, 3_600_000, 31_536_000_000].into_iter().enumerate() {
-        let now = T0 - step;
+        let now = T0.plus_ms(-step);
         let name = format!("s{n}");
         shown(store, &name, &owner, &[&[]]).await;
         store
@@ -256,7 +264,7 @@ pub(super) async fn nothing_waits_for_a_clock_that_was_set_back(store: &Stores) 
             .unwrap();
         say(store, &key(&name), &format!("next{n}"), "hi").await; // at T0, and then the clock is set back
         let replies = store.deliveries.waiting(T0, 9).await.unwrap();
-        let not_before = T0 + DELIVERY_LATER_MS;
+        let not_before = T0 + DELIVERY_LATER;
         for reply in &replies {
             let later = DeliveryOutcome::Later { not_before };
             store.deliveries.settle(reply.id, later).await.unwrap();
@@ -280,14 +288,18 @@ pub(super) async fn a_lease_that_ended_is_lost(store: &Stores) {
     say(store, &key("main"), "r1", "one").await;
     claim(store, &a, T0).await;
     assert_eq!(
-        store.turns.renew(&run("r1"), &a, T0 + 20_000).await.unwrap(),
+        store
+            .turns
+            .renew(&run("r1"), &a, T0.plus_ms(20_000))
+            .await
+            .unwrap(),
         Hold::Held
     );
 
     assert!(
         store
             .turns
-            .reclaim(reclaim(&b, false, T0 + 16_000))
+            .reclaim(reclaim(&b, false, T0.plus_ms(16_000)))
             .await
             .unwrap()
             .queued
@@ -297,7 +309,7 @@ pub(super) async fn a_lease_that_ended_is_lost(store: &Stores) {
     assert_eq!(
         store
             .turns
-            .reclaim(reclaim(&b, false, T0 + 20_001))
+            .reclaim(reclaim(&b, false, T0.plus_ms(20_001)))
             .await
             .unwrap()
             .queued,
@@ -305,7 +317,11 @@ pub(super) async fn a_lease_that_ended_is_lost(store: &Stores) {
     );
 
     assert_eq!(
-        store.turns.renew(&run("r1"), &a, T0 + 40_000).await.unwrap(),
+        store
+            .turns
+            .renew(&run("r1"), &a, T0.plus_ms(40_000))
+            .await
+            .unwrap(),
         Hold::Lost
     );
     assert_eq!(

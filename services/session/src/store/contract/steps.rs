@@ -6,7 +6,7 @@ use super::*;
 fn record(run: &str, owner: &Owner, first: u32, rows: &[(Role, &str)]) -> Record {
     let entries = rows
         .iter()
-        .map(|(role, text)| row(*role, text, Some(run), T0 + 1));
+        .map(|(role, text)| row(*role, text, Some(run), T0.plus_ms(1)));
     Record {
         run: RunId::new(run),
         owner: owner.clone(),
@@ -119,11 +119,15 @@ pub(super) async fn whoever_lost_the_lease_records_nothing(store: &Stores) {
     lost(&other).await;
     let nobody = store.turns.record(record("none", &owner, 0, &one)).await.unwrap();
     assert_eq!(nobody.hold, Hold::Lost);
-    let taken = store.turns.reclaim(reclaim(&other, true, T0 + 10)).await.unwrap();
+    let taken = store
+        .turns
+        .reclaim(reclaim(&other, true, T0.plus_ms(10)))
+        .await
+        .unwrap();
     assert_eq!(taken.queued, [run("main")], "it had no effects");
     lost(&owner).await;
     assert_eq!(store.turns.kept_text(&run("main")).await.unwrap(), "half");
-    claim(store, &other, T0 + 20).await;
+    claim(store, &other, T0.plus_ms(20)).await;
     let end = finish("main", &other, TurnState::Done, "done");
     store.turns.finish(end).await.unwrap().unwrap();
     lost(&other).await;
@@ -153,9 +157,13 @@ pub(super) async fn what_was_recorded_is_in_flight_no_more_and_outlives_its_proc
         "a tool says nothing"
     );
 
-    let reclaimed = store.turns.reclaim(reclaim(&next, true, T0 + 10)).await.unwrap();
+    let reclaimed = store
+        .turns
+        .reclaim(reclaim(&next, true, T0.plus_ms(10)))
+        .await
+        .unwrap();
     assert_eq!(reclaimed.queued, [run("main")]);
-    assert_eq!(claim(store, &next, T0 + 20).await, Some(run("main")));
+    assert_eq!(claim(store, &next, T0.plus_ms(20)).await, Some(run("main")));
 
     // The next attempt reads what this one did, and its steps are counted from 0 again.
     let turn = store.turns.find(&run("main")).await.unwrap().unwrap();
@@ -199,7 +207,11 @@ pub(super) async fn a_turn_that_recorded_an_effect_is_never_run_again(store: &St
         .give_back(&run("given"), &owner, LIMITS)
         .await
         .unwrap();
-    let reclaimed = store.turns.reclaim(reclaim(&next, true, T0 + 10)).await.unwrap();
+    let reclaimed = store
+        .turns
+        .reclaim(reclaim(&next, true, T0.plus_ms(10)))
+        .await
+        .unwrap();
 
     assert_eq!(gave_back, GaveBack::Spent);
     assert!(reclaimed.queued.is_empty());
@@ -232,10 +244,10 @@ pub(super) async fn whoever_is_to_stop_records_what_happened_and_a_dead_transcri
     );
 
     shown(store, "reset", &owner, &[&[""]]).await;
-    let boundary = row(Role::System, "new", None, T0 + 2);
+    let boundary = row(Role::System, "new", None, T0.plus_ms(2));
     store
         .sessions
-        .reset(&key("reset"), boundary, T0 + 2)
+        .reset(&key("reset"), boundary, T0.plus_ms(2))
         .await
         .unwrap();
 

@@ -20,7 +20,9 @@ pub(super) async fn what_is_stopped_in_one_chat_goes_on_in_the_others(store: &St
     claim(store, &owner, T0).await;
     let stop = async |to: &str| {
         let (main, chat) = (key("main"), chat(to));
-        let stopped = store.turns.abort_in_chat(&main, &chat, Origin::Rpc, T0 + 1);
+        let stopped = store
+            .turns
+            .abort_in_chat(&main, &chat, Origin::Rpc, T0.plus_ms(1));
         let Aborted { ended, asked } = stopped.await.unwrap();
         let ended: Vec<RunId> = ended.into_iter().map(|ended| ended.turn.run).collect();
         (ended, asked)
@@ -29,11 +31,15 @@ pub(super) async fn what_is_stopped_in_one_chat_goes_on_in_the_others(store: &St
     assert_eq!(stop("#a").await, (vec![run("r3")], vec![run("r1")]));
     assert_eq!(stop("#c").await, (vec![], vec![]));
 
-    let hold = store.turns.renew(&run("r1"), &owner, T0 + 9).await.unwrap();
+    let hold = store
+        .turns
+        .renew(&run("r1"), &owner, T0.plus_ms(9))
+        .await
+        .unwrap();
     assert_eq!(hold, Hold::Stop(Origin::Rpc));
     let end = finish("r1", &owner, TurnState::Aborted, "half");
     store.turns.finish(end).await.unwrap().unwrap();
-    assert_eq!(claim(store, &owner, T0 + 2).await, Some(run("r2")));
+    assert_eq!(claim(store, &owner, T0.plus_ms(2)).await, Some(run("r2")));
     let r3 = store.turns.find(&run("r3")).await.unwrap().unwrap();
     assert_eq!((r3.state, r3.abort), (TurnState::Aborted, Some(Origin::Rpc)));
     let r4 = store.turns.find(&run("r4")).await.unwrap().unwrap();
@@ -49,11 +55,11 @@ pub(super) async fn a_reply_that_is_taken_back_is_handed_to_nobody(store: &Store
         store.turns.finish(end).await.unwrap().unwrap();
     }
     let recall = async |rest: &str, recalled: Recalled| {
-        let count = store.deliveries.recall(key(rest), recalled, T0 + 6).await;
+        let count = store.deliveries.recall(key(rest), recalled, T0.plus_ms(6)).await;
         count.unwrap()
     };
     let waiting = async || {
-        let rows = store.deliveries.waiting(T0 + 10, 9).await.unwrap();
+        let rows = store.deliveries.waiting(T0.plus_ms(10), 9).await.unwrap();
         let ids = rows.into_iter().map(|row| (row.run.to_string(), row.id));
         ids.collect::<Vec<_>>()
     };
@@ -75,7 +81,7 @@ pub(super) async fn a_reply_that_is_taken_back_is_handed_to_nobody(store: &Store
     let left: Vec<String> = waiting().await.into_iter().map(|(run, _)| run).collect();
     assert!(!left.contains(&"r1".to_owned()), "{left:?}");
     let (_, taken_back) = before.iter().find(|(run, _)| run == "r1").unwrap();
-    let late = DeliveryOutcome::Taken { now: T0 + 11 };
+    let late = DeliveryOutcome::Taken { now: T0.plus_ms(11) };
     assert!(!store.deliveries.settle(*taken_back, late).await.unwrap());
     assert_eq!(recall("main", of(None, None)).await, 2);
     assert_eq!(waiting().await, []);
@@ -92,12 +98,12 @@ pub(super) async fn what_steers_the_turn_at_work_is_answered_by_it_behind_what_i
         super::mode(admission, mode)
     };
     let take_in = async |owner: &Owner, number: u32, text: &str| {
-        let said = row(Role::Assistant, text, Some("main"), T0 + 2);
+        let said = row(Role::Assistant, text, Some("main"), T0.plus_ms(2));
         let taken = store.turns.take_in(TakeIn {
             run: run("main"),
             owner: owner.clone(),
             said: Some((number, said)),
-            now: T0 + 2,
+            now: T0.plus_ms(2),
         });
         taken.await.unwrap()
     };

@@ -7,7 +7,7 @@ pub(super) async fn a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new
     for n in 1..=5 {
         store
             .transcripts
-            .append(&main, row(Role::User, &format!("m{n}"), None, T0 + n))
+            .append(&main, row(Role::User, &format!("m{n}"), None, T0.plus_ms(n)))
             .await
             .unwrap();
     }
@@ -88,7 +88,7 @@ fn boundary() -> NewEntry {
         boundary: true,
         in_context: false,
         preview: String::new(),
-        ..row(Role::System, "reset", None, T0 + 9)
+        ..row(Role::System, "reset", None, T0.plus_ms(9))
     }
 }
 
@@ -96,7 +96,11 @@ pub(super) async fn a_reset_begins_a_new_transcript(store: &Stores) {
     let main = key("main");
     let before = say(store, &main, "r1", "one").await.session;
 
-    let (after, entry) = store.sessions.reset(&main, boundary(), T0 + 9).await.unwrap();
+    let (after, entry) = store
+        .sessions
+        .reset(&main, boundary(), T0.plus_ms(9))
+        .await
+        .unwrap();
 
     assert_eq!(entry.seq, 2);
     assert_ne!(before.session_id, after.session_id);
@@ -113,7 +117,7 @@ pub(super) async fn what_a_dead_transcript_has_to_say_is_not_said_into_the_new_o
     claim(store, &a, T0).await;
     store
         .sessions
-        .reset(&key("main"), boundary(), T0 + 1)
+        .reset(&key("main"), boundary(), T0.plus_ms(1))
         .await
         .unwrap();
 

@@ -73,7 +73,12 @@ pub(super) async fn a_turn_ends_once(store: &Stores) {
     );
     assert_eq!(store.turns.renew(&run("r1"), &a, T0).await.unwrap(), Hold::Lost);
     assert!(
-        store.deliveries.waiting(T0 + 10, 10).await.unwrap().is_empty(),
+        store
+            .deliveries
+            .waiting(T0.plus_ms(10), 10)
+            .await
+            .unwrap()
+            .is_empty(),
         "a turn from a screen has no chat"
     );
 }
@@ -101,7 +106,7 @@ pub(super) async fn a_reply_is_kept_with_all_that_it_says(store: &Stores) {
         store.turns.finish(finish).await.unwrap().unwrap();
     }
 
-    let waiting = store.deliveries.waiting(T0 + 9, 9).await.unwrap();
+    let waiting = store.deliveries.waiting(T0.plus_ms(9), 9).await.unwrap();
 
     let kept: Vec<String> = waiting.iter().map(|reply| reply.content.to_json()).collect();
     assert_eq!(kept, replies);
@@ -143,7 +148,7 @@ pub(super) async fn the_reply_of_a_turn_waits_for_the_bridge(store: &Stores) {
         "a refusal leaves nothing behind"
     );
 
-    let waiting = store.deliveries.waiting(T0 + 10, 10).await.unwrap();
+    let waiting = store.deliveries.waiting(T0.plus_ms(10), 10).await.unwrap();
     assert_eq!(
         waiting
             .iter()
@@ -154,26 +159,45 @@ pub(super) async fn the_reply_of_a_turn_waits_for_the_bridge(store: &Stores) {
     let first = waiting.first().unwrap().id;
     store
         .deliveries
-        .settle(first, DeliveryOutcome::Later { not_before: T0 + 100 })
+        .settle(
+            first,
+            DeliveryOutcome::Later {
+                not_before: T0.plus_ms(100),
+            },
+        )
         .await
         .unwrap();
     assert!(
-        store.deliveries.waiting(T0 + 10, 10).await.unwrap().is_empty(),
+        store
+            .deliveries
+            .waiting(T0.plus_ms(10), 10)
+            .await
+            .unwrap()
+            .is_empty(),
         "the second waits behind the first"
     );
-    assert_eq!(store.deliveries.next_due(T0 + 10).await.unwrap(), Some(T0 + 100));
     assert_eq!(
-        store.deliveries.next_due(T0 + 100).await.unwrap(),
+        store.deliveries.next_due(T0.plus_ms(10)).await.unwrap(),
+        Some(T0.plus_ms(100))
+    );
+    assert_eq!(
+        store.deliveries.next_due(T0.plus_ms(100)).await.unwrap(),
         None,
         "it is due"
     );
-    assert_eq!(store.deliveries.waiting(T0 + 100, 10).await.unwrap().len(), 2);
+    assert_eq!(
+        store.deliveries.waiting(T0.plus_ms(100), 10).await.unwrap().len(),
+        2
+    );
     store
         .deliveries
-        .settle(first, DeliveryOutcome::Taken { now: T0 + 100 })
+        .settle(first, DeliveryOutcome::Taken { now: T0.plus_ms(100) })
         .await
         .unwrap();
-    assert_eq!(store.deliveries.waiting(T0 + 100, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        store.deliveries.waiting(T0.plus_ms(100), 10).await.unwrap().len(),
+        1
+    );
     assert!(made("r1").await && made("r2").await, "also once it was taken");
 }
 
@@ -183,7 +207,7 @@ pub(super) async fn the_end_of_a_turn_begins_the_next_in_the_same_commit(store: 
         say(store, &self::key(key), id, id).await;
     }
     claim(store, &me, T0).await;
-    let until = T0 + 20_000;
+    let until = T0.plus_ms(20_000);
 
     let end = |run, owner| finish(run, owner, TurnState::Done, "answer");
     let not_mine = store

@@ -7,9 +7,13 @@ use super::super::{
     Task, Turn, TurnState,
 };
 use super::{entries, sessions, turns};
+use crate::agents::ModelName;
 use crate::error::Error;
 use crate::id::RunId;
+use crate::stop::StopReason;
+use crate::thinking::Level;
 use crate::turns::queue::{DropPolicy, QueueMode};
+use gatehouse_core::Timestamp;
 
 /// How many quiet windows a message waits at most while others keep coming.
 const QUIET_WINDOWS_MAX: i64 = 10;
@@ -98,7 +102,7 @@ pub(super) fn answer(
     let end = turns::End {
         entry: Some(answer),
         reply: Some(reply),
-        stop_reason: Some("stop".to_owned()),
+        stop_reason: Some(StopReason::Stop),
         ..turns::End::new(TurnState::Done, *now)
     };
     let ended = turns::finish_as(conn, run, &turns::Guard::Queued, end)?.ok_or(Error::Unreadable("turn"))?;
@@ -138,7 +142,7 @@ fn insert(
     session: i64,
     target: Option<&Target>,
     begun: Option<&Lease>,
-    not_before: i64,
+    not_before: Timestamp,
 ) -> Result<(), Error> {
     let Admission {
         run,
@@ -164,7 +168,7 @@ fn insert(
     .execute(named_params! {
         ":run": run.as_str(), ":session": session, ":state": state.word(), ":mode": queue.mode.word(),
         ":target": target.map(json).transpose()?, ":fingerprint": admission.fingerprint,
-        ":model": admission.model, ":thinking": admission.thinking, ":timeout": admission.timeout_ms,
+        ":model": admission.model.as_ref().map(ModelName::as_str), ":thinking": admission.thinking.as_ref().map(Level::as_str), ":timeout": admission.timeout_ms,
         ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.trace.to_string(),
         ":task": admission.task.map(Task::word), ":sender": admission.sender,
         ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
@@ -241,17 +245,17 @@ fn make_room(
 
 /// When a message that finds its session busy may be answered. In `collect` mode each new message lengthens the wait of those
 /// before it, up to a bound.
-fn quiet_until(conn: &Connection, session: i64, admission: &Admission) -> Result<i64, Error> {
+fn quiet_until(conn: &Connection, session: i64, admission: &Admission) -> Result<Timestamp, Error> {
     let Admission { queue, now, .. } = admission;
     if queue.mode != QueueMode::Collect {
         return Ok(*now);
     }
-    let quiet = now + queue.quiet_ms;
+    let quiet = now.plus_ms(queue.quiet_ms);
     conn.prepare_cached(
         "UPDATE turns SET not_before = max(not_before, min(?2, queued_at + ?3))
          WHERE session = ?1 AND state = 'queued' AND mode = 'collect'",
     )?
-    .execute([session, quiet, queue.quiet_ms * QUIET_WINDOWS_MAX])?;
+    .execute([session, quiet.as_ms(), queue.quiet_ms * QUIET_WINDOWS_MAX])?;
     Ok(quiet)
 }
 

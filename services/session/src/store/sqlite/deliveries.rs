@@ -1,9 +1,9 @@
 //! Replies on their way to the bridge.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use rusqlite::{Connection, Row, params};
 
-use super::super::{DELIVERY_LATER_MS, Delivery, DeliveryOutcome, Recalled, Target, Turn};
+use super::super::{DELIVERY_LATER, Delivery, DeliveryOutcome, Recalled, Target, Turn};
 use super::turns::trace_of;
 use crate::error::Error;
 use crate::id::RunId;
@@ -18,7 +18,7 @@ pub(super) fn add(
     turn: &Turn,
     target: &Target,
     content: Content,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Error> {
     let (words, content) = content.into_columns();
     let target = serde_json::to_string(target).map_err(|_| Error::Unreadable("target"))?;
@@ -49,7 +49,7 @@ pub(super) fn is_made(conn: &Connection, run: &RunId) -> Result<bool, Error> {
     Ok(statement.exists([key_of(run)])?)
 }
 
-pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<Delivery>, Error> {
+pub(super) fn waiting(conn: &Connection, now: Timestamp, rows_max: u32) -> Result<Vec<Delivery>, Error> {
     // A reply waits for the older ones of its chat, also for one that is to be offered again later. One that is to wait longer
     // than anybody is told to was put off before the clock was set back, and is due.
     let mut statement = conn.prepare_cached(
@@ -61,7 +61,7 @@ pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<
     )?;
     let mut deliveries = Vec::new();
     let mut bytes = 0;
-    let latest = now.saturating_add(DELIVERY_LATER_MS);
+    let latest = now + DELIVERY_LATER;
     for delivery in statement.query_map(params![now, rows_max, latest], delivery)? {
         let Some(delivery) = delivery? else {
             return Err(Error::Unreadable("delivery"));
@@ -76,13 +76,13 @@ pub(super) fn waiting(conn: &Connection, now: i64, rows_max: u32) -> Result<Vec<
 }
 
 /// Those that are put off for longer than anybody is told to are due: see [`waiting`].
-pub(super) fn next_due(conn: &Connection, now: i64) -> Result<Option<i64>, Error> {
+pub(super) fn next_due(conn: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT min(not_before) FROM deliveries INDEXED BY deliveries_waiting
          WHERE state = 'waiting' AND not_before > ?1 AND not_before <= ?2
          -- scans: the index holds what waits, and nothing of the past",
     )?;
-    let latest = now.saturating_add(DELIVERY_LATER_MS);
+    let latest = now + DELIVERY_LATER;
     Ok(statement.query_row([now, latest], |row| row.get(0))?)
 }
 
@@ -93,12 +93,12 @@ pub(super) fn settle(conn: &Connection, delivery: i64, outcome: &DeliveryOutcome
                 "UPDATE deliveries SET state = 'taken', text = '', content = NULL, settled_at = ?2
                  WHERE id = ?1 AND state = 'waiting'",
             )?
-            .execute([delivery, *now])?,
+            .execute([delivery, (*now).as_ms()])?,
         DeliveryOutcome::Later { not_before } => conn
             .prepare_cached(
                 "UPDATE deliveries SET attempts = attempts + 1, not_before = ?2 WHERE id = ?1 AND state = 'waiting'",
             )?
-            .execute([delivery, *not_before])?,
+            .execute([delivery, (*not_before).as_ms()])?,
         DeliveryOutcome::Refused { error, now } => conn
             .prepare_cached(
                 "UPDATE deliveries SET state = 'refused', error = ?2, settled_at = ?3
@@ -113,7 +113,7 @@ pub(super) fn recall(
     conn: &Connection,
     session: &SessionKey,
     recalled: &Recalled,
-    now: i64,
+    now: Timestamp,
 ) -> Result<i64, Error> {
     let Recalled { run, chat } = recalled;
     let mut statement = conn.prepare_cached(
@@ -132,7 +132,7 @@ pub(super) fn recall(
             conn.prepare_cached(
                 "UPDATE deliveries SET state = 'dropped', text = '', content = NULL, settled_at = ?2 WHERE id = ?1",
             )?
-            .execute([id, now])?;
+            .execute([id, now.as_ms()])?;
             recalled += 1;
         }
     }

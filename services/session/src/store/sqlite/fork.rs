@@ -7,6 +7,7 @@ use super::{entries, sessions, turns};
 use crate::error::Error;
 use crate::key::SessionKey;
 use crate::transcripts::{Entry, Role};
+use gatehouse_core::Timestamp;
 
 /// Copies the rows up to `from` under a new key; a session that has it already is answered as it is. What was paid for an answer
 /// stays with the first of the two, so that nothing is counted twice.
@@ -16,7 +17,7 @@ pub(super) fn fork(
     key: &SessionKey,
     patch: &SessionPatch,
     once: Option<&Once>,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Forked, Error> {
     if let Some(once) = once {
         sessions::claim_key(conn, once, now)?;

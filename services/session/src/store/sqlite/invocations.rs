@@ -9,6 +9,7 @@ use crate::nodes::{
     Asker, Begun, End, Expired, InvocationRecord, NewInvocation, NodeId, Payload, Settled, State, Trouble,
     Waiting,
 };
+use gatehouse_core::Timestamp;
 
 /// Rows that one call forgets of each kind, so that the writer is not held up.
 const FORGOTTEN_MAX: u32 = 2_000;
@@ -61,7 +62,7 @@ pub(super) fn known(conn: &Connection, node: &NodeId, key: &str) -> Result<Optio
         .transpose()
 }
 
-pub(super) fn start(conn: &Connection, id: &str, now: i64) -> Result<bool, Error> {
+pub(super) fn start(conn: &Connection, id: &str, now: Timestamp) -> Result<bool, Error> {
     let changed = conn
         .prepare_cached(
             "UPDATE node_invocations SET state = 'running', started_at = ?2, params = NULL
@@ -75,7 +76,7 @@ pub(super) fn put_off(
     conn: &Connection,
     id: &str,
     given: Option<&str>,
-    expires_at: i64,
+    expires_at: Timestamp,
 ) -> Result<bool, Error> {
     let node: Option<String> = conn
         .prepare_cached("SELECT node FROM node_invocations WHERE id = ?1 AND state = 'running'")?
@@ -92,7 +93,7 @@ pub(super) fn put_off(
     Ok(true)
 }
 
-pub(super) fn end(conn: &Connection, id: &str, end: &End, now: i64) -> Result<bool, Error> {
+pub(super) fn end(conn: &Connection, id: &str, end: &End, now: Timestamp) -> Result<bool, Error> {
     let End {
         state,
         payload,
@@ -133,7 +134,7 @@ pub(super) fn end(conn: &Connection, id: &str, end: &End, now: i64) -> Result<bo
 }
 
 /// Ends all that a node was asked for: it is no node any more.
-pub(super) fn end_of_node(conn: &Connection, node: &NodeId, now: i64) -> Result<Vec<Settled>, Error> {
+pub(super) fn end_of_node(conn: &Connection, node: &NodeId, now: Timestamp) -> Result<Vec<Settled>, Error> {
     let mut statement = conn.prepare_cached(
         "UPDATE node_invocations SET state = iif(state = 'queued', 'error', 'lost'), ended_at = ?2, params = NULL,
             error_code = 'NODE_REMOVED', error_message = 'the node was removed'
@@ -179,7 +180,7 @@ pub(super) fn waiting(
     conn: &Connection,
     node: &NodeId,
     foreground: bool,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Vec<Waiting>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM node_invocations INDEXED BY node_invocations_waiting
@@ -200,7 +201,7 @@ pub(super) fn waiting(
     Ok(waiting.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn expire(conn: &Connection, now: i64) -> Result<Expired, Error> {
+pub(super) fn expire(conn: &Connection, now: Timestamp) -> Result<Expired, Error> {
     let mut statement = conn.prepare_cached(
         "UPDATE node_invocations INDEXED BY node_invocations_expiring SET state = 'timeout', ended_at = ?1, params = NULL,
             error_code = 'EXPIRED', error_message = 'the node did not come in time'
@@ -216,7 +217,7 @@ pub(super) fn expire(conn: &Connection, now: i64) -> Result<Expired, Error> {
     Ok(Expired { ended, next })
 }
 
-pub(super) fn lose(conn: &Connection, now: i64) -> Result<Vec<Settled>, Error> {
+pub(super) fn lose(conn: &Connection, now: Timestamp) -> Result<Vec<Settled>, Error> {
     let mut statement = conn.prepare_cached(
         "UPDATE node_invocations INDEXED BY node_invocations_running SET state = 'lost', ended_at = ?1,
                 error_code = 'DISCONNECTED', error_message = 'the gateway was restarted meanwhile'
@@ -270,7 +271,7 @@ fn media_of(conn: &Connection, id: &str) -> Result<Vec<MediaRow>, Error> {
     Ok(media.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn forget(conn: &Connection, results_before: i64, before: i64) -> Result<u64, Error> {
+pub(super) fn forget(conn: &Connection, results_before: Timestamp, before: Timestamp) -> Result<u64, Error> {
     conn.prepare_cached(
         "UPDATE node_invocations SET has_result = 0, result = NULL, result_text = NULL WHERE n IN
             (SELECT n FROM node_invocations INDEXED BY node_invocations_with_result

@@ -127,7 +127,7 @@ impl Wheres {
             self.add("parent = ?", Value::Text(parent.to_string()));
         }
         if let Some(since) = since {
-            self.add("updated_at >= ?", Value::Integer(*since));
+            self.add("updated_at >= ?", Value::Integer((*since).as_ms()));
         }
         if let Some(label) = label {
             self.add("label = ?", Value::Text(label.clone()));

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::PRUNE_MAX;
 use crate::error::Error;
 use crate::media::{MediaId, MediaRow};
+use gatehouse_core::Timestamp;
 
 /// Keeps a medium, or keeps it longer. Refused when all together would be too many bytes.
 pub(super) fn keep(conn: &Connection, row: &MediaRow, total_max: i64) -> Result<(), Error> {
@@ -46,7 +47,7 @@ pub(super) fn find(conn: &Connection, id: &MediaId) -> Result<Option<MediaRow>, 
 }
 
 /// Forgets what no transcript and no invocation of a node names and was kept before a time.
-pub(super) fn forget_unnamed(conn: &Connection, before: i64) -> Result<Vec<MediaId>, Error> {
+pub(super) fn forget_unnamed(conn: &Connection, before: Timestamp) -> Result<Vec<MediaId>, Error> {
     let mut statement = conn.prepare_cached(
         "DELETE FROM media WHERE id IN
             (SELECT m.id FROM media m INDEXED BY media_by_age WHERE m.kept_at < ?1

@@ -11,6 +11,7 @@ use crate::nodes::{
     Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, PairRequest,
     Settled, Surface, Waiting,
 };
+use gatehouse_core::Timestamp;
 
 /// The tables. A migration is never changed once released.
 pub(super) const MIGRATION: &str = r"
@@ -75,7 +76,7 @@ impl Nodes for SqliteStore {
         node: &NodeId,
         facts: Facts,
         declared: Surface,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<Connected>, Error> {
         let node = node.clone();
         self.database
@@ -83,7 +84,7 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn disconnect(&self, node: &NodeId, connected_at: i64, now: i64) -> Result<(), Error> {
+    async fn disconnect(&self, node: &NodeId, connected_at: Timestamp, now: Timestamp) -> Result<(), Error> {
         let node = node.clone();
         self.database
             .write(move |tx| {
@@ -111,7 +112,12 @@ impl Nodes for SqliteStore {
         self.database.read(move |conn| asking(conn, &request)).await
     }
 
-    async fn answer(&self, request: &str, granted: bool, now: i64) -> Result<Option<NodeRecord>, Error> {
+    async fn answer(
+        &self,
+        request: &str,
+        granted: bool,
+        now: Timestamp,
+    ) -> Result<Option<NodeRecord>, Error> {
         let request = request.to_owned();
         self.database
             .write(move |tx| answer(tx, &request, granted, now))
@@ -129,7 +135,7 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn forget(&self, node: &NodeId, now: i64) -> Result<Option<Vec<Settled>>, Error> {
+    async fn forget(&self, node: &NodeId, now: Timestamp) -> Result<Option<Vec<Settled>>, Error> {
         let node = node.clone();
         self.database
             .write(move |tx| {
@@ -142,7 +148,7 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn seen(&self, node: &NodeId, reason: &str, now: i64) -> Result<(), Error> {
+    async fn seen(&self, node: &NodeId, reason: &str, now: Timestamp) -> Result<(), Error> {
         let (node, reason) = (node.clone(), reason.to_owned());
         self.database
             .write(move |tx| {
@@ -188,39 +194,39 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn start(&self, id: &str, now: i64) -> Result<bool, Error> {
+    async fn start(&self, id: &str, now: Timestamp) -> Result<bool, Error> {
         let id = id.to_owned();
         self.database
             .write(move |tx| invocations::start(tx, &id, now))
             .await
     }
 
-    async fn put_off(&self, id: &str, params: Option<String>, expires_at: i64) -> Result<bool, Error> {
+    async fn put_off(&self, id: &str, params: Option<String>, expires_at: Timestamp) -> Result<bool, Error> {
         let id = id.to_owned();
         self.database
             .write(move |tx| invocations::put_off(tx, &id, params.as_deref(), expires_at))
             .await
     }
 
-    async fn end(&self, id: &str, end: End, now: i64) -> Result<bool, Error> {
+    async fn end(&self, id: &str, end: End, now: Timestamp) -> Result<bool, Error> {
         let id = id.to_owned();
         self.database
             .write(move |tx| invocations::end(tx, &id, &end, now))
             .await
     }
 
-    async fn waiting(&self, node: &NodeId, foreground: bool, now: i64) -> Result<Vec<Waiting>, Error> {
+    async fn waiting(&self, node: &NodeId, foreground: bool, now: Timestamp) -> Result<Vec<Waiting>, Error> {
         let node = node.clone();
         self.database
             .read(move |conn| invocations::waiting(conn, &node, foreground, now))
             .await
     }
 
-    async fn expire(&self, now: i64) -> Result<Expired, Error> {
+    async fn expire(&self, now: Timestamp) -> Result<Expired, Error> {
         self.database.write(move |tx| invocations::expire(tx, now)).await
     }
 
-    async fn lose(&self, now: i64) -> Result<Vec<Settled>, Error> {
+    async fn lose(&self, now: Timestamp) -> Result<Vec<Settled>, Error> {
         self.database
             .write(move |tx| {
                 tx.prepare_cached(
@@ -243,7 +249,7 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn forget_invocations(&self, results_before: i64, before: i64) -> Result<u64, Error> {
+    async fn forget_invocations(&self, results_before: Timestamp, before: Timestamp) -> Result<u64, Error> {
         self.database
             .write(move |tx| invocations::forget(tx, results_before, before))
             .await
@@ -255,7 +261,7 @@ fn connect(
     node: &NodeId,
     facts: &Facts,
     declared: Surface,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<Connected>, Error> {
     let known = find(conn, node)?;
     if known.is_none() && !make_room(conn)? {
@@ -328,7 +334,12 @@ fn asking(conn: &Connection, request: &str) -> Result<Option<NodeRecord>, Error>
         .transpose()
 }
 
-fn answer(conn: &Connection, request: &str, granted: bool, now: i64) -> Result<Option<NodeRecord>, Error> {
+fn answer(
+    conn: &Connection,
+    request: &str,
+    granted: bool,
+    now: Timestamp,
+) -> Result<Option<NodeRecord>, Error> {
     let Some(node) = asking(conn, request)? else {
         return Ok(None);
     };
@@ -354,7 +365,7 @@ fn parsed<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>, Error>
 fn record(row: &Row<'_>) -> Result<NodeRecord, Error> {
     let facts: String = row.get("facts")?;
     let (id, surface): (Option<String>, Option<Surface>) = (row.get("request")?, parsed(row.get("asked")?)?);
-    let asked_at: Option<i64> = row.get("asked_at")?;
+    let asked_at: Option<Timestamp> = row.get("asked_at")?;
     let request = id
         .zip(surface)
         .zip(asked_at)

@@ -1,6 +1,6 @@
 //! Turns whose owner is dead, and rows that are old enough to be forgotten.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::super::{Ended, EntryExtra, GaveBack, Origin, Reclaim, Reclaimed, RunLimits, Turn, TurnState};
@@ -9,6 +9,7 @@ use super::{PRUNE_MAX, RECLAIM_MAX, steps, texts};
 use crate::answer::{self, SaidBefore};
 use crate::error::Error;
 use crate::id::{Owner, RunId};
+use crate::stop::StopReason;
 
 pub(super) fn reclaim(conn: &Connection, reclaim: &Reclaim) -> Result<Reclaimed, Error> {
     keep_leases_near(conn, reclaim)?;
@@ -104,7 +105,7 @@ fn end_aborted(
         reply: (!said.text.is_empty()).then(|| Content::text(said.text.trim_end())),
         usage: Some(said.spent),
         entry: (!text.is_empty()).then(|| answer::aborted(&orphan.run, &text, origin, asked, reclaim.now)),
-        stop_reason: Some(origin.word().to_owned()),
+        stop_reason: Some(origin.into()),
         ..End::new(TurnState::Aborted, reclaim.now)
     };
     turns::finish_as(conn, &orphan.run, &Guard::AnyOwner, end)
@@ -115,7 +116,7 @@ fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Resul
     let whole = format!("{}{text}", said.text);
     let extra = EntryExtra {
         wrote: texts::asked(conn, &orphan.run)?,
-        stop_reason: Some("interrupted".to_owned()),
+        stop_reason: Some(StopReason::Interrupted),
         abort_origin: Some(Origin::Restart.word().to_owned()),
         ..EntryExtra::default()
     };
@@ -129,7 +130,7 @@ fn end_interrupted(conn: &Connection, orphan: &Turn, reclaim: &Reclaim) -> Resul
         )),
         reply: Some(Content::text(answer::with_notice(&whole, reclaim.notice))),
         usage: Some(said.spent),
-        stop_reason: Some(Origin::Restart.word().to_owned()),
+        stop_reason: Some(StopReason::Restart),
         error: Some(reclaim.notice.words().to_owned()),
         ..End::new(TurnState::Interrupted, reclaim.now)
     };
@@ -142,7 +143,7 @@ fn said_before(conn: &Connection, orphan: &Turn) -> Result<SaidBefore, Error> {
     Ok(SaidBefore::of_steps(steps.iter().map(|step| &step.row)))
 }
 
-pub(super) fn prune(conn: &Connection, before: i64) -> Result<u64, Error> {
+pub(super) fn prune(conn: &Connection, before: Timestamp) -> Result<u64, Error> {
     let statements = [
         "DELETE FROM inbound WHERE (channel, account, message) IN
             (SELECT channel, account, message FROM inbound WHERE created_at < ?1 LIMIT ?2)",

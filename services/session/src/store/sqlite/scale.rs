@@ -8,6 +8,7 @@ use super::tests::{open, stores};
 use crate::id::EntryId;
 use crate::key::SessionKey;
 use crate::store::{EntryExtra, HistoryQuery, NewEntry, Role, SessionFilter, SessionPatch, Stores};
+use gatehouse_core::Timestamp;
 
 fn row(n: i64) -> NewEntry {
     NewEntry {
@@ -15,7 +16,7 @@ fn row(n: i64) -> NewEntry {
         role: Role::User,
         content: serde_json::Value::from("x".repeat(200)).to_string(),
         preview: "x".repeat(200),
-        timestamp: n,
+        timestamp: Timestamp::from_ms(n),
         run: None,
         boundary: false,
         in_context: true,
@@ -62,7 +63,7 @@ async fn first_pages_do_not_grow_with_the_number_of_sessions() {
                 async move {
                     store
                         .sessions
-                        .create(&key, SessionPatch::default(), None, *n)
+                        .create(&key, SessionPatch::default(), None, Timestamp::from_ms(*n))
                         .await
                         .unwrap()
                 }

@@ -13,7 +13,9 @@ use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
 use crate::routing::PeerKind;
 use crate::sessions::settings::Settings;
+use crate::thinking::Level;
 use crate::turns::queue::QueueMode;
+use gatehouse_core::Timestamp;
 
 pub(super) fn find(conn: &Connection, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM sessions WHERE key = ?1"))?;
@@ -31,7 +33,7 @@ pub(super) fn id_of(conn: &Connection, key: &SessionKey) -> Result<Option<i64>, 
 }
 
 /// The session's number, making the session when there is none.
-pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: i64) -> Result<i64, Error> {
+pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: Timestamp) -> Result<i64, Error> {
     if let Some(id) = id_of(conn, key)? {
         return Ok(id);
     }
@@ -58,7 +60,7 @@ pub(super) fn create(
     key: &SessionKey,
     patch: &SessionPatch,
     once: Option<&Once>,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(SessionRecord, bool), Error> {
     if let Some(once) = once {
         claim_key(conn, once, now)?;
@@ -76,7 +78,7 @@ pub(super) fn create(
 }
 
 /// Keeps an idempotency key. One that was used with another request is refused.
-pub(super) fn claim_key(conn: &Connection, once: &Once, now: i64) -> Result<(), Error> {
+pub(super) fn claim_key(conn: &Connection, once: &Once, now: Timestamp) -> Result<(), Error> {
     let known: Option<Vec<u8>> = conn
         .prepare_cached("SELECT fingerprint FROM requests WHERE idempotency_key = ?1")?
         .query_row([&once.key], |row| row.get(0))
@@ -98,7 +100,7 @@ pub(super) fn patch(
     conn: &Connection,
     key: &SessionKey,
     patch: &SessionPatch,
-    now: i64,
+    now: Timestamp,
 ) -> Result<SessionRecord, Error> {
     let id = match id_of(conn, key)? {
         Some(id) => id,
@@ -123,7 +125,7 @@ pub(super) fn patch(
     by_id(conn, id)
 }
 
-pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) -> Result<(), Error> {
+pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: Timestamp) -> Result<(), Error> {
     let SessionPatch {
         label,
         display_name,
@@ -154,7 +156,13 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
             .as_ref()
             .map(|change| change.as_ref().map_or(Value::Null, value))
     }
-    let since = |is: bool| if is { Value::Integer(now) } else { Value::Null };
+    let since = |is: bool| {
+        if is {
+            Value::Integer(now.as_ms())
+        } else {
+            Value::Null
+        }
+    };
     let mut changes_of_settings = None;
     if !changes.is_empty() {
         let mut settings = by_id(conn, id)?.settings;
@@ -166,7 +174,7 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
         ("label", text(label, String::as_str)),
         ("display_name", text(display_name, String::as_str)),
         ("model_override", text(model, ModelName::as_str)),
-        ("thinking_level", text(thinking_level, String::as_str)),
+        ("thinking_level", text(thinking_level, Level::as_str)),
         ("queue_mode", text(queue_mode, |mode| mode.word())),
         ("category", text(category, String::as_str)),
         (
@@ -186,7 +194,7 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
         ("marked_unread_at", unread.map(since)),
         (
             "last_read_at",
-            (*unread == Some(false)).then_some(Value::Integer(now)),
+            (*unread == Some(false)).then_some(Value::Integer(now.as_ms())),
         ),
     ];
     let read_only = unread.is_some() && changes.iter().filter(|(_, value)| value.is_some()).count() <= 2;
@@ -199,7 +207,7 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: i64) 
     // Reading a session does not bring it to the top of the list.
     if !read_only {
         conn.prepare_cached("UPDATE sessions SET updated_at = max(updated_at, ?1) WHERE id = ?2")?
-            .execute([now, id])?;
+            .execute([now, Timestamp::from_ms(id)])?;
     }
     Ok(())
 }
@@ -214,7 +222,7 @@ pub(super) fn reset(
     conn: &Connection,
     key: &SessionKey,
     boundary: NewEntry,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(SessionRecord, Entry), Error> {
     let id = ensure(conn, key, &Seed::default(), now)?;
     let entry = entries::append(conn, id, boundary)?;
@@ -288,9 +296,9 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         started_at: columns.take()?,
         ended_at: columns.take()?,
         aborted_last_run: columns.take()?,
-        model_override: columns.take()?,
+        model_override: columns.take::<Option<String>>()?.map(ModelName::known),
         answered_by: columns.take::<Option<String>>()?.zip(columns.take()?),
-        thinking_level: columns.take()?,
+        thinking_level: columns.take::<Option<String>>()?.map(Level::known),
         queue_mode: columns.word(QueueMode::parse)?,
         input_tokens: columns.take()?,
         output_tokens: columns.take()?,

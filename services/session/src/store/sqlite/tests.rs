@@ -9,7 +9,7 @@ use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::viewer::Viewer;
 
 /// The time of the contract's rows.
-const NOW: i64 = 1_800_000_000_000;
+const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
 
 pub(super) fn open() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -17,7 +17,7 @@ pub(super) fn open() -> (tempfile::TempDir, SqliteStore) {
     (folder, store)
 }
 
-fn lease(until: i64) -> Lease {
+fn lease(until: Timestamp) -> Lease {
     Lease {
         owner: Owner::new("me"),
         until,
@@ -83,7 +83,12 @@ async fn a_database_of_the_first_version_with_a_past_is_brought_up_to_date() {
 
     let store = stores(&SqliteStore::open(&path).unwrap());
 
-    let claimed = store.turns.claim(lease(NOW + 1), NOW).await.unwrap().unwrap();
+    let claimed = store
+        .turns
+        .claim(lease(NOW.plus_ms(1)), NOW)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(claimed.turn.run, RunId::new("past-7"));
     assert!(
         folder
@@ -110,7 +115,7 @@ async fn every_list_reads_an_index_in_its_own_order() {
             },
             agent: on(0).then(|| agent.clone()),
             archived: on(1).then_some(false),
-            since: on(2).then_some(1),
+            since: on(2).then_some(Timestamp::from_ms(1)),
             label: on(3).then(|| "x".to_owned()),
             search: on(4).then(|| "x".to_owned()),
             parent: on(5).then(|| SessionKey::main(&agent)),

@@ -1,6 +1,6 @@
 //! The rows of turns, and the only function that ends one.
 
-use gatehouse_core::{Content, trace};
+use gatehouse_core::{Content, Timestamp, trace};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
@@ -8,9 +8,12 @@ use super::super::{
     Turn, TurnState,
 };
 use super::{MERGE_BYTES_MAX, deliveries, entries, sessions};
+use crate::agents::ModelName;
 use crate::error::Error;
 use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
+use crate::stop::StopReason;
+use crate::thinking::Level;
 use crate::turns::queue::QueueMode;
 
 pub(super) fn find(conn: &Connection, run: &RunId) -> Result<Option<Turn>, Error> {
@@ -23,7 +26,7 @@ pub(super) fn get(conn: &Connection, run: &RunId) -> Result<Turn, Error> {
 }
 
 /// The turn that is to begin next: the first to come of those that are due, each of a session in which none runs.
-pub(super) fn next(conn: &Connection, now: i64) -> Result<Option<(i64, i64)>, Error> {
+pub(super) fn next(conn: &Connection, now: Timestamp) -> Result<Option<(i64, i64)>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT t.id, t.session FROM turns t INDEXED BY turns_waiting WHERE t.state = 'queued'
             AND (t.not_before <= ?1 OR t.queued_at > ?1) -- taken in the future: the clock was set back since
@@ -35,7 +38,7 @@ pub(super) fn next(conn: &Connection, now: i64) -> Result<Option<(i64, i64)>, Er
     Ok(next.optional()?)
 }
 
-pub(super) fn claim(conn: &Connection, lease: &Lease, now: i64) -> Result<Option<Claimed>, Error> {
+pub(super) fn claim(conn: &Connection, lease: &Lease, now: Timestamp) -> Result<Option<Claimed>, Error> {
     let Some((id, session)) = next(conn, now)? else {
         return Ok(None);
     };
@@ -66,7 +69,7 @@ pub(super) fn claim(conn: &Connection, lease: &Lease, now: i64) -> Result<Option
 }
 
 /// Ends the turns that wait directly behind this one and want the same: their messages are answered by it.
-fn merge(conn: &Connection, session: i64, head: &Turn, now: i64) -> Result<Vec<Ended>, Error> {
+fn merge(conn: &Connection, session: i64, head: &Turn, now: Timestamp) -> Result<Vec<Ended>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT run, bytes, (SELECT bytes FROM turns WHERE run = ?2) FROM turns
          WHERE session = ?1 AND state = 'queued' ORDER BY id",
@@ -126,7 +129,7 @@ pub(super) fn wants_the_same(a: &Turn, b: &Turn, mode: QueueMode) -> bool {
         && b.task.is_none()
 }
 
-pub(super) fn outlook(conn: &Connection, held: &[RunId], now: i64) -> Result<Outlook, Error> {
+pub(super) fn outlook(conn: &Connection, held: &[RunId], now: Timestamp) -> Result<Outlook, Error> {
     // Turns that were taken in the future are due: see `next`.
     let (waiting, next_due) = conn
         .prepare_cached(
@@ -178,7 +181,12 @@ pub(super) fn depths(conn: &Connection) -> Result<Depths, Error> {
     })
 }
 
-pub(super) fn renew(conn: &Connection, run: &RunId, owner: &Owner, lease_until: i64) -> Result<Hold, Error> {
+pub(super) fn renew(
+    conn: &Connection,
+    run: &RunId,
+    owner: &Owner,
+    lease_until: Timestamp,
+) -> Result<Hold, Error> {
     conn.prepare_cached(
         "UPDATE turns SET lease_until = ?3 WHERE run = ?1 AND owner = ?2 AND state IN ('leased', 'running')",
     )?
@@ -228,7 +236,7 @@ pub(super) fn abort(
     key: &SessionKey,
     run: Option<&RunId>,
     origin: Origin,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Aborted, Error> {
     abort_those(conn, key, origin, now, |other| {
         Ok(run.is_none_or(|run| run == other))
@@ -241,7 +249,7 @@ pub(super) fn abort_in_chat(
     key: &SessionKey,
     chat: &Target,
     origin: Origin,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Aborted, Error> {
     abort_those(conn, key, origin, now, |run| {
         let target = find(conn, run)?.and_then(|turn| turn.target);
@@ -253,7 +261,7 @@ fn abort_those(
     conn: &Connection,
     key: &SessionKey,
     origin: Origin,
-    now: i64,
+    now: Timestamp,
     meant: impl Fn(&RunId) -> Result<bool, Error>,
 ) -> Result<Aborted, Error> {
     let Some(session) = sessions::id_of(conn, key)? else {
@@ -280,10 +288,10 @@ pub(super) fn abort_queued(
     conn: &Connection,
     run: &RunId,
     origin: Origin,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<Ended>, Error> {
     let end = End {
-        stop_reason: Some(origin.word().to_owned()),
+        stop_reason: Some(origin.into()),
         abort: Some(origin),
         ..End::new(TurnState::Aborted, now)
     };
@@ -325,17 +333,17 @@ pub(super) struct End {
     pub(super) summary: Option<NewEntry>,
     pub(super) entry: Option<NewEntry>,
     pub(super) reply: Option<Content>,
-    pub(super) stop_reason: Option<String>,
+    pub(super) stop_reason: Option<StopReason>,
     pub(super) error: Option<String>,
     pub(super) usage: Option<Tokens>,
     pub(super) answered_by: Option<(String, String)>,
     pub(super) abort: Option<Origin>,
     pub(super) merged_into: Option<RunId>,
-    pub(super) now: i64,
+    pub(super) now: Timestamp,
 }
 
 impl End {
-    pub(super) fn new(state: TurnState, now: i64) -> Self {
+    pub(super) fn new(state: TurnState, now: Timestamp) -> Self {
         Self {
             state,
             summary: None,
@@ -374,7 +382,7 @@ pub(super) fn finish_as(
                 abort_origin = coalesce(abort_origin, :abort), merged_into = :merged WHERE run = :run AND {guarded}"
         ))?
         .execute(named_params! {
-            ":state": end.state.word(), ":now": end.now, ":stop": end.stop_reason, ":error": end.error,
+            ":state": end.state.word(), ":now": end.now, ":stop": end.stop_reason.as_ref().map(StopReason::word), ":error": end.error,
             ":abort": end.abort.map(Origin::word), ":merged": end.merged_into.as_ref().map(RunId::as_str),
             ":run": run.as_str(), ":owner": owner,
         })?;
@@ -462,13 +470,13 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         target: target.and_then(|target| serde_json::from_str::<Target>(&target).ok()),
         sender: row.get("sender")?,
         fingerprint: row.get("fingerprint")?,
-        model: row.get("model")?,
-        thinking: row.get("thinking")?,
+        model: row.get::<_, Option<String>>("model")?.map(ModelName::known),
+        thinking: row.get::<_, Option<String>>("thinking")?.map(Level::known),
         timeout_ms: row.get("timeout_ms")?,
         queued_at: row.get("queued_at")?,
         started_at: row.get("started_at")?,
         ended_at: row.get("ended_at")?,
-        stop_reason: row.get("stop_reason")?,
+        stop_reason: row.get::<_, Option<String>>("stop_reason")?.map(StopReason::from),
         error: row.get("error")?,
         abort: abort.as_deref().and_then(Origin::parse),
         merged_into: row.get::<_, Option<String>>("merged_into")?.map(RunId::new),

@@ -9,6 +9,7 @@ use super::sessions;
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::key::SessionKey;
+use gatehouse_core::Timestamp;
 
 /// Sessions that one answer counts: the ones that were changed last. A household has some hundreds.
 const SESSIONS_MAX: u32 = 5_000;
@@ -45,9 +46,9 @@ fn session(conn: &Connection, id: i64, query: &UsageQuery) -> Result<SessionCell
     )?;
     let mut rows = rows.query(params![id, query.begin(), query.end(), ROWS_MAX])?;
     let mut cells: BTreeMap<(usize, ModelOf), Counts> = BTreeMap::new();
-    let mut between: Option<(i64, i64)> = None;
+    let mut between: Option<(Timestamp, Timestamp)> = None;
     while let Some(row) = rows.next()? {
-        let time: i64 = row.get(0)?;
+        let time: Timestamp = row.get(0)?;
         let role: String = row.get(1)?;
         let extra: String = row.get(2)?;
         let (Some(day), Some(role)) = (query.day(time), Role::parse(&role)) else {

@@ -74,7 +74,7 @@ impl Events {
             completed: Some(turn.state == TurnState::Done),
             reason: turn.error.clone().or_else(|| {
                 let stopped = turn.state != TurnState::Done;
-                turn.stop_reason.clone().filter(|_| stopped)
+                turn.stop_reason.clone().filter(|_| stopped).map(String::from)
             }),
             ..self.operation(turn, "end")
         };

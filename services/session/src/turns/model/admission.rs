@@ -1,13 +1,15 @@
 //! A message on its way in.
 
-use gatehouse_core::{Content, trace};
+use gatehouse_core::{Content, Timestamp, trace};
 
 use super::{Aborted, Ended, Turn};
+use crate::agents::ModelName;
 use crate::deliveries::Target;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
 use crate::routing::PeerKind;
 use crate::sessions::{SessionPatch, SessionRecord};
+use crate::thinking::Level;
 use crate::transcripts::{Entry, NewEntry};
 use crate::turns::queue::QueueRule;
 use crate::viewer::Viewer;
@@ -66,16 +68,16 @@ pub(crate) struct Admission {
     /// For a message of a channel.
     pub(crate) inbound: Option<InboundKey>,
     /// The model chosen for it.
-    pub(crate) model: Option<String>,
+    pub(crate) model: Option<ModelName>,
     /// How hard to think.
-    pub(crate) thinking: Option<String>,
+    pub(crate) thinking: Option<Level>,
     /// The longest it may take, in milliseconds.
     pub(crate) timeout_ms: Option<i64>,
     /// What is done instead of answering it. `None`: it is answered.
     pub(crate) task: Option<Task>,
     /// The trace it belongs to.
     pub(crate) trace: trace::Context,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// What a turn does instead of answering.

@@ -2,13 +2,16 @@
 
 mod change;
 
-use gatehouse_core::{Content, ForPeople, trace};
+use gatehouse_core::{Content, ForPeople, Timestamp, trace};
 
 pub(crate) use self::change::*;
+use crate::agents::ModelName;
 use crate::deliveries::Target;
 use crate::id::{Owner, RunId, SessionId};
 use crate::key::SessionKey;
 use crate::sessions::{SessionRecord, SessionStatus};
+use crate::stop::StopReason;
+use crate::thinking::Level;
 use crate::transcripts::{Entry, NewEntry, Tokens};
 use crate::turns::model::Task;
 use crate::turns::queue::QueueMode;
@@ -101,6 +104,16 @@ impl Origin {
     }
 }
 
+impl From<Origin> for StopReason {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Rpc => Self::Rpc,
+            Origin::Interrupt => Self::Interrupt,
+            Origin::Restart => Self::Restart,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Turn {
     pub(crate) run: RunId,
@@ -109,7 +122,7 @@ pub(crate) struct Turn {
     pub(crate) session_id: SessionId,
     pub(crate) state: TurnState,
     pub(crate) owner: Option<Owner>,
-    pub(crate) lease_until: Option<i64>,
+    pub(crate) lease_until: Option<Timestamp>,
     /// In how many of its attempts something was shown on screens.
     pub(crate) shown: u32,
     /// Whether it did anything that a second run would do again: a message in a chat, later a tool. Then it is never run
@@ -126,16 +139,16 @@ pub(crate) struct Turn {
     /// What was asked, as a digest.
     pub(crate) fingerprint: Vec<u8>,
     /// The model chosen for it.
-    pub(crate) model: Option<String>,
+    pub(crate) model: Option<ModelName>,
     /// How hard to think.
-    pub(crate) thinking: Option<String>,
+    pub(crate) thinking: Option<Level>,
     /// The longest it may take, in milliseconds.
     pub(crate) timeout_ms: Option<i64>,
     /// When it was taken.
-    pub(crate) queued_at: i64,
-    pub(crate) started_at: Option<i64>,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) stop_reason: Option<String>,
+    pub(crate) queued_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) stop_reason: Option<StopReason>,
     pub(crate) error: Option<String>,
     /// Who asked it to stop.
     pub(crate) abort: Option<Origin>,
@@ -153,7 +166,7 @@ pub(crate) struct Turn {
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
     pub(crate) owner: Owner,
-    pub(crate) until: i64,
+    pub(crate) until: Timestamp,
 }
 
 /// A turn that was begun, and what was merged into it.
@@ -172,7 +185,7 @@ pub(crate) struct Outlook {
     /// Turns wait: the end of another one may let them begin.
     pub(crate) waiting: bool,
     /// When the next one becomes due for which only time is missing.
-    pub(crate) next_due: Option<i64>,
+    pub(crate) next_due: Option<Timestamp>,
     /// Turns are leased that the caller is not running: their owner may be dead.
     pub(crate) leased_elsewhere: bool,
 }

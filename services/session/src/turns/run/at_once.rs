@@ -104,7 +104,7 @@ impl Run {
     pub(super) fn show_stored(&mut self) {
         if let Some(text) = self.at_once.take() {
             self.seen = true;
-            self.live.shown(self.room.shared.clock.now_ms());
+            self.live.shown(self.room.shared.clock.now());
             let seq = self.live.append_kept(&text);
             self.show_more(seq, text);
             self.events.timing(&self.turn.key, Phase::FirstText, None);

@@ -14,6 +14,7 @@ use crate::answer::{self, ANSWER_BYTES_MAX};
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::rows::{plain, text_of};
+use crate::stop::StopReason;
 use crate::store::{ContextRow, EntryExtra, Finish, HistoryQuery, NewEntry, Role, Tokens, TurnState};
 
 /// What the model is told that sums up.
@@ -155,7 +156,7 @@ impl Run {
         ));
         finish.entry = Some(answer::by_gateway(&self.turn.run, &said, finish.now));
         finish.reply = Some(said);
-        finish.stop_reason = Some("stop".to_owned());
+        finish.stop_reason = Some(StopReason::Stop);
         finish.usage = usage;
         let data = json!({
             "phase": "end", "completed": true, "kind": "summary", "messagesLeftOut": summary.messages,

@@ -13,7 +13,8 @@ use super::{Outcome, Run, notice};
 use crate::answer;
 use crate::error::Error;
 use crate::sessions::settings::{Reasoning, ResponseUsage};
-use crate::store::{Claimed, Ended, EntryExtra, Finish, GaveBack, Origin, Tokens, TurnState};
+use crate::stop::StopReason;
+use crate::store::{Claimed, Ended, EntryExtra, Finish, GaveBack, Tokens, TurnState};
 
 /// How often the end of a turn is offered to a store that fails, a second apart: as long as a lease.
 const FINISH_ATTEMPTS: u32 = 15;
@@ -40,20 +41,26 @@ impl Run {
             error: None,
             usage: Some(self.said.spent).filter(|spent| *spent != Tokens::default()),
             answered_by: None,
-            now: self.room.shared.clock.now_ms(),
+            now: self.room.shared.clock.now(),
         };
         match outcome {
             Outcome::Stopped(Stop::Lost) => return None,
             // The next process runs it again: this attempt showed nothing.
             Outcome::Stopped(Stop::Drain) if !self.seen => return None,
             Outcome::Stopped(Stop::Drain) => {
-                self.failed(&mut finish, &shown, &INTERRUPTED.into(), "interrupted", None);
+                self.failed(
+                    &mut finish,
+                    &shown,
+                    &INTERRUPTED.into(),
+                    StopReason::Interrupted,
+                    None,
+                );
                 finish.state = TurnState::Interrupted;
-                finish.stop_reason = Some(Origin::Restart.word().to_owned());
+                finish.stop_reason = Some(StopReason::Restart);
             }
             Outcome::Stopped(Stop::Abort(origin)) => {
                 finish.state = TurnState::Aborted;
-                finish.stop_reason = Some(origin.word().to_owned());
+                finish.stop_reason = Some(origin.into());
                 finish.entry = (!shown.is_empty())
                     .then(|| answer::aborted(&self.turn.run, &shown, origin, self.asked.clone(), finish.now));
                 finish.reply = (!self.said.text.is_empty()).then(|| Content::text(self.said.text.trim_end()));
@@ -68,7 +75,7 @@ impl Run {
                         FailureKind::Empty,
                         "the model wrote no summary: try /compact again",
                     );
-                    self.failed(&mut finish, "", &notice, "error", None);
+                    self.failed(&mut finish, "", &notice, StopReason::Error, None);
                 }
             }
             Outcome::Done {
@@ -118,11 +125,15 @@ impl Run {
             } => {
                 kind = Some(error_kind(failure));
                 let notice = notice::failed(failure, message);
-                self.failed(&mut finish, &shown, &notice, "error", answered_by);
+                self.failed(&mut finish, &shown, &notice, StopReason::Error, answered_by);
             }
-            Outcome::Unreachable | Outcome::Steered => {
-                self.failed(&mut finish, &shown, &notice::UNREACHABLE.into(), "error", None)
-            }
+            Outcome::Unreachable | Outcome::Steered => self.failed(
+                &mut finish,
+                &shown,
+                &notice::UNREACHABLE.into(),
+                StopReason::Error,
+                None,
+            ),
             Outcome::BrokenOff => {
                 if self.give_back().await != GaveBack::Spent {
                     return None;
@@ -131,7 +142,7 @@ impl Run {
                     &mut finish,
                     &shown,
                     &notice::BROKEN_OFF.into(),
-                    "interrupted",
+                    StopReason::Interrupted,
                     None,
                 );
                 finish.state = TurnState::Interrupted;
@@ -163,7 +174,7 @@ impl Run {
         finish: &mut Finish,
         text: &str,
         notice: &Notice,
-        stop_reason: &str,
+        stop_reason: StopReason,
         answered_by: Option<(String, String)>,
     ) {
         let message = notice.for_operators();
@@ -172,7 +183,7 @@ impl Run {
             wrote: self.asked.clone().filter(|_| provider.is_none()),
             provider,
             model,
-            stop_reason: Some(stop_reason.to_owned()),
+            stop_reason: Some(stop_reason.clone()),
             ..EntryExtra::default()
         };
         finish.state = TurnState::Failed;
@@ -186,7 +197,7 @@ impl Run {
         // A chat gets what was written and why it ends there, in one delivery: in order, and once.
         let whole = format!("{}{text}", self.said.text);
         finish.reply = Some(Content::text(answer::with_notice(&whole, notice.for_people())));
-        finish.stop_reason = Some(stop_reason.to_owned());
+        finish.stop_reason = Some(stop_reason);
         finish.error = Some(message.to_owned());
     }
 

@@ -1,6 +1,7 @@
 //! What is said about a turn that did not end well. A chat is told plain words; the screens of operators and the transcript are
 //! told the cause and the next step.
 
+use crate::stop::StopReason;
 use gatehouse_core::{ForPeople, Notice};
 use gatehouse_proto::agent::v1::FailureKind;
 
@@ -31,11 +32,19 @@ const SILENT: ForPeople =
     ForPeople::new("The assistant had no answer this time. Please try again, or ask in another way.");
 
 /// What is said behind an answer that a model was not let finish.
-pub(super) fn unfinished(stop_reason: &str) -> Option<ForPeople> {
+pub(super) fn unfinished(stop_reason: &StopReason) -> Option<ForPeople> {
     match stop_reason {
-        "length" => Some(CUT_OFF),
-        "content_filter" => Some(WITHHELD),
-        _ => None,
+        StopReason::Length => Some(CUT_OFF),
+        StopReason::Filtered => Some(WITHHELD),
+        StopReason::Stop
+        | StopReason::Calls
+        | StopReason::Aborted
+        | StopReason::Interrupted
+        | StopReason::Error
+        | StopReason::Rpc
+        | StopReason::Interrupt
+        | StopReason::Restart
+        | StopReason::Other(_) => None,
     }
 }
 

@@ -38,7 +38,7 @@ impl Run {
         let Shared {
             stores, owner, clock, ..
         } = &self.room.shared;
-        let now = clock.now_ms();
+        let now = clock.now();
         let asked = self.asked.as_deref();
         let hold = stores.turns.show(&self.turn.run, owner, text, asked).await?;
         let stop = stop_of(hold);

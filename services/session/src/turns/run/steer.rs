@@ -1,7 +1,7 @@
 //! What is said while a run is at work and steers it: taken in before the next call of a model, so that the same run answers it. What
 //! it had said by then becomes a row of its own, and stays on the screens.
 
-use gatehouse_core::{Chain, Content};
+use gatehouse_core::{Chain, Content, Timestamp};
 
 use super::super::events::Stream;
 use super::super::live::seq_before;
@@ -23,7 +23,7 @@ impl Run {
         let room = std::sync::Arc::clone(&self.room);
         let live = std::sync::Arc::clone(&self.live);
         let shared = &room.shared;
-        let now = shared.clock.now_ms();
+        let now = shared.clock.now();
         let said = done.and_then(|done| self.row_of(done, now));
         self.show_rest();
         let order = room.order.of(&self.turn.key).await;
@@ -71,7 +71,7 @@ impl Run {
     }
 
     /// The row of an answer that the run goes on from.
-    fn row_of(&self, done: &Outcome, now: i64) -> Option<NewEntry> {
+    fn row_of(&self, done: &Outcome, now: Timestamp) -> Option<NewEntry> {
         let Outcome::Done {
             stop_reason,
             usage,

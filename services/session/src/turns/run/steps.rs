@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gatehouse_core::content::{Block, ToolCall, ToolResult};
-use gatehouse_core::{Chain, Content, json};
+use gatehouse_core::{Chain, Content, Timestamp, json};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::agent::v1::turn_message::Role as Speaker;
@@ -86,7 +86,7 @@ impl Run {
     async fn record(&mut self, role: Role, content: &Content) -> Result<Option<super::Stop>, Error> {
         let room = std::sync::Arc::clone(&self.room);
         let shared = &room.shared;
-        let row = answer::step(&self.turn.run, role, content, self.steps, shared.clock.now_ms());
+        let row = answer::step(&self.turn.run, role, content, self.steps, shared.clock.now());
         let record = Record {
             run: self.turn.run.clone(),
             owner: shared.owner.clone(),
@@ -128,7 +128,7 @@ impl Run {
 
     fn show_step(&mut self, role: Role, content: &Content, session: &SessionRecord) {
         let agents = self.room.shared.agents();
-        let now = self.room.shared.clock.now_ms();
+        let now = self.room.shared.clock.now();
         if role == Role::Assistant {
             let words = content.words();
             if !words.trim().is_empty() {
@@ -138,7 +138,7 @@ impl Run {
             self.calls_open.clear();
         }
         for call in content.calls() {
-            self.calls_open.insert(call.id.clone(), now);
+            self.calls_open.insert(call.id.clone(), now.as_ms());
             self.events.item(
                 self.live.next_seq(),
                 &item(&call.id, &call.name, "running", now, None),
@@ -147,7 +147,7 @@ impl Run {
                 .tool(self.live.next_seq(), &started(call), session, agents.as_deref());
         }
         for result in content.results() {
-            let begun = self.calls_open.remove(&result.call_id).unwrap_or(now);
+            let begun = self.calls_open.remove(&result.call_id).unwrap_or(now.as_ms());
             self.events.tool(
                 self.live.next_seq(),
                 &answered(result),
@@ -155,7 +155,13 @@ impl Run {
                 agents.as_deref(),
             );
             let status = if result.failed { "failed" } else { "completed" };
-            let item = item(&result.call_id, &result.name, status, begun, Some(now));
+            let item = item(
+                &result.call_id,
+                &result.name,
+                status,
+                Timestamp::from_ms(begun),
+                Some(now),
+            );
             self.events.item(self.live.next_seq(), &item);
         }
     }
@@ -189,13 +195,19 @@ impl Run {
 }
 
 /// A tool as one line among the things that a run does.
-fn item(call: &str, name: &str, status: &str, started_at: i64, ended_at: Option<i64>) -> serde_json::Value {
+fn item(
+    call: &str,
+    name: &str,
+    status: &str,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+) -> serde_json::Value {
     let mut item = json!({
         "itemId": format!("tool:{call}"), "toolCallId": call, "name": name, "title": name, "kind": "tool", "status": status,
         "phase": if ended_at.is_some() { "end" } else { "start" }, "startedAt": started_at,
     });
     if let (Some(ended_at), Some(item)) = (ended_at, item.as_object_mut()) {
-        item.insert("endedAt".to_owned(), ended_at.into());
+        item.insert("endedAt".to_owned(), ended_at.as_ms().into());
     }
     item
 }

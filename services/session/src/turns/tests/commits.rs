@@ -170,7 +170,7 @@ async fn a_lease_that_nobody_keeps_is_looked_after_in_a_store_of_our_own() {
     let mut running = asleep(&bench, "{}").await;
     let ghost = Lease {
         owner: Owner::new("ghost"),
-        until: running.engine.now_ms() + 50,
+        until: running.engine.now().plus_ms(50),
     };
     bench
         .stores

@@ -34,7 +34,13 @@ async fn an_agent_that_stays_away_fails_the_turn_with_a_notice_to_the_chat() {
     assert_eq!(end.state(), State::Error);
     assert!(end.error_message.unwrap().contains("cannot be reached"));
     assert_eq!(
-        bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap().len(),
+        bench
+            .stores
+            .deliveries
+            .waiting(Timestamp::MAX, 10)
+            .await
+            .unwrap()
+            .len(),
         1
     );
 }
@@ -53,7 +59,7 @@ async fn half_an_answer(bench: &mut Bench, running: &mut Running) -> crate::test
 }
 
 async fn replies(bench: &Bench) -> Vec<String> {
-    let waiting = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+    let waiting = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
     waiting.into_iter().map(|reply| reply.content.words()).collect()
 }
 

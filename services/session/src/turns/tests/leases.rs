@@ -113,8 +113,8 @@ async fn a_run_whose_lease_was_taken_says_nothing_more() {
             attempts_max: 3,
             shown_max: 1,
         },
-        now: running.engine.now_ms(),
-        lease_until: running.engine.now_ms() + 15_000,
+        now: running.engine.now(),
+        lease_until: running.engine.now().plus_ms(15_000),
     };
     assert_eq!(bench.stores.turns.reclaim(thief).await.unwrap().ended.len(), 1);
     call.cancelled().await;
@@ -146,10 +146,9 @@ async fn a_clock_that_jumps_takes_nothing_from_a_living_run_and_holds_up_nobody(
 
         bench.clock.advance_ms(jump);
 
-        let lease = i64::try_from(bench.timing.lease.as_millis()).unwrap();
         until("the lease by the new time", async || {
             let turn = bench.stores.turns.find(&RunId::new("r1")).await.unwrap().unwrap();
-            turn.lease_until == Some(bench.clock.now_ms() + lease)
+            turn.lease_until == Some(bench.clock.now() + bench.timing.lease)
         })
         .await;
         call.text(" and half").await;

@@ -68,7 +68,7 @@ async fn a_turn_that_was_seen_runs_again_once_after_a_restart() {
         first.seqs("r1").last() < second.seqs("r1").first(),
         "numbers grow over the restart"
     );
-    let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+    let replies = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
     assert_eq!(
         replies
             .iter()
@@ -102,7 +102,7 @@ async fn a_turn_whose_second_run_dies_too_ends_with_the_text_that_was_shown_and_
         rows(&bench).await.get(1),
         Some(&(Role::Assistant, "half".to_owned()))
     );
-    let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+    let replies = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
     assert!(
         matches!(&*replies, [reply] if reply.content.words().starts_with("half\n\n") && reply.content.words().contains("restart")),
         "{replies:?}"

@@ -21,7 +21,7 @@ pub(super) fn in_room(run: &str, text: &str, place: &str) -> Admission {
 
 /// What chats are told, in order.
 pub(super) async fn told(bench: &Bench) -> Vec<String> {
-    let waiting = bench.stores.deliveries.waiting(i64::MAX / 2, 10).await.unwrap();
+    let waiting = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
     waiting.iter().map(|delivery| delivery.content.words()).collect()
 }
 
@@ -156,7 +156,7 @@ async fn what_another_person_says_in_the_same_room_is_a_turn_of_its_own_that_ans
     }
     running.end_of("r3").await;
 
-    let waiting = bench.stores.deliveries.waiting(i64::MAX / 2, 10).await.unwrap();
+    let waiting = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
     let answered: Vec<_> = waiting
         .iter()
         .map(|delivery| (delivery.target.reply_to_id.as_deref(), delivery.content.words()))

@@ -5,6 +5,7 @@ use gatehouse_proto::broadcast::v1::Rendition;
 use super::steering::{in_room, told};
 use super::*;
 use crate::answer;
+use crate::stop::StopReason;
 use crate::store::{Admitted, EntryExtra, Lease, NewEntry, TakeIn};
 
 /// When the process dies.
@@ -112,7 +113,7 @@ async fn a_message_whose_end_nobody_could_say_any_more_is_answered_and_screens_r
     let dead = Owner::new("dead");
     let lease = Lease {
         owner: dead.clone(),
-        until: bench.clock.now_ms() + 60_000,
+        until: bench.clock.now().plus_ms(60_000),
     };
     let one = turns
         .admit(in_room("r1", "one", "#a"), Some(lease))
@@ -122,10 +123,10 @@ async fn a_message_whose_end_nobody_could_say_any_more_is_answered_and_screens_r
     turns.show(&run, &dead, "first", None).await.unwrap();
     turns.admit(in_room("r2", "two", "#a"), None).await.unwrap();
     let content = gatehouse_core::Content::text("first");
-    let row = answer::step(&run, Role::Assistant, &content, 0, 0);
+    let row = answer::step(&run, Role::Assistant, &content, 0, Timestamp::EPOCH);
     let said = NewEntry {
         extra: EntryExtra {
-            stop_reason: Some("stop".to_owned()),
+            stop_reason: Some(StopReason::Stop),
             ..row.extra
         },
         ..row
@@ -135,7 +136,7 @@ async fn a_message_whose_end_nobody_could_say_any_more_is_answered_and_screens_r
             run: run.clone(),
             owner: dead,
             said: Some((0, said)),
-            now: bench.clock.now_ms(),
+            now: bench.clock.now(),
         })
         .await
         .unwrap();

@@ -164,7 +164,7 @@ async fn a_chat_reads_what_was_said_before_the_last_call_when_nothing_was_said_a
     call.done().await;
     running.end_of("r1").await;
 
-    let waiting = bench.stores.deliveries.waiting(i64::MAX / 2, 9).await.unwrap();
+    let waiting = bench.stores.deliveries.waiting(Timestamp::MAX, 9).await.unwrap();
     let replies: Vec<_> = waiting.into_iter().map(|reply| reply.content).collect();
     assert_eq!(replies, [Content::text("let me look")]);
 }
@@ -210,8 +210,8 @@ async fn whoever_lost_the_turn_writes_and_shows_no_more_of_it() {
             attempts_max: 3,
             shown_max: 2,
         },
-        now: bench.clock.now_ms(),
-        lease_until: bench.clock.now_ms() + 60_000,
+        now: bench.clock.now(),
+        lease_until: bench.clock.now().plus_ms(60_000),
     };
     bench.stores.turns.reclaim(thief).await.unwrap();
 

@@ -18,7 +18,7 @@ const YEAR: i64 = 365 * 24 * HOUR;
 async fn a_clock_that_is_set_delays_no_retry() {
     for step in [-HOUR, -YEAR, HOUR, YEAR] {
         let (_folder, stores) = stores();
-        let clock = Clock::fixed(NOW);
+        let clock = Clock::fixed(NOW.as_ms());
         let puppet = puppet(|puppet| {
             puppet
                 .results
@@ -45,7 +45,7 @@ async fn a_clock_that_is_set_delays_no_retry() {
 async fn after_a_restart_what_is_due_in_the_far_future_is_due_now() {
     for step in [-2 * HOUR, -YEAR] {
         let (_folder, stores) = stores();
-        let wait = NOW + 5_000;
+        let wait = NOW.plus_ms(5_000);
         stores
             .outbox
             .enqueue("1".into(), delivery("k", "anna", "x", NOW), wait)
@@ -53,7 +53,7 @@ async fn after_a_restart_what_is_due_in_the_far_future_is_due_now() {
             .unwrap();
         let puppet = puppet(|_| {});
 
-        let bench = Bench::run(&stores, Clock::fixed(NOW + step), puppet.clone());
+        let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms() + step), puppet.clone());
         bench.settled().await;
 
         assert_eq!(puppet.texts(), ["x"], "{step}");
@@ -64,7 +64,7 @@ async fn after_a_restart_what_is_due_in_the_far_future_is_due_now() {
 #[tokio::test]
 async fn a_clock_that_is_set_forward_gives_up_on_nothing_young() {
     let (_folder, stores) = stores();
-    let clock = Clock::fixed(NOW);
+    let clock = Clock::fixed(NOW.as_ms());
     let puppet = puppet(|puppet| {
         // Once it is put off for a moment, in which the clock is set.
         let after = Some(Duration::from_millis(500));

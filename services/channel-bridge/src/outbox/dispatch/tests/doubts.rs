@@ -16,7 +16,7 @@ async fn due(stores: &Stores, chat: &str) {
     until("a retry that is due", async || {
         let heads = stores.outbox.heads(stores.lease(&key("a")), 10).await.unwrap();
         let head = heads.into_iter().find(|head| head.content.to == chat)?;
-        (head.attempts > 0 && head.next_at + 300 < Clock::system().now_ms()).then_some(())
+        (head.attempts > 0 && head.next_at.plus_ms(300) < Clock::system().now()).then_some(())
     })
     .await;
 }
@@ -90,13 +90,13 @@ async fn a_platform_that_knows_repeats_is_asked_again_at_once_with_the_same_key_
         puppet.results.lock().unwrap().extend([unknown(), unknown()]);
     });
     let late = i64::try_from(LATE_AFTER.as_millis()).unwrap();
-    let clock = Clock::fixed(NOW);
+    let clock = Clock::fixed(NOW.as_ms());
     let bench = Bench::run(&stores, clock.clone(), puppet.clone());
 
     // One that is late already, and one that grows late between two attempts.
     bench
         .outbox
-        .enqueue(delivery("old", "anna", "x", NOW - late - 1))
+        .enqueue(delivery("old", "anna", "x", NOW.plus_ms(-late - 1)))
         .await
         .unwrap();
     bench.settled().await;

@@ -27,7 +27,7 @@ async fn sent(puppet: Arc<Puppet>, message: Vec<Block>) -> Vec<(String, Vec<Stri
         .lock()
         .unwrap()
         .insert("kept".into(), b"bytes".to_vec());
-    let mut delivery = delivery("k", "anna", "", bench.clock.now_ms());
+    let mut delivery = delivery("k", "anna", "", bench.clock.now());
     delivery.message = message.into_iter().collect::<Content>();
     bench.outbox.enqueue(delivery).await.unwrap();
     bench.settled().await;

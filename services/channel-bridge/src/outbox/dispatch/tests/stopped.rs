@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Timestamp};
 
 use super::puppet;
 use crate::{
@@ -29,7 +29,7 @@ fn more(id: &str, to: &str) -> More {
         to: to.into(),
         thread_id: None,
         reply_to_id: None,
-        since: 0,
+        since: Timestamp::EPOCH,
     }
 }
 
@@ -37,14 +37,14 @@ fn more(id: &str, to: &str) -> More {
 async fn more_of_a_long_answer_is_said_when_somebody_asks_also_after_a_restart() {
     let (_folder, stores) = stores();
     let platform = puppet(|_| {});
-    let bench = Bench::run(&stores, Clock::fixed(NOW), platform.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), platform.clone());
     bench.say("k", "#Home", &lines(12)).await;
     bench.settled().await;
     assert_eq!(platform.texts().last().unwrap(), "… 8 more lines: say \"more\"");
     bench.stop().await;
 
     let platform = puppet(|_| {});
-    let bench = Bench::run(&stores, Clock::fixed(NOW), platform.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), platform.clone());
     assert!(!bench.outbox.more(more("m0", "#other")).await.unwrap());
     assert!(bench.outbox.more(more("m1", "#home")).await.unwrap());
     assert!(
@@ -77,12 +77,12 @@ async fn more_of_a_long_answer_is_said_when_somebody_asks_also_after_a_restart()
 async fn the_rest_of_an_answer_is_forgotten_after_an_hour() {
     for (age_ms, kept) in [(3_500_000, true), (3_700_000, false)] {
         let (_folder, stores) = stores();
-        let bench = Bench::run(&stores, Clock::fixed(NOW - age_ms), puppet(|_| {}));
+        let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms() - age_ms), puppet(|_| {}));
         bench.say("k", "#home", &lines(12)).await;
         bench.settled().await;
         bench.stop().await;
 
-        let bench = Bench::run(&stores, Clock::fixed(NOW), puppet(|_| {}));
+        let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), puppet(|_| {}));
         assert_eq!(
             bench.outbox.more(more("m1", "#home")).await.unwrap(),
             kept,
@@ -96,7 +96,7 @@ async fn the_rest_of_an_answer_is_forgotten_after_an_hour() {
 async fn what_is_dropped_on_its_way_ends_there_and_nothing_of_it_is_said_again() {
     let (_folder, stores) = stores();
     let slow = puppet(|puppet| (puppet.limits.chat_rate, puppet.limits.parts_max) = (SLOW, 400));
-    let bench = Bench::run(&stores, Clock::fixed(NOW), slow.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), slow.clone());
     bench.say("long", "#home", &lines(300)).await;
     bench.say("behind", "#home", "behind it").await;
     until("some lines", async || (slow.texts().len() >= 2).then_some(())).await;
@@ -128,7 +128,7 @@ async fn what_is_dropped_on_its_way_ends_there_and_nothing_of_it_is_said_again()
 
     // What was dropped stays so, and is no dead letter.
     let platform = puppet(|_| {});
-    let bench = Bench::run(&stores, Clock::fixed(NOW), platform.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), platform.clone());
     bench.say("after", "#home", "after").await;
     bench.settled().await;
     assert_eq!(platform.texts(), ["after"]);
@@ -147,7 +147,7 @@ async fn the_replies_of_other_chats_do_not_wait_behind_long_ones() {
         (limits.account_rate, limits.chat_rate, limits.parts_max) = (SLOW, SLOW, 400);
         limits.concurrency = 32;
     });
-    let bench = Bench::run(&stores, Clock::fixed(NOW), slow.clone());
+    let bench = Bench::run(&stores, Clock::fixed(NOW.as_ms()), slow.clone());
     for room in 0..6 {
         bench
             .say(&format!("long {room}"), &format!("#room {room}"), &lines(50))

@@ -7,7 +7,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Timestamp};
 
 use super::{ANSWER_WITHIN, Outcome, Questions, Registered, Saying};
 use crate::{
@@ -38,7 +38,7 @@ fn request(to: &str) -> (SendRequest, Answer) {
         text: "hi".into(),
         replaces: None,
         media: Vec::new(),
-        created_at: 0,
+        created_at: Timestamp::EPOCH,
     })
 }
 

@@ -151,7 +151,7 @@ async fn a_topic_is_a_place_of_its_own_in_its_group() {
     assert_eq!(
         reply.chat_id.as_str(),
         "-100123",
-        "a thread of replies is no topic"
+        "a thread of replies is not a topic"
     );
 }
 

@@ -83,9 +83,9 @@ async fn a_topic_is_answered_in_the_topic_and_the_general_one_without() {
 #[tokio::test]
 async fn an_answer_quotes_what_it_answers_where_that_is_wanted_and_in_its_own_chat_only() {
     let scene = Scene::with(json!({"replyToMode": "first"})).await;
-    let mut delivery = crate::testing::delivery("k1", "7", "the answer", Clock::system().now_ms());
+    let mut delivery = crate::testing::delivery("k1", "7", "the answer", Clock::system().now());
     delivery.reply_to_id = Some("7/33".into());
-    let mut foreign = crate::testing::delivery("k2", "8", "elsewhere", Clock::system().now_ms());
+    let mut foreign = crate::testing::delivery("k2", "8", "elsewhere", Clock::system().now());
     foreign.reply_to_id = Some("7/33".into());
 
     scene.bench.outbox.enqueue(delivery).await.unwrap();

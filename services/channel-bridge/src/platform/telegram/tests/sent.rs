@@ -29,7 +29,7 @@ impl Scene {
     }
 
     async fn says(&self, to: &str, blocks: Vec<Block>) -> Vec<Seen> {
-        let mut delivery = crate::testing::delivery("k", to, "", Clock::system().now_ms());
+        let mut delivery = crate::testing::delivery("k", to, "", Clock::system().now());
         delivery.message = blocks.into_iter().collect::<Content>();
         self.bench.outbox.enqueue(delivery).await.unwrap();
         self.bench.settled().await;

@@ -86,7 +86,7 @@ async fn where_it_is_wanted_the_callback_is_told_with_a_signature() {
     assert_eq!(body, json!({"typing": true, "to": "anna", "threadId": "t1"}));
     let header = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap());
     verify_callback(&request, Direction::Outbound).unwrap();
-    assert_eq!(header("idempotency-key"), None, "it is no delivery");
+    assert_eq!(header("idempotency-key"), None, "it is not a delivery");
     scene.bench.stop().await;
 }
 

@@ -15,7 +15,7 @@ async fn a_reply_that_the_bridge_has_no_room_for_is_offered_again_and_an_idle_di
         bench
             .stores
             .deliveries
-            .next_due(Clock::system().now_ms())
+            .next_due(Clock::system().now())
             .await
             .unwrap()
             .is_some()

@@ -1,6 +1,7 @@
 //! Replies that are taken back.
 
 use super::*;
+use gatehouse_core::Timestamp;
 
 #[tokio::test]
 async fn what_is_stopped_is_taken_back_here_and_at_the_bridge_also_when_it_is_away_for_a_while() {
@@ -13,7 +14,7 @@ async fn what_is_stopped_is_taken_back_here_and_at_the_bridge_also_when_it_is_aw
     let here = |stores: &crate::store::Stores| {
         let deliveries = Arc::clone(&stores.deliveries);
         async move {
-            let waiting = deliveries.waiting(i64::MAX, 9).await.unwrap();
+            let waiting = deliveries.waiting(Timestamp::MAX, 9).await.unwrap();
             waiting
                 .into_iter()
                 .map(|delivery| delivery.run.to_string())
@@ -23,13 +24,13 @@ async fn what_is_stopped_is_taken_back_here_and_at_the_bridge_also_when_it_is_aw
     assert_eq!(running.recall.of_chat(&key("main"), room("#b")).await.unwrap(), 1);
     assert_eq!(here(&bench.stores).await, ["r1", "r3"]);
 
-    let stopped_at = bench.clock.now_ms();
+    let stopped_at = bench.clock.now();
     let one = running
         .recall
         .of_session(&key("main"), Some(&RunId::new("r3")))
         .await
         .unwrap();
-    let until_then = stopped_at..=bench.clock.now_ms();
+    let until_then = stopped_at.as_ms()..=bench.clock.now_ms();
     assert_eq!(one, 1, "what the bridge has is not known while it is away");
     assert_eq!(here(&bench.stores).await, ["r1"]);
 
@@ -60,13 +61,15 @@ async fn a_reply_that_is_taken_back_while_it_is_handed_over_is_taken_back_at_the
     let delivery = bench
         .stores
         .deliveries
-        .waiting(i64::MAX, 9)
+        .waiting(Timestamp::MAX, 9)
         .await
         .unwrap()
         .remove(0);
 
     assert_eq!(running.recall.of_chat(&key("main"), room("#a")).await.unwrap(), 1);
-    let outcome = DeliveryOutcome::Taken { now: 0 };
+    let outcome = DeliveryOutcome::Taken {
+        now: Timestamp::EPOCH,
+    };
 
     assert!(
         !bench

@@ -1,6 +1,7 @@
 //! What a client has read, and what it hears when it comes back.
 
 use super::*;
+use gatehouse_core::Timestamp;
 
 #[tokio::test]
 async fn a_session_is_unread_from_an_answer_until_somebody_reads_it_and_a_later_mark_stays() {
@@ -81,10 +82,10 @@ async fn a_session_that_takes_the_place_of_another_begins_with_what_that_is_set_
     assert_eq!(beside.parent_session_key.as_deref(), Some("agent:main:main"));
 }
 
-fn history_by(connection: &str, since: i64) -> Request<GetChatHistoryRequest> {
+fn history_by(connection: &str, since: Timestamp) -> Request<GetChatHistoryRequest> {
     let caller = Caller {
         connection_id: connection.to_owned(),
-        connected_at: Some(since),
+        connected_at: Some(since.as_ms()),
         ..Caller::default()
     };
     let mut request = Request::new(history("main"));
@@ -109,9 +110,11 @@ async fn a_client_that_comes_back_after_a_restart_hears_once_that_its_run_was_cu
     let end = second.end_of("r1").await;
     assert_eq!(end.state(), State::Error, "whoever is connected hears it");
     let grpc = grpc(&second);
-    let later = bench.clock.now_ms() + 60_000;
+    let later = bench.clock.now().plus_ms(60_000);
 
-    grpc.get_chat_history(history_by("was there", 0)).await.unwrap();
+    grpc.get_chat_history(history_by("was there", Timestamp::EPOCH))
+        .await
+        .unwrap();
     second.rest();
     assert_eq!(second.ends("r1"), 1, "who was there is not told twice");
     for _ in 0..2 {

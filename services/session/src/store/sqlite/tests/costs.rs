@@ -65,7 +65,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
 
     let key = SessionKey::parse("agent:main:past-1").unwrap();
     let (owner, run) = (Owner::new("me".to_owned()), RunId::new(format!("r{number}")));
-    let now = NOW + i64::try_from(number).unwrap();
+    let now = NOW.plus_ms(i64::try_from(number).unwrap());
     let row = |role: Role| NewEntry {
         id: EntryId::generate(),
         role,
@@ -134,7 +134,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
             shown_max: 2,
         },
         now,
-        lease_until: now + 1_000,
+        lease_until: now.plus_ms(1_000),
     };
     let history = HistoryQuery {
         limit: 20,
@@ -154,13 +154,16 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         }};
     }
     cost!("admit", turns.admit(admission.clone(), None));
-    cost!("admit again", turns.admit(admission, Some(lease(now + 1_000))));
-    cost!("outlook", turns.outlook(Vec::new(), now - 1));
-    let claimed = cost!("claim", turns.claim(lease(now + 1_000), now)).unwrap();
+    cost!(
+        "admit again",
+        turns.admit(admission, Some(lease(now.plus_ms(1_000))))
+    );
+    cost!("outlook", turns.outlook(Vec::new(), now.plus_ms(-1)));
+    let claimed = cost!("claim", turns.claim(lease(now.plus_ms(1_000)), now)).unwrap();
     assert_eq!(claimed.turn.run, run);
-    cost!("claim nothing", turns.claim(lease(now + 1_000), now));
+    cost!("claim nothing", turns.claim(lease(now.plus_ms(1_000)), now));
     cost!("context", stores.transcripts.context(&claimed.turn.key, 20));
-    cost!("renew", turns.renew(&run, &owner, now + 2_000));
+    cost!("renew", turns.renew(&run, &owner, now.plus_ms(2_000)));
     cost!("show", turns.show(&run, &owner, "hel", None));
     cost!("keep_text", turns.keep_text(&run, &owner, "lo"));
     cost!("kept_text", turns.kept_text(&run));
@@ -170,7 +173,10 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
     cost!("delete", async {
         Ok::<_, Error>(sessions.delete(&key, None).await.is_err())
     });
-    let (ended, _) = cost!("finish", turns.finish_and_claim(finish, lease(now + 1_000)));
+    let (ended, _) = cost!(
+        "finish",
+        turns.finish_and_claim(finish, lease(now.plus_ms(1_000)))
+    );
     assert!(ended.is_some());
     let waiting = cost!("deliveries", stores.deliveries.waiting(now, 64));
     assert_eq!(waiting.len(), 1);
@@ -182,7 +188,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
     cost!("no deliveries", stores.deliveries.waiting(now, 64));
     cost!("next delivery", stores.deliveries.next_due(now));
     cost!("abort", turns.abort(&key, None, Origin::Rpc, now));
-    cost!("prune", stores.upkeep.prune(1));
+    cost!("prune", stores.upkeep.prune(Timestamp::from_ms(1)));
     cost!("session", sessions.find(&key));
     cost!("history", stores.transcripts.history(&key, history));
     cost!(

@@ -80,14 +80,14 @@ async fn what_waited_and_what_ran_under_the_third_schema_goes_on() {
                 shown_max: 2,
             },
             now,
-            lease_until: now + 1,
+            lease_until: now.plus_ms(1),
         })
         .await
         .unwrap();
     assert_eq!(taken.queued, std::slice::from_ref(&run));
     let lease = Lease {
         owner: me.clone(),
-        until: now + 1_000,
+        until: now.plus_ms(1_000),
     };
     let mut claimed = Vec::new();
     while let Some(next) = stores.turns.claim(lease.clone(), now).await.unwrap() {

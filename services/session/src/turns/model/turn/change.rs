@@ -1,6 +1,7 @@
 //! What is asked of the store of turns, and what it answers.
 
 use super::*;
+use crate::stop::StopReason;
 
 /// Rows of a turn that goes on.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub(crate) struct TakeIn {
     pub(crate) owner: Owner,
     /// What it said before it goes on, under its number in the attempt.
     pub(crate) said: Option<(u32, NewEntry)>,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// What was taken in.
@@ -62,11 +63,11 @@ pub(crate) struct Finish {
     pub(crate) entry: Option<NewEntry>,
     /// What the chat reads, when the turn has one.
     pub(crate) reply: Option<Content>,
-    pub(crate) stop_reason: Option<String>,
+    pub(crate) stop_reason: Option<StopReason>,
     pub(crate) error: Option<String>,
     pub(crate) usage: Option<Tokens>,
     pub(crate) answered_by: Option<(String, String)>,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// A turn that ended, and what ended with it.
@@ -104,9 +105,9 @@ pub(crate) struct Reclaim {
     pub(crate) notice: ForPeople,
     /// Which turns may be run again.
     pub(crate) limits: RunLimits,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
     /// When a lease taken now would end. One that ends later was taken before the clock was set back, and ends then.
-    pub(crate) lease_until: i64,
+    pub(crate) lease_until: Timestamp,
 }
 
 #[derive(Clone, Debug, Default)]

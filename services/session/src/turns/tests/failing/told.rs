@@ -62,7 +62,7 @@ async fn a_chat_gets_what_was_written_before_a_failure_and_plain_words_once() {
             Some(advice),
             "an operator is told what to do"
         );
-        let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+        let replies = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
         let texts: Vec<String> = replies.iter().map(|reply| reply.content.words()).collect();
         let [text] = texts.as_slice() else {
             panic!("once: {texts:?}")
@@ -93,7 +93,7 @@ async fn a_chat_gets_the_words_of_an_answer_that_broke_off() {
     }
     running.end_of("r1").await;
 
-    let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+    let replies = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
 
     assert_eq!(replies.len(), 1);
     assert!(

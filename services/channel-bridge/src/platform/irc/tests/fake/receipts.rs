@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::Clock;
+use gatehouse_core::{Clock, Timestamp};
 use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
     sync::{mpsc, oneshot},
@@ -59,7 +59,7 @@ pub(super) fn request(to: &str, text: &str) -> (SendRequest, Answer) {
         text: text.into(),
         replaces: None,
         media: Vec::new(),
-        created_at: 0,
+        created_at: Timestamp::EPOCH,
     })
 }
 

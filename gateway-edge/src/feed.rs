@@ -9,8 +9,7 @@ use gatehouse_proto::broadcast::v1::{
 };
 use tokio::sync::watch;
 
-use super::Hub;
-use crate::edge::Edge;
+use crate::{edge::Edge, hub::Hub};
 
 const RECONNECT_FIRST: Duration = Duration::from_millis(20);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);

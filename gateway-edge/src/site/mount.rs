@@ -1,11 +1,11 @@
-//! What a path means to a Control UI.
+//! A Control UI, and what a path means to it.
 
 use std::path::{Path, PathBuf};
 
 use gatehouse_core::NamedFile;
 use gatehouse_document::{PathInput, gateway::ControlUi};
 
-use crate::http::guard::is_canonical;
+use super::is_canonical;
 
 /// First segments of a path that are never a place inside the program: programs ask there, and a page in place of an answer would
 /// mislead them.
@@ -43,7 +43,7 @@ pub(crate) struct Mount {
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place<'a> {
+pub(crate) enum Place<'a> {
     /// The address of the program itself.
     Front,
     /// A place inside it.
@@ -67,16 +67,16 @@ impl Mount {
         Some(Self { root, within, base })
     }
 
-    pub(super) fn is_at_root(&self) -> bool {
+    pub(crate) fn is_at_root(&self) -> bool {
         self.base.is_empty()
     }
 
-    pub(super) fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// What a path means. `None`: nothing here.
-    pub(super) fn place<'a>(&self, path: &'a str) -> Option<Place<'a>> {
+    pub(crate) fn place<'a>(&self, path: &'a str) -> Option<Place<'a>> {
         let rest = path.strip_prefix(&*self.base)?;
         if matches!(rest, "" | "/" | "/index.html") {
             return Some(Place::Front);
@@ -96,7 +96,7 @@ impl Mount {
     }
 
     /// A file below the root, which no link leads out of.
-    pub(super) fn file(&self, name: &str) -> Option<NamedFile> {
+    pub(crate) fn file(&self, name: &str) -> Option<NamedFile> {
         // The root itself may be a link, as package managers make them; what is below it is resolved beneath where that leads.
         let root = std::fs::canonicalize(&self.root).ok()?;
         if let Some(within) = &self.within {
@@ -108,7 +108,7 @@ impl Mount {
         NamedFile::within(&root.join(name), &root)
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 }

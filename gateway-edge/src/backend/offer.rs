@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use gatehouse_contract::{ContractError, Map, PluginId};
 use gatehouse_core::client::Peer;
 
-use crate::backend::Target;
+use super::Target;
 
 /// The map, and the plugins in it. It never changes: plugins come and go with the next one.
 #[derive(Debug, Clone)]

@@ -1,7 +1,10 @@
 //! What the project says of itself beside the code: one compiler version, no dependency that nobody uses, workflows that run what
-//! a developer runs.
+//! a developer runs, few circles of modules, and one word for one thing.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
+
+mod circles;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

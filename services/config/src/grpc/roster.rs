@@ -9,8 +9,12 @@ use gatehouse_proto::config::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Change, Done, Model, RosterError, Said};
-use crate::{error::Error, pace::Pace, registry::Handle};
+use crate::{
+    error::{Error, RosterError},
+    pace::Pace,
+    registry::Handle,
+    roster::{Change, Done, Model, Said},
+};
 
 /// The one way of running agents, in OpenClaw's word for it.
 const RUNTIME: &str = "auto";
