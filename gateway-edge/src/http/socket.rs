@@ -163,7 +163,7 @@ impl Drop for Piece {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use gatehouse_core::net::PeerKey;
     use tokio::time::timeout;
