@@ -61,7 +61,7 @@ fn expand(tree: &str, before: &str, found: &mut Vec<String>) {
 
 /// A source without comments and without its own tests.
 fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     lines.collect::<Vec<_>>().join("\n")
 }

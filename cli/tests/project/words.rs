@@ -125,7 +125,9 @@ fn a_word_that_is_not_used_stands_in_no_code_log_or_page() {
                     .iter()
                     .find(|(file, may, _)| *file == name && *may == word)
                 {
-                    Some(one) => drop(allowed.insert(one)),
+                    Some(one) => {
+                        allowed.insert(one);
+                    }
                     None => found.push(format!("{name}:{}: {word}: {}", number + 1, line.trim())),
                 }
             }

@@ -136,7 +136,7 @@ impl Bench {
             account_id: account.into(),
             method: "POST".into(),
             headers: vec![
-                header(signature::TIMESTAMP, (NOW.as_seconds()).to_string()),
+                header(signature::TIMESTAMP, NOW.as_seconds().to_string()),
                 header(signature::SIGNATURE, signature),
             ],
             body: body.into(),
@@ -482,7 +482,7 @@ async fn what_the_head_of_a_webhook_gives_away_is_answered_at_once() {
     };
     let signed = || {
         vec![
-            header(signature::TIMESTAMP, (NOW.as_seconds()).to_string()),
+            header(signature::TIMESTAMP, NOW.as_seconds().to_string()),
             header(signature::SIGNATURE, format!("sha256={}", "0".repeat(64))),
         ]
     };
