@@ -36,8 +36,6 @@ pub(crate) fn row(
     }
 }
 
-/// Why a row ends that calls tools.
-
 /// The row of a message that is finished while its turn goes on: the assistant's, or what a tool answered.
 pub(crate) fn step(run: &RunId, role: Role, content: &Content, number: u32, now: Timestamp) -> NewEntry {
     let extra = EntryExtra {

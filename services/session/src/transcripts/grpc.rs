@@ -176,7 +176,7 @@ pub(crate) async fn inject(
         extra: EntryExtra {
             provider: Some(rows::GATEWAY_PROVIDER.to_owned()),
             model: Some(rows::GATEWAY_MODEL.to_owned()),
-            stop_reason: Some(StopReason::Stop.into()),
+            stop_reason: Some(StopReason::Stop),
             ..EntryExtra::default()
         },
     };
