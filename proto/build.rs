@@ -22,6 +22,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/session/v1/conversation_service.proto",
     "gatehouse/session/v1/media_service.proto",
     "gatehouse/session/v1/pending_service.proto",
+    "gatehouse/session/v1/program_service.proto",
     "gatehouse/session/v1/session_service.proto",
     "gatehouse/session/v1/task_service.proto",
     "gatehouse/session/v1/usage_service.proto",

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use gatehouse_core::{private, telemetry::escape};
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use self::{
     each::Readiness,
@@ -36,6 +36,8 @@ const ANSWER: Duration = Duration::from_secs(4);
 struct Findings {
     issues: Vec<Finding>,
     warnings: Vec<Finding>,
+    /// The document.
+    config: Value,
 }
 
 #[derive(Deserialize)]
@@ -202,7 +204,10 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
     });
     let findings = asked.configuration.as_ref().ok();
     let findings = findings.and_then(|answer| read::<Findings>("config.get", answer).ok());
-    let Findings { issues, warnings } = findings.unwrap_or_default();
+    if let Some(findings) = &findings {
+        page.push_str(&page::endpoints(&findings.config, style));
+    }
+    let Findings { issues, warnings, .. } = findings.unwrap_or_default();
     for finding in issues.into_iter().chain(warnings) {
         let at = if finding.path.is_empty() {
             String::new()

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PathInput, SecretInput, nodes::Nodes};
+use super::{PathInput, SecretInput, http::Http, nodes::Nodes};
 
 /// The longest that answers under way may go on after a stop was asked for, in seconds.
 pub const DRAIN_SECONDS_MAX: u32 = 300;
@@ -54,6 +54,8 @@ pub struct Gateway {
     pub auth: GatewayAuth,
     /// Pages in a browser.
     pub control_ui: ControlUi,
+    /// What programs may ask by HTTP that know OpenAI's API.
+    pub http: Http,
     /// Encryption of what other machines send.
     pub tls: Tls,
     /// Devices that come to the gateway.
@@ -80,6 +82,7 @@ impl Default for Gateway {
             custom_bind_host: None,
             auth: GatewayAuth::default(),
             control_ui: ControlUi::default(),
+            http: Http::default(),
             tls: Tls::default(),
             nodes: Nodes::default(),
             trusted_proxies: Vec::new(),

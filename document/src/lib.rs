@@ -14,6 +14,7 @@ pub mod bindings;
 pub mod channels;
 pub mod commands;
 pub mod gateway;
+pub mod http;
 pub mod irc;
 pub mod logging;
 pub mod messages;

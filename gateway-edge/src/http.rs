@@ -16,7 +16,9 @@ mod body;
 pub(crate) mod calls;
 mod context;
 mod guard;
+mod intake;
 pub(crate) mod media;
+mod openai;
 mod page;
 mod pages;
 mod policy;
@@ -47,6 +49,7 @@ impl Server {
 
     /// Answers one request of a socket.
     pub(crate) async fn serve(&self, request: Request<Incoming>, socket: Arc<Socket>) -> Response {
+        let request = openai::models::with_plain_path(request);
         let mut response = match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
             Ok(()) if crate::site::is_canonical(request.uri().path()) => {
                 let mut request = request.map(Body::new);

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use gatehouse_core::{config::Revision, drain::plan};
-use gatehouse_document::Document;
+use gatehouse_document::{Document, http::Endpoints};
 
 use crate::{
     admission::AdmissionPolicy,
@@ -32,6 +32,8 @@ pub(crate) struct Policy {
     pub(crate) control_ui: Option<Arc<ControlUi>>,
     /// Where the gateway's own page stands, if it does.
     pub(crate) own_page: Option<OwnPage>,
+    /// What programs may ask that speak OpenAI's API.
+    pub(crate) endpoints: Endpoints,
     /// How long answers may go on when the gateway ends.
     pub(crate) drain: Duration,
 }
@@ -59,6 +61,7 @@ impl Policy {
             tls: tls::Source::of(&gateway.tls, gateway.public_origin.as_deref()),
             own_page: OwnPage::of(&gateway.control_ui, control_ui.as_ref()),
             control_ui: control_ui.map(Arc::new),
+            endpoints: gateway.http.endpoints.clone(),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The header by which a request takes less than its token gives: scopes, with spaces or commas between them.
-const SCOPES: &str = "gatehouse-scopes";
+const SCOPES: [&str; 2] = ["gatehouse-scopes", "x-openclaw-scopes"];
 
 /// Who asks.
 #[derive(Debug)]
@@ -137,14 +137,14 @@ fn refused(denied: Denied) -> (&'static str, Refusal) {
 
 /// What of the token's grants the request takes: all of them unless it says less.
 fn narrowed(bound: &Grants, headers: &HeaderMap) -> Result<Grants, Refusal> {
-    let mut asked = headers.get_all(SCOPES).iter().peekable();
+    let mut asked = SCOPES.iter().flat_map(|name| headers.get_all(*name)).peekable();
     if asked.peek().is_none() {
         return Ok(*bound);
     }
     let mut scopes = Vec::new();
     for value in asked {
         let value = value.to_str().map_err(|_| {
-            Refusal::invalid("the header Gatehouse-Scopes is not a list of scopes")
+            Refusal::invalid("the header with the scopes is not a list of them")
                 .detail("code", "SCOPES_INVALID")
         })?;
         scopes.extend(value.split([' ', ',']).filter(|scope| !scope.is_empty()));

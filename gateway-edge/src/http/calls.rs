@@ -7,11 +7,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{call, error::Refusal, settings::Limits};
 
+/// Turns of programs under way, of all callers together: as many as the session service lets wait for clients
+/// (1,024 long waits). Each holds a socket and some kilobytes.
+const PROGRAMS_MAX: usize = 1024;
+
 /// What all these callers together may have under way: as much as one connection.
 #[derive(Debug)]
 pub(crate) struct Calls {
     short: Arc<Semaphore>,
     waits: Arc<Semaphore>,
+    programs: Arc<Semaphore>,
     /// The turns in which large answers come: together these callers fill no more of the queue than one connection.
     pub(super) large_answers: Arc<Semaphore>,
 }
@@ -21,8 +26,20 @@ impl Calls {
         Self {
             short: Arc::new(Semaphore::new(limits.requests_max)),
             waits: Arc::new(Semaphore::new(limits.waits_max)),
+            programs: Arc::new(Semaphore::new(PROGRAMS_MAX)),
             large_answers: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// A place for a turn of a program.
+    pub(super) fn enter_program(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let permit = Arc::clone(&self.programs).try_acquire_owned();
+        permit.map_err(|_| {
+            call::busy(
+                "HTTP_BUSY",
+                format!("{PROGRAMS_MAX} answers to programs are under way"),
+            )
+        })
     }
 
     pub(super) fn enter(&self, method: &Method) -> Result<OwnedSemaphorePermit, Refusal> {

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::{
     bearer, body,
     context::Http,
-    policy::{Auth, Policy, Time},
+    openai,
+    policy::{Auth, Policy, Refusals, Time},
     respond::{Refused, plain, refusal, refuse, too_large},
     socket::{Ends, Socket},
     upgrade::wants_upgrade,
@@ -67,6 +68,9 @@ pub(super) async fn enforce(
             Time::OfMethod => next.run(request).await,
         },
     };
+    if policy.refusals == Refusals::OpenAi {
+        response = openai::refusal::shaped(response);
+    }
     let csp = HeaderValue::from_static(policy.csp);
     let headers = response.headers_mut();
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(csp);

@@ -1,6 +1,6 @@
 //! The answers themselves, and the headers that all of them bear.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -84,6 +84,8 @@ pub(crate) fn refusal(refusal: &Refusal) -> Response {
 /// The same with a status that only HTTP has.
 pub(crate) fn refuse(status: StatusCode, refusal: &Refusal) -> Response {
     let mut response = respond(status, "application/json", refusal.told());
+    // For a route that says it in another form.
+    response.extensions_mut().insert(Arc::new(refusal.clone()));
     let headers = response.headers_mut();
     if let Some(wait) = refusal.retry_after_ms {
         let seconds = HeaderValue::from(wait.div_ceil(1000));

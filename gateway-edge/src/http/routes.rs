@@ -14,8 +14,8 @@ use axum::{
 
 use super::{
     context::Http,
-    guard, media, page, pages,
-    policy::{Auth, Policy, Time},
+    guard, media, openai, page, pages,
+    policy::{Auth, Policy, Refusals, Time},
     respond::{CSP_NOTHING, not_allowed},
     rpc, ui, upgrade, webhook,
 };
@@ -29,6 +29,7 @@ const PAGE: Policy = Policy {
     body_max: 0,
     time_max: Time::Within(Duration::from_secs(5)),
     csp: CSP_NOTHING,
+    refusals: Refusals::Own,
 };
 
 const SOCKET: Policy = Policy {
@@ -54,6 +55,7 @@ const WEBHOOK: Policy = Policy {
     // The head has 2 s, the bridge 10, and a megabyte at 8 KiB a second takes 130.
     time_max: Time::Within(Duration::from_secs(150)),
     csp: CSP_NOTHING,
+    refusals: Refusals::Own,
 };
 
 const CALL: Policy = Policy {
@@ -61,6 +63,18 @@ const CALL: Policy = Policy {
     body_max: PAYLOAD_MAX,
     time_max: Time::OfMethod,
     csp: CSP_NOTHING,
+    refusals: Refusals::Own,
+};
+
+/// What programs ask that speak OpenAI's API.
+const PROGRAM: Policy = Policy {
+    refusals: Refusals::OpenAi,
+    ..CALL
+};
+
+const PROGRAM_READS: Policy = Policy {
+    body_max: 0,
+    ..PROGRAM
 };
 
 /// What comes first is there in seconds; the rest comes as fast as it is read.
@@ -73,7 +87,7 @@ const MEDIUM: Policy = Policy {
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 13] = [
+static ROUTES: [(&str, &str, Policy, Serve); 17] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
     ("/connect", READ, PLAIN_PAGE, || get(page::connect)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
@@ -89,6 +103,16 @@ static ROUTES: [(&str, &str, Policy, Serve); 13] = [
     }),
     ("/__openclaw__/media/{id}", READ, MEDIUM, || get(media::serve)),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
+    ("/v1/models", READ, PROGRAM_READS, || get(openai::models::list)),
+    ("/v1/models/{*id}", READ, PROGRAM_READS, || {
+        get(openai::models::describe)
+    }),
+    ("/v1/chat/completions", "POST", PROGRAM, || {
+        post(openai::chat::serve)
+    }),
+    ("/v1/responses", "POST", PROGRAM, || {
+        post(openai::responses::serve)
+    }),
 ];
 
 /// The table as a router.

@@ -1,9 +1,13 @@
 //! An answer on its way out. Each piece goes to the caller as it comes, and is remembered: the caller's transcript gets what was
 //! thought beside what was said.
 
-use gatehouse_core::content::{Block, Content, Thinking};
-use gatehouse_proto::agent::v1::{RunTurnResponse, TextDelta, ThinkingDelta, run_turn_response::Event};
+use gatehouse_core::content::{Block, Content, Json, Thinking, ToolCall};
+use gatehouse_proto::agent::v1::{
+    RunTurnResponse, TextDelta, ThinkingDelta, ToolCallDelta, run_turn_response::Event,
+};
 use tokio::{sync::mpsc, time::Instant};
+
+use crate::{program::Program, provider::think::CallPiece};
 
 /// The longest answer, and the longest thinking. A model that loops in either is stopped here.
 const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -28,6 +32,11 @@ pub(crate) struct Answer {
     first: Option<Instant>,
     /// Whether text was streamed that is no part of the answer.
     was_rewritten: bool,
+    /// Whether a program reads it: each piece as its model wrote it.
+    is_verbatim: bool,
+    /// Whether somebody runs the tools that it calls.
+    takes_calls: bool,
+    calls: Vec<CallPiece>,
 }
 
 impl Answer {
@@ -38,6 +47,69 @@ impl Answer {
             thinking: String::new(),
             first: None,
             was_rewritten: false,
+            is_verbatim: false,
+            takes_calls: false,
+            calls: Vec::new(),
+        }
+    }
+
+    /// The answer to what a program asks.
+    pub(crate) fn for_program(mut self, program: Option<&Program>) -> Self {
+        self.is_verbatim = program.is_some();
+        self.takes_calls = program.is_some_and(Program::offers_tools);
+        self
+    }
+
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.is_verbatim
+    }
+
+    /// Whether it calls tools that somebody runs.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// More of a call of a tool. One that nobody offered is no part of the answer.
+    pub(crate) async fn call(&mut self, piece: CallPiece) -> Result<(), TooLong> {
+        if !self.takes_calls {
+            return Ok(());
+        }
+        self.first.get_or_insert_with(Instant::now);
+        let CallPiece {
+            index,
+            id,
+            name,
+            arguments,
+        } = piece;
+        // Every call has an id: its result names it.
+        let is_new = index >= self.calls.len();
+        let id = match id {
+            None if is_new => Some(format!("call_{}", index + 1)),
+            id => id,
+        };
+        if is_new {
+            self.calls.push(CallPiece {
+                index,
+                ..CallPiece::default()
+            });
+        }
+        if let Some(call) = self.calls.get_mut(index) {
+            call.id = call.id.take().or_else(|| id.clone());
+            call.name = call.name.take().or_else(|| name.clone());
+            call.arguments.push_str(&arguments);
+        }
+        let delta = ToolCallDelta {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            id,
+            name,
+            arguments,
+        };
+        self.send(Event::ToolCallDelta(delta)).await;
+        let bytes = self.calls.iter().map(|call| call.arguments.len()).sum::<usize>();
+        if bytes > ANSWER_BYTES_MAX {
+            Err(TooLong)
+        } else {
+            Ok(())
         }
     }
 
@@ -81,12 +153,12 @@ impl Answer {
 
     /// Whether a person saw anything of it, its thinking included.
     pub(crate) fn was_seen(&self) -> bool {
-        !self.text.is_empty() || !self.thinking.is_empty()
+        !self.text.is_empty() || !self.thinking.is_empty() || self.has_calls()
     }
 
     /// Whether a person saw a word of the answer itself.
     pub(crate) fn was_said(&self) -> bool {
-        self.was_rewritten || !self.text.trim().is_empty()
+        self.was_rewritten || !self.text.trim().is_empty() || self.has_calls()
     }
 
     /// The next model thinks anew: what the last one thought in vain is no part of its answer.
@@ -97,20 +169,40 @@ impl Answer {
     /// The whole message, when it is more than the text that was streamed.
     pub(crate) fn into_content(self) -> Option<Content> {
         let Self {
-            text, mut thinking, ..
+            text,
+            mut thinking,
+            calls,
+            ..
         } = self;
-        if thinking.is_empty() {
+        if thinking.is_empty() && calls.is_empty() {
             return None;
         }
         thinking.truncate(thinking.floor_char_boundary(THINKING_KEPT_BYTES_MAX));
         let signature = None; // no provider here signs
-        let thinking = Block::Thinking(Thinking {
+        let thinking = (!thinking.is_empty()).then_some(Block::Thinking(Thinking {
             text: thinking,
             signature,
-        });
+        }));
         let said = (!text.is_empty()).then(|| Block::text(text));
-        Some(std::iter::once(thinking).chain(said).collect())
+        let calls = calls.into_iter().map(called);
+        Some(thinking.into_iter().chain(said).chain(calls).collect())
     }
+}
+
+/// A call as a transcript has it. What a model wrote that is no JSON is kept as a text.
+fn called(call: CallPiece) -> Block {
+    let CallPiece {
+        index,
+        id,
+        name,
+        arguments,
+    } = call;
+    Block::ToolCall(ToolCall {
+        id: id.unwrap_or_else(|| format!("call_{}", index + 1)),
+        name: name.unwrap_or_default(),
+        arguments: Json::written(&arguments),
+        repeatable: true, // the program runs it, and knows
+    })
 }
 
 fn bounded(text: &str) -> Result<(), TooLong> {

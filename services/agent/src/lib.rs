@@ -19,6 +19,7 @@ mod history;
 mod http;
 mod lessons;
 mod metrics;
+mod program;
 mod provider;
 mod request;
 mod tokens;

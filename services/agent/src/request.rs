@@ -7,6 +7,8 @@ use gatehouse_core::content::{Content, ContentError};
 use gatehouse_core::{Failure, Kind};
 use gatehouse_proto::agent::v1::{self as proto, RunTurnRequest, TurnMedia, TurnMessage};
 
+use crate::program::{Program, ProgramError};
+
 /// One turn.
 #[derive(Clone, Debug)]
 pub(crate) struct RunTurn {
@@ -33,6 +35,8 @@ pub(crate) struct Question {
     pub(crate) thinking: Option<String>,
     /// Whose own settings of models hold.
     pub(crate) agent: Option<String>,
+    /// What a program wants that brought the turn. `None`: it is a person's.
+    pub(crate) program: Option<Program>,
 }
 
 /// The bytes of media, by their ids.
@@ -91,6 +95,8 @@ pub(crate) enum RequestError {
     Role { index: usize },
     #[error("/messages/{index}/content {problem}")]
     Content { index: usize, problem: ContentError },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
 }
 
 impl From<RequestError> for Failure {
@@ -114,6 +120,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
             thinking_level,
             agent_id,
             media,
+            program,
         } = request;
         let media = media
             .into_iter()
@@ -134,6 +141,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
                 shelf: media.collect(),
                 thinking: thinking_level.filter(|level| !level.trim().is_empty()),
                 agent: agent_id,
+                program: program.map(Program::try_from).transpose()?,
             },
         })
     }

@@ -148,6 +148,7 @@ pub(crate) async fn run(
         models: vec![name.to_string()],
         limit,
         question: Question {
+            program: None,
             system_prompt: None,
             messages: vec![Message {
                 role: Role::User,

@@ -84,7 +84,7 @@ pub(crate) async fn run(request: RunTurn, bounds: Bounds, config: Arc<Config>, t
     let turn = Turn {
         config,
         tools,
-        answer: Answer::new(events.clone()),
+        answer: Answer::new(events.clone()).for_program(question.program.as_ref()),
         bounds,
         calls: 0,
     };

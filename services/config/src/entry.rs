@@ -61,7 +61,7 @@ fn in_gateway(keys: &[&str]) -> Option<usize> {
         ["controlUi", "allowedOrigins", "[]", ..] | ["auth", "tokenScopes", "[]", ..] => 3,
         ["trustedProxies", "[]", ..] | ["controlUi", "allowedOrigins", ..] | ["auth", "token", ..] => 2,
         [
-            "mode" | "bind" | "customBindHost" | "publicOrigin" | "drainSeconds" | "controlUi"
+            "mode" | "bind" | "customBindHost" | "publicOrigin" | "drainSeconds" | "controlUi" | "http"
             | "trustedProxies",
             ..,
         ] => 1,

@@ -17,6 +17,7 @@ use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
 use gatehouse_proto::session::v1::conversation_service_server::ConversationServiceServer;
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::pending_service_server::PendingServiceServer;
+use gatehouse_proto::session::v1::program_service_server::ProgramServiceServer;
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use gatehouse_proto::session::v1::task_service_server::TaskServiceServer;
 use gatehouse_proto::session::v1::usage_service_server::UsageServiceServer;
@@ -36,7 +37,7 @@ use crate::metrics::Metrics;
 use crate::nodes::{NodeMetrics, Nodes, grpc::Grpc as NodesGrpc};
 use crate::policy::Policy;
 use crate::store::{self, Opened, Upkeep};
-use crate::turns::{Engine, Parts, Timing};
+use crate::turns::{self, Engine, Parts, Timing};
 use crate::workspace::{self, Workspaces};
 use crate::{backup, catalog, pending, tasks, usage};
 
@@ -170,6 +171,7 @@ impl service::App for App {
             "prune",
             prune(
                 Arc::clone(&stores.upkeep),
+                engine.clone(),
                 media.clone(),
                 clock.clone(),
                 requested.clone(),
@@ -194,6 +196,8 @@ impl service::App for App {
         let counted = usage::grpc::Grpc::new(engine.clone());
         life.serve(UsageServiceServer::new(counted).max_encoding_message_size(MESSAGE_BYTES_MAX));
         life.serve(PendingServiceServer::new(pending::Grpc));
+        let programs = turns::program::Grpc::new(engine.clone(), closing.clone());
+        life.serve(ProgramServiceServer::new(programs).max_decoding_message_size(MESSAGE_BYTES_MAX));
         let around = catalog::grpc::Grpc::new(engine.clone(), workspaces.clone(), nodes.clone());
         life.serve(CatalogServiceServer::new(around));
         let files = workspace::grpc::Grpc::new(engine.clone(), workspaces);
@@ -266,10 +270,13 @@ async fn follow(
     }
 }
 
-async fn prune(store: Arc<dyn Upkeep>, media: Media, clock: Clock, drain: Drain) {
+async fn prune(store: Arc<dyn Upkeep>, engine: Engine, media: Media, clock: Clock, drain: Drain) {
     loop {
         if let Err(error) = media.sweep().await {
             tracing::warn!(error = %Chain(&error), "media that nobody names could not be forgotten");
+        }
+        if let Err(error) = engine.forget_expired().await {
+            tracing::warn!(error = %Chain(&error), "sessions that are not kept any longer could not be forgotten");
         }
         let pause = match store.prune(clock.now() - KEEP).await {
             Ok(0) => PRUNE,

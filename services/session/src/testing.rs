@@ -27,7 +27,7 @@ use crate::media::{Links, Media};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::rows::plain;
-use crate::store::{self, Admission, EntryExtra, NewEntry, Reply, Role, Seed, Stores, Target};
+use crate::store::{self, Admission, Brought, EntryExtra, NewEntry, Reply, Role, Seed, Stores, Target};
 use crate::turns::queue::{DropPolicy, QueueMode, QueueRule};
 use crate::turns::{Engine, Parts, Timing};
 use crate::viewer::Viewer;
@@ -344,6 +344,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
         thinking: None,
         timeout_ms: None,
         task: None,
+        brought: Brought::default(),
         trace: gatehouse_core::trace::Context::new(),
         now,
     }

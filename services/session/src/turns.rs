@@ -23,6 +23,7 @@ pub(crate) mod model;
 mod order;
 mod pacing;
 mod progress;
+pub(crate) mod program;
 pub(crate) mod queue;
 mod run;
 mod runs;
@@ -31,6 +32,7 @@ mod shared;
 mod signals;
 mod store;
 mod tally;
+mod taps;
 #[cfg(test)]
 mod tests;
 mod timing;

@@ -70,3 +70,20 @@ fn an_account_that_is_kept_out_of_a_room_says_which_why_and_what_to_do() {
     assert!(table.contains(detail), "{table}");
     assert!(!table.contains("#in:"), "{table}");
 }
+
+#[test]
+fn what_programs_may_ask_is_said_with_what_switches_the_rest_on() {
+    let style = Style::plain();
+    let on = serde_json::json!({"gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": true}}}}});
+
+    let off = endpoints(&serde_json::Value::Null, style);
+    assert!(
+        off.contains("/v1/chat/completions, /v1/responses off (`gatehouse config set gateway.http.endpoints.chatCompletions.enabled true`"),
+        "{off}"
+    );
+    let some = endpoints(&on, style);
+    assert!(
+        some.contains("/v1/chat/completions on; /v1/responses off"),
+        "{some}"
+    );
+}

@@ -7,11 +7,15 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use tokio::time::sleep;
 
-use super::{UnderWay, auth_changed, counted, revoked};
 use crate::{
     call::Payload,
     error::{Refusal, to_bytes},
-    http::{bearer::Known, context::Http, socket::Socket},
+    http::{
+        bearer::Known,
+        context::Http,
+        intake::{UnderWay, auth_changed, counted, revoked},
+        socket::Socket,
+    },
 };
 
 /// A proxy closes what is silent, often after 30 or 60 seconds.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::error::Refusal;
 
 /// The header whose value becomes the parameter of the same name (draft-ietf-httpapi-idempotency-key-header).
-const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+pub(in crate::http) const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 const IDEMPOTENCY_FIELD: &str = "idempotencyKey";
 
 #[derive(Deserialize)]

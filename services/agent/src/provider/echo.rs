@@ -130,6 +130,7 @@ mod tests {
             provider: None,
         }];
         let question = Question {
+            program: None,
             system_prompt: None,
             messages,
             agent_name: "Main".into(),

@@ -52,6 +52,18 @@ pub(crate) enum Piece {
     Thinking(String),
     /// All text so far was thinking.
     WasThinking,
+    /// More of a call of a tool.
+    Call(CallPiece),
+}
+
+/// More of a call of a tool, as a model writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CallPiece {
+    /// Which call of the answer, from 0.
+    pub(crate) index: usize,
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) arguments: String,
 }
 
 /// Where the next character stands.

@@ -151,6 +151,7 @@ mod tests {
             max_tokens: Some(100),
             thinking: Some("high"),
             is_openai: false,
+            program: None,
         };
         let why = Unanswered {
             status: Some(status),

@@ -215,6 +215,7 @@ impl<'t> Asking<'t> {
             thinking: self.question.thinking.as_deref(),
             shelf: &self.question.shelf,
             is_openai: self.endpoint.is_openai(),
+            program: self.question.program.as_ref(),
         };
         let body = body::of(&asked, self.question.system_prompt.as_deref(), &fitted.messages);
         let is_news = fitted.left_out > 0 && fitted.left_out != self.told_left_out;
@@ -244,6 +245,7 @@ impl<'t> Asking<'t> {
             thinking: self.question.thinking.as_deref(),
             shelf: &self.question.shelf,
             is_openai: self.endpoint.is_openai(),
+            program: self.question.program.as_ref(),
         }
     }
 }

@@ -1,3 +1,4 @@
+mod program;
 mod reading;
 mod requests;
 mod shown;

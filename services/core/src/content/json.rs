@@ -271,6 +271,20 @@ struct MediaForm {
 }
 
 impl Json {
+    /// What a model wrote where it was asked for JSON: nothing is an empty object, and what is no JSON is kept as a text.
+    #[must_use]
+    pub fn written(text: &str) -> Self {
+        let given = match text.trim() {
+            "" => "{}",
+            given => given,
+        };
+        let read = serde_json::from_str::<Box<RawValue>>(given);
+        Self(read.unwrap_or_else(|_| {
+            let text = serde_json::Value::from(given).to_string();
+            RawValue::from_string(text).unwrap_or_default()
+        }))
+    }
+
     /// The text of it.
     pub fn get(&self) -> &str {
         self.0.get()

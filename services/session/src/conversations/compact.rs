@@ -9,7 +9,7 @@ use crate::commands;
 use crate::error::Error;
 use crate::id::RunId;
 use crate::sessions::SessionRef;
-use crate::store::{Admission, NewEntry, Reply, Seed, Task, TurnState};
+use crate::store::{Admission, Brought, NewEntry, Reply, Seed, Task, TurnState};
 use crate::turns::destination::Destination;
 use crate::turns::{Engine, Submitted};
 use crate::viewer::Viewer;
@@ -65,6 +65,7 @@ pub(super) async fn compact(
         thinking: None,
         timeout_ms: None,
         task: Some(Task::Compact),
+        brought: Brought::default(),
         trace: trace::current().unwrap_or_default(),
         now,
         key: key.clone(),

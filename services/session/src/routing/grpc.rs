@@ -14,7 +14,7 @@ use crate::id::RunId;
 use crate::transcripts::NewEntry;
 use crate::turns::destination::Destination;
 use crate::turns::fingerprint::Fingerprint;
-use crate::turns::{Admission, Engine, InboundKey, Reply, Seed, Submitted};
+use crate::turns::{Admission, Brought, Engine, InboundKey, Reply, Seed, Submitted};
 use crate::viewer::Viewer;
 
 /// The most that one message of a channel says, as its text alone: the contract's figure.
@@ -160,6 +160,7 @@ pub(crate) async fn deliver(
         thinking: None,
         timeout_ms: None,
         task: None,
+        brought: Brought::default(),
         trace: trace::current().unwrap_or_default(),
         now,
         key,

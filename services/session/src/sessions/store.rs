@@ -62,6 +62,9 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<(SessionRecord, Entry), Error>;
 
+    /// Sessions that are not kept any longer: at most a hundred of those over first, none that somebody keeps at the top.
+    async fn expired(&self, now: Timestamp) -> Result<Vec<SessionRecord>, Error>;
+
     /// Forgets a session with its transcript and turns. Refused while a turn is leased or running.
     async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error>;
 }

@@ -7,6 +7,7 @@ mod forks;
 mod kept;
 mod lists;
 mod nodes;
+mod programs;
 mod queue;
 mod recovery;
 mod steps;
@@ -42,6 +43,8 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         turns::the_end_of_a_turn_begins_the_next_in_the_same_commit,
         turns::what_waits_and_runs_is_counted_with_the_oldest,
         turns::the_outlook_tells_what_waits_and_what_others_hold,
+        programs::what_a_program_brings_is_kept_until_its_turn_has_ended,
+        programs::a_session_that_is_not_kept_is_over_some_time_after_its_last_turn,
         queue::what_waits_together_is_answered_together_but_never_across_chats,
         queue::collected_messages_wait_for_a_quiet_moment,
         queue::an_interrupting_message_ends_what_waits_and_stops_what_runs,
@@ -155,6 +158,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
         model: None,
         thinking: None,
         task: None,
+        brought: Brought::default(),
         timeout_ms: None,
         trace: gatehouse_core::trace::Context::new(),
         now: T0,

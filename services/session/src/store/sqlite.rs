@@ -147,6 +147,10 @@ impl Sessions for SqliteStore {
             .await
     }
 
+    async fn expired(&self, now: Timestamp) -> Result<Vec<SessionRecord>, Error> {
+        self.database.read(move |conn| sessions::expired(conn, now)).await
+    }
+
     async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error> {
         let key = key.clone();
         self.database

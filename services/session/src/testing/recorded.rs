@@ -70,6 +70,7 @@ pass_on! {
     sessions as Sessions {
         fn find(key: &SessionKey) -> Option<SessionRecord>;
         fn list(filter: SessionFilter) -> SessionPage;
+        fn expired(now: Timestamp) -> Vec<SessionRecord>;
         fn look_up(lookup: Lookup) -> Vec<SessionRecord>;
         fn counts() -> Vec<(AgentId, i64)>;
         fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> (SessionRecord, bool);

@@ -23,6 +23,7 @@ use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
 use super::signals::Signals;
+use super::taps::Tap;
 use super::workers::Workers;
 use super::{Admission, GatewayAnswer, Origin, Timing, Turn};
 use crate::deliveries::Target;
@@ -184,6 +185,21 @@ impl Engine {
         followers.begin(run, caller)
     }
 
+    /// Reads what a run writes, from now on.
+    pub(crate) fn tap(&self, run: &RunId) -> Tap {
+        self.shared.events.taps.open(run)
+    }
+
+    /// How many programs read a run.
+    pub(crate) fn readers(&self, run: &RunId) -> usize {
+        self.shared.events.taps.readers(run)
+    }
+
+    /// Whether nothing new is taken because the process is about to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.drain.is_requested()
+    }
+
     /// A client is about to be told that its message was taken. `is_over`: the run has ended already, or there is none.
     pub(crate) fn answered(&self, run: &RunId, is_over: bool) {
         let followers = &self.shared.events.followers;
@@ -305,6 +321,21 @@ impl Engine {
         let deleted = self.stores().sessions.delete(key, looked_at).await?;
         self.shared.events.gone(session);
         Ok(deleted)
+    }
+
+    /// Forgets the sessions that are not kept any longer. One that is busy is looked at again the next time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn forget_expired(&self) -> Result<usize, Error> {
+        let expired = self.stores().sessions.expired(self.now()).await?;
+        for session in &expired {
+            match self.delete(session, Some(session.session_id.clone())).await {
+                Ok(_) | Err(Error::StillStopping(_) | Error::SessionMoved(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(expired.len())
     }
 
     /// Says that a row was added, with the session after it.

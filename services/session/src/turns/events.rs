@@ -18,6 +18,7 @@ use crate::rows::{self, Wanted};
 use crate::store::{Entry, SessionRecord, SessionStatus};
 use crate::turns::followers::Followers;
 use crate::turns::pacing::Piece;
+use crate::turns::taps::{self, Taps};
 
 pub(super) use self::aside::Phase;
 
@@ -32,6 +33,8 @@ pub(crate) struct Events {
     clock: Clock,
     /// Who is told more of a run than everybody.
     pub(super) followers: Followers,
+    /// Programs that read an answer as it is written.
+    pub(super) taps: Taps,
 }
 
 impl Events {
@@ -41,6 +44,7 @@ impl Events {
             links,
             clock,
             followers: Followers::default(),
+            taps: Taps::default(),
         }
     }
 
@@ -239,13 +243,27 @@ impl RunEvents {
             delta: String::new(),
             detail_whole: true,
         };
+        self.events.taps.begin_message(&self.id);
         self.increment(Stream::Assistant, increment, "", true);
         self.cumulative(Stream::Assistant, cumulative, &nothing, "", true);
+    }
+
+    /// For programs that read it.
+    pub(super) fn tap(&self, piece: &taps::Piece) {
+        self.events.taps.push(&self.id, piece);
     }
 
     /// New text, at once. With `replace` it is not more of the text but the beginning of another one: such an event has no
     /// merge key, so that nothing is merged past it.
     pub(super) fn increment(&self, stream: Stream, seq: i64, delta: &str, replace: bool) {
+        match stream {
+            Stream::Assistant if replace => self.events.taps.replace(&self.id, seq, delta),
+            Stream::Assistant => self.tap(&taps::Piece::Text {
+                seq,
+                text: delta.to_owned(),
+            }),
+            Stream::Thinking => self.tap(&taps::Piece::Thinking(delta.to_owned())),
+        }
         let detail =
             Outgoing::new(&self.agent(seq, stream.word(), &data(json!({ "delta": delta }), replace)))
                 .rendition(Rendition::Increment);

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use gatehouse_core::content::Block;
-use gatehouse_core::{Caller, Content, Timestamp, trace};
+use gatehouse_core::{Caller, Content, Timestamp, hex, trace};
 use gatehouse_proto::session::v1 as proto;
+use sha2::{Digest, Sha256};
 use tonic::Status;
 
 use super::destination::Destination;
 use super::fingerprint::Fingerprint;
+use super::program::{self, Bringing, Kept};
 use super::queue::QueueMode;
 use super::{Admission, Engine, Progress, Reply, Seed, Submitted, Turn, TurnState};
 use crate::agents::ModelName;
@@ -36,29 +38,32 @@ pub(crate) type RunAgentStream = Pin<Box<dyn Stream<Item = Result<proto::RunAgen
 
 /// Where a message was written that comes from no chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Surface {
+pub(super) enum Surface {
     Chat,
     Agent,
+    Program,
 }
 
 /// A message from a screen or a program.
-struct Message {
-    surface: Surface,
-    session: SessionRef,
-    text: String,
-    attachments: Attachments,
+pub(super) struct Message {
+    pub(super) surface: Surface,
+    pub(super) session: SessionRef,
+    pub(super) text: String,
+    pub(super) attachments: Attachments,
     /// Whether nothing in it is a command.
-    literal: bool,
-    run: RunId,
-    expected_session: Option<SessionId>,
-    mode: Option<QueueMode>,
-    deliver: bool,
-    model: Option<ModelName>,
-    thinking: Option<Level>,
-    timeout_ms: Option<i64>,
+    pub(super) literal: bool,
+    pub(super) run: RunId,
+    pub(super) expected_session: Option<SessionId>,
+    pub(super) mode: Option<QueueMode>,
+    pub(super) deliver: bool,
+    pub(super) model: Option<ModelName>,
+    pub(super) thinking: Option<Level>,
+    pub(super) timeout_ms: Option<i64>,
+    /// What a program brings with it.
+    pub(super) bringing: Option<Bringing>,
 }
 
-fn not_blank(text: String, attachments: &Attachments) -> Result<String, Error> {
+pub(super) fn not_blank(text: String, attachments: &Attachments) -> Result<String, Error> {
     if text.trim().is_empty() && attachments.is_empty() {
         return Err(Error::Field {
             path: "/message",
@@ -99,6 +104,7 @@ impl TryFrom<proto::SendChatRequest> for Message {
             model: None,
             thinking: thinking.map(Level::known),
             timeout_ms,
+            bringing: None,
         })
     }
 }
@@ -135,19 +141,23 @@ impl TryFrom<proto::RunAgentRequest> for Message {
             timeout_ms: timeout
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| seconds * 1000),
+            bringing: None,
         })
     }
 }
 
 impl Message {
-    /// What makes a repeat the same message: also what older versions took it for. `media` are the ids of what belongs to it.
-    fn fingerprint(&self, key: &SessionKey, media: &[&str]) -> Fingerprint {
+    /// What makes a repeat the same message: also what older versions took it for. `media` are the ids of what belongs to it, `kept` is
+    /// what a program brought.
+    fn fingerprint(&self, key: &SessionKey, media: &[&str], kept: &Kept) -> Fingerprint {
+        let brought = hex::encode(&Sha256::digest(kept.bytes()));
         let deliver = if self.deliver { "deliver" } else { "" };
         let thinking = self.thinking.as_ref().map(Level::as_str);
         let model = self.model.as_ref().map_or("", ModelName::as_str);
         let mut parts = match self.surface {
             Surface::Chat => vec!["chat", key.as_str(), &self.text, deliver],
             Surface::Agent => vec!["agent", key.as_str(), &self.text, deliver, model],
+            Surface::Program => vec!["program", key.as_str(), &self.text, model, &brought],
         };
         if !media.is_empty() {
             parts.push("media");
@@ -171,7 +181,11 @@ impl Message {
         })
     }
 
-    async fn submit(mut self, engine: &Engine, caller: Option<Caller>) -> Result<Submitted, Error> {
+    pub(super) async fn submit(
+        mut self,
+        engine: &Engine,
+        caller: Option<Caller>,
+    ) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
         let viewer = Viewer::behind(caller.as_ref());
         let thinking = self
@@ -200,9 +214,16 @@ impl Message {
             .keep(self.text.clone(), engine.media(), policy.media_bytes_max)
             .await?;
         let media: Vec<&str> = content.blocks().iter().filter_map(media_id).collect();
-        let fingerprint = self.fingerprint(&key, &media).into_bytes();
         let now = engine.now();
+        let kept = match self.bringing.take() {
+            Some(bringing) => bringing.keep(engine.media(), policy.media_bytes_max, now).await?,
+            None => Kept::default(),
+        };
+        let fingerprint = self.fingerprint(&key, &media, &kept).into_bytes();
         let mut entry = NewEntry::of_person(&content, &self.run, None, now);
+        if let Some(results) = &kept.results {
+            entry = program::results_row(results, entry);
+        }
         if let Some(Caller {
             user_id: Some(id),
             user_name,
@@ -233,6 +254,7 @@ impl Message {
             thinking,
             timeout_ms: self.timeout_ms,
             task: None,
+            brought: kept.brought,
             trace: trace::current().unwrap_or_default(),
             now,
             key,
@@ -302,6 +324,7 @@ pub(crate) async fn say(
         model: None,
         thinking: None,
         timeout_ms: None,
+        bringing: None,
     };
     message.say(engine, caller).await
 }
@@ -399,7 +422,7 @@ async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::Ru
     })
 }
 
-fn status(turn: &Turn) -> &'static str {
+pub(super) fn status(turn: &Turn) -> &'static str {
     match turn.state {
         TurnState::Queued | TurnState::Leased | TurnState::Running => "timeout",
         TurnState::Done => "ok",

@@ -29,14 +29,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::compact::Summary;
 use self::show::Rewrite;
-use super::context::{ROWS_MAX, arrange};
+use super::context::ROWS_MAX;
 use super::events::{Phase, RunEvents, Stream, Whose};
 use super::live::{Live, Stop};
 use super::order::Order;
 use super::pacing::{self, Pacer};
+use super::program::context::{self as program, Asked};
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
+use super::taps::Piece;
 use crate::agents::{Agent, ModelName};
 use crate::answer::{ANSWER_BYTES_MAX, SaidBefore};
 use crate::error::Error;
@@ -254,12 +256,18 @@ impl Run {
             let configured = configured.clone();
             return self.request_summary(models, &configured, rows).await;
         }
-        let messages = arrange(rows, &self.turn.run);
+        let Asked {
+            program,
+            instructions,
+            messages,
+        } = program::asked(&self.turn, rows);
         let media = self.media_of(&messages, &models).await;
+        let system_prompt = self.system_prompt(configured).await?;
         Ok(agent::RunTurnRequest {
             run_id: self.turn.run.to_string(),
             models,
-            system_prompt: self.system_prompt(configured).await?,
+            system_prompt: program::joined(system_prompt, instructions),
+            program,
             messages,
             media,
             timeout_ms: self
@@ -347,6 +355,10 @@ impl Run {
                     .timing(&self.turn.key, Phase::ModelSelected, Some(named));
                 let still = |left: &agent::MediaLeftOut| left.provider == provider && left.model == model;
                 self.unseen = self.unseen.take().filter(still);
+                self.events.tap(&Piece::Model {
+                    provider: provider.clone(),
+                    model,
+                });
                 self.asked = Some(provider);
                 // The model before it thought and had no answer: these thoughts take the place of those.
                 if !self.thought.is_empty() {
@@ -395,6 +407,14 @@ impl Run {
                     .increment(Stream::Thinking, self.live.next_seq(), &text, replace);
                 self.thinking.push(&text);
                 self.show_due();
+            }
+            Event::ToolCallDelta(call) => {
+                if !self.seen
+                    && let Some(stop) = self.show_first("").await?
+                {
+                    return Ok(Some(Outcome::Stopped(stop)));
+                }
+                self.events.tap(&Piece::Call(call));
             }
             Event::Retrying(agent::Retrying {
                 attempt,

@@ -8,6 +8,7 @@ use super::messages::{self, Eyes};
 use crate::{
     config::Settings,
     lessons::Lesson,
+    program::Program,
     request::{Message, Shelf},
 };
 
@@ -63,6 +64,8 @@ pub(crate) struct Asked<'a> {
     /// The bytes of media that are at hand.
     pub(crate) shelf: &'a Shelf,
     pub(crate) is_openai: bool,
+    /// What the program wants that asks. `None`: a person asks.
+    pub(crate) program: Option<&'a Program>,
 }
 
 impl Asked<'_> {
@@ -163,6 +166,9 @@ pub(crate) fn of(asked: &Asked<'_>, system: Option<&str>, conversation: &[&Messa
         body.insert(field.to_owned(), value);
     }
     add_params(&mut body, asked);
+    if let Some(program) = asked.program {
+        add_program(&mut body, asked, program);
+    }
     Value::Object(body)
 }
 
@@ -190,6 +196,22 @@ fn add_params(body: &mut Params, asked: &Asked<'_>) {
     let extra = EXTRA.iter().filter_map(|key| params.get(*key)?.as_object());
     for (field, value) in extra.flatten() {
         put(body, field, value);
+    }
+}
+
+/// What a program wants goes before what the configuration says, where the server takes it.
+fn add_program(body: &mut Params, asked: &Asked<'_>, program: &Program) {
+    if program.offers_tools() {
+        body.insert("tools".to_owned(), program.tools.clone().into());
+    }
+    for (field, value) in program.fields() {
+        match field {
+            "temperature" if asked.settings.compat.supports_temperature == Some(false) => {}
+            "reasoning_effort" if asked.effort().is_some() || asked.lesson.refuses_effort => {}
+            // Whichever name the program has for it, the server is told by its own.
+            "max_tokens" | "max_completion_tokens" => put(body, word(asked.max_tokens_field()), value),
+            _ => put(body, field, value),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use gatehouse_proto::agent::v1::Usage;
 use serde_json::{Map, Value};
 
-use crate::provider::StopReason;
+use crate::provider::{StopReason, think::CallPiece};
 
 /// What one document says.
 #[derive(Debug, Default, PartialEq)]
@@ -15,8 +15,8 @@ pub(super) struct Chunk {
     pub(super) whole: Option<Whole>,
     /// Why it declines, in its own words.
     pub(super) refusal: String,
-    /// The tool that it wants to call.
-    pub(super) call: Option<String>,
+    /// The tools that it wants to call, piece by piece.
+    pub(super) calls: Vec<CallPiece>,
     pub(super) stop_reason: Option<StopReason>,
     pub(super) usage: Option<Usage>,
     /// Nothing follows.
@@ -33,6 +33,9 @@ pub(super) struct Whole {
 
 /// How deep lists of parts go.
 const DEPTH_MAX: usize = 4;
+
+/// Calls of tools in one answer at most: more than any model makes.
+pub(super) const CALLS_MAX: usize = 128;
 
 /// Reads a document. `None`: it is no part of an answer.
 pub(super) fn read(value: &Value) -> Option<Chunk> {
@@ -80,7 +83,7 @@ impl Chunk {
             if delta.is_none() {
                 self.thinking = whole.thinking;
                 self.refusal = whole.refusal;
-                self.call = whole.call;
+                self.calls = whole.calls;
             }
             self.whole = (!whole.text.is_empty()).then_some(Whole {
                 text: whole.text,
@@ -113,13 +116,18 @@ impl Chunk {
         if let Some(refusal) = message.get("refusal").and_then(Value::as_str) {
             self.refusal.push_str(refusal);
         }
-        let calls = message.get("tool_calls").and_then(|calls| calls.get(0));
-        let call = calls
-            .map(|call| call.get("function").unwrap_or(call))
-            .or(message.get("function_call"));
-        self.call = call
-            .filter(|call| !call.is_null())
-            .map(|call| word(call, "name").unwrap_or_default());
+        match message.get("tool_calls").and_then(Value::as_array) {
+            Some(calls) => {
+                let calls = calls.iter().take(CALLS_MAX).enumerate();
+                self.calls = calls
+                    .filter_map(|(place, call)| call_piece(place, call))
+                    .collect();
+            }
+            // The form before there were several.
+            None => self
+                .calls
+                .extend(message.get("function_call").and_then(|call| call_piece(0, call))),
+        }
     }
 
     /// Words, or parts of which some are thinking (Mistral).
@@ -178,6 +186,29 @@ impl Chunk {
         }
         Some(())
     }
+}
+
+/// A call, or a piece of one. `place` is where it stands, for servers that do not number them.
+fn call_piece(place: usize, call: &Value) -> Option<CallPiece> {
+    let function = call.get("function").unwrap_or(call);
+    if !function.is_object() {
+        return None;
+    }
+    let index = call
+        .get("index")
+        .and_then(tokens)
+        .and_then(|index| usize::try_from(index).ok());
+    let filled = |text: &String| !text.is_empty();
+    Some(CallPiece {
+        index: index.unwrap_or(place),
+        id: word(call, "id").filter(filled),
+        name: word(function, "name").filter(filled),
+        arguments: match function.get("arguments") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(), // Ollama's own form
+        },
+    })
 }
 
 fn word(map: &Value, key: &str) -> Option<String> {

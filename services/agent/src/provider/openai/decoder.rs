@@ -3,14 +3,14 @@
 
 use gatehouse_proto::agent::v1::Usage;
 
-use super::chunk::{self, Chunk, Whole};
+use super::chunk::{self, CALLS_MAX, Chunk, Whole};
 use crate::provider::{
     StopReason,
     failure::Said,
     inflate::Inflate,
     json::{self, Joiner},
     sse::{self, Event},
-    think::{Piece, Splitter, add},
+    think::{CallPiece, Piece, Splitter, add},
 };
 
 /// Fewer bytes may begin a message by chance; from here on a message that begins so repeats what was said.
@@ -35,8 +35,10 @@ pub(super) struct End {
     pub(super) error: Option<Said>,
     /// Words that are an error unless an answer comes.
     pub(super) instead: Option<Said>,
-    /// The tool that the model wants to call.
+    /// The tool that the model wants to call first.
     pub(super) call: Option<String>,
+    /// Whether it named every tool that it wants to call.
+    pub(super) calls_are_named: bool,
     /// Why the model declines, in its own words.
     pub(super) refusal: String,
     /// Whether there was a word of the answer.
@@ -60,10 +62,22 @@ pub(super) struct Decoder {
     splitter: Splitter,
     /// The text as it came, to know a repetition of it.
     text: String,
+    /// The calls of tools so far: the id of each, and whether it has a name.
+    calls: Vec<(Option<String>, bool)>,
+    /// Whether each event stays a piece of its own.
+    is_verbatim: bool,
     end: End,
 }
 
 impl Decoder {
+    /// One that hands on what each event said by itself, also when many come at once.
+    pub(super) fn verbatim(is_verbatim: bool) -> Self {
+        Self {
+            is_verbatim,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes in, and appends the pieces that they complete.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<Piece>) -> Result<(), Unreadable> {
         let (mut plain, mut events) = (Vec::new(), Vec::new());
@@ -169,7 +183,7 @@ impl Decoder {
             mut text,
             whole,
             refusal,
-            call,
+            calls,
             stop_reason,
             usage,
             is_last,
@@ -188,10 +202,44 @@ impl Decoder {
         self.give(pieces, out);
 
         self.end.refusal.push_str(&refusal);
-        self.end.call = self.end.call.take().filter(|call| !call.is_empty()).or(call);
+        for call in calls {
+            self.call(call, out);
+        }
         self.end.stop_reason = stop_reason.or(self.end.stop_reason.take());
         self.end.usage = usage.or(self.end.usage.take());
         self.end.is_done |= is_last;
+    }
+
+    /// More of a call. Servers that do not number their calls send each whole: an id or a name anew begins another one.
+    fn call(&mut self, mut piece: CallPiece, out: &mut Vec<Piece>) {
+        let is_another = |known: &(Option<String>, bool)| {
+            let by_id = piece.id.is_some() && known.0.is_some() && piece.id != known.0;
+            by_id || (piece.id.is_none() && piece.name.is_some() && known.1)
+        };
+        if self.calls.get(piece.index).is_some_and(is_another) || piece.index > self.calls.len() {
+            piece.index = self.calls.len();
+        }
+        if piece.index >= CALLS_MAX {
+            return;
+        }
+        if piece.index == self.calls.len() {
+            self.calls.push((None, false));
+        }
+        if let Some((id, named)) = self.calls.get_mut(piece.index) {
+            if id.is_some() {
+                piece.id = None; // said already
+            } else {
+                id.clone_from(&piece.id);
+            }
+            if std::mem::replace(named, *named || piece.name.is_some()) {
+                piece.name = None;
+            }
+        }
+        self.end.calls_are_named = self.calls.iter().all(|(_, named)| *named);
+        if self.end.call.as_ref().is_none_or(String::is_empty) {
+            self.end.call = Some(piece.name.clone().unwrap_or_default());
+        }
+        out.push(Piece::Call(piece));
     }
 
     /// What a message says that was not said before. Some servers repeat the whole text in each, some at the end, and some send
@@ -214,8 +262,13 @@ impl Decoder {
                     self.end.has_thought |= self.end.has_text;
                     self.end.has_text = false;
                 }
+                Piece::Call(_) => {} // come by themselves
             }
-            add(out, piece);
+            if self.is_verbatim {
+                out.push(piece);
+            } else {
+                add(out, piece);
+            }
         }
     }
 }
@@ -246,6 +299,7 @@ pub(crate) mod trial {
                 Piece::Text(text) => said.push_str(&text),
                 Piece::Thinking(text) => thought.push_str(&text),
                 Piece::WasThinking => thought.push_str(&std::mem::take(&mut said)),
+                Piece::Call(_) => {}
             }
         }
         (thought, said, format!("{end:?} {unreadable:?}"))

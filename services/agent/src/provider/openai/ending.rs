@@ -18,13 +18,19 @@ pub(super) enum Framing {
     Closed,
 }
 
-/// Reads the end of an answer.
-pub(super) fn verdict(callee: &Callee<'_>, end: End, framing: Framing) -> Result<Answered, Unanswered> {
+/// Reads the end of an answer. `calls`: it calls tools that somebody offered, which is as good as words.
+pub(super) fn verdict(
+    callee: &Callee<'_>,
+    end: End,
+    framing: Framing,
+    calls: bool,
+) -> Result<Answered, Unanswered> {
+    let says_something = end.has_text || calls && end.calls_are_named;
     let has_end = end.stop_reason.is_some() || end.is_done;
     let instead = end
         .instead
         .as_ref()
-        .filter(|_| !has_end && (!end.has_text || framing == Framing::Closed));
+        .filter(|_| !has_end && (!says_something || framing == Framing::Closed));
     if let Some(said) = end.error.as_ref().or(instead) {
         return Err(failure::in_answer(callee, said));
     }
@@ -42,7 +48,7 @@ pub(super) fn verdict(callee: &Callee<'_>, end: End, framing: Framing) -> Result
         Some(_) => {}
         None if end.is_done => {}
         // A server that says nothing of the end and closes the body in order has said everything.
-        None if framing == Framing::Whole && !end.is_cut && end.has_text => {}
+        None if framing == Framing::Whole && !end.is_cut && says_something => {}
         None => {
             return Err(callee.failed(
                 FailureKind::Unavailable,
@@ -52,7 +58,7 @@ pub(super) fn verdict(callee: &Callee<'_>, end: End, framing: Framing) -> Result
             ));
         }
     }
-    if !end.has_text {
+    if !says_something {
         return Err(silence(callee, &end));
     }
     Ok(Answered {

@@ -54,7 +54,7 @@ pub(super) async fn answer(
     }
     let framing = framing(&response);
     let mut bytes = response.bytes_stream();
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::verbatim(answer.is_verbatim());
     let (mut stopped_at, mut heard_at) = (None, Instant::now());
     let mut settles = true;
     let broken = loop {
@@ -106,7 +106,7 @@ pub(super) async fn answer(
     match broken {
         // Everything was said: how the connection ended does not matter.
         Some(why) if end.stop_reason.is_none() && !end.is_done && end.error.is_none() => Err(why),
-        _ => verdict(callee, end, framing),
+        _ => verdict(callee, end, framing, answer.has_calls()),
     }
 }
 
@@ -116,6 +116,7 @@ async fn hand_on(pieces: Vec<Piece>, answer: &mut Answer) -> Result<(), TooLong>
             Piece::Text(text) => answer.say(text).await?,
             Piece::Thinking(text) => answer.think(text).await?,
             Piece::WasThinking => answer.was_thinking(),
+            Piece::Call(call) => answer.call(call).await?,
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ fn split<'p>(pieces: impl IntoIterator<Item = &'p str>) -> (String, String) {
             Piece::Text(text) => said.push_str(&text),
             Piece::Thinking(text) => thought.push_str(&text),
             Piece::WasThinking => thought.push_str(&std::mem::take(&mut said)),
+            Piece::Call(_) => {}
         }
     }
     (thought, said)

@@ -28,6 +28,7 @@ pub(super) fn admit(
     }
     let Admission { run, now, .. } = &admission;
     let (session, target) = place(conn, &admission)?;
+    begin_transcript(conn, session, &admission)?;
     let open = turns::open_turns(conn, session)?;
     let gave_way = make_room(conn, &open, &admission)?;
     let idle = open.len() == gave_way.ended.len();
@@ -47,7 +48,7 @@ pub(super) fn admit(
     if begun.is_some() {
         conn.prepare_cached(
             "UPDATE sessions SET active_run = ?2, last_run = ?2, status = 'running', started_at = ?3, ended_at = NULL,
-                aborted_last_run = 0, last_read_at = iif(?4, ?3, last_read_at),
+                aborted_last_run = 0, expires_at = ?3 + keep_ms, last_read_at = iif(?4, ?3, last_read_at),
                 marked_unread_at = iif(?4, NULL, marked_unread_at) WHERE id = ?1",
         )?
         .execute(params![session, run.as_str(), now, reads])?;
@@ -55,7 +56,8 @@ pub(super) fn admit(
         conn.prepare_cached(
             "UPDATE sessions SET last_run = CASE WHEN active_run IS NULL THEN ?2 ELSE last_run END,
                 status = CASE WHEN active_run IS NULL THEN 'queued' ELSE status END,
-                last_read_at = iif(?4, ?3, last_read_at), marked_unread_at = iif(?4, NULL, marked_unread_at) WHERE id = ?1",
+                expires_at = ?3 + keep_ms, last_read_at = iif(?4, ?3, last_read_at),
+                marked_unread_at = iif(?4, NULL, marked_unread_at) WHERE id = ?1",
         )?
         .execute(params![session, run.as_str(), now, reads])?;
     }
@@ -124,6 +126,11 @@ fn place(conn: &Connection, admission: &Admission) -> Result<(i64, Option<Target
         admission.viewer.check(session)?;
     }
     let session = sessions::ensure(conn, key, seed, *now)?;
+    let is_made = existing.is_none() || admission.brought.is_forked;
+    if is_made && admission.brought.keep_ms.is_some() {
+        conn.prepare_cached("UPDATE sessions SET keep_ms = ?2 WHERE id = ?1")?
+            .execute(params![session, admission.brought.keep_ms])?;
+    }
     let target = match &admission.reply {
         Reply::Clients => None,
         Reply::To(target) => Some(target.clone()),
@@ -133,6 +140,21 @@ fn place(conn: &Connection, admission: &Admission) -> Result<(i64, Option<Target
         }
     };
     Ok((session, target))
+}
+
+/// A conversation that was held elsewhere becomes the beginning of a transcript that is empty, or goes on with one.
+fn begin_transcript(conn: &Connection, session: i64, admission: &Admission) -> Result<(), Error> {
+    let before = &admission.brought.before;
+    if before.is_empty() {
+        return Ok(());
+    }
+    let record = sessions::by_id(conn, session)?;
+    if admission.brought.goes_on || record.last_seq < record.first_seq {
+        for row in before {
+            entries::append(conn, session, row.clone())?;
+        }
+    }
+    Ok(())
 }
 
 /// The rows of a turn that is new: it runs when somebody holds it, and waits otherwise.
@@ -160,9 +182,9 @@ fn insert(
     let bytes = i64::try_from(entry.content.len()).unwrap_or(i64::MAX);
     conn.prepare_cached(
         "INSERT INTO turns (run, session, key, session_id, state, mode, target, fingerprint, model, thinking, timeout_ms,
-            bytes, queued_at, not_before, traceparent, task, sender, owner, lease_until, attempt, started_at)
+            bytes, queued_at, not_before, traceparent, task, program, sender, owner, lease_until, attempt, started_at)
          SELECT :run, id, key, session_id, :state, :mode, :target, :fingerprint, :model, :thinking, :timeout,
-            :bytes, :now, :not_before, :trace, :task, :sender, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
+            :bytes, :now, :not_before, :trace, :task, :program, :sender, :owner, :until, :owner IS NOT NULL, iif(:owner IS NULL, NULL, :now)
          FROM sessions WHERE id = :session",
     )?
     .execute(named_params! {
@@ -170,7 +192,8 @@ fn insert(
         ":target": target.map(json).transpose()?, ":fingerprint": admission.fingerprint,
         ":model": admission.model.as_ref().map(ModelName::as_str), ":thinking": admission.thinking.as_ref().map(Level::as_str), ":timeout": admission.timeout_ms,
         ":bytes": bytes, ":now": now, ":not_before": not_before, ":trace": admission.trace.to_string(),
-        ":task": admission.task.map(Task::word), ":sender": admission.sender,
+        ":task": admission.task.map(Task::word), ":program": admission.brought.program,
+        ":sender": admission.sender,
         ":owner": begun.map(|lease| lease.owner.as_str()), ":until": begun.map(|lease| lease.until),
     })?;
     if let Some(InboundKey {

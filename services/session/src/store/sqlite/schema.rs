@@ -290,4 +290,15 @@ END;
 -- The provider whose model writes what was shown of it; NULL: nothing was, or by an earlier version.
 ALTER TABLE turns ADD COLUMN asked TEXT;
 ",
+    r"
+-- What a program brought with its turn, until it has ended: its tools, its parameters and its conversation. NULL: no program did.
+ALTER TABLE turns ADD COLUMN program BLOB;
+CREATE TRIGGER program_of_ended AFTER UPDATE OF ended_at ON turns WHEN new.program IS NOT NULL BEGIN
+    UPDATE turns SET program = NULL WHERE id = new.id;
+END;
+-- How long a session is kept after its last turn, in milliseconds, and until when; NULL: for ever.
+ALTER TABLE sessions ADD COLUMN keep_ms INTEGER;
+ALTER TABLE sessions ADD COLUMN expires_at INTEGER;
+CREATE INDEX sessions_expiring ON sessions (expires_at) WHERE expires_at IS NOT NULL;
+",
 ];

@@ -239,6 +239,15 @@ pub(super) fn reset(
     Ok((by_id(conn, id)?, entry))
 }
 
+pub(super) fn expired(conn: &Connection, now: Timestamp) -> Result<Vec<SessionRecord>, Error> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM sessions INDEXED BY sessions_expiring
+         WHERE expires_at <= ?1 AND pinned_at IS NULL AND active_run IS NULL ORDER BY expires_at LIMIT 100"
+    ))?;
+    let found = statement.query_map([now], record)?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn delete(
     conn: &Connection,
     key: &SessionKey,

@@ -484,6 +484,7 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
             .get::<_, Option<String>>("task")?
             .as_deref()
             .and_then(Task::parse),
+        program: row.get("program")?,
         answer_seq: row.get("answer_seq")?,
         trace: trace_of(row)?,
     })

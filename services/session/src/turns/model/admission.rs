@@ -75,9 +75,26 @@ pub(crate) struct Admission {
     pub(crate) timeout_ms: Option<i64>,
     /// What is done instead of answering it. `None`: it is answered.
     pub(crate) task: Option<Task>,
+    /// What a program brings with it.
+    pub(crate) brought: Brought,
     /// The trace it belongs to.
     pub(crate) trace: trace::Context,
     pub(crate) now: Timestamp,
+}
+
+/// What a program brings with its message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Brought {
+    /// Its tools, parameters and conversation, kept until the turn has ended: `gatehouse.agent.v1.Program`.
+    pub(crate) program: Option<Vec<u8>>,
+    /// What a transcript that is empty begins with.
+    pub(crate) before: Vec<NewEntry>,
+    /// Whether that stands in a transcript that is not empty, too, behind what is there.
+    pub(crate) goes_on: bool,
+    /// How long a session that is made for it is kept after its last turn, in milliseconds. `None`: for ever.
+    pub(crate) keep_ms: Option<i64>,
+    /// Whether its session was made for it just before.
+    pub(crate) is_forked: bool,
 }
 
 /// What a turn does instead of answering.

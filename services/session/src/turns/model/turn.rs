@@ -156,6 +156,8 @@ pub(crate) struct Turn {
     pub(crate) merged_into: Option<RunId>,
     /// What it does instead of answering.
     pub(crate) task: Option<Task>,
+    /// What a program brought with it, until it has ended.
+    pub(crate) program: Option<Vec<u8>>,
     /// The row of its answer.
     pub(crate) answer_seq: Option<i64>,
     /// The trace it belongs to.

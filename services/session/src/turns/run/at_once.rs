@@ -57,9 +57,13 @@ fn is_end(next: &Next) -> bool {
 }
 
 impl Run {
-    /// Whether this is the first text of an answer of which nothing was shown.
+    /// Whether this is the first text of an answer of which nothing was shown. A program reads each piece as it comes.
     pub(super) fn may_come_at_once(&self, event: &Event) -> bool {
-        !self.seen && self.summary.is_none() && self.at_once.is_none() && matches!(event, Event::TextDelta(_))
+        !self.seen
+            && self.turn.program.is_none()
+            && self.summary.is_none()
+            && self.at_once.is_none()
+            && matches!(event, Event::TextDelta(_))
     }
 
     /// Holds the answer back, if all of it is here: what is left of `ahead` is its end.

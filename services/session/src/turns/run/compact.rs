@@ -96,6 +96,7 @@ impl Run {
             agent_name: configured.display_name(),
             agent_id: Some(configured.id.to_string()),
             in_chat: self.turn.target.is_some(),
+            program: None,
             thinking_level: None,
         })
     }

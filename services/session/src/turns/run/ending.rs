@@ -9,6 +9,7 @@ use tokio::time;
 
 use super::super::dispatch::INTERRUPTED;
 use super::super::live::Stop;
+use super::super::taps::Piece;
 use super::{Outcome, Run, notice};
 use crate::answer;
 use crate::error::Error;
@@ -124,6 +125,7 @@ impl Run {
                 answered_by,
             } => {
                 kind = Some(error_kind(failure));
+                self.events.tap(&Piece::Failed(failure));
                 let notice = notice::failed(failure, message);
                 self.failed(&mut finish, &shown, &notice, StopReason::Error, answered_by);
             }

@@ -19,6 +19,7 @@ fn body(params: Value, compat: Value, change: impl FnOnce(&mut Asked<'_>)) -> Va
         max_tokens: None,
         thinking: None,
         is_openai: false,
+        program: None,
     };
     change(&mut asked);
     let said = Message {

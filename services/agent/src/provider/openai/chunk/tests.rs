@@ -156,11 +156,27 @@ fn a_call_of_a_tool_and_a_refusal_are_seen() {
     let call = chunk(
         json!({"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "ls", "arguments": ""}}]}}]}),
     );
-    assert_eq!(call.call.as_deref(), Some("ls"));
+    assert_eq!(
+        call.calls.first().and_then(|call| call.name.as_deref()),
+        Some("ls")
+    );
+    let two = chunk(
+        json!({"choices": [{"delta": {"tool_calls": [{"index": 1, "id": "b", "function": {"arguments": "{\"x\""}}, {"function": {"name": "ls", "arguments": {"x": 1}}}]}}]}),
+    );
+    let said: Vec<_> = two
+        .calls
+        .iter()
+        .map(|call| (call.index, call.arguments.as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [(1, "{\"x\""), (1, "{\"x\":1}")],
+        "one without a number is known by its place"
+    );
     let refusal = chunk(json!({"choices": [{"delta": {"refusal": "I will not"}}]}));
     assert_eq!(refusal.refusal, "I will not");
     assert_eq!(
-        chunk(json!({"choices": [{"delta": {"tool_calls": [], "function_call": null}}]})).call,
-        None
+        chunk(json!({"choices": [{"delta": {"tool_calls": [], "function_call": null}}]})).calls,
+        []
     );
 }

@@ -27,7 +27,7 @@ fn read(body: &str) -> (String, End) {
     let end = decoder.finish(&mut out);
     let said = out.into_iter().map(|piece| match piece {
         Piece::Text(text) => text,
-        Piece::Thinking(_) | Piece::WasThinking => String::new(),
+        Piece::Thinking(_) | Piece::WasThinking | Piece::Call(_) => String::new(),
     });
     (said.collect(), end)
 }

@@ -14,7 +14,7 @@ fn verdict_of(end: End, framing: Framing) -> Result<Answered, Unanswered> {
         has_key: true,
         redaction: &redaction,
     };
-    verdict(&callee, end, framing)
+    verdict(&callee, end, framing, false)
 }
 
 /// The end of an answer with a word in it.

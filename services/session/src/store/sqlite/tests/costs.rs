@@ -107,6 +107,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         model: None,
         thinking: None,
         task: None,
+        brought: Brought::default(),
         timeout_ms: None,
         trace: gatehouse_core::trace::Context::new(),
         now,
