@@ -189,6 +189,18 @@ if have npm && [ "$(cat "$models/.gatehouse-packages" 2>/dev/null)" != "$pinned"
   fi
 fi
 
+# OpenAI's SDK for Python, beside the tests that use it. Without it that test is left out.
+python=tests/conformance/python
+if have python3 && ! cmp -s tests/conformance/sdks/requirements.txt "$python/requirements.txt"; then
+  say "installing OpenAI's SDK for Python"
+  if python3 -m pip install --quiet --only-binary :all: --disable-pip-version-check --upgrade --target "$python" \
+      -r tests/conformance/sdks/requirements.txt >/dev/null 2>&1; then
+    cp tests/conformance/sdks/requirements.txt "$python/"
+  else
+    say "it cannot be installed here: its test is left out"
+  fi
+fi
+
 if have npm; then
   # Again only when the list of packages changed. Versions are exact in package.json. Not `npm ci`: it wants a lock file
   # with the packages of every platform.

@@ -2,7 +2,12 @@
 // what an SDK sees.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, jsonSchema, streamText, tool } from "ai";
 import OpenAI from "openai";
@@ -277,6 +282,29 @@ test("openai: a response that breaks has failed, with what it said, and one that
   assert.deepEqual([broken.type, broken.response.output[0].content[0].text], ["response.failed", "half"]);
   const cut = await last({ ...words("half"), finish: "length" });
   assert.deepEqual([cut.type, cut.response.incomplete_details.reason], ["response.incomplete", "max_output_tokens"]);
+});
+
+const PYTHON = fileURLToPath(new URL("python", import.meta.url));
+const hasPython = existsSync(join(PYTHON, "openai"));
+
+test("openai of PyPI: the same", { skip: !hasPython && "not installed here: deploy/prerequisites.sh says how" }, async () => {
+  const call = { index: 0, id: "c1", type: "function", function: { name: "ls", arguments: "{}" } };
+  const busy = { status: 503, error: "busy" };
+  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("x", "y"), busy, busy, words("at last"));
+  const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token };
+  const { stdout } = await promisify(execFile)("python3", [fileURLToPath(new URL("sdks/openai_python.py", import.meta.url))], { env });
+  const seen = JSON.parse(stdout);
+  assert.ok(seen.models.includes("openclaw/main"));
+  delete seen.models;
+  assert.deepEqual(seen, {
+    whole: ["Hello", "stop", USAGE.total_tokens],
+    stream: ["a ", "b"],
+    calls: [["c1", "{}"]],
+    response: ["x", "y"],
+    status: "completed",
+    key: [401, "invalid_api_key"],
+    retried: "at last",
+  });
 });
 
 test("ai: text, a stream, tools and a refusal", async () => {

@@ -163,7 +163,6 @@ fn a_minimal_document_of_openclaw_runs() {
     assert_eq!(
         found,
         [
-            "gateway.http: unknown key, kept without effect",
             "agents: unknown keys, kept without effect: defaults.skipBootstrap, defaults.workspace",
             "hooks: unknown key, kept without effect",
         ]

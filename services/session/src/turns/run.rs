@@ -408,14 +408,7 @@ impl Run {
                 self.thinking.push(&text);
                 self.show_due();
             }
-            Event::ToolCallDelta(call) => {
-                if !self.seen
-                    && let Some(stop) = self.show_first("").await?
-                {
-                    return Ok(Some(Outcome::Stopped(stop)));
-                }
-                self.events.tap(&Piece::Call(call));
-            }
+            Event::ToolCallDelta(call) => return self.take_call(call).await,
             Event::Retrying(agent::Retrying {
                 attempt,
                 attempt_max,

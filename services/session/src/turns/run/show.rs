@@ -1,12 +1,14 @@
 //! What a run shows while it goes on: increments at once, whole texts as their pace allows.
 
+use gatehouse_proto::agent::v1::ToolCallDelta;
 use tokio::time::Instant;
 
 use super::super::events::{Phase, Stream};
 use super::super::live::Stop;
 use super::super::pacing::Piece;
 use super::super::shared::Shared;
-use super::{Run, stop_of};
+use super::super::taps;
+use super::{Outcome, Run, stop_of};
 use crate::error::Error;
 use crate::store::Turn;
 
@@ -56,6 +58,17 @@ impl Run {
             self.events.timing(&self.turn.key, Phase::FirstText, None);
         }
         Ok(stop)
+    }
+
+    /// More of a call of a program's tool: for the program alone, until the message is whole.
+    pub(super) async fn take_call(&mut self, call: ToolCallDelta) -> Result<Option<Outcome>, Error> {
+        if !self.seen
+            && let Some(stop) = self.show_first("").await?
+        {
+            return Ok(Some(Outcome::Stopped(stop)));
+        }
+        self.events.tap(&taps::Piece::Call(call));
+        Ok(None)
     }
 
     /// Shows text that was added to the answer: as an increment at once, as a whole when it is due.
