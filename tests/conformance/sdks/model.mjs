@@ -81,6 +81,6 @@ export const config = (model, more = {}) => ({
       },
     },
   },
-  agents: { defaults: { model: "fake/m" }, entries: { main: {}, work: { name: "Work" } } },
+  agents: { defaults: { model: "fake/m" }, entries: { main: { default: true }, work: { name: "Work" } } },
   ...more,
 });
