@@ -7,7 +7,7 @@ use gatehouse_proto::agent::v1::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-use crate::{program::Program, provider::think::CallPiece};
+use crate::program::{CallPiece, Program};
 
 /// The longest answer, and the longest thinking. A model that loops in either is stopped here.
 const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -37,6 +37,16 @@ pub(crate) struct Program {
     pub(crate) parameters: Map<String, Value>,
 }
 
+/// More of a call of a tool, as a model writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CallPiece {
+    /// Which call of the answer, from 0.
+    pub(crate) index: usize,
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) arguments: String,
+}
+
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProgramError {

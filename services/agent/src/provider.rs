@@ -8,7 +8,7 @@ pub(crate) mod openai;
 mod redaction;
 pub(crate) mod retry_after;
 pub(crate) mod sse;
-pub(crate) mod think;
+mod think;
 
 use gatehouse_proto::agent::v1::Usage;
 

@@ -127,7 +127,7 @@ fn named(agents: &[Agent]) -> Vec<Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::guard::is_canonical;
+    use crate::site::is_canonical;
 
     #[test]
     fn each_agent_is_a_model_under_both_names() {

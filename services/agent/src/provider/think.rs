@@ -5,6 +5,8 @@
 //! and in a fenced block, they are what somebody asked about. Some templates write the opening mark into the question, so that an
 //! answer has only the closing one: all before it was thought.
 
+use crate::program::CallPiece;
+
 /// How thinking begins and ends. The second ones are too common as words to count anywhere but at the beginning.
 const MARKS: &[Mark] = &[
     Mark::new("<think>", "</think>", true),
@@ -54,16 +56,6 @@ pub(crate) enum Piece {
     WasThinking,
     /// More of a call of a tool.
     Call(CallPiece),
-}
-
-/// More of a call of a tool, as a model writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CallPiece {
-    /// Which call of the answer, from 0.
-    pub(crate) index: usize,
-    pub(crate) id: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) arguments: String,
 }
 
 /// Where the next character stands.

@@ -4,7 +4,7 @@
 use gatehouse_proto::agent::v1::Usage;
 use serde_json::{Map, Value};
 
-use crate::provider::{StopReason, think::CallPiece};
+use crate::{program::CallPiece, provider::StopReason};
 
 /// What one document says.
 #[derive(Debug, Default, PartialEq)]

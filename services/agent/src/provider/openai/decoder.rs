@@ -4,13 +4,16 @@
 use gatehouse_proto::agent::v1::Usage;
 
 use super::chunk::{self, CALLS_MAX, Chunk, Whole};
-use crate::provider::{
-    StopReason,
-    failure::Said,
-    inflate::Inflate,
-    json::{self, Joiner},
-    sse::{self, Event},
-    think::{CallPiece, Piece, Splitter, add},
+use crate::{
+    program::CallPiece,
+    provider::{
+        StopReason,
+        failure::Said,
+        inflate::Inflate,
+        json::{self, Joiner},
+        sse::{self, Event},
+        think::{Piece, Splitter, add},
+    },
 };
 
 /// Fewer bytes may begin a message by chance; from here on a message that begins so repeats what was said.
