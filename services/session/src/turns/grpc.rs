@@ -60,7 +60,7 @@ pub(super) struct Message {
     pub(super) thinking: Option<Level>,
     pub(super) timeout_ms: Option<i64>,
     /// What a program brings with it.
-    pub(super) bringing: Option<Bringing>,
+    pub(super) bringing: Option<Box<Bringing>>,
 }
 
 pub(super) fn not_blank(text: String, attachments: &Attachments) -> Result<String, Error> {
@@ -216,7 +216,8 @@ impl Message {
         let media: Vec<&str> = content.blocks().iter().filter_map(media_id).collect();
         let now = engine.now();
         let kept = match self.bringing.take() {
-            Some(bringing) => bringing.keep(engine.media(), policy.media_bytes_max, now).await?,
+            // Boxed, because most messages bring nothing.
+            Some(bringing) => Box::pin(bringing.keep(engine.media(), policy.media_bytes_max, now)).await?,
             None => Kept::default(),
         };
         let fingerprint = self.fingerprint(&key, &media, &kept).into_bytes();
@@ -264,7 +265,7 @@ impl Message {
         let is_first = caller
             .as_ref()
             .is_some_and(|caller| engine.follow(&admission.key, &run, caller));
-        let taken = commands::take(engine, &policy, &speaker, admission).await;
+        let taken = Box::pin(commands::take(engine, &policy, &speaker, admission)).await;
         match &taken {
             Ok(taken) => engine.answered(&run, taken.turn.state.is_terminal()),
             // A run of this id that goes on keeps who follows it.

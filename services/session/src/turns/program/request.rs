@@ -211,7 +211,7 @@ impl Asked {
             model: model.map(ModelName::known),
             thinking: thinking.map(Level::known),
             timeout_ms,
-            bringing: Some(bringing),
+            bringing: Some(Box::new(bringing)),
         })
     }
 }
