@@ -234,7 +234,8 @@ async fn a_call_of_a_programs_tool_ends_the_turn_and_the_next_turn_answers_it() 
         ..asks("r2", "")
     };
     let _stream = begin(&running, answers).await.unwrap();
-    assert_eq!(bench.call().await.request.messages.len(), 3);
+    let answering = bench.call().await;
+    assert_eq!(answering.request.messages.len(), 3);
     // From an answer behind which more was said goes another conversation.
     let branch = StreamTurnRequest {
         continues: Some("r1".into()),
@@ -250,6 +251,7 @@ async fn a_call_of_a_programs_tool_ends_the_turn_and_the_next_turn_answers_it() 
         ..asks("r3", "hi")
     };
     assert_eq!(begin(&running, lost).await.err(), Some(Kind::NotFound));
+    drop(answering);
 }
 
 #[tokio::test]
