@@ -65,7 +65,7 @@ pub(in crate::http) async fn serve(
     request: HttpRequest,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    driver::serve::<Completions>(http, socket, known, parts, body).await
+    Box::pin(driver::serve::<Completions>(http, socket, known, parts, body)).await
 }
 
 struct Completions;

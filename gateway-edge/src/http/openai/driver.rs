@@ -161,7 +161,7 @@ async fn whole_answer<F: Form>(mut turn: Turn, mut form: F) -> Result<Response, 
                     started = run.clone();
                 }
                 let ended = piece.end.take();
-                form.take(piece, &mut events);
+                form.take(*piece, &mut events);
                 events.clear();
                 if let Some(ended) = ended {
                     if let Some(refused) = ended.refusal() {
@@ -202,7 +202,7 @@ async fn stream_answer<F: Form>(turn: Turn, form: F) -> Result<Response, Refusal
                     started = run.clone();
                 }
                 let is_seen = piece.is_seen();
-                streaming.take(piece);
+                streaming.take(*piece);
                 if is_seen {
                     break;
                 }
@@ -275,7 +275,7 @@ impl<F: Form> Streaming<F> {
                 return None;
             }
             match self.turn.next().await {
-                Next::Piece(piece) => self.take(piece),
+                Next::Piece(piece) => self.take(*piece),
                 Next::Silence => return Some(sse::KEEP_ALIVE),
                 Next::Refused(refused) => self.refuse(&refused),
                 Next::Over => self.refuse(&call::internal()),

@@ -83,7 +83,7 @@ pub(in crate::http) async fn serve(
     request: HttpRequest,
 ) -> HttpResponse {
     let (parts, body) = request.into_parts();
-    driver::serve::<Responses>(http, socket, known, parts, body).await
+    Box::pin(driver::serve::<Responses>(http, socket, known, parts, body)).await
 }
 
 struct Responses;

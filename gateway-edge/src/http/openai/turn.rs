@@ -127,7 +127,7 @@ pub(super) struct Turn {
 
 /// What a turn says next.
 pub(super) enum Next {
-    Piece(Piece),
+    Piece(Box<Piece>),
     Refused(Refusal),
     /// Nothing for a while.
     Silence,
@@ -171,7 +171,7 @@ impl Turn {
             Some(Ok(payload)) => {
                 self._under_way.lease.shrink_to(CALL_COST);
                 match serde_json::from_slice(&payload.bytes) {
-                    Ok(piece) => Next::Piece(piece),
+                    Ok(piece) => Next::Piece(Box::new(piece)),
                     Err(_) => Next::Refused(call::internal()),
                 }
             }
