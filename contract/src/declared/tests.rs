@@ -210,6 +210,7 @@ fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
             "agent",
             "agent.wait",
             "channels.status",
+            "chat.stream",
             "models.test",
             "node.invoke",
             "sessions.compact",
