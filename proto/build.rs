@@ -23,6 +23,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/session/v1/media_service.proto",
     "gatehouse/session/v1/pending_service.proto",
     "gatehouse/session/v1/program_service.proto",
+    "gatehouse/session/v1/schedule_service.proto",
     "gatehouse/session/v1/session_service.proto",
     "gatehouse/session/v1/task_service.proto",
     "gatehouse/session/v1/usage_service.proto",

@@ -1,6 +1,7 @@
 //! The command line: every word of it, with its help and examples. Nothing is decided here.
 
 mod common;
+pub(crate) mod cron;
 pub(crate) mod devices;
 #[cfg(test)]
 mod documented;
@@ -11,6 +12,7 @@ pub(crate) mod nouns;
 
 use std::{any::TypeId, ffi::OsString, path::PathBuf};
 
+use self::common::SERVICE;
 pub(crate) use self::{
     common::{Common, Everywhere},
     gateway::{Doctor, Logs, Restart, Setup, Stop, Up},
@@ -159,6 +161,8 @@ Ends with 0 when there is nothing or only notes, with 3 when there are warnings,
     Agents(nouns::Agents),
     /// Chat channels: how they are, connect, disconnect
     Channels(nouns::Channels),
+    /// Jobs that begin by the clock: list, add, change, run
+    Cron(cron::Cron),
     /// Strangers who ask to be let in
     Pairing(nouns::Pairing),
     /// Devices that do something for the assistant: list, approve, invoke
@@ -281,10 +285,6 @@ Examples:
 Callers need the operator's credential all the same. The compose profile `operator` publishes internal gRPC on 127.0.0.1 with it.")]
     Forward(Forward),
 }
-
-const SERVICE: &str = "\
-Settings come from GATEHOUSE_* environment variables: see docs/operations.md.
-`gatehouse up` runs all services together.";
 
 /// `chat`
 #[derive(Debug, Args)]

@@ -145,6 +145,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Devices(devices) => client(nouns::devices(common, devices, style)),
         Command::Pair(pair) => client(nouns::pair(common, pair, style)),
         Command::Users(users) => client(nouns::users(common, users, style)),
+        Command::Cron(cron) => client(nouns::cron(common, cron, style)),
         Command::Message(message) => client(nouns::message(common, message, style)),
         Command::Call(call) => client(call::run(common, call, style)),
         Command::Token(token) => client(token::run(common, token)),
@@ -196,6 +197,7 @@ const fn wanted(command: &Command) -> For {
         | Command::Devices(_)
         | Command::Pair(_)
         | Command::Users(_)
+        | Command::Cron(_)
         | Command::Message(_)
         | Command::Call(_)
         | Command::Token(_)

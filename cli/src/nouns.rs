@@ -1,8 +1,9 @@
-//! `gatehouse sessions | models | agents | channels | pairing | nodes | devices | pair | users | message`: words for what people do most, on top of the methods. Each
+//! `gatehouse sessions | models | agents | channels | cron | pairing | nodes | devices | pair | users | message`: words for what people do most, on top of the methods. Each
 //! verb calls one or two of them; with `--json` it prints what the last one answered.
 
 mod agents;
 mod channels;
+mod cron;
 mod devices;
 mod facts;
 mod message;
@@ -28,9 +29,9 @@ use crate::{
 };
 
 pub(crate) use self::{
-    agents::run as agents, channels::run as channels, devices::pair, devices::run as devices,
-    message::run as message, models::Tested, models::run as models, nodes::run as nodes,
-    pairing::run as pairing, sessions::run as sessions, users::run as users,
+    agents::run as agents, channels::run as channels, cron::run as cron, devices::pair,
+    devices::run as devices, message::run as message, models::Tested, models::run as models,
+    nodes::run as nodes, pairing::run as pairing, sessions::run as sessions, users::run as users,
 };
 
 /// Longer than any of these methods may take; those that wait for others say so themselves.

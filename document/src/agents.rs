@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use super::heartbeat::{ActiveHours, Heartbeat};
 use super::models::Params;
 
 /// The longest a turn may take at most, in seconds: a day.
@@ -78,6 +79,9 @@ pub struct AgentDefaults {
     /// How agents introduce themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// When agents look by themselves whether there is something to do. Unset: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
     /// Fields of every request to a model: see `models.providers.<name>.models[].params`, which win over these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<Params>,
@@ -120,6 +124,7 @@ impl Default for AgentDefaults {
             max_concurrent: None,
             media_max_mb: None,
             identity: None,
+            heartbeat: None,
             params: None,
             models: IndexMap::new(),
         }
@@ -154,6 +159,9 @@ pub struct AgentEntry {
     /// How it introduces itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// When it looks by itself whether there is something to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
     /// Fields of every request that a model is sent for it; they win over all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<Params>,

@@ -13,8 +13,10 @@ pub mod agents;
 pub mod bindings;
 pub mod channels;
 pub mod commands;
+pub mod cron;
 pub mod gateway;
 pub mod http;
+pub mod heartbeat;
 pub mod irc;
 pub mod logging;
 pub mod messages;
@@ -37,6 +39,7 @@ pub use agents::Agents;
 pub use bindings::Binding;
 pub use channels::Channels;
 pub use commands::Commands;
+pub use cron::Cron;
 pub use gateway::Gateway;
 pub use logging::Logging;
 pub use messages::Messages;
@@ -66,6 +69,8 @@ pub struct Document {
     pub models: Models,
     /// The chat surfaces and who may talk there.
     pub channels: Channels,
+    /// Work that begins by the clock.
+    pub cron: Cron,
     /// Who may use what is typed behind a slash.
     pub commands: Commands,
     /// Where secrets of references with `source: "file"` are kept.

@@ -20,6 +20,16 @@ async fn answer(gateway: &Gateway, method: &str, params: Value) -> Value {
     ask(gateway, method, params).await.expect(method)
 }
 
+/// Waits until a run of a job has ended well.
+async fn wait_for_run(gateway: &Gateway, job: &Value, run: &Value) {
+    until("the end of the job's run", async || {
+        let params = json!({"id": job, "runId": run, "limit": 1});
+        let runs = ask(gateway, "cron.runs", params).await.ok()?;
+        (runs["entries"][0]["status"] == "ok").then_some(())
+    })
+    .await;
+}
+
 /// Says something, and waits until it is answered.
 async fn say(gateway: &Gateway, run: &str, text: &str) {
     let params = json!({"sessionKey": "main", "message": text, "idempotencyKey": run});
@@ -207,7 +217,10 @@ async fn a_form_saves_and_what_there_is_none_of_is_an_empty_list() {
             json!({"plugins": [], "diagnostics": [], "mutationAllowed": false}),
         ),
         ("plugins.catalog.browse", json!({"items": [], "categories": []})),
-        ("cron.status", json!({"enabled": false, "jobs": 0})),
+        (
+            "cron.status",
+            json!({"enabled": true, "jobs": 0, "storage": "sqlite", "triggersEnabled": false}),
+        ),
     ] {
         assert_eq!(answer(&gateway, method, json!({})).await, empty, "{method}");
     }
@@ -221,10 +234,30 @@ async fn a_form_saves_and_what_there_is_none_of_is_an_empty_list() {
         );
         assert_eq!(empty.get("nextOffset"), Some(&json!(null)), "{method}: {empty}");
     }
-    let added = ask(&gateway, "cron.add", json!({"name": "daily"}))
-        .await
-        .expect_err("there is no scheduler");
-    assert_eq!(added["message"], "unknown method: cron.add");
+    // As OpenClaw's command line adds one.
+    let job = json!({
+        "name": "lab1", "enabled": true, "schedule": {"kind": "every", "everyMs": 3_600_000}, "sessionTarget": "isolated",
+        "wakeMode": "now", "payload": {"kind": "agentTurn", "message": "cron hi", "toolsAllow": ["*"]},
+        "delivery": {"mode": "announce", "channel": "last", "bestEffort": true},
+    });
+    let added = answer(&gateway, "cron.add", job).await;
+    assert_eq!(
+        added["payload"]["message"], "cron hi",
+        "the answer is the job: {added}"
+    );
+    let run = answer(&gateway, "cron.run", json!({"id": added["id"], "mode": "force"})).await;
+    wait_for_run(&gateway, &added["id"], &run["runId"]).await;
+    let listed = answer(
+        &gateway,
+        "cron.list",
+        json!({"includeDisabled": true, "compact": true}),
+    )
+    .await;
+    assert_eq!(listed["jobs"][0]["state"]["lastRunStatus"], "ok", "{listed}");
+    assert_eq!(
+        answer(&gateway, "cron.remove", json!({"id": added["id"]})).await["removed"],
+        true
+    );
     let hooks = answer(&gateway, "hooks.status", json!({"agentId": "main"})).await;
     let skills = answer(&gateway, "skills.status", json!({})).await;
     assert_eq!(

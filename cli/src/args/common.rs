@@ -11,6 +11,11 @@ use crate::{
     pin::Fingerprint,
 };
 
+/// What stands below the help of each service.
+pub(super) const SERVICE: &str = "\
+Settings come from GATEHOUSE_* environment variables: see docs/operations.md.
+`gatehouse up` runs all services together.";
+
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Everywhere")]

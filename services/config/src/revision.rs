@@ -127,6 +127,8 @@ impl Reader {
                 (&["bindings"], false),
                 (&["session"], false),
                 (&["messages"], false),
+                (&["cron"], false),
+                (&["commands", "ownerAllowFrom"], false),
                 (&["models"], false),
                 (&["gateway", "drainSeconds"], false),
                 (&["gateway", "nodes", "commands"], false),

@@ -18,6 +18,7 @@ use gatehouse_proto::session::v1::conversation_service_server::ConversationServi
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::pending_service_server::PendingServiceServer;
 use gatehouse_proto::session::v1::program_service_server::ProgramServiceServer;
+use gatehouse_proto::session::v1::schedule_service_server::ScheduleServiceServer;
 use gatehouse_proto::session::v1::session_service_server::SessionServiceServer;
 use gatehouse_proto::session::v1::task_service_server::TaskServiceServer;
 use gatehouse_proto::session::v1::usage_service_server::UsageServiceServer;
@@ -36,6 +37,7 @@ use crate::media::{Links, Media};
 use crate::metrics::Metrics;
 use crate::nodes::{NodeMetrics, Nodes, grpc::Grpc as NodesGrpc};
 use crate::policy::Policy;
+use crate::schedules::{self, Runner};
 use crate::store::{self, Opened, Upkeep};
 use crate::turns::{self, Engine, Parts, Timing};
 use crate::workspace::{self, Workspaces};
@@ -124,8 +126,8 @@ impl service::App for App {
             stores: stores.clone(),
             media: media.clone(),
             agent: life.peer(Service::Agent).service(),
-            publisher,
-            policy: policies,
+            publisher: publisher.clone(),
+            policy: policies.clone(),
             clock: clock.clone(),
             timing,
             replies: Arc::clone(&replies),
@@ -133,6 +135,13 @@ impl service::App for App {
             drain: life.requested.clone(),
             workspaces: workspaces.clone(),
         });
+        let jobs = Runner::new(
+            engine.clone(),
+            publisher,
+            policies,
+            Arc::clone(&replies),
+            life.requested.clone(),
+        );
         let bridge = life.peer(Service::ChannelBridge).service();
         let recall = Recall::new(
             Arc::clone(&stores.deliveries),
@@ -167,6 +176,7 @@ impl service::App for App {
 
         let (requested, closing) = (life.requested.clone(), life.closing.clone());
         requested.spawn("turns", engine.clone().run());
+        requested.spawn("jobs", jobs.clone().run());
         requested.spawn(
             "prune",
             prune(
@@ -198,6 +208,12 @@ impl service::App for App {
         life.serve(PendingServiceServer::new(pending::Grpc));
         let programs = turns::program::Grpc::new(engine.clone(), closing.clone());
         life.serve(ProgramServiceServer::new(programs).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        let jobs = schedules::grpc::Grpc::new(jobs);
+        life.serve(
+            ScheduleServiceServer::new(jobs)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
         let around = catalog::grpc::Grpc::new(engine.clone(), workspaces.clone(), nodes.clone());
         life.serve(CatalogServiceServer::new(around));
         let files = workspace::grpc::Grpc::new(engine.clone(), workspaces);

@@ -120,6 +120,16 @@ pub(crate) enum Error {
     /// The caller may not do that.
     #[error("{what} needs scope {scope}")]
     Scope { what: &'static str, scope: &'static str },
+    /// What is wrong with a job, and where.
+    #[error("at {path}: {problem}")]
+    Job { path: &'static str, problem: String },
+    /// No such job.
+    #[error("unknown cron job id: {0}")]
+    NoJob(String),
+    #[error("the job was changed meanwhile: look at it again")]
+    JobChanged,
+    #[error("there are 10,000 jobs already, and no more are kept: remove some that nobody needs")]
+    TooManyJobs,
     /// The store.
     #[error("session store failed")]
     Store(#[source] store::Error),
@@ -141,7 +151,8 @@ impl Error {
             | Self::NoParent(_)
             | Self::NoRun(_)
             | Self::NoRow(_)
-            | Self::NoMedia => Kind::NotFound,
+            | Self::NoMedia
+            | Self::NoJob(_) => Kind::NotFound,
             Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
                 Kind::Invalid
             }
@@ -154,6 +165,7 @@ impl Error {
             | Self::Key(_)
             | Self::SeveralFound { .. }
             | Self::Field { .. }
+            | Self::Job { .. }
             | Self::Level { .. } => Kind::Invalid,
             Self::Route(RouteError::Key(_)) => Kind::Invalid,
             Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_))
@@ -162,8 +174,10 @@ impl Error {
             | Self::RunActive(_)
             | Self::NotArchived(_)
             | Self::SendBlocked => Kind::Precondition,
-            Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) => Kind::Conflict,
-            Self::QueueFull { .. } | Self::MediaFull => Kind::Exhausted,
+            Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) | Self::JobChanged => {
+                Kind::Conflict
+            }
+            Self::QueueFull { .. } | Self::MediaFull | Self::TooManyJobs => Kind::Exhausted,
             Self::StillStopping(_) | Self::NotReady | Self::Stopping | Self::Models(_) => Kind::Unavailable,
             Self::Store(error) => error.kind(),
             Self::Unreadable(_) | Self::Engine(_) | Self::Media(_) => Kind::Internal,
@@ -192,7 +206,10 @@ impl Error {
                 "agent-unknown"
             }
             Self::Agent(_) | Self::Key(_) | Self::Route(_) => "session-key-invalid",
-            Self::Field { .. } | Self::Level { .. } => return None,
+            Self::Field { .. } | Self::Level { .. } | Self::Job { .. } => return None,
+            Self::NoJob(_) => "CRON_JOB_NOT_FOUND",
+            Self::JobChanged => "job-changed",
+            Self::TooManyJobs => "too-many-jobs",
             Self::RequestConflict => "chat-request-conflict",
             Self::SessionMoved(_) => "session-changed",
             Self::NoSession(_) | Self::NoneFound(_) => "session-not-found",
@@ -241,7 +258,12 @@ impl From<Error> for Failure {
             failure = failure.reason(reason);
         }
         match error {
-            Error::Field { path, .. } | Error::Level { path, .. } => failure = failure.path(path),
+            Error::Field { path, .. } | Error::Level { path, .. } | Error::Job { path, .. } => {
+                failure = failure.path(path);
+            }
+            Error::NoJob(id) => {
+                failure.details.insert("jobId".to_owned(), id);
+            }
             Error::Attachment { index, .. } => failure = failure.path(format!("/attachments/{index}")),
             _ => {}
         }

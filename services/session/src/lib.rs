@@ -26,6 +26,7 @@ mod pending;
 mod policy;
 mod routing;
 mod rows;
+mod schedules;
 mod sessions;
 mod stop;
 mod store;

@@ -9,9 +9,10 @@ use gatehouse_document::session::TRIGGERS_MAX;
 
 use crate::agents::Agents;
 use crate::book::Book;
-use crate::config::{QueueSection, Scope, SessionConfig};
+use crate::config::{CronSection, QueueSection, Scope, SessionConfig};
 use crate::nodes::commands::Rules;
 use crate::routing::Router;
+use crate::schedules::heartbeat::{self, Beat};
 use crate::usage::Prices;
 
 /// Turns that run at the same time unless configured otherwise: as many streams as a small model host answers at once,
@@ -28,6 +29,10 @@ pub(crate) struct Policy {
     pub(crate) router: Router,
     /// What happens to messages that have to wait.
     pub(crate) queue: QueueSection,
+    /// Whether work begins by the clock.
+    pub(crate) cron: CronSection,
+    /// When agents look by themselves whether there is something to do.
+    pub(crate) beats: Vec<Beat>,
     /// Whether everybody shares one session.
     pub(crate) scope: Scope,
     /// What is known of models.
@@ -58,6 +63,8 @@ impl Policy {
             agents: Arc::new(Agents::read(&config.agents)),
             router: Router::read(config),
             queue: config.messages.queue.clone(),
+            cron: config.cron.clone(),
+            beats: heartbeat::read(config),
             scope: config.session.scope,
             book: Book::read(config),
             reset_triggers: triggers(&config.session.reset_triggers),

@@ -20,6 +20,7 @@ pub(crate) use crate::deliveries::*;
 use crate::error::Error;
 pub(crate) use crate::media::{MediaId, MediaRow, MediaRows};
 pub(crate) use crate::nodes::NodeStore;
+pub(crate) use crate::schedules::Schedules;
 pub(crate) use crate::sessions::*;
 pub(crate) use crate::tasks::{ListedTurn, Place, TaskFilter, TaskPage, Tasks};
 pub(crate) use crate::transcripts::*;
@@ -81,6 +82,7 @@ pub(crate) struct Stores {
     pub(crate) nodes: Arc<dyn NodeStore>,
     pub(crate) tasks: Arc<dyn Tasks>,
     pub(crate) usage: Arc<dyn Usage>,
+    pub(crate) schedules: Arc<dyn Schedules>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
     /// Who else has them open.
     pub(crate) sharing: Sharing,
@@ -99,6 +101,7 @@ impl Stores {
             + NodeStore
             + Tasks
             + Usage
+            + Schedules
             + Upkeep
             + 'static,
     {
@@ -112,6 +115,7 @@ impl Stores {
             nodes: Arc::clone(&store) as _,
             tasks: Arc::clone(&store) as _,
             usage: Arc::clone(&store) as _,
+            schedules: Arc::clone(&store) as _,
             upkeep: store,
             sharing,
         }

@@ -26,16 +26,19 @@ pub(crate) enum Name {
     User,
     Tools,
     Memory,
+    /// What is looked at with each heartbeat; told with it alone.
+    Heartbeat,
 }
 
 impl Name {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Agents,
         Self::Soul,
         Self::Identity,
         Self::User,
         Self::Tools,
         Self::Memory,
+        Self::Heartbeat,
     ];
 
     pub(crate) fn word(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Name {
             Self::User => "USER.md",
             Self::Tools => "TOOLS.md",
             Self::Memory => "MEMORY.md",
+            Self::Heartbeat => "HEARTBEAT.md",
         }
     }
 
@@ -162,12 +166,14 @@ impl Workspaces {
     pub(crate) fn prompt(&self, agent: &AgentId, configured: Option<&str>) -> Option<String> {
         let mut parts: Vec<String> = configured.map(str::to_owned).into_iter().collect();
         if self.folder(agent).is_dir() {
-            parts.extend(Name::ALL.into_iter().filter_map(|name| self.told(agent, name)));
+            let always = Name::ALL.into_iter().filter(|name| *name != Name::Heartbeat);
+            parts.extend(always.filter_map(|name| self.told(agent, name)));
         }
         (!parts.is_empty()).then(|| parts.join("\n\n"))
     }
 
-    fn told(&self, agent: &AgentId, name: Name) -> Option<String> {
+    /// What a model is told of a file. `None`: it says nothing, or cannot be read.
+    pub(crate) fn told(&self, agent: &AgentId, name: Name) -> Option<String> {
         match self.read(agent, name) {
             Ok(found) => {
                 let text = found?.text;

@@ -3,12 +3,10 @@
 
 import { readFileSync } from "node:fs";
 
-const CRON = "Gatehouse has no scheduler: `cron.status` says that it is off, lists are empty, and what would add to them is refused as unknown";
 
 /** Meant, and why. */
 const decided = {
   CLI: {
-    'openclaw cron add --name lab1 --every 1h --session isolated --message "cron [[fake tokens=3]]"': CRON,
     'openclaw system event --mode now --text "an event of the kit"': "there is no heartbeat that an event could wake: `wake` is not offered",
     "openclaw audit": "who did what is in the transcripts and the log; there is no ledger beside them",
   },

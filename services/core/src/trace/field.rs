@@ -10,6 +10,7 @@ const JOINING: &[(&str, &str)] = &[
         "trace.id",
         "the trace: one for a message and all that follows from it",
     ),
+    ("job.id", "the job that begins by the clock"),
     ("run.id", "the run of a turn; for `chat.send` the idempotency key"),
     ("session.key", "the session: the key of a conversation"),
     ("message.id", "the platform's id of a message"),

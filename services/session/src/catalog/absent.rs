@@ -3,8 +3,6 @@
 use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1::*;
 
-/// A page of a list without an end asks for so many at first.
-const PAGE: u32 = 50;
 /// How many skills of a library a session may have: OpenClaw's figure. Pages show it beside the list.
 const LIBRARY_SELECTION: u32 = 64;
 const NO_MEMORY_SEARCH: &str =
@@ -12,23 +10,6 @@ const NO_MEMORY_SEARCH: &str =
 const NO_WEB_SEARCH: &str = "no agent of this gateway can search the web";
 /// What stands where OpenClaw names the list of commands that may run on the gateway.
 const NO_COMMANDS: &str = "none: this gateway runs no commands on its own machine";
-
-pub(super) fn cron_jobs(request: &ListCronJobsRequest) -> ListCronJobsResponse {
-    ListCronJobsResponse {
-        snapshot_revision: "none".into(),
-        offset: request.offset.unwrap_or_default(),
-        limit: request.limit.unwrap_or(PAGE),
-        ..ListCronJobsResponse::default()
-    }
-}
-
-pub(super) fn cron_runs(request: &ListCronRunsRequest) -> ListCronRunsResponse {
-    ListCronRunsResponse {
-        offset: request.offset.unwrap_or_default(),
-        limit: request.limit.unwrap_or(PAGE),
-        ..ListCronRunsResponse::default()
-    }
-}
 
 pub(super) fn skill_library() -> ListSkillLibraryResponse {
     ListSkillLibraryResponse {

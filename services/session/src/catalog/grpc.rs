@@ -120,27 +120,6 @@ impl CatalogService for Grpc {
         Ok(Response::new(Default::default()))
     }
 
-    async fn get_cron_status(
-        &self,
-        _: Request<GetCronStatusRequest>,
-    ) -> Result<Response<GetCronStatusResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    async fn list_cron_jobs(
-        &self,
-        request: Request<ListCronJobsRequest>,
-    ) -> Result<Response<ListCronJobsResponse>, Status> {
-        Ok(Response::new(absent::cron_jobs(&request.into_inner())))
-    }
-
-    async fn list_cron_runs(
-        &self,
-        request: Request<ListCronRunsRequest>,
-    ) -> Result<Response<ListCronRunsResponse>, Status> {
-        Ok(Response::new(absent::cron_runs(&request.into_inner())))
-    }
-
     async fn get_memory_status(
         &self,
         request: Request<GetMemoryStatusRequest>,

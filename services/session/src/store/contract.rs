@@ -10,6 +10,7 @@ mod nodes;
 mod programs;
 mod queue;
 mod recovery;
+mod schedules;
 mod steps;
 mod taken_back;
 mod transcripts;
@@ -89,6 +90,15 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         taken_back::what_is_stopped_in_one_chat_goes_on_in_the_others,
         taken_back::a_reply_that_is_taken_back_is_handed_to_nobody,
         taken_back::what_steers_the_turn_at_work_is_answered_by_it_behind_what_it_had_said,
+        schedules::a_slot_is_claimed_once_and_leaves_its_claim_once,
+        schedules::of_what_was_missed_one_slot_runs_and_each_has_a_row,
+        schedules::a_slot_that_comes_while_the_run_before_it_goes_on_is_skipped,
+        schedules::what_was_due_before_a_change_is_decided_by_the_schedule_before_it,
+        schedules::a_job_that_fails_rests_longer_each_time_and_its_chat_is_told_once,
+        schedules::a_job_that_runs_once_is_over_when_it_went_well_and_is_tried_again_when_not,
+        schedules::what_is_removed_leaves_its_history_and_no_claim,
+        schedules::a_run_by_hand_is_beside_the_schedule_and_waits_for_nobody,
+        schedules::a_clock_that_was_set_back_leaves_no_job_behind_and_runs_no_slot_twice,
         kept::media_are_kept_within_their_bound_and_forgotten_when_nothing_names_them,
         kept::a_group_that_is_renamed_or_deleted_takes_its_sessions_along,
     );

@@ -12,6 +12,7 @@ mod lists;
 mod media;
 mod nodes;
 mod reclaim;
+mod schedules;
 mod schema;
 mod sessions;
 mod steer;

@@ -5,12 +5,14 @@ use gatehouse_proto::session::v1 as proto;
 use gatehouse_proto::session::v1::task_service_server::TaskService;
 use gatehouse_proto::session::v1::*;
 use serde::Deserialize;
+use serde_json::json;
 use tonic::{Request, Response, Status as Answer};
 
 use super::{ListedTurn, Place, Status, TaskFilter};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::AgentId;
+use crate::schedules::{Payload, RunFilter, view};
 use crate::sessions::SessionRef;
 use crate::turns::Engine;
 use crate::turns::model::{Turn, TurnState};
@@ -105,6 +107,38 @@ impl Grpc {
             cancelled,
             reason: (!cancelled).then(|| "it has ended already".to_owned()),
             task: Some(after.into()),
+        })
+    }
+
+    async fn last_heartbeat(&self) -> Result<GetLastHeartbeatResponse, Error> {
+        let schedules = &self.engine.stores().schedules;
+        let mut jobs = schedules.jobs().await?;
+        jobs.retain(|job| matches!(job.spec.payload, Payload::Heartbeat {}));
+        let mut last = None;
+        for job in jobs {
+            let filter = RunFilter {
+                job: Some(job.id),
+                limit: 1,
+                ..RunFilter::default()
+            };
+            last = schedules
+                .runs(filter)
+                .await?
+                .0
+                .pop()
+                .into_iter()
+                .chain(last)
+                .max_by_key(|row| row.ended_at);
+        }
+        let heartbeat = last.map(|row| {
+            let beat = view::heartbeat(&row);
+            json!({
+                "ts": beat.ts, "status": beat.status, "reason": beat.reason, "durationMs": beat.duration_ms,
+                "agentId": beat.agent_id, "preview": beat.preview,
+            })
+        });
+        Ok(GetLastHeartbeatResponse {
+            heartbeat: heartbeat.map(|heartbeat| heartbeat.to_string()),
         })
     }
 
@@ -245,7 +279,7 @@ impl TaskService for Grpc {
         &self,
         _: Request<GetLastHeartbeatRequest>,
     ) -> Result<Response<GetLastHeartbeatResponse>, Answer> {
-        answer(Ok(GetLastHeartbeatResponse::default()))
+        answer(self.last_heartbeat().await)
     }
 }
 

@@ -13,6 +13,10 @@ use crate::nodes::{
     Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Settled,
     Surface, Waiting,
 };
+use crate::schedules::{
+    Claim, EndedRun, Job, JobChange, JobId, NewJob, Planned, Replaced, RunEnd, RunFilter, RunNow, Settle,
+    Slot, SlotRow,
+};
 use crate::store::*;
 use gatehouse_core::Timestamp;
 
@@ -154,6 +158,23 @@ pass_on! {
     usage as Usage {
         fn usage(query: UsageQuery) -> Vec<SessionCells>;
         fn answers(key: &SessionKey) -> Option<(SessionId, Vec<Metered>)>;
+    }
+    schedules as Schedules {
+        fn add_job(new: NewJob) -> (Job, bool);
+        fn job(id: &JobId) -> Option<Job>;
+        fn jobs() -> Vec<Job>;
+        fn replace_job(change: JobChange) -> Replaced;
+        fn remove_job(id: &JobId, now: i64) -> Option<(Job, Planned)>;
+        fn plan_slots(skips_missed: bool, now: i64) -> Planned;
+        fn replan(now: i64) -> ();
+        fn claim_by_hand(id: &JobId, now: i64) -> Option<RunNow>;
+        fn claims(now: i64) -> Vec<Claim>;
+        fn decide(slot: &Slot, key: SessionKey, target: Option<Target>) -> Option<(SessionKey, Option<Target>)>;
+        fn settle_slot(slot: &Slot, settle: Settle, now: i64) -> Option<(SlotRow, Option<Job>)>;
+        fn open_runs() -> Vec<SlotRow>;
+        fn end_run(end: RunEnd) -> Option<EndedRun>;
+        fn runs(filter: RunFilter) -> (Vec<SlotRow>, u32);
+        fn next_slot() -> Option<i64>;
     }
     upkeep as Upkeep {
         fn prune(before: Timestamp) -> u64;

@@ -226,6 +226,11 @@ impl Engine {
         detached(async move { intake.answer(admission, answer).await }).await
     }
 
+    /// The files of agents.
+    pub(crate) fn workspaces(&self) -> &Workspaces {
+        &self.shared.workspaces
+    }
+
     /// The media of conversations.
     pub(crate) fn media(&self) -> &Media {
         &self.shared.media

@@ -101,7 +101,7 @@ fn only_names_that_are_told_to_models_are_names() {
         "../AGENTS.md",
         "AGENTS.md/",
         "/etc/passwd",
-        "HEARTBEAT.md",
+        "BOOTSTRAP.md",
         "AGENTS.md\0",
     ] {
         assert_eq!(Name::parse(foreign), None, "{foreign:?}");

@@ -301,4 +301,5 @@ ALTER TABLE sessions ADD COLUMN keep_ms INTEGER;
 ALTER TABLE sessions ADD COLUMN expires_at INTEGER;
 CREATE INDEX sessions_expiring ON sessions (expires_at) WHERE expires_at IS NOT NULL;
 ",
+    super::schedules::MIGRATION,
 ];

@@ -1,0 +1,555 @@
+//! `cron.*`: parse, ask, answer.
+
+use std::cmp::Ordering;
+
+use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
+use gatehouse_proto::session::v1::*;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tonic::{Request, Response, Status as Answer};
+
+use super::{
+    Delivered, Job, JobChange, JobId, NewJob, RunFilter, RunNow, Runner, Schedule, Status, WakeMode,
+    heartbeat, input, view,
+};
+use crate::error::Error;
+use crate::key::AgentId;
+
+/// Of a list whose caller does not say how many.
+const PAGE: u32 = 50;
+/// How often a change is begun anew that somebody else was faster than.
+const ATTEMPTS: u32 = 8;
+
+#[derive(Debug)]
+pub(crate) struct Grpc(Runner);
+
+fn field(path: &'static str, problem: &'static str) -> Error {
+    Error::Field { path, problem }
+}
+
+/// The job that a caller names, by either of its names.
+fn id_of(id: Option<String>, job_id: Option<String>) -> Result<JobId, Error> {
+    id.or(job_id)
+        .map(JobId::new)
+        .ok_or_else(|| field("/id", "is needed: it names the job"))
+}
+
+impl Grpc {
+    pub(crate) fn new(runner: Runner) -> Self {
+        Self(runner)
+    }
+
+    async fn find(&self, id: &JobId) -> Result<Job, Error> {
+        let job = self.0.store().job(id).await?;
+        job.ok_or_else(|| Error::NoJob(id.to_string()))
+    }
+
+    fn shown(&self, job: &Job) -> Result<CronJob, Error> {
+        view::job(job, None)
+    }
+
+    async fn status(&self) -> Result<GetCronStatusResponse, Error> {
+        let enabled = self.0.engine().policy()?.cron.enabled;
+        let jobs = self.0.store().jobs().await?;
+        let next = jobs.iter().filter_map(Job::next_run).min();
+        Ok(GetCronStatusResponse {
+            enabled,
+            jobs: u32::try_from(jobs.len()).unwrap_or(u32::MAX),
+            next_wake_at_ms: next.filter(|_| enabled),
+            storage: "sqlite".to_owned(),
+            triggers_enabled: false,
+        })
+    }
+
+    async fn list(&self, request: ListCronJobsRequest) -> Result<ListCronJobsResponse, Error> {
+        let filter = Filter::read(&request)?;
+        let policy = self.0.engine().policy()?;
+        let default = policy.agents.default_id().ok().map(ToString::to_string);
+        let mut jobs = self.0.store().jobs().await?;
+        jobs.retain(|job| filter.wants(job, default.as_deref()));
+        jobs.sort_by(|one, other| filter.order(one, other));
+        let mut picture = Sha256::new();
+        for job in &jobs {
+            picture.update(format!("{} {} {}\n", job.id, job.version, job.updated_at));
+        }
+        let (offset, limit) = (request.offset.unwrap_or(0), request.limit.unwrap_or(PAGE));
+        let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        let end = offset.saturating_add(limit).min(total);
+        let page = jobs.iter().skip(count(offset)).take(count(limit));
+        Ok(ListCronJobsResponse {
+            jobs: page
+                .map(|job| view::job(job, default.as_deref()))
+                .collect::<Result<_, _>>()?,
+            snapshot_revision: gatehouse_core::hex::encode(&picture.finalize()),
+            total,
+            offset,
+            limit,
+            has_more: end < total,
+            next_offset: (end < total).then_some(end),
+        })
+    }
+
+    async fn add(&self, request: AddCronJobRequest) -> Result<CronJob, Error> {
+        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now_ms());
+        let mut asked = input::read(written(request)?, None, &policy, now)?;
+        if let Schedule::Every { anchor_ms, .. } = &mut asked.spec.schedule {
+            anchor_ms.get_or_insert(now);
+        }
+        let new = NewJob {
+            id: JobId::generate(),
+            spec: asked.spec,
+            enabled: asked.enabled,
+            now,
+        };
+        self.shown(&self.0.add(new).await?)
+    }
+
+    async fn update(&self, request: UpdateCronJobRequest) -> Result<CronJob, Error> {
+        let UpdateCronJobRequest {
+            id,
+            job_id,
+            patch,
+            expected_config_revision,
+        } = request;
+        let id = id_of(id, job_id)?;
+        for _ in 0..ATTEMPTS {
+            let job = self.find(&id).await?;
+            refuse_own(&job)?;
+            if expected_config_revision
+                .as_ref()
+                .is_some_and(|seen| *seen != view::revision(&job))
+            {
+                return Err(Error::JobChanged);
+            }
+            let (policy, now) = (self.0.engine().policy()?, self.0.engine().now_ms());
+            let whole = input::merged(&job.spec, job.enabled, &patch)?;
+            let mut asked = input::read(whole, Some(&job.spec.schedule), &policy, now)?;
+            if let Schedule::Every { anchor_ms, .. } = &mut asked.spec.schedule {
+                anchor_ms.get_or_insert(now);
+            }
+            let change = JobChange {
+                id: id.clone(),
+                version: job.version,
+                spec: asked.spec,
+                enabled: asked.enabled,
+                skips_missed: policy.cron.skip_missed_jobs,
+                now,
+            };
+            if let Some(job) = self.0.replace(change).await? {
+                return self.shown(&job);
+            }
+        }
+        Err(Error::JobChanged)
+    }
+
+    async fn run(&self, request: RunCronJobRequest) -> Result<RunCronJobResponse, Error> {
+        let RunCronJobRequest { id, job_id, mode } = request;
+        let job = self.find(&id_of(id, job_id)?).await?;
+        let now = self.0.engine().now_ms();
+        let reason = match mode.as_deref() {
+            None | Some("force") => None,
+            Some("if-enabled") => (!job.enabled).then_some("disabled"),
+            Some("due") => job.next_run().is_none_or(|next| next > now).then_some("not-due"),
+            Some(_) => return Err(field("/mode", "is not force, if-enabled or due")),
+        };
+        let not_ran = |reason: &str| RunCronJobResponse {
+            ok: true,
+            ran: Some(false),
+            reason: Some(reason.to_owned()),
+            ..RunCronJobResponse::default()
+        };
+        if let Some(reason) = reason {
+            return Ok(not_ran(reason));
+        }
+        Ok(match self.0.run_now(&job.id).await? {
+            RunNow::Busy => not_ran("already-running"),
+            RunNow::Claimed(slot) => RunCronJobResponse {
+                ok: true,
+                enqueued: Some(true),
+                run_id: Some(slot.run().to_string()),
+                ..RunCronJobResponse::default()
+            },
+        })
+    }
+
+    /// Says something in the main session of an agent, now or when its next heartbeat is.
+    async fn say(&self, request: WakeRequest) -> Result<(), Error> {
+        let WakeRequest {
+            mode,
+            text,
+            session_key,
+            agent_id,
+        } = request;
+        let mode = WakeMode::parse(&mode).ok_or_else(|| field("/mode", "is not now or next-heartbeat"))?;
+        if text.trim().is_empty() {
+            return Err(field("/text", "is empty"));
+        }
+        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now_ms());
+        let key = match &session_key {
+            Some(key) => policy.agents.resolve(key, agent_id.as_deref())?,
+            None => policy.agents.resolve("main", agent_id.as_deref())?,
+        };
+        let agent = policy.agents.of(&key)?.id.to_string();
+        let at = match mode {
+            WakeMode::Now => now,
+            WakeMode::NextHeartbeat => {
+                let jobs = self.0.store().jobs().await?;
+                let beat = jobs.iter().find(|job| {
+                    heartbeat::is_own(job) && job.spec.agent_id.as_deref() == Some(agent.as_str())
+                });
+                // Without one nobody would ever look.
+                beat.and_then(Job::next_run).unwrap_or(now)
+            }
+        };
+        let session = session_key.map(|_| key.to_string());
+        let spec = heartbeat::event(&text, Some(agent), session, at);
+        let spec = spec.ok_or_else(|| field("/text", "cannot be kept"))?;
+        let new = NewJob {
+            id: JobId::generate(),
+            spec,
+            enabled: true,
+            now,
+        };
+        self.0.add(new).await.map(drop)
+    }
+
+    async fn runs(&self, request: ListCronRunsRequest) -> Result<ListCronRunsResponse, Error> {
+        let ListCronRunsRequest {
+            limit,
+            offset,
+            agent_id,
+            scope,
+            id,
+            job_id,
+            run_id,
+            statuses,
+            status,
+            delivery_statuses,
+            delivery_status,
+            sort_dir,
+        } = request;
+        let job = id.or(job_id).map(JobId::new);
+        match scope.as_deref() {
+            Some("job") if job.is_none() => return Err(field("/id", "is needed: it names the job")),
+            None | Some("job" | "all") => {}
+            Some(_) => return Err(field("/scope", "is not job or all")),
+        }
+        let words =
+            |many: Vec<String>, one: Option<String>| many.into_iter().chain(one).filter(|word| word != "all");
+        let statuses = words(statuses, status)
+            .map(|word| Status::parse(&word).ok_or_else(|| field("/status", "is not ok, error or skipped")))
+            .collect::<Result<_, _>>()?;
+        let delivered = words(delivery_statuses, delivery_status)
+            .filter(|word| word != "unknown") // it is known of all
+            .map(|word| {
+                Delivered::parse(&word).ok_or_else(|| {
+                    field(
+                        "/deliveryStatus",
+                        "is not delivered, not-delivered, not-requested or unknown",
+                    )
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let filter = RunFilter {
+            job,
+            agent: agent_id
+                .as_deref()
+                .map(AgentId::normalise)
+                .transpose()?
+                .map(|id| id.to_string()),
+            run: run_id,
+            statuses,
+            delivered,
+            oldest_first: is_descending(sort_dir.as_deref())? == Some(false),
+            limit: limit.unwrap_or(PAGE),
+            offset: offset.unwrap_or(0),
+        };
+        let (offset, limit) = (filter.offset, filter.limit);
+        let (rows, total) = self.0.store().runs(filter).await?;
+        let end = offset.saturating_add(limit).min(total);
+        Ok(ListCronRunsResponse {
+            entries: rows.into_iter().map(view::run).collect(),
+            total,
+            offset,
+            limit,
+            has_more: end < total,
+            next_offset: (end < total).then_some(end),
+        })
+    }
+}
+
+/// What the configuration says is changed there.
+fn refuse_own(job: &Job) -> Result<(), Error> {
+    if heartbeat::is_own(job) {
+        return Err(field(
+            "/id",
+            "is the heartbeat of an agent: change agents.defaults.heartbeat, or that of the agent, in the configuration",
+        ));
+    }
+    Ok(())
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn is_descending(word: Option<&str>) -> Result<Option<bool>, Error> {
+    match word {
+        None => Ok(None),
+        Some("asc") => Ok(Some(false)),
+        Some("desc") => Ok(Some(true)),
+        Some(_) => Err(field("/sortDir", "is not asc or desc")),
+    }
+}
+
+/// A request as what is kept of a job.
+fn written(request: AddCronJobRequest) -> Result<Map<String, Value>, Error> {
+    let AddCronJobRequest {
+        name,
+        display_name,
+        agent_id,
+        session_key,
+        description,
+        enabled,
+        delete_after_run,
+        schedule,
+        session_target,
+        wake_mode,
+        payload,
+        delivery,
+        failure_alert,
+        missed,
+        nulls: _, // nothing is set
+    } = request;
+    let parsed = |path: &'static str, json: String| {
+        serde_json::from_str::<Value>(&json).map_err(|_| field(path, "is no JSON"))
+    };
+    let optional = |path, json: Option<String>| json.map(|json| parsed(path, json)).transpose();
+    let fields = [
+        ("name", Some(Value::from(name))),
+        ("displayName", display_name.map(Value::from)),
+        ("agentId", agent_id.map(Value::from)),
+        ("sessionKey", session_key.map(Value::from)),
+        ("description", description.map(Value::from)),
+        ("enabled", enabled.map(Value::from)),
+        ("deleteAfterRun", delete_after_run.map(Value::from)),
+        ("schedule", Some(parsed("/schedule", schedule)?)),
+        ("sessionTarget", Some(Value::from(session_target))),
+        ("wakeMode", Some(Value::from(wake_mode))),
+        ("payload", Some(parsed("/payload", payload)?)),
+        ("delivery", optional("/delivery", delivery)?),
+        ("failureAlert", optional("/failureAlert", failure_alert)?),
+        ("missed", optional("/missed", missed)?),
+    ];
+    let set = fields
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Ok(set.collect())
+}
+
+/// Which jobs a list shows, and in which order.
+struct Filter {
+    enabled: Option<bool>,
+    words: String,
+    kind: Option<String>,
+    status: Option<String>,
+    agent: Option<String>,
+    by: By,
+    descending: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum By {
+    NextRun,
+    Update,
+    Name,
+}
+
+impl Filter {
+    fn read(request: &ListCronJobsRequest) -> Result<Self, Error> {
+        let not_all = |word: &Option<String>| word.clone().filter(|word| word != "all");
+        let enabled = match request.enabled.as_deref() {
+            None => (request.include_disabled != Some(true)).then_some(true),
+            Some("all") => None,
+            Some("enabled") => Some(true),
+            Some("disabled") => Some(false),
+            Some(_) => return Err(field("/enabled", "is not all, enabled or disabled")),
+        };
+        let kind = not_all(&request.schedule_kind);
+        if kind
+            .as_deref()
+            .is_some_and(|kind| !["at", "every", "cron", "on-exit", "stream"].contains(&kind))
+        {
+            return Err(field(
+                "/scheduleKind",
+                "is not all, at, every, cron, on-exit or stream",
+            ));
+        }
+        let status = not_all(&request.last_run_status);
+        if status
+            .as_deref()
+            .is_some_and(|word| word != "unknown" && Status::parse(word).is_none())
+        {
+            return Err(field(
+                "/lastRunStatus",
+                "is not all, ok, error, skipped or unknown",
+            ));
+        }
+        let by = match request.sort_by.as_deref() {
+            None | Some("nextRunAtMs") => By::NextRun,
+            Some("updatedAtMs") => By::Update,
+            Some("name") => By::Name,
+            Some(_) => return Err(field("/sortBy", "is not nextRunAtMs, updatedAtMs or name")),
+        };
+        let agent = request.agent_id.as_deref().map(AgentId::normalise).transpose()?;
+        Ok(Self {
+            enabled,
+            words: request.query.as_deref().unwrap_or_default().trim().to_lowercase(),
+            kind,
+            status,
+            agent: agent.map(|agent| agent.to_string()),
+            by,
+            descending: is_descending(request.sort_dir.as_deref())? == Some(true),
+        })
+    }
+
+    fn wants(&self, job: &Job, default_agent: Option<&str>) -> bool {
+        let Job { spec, .. } = job;
+        let kind = match spec.schedule {
+            Schedule::At { .. } => "at",
+            Schedule::Every { .. } => "every",
+            Schedule::Cron { .. } => "cron",
+        };
+        let status = job.state.last_status.map_or("unknown", Status::word);
+        let agent = spec.agent_id.as_deref().or(default_agent);
+        let says = |text: Option<&String>| text.is_some_and(|text| text.to_lowercase().contains(&self.words));
+        self.enabled.is_none_or(|enabled| enabled == job.enabled)
+            && self.kind.as_deref().is_none_or(|wanted| wanted == kind)
+            && self.status.as_deref().is_none_or(|wanted| wanted == status)
+            && self.agent.as_deref().is_none_or(|wanted| Some(wanted) == agent)
+            && (self.words.is_empty()
+                || says(Some(&spec.name))
+                || says(spec.display_name.as_ref())
+                || says(spec.description.as_ref())
+                || job.id.as_str().contains(&self.words))
+    }
+
+    fn order(&self, one: &Job, other: &Job) -> Ordering {
+        let by = match self.by {
+            // What is due no more comes last.
+            By::NextRun => {
+                let key = |job: &Job| (job.next_slot.is_none(), job.next_run());
+                key(one).cmp(&key(other))
+            }
+            By::Update => one.updated_at.cmp(&other.updated_at),
+            By::Name => one.spec.name.to_lowercase().cmp(&other.spec.name.to_lowercase()),
+        };
+        let by = if self.descending { by.reverse() } else { by };
+        by.then_with(|| one.id.cmp(&other.id))
+    }
+}
+
+fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Answer> {
+    result.map(Response::new).map_err(Answer::from)
+}
+
+#[tonic::async_trait]
+impl ScheduleService for Grpc {
+    async fn get_cron_status(
+        &self,
+        _: Request<GetCronStatusRequest>,
+    ) -> Result<Response<GetCronStatusResponse>, Answer> {
+        answer(self.status().await)
+    }
+
+    async fn list_cron_jobs(
+        &self,
+        request: Request<ListCronJobsRequest>,
+    ) -> Result<Response<ListCronJobsResponse>, Answer> {
+        answer(self.list(request.into_inner()).await)
+    }
+
+    async fn get_cron_job(
+        &self,
+        request: Request<GetCronJobRequest>,
+    ) -> Result<Response<GetCronJobResponse>, Answer> {
+        let GetCronJobRequest { id, job_id } = request.into_inner();
+        let job = self.find(&id_of(id, job_id)?).await?;
+        answer(Ok(GetCronJobResponse {
+            job: Some(self.shown(&job)?),
+        }))
+    }
+
+    async fn add_cron_job(
+        &self,
+        request: Request<AddCronJobRequest>,
+    ) -> Result<Response<AddCronJobResponse>, Answer> {
+        let job = self.add(request.into_inner()).await?;
+        answer(Ok(AddCronJobResponse { job: Some(job) }))
+    }
+
+    async fn update_cron_job(
+        &self,
+        request: Request<UpdateCronJobRequest>,
+    ) -> Result<Response<UpdateCronJobResponse>, Answer> {
+        let job = self.update(request.into_inner()).await?;
+        answer(Ok(UpdateCronJobResponse { job: Some(job) }))
+    }
+
+    async fn remove_cron_job(
+        &self,
+        request: Request<RemoveCronJobRequest>,
+    ) -> Result<Response<RemoveCronJobResponse>, Answer> {
+        let RemoveCronJobRequest { id, job_id } = request.into_inner();
+        let job = self.find(&id_of(id, job_id)?).await?;
+        refuse_own(&job)?;
+        self.0.remove(&job.id).await?;
+        answer(Ok(RemoveCronJobResponse {
+            ok: true,
+            removed: true,
+        }))
+    }
+
+    async fn run_cron_job(
+        &self,
+        request: Request<RunCronJobRequest>,
+    ) -> Result<Response<RunCronJobResponse>, Answer> {
+        answer(self.run(request.into_inner()).await)
+    }
+
+    async fn wake(&self, request: Request<WakeRequest>) -> Result<Response<WakeResponse>, Answer> {
+        self.say(request.into_inner()).await?;
+        answer(Ok(WakeResponse { ok: true }))
+    }
+
+    async fn add_system_event(
+        &self,
+        request: Request<AddSystemEventRequest>,
+    ) -> Result<Response<AddSystemEventResponse>, Answer> {
+        let AddSystemEventRequest { text, session_key } = request.into_inner();
+        let wake = WakeRequest {
+            mode: WakeMode::NextHeartbeat.word().to_owned(),
+            text,
+            session_key,
+            agent_id: None,
+        };
+        self.say(wake).await?;
+        answer(Ok(AddSystemEventResponse { ok: true }))
+    }
+
+    async fn set_heartbeats(
+        &self,
+        request: Request<SetHeartbeatsRequest>,
+    ) -> Result<Response<SetHeartbeatsResponse>, Answer> {
+        let SetHeartbeatsRequest { enabled } = request.into_inner();
+        self.0.switch_beats(enabled);
+        answer(Ok(SetHeartbeatsResponse { ok: true, enabled }))
+    }
+
+    async fn list_cron_runs(
+        &self,
+        request: Request<ListCronRunsRequest>,
+    ) -> Result<Response<ListCronRunsResponse>, Answer> {
+        answer(self.runs(request.into_inner()).await)
+    }
+}

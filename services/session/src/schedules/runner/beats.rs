@@ -1,0 +1,164 @@
+//! Heartbeats: their jobs follow the configuration, and what each is to do is read when it is time.
+
+use std::sync::atomic::Ordering;
+
+use tokio::task;
+
+use super::super::heartbeat::{self, Beat, Route};
+use super::super::{Claim, Job, JobChange, JobId, NewJob, Schedule, SlotKind};
+use super::Runner;
+use crate::deliveries::Target;
+use crate::error::Error;
+use crate::key::{AgentId, SessionKey};
+use crate::policy::Policy;
+use crate::sessions::SessionStatus;
+use crate::workspace::Name;
+
+/// The account that a channel has when nothing says which.
+pub(super) const DEFAULT_ACCOUNT: &str = "default";
+
+/// A beat whose time it is.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) target: Option<Target>,
+    pub(super) text: String,
+    pub(super) model: Option<String>,
+    pub(super) timeout_ms: Option<i64>,
+}
+
+impl Runner {
+    /// Whether heartbeats are switched on.
+    pub(in super::super) fn switch_beats(&self, on: bool) {
+        self.beats_on.store(on, Ordering::Relaxed);
+    }
+
+    /// Brings the jobs of heartbeats in line with a revision of the configuration.
+    pub(super) async fn keep_beats(&self, policy: &Policy) -> Result<(), Error> {
+        let now = self.engine.now_ms();
+        let mut own = self.store.jobs().await?;
+        own.retain(heartbeat::is_own);
+        for beat in &policy.beats {
+            let key = heartbeat::declared(&beat.agent);
+            let known = own
+                .iter()
+                .position(|job| job.spec.declaration_key.as_deref() == Some(&key));
+            match known.map(|place| own.swap_remove(place)) {
+                Some(job) => self.keep_beat(beat, &job, now).await?,
+                None => {
+                    let Some(spec) = heartbeat::spec(beat, now) else {
+                        continue;
+                    };
+                    let new = NewJob {
+                        id: JobId::generate(),
+                        spec,
+                        enabled: true,
+                        now,
+                    };
+                    self.add(new).await?;
+                }
+            }
+        }
+        for job in own {
+            self.remove(&job.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_beat(&self, beat: &Beat, job: &Job, now: i64) -> Result<(), Error> {
+        if heartbeat::is_as_configured(job, beat) || (beat.every_ms.is_none() && !job.enabled) {
+            return Ok(());
+        }
+        // The same interval keeps its times.
+        let anchor = match &job.spec.schedule {
+            Schedule::Every { every_ms, anchor_ms } if Some(*every_ms) == beat.every_ms => *anchor_ms,
+            Schedule::Every { .. } | Schedule::At { .. } | Schedule::Cron { .. } => None,
+        };
+        let change = JobChange {
+            id: job.id.clone(),
+            version: job.version,
+            spec: heartbeat::spec(beat, anchor.unwrap_or(now)).unwrap_or_else(|| job.spec.clone()),
+            enabled: beat.every_ms.is_some(),
+            skips_missed: true,
+            now,
+        };
+        self.replace(change).await.map(drop)
+    }
+
+    /// What a beat is to do, or why it does nothing this time.
+    pub(super) async fn beat(
+        &self,
+        claim: &Claim,
+        agent: &AgentId,
+        policy: &Policy,
+    ) -> Result<Result<Due, &'static str>, Error> {
+        let Some(beat) = policy.beats.iter().find(|beat| beat.agent == *agent) else {
+            return Ok(Err(heartbeat::NOT_CONFIGURED));
+        };
+        let is_asked_for = claim.row.slot.kind == SlotKind::Manual;
+        if !is_asked_for && !self.beats_on.load(Ordering::Relaxed) {
+            return Ok(Err(heartbeat::SWITCHED_OFF));
+        }
+        if !is_asked_for && !beat.is_active(self.engine.now_ms()) {
+            return Ok(Err(heartbeat::QUIET_HOURS));
+        }
+        let main = self
+            .engine
+            .stores()
+            .sessions
+            .find(&SessionKey::main(agent))
+            .await?;
+        let is_busy = main.as_ref().is_some_and(|session| {
+            session.active_run.is_some() || session.status == Some(SessionStatus::Queued)
+        });
+        if is_busy {
+            return Ok(Err(heartbeat::BUSY));
+        }
+        let last = main.and_then(|session| session.target);
+        let Some(target) = route(beat, last) else {
+            return Ok(Err(heartbeat::NO_ROUTE));
+        };
+        Ok(Ok(Due {
+            target,
+            text: self.asked(beat).await?,
+            model: beat.model.clone(),
+            timeout_ms: beat.timeout_ms,
+        }))
+    }
+
+    /// What the agent is asked, with its notes.
+    async fn asked(&self, beat: &Beat) -> Result<String, Error> {
+        let (workspaces, agent) = (self.engine.workspaces().clone(), beat.agent.clone());
+        let notes = task::spawn_blocking(move || workspaces.told(&agent, Name::Heartbeat));
+        Ok(match notes.await.map_err(Error::Engine)? {
+            Some(notes) => format!("{}\n\n{notes}", beat.prompt),
+            None => beat.prompt.clone(),
+        })
+    }
+}
+
+/// Where the answer goes; the inner `None` is nowhere. `None`: nobody knows where that is.
+fn route(beat: &Beat, last: Option<Target>) -> Option<Option<Target>> {
+    match &beat.route {
+        Route::Nobody => Some(None),
+        Route::Unknown => None,
+        Route::Last => last.map(|last| {
+            Some(Target {
+                reply_to_id: None,
+                ..last
+            })
+        }),
+        Route::Chat { channel, to } => {
+            let known = last
+                .filter(|last| last.channel == *channel)
+                .map(|last| last.account_id);
+            let account_id = beat.account.clone().or(known);
+            Some(Some(Target {
+                channel: channel.clone(),
+                account_id: account_id.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned()),
+                to: to.clone(),
+                thread_id: None,
+                reply_to_id: None,
+            }))
+        }
+    }
+}

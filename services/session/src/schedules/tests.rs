@@ -1,0 +1,5 @@
+//! Jobs over a whole engine, and the ledger under every kind of clock.
+
+mod beats;
+mod clocks;
+mod runs;

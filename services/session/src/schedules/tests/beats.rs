@@ -1,0 +1,146 @@
+//! Heartbeats over an engine.
+
+use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
+use gatehouse_proto::session::v1::*;
+use tonic::Request;
+
+use super::runs::Scheduled;
+use crate::testing::until;
+use crate::workspace::{Name, Workspaces};
+
+const EVERY_HOUR: &str = r#"{"agents":{"defaults":{"heartbeat":{"every":"1h","target":"last"}}}}"#;
+
+async fn beat_of(on: &Scheduled) -> CronJob {
+    let found = std::cell::RefCell::new(None);
+    until("the job of the heartbeat", async || {
+        let jobs = on.list().await;
+        let beat = jobs
+            .into_iter()
+            .find(|job| job.payload == r#"{"kind":"heartbeat"}"#);
+        let there = beat.is_some();
+        *found.borrow_mut() = beat;
+        there
+    })
+    .await;
+    found.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn an_agent_that_is_asked_to_look_says_what_there_is_and_is_not_heard_when_there_is_nothing() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    let files = Workspaces::new(on.bench.workspaces());
+    let main = crate::key::AgentId::main();
+    files
+        .write(&main, Name::Heartbeat, "look at the oven", None)
+        .unwrap();
+    on.chat_speaks("bob").await;
+    let beat = beat_of(&on).await;
+
+    for (says, heard) in [("NO_REPLY", 0), ("HEARTBEAT_OK", 0), ("The oven burns!", 1)] {
+        on.pass(3_600_000);
+        let call = on.bench.call().await;
+        let asked = call.texts().last().map(|text| (*text).to_owned()).unwrap();
+        assert!(
+            asked.contains("look at the oven") && asked.contains("NO_REPLY"),
+            "{asked}"
+        );
+        assert!(!call.request.in_chat, "no chat is shown that somebody writes");
+        call.text(says).await;
+        assert!(on.waiting().await.is_empty(), "nothing is told before the end");
+        call.done().await;
+        on.see("finished").await;
+        assert_eq!(on.waiting().await.len(), heard, "{says}");
+    }
+    assert_eq!(on.waiting().await, ["bob: The oven burns!"]);
+    assert_eq!(on.runs(&beat).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_beat_is_left_out_when_nobody_could_be_told_or_somebody_talks_to_the_agent() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    beat_of(&on).await;
+    on.pass(3_600_000);
+    let nobody = on.see("finished").await;
+    assert!(nobody.error.unwrap().starts_with("no-route"));
+
+    on.chat_speaks("bob").await;
+    on.running
+        .engine
+        .submit(crate::testing::message("q", "wait"))
+        .await
+        .unwrap();
+    let call = on.bench.call().await;
+    on.pass(3_600_000);
+    let busy = on.see("finished").await;
+    assert!(busy.error.unwrap().starts_with("requests-in-flight"));
+    call.done().await;
+    on.running.end_of("q").await;
+
+    let off = SetHeartbeatsRequest { enabled: false };
+    on.grpc.set_heartbeats(Request::new(off)).await.unwrap();
+    on.pass(3_600_000);
+    assert!(on.see("finished").await.error.unwrap().starts_with("disabled"));
+}
+
+#[tokio::test]
+async fn the_job_of_a_heartbeat_follows_the_configuration_and_nothing_else() {
+    let on = Scheduled::with(EVERY_HOUR).await;
+    let beat = beat_of(&on).await;
+    assert_eq!(beat.declaration_key.as_deref(), Some("heartbeat:main"));
+    let remove = RemoveCronJobRequest {
+        id: Some(beat.id.clone()),
+        job_id: None,
+    };
+    let refused = on.grpc.remove_cron_job(Request::new(remove)).await.unwrap_err();
+    assert!(
+        refused.message().contains("agents.defaults.heartbeat"),
+        "{refused}"
+    );
+
+    on.configure(r#"{"agents":{"defaults":{"heartbeat":{"every":"2h","target":"last"}}}}"#);
+    until("the other interval", async || {
+        on.list().await.iter().any(|job| job.schedule.contains("7200000"))
+    })
+    .await;
+    assert_eq!(on.list().await[0].id, beat.id, "it is the same job");
+    on.configure("{}");
+    until("the end of the job", async || on.list().await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn whoever_wakes_an_agent_is_heard_now_or_with_the_next_beat_and_once() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    beat_of(&on).await;
+    on.chat_speaks("bob").await;
+    let wake = |mode: &str, text: &str| WakeRequest {
+        mode: mode.to_owned(),
+        text: text.to_owned(),
+        ..WakeRequest::default()
+    };
+
+    on.grpc
+        .wake(Request::new(wake("now", "the bell rings")))
+        .await
+        .unwrap();
+    let call = on.bench.call().await;
+    assert_eq!(call.texts().last(), Some(&"the bell rings"));
+    call.text("Somebody is at the door.").await;
+    call.done().await;
+    on.see("finished").await;
+    assert_eq!(on.waiting().await, ["bob: Somebody is at the door."]);
+
+    on.grpc
+        .wake(Request::new(wake("next-heartbeat", "the post came")))
+        .await
+        .unwrap();
+    let waits = on
+        .list()
+        .await
+        .into_iter()
+        .find(|job| job.name == "event")
+        .unwrap();
+    let beat = beat_of(&on).await;
+    assert_eq!(waits.next_run_at_ms, beat.next_run_at_ms);
+    assert!(on.grpc.wake(Request::new(wake("later", "x"))).await.is_err());
+    assert!(on.grpc.wake(Request::new(wake("now", " "))).await.is_err());
+}
