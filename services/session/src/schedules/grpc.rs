@@ -1,6 +1,6 @@
 //! `cron.*`: parse, ask, answer.
 
-use std::cmp::Ordering;
+mod filter;
 
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 use gatehouse_proto::session::v1::*;
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status as Answer};
 
+use self::filter::Filter;
 use super::{
     Delivered, Job, JobChange, JobId, NewJob, RunFilter, RunNow, Runner, Schedule, Status, WakeMode,
     heartbeat, input, view,
@@ -90,7 +91,7 @@ impl Grpc {
     }
 
     async fn add(&self, request: AddCronJobRequest) -> Result<CronJob, Error> {
-        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now_ms());
+        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now().as_ms());
         let mut asked = input::read(written(request)?, None, &policy, now)?;
         if let Schedule::Every { anchor_ms, .. } = &mut asked.spec.schedule {
             anchor_ms.get_or_insert(now);
@@ -121,7 +122,7 @@ impl Grpc {
             {
                 return Err(Error::JobChanged);
             }
-            let (policy, now) = (self.0.engine().policy()?, self.0.engine().now_ms());
+            let (policy, now) = (self.0.engine().policy()?, self.0.engine().now().as_ms());
             let whole = input::merged(&job.spec, job.enabled, &patch)?;
             let mut asked = input::read(whole, Some(&job.spec.schedule), &policy, now)?;
             if let Schedule::Every { anchor_ms, .. } = &mut asked.spec.schedule {
@@ -145,7 +146,7 @@ impl Grpc {
     async fn run(&self, request: RunCronJobRequest) -> Result<RunCronJobResponse, Error> {
         let RunCronJobRequest { id, job_id, mode } = request;
         let job = self.find(&id_of(id, job_id)?).await?;
-        let now = self.0.engine().now_ms();
+        let now = self.0.engine().now().as_ms();
         let reason = match mode.as_deref() {
             None | Some("force") => None,
             Some("if-enabled") => (!job.enabled).then_some("disabled"),
@@ -184,7 +185,7 @@ impl Grpc {
         if text.trim().is_empty() {
             return Err(field("/text", "is empty"));
         }
-        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now_ms());
+        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now().as_ms());
         let key = match &session_key {
             Some(key) => policy.agents.resolve(key, agent_id.as_deref())?,
             None => policy.agents.resolve("main", agent_id.as_deref())?,
@@ -345,108 +346,6 @@ fn written(request: AddCronJobRequest) -> Result<Map<String, Value>, Error> {
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Ok(set.collect())
-}
-
-/// Which jobs a list shows, and in which order.
-struct Filter {
-    enabled: Option<bool>,
-    words: String,
-    kind: Option<String>,
-    status: Option<String>,
-    agent: Option<String>,
-    by: By,
-    descending: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum By {
-    NextRun,
-    Update,
-    Name,
-}
-
-impl Filter {
-    fn read(request: &ListCronJobsRequest) -> Result<Self, Error> {
-        let not_all = |word: &Option<String>| word.clone().filter(|word| word != "all");
-        let enabled = match request.enabled.as_deref() {
-            None => (request.include_disabled != Some(true)).then_some(true),
-            Some("all") => None,
-            Some("enabled") => Some(true),
-            Some("disabled") => Some(false),
-            Some(_) => return Err(field("/enabled", "is not all, enabled or disabled")),
-        };
-        let kind = not_all(&request.schedule_kind);
-        if kind
-            .as_deref()
-            .is_some_and(|kind| !["at", "every", "cron", "on-exit", "stream"].contains(&kind))
-        {
-            return Err(field(
-                "/scheduleKind",
-                "is not all, at, every, cron, on-exit or stream",
-            ));
-        }
-        let status = not_all(&request.last_run_status);
-        if status
-            .as_deref()
-            .is_some_and(|word| word != "unknown" && Status::parse(word).is_none())
-        {
-            return Err(field(
-                "/lastRunStatus",
-                "is not all, ok, error, skipped or unknown",
-            ));
-        }
-        let by = match request.sort_by.as_deref() {
-            None | Some("nextRunAtMs") => By::NextRun,
-            Some("updatedAtMs") => By::Update,
-            Some("name") => By::Name,
-            Some(_) => return Err(field("/sortBy", "is not nextRunAtMs, updatedAtMs or name")),
-        };
-        let agent = request.agent_id.as_deref().map(AgentId::normalise).transpose()?;
-        Ok(Self {
-            enabled,
-            words: request.query.as_deref().unwrap_or_default().trim().to_lowercase(),
-            kind,
-            status,
-            agent: agent.map(|agent| agent.to_string()),
-            by,
-            descending: is_descending(request.sort_dir.as_deref())? == Some(true),
-        })
-    }
-
-    fn wants(&self, job: &Job, default_agent: Option<&str>) -> bool {
-        let Job { spec, .. } = job;
-        let kind = match spec.schedule {
-            Schedule::At { .. } => "at",
-            Schedule::Every { .. } => "every",
-            Schedule::Cron { .. } => "cron",
-        };
-        let status = job.state.last_status.map_or("unknown", Status::word);
-        let agent = spec.agent_id.as_deref().or(default_agent);
-        let says = |text: Option<&String>| text.is_some_and(|text| text.to_lowercase().contains(&self.words));
-        self.enabled.is_none_or(|enabled| enabled == job.enabled)
-            && self.kind.as_deref().is_none_or(|wanted| wanted == kind)
-            && self.status.as_deref().is_none_or(|wanted| wanted == status)
-            && self.agent.as_deref().is_none_or(|wanted| Some(wanted) == agent)
-            && (self.words.is_empty()
-                || says(Some(&spec.name))
-                || says(spec.display_name.as_ref())
-                || says(spec.description.as_ref())
-                || job.id.as_str().contains(&self.words))
-    }
-
-    fn order(&self, one: &Job, other: &Job) -> Ordering {
-        let by = match self.by {
-            // What is due no more comes last.
-            By::NextRun => {
-                let key = |job: &Job| (job.next_slot.is_none(), job.next_run());
-                key(one).cmp(&key(other))
-            }
-            By::Update => one.updated_at.cmp(&other.updated_at),
-            By::Name => one.spec.name.to_lowercase().cmp(&other.spec.name.to_lowercase()),
-        };
-        let by = if self.descending { by.reverse() } else { by };
-        by.then_with(|| one.id.cmp(&other.id))
-    }
 }
 
 fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Answer> {

@@ -235,7 +235,7 @@ fn payload(value: Option<Value>, policy: &Policy) -> Result<Payload, Error> {
         ..
     } = &mut payload
     {
-        *level = policy.book.level("/payload/thinking", level)?;
+        *level = policy.book.level("/payload/thinking", level)?.as_str().to_owned();
     }
     Ok(payload)
 }

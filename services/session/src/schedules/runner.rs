@@ -109,7 +109,7 @@ impl Runner {
     }
 
     pub(super) async fn remove(&self, id: &JobId) -> Result<(), Error> {
-        let removed = self.store.remove_job(id, self.engine.now_ms()).await?;
+        let removed = self.store.remove_job(id, self.engine.now().as_ms()).await?;
         let (job, planned) = removed.ok_or_else(|| Error::NoJob(id.to_string()))?;
         self.say_ended(&planned);
         self.events.changed(&job, Change::Removed);
@@ -117,7 +117,7 @@ impl Runner {
     }
 
     pub(super) async fn run_now(&self, id: &JobId) -> Result<RunNow, Error> {
-        let claimed = self.store.claim_by_hand(id, self.engine.now_ms()).await?;
+        let claimed = self.store.claim_by_hand(id, self.engine.now().as_ms()).await?;
         self.changed.notify_one();
         claimed.ok_or_else(|| Error::NoJob(id.to_string()))
     }
@@ -125,11 +125,11 @@ impl Runner {
     /// Fires what is due until the drain.
     pub(crate) async fn run(self) {
         let mut policies = self.policies.clone();
-        let mut last = self.engine.now_ms();
+        let mut last = self.engine.now().as_ms();
         self.take_over().await;
         let mut kept: Option<Arc<Policy>> = None;
         while !self.drain.is_requested() {
-            let now = self.engine.now_ms();
+            let now = self.engine.now().as_ms();
             if now < last - SET_BACK_MS {
                 self.clock_was_set_back(now).await;
             }
@@ -152,7 +152,7 @@ impl Runner {
             let wait = match looked {
                 Ok(Looked::More) => continue,
                 Ok(Looked::Later) => Some(PAUSE),
-                Ok(Looked::Until(due)) => due.map(|due| until(due, self.engine.now_ms()).min(LOOK)),
+                Ok(Looked::Until(due)) => due.map(|due| until(due, self.engine.now().as_ms()).min(LOOK)),
                 Err(error) => {
                     tracing::error!(error = %Chain(&error), "what is due could not be looked at");
                     Some(PAUSE)
@@ -172,7 +172,7 @@ impl Runner {
     async fn take_over(&self) {
         loop {
             let taken_over = async {
-                self.store.replan(self.engine.now_ms()).await?;
+                self.store.replan(self.engine.now().as_ms()).await?;
                 self.store.open_runs().await
             };
             match taken_over.await {

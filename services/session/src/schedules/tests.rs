@@ -2,4 +2,5 @@
 
 mod beats;
 mod clocks;
+mod methods;
 mod runs;

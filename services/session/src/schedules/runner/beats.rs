@@ -34,7 +34,7 @@ impl Runner {
 
     /// Brings the jobs of heartbeats in line with a revision of the configuration.
     pub(super) async fn keep_beats(&self, policy: &Policy) -> Result<(), Error> {
-        let now = self.engine.now_ms();
+        let now = self.engine.now().as_ms();
         let mut own = self.store.jobs().await?;
         own.retain(heartbeat::is_own);
         for beat in &policy.beats {
@@ -98,7 +98,7 @@ impl Runner {
         if !is_asked_for && !self.beats_on.load(Ordering::Relaxed) {
             return Ok(Err(heartbeat::SWITCHED_OFF));
         }
-        if !is_asked_for && !beat.is_active(self.engine.now_ms()) {
+        if !is_asked_for && !beat.is_active(self.engine.now().as_ms()) {
             return Ok(Err(heartbeat::QUIET_HOURS));
         }
         let main = self

@@ -12,6 +12,7 @@ use super::super::{
 };
 use super::Runner;
 use super::beats::{DEFAULT_ACCOUNT, Due};
+use crate::agents::ModelName;
 use crate::answer;
 use crate::deliveries::Target;
 use crate::error::Error;
@@ -19,6 +20,7 @@ use crate::key::{AgentId, SessionKey};
 use crate::policy::Policy;
 use crate::rows::content_of;
 use crate::sessions::SessionRef;
+use crate::thinking::Level;
 use crate::transcripts::NewEntry;
 use crate::turns::destination::Destination;
 use crate::turns::fingerprint::Fingerprint;
@@ -44,7 +46,7 @@ impl Runner {
     /// Makes the turn of a claim. False: not now.
     pub(super) async fn fire(&self, claim: Claim, policy: &Policy) -> Result<bool, Error> {
         let Claim { row, job } = &claim;
-        let (slot, now) = (&row.slot, self.engine.now_ms());
+        let (slot, now) = (&row.slot, self.engine.now().as_ms());
         // A process that died behind the turn's commit left a claim whose turn there is.
         if self.engine.stores().turns.find(&slot.run()).await?.is_none() {
             if slot.kind == SlotKind::Scheduled {
@@ -107,7 +109,7 @@ impl Runner {
     }
 
     async fn end_claim(&self, claim: &Claim, settle: Settle) -> Result<bool, Error> {
-        let now = self.engine.now_ms();
+        let now = self.engine.now().as_ms();
         if let Some((row, job)) = self.store.settle_slot(&claim.row.slot, settle, now).await? {
             self.events.finished(&row, job.as_ref());
         }
@@ -231,7 +233,7 @@ impl Runner {
                 timeout_seconds.and_then(milliseconds),
             ),
         };
-        let (run, now) = (row.slot.run(), self.engine.now_ms());
+        let (run, now) = (row.slot.run(), self.engine.now());
         let text = due.map_or_else(|| job.spec.payload.text().to_owned(), |due| due.text);
         let content = Content::text(text);
         let sender = Some(job.spec.name.clone());
@@ -246,8 +248,8 @@ impl Runner {
             expected_session: None,
             sender: None,
             inbound: None,
-            model,
-            thinking,
+            model: model.map(ModelName::known),
+            thinking: thinking.map(Level::known),
             timeout_ms,
             task: None,
             trace: trace::Context::new(),
@@ -319,7 +321,7 @@ impl Runner {
             reply: None,
             wanted,
             is_transient: false,
-            now: self.engine.now_ms(),
+            now: self.engine.now().as_ms(),
         };
         let Some(turn) = turn else {
             end.error = Some("its run is not known any more".to_owned());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatehouse_core::error::Failure;
 use gatehouse_core::publish::{Published, Publisher};
-use gatehouse_core::{Clock, Drain, Kind};
+use gatehouse_core::{Clock, Drain, Kind, Timestamp};
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 use gatehouse_proto::session::v1::*;
@@ -32,7 +32,7 @@ fn clock() -> Clock {
 }
 
 impl Scheduled {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with("{}").await
     }
 
@@ -87,7 +87,7 @@ impl Scheduled {
             .jobs
     }
 
-    async fn add(&self, request: AddCronJobRequest) -> CronJob {
+    pub(super) async fn add(&self, request: AddCronJobRequest) -> CronJob {
         let added = self.grpc.add_cron_job(Request::new(request)).await;
         added.unwrap().into_inner().job.unwrap()
     }
@@ -132,7 +132,13 @@ impl Scheduled {
     }
 
     pub(super) async fn waiting(&self) -> Vec<String> {
-        let waiting = self.bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+        let waiting = self
+            .bench
+            .stores
+            .deliveries
+            .waiting(Timestamp::MAX, 10)
+            .await
+            .unwrap();
         waiting
             .iter()
             .map(|delivery| format!("{}: {}", delivery.target.to, delivery.content.words()))
@@ -146,8 +152,17 @@ impl Scheduled {
         self.running.engine.submit(hello).await.unwrap();
         self.bench.call().await.done().await;
         self.running.end_of("hello").await;
-        for delivery in self.bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap() {
-            let taken = crate::deliveries::DeliveryOutcome::Taken { now: 1 };
+        for delivery in self
+            .bench
+            .stores
+            .deliveries
+            .waiting(Timestamp::MAX, 10)
+            .await
+            .unwrap()
+        {
+            let taken = crate::deliveries::DeliveryOutcome::Taken {
+                now: Timestamp::EPOCH,
+            };
             self.bench
                 .stores
                 .deliveries
@@ -158,7 +173,7 @@ impl Scheduled {
     }
 }
 
-fn turn(schedule: &str) -> AddCronJobRequest {
+pub(super) fn turn(schedule: &str) -> AddCronJobRequest {
     AddCronJobRequest {
         name: "news".to_owned(),
         schedule: schedule.to_owned(),
@@ -169,7 +184,7 @@ fn turn(schedule: &str) -> AddCronJobRequest {
     }
 }
 
-const HOURLY: &str = r#"{"kind":"every","everyMs":3600000}"#;
+pub(super) const HOURLY: &str = r#"{"kind":"every","everyMs":3600000}"#;
 
 #[tokio::test]
 async fn a_job_that_is_due_makes_a_turn_of_its_own_and_its_answer_goes_to_the_chat_that_spoke_last() {
@@ -335,181 +350,4 @@ async fn a_job_whose_run_goes_on_is_not_run_beside_it() {
     call.fail(FailureKind::Timeout, "too slow").await;
     let failed = on.see("finished").await;
     assert_eq!(failed.status.as_deref(), Some("error"));
-}
-
-#[tokio::test]
-async fn what_is_not_offered_is_refused_with_its_place() {
-    let on = Scheduled::new().await;
-    let refused = async |request: AddCronJobRequest| {
-        let status = on.grpc.add_cron_job(Request::new(request)).await.unwrap_err();
-        Failure::from_status(&status)
-            .path
-            .map(|path| path.to_string())
-            .unwrap_or_default()
-    };
-    let with = |field: fn(&mut AddCronJobRequest)| {
-        let mut request = turn(HOURLY);
-        field(&mut request);
-        request
-    };
-
-    for (request, path) in [
-        (
-            with(|job| job.schedule = r#"{"kind":"on-exit","command":"ls"}"#.into()),
-            "/schedule/kind",
-        ),
-        (
-            with(|job| job.schedule = r#"{"kind":"at","at":"2020-01-01T00:00:00Z"}"#.into()),
-            "/schedule/at",
-        ),
-        (
-            with(|job| job.schedule = r#"{"kind":"cron","expr":"0 0 30 2 *"}"#.into()),
-            "/schedule/expr",
-        ),
-        (
-            with(|job| job.payload = r#"{"kind":"command","argv":["ls"]}"#.into()),
-            "/payload/kind",
-        ),
-        (
-            with(|job| job.payload = r#"{"kind":"heartbeat"}"#.into()),
-            "/payload/kind",
-        ),
-        (with(|job| job.session_target = "main".into()), "/payload/kind"),
-        (
-            with(|job| job.session_target = "elsewhere".into()),
-            "/sessionTarget",
-        ),
-        (
-            with(|job| job.delivery = Some(r#"{"mode":"webhook","to":"http://10.0.0.1/"}"#.into())),
-            "/delivery/mode",
-        ),
-        (
-            with(|job| job.missed = Some(r#"{"policy":"run","withinMinutes":9000}"#.into())),
-            "/missed/withinMinutes",
-        ),
-        (with(|job| job.wake_mode = "later".into()), "/wakeMode"),
-    ] {
-        assert_eq!(refused(request).await, path);
-    }
-}
-
-#[tokio::test]
-async fn a_change_is_merged_into_what_is_there_and_refused_when_it_was_changed_meanwhile() {
-    let on = Scheduled::new().await;
-    let job = on.add(turn(HOURLY)).await;
-    let update = async |patch: &str, seen: Option<&str>| {
-        let request = UpdateCronJobRequest {
-            id: Some(job.id.clone()),
-            patch: patch.to_owned(),
-            expected_config_revision: seen.map(str::to_owned),
-            ..UpdateCronJobRequest::default()
-        };
-        on.grpc
-            .update_cron_job(Request::new(request))
-            .await
-            .map(|answer| answer.into_inner().job.unwrap())
-    };
-
-    let changed = update(
-        r#"{"payload":{"kind":"agentTurn","thinking":"low"},"schedule":{"kind":"every","everyMs":3600000},"description":"x"}"#,
-        Some(&job.config_revision),
-    )
-    .await
-    .unwrap();
-
-    assert_eq!(
-        changed.schedule, job.schedule,
-        "the same interval keeps its anchor"
-    );
-    assert!(
-        changed.payload.contains("what is new?") && changed.payload.contains("low"),
-        "{}",
-        changed.payload
-    );
-    assert_eq!(changed.next_run_at_ms, job.next_run_at_ms);
-    let stale = update(r#"{"name":"y"}"#, Some(&job.config_revision))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        Failure::from_status(&stale).reason.as_deref(),
-        Some("job-changed")
-    );
-    let off = update(r#"{"enabled":false,"description":null}"#, None)
-        .await
-        .unwrap();
-    assert_eq!(
-        (off.enabled, off.next_run_at_ms, off.description),
-        (false, None, None)
-    );
-    let status = on
-        .grpc
-        .get_cron_status(Request::new(GetCronStatusRequest {}))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (status.jobs, status.next_wake_at_ms, status.enabled),
-        (1, None, true)
-    );
-}
-
-#[tokio::test]
-async fn a_list_is_filtered_sorted_and_paged() {
-    let on = Scheduled::new().await;
-    for (name, schedule) in [
-        (
-            "weekly",
-            r#"{"kind":"cron","expr":"0 9 * * 1","tz":"Europe/Berlin"}"#,
-        ),
-        ("hourly", HOURLY),
-        ("often", r#"{"kind":"every","everyMs":60000}"#),
-    ] {
-        let job = AddCronJobRequest {
-            name: name.to_owned(),
-            ..turn(schedule)
-        };
-        on.add(job).await;
-    }
-    let off = AddCronJobRequest {
-        name: "off".to_owned(),
-        enabled: Some(false),
-        ..turn(HOURLY)
-    };
-    on.add(off).await;
-    let names = async |request: ListCronJobsRequest| {
-        let page = on
-            .grpc
-            .list_cron_jobs(Request::new(request))
-            .await
-            .unwrap()
-            .into_inner();
-        let names: Vec<String> = page.jobs.into_iter().map(|job| job.name).collect();
-        (names.join(" "), page.total, page.next_offset)
-    };
-    let all = ListCronJobsRequest::default;
-
-    assert_eq!(names(all()).await, ("often hourly weekly".to_owned(), 3, None));
-    let page = ListCronJobsRequest {
-        limit: Some(1),
-        offset: Some(1),
-        ..all()
-    };
-    assert_eq!(names(page).await, ("hourly".to_owned(), 3, Some(2)));
-    let by_name = ListCronJobsRequest {
-        include_disabled: Some(true),
-        sort_by: Some("name".into()),
-        sort_dir: Some("desc".into()),
-        ..all()
-    };
-    assert_eq!(names(by_name).await.0, "weekly often off hourly");
-    let cron = ListCronJobsRequest {
-        schedule_kind: Some("cron".into()),
-        ..all()
-    };
-    assert_eq!(names(cron).await.0, "weekly");
-    let found = ListCronJobsRequest {
-        query: Some("OFT".into()),
-        ..all()
-    };
-    assert_eq!(names(found).await.0, "often");
 }

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::schedules::{
-    Delivery, Job, JobChange, JobId, NewJob, Payload, Planned, Replaced, RunEnd, RunFilter, RunNow,
-    SLOTS_KEPT, Schedule, SessionTarget, Settle, Slot, SlotKind, SlotRow, SlotState, Spec, Status, WakeMode,
-    Wanted,
+    Delivery, Job, JobChange, JobId, NewJob, Planned, Replaced, RunEnd, RunFilter, RunNow, SLOTS_KEPT,
+    Schedule, SessionTarget, Settle, Slot, SlotKind, SlotRow, SlotState, Spec, Status, WakeMode, Wanted,
 };
 
+/// The suite's beginning, in milliseconds.
+const T0: i64 = super::T0.as_ms();
 const MINUTE: i64 = 60_000;
 
 fn every(ms: i64) -> Schedule {
@@ -33,16 +34,7 @@ fn spec(schedule: Schedule) -> Spec {
         schedule,
         session_target: SessionTarget::Isolated,
         wake_mode: WakeMode::Now,
-        payload: Payload::AgentTurn {
-            message: "what is new?".to_owned(),
-            model: None,
-            thinking: None,
-            timeout_seconds: None,
-            light_context: None,
-            allow_unsafe_external_content: None,
-            tools_allow: None,
-            tools_allow_is_default: None,
-        },
+        payload: serde_json::from_str(r#"{"kind":"agentTurn","message":"what is new?"}"#).unwrap(),
         delivery: Some(Delivery::None {
             channel: None,
             to: None,
@@ -337,7 +329,11 @@ pub(super) async fn a_job_that_fails_rests_longer_each_time_and_its_chat_is_told
         (state.consecutive_errors, state.last_status),
         (4, Some(Status::Error))
     );
-    let told = store.deliveries.waiting(now, 10).await.unwrap();
+    let told = store
+        .deliveries
+        .waiting(Timestamp::from_ms(now), 10)
+        .await
+        .unwrap();
     let [alarm] = told.as_slice() else {
         panic!("it is told once in an hour: {told:?}")
     };
@@ -367,7 +363,11 @@ pub(super) async fn a_job_that_runs_once_is_over_when_it_went_well_and_is_tried_
         .unwrap();
     assert!(ended.says_something && ended.job.is_some());
     assert!(store.schedules.job(&good.id).await.unwrap().is_none());
-    let told = store.deliveries.waiting(T0 + 2 * MINUTE, 10).await.unwrap();
+    let told = store
+        .deliveries
+        .waiting(Timestamp::from_ms(T0 + 2 * MINUTE), 10)
+        .await
+        .unwrap();
     assert_eq!(
         (told[0].content.words().as_str(), told[0].target.to.as_str()),
         ("news", "bob")
@@ -419,7 +419,11 @@ pub(super) async fn what_is_removed_leaves_its_history_and_no_claim(store: &Stor
         states(&ledger(store, &job.id).await),
         [(T0 + MINUTE, SlotState::Skipped)]
     );
-    store.upkeep.prune(T0 + 2 * MINUTE).await.unwrap();
+    store
+        .upkeep
+        .prune(Timestamp::from_ms(T0 + 2 * MINUTE))
+        .await
+        .unwrap();
     assert!(ledger(store, &job.id).await.is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! The ledger: one row for each slot, claimed by whoever adds it.
 
-use gatehouse_core::Content;
+use gatehouse_core::{Content, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, named_params, params, params_from_iter};
 
@@ -228,7 +228,7 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
     let mut says_something = false;
     let mut say = |to: &Target, content: Content| -> Result<(), Error> {
         if let Some(turn) = &turn {
-            deliveries::add(conn, turn, to, content, end.now)?;
+            deliveries::add(conn, turn, to, content, Timestamp::from_ms(end.now))?;
             says_something = true;
         }
         Ok(())
