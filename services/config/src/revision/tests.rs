@@ -63,8 +63,11 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     assert_eq!(keys(&edge), ["gateway"]);
     assert_eq!(
         keys(&session),
-        ["agents", "bindings", "session", "messages", "models", "gateway"]
+        [
+            "agents", "bindings", "session", "messages", "cron", "commands", "models", "gateway"
+        ]
     );
+    assert_eq!(keys(&session["commands"]), ["ownerAllowFrom"]);
     let drain = read(json!({"gateway": {"drainSeconds": 7, "publicOrigin": "https://a.example"}}));
     let drain: Value = serde_json::from_str(&drain.cut(Reader::Session)).expect("JSON");
     assert_eq!(
