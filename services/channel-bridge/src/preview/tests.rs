@@ -367,13 +367,16 @@ async fn where_nothing_vanishes_by_itself_the_session_service_is_told_before_any
 
     assert_eq!(scene.shows(2).await[1], "half again …");
 
-    let followed = scene.bench.session.followed.lock().unwrap();
-    let lasting: Vec<bool> = followed.iter().map(|(_, lasting, _)| *lasting).collect();
+    let lasting: Vec<bool> = {
+        let followed = scene.bench.session.followed.lock().unwrap();
+        followed.iter().map(|(_, lasting, _)| *lasting).collect()
+    };
     assert_eq!(lasting, [false, true]);
-    drop(followed);
-    let shown = scene.puppet.shown.lock().unwrap();
-    assert_eq!((shown[0].1.may_last, shown[1].1.may_last), (false, true));
-    drop(shown);
+    let may_last: Vec<bool> = {
+        let shown = scene.puppet.shown.lock().unwrap();
+        shown.iter().map(|(_, shown)| shown.may_last).collect()
+    };
+    assert_eq!(may_last, [false, true]);
     scene.bench.stop().await;
 }
 
