@@ -1,14 +1,16 @@
 //! `channels`: the chat surfaces and who may talk there.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    irc::{Irc, IrcAccount},
+    account::Common,
+    irc::Irc,
     policies::{GroupPolicy, Policies},
-    telegram::{Telegram, TelegramAccount},
-    webhook::{Webhook, WebhookAccount},
+    telegram::Telegram,
+    webhook::Webhook,
     wrong::Wrong,
 };
 
@@ -46,10 +48,19 @@ pub enum Streaming {
 
 /// What the accounts of every channel have in common.
 pub trait ChannelAccount {
+    /// The keys that every account has.
+    fn common(&self) -> &Common;
+
     /// False: off.
-    fn enabled(&self) -> Option<bool>;
+    fn enabled(&self) -> Option<bool> {
+        self.common().enabled
+    }
+
     /// Who may talk.
-    fn policies(&self) -> &Policies;
+    fn policies(&self) -> &Policies {
+        &self.common().policies
+    }
+
     /// What keeps it from running as it is written.
     fn wrong(&self) -> Vec<Wrong>;
 }
@@ -62,6 +73,9 @@ pub trait ChannelSection {
     fn accounts(&self) -> Vec<(&str, &dyn ChannelAccount)>;
     /// The account that is meant when none is named.
     fn default_account(&self) -> Option<&str>;
+    /// What is wrong with each account that is on, as it would be connected: the channel's keys under its own. Without an id: the
+    /// one account of a section that lists none.
+    fn wrong(&self) -> Vec<(Option<&str>, Vec<Wrong>)>;
 }
 
 /// An account with what its channel says for all of them: its own keys over those, each as a whole. `None`: the two cannot be put
@@ -76,45 +90,80 @@ pub fn over<A: Serialize + DeserializeOwned>(own: &A, base: &A) -> Option<A> {
     serde_json::from_value(Value::Object(whole)).ok()
 }
 
-/// A channel: its section and the type of its accounts, which have these names for what every channel has.
+/// A channel: its section, which looks the same in every channel, over the type of its accounts, which has [`Common`] keys in
+/// `common` and is read by `read`.
 macro_rules! channel {
-    ($section:ty, $account:ty) => {
-        impl ChannelAccount for $account {
-            fn enabled(&self) -> Option<bool> {
-                self.enabled
+    ($(#[$doc:meta])* $section:ident, $account:ident, $place:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(default, rename_all = "camelCase")]
+        pub struct $section {
+            /// The one account, or what holds for all.
+            #[serde(flatten)]
+            pub account: $account,
+            /// The accounts by id.
+            #[schemars(extend("x-same-as" = $place))]
+            #[serde(skip_serializing_if = "indexmap::IndexMap::is_empty")]
+            pub accounts: indexmap::IndexMap<String, $account>,
+            /// The account that is meant when none is named. Unset: `default`, else the first.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub default_account: Option<String>,
+        }
+
+        impl $crate::channels::ChannelAccount for $account {
+            fn common(&self) -> &$crate::account::Common {
+                &self.common
             }
 
-            fn policies(&self) -> &Policies {
-                &self.policies
-            }
-
-            fn wrong(&self) -> Vec<Wrong> {
+            fn wrong(&self) -> Vec<$crate::wrong::Wrong> {
                 self.read().err().unwrap_or_default()
             }
         }
 
-        impl ChannelSection for $section {
-            fn base(&self) -> &dyn ChannelAccount {
+        impl $crate::channels::ChannelSection for $section {
+            fn base(&self) -> &dyn $crate::channels::ChannelAccount {
                 &self.account
             }
 
-            fn accounts(&self) -> Vec<(&str, &dyn ChannelAccount)> {
+            fn accounts(&self) -> Vec<(&str, &dyn $crate::channels::ChannelAccount)> {
                 let accounts = self.accounts.iter();
                 accounts
-                    .map(|(id, account)| (id.as_str(), account as &dyn ChannelAccount))
+                    .map(|(id, account)| (id.as_str(), account as &dyn $crate::channels::ChannelAccount))
                     .collect()
             }
 
             fn default_account(&self) -> Option<&str> {
                 self.default_account.as_deref()
             }
+
+            fn wrong(&self) -> Vec<(Option<&str>, Vec<$crate::wrong::Wrong>)> {
+                $crate::channels::wrong(&self.account, &self.accounts)
+            }
         }
     };
 }
+pub(crate) use channel;
 
-channel!(Irc, IrcAccount);
-channel!(Telegram, TelegramAccount);
-channel!(Webhook, WebhookAccount);
+/// What is wrong with the accounts of a section that are on.
+pub(crate) fn wrong<'a, A>(base: &A, accounts: &'a IndexMap<String, A>) -> Vec<(Option<&'a str>, Vec<Wrong>)>
+where
+    A: ChannelAccount + Serialize + DeserializeOwned,
+{
+    let on = |account: &A| account.enabled() != Some(false);
+    if !on(base) {
+        return Vec::new();
+    }
+    if accounts.is_empty() {
+        return vec![(None, base.wrong())];
+    }
+    let accounts = accounts.iter().filter(|(_, account)| on(account));
+    accounts
+        .map(|(id, own)| {
+            let whole = over(own, base);
+            (Some(id.as_str()), whole.as_ref().unwrap_or(own).wrong())
+        })
+        .collect()
+}
 
 impl Channels {
     /// The channels that Gatehouse has, by their key here.

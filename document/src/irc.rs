@@ -6,45 +6,27 @@ pub use read::{ROOMS_MAX, Settings};
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    PathInput, SecretInput,
-    policies::{Policies, SendRate},
-};
+use super::{PathInput, SecretInput, account::Common, channels::channel};
 
 /// The most lines of one answer that an operator may have said at once: a quarter of an hour, at the usual pace.
 pub const MAX_LINES: u32 = 1_000;
 
-/// IRC. Without `accounts` the keys beside it describe one account, `default`; with it they hold for every account that does
-/// not say otherwise.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Irc {
-    /// The one account, or what holds for all.
-    #[serde(flatten)]
-    pub account: IrcAccount,
-    /// The accounts by id.
-    #[schemars(extend("x-same-as" = "channels.irc"))]
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    pub accounts: IndexMap<String, IrcAccount>,
-    /// The account that is meant when none is named. Unset: `default`, else the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default_account: Option<String>,
-}
+channel!(
+    /// IRC. Without `accounts` the keys beside it describe one account, `default`; with it they hold for every account that does
+    /// not say otherwise.
+    Irc, IrcAccount, "channels.irc"
+);
 
 /// One account: a nick on a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct IrcAccount {
-    /// Its name for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// False: the account stays off. Unset: on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
+    /// What every account says.
+    #[serde(flatten)]
+    pub common: Common,
     /// The server's host name or IP address. `host`, OpenClaw's name for it, means the same.
     #[serde(alias = "host", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-alias" = "host"))]
@@ -84,17 +66,11 @@ pub struct IrcAccount {
     /// The keys of rooms that have one (mode `+k`), by the room's name as it stands in `channels`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channel_keys: BTreeMap<String, SecretInput>,
-    /// How fast to speak. Unset: five messages at once, then one in two seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_limit: Option<SendRate>,
     /// The most lines of one answer that are said at once; the last of them says how many more there are, and "more" says the
     /// next ones. Unset: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = MAX_LINES))]
     pub max_lines: Option<u32>,
-    /// Who may talk.
-    #[serde(flatten)]
-    pub policies: Policies,
 }
 
 /// Login with SASL PLAIN.

@@ -9,6 +9,7 @@
 //! sent a document cut to its sections, which is read as a [`Document`] too: what is missing has its default. In it every
 //! [`SecretInput`] is the secret itself and every [`PathInput`] a whole path.
 
+pub mod account;
 pub mod agents;
 pub mod bindings;
 pub mod channels;

@@ -103,7 +103,7 @@ impl IrcAccount {
                 .iter()
                 .filter_map(|(room, key)| key_problem(&rooms, room, key)),
         );
-        wrong.extend(self.rate_limit.as_ref().and_then(SendRate::wrong));
+        wrong.extend(self.common.rate_limit.as_ref().and_then(SendRate::wrong));
         if !wrong.is_empty() {
             return Err(wrong);
         }
@@ -120,7 +120,7 @@ impl IrcAccount {
             nickserv,
             rooms,
             room_keys: self.channel_keys.clone(),
-            rate_limit: self.rate_limit.clone(),
+            rate_limit: self.common.rate_limit.clone(),
         })
     }
 }

@@ -51,14 +51,14 @@ impl TelegramAccount {
                 None
             }
         };
-        wrong.extend(self.rate_limit.as_ref().and_then(SendRate::wrong));
+        wrong.extend(self.common.rate_limit.as_ref().and_then(SendRate::wrong));
         match (&self.bot_token, api_root) {
             (Some(bot_token), Some(api_root)) if wrong.is_empty() => Ok(Settings {
                 bot_token: bot_token.clone(),
                 api_root,
                 reply_to_mode: self.reply_to_mode.unwrap_or_default(),
                 link_preview: self.link_preview.unwrap_or(false),
-                rate_limit: self.rate_limit.clone(),
+                rate_limit: self.common.rate_limit.clone(),
             }),
             _ => Err(wrong),
         }

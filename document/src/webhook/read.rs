@@ -60,13 +60,13 @@ impl WebhookAccount {
                 format!("must be from {least} to {most}"),
             ));
         }
-        wrong.extend(self.rate_limit.as_ref().and_then(SendRate::wrong));
+        wrong.extend(self.common.rate_limit.as_ref().and_then(SendRate::wrong));
         match &self.secret {
             Some(secret) if wrong.is_empty() => Ok(Settings {
                 secret: secret.clone(),
                 callback_url,
                 callback_secret: self.callback_secret.clone(),
-                rate_limit: self.rate_limit.clone(),
+                rate_limit: self.common.rate_limit.clone(),
                 typing: self.typing.unwrap_or(false),
                 body_bytes_max: self.max_body_bytes,
                 legacy_signature: self.legacy_signature.unwrap_or(true),

@@ -16,8 +16,6 @@ const RATE: Rate = Rate {
     burst: 30,
     per_second: 25.0,
 };
-/// The largest file that is fetched, in MB, unless the operator says otherwise: what Telegram's own server gives a bot (`getFile`).
-const MEDIA_MB_MAX: u32 = 20;
 /// Messages of one answer, unless the operator says otherwise: 40,000 characters, at one in a second.
 const MESSAGES_MAX: usize = 10;
 
@@ -58,10 +56,8 @@ impl TelegramConfig {
             reply_to: reply_to_mode,
             link_preview,
             rate: rate_limit.map_or(RATE, Rate::from),
-            media_bytes_max: u64::from(written.media_max_mb.unwrap_or(MEDIA_MB_MAX).max(1)) * 1_000_000,
-            max_messages: written
-                .max_messages
-                .map_or(MESSAGES_MAX, |messages| messages.max(2) as usize),
+            media_bytes_max: written.files.bytes_max(),
+            max_messages: written.answers.parts_max(MESSAGES_MAX),
         })
     }
 }

@@ -68,9 +68,7 @@ impl WebhookConfig {
             typing,
             body_bytes_max: body_bytes_max.map_or(BODY_BYTES_MAX, |bytes| bytes as usize),
             legacy_signature,
-            max_messages: written
-                .max_messages
-                .map_or(MESSAGES_MAX, |messages| messages.max(2) as usize),
+            max_messages: written.answers.parts_max(MESSAGES_MAX),
         })
     }
 }

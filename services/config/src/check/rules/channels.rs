@@ -1,10 +1,7 @@
 //! The rules of `channels`: what an account needs to run, and who may talk.
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use gatehouse_document::{
     Document,
-    channels::{ChannelAccount, over},
     policies::{DmPolicy, Policies},
     wrong::Wrong,
 };
@@ -23,62 +20,15 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
         }
         let ids = accounts.iter().map(|(id, _)| *id);
         default_account(&path, section.default_account(), ids, issues);
-    }
-    if let Some(irc) = &document.channels.irc {
-        for (path, own, base) in running(&Path::of(["channels", "irc"]), &irc.account, irc.accounts.iter()) {
-            account(&path, own, base, issues);
+        // Read here as the channel bridge reads it, so that what is taken also runs.
+        for (id, wrong) in section.wrong() {
+            let path = id.map_or(path.clone(), |id| path.key("accounts").key(id));
+            for Wrong { key, index, message } in wrong {
+                let place = key.iter().fold(path.clone(), |place, key| place.key(key));
+                let place = index.map_or(place.clone(), |index| place.index(index));
+                issues.push(Issue::error(place, message));
+            }
         }
-    }
-    if let Some(telegram) = &document.channels.telegram {
-        for (path, own, base) in running(
-            &Path::of(["channels", "telegram"]),
-            &telegram.account,
-            telegram.accounts.iter(),
-        ) {
-            account(&path, own, base, issues);
-        }
-    }
-    if let Some(webhook) = &document.channels.webhook {
-        for (path, own, base) in running(
-            &Path::of(["channels", "webhook"]),
-            &webhook.account,
-            webhook.accounts.iter(),
-        ) {
-            account(&path, own, base, issues);
-        }
-    }
-}
-
-/// The accounts that are on, each with its path and what it inherits.
-fn running<'a, A: ChannelAccount>(
-    path: &Path,
-    base: &'a A,
-    accounts: impl ExactSizeIterator<Item = (&'a String, &'a A)>,
-) -> Vec<(Path, &'a A, Option<&'a A>)> {
-    let on = |account: &A| account.enabled() != Some(false);
-    if !on(base) {
-        return Vec::new();
-    }
-    if accounts.len() == 0 {
-        return vec![(path.clone(), base, None)];
-    }
-    accounts
-        .filter(|(_, account)| on(account))
-        .map(|(id, account)| (path.key("accounts").key(id), account, Some(base)))
-        .collect()
-}
-
-/// What is wrong with an account as it would be connected: the channel's keys under its own. It is read here as the channel bridge
-/// reads it, so that what is taken also runs.
-fn account<A>(path: &Path, own: &A, base: Option<&A>, issues: &mut Vec<Issue>)
-where
-    A: ChannelAccount + Serialize + DeserializeOwned,
-{
-    let whole = base.and_then(|base| over(own, base));
-    for Wrong { key, index, message } in whole.as_ref().unwrap_or(own).wrong() {
-        let place = key.iter().fold(path.clone(), |place, key| place.key(key));
-        let place = index.map_or(place.clone(), |index| place.index(index));
-        issues.push(Issue::error(place, message));
     }
 }
 

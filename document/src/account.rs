@@ -1,0 +1,65 @@
+//! What every account may say, whatever its platform: the same keys with the same bounds in every channel. A platform's own file
+//! has what is its own.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::policies::{Policies, SendRate};
+
+/// The largest file that is taken, in MB, unless the document says otherwise: what Telegram's own server gives a bot.
+const MEDIA_MAX_MB: u32 = 20;
+
+/// The keys of every account.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Common {
+    /// Its name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// False: the account stays off. Unset: on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// How fast to send, all chats together. Unset: what the platform bears. IRC: five messages at once, then one in two seconds.
+    /// Telegram: thirty at once, then twenty-five in a second. A webhook: fifty at once, then twenty in a second. Beyond that
+    /// Gatehouse keeps to what a platform allows in one chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<SendRate>,
+    /// Who may talk.
+    #[serde(flatten)]
+    pub policies: Policies,
+}
+
+/// The keys of an account that says long answers in several messages.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LongAnswers {
+    /// The most messages in which one answer is sent, each as long as the platform takes it; the last of them says how many more
+    /// there are, and "more" sends the next ones. Unset: 10, and 130 requests of a webhook, which is the longest answer there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1_000))]
+    pub max_messages: Option<u32>,
+}
+
+impl LongAnswers {
+    /// Messages of one answer, this many unless the document says otherwise.
+    pub fn parts_max(&self, unset: usize) -> usize {
+        self.max_messages.map_or(unset, |messages| messages.max(2) as usize)
+    }
+}
+
+/// The keys of an account in which people send files.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Files {
+    /// The largest picture, recording or file that is taken, in MB. Unset: 20, and Telegram's own server gives a bot none above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_000))]
+    pub media_max_mb: Option<u32>,
+}
+
+impl Files {
+    /// The largest file, in bytes.
+    pub fn bytes_max(&self) -> u64 {
+        u64::from(self.media_max_mb.unwrap_or(MEDIA_MAX_MB).max(1)) * 1_000_000
+    }
+}
