@@ -20,7 +20,7 @@ pub struct Common {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// How fast to send, all chats together. Unset: what the platform bears. IRC: five messages at once, then one in two seconds.
-    /// Telegram: thirty at once, then twenty-five in a second. A webhook: fifty at once, then twenty in a second. Beyond that
+    /// Telegram: thirty at once, then twenty-five in a second. Slack: twenty, then five. A webhook: fifty at once, then twenty in a second. Beyond that
     /// Gatehouse keeps to what a platform allows in one chat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,
@@ -43,7 +43,8 @@ pub struct LongAnswers {
 impl LongAnswers {
     /// Messages of one answer, this many unless the document says otherwise.
     pub fn parts_max(&self, unset: usize) -> usize {
-        self.max_messages.map_or(unset, |messages| messages.max(2) as usize)
+        self.max_messages
+            .map_or(unset, |messages| messages.max(2) as usize)
     }
 }
 

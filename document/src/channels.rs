@@ -9,6 +9,7 @@ use super::{
     account::Common,
     irc::Irc,
     policies::{GroupPolicy, Policies},
+    slack::Slack,
     telegram::Telegram,
     webhook::Webhook,
     wrong::Wrong,
@@ -23,6 +24,9 @@ pub struct Channels {
     /// IRC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub irc: Option<Irc>,
+    /// Slack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack: Option<Slack>,
     /// Telegram.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telegram: Option<Telegram>,
@@ -167,18 +171,20 @@ where
 
 impl Channels {
     /// The channels that Gatehouse has, by their key here.
-    pub const KNOWN: [&'static str; 3] = ["irc", "telegram", "webhook"];
+    pub const KNOWN: [&'static str; 4] = ["irc", "slack", "telegram", "webhook"];
 
     /// The sections that are written, by their key here: what is said about every channel is said once.
     pub fn sections(&self) -> impl Iterator<Item = (&'static str, &dyn ChannelSection)> {
         let Self {
             defaults: _,
             irc,
+            slack,
             telegram,
             webhook,
         } = self;
         let sections = [
             irc.as_ref().map(|section| section as &dyn ChannelSection),
+            slack.as_ref().map(|section| section as &dyn ChannelSection),
             telegram.as_ref().map(|section| section as &dyn ChannelSection),
             webhook.as_ref().map(|section| section as &dyn ChannelSection),
         ];

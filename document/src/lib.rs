@@ -28,6 +28,7 @@ pub mod policies;
 pub mod samples;
 pub mod secret;
 pub mod session;
+pub mod slack;
 pub mod telegram;
 pub mod webhook;
 pub mod wrong;

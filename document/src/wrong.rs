@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use url::Url;
+
 /// One finding. Never contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
@@ -38,4 +40,24 @@ impl fmt::Display for Wrong {
 pub fn told(wrong: &[Wrong]) -> String {
     let wrong: Vec<String> = wrong.iter().map(Wrong::to_string).collect();
     wrong.join("; ")
+}
+
+/// The address below which a platform's methods are, without a slash at its end. The operator wrote it, so it may point into the
+/// operator's own network; what people say never becomes part of it.
+pub(crate) fn root(key: &'static [&'static str], text: &str, wrong: &mut Vec<Wrong>) -> Option<Url> {
+    let found = match Url::parse(text.trim_end_matches('/')) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+            "must be an address with http or https"
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "must not carry credentials; the account's own are all that is shown there"
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            "must not have a query or a fragment: methods are put behind it"
+        }
+        Ok(url) => return Some(url),
+        Err(_) => "must be an address with http or https",
+    };
+    wrong.push(Wrong::new(key, found));
+    None
 }

@@ -19,6 +19,7 @@ mod routing;
 mod rpc;
 mod screens;
 mod setup;
+mod slack;
 mod soak;
 mod telegram;
 mod token;

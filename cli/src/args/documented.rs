@@ -12,6 +12,7 @@ const PAGES: &[&str] = &[
     "docs/getting-started.md",
     "docs/operations.md",
     "docs/http.md",
+    "docs/slack.md",
     "docs/telegram.md",
     "docs/configuration.md",
 ];

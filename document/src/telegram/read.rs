@@ -3,7 +3,11 @@
 use url::Url;
 
 use super::{ReplyToMode, TelegramAccount};
-use crate::{SecretInput, policies::SendRate, wrong::Wrong};
+use crate::{
+    SecretInput,
+    policies::SendRate,
+    wrong::{Wrong, root},
+};
 
 /// Where Telegram itself answers.
 pub const API_ROOT: &str = "https://api.telegram.org";
@@ -44,13 +48,11 @@ impl TelegramAccount {
             )),
             Some(_) => {}
         }
-        let api_root = match address(self.api_root.as_deref().unwrap_or(API_ROOT)) {
-            Ok(url) => Some(url),
-            Err(found) => {
-                wrong.push(found);
-                None
-            }
-        };
+        let api_root = root(
+            &["apiRoot"],
+            self.api_root.as_deref().unwrap_or(API_ROOT),
+            &mut wrong,
+        );
         wrong.extend(self.common.rate_limit.as_ref().and_then(SendRate::wrong));
         match (&self.bot_token, api_root) {
             (Some(bot_token), Some(api_root)) if wrong.is_empty() => Ok(Settings {
@@ -77,25 +79,4 @@ fn is_token(text: &str) -> bool {
             && key.chars().all(plain)
     });
     waits || (whole && text.len() <= TOKEN_BYTES_MAX)
-}
-
-/// The operator wrote it, so it may point into the operator's own network; what people say never becomes part of it.
-fn address(text: &str) -> Result<Url, Wrong> {
-    let wrong = |message: &str| Wrong::new(&["apiRoot"], message);
-    let url = Url::parse(text.trim_end_matches('/'))
-        .map_err(|_| wrong("must be an address with http or https, for example https://api.telegram.org"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong("must be an address with http or https"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(
-            "must not carry credentials; the token is all that is shown there",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(
-            "must not have a query or a fragment: methods are put behind it",
-        ));
-    }
-    Ok(url)
 }

@@ -2,8 +2,10 @@
 //! configuration are a type of the document. Nothing else in the bridge knows one by name.
 
 pub(crate) mod irc;
+pub(crate) mod slack;
 pub(crate) mod telegram;
 mod value;
+mod web;
 pub(crate) mod webhook;
 
 #[cfg(test)]
@@ -104,6 +106,7 @@ impl Platforms {
     pub(crate) fn all() -> Self {
         Self::of([
             Entry::of::<irc::Irc>(),
+            Entry::of::<slack::Slack>(),
             Entry::of::<telegram::Telegram>(),
             Entry::of::<webhook::Webhook>(),
         ])

@@ -6,5 +6,9 @@
     reason = "a fake that cannot work ends the test that it is for"
 )]
 
+pub mod fault;
+pub mod hook;
 mod markup;
+pub mod slack;
+mod socket;
 pub mod telegram;

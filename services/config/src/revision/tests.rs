@@ -200,7 +200,7 @@ fn every_wrong_value_is_told_with_its_path_and_what_would_be_right() {
 #[test]
 fn unknown_keys_are_kept_with_a_hint() {
     let found = warnings(json!({
-        "gatway": {}, "gateway": {"Port": 1, "controlUI": {}}, "session": {"dm_scope": "main"}, "channels": {"slack": {}},
+        "gatway": {}, "gateway": {"Port": 1, "controlUI": {}}, "session": {"dm_scope": "main"}, "channels": {"matrix": {}},
     }));
 
     assert_eq!(
@@ -210,7 +210,7 @@ fn unknown_keys_are_kept_with_a_hint() {
             "gateway.Port: unknown key, kept without effect; did you mean `gateway.port`?",
             "gateway.controlUI: unknown key, kept without effect; did you mean `gateway.controlUi`?",
             "session.dm_scope: unknown key, kept without effect; did you mean `session.dmScope`?",
-            "channels.slack: Gatehouse has no channel \"slack\" yet; its keys are kept without effect",
+            "channels.matrix: Gatehouse has no channel \"matrix\" yet; its keys are kept without effect",
         ]
     );
 }

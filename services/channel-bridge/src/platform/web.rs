@@ -1,0 +1,11 @@
+//! What platforms of the web have in common: a client that tells no secret, a WebSocket with bounds, what goes out over one
+//! connection, and how long a chat is to be left alone. None of it knows a platform by name.
+
+pub(super) mod answering;
+pub(super) mod client;
+pub(super) mod hook;
+pub(super) mod letters;
+pub(super) mod outbound;
+pub(super) mod silence;
+pub(super) mod socket;
+pub(super) mod take;
