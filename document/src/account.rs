@@ -19,9 +19,9 @@ pub struct Common {
     /// False: the account stays off. Unset: on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// How fast to send, all chats together. Unset: what the platform bears. IRC: five messages at once, then one in two seconds.
-    /// Telegram: thirty at once, then twenty-five in a second. Slack: twenty, then five. A webhook: fifty at once, then twenty in a second. Beyond that
-    /// Gatehouse keeps to what a platform allows in one chat.
+    /// How fast to send, all chats together. Unset: what the platform bears; beyond that Gatehouse keeps to what it allows in one chat.
+    /// At once and then in a second: Discord 25 and 20, IRC 5 and 0.5, Signal 10 and 2, Slack 20 and 5, Telegram 30 and 25, a webhook
+    /// 50 and 20, WhatsApp 20 and 15.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,
     /// Who may talk.
@@ -34,7 +34,7 @@ pub struct Common {
 #[serde(default, rename_all = "camelCase")]
 pub struct LongAnswers {
     /// The most messages in which one answer is sent, each as long as the platform takes it; the last of them says how many more
-    /// there are, and "more" sends the next ones. Unset: 10, and 130 requests of a webhook, which is the longest answer there is.
+    /// there are, and "more" sends the next ones. Unset: 10, of WhatsApp 5, and 130 requests of a webhook, which is the longest answer there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1_000))]
     pub max_messages: Option<u32>,

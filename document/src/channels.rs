@@ -7,11 +7,14 @@ use serde_json::Value;
 
 use super::{
     account::Common,
+    discord::Discord,
     irc::Irc,
     policies::{GroupPolicy, Policies},
+    signal::Signal,
     slack::Slack,
     telegram::Telegram,
     webhook::Webhook,
+    whatsapp::Whatsapp,
     wrong::Wrong,
 };
 
@@ -21,9 +24,15 @@ use super::{
 pub struct Channels {
     /// What holds for every channel that does not say otherwise.
     pub defaults: ChannelDefaults,
+    /// Discord.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discord: Option<Discord>,
     /// IRC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub irc: Option<Irc>,
+    /// Signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signal>,
     /// Slack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack: Option<Slack>,
@@ -33,6 +42,9 @@ pub struct Channels {
     /// Signed HTTP requests in both directions, for programs of your own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
+    /// WhatsApp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whatsapp: Option<Whatsapp>,
 }
 
 /// Whether an answer is shown in its chat while it is being written.
@@ -171,22 +183,30 @@ where
 
 impl Channels {
     /// The channels that Gatehouse has, by their key here.
-    pub const KNOWN: [&'static str; 4] = ["irc", "slack", "telegram", "webhook"];
+    pub const KNOWN: [&'static str; 7] = [
+        "discord", "irc", "signal", "slack", "telegram", "webhook", "whatsapp",
+    ];
 
     /// The sections that are written, by their key here: what is said about every channel is said once.
     pub fn sections(&self) -> impl Iterator<Item = (&'static str, &dyn ChannelSection)> {
         let Self {
             defaults: _,
+            discord,
             irc,
+            signal,
             slack,
             telegram,
             webhook,
+            whatsapp,
         } = self;
         let sections = [
+            discord.as_ref().map(|section| section as &dyn ChannelSection),
             irc.as_ref().map(|section| section as &dyn ChannelSection),
+            signal.as_ref().map(|section| section as &dyn ChannelSection),
             slack.as_ref().map(|section| section as &dyn ChannelSection),
             telegram.as_ref().map(|section| section as &dyn ChannelSection),
             webhook.as_ref().map(|section| section as &dyn ChannelSection),
+            whatsapp.as_ref().map(|section| section as &dyn ChannelSection),
         ];
         Self::KNOWN
             .into_iter()

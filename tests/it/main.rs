@@ -6,6 +6,7 @@ mod channel_to_screens;
 mod chat;
 mod crash;
 mod devices;
+mod discord;
 mod drain;
 mod faults;
 mod identity;
@@ -19,12 +20,14 @@ mod routing;
 mod rpc;
 mod screens;
 mod setup;
+mod signal;
 mod slack;
 mod soak;
 mod telegram;
 mod token;
 mod tools;
 mod trace;
+mod whatsapp;
 
 use serde_json::{Value, json};
 

@@ -14,6 +14,9 @@ const PAGES: &[&str] = &[
     "docs/http.md",
     "docs/slack.md",
     "docs/telegram.md",
+    "docs/signal.md",
+    "docs/whatsapp.md",
+    "docs/discord.md",
     "docs/configuration.md",
 ];
 

@@ -1,12 +1,15 @@
 //! The chat platforms that this bridge speaks. A platform is a folder in here and a line in [`Platforms::all`]; its keys in the
 //! configuration are a type of the document. Nothing else in the bridge knows one by name.
 
+pub(crate) mod discord;
 pub(crate) mod irc;
+pub(crate) mod signal;
 pub(crate) mod slack;
 pub(crate) mod telegram;
 mod value;
 mod web;
 pub(crate) mod webhook;
+pub(crate) mod whatsapp;
 
 #[cfg(test)]
 mod tests;
@@ -109,6 +112,9 @@ impl Platforms {
             Entry::of::<slack::Slack>(),
             Entry::of::<telegram::Telegram>(),
             Entry::of::<webhook::Webhook>(),
+            Entry::of::<signal::Signal>(),
+            Entry::of::<whatsapp::Whatsapp>(),
+            Entry::of::<discord::Discord>(),
         ])
     }
 

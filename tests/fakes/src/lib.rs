@@ -6,9 +6,12 @@
     reason = "a fake that cannot work ends the test that it is for"
 )]
 
+pub mod discord;
 pub mod fault;
 pub mod hook;
 mod markup;
+pub mod signal;
 pub mod slack;
 mod socket;
 pub mod telegram;
+pub mod whatsapp;

@@ -30,6 +30,8 @@ pub(crate) enum Topic {
     Login,
     /// Whether what stands between us and the platform reaches it.
     Bouncer,
+    /// What the platform took and did not deliver.
+    Delivery,
 }
 
 /// What a snapshot is made of. Moments of the process: as times of day they would be wrong as soon as somebody sets the clock.

@@ -183,7 +183,7 @@ impl Api {
     /// A file, which only Slack's own hosts are asked for.
     pub(super) async fn file(&self, address: &str, bytes_max: u64) -> Result<Remote, FetchError> {
         let address = Url::parse(address).ok().filter(|address| self.keeps(address));
-        let address = address.ok_or_else(|| FetchError::Never("it is no file of Slack".into()))?;
+        let address = address.ok_or_else(|| FetchError::Never("it is not a file of Slack".into()))?;
         let request = self.web.http().get(address).bearer_auth(self.bot.expose());
         // Without the scope Slack shows a page to log in at instead.
         let login = |response: &reqwest::Response| {

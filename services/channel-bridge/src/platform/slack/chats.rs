@@ -25,12 +25,14 @@ impl Place {
             .is_some_and(|c| matches!(c, 'C' | 'G' | 'D' | 'U' | 'W'));
         if !begins || id.len() < 2 || !id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
             return Err(format!(
-                "{address:?} is no chat of Slack: write the id of a channel (C…) or of a person (U…), which Slack shows at the end of its details"
+                "{address:?} is not a chat of Slack: write the id of a channel (C…) or of a person (U…), which Slack shows at the end of its details"
             ));
         }
         let thread = thread.filter(|thread| !thread.is_empty());
         if let Some(thread) = thread.filter(|thread| !is_ts(thread)) {
-            return Err(format!("{thread:?} is no thread: threads are numbers with a dot"));
+            return Err(format!(
+                "{thread:?} is not a thread: threads are numbers with a dot"
+            ));
         }
         Ok(Self {
             channel: id.to_owned(),

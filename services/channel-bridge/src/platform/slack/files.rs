@@ -39,6 +39,6 @@ fn media(file: &File) -> Option<Media> {
 pub(super) async fn fetch(api: &Api, address: &str, bytes_max: u64) -> Result<Remote, FetchError> {
     let address = address
         .strip_prefix(SCHEME)
-        .ok_or_else(|| FetchError::Never("it is no file of Slack".into()))?;
+        .ok_or_else(|| FetchError::Never("it is not a file of Slack".into()))?;
     api.file(address, bytes_max).await
 }

@@ -8,10 +8,11 @@ use super::{Deps, Platform as _, Slack};
 use crate::{
     account::{AccountState, State},
     adapter::{Adapter, Typing, contract},
+    media::MediaReader,
     metrics::Metrics,
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, key, stores, until},
+    testing::{Bench, Memory, key, stores, until},
 };
 
 mod files;
@@ -61,6 +62,7 @@ fn adapter(config: &Value, stores: &Stores, clock: Clock) -> Arc<dyn Adapter> {
             clock,
             state: AccountState::new(key("a"), stores.accounts.clone()),
             metrics: Metrics::default(),
+            media: MediaReader::new(Arc::new(Memory::default())),
         },
     )
 }

@@ -123,10 +123,10 @@ fn reason(error: &Error) -> String {
         Error::Io(error) => error.kind().to_string(),
         Error::Http(response) => format!("HTTP {}", response.status().as_u16()),
         Error::Tls(_) => "TLS failed".to_owned(),
-        Error::Url(_) | Error::HttpFormat(_) => "the address is no address of a socket".to_owned(),
+        Error::Url(_) | Error::HttpFormat(_) => "the address is not an address of a socket".to_owned(),
         Error::Capacity(_) => "a message is too large".to_owned(),
         Error::Protocol(_) | Error::Utf8(_) | Error::AttackAttempt | Error::WriteBufferFull(_) => {
-            "what came is no WebSocket".to_owned()
+            "what came is not a WebSocket".to_owned()
         }
         Error::ConnectionClosed | Error::AlreadyClosed => "it was closed".to_owned(),
     }

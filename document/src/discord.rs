@@ -1,0 +1,50 @@
+//! `channels.discord`.
+
+mod read;
+
+pub use read::{API_ROOT, Settings};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    SecretInput,
+    account::{Common, Files, LongAnswers},
+    channels::channel,
+    telegram::ReplyToMode,
+};
+
+channel!(
+    /// Discord, through a bot of yours. Without `accounts` the keys beside it describe one account, `default`; with it they hold for
+    /// every account that does not say otherwise.
+    Discord, DiscordAccount, "channels.discord"
+);
+
+/// One account: a bot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DiscordAccount {
+    /// What every account says.
+    #[serde(flatten)]
+    pub common: Common,
+    /// The bot's token (*Bot*, *Reset Token*). Each account needs a bot of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretInput>,
+    /// Where Discord's methods are, for a server of your own. The token is sent there, and to the gateway that it names. Unset:
+    /// `https://discord.com/api/v10`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-address" = true))]
+    pub api_root: Option<String>,
+    /// Which parts of an answer are replies to the message that they answer. Unset: `off`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to_mode: Option<ReplyToMode>,
+    /// Whether Discord shows a preview of a link in an answer. Unset: not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_preview: Option<bool>,
+    /// How long its answers may be.
+    #[serde(flatten)]
+    pub answers: LongAnswers,
+    /// What people send.
+    #[serde(flatten)]
+    pub files: Files,
+}

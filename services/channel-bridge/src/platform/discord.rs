@@ -1,0 +1,174 @@
+//! Discord, through a bot of the operator's own.
+//!
+//! What people say comes over the gateway, in a session whose place is kept behind the commit of each message: after a lost connection or a
+//! killed process Discord says again what came behind it. Answers go out over HTTP, each with a nonce by which Discord knows a repeat.
+//! A thread is a channel with a parent: rules and bindings of the parent hold in it.
+
+mod api;
+mod channels;
+mod chats;
+mod config;
+mod event;
+mod gateway;
+mod inbound;
+mod markdown;
+mod refusal;
+mod say;
+mod session;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use self::{
+    api::Api,
+    channels::Channels,
+    config::DiscordConfig,
+    event::{Application, User},
+    gateway::Gateway,
+    say::Mouth,
+    session::Sessions,
+};
+use super::{
+    Deps, Platform,
+    web::outbound::{Outbound, Verdict},
+};
+use crate::{
+    account::progress::Topic,
+    adapter::{
+        Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Rate, Remote, TextLimit, TextShape,
+        TextUnit,
+    },
+};
+
+/// Discord takes 2000 characters with the markup, which adds to what a reader sees.
+const TEXT: TextLimit = TextLimit::new(TextUnit::Chars, 1900, TextShape::Markdown);
+/// Five messages in five seconds into one channel.
+const CHAT_RATE: Rate = Rate {
+    burst: 5,
+    per_second: 1.0,
+};
+/// Every call has a bound of its own; this one only guards against an adapter that forgets a message.
+const SEND_TIMEOUT: Duration = Duration::from_secs(120);
+/// A heartbeat is answered every 41 seconds.
+const LIVENESS: Liveness = Liveness {
+    degraded_after: Duration::from_secs(60),
+    dead_after: Duration::from_secs(120),
+};
+
+#[derive(Debug)]
+pub(crate) struct Discord {
+    config: DiscordConfig,
+    deps: Deps,
+    /// One client for the account's whole life.
+    api: OnceLock<Arc<Api>>,
+    channels: Channels,
+    sessions: Sessions,
+}
+
+impl Discord {
+    fn api(&self) -> Result<Arc<Api>, String> {
+        if let Some(api) = self.api.get() {
+            return Ok(Arc::clone(api));
+        }
+        let api = Arc::new(Api::new(&self.config)?);
+        Ok(Arc::clone(self.api.get_or_init(|| api)))
+    }
+
+    async fn connection(&self, link: Link) -> Result<Ended, Ended> {
+        let api = self.api().map_err(Ended::Failed)?;
+        let me: User = api
+            .get(&["users", "@me"])
+            .await
+            .map_err(|error| refusal::ended(&error))?;
+        let application: Application = api
+            .get(&["applications", "@me"])
+            .await
+            .map_err(|error| refusal::ended(&error))?;
+        tracing::info!(account.id = %self.deps.account, sender.id = me.id, "the bot is known to Discord");
+        let reads_content = application.reads_content();
+        let verdict = Verdict::default();
+        let mouth = Mouth::new(Arc::clone(&api), &self.config, verdict.clone());
+        let outbound = Outbound::new(mouth, verdict, link.progress.clone(), link.outgoing, link.typing);
+        link.progress.notice(
+            Topic::Login,
+            (!reads_content).then(|| refusal::NO_CONTENT.to_owned()),
+        );
+        let gateway = Gateway {
+            api: &api,
+            token: &self.config.token,
+            me: &me.id,
+            reads_content,
+            sessions: &self.sessions,
+            channels: &self.channels,
+            inbound: &link.inbound,
+            progress: &link.progress,
+            clock: &self.deps.clock,
+        };
+        Ok(outbound.beside(gateway.run()).await)
+    }
+}
+
+impl Platform for Discord {
+    const NAME: &'static str = "discord";
+    const LABEL: &'static str = "Discord";
+    type Config = DiscordConfig;
+
+    fn read(account: &Value) -> Result<DiscordConfig, String> {
+        DiscordConfig::read(account)
+    }
+
+    fn open(config: &DiscordConfig, deps: Deps) -> Arc<dyn Adapter> {
+        Arc::new(Self {
+            config: config.clone(),
+            api: OnceLock::new(),
+            channels: Channels::default(),
+            sessions: Sessions::new(deps.state.clone()),
+            deps,
+        })
+    }
+}
+
+#[async_trait]
+impl Adapter for Discord {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            threads: true,
+            typing: true,
+            idempotent_sends: true,
+            ..Capabilities::text_only(TEXT)
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            parts_max: self.config.max_messages,
+            account_rate: self.config.rate,
+            chat_rate: CHAT_RATE,
+            concurrency: say::CONCURRENCY,
+            send_timeout: SEND_TIMEOUT,
+            liveness: Some(LIVENESS),
+        }
+    }
+
+    async fn run(&self, link: Link) -> Ended {
+        match self.connection(link).await {
+            Ok(ended) | Err(ended) => ended,
+        }
+    }
+
+    async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
+        let api = self.api().map_err(FetchError::Retry)?;
+        let address = address
+            .strip_prefix(inbound::FILE)
+            .ok_or_else(|| FetchError::Never("it is not a file of Discord".into()))?;
+        api.file(address, self.config.media_bytes_max).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

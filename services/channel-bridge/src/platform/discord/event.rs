@@ -1,0 +1,129 @@
+//! What Discord says, as far as it is read. Fields that are not listed are not looked at.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A frame of the gateway.
+#[derive(Debug, Deserialize)]
+pub(super) struct Payload {
+    pub(super) op: u8,
+    /// The place of an event in its session.
+    #[serde(default)]
+    pub(super) s: Option<u64>,
+    /// What kind of event.
+    #[serde(default)]
+    pub(super) t: Option<String>,
+    #[serde(default)]
+    pub(super) d: Value,
+}
+
+/// A person or a bot.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) username: String,
+    pub(super) global_name: Option<String>,
+    pub(super) bot: bool,
+}
+
+/// What a person is in a server.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Member {
+    pub(super) nick: Option<String>,
+    pub(super) roles: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) channel_id: String,
+    pub(super) guild_id: Option<String>,
+    /// Unset in a change that is none of words.
+    pub(super) author: Option<User>,
+    pub(super) member: Option<Member>,
+    pub(super) content: String,
+    pub(super) edited_timestamp: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: u8,
+    pub(super) mentions: Vec<User>,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) sticker_items: Vec<Sticker>,
+    pub(super) referenced_message: Option<Box<Message>>,
+    pub(super) webhook_id: Option<String>,
+}
+
+/// Bytes that Discord keeps.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Attachment {
+    pub(super) filename: String,
+    pub(super) content_type: Option<String>,
+    pub(super) size: Option<i64>,
+    pub(super) url: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Sticker {
+    pub(super) name: String,
+}
+
+/// A channel or a thread, which is one as well.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Channel {
+    pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: u8,
+    pub(super) parent_id: Option<String>,
+}
+
+impl Channel {
+    /// What a thread hangs under. The parent of any other channel is a heading.
+    pub(super) fn parent(&self) -> Option<&str> {
+        const THREADS: [u8; 3] = [10, 11, 12];
+        self.parent_id.as_deref().filter(|_| THREADS.contains(&self.kind))
+    }
+}
+
+/// The application that a bot belongs to.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Application {
+    pub(super) flags: u64,
+}
+
+impl Application {
+    /// Whether the bot may read what does not name it: for all servers, or for fewer than a hundred.
+    pub(super) fn reads_content(&self) -> bool {
+        const MESSAGE_CONTENT: u64 = 1 << 18;
+        const MESSAGE_CONTENT_LIMITED: u64 = 1 << 19;
+        self.flags & (MESSAGE_CONTENT | MESSAGE_CONTENT_LIMITED) != 0
+    }
+}
+
+/// Where the gateway is, and how often it may be logged in to.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Gateway {
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) session_start_limit: Option<StartLimit>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct StartLimit {
+    pub(super) remaining: u32,
+    /// Milliseconds.
+    #[serde(default)]
+    pub(super) reset_after: u64,
+}
+
+/// The first event of a session.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Ready {
+    pub(super) session_id: String,
+    pub(super) resume_gateway_url: String,
+}

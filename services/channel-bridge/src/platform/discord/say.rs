@@ -1,0 +1,308 @@
+//! One part of an answer on its way into a chat.
+
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use gatehouse_document::telegram::ReplyToMode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::{
+    api::{Answered, Api, ApiError, Refused},
+    chats::Place,
+    config::DiscordConfig,
+    markdown::markdown,
+    refusal,
+};
+use crate::{
+    adapter::{Receipt, SendError, SendPart, TextUnit},
+    markup::{Document, pieces, split},
+    platform::web::{
+        client::WebError,
+        outbound::{Speaker, Verdict},
+        silence::Silence,
+    },
+};
+
+/// Chats that are spoken to at the same time.
+pub(super) const CONCURRENCY: usize = 16;
+/// What Discord takes in one message, in characters, its markup counted.
+const CONTENT_CHARS_MAX: usize = 2000;
+/// A text of fewer characters is not cut any more for what its markup adds: it is said as it is.
+const ROOM_MIN: usize = 400;
+/// A pause where Discord names none.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Direct chats that are remembered. Beyond it all are asked for anew.
+const DIRECT_MAX: usize = 1024;
+/// The longest nonce, in characters.
+const NONCE_CHARS: usize = 25;
+/// No preview of links.
+const SUPPRESS_EMBEDS: u64 = 1 << 2;
+
+/// Who speaks for one account. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Mouth {
+    api: Arc<Api>,
+    silence: Arc<Mutex<Silence>>,
+    direct: Arc<Mutex<HashMap<String, String>>>,
+    verdict: Verdict,
+    reply_to: ReplyToMode,
+    link_preview: bool,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+impl Mouth {
+    pub(super) fn new(api: Arc<Api>, config: &DiscordConfig, verdict: Verdict) -> Self {
+        Self {
+            api,
+            silence: Arc::default(),
+            direct: Arc::default(),
+            verdict,
+            reply_to: config.reply_to,
+            link_preview: config.link_preview,
+        }
+    }
+
+    /// The number of the channel, which for a person is asked for.
+    async fn channel(&self, place: &Place) -> Result<String, ApiError> {
+        let person = match place {
+            Place::Channel(id) => return Ok(id.clone()),
+            Place::Person(id) => id,
+        };
+        if let Some(known) = self.direct().get(person) {
+            return Ok(known.clone());
+        }
+        let asked = json!({"recipient_id": person});
+        let opened = self
+            .api
+            .post::<Named>(&["users", "@me", "channels"], &asked)
+            .await?;
+        let mut direct = self.direct();
+        if direct.len() >= DIRECT_MAX {
+            direct.clear();
+        }
+        direct.insert(person.clone(), opened.value.id.clone());
+        Ok(opened.value.id)
+    }
+
+    fn message(&self, part: &SendPart, text: &str, at: usize, channel: &str) -> Map<String, Value> {
+        let mut message = Map::new();
+        message.insert("content".to_owned(), json!(text));
+        // Discord gives the first message again to whoever repeats the nonce within a few minutes.
+        message.insert("nonce".to_owned(), json!(nonce(&part.key, at)));
+        message.insert("enforce_nonce".to_owned(), json!(true));
+        // Nobody is called by what a model writes.
+        let nobody = json!({"parse": [], "replied_user": false});
+        message.insert("allowed_mentions".to_owned(), nobody);
+        if !self.link_preview {
+            message.insert("flags".to_owned(), json!(SUPPRESS_EMBEDS));
+        }
+        let replies = match self.reply_to {
+            ReplyToMode::Off => false,
+            ReplyToMode::First => part.index == 0 && at == 0,
+            ReplyToMode::All => true,
+        };
+        let answered = part.reply_to_id.as_ref().filter(|_| replies);
+        if let Some(answered) = answered.and_then(|id| message_id(id.as_str(), channel)) {
+            let reference = json!({"message_id": answered, "fail_if_not_exists": false});
+            message.insert("message_reference".to_owned(), reference);
+        }
+        message
+    }
+
+    fn failed(&self, place: &Place, error: ApiError) -> SendError {
+        let refused = match error {
+            ApiError::Refused(refused) => refused,
+            ApiError::Web(WebError::Unreachable(reason)) => return SendError::retry(reason),
+            // Sent again it is known by its nonce.
+            ApiError::Web(WebError::Broken(reason)) => return SendError::unknown(reason),
+        };
+        let reason = refusal::of_a_chat(&refused);
+        match refused.status {
+            429 => self.busy(place, &refused),
+            401 => {
+                self.verdict.give(refusal::ended(&ApiError::Refused(refused)));
+                SendError::retry(reason)
+            }
+            504 => SendError::unknown(reason),
+            500.. => SendError::Retry {
+                after: refused.retry_after,
+                reason,
+            },
+            _ => SendError::permanent(reason),
+        }
+    }
+
+    /// Keeps the silence that Discord asks for.
+    fn busy(&self, place: &Place, refused: &Refused) -> SendError {
+        let after = refused.retry_after.unwrap_or(PAUSE);
+        let now = Instant::now();
+        let reason = format!("Discord wants silence for {} ms", after.as_millis());
+        let all = self.silence().keep(place.key(), now + after, now);
+        if all || refused.global {
+            let after = Some(after);
+            SendError::Retry { after, reason }
+        } else {
+            SendError::ChatBusy { after, reason }
+        }
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn direct(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.direct.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Speaker for Mouth {
+    type Place = Place;
+    const CONCURRENCY: usize = CONCURRENCY;
+    /// Discord shows it for ten seconds.
+    const TYPING_AGAIN: Duration = Duration::from_secs(8);
+
+    fn place(&self, to: &str, thread: Option<&str>) -> Option<Place> {
+        Place::read(to, thread).ok()
+    }
+
+    async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
+        let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
+        if let Some(after) = self.silence().wait(place.key(), Instant::now()) {
+            let reason = "Discord takes no more in this chat for a while".to_owned();
+            return Err(SendError::ChatBusy { after, reason });
+        }
+        let channel = self.channel(&place).await;
+        let channel = channel.map_err(|error| self.failed(&place, error))?;
+        let mut last = None;
+        for (at, text) in messages(&part.text, CONTENT_CHARS_MAX).iter().enumerate() {
+            let message = Value::Object(self.message(part, text, at, &channel));
+            let sent = self
+                .api
+                .post::<Named>(&["channels", &channel, "messages"], &message)
+                .await;
+            let Answered { value, silence } = sent.map_err(|error| self.failed(&place, error))?;
+            if let Some(silence) = silence {
+                let now = Instant::now();
+                self.silence().keep(place.key(), now + silence, now);
+            }
+            last = Some(format!("{channel}/{}", value.id));
+        }
+        Ok(Receipt {
+            platform_id: last,
+            unconfirmed: false,
+        })
+    }
+
+    async fn typing(&self, place: &Place) {
+        if self.silence().wait(place.key(), Instant::now()).is_some() {
+            return;
+        }
+        let Ok(channel) = self.channel(place).await else {
+            return;
+        };
+        let shown = self
+            .api
+            .post::<Value>(&["channels", &channel, "typing"], &json!({}))
+            .await;
+        if let Err(error) = shown {
+            tracing::debug!(%error, "a typing hint was not shown");
+            if let ApiError::Refused(refused) = &error
+                && refused.status == 429
+            {
+                self.busy(place, refused);
+            }
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        self.api.get::<Value>(&["users", "@me"]).await.is_ok()
+    }
+}
+
+/// A part as messages that Discord takes: one, unless its markup adds more than there is room for.
+fn messages(text: &str, room: usize) -> Vec<String> {
+    let written = markdown(&pieces(&Document::parse(text)));
+    if written.chars().count() <= CONTENT_CHARS_MAX {
+        return vec![if written.trim().is_empty() {
+            text.to_owned()
+        } else {
+            written
+        }];
+    }
+    let half = room / 2;
+    if half < ROOM_MIN {
+        return text
+            .chars()
+            .collect::<Vec<char>>()
+            .chunks(CONTENT_CHARS_MAX)
+            .map(|chars| chars.iter().collect())
+            .collect();
+    }
+    let parts = split(TextUnit::Chars, text, half);
+    parts.iter().flat_map(|part| messages(part, half)).collect()
+}
+
+/// The same for every attempt at this message.
+fn nonce(key: &str, at: usize) -> String {
+    let digest = Sha256::digest(format!("{key}/{at}").as_bytes());
+    let mut hex = String::new();
+    for byte in digest {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex.truncate(NONCE_CHARS);
+    hex
+}
+
+/// The number of a message in this channel: `<channel>/<message>` as we name them, or the number alone.
+fn message_id(id: &str, channel: &str) -> Option<String> {
+    let mut parts = id.split('/');
+    let (first, second) = (parts.next()?, parts.next());
+    let message = match second {
+        None => first,
+        Some(message) => Some(message).filter(|_| first == channel)?,
+    };
+    let number = !message.is_empty() && message.chars().all(|c| c.is_ascii_digit());
+    number.then(|| message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONTENT_CHARS_MAX, messages, nonce};
+
+    #[test]
+    fn markup_that_adds_too_much_makes_more_messages_and_loses_no_word() {
+        let text = "a_b*c ".repeat(316);
+
+        let parts = messages(text.trim(), CONTENT_CHARS_MAX);
+
+        assert!(parts.len() > 1);
+        assert!(parts.iter().all(|part| part.chars().count() <= CONTENT_CHARS_MAX));
+        let seen: String = parts
+            .concat()
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '\\')
+            .collect();
+        assert_eq!(seen, "a_b*c".repeat(316));
+    }
+
+    #[test]
+    fn a_nonce_is_the_same_for_every_attempt_and_another_for_every_message() {
+        assert_eq!(nonce("k", 0), nonce("k", 0));
+        assert_ne!(nonce("k", 0), nonce("k", 1));
+        assert_ne!(nonce("k", 0), nonce("l", 0));
+        assert_eq!(nonce("k", 0).len(), 25);
+    }
+}

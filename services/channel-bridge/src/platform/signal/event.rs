@@ -1,0 +1,99 @@
+//! What signal-cli tells, as far as it is read. Fields that are not listed are not looked at.
+
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event {
+    pub(super) account: Option<String>,
+    pub(super) envelope: Envelope,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Envelope {
+    pub(super) source_number: Option<String>,
+    pub(super) source_uuid: Option<String>,
+    pub(super) source_name: Option<String>,
+    pub(super) data_message: Option<Message>,
+    pub(super) edit_message: Option<Edit>,
+}
+
+/// What was said before, in other words.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Edit {
+    pub(super) target_sent_timestamp: i64,
+    pub(super) data_message: Message,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Message {
+    /// Milliseconds since 1970; with who said it the id of the message.
+    pub(super) timestamp: i64,
+    pub(super) message: Option<String>,
+    pub(super) group_info: Option<Group>,
+    pub(super) quote: Option<Quote>,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) mentions: Vec<Mention>,
+    pub(super) sticker: Option<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Group {
+    pub(super) group_id: String,
+}
+
+/// The message that is answered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Quote {
+    pub(super) author_number: Option<String>,
+    pub(super) author_uuid: Option<String>,
+    pub(super) text: Option<String>,
+}
+
+/// Bytes that signal-cli keeps.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Attachment {
+    pub(super) id: String,
+    pub(super) content_type: Option<String>,
+    pub(super) filename: Option<String>,
+    pub(super) size: Option<i64>,
+}
+
+/// Somebody who is named. In the text stands one letter instead, counted in UTF-16.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Mention {
+    pub(super) name: Option<String>,
+    pub(super) number: Option<String>,
+    pub(super) uuid: Option<String>,
+    pub(super) start: usize,
+    pub(super) length: usize,
+}
+
+/// Who we are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Me {
+    pub(super) number: String,
+    pub(super) uuid: Option<String>,
+}
+
+impl Me {
+    /// Whether one of these names is ours.
+    pub(super) fn is(&self, uuid: Option<&str>, number: Option<&str>) -> bool {
+        let same = uuid.is_some() && uuid == self.uuid.as_deref();
+        same || number == Some(self.number.as_str())
+    }
+}
+
+/// What signal-cli knows of a number (`getUserStatus`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Known {
+    pub(super) uuid: Option<String>,
+}

@@ -1,0 +1,251 @@
+//! An event of signal-cli as something that somebody said. What no person said to us now is none: receipts, reactions, our own words.
+
+use gatehouse_core::{
+    Content,
+    content::{Block, Media, MediaSource},
+};
+
+use super::{
+    chats::GROUP,
+    event::{Attachment, Envelope, Me, Mention, Message},
+};
+use crate::{
+    adapter::{Case, ChatKind, InboundMessage, Origin},
+    id::{Address, ChatId, IdError, MessageId, SenderId},
+};
+
+/// What the address of a file begins with, behind which its id stands, and the chat it was sent in.
+pub(super) const FILE: &str = "signal-file:";
+/// A change that comes later mends an old message, and asks nothing.
+const EDITED_WITHIN_MS: i64 = 600_000;
+/// How much of the message that is answered is repeated for the model, in characters.
+const QUOTED_CHARS_MAX: usize = 500;
+/// The longest name, of a file or of a person, in characters.
+const NAME_CHARS_MAX: usize = 200;
+/// Files of one message: as many as Signal's programs send.
+const FILES_MAX: usize = 32;
+
+/// What an envelope says.
+pub(super) fn hear(envelope: &Envelope, me: &Me) -> Option<InboundMessage> {
+    let (uuid, number) = (envelope.source_uuid.as_deref(), envelope.source_number.as_deref());
+    if me.is(uuid, number) {
+        return None;
+    }
+    let (message, first) = match (&envelope.data_message, &envelope.edit_message) {
+        (Some(message), _) => (message, None),
+        (None, Some(edit)) => (&edit.data_message, Some(edit.target_sent_timestamp)),
+        (None, None) => return None,
+    };
+    if first.is_some_and(|first| message.timestamp.saturating_sub(first) > EDITED_WITHIN_MS) {
+        return None;
+    }
+    // The id stays when somebody takes another number.
+    let sender = uuid.or(number)?;
+    let content = content(message, sender, me, first.is_some())?;
+    let heard = message_of(envelope, message, sender, me, first, content);
+    heard
+        .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
+        .ok()
+}
+
+fn message_of(
+    envelope: &Envelope,
+    message: &Message,
+    sender: &str,
+    me: &Me,
+    first: Option<i64>,
+    content: Content,
+) -> Result<InboundMessage, IdError> {
+    let group = message.group_info.as_ref().map(|group| group.group_id.as_str());
+    let number = envelope
+        .source_number
+        .as_deref()
+        .filter(|number| *number != sender);
+    let mut aliases = vec![format!("signal:{sender}"), format!("uuid:{sender}")];
+    if let Some(number) = number {
+        aliases.extend([number.to_owned(), format!("signal:{number}")]);
+    }
+    let (chat, reply_to, chat_aliases) = match group {
+        Some(group) => {
+            let aliases = vec![format!("{GROUP}{group}"), format!("signal:{GROUP}{group}")];
+            (group, format!("{GROUP}{group}"), aliases)
+        }
+        None => (sender, sender.to_owned(), aliases.clone()),
+    };
+    let message_id = match first {
+        Some(first) => format!("{sender}/{first}/{}", message.timestamp),
+        None => format!("{sender}/{}", message.timestamp),
+    };
+    let named = message.mentions.iter().any(|mention| is_us(mention, me));
+    let answered = message
+        .quote
+        .as_ref()
+        .is_some_and(|quote| me.is(quote.author_uuid.as_deref(), quote.author_number.as_deref()));
+    let name = envelope
+        .source_name
+        .clone()
+        .filter(|name| !name.trim().is_empty());
+    Ok(InboundMessage {
+        message_id: MessageId::try_from(message_id)?,
+        chat_kind: if group.is_some() {
+            ChatKind::Group
+        } else {
+            ChatKind::Direct
+        },
+        chat_id: ChatId::try_from(chat.to_owned())?,
+        chat_aliases: chat_aliases
+            .into_iter()
+            .map(ChatId::try_from)
+            .collect::<Result<_, _>>()?,
+        case: Case::Ascii,
+        origin: Origin::default(),
+        reply_to: Address::try_from(reply_to)?,
+        thread_id: None,
+        sender_id: SenderId::try_from(sender.to_owned())?,
+        sender_aliases: aliases
+            .into_iter()
+            .map(SenderId::try_from)
+            .collect::<Result<_, _>>()?,
+        sender_name: name.map(|name| name.chars().take(NAME_CHARS_MAX).collect()),
+        mentioned: group.is_none() || named || answered,
+        from_bot: false,
+        content,
+        sent_at: message.timestamp,
+    })
+}
+
+fn is_us(mention: &Mention, me: &Me) -> bool {
+    me.is(mention.uuid.as_deref(), mention.number.as_deref())
+}
+
+fn content(message: &Message, sender: &str, me: &Me, edited: bool) -> Option<Content> {
+    let mut lines = Vec::new();
+    if message.sticker.is_some() {
+        lines.push("[sticker]".to_owned());
+    }
+    let text = message.message.as_deref().unwrap_or_default();
+    let words = words(text, &message.mentions, me);
+    if !words.trim().is_empty() {
+        lines.push(words);
+    }
+    let said = lines.join("\n");
+    let words = Some(said).filter(|said| !said.is_empty()).map(|said| {
+        // A command, or a word to the gateway, stands alone, whatever it answers.
+        if said.starts_with('/') || !said.contains(char::is_whitespace) && said.len() < 10 {
+            return said;
+        }
+        let said = if edited { format!("(edited) {said}") } else { said };
+        match quoted(message) {
+            Some(quoted) => format!("{quoted}\n\n{said}"),
+            None => said,
+        }
+    });
+    let group = message.group_info.as_ref().map(|group| group.group_id.as_str());
+    let chat = group.map_or_else(|| sender.to_owned(), |group| format!("{GROUP}{group}"));
+    // What is only said anew in other words was seen before.
+    let files = message.attachments.iter().filter(|_| !edited).take(FILES_MAX);
+    let content: Content = words
+        .map(Block::text)
+        .into_iter()
+        .chain(files.filter_map(|file| media(file, &chat)).map(Block::Media))
+        .collect();
+    (!content.blocks().is_empty()).then_some(content)
+}
+
+/// The words with names where mentions stand; a name of ours in front only says whom it is for.
+fn words(text: &str, mentions: &[Mention], me: &Me) -> String {
+    let mut mentions: Vec<&Mention> = mentions.iter().collect();
+    mentions.sort_by_key(|mention| mention.start);
+    let (mut words, mut place, mut chars) = (String::new(), 0, text.chars());
+    for mention in mentions {
+        while place < mention.start
+            && let Some(c) = chars.next()
+        {
+            words.push(c);
+            place += c.len_utf16();
+        }
+        let end = mention.start.saturating_add(mention.length);
+        while place < end
+            && let Some(c) = chars.next()
+        {
+            place += c.len_utf16();
+        }
+        if words.trim().is_empty() && is_us(mention, me) {
+            continue;
+        }
+        let name = mention.name.as_deref().or(mention.number.as_deref());
+        words.push_str(&format!("@{}", name.unwrap_or("somebody")));
+    }
+    words.extend(chars);
+    if text.starts_with('\u{fffc}') {
+        words = words.trim_start_matches([',', ':', ' ', '\n']).to_owned();
+    }
+    words
+}
+
+fn media(file: &Attachment, chat: &str) -> Option<Media> {
+    if file.id.is_empty() {
+        return None;
+    }
+    let printed = |name: &String| {
+        let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let name: String = last
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_CHARS_MAX)
+            .collect();
+        Some(name).filter(|name| !name.trim().is_empty())
+    };
+    Some(Media {
+        source: MediaSource::Url(format!("{FILE}{}?{chat}", file.id)),
+        mime_type: file.content_type.clone(),
+        name: file.filename.as_ref().and_then(printed),
+        size_bytes: file.size,
+    })
+}
+
+/// What the message answers, line by line as mail quotes it.
+fn quoted(message: &Message) -> Option<String> {
+    let text = message.quote.as_ref()?.text.as_deref()?.trim();
+    if text.is_empty() {
+        return None;
+    }
+    let mut quoted: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+    if quoted.len() < text.len() {
+        quoted.push('…');
+    }
+    let lines: Vec<String> = quoted.lines().map(|line| format!("> {line}")).collect();
+    Some(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Me, Mention, words};
+
+    #[test]
+    fn names_stand_where_they_were_counted_in_utf16() {
+        let me = Me {
+            number: "+1".into(),
+            uuid: Some("us".into()),
+        };
+        let mention = |start: usize, uuid: &str, name: &str| Mention {
+            name: Some(name.into()),
+            uuid: Some(uuid.into()),
+            start,
+            length: 1,
+            ..Mention::default()
+        };
+
+        assert_eq!(
+            words("🎉 \u{fffc} came", &[mention(3, "anna", "Anna")], &me),
+            "🎉 @Anna came"
+        );
+        assert_eq!(words("\u{fffc}, /new", &[mention(0, "us", "Gate")], &me), "/new");
+        assert_eq!(
+            words("so \u{fffc}?", &[mention(3, "us", "Gate")], &me),
+            "so @Gate?"
+        );
+        assert_eq!(words("short", &[mention(90, "us", "Gate")], &me), "short@Gate");
+        assert_eq!(words("plain", &[], &me), "plain");
+    }
+}

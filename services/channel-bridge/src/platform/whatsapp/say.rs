@@ -1,0 +1,224 @@
+//! One part of an answer on its way to a person.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{
+    api::{Api, ApiError},
+    inbound::PERSON,
+    markup::marked,
+    refusal,
+};
+use crate::{
+    adapter::{Receipt, SendError, SendPart},
+    markup::{Document, pieces},
+    platform::web::{
+        client::WebError,
+        outbound::{Speaker, Verdict},
+        silence::Silence,
+    },
+};
+
+/// People who are written to at the same time.
+pub(super) const CONCURRENCY: usize = 16;
+/// People whose last message is remembered, to show that it is being answered.
+const LAST_MAX: usize = 1024;
+/// The longest id of a person, in bytes.
+const ID_BYTES_MAX: usize = 160;
+
+/// The last message of each person. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Last(Arc<Mutex<HashMap<String, String>>>);
+
+impl Last {
+    pub(super) fn learn(&self, person: &str, message: &str) {
+        let mut last = self.lock();
+        if last.len() >= LAST_MAX {
+            last.clear();
+        }
+        last.insert(person.to_owned(), message.to_owned());
+    }
+
+    fn of(&self, person: &str) -> Option<String> {
+        self.lock().get(person).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who speaks for one account. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Mouth {
+    api: Arc<Api>,
+    silence: Arc<Mutex<Silence>>,
+    verdict: Verdict,
+    last: Last,
+    link_preview: bool,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    messages: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+impl Mouth {
+    pub(super) fn new(api: Arc<Api>, link_preview: bool, last: Last, verdict: Verdict) -> Self {
+        Self {
+            api,
+            silence: Arc::default(),
+            verdict,
+            last,
+            link_preview,
+        }
+    }
+
+    fn failed(&self, person: &str, error: ApiError) -> SendError {
+        let refused = match error {
+            ApiError::Refused(refused) => refused,
+            ApiError::Web(WebError::Unreachable(reason)) => return SendError::retry(reason),
+            ApiError::Web(WebError::Broken(reason)) => return SendError::unknown(reason),
+        };
+        if let Some(ended) = refusal::ends_all(&refused) {
+            self.verdict.give(ended);
+            return SendError::retry(format!("WhatsApp refused: {refused}"));
+        }
+        let failed = refusal::of_a_send(&refused);
+        if let SendError::ChatBusy { after, .. } = &failed {
+            let now = Instant::now();
+            self.silence().keep(person, now + *after, now);
+        }
+        failed
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Speaker for Mouth {
+    type Place = String;
+    const CONCURRENCY: usize = CONCURRENCY;
+    /// WhatsApp shows it for 25 seconds at most.
+    const TYPING_AGAIN: Duration = Duration::from_secs(20);
+
+    fn place(&self, to: &str, _thread: Option<&str>) -> Option<String> {
+        person(to).ok()
+    }
+
+    async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
+        let person = person(part.to.as_str()).map_err(SendError::permanent)?;
+        if let Some(after) = self.silence().wait(&person, Instant::now()) {
+            let reason = "WhatsApp takes no more for this person for a while".to_owned();
+            return Err(SendError::ChatBusy { after, reason });
+        }
+        let mut text = marked(&pieces(&Document::parse(&part.text)));
+        if text.trim().is_empty() {
+            text.clone_from(&part.text);
+        }
+        let mut message = json!({
+            "messaging_product": "whatsapp", "recipient_type": "individual", "type": "text",
+            "text": {"body": text, "preview_url": self.link_preview},
+        });
+        // Who hides their number is reached by the id that they have for this business.
+        let (key, to) = match person.strip_prefix(PERSON) {
+            Some(id) => ("recipient", id),
+            None => ("to", person.as_str()),
+        };
+        if let Some(fields) = message.as_object_mut() {
+            fields.insert(key.to_owned(), json!(to));
+        }
+        let sent = self.api.message::<Sent>(&message).await;
+        let Sent { messages } = sent.map_err(|error| self.failed(&person, error))?;
+        Ok(Receipt {
+            platform_id: messages.into_iter().next().map(|named| named.id),
+            unconfirmed: false,
+        })
+    }
+
+    async fn typing(&self, person: &String) {
+        let Some(message) = self.last.of(person) else {
+            return;
+        };
+        let shown = json!({
+            "messaging_product": "whatsapp", "status": "read", "message_id": message,
+            "typing_indicator": {"type": "text"},
+        });
+        if let Err(error) = self.api.message::<Value>(&shown).await {
+            tracing::debug!(%error, "a typing hint was not shown");
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        self.api.number().await.is_ok()
+    }
+}
+
+/// A person by a phone number in digits, or `user:` with the id that they have for this business.
+fn person(address: &str) -> Result<String, String> {
+    let address = address.trim();
+    let id = address.strip_prefix("whatsapp:").unwrap_or(address);
+    if let Some(person) = id.strip_prefix(PERSON) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        if !person.is_empty() && person.len() <= ID_BYTES_MAX && person.chars().all(plain) {
+            return Ok(id.to_owned());
+        }
+    }
+    // Numbers are written with blanks and signs between.
+    let digits: String = id
+        .chars()
+        .filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')'))
+        .collect();
+    if (5..=20).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit()) {
+        return Ok(digits);
+    }
+    // The id of a person for this business: a country, a dot, and the rest.
+    let is_person = id.split_once('.').is_some_and(|(country, rest)| {
+        country.len() == 2
+            && country.chars().all(|c| c.is_ascii_uppercase())
+            && !rest.is_empty()
+            && rest.len() <= ID_BYTES_MAX
+            && rest.chars().all(|c| c.is_ascii_alphanumeric())
+    });
+    if is_person {
+        return Ok(format!("{PERSON}{id}"));
+    }
+    Err(format!(
+        "{address:?} is nobody on WhatsApp: write a phone number with the country in front, for example +491701234567"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::person;
+
+    #[test]
+    fn a_person_is_a_phone_number_or_an_id_for_this_business() {
+        for (address, wanted) in [
+            ("491701234567", "491701234567"),
+            ("whatsapp:+49 (170) 123-4567", "491701234567"),
+            ("user:DE.a1b2", "user:DE.a1b2"),
+            ("DE.a1b2", "user:DE.a1b2"),
+        ] {
+            assert_eq!(person(address).as_deref(), Ok(wanted), "{address}");
+        }
+        for wrong in ["", "anna", "12", "user:", "user:a/b", "de.a1", "+49 170 x"] {
+            assert!(person(wrong).is_err(), "{wrong}");
+        }
+    }
+}
