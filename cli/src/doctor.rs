@@ -35,6 +35,13 @@ pub(crate) async fn run(common: &Common, doctor: &Doctor, style: Style) -> Resul
             .fix(own::start_step(common)),
         ),
     }
+    // The file and the gateway that runs by it say the same of it.
+    let mut told: Vec<Finding> = Vec::new();
+    findings.retain(|finding| {
+        let is_new = !told.contains(finding);
+        told.push(finding.clone());
+        is_new
+    });
     if doctor.fix {
         findings.iter_mut().for_each(Finding::repair);
     }

@@ -61,6 +61,7 @@ impl Ready<'_> {
                             url: &url,
                             page: page.as_deref(),
                             metrics: self.metrics,
+                            has_token_file: self.home.join(TOKEN_FILE).is_file(),
                         },
                         self.home,
                         self.shown,
@@ -142,6 +143,8 @@ pub(super) struct Addresses<'a> {
     pub(super) url: &'a str,
     pub(super) page: Option<&'a str>,
     pub(super) metrics: Option<&'a str>,
+    /// Whether the gateway made a token of its own. Otherwise the configuration says what opens it.
+    pub(super) has_token_file: bool,
 }
 
 /// What a browser opens for a path on the gateway's address.
@@ -180,7 +183,11 @@ pub(super) fn banner(
         row("url", addresses.url),
     ];
     lines.extend(addresses.page.map(|url| row("page", url)));
-    lines.push(row("token", &token));
+    lines.push(if addresses.has_token_file {
+        row("token", &token)
+    } else {
+        row("auth", "as gateway.auth of the configuration says")
+    });
     lines.extend(addresses.metrics.map(|url| row("metrics", url)));
     lines.push(row("next", &next));
     if shown.detached {
@@ -209,6 +216,7 @@ mod tests {
                 url: "ws://127.0.0.1:18789",
                 page: Some(&page_at("ws://127.0.0.1:18789", "/claw/")),
                 metrics: Some("http://127.0.0.1:18790/metrics"),
+                has_token_file: true,
             },
             Path::new("./data"),
             SHOWN,
@@ -236,6 +244,7 @@ mod tests {
                 url: "ws://127.0.0.1:1",
                 page: None,
                 metrics: None,
+                has_token_file: false,
             },
             Path::new("/srv/gateway"),
             SHOWN,
@@ -246,6 +255,10 @@ mod tests {
         assert!(
             text.contains("chat --home /srv/gateway") && !text.contains("page "),
             "{text}"
+        );
+        assert!(
+            text.contains("gateway.auth") && !text.contains("token"),
+            "a token that there is not is not offered: {text}"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::agents::Agent;
+use crate::agents::{Agent, ModelName};
 use crate::config::{Model, SessionConfig};
 use crate::error::Error;
 use crate::thinking::{Level, Levels};
@@ -83,6 +83,22 @@ impl Book {
         level.ok_or_else(|| Error::Level {
             path,
             levels: levels.listed(),
+        })
+    }
+
+    /// Whether somebody serves a model of this name. What a provider has is the provider's to say.
+    ///
+    /// # Errors
+    /// When the configuration has no such provider.
+    pub(crate) fn check(&self, model: &ModelName) -> Result<(), Error> {
+        let name = model.as_str();
+        let provider = name.split_once('/').map_or(name, |(provider, _)| provider);
+        if name == ECHO || self.providers.contains(provider) {
+            return Ok(());
+        }
+        Err(Error::Field {
+            path: "/model",
+            problem: "names a provider that the configuration does not have (models.providers)",
         })
     }
 
@@ -190,6 +206,19 @@ mod tests {
         );
         for nothing in ["x", "x/y", "c/", ""] {
             assert_eq!(means(nothing), Err(NoModel::Unknown), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_model_of_a_provider_that_there_is_not_cannot_be_chosen() {
+        let (book, _) = book();
+        let check = |name: &str| book.check(&ModelName::known(name));
+
+        for served in ["c/anything:7b", "a/large", ECHO] {
+            assert!(check(served).is_ok(), "{served}");
+        }
+        for not in ["x/y", "echo/other", "C/m"] {
+            assert!(check(not).is_err(), "{not}");
         }
     }
 

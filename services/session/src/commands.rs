@@ -5,6 +5,7 @@
 //! a repeat finds the answer and does nothing twice. All else is said to the agent, also `/what/is/no/command`. Who may use what
 //! is in one place (`speaker`), and which commands there are in another (`table`).
 
+mod absent;
 mod answers;
 mod conversation;
 mod grpc;
@@ -114,7 +115,7 @@ pub(crate) async fn take(
     tracing::info!(
         run.id = %admission.run,
         session.key = admission.key.as_str(),
-        command = line.command.name(),
+        command = line.word,
         "a command is answered"
     );
     match line.command.what {
@@ -152,7 +153,8 @@ pub(crate) async fn take(
         | Name::Usage
         | Name::Verbose
         | Name::Reasoning
-        | Name::Send => {}
+        | Name::Send
+        | Name::Absent => {}
     }
     let scene = Scene {
         engine,
@@ -176,6 +178,7 @@ pub(crate) async fn take(
         Name::Models => settings::models(&scene, &line.rest)?,
         Name::Think => settings::think(&scene, &line.rest)?,
         Name::Queue => settings::queue(&scene, &line.rest),
+        Name::Absent => Answer::says(absent::answer(&line.word)),
         Name::New | Name::Reset | Name::Compact | Name::Stop => Answer::default(), // above
     };
     say(engine, admission, answer).await

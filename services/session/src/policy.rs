@@ -7,12 +7,15 @@ use gatehouse_core::drain::plan;
 use gatehouse_document::agents::{CONCURRENT_MAX, MEDIA_MB_MAX};
 use gatehouse_document::session::TRIGGERS_MAX;
 
-use crate::agents::Agents;
+use crate::agents::{Agents, ModelName};
 use crate::book::Book;
 use crate::config::{CronSection, QueueSection, Scope, SessionConfig};
+use crate::error::Error;
+use crate::key::SessionKey;
 use crate::nodes::commands::Rules;
 use crate::routing::Router;
 use crate::schedules::heartbeat::{self, Beat};
+use crate::thinking::Level;
 use crate::usage::Prices;
 
 /// Turns that run at the same time unless configured otherwise: as many streams as a small model host answers at once,
@@ -75,6 +78,31 @@ impl Policy {
             nodes: Rules::read(&config.gateway.nodes.commands),
         }
     }
+
+    /// What a caller's word for how hard to think means in a session, for the model that was chosen there or else the agent's.
+    ///
+    /// # Errors
+    /// When it is no level, and when it is known of the model that it is never told one: it would be taken and dropped.
+    pub(crate) fn level(
+        &self,
+        path: &'static str,
+        word: &str,
+        key: &SessionKey,
+        chosen: Option<&ModelName>,
+    ) -> Result<Level, Error> {
+        let level = self.book.level(path, word)?;
+        let first = || self.agents.of(key).ok()?.models.first();
+        let facts = chosen
+            .or_else(first)
+            .and_then(|model| self.book.facts(model.as_str()));
+        if level.as_str() != Level::OFF && facts.is_some_and(|facts| !facts.reasons) {
+            return Err(Error::Level {
+                path,
+                levels: Level::OFF.to_owned(),
+            });
+        }
+        Ok(level)
+    }
 }
 
 fn triggers(written: &[String]) -> Vec<String> {
@@ -95,7 +123,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::thinking::Level;
     use crate::turns::queue::{self, DropPolicy, QueueMode};
 
     fn policy(sample: &str) -> Policy {
@@ -132,6 +159,25 @@ mod tests {
             (irc.mode, irc.quiet_ms),
             (QueueMode::Interrupt, DEBOUNCE_MS_MAX.into())
         );
+    }
+
+    #[test]
+    fn a_level_that_the_model_is_never_told_is_refused_and_off_is_not() {
+        let policy = policy(
+            r#"{agents:{defaults:{model:"a/plain"}},
+                models:{providers:{a:{models:[{id:"plain"},{id:"deep",reasoning:true}]}}}}"#,
+        );
+        let key = SessionKey::stored("agent:main:main".to_owned());
+        let level = |word: &str, model: Option<&str>| {
+            let model = model.map(ModelName::known);
+            policy.level("/thinking", word, &key, model.as_ref())
+        };
+
+        assert!(level("high", None).is_err());
+        assert!(level("off", None).is_ok());
+        assert_eq!(level("high", Some("a/deep")).unwrap().as_str(), "high");
+        assert!(level("high", Some("a/not-listed")).is_ok(), "nobody knows better");
+        assert!(level("harder", Some("a/deep")).is_err());
     }
 
     #[test]

@@ -8,6 +8,9 @@ pub(crate) const LEVELS: [&str; 7] = ["off", "minimal", "low", "medium", "high",
 pub(crate) struct Level(String);
 
 impl Level {
+    /// Not at all.
+    pub(crate) const OFF: &str = "off";
+
     /// One that the configuration or a row holds, or that somebody wrote and [`crate::book::Book::level`] has yet to read.
     pub(crate) fn known(word: impl Into<String>) -> Self {
         Self(word.into())

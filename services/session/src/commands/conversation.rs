@@ -19,7 +19,7 @@ pub(super) async fn begin_anew(
     reason: &str,
 ) -> Result<(), Error> {
     if session.is_some() {
-        sessions::reset(engine, key, Some(reason)).await?;
+        sessions::reset(engine, key, None, Some(reason)).await?;
     }
     Ok(())
 }

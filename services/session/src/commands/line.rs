@@ -10,6 +10,8 @@ use super::table::{self, Command, Name};
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(super) command: &'static Command,
+    /// What it was called.
+    pub(super) word: String,
     pub(super) rest: String,
 }
 
@@ -40,7 +42,11 @@ impl Line {
         let by_trigger = matches!(command.what, Name::New | Name::Reset);
         // Who says something behind a command that takes nothing talks about something else.
         let fits = command.argument.is_some() || rest.is_empty();
-        (!by_trigger && fits).then_some(Self { command, rest })
+        (!by_trigger && fits).then(|| Self {
+            command,
+            word: word.to_owned(),
+            rest,
+        })
     }
 
     fn trigger(text: &str, triggers: &[String]) -> Option<Self> {
@@ -59,6 +65,7 @@ impl Line {
             };
             Some(Self {
                 command: table::of(what)?,
+                word: trigger.clone(),
                 rest: rest.trim().to_owned(),
             })
         })

@@ -1,5 +1,7 @@
 //! The commands there are: one table for the answers, the help, `commands.list` and whoever completes what is typed.
 
+use super::absent;
+
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -20,6 +22,8 @@ pub(super) enum Name {
     Verbose,
     Reasoning,
     Send,
+    /// One of OpenClaw's that is not offered here.
+    Absent,
 }
 
 /// What somebody must be to use a command.
@@ -80,10 +84,10 @@ impl Command {
     }
 }
 
-/// The command of a word, whatever its case.
+/// The command of a word, whatever its case; one that is not offered is answered as that.
 pub(super) fn find(word: &str) -> Option<&'static Command> {
     let called = |command: &&Command| command.words.iter().any(|known| known.eq_ignore_ascii_case(word));
-    COMMANDS.iter().find(called)
+    COMMANDS.iter().find(called).or_else(|| absent::find(word))
 }
 
 /// The command that does this.

@@ -161,7 +161,7 @@ async fn a_fork_of_a_compacted_conversation_is_read_from_its_summary_on() {
     let mut running = bench.run("{}");
     let grpc = grpc(&bench, &running);
     exchange(&mut bench, &mut running, "r0", "before a reset", "gone").await;
-    crate::sessions::reset(&running.engine, &key("main"), None)
+    crate::sessions::reset(&running.engine, &key("main"), None, None)
         .await
         .unwrap();
     exchange(&mut bench, &mut running, "r1", "one", "first").await;
@@ -418,6 +418,7 @@ async fn a_fork_hands_back_what_belonged_to_the_message_that_is_written_anew() {
         "look".to_owned(),
         picture,
         run,
+        None,
     )
     .await
     .unwrap();

@@ -2,7 +2,7 @@
 
 use super::SessionRecord;
 use crate::error::Error;
-use crate::id::EntryId;
+use crate::id::{EntryId, SessionId};
 use crate::key::SessionKey;
 use crate::rows::plain;
 use crate::transcripts::{EntryExtra, NewEntry, Role};
@@ -11,12 +11,23 @@ use crate::turns::Engine;
 /// Begins a new transcript under the same key, after what runs was stopped. `reason` is `new` or `reset`.
 ///
 /// # Errors
-/// When the store fails.
+/// When the current transcript is not the expected one, and when the store fails.
 pub(crate) async fn reset(
     engine: &Engine,
     key: &SessionKey,
+    expected: Option<SessionId>,
     reason: Option<&str>,
 ) -> Result<SessionRecord, Error> {
+    let sessions = &engine.stores().sessions;
+    // Before anything is aborted; the store looks once more.
+    if let Some(expected) = &expected
+        && !sessions
+            .find(key)
+            .await?
+            .is_some_and(|session| session.session_id == *expected)
+    {
+        return Err(Error::SessionMoved(key.clone()));
+    }
     engine.abort(key.clone(), None).await?;
     let now = engine.now();
     let boundary = NewEntry {
@@ -33,10 +44,9 @@ pub(crate) async fn reset(
         in_context: false,
         extra: EntryExtra::default(),
     };
-    let sessions = &engine.stores().sessions;
     engine
         .change(key.clone(), "reset", async {
-            let (session, row) = sessions.reset(key, boundary, now).await?;
+            let (session, row) = sessions.reset(key, boundary, expected, now).await?;
             engine.announce_row(&row, &session);
             Ok((session.clone(), Some(session)))
         })

@@ -155,8 +155,8 @@ pub(crate) async fn patch(
 ) -> Result<proto::PatchSessionResponse, Error> {
     let Patch { session, mut patch } = Patch::try_from(request)?;
     let policy = engine.policy()?;
-    if let Some(Some(level)) = &mut patch.thinking_level {
-        *level = policy.book.level("/thinkingLevel", level.as_str())?;
+    if let Some(Some(model)) = &patch.model {
+        policy.book.check(model)?;
     }
     let key = session.resolve(engine, viewer).await?;
     if key.is_main() {
@@ -164,6 +164,16 @@ pub(crate) async fn patch(
     }
     let now = engine.now();
     let sessions = &engine.stores().sessions;
+    if let Some(Some(level)) = &mut patch.thinking_level {
+        let chosen = match &patch.model {
+            Some(model) => model.clone(),
+            None => sessions
+                .find(&key)
+                .await?
+                .and_then(|session| session.model_override),
+        };
+        *level = policy.level("/thinkingLevel", level.as_str(), &key, chosen.as_ref())?;
+    }
     let session = engine
         .change(key.clone(), "patch", async {
             let session = sessions.patch(&key, patch, now).await?;
@@ -186,11 +196,13 @@ pub(crate) async fn reset(
         key,
         reason,
         agent_id,
+        expected_session_id,
     } = request;
     let key = SessionRef::new(key, agent_id)
         .resolve_to_act(engine, viewer)
         .await?;
-    let session = super::reset(engine, &key, reason.as_deref()).await?;
+    let expected = expected_session_id.map(SessionId::new);
+    let session = super::reset(engine, &key, expected, reason.as_deref()).await?;
     Ok(proto::ResetSessionResponse {
         ok: true,
         key: session.key.to_string(),

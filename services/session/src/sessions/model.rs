@@ -133,6 +133,14 @@ pub(crate) struct SessionFilter {
     pub(crate) agents: Option<Vec<AgentId>>,
     /// In which something was said.
     pub(crate) interaction: bool,
+    /// Kept at the top, or not.
+    pub(crate) pinned: Option<bool>,
+    /// Put into this group; an empty name is none.
+    pub(crate) group: Option<String>,
+    /// In which a run is under way or waits.
+    pub(crate) active: bool,
+    /// Without those that jobs made for themselves.
+    pub(crate) without_jobs: bool,
     pub(crate) sort: SortBy,
     /// Rows on the page.
     pub(crate) limit: u32,

@@ -54,11 +54,12 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Forked, Error>;
 
-    /// Begins a new transcript with a boundary row.
+    /// Begins a new transcript with a boundary row. Refused when the one that is expected is not the current one.
     async fn reset(
         &self,
         key: &SessionKey,
         boundary: NewEntry,
+        expected: Option<SessionId>,
         now: Timestamp,
     ) -> Result<(SessionRecord, Entry), Error>;
 

@@ -140,11 +140,12 @@ impl Sessions for SqliteStore {
         &self,
         key: &SessionKey,
         boundary: NewEntry,
+        expected: Option<SessionId>,
         now: Timestamp,
     ) -> Result<(SessionRecord, Entry), Error> {
         let key = key.clone();
         self.database
-            .write(move |tx| sessions::reset(tx, &key, boundary, now))
+            .write(move |tx| sessions::reset(tx, &key, boundary, expected.as_ref(), now))
             .await
     }
 

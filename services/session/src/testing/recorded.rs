@@ -80,7 +80,7 @@ pass_on! {
         fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> (SessionRecord, bool);
         fn patch(key: &SessionKey, patch: SessionPatch, now: Timestamp) -> SessionRecord;
         fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> Forked;
-        fn reset(key: &SessionKey, boundary: NewEntry, now: Timestamp) -> (SessionRecord, Entry);
+        fn reset(key: &SessionKey, boundary: NewEntry, expected: Option<SessionId>, now: Timestamp) -> (SessionRecord, Entry);
         fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
     }
     groups as Groups {

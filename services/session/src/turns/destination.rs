@@ -1,6 +1,7 @@
 //! Where a message goes: the same question for screens, programs and chats.
 
 use super::queue::{self, QueueMode, QueueRule};
+use crate::agents::ModelName;
 use crate::error::Error;
 use crate::key::SessionKey;
 use crate::policy::Policy;
@@ -11,6 +12,8 @@ use crate::store::Stores;
 pub(crate) struct Destination {
     pub(crate) key: SessionKey,
     pub(crate) queue: QueueRule,
+    /// The model that was chosen for it.
+    pub(crate) model: Option<ModelName>,
     /// Whether its owner wants nothing to be sent.
     pub(crate) forbids_sending: bool,
 }
@@ -35,6 +38,7 @@ impl Destination {
         Ok(Self {
             forbids_sending: session.is_some_and(|session| session.settings.forbids_sending()),
             queue: queue::rule(&policy.queue, channel, chosen, mode),
+            model: session.and_then(|session| session.model_override.clone()),
             key,
         })
     }

@@ -188,19 +188,24 @@ impl Message {
     ) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
         let viewer = Viewer::behind(caller.as_ref());
+        if let Some(model) = &self.model {
+            policy.book.check(model)?;
+        }
+        let key = self.session.resolve_to_act(engine, &viewer).await?;
+        let Destination {
+            key,
+            queue,
+            model,
+            forbids_sending,
+        } = Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
+        let model = self.model.as_ref().or(model.as_ref());
         let thinking = self
             .thinking
             .as_ref()
             .map(Level::as_str)
             .filter(|word| !word.trim().is_empty())
-            .map(|word| policy.book.level("/thinking", word))
+            .map(|word| policy.level("/thinking", word, &key, model))
             .transpose()?;
-        let key = self.session.resolve_to_act(engine, &viewer).await?;
-        let Destination {
-            key,
-            queue,
-            forbids_sending,
-        } = Destination::find(engine.stores(), &policy, key, None, self.mode).await?;
         let speaker = Speaker::client(caller.clone(), self.literal);
         let for_gateway = || {
             let words = Content::text(self.text.clone());
@@ -311,6 +316,7 @@ pub(crate) async fn say(
     text: String,
     attachments: Attachments,
     run: RunId,
+    timeout_ms: Option<i64>,
 ) -> Result<Said, Error> {
     let message = Message {
         surface: Surface::Chat,
@@ -324,7 +330,7 @@ pub(crate) async fn say(
         deliver: false,
         model: None,
         thinking: None,
-        timeout_ms: None,
+        timeout_ms,
         bringing: None,
     };
     message.say(engine, caller).await

@@ -29,13 +29,18 @@ pub(crate) async fn create(
         message,
         attachments,
         run,
+        timeout_ms,
     } = Create::try_from(request)?;
     let policy = engine.policy()?;
     let viewer = Viewer::behind(caller.as_ref());
-    if let Some(Some(level)) = &mut patch.thinking_level {
-        *level = policy.book.level("/thinkingLevel", level.as_str())?;
+    if let Some(Some(model)) = &patch.model {
+        policy.book.check(model)?;
     }
     let key = session.resolve_to_act(engine, &viewer).await?;
+    if let Some(Some(level)) = &mut patch.thinking_level {
+        let model = patch.model.as_ref().and_then(Option::as_ref);
+        *level = policy.level("/thinkingLevel", level.as_str(), &key, model)?;
+    }
     patch.user = owner_of_new(caller.as_ref(), &key);
     let now = engine.now();
     let sessions = &engine.stores().sessions;
@@ -83,7 +88,7 @@ pub(crate) async fn create(
         return Ok(made);
     };
     Ok(
-        match turns::say(engine, caller, &key, text, attachments, run).await {
+        match turns::say(engine, caller, &key, text, attachments, run, timeout_ms).await {
             Ok(Said { run, status }) => proto::CreateSessionResponse {
                 run_started: Some(true),
                 run_id: Some(run.to_string()),

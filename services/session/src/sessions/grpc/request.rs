@@ -63,6 +63,10 @@ impl TryFrom<proto::ListSessionsRequest> for List {
             require_last_interaction,
             has_board,
             board_face,
+            pinned,
+            group,
+            active_only,
+            exclude_cron,
         } = request;
         let kind = kind.map(|word| {
             ShownKind::parse(&word).ok_or(Error::Field {
@@ -122,6 +126,10 @@ impl TryFrom<proto::ListSessionsRequest> for List {
                 .collect(),
             agents: None,
             interaction: require_last_interaction.unwrap_or(false),
+            pinned,
+            group,
+            active: active_only.unwrap_or(false),
+            without_jobs: exclude_cron.unwrap_or(false),
             sort,
             limit: u32::try_from(limit).unwrap_or(1),
             offset: u32::try_from(offset.unwrap_or(0).max(0)).unwrap_or(u32::MAX),
@@ -160,6 +168,8 @@ pub(super) struct Create {
     pub(super) attachments: Attachments,
     /// The run that answers it.
     pub(super) run: RunId,
+    /// The longest that the answer may take.
+    pub(super) timeout_ms: Option<i64>,
 }
 
 impl TryFrom<proto::CreateSessionRequest> for Create {
@@ -182,6 +192,7 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             attachments,
             fork,
             fork_from,
+            timeout_ms,
         } = request;
         let attachments = Attachments::read(attachments)?;
         if succeeds_parent.is_some() && parent_session_key.is_none() {
@@ -251,6 +262,7 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             message,
             attachments,
             run,
+            timeout_ms,
         })
     }
 }

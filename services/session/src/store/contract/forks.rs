@@ -172,7 +172,7 @@ pub(super) async fn a_row_is_found_by_its_id_in_the_transcript_that_is_there_now
     };
     store
         .sessions
-        .reset(&key("main"), boundary, T0.plus_ms(9))
+        .reset(&key("main"), boundary, None, T0.plus_ms(9))
         .await
         .unwrap();
     assert_eq!(find(&mine[1].row.id).await, None, "it is another transcript's");
@@ -223,7 +223,7 @@ pub(super) async fn the_answers_of_the_current_transcript_are_listed_with_their_
     };
     store
         .sessions
-        .reset(&key("main"), boundary, T0.plus_ms(9))
+        .reset(&key("main"), boundary, None, T0.plus_ms(9))
         .await
         .unwrap();
     let (after, answers) = listed().await;

@@ -247,7 +247,7 @@ pub(super) async fn whoever_is_to_stop_records_what_happened_and_a_dead_transcri
     let boundary = row(Role::System, "new", None, T0.plus_ms(2));
     store
         .sessions
-        .reset(&key("reset"), boundary, T0.plus_ms(2))
+        .reset(&key("reset"), boundary, None, T0.plus_ms(2))
         .await
         .unwrap();
 

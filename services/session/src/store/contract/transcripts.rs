@@ -98,7 +98,7 @@ pub(super) async fn a_reset_begins_a_new_transcript(store: &Stores) {
 
     let (after, entry) = store
         .sessions
-        .reset(&main, boundary(), T0.plus_ms(9))
+        .reset(&main, boundary(), None, T0.plus_ms(9))
         .await
         .unwrap();
 
@@ -109,6 +109,17 @@ pub(super) async fn a_reset_begins_a_new_transcript(store: &Stores) {
     let page = store.transcripts.history(&main, query(10, 0)).await.unwrap();
     assert_eq!((page.entries.len(), page.has_more), (1, false));
     assert!(page.entries.first().unwrap().row.boundary);
+    let late = store
+        .sessions
+        .reset(&main, boundary(), Some(before.session_id), T0.plus_ms(10));
+    assert!(
+        matches!(late.await, Err(Error::SessionMoved(_))),
+        "another one was meant"
+    );
+    let same = store
+        .sessions
+        .reset(&main, boundary(), Some(after.session_id), T0.plus_ms(11));
+    assert!(same.await.is_ok());
 }
 
 pub(super) async fn what_a_dead_transcript_has_to_say_is_not_said_into_the_new_one(store: &Stores) {
@@ -117,7 +128,7 @@ pub(super) async fn what_a_dead_transcript_has_to_say_is_not_said_into_the_new_o
     claim(store, &a, T0).await;
     store
         .sessions
-        .reset(&key("main"), boundary(), T0.plus_ms(1))
+        .reset(&key("main"), boundary(), None, T0.plus_ms(1))
         .await
         .unwrap();
 

@@ -106,6 +106,10 @@ impl Wheres {
             without,
             agents,
             interaction,
+            pinned,
+            group,
+            active,
+            without_jobs,
             sort: _,
             limit: _,
             offset: _,
@@ -155,6 +159,25 @@ impl Wheres {
         }
         if *interaction {
             self.add("last_interaction_at IS NOT NULL", None);
+        }
+        if let Some(pinned) = pinned {
+            self.add("(pinned_at IS NOT NULL) = ?", Value::Integer((*pinned).into()));
+        }
+        match group.as_deref() {
+            None => {}
+            Some("") => self.add("category IS NULL", None),
+            Some(group) => self.add("category = ?", Value::Text(group.to_owned())),
+        }
+        if *active {
+            self.add(
+                "(active_run IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM turns WHERE turns.session = sessions.id AND turns.state = 'queued'))",
+                None,
+            );
+        }
+        if *without_jobs {
+            // The key of what a job says apart from everything else: `agent:<agent>:cron:<job>`.
+            self.add("substr(key, length('agent:' || agent) + 1, 6) <> ':cron:'", None);
         }
         if let Some(search) = search {
             self.add(

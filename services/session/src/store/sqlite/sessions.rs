@@ -222,9 +222,15 @@ pub(super) fn reset(
     conn: &Connection,
     key: &SessionKey,
     boundary: NewEntry,
+    expected: Option<&SessionId>,
     now: Timestamp,
 ) -> Result<(SessionRecord, Entry), Error> {
     let id = ensure(conn, key, &Seed::default(), now)?;
+    if let Some(expected) = expected
+        && by_id(conn, id)?.session_id != *expected
+    {
+        return Err(Error::SessionMoved(key.clone()));
+    }
     let entry = entries::append(conn, id, boundary)?;
     conn.prepare_cached(
         "UPDATE sessions SET session_id = :session, lifecycle_revision = :revision, first_seq = :first, preview = NULL,
