@@ -173,7 +173,7 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
             thread_id: None,
             reply_to_id: None,
             message: gatehouse_core::Content::from_json(
-                r#"[{"type":"text","text":"hello yourself"},{"type":"image","url":"u","mimeType":"image/png","name":"cat.png"}]"#,
+                r#"[{"type":"text","text":"hello yourself"},{"type":"image","id":"1","mimeType":"image/png","name":"cat.png"}]"#,
             )
             .unwrap(),
             created_at: NOW,
@@ -181,7 +181,7 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
         .await
         .unwrap();
     until("the answer", async || {
-        (people.server.heard() == ["hello yourself"]).then_some(())
+        (people.server.heard() == ["hello yourself", ""]).then_some(())
     })
     .await;
     assert_eq!(people.server.shown(), ["cat.png"], "the platform shows media");

@@ -77,7 +77,14 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     );
     assert_eq!(keys(&agent), ["models", "agents"]);
     assert_eq!(keys(&agent["agents"]), ["defaults"]);
-    assert_eq!(keys(&bridge), ["channels", "commands"]);
+    assert_eq!(keys(&bridge), ["channels", "commands", "gateway"]);
+    let reached = read(json!({"gateway": {"drainSeconds": 7, "publicOrigin": "https://a.example"}}));
+    let reached: Value = serde_json::from_str(&reached.cut(Reader::ChannelBridge)).expect("JSON");
+    assert_eq!(
+        reached["gateway"],
+        json!({"publicOrigin": "https://a.example"}),
+        "and nothing else of it"
+    );
     assert_eq!(broadcast, json!({}));
     assert_eq!(agent["models"]["providers"]["a"]["apiKey"], "key-from-env");
     assert_eq!(bridge["channels"]["irc"]["password"], "irc-secret");

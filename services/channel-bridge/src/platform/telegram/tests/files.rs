@@ -71,10 +71,10 @@ async fn an_album_is_one_message_with_all_of_its_pictures_also_when_it_comes_in_
         message["caption"] = json!(words);
         message
     };
-    scene.api.update("message", picture(1, Some("what are these?")));
-    scene.api.update("message", picture(2, None));
+    scene.api.update("message", picture(101, Some("what are these?")));
+    scene.api.update("message", picture(102, None));
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    scene.api.update("message", picture(3, None));
+    scene.api.update("message", picture(103, None));
     scene.hears(1).await;
     scene.api.says(ANNA, "another message");
 
@@ -85,7 +85,7 @@ async fn an_album_is_one_message_with_all_of_its_pictures_also_when_it_comes_in_
         _ => None,
     });
     let named = |number: i64| MediaSource::Url(format!("telegram-file:photo-{number}"));
-    assert_eq!(files.collect::<Vec<_>>(), [named(1), named(2), named(3)]);
+    assert_eq!(files.collect::<Vec<_>>(), [named(101), named(102), named(103)]);
     until("the acknowledgement", async || {
         (scene.api.unread() == 0).then_some(())
     })
