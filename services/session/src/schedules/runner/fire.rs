@@ -25,7 +25,7 @@ use crate::transcripts::NewEntry;
 use crate::turns::destination::Destination;
 use crate::turns::fingerprint::Fingerprint;
 use crate::turns::queue::QueueMode;
-use crate::turns::{Admission, Reply, Seed, Turn, TurnState};
+use crate::turns::{Admission, Brought, Reply, Seed, Turn, TurnState};
 use crate::viewer::Viewer;
 
 /// How long one wait for the end of a run lasts; then it is begun anew.
@@ -252,6 +252,7 @@ impl Runner {
             thinking: thinking.map(Level::known),
             timeout_ms,
             task: None,
+            brought: Brought::default(),
             trace: trace::Context::new(),
             now,
             key: destination.key,
