@@ -64,3 +64,18 @@ impl Files {
         u64::from(self.media_max_mb.unwrap_or(MEDIA_MAX_MB).max(1)) * 1_000_000
     }
 }
+
+/// Whether an answer is shown in its chat while it is being written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Streaming {
+    /// Only whole answers.
+    Off,
+    /// What is written so far, as fast as the platform bears.
+    #[default]
+    Preview,
+    /// The same, in OpenClaw's word.
+    Partial,
+    /// Finished paragraphs, lists and pieces of code.
+    Block,
+}

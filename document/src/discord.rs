@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     SecretInput,
     account::{Common, Files, LongAnswers},
-    channels::channel,
+    section::channel,
     telegram::ReplyToMode,
 };
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PathInput, SecretInput, account::Common, channels::channel};
+use super::{PathInput, SecretInput, account::Common, section::channel};
 
 /// The most lines of one answer that an operator may have said at once: a quarter of an hour, at the usual pace.
 pub const MAX_LINES: u32 = 1_000;

@@ -28,6 +28,7 @@ pub mod plugins;
 pub mod policies;
 pub mod samples;
 pub mod secret;
+pub mod section;
 pub mod session;
 pub mod signal;
 pub mod slack;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{Common, Files, LongAnswers},
-    channels::channel,
+    section::channel,
 };
 
 channel!(

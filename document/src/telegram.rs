@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    account::{Common, Files, LongAnswers},
-    channels::{Streaming, channel},
+    account::{Common, Files, LongAnswers, Streaming},
+    section::channel,
 };
 
 channel!(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     SecretInput,
     account::{Common, LongAnswers},
-    channels::channel,
+    section::channel,
 };
 
 /// The shortest key, in bytes: a shorter one can be guessed from one signed request.

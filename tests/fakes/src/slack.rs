@@ -536,7 +536,7 @@ fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, &'static
     let mut told = shared.lock();
     match method {
         "auth.test" => Ok(json!({
-            "url": "https://house.slack.com/", "team": "House", "user": "gatebot",
+            "url": "https://home.slack.com/", "team": "Home", "user": "gatebot",
             "team_id": TEAM, "user_id": BOT, "bot_id": BOT_ID,
         })),
         "apps.connections.open" => Ok(json!({"url": told.sockets_at})),
