@@ -133,7 +133,7 @@ impl Discord {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let held = Arc::clone(&shared);
-        let (gateway, sockets) = socket::serve(move |peer, _| serve_socket(Arc::clone(&held), peer)).await;
+        let (gateway, sockets) = socket::serve(move |peer| serve_socket(Arc::clone(&held), peer)).await;
         {
             let mut told = shared.lock();
             told.token = format!("a-secret.of-the-fake.{}", address.port());

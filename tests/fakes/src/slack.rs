@@ -129,7 +129,7 @@ impl Workspace {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let held = Arc::clone(&shared);
-        let (sockets_at, sockets) = socket::serve(move |peer, _| serve_socket(Arc::clone(&held), peer)).await;
+        let (sockets_at, sockets) = socket::serve(move |peer| serve_socket(Arc::clone(&held), peer)).await;
         {
             let mut told = shared.lock();
             told.bot = format!("xoxb-a-secret-of-the-fake-{}", address.port());

@@ -6,21 +6,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
-use tokio_tungstenite::{
-    WebSocketStream, accept_hdr_async,
-    tungstenite::handshake::server::{Request, Response},
-};
+use tokio_tungstenite::{WebSocketStream, accept_async};
 
 pub(crate) type Peer = WebSocketStream<TcpStream>;
 
-/// Serves on a port of its own; each connection is handed over with what was asked for. Aborting the task ends them all.
-#[expect(
-    clippy::result_large_err,
-    reason = "the signature of the handshake's callback"
-)]
+/// Serves on a port of its own; each connection is handed over. Aborting the task ends them all.
 pub(crate) async fn serve<F, Served>(handler: F) -> (SocketAddr, JoinHandle<()>)
 where
-    F: Fn(Peer, String) -> Served + Send + Sync + 'static,
+    F: Fn(Peer) -> Served + Send + Sync + 'static,
     Served: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -28,14 +21,8 @@ where
     let server = tokio::spawn(async move {
         let mut open = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
-            let mut asked = String::new();
-            let upgraded = accept_hdr_async(stream, |request: &Request, response: Response| {
-                asked = request.uri().to_string();
-                Ok(response)
-            })
-            .await;
-            if let Ok(peer) = upgraded {
-                open.spawn(handler(peer, asked));
+            if let Ok(peer) = accept_async(stream).await {
+                open.spawn(handler(peer));
             }
         }
     });
