@@ -285,19 +285,6 @@ async fn who_cannot_be_reached_is_told_and_holds_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_taken_is_said_again_with_a_label() {
-    let scene = Scene::start().await;
-    scene.is(State::Connected).await;
-
-    scene.daemon.fault("send", Fault::Lose);
-    scene.bench.say("k", ANNA, "an answer").await;
-
-    let seen = scene.seen(2).await;
-    assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
-    scene.bench.stop().await;
-}
-
-#[tokio::test]
 async fn an_account_that_signal_cli_does_not_have_is_told_with_the_next_step() {
     let scene = Scene::start().await;
     scene.is(State::Connected).await;

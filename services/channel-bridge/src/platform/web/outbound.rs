@@ -112,7 +112,7 @@ impl<S: Speaker> Outbound<S> {
     }
 
     async fn run(&mut self) -> Ended {
-        let mut again = time::interval(S::TYPING_AGAIN);
+        let mut again = time::interval_at(Instant::now() + S::TYPING_AGAIN, S::TYPING_AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut questions = self.progress.questions();
         let verdict = self.verdict.clone();

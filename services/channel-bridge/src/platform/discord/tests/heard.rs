@@ -9,6 +9,7 @@ use crate::adapter::{ChatKind, FetchError};
 #[tokio::test]
 async fn a_thread_hangs_under_its_channel_and_a_message_says_server_and_roles() {
     let scene = Scene::start().await;
+    scene.is(State::Connected).await;
     scene.discord.thread("600", OFFICE);
     let roles = json!({"member": {"nick": "Anna", "roles": ["r1", "r2"]}});
 
@@ -57,6 +58,7 @@ async fn a_thread_hangs_under_its_channel_and_a_message_says_server_and_roles() 
 #[tokio::test]
 async fn our_own_words_joins_and_previews_are_no_messages_and_a_change_is_one() {
     let scene = Scene::start().await;
+    scene.is(State::Connected).await;
     let id = scene.discord.number();
     let said = |id: &str, text: &str, more: Value| channel(OFFICE, ANNA, id, text, more);
     let edited = json!({"edited_timestamp": "2026-11-28T10:00:05+00:00"});
@@ -97,6 +99,7 @@ async fn our_own_words_joins_and_previews_are_no_messages_and_a_change_is_one() 
 #[tokio::test]
 async fn an_answer_to_us_is_meant_for_us_and_quotes_what_it_answers() {
     let scene = Scene::start().await;
+    scene.is(State::Connected).await;
     let answered = json!({"type": 19, "referenced_message": {"id": "1", "channel_id": OFFICE, "content": "shall I?",
         "author": {"id": "4242", "username": "gatebot", "bot": true}}});
 
@@ -120,6 +123,7 @@ async fn an_answer_to_us_is_meant_for_us_and_quotes_what_it_answers() {
 #[tokio::test]
 async fn files_are_fetched_from_where_discord_keeps_them_without_the_token() {
     let scene = Scene::start().await;
+    scene.is(State::Connected).await;
     let bytes: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let address = scene.discord.keep("f1", bytes.clone());
     let mut said = direct(ANNA, &scene.discord.number(), "");

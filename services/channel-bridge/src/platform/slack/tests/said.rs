@@ -101,20 +101,6 @@ async fn a_channel_that_the_bot_is_not_in_is_told_with_the_next_step_and_ends_no
 }
 
 #[tokio::test]
-async fn what_may_have_been_taken_is_said_again_with_a_label_and_what_was_not_without() {
-    let scene = Scene::start().await;
-    scene.is(State::Connected).await;
-
-    scene.workspace.fault("chat.postMessage", Fault::Lose);
-    say(&scene, "k", |_| {}).await;
-
-    let seen = scene.seen(2).await;
-    assert_eq!(seen[0].text, "an answer");
-    assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
-    scene.bench.stop().await;
-}
-
-#[tokio::test]
 async fn typing_is_shown_below_a_thread_and_given_up_where_slack_does_not_show_it() {
     let scene = Scene::start().await;
     scene.is(State::Connected).await;

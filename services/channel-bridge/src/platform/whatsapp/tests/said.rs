@@ -85,19 +85,6 @@ async fn a_token_that_ran_out_ends_the_account_with_the_next_step_and_is_shown_n
 }
 
 #[tokio::test]
-async fn what_may_have_been_taken_is_said_again_with_a_label() {
-    let scene = Scene::start().await;
-    scene.is(State::Connected).await;
-
-    scene.cloud.fault("message", Fault::Lose);
-    scene.bench.say("k", ANNA, "an answer").await;
-
-    let seen = scene.seen(2).await;
-    assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
-    scene.bench.stop().await;
-}
-
-#[tokio::test]
 async fn typing_marks_the_last_message_of_the_person_as_read() {
     let scene = Scene::start().await;
     scene.is(State::Connected).await;
