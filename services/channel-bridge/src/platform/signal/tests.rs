@@ -6,7 +6,7 @@ use gatehouse_core::{
     Clock,
     content::{Block, MediaSource},
 };
-use gatehouse_fakes::signal::{Daemon, Fault, NUMBER, Seen, UUID};
+use gatehouse_fakes::signal::{Daemon, NUMBER, Seen, UUID};
 use serde_json::{Value, json};
 
 use super::{Deps, Platform as _, Signal};
