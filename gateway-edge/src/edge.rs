@@ -83,7 +83,8 @@ impl Edge {
         }
     }
 
-    /// Decides who somebody is by what a trusted proxy says (`user`), and by what it shows, and by the device whose key it holds.
+    /// Decides who somebody is by what a trusted proxy says (`user`), and by what it shows, and by the device whose key it holds. What is
+    /// shown is looked at first, whatever else would be enough: who shows a wrong one is told so, and is counted as a guesser.
     pub(crate) fn authenticate(
         &self,
         policy: &Policy,
@@ -92,9 +93,22 @@ impl Edge {
         shown: &[Option<&Secret>],
         held: Option<&str>,
     ) -> Result<Arc<Identity>, Denied> {
-        if let Some(identity) = policy.mode.admit(user, login.client, self.is_alone) {
-            return Ok(identity);
+        let named = policy.mode.admit(user, login.client, self.is_alone);
+        match named {
+            Some(named) if shown.iter().flatten().next().is_none() => Ok(named),
+            Some(named) => self.decide(policy, login, shown, held).map(|_| named),
+            None => self.decide(policy, login, shown, held),
         }
+    }
+
+    /// Decides who somebody is by what it shows alone.
+    pub(crate) fn decide(
+        &self,
+        policy: &Policy,
+        login: Login,
+        shown: &[Option<&Secret>],
+        held: Option<&str>,
+    ) -> Result<Arc<Identity>, Denied> {
         let now = self.clock.now_ms();
         auth::decide(
             &policy.credentials,

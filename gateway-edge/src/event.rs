@@ -3,7 +3,7 @@
 use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use gatehouse_contract::Access;
+use gatehouse_contract::{Access, Grants};
 use gatehouse_proto::broadcast::v1 as broadcast;
 
 use crate::{dialect::Rendition, profile::Profile};
@@ -11,6 +11,23 @@ use crate::{dialect::Rendition, profile::Profile};
 mod merge;
 
 pub(crate) use merge::merged;
+
+/// A device that an event is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) device: Box<str>,
+    /// The scopes that it has or asks for.
+    pub(crate) scopes: Grants,
+}
+
+/// How much of a state somebody is shown, where that is not the same for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it: for those who may see what belongs to others.
+    Whole,
+    /// What belongs to nobody in particular: for all others.
+    Shared,
+}
 
 /// Who an event is for.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +44,10 @@ pub(crate) struct Audience {
     pub(crate) rendition: Option<Rendition>,
     /// Of the named users only this one, and whoever may see what belongs to others.
     pub(crate) user: Option<Box<str>>,
+    /// Only those who may hear of this device.
+    pub(crate) about: Option<About>,
+    /// Only those who are shown this much. `None`: there is no difference.
+    pub(crate) extent: Option<Extent>,
 }
 
 impl Audience {
@@ -40,6 +61,8 @@ impl Audience {
             session_topic: None,
             rendition: None,
             user: None,
+            about: None,
+            extent: None,
         }
     }
 
@@ -60,6 +83,13 @@ impl Audience {
                     .as_deref()
                     .is_none_or(|topic| topics.contains(topic)))
             && self.user.as_deref().is_none_or(|user| profile.may_see_of(user))
+            && self
+                .about
+                .as_ref()
+                .is_none_or(|about| profile.may_hear_of(&about.device, &about.scopes))
+            && self
+                .extent
+                .is_none_or(|extent| (extent == Extent::Whole) == profile.sees_all())
             && (self.topics.is_empty() || self.topics.iter().any(|topic| topics.contains(topic.as_str())))
     }
 }
@@ -112,6 +142,12 @@ impl Event {
             numbered: false,
             ..self
         }
+    }
+
+    /// The same, for those who are shown this much.
+    pub(crate) fn shown(mut self, extent: Extent) -> Self {
+        self.audience.extent = Some(extent);
+        self
     }
 
     /// Lets waiting events of this key be merged; `append` is the place in the payload that grows.

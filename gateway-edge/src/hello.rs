@@ -182,7 +182,12 @@ pub(crate) fn payload(
         .map(|e| e.name.as_str())
         .collect();
     let empty = RawValue::NULL;
-    let presence = raw(if may_read { &snapshot.presence } else { b"" }).unwrap_or(empty_list());
+    let presence: &[u8] = match (may_read, profile.sees_all()) {
+        (true, true) => &snapshot.presence,
+        (true, false) => &snapshot.presence_shared,
+        (false, _) => b"",
+    };
+    let presence = raw(presence).unwrap_or(empty_list());
     let policy = Policy {
         max_payload: profile.payload_max(),
         max_buffered_bytes: BUFFERED_BYTES_MAX,

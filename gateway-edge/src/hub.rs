@@ -9,7 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatehouse_contract::{Access, Map};
+use gatehouse_contract::{Access, Grants, Map, Role};
+use gatehouse_core::session_key;
 use gatehouse_proto::broadcast::v1::{self as broadcast, HealthEvent, PresenceEvent, StateVersion};
 use prost::Message;
 use tokio::sync::{Notify, watch};
@@ -18,7 +19,7 @@ use crate::{
     backend::offer::Offer,
     connection::Connection,
     dialect::Rendition,
-    event::{Audience, Event, merged},
+    event::{About, Audience, Event, Extent, merged},
     metrics::Metrics,
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct Snapshot {
     pub(crate) versions: StateVersion,
     /// JSON: the list of entries. Empty until broadcast has spoken.
     pub(crate) presence: Bytes,
+    /// The same without the sessions that may be a user's own, for who may not see what belongs to others.
+    pub(crate) presence_shared: Bytes,
     /// JSON: the whole roll-up. Empty until broadcast has spoken.
     pub(crate) health: Bytes,
     pub(crate) health_event: HealthEvent,
@@ -124,7 +127,15 @@ impl Hub {
         let mut state = self.lock();
         for event in events {
             remember(&map, &mut state.snapshot, &event);
-            rendered.extend(self.render(&map, event));
+            match narrowed(&event) {
+                Some(shared) => {
+                    for (event, extent) in [(event, Extent::Whole), (shared, Extent::Shared)] {
+                        let event = self.render(&map, event);
+                        rendered.extend(event.map(|event| event.shown(extent)));
+                    }
+                }
+                None => rendered.extend(self.render(&map, event)),
+            }
         }
         let list = state.list();
         drop(state);
@@ -198,6 +209,8 @@ impl Hub {
             user_id,
             except_connection_ids,
             session_topic,
+            device_id,
+            device_scopes,
             offset: _,
         } = event;
         let Some(kind) = map.event(&r#type) else {
@@ -226,6 +239,11 @@ impl Hub {
             session_topic: session_topic.map(Into::into),
             rendition: Rendition::of(rendition),
             user: user_id.map(Into::into),
+            about: device_id.map(|device| About {
+                device: device.into(),
+                scopes: Grants::new(Role::Operator, device_scopes.iter().map(String::as_str)),
+            }),
+            extent: None,
         };
         let is_state = r#type == PRESENCE || r#type == HEALTH;
         let versions = state_version.filter(|_| is_state);
@@ -260,8 +278,15 @@ fn remember(map: &Map, snapshot: &mut Snapshot, event: &broadcast::Event) {
     }
     match event.r#type.as_str() {
         PRESENCE => {
-            let whole = payload(map, PRESENCE, &shown_presence(&event.payload));
-            snapshot.presence = field(&whole, "presence").unwrap_or_else(|| Bytes::from_static(b"[]"));
+            let list = |wire: &[u8]| {
+                let whole = payload(map, PRESENCE, &shown_presence(wire));
+                field(&whole, "presence").unwrap_or_else(|| Bytes::from_static(b"[]"))
+            };
+            snapshot.presence = list(&event.payload);
+            snapshot.presence_shared = match narrowed(event) {
+                Some(shared) => list(&shared.payload),
+                None => snapshot.presence.clone(),
+            };
         }
         HEALTH => {
             snapshot.health = payload(map, HEALTH, &event.payload).into();
@@ -292,6 +317,25 @@ fn shown_presence(wire: &[u8]) -> Vec<u8> {
         (entry.connection_id, entry.client_id) = (None, None);
     }
     event.encode_to_vec()
+}
+
+/// A presence without the sessions that may be a user's own: which of them somebody looks at is told to those who may see what belongs to
+/// others. `None`: there are none, or it is another event.
+fn narrowed(event: &broadcast::Event) -> Option<broadcast::Event> {
+    if event.r#type != PRESENCE {
+        return None;
+    }
+    let mut presence = PresenceEvent::decode(&*event.payload).unwrap_or_default();
+    let mut is_whole = true;
+    for entry in &mut presence.presence {
+        let count = entry.watched_sessions.len();
+        entry.watched_sessions.retain(|key| session_key::is_shared(key));
+        is_whole &= entry.watched_sessions.len() == count;
+    }
+    (!is_whole).then(|| broadcast::Event {
+        payload: presence.encode_to_vec().into(),
+        ..event.clone()
+    })
 }
 
 /// The JSON text of one field of an object.

@@ -46,6 +46,28 @@ impl Profile {
         own || Access::Admin.allows(&self.grants)
     }
 
+    /// Whether it may see what belongs to any user: the gateway's owner, or an administrator.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.identity.user_id().is_none() || Access::Admin.allows(&self.grants)
+    }
+
+    /// Whether it may hear of this device, which has or asks for these scopes: as the list of devices of the config service decides it. Who
+    /// comes by a device of its own, and is no administrator, manages that alone. Whoever else may decide about others hears of those that
+    /// can do no more than what it came with is good for.
+    pub(crate) fn may_hear_of(&self, device: &str, scopes: &Grants) -> bool {
+        if let Some(own) = self.device_id()
+            && !Access::Admin.allows(&self.grants)
+        {
+            return own == device;
+        }
+        let bound = if self.identity.is_shown() {
+            &self.identity.bound
+        } else {
+            &self.grants
+        };
+        bound.covers(scopes)
+    }
+
     /// What of its credential the connection lives by. A node that the gateway token vouched for lives by its being good at all.
     pub(crate) fn needs(&self) -> Grants {
         match (self.grants.role(), self.identity.bound.role()) {

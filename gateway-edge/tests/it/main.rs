@@ -10,6 +10,8 @@ mod devices;
 mod gateway;
 
 #[cfg(test)]
+mod audience;
+#[cfg(test)]
 mod behind;
 #[cfg(test)]
 mod control_ui;

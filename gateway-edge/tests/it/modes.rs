@@ -49,8 +49,8 @@ async fn whom_a_listed_proxy_names_comes_in_with_what_is_listed_for_them() {
         (&hello["type"], &hello["scopes"]),
         (&json!("hello-ok"), &json!([]))
     );
-    let by_header = "Authorization: Bearer of-the-proxys-own\r\nX-User: me\r\n";
-    assert!(call(&gateway, by_header).await.starts_with("HTTP/1.1 200"));
+    let by_header = format!("Authorization: Bearer {TOKEN}\r\nX-User: me\r\n");
+    assert!(call(&gateway, &by_header).await.starts_with("HTTP/1.1 200"));
     let caller = gateway.calls("agent.identity.get").pop().unwrap().caller.unwrap();
     assert_eq!(
         (caller.credential_id.as_deref(), caller.user_id.as_deref()),
@@ -84,6 +84,51 @@ async fn whom_a_listed_proxy_names_comes_in_with_what_is_listed_for_them() {
 }
 
 #[tokio::test]
+async fn a_wrong_credential_beside_the_name_of_a_proxy_is_refused_and_a_right_one_changes_nothing() {
+    let gateway = Gateway::configured(&proxied(json!({"me": ["operator.read", "operator.write"]}))).await;
+    let me = [("x-user", "me")];
+
+    for (wrong, code) in [
+        (json!({"token": "guess"}), "AUTH_TOKEN_MISMATCH"),
+        (json!({"password": "guess"}), "AUTH_TOKEN_MISMATCH"),
+        (json!({"deviceToken": "guess"}), "AUTH_DEVICE_TOKEN_MISMATCH"),
+    ] {
+        let mut params = v4(&["operator.read"]);
+        params["auth"] = wrong.clone();
+        let mut client = Client::open_with(&gateway, &me).await.unwrap();
+        let refused = client.call("connect", params).await;
+        assert_eq!(refused["error"]["details"]["code"], code, "{wrong}: {refused}");
+    }
+    for wrong in [
+        "Authorization: Bearer guess\r\nX-User: me\r\n".to_owned(),
+        format!("Authorization: Bearer {TOKEN}\r\nAuthorization: Bearer {TOKEN}\r\nX-User: me\r\n"),
+    ] {
+        assert!(
+            call(&gateway, &wrong).await.starts_with("HTTP/1.1 401"),
+            "{wrong}"
+        );
+    }
+    assert!(
+        Client::open_with(&gateway, &[("x-user", "me"), ("authorization", "Bearer guess")])
+            .await
+            .is_err(),
+        "nor is there a socket for it"
+    );
+
+    let (_me, hello) = connect(&gateway, &me, json!({"token": TOKEN})).await;
+    assert_eq!(
+        hello["scopes"],
+        json!(["operator.read", "operator.write"]),
+        "as the proxy's word has it: {hello}"
+    );
+    let basic = "Authorization: Basic bWU6eA==\r\nX-User: me\r\n";
+    assert!(
+        call(&gateway, basic).await.starts_with("HTTP/1.1 200"),
+        "what the proxy itself was shown is no token of ours"
+    );
+}
+
+#[tokio::test]
 async fn the_headers_of_anybody_else_are_nobodys_word() {
     let others = proxied(Value::Null).replace("127.0.0.1", "192.0.2.0/24");
     let gateway = Gateway::configured(&others).await;
@@ -105,8 +150,18 @@ async fn where_nothing_is_asked_this_machine_comes_in_and_a_proxy_on_it_does_not
     let (mut here, hello) = connect(&gateway, &[], json!({})).await;
     assert_eq!(hello["type"], "hello-ok", "{hello}");
     assert!(hello["gatewayMethods"].to_string().contains("chat.send"));
-    let (_stale, hello) = connect(&gateway, &[], json!({"token": "of another time"})).await;
-    assert_eq!(hello["type"], "hello-ok", "what is shown does not matter");
+    let (_stale, refused) = connect(&gateway, &[], json!({"token": "of another time"})).await;
+    assert_eq!(
+        refused["error"]["details"]["code"], "AUTH_TOKEN_MISMATCH",
+        "what is shown is looked at: {refused}"
+    );
+    let (_right, hello) = connect(&gateway, &[], json!({"token": TOKEN})).await;
+    assert_eq!(hello["type"], "hello-ok", "{hello}");
+    assert!(
+        call(&gateway, "Authorization: Bearer of-another-time\r\n")
+            .await
+            .starts_with("HTTP/1.1 401")
+    );
     let mut page = v4(&["operator.read"]);
     page["auth"] = json!({});
     let origin = format!("http://{}", gateway.http);

@@ -24,6 +24,7 @@ use crate::{
     hub::Hub,
     living::Living,
     metrics::Metrics,
+    presence,
 };
 
 #[derive(Debug)]
@@ -41,11 +42,12 @@ impl BroadcastService for Grpc {
 
     async fn get_presence(
         &self,
-        _: Request<GetPresenceRequest>,
+        request: Request<GetPresenceRequest>,
     ) -> Result<Response<GetPresenceResponse>, Status> {
-        Ok(Response::new(GetPresenceResponse {
-            presence: self.hub.presence().await,
-        }))
+        let asker = Asker::of(&request);
+        let mut presence = self.hub.presence().await;
+        presence::show_to(&asker, &mut presence);
+        Ok(Response::new(GetPresenceResponse { presence }))
     }
 
     async fn get_health(

@@ -2,9 +2,11 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
-use gatehouse_core::beat::BEAT;
+use gatehouse_core::{beat::BEAT, session_key};
 use gatehouse_proto::broadcast::v1::PresenceEntry;
 use tokio::time::Instant;
+
+use crate::conversations::Asker;
 
 /// A report holds for three beats. An edge that is gone is known from its subscription.
 pub(crate) const LEASE: Duration = BEAT.saturating_mul(3);
@@ -15,6 +17,17 @@ const EDGES_MAX: usize = 64;
 /// Entries that screens are shown. Each change of presence goes to every screen, so a list that grew with the gateway would cost
 /// the square of its connections; method `system-presence` lists everybody.
 pub(crate) const SHOWN_MAX: usize = 200;
+
+/// Leaves out whose private session somebody looks at: a named user is told of sessions of everybody, and of what he looks at himself.
+pub(crate) fn show_to(asker: &Asker, entries: &mut [PresenceEntry]) {
+    let Asker::User(user) = asker else { return };
+    for entry in entries {
+        let is_own = entry.user.as_ref().is_some_and(|of| of.id == *user);
+        entry
+            .watched_sessions
+            .retain(|key| is_own || session_key::is_shared(key));
+    }
+}
 
 /// Presence, merged over all edges.
 #[derive(Debug)]
@@ -101,6 +114,8 @@ impl Presence {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_proto::broadcast::v1::PresenceUser;
+
     use super::*;
 
     fn entry(id: &str) -> PresenceEntry {
@@ -140,6 +155,27 @@ mod tests {
         assert_eq!((shown.len(), presence.entries().len()), (SHOWN_MAX, 1_001));
         assert_eq!(shown[0].mode.as_deref(), Some("gateway"));
         assert!(shown[1..].iter().all(|entry| entry.ts > 800));
+    }
+
+    #[test]
+    fn a_named_user_is_told_of_no_private_session_that_somebody_else_looks_at() {
+        let looks = |user: Option<&str>| PresenceEntry {
+            user: user.map(|id| PresenceUser {
+                id: id.into(),
+                ..PresenceUser::default()
+            }),
+            watched_sessions: vec!["agent:main:main".into(), "agent:main:diary".into()],
+            ..PresenceEntry::default()
+        };
+        let told = |asker: Asker| {
+            let mut entries = [looks(Some("ann")), looks(Some("bob")), looks(None)];
+            show_to(&asker, &mut entries);
+            entries.map(|entry| entry.watched_sessions.len())
+        };
+
+        assert_eq!(told(Asker::User("ann".into())), [2, 1, 1]);
+        assert_eq!(told(Asker::User("eve".into())), [1, 1, 1]);
+        assert_eq!(told(Asker::Owner), [2, 2, 2]);
     }
 
     #[tokio::test(start_paused = true)]

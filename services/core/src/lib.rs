@@ -34,6 +34,7 @@ pub mod report;
 pub mod secret;
 pub mod server;
 pub mod service;
+pub mod session_key;
 pub mod settings;
 pub mod sqlite;
 pub mod store;

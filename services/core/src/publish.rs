@@ -92,6 +92,18 @@ impl Outgoing {
         self
     }
 
+    /// About this device, which has or asks for these scopes: for those to whom the list of devices shows it.
+    #[must_use]
+    pub fn about_device<'s>(
+        mut self,
+        id: impl Into<String>,
+        scopes: impl IntoIterator<Item = &'s str>,
+    ) -> Self {
+        self.0.device_id = Some(id.into());
+        self.0.device_scopes = scopes.into_iter().map(str::to_owned).collect();
+        self
+    }
+
     /// One of the two forms of a text delta.
     #[must_use]
     pub fn rendition(mut self, rendition: Rendition) -> Self {

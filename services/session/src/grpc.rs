@@ -224,21 +224,21 @@ impl SessionService for Grpc {
         &self,
         request: Request<PutGroupsRequest>,
     ) -> Result<Response<PutGroupsResponse>, Status> {
-        answer(sessions::put_groups(&self.engine, request.into_inner()).await)
+        answer(sessions::put_groups(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn rename_group(
         &self,
         request: Request<RenameGroupRequest>,
     ) -> Result<Response<RenameGroupResponse>, Status> {
-        answer(sessions::rename_group(&self.engine, request.into_inner()).await)
+        answer(sessions::rename_group(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn delete_group(
         &self,
         request: Request<DeleteGroupRequest>,
     ) -> Result<Response<DeleteGroupResponse>, Status> {
-        answer(sessions::delete_group(&self.engine, request.into_inner()).await)
+        answer(sessions::delete_group(&self.engine, &Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn list_group_defaults(

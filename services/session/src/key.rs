@@ -103,11 +103,7 @@ impl SessionKey {
 
     /// Whether it belongs to nobody in particular: an agent's main session, what is everybody's, or a chat of a channel.
     pub(crate) fn is_shared(&self) -> bool {
-        let rest = self.rest();
-        matches!(rest, "main" | "global" | "unknown")
-            || rest
-                .split(':')
-                .any(|part| matches!(part, "direct" | "group" | "channel"))
+        gatehouse_core::session_key::is_shared(&self.0)
     }
 
     /// The UUID with which it ends.

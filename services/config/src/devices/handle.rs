@@ -33,7 +33,7 @@ use super::{
     actor::Actor,
     admit::{self, Admitted, Asking, Rules},
     error::DeviceError,
-    manage::{self, Arrived, Told, Whole},
+    manage::{self, Arrived, Reach, Told, Whole},
     rows::{self, RequestRow, RoleRow},
     schema::MIGRATIONS,
     setup::{self, Code, Profile},
@@ -201,34 +201,45 @@ impl Devices {
         let whole = self
             .change(move |tx| manage::approve(tx, &key, &actor, &request, now))
             .await?;
-        self.say_resolved(id, &whole.device.id, "approved");
+        let reach = Reach::of(whole.roles.iter().map(|role| &role.approved));
+        self.say_resolved(id, &whole.device.id, &reach, "approved");
         Ok(whole)
     }
 
     pub(super) async fn reject(&self, actor: Actor, id: String) -> Result<String, DeviceError> {
         let (now, request) = (self.now(), id.clone());
-        let device = self
-            .change(move |tx| manage::reject(tx, &actor, &request, now))
+        let (device, reach) = self
+            .change(move |tx| {
+                let wanted = rows::find_request(tx, &request)?.map(|request| request.wanted);
+                let device = manage::reject(tx, &actor, &request, now)?;
+                let reach = Reach::of_device(tx, &device, wanted.as_ref())?;
+                Ok((device, reach))
+            })
             .await?;
-        self.say_resolved(id, &device, "rejected");
+        self.say_resolved(id, &device, &reach, "rejected");
         Ok(device)
     }
 
     pub(super) async fn remove(&self, actor: Actor, device: String) -> Result<(), DeviceError> {
         let removed = device.clone();
-        self.change(move |tx| manage::remove(tx, &actor, &removed))
+        let reach = self
+            .change(move |tx| {
+                let reach = Reach::of_device(tx, &removed, None)?;
+                manage::remove(tx, &actor, &removed)?;
+                Ok(reach)
+            })
             .await?;
         tracing::info!(device.id = device, "a paired device was removed");
-        self.say_resolved(device.clone(), &device, "removed");
+        self.say_resolved(device.clone(), &device, &reach, "removed");
         self.forget_node(device).await;
         Ok(())
     }
 
     /// Tells others what ended with a user or a user's token.
     pub(super) async fn say_ended(&self, ended: Ended) {
-        for device in ended.devices {
+        for (device, reach) in ended.devices {
             tracing::info!(device.id = device, "a device ended with what it was paired with");
-            self.say_resolved(device.clone(), &device, "removed");
+            self.say_resolved(device.clone(), &device, &reach, "removed");
         }
         join_all(ended.nodes.into_iter().map(|node| self.forget_node(node))).await;
     }
@@ -312,8 +323,16 @@ impl Devices {
         let rules = Rules::from(&self.state().revision.document().gateway.nodes.pairing);
         let (key, now) = (self.0.key.clone(), self.now());
         let (device, name) = (asking.device_id.clone(), asking.labels.display_name.clone());
-        let admitted = self
-            .change(move |tx| admit::admit(tx, &key, &rules, &asking, now))
+        let (admitted, reach) = self
+            .change(move |tx| {
+                let admitted = admit::admit(tx, &key, &rules, &asking, now)?;
+                let wanted = match &admitted {
+                    Admitted::Pending { request, .. } => Some(&request.wanted),
+                    Admitted::Paired(_) | Admitted::CodeInvalid => None,
+                };
+                let reach = Reach::of_device(tx, &asking.device_id, wanted)?;
+                Ok((admitted, reach))
+            })
             .await?;
         match &admitted {
             Admitted::Pending {
@@ -326,14 +345,15 @@ impl Devices {
                     reason = request.reason,
                     "a device waits for approval"
                 );
+                let event = Outgoing::new(&wire::requested(request, *repair));
                 self.0
                     .publisher
-                    .publish(Outgoing::new(&wire::requested(request, *repair)));
+                    .publish(event.about_device(device, reach.scopes()));
             }
             Admitted::Paired(paired) => {
                 if let Some(settled) = &paired.settled {
                     tracing::info!(device.id = device, "a device was paired");
-                    self.say_resolved(settled.clone(), &device, "approved");
+                    self.say_resolved(settled.clone(), &device, &reach, "approved");
                 }
                 if let Some((id, access)) = &paired.code {
                     self.0
@@ -369,13 +389,16 @@ impl Devices {
         self.0.clock.now()
     }
 
-    fn say_resolved(&self, request_id: String, device: &str, decision: &str) {
-        self.0.publisher.publish(Outgoing::new(&DevicePairResolvedEvent {
+    fn say_resolved(&self, request_id: String, device: &str, reach: &Reach, decision: &str) {
+        let event = Outgoing::new(&DevicePairResolvedEvent {
             request_id,
             device_id: device.to_owned(),
             decision: decision.to_owned(),
             ts: self.now().as_ms(),
-        }));
+        });
+        self.0
+            .publisher
+            .publish(event.about_device(device, reach.scopes()));
     }
 
     pub(super) async fn read<T: Send + 'static>(

@@ -24,6 +24,33 @@ pub(super) struct Whole {
     pub(super) roles: Vec<RoleRow>,
 }
 
+/// The scopes that a device has or asks for, in any role: whoever is not good for all of them is not told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reach(Vec<&'static str>);
+
+impl Reach {
+    pub(super) fn of<'g>(grants: impl IntoIterator<Item = &'g Grants>) -> Self {
+        let mut scopes: Vec<_> = grants.into_iter().flat_map(Grants::scopes).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
+    }
+
+    /// Of a device as it is kept, and with what it asks for.
+    pub(super) fn of_device(
+        connection: &Connection,
+        device: &str,
+        wanted: Option<&Grants>,
+    ) -> Result<Self, DeviceError> {
+        let roles = rows::roles_of(connection, device)?;
+        Ok(Self::of(roles.iter().map(|role| &role.approved).chain(wanted)))
+    }
+
+    pub(super) fn scopes(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().copied()
+    }
+}
+
 fn whole(tx: &Transaction<'_>, id: &str) -> Result<Whole, DeviceError> {
     let device = rows::find_device(tx, id)?.ok_or_else(|| DeviceError::NoSuchDevice(id.to_owned()))?;
     let roles = rows::roles_of(tx, id)?;

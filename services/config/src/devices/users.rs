@@ -11,6 +11,7 @@ use super::{
     actor::Actor,
     admit,
     error::DeviceError,
+    manage::Reach,
     rows::{self, words},
 };
 
@@ -61,8 +62,8 @@ pub(super) struct Made {
 /// What ended with a user, or with one of their tokens.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// Devices that are forgotten.
-    pub(super) devices: Vec<String>,
+    /// Devices that are forgotten, with what they were good for.
+    pub(super) devices: Vec<(String, Reach)>,
     /// Devices that are no nodes any more.
     pub(super) nodes: Vec<String>,
 }
@@ -309,12 +310,15 @@ pub(super) fn revoke_token(tx: &Transaction<'_>, id: &str) -> Result<Ended, Devi
     if gone == 0 {
         return Err(DeviceError::NoSuchToken(id.to_owned()));
     }
-    for role in roles {
+    for role in &roles {
         if role.role() == Role::Node {
             ended.nodes.push(role.device_id.clone());
         }
         if rows::roles_of(tx, &role.device_id)?.is_empty() && admit::remove(tx, &role.device_id)? {
-            ended.devices.push(role.device_id);
+            let had = roles.iter().filter(|had| had.device_id == role.device_id);
+            ended
+                .devices
+                .push((role.device_id.clone(), Reach::of(had.map(|had| &had.approved))));
         }
     }
     Ok(ended)

@@ -1,5 +1,6 @@
 mod attachments;
 mod clients;
+mod doors;
 mod following;
 mod lists;
 mod people;

@@ -35,7 +35,9 @@ impl Nodes {
                 .collect(),
             ts: request.asked_at.as_ms(),
         };
-        self.0.publisher.publish(Outgoing::new(&event));
+        // A device that is no administrator decides about itself, and hears of itself.
+        let about = Outgoing::new(&event).about_device(node.id.as_str(), []);
+        self.0.publisher.publish(about);
     }
 
     /// Tells operators, and answers what the node itself is told.
@@ -51,7 +53,8 @@ impl Nodes {
             decision: decision.into(),
             ts: self.now().as_ms(),
         };
-        self.0.publisher.publish(Outgoing::new(&event));
+        let about = Outgoing::new(&event).about_device(node.as_str(), []);
+        self.0.publisher.publish(about);
         frame(&event)
     }
 

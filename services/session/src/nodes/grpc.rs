@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::invoke::{Landing, Told, is_admin};
 use super::live::Arrival;
 use super::reports::Speaker;
-use super::{Error, Facts, InvocationRecord, NodeId, Nodes, Payload, Surface, pairing, view};
+use super::{Asker, Error, Facts, InvocationRecord, NodeId, Nodes, Payload, Surface, pairing, view};
 
 /// Names of one kind that a node may declare: OpenClaw's nodes have some dozens.
 const DECLARED_MAX: usize = 512;
@@ -163,10 +163,17 @@ fn told(node_id: String, command: String, told: Told) -> Result<InvokeNodeRespon
     }
 }
 
-/// A result is for whoever asked for it, and for who may ask for everything.
-fn sees_media(caller: Option<&Caller>, record: &InvocationRecord) -> bool {
-    let device = caller.and_then(|caller| caller.device_id.as_ref());
-    is_admin(caller) || device.is_some_and(|device| record.asker.device.as_ref() == Some(device))
+/// What somebody asked of a node is shown to that person, and to who may ask for everything. Of those without a name, the owner's, a device
+/// has a trace of its own; programs without one are told apart by their ids.
+fn is_asker(caller: Option<&Caller>, record: &InvocationRecord) -> bool {
+    let Some(caller) = caller.filter(|_| !is_admin(caller)) else {
+        return true;
+    };
+    let Asker { client, device, user } = &record.asker;
+    if user.is_some() || caller.user_id.is_some() {
+        return *user == caller.user_id;
+    }
+    *device == caller.device_id && (device.is_some() || client.as_deref() == Some(caller.client_id.as_str()))
 }
 
 #[tonic::async_trait]
@@ -177,15 +184,16 @@ impl NodeService for Grpc {
         &self,
         request: Request<ListNodesRequest>,
     ) -> Result<Response<ListNodesResponse>, Status> {
-        let shows = pairing::sees_requests(caller(&request).as_ref());
-        answer(list(&self.nodes, shows).await)
+        let caller = caller(&request);
+        answer(list(&self.nodes, |node| pairing::sees_request(caller.as_ref(), node)).await)
     }
 
     async fn describe_node(
         &self,
         request: Request<DescribeNodeRequest>,
     ) -> Result<Response<DescribeNodeResponse>, Status> {
-        let shows = pairing::sees_requests(caller(&request).as_ref());
+        let caller = caller(&request);
+        let shows = |node: &NodeId| pairing::sees_request(caller.as_ref(), node);
         answer(describe(&self.nodes, &request.into_inner().node_id, shows).await)
     }
 
@@ -238,8 +246,8 @@ impl NodeService for Grpc {
                 invocations: records
                     .into_iter()
                     .map(|record| {
-                        let links = sees_media(caller.as_ref(), &record).then(|| self.nodes.0.media.links());
-                        view::invocation(record, links)
+                        let own = is_asker(caller.as_ref(), &record).then(|| self.nodes.0.media.links());
+                        view::invocation(record, own)
                     })
                     .collect(),
             }
@@ -404,7 +412,7 @@ impl NodeService for Grpc {
 impl Nodes {
     /// Every node, as anybody may see it.
     pub(crate) async fn known(&self) -> Result<Vec<Node>, Error> {
-        Ok(list(self, false).await?.nodes)
+        Ok(list(self, |_| false).await?.nodes)
     }
 
     /// The skills of the nodes that are there.
@@ -413,11 +421,11 @@ impl Nodes {
     }
 }
 
-async fn list(nodes: &Nodes, shows_requests: bool) -> Result<ListNodesResponse, Error> {
+async fn list(nodes: &Nodes, shows_request: impl Fn(&NodeId) -> bool) -> Result<ListNodesResponse, Error> {
     let records = nodes.0.store.nodes().await?;
     let mut list = records
         .iter()
-        .map(|record| nodes.view(record, shows_requests))
+        .map(|record| nodes.view(record, shows_request(&record.id)))
         .collect::<Result<Vec<_>, _>>()?;
     let active = list
         .iter()
@@ -439,8 +447,12 @@ async fn list(nodes: &Nodes, shows_requests: bool) -> Result<ListNodesResponse, 
     })
 }
 
-async fn describe(nodes: &Nodes, node: &str, shows_requests: bool) -> Result<DescribeNodeResponse, Error> {
-    let found = list(nodes, shows_requests).await?;
+async fn describe(
+    nodes: &Nodes,
+    node: &str,
+    shows_request: impl Fn(&NodeId) -> bool,
+) -> Result<DescribeNodeResponse, Error> {
+    let found = list(nodes, shows_request).await?;
     let node = found.nodes.into_iter().find(|known| known.node_id == node.trim());
     let node = node.ok_or(Error::UnknownNode)?;
     Ok(DescribeNodeResponse {

@@ -93,6 +93,7 @@ impl Wish {
             asker: Asker {
                 client: caller.map(|caller| caller.client_id.clone()),
                 device: caller.and_then(|caller| caller.device_id.clone()),
+                user: caller.and_then(|caller| caller.user_id.clone()),
             },
         })
     }
@@ -106,7 +107,9 @@ impl Wish {
             self.asker.client.as_deref(),
             self.asker.device.as_deref(),
         ];
-        for part in parts {
+        // Only where there is one: what was asked for before users were told apart is answered as before.
+        let user = self.asker.user.as_deref().map(Some);
+        for part in parts.into_iter().chain(user) {
             let part = part.unwrap_or_default();
             hash.update(part.len().to_le_bytes());
             hash.update(part);
@@ -128,8 +131,9 @@ impl Wish {
 }
 
 /// What a caller is told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Told {
+    /// The invocation as it is remembered: of a repeat, the one that was begun first.
     pub(super) id: String,
     pub(super) landing: Landing,
 }
@@ -137,6 +141,8 @@ pub(super) struct Told {
 /// What becomes of a wish.
 enum Next {
     Land(Landing),
+    /// It was asked for before, and is remembered.
+    Repeat(Told),
     Fly(Line),
 }
 
@@ -162,14 +168,13 @@ impl Nodes {
             self.0.drain.spawn_work("invocation", async move {
                 match nodes.begin(&wish, &ticket).await {
                     Ok(Next::Land(landing)) => ticket.land(Ok(landing)),
+                    Ok(Next::Repeat(told)) => ticket.tell(Ok(told)),
                     Ok(Next::Fly(line)) => nodes.fly(&wish, ticket, line, true).await,
                     Err(error) => ticket.land(Err(error.into())),
                 }
             });
         }
-        let id = flight.id.clone();
-        let landing = flight.landed().await?;
-        Ok(Told { id, landing })
+        flight.landed().await
     }
 
     /// The first of those who come with a key decides what becomes of the flight.
@@ -197,7 +202,7 @@ impl Nodes {
                 // A repeat is answered with what is remembered, also when the node is away.
                 let known = self.0.store.known(&wish.node, &wish.key).await?;
                 let record = known.ok_or(Error::NotConnected)?;
-                return known_end(&record, &fingerprint).map(Next::Land);
+                return known_end(&record, &fingerprint).map(Next::Repeat);
             }
         }
         let begun = self.0.store.begin(NewInvocation {
@@ -215,7 +220,7 @@ impl Nodes {
         });
         Ok(match (begun.await?, line) {
             (Begun::Full, _) => return Err(Error::QueueFull(WAITING_MAX)),
-            (Begun::Known(record), _) => Next::Land(known_end(&record, &fingerprint)?),
+            (Begun::Known(record), _) => Next::Repeat(known_end(&record, &fingerprint)?),
             (Begun::New, Some(line)) => Next::Fly(line),
             (Begun::New, None) => {
                 self.0.flights.queued.notify_one();
@@ -334,12 +339,19 @@ fn disconnected(command: &str) -> Trouble {
 }
 
 /// What is remembered under a key, for whoever comes with it again.
-fn known_end(record: &InvocationRecord, fingerprint: &[u8]) -> Result<Landing, Error> {
+fn known_end(record: &InvocationRecord, fingerprint: &[u8]) -> Result<Told, Error> {
     if record.fingerprint != fingerprint {
         return Err(Error::KeyConflict);
     }
+    let told = |landing| Told {
+        id: record.id.clone(),
+        landing,
+    };
     let end = match record.state {
-        State::Queued => return Ok(Landing::Queued(record.expires_at.unwrap_or(record.created_at))),
+        State::Queued => {
+            let until = record.expires_at.unwrap_or(record.created_at);
+            return Ok(told(Landing::Queued(until)));
+        }
         // It is in no flight of this process: what owned it is gone.
         State::Running => End::failed(State::Lost, disconnected(&record.command)),
         State::Ok => End::ok(record.payload.clone().ok_or(Error::ResultGone)?),
@@ -351,7 +363,7 @@ fn known_end(record: &InvocationRecord, fingerprint: &[u8]) -> Result<Landing, E
             )
         }
     };
-    Ok(Landing::Ended(end, record.started_at.is_some()))
+    Ok(told(Landing::Ended(end, record.started_at.is_some())))
 }
 
 fn not_allowed(why: NotAllowed, command: &str, platform: Option<String>) -> Error {

@@ -26,13 +26,14 @@ fn may_decide(caller: Option<&Caller>, node: &NodeId) -> Result<(), Error> {
     }
 }
 
-/// Whether a caller sees what waits for an answer.
-pub(super) fn sees_requests(caller: Option<&Caller>) -> bool {
-    caller.is_none_or(|caller| {
-        caller
-            .grants()
-            .is_some_and(|grants| grants.has(ADMIN) || grants.has(PAIRING))
-    })
+/// Whether a caller sees what this node waits for: who could decide it.
+pub(super) fn sees_request(caller: Option<&Caller>, node: &NodeId) -> bool {
+    may_decide(caller, node).is_ok()
+        && caller.is_none_or(|caller| {
+            caller
+                .grants()
+                .is_some_and(|grants| grants.has(ADMIN) || grants.has(PAIRING))
+        })
 }
 
 /// Nobody grants what he does not hold.

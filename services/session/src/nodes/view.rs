@@ -175,8 +175,9 @@ pub(super) fn granted(node: &NodeRecord) -> Option<proto::NodePairing> {
     })
 }
 
-/// One invocation, with links to its media for whom they are shown to.
+/// One invocation. What is the asker's alone, its key, what the node said and links to its media, is left out without `links`.
 pub(super) fn invocation(record: InvocationRecord, links: Option<&Links>) -> proto::Invocation {
+    let is_own = links.is_some();
     let state = match record.state {
         State::Queued => proto::InvocationState::Queued,
         State::Running => proto::InvocationState::Running,
@@ -190,7 +191,7 @@ pub(super) fn invocation(record: InvocationRecord, links: Option<&Links>) -> pro
         id: record.id,
         node_id: record.node.to_string(),
         command: record.command,
-        idempotency_key: record.key,
+        idempotency_key: if is_own { record.key } else { String::new() },
         client_id: record.asker.client,
         device_id: record.asker.device,
         state: state.into(),
@@ -199,7 +200,7 @@ pub(super) fn invocation(record: InvocationRecord, links: Option<&Links>) -> pro
         ended_at_ms: record.ended_at.map(Timestamp::as_ms),
         expires_at_ms: record.expires_at.map(Timestamp::as_ms),
         error_code: record.trouble.as_ref().map(|trouble| trouble.code.clone()),
-        error_message: record.trouble.map(|trouble| trouble.message),
+        error_message: record.trouble.filter(|_| is_own).map(|trouble| trouble.message),
         media: links.map_or_else(Vec::new, |links| {
             let media = record.media.into_iter();
             media

@@ -1,9 +1,14 @@
 //! The groups that people put sessions into. A group is a name and a place; which sessions are in it, their own rows say.
+//!
+//! The list is one for all, as it stands in every side bar. What a session is put into is its owner's business: whoever renames or deletes a
+//! group moves the sessions that he may see, and those of other users stay as they are. A name that only a session's own row has is in no
+//! list.
 
 use async_trait::async_trait;
 
 use crate::error::Error;
 use crate::key::SessionKey;
+use crate::viewer::Viewer;
 
 /// The groups there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +36,10 @@ pub(crate) enum GroupChange {
 pub(crate) trait Groups: Send + Sync + std::fmt::Debug {
     async fn groups(&self) -> Result<GroupsOf, Error>;
 
-    /// Makes a change. Answers the groups after it, and the sessions whose group became another one.
-    async fn change_groups(&self, change: GroupChange) -> Result<(GroupsOf, Vec<SessionKey>), Error>;
+    /// Makes a change. Answers the groups after it, and the sessions whose group became another one: those that this viewer may see.
+    async fn change_groups(
+        &self,
+        change: GroupChange,
+        viewer: Viewer,
+    ) -> Result<(GroupsOf, Vec<SessionKey>), Error>;
 }

@@ -31,6 +31,7 @@ use gatehouse_core::store;
 use super::*;
 use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
+use crate::viewer::Viewer;
 
 /// The most bytes of messages that are merged into one turn: they must fit into one request to the agent service.
 const MERGE_BYTES_MAX: i64 = 1024 * 1024;
@@ -167,8 +168,14 @@ impl Groups for SqliteStore {
         self.database.read(groups::groups).await
     }
 
-    async fn change_groups(&self, change: GroupChange) -> Result<(GroupsOf, Vec<SessionKey>), Error> {
-        self.database.write(move |tx| groups::change(tx, change)).await
+    async fn change_groups(
+        &self,
+        change: GroupChange,
+        viewer: Viewer,
+    ) -> Result<(GroupsOf, Vec<SessionKey>), Error> {
+        self.database
+            .write(move |tx| groups::change(tx, change, &viewer))
+            .await
     }
 }
 

@@ -18,6 +18,7 @@ use crate::schedules::{
     Slot, SlotRow,
 };
 use crate::store::*;
+use crate::viewer::Viewer;
 use gatehouse_core::Timestamp;
 
 /// What was asked of a store.
@@ -85,7 +86,7 @@ pass_on! {
     }
     groups as Groups {
         fn groups() -> GroupsOf;
-        fn change_groups(change: GroupChange) -> (GroupsOf, Vec<SessionKey>);
+        fn change_groups(change: GroupChange, viewer: Viewer) -> (GroupsOf, Vec<SessionKey>);
     }
     transcripts as Transcripts {
         fn history(key: &SessionKey, query: HistoryQuery) -> HistoryPage;

@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use gatehouse_core::{Caller, Clock, Env, Failure, Home, Kind, client::Peer, publish::Publisher};
+use gatehouse_core::{
+    Caller, Clock, Env, Failure, Home, Kind,
+    client::Peer,
+    publish::{Published, Publisher},
+};
 use gatehouse_proto::device::v1::{
     AdmitDeviceRequest, ApproveDeviceRequest, ListDevicesRequest, RejectDeviceRequest, RemoveDeviceRequest,
     RenameDeviceRequest, RevokeDeviceTokenRequest, RotateDeviceTokenRequest,
@@ -22,6 +26,7 @@ const READERS: u8 = 3;
 
 struct Running {
     grpc: DeviceGrpc,
+    events: Published,
     _home: TempDir,
 }
 
@@ -34,14 +39,16 @@ async fn running() -> Running {
     let configuration =
         Configuration::open(store_of(&paths), sources_of(&paths, &env), Clock::system()).unwrap();
     let nobody = format!("unix:{}/session.sock", home.path().display());
+    let (publisher, events) = Publisher::for_tests();
     let devices = Opened::new(Files::of(home.path())).await.unwrap().with(
         Clock::fixed(NOW.as_ms()),
         configuration.watch(),
-        Publisher::for_tests().0,
+        publisher,
         Peer::lazy(&nobody.parse().unwrap(), &Secret::new("none")),
     );
     let running = Running {
         grpc: DeviceGrpc::new(devices),
+        events,
         _home: home,
     };
     running.admit(ADMINS, "operator.admin", true).await;
@@ -196,4 +203,45 @@ async fn who_is_no_administrator_sees_and_decides_what_asks_for_no_more_than_he_
     }
     running.approve(&small, &pairing()).await.unwrap();
     assert_eq!(running.shown(&pairing()).await, (vec![id(SMALL), id(5)], 0));
+}
+
+#[tokio::test]
+async fn what_is_told_of_pairing_says_which_device_it_is_and_what_that_can_do() {
+    let mut running = running().await;
+    let owner = Caller {
+        scopes: vec!["operator.admin".into(), "operator.pairing".into()],
+        credential_id: Some("shared".into()),
+        ..pairing()
+    };
+    let refused = running.admit(4, "operator.pairing", false).await;
+    running.reject(&refused, &owner).await.unwrap();
+    // A device that can more than it asks for.
+    let known = running.admit(READERS, "operator.pairing", false).await;
+    running.approve(&known, &owner).await.unwrap();
+    let [.., removed] = running.change(ADMINS, &owner).await;
+    removed.unwrap();
+
+    let mut told = Vec::new();
+    while told.len() < 5 {
+        let event = running.events.recv().await.unwrap();
+        let name = event.r#type.rsplit('.').next().unwrap().to_owned();
+        told.push((name, event.device_id.unwrap(), event.device_scopes.join(" ")));
+    }
+    let expected = [
+        ("DevicePairRequestedEvent", 4, "operator.pairing"),
+        ("DevicePairResolvedEvent", 4, "operator.pairing"),
+        (
+            "DevicePairRequestedEvent",
+            READERS,
+            "operator.pairing operator.read",
+        ),
+        (
+            "DevicePairResolvedEvent",
+            READERS,
+            "operator.pairing operator.read",
+        ),
+        ("DevicePairResolvedEvent", ADMINS, "operator.admin"),
+    ];
+    let expected = expected.map(|(name, device, scopes)| (name.to_owned(), id(device), scopes.to_owned()));
+    assert_eq!(told, expected);
 }

@@ -10,7 +10,7 @@ use crate::testing::Seen;
 use crate::{tasks, usage};
 
 /// A session that anna begins.
-const HERS: &str = "agent:main:diary";
+pub(super) const HERS: &str = "agent:main:diary";
 
 const TALKS: [&str; 2] = ["operator.read", "operator.write"];
 
@@ -27,11 +27,11 @@ fn of<T>(user: Option<&str>, scopes: &[&str], message: T) -> Request<T> {
     request
 }
 
-fn anna<T>(message: T) -> Request<T> {
+pub(super) fn anna<T>(message: T) -> Request<T> {
     of(Some("anna"), &TALKS, message)
 }
 
-fn bert<T>(message: T) -> Request<T> {
+pub(super) fn bert<T>(message: T) -> Request<T> {
     of(Some("bert"), &TALKS, message)
 }
 
@@ -46,7 +46,7 @@ fn none<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) {
     assert_eq!(refusal(answer).0, Kind::NotFound);
 }
 
-async fn diary(bench: &mut Bench, running: &mut Running, grpc: &Grpc) {
+pub(super) async fn diary(bench: &mut Bench, running: &mut Running, grpc: &Grpc) {
     let message = said(HERS, "r1", "my secret").into_inner();
     grpc.send_chat(anna(message)).await.unwrap();
     bench.call().await.done().await;

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::super::live::Line;
 use super::super::{End, Error, NodeId, Payload, Trouble};
-use super::new_id;
+use super::{Told, new_id};
 
 /// Invocations that are under way at once, with all nodes: each may hold a result of 25 MiB for a moment, and callers' long
 /// waits are bounded below this by the edge.
@@ -34,20 +34,19 @@ pub(in super::super) enum Landing {
     Ended(End, bool),
 }
 
-type Landed = Option<Result<Landing, Failure>>;
+type Landed = Option<Result<Told, Failure>>;
 
 /// What somebody waits for. Dropping it says that it is not waited for any longer.
 #[derive(Debug)]
 pub(super) struct Flight {
-    pub(super) id: String,
     landed: watch::Receiver<Landed>,
 }
 
 impl Flight {
-    pub(super) async fn landed(mut self) -> Result<Landing, Error> {
+    pub(super) async fn landed(mut self) -> Result<Told, Error> {
         let landed = self.landed.wait_for(Option::is_some).await;
         match landed.map_err(|_| Error::Stopping)?.clone() {
-            Some(landing) => landing.map_err(Error::Told),
+            Some(told) => told.map_err(Error::Told),
             None => Err(Error::Stopping),
         }
     }
@@ -123,17 +122,11 @@ impl Flights {
     ) -> Result<(Flight, Option<Ticket>), Error> {
         let place = (node.clone(), key.to_owned());
         let mut state = self.lock();
-        if let Some(entry) = state
-            .by_key
-            .get(&place)
-            .and_then(|id| state.entries.get_key_value(id))
-        {
-            let (id, entry) = entry;
+        if let Some(entry) = state.by_key.get(&place).and_then(|id| state.entries.get(id)) {
             if entry.fingerprint != fingerprint {
                 return Err(Error::KeyConflict);
             }
             let flight = Flight {
-                id: id.clone(),
                 landed: entry.tell.subscribe(),
             };
             return Ok((flight, None));
@@ -181,11 +174,11 @@ impl Flights {
             },
         );
         let ticket = Ticket {
-            id: id.clone(),
+            id,
             state: Arc::clone(&self.state),
             tell,
         };
-        (ticket, Flight { id, landed })
+        (ticket, Flight { landed })
     }
 
     /// How many wait for an invocation.
@@ -268,9 +261,15 @@ impl Ticket {
         self.tell.closed().await;
     }
 
-    /// Tells everybody, and forgets the flight.
+    /// Tells everybody how it ended, and forgets the flight.
     pub(super) fn land(self, landing: Result<Landing, Failure>) {
-        self.tell.send_replace(Some(landing));
+        let id = self.id.clone();
+        self.tell(landing.map(|landing| Told { id, landing }));
+    }
+
+    /// Tells everybody, of this invocation or of one that was begun before, and forgets the flight.
+    pub(super) fn tell(self, told: Result<Told, Failure>) {
+        self.tell.send_replace(Some(told));
     }
 }
 

@@ -76,6 +76,8 @@ impl Payload {
 pub(crate) struct Asker {
     pub(crate) client: Option<String>,
     pub(crate) device: Option<String>,
+    /// The named user. `None`: the gateway's owner, or a process.
+    pub(crate) user: Option<String>,
 }
 
 /// Something that a node is to do.

@@ -5,6 +5,7 @@ use gatehouse_proto::session::v1 as proto;
 use super::super::{GroupChange, GroupsOf};
 use crate::error::Error;
 use crate::turns::Engine;
+use crate::viewer::Viewer;
 
 fn shown(names: Vec<String>) -> Vec<proto::SessionGroup> {
     let groups = (0..).zip(names);
@@ -23,6 +24,7 @@ pub(crate) async fn groups(engine: &Engine) -> Result<proto::ListGroupsResponse,
 
 pub(crate) async fn put_groups(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::PutGroupsRequest,
 ) -> Result<proto::PutGroupsResponse, Error> {
     let proto::PutGroupsRequest { names, section_order } = request;
@@ -40,7 +42,7 @@ pub(crate) async fn put_groups(
         groups,
         section_order,
         updated_sessions,
-    } = change(engine, GroupChange::Put(put)).await?;
+    } = change(engine, viewer, GroupChange::Put(put)).await?;
     Ok(proto::PutGroupsResponse {
         ok: true,
         groups,
@@ -51,6 +53,7 @@ pub(crate) async fn put_groups(
 
 pub(crate) async fn rename_group(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::RenameGroupRequest,
 ) -> Result<proto::RenameGroupResponse, Error> {
     let proto::RenameGroupRequest { name, to } = request;
@@ -58,7 +61,7 @@ pub(crate) async fn rename_group(
         groups,
         section_order,
         updated_sessions,
-    } = change(engine, GroupChange::Rename { name, to }).await?;
+    } = change(engine, viewer, GroupChange::Rename { name, to }).await?;
     Ok(proto::RenameGroupResponse {
         ok: true,
         groups,
@@ -69,6 +72,7 @@ pub(crate) async fn rename_group(
 
 pub(crate) async fn delete_group(
     engine: &Engine,
+    viewer: &Viewer,
     request: proto::DeleteGroupRequest,
 ) -> Result<proto::DeleteGroupResponse, Error> {
     let proto::DeleteGroupRequest { name } = request;
@@ -76,7 +80,7 @@ pub(crate) async fn delete_group(
         groups,
         section_order,
         updated_sessions,
-    } = change(engine, GroupChange::Delete(name)).await?;
+    } = change(engine, viewer, GroupChange::Delete(name)).await?;
     Ok(proto::DeleteGroupResponse {
         ok: true,
         groups,
@@ -92,8 +96,9 @@ struct Changed {
     updated_sessions: Option<i64>,
 }
 
-async fn change(engine: &Engine, change: GroupChange) -> Result<Changed, Error> {
-    let (GroupsOf { names, sections }, moved) = engine.stores().groups.change_groups(change).await?;
+async fn change(engine: &Engine, viewer: &Viewer, change: GroupChange) -> Result<Changed, Error> {
+    let groups = &engine.stores().groups;
+    let (GroupsOf { names, sections }, moved) = groups.change_groups(change, viewer.clone()).await?;
     for key in &moved {
         let sessions = &engine.stores().sessions;
         let told = engine.change(key.clone(), "groups", async {

@@ -67,7 +67,7 @@ pub(super) async fn a_group_that_is_renamed_or_deleted_takes_its_sessions_along(
         })
     };
     let change = async |change: GroupChange| {
-        let (groups, moved) = store.groups.change_groups(change).await.unwrap();
+        let (groups, moved) = store.groups.change_groups(change, Viewer::Owner).await.unwrap();
         let moved: Vec<String> = moved.iter().map(|key| key.rest().to_owned()).collect();
         assert_eq!(store.groups.groups().await.unwrap(), groups);
         (groups.names.join(" "), groups.sections.join(" "), moved)

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::super::{GroupChange, GroupsOf};
 use crate::error::Error;
 use crate::key::SessionKey;
+use crate::viewer::Viewer;
 
 pub(super) fn groups(conn: &Connection) -> Result<GroupsOf, Error> {
     let of = |kind: &str| -> Result<Vec<String>, Error> {
@@ -31,7 +32,11 @@ fn put(conn: &Connection, kind: &str, names: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn change(conn: &Connection, change: GroupChange) -> Result<(GroupsOf, Vec<SessionKey>), Error> {
+pub(super) fn change(
+    conn: &Connection,
+    change: GroupChange,
+    viewer: &Viewer,
+) -> Result<(GroupsOf, Vec<SessionKey>), Error> {
     let mut groups = groups(conn)?;
     let moved = match change {
         GroupChange::Put(GroupsOf { names, sections }) => {
@@ -50,12 +55,12 @@ pub(super) fn change(conn: &Connection, change: GroupChange) -> Result<(GroupsOf
                     .filter(|known| **known == name)
                     .for_each(|known| known.clone_from(&to));
             }
-            moved(conn, &name, Some(&to))?
+            moved(conn, viewer, &name, Some(&to))?
         }
         GroupChange::Delete(name) => {
             groups.names.retain(|known| *known != name);
             groups.sections.retain(|known| *known != name);
-            moved(conn, &name, None)?
+            moved(conn, viewer, &name, None)?
         }
     };
     put(conn, "group", &groups.names)?;
@@ -63,10 +68,14 @@ pub(super) fn change(conn: &Connection, change: GroupChange) -> Result<(GroupsOf
     Ok((self::groups(conn)?, moved))
 }
 
-/// Puts the sessions of a group into another one, or into none.
-fn moved(conn: &Connection, from: &str, to: Option<&str>) -> Result<Vec<SessionKey>, Error> {
-    let mut statement =
-        conn.prepare_cached("UPDATE sessions SET category = ?2 WHERE category = ?1 RETURNING key")?;
-    let keys = statement.query_map(params![from, to], |row| Ok(SessionKey::stored(row.get(0)?)))?;
+/// Puts the sessions of a group into another one, or into none. Those that somebody may not see stay where they are.
+fn moved(conn: &Connection, viewer: &Viewer, from: &str, to: Option<&str>) -> Result<Vec<SessionKey>, Error> {
+    let mut statement = conn.prepare_cached(
+        "UPDATE sessions SET category = ?2
+         WHERE category = ?1 AND (?3 OR user IS NULL OR user = ?4) RETURNING key",
+    )?;
+    let keys = statement.query_map(params![from, to, viewer.sees_all(), viewer.user()], |row| {
+        Ok(SessionKey::stored(row.get(0)?))
+    })?;
     Ok(keys.collect::<Result<_, _>>()?)
 }

@@ -25,8 +25,8 @@ pub(super) fn begin(conn: &Connection, new: &NewInvocation) -> Result<Begun, Err
     let state = if waits { State::Queued } else { State::Running };
     conn.prepare_cached(
         "INSERT INTO node_invocations (id, node, command, key, fingerprint, client, device, state, params, session_key,
-            timeout_ms, created_at, started_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            timeout_ms, created_at, started_at, expires_at, user)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         new.id,
@@ -43,6 +43,7 @@ pub(super) fn begin(conn: &Connection, new: &NewInvocation) -> Result<Begun, Err
         new.now,
         (!waits).then_some(new.now),
         new.expires_at,
+        new.asker.user,
     ])?;
     Ok(Begun::New)
 }
@@ -315,6 +316,7 @@ fn record(row: &Row<'_>) -> Result<InvocationRecord, Error> {
         asker: Asker {
             client: row.get("client")?,
             device: row.get("device")?,
+            user: row.get("user")?,
         },
         state: State::parse(&state).ok_or(Error::Unreadable("invocation"))?,
         created_at: row.get("created_at")?,

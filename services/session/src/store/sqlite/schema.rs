@@ -302,4 +302,8 @@ ALTER TABLE sessions ADD COLUMN expires_at INTEGER;
 CREATE INDEX sessions_expiring ON sessions (expires_at) WHERE expires_at IS NOT NULL;
 ",
     super::schedules::MIGRATION,
+    r"
+-- The named user who asked a node for something; NULL: the owner, a process, or whoever asked an earlier version.
+ALTER TABLE node_invocations ADD COLUMN user TEXT;
+",
 ];
