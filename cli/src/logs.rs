@@ -13,7 +13,7 @@ use gatehouse_core::Service;
 use tokio::time::sleep;
 
 use crate::{
-    args::{Common, Logs},
+    args::{Common, Logs, nouns::ChannelsLogs},
     control::{self, Ask},
     exit::{Exit, Failed},
     output, own,
@@ -30,6 +30,35 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// Shows the last lines, and those that come if that was asked for.
 pub(crate) async fn run(common: &Common, logs: &Logs) -> Result<(), Failed> {
     let services: Vec<Service> = logs.service.iter().map(|service| by_name(*service)).collect();
+    show(common, logs.lines, logs.follow, |line| is_of(line, &services)).await
+}
+
+/// The same of what is said about one channel, or one of its accounts.
+pub(crate) async fn of_channel(common: &Common, logs: &ChannelsLogs) -> Result<(), Failed> {
+    let services = [Service::ChannelBridge];
+    let of_account = logs
+        .account
+        .as_ref()
+        .map(|account| format!("{}/{account}", logs.channel));
+    let names = |line: &str| match (&of_account, &logs.account) {
+        (Some(name), Some(account)) => {
+            line.contains(name) || (line.contains(&logs.channel) && line.contains(account))
+        }
+        _ => line.contains(&logs.channel),
+    };
+    show(common, logs.lines, logs.follow, |line| {
+        is_of(line, &services) && names(line)
+    })
+    .await
+}
+
+async fn show(
+    common: &Common,
+    lines: usize,
+    follow: bool,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<(), Failed> {
+    let lines_max = lines;
     let files = log_file::files(&common.home);
     let Some(newest) = files.first().filter(|newest| newest.is_file()) else {
         return Err(no_log(common));
@@ -47,10 +76,10 @@ pub(crate) async fn run(common: &Common, logs: &Logs) -> Result<(), Failed> {
         };
         let mut lines = Lines::of(file);
         while let Some(line) = lines.next().map_err(|error| failed(path, error))? {
-            if is_of(&line, &services) {
+            if is_meant(&line) {
                 last.push_back(line);
             }
-            if last.len() > logs.lines {
+            if last.len() > lines_max {
                 last.pop_front();
             }
         }
@@ -59,12 +88,12 @@ pub(crate) async fn run(common: &Common, logs: &Logs) -> Result<(), Failed> {
     for line in last {
         output::text(&line)?;
     }
-    let Some(mut lines) = position.filter(|_| logs.follow) else {
+    let Some(mut lines) = position.filter(|_| follow) else {
         return Ok(());
     };
     loop {
         while let Some(line) = lines.next().map_err(|error| failed(newest, error))? {
-            if is_of(&line, &services) {
+            if is_meant(&line) {
                 output::text(&line)?;
             }
         }

@@ -1,10 +1,10 @@
 //! `gatehouse setup`: from nothing to a real answer. Finds what is on the machine, asks for a provider and a model, tries it with one
 //! call, and only then writes: the key into a file of the home, the provider into the configuration.
 
-mod ask;
+pub(crate) mod ask;
 mod find;
 mod known;
-mod write;
+pub(crate) mod write;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -58,7 +58,15 @@ pub(crate) async fn run(common: &Common, setup: &Setup, style: Style) -> Result<
             return Err(Failed::new(Exit::Failed, "nothing was written")
                 .next("`gatehouse setup` begins again; --force writes what does not answer"));
         }
-        let written = write::keep(common, &candidate, &model).await?;
+        let key = candidate.key.as_ref().map(|(key, _)| key);
+        let files: Vec<_> = key
+            .map(|key| (format!("{}.key", candidate.id), key.clone()))
+            .into_iter()
+            .collect();
+        let written = write::keep(common, &files, "gatehouse setup", |paths| {
+            patch(&candidate, &model, paths.first())
+        })
+        .await?;
         return tell(common, &candidate, &model, &tried, &written);
     }
 }
@@ -314,7 +322,7 @@ fn tell(
         false => "gatehouse up -d, then gatehouse chat",
     };
     if common.json {
-        let files: Vec<&PathBuf> = written.key.iter().chain([&written.document]).collect();
+        let files: Vec<&PathBuf> = written.secrets.iter().chain([&written.document]).collect();
         return output::line(
             &json!({
                 "ok": tried.ok, "provider": candidate.id, "model": model, "baseUrl": candidate.base_url, "latencyMs": tried.latency_ms,
@@ -328,9 +336,20 @@ fn tell(
         candidate.id,
         written.document.display()
     );
-    if let Some(key) = &written.key {
+    if let Some(key) = written.secrets.first() {
         text += &format!("its key is in {}, for you alone\n", key.display());
     }
     text += &format!("next: {next}\n");
     output::text(&text)
+}
+/// What is merged into the document.
+fn patch(chosen: &Candidate, model: &str, key: Option<&PathBuf>) -> serde_json::Value {
+    let api_key = key.map_or(
+        serde_json::Value::Null,
+        |path| json!({"source": "file", "path": path}),
+    );
+    json!({
+        "models": {"providers": {&chosen.id: {"baseUrl": chosen.base_url, "apiKey": api_key}}},
+        "agents": {"defaults": {"model": {"primary": format!("{}/{model}", chosen.id)}}},
+    })
 }

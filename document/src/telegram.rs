@@ -33,6 +33,15 @@ pub struct TelegramAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-address" = true))]
     pub api_root: Option<String>,
+    /// The address under which Telegram reaches this gateway from outside: `https://<your domain>/webhooks/telegram/<account>`, on
+    /// port 443, 80, 88 or 8443. Telegram brings messages there; `webhookSecret` is needed with it. Unset: Telegram is asked for
+    /// messages, and nobody has to reach the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-address" = true))]
+    pub webhook_url: Option<String>,
+    /// By which Telegram shows that it is Telegram: 16 to 256 letters, digits, `_` and `-`, of your own making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<SecretInput>,
     /// Which parts of an answer quote the message that they answer. Unset: `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to_mode: Option<ReplyToMode>,
@@ -43,6 +52,10 @@ pub struct TelegramAccount {
     /// `preview`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub streaming: Option<Streaming>,
+    /// How a message that is going to be answered is reacted to, for example `"👀"`: one of the emoji that Telegram has for reactions.
+    /// Unset: not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ack_reaction: Option<String>,
     /// How long its answers may be.
     #[serde(flatten)]
     pub answers: LongAnswers,

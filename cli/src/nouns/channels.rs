@@ -1,5 +1,8 @@
 //! `gatehouse channels`.
 
+mod add;
+mod test;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -12,7 +15,7 @@ use crate::{
         nouns::{Channels, ChannelsVerb},
     },
     exit::Failed,
-    output,
+    logs, output,
     term::{Ink, Style, Table, ago},
 };
 
@@ -34,12 +37,25 @@ struct Meant {
 pub(crate) async fn run(common: &Common, channels: &Channels, style: Style) -> Result<(), Failed> {
     let listed = ChannelsVerb::List { probe: false };
     let verb = channels.verb.as_ref().unwrap_or(&listed);
+    match verb {
+        ChannelsVerb::Add(of) => return Box::pin(add::add(common, of, true, style)).await,
+        ChannelsVerb::Login(of) => return Box::pin(add::add(common, of, false, style)).await,
+        ChannelsVerb::Remove(of) => return Box::pin(add::remove(common, of)).await,
+        ChannelsVerb::Logs(of) => return logs::of_channel(common, of).await,
+        _ => {}
+    }
     let methods: &[&str] = match verb {
         ChannelsVerb::List { .. } | ChannelsVerb::Show { .. } => &["channels.status"],
+        ChannelsVerb::Test(test) if test.to.is_some() => &["channels.status", "send"],
+        ChannelsVerb::Test(_) => &["channels.status"],
         ChannelsVerb::Outbox(_) => &["channels.outbox.list"],
         ChannelsVerb::Drop(_) => &["channels.outbox.drop"],
         ChannelsVerb::Start { .. } => &["channels.start", "channels.status"],
         ChannelsVerb::Stop { .. } => &["channels.stop", "channels.status"],
+        // Done above.
+        ChannelsVerb::Add(_) | ChannelsVerb::Login(_) | ChannelsVerb::Remove(_) | ChannelsVerb::Logs(_) => {
+            &[]
+        }
     };
     let mut caller = Caller::connect(common, style, methods).await?;
     let done = caller.channels(verb).await;
@@ -52,6 +68,11 @@ impl Caller {
         match verb {
             ChannelsVerb::List { probe } => self.list_channels(*probe).await,
             ChannelsVerb::Show { channel, account } => self.show_channel(channel, account.as_deref()).await,
+            ChannelsVerb::Test(test) => self.test_channel(test).await,
+            ChannelsVerb::Add(_)
+            | ChannelsVerb::Login(_)
+            | ChannelsVerb::Remove(_)
+            | ChannelsVerb::Logs(_) => Ok(()),
             ChannelsVerb::Outbox(outbox) => self.list_outbox(outbox).await,
             ChannelsVerb::Drop(drop) => self.drop_outbox(drop).await,
             ChannelsVerb::Start { channel, account } => {
@@ -103,7 +124,7 @@ impl Caller {
         }
         self.table(
             &table,
-            "no channels are set up: see channels in docs/configuration.md",
+            "no channels are set up: `gatehouse channels add telegram`, or see channels in docs/configuration.md",
         )
     }
 

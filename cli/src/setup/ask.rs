@@ -24,12 +24,12 @@ const TIMES_MAX: usize = 5;
 const SHOWN_MAX: usize = 30;
 
 /// Whether somebody is there to be asked.
-pub(super) fn is_possible() -> bool {
+pub(crate) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// One of a list: its number, counted from 0. An empty answer is `usual`. `other`: an answer that is no number is taken as it is.
-pub(super) fn choose(question: &str, list: &[String], usual: usize) -> Result<usize, Failed> {
+pub(crate) fn choose(question: &str, list: &[String], usual: usize) -> Result<usize, Failed> {
     match pick(question, list, usual, false)? {
         Picked::Listed(index) => Ok(index),
         Picked::Other(_) => Ok(usual),
@@ -37,13 +37,13 @@ pub(super) fn choose(question: &str, list: &[String], usual: usize) -> Result<us
 }
 
 /// What was answered to a list.
-pub(super) enum Picked {
+pub(crate) enum Picked {
     Listed(usize),
     Other(String),
 }
 
 /// One of a list, or another name.
-pub(super) fn pick(question: &str, list: &[String], usual: usize, others: bool) -> Result<Picked, Failed> {
+pub(crate) fn pick(question: &str, list: &[String], usual: usize, others: bool) -> Result<Picked, Failed> {
     output::remark(question);
     for (index, line) in list.iter().enumerate().take(SHOWN_MAX) {
         output::remark(&format!(
@@ -71,7 +71,7 @@ pub(super) fn pick(question: &str, list: &[String], usual: usize, others: bool) 
 }
 
 /// Yes or no.
-pub(super) fn agree(question: &str, usual: bool) -> Result<bool, Failed> {
+pub(crate) fn agree(question: &str, usual: bool) -> Result<bool, Failed> {
     for _ in 0..TIMES_MAX {
         let answer = line(question, if usual { "Y/n" } else { "y/N" })?;
         match answer.to_lowercase().as_str() {
@@ -85,7 +85,7 @@ pub(super) fn agree(question: &str, usual: bool) -> Result<bool, Failed> {
 }
 
 /// A line; an empty one is `usual`.
-pub(super) fn line(question: &str, usual: &str) -> Result<String, Failed> {
+pub(crate) fn line(question: &str, usual: &str) -> Result<String, Failed> {
     let before = if question.is_empty() {
         String::new()
     } else {
@@ -106,7 +106,7 @@ pub(super) fn line(question: &str, usual: &str) -> Result<String, Failed> {
 }
 
 /// A line that is not shown while it is typed.
-pub(super) fn secret(question: &str) -> Result<String, Failed> {
+pub(crate) fn secret(question: &str) -> Result<String, Failed> {
     output::prompt(&format!("{question} (not shown) > "));
     let hidden = Hidden::now();
     let answer = read_hidden();

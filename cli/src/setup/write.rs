@@ -1,5 +1,5 @@
-//! Keeps a choice: the key as a file of the home, the provider in the configuration by the rules of the config service, through the
-//! gateway where one runs.
+//! Keeps a choice: secrets as files of the home, the rest in the configuration by the rules of the config service, through the gateway
+//! where one runs.
 
 use std::{fs, io::Write, path::PathBuf};
 
@@ -8,7 +8,6 @@ use gatehouse_core::{Chain, Home, Secret, private};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::find::Candidate;
 use crate::{
     args::Common,
     client::{self, Client},
@@ -21,13 +20,13 @@ const ANSWER: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// What was written.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// The document.
-    pub(super) document: PathBuf,
-    /// The file of the key.
-    pub(super) key: Option<PathBuf>,
+    pub(crate) document: PathBuf,
+    /// The files of the secrets.
+    pub(crate) secrets: Vec<PathBuf>,
     /// Whether a gateway applies it now.
-    pub(super) is_applied: bool,
+    pub(crate) is_applied: bool,
 }
 
 #[derive(Deserialize)]
@@ -35,33 +34,67 @@ struct Running {
     hash: String,
 }
 
-/// Writes the key and the document. When the document is refused, the key is taken back.
-pub(super) async fn keep(common: &Common, chosen: &Candidate, model: &str) -> Result<Written, Failed> {
+/// Writes secrets, each into a file of this name, and the document with what `patch` makes of their paths. When the document is
+/// refused, the secrets are taken back.
+pub(crate) async fn keep(
+    common: &Common,
+    secrets: &[(String, Secret)],
+    note: &str,
+    patch: impl FnOnce(&[PathBuf]) -> Value,
+) -> Result<Written, Failed> {
     let home = Home::read(&environment(common));
     let is_running = Gateway::find(common)?.is_own;
     if !is_running {
         begin(common, &home)?;
     }
-    let key = match &chosen.key {
-        Some((key, _)) => Some(KeyFile::write(&home, &chosen.id, key)?),
-        None => None,
-    };
-    let patch = patch(chosen, model, key.as_ref().map(|key| key.path.clone()));
+    let mut files = Vec::new();
+    for (name, secret) in secrets {
+        match KeyFile::write(&home, name, secret) {
+            Ok(file) => files.push(file),
+            Err(failed) => {
+                files.into_iter().for_each(KeyFile::take_back);
+                return Err(failed);
+            }
+        }
+    }
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+    let patch = patch(&paths);
     let done = match is_running {
-        true => through_the_gateway(common, &patch).await,
-        false => into_the_file(common, &patch),
+        true => through_the_gateway(common, &patch, note).await,
+        false => into_the_file(common, &patch, note),
     };
     if let Err(failed) = done {
-        if let Some(key) = key {
-            key.take_back();
-        }
+        files.into_iter().for_each(KeyFile::take_back);
         return Err(failed);
     }
     Ok(Written {
         document: home.config,
-        key: key.map(|key| key.path),
+        secrets: paths,
         is_applied: is_running,
     })
+}
+
+/// The document as it is, of the gateway where one runs, with its secrets hidden; else of the file. Nothing where there is none.
+pub(crate) async fn document(common: &Common) -> Result<Value, Failed> {
+    if !Gateway::find(common)?.is_own {
+        let Ok(text) = fs::read_to_string(Home::read(&environment(common)).config) else {
+            return Ok(Value::Null);
+        };
+        return json5::from_str(&text).map_err(|error| {
+            Failed::new(
+                Exit::Configuration,
+                format!("the configuration cannot be read: {error}"),
+            )
+            .next("`gatehouse config validate` says where")
+        });
+    }
+    let (_, mut client) = Client::follow(common, &["config.get"]).await?;
+    let answer = client
+        .call("config.get", &client::params(&json!({})), ANSWER)
+        .await?;
+    client.close().await;
+    let running: Value = serde_json::from_str(answer.get()).unwrap_or_default();
+    Ok(running.get("config").cloned().unwrap_or_default())
 }
 
 /// The home as a first start would make it: folders, credentials, the commented sample.
@@ -81,16 +114,7 @@ fn begin(common: &Common, home: &Home) -> Result<(), Failed> {
         .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))
 }
 
-/// What is merged into the document.
-fn patch(chosen: &Candidate, model: &str, key: Option<PathBuf>) -> Value {
-    let api_key = key.map_or(Value::Null, |path| json!({"source": "file", "path": path}));
-    json!({
-        "models": {"providers": {&chosen.id: {"baseUrl": chosen.base_url, "apiKey": api_key}}},
-        "agents": {"defaults": {"model": {"primary": format!("{}/{model}", chosen.id)}}},
-    })
-}
-
-async fn through_the_gateway(common: &Common, patch: &Value) -> Result<(), Failed> {
+async fn through_the_gateway(common: &Common, patch: &Value, note: &str) -> Result<(), Failed> {
     let (_, mut client) = Client::follow(common, &["config.get", "config.patch"]).await?;
     let answer = client
         .call("config.get", &client::params(&json!({})), ANSWER)
@@ -101,7 +125,7 @@ async fn through_the_gateway(common: &Common, patch: &Value) -> Result<(), Faile
             format!("config.get: the answer cannot be read: {error}"),
         )
     })?;
-    let params = json!({"raw": patch.to_string(), "baseHash": running.hash, "note": "gatehouse setup"});
+    let params = json!({"raw": patch.to_string(), "baseHash": running.hash, "note": note});
     client
         .call("config.patch", &client::params(&params), ANSWER)
         .await?;
@@ -109,7 +133,8 @@ async fn through_the_gateway(common: &Common, patch: &Value) -> Result<(), Faile
     Ok(())
 }
 
-fn into_the_file(common: &Common, patch: &Value) -> Result<(), Failed> {
+fn into_the_file(common: &Common, patch: &Value, note: &str) -> Result<(), Failed> {
+    let note = note.to_owned();
     let (home, env, raw) = (
         Home::read(&environment(common)),
         environment(common),
@@ -119,7 +144,7 @@ fn into_the_file(common: &Common, patch: &Value) -> Result<(), Failed> {
         let writer = offline::Writer::open(&home, &env);
         let mut writer =
             writer.map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
-        let changed = writer.change(&raw, "gatehouse setup", false);
+        let changed = writer.change(&raw, &note, false);
         changed
             .map(drop)
             .map_err(|error| Failed::new(Exit::Failed, error.to_string()))
@@ -133,11 +158,11 @@ struct KeyFile {
 }
 
 impl KeyFile {
-    fn write(home: &Home, id: &str, key: &Secret) -> Result<Self, Failed> {
+    fn write(home: &Home, name: &str, key: &Secret) -> Result<Self, Failed> {
         let folder = std::path::absolute(&home.path)
             .unwrap_or_else(|_| home.path.clone())
             .join("secrets");
-        let path = folder.join(format!("{id}.key"));
+        let path = folder.join(name);
         let failed = |error: std::io::Error| {
             Failed::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))
         };

@@ -28,6 +28,8 @@ pub struct Settings {
     pub link_preview: bool,
     /// Above zero.
     pub rate_limit: Option<SendRate>,
+    /// Where Telegram brings messages, and the secret that it shows there.
+    pub webhook: Option<(Url, SecretInput)>,
 }
 
 impl TelegramAccount {
@@ -53,6 +55,13 @@ impl TelegramAccount {
             self.api_root.as_deref().unwrap_or(API_ROOT),
             &mut wrong,
         );
+        let webhook = match self.webhook() {
+            Ok(webhook) => webhook,
+            Err(found) => {
+                wrong.push(found);
+                None
+            }
+        };
         wrong.extend(self.common.rate_limit.as_ref().and_then(SendRate::wrong));
         match (&self.bot_token, api_root) {
             (Some(bot_token), Some(api_root)) if wrong.is_empty() => Ok(Settings {
@@ -61,10 +70,57 @@ impl TelegramAccount {
                 reply_to_mode: self.reply_to_mode.unwrap_or_default(),
                 link_preview: self.link_preview.unwrap_or(false),
                 rate_limit: self.common.rate_limit.clone(),
+                webhook,
             }),
             _ => Err(wrong),
         }
     }
+}
+
+impl TelegramAccount {
+    fn webhook(&self) -> Result<Option<(Url, SecretInput)>, Wrong> {
+        let at = |message: &str| Wrong::new(&["webhookUrl"], message);
+        let Some(text) = &self.webhook_url else {
+            return match self.webhook_secret {
+                Some(_) => Err(Wrong::new(
+                    &["webhookSecret"],
+                    "means nothing without webhookUrl: set both, or none",
+                )),
+                None => Ok(None),
+            };
+        };
+        let url = Url::parse(text).map_err(|_| {
+            at("must be an address, for example https://home.example.org/webhooks/telegram/default")
+        })?;
+        let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        if url.scheme() != "https" || url.host().is_none() || !is_plain {
+            return Err(at(
+                "must be an address with https and without credentials: Telegram comes to no other",
+            ));
+        }
+        if !matches!(url.port_or_known_default(), Some(443 | 80 | 88 | 8443)) {
+            return Err(at(
+                "must be on port 443, 80, 88 or 8443: Telegram comes to no other",
+            ));
+        }
+        match &self.webhook_secret {
+            None => Err(Wrong::new(
+                &["webhookSecret"],
+                "is required with webhookUrl: without it anybody could say anything in anybody's name",
+            )),
+            Some(secret) if secret.text().is_some_and(|text| !is_shown(text)) => Err(Wrong::new(
+                &["webhookSecret"],
+                "must be 16 to 256 letters, digits, _ and -",
+            )),
+            Some(secret) => Ok(Some((url, secret.clone()))),
+        }
+    }
+}
+
+/// Whether Telegram shows such a secret, and nobody guesses it.
+fn is_shown(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    text.contains("${") || ((16..=256).contains(&text.len()) && text.chars().all(plain))
 }
 
 /// It becomes a part of an address, so it may hold nothing that means something there.

@@ -32,7 +32,7 @@ pub(crate) use self::{
     typing::{Hints, TYPING_MAX, Typing},
 };
 pub(crate) use crate::account::progress::Progress;
-use crate::id::Address;
+use crate::id::{Address, MessageId};
 
 /// Which account of which channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,6 +112,17 @@ pub(crate) trait Adapter: Send + Sync + 'static {
         _shown: &str,
     ) -> Result<(), PreviewError> {
         Err(PreviewError::Never("this platform shows no previews".into()))
+    }
+
+    /// Reacts to a message that came in, where the platform has [`Capabilities::reactions`]. Whether it is seen changes nothing.
+    async fn react(
+        &self,
+        _to: &Address,
+        _thread_id: Option<&str>,
+        _message: &MessageId,
+        _emoji: &str,
+    ) -> Result<(), String> {
+        Err("this platform has no reactions".into())
     }
 
     /// Looks at the head of a request before one byte of its body is read: the most bytes that the body may have, or the answer

@@ -20,7 +20,7 @@ const ACCOUNTS_MAX: usize = 256;
 /// The longest id of an account; the contract declares the same bound.
 const ACCOUNT_BYTES_MAX: usize = 128;
 /// Keys that say who may talk and what is wanted, not how to connect: changing them does not reconnect.
-const POLICY_KEYS: [&str; 10] = [
+const POLICY_KEYS: [&str; 11] = [
     "enabled",
     "name",
     "dmPolicy",
@@ -31,6 +31,7 @@ const POLICY_KEYS: [&str; 10] = [
     "dangerouslyAllowNameMatching",
     "loopGuard",
     "streaming",
+    "ackReaction",
 ];
 
 /// What this service reads of the configuration.
@@ -61,6 +62,8 @@ pub(crate) struct Account {
     pub(crate) policy: Policy,
     /// Whether answers are shown while they are being written.
     pub(crate) streaming: Streaming,
+    /// How a message that is going to be answered is reacted to.
+    pub(crate) ack_reaction: Option<String>,
     /// How to connect, or what is wrong.
     pub(crate) connector: Result<Connector, String>,
     /// The keys that `connector` was read from, to tell whether they changed. Holds secrets.
@@ -188,6 +191,8 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
             Some("streaming must be off, preview or block".to_owned()),
         ),
     };
+    let ack_reaction = merged.get("ackReaction").and_then(Value::as_str).map(str::trim);
+    let ack_reaction = ack_reaction.filter(|emoji| !emoji.is_empty()).map(str::to_owned);
     let (policy, unreadable) = match Policy::deserialize(Value::Object(merged)) {
         Ok(policy) => (policy.on(platform.answers), None),
         // The safest policy there is, and the account does not run.
@@ -203,6 +208,7 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
         enabled,
         policy,
         streaming,
+        ack_reaction,
         connector,
         connection,
     }

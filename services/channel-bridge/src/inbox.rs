@@ -59,6 +59,8 @@ const CONCURRENCY: usize = 32;
 const HEADS_MAX: u32 = 256;
 /// The session service commits within milliseconds; this long means that it is not there.
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
+/// What is only shown holds up the next message of its chat for no longer.
+const REACT_WITHIN: Duration = Duration::from_secs(3);
 /// The waits between attempts. Short, because the session service is on the same machine and back within seconds.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -335,6 +337,7 @@ impl Inbox {
                         self.previews
                             .begin(&row.account, adapter, streaming, &response.run_id, place);
                     }
+                    self.acknowledge(&row.message, entry).await;
                 }
                 Ok(())
             }
@@ -351,6 +354,25 @@ impl Inbox {
                 }
                 self.wait_for_session(row, &failure).await
             }
+        }
+    }
+
+    /// Shows the sender that the message was taken, if somebody wants that.
+    async fn acknowledge(&self, message: &InboundMessage, entry: &Entry) {
+        let (Some(emoji), Some(adapter)) = (&entry.config.ack_reaction, &entry.adapter) else {
+            return;
+        };
+        if !adapter.capabilities().reactions {
+            return;
+        }
+        let thread = message.thread_id.as_deref();
+        let reacted = adapter.react(&message.reply_to, thread, &message.message_id, emoji);
+        match time::timeout(REACT_WITHIN, reacted).await {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => {
+                tracing::debug!(message.id = %message.message_id, reason, "a reaction was not shown")
+            }
+            Err(_) => tracing::debug!(message.id = %message.message_id, "a reaction was not shown in time"),
         }
     }
 

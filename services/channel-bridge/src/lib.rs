@@ -15,6 +15,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grpc;
+pub mod guide;
 mod id;
 mod inbox;
 mod markup;

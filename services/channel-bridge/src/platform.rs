@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::{
     account::AccountState,
     adapter::{AccountKey, Adapter},
+    guide::{Guide, Trial, Works},
     media::MediaReader,
     metrics::Metrics,
     pace::Answers,
@@ -43,6 +44,14 @@ pub(crate) trait Platform: 'static {
     /// # Errors
     /// What is wrong, with the key. Never with the value of a secret.
     fn read(account: &Value) -> Result<Self::Config, String>;
+
+    /// How a person sets an account up. Unset: by writing the configuration.
+    const GUIDE: Option<&'static Guide> = None;
+
+    /// Tries an account, without connecting it: whether what a person copied from the platform is right.
+    fn trial(_config: Self::Config) -> Trial {
+        Box::pin(async { Ok(Works::default()) })
+    }
 
     /// The adapter of an account. Connects nothing yet.
     fn open(config: &Self::Config, deps: Deps) -> Arc<dyn Adapter>;
@@ -83,7 +92,9 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
     pub(crate) answers: Answers,
+    pub(crate) guide: Option<&'static Guide>,
     pub(crate) read: fn(&Value) -> Result<Connector, String>,
+    pub(crate) trial: fn(&Value) -> Result<Trial, String>,
 }
 
 impl Entry {
@@ -92,6 +103,8 @@ impl Entry {
             name: P::NAME,
             label: P::LABEL,
             answers: P::ANSWERS,
+            guide: P::GUIDE,
+            trial: |account| Ok(P::trial(P::read(account)?)),
             read: |account| {
                 let config = P::read(account)?;
                 Ok(Connector(Arc::new(move |deps| P::open(&config, deps))))

@@ -26,7 +26,7 @@ use crate::{
         InboundSink, Limits, Link, Origin, Preview, PreviewError, Progress, Rate, Receipt, Receive,
         ReceiveError, Received, Remote, SendError, SendPart, Shown, TextLimit, TextShape, TextUnit, Typing,
     },
-    id::Address,
+    id::{Address, MessageId},
     media::MediaReader,
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::Worker, store::NewDelivery},
@@ -192,6 +192,8 @@ pub(crate) struct Puppet {
     /// Previews as they were to be shown, and messages that were taken back.
     pub(crate) shown: Mutex<Vec<(Instant, Preview)>>,
     pub(crate) withdrawn: Mutex<Vec<String>>,
+    /// What was reacted to, and how.
+    pub(crate) reacted: Mutex<Vec<(String, String)>>,
     /// How long the platform takes for a preview.
     pub(crate) showing_takes: Mutex<Duration>,
     pub(crate) open: Mutex<(usize, usize, usize)>,
@@ -208,6 +210,7 @@ impl Puppet {
             capabilities: Capabilities {
                 typing: true,
                 threads: true,
+                reactions: true,
                 ..Capabilities::text_only(text)
             },
             limits: Limits {
@@ -232,6 +235,7 @@ impl Puppet {
             showings: Mutex::default(),
             shown: Mutex::default(),
             withdrawn: Mutex::default(),
+            reacted: Mutex::default(),
             showing_takes: Mutex::default(),
             open: Mutex::default(),
         }
@@ -315,6 +319,18 @@ impl Adapter for Puppet {
         };
         let id = preview.shown.clone().unwrap_or_else(|| format!("p{count}"));
         Self::next(&self.showings).unwrap_or(Ok(Shown { id: Some(id) }))
+    }
+
+    async fn react(
+        &self,
+        _: &Address,
+        _: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        let reacted = (message.as_str().to_owned(), emoji.to_owned());
+        self.reacted.lock().unwrap().push(reacted);
+        Ok(())
     }
 
     async fn withdraw(&self, _: &Address, _: Option<&str>, shown: &str) -> Result<(), PreviewError> {

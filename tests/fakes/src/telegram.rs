@@ -2,6 +2,7 @@
 
 mod form;
 mod messages;
+mod updates;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,7 +23,10 @@ use futures::stream;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time};
 
-use self::messages::{delete, draft, edit, send, send_file};
+use self::{
+    messages::{delete, draft, edit, send, send_file},
+    updates::updates,
+};
 
 /// The bot's number.
 pub const BOT: i64 = 4242;
@@ -99,7 +103,8 @@ struct Told {
     has_no_drafts: bool,
     calls: Vec<Call>,
     faults: HashMap<String, VecDeque<Fault>>,
-    has_webhook: bool,
+    /// Where updates are brought, and the secret that is shown there.
+    webhook: Option<(String, String)>,
     files: HashMap<String, Vec<u8>>,
     fetched: Vec<String>,
 }
@@ -172,7 +177,7 @@ impl BotApi {
 
     /// The bot has a webhook, so nobody may ask for updates.
     pub fn set_webhook(&self) {
-        self.told.lock().has_webhook = true;
+        self.told.lock().webhook = Some(("https://bot.example/hook".to_owned(), String::new()));
         self.disturb();
     }
 
@@ -184,6 +189,12 @@ impl BotApi {
         if method == "getUpdates" {
             self.disturb();
         }
+    }
+
+    /// Where updates are brought, and the secret that is shown there.
+    #[must_use]
+    pub fn webhook(&self) -> Option<(String, String)> {
+        self.told.lock().webhook.clone()
     }
 
     /// Ends the poll under way with a fault, as a second poller does.
@@ -422,11 +433,21 @@ async fn answer(
     match method {
         "getMe" => Ok(json!({"id": BOT, "is_bot": true, "first_name": "Gate", "username": NAME})),
         "getUpdates" => updates(shared, body).await,
-        "deleteWebhook" => {
-            shared.lock().has_webhook = false;
+        "getWebhookInfo" => {
+            let webhook = shared.lock().webhook.clone();
+            let (url, _) = webhook.unwrap_or_default();
+            Ok(json!({"url": url, "has_custom_certificate": false, "pending_update_count": 0}))
+        }
+        "setWebhook" => {
+            let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+            shared.lock().webhook = Some((text("url"), text("secret_token")));
             Ok(json!(true))
         }
-        "sendChatAction" => Ok(json!(true)),
+        "deleteWebhook" => {
+            shared.lock().webhook = None;
+            Ok(json!(true))
+        }
+        "sendChatAction" | "setMessageReaction" => Ok(json!(true)),
         "sendMessage" => send(shared, body),
         "sendPhoto" | "sendDocument" | "sendVoice" | "sendAudio" | "sendVideo" | "sendAnimation" => {
             send_file(shared, method, body, file)
@@ -445,48 +466,5 @@ async fn answer(
             }
         }
         _ => Err((404, "Not Found".to_owned(), Value::Null)),
-    }
-}
-
-async fn updates(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
-    let seconds = body["timeout"].as_u64().unwrap_or(0);
-    let limit = body["limit"].as_u64().unwrap_or(100);
-    let deadline = time::Instant::now() + Duration::from_secs(seconds);
-    let mine = {
-        let mut told = shared.lock();
-        if told.has_webhook {
-            let words = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
-            return Err((409, words.to_owned(), Value::Null));
-        }
-        if let Some(offset) = body["offset"].as_i64() {
-            told.updates.retain(|(number, _)| *number >= offset);
-            told.acknowledged = told.acknowledged.max(offset - 1);
-        }
-        told.polls += 1;
-        (told.polls, told.disturbed)
-    };
-    shared.changed.notify_waiters();
-    loop {
-        let changed = shared.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        {
-            let told = shared.lock();
-            if told.polls != mine.0 {
-                let words = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
-                return Err((409, words.to_owned(), Value::Null));
-            }
-            // It asks again, and meets what disturbed it.
-            if told.disturbed != mine.1 {
-                return Ok(json!([]));
-            }
-            if !told.updates.is_empty() {
-                let some = told.updates.iter().take(usize::try_from(limit).unwrap_or(100));
-                return Ok(some.map(|(_, update)| update.clone()).collect());
-            }
-        }
-        if time::timeout_at(deadline, changed).await.is_err() {
-            return Ok(json!([]));
-        }
     }
 }

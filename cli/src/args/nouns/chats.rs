@@ -8,7 +8,10 @@ use super::*;
 Examples:
   gatehouse channels                        every account, and how it is
   gatehouse channels list --probe           the platforms are asked anew
+  gatehouse channels add telegram           says what to click, tries it, connects
   gatehouse channels show irc
+  gatehouse channels test telegram
+  gatehouse channels logs telegram -f
   gatehouse channels stop irc home          until it is started again
   gatehouse channels outbox                 what waits to be said
   gatehouse channels drop --to '#my-room'   and is not said any more")]
@@ -35,6 +38,17 @@ pub(crate) enum ChannelsVerb {
         /// Only this account
         account: Option<String>,
     },
+    /// Set an account up: what to click, what to copy from there, whether it works
+    Add(ChannelsAdd),
+    /// Give an account other credentials
+    Login(ChannelsAdd),
+    /// Take an account out of the configuration
+    #[command(visible_alias = "rm")]
+    Remove(ChannelsRemove),
+    /// Ask the platform whether an account works; say something there
+    Test(ChannelsTest),
+    /// What the log says of a channel
+    Logs(ChannelsLogs),
     /// Connect
     Start {
         /// The channel
@@ -53,6 +67,77 @@ pub(crate) enum ChannelsVerb {
         /// The account [default: all of the channel]
         account: Option<String>,
     },
+}
+
+/// `channels add`, `channels login`
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsAdd {
+    /// The channel, for example telegram
+    pub(crate) channel: String,
+    /// The account [default: default]
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// A key of the account with its value. A secret given so is seen by whoever sees the command
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
+    /// A key of the account with the file that holds its value
+    #[arg(long, value_name = "KEY=FILE", value_parser = pair_with_file)]
+    pub(crate) file: Vec<(String, std::path::PathBuf)>,
+    /// Write it without asking the platform
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Do not wait until it is connected
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// `channels remove`
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsRemove {
+    /// The channel
+    pub(crate) channel: String,
+    /// The account [default: default]
+    pub(crate) account: Option<String>,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+}
+
+/// `channels test`
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsTest {
+    /// The channel
+    pub(crate) channel: String,
+    /// The account [default: the channel's]
+    pub(crate) account: Option<String>,
+    /// Say something there as well: a conversation on the platform
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+}
+
+/// `channels logs`
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsLogs {
+    /// The channel
+    pub(crate) channel: String,
+    /// Only this account
+    pub(crate) account: Option<String>,
+    /// How many lines
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub(crate) lines: usize,
+    /// Go on with what comes
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is wanted")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+fn pair_with_file(text: &str) -> Result<(String, std::path::PathBuf), String> {
+    let (key, file) = text.split_once('=').ok_or("KEY=FILE is wanted")?;
+    Ok((key.trim().to_owned(), file.into()))
 }
 
 /// `channels outbox`

@@ -481,4 +481,5 @@ async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_
 
 mod fetch;
 mod loops;
+mod reactions;
 mod words;

@@ -8,6 +8,8 @@ mod api;
 mod chats;
 mod config;
 mod files;
+mod guide;
+mod hook;
 mod html;
 mod inbound;
 mod outbound;
@@ -41,10 +43,11 @@ use self::{
 use super::{Deps, Platform};
 use crate::{
     adapter::{
-        Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Preview, PreviewError, Previews,
-        Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
+        Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits,
+        Link, Liveness, Preview, PreviewError, Previews, Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
     },
-    id::Address,
+    guide::{Guide, Trial},
+    id::{Address, MessageId},
     store::StoreError,
 };
 
@@ -81,6 +84,8 @@ pub(crate) struct Telegram {
     api: OnceLock<Arc<Api>>,
     /// Who speaks, from the first connection on: what Telegram wants of its pace outlives connections.
     speaker: OnceCell<Speaker>,
+    /// The bot itself, from the first connection on.
+    me: OnceCell<User>,
 }
 
 impl Telegram {
@@ -114,12 +119,19 @@ impl Platform for Telegram {
         TelegramConfig::read(account)
     }
 
+    const GUIDE: Option<&'static Guide> = Some(&guide::GUIDE);
+
+    fn trial(config: TelegramConfig) -> Trial {
+        Box::pin(guide::trial(config))
+    }
+
     fn open(config: &TelegramConfig, deps: Deps) -> Arc<dyn Adapter> {
         Arc::new(Self {
             config: config.clone(),
             deps,
             api: OnceLock::new(),
             speaker: OnceCell::new(),
+            me: OnceCell::new(),
         })
     }
 }
@@ -130,6 +142,7 @@ impl Adapter for Telegram {
         Capabilities {
             media: true,
             media_bytes_max: upload::UPLOAD_BYTES_MAX,
+            reactions: true,
             threads: true,
             typing: true,
             previews: Some(PREVIEWS),
@@ -144,7 +157,8 @@ impl Adapter for Telegram {
             chat_rate: CHAT_RATE,
             concurrency: CONCURRENCY,
             send_timeout: SEND_TIMEOUT,
-            liveness: Some(LIVENESS),
+            // One that brings messages is silent while nobody says anything.
+            liveness: self.config.hook.is_none().then_some(LIVENESS),
         }
     }
 
@@ -167,6 +181,35 @@ impl Adapter for Telegram {
         }
     }
 
+    async fn react(
+        &self,
+        to: &Address,
+        thread_id: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        match self.speaker.get() {
+            Some(speaker) => speaker.react(to, thread_id, message, emoji).await,
+            None => Err("not connected".into()),
+        }
+    }
+
+    fn http_head(&self, head: &HttpHead, _: &InboundSink) -> Option<Result<usize, HttpAnswer>> {
+        let hook = self.config.hook.as_ref()?;
+        Some(hook.inspect(head))
+    }
+
+    async fn http(&self, request: HttpRequest, inbound: &InboundSink) -> Option<HttpAnswer> {
+        let hook = self.config.hook.as_ref()?;
+        if let Err(refusal) = hook.inspect(&request.head) {
+            return Some(refusal);
+        }
+        Some(match (self.me.get(), self.speaker.get()) {
+            (Some(me), Some(speaker)) => hook::take(&request, me, speaker.moves(), inbound).await,
+            _ => hook::answer(503, "not connected yet"),
+        })
+    }
+
     async fn run(&self, link: Link) -> Ended {
         match self.connection(link).await {
             Ok(ended) | Err(ended) => ended,
@@ -178,6 +221,7 @@ impl Telegram {
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
         let api = self.api().map_err(Ended::Failed)?;
         let me: User = api.ask("getMe").await.map_err(|error| ended(&error))?;
+        let _ = self.me.set(me.clone()); // the same bot as before
         let speaker = self.speaker(&api).await;
         let speaker = speaker.map_err(|error| Ended::Retry(error.to_string()))?.clone();
         tracing::info!(account.id = %self.deps.account, sender.id = me.id, "the bot is known to Telegram");
@@ -191,9 +235,17 @@ impl Telegram {
             progress: &link.progress,
         };
         let mut outbound = Outbound::new(speaker.clone(), link.progress.clone(), link.outgoing, link.typing);
-        link.progress.connected();
+        let reading = async {
+            match &self.config.hook {
+                Some(hook) => hook.run(&api, &link.progress).await,
+                None => {
+                    link.progress.connected();
+                    poll.run().await
+                }
+            }
+        };
         let ended = tokio::select! {
-            ended = poll.run() => ended,
+            ended = reading => ended,
             ended = outbound.run() => return Ok(ended),
         };
         // What Telegram was being given is waited for: cut off, nobody would know whether it was taken.

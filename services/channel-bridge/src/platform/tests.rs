@@ -1,6 +1,7 @@
 //! A third platform, to show what one needs: the folder `relay` and the line in [`platforms`]. It passes the suite of adapters,
 //! and runs under the manager as those that are compiled in do.
 
+mod chaos;
 mod relay;
 mod two;
 

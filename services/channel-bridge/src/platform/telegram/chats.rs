@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::update::Message;
 use crate::{account::AccountState, store::StoreError};
 
 /// Groups that moved which are remembered; the oldest by their number give way.
@@ -120,6 +121,19 @@ impl Moves {
         let known = self.lock();
         let old = known.iter().find(|(_, now)| **now == chat);
         old.map_or(chat, |(old, _)| *old)
+    }
+
+    /// What a message says about the numbers of groups.
+    pub(super) async fn heed(&self, message: &Message) -> Result<(), StoreError> {
+        let moved = [
+            message.migrate_to_chat_id.map(|new| (message.chat.id, new)),
+            message.migrate_from_chat_id.map(|old| (old, message.chat.id)),
+        ];
+        for (old, new) in moved.into_iter().flatten() {
+            tracing::info!(chat.id = old, to = new, "a group has another number now");
+            self.learn(old, new).await?;
+        }
+        Ok(())
     }
 
     /// Remembers that a chat has another number.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::hook::Hook;
 use crate::{adapter::Rate, config::shape, platform::value::secret};
 
 /// Telegram bears about thirty a second from one bot (Bot API FAQ); a little less leaves room for what is only shown.
@@ -34,6 +35,8 @@ pub(crate) struct TelegramConfig {
     pub(super) media_bytes_max: u64,
     /// Parts of one answer.
     pub(super) max_messages: usize,
+    /// Where Telegram brings messages. Unset: it is asked for them.
+    pub(super) hook: Option<Hook>,
 }
 
 impl TelegramConfig {
@@ -49,8 +52,16 @@ impl TelegramConfig {
             reply_to_mode,
             link_preview,
             rate_limit,
+            webhook,
         } = written.read().map_err(|wrong| told(&wrong))?;
+        let hook = webhook.map(|(url, shown)| {
+            Ok::<_, String>(Hook {
+                url,
+                secret: secret("webhookSecret", &shown)?,
+            })
+        });
         Ok(Self {
+            hook: hook.transpose()?,
             token: secret("botToken", &bot_token)?,
             api_root,
             reply_to: reply_to_mode,

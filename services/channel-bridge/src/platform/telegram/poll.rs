@@ -29,6 +29,8 @@ const UPDATES_MAX: u32 = 100;
 const ALBUM_MAX: usize = 10;
 /// How long the next message of an album may take.
 const ALBUM_WAIT: Duration = Duration::from_millis(700);
+/// What is asked for.
+pub(super) const UPDATES: [&str; 2] = ["message", "edited_message"];
 /// Polls that fail in a row before the connection is made anew.
 const FAILURES_MAX: u32 = 3;
 /// Between them, and before what could not be committed is tried again.
@@ -64,15 +66,15 @@ struct Taken {
 
 /// One update, as far as it is read.
 #[derive(Debug)]
-struct Update {
+pub(super) struct Update {
     id: i64,
     /// Unset: nothing that is read, or nothing that is understood.
-    message: Option<Message>,
-    edited: bool,
+    pub(super) message: Option<Message>,
+    pub(super) edited: bool,
 }
 
 impl Update {
-    fn read(update: &Value) -> Option<Self> {
+    pub(super) fn read(update: &Value) -> Option<Self> {
         let id = update.get("update_id").and_then(Value::as_i64)?;
         let edited = update.get("message").is_none();
         let message = update.get("message").or_else(|| update.get("edited_message"));
@@ -162,7 +164,7 @@ impl Poll<'_> {
     async fn ask(&self, next: Option<i64>, at_once: bool) -> Result<Vec<Value>, ApiError> {
         let seconds = if at_once { 0 } else { POLL_SECONDS };
         let mut question = json!({
-            "timeout": seconds, "limit": UPDATES_MAX, "allowed_updates": ["message", "edited_message"],
+            "timeout": seconds, "limit": UPDATES_MAX, "allowed_updates": UPDATES,
         });
         if let (Some(next), Some(fields)) = (next, question.as_object_mut()) {
             fields.insert("offset".to_owned(), next.into());
@@ -221,18 +223,11 @@ impl Poll<'_> {
         }
     }
 
-    /// What a message says about the numbers of groups.
+    /// What a message says about the numbers of groups, until it is kept.
     async fn learn(&self, message: &Message) {
-        let moved = [
-            message.migrate_to_chat_id.map(|new| (message.chat.id, new)),
-            message.migrate_from_chat_id.map(|old| (old, message.chat.id)),
-        ];
-        for (old, new) in moved.into_iter().flatten() {
-            tracing::info!(chat.id = old, to = new, "a group has another number now");
-            while let Err(error) = self.moves.learn(old, new).await {
-                tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept yet");
-                time::sleep(RETRY).await;
-            }
+        while let Err(error) = self.moves.heed(message).await {
+            tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept yet");
+            time::sleep(RETRY).await;
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     adapter::{AccountKey, Receipt, SendError, SendPart},
-    id::MessageId,
+    id::{Address, MessageId},
     markup::{Document, pieces, plain},
     media::MediaReader,
     metrics::Metrics,
@@ -90,6 +90,29 @@ impl Speaker {
             tracing::debug!(%error, "a typing hint was not shown");
             self.heed(&place.chat, &error);
         }
+    }
+
+    /// Reacts to a message. Telegram takes the emoji of its own list only.
+    pub(super) async fn react(
+        &self,
+        to: &Address,
+        thread_id: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        let place = self.now(Place::read(to.as_str(), thread_id)?);
+        let number = message_id(message, &place).ok_or("the message is of another chat")?;
+        let reaction = json!({
+            "chat_id": place.chat.value(), "message_id": number, "reaction": [{"type": "emoji", "emoji": emoji}],
+        });
+        let reacted = self
+            .api
+            .call::<Value>("setMessageReaction", &reaction, CALL_WITHIN)
+            .await;
+        reacted.map(drop).map_err(|error| {
+            self.heed(&place.chat, &error);
+            error.to_string()
+        })
     }
 
     /// Sends a part.

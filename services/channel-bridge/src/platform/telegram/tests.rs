@@ -18,6 +18,7 @@ use crate::{
 mod files;
 mod going;
 mod heard;
+mod hooked;
 mod previews;
 mod said;
 mod sent;

@@ -164,3 +164,27 @@ async fn asked_whether_it_is_there_it_asks_telegram() {
     .await;
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_bot_is_tried_before_it_is_written_down_and_whoever_it_is_not_is_told_without_the_token() {
+    let bot = Bot::new().await;
+    bot.api.set_webhook();
+
+    let works = Telegram::trial(Telegram::read(&bot.config()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(works.name, "@gatebot");
+    assert!(
+        works.notes[0].contains("/setprivacy") && works.notes[1].contains("webhook"),
+        "{works:?}"
+    );
+
+    let token = bot.api.token();
+    let config = Telegram::read(&bot.config()).unwrap();
+    bot.api.revoke();
+    let refused = Telegram::trial(config).await.unwrap_err();
+    assert!(
+        refused.contains("@BotFather") && !refused.contains(&token),
+        "{refused}"
+    );
+}

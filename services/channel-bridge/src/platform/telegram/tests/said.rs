@@ -217,3 +217,24 @@ async fn a_server_that_is_away_for_a_moment_is_given_it_later_and_once() {
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_message_is_reacted_to_in_its_own_chat() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let react = async |message: &str| {
+        let message = message.into();
+        scene.adapter.react(&"7".into(), None, &message, "👀").await
+    };
+
+    react("7/33").await.unwrap();
+    react("8/33").await.unwrap_err();
+
+    let calls = scene.api.calls("setMessageReaction");
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        calls[0].body,
+        json!({"chat_id": 7, "message_id": 33, "reaction": [{"type": "emoji", "emoji": "👀"}]})
+    );
+    scene.bench.stop().await;
+}
