@@ -198,8 +198,11 @@ async fn a_damaged_database_is_named_by_status_with_what_to_do() {
     assert_eq!(ready(&gateway).await.0, 503);
 }
 
+/// What makes a file unusable.
+type Damage = fn(&Path);
+
 /// What a service needs, made unusable while the service is away: the file, and how.
-const BROKEN: [(&str, &str, fn(&Path)); 5] = [
+const BROKEN: [(&str, &str, Damage); 5] = [
     ("config", "config/devices.db", overwritten),
     ("config", "config/device-tokens.key", a_folder),
     ("session", "session/session.db", a_folder),

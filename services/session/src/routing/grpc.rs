@@ -129,6 +129,7 @@ pub(crate) async fn deliver(
         key,
         queue,
         forbids_sending,
+        ..
     } = Destination::find(engine.stores(), &policy, route.key, channel, None).await?;
     let now = engine.now();
     let run = RunId::generate();

@@ -304,7 +304,10 @@ mod tests {
 
     #[test]
     fn whoever_reads_along_is_given_each_word_once_and_told_when_the_text_begins_anew() {
-        let (live, mut mark) = (Live::new(RunId::new("r"), key("main"), 1, 0), Mark::default());
+        let (live, mut mark) = (
+            Live::new(RunId::new("r"), key("main"), 1, Timestamp::from_ms(0)),
+            Mark::default(),
+        );
         assert_eq!(since(&live, &mut mark), None);
 
         live.append("one ");

@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn each_piece_is_one_chunk_and_the_end_and_its_cost_stand_last() {
-        let mut chunks = Chunks::new("openclaw".to_owned(), 7, true);
+        let mut chunks = chat();
 
         let sent: Vec<Value> = pieces()
             .into_iter()

@@ -1,7 +1,7 @@
 //! A message of Discord as something that somebody said. What no person said to us now is none: joins, pins, our own words.
 
 use gatehouse_core::{
-    Content,
+    Content, Timestamp,
     content::{Block, Media, MediaSource},
 };
 
@@ -124,7 +124,7 @@ fn heard(
         mentioned: kind == ChatKind::Direct || is_meant(message, me),
         from_bot: author.bot || message.webhook_id.is_some(),
         content,
-        sent_at: said_at(&message.id),
+        sent_at: Timestamp::from_ms(said_at(&message.id)),
     })
 }
 

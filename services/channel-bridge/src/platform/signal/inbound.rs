@@ -1,7 +1,7 @@
 //! An event of signal-cli as something that somebody said. What no person said to us now is none: receipts, reactions, our own words.
 
 use gatehouse_core::{
-    Content,
+    Content, Timestamp,
     content::{Block, Media, MediaSource},
 };
 
@@ -110,7 +110,7 @@ fn message_of(
         mentioned: group.is_none() || named || answered,
         from_bot: false,
         content,
-        sent_at: message.timestamp,
+        sent_at: Timestamp::from_ms(message.timestamp),
     })
 }
 

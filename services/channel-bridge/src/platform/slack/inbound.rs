@@ -1,6 +1,6 @@
 //! An event as something that somebody said. What no person said to us now is none: joins, our own words, previews of links.
 
-use gatehouse_core::{Content, content::Block};
+use gatehouse_core::{Content, Timestamp, content::Block};
 use gatehouse_document::telegram::ReplyToMode;
 
 use super::{
@@ -234,7 +234,7 @@ fn inbound(said: Said<'_>) -> Result<InboundMessage, IdError> {
         content: said.content,
         mentioned: said.mentioned,
         from_bot: said.from_bot,
-        sent_at: said.sent_at,
+        sent_at: Timestamp::from_ms(said.sent_at),
     })
 }
 

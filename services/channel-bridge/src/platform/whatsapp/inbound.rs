@@ -1,7 +1,7 @@
 //! A message of a post as something that somebody said.
 
 use gatehouse_core::{
-    Content,
+    Content, Timestamp,
     content::{Block, Media, MediaSource},
 };
 
@@ -92,7 +92,7 @@ fn message_of(
         content,
         mentioned: true,
         from_bot: false,
-        sent_at: seconds.saturating_mul(1000),
+        sent_at: Timestamp::from_ms(seconds.saturating_mul(1000)),
     })
 }
 

@@ -79,6 +79,7 @@ async fn a_session_is_made_changed_reset_and_forgotten() {
         key: made.key.clone(),
         reason: None,
         agent_id: None,
+        expected_session_id: None,
     };
     let reset = grpc
         .reset_session(Request::new(reset))

@@ -9,6 +9,7 @@ fn brings(run: &str, to: &str, keep_ms: Option<i64>) -> Admission {
             program: Some(b"tools".to_vec()),
             before: before.map(|(role, text)| row(role, text, None, T0)).into(),
             keep_ms,
+            ..Brought::default()
         },
         ..admission(&key(to), run, "and?")
     }

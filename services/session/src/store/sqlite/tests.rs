@@ -124,6 +124,10 @@ async fn every_list_reads_an_index_in_its_own_order() {
             without: on(7).then_some(ShownKind::Global).into_iter().collect(),
             agents: on(8).then(|| vec![agent.clone()]),
             interaction: on(8),
+            pinned: on(6).then_some(true),
+            group: on(8).then(|| "home".to_owned()),
+            active: on(9),
+            without_jobs: on(7),
             sort: if on(9) {
                 SortBy::Interaction
             } else {

@@ -94,7 +94,7 @@ async fn a_turn_that_stands_in_a_chat_half_written_is_told_as_cut_off_after_a_re
 
     assert_eq!(end.state(), State::Error);
     assert_eq!(state(&bench, "r1").await, TurnState::Interrupted);
-    let replies = bench.stores.deliveries.waiting(i64::MAX, 10).await.unwrap();
+    let replies = bench.stores.deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
     assert!(
         matches!(&*replies, [reply] if reply.content.words().starts_with("half\n\n") && reply.content.words().contains("restart")),
         "{replies:?}"

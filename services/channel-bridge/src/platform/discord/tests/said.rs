@@ -6,7 +6,7 @@ use super::*;
 use crate::outbox::store::NewDelivery;
 
 async fn say(scene: &Scene, id: &str, text: &str, change: impl FnOnce(&mut NewDelivery)) {
-    let mut delivery = crate::testing::delivery(id, OFFICE, text, scene.bench.clock.now_ms());
+    let mut delivery = crate::testing::delivery(id, OFFICE, text, scene.bench.clock.now());
     change(&mut delivery);
     scene.bench.outbox.enqueue(delivery).await.unwrap();
 }
