@@ -205,7 +205,7 @@ mod tests {
 
         let sent: Vec<Value> = pieces()
             .into_iter()
-            .flat_map(|piece| chunks.take(piece))
+            .flat_map(|piece| chunks.chunks(piece))
             .collect();
 
         let deltas: Vec<Value> = sent
