@@ -162,7 +162,7 @@ Ends with 0 when there is nothing or only notes, with 3 when there are warnings,
     /// Chat channels: how they are, connect, disconnect
     Channels(nouns::Channels),
     /// Jobs that begin by the clock: list, add, change, run
-    Cron(cron::Cron),
+    Cron(Box<cron::Cron>),
     /// Strangers who ask to be let in
     Pairing(nouns::Pairing),
     /// Devices that do something for the assistant: list, approve, invoke

@@ -109,7 +109,7 @@ impl Discord {
             progress: &link.progress,
             clock: &self.deps.clock,
         };
-        Ok(outbound.beside(gateway.run()).await)
+        Ok(Box::pin(outbound.beside(gateway.run())).await)
     }
 }
 
@@ -156,7 +156,7 @@ impl Adapter for Discord {
     }
 
     async fn run(&self, link: Link) -> Ended {
-        match self.connection(link).await {
+        match Box::pin(self.connection(link)).await {
             Ok(ended) | Err(ended) => ended,
         }
     }

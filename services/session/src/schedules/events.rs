@@ -4,7 +4,7 @@ use gatehouse_core::publish::{Outgoing, Publisher};
 use gatehouse_proto::session::v1::{CronEvent, HeartbeatEvent};
 use prost::{Message, Name};
 
-use super::{Delivered, Job, JobId, Payload, SlotRow, Status, view};
+use super::{DeliveryStatus, Job, JobId, Payload, SlotRow, Status, view};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Events(Publisher);
@@ -63,7 +63,7 @@ impl Events {
             run_id: row.run().map(|run| run.to_string()),
             session_key: row.key.as_ref().map(ToString::to_string),
             next_run_at_ms: job.and_then(Job::next_run),
-            delivery_status: row.delivered.map(Delivered::word).map(str::to_owned),
+            delivery_status: row.delivered.map(DeliveryStatus::word).map(str::to_owned),
             ..event(&row.slot.job, "finished")
         });
         if job.is_some_and(|job| matches!(job.spec.payload, Payload::Heartbeat {})) {

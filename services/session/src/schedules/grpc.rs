@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status as Answer};
 
 use self::filter::Filter;
 use super::{
-    Delivered, Job, JobChange, JobId, NewJob, RunFilter, RunNow, Runner, Schedule, Status, WakeMode,
+    DeliveryStatus, Job, JobChange, JobId, NewJob, RunFilter, RunNow, Runner, Schedule, Status, WakeMode,
     heartbeat, input, view,
 };
 use crate::error::Error;
@@ -243,7 +243,7 @@ impl Grpc {
         let delivered = words(delivery_statuses, delivery_status)
             .filter(|word| word != "unknown") // it is known of all
             .map(|word| {
-                Delivered::parse(&word).ok_or_else(|| {
+                DeliveryStatus::parse(&word).ok_or_else(|| {
                     field(
                         "/deliveryStatus",
                         "is not delivered, not-delivered, not-requested or unknown",

@@ -422,7 +422,7 @@ pub(crate) struct JobState {
     pub(crate) last_duration_ms: Option<i64>,
     pub(crate) consecutive_errors: u32,
     pub(crate) consecutive_skipped: u32,
-    pub(crate) last_delivery: Option<Delivered>,
+    pub(crate) last_delivery: Option<DeliveryStatus>,
     pub(crate) last_delivery_error: Option<String>,
     pub(crate) last_alert_at: Option<i64>,
     /// Slots before this time are skipped.

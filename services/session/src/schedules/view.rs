@@ -3,7 +3,7 @@
 use gatehouse_proto::session::v1 as proto;
 use serde::Serialize;
 
-use super::{Delivered, Job, JobState, SlotRow, SlotState, Spec, Status};
+use super::{DeliveryStatus, Job, JobState, SlotRow, SlotState, Spec, Status};
 use crate::error::Error;
 
 fn json(value: &impl Serialize) -> Result<String, Error> {
@@ -63,7 +63,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
         last_alert_at,
         back_off_until: _,
     } = state;
-    let delivered = last_delivery.map(|delivery| delivery == Delivered::Delivered);
+    let delivered = last_delivery.map(|delivery| delivery == DeliveryStatus::Delivered);
     let effective = default_agent.map(|default| agent_id.clone().unwrap_or_else(|| default.to_owned()));
     Ok(proto::CronJob {
         id: id.to_string(),
@@ -96,7 +96,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
             consecutive_errors,
             consecutive_skipped,
             last_delivered: delivered,
-            last_delivery_status: word(Delivered::word, last_delivery),
+            last_delivery_status: word(DeliveryStatus::word, last_delivery),
             last_delivery_error: last_delivery_error.clone(),
             last_failure_alert_at_ms: last_alert_at,
         }),
@@ -105,7 +105,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
         last_run_status: word(Status::word, last_status),
         last_run_error: last_error,
         last_delivered: delivered,
-        last_delivery_status: word(Delivered::word, last_delivery),
+        last_delivery_status: word(DeliveryStatus::word, last_delivery),
         last_delivery_error,
         effective_agent_id: effective,
     })
@@ -153,8 +153,8 @@ pub(super) fn run(row: SlotRow) -> proto::CronRun {
         duration_ms: fired_at.zip(ended_at).map(|(from, to)| (to - from).max(0)),
         slot_state: state.word().to_owned(),
         slot_kind: slot.kind.word().to_owned(),
-        delivered: delivered.map(|delivered| delivered == Delivered::Delivered),
-        delivery_status: word(Delivered::word, delivered),
+        delivered: delivered.map(|delivered| delivered == DeliveryStatus::Delivered),
+        delivery_status: word(DeliveryStatus::word, delivered),
         delivery_error,
         session_key: key.map(|key| key.to_string()),
         session_id,
@@ -167,7 +167,7 @@ pub(super) fn run(row: SlotRow) -> proto::CronRun {
 /// How a heartbeat came out.
 pub(crate) fn heartbeat(row: &SlotRow) -> proto::HeartbeatEvent {
     let (status, reason) = match (row.status, row.delivered) {
-        (Some(Status::Ok), Some(Delivered::Delivered)) => ("sent", None),
+        (Some(Status::Ok), Some(DeliveryStatus::Delivered)) => ("sent", None),
         (Some(Status::Ok), _) => ("ok-token", None),
         (Some(Status::Error), _) => ("failed", row.error.clone()),
         (Some(Status::Skipped) | None, _) => ("skipped", row.reason.clone()),

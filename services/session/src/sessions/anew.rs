@@ -21,10 +21,10 @@ pub(crate) async fn reset(
     let sessions = &engine.stores().sessions;
     // Before anything is aborted; the store looks once more.
     if let Some(expected) = &expected
-        && !sessions
+        && sessions
             .find(key)
             .await?
-            .is_some_and(|session| session.session_id == *expected)
+            .is_none_or(|session| session.session_id != *expected)
     {
         return Err(Error::SessionMoved(key.clone()));
     }

@@ -183,11 +183,7 @@ impl Gateway<'_> {
             };
             match op {
                 DISPATCH => self.event(t.as_deref().unwrap_or_default(), &d, s).await,
-                HEARTBEAT => {
-                    if self.beat(socket).await.is_err() {
-                        return Next::Resume;
-                    }
-                }
+                HEARTBEAT if self.beat(socket).await.is_err() => return Next::Resume,
                 HEARTBEAT_ACK => answered = true,
                 RECONNECT => return Next::Resume,
                 INVALID_SESSION if d.as_bool() == Some(true) => return Next::Resume,

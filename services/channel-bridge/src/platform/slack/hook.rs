@@ -47,14 +47,14 @@ impl<'a> Hook<'a> {
     }
 
     /// When the request was made, as it says, if that is now, and its signature.
-    fn stamp<'h>(self, head: &'h HttpHead) -> Result<(&'h str, &'h str), HttpAnswer> {
+    fn stamp(self, head: &HttpHead) -> Result<(&str, &str), HttpAnswer> {
         let wrong = |words: &str| refuse(401, "SIGNATURE", words);
         let (Some(shown), Some(stamp)) = (head.header(SIGNATURE), head.header(TIMESTAMP)) else {
             return Err(wrong("the request is not signed"));
         };
         let now = self.clock.now_ms().div_euclid(1000);
         let made: Option<i64> = stamp.parse().ok();
-        if !made.is_some_and(|made| now.saturating_sub(made).saturating_abs() <= AGE_SECONDS_MAX) {
+        if made.is_none_or(|made| now.saturating_sub(made).saturating_abs() > AGE_SECONDS_MAX) {
             return Err(wrong(
                 "the request is older than five minutes, or the clocks differ",
             ));

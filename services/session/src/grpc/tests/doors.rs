@@ -156,7 +156,7 @@ async fn no_method_shows_or_changes_a_private_session_of_another_user() {
             ..ResolveSessionRequest::default()
         },
         ResolveSessionRequest {
-            session_id: before.0.session_id.to_string(),
+            session_id: Some(before.0.session_id.to_string()),
             ..ResolveSessionRequest::default()
         },
     ] {

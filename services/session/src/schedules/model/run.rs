@@ -113,13 +113,13 @@ impl Status {
 /// What became of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Delivered {
+pub(crate) enum DeliveryStatus {
     Delivered,
     NotDelivered,
     NotRequested,
 }
 
-impl Delivered {
+impl DeliveryStatus {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -156,7 +156,7 @@ pub(crate) struct SlotRow {
     pub(crate) session_id: Option<String>,
     /// Where the answer goes: decided before the turn begins, and never again.
     pub(crate) target: Option<Target>,
-    pub(crate) delivered: Option<Delivered>,
+    pub(crate) delivered: Option<DeliveryStatus>,
     pub(crate) delivery_error: Option<String>,
     pub(crate) provider: Option<String>,
     pub(crate) model: Option<String>,
@@ -248,7 +248,7 @@ pub(crate) struct RunFilter {
     /// Empty: all.
     pub(crate) statuses: Vec<Status>,
     /// Empty: all.
-    pub(crate) delivered: Vec<Delivered>,
+    pub(crate) delivered: Vec<DeliveryStatus>,
     pub(crate) oldest_first: bool,
     pub(crate) limit: u32,
     pub(crate) offset: u32,

@@ -445,7 +445,7 @@ pub(super) async fn a_run_by_hand_is_beside_the_schedule_and_waits_for_nobody(st
             .unwrap(),
         None
     );
-    assert_eq!(fired(store, T0 + 1).await, [slot.clone()]);
+    assert_eq!(fired(store, T0 + 1).await, std::slice::from_ref(&slot));
     store
         .schedules
         .end_run(end(&slot, Status::Ok, T0 + 9))

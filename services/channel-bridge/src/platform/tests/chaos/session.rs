@@ -90,7 +90,7 @@ impl SessionClient for Echo {
             thread_id: target.thread_id,
             reply_to_id: target.reply_to_id.map(MessageId::stored),
             message: Content::text(format!("answer to {text}")),
-            created_at: Clock::system().now_ms(),
+            created_at: Clock::system().now(),
             session_key: None,
             parts: 1,
         };

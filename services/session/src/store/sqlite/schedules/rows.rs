@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::key::SessionKey;
-use crate::schedules::{Delivered, Job, JobId, Slot, SlotKind, SlotRow, SlotState, Status};
+use crate::schedules::{DeliveryStatus, Job, JobId, Slot, SlotKind, SlotRow, SlotState, Status};
 
 pub(super) fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|_| Error::Unreadable("job"))
@@ -58,7 +58,7 @@ pub(super) fn read_slot(row: &Row<'_>) -> Result<SlotRow, Error> {
             .map(SessionKey::stored),
         session_id: row.get("session_id")?,
         target: target.as_deref().map(parsed).transpose()?,
-        delivered: delivered.as_deref().and_then(Delivered::parse),
+        delivered: delivered.as_deref().and_then(DeliveryStatus::parse),
         delivery_error: row.get("delivery_error")?,
         provider: row.get("provider")?,
         model: row.get("model")?,

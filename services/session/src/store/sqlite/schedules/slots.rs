@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;
 use crate::schedules::{
-    CatchUp, Claim, Delivered, EndedRun, Job, JobId, RETRIES_MAX, RunEnd, RunFilter, SLOTS_KEPT, Settle,
+    CatchUp, Claim, DeliveryStatus, EndedRun, Job, JobId, RETRIES_MAX, RunEnd, RunFilter, SLOTS_KEPT, Settle,
     Slot, SlotKind, SlotRow, Status, Wanted, back_off_ms, failing,
 };
 use crate::store::sqlite::{deliveries, turns};
@@ -238,16 +238,16 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
     let (delivered, delivery_error) = match (&end.wanted, &end.reply, &row.target) {
         (Wanted::Yes, Some(reply), Some(target)) if status == Status::Ok => {
             say(target, reply.clone())?;
-            (Delivered::Delivered, None)
+            (DeliveryStatus::Delivered, None)
         }
         (Wanted::NowhereToGo { problem, best_effort }, Some(_), _) if status == Status::Ok => {
             if !best_effort {
                 status = Status::Error;
                 error = Some((*problem).to_owned());
             }
-            (Delivered::NotDelivered, Some(*problem))
+            (DeliveryStatus::NotDelivered, Some(*problem))
         }
-        _ => (Delivered::NotRequested, None),
+        _ => (DeliveryStatus::NotRequested, None),
     };
     let mut job = find(conn, &end.slot.job)?;
     if let Some(job) = &mut job {
