@@ -202,9 +202,8 @@ async fn a_damaged_database_is_named_by_status_with_what_to_do() {
 type Damage = fn(&Path);
 
 /// What a service needs, made unusable while the service is away: the file, and how.
-const BROKEN: [(&str, &str, Damage); 5] = [
+const BROKEN: [(&str, &str, Damage); 4] = [
     ("config", "config/devices.db", overwritten),
-    ("config", "config/device-tokens.key", a_folder),
     ("session", "session/session.db", a_folder),
     ("channel-bridge", "channel-bridge/bridge.db", a_folder),
     ("channel-bridge", "channel-bridge/bridge.db", overwritten),

@@ -247,12 +247,7 @@ async fn a_form_saves_and_what_there_is_none_of_is_an_empty_list() {
     );
     let run = answer(&gateway, "cron.run", json!({"id": added["id"], "mode": "force"})).await;
     wait_for_run(&gateway, &added["id"], &run["runId"]).await;
-    let listed = answer(
-        &gateway,
-        "cron.list",
-        json!({"includeDisabled": true, "compact": true}),
-    )
-    .await;
+    let listed = answer(&gateway, "cron.list", json!({"includeDisabled": true})).await;
     assert_eq!(listed["jobs"][0]["state"]["lastRunStatus"], "ok", "{listed}");
     assert_eq!(
         answer(&gateway, "cron.remove", json!({"id": added["id"]})).await["removed"],

@@ -233,6 +233,8 @@ fn what_answers_with_whole_transcripts_and_long_lists_takes_its_turn() {
             "chat.history",
             "chat.message.get",
             "chat.startup",
+            "cron.list",
+            "cron.runs",
             "sessions.list",
             "sessions.preview",
             "sessions.search",

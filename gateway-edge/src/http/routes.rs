@@ -98,9 +98,13 @@ static ROUTES: [(&str, &str, Policy, Serve); 17] = [
     ("/startupz", READ, PAGE, || get(pages::started)),
     ("/readyz", READ, PAGE, || get(pages::ready)),
     ("/ready", READ, PAGE, || get(pages::ready)),
-    ("/webhooks/{channel}/{account}", "POST", WEBHOOK, || {
-        post(webhook::handler::receive)
-    }),
+    // GET: a platform looks whether the address is ours.
+    (
+        "/webhooks/{channel}/{account}",
+        "GET, HEAD, POST",
+        WEBHOOK,
+        || get(webhook::handler::receive).post(webhook::handler::receive),
+    ),
     ("/__openclaw__/media/{id}", READ, MEDIUM, || get(media::serve)),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
     ("/v1/models", READ, PROGRAM_READS, || get(openai::models::list)),

@@ -254,7 +254,6 @@ async fn what_programs_ask_for_is_not_answered_with_a_page() {
     let gateway = gateway(&folder, None).await;
     for path in [
         "/api/sessions",
-        "/v1/models",
         "/x.js",
         "/assets/gone-Ab3dEfGh.js",
         "/__openclaw__/icon",

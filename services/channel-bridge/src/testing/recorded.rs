@@ -26,7 +26,7 @@ use crate::{
     },
     pairing::store::{Asked, PairingRow, PairingStore},
     preview::store::{Posted, PreviewStore},
-    store::{StoreError, Stores, contract},
+    store::{self, StoreError, Stores, contract},
     testing,
 };
 
@@ -114,7 +114,11 @@ pass_on! {
 async fn a_second_store_keeps_the_contract_behind_the_same_traits_and_the_contract_asks_for_all_of_them() {
     let asked = Names::default();
     contract::all(async || {
-        let (folder, inner) = testing::stores();
+        let folder = tempfile::tempdir().unwrap();
+        let inner = store::open(&folder.path().join("bridge.db"))
+            .await
+            .unwrap()
+            .stores;
         let store = Recorded {
             inner,
             asked: Arc::clone(&asked),

@@ -189,7 +189,7 @@ async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
 #[tokio::test]
 async fn agent_says_accepted_and_later_the_answer() {
     let mut bench = Bench::new().await;
-    let running = bench.run("{}");
+    let running = bench.run(r#"{"models":{"providers":{"p":{}}}}"#);
     let grpc = grpc(&running);
     let request = RunAgentRequest {
         message: "hi".into(),

@@ -320,7 +320,7 @@ fn written(request: AddCronJobRequest) -> Result<Map<String, Value>, Error> {
         delivery,
         failure_alert,
         missed,
-        nulls: _, // nothing is set
+        null_fields: _, // nothing is set
     } = request;
     let parsed = |path: &'static str, json: String| {
         serde_json::from_str::<Value>(&json).map_err(|_| field(path, "is no JSON"))

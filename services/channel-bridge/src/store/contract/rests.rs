@@ -122,6 +122,12 @@ pub(crate) async fn a_newer_rest_takes_the_place_of_an_older_one_and_a_stop_forg
 
     assert!(ask(&stores, more("m1", "anna", None, NOW)).await);
     assert_eq!(waiting(&stores).await, ["rest of two"]);
+    for head in stores.outbox.heads(stores.lease(&key("a")), 10).await.unwrap() {
+        let said = stores
+            .outbox
+            .settle(stores.lease(&key("a")), head.seq, Outcome::Sent, NOW);
+        said.await.unwrap();
+    }
 
     long_answer(&stores, "three", "anna", NOW).await;
     let annas = Chosen {

@@ -224,6 +224,9 @@ async fn what_is_told_of_pairing_says_which_device_it_is_and_what_that_can_do() 
     let mut told = Vec::new();
     while told.len() < 5 {
         let event = running.events.recv().await.unwrap();
+        if told.is_empty() && event.device_id.as_deref() != Some(id(4).as_str()) {
+            continue; // of those that were there before
+        }
         let name = event.r#type.rsplit('.').next().unwrap().to_owned();
         told.push((name, event.device_id.unwrap(), event.device_scopes.join(" ")));
     }

@@ -199,7 +199,7 @@ async fn a_session_is_found_by_every_name_that_addresses_have_for_it() {
 #[tokio::test]
 async fn the_main_session_cannot_be_deleted_and_is_set_before_anything_was_said_in_it() {
     let bench = Bench::new().await;
-    let running = bench.run("{}");
+    let running = bench.run(r#"{"models":{"providers":{"p":{}}}}"#);
     let grpc = grpc(&running);
     let model = PatchSessionRequest {
         model: Some("p/m".into()),

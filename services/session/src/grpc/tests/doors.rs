@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use gatehouse_contract::Map;
+use gatehouse_proto::session::v1::StreamTurnRequest;
 use gatehouse_proto::session::v1::conversation_service_server::ConversationService;
+use gatehouse_proto::session::v1::program_service_server::ProgramService;
 use gatehouse_proto::session::v1::task_service_server::TaskService;
 use gatehouse_proto::session::v1::usage_service_server::UsageService;
 
@@ -12,6 +14,7 @@ use super::*;
 use crate::key::SessionKey;
 use crate::sessions::SessionRecord;
 use crate::transcripts::HistoryQuery;
+use crate::turns::program;
 use crate::{conversations, tasks, usage};
 
 /// The beginnings of the names of methods about sessions.
@@ -124,6 +127,18 @@ async fn no_method_shows_or_changes_a_private_session_of_another_user() {
     };
     assert!(grpc.run_agent(bert(run)).await.is_err());
     seen.insert("agent");
+    let programs = program::Grpc::new(running.engine.clone(), Drain::new());
+    for (session_key, continues) in [(Some(key()), None), (None, Some("r1".to_owned()))] {
+        let turn = StreamTurnRequest {
+            session_key,
+            continues,
+            message: Some("hi".into()),
+            idempotency_key: "r4".into(),
+            ..StreamTurnRequest::default()
+        };
+        assert!(programs.stream_turn(bert(turn)).await.is_err());
+    }
+    seen.insert("chat.stream");
     let wait = WaitAgentRequest {
         run_id: "r1".into(),
         timeout_ms: Some(0),

@@ -3,7 +3,8 @@ use super::*;
 #[tokio::test]
 async fn a_session_is_made_changed_reset_and_forgotten() {
     let mut bench = Bench::new().await;
-    let mut running = bench.run(r#"{"agents":{"defaults":{"model":"p/m"}}}"#);
+    let mut running =
+        bench.run(r#"{"agents":{"defaults":{"model":"p/m"}},"models":{"providers":{"p":{},"x":{}}}}"#);
     let grpc = grpc(&running);
     let create = || CreateSessionRequest {
         idempotency_key: Some("k".into()),
@@ -64,13 +65,15 @@ async fn a_session_is_made_changed_reset_and_forgotten() {
         ),
         (None, Some("x"), Some("y/z"))
     );
-    let wrong = PatchSessionRequest {
-        key: made.key.clone(),
-        model: Some("y".into()),
-        ..PatchSessionRequest::default()
-    };
-    let failure = Failure::from_status(&grpc.patch_session(Request::new(wrong)).await.unwrap_err());
-    assert_eq!(failure.path.as_deref(), Some("/model"));
+    for model in ["y", "nobody/serves-it"] {
+        let wrong = PatchSessionRequest {
+            key: made.key.clone(),
+            model: Some(model.into()),
+            ..PatchSessionRequest::default()
+        };
+        let failure = Failure::from_status(&grpc.patch_session(Request::new(wrong)).await.unwrap_err());
+        assert_eq!(failure.path.as_deref(), Some("/model"), "{model}");
+    }
 
     grpc.send_chat(said(&made.key, "r1", "hi")).await.unwrap();
     let call = bench.call().await;

@@ -165,8 +165,9 @@ impl Wheres {
         }
         match group.as_deref() {
             None => {}
-            Some("") => self.add("category IS NULL", None),
-            Some(group) => self.add("category = ?", Value::Text(group.to_owned())),
+            Some("") => self.add("+category IS NULL", None),
+            // Not by the index of groups, which would have the page sorted.
+            Some(group) => self.add("+category = ?", Value::Text(group.to_owned())),
         }
         if *active {
             self.add(

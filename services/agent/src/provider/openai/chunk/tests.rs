@@ -22,7 +22,7 @@ fn words_and_thoughts_are_told_apart_in_every_spelling() {
             ("hm", ""),
         ),
         (json!({"content": null}), ("", "")),
-        (json!({"content": 7, "reasoning": 7}), ("", "")),
+        (json!({"content": 7, "reasoning": 7}), ("", "7")),
         (json!({"content": {"text": "hi"}}), ("", "hi")),
         (
             json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "hi"}, {"type": "reference", "ids": [1]}]}),

@@ -52,7 +52,7 @@ async fn a_session_is_unread_from_an_answer_until_somebody_reads_it_and_a_later_
 #[tokio::test]
 async fn a_session_that_takes_the_place_of_another_begins_with_what_that_is_set_to() {
     let bench = Bench::new().await;
-    let running = bench.run("{}");
+    let running = bench.run(r#"{"models":{"providers":{"p":{}}}}"#);
     let grpc = grpc(&running);
     let set = PatchSessionRequest {
         model: Some("p/m".into()),

@@ -1,0 +1,208 @@
+//! What the workspace answers: its sockets, its files and its methods.
+
+use super::*;
+
+pub(super) async fn serve_socket(shared: Arc<Shared>, mut peer: Peer) {
+    let number = {
+        let mut told = shared.lock();
+        told.opened += 1;
+        let number = told.opened;
+        told.open.push((number, Vec::new()));
+        number
+    };
+    let hello = json!({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A1"}});
+    if peer.send(Message::text(hello.to_string())).await.is_ok() {
+        talk(&shared, &mut peer, number).await;
+    }
+    let mut told = shared.lock();
+    told.open.retain(|(open, _)| *open != number);
+    // What was not acknowledged is said again, over another.
+    for waiting in told
+        .waiting
+        .iter_mut()
+        .filter(|waiting| waiting.over == Some(number))
+    {
+        waiting.over = None;
+    }
+    drop(told);
+    shared.changed.notify_waiters();
+}
+
+async fn talk(shared: &Shared, peer: &mut Peer, number: u64) {
+    loop {
+        let changed = shared.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let (orders, deaf) = {
+            let mut told = shared.lock();
+            let newest = told.open.last().is_some_and(|(open, _)| *open == number);
+            let mut orders: Vec<Order> = Vec::new();
+            if let Some((_, own)) = told.open.iter_mut().find(|(open, _)| *open == number) {
+                orders.append(own);
+            }
+            if newest && !told.deaf {
+                for waiting in told.waiting.iter_mut().filter(|waiting| waiting.over.is_none()) {
+                    waiting.over = Some(number);
+                    orders.push(Order::Say(waiting.envelope.clone()));
+                }
+            }
+            (orders, told.deaf)
+        };
+        for order in orders {
+            let Order::Say(words) = order else { return };
+            if peer.send(Message::text(words.to_string())).await.is_err() {
+                return;
+            }
+        }
+        if deaf {
+            changed.await;
+            continue;
+        }
+        tokio::select! {
+            () = changed => {}
+            frame = peer.next() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let said: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+                    let id = said["envelope_id"].as_str().unwrap_or_default();
+                    shared.lock().waiting.retain(|waiting| waiting.id != id);
+                    shared.changed.notify_waiters();
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => {}
+            },
+        }
+    }
+}
+
+pub(super) async fn file(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let mut told = shared.lock();
+    let shown = bearer(&headers);
+    if shown != told.bot {
+        // As Slack does: a page to log in at.
+        return (StatusCode::FOUND, [(header::LOCATION, "/login")]).into_response();
+    }
+    let Some(bytes) = told.files.get(&id).cloned() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    told.fetched.push((id, shown));
+    match told.faults.next("file") {
+        Some(Fault::Gateway(code)) => fault::json(code, &Value::Null),
+        Some(_) => fault::half(&bytes),
+        None => bytes.into_response(),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> String {
+    let shown = headers.get(header::AUTHORIZATION);
+    let shown = shown.and_then(|shown| shown.to_str().ok()).unwrap_or_default();
+    shown.strip_prefix("Bearer ").unwrap_or_default().to_owned()
+}
+
+pub(super) async fn call(
+    State(shared): State<Arc<Shared>>,
+    Path(method): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_else(|_| json!(query));
+    let (fault, scopes) = {
+        let mut told = shared.lock();
+        let wanted = if method == "apps.connections.open" {
+            &told.app
+        } else {
+            &told.bot
+        };
+        if bearer(&headers) != *wanted {
+            return no("invalid_auth");
+        }
+        if let Some(word) = told.revoked.clone().filter(|_| method != "apps.connections.open") {
+            return no(&word);
+        }
+        told.calls.push(Call {
+            method: method.clone(),
+            body: body.clone(),
+            at: Instant::now(),
+        });
+        (told.faults.next(&method), told.scopes.clone())
+    };
+    if let Some(fault) = fault {
+        let waits = |seconds: u64| {
+            let retry = [(header::RETRY_AFTER, seconds.to_string())];
+            let words = axum::Json(json!({"ok": false, "error": "ratelimited"}));
+            (StatusCode::TOO_MANY_REQUESTS, retry, words).into_response()
+        };
+        if let Some(answer) = fault::answer(&fault, waits).await {
+            return answer;
+        }
+        let _ = answer(&shared, &method, &body);
+        return fault::broken();
+    }
+    match answer(&shared, &method, &body) {
+        Ok(mut result) => {
+            result["ok"] = json!(true);
+            let scopes = scopes.map(|scopes| [("x-oauth-scopes", scopes)]);
+            match scopes {
+                Some(scopes) => (scopes, axum::Json(result)).into_response(),
+                None => axum::Json(result).into_response(),
+            }
+        }
+        Err(word) => no(word),
+    }
+}
+
+fn no(word: &str) -> Response {
+    axum::Json(json!({"ok": false, "error": word})).into_response()
+}
+
+fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, &'static str> {
+    let mut told = shared.lock();
+    match method {
+        "auth.test" => Ok(json!({
+            "url": "https://home.slack.com/", "team": "Home", "user": "gatebot",
+            "team_id": TEAM, "user_id": BOT, "bot_id": BOT_ID,
+        })),
+        "apps.connections.open" => Ok(json!({"url": told.sockets_at})),
+        "users.info" => {
+            let id = body["user"].as_str().unwrap_or_default();
+            let name = told.names.get(id).ok_or("user_not_found")?;
+            Ok(json!({"user": {"id": id, "name": name, "profile": {"display_name": name}}}))
+        }
+        "assistant.threads.setStatus" => Ok(json!({})),
+        "chat.postMessage" => post(&mut told, body),
+        _ => Err("unknown_method"),
+    }
+}
+
+fn post(told: &mut Told, body: &Value) -> Result<Value, &'static str> {
+    let channel = body["channel"].as_str().unwrap_or_default().to_owned();
+    let sent = body["text"].as_str().unwrap_or_default().to_owned();
+    if sent.trim().is_empty() {
+        return Err("no_text");
+    }
+    if sent.chars().count() > TEXT_MAX {
+        return Err("msg_too_long");
+    }
+    if channel.starts_with('C')
+        && told
+            .members
+            .as_ref()
+            .is_some_and(|members| !members.contains(&channel))
+    {
+        return Err("not_in_channel");
+    }
+    told.last += 1;
+    let ts = format!("1790000000.{:06}", told.last);
+    told.seen.push(Seen {
+        ts: ts.clone(),
+        channel: channel.clone(),
+        thread: body["thread_ts"].as_str().map(str::to_owned),
+        text: shown(&sent),
+        sent,
+    });
+    Ok(json!({"channel": channel, "ts": ts, "message": {"ts": ts}}))
+}
