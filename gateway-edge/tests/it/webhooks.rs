@@ -87,11 +87,9 @@ async fn a_webhook_goes_to_the_bridge_and_back_within_bounds() {
         .await
     };
     assert!(post("/webhooks/webhook/..").await.starts_with("HTTP/1.1 404"));
-    assert!(
-        get(&gateway.http, "/webhooks/webhook/home")
-            .await
-            .starts_with("HTTP/1.1 405")
-    );
+    // GET is a platform's way to look whether the address is ours, so the bridge judges it.
+    let put = format!("{}Content-Length: 0\r\n\r\n", HEAD.replacen("POST", "PUT", 1));
+    assert!(ask(&gateway.http, &put).await.starts_with("HTTP/1.1 405"));
     assert_eq!(gateway.calls(RECEIVE).len(), 1, "the bridge is not troubled");
 }
 
