@@ -3,6 +3,7 @@
 
 mod admission;
 mod counted;
+mod filters;
 mod forks;
 mod kept;
 mod lists;
@@ -67,7 +68,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         transcripts::a_reset_begins_a_new_transcript,
         transcripts::what_a_dead_transcript_has_to_say_is_not_said_into_the_new_one,
         lists::a_list_is_filtered_paged_and_counted,
-        lists::a_list_is_of_what_is_pinned_grouped_active_or_no_job,
+        filters::a_list_is_of_what_is_pinned_grouped_active_or_no_job,
         lists::a_label_is_unique,
         lists::a_session_is_forgotten_with_its_rows,
         lists::old_rows_are_forgotten_and_young_ones_kept,
