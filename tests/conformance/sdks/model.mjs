@@ -38,7 +38,7 @@ export class Model {
     for await (const chunk of request) text += chunk;
     if (request.method === "GET") return response.end(JSON.stringify({ object: "list", data: [{ id: "m", object: "model" }] }));
     this.requests.push(JSON.parse(text));
-    const { deltas = [], finish = "stop", usage = USAGE, pause = 0, status, error, headers, together = false } = this.#scripts.shift() ?? words("ok");
+    const { deltas = [], finish = "stop", usage = USAGE, pause = 0, heard, status, error, headers, together = false } = this.#scripts.shift() ?? words("ok");
     if (status) {
       response.writeHead(status, { "content-type": "application/json", ...headers });
       return response.end(JSON.stringify({ error: { message: error ?? `the model says ${status}` } }));
@@ -52,7 +52,9 @@ export class Model {
     parts.push(event([{ index: 0, delta: {}, finish_reason: finish }]), event([], { usage }), DONE);
     if (together) response.write(parts.join(""));
     else {
-      for (const part of parts) {
+      for (const [n, part] of parts.entries()) {
+        // The next word is written when the client says that it has the one before.
+        if (heard && n < deltas.length) await heard(n);
         if (response.destroyed) return;
         response.write(part);
         if (pause) await new Promise((wake) => setTimeout(wake, pause));
