@@ -29,6 +29,9 @@ pub(crate) struct Capabilities {
     /// The platform recognises a repeated [`SendPart::key`](super::SendPart::key). If not, a repeat after an unknown
     /// outcome may be seen twice, and is flagged.
     pub(crate) idempotent_sends: bool,
+    /// Each message goes as a request of its own. Where not, what may have arrived is not tried again on the connection that it went
+    /// over: there it may still be on its way.
+    pub(crate) separate_sends: bool,
 }
 
 impl Capabilities {
@@ -44,6 +47,7 @@ impl Capabilities {
             typing: false,
             previews: None,
             idempotent_sends: false,
+            separate_sends: false,
         }
     }
 
@@ -72,6 +76,7 @@ impl Capabilities {
             typing,
             previews,
             idempotent_sends,
+            separate_sends: _,
         } = *self;
         [
             (media, "media"),

@@ -2,7 +2,8 @@
 //!
 //! While a connection lives, an outcome that is unknown is no evidence of loss: what was written may still arrive, and a second
 //! try on the same connection would arrive behind it. So it waits for another connection. A platform that recognises a repeat
-//! by its key is asked again at once.
+//! by its key is asked again at once, and one that takes each message as a request of its own once the pause after a failure is over:
+//! its connection for what people say may live for weeks.
 
 use std::{
     collections::HashMap,

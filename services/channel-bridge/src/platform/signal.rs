@@ -164,6 +164,7 @@ impl Platform for Signal {
 impl Adapter for Signal {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            separate_sends: true,
             typing: true,
             ..Capabilities::text_only(TEXT)
         }

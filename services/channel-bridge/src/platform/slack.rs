@@ -151,6 +151,7 @@ impl Adapter for Slack {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             threads: true,
+            separate_sends: true,
             typing: true,
             ..Capabilities::text_only(TEXT)
         }

@@ -144,6 +144,7 @@ impl Adapter for Telegram {
             media_bytes_max: upload::UPLOAD_BYTES_MAX,
             reactions: true,
             threads: true,
+            separate_sends: true,
             typing: true,
             previews: Some(PREVIEWS),
             ..Capabilities::text_only(TEXT)

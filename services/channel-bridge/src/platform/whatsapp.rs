@@ -102,6 +102,7 @@ impl Platform for Whatsapp {
 impl Adapter for Whatsapp {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            separate_sends: true,
             typing: true,
             ..Capabilities::text_only(TEXT)
         }

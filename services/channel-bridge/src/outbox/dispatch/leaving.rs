@@ -175,7 +175,9 @@ impl Delivering {
             Err(SendError::Unknown { reason }) if is_preview => Err(SendError::retry(reason)),
             result => result,
         };
-        if matches!(result, Err(SendError::Unknown { .. })) && !self.worker.capabilities.idempotent_sends {
+        let capabilities = &self.worker.capabilities;
+        let waits = !capabilities.idempotent_sends && !capabilities.separate_sends;
+        if matches!(result, Err(SendError::Unknown { .. })) && waits {
             self.doubts.add(delivery.seq, &line);
         }
         Ok(result)

@@ -6,7 +6,7 @@ use gatehouse_core::{
     Clock,
     content::{Block, MediaSource},
 };
-use gatehouse_fakes::signal::{Daemon, NUMBER, Seen, UUID};
+use gatehouse_fakes::signal::{Daemon, Fault, NUMBER, Seen, UUID};
 use serde_json::{Value, json};
 
 use super::{Deps, Platform as _, Signal};
@@ -376,5 +376,18 @@ async fn typing_is_shown_where_the_answer_will_come() {
         calls.first().map(|call| assert_eq!(call.body["groupId"], FAMILY))
     })
     .await;
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_taken_is_said_again_with_a_label() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+
+    scene.daemon.fault("send", Fault::Lose);
+    scene.bench.say("k", ANNA, "an answer").await;
+
+    let seen = scene.seen(2).await;
+    assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
     scene.bench.stop().await;
 }

@@ -52,6 +52,24 @@ async fn an_unknown_outcome_is_not_tried_again_on_the_same_connection_and_once_o
 }
 
 #[tokio::test]
+async fn where_each_message_is_a_request_of_its_own_the_second_try_waits_for_no_other_connection() {
+    let (_folder, stores) = stores();
+    let unknown = Err(SendError::unknown("no answer"));
+    let puppet = puppet(|puppet| {
+        puppet.capabilities.separate_sends = true;
+        puppet.results.lock().unwrap().push(unknown);
+    });
+    let bench = Bench::run(&stores, Clock::system(), puppet.clone());
+
+    bench.say("k1", "anna", "first").await;
+    bench.say("k2", "anna", "second").await;
+    bench.settled().await;
+
+    assert_eq!(puppet.texts(), ["(resent) first", "second"]);
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_part_whose_receipt_never_comes_is_said_twice_and_what_is_behind_it_once() {
     let (_folder, stores) = stores();
     let puppet = puppet(|puppet| {

@@ -125,3 +125,17 @@ async fn typing_is_shown_below_a_thread_and_given_up_where_slack_does_not_show_i
     assert_eq!(scene.bench.progress.snapshot().state, State::Connected);
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn what_may_have_been_taken_is_said_again_with_a_label_and_what_was_not_without() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+
+    scene.workspace.fault("chat.postMessage", Fault::Lose);
+    say(&scene, "k", |_| {}).await;
+
+    let seen = scene.seen(2).await;
+    assert_eq!(seen[0].text, "an answer");
+    assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
+    scene.bench.stop().await;
+}

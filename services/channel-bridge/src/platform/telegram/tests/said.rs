@@ -193,7 +193,6 @@ async fn a_message_whose_answer_is_lost_is_said_again_once_and_says_so() {
 
     scene.bench.say("k", "7", "**perhaps** said").await;
     scene.seen(1).await;
-    scene.api.conflict(); // the doubt is settled by a new connection
     scene.bench.settled().await;
 
     let texts: Vec<String> = scene.api.seen().into_iter().map(|seen| seen.text).collect();

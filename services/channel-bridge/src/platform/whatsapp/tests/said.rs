@@ -123,3 +123,16 @@ async fn where_nothing_can_be_reached_the_account_says_so_without_the_address() 
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn what_may_have_been_taken_is_said_again_with_a_label() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+
+    scene.cloud.fault("message", Fault::Lose);
+    scene.bench.say("k", ANNA, "an answer").await;
+
+    let seen = scene.seen(2).await;
+    assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
+    scene.bench.stop().await;
+}
