@@ -42,7 +42,7 @@ export const commands = [
   { run: "agent --agent main --json --message", message: "hello [[fake tokens=5]]", json: (value) => text(value) === said(5), short: true },
   { run: "agent --session-key agent:main:lab1 --message", message: "hello [[fake tokens=5]]", says: said(5), short: true },
   { run: "agent --to +15555550123 --message", message: "hello [[fake tokens=5]]", says: said(5) },
-  { run: "agent --agent main --thinking low --message", message: "hello [[fake tokens=4]]", says: said(4) },
+  { run: "agent --agent main --thinking low --message", message: "hello [[fake tokens=4]]", fails: /thinking/i }, // a model that does not
   { run: "agent --agent nobody --message", message: "hello", fails: /nobody/, short: true },
   { run: "agent --agent main --message", message: "/status", says: /model|session/i, short: true },
   { run: "gateway call sessions.resolve --params", params: { key: "main" }, says: /agent:main:main/, after: true },

@@ -21,7 +21,6 @@ const theirs = {
     "/think low is set or refused, never dropped": "the check reads rows of sessions out of every answer, and one of OpenClaw's has something else under the same name",
   },
   CLI: {
-    'openclaw agent --agent main --thinking low --message "hello [[fake tokens=4]]"': "OpenClaw refuses a level that its list of models does not have; Gatehouse passes it on, and leaves it out where a server refuses it",
     'openclaw agent --agent main --message "/status"': "OpenClaw answers commands on the ways of its chats and pages; what its command line says goes to the model as it is",
   },
   frames: {
