@@ -36,12 +36,13 @@ pub(crate) async fn run(common: &Common, doctor: &Doctor, style: Style) -> Resul
         ),
     }
     // The file and the gateway that runs by it say the same of it.
-    let mut told: Vec<Finding> = Vec::new();
-    findings.retain(|finding| {
-        let is_new = !told.contains(finding);
-        told.push(finding.clone());
-        is_new
-    });
+    let mut told = Vec::new();
+    for finding in findings {
+        if !told.contains(&finding) {
+            told.push(finding);
+        }
+    }
+    let mut findings = told;
     if doctor.fix {
         findings.iter_mut().for_each(Finding::repair);
     }

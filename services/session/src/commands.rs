@@ -178,7 +178,7 @@ pub(crate) async fn take(
         Name::Models => settings::models(&scene, &line.rest)?,
         Name::Think => settings::think(&scene, &line.rest)?,
         Name::Queue => settings::queue(&scene, &line.rest),
-        Name::Absent => Answer::says(absent::answer(&line.word)),
+        Name::Absent => Answer::says(absent::answer(&line.word, speaker.is_told_details())),
         Name::New | Name::Reset | Name::Compact | Name::Stop => Answer::default(), // above
     };
     say(engine, admission, answer).await

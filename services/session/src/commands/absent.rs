@@ -59,7 +59,7 @@ const ABSENT: [(&[&str], &str); 24] = [
     ),
     (
         &["export-session", "export", "export-trajectory"],
-        "`gatehouse sessions show` writes a conversation out",
+        "`gatehouse sessions history` writes a conversation out",
     ),
     (&["login", "pair"], "devices are let in with `gatehouse pair`"),
 ];
@@ -91,11 +91,12 @@ fn reason(word: &str) -> Option<&'static str> {
     rows.find(|(words, _)| called(words)).map(|(_, reason)| *reason)
 }
 
-/// What somebody is told who typed it.
-pub(super) fn answer(word: &str) -> String {
-    let reason = reason(word).unwrap_or("it is not offered");
+/// What somebody is told who typed it. What to do instead is for those who look after the gateway, not for a room.
+pub(super) fn answer(word: &str, details: bool) -> String {
+    let reason = reason(word).filter(|_| details);
+    let instead = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     format!(
-        "There is no /{} here, and nothing was done: {reason}. /commands lists what there is.",
+        "There is no /{} here, and nothing was done{instead}. /commands lists what there is.",
         word.to_ascii_lowercase()
     )
 }
@@ -111,7 +112,14 @@ mod tests {
             table::find("Restart").map(|command| command.what),
             Some(Name::Absent)
         );
-        assert!(answer("Restart").starts_with("There is no /restart here, and nothing was done"));
+        assert!(
+            answer("Restart", true)
+                .starts_with("There is no /restart here, and nothing was done: the gateway")
+        );
+        assert!(
+            !answer("activation", false).contains("requireMention"),
+            "keys are not for a room"
+        );
         assert!(table::find("etc").is_none());
         for (words, _) in ABSENT {
             for word in words {
