@@ -30,6 +30,13 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
             Ok(()) => fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))?,
             // Another process was faster, and sets the mode.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let hint = format!(
+                    "{} is not a folder: name another place, or move what is there away",
+                    folder.display()
+                );
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, hint));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -137,6 +144,24 @@ mod tests {
         assert_eq!(mode(&there.join("a")), 0o700);
         assert_eq!(mode(&there.join("a/b")), 0o700);
         assert_eq!(mode(&there.join("a/file")), 0o600);
+    }
+
+    #[test]
+    fn a_file_where_a_folder_is_to_be_is_named_with_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "").unwrap();
+
+        for path in [file.clone(), file.join("below")] {
+            let refused = create_folder(&path).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::NotADirectory);
+            assert!(
+                refused
+                    .to_string()
+                    .starts_with(&format!("{} is not a folder", file.display())),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
+use gatehouse_core::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned, civil};
+use jiff::{Zoned, civil};
 
 use super::Schedule;
 
@@ -20,8 +21,8 @@ const WINDOW_MS: i64 = 60_000;
 /// A schedule that was read.
 #[derive(Clone, Debug)]
 pub(crate) enum Calendar {
-    Once(i64),
-    Every { every: i64, anchor: i64 },
+    Once(Timestamp),
+    Every { every_ms: i64, anchor: Timestamp },
     Cron(Box<(Cron, TimeZone)>),
 }
 
@@ -42,7 +43,7 @@ impl Calendar {
     ///
     /// # Errors
     /// What makes no sense about it.
-    pub(crate) fn read(schedule: &Schedule, created: i64, zone: &TimeZone) -> Result<Self, Wrong> {
+    pub(crate) fn read(schedule: &Schedule, created: Timestamp, zone: &TimeZone) -> Result<Self, Wrong> {
         match schedule {
             Schedule::At { at } => instant(at).map(Self::Once).ok_or_else(|| {
                 wrong(
@@ -58,7 +59,7 @@ impl Calendar {
                     ));
                 }
                 Ok(Self::Every {
-                    every: *every_ms,
+                    every_ms: *every_ms,
                     anchor: anchor_ms.unwrap_or(created),
                 })
             }
@@ -87,40 +88,41 @@ impl Calendar {
     }
 
     /// The first slot after a time.
-    pub(crate) fn after(&self, time: i64) -> Option<i64> {
+    pub(crate) fn after(&self, time: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Once(at) => (*at > time).then_some(*at),
-            Self::Every { every, anchor } => {
-                let gone = (time - anchor).div_euclid(*every) + 1;
+            Self::Every { every_ms, anchor } => {
+                let gone = time.ms_since(*anchor).div_euclid(*every_ms) + 1;
                 // Nothing is due before its anchor.
-                every.checked_mul(gone.max(0))?.checked_add(*anchor)
+                let from_anchor = every_ms.checked_mul(gone.max(0))?;
+                from_anchor.checked_add(anchor.as_ms()).map(Timestamp::from_ms)
             }
             Self::Cron(cron) => {
                 let (cron, zone) = &**cron;
                 // Its slots are whole seconds.
-                let time = Timestamp::from_second(time.div_euclid(1_000)).ok()?;
+                let time = jiff::Timestamp::from_second(time.as_seconds()).ok()?;
                 let next = cron
                     .find_next_occurrence(&Zoned::new(time, zone.clone()), false)
                     .ok()?;
-                Some(next.timestamp().as_millisecond())
+                Some(Timestamp::from_ms(next.timestamp().as_millisecond()))
             }
         }
     }
 
     /// The slots from one on, up to a time: the last of them, when they are more than `most`.
-    pub(crate) fn between(&self, first: i64, until: i64, most: usize) -> Vec<i64> {
-        if let Self::Every { every, .. } = self {
-            let count = (until - first).div_euclid(*every) + 1;
+    pub(crate) fn between(&self, first: Timestamp, until: Timestamp, most: usize) -> Vec<Timestamp> {
+        if let Self::Every { every_ms, .. } = self {
+            let count = until.ms_since(first).div_euclid(*every_ms) + 1;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
             return (0..count)
                 .skip(usize::try_from((count - most).max(0)).unwrap_or(usize::MAX))
-                .map(|n| first + n * every)
+                .map(|n| first.plus_ms(n * every_ms))
                 .collect();
         }
         let mut window = WINDOW_MS;
         loop {
-            let from = first.max(until.saturating_sub(window));
-            let mut slots: Vec<i64> = Vec::new();
+            let from = first.max(until.plus_ms(-window));
+            let mut slots: Vec<Timestamp> = Vec::new();
             let mut slot = if from == first {
                 Some(first)
             } else {
@@ -140,14 +142,14 @@ impl Calendar {
 }
 
 /// Reads a time; without an offset it is UTC.
-fn instant(text: &str) -> Option<i64> {
+fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let at = text.parse::<Timestamp>().ok();
+    let at = text.parse::<jiff::Timestamp>().ok();
     let at = at.or_else(|| {
         let civil: civil::DateTime = text.parse().ok()?;
         civil.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
     })?;
-    Some(at.as_millisecond())
+    Some(Timestamp::from_ms(at.as_millisecond()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the screens are told of jobs.
 
+use gatehouse_core::Timestamp;
 use gatehouse_core::publish::{Outgoing, Publisher};
 use gatehouse_proto::session::v1::{CronEvent, HeartbeatEvent};
 use prost::{Message, Name};
@@ -34,17 +35,20 @@ impl Events {
 
     pub(super) fn changed(&self, job: &Job, change: Change) {
         self.publish(&CronEvent {
-            next_run_at_ms: (change != Change::Removed).then(|| job.next_run()).flatten(),
+            next_run_at_ms: (change != Change::Removed)
+                .then(|| job.next_run())
+                .flatten()
+                .map(Timestamp::as_ms),
             ..event(&job.id, change.word())
         });
     }
 
     pub(super) fn started(&self, row: &SlotRow, job: Option<&Job>) {
         self.publish(&CronEvent {
-            run_at_ms: Some(row.slot.at),
+            run_at_ms: Some(row.slot.at.as_ms()),
             run_id: row.run().map(|run| run.to_string()),
             session_key: row.key.as_ref().map(ToString::to_string),
-            next_run_at_ms: job.and_then(Job::next_run),
+            next_run_at_ms: job.and_then(Job::next_run).map(Timestamp::as_ms),
             ..event(&row.slot.job, "started")
         });
     }
@@ -52,17 +56,14 @@ impl Events {
     /// A slot came to its end: its run did, or it was skipped or missed.
     pub(super) fn finished(&self, row: &SlotRow, job: Option<&Job>) {
         self.publish(&CronEvent {
-            run_at_ms: Some(row.slot.at),
-            duration_ms: row
-                .fired_at
-                .zip(row.ended_at)
-                .map(|(from, to)| (to - from).max(0)),
+            run_at_ms: Some(row.slot.at.as_ms()),
+            duration_ms: row.duration_ms(),
             status: row.status.map(Status::word).map(str::to_owned),
             error: row.error.clone(),
             summary: row.summary.clone(),
             run_id: row.run().map(|run| run.to_string()),
             session_key: row.key.as_ref().map(ToString::to_string),
-            next_run_at_ms: job.and_then(Job::next_run),
+            next_run_at_ms: job.and_then(Job::next_run).map(Timestamp::as_ms),
             delivery_status: row.delivered.map(DeliveryStatus::word).map(str::to_owned),
             ..event(&row.slot.job, "finished")
         });

@@ -2,6 +2,7 @@
 
 mod filter;
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 use gatehouse_proto::session::v1::*;
 use serde_json::{Map, Value};
@@ -56,7 +57,7 @@ impl Grpc {
         Ok(GetCronStatusResponse {
             enabled,
             jobs: u32::try_from(jobs.len()).unwrap_or(u32::MAX),
-            next_wake_at_ms: next.filter(|_| enabled),
+            next_wake_at_ms: next.filter(|_| enabled).map(Timestamp::as_ms),
             storage: "sqlite".to_owned(),
             triggers_enabled: false,
         })
@@ -91,7 +92,7 @@ impl Grpc {
     }
 
     async fn add(&self, request: AddCronJobRequest) -> Result<CronJob, Error> {
-        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now().as_ms());
+        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now());
         let mut asked = input::read(written(request)?, None, &policy, now)?;
         if let Schedule::Every { anchor_ms, .. } = &mut asked.spec.schedule {
             anchor_ms.get_or_insert(now);
@@ -122,7 +123,7 @@ impl Grpc {
             {
                 return Err(Error::JobChanged);
             }
-            let (policy, now) = (self.0.engine().policy()?, self.0.engine().now().as_ms());
+            let (policy, now) = (self.0.engine().policy()?, self.0.engine().now());
             let whole = input::merged(&job.spec, job.enabled, &patch)?;
             let mut asked = input::read(whole, Some(&job.spec.schedule), &policy, now)?;
             if let Schedule::Every { anchor_ms, .. } = &mut asked.spec.schedule {
@@ -146,7 +147,7 @@ impl Grpc {
     async fn run(&self, request: RunCronJobRequest) -> Result<RunCronJobResponse, Error> {
         let RunCronJobRequest { id, job_id, mode } = request;
         let job = self.find(&id_of(id, job_id)?).await?;
-        let now = self.0.engine().now().as_ms();
+        let now = self.0.engine().now();
         let reason = match mode.as_deref() {
             None | Some("force") => None,
             Some("if-enabled") => (!job.enabled).then_some("disabled"),
@@ -185,7 +186,7 @@ impl Grpc {
         if text.trim().is_empty() {
             return Err(field("/text", "is empty"));
         }
-        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now().as_ms());
+        let (policy, now) = (self.0.engine().policy()?, self.0.engine().now());
         let key = match &session_key {
             Some(key) => policy.agents.resolve(key, agent_id.as_deref())?,
             None => policy.agents.resolve("main", agent_id.as_deref())?,

@@ -1,8 +1,8 @@
 //! When agents look by themselves whether there is something to do: a job of the gateway's own for each of them, kept as the configuration
 //! says. What is asked, and who is told, is read when it is time.
 
+use gatehouse_core::Timestamp;
 use gatehouse_document::agents::{Heartbeat, normal_id};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::planner::host_zone;
@@ -58,12 +58,12 @@ pub(crate) enum Route {
 
 impl Beat {
     /// Whether it is a time of day to look.
-    pub(crate) fn is_active(&self, now: i64) -> bool {
+    pub(crate) fn is_active(&self, now: Timestamp) -> bool {
         let Some((start, end, zone)) = &self.hours else {
             return true;
         };
         let named = zone.as_deref().and_then(|name| TimeZone::get(name).ok());
-        let Ok(now) = Timestamp::from_millisecond(now) else {
+        let Ok(now) = jiff::Timestamp::from_millisecond(now.as_ms()) else {
             return true;
         };
         let time = now.to_zoned(named.unwrap_or_else(host_zone)).time();
@@ -149,7 +149,7 @@ pub(crate) fn read(config: &SessionConfig) -> Vec<Beat> {
 }
 
 /// The job of a beat.
-pub(super) fn spec(beat: &Beat, anchor: i64) -> Option<Spec> {
+pub(super) fn spec(beat: &Beat, anchor: Timestamp) -> Option<Spec> {
     let every_ms = beat.every_ms?;
     Some(Spec {
         name: format!("heartbeat-{}", beat.agent),
@@ -198,8 +198,13 @@ pub(super) fn is_as_configured(job: &Job, beat: &Beat) -> bool {
 }
 
 /// An event that the main session of an agent hears of, once.
-pub(super) fn event(text: &str, agent: Option<String>, session: Option<String>, at: i64) -> Option<Spec> {
-    let at = Timestamp::from_millisecond(at).ok()?.to_string();
+pub(super) fn event(
+    text: &str,
+    agent: Option<String>,
+    session: Option<String>,
+    at: Timestamp,
+) -> Option<Spec> {
+    let at = jiff::Timestamp::from_millisecond(at.as_ms()).ok()?.to_string();
     Some(Spec {
         name: "event".to_owned(),
         declaration_key: None,
@@ -275,8 +280,8 @@ mod tests {
             let config = format!(
                 r#"{{"agents":{{"defaults":{{"heartbeat":{{"activeHours":{{"start":"{start}","end":"{end}","timezone":"Europe/Berlin"}}}}}}}}}}"#
             );
-            let now: Timestamp = now.parse().unwrap();
-            beats(&config)[0].is_active(now.as_millisecond())
+            let now: jiff::Timestamp = now.parse().unwrap();
+            beats(&config)[0].is_active(Timestamp::from_ms(now.as_millisecond()))
         };
 
         assert!(active("08:00", "24:00", "2027-01-15T07:00:00Z"), "8 in Berlin");

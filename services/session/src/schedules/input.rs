@@ -1,6 +1,7 @@
 //! What callers write of a job. A job, and a change of one, is read as JSON in one form: a change is merged into what is there, and the
 //! whole is read again, so that no change makes what could not have been added.
 
+use gatehouse_core::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -44,7 +45,7 @@ pub(super) fn read(
     mut job: Map<String, Value>,
     before: Option<&Schedule>,
     policy: &Policy,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Asked, Error> {
     job.retain(|_, value| !value.is_null());
     let enabled = match job.remove("enabled") {
@@ -190,9 +191,9 @@ fn schedule(value: Option<Value>) -> Result<Schedule, Error> {
     parse("/schedule", value.unwrap_or_default(), "cannot be read")
 }
 
-fn refuse_what_was(schedule: &Schedule, now: i64) -> Result<(), Error> {
+fn refuse_what_was(schedule: &Schedule, now: Timestamp) -> Result<(), Error> {
     match Calendar::read(schedule, now, &host_zone())? {
-        Calendar::Once(at) if at < now - PAST_MS_MAX => Err(wrong("/schedule/at", "is over by now")),
+        Calendar::Once(at) if at < now.plus_ms(-PAST_MS_MAX) => Err(wrong("/schedule/at", "is over by now")),
         calendar @ Calendar::Cron(_) if calendar.after(now).is_none() => {
             Err(wrong("/schedule/expr", "never comes"))
         }
@@ -334,7 +335,7 @@ fn anchored(mut new: Value, before: &Schedule) -> Value {
         && new.get("anchorMs").is_none()
         && let Some(object) = new.as_object_mut()
     {
-        object.insert("anchorMs".to_owned(), (*anchor).into());
+        object.insert("anchorMs".to_owned(), anchor.as_ms().into());
     }
     new
 }

@@ -2,7 +2,7 @@
 
 mod run;
 
-use gatehouse_core::{Content, ForPeople};
+use gatehouse_core::{Content, ForPeople, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -49,26 +49,26 @@ pub(crate) struct Job {
     pub(crate) id: JobId,
     pub(crate) spec: Spec,
     pub(crate) enabled: bool,
-    pub(crate) created_at: i64,
-    pub(crate) updated_at: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
     /// Counts the changes that somebody made.
     pub(crate) version: i64,
     /// The first slot that nothing was decided about. Unset: it is off, or there is none.
-    pub(crate) next_slot: Option<i64>,
+    pub(crate) next_slot: Option<Timestamp>,
     /// The last slot that something was decided about. None before it, or at it, is ever looked at again.
-    pub(crate) last_slot: Option<i64>,
+    pub(crate) last_slot: Option<Timestamp>,
     pub(crate) state: JobState,
     /// Since when a run of it is under way, or was claimed.
-    pub(crate) running_at: Option<i64>,
+    pub(crate) running_at: Option<Timestamp>,
 }
 
 impl Job {
     /// When its next slot fires.
-    pub(crate) fn next_run(&self) -> Option<i64> {
-        self.next_slot.map(|slot| slot + self.stagger())
+    pub(crate) fn next_run(&self) -> Option<Timestamp> {
+        self.next_slot.map(|slot| slot.plus_ms(self.stagger()))
     }
 
-    /// How long after its slots it fires: the same for all of them, and another one for each job.
+    /// How long after its slots it fires, in milliseconds: the same for all of them, and another one for each job.
     pub(crate) fn stagger(&self) -> i64 {
         let window = self.spec.schedule.stagger_window();
         if window <= 0 {
@@ -137,7 +137,7 @@ pub(crate) enum Schedule {
     Every {
         every_ms: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        anchor_ms: Option<i64>,
+        anchor_ms: Option<Timestamp>,
     },
     /// When the clock on a wall says so.
     Cron {
@@ -360,7 +360,7 @@ const ALERT_COOLDOWN_MS: i64 = 3_600_000;
 
 impl Job {
     /// Whether somebody is to be told that it failed so often.
-    pub(crate) fn is_alarming(&self, now: i64) -> bool {
+    pub(crate) fn is_alarming(&self, now: Timestamp) -> bool {
         let default = AlertRule::default();
         let rule = match &self.spec.failure_alert {
             Some(FailureAlert::Whether(false)) => return false,
@@ -372,7 +372,7 @@ impl Job {
         let rests = self
             .state
             .last_alert_at
-            .is_some_and(|last| (0..cooldown).contains(&now.saturating_sub(last)));
+            .is_some_and(|last| (0..cooldown).contains(&now.ms_since(last)));
         self.state.consecutive_errors >= rule.after.unwrap_or(ALERT_AFTER).max(1) && !rests
     }
 }
@@ -416,7 +416,7 @@ impl Spec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct JobState {
-    pub(crate) last_run_at: Option<i64>,
+    pub(crate) last_run_at: Option<Timestamp>,
     pub(crate) last_status: Option<Status>,
     pub(crate) last_error: Option<String>,
     pub(crate) last_duration_ms: Option<i64>,
@@ -424,9 +424,9 @@ pub(crate) struct JobState {
     pub(crate) consecutive_skipped: u32,
     pub(crate) last_delivery: Option<DeliveryStatus>,
     pub(crate) last_delivery_error: Option<String>,
-    pub(crate) last_alert_at: Option<i64>,
+    pub(crate) last_alert_at: Option<Timestamp>,
     /// Slots before this time are skipped.
-    pub(crate) back_off_until: Option<i64>,
+    pub(crate) back_off_until: Option<Timestamp>,
 }
 
 /// How long a job rests after so many failures in a row.
@@ -437,10 +437,10 @@ pub(crate) fn back_off_ms(errors: u32) -> i64 {
 }
 
 /// Counts a failure, and lets the job rest.
-pub(crate) fn failing(job: &mut Job, now: i64) {
+pub(crate) fn failing(job: &mut Job, now: Timestamp) {
     let state = &mut job.state;
     state.consecutive_errors = state.consecutive_errors.saturating_add(1);
-    state.back_off_until = Some(now + back_off_ms(state.consecutive_errors));
+    state.back_off_until = Some(now.plus_ms(back_off_ms(state.consecutive_errors)));
 }
 
 /// What its chat is told about a job that keeps failing.

@@ -1,5 +1,6 @@
 //! What becomes of the slots of a job that are due: a function of the job and the time.
 
+use gatehouse_core::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Calendar, Job, ON_TIME_MS, SLOTS_KEPT, back_off_ms};
@@ -16,7 +17,7 @@ pub(super) const BACKING_OFF: &str = "the job failed and rests for a while";
 /// What becomes of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    Claim { fire_at: i64, catches_up: bool },
+    Claim { fire_at: Timestamp, catches_up: bool },
     Skip(&'static str),
     Miss(&'static str),
 }
@@ -25,30 +26,30 @@ pub(crate) enum Fate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// In order.
-    pub(crate) slots: Vec<(i64, Fate)>,
+    pub(crate) slots: Vec<(Timestamp, Fate)>,
     /// The next one.
-    pub(crate) next: Option<i64>,
+    pub(crate) next: Option<Timestamp>,
 }
 
 /// When the next run may begin that makes up for a missed slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CatchUp {
-    next: i64,
+    next: Timestamp,
 }
 
 impl CatchUp {
     /// `last` is when the last of those begins that wait already.
-    pub(crate) fn new(now: i64, last: Option<i64>) -> Self {
+    pub(crate) fn new(now: Timestamp, last: Option<Timestamp>) -> Self {
         // One from before the clock was set back holds nobody up.
-        let last = last.filter(|last| *last <= now + 1_000 * CATCH_UP_MS);
+        let last = last.filter(|last| *last <= now.plus_ms(1_000 * CATCH_UP_MS));
         Self {
-            next: last.map_or(now, |last| now.max(last + CATCH_UP_MS)),
+            next: last.map_or(now, |last| now.max(last.plus_ms(CATCH_UP_MS))),
         }
     }
 
-    fn take(&mut self) -> i64 {
+    fn take(&mut self) -> Timestamp {
         let at = self.next;
-        self.next += CATCH_UP_MS;
+        self.next = at.plus_ms(CATCH_UP_MS);
         at
     }
 }
@@ -59,7 +60,7 @@ pub(crate) fn plan(
     calendar: &Calendar,
     skips_missed: bool,
     catch_up: &mut CatchUp,
-    now: i64,
+    now: Timestamp,
 ) -> Plan {
     let Some(first) = job.next_slot.filter(|first| *first <= now) else {
         return Plan {
@@ -75,30 +76,31 @@ pub(crate) fn plan(
             next,
         };
     };
-    let superseded = |at: &i64| (*at, Fate::Miss(SUPERSEDED));
+    let superseded = |at: &Timestamp| (*at, Fate::Miss(SUPERSEDED));
     let mut slots: Vec<_> = before.iter().map(superseded).collect();
     slots.push((*last, fate(job, *last, skips_missed, catch_up, now)));
     Plan { slots, next }
 }
 
-fn fate(job: &Job, slot: i64, skips_missed: bool, catch_up: &mut CatchUp, now: i64) -> Fate {
+fn fate(job: &Job, slot: Timestamp, skips_missed: bool, catch_up: &mut CatchUp, now: Timestamp) -> Fate {
     if job.running_at.is_some() {
         return Fate::Skip(BUSY);
     }
     // A rest that is longer than any is from before the clock was set back.
-    let rests = |until: i64| slot < until && until - now <= back_off_ms(u32::MAX);
+    let rests = |until: Timestamp| slot < until && until.ms_since(now) <= back_off_ms(u32::MAX);
     if job.state.back_off_until.is_some_and(rests) {
         return Fate::Skip(BACKING_OFF);
     }
-    let on_time = slot + job.stagger();
-    if now - on_time <= ON_TIME_MS {
+    let on_time = slot.plus_ms(job.stagger());
+    let late = now.ms_since(on_time);
+    if late <= ON_TIME_MS {
         return Fate::Claim {
             fire_at: on_time,
             catches_up: false,
         };
     }
     match job.spec.late_max(skips_missed) {
-        Some(late_max) if now - on_time <= late_max => Fate::Claim {
+        Some(late_max) if late <= late_max => Fate::Claim {
             fire_at: catch_up.take(),
             catches_up: true,
         },
@@ -107,8 +109,8 @@ fn fate(job: &Job, slot: i64, skips_missed: bool, catch_up: &mut CatchUp, now: i
 }
 
 /// Whether a slot that was claimed may still be fired.
-pub(super) fn may_still_fire(job: &Job, slot: i64, skips_missed: bool, now: i64) -> bool {
-    let late = now - slot - job.stagger();
+pub(super) fn may_still_fire(job: &Job, slot: Timestamp, skips_missed: bool, now: Timestamp) -> bool {
+    let late = now.ms_since(slot.plus_ms(job.stagger()));
     late <= ON_TIME_MS.max(job.spec.late_max(skips_missed).unwrap_or(0))
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use gatehouse_core::publish::Publisher;
-use gatehouse_core::{Chain, Drain};
+use gatehouse_core::{Chain, Drain, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, Instant};
 
@@ -55,7 +55,7 @@ enum Looked {
     /// Something could not be done for now.
     Later,
     /// Until then there is nothing to do.
-    Until(Option<i64>),
+    Until(Option<Timestamp>),
 }
 
 impl Runner {
@@ -109,7 +109,7 @@ impl Runner {
     }
 
     pub(super) async fn remove(&self, id: &JobId) -> Result<(), Error> {
-        let removed = self.store.remove_job(id, self.engine.now().as_ms()).await?;
+        let removed = self.store.remove_job(id, self.engine.now()).await?;
         let (job, planned) = removed.ok_or_else(|| Error::NoJob(id.to_string()))?;
         self.say_ended(&planned);
         self.events.changed(&job, Change::Removed);
@@ -117,7 +117,7 @@ impl Runner {
     }
 
     pub(super) async fn run_now(&self, id: &JobId) -> Result<RunNow, Error> {
-        let claimed = self.store.claim_by_hand(id, self.engine.now().as_ms()).await?;
+        let claimed = self.store.claim_by_hand(id, self.engine.now()).await?;
         self.changed.notify_one();
         claimed.ok_or_else(|| Error::NoJob(id.to_string()))
     }
@@ -125,12 +125,12 @@ impl Runner {
     /// Fires what is due until the drain.
     pub(crate) async fn run(self) {
         let mut policies = self.policies.clone();
-        let mut last = self.engine.now().as_ms();
+        let mut last = self.engine.now();
         self.take_over().await;
         let mut kept: Option<Arc<Policy>> = None;
         while !self.drain.is_requested() {
-            let now = self.engine.now().as_ms();
-            if now < last - SET_BACK_MS {
+            let now = self.engine.now();
+            if now < last.plus_ms(-SET_BACK_MS) {
                 self.clock_was_set_back(now).await;
             }
             last = now;
@@ -152,7 +152,7 @@ impl Runner {
             let wait = match looked {
                 Ok(Looked::More) => continue,
                 Ok(Looked::Later) => Some(PAUSE),
-                Ok(Looked::Until(due)) => due.map(|due| until(due, self.engine.now().as_ms()).min(LOOK)),
+                Ok(Looked::Until(due)) => due.map(|due| due.since(self.engine.now()).min(LOOK)),
                 Err(error) => {
                     tracing::error!(error = %Chain(&error), "what is due could not be looked at");
                     Some(PAUSE)
@@ -172,7 +172,7 @@ impl Runner {
     async fn take_over(&self) {
         loop {
             let taken_over = async {
-                self.store.replan(self.engine.now().as_ms()).await?;
+                self.store.replan(self.engine.now()).await?;
                 self.store.open_runs().await
             };
             match taken_over.await {
@@ -193,7 +193,7 @@ impl Runner {
         }
     }
 
-    async fn clock_was_set_back(&self, now: i64) {
+    async fn clock_was_set_back(&self, now: Timestamp) {
         tracing::warn!("the clock was set back: jobs wait for the first time that nothing was decided about");
         if let Err(error) = self.store.replan(now).await {
             tracing::error!(error = %Chain(&error), "jobs could not be looked at after the clock was set back");
@@ -201,7 +201,7 @@ impl Runner {
     }
 
     /// Decides about what is due, and fires what was claimed. While jobs are switched off only what somebody asks for is.
-    async fn look(&self, policy: &Policy, now: i64) -> Result<Looked, Error> {
+    async fn look(&self, policy: &Policy, now: Timestamp) -> Result<Looked, Error> {
         let is_on = policy.cron.enabled;
         let mut planned = Planned::default();
         if is_on {
@@ -267,10 +267,6 @@ impl Runner {
         }
         self.changed.notify_one();
     }
-}
-
-fn until(due: i64, now: i64) -> Duration {
-    Duration::from_millis(u64::try_from(due - now).unwrap_or(0))
 }
 
 async fn sleep(wait: Option<Duration>) {

@@ -3,6 +3,7 @@
 //! I8: a slot has one row. It is claimed by whoever adds the row, and leaves that state once.
 
 use async_trait::async_trait;
+use gatehouse_core::Timestamp;
 
 use super::{Claim, EndedRun, Job, JobId, Planned, RunEnd, RunFilter, RunNow, Settle, Slot, SlotRow, Spec};
 use crate::deliveries::Target;
@@ -15,7 +16,7 @@ pub(crate) struct NewJob {
     pub(crate) id: JobId,
     pub(crate) spec: Spec,
     pub(crate) enabled: bool,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// A change of a job.
@@ -28,7 +29,7 @@ pub(crate) struct JobChange {
     pub(crate) enabled: bool,
     /// Of slots that were missed, for jobs that say nothing.
     pub(crate) skips_missed: bool,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// What became of a change.
@@ -56,20 +57,20 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
     async fn replace_job(&self, change: JobChange) -> Result<Replaced, Error>;
 
     /// Removes a job. What was claimed and has not begun is skipped.
-    async fn remove_job(&self, id: &JobId, now: i64) -> Result<Option<(Job, Planned)>, Error>;
+    async fn remove_job(&self, id: &JobId, now: Timestamp) -> Result<Option<(Job, Planned)>, Error>;
 
     /// Decides about the slots that are due. At most some dozen jobs in one call.
-    async fn plan_slots(&self, skips_missed: bool, now: i64) -> Result<Planned, Error>;
+    async fn plan_slots(&self, skips_missed: bool, now: Timestamp) -> Result<Planned, Error>;
 
     /// Looks at each job anew after the clock was set back: one that waits for a slot far ahead waits for the first that nothing was
     /// decided about.
-    async fn replan(&self, now: i64) -> Result<(), Error>;
+    async fn replan(&self, now: Timestamp) -> Result<(), Error>;
 
     /// Adds a slot by hand, claimed and due at once.
-    async fn claim_by_hand(&self, id: &JobId, now: i64) -> Result<Option<RunNow>, Error>;
+    async fn claim_by_hand(&self, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error>;
 
     /// The claims that are to be fired by now, those first that were due first.
-    async fn claims(&self, now: i64) -> Result<Vec<Claim>, Error>;
+    async fn claims(&self, now: Timestamp) -> Result<Vec<Claim>, Error>;
 
     /// Where a claim's turn runs and where its answer goes. What was decided before stays, and is answered.
     async fn decide(
@@ -84,7 +85,7 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
         &self,
         slot: &Slot,
         settle: Settle,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<(SlotRow, Option<Job>)>, Error>;
 
     /// The runs that are under way.
@@ -97,5 +98,5 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
     async fn runs(&self, filter: RunFilter) -> Result<(Vec<SlotRow>, u32), Error>;
 
     /// When the next slot is due, or the next claim. `None`: nothing will be.
-    async fn next_slot(&self) -> Result<Option<i64>, Error>;
+    async fn next_slot(&self) -> Result<Option<Timestamp>, Error>;
 }

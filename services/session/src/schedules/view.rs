@@ -1,5 +1,6 @@
 //! Jobs and slots as clients see them.
 
+use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1 as proto;
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ pub(super) fn revision(job: &Job) -> String {
 
 /// A job. Lists also say who would do it now, the default agent where it names none.
 pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJob, Error> {
-    let next = job.next_run();
+    let next = job.next_run().map(Timestamp::as_ms);
     let revision = revision(job);
     let Job {
         id,
@@ -63,6 +64,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
         last_alert_at,
         back_off_until: _,
     } = state;
+    let last_run_at = last_run_at.map(Timestamp::as_ms);
     let delivered = last_delivery.map(|delivery| delivery == DeliveryStatus::Delivered);
     let effective = default_agent.map(|default| agent_id.clone().unwrap_or_else(|| default.to_owned()));
     Ok(proto::CronJob {
@@ -75,8 +77,8 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
         description,
         enabled,
         delete_after_run,
-        created_at_ms: created_at,
-        updated_at_ms: updated_at,
+        created_at_ms: created_at.as_ms(),
+        updated_at_ms: updated_at.as_ms(),
         config_revision: revision,
         schedule: json(&schedule)?,
         session_target: session_target.into(),
@@ -87,7 +89,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
         missed: missed.as_ref().map(json).transpose()?,
         state: Some(proto::CronJobState {
             next_run_at_ms: next,
-            running_at_ms: running_at,
+            running_at_ms: running_at.map(Timestamp::as_ms),
             last_run_at_ms: last_run_at,
             last_run_status: word(Status::word, last_status),
             last_status: word(Status::word, last_status),
@@ -98,7 +100,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
             last_delivered: delivered,
             last_delivery_status: word(DeliveryStatus::word, last_delivery),
             last_delivery_error: last_delivery_error.clone(),
-            last_failure_alert_at_ms: last_alert_at,
+            last_failure_alert_at_ms: last_alert_at.map(Timestamp::as_ms),
         }),
         next_run_at_ms: next,
         last_run_at_ms: last_run_at,
@@ -113,13 +115,14 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
 
 pub(super) fn run(row: SlotRow) -> proto::CronRun {
     let run_id = row.run().map(|run| run.to_string());
+    let duration_ms = row.duration_ms();
     let SlotRow {
         slot,
         state,
         fire_at: _,
         reason,
         claimed_at,
-        fired_at,
+        fired_at: _, // in the duration
         ended_at,
         status,
         error,
@@ -141,7 +144,7 @@ pub(super) fn run(row: SlotRow) -> proto::CronRun {
         (SlotState::Claimed | SlotState::Fired | SlotState::Skipped | SlotState::Missed, _) => "unknown",
     };
     proto::CronRun {
-        ts: ended_at.unwrap_or(claimed_at),
+        ts: ended_at.unwrap_or(claimed_at).as_ms(),
         job_id: slot.job.to_string(),
         action: "finished".to_owned(),
         status: status.unwrap_or(Status::Skipped).word().to_owned(),
@@ -149,8 +152,8 @@ pub(super) fn run(row: SlotRow) -> proto::CronRun {
         error: error.or(reason),
         summary,
         run_id,
-        run_at_ms: slot.at,
-        duration_ms: fired_at.zip(ended_at).map(|(from, to)| (to - from).max(0)),
+        run_at_ms: slot.at.as_ms(),
+        duration_ms,
         slot_state: state.word().to_owned(),
         slot_kind: slot.kind.word().to_owned(),
         delivered: delivered.map(|delivered| delivered == DeliveryStatus::Delivered),
@@ -178,13 +181,10 @@ pub(crate) fn heartbeat(row: &SlotRow) -> proto::HeartbeatEvent {
         _ => reason,
     });
     proto::HeartbeatEvent {
-        ts: row.ended_at.unwrap_or(row.claimed_at),
+        ts: row.ended_at.unwrap_or(row.claimed_at).as_ms(),
         status: status.to_owned(),
         reason,
-        duration_ms: row
-            .fired_at
-            .zip(row.ended_at)
-            .map_or(0, |(from, to)| (to - from).max(0)),
+        duration_ms: row.duration_ms().unwrap_or(0),
         agent_id: row.agent.clone(),
         preview: row.summary.clone().filter(|_| status == "sent"),
     }

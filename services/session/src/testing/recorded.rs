@@ -165,17 +165,17 @@ pass_on! {
         fn job(id: &JobId) -> Option<Job>;
         fn jobs() -> Vec<Job>;
         fn replace_job(change: JobChange) -> Replaced;
-        fn remove_job(id: &JobId, now: i64) -> Option<(Job, Planned)>;
-        fn plan_slots(skips_missed: bool, now: i64) -> Planned;
-        fn replan(now: i64) -> ();
-        fn claim_by_hand(id: &JobId, now: i64) -> Option<RunNow>;
-        fn claims(now: i64) -> Vec<Claim>;
+        fn remove_job(id: &JobId, now: Timestamp) -> Option<(Job, Planned)>;
+        fn plan_slots(skips_missed: bool, now: Timestamp) -> Planned;
+        fn replan(now: Timestamp) -> ();
+        fn claim_by_hand(id: &JobId, now: Timestamp) -> Option<RunNow>;
+        fn claims(now: Timestamp) -> Vec<Claim>;
         fn decide(slot: &Slot, key: SessionKey, target: Option<Target>) -> Option<(SessionKey, Option<Target>)>;
-        fn settle_slot(slot: &Slot, settle: Settle, now: i64) -> Option<(SlotRow, Option<Job>)>;
+        fn settle_slot(slot: &Slot, settle: Settle, now: Timestamp) -> Option<(SlotRow, Option<Job>)>;
         fn open_runs() -> Vec<SlotRow>;
         fn end_run(end: RunEnd) -> Option<EndedRun>;
         fn runs(filter: RunFilter) -> (Vec<SlotRow>, u32);
-        fn next_slot() -> Option<i64>;
+        fn next_slot() -> Option<Timestamp>;
     }
     upkeep as Upkeep {
         fn prune(before: Timestamp) -> u64;

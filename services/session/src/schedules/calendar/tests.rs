@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn ms(text: &str) -> i64 {
+fn moment(text: &str) -> Timestamp {
     instant(text).unwrap()
 }
 
@@ -12,14 +12,18 @@ fn cron(expr: &str, tz: &str) -> Calendar {
         tz: Some(tz.to_owned()),
         stagger_ms: None,
     };
-    Calendar::read(&schedule, 0, &TimeZone::UTC).unwrap()
+    Calendar::read(&schedule, Timestamp::EPOCH, &TimeZone::UTC).unwrap()
 }
 
 fn slots(calendar: &Calendar, after: &str, count: usize) -> Vec<String> {
-    let mut time = ms(after);
+    let mut time = moment(after);
     let next = || {
         time = calendar.after(time)?;
-        Some(Timestamp::from_millisecond(time).unwrap().to_string())
+        Some(
+            jiff::Timestamp::from_millisecond(time.as_ms())
+                .unwrap()
+                .to_string(),
+        )
     };
     std::iter::from_fn(next).take(count).collect()
 }
@@ -52,10 +56,10 @@ fn what_is_due_every_half_hour_is_due_every_half_hour_in_both_nights() {
     let often = cron("*/30 * * * *", "Europe/Berlin");
 
     for night in ["2027-03-28T00:00:00Z", "2027-10-30T23:00:00Z"] {
-        let start = ms(night);
-        let expected: Vec<i64> = (1..=8).map(|n| start + n * 1_800_000).collect();
+        let start = moment(night);
+        let expected: Vec<Timestamp> = (1..=8).map(|n| start.plus_ms(n * 1_800_000)).collect();
         let mut time = start;
-        let found: Vec<i64> = std::iter::from_fn(|| {
+        let found: Vec<Timestamp> = std::iter::from_fn(|| {
             time = often.after(time)?;
             Some(time)
         })
@@ -73,7 +77,10 @@ fn a_leap_day_is_a_day_that_comes_in_leap_years() {
         slots(&leap, "2027-01-01T00:00:00Z", 2),
         ["2028-02-29T09:00:00Z", "2032-02-29T09:00:00Z"]
     );
-    assert_eq!(cron("0 0 30 2 *", "UTC").after(ms("2027-01-01T00:00:00Z")), None);
+    assert_eq!(
+        cron("0 0 30 2 *", "UTC").after(moment("2027-01-01T00:00:00Z")),
+        None
+    );
 }
 
 #[test]
@@ -96,17 +103,18 @@ fn the_day_of_the_month_or_of_the_week_is_enough_and_seconds_may_stand_before() 
 
 #[test]
 fn an_interval_counts_from_its_anchor_and_never_before_it() {
+    let at = Timestamp::from_ms;
     let schedule = Schedule::Every {
         every_ms: 60_000,
-        anchor_ms: Some(1_000_500),
+        anchor_ms: Some(at(1_000_500)),
     };
-    let every = Calendar::read(&schedule, 0, &TimeZone::UTC).unwrap();
+    let every = Calendar::read(&schedule, Timestamp::EPOCH, &TimeZone::UTC).unwrap();
 
-    assert_eq!(every.after(0), Some(1_000_500));
-    assert_eq!(every.after(1_000_500), Some(1_060_500));
+    assert_eq!(every.after(at(0)), Some(at(1_000_500)));
+    assert_eq!(every.after(at(1_000_500)), Some(at(1_060_500)));
     assert_eq!(
-        every.between(1_000_500, 1_000_500 + 10 * 60_000, 3),
-        [1_480_500, 1_540_500, 1_600_500]
+        every.between(at(1_000_500), at(1_600_500), 3),
+        [at(1_480_500), at(1_540_500), at(1_600_500)]
     );
 }
 
@@ -114,7 +122,9 @@ fn an_interval_counts_from_its_anchor_and_never_before_it() {
 fn what_makes_no_sense_is_refused_with_its_place() {
     let refused = |schedule: &str| {
         let schedule: Schedule = serde_json::from_str(schedule).unwrap();
-        Calendar::read(&schedule, 0, &TimeZone::UTC).unwrap_err().path
+        Calendar::read(&schedule, Timestamp::EPOCH, &TimeZone::UTC)
+            .unwrap_err()
+            .path
     };
 
     assert_eq!(refused(r#"{"kind":"at","at":"tomorrow"}"#), "/schedule/at");
@@ -146,8 +156,8 @@ proptest! {
         length in 0_i64..40 * 24 * 3_600_000,
     ) {
         let calendar = cron(expr, zone);
-        let Some(first) = calendar.after(start) else { return Ok(()) };
-        let until = first + length;
+        let Some(first) = calendar.after(Timestamp::from_ms(start)) else { return Ok(()) };
+        let until = first.plus_ms(length);
         let mut expected = vec![first];
         while let Some(next) = calendar.after(expected[expected.len() - 1]).filter(|next| *next <= until) {
             prop_assert!(next > expected[expected.len() - 1], "slots only go forward");

@@ -1,5 +1,6 @@
 //! Slots and what became of them.
 
+use gatehouse_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Job, JobId};
@@ -39,8 +40,7 @@ impl SlotKind {
 pub(crate) struct Slot {
     pub(crate) job: JobId,
     pub(crate) kind: SlotKind,
-    /// In milliseconds since 1970.
-    pub(crate) at: i64,
+    pub(crate) at: Timestamp,
 }
 
 impl Slot {
@@ -141,14 +141,14 @@ pub(crate) struct SlotRow {
     pub(crate) slot: Slot,
     pub(crate) state: SlotState,
     /// When a claimed one is to be fired.
-    pub(crate) fire_at: i64,
+    pub(crate) fire_at: Timestamp,
     /// Why it was skipped or missed.
     pub(crate) reason: Option<String>,
-    pub(crate) claimed_at: i64,
+    pub(crate) claimed_at: Timestamp,
     /// When it was fired. Unset: it was not.
-    pub(crate) fired_at: Option<i64>,
+    pub(crate) fired_at: Option<Timestamp>,
     /// When its run ended, or it was decided that there is none. Unset: it is open.
-    pub(crate) ended_at: Option<i64>,
+    pub(crate) ended_at: Option<Timestamp>,
     pub(crate) status: Option<Status>,
     pub(crate) error: Option<String>,
     pub(crate) summary: Option<String>,
@@ -171,6 +171,12 @@ impl SlotRow {
     /// The run, if one was begun.
     pub(crate) fn run(&self) -> Option<RunId> {
         self.fired_at.map(|_| self.slot.run())
+    }
+
+    /// How long its run took, in milliseconds. The clock may have been set back meanwhile.
+    pub(crate) fn duration_ms(&self) -> Option<i64> {
+        let (from, to) = self.fired_at.zip(self.ended_at)?;
+        Some(to.ms_since(from).max(0))
     }
 }
 
@@ -213,7 +219,7 @@ pub(crate) struct RunEnd {
     pub(crate) wanted: Wanted,
     /// Whether the same may go well later.
     pub(crate) is_transient: bool,
-    pub(crate) now: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// Whether an answer was to be delivered.

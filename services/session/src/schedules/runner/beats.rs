@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use gatehouse_core::Timestamp;
 use tokio::task;
 
 use super::super::heartbeat::{self, Beat, Route};
@@ -34,7 +35,7 @@ impl Runner {
 
     /// Brings the jobs of heartbeats in line with a revision of the configuration.
     pub(super) async fn keep_beats(&self, policy: &Policy) -> Result<(), Error> {
-        let now = self.engine.now().as_ms();
+        let now = self.engine.now();
         let mut own = self.store.jobs().await?;
         own.retain(heartbeat::is_own);
         for beat in &policy.beats {
@@ -64,7 +65,7 @@ impl Runner {
         Ok(())
     }
 
-    async fn keep_beat(&self, beat: &Beat, job: &Job, now: i64) -> Result<(), Error> {
+    async fn keep_beat(&self, beat: &Beat, job: &Job, now: Timestamp) -> Result<(), Error> {
         if heartbeat::is_as_configured(job, beat) || (beat.every_ms.is_none() && !job.enabled) {
             return Ok(());
         }
@@ -98,7 +99,7 @@ impl Runner {
         if !is_asked_for && !self.beats_on.load(Ordering::Relaxed) {
             return Ok(Err(heartbeat::SWITCHED_OFF));
         }
-        if !is_asked_for && !beat.is_active(self.engine.now().as_ms()) {
+        if !is_asked_for && !beat.is_active(self.engine.now()) {
             return Ok(Err(heartbeat::QUIET_HOURS));
         }
         let main = self

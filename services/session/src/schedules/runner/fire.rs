@@ -46,7 +46,7 @@ impl Runner {
     /// Makes the turn of a claim. False: not now.
     pub(super) async fn fire(&self, claim: Claim, policy: &Policy) -> Result<bool, Error> {
         let Claim { row, job } = &claim;
-        let (slot, now) = (&row.slot, self.engine.now().as_ms());
+        let (slot, now) = (&row.slot, self.engine.now());
         // A process that died behind the turn's commit left a claim whose turn there is.
         if self.engine.stores().turns.find(&slot.run()).await?.is_none() {
             if slot.kind == SlotKind::Scheduled {
@@ -109,7 +109,7 @@ impl Runner {
     }
 
     async fn end_claim(&self, claim: &Claim, settle: Settle) -> Result<bool, Error> {
-        let now = self.engine.now().as_ms();
+        let now = self.engine.now();
         if let Some((row, job)) = self.store.settle_slot(&claim.row.slot, settle, now).await? {
             self.events.finished(&row, job.as_ref());
         }
@@ -322,7 +322,7 @@ impl Runner {
             reply: None,
             wanted,
             is_transient: false,
-            now: self.engine.now().as_ms(),
+            now: self.engine.now(),
         };
         let Some(turn) = turn else {
             end.error = Some("its run is not known any more".to_owned());

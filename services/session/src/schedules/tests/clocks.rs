@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use gatehouse_core::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -67,7 +68,7 @@ fn schedule(choice: u8) -> Schedule {
     match choice {
         0 => Schedule::Every {
             every_ms: 7 * MINUTE,
-            anchor_ms: Some(0),
+            anchor_ms: Some(Timestamp::EPOCH),
         },
         1 => cron("*/10 * * * *", "Europe/Berlin"),
         2 => cron("30 1,2 * * *", "America/New_York"),
@@ -103,17 +104,17 @@ struct Gateway {
     folder: TempDir,
     /// Unset while there is no process.
     stores: Option<Stores>,
-    now: i64,
+    now: Timestamp,
     /// The turns that there are. The id of a turn is its run's, so the store of turns makes a second one a repeat.
     turns: HashSet<RunId>,
     /// How often each slot left its claim for a turn.
     fired: BTreeMap<Slot, u32>,
     /// The latest time up to which slots were decided about.
-    latest: i64,
+    latest: Timestamp,
 }
 
 impl Gateway {
-    async fn new(now: i64) -> Self {
+    async fn new(now: Timestamp) -> Self {
         let mut gateway = Self {
             folder: tempfile::tempdir().unwrap(),
             stores: None,
@@ -218,11 +219,11 @@ impl Gateway {
     async fn take(&mut self, step: &Step, id: &JobId) {
         match step {
             Step::Pass(ms) | Step::Jump(ms) => {
-                self.now += ms;
+                self.now = self.now.plus_ms(*ms);
                 self.look(None).await;
             }
             Step::SetBack(ms) => {
-                self.now -= ms;
+                self.now = self.now.plus_ms(-ms);
                 self.jobs().replan(self.now).await.unwrap();
                 self.look(None).await;
             }
@@ -253,7 +254,7 @@ impl Gateway {
     /// Lets everything that was begun come to its end.
     async fn come_to_rest(&mut self, id: &JobId) {
         self.edit(id, |change| change.enabled = false).await;
-        self.now = self.latest.max(self.now) + 3 * HOUR;
+        self.now = self.latest.max(self.now).plus_ms(3 * HOUR);
         for _ in 0..3 {
             self.look(None).await;
             self.end_runs().await;
@@ -278,6 +279,7 @@ proptest! {
         night in prop::sample::select(&NIGHTS[..]), choice in 0_u8..4, steps in steps(),
     ) {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let night = Timestamp::from_ms(night);
         runtime.block_on(async {
             let mut gateway = Gateway::new(night).await;
             let new = NewJob { id: JobId::generate(), spec: spec(choice), enabled: true, now: night };
@@ -295,16 +297,16 @@ proptest! {
                 // The oldest go when there are too many.
                 let due = calendar.between(first, gateway.latest, SLOTS_KEPT / 4);
                 let open = gateway.jobs().open_runs().await.unwrap();
-                let claims = gateway.jobs().claims(gateway.now + 24 * HOUR).await.unwrap();
+                let claims = gateway.jobs().claims(gateway.now.plus_ms(24 * HOUR)).await.unwrap();
                 let rows = gateway.rows(&job.id).await;
-                let known: HashSet<i64> = rows.iter().chain(&open).map(|row| row.slot.at)
+                let known: HashSet<Timestamp> = rows.iter().chain(&open).map(|row| row.slot.at)
                     .chain(claims.iter().map(|claim| claim.row.slot.at)).collect();
                 let forgotten: Vec<_> = due.iter().filter(|slot| !known.contains(slot)).collect();
                 prop_assert!(forgotten.is_empty(), "nothing was decided about {forgotten:?}");
             }
             gateway.come_to_rest(&job.id).await;
             prop_assert!(gateway.jobs().open_runs().await.unwrap().is_empty());
-            prop_assert!(gateway.jobs().claims(gateway.now + 24 * HOUR).await.unwrap().is_empty());
+            prop_assert!(gateway.jobs().claims(gateway.now.plus_ms(24 * HOUR)).await.unwrap().is_empty());
             let rows = gateway.rows(&job.id).await;
             let slots: HashSet<_> = rows.iter().map(|row| &row.slot).collect();
             prop_assert_eq!(slots.len(), rows.len(), "one row for each slot");

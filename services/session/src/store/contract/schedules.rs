@@ -6,9 +6,12 @@ use crate::schedules::{
     Schedule, SessionTarget, Settle, Slot, SlotKind, SlotRow, SlotState, Spec, Status, WakeMode, Wanted,
 };
 
-/// The suite's beginning, in milliseconds.
-const T0: i64 = super::T0.as_ms();
 const MINUTE: i64 = 60_000;
+
+/// So many milliseconds after the suite's beginning.
+const fn after(ms: i64) -> Timestamp {
+    T0.plus_ms(ms)
+}
 
 fn every(ms: i64) -> Schedule {
     Schedule::Every {
@@ -17,8 +20,10 @@ fn every(ms: i64) -> Schedule {
     }
 }
 
-fn at(ms: i64) -> Schedule {
-    let at = jiff::Timestamp::from_millisecond(ms).unwrap().to_string();
+fn at(time: Timestamp) -> Schedule {
+    let at = jiff::Timestamp::from_millisecond(time.as_ms())
+        .unwrap()
+        .to_string();
     Schedule::At { at }
 }
 
@@ -44,7 +49,7 @@ fn spec(schedule: Schedule) -> Spec {
     }
 }
 
-async fn added(store: &Stores, schedule: Schedule, now: i64) -> Job {
+async fn added(store: &Stores, schedule: Schedule, now: Timestamp) -> Job {
     let new = NewJob {
         id: JobId::generate(),
         spec: spec(schedule),
@@ -54,7 +59,7 @@ async fn added(store: &Stores, schedule: Schedule, now: i64) -> Job {
     store.schedules.add_job(new).await.unwrap().0
 }
 
-async fn planned(store: &Stores, now: i64) -> Planned {
+async fn planned(store: &Stores, now: Timestamp) -> Planned {
     store.schedules.plan_slots(false, now).await.unwrap()
 }
 
@@ -63,7 +68,7 @@ async fn job(store: &Stores, id: &JobId) -> Job {
 }
 
 /// Makes the turn of each claim, as a runner does. Answers the slots.
-async fn fired(store: &Stores, now: i64) -> Vec<Slot> {
+async fn fired(store: &Stores, now: Timestamp) -> Vec<Slot> {
     let mut slots = Vec::new();
     for claim in store.schedules.claims(now).await.unwrap() {
         let slot = claim.row.slot;
@@ -85,7 +90,7 @@ async fn fired(store: &Stores, now: i64) -> Vec<Slot> {
     slots
 }
 
-fn end(slot: &Slot, status: Status, now: i64) -> RunEnd {
+fn end(slot: &Slot, status: Status, now: Timestamp) -> RunEnd {
     RunEnd {
         slot: slot.clone(),
         status,
@@ -110,7 +115,7 @@ async fn ledger(store: &Stores, job: &JobId) -> Vec<SlotRow> {
     store.schedules.runs(filter).await.unwrap().0
 }
 
-fn states(rows: &[SlotRow]) -> Vec<(i64, SlotState)> {
+fn states(rows: &[SlotRow]) -> Vec<(Timestamp, SlotState)> {
     let mut states: Vec<_> = rows.iter().map(|row| (row.slot.at, row.state)).collect();
     states.sort_by_key(|(at, _)| *at);
     states
@@ -118,14 +123,21 @@ fn states(rows: &[SlotRow]) -> Vec<(i64, SlotState)> {
 
 pub(super) async fn a_slot_is_claimed_once_and_leaves_its_claim_once(store: &Stores) {
     let job = added(store, every(MINUTE), T0).await;
-    assert_eq!(job.next_slot, Some(T0 + MINUTE), "nothing is due at once");
-    assert_eq!(store.schedules.next_slot().await.unwrap(), Some(T0 + MINUTE));
-    assert!(planned(store, T0 + MINUTE - 1).await.ended.is_empty());
-    assert!(store.schedules.claims(T0 + MINUTE - 1).await.unwrap().is_empty());
+    assert_eq!(job.next_slot, Some(after(MINUTE)), "nothing is due at once");
+    assert_eq!(store.schedules.next_slot().await.unwrap(), Some(after(MINUTE)));
+    assert!(planned(store, after(MINUTE - 1)).await.ended.is_empty());
+    assert!(
+        store
+            .schedules
+            .claims(after(MINUTE - 1))
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
-    planned(store, T0 + MINUTE).await;
-    planned(store, T0 + MINUTE).await;
-    let claims = store.schedules.claims(T0 + MINUTE).await.unwrap();
+    planned(store, after(MINUTE)).await;
+    planned(store, after(MINUTE)).await;
+    let claims = store.schedules.claims(after(MINUTE)).await.unwrap();
     let [claim] = claims.as_slice() else {
         panic!("one slot is one claim: {claims:?}")
     };
@@ -143,7 +155,7 @@ pub(super) async fn a_slot_is_claimed_once_and_leaves_its_claim_once(store: &Sto
     let settle = async |settle: Settle| {
         store
             .schedules
-            .settle_slot(&slot, settle, T0 + MINUTE)
+            .settle_slot(&slot, settle, after(MINUTE))
             .await
             .unwrap()
     };
@@ -158,7 +170,7 @@ pub(super) async fn a_slot_is_claimed_once_and_leaves_its_claim_once(store: &Sto
     assert!(
         store
             .schedules
-            .end_run(end(&slot, Status::Ok, T0 + MINUTE + 5))
+            .end_run(end(&slot, Status::Ok, after(MINUTE + 5)))
             .await
             .unwrap()
             .is_some()
@@ -166,7 +178,7 @@ pub(super) async fn a_slot_is_claimed_once_and_leaves_its_claim_once(store: &Sto
     assert!(
         store
             .schedules
-            .end_run(end(&slot, Status::Ok, T0 + MINUTE + 6))
+            .end_run(end(&slot, Status::Ok, after(MINUTE + 6)))
             .await
             .unwrap()
             .is_none()
@@ -174,7 +186,7 @@ pub(super) async fn a_slot_is_claimed_once_and_leaves_its_claim_once(store: &Sto
     assert!(store.schedules.open_runs().await.unwrap().is_empty());
     assert_eq!(
         states(&ledger(store, &job.id).await),
-        [(T0 + MINUTE, SlotState::Fired)]
+        [(after(MINUTE), SlotState::Fired)]
     );
     assert_eq!(store.schedules.jobs().await.unwrap().len(), 1);
 }
@@ -192,7 +204,7 @@ pub(super) async fn of_what_was_missed_one_slot_runs_and_each_has_a_row(store: &
         now: T0,
     };
     let never = store.schedules.add_job(never).await.unwrap().0;
-    let now = T0 + 8 * 60 * MINUTE + 59_000 + 2 * MINUTE; // a night, and the last slot is nearly a minute ago
+    let now = after(8 * 60 * MINUTE + 59_000 + 2 * MINUTE); // a night, and the last slot is nearly a minute ago
 
     planned(store, now).await;
 
@@ -203,22 +215,22 @@ pub(super) async fn of_what_was_missed_one_slot_runs_and_each_has_a_row(store: &
     }
     let rows = ledger(store, &never.id).await;
     assert_eq!(rows.len(), 8 * 6, "none is on time");
-    let claims = store.schedules.claims(now + 3_600_000).await.unwrap();
+    let claims = store.schedules.claims(now.plus_ms(3_600_000)).await.unwrap();
     assert_eq!(claims.len(), 2, "one run makes up for all");
 
     // Two days of seconds are more than is remembered.
     let busy = added(store, every(1_000), T0).await;
-    planned(store, T0 + 2 * 24 * 60 * MINUTE).await;
+    planned(store, after(2 * 24 * 60 * MINUTE)).await;
     assert!(ledger(store, &busy.id).await.len() <= SLOTS_KEPT);
     // What makes up for a night does not all begin at once.
-    let late = T0 + 3 * 24 * 60 * MINUTE + 5 * MINUTE;
+    let late = after(3 * 24 * 60 * MINUTE + 5 * MINUTE);
     for _ in 0..3 {
-        added(store, every(60 * MINUTE), T0 + 24 * 60 * MINUTE).await;
+        added(store, every(60 * MINUTE), after(24 * 60 * MINUTE)).await;
     }
     planned(store, late).await;
-    let mut begin: Vec<i64> = store
+    let mut begin: Vec<Timestamp> = store
         .schedules
-        .claims(late + 60 * MINUTE)
+        .claims(late.plus_ms(60 * MINUTE))
         .await
         .unwrap()
         .iter()
@@ -226,15 +238,15 @@ pub(super) async fn of_what_was_missed_one_slot_runs_and_each_has_a_row(store: &
         .map(|claim| claim.row.fire_at)
         .collect();
     begin.sort_unstable();
-    assert_eq!(begin, [late, late + 5_000, late + 10_000]);
+    assert_eq!(begin, [late, late.plus_ms(5_000), late.plus_ms(10_000)]);
 }
 
 pub(super) async fn a_slot_that_comes_while_the_run_before_it_goes_on_is_skipped(store: &Stores) {
     let job = added(store, every(MINUTE), T0).await;
-    planned(store, T0 + MINUTE).await;
-    let slots = fired(store, T0 + MINUTE).await;
+    planned(store, after(MINUTE)).await;
+    let slots = fired(store, after(MINUTE)).await;
 
-    let second = planned(store, T0 + 2 * MINUTE).await;
+    let second = planned(store, after(2 * MINUTE)).await;
 
     let [(row, _)] = second.ended.as_slice() else {
         panic!("one slot: {second:?}")
@@ -244,11 +256,11 @@ pub(super) async fn a_slot_that_comes_while_the_run_before_it_goes_on_is_skipped
     assert!(self::job(store, &job.id).await.running_at.is_some());
     store
         .schedules
-        .end_run(end(&slots[0], Status::Ok, T0 + 2 * MINUTE + 1))
+        .end_run(end(&slots[0], Status::Ok, after(2 * MINUTE + 1)))
         .await
         .unwrap();
-    planned(store, T0 + 3 * MINUTE).await;
-    assert_eq!(fired(store, T0 + 3 * MINUTE).await.len(), 1);
+    planned(store, after(3 * MINUTE)).await;
+    assert_eq!(fired(store, after(3 * MINUTE)).await.len(), 1);
 }
 
 pub(super) async fn what_was_due_before_a_change_is_decided_by_the_schedule_before_it(store: &Stores) {
@@ -259,20 +271,20 @@ pub(super) async fn what_was_due_before_a_change_is_decided_by_the_schedule_befo
         spec: spec(every(2 * MINUTE)),
         enabled: true,
         skips_missed: false,
-        now: T0 + MINUTE, // the second in which it fires
+        now: after(MINUTE), // the second in which it fires
     };
 
     let Replaced::Done(changed, _) = store.schedules.replace_job(change.clone()).await.unwrap() else {
         panic!("nobody else changed it")
     };
 
-    assert_eq!(changed.next_slot, Some(T0 + 2 * MINUTE));
+    assert_eq!(changed.next_slot, Some(after(2 * MINUTE)));
     let stale = store.schedules.replace_job(change.clone()).await.unwrap();
     assert!(matches!(stale, Replaced::Stale));
-    assert_eq!(fired(store, T0 + MINUTE).await.len(), 1);
-    planned(store, T0 + MINUTE).await;
+    assert_eq!(fired(store, after(MINUTE)).await.len(), 1);
+    planned(store, after(MINUTE)).await;
     assert!(
-        fired(store, T0 + MINUTE).await.is_empty(),
+        fired(store, after(MINUTE)).await.is_empty(),
         "the slot of that second ran"
     );
     let gone = JobChange {
@@ -287,7 +299,7 @@ pub(super) async fn what_was_due_before_a_change_is_decided_by_the_schedule_befo
     let off = JobChange {
         version: changed.version,
         enabled: false,
-        now: T0 + MINUTE + 1,
+        now: after(MINUTE + 1),
         ..change
     };
     let Replaced::Done(off, _) = store.schedules.replace_job(off).await.unwrap() else {
@@ -302,23 +314,21 @@ pub(super) async fn a_job_that_fails_rests_longer_each_time_and_its_chat_is_told
     let mut rests = Vec::new();
     for _ in 0..4 {
         let slot = loop {
-            now += 10_000;
+            now = now.plus_ms(10_000);
             planned(store, now).await;
             if let Some(slot) = fired(store, now).await.pop() {
                 break slot;
             }
         };
         rests.push(slot.at);
-        now += 1;
         store
             .schedules
-            .end_run(end(&slot, Status::Error, now))
+            .end_run(end(&slot, Status::Error, now.plus_ms(1)))
             .await
             .unwrap();
-        now -= 1;
     }
 
-    let between: Vec<i64> = rests.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let between: Vec<i64> = rests.windows(2).map(|pair| pair[1].ms_since(pair[0])).collect();
     assert_eq!(
         between,
         [40_000, 70_000, 310_000],
@@ -329,11 +339,7 @@ pub(super) async fn a_job_that_fails_rests_longer_each_time_and_its_chat_is_told
         (state.consecutive_errors, state.last_status),
         (4, Some(Status::Error))
     );
-    let told = store
-        .deliveries
-        .waiting(Timestamp::from_ms(now), 10)
-        .await
-        .unwrap();
+    let told = store.deliveries.waiting(now, 10).await.unwrap();
     let [alarm] = told.as_slice() else {
         panic!("it is told once in an hour: {told:?}")
     };
@@ -352,29 +358,25 @@ pub(super) async fn a_job_that_fails_rests_longer_each_time_and_its_chat_is_told
 pub(super) async fn a_job_that_runs_once_is_over_when_it_went_well_and_is_tried_again_when_not(
     store: &Stores,
 ) {
-    let good = added(store, at(T0 + MINUTE), T0).await;
-    planned(store, T0 + MINUTE).await;
-    let slots = fired(store, T0 + MINUTE).await;
+    let good = added(store, at(after(MINUTE)), T0).await;
+    planned(store, after(MINUTE)).await;
+    let slots = fired(store, after(MINUTE)).await;
     let ended = store
         .schedules
-        .end_run(end(&slots[0], Status::Ok, T0 + MINUTE + 1))
+        .end_run(end(&slots[0], Status::Ok, after(MINUTE + 1)))
         .await
         .unwrap()
         .unwrap();
     assert!(ended.says_something && ended.job.is_some());
     assert!(store.schedules.job(&good.id).await.unwrap().is_none());
-    let told = store
-        .deliveries
-        .waiting(Timestamp::from_ms(T0 + 2 * MINUTE), 10)
-        .await
-        .unwrap();
+    let told = store.deliveries.waiting(after(2 * MINUTE), 10).await.unwrap();
     assert_eq!(
         (told[0].content.words().as_str(), told[0].target.to.as_str()),
         ("news", "bob")
     );
 
-    let bad = added(store, at(T0 + 5 * MINUTE), T0).await;
-    let mut now = T0 + 5 * MINUTE;
+    let bad = added(store, at(after(5 * MINUTE)), T0).await;
+    let mut now = after(5 * MINUTE);
     planned(store, now).await;
     let mut tried = 0;
     while let Some(slot) = fired(store, now).await.pop() {
@@ -384,7 +386,7 @@ pub(super) async fn a_job_that_runs_once_is_over_when_it_went_well_and_is_tried_
             .end_run(end(&slot, Status::Error, now))
             .await
             .unwrap();
-        now += 3_600_000;
+        now = now.plus_ms(3_600_000);
         planned(store, now).await;
     }
     assert_eq!(tried, 4, "once, and three times again");
@@ -395,21 +397,21 @@ pub(super) async fn a_job_that_runs_once_is_over_when_it_went_well_and_is_tried_
 
 pub(super) async fn what_is_removed_leaves_its_history_and_no_claim(store: &Stores) {
     let job = added(store, every(MINUTE), T0).await;
-    planned(store, T0 + MINUTE).await;
+    planned(store, after(MINUTE)).await;
 
     let (_, planned) = store
         .schedules
-        .remove_job(&job.id, T0 + MINUTE)
+        .remove_job(&job.id, after(MINUTE))
         .await
         .unwrap()
         .unwrap();
 
     assert_eq!(planned.ended.len(), 1);
-    assert!(store.schedules.claims(T0 + MINUTE).await.unwrap().is_empty());
+    assert!(store.schedules.claims(after(MINUTE)).await.unwrap().is_empty());
     assert!(
         store
             .schedules
-            .remove_job(&job.id, T0 + MINUTE)
+            .remove_job(&job.id, after(MINUTE))
             .await
             .unwrap()
             .is_none()
@@ -417,25 +419,21 @@ pub(super) async fn what_is_removed_leaves_its_history_and_no_claim(store: &Stor
     assert_eq!(store.schedules.next_slot().await.unwrap(), None);
     assert_eq!(
         states(&ledger(store, &job.id).await),
-        [(T0 + MINUTE, SlotState::Skipped)]
+        [(after(MINUTE), SlotState::Skipped)]
     );
-    store
-        .upkeep
-        .prune(Timestamp::from_ms(T0 + 2 * MINUTE))
-        .await
-        .unwrap();
+    store.upkeep.prune(after(2 * MINUTE)).await.unwrap();
     assert!(ledger(store, &job.id).await.is_empty());
 }
 
 pub(super) async fn a_run_by_hand_is_beside_the_schedule_and_waits_for_nobody(store: &Stores) {
     let job = added(store, every(60 * MINUTE), T0).await;
 
-    let Some(RunNow::Claimed(slot)) = store.schedules.claim_by_hand(&job.id, T0 + 1).await.unwrap() else {
+    let Some(RunNow::Claimed(slot)) = store.schedules.claim_by_hand(&job.id, after(1)).await.unwrap() else {
         panic!("nothing runs")
     };
 
-    assert_eq!((slot.kind, slot.at), (SlotKind::Manual, T0 + 1));
-    let busy = store.schedules.claim_by_hand(&job.id, T0 + 1).await.unwrap();
+    assert_eq!((slot.kind, slot.at), (SlotKind::Manual, after(1)));
+    let busy = store.schedules.claim_by_hand(&job.id, after(1)).await.unwrap();
     assert_eq!(busy, Some(RunNow::Busy));
     assert_eq!(
         store
@@ -445,13 +443,16 @@ pub(super) async fn a_run_by_hand_is_beside_the_schedule_and_waits_for_nobody(st
             .unwrap(),
         None
     );
-    assert_eq!(fired(store, T0 + 1).await, std::slice::from_ref(&slot));
+    assert_eq!(fired(store, after(1)).await, std::slice::from_ref(&slot));
     store
         .schedules
-        .end_run(end(&slot, Status::Ok, T0 + 9))
+        .end_run(end(&slot, Status::Ok, after(9)))
         .await
         .unwrap();
-    assert_eq!(self::job(store, &job.id).await.next_slot, Some(T0 + 60 * MINUTE));
+    assert_eq!(
+        self::job(store, &job.id).await.next_slot,
+        Some(after(60 * MINUTE))
+    );
     let by_run = RunFilter {
         run: Some(slot.run().to_string()),
         limit: 1,
@@ -470,23 +471,29 @@ pub(super) async fn a_run_by_hand_is_beside_the_schedule_and_waits_for_nobody(st
 pub(super) async fn a_clock_that_was_set_back_leaves_no_job_behind_and_runs_no_slot_twice(store: &Stores) {
     let job = added(store, every(60 * MINUTE), T0).await;
     let year = 365 * 24 * 60 * MINUTE;
-    planned(store, T0 + year).await; // a clock that was wrong
-    fired(store, T0 + year).await;
+    planned(store, after(year)).await; // a clock that was wrong
+    fired(store, after(year)).await;
     for open in store.schedules.open_runs().await.unwrap() {
         store
             .schedules
-            .end_run(end(&open.slot, Status::Ok, T0 + year))
+            .end_run(end(&open.slot, Status::Ok, after(year)))
             .await
             .unwrap();
     }
-    assert!(self::job(store, &job.id).await.next_slot > Some(T0 + year));
+    assert!(self::job(store, &job.id).await.next_slot > Some(after(year)));
 
-    store.schedules.replan(T0 + MINUTE).await.unwrap();
+    store.schedules.replan(after(MINUTE)).await.unwrap();
 
-    assert_eq!(self::job(store, &job.id).await.next_slot, Some(T0 + 60 * MINUTE));
-    planned(store, T0 + 60 * MINUTE).await;
-    assert_eq!(fired(store, T0 + 60 * MINUTE).await.len(), 1);
+    assert_eq!(
+        self::job(store, &job.id).await.next_slot,
+        Some(after(60 * MINUTE))
+    );
+    planned(store, after(60 * MINUTE)).await;
+    assert_eq!(fired(store, after(60 * MINUTE)).await.len(), 1);
     // An hour back, in which everything was decided about: nothing runs again.
-    store.schedules.replan(T0 + MINUTE).await.unwrap();
-    assert_eq!(self::job(store, &job.id).await.next_slot, Some(T0 + 120 * MINUTE));
+    store.schedules.replan(after(MINUTE)).await.unwrap();
+    assert_eq!(
+        self::job(store, &job.id).await.next_slot,
+        Some(after(120 * MINUTE))
+    );
 }

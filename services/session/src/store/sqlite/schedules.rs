@@ -4,6 +4,7 @@ mod rows;
 mod slots;
 
 use async_trait::async_trait;
+use gatehouse_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::rows::{json, read_job};
@@ -98,27 +99,27 @@ impl Schedules for SqliteStore {
         self.database.write(move |tx| replace(tx, &change)).await
     }
 
-    async fn remove_job(&self, id: &JobId, now: i64) -> Result<Option<(Job, Planned)>, Error> {
+    async fn remove_job(&self, id: &JobId, now: Timestamp) -> Result<Option<(Job, Planned)>, Error> {
         let id = id.clone();
         self.database.write(move |tx| remove(tx, &id, now)).await
     }
 
-    async fn plan_slots(&self, skips_missed: bool, now: i64) -> Result<Planned, Error> {
+    async fn plan_slots(&self, skips_missed: bool, now: Timestamp) -> Result<Planned, Error> {
         self.database
             .write(move |tx| plan_due(tx, skips_missed, now))
             .await
     }
 
-    async fn replan(&self, now: i64) -> Result<(), Error> {
+    async fn replan(&self, now: Timestamp) -> Result<(), Error> {
         self.database.write(move |tx| replan(tx, now)).await
     }
 
-    async fn claim_by_hand(&self, id: &JobId, now: i64) -> Result<Option<RunNow>, Error> {
+    async fn claim_by_hand(&self, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error> {
         let id = id.clone();
         self.database.write(move |tx| by_hand(tx, &id, now)).await
     }
 
-    async fn claims(&self, now: i64) -> Result<Vec<Claim>, Error> {
+    async fn claims(&self, now: Timestamp) -> Result<Vec<Claim>, Error> {
         self.database
             .read(move |conn| slots::claims(conn, now, TOGETHER_MAX))
             .await
@@ -140,7 +141,7 @@ impl Schedules for SqliteStore {
         &self,
         slot: &Slot,
         settle: Settle,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<(SlotRow, Option<Job>)>, Error> {
         let slot = slot.clone();
         self.database
@@ -160,12 +161,12 @@ impl Schedules for SqliteStore {
         self.database.read(move |conn| slots::listed(conn, &filter)).await
     }
 
-    async fn next_slot(&self) -> Result<Option<i64>, Error> {
+    async fn next_slot(&self) -> Result<Option<Timestamp>, Error> {
         self.database.read(next_due).await
     }
 }
 
-fn calendar(spec: &Spec, created: i64) -> Option<Calendar> {
+fn calendar(spec: &Spec, created: Timestamp) -> Option<Calendar> {
     // What was taken could be read; a zone may have gone with an update of the machine.
     Calendar::read(&spec.schedule, created, &host_zone()).ok()
 }
@@ -254,7 +255,7 @@ fn replace(conn: &Connection, change: &JobChange) -> Result<Replaced, Error> {
     let next = if same_times {
         job.next_slot
     } else {
-        let behind = (*now).max(job.last_slot.unwrap_or(i64::MIN));
+        let behind = (*now).max(job.last_slot.unwrap_or(Timestamp::MIN));
         calendar(spec, job.created_at).and_then(|calendar| match calendar {
             // Another time is another slot, also one that is over by now; the same one is not run again.
             Calendar::Once(at) => (job.last_slot != Some(at)).then_some(at),
@@ -282,7 +283,7 @@ fn replace(conn: &Connection, change: &JobChange) -> Result<Replaced, Error> {
     Ok(Replaced::Done(Box::new(job), planned))
 }
 
-fn remove(conn: &Connection, id: &JobId, now: i64) -> Result<Option<(Job, Planned)>, Error> {
+fn remove(conn: &Connection, id: &JobId, now: Timestamp) -> Result<Option<(Job, Planned)>, Error> {
     let Some(job) = find(conn, id)? else {
         return Ok(None);
     };
@@ -301,7 +302,7 @@ fn remove(conn: &Connection, id: &JobId, now: i64) -> Result<Option<(Job, Planne
     Ok(Some((job, planned)))
 }
 
-fn plan_due(conn: &Connection, skips_missed: bool, now: i64) -> Result<Planned, Error> {
+fn plan_due(conn: &Connection, skips_missed: bool, now: Timestamp) -> Result<Planned, Error> {
     let due: Vec<String> = conn
         .prepare_cached(
             "SELECT id FROM schedule_jobs WHERE next_slot IS NOT NULL AND next_slot <= ?1 ORDER BY next_slot LIMIT ?2",
@@ -327,7 +328,7 @@ fn decide(
     job: &Job,
     skips_missed: bool,
     catch_up: &mut CatchUp,
-    now: i64,
+    now: Timestamp,
     planned: &mut Planned,
 ) -> Result<(), Error> {
     let Some(calendar) = calendar(&job.spec, job.created_at) else {
@@ -375,7 +376,12 @@ fn decide(
     slots::forget_surplus(conn, &job.id)
 }
 
-fn set_next(conn: &Connection, id: &JobId, next: Option<i64>, last: Option<i64>) -> Result<(), Error> {
+fn set_next(
+    conn: &Connection,
+    id: &JobId,
+    next: Option<Timestamp>,
+    last: Option<Timestamp>,
+) -> Result<(), Error> {
     conn.prepare_cached(
         "UPDATE schedule_jobs SET next_slot = ?2, last_slot = max(coalesce(last_slot, ?3), coalesce(?3, last_slot)) WHERE id = ?1",
     )?
@@ -383,7 +389,7 @@ fn set_next(conn: &Connection, id: &JobId, next: Option<i64>, last: Option<i64>)
     Ok(())
 }
 
-fn replan(conn: &Connection, now: i64) -> Result<(), Error> {
+fn replan(conn: &Connection, now: Timestamp) -> Result<(), Error> {
     for job in all(conn)? {
         let Some(waits_for) = job.next_slot.filter(|next| *next > now) else {
             continue;
@@ -403,7 +409,7 @@ fn replan(conn: &Connection, now: i64) -> Result<(), Error> {
     Ok(())
 }
 
-fn by_hand(conn: &Connection, id: &JobId, now: i64) -> Result<Option<RunNow>, Error> {
+fn by_hand(conn: &Connection, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error> {
     let Some(job) = find(conn, id)? else {
         return Ok(None);
     };
@@ -417,15 +423,15 @@ fn by_hand(conn: &Connection, id: &JobId, now: i64) -> Result<Option<RunNow>, Er
     };
     // Twice in one millisecond, or again after the clock was set back.
     while !slots::claim(conn, &slot, &job, now, false, 0, now)? {
-        slot.at += 1;
+        slot.at = slot.at.plus_ms(1);
     }
     Ok(Some(RunNow::Claimed(slot)))
 }
 
-fn next_due(conn: &Connection) -> Result<Option<i64>, Error> {
+fn next_due(conn: &Connection) -> Result<Option<Timestamp>, Error> {
     let next = |sql| {
         conn.prepare_cached(sql)?
-            .query_row([], |row| row.get::<_, Option<i64>>(0))
+            .query_row([], |row| row.get::<_, Option<Timestamp>>(0))
     };
     let slot = next("SELECT min(next_slot) FROM schedule_jobs WHERE next_slot IS NOT NULL")?;
     let claim = next("SELECT min(fire_at) FROM schedule_slots WHERE state = 'claimed'")?;

@@ -29,10 +29,10 @@ pub(super) fn claim(
     conn: &Connection,
     slot: &Slot,
     job: &Job,
-    fire_at: i64,
+    fire_at: Timestamp,
     catches_up: bool,
     attempt: u32,
-    now: i64,
+    now: Timestamp,
 ) -> Result<bool, Error> {
     let added = conn
         .prepare_cached(
@@ -53,27 +53,27 @@ pub(super) fn claim(
     Ok(added == 1)
 }
 
-pub(super) fn is_known(conn: &Connection, job: &JobId, at: i64) -> Result<bool, Error> {
+pub(super) fn is_known(conn: &Connection, job: &JobId, at: Timestamp) -> Result<bool, Error> {
     Ok(conn
         .prepare_cached("SELECT 1 FROM schedule_slots WHERE job = ?1 AND slot = ?2 AND kind = 'scheduled'")?
         .exists(params![job.as_str(), at])?)
 }
 
 /// When the next run may begin that makes up for a missed slot.
-pub(super) fn catch_up(conn: &Connection, now: i64) -> Result<CatchUp, Error> {
+pub(super) fn catch_up(conn: &Connection, now: Timestamp) -> Result<CatchUp, Error> {
     let last = conn
         .prepare_cached("SELECT max(fire_at) FROM schedule_slots WHERE state = 'claimed' AND catches_up = 1")?
         .query_row([], |row| row.get(0))?;
     Ok(CatchUp::new(now, last))
 }
 
-pub(super) fn claims(conn: &Connection, now: i64, most: u32) -> Result<Vec<Claim>, Error> {
+pub(super) fn claims(conn: &Connection, now: Timestamp, most: u32) -> Result<Vec<Claim>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM (SELECT * FROM schedule_slots WHERE state = 'claimed' AND fire_at <= ?1 ORDER BY fire_at LIMIT ?2)
          UNION ALL
          SELECT * FROM (SELECT * FROM schedule_slots WHERE state = 'claimed' AND fire_at > ?3 ORDER BY fire_at LIMIT ?2)",
     )?;
-    let rows = statement.query_map(params![now, most, now.saturating_add(WAIT_MS_MAX)], |row| {
+    let rows = statement.query_map(params![now, most, now.plus_ms(WAIT_MS_MAX)], |row| {
         Ok(read_slot(row))
     })?;
     let mut claims = Vec::new();
@@ -128,7 +128,7 @@ pub(super) fn decide(
 }
 
 /// Ends a claim. False: it had ended before.
-pub(super) fn leave(conn: &Connection, slot: &Slot, settle: &Settle, now: i64) -> Result<bool, Error> {
+pub(super) fn leave(conn: &Connection, slot: &Slot, settle: &Settle, now: Timestamp) -> Result<bool, Error> {
     let (state, reason, ended, status) = match settle {
         Settle::Fired => ("fired", None, None, None),
         Settle::Skipped { reason, failed } => {
@@ -154,7 +154,7 @@ pub(super) fn settle(
     conn: &Connection,
     slot: &Slot,
     settle: &Settle,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Option<(SlotRow, Option<Job>)>, Error> {
     if !leave(conn, slot, settle, now)? {
         return Ok(None);
@@ -173,7 +173,7 @@ pub(super) fn none_of(
     mut job: Job,
     newest: &Slot,
     count: usize,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Job, Error> {
     let row = row_of(conn, newest)?.ok_or(Error::Unreadable("slot"))?;
     job.state.last_status = row.status;
@@ -192,7 +192,7 @@ pub(super) fn none_of(
     find(conn, &job.id)?.ok_or(Error::Unreadable("job"))
 }
 
-fn keep_state(conn: &Connection, job: &Job, now: i64) -> Result<(), Error> {
+fn keep_state(conn: &Connection, job: &Job, now: Timestamp) -> Result<(), Error> {
     conn.prepare_cached(
         "UPDATE schedule_jobs SET state = ?2, updated_at = max(updated_at, ?3) WHERE id = ?1",
     )?
@@ -228,7 +228,7 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
     let mut says_something = false;
     let mut say = |to: &Target, content: Content| -> Result<(), Error> {
         if let Some(turn) = &turn {
-            deliveries::add(conn, turn, to, content, Timestamp::from_ms(end.now))?;
+            deliveries::add(conn, turn, to, content, end.now)?;
             says_something = true;
         }
         Ok(())
@@ -255,7 +255,7 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
         state.last_run_at = Some(end.slot.at);
         state.last_status = Some(status);
         state.last_error.clone_from(&error);
-        state.last_duration_ms = Some((end.now - fired_at).max(0));
+        state.last_duration_ms = Some(end.now.ms_since(fired_at).max(0));
         state.last_delivery = Some(delivered);
         state.last_delivery_error = delivery_error.map(str::to_owned);
         if status == Status::Ok {
@@ -307,7 +307,7 @@ fn once_more_or_over(
     row: &SlotRow,
     status: Status,
     is_transient: bool,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Error> {
     if status == Status::Ok && job.spec.delete_after_run != Some(false) {
         conn.prepare_cached("DELETE FROM schedule_jobs WHERE id = ?1")?
@@ -316,7 +316,7 @@ fn once_more_or_over(
     }
     let attempt = row.attempt + 1;
     if status == Status::Error && is_transient && attempt <= RETRIES_MAX && job.enabled {
-        let at = now + back_off_ms(attempt);
+        let at = now.plus_ms(back_off_ms(attempt));
         let slot = Slot {
             job: job.id.clone(),
             kind: SlotKind::Retry,
@@ -330,14 +330,14 @@ fn once_more_or_over(
 }
 
 /// Sessions of runs that ended long enough ago; they are named once.
-fn isolated(conn: &Connection, job: &JobId, now: i64) -> Result<Vec<SessionKey>, Error> {
+fn isolated(conn: &Connection, job: &JobId, now: Timestamp) -> Result<Vec<SessionKey>, Error> {
     let mut statement = conn.prepare_cached(
         "UPDATE schedule_slots SET is_isolated = 0 WHERE n IN
             (SELECT n FROM schedule_slots WHERE is_isolated = 1 AND job = ?1 AND ended_at < ?2 LIMIT ?3)
          RETURNING session_key",
     )?;
     let rows = statement.query_map(
-        params![job.as_str(), now - SESSION_KEPT_MS, FORGOTTEN_MAX],
+        params![job.as_str(), now.plus_ms(-SESSION_KEPT_MS), FORGOTTEN_MAX],
         |row| row.get::<_, Option<String>>(0),
     )?;
     let keys: Vec<Option<String>> = rows.collect::<Result<_, _>>()?;
@@ -400,7 +400,7 @@ pub(super) fn listed(conn: &Connection, filter: &RunFilter) -> Result<(Vec<SlotR
         values.extend([
             Value::from(job),
             Value::from(kind.word().to_owned()),
-            Value::from(at),
+            Value::from(at.as_ms()),
         ]);
     }
     let wanted = wanted.join(" AND ");
@@ -421,7 +421,7 @@ pub(super) fn listed(conn: &Connection, filter: &RunFilter) -> Result<(Vec<SlotR
 }
 
 /// The slot that an id of a run names.
-fn slot_of(run: &RunId) -> Option<(String, SlotKind, i64)> {
+fn slot_of(run: &RunId) -> Option<(String, SlotKind, Timestamp)> {
     let mut parts = run.as_str().split(':');
     let kind = match parts.next()? {
         "cron" => SlotKind::Scheduled,
@@ -430,6 +430,6 @@ fn slot_of(run: &RunId) -> Option<(String, SlotKind, i64)> {
         _ => return None,
     };
     let job = parts.next()?.to_owned();
-    let at = parts.next()?.parse().ok()?;
+    let at = parts.next()?.parse().ok().map(Timestamp::from_ms)?;
     Some((job, kind, at))
 }
