@@ -20,6 +20,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/session/v1/catalog_service.proto",
     "gatehouse/session/v1/command_service.proto",
     "gatehouse/session/v1/conversation_service.proto",
+    "gatehouse/session/v1/hook_service.proto",
     "gatehouse/session/v1/media_service.proto",
     "gatehouse/session/v1/pending_service.proto",
     "gatehouse/session/v1/program_service.proto",

@@ -18,6 +18,7 @@ pub mod cron;
 pub mod discord;
 pub mod gateway;
 pub mod heartbeat;
+pub mod hooks;
 pub mod http;
 pub mod irc;
 pub mod logging;
@@ -47,6 +48,7 @@ pub use channels::Channels;
 pub use commands::Commands;
 pub use cron::Cron;
 pub use gateway::Gateway;
+pub use hooks::Hooks;
 pub use logging::Logging;
 pub use messages::Messages;
 pub use models::Models;
@@ -77,6 +79,8 @@ pub struct Document {
     pub channels: Channels,
     /// Work that begins by the clock.
     pub cron: Cron,
+    /// What programs outside bring by HTTP.
+    pub hooks: Hooks,
     /// Who may use what is typed behind a slash.
     pub commands: Commands,
     /// Where secrets of references with `source: "file"` are kept.

@@ -33,7 +33,9 @@ use crate::{
     call,
     edge::Edge,
     feed, handshake,
-    http::{Http, Server as HttpServer, calls::Calls, media::Readers, ui::Files, webhook::Webhooks},
+    http::{
+        Http, Server as HttpServer, calls::Calls, hooks::Hooks, media::Readers, ui::Files, webhook::Webhooks,
+    },
     hub::Hub,
     metrics::Metrics,
     pending,
@@ -199,6 +201,7 @@ impl service::App for App {
             edge: Arc::clone(&edge),
             readiness: Readiness::default(),
             webhooks: Webhooks::default(),
+            hooks: Hooks::default(),
             calls: Calls::new(&limits),
             readers: Readers::default(),
             files: Files::default(),

@@ -16,6 +16,7 @@ mod body;
 pub(crate) mod calls;
 mod context;
 mod guard;
+pub(crate) mod hooks;
 mod intake;
 pub(crate) mod media;
 mod openai;
@@ -49,7 +50,7 @@ impl Server {
 
     /// Answers one request of a socket.
     pub(crate) async fn serve(&self, request: Request<Incoming>, socket: Arc<Socket>) -> Response {
-        let request = openai::models::with_plain_path(request);
+        let request = hooks::marked(&self.http, openai::models::with_plain_path(request));
         let mut response = match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
             Ok(()) if crate::site::is_canonical(request.uri().path()) => {
                 let mut request = request.map(Body::new);

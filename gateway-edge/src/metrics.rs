@@ -74,6 +74,7 @@ pub(crate) struct Metrics {
     pub(crate) floods: Counter,
     pub(crate) garbage: Counter,
     pub(crate) webhooks: Family<Reason, Counter>,
+    pub(crate) hooks: Family<Reason, Counter>,
     seen: Mutex<HashSet<(String, String)>>,
 }
 
@@ -93,6 +94,7 @@ impl Default for Metrics {
             floods: Counter::default(),
             garbage: Counter::default(),
             webhooks: Family::default(),
+            hooks: Family::default(),
             seen: Mutex::default(),
         }
     }
@@ -158,6 +160,7 @@ impl Metrics {
             "Webhook requests by how they ended",
             self.webhooks.clone(),
         );
+        edge.register("hooks", "Requests to hooks by how they ended", self.hooks.clone());
     }
 
     /// Counts a parameter that no contract knows, and logs it the first time. Places in lists count as one.

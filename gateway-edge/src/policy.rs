@@ -32,6 +32,8 @@ pub(crate) struct Policy {
     pub(crate) control_ui: Option<Arc<ControlUi>>,
     /// Where the gateway's own page stands, if it does.
     pub(crate) own_page: Option<OwnPage>,
+    /// Below which path hooks come in, if they are taken.
+    pub(crate) hooks: Option<Box<str>>,
     /// What programs may ask that speak OpenAI's API.
     pub(crate) endpoints: Endpoints,
     /// How long answers may go on when the gateway ends.
@@ -61,6 +63,13 @@ impl Policy {
             tls: tls::Source::of(&gateway.tls, gateway.public_origin.as_deref()),
             own_page: OwnPage::of(&gateway.control_ui, control_ui.as_ref()),
             control_ui: control_ui.map(Arc::new),
+            hooks: revision
+                .value
+                .hooks
+                .base()
+                .ok()
+                .filter(|_| revision.value.hooks.enabled)
+                .map(String::into_boxed_str),
             endpoints: gateway.http.endpoints.clone(),
             drain: plan::answers(Some(gateway.drain_seconds.into())),
         })

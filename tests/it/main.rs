@@ -9,6 +9,7 @@ mod devices;
 mod discord;
 mod drain;
 mod faults;
+mod hooks;
 mod identity;
 mod lifecycle;
 mod media;

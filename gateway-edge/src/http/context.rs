@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{
     calls::Calls,
+    hooks::Hooks,
     media::Readers,
     respond::{self, Refused, refuse, starting},
     socket::Ends,
@@ -28,6 +29,7 @@ pub(crate) struct Http {
     pub(crate) edge: Arc<Edge>,
     pub(crate) readiness: Readiness,
     pub(crate) webhooks: Webhooks,
+    pub(crate) hooks: Hooks,
     pub(crate) calls: Calls,
     pub(crate) readers: Readers,
     /// What is remembered of the Control UI's files.

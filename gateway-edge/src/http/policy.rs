@@ -34,6 +34,8 @@ pub(super) enum Auth {
     Handshake,
     /// Whoever signs as the account's platform does; the bridge checks it.
     Platform,
+    /// Whoever shows what a hook wants: the session service checks it.
+    Hook,
     /// Who shows the gateway token.
     Bearer,
     /// Who was given the link: the session service checks it.

@@ -14,7 +14,7 @@ use axum::{
 
 use super::{
     context::Http,
-    guard, media, openai, page, pages,
+    guard, hooks, media, openai, page, pages,
     policy::{Auth, Policy, Refusals, Time},
     respond::{CSP_NOTHING, not_allowed},
     rpc, ui, upgrade, webhook,
@@ -58,6 +58,15 @@ const WEBHOOK: Policy = Policy {
     refusals: Refusals::Own,
 };
 
+/// The session service says how large a body may be; the handler bounds the time of each step.
+const HOOK: Policy = Policy {
+    auth: Auth::Hook,
+    body_max: PAYLOAD_MAX,
+    time_max: Time::OfMethod,
+    csp: CSP_NOTHING,
+    refusals: Refusals::Own,
+};
+
 const CALL: Policy = Policy {
     auth: Auth::Bearer,
     body_max: PAYLOAD_MAX,
@@ -87,7 +96,7 @@ const MEDIUM: Policy = Policy {
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 17] = [
+static ROUTES: [(&str, &str, Policy, Serve); 18] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
     ("/connect", READ, PLAIN_PAGE, || get(page::connect)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
@@ -105,6 +114,8 @@ static ROUTES: [(&str, &str, Policy, Serve); 17] = [
         WEBHOOK,
         || get(webhook::handler::receive).post(webhook::handler::receive),
     ),
+    // Wherever the configuration says that hooks come in.
+    (hooks::ROUTE, "POST", HOOK, || post(hooks::receive)),
     ("/__openclaw__/media/{id}", READ, MEDIUM, || get(media::serve)),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
     ("/v1/models", READ, PROGRAM_READS, || get(openai::models::list)),

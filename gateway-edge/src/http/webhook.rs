@@ -253,7 +253,7 @@ impl Bodies {
 }
 
 /// How many of all permits one peer may have: never all.
-fn share(client: Client, all: usize) -> usize {
+pub(super) fn share(client: Client, all: usize) -> usize {
     match client.reach {
         Reach::Own => all / 4,
         Reach::Local | Reach::Shared => all / 2,

@@ -20,6 +20,8 @@ mod events;
 #[cfg(test)]
 mod handshake;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod limits;

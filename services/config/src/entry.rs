@@ -38,6 +38,9 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
         // A rule with scopes of its own keeps people apart, and without it they may share a conversation.
         ["bindings", "[]", ..] if place.first(2).key("session").get(document).is_some() => return None,
         ["bindings", "[]", ..] => 2,
+        // Without a mapping less is taken, without the rest nothing is: hooks are off unless they are switched on.
+        ["hooks", "mappings", "[]", ..] => 3,
+        ["hooks", ..] => 1,
         ["secrets", "providers", _, ..] => 3,
         ["env", "allow", ..] => 2,
         // Without the list nobody owns the gateway in chats: what is left out never lets more people do more.

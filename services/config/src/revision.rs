@@ -121,13 +121,15 @@ impl Reader {
     /// What this service gets: the way to a part, and whether its secrets go with it.
     fn parts(self) -> &'static [(&'static [&'static str], bool)] {
         match self {
-            Self::Edge => &[(&["gateway"], false)],
+            // What shows that a hook is genuine is judged by the session service: the edge knows where they come in.
+            Self::Edge => &[(&["gateway"], false), (&["hooks"], false)],
             Self::Session => &[
                 (&["agents"], false),
                 (&["bindings"], false),
                 (&["session"], false),
                 (&["messages"], false),
                 (&["cron"], false),
+                (&["hooks"], true),
                 (&["commands", "ownerAllowFrom"], false),
                 (&["models"], false),
                 (&["gateway", "drainSeconds"], false),

@@ -15,6 +15,7 @@ use gatehouse_proto::node::v1::node_service_server::NodeServiceServer;
 use gatehouse_proto::session::v1::catalog_service_server::CatalogServiceServer;
 use gatehouse_proto::session::v1::command_service_server::CommandServiceServer;
 use gatehouse_proto::session::v1::conversation_service_server::ConversationServiceServer;
+use gatehouse_proto::session::v1::hook_service_server::HookServiceServer;
 use gatehouse_proto::session::v1::media_service_server::MediaServiceServer;
 use gatehouse_proto::session::v1::pending_service_server::PendingServiceServer;
 use gatehouse_proto::session::v1::program_service_server::ProgramServiceServer;
@@ -32,6 +33,7 @@ use crate::config::SessionConfig;
 use crate::conversations;
 use crate::deliveries::{Deliveries, Dispatcher, Recall};
 use crate::grpc::Grpc;
+use crate::hooks;
 use crate::media::grpc::MediaGrpc;
 use crate::media::{Links, Media};
 use crate::metrics::Metrics;
@@ -208,6 +210,7 @@ impl service::App for App {
         life.serve(PendingServiceServer::new(pending::Grpc));
         let programs = turns::program::Grpc::new(engine.clone(), closing.clone());
         life.serve(ProgramServiceServer::new(programs).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        life.serve(HookServiceServer::new(hooks::grpc::Grpc::new(jobs.clone())));
         let jobs = schedules::grpc::Grpc::new(jobs);
         life.serve(
             ScheduleServiceServer::new(jobs)

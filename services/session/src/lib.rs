@@ -17,6 +17,7 @@ mod conversations;
 mod deliveries;
 mod error;
 mod grpc;
+mod hooks;
 mod id;
 mod key;
 mod media;

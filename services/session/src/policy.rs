@@ -11,6 +11,7 @@ use crate::agents::{Agents, ModelName};
 use crate::book::Book;
 use crate::config::{CronSection, QueueSection, Scope, SessionConfig};
 use crate::error::Error;
+use crate::hooks::Rules as HookRules;
 use crate::key::SessionKey;
 use crate::nodes::commands::Rules;
 use crate::routing::Router;
@@ -34,6 +35,8 @@ pub(crate) struct Policy {
     pub(crate) queue: QueueSection,
     /// Whether work begins by the clock.
     pub(crate) cron: CronSection,
+    /// What programs outside may bring.
+    pub(crate) hooks: HookRules,
     /// When agents look by themselves whether there is something to do.
     pub(crate) beats: Vec<Beat>,
     /// Whether everybody shares one session.
@@ -67,6 +70,7 @@ impl Policy {
             router: Router::read(config),
             queue: config.messages.queue.clone(),
             cron: config.cron.clone(),
+            hooks: HookRules::read(&config.hooks),
             beats: heartbeat::read(config),
             scope: config.session.scope,
             book: Book::read(config),

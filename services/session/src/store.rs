@@ -30,7 +30,7 @@ pub(crate) use crate::usage::{Cell, Counts, Metered, ModelOf, SessionCells, Usag
 /// What keeps the other stores from growing for ever.
 #[async_trait]
 pub(crate) trait Upkeep: Send + Sync + std::fmt::Debug {
-    /// Forgets keys against doubles, of messages and of requests, ended turns and settled deliveries from before a time. At
+    /// Forgets keys against doubles, of messages, requests and hooks, ended turns and settled deliveries from before a time. At
     /// most some thousands in one call; the answer is how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, Error>;
 

@@ -2,6 +2,7 @@
 
 mod channels;
 pub(crate) mod door;
+mod hooks;
 mod sharing;
 
 use std::net::IpAddr;
@@ -31,6 +32,7 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     gateway(document, &mut issues);
     agents(document, &mut issues);
     heartbeats(document, &mut issues);
+    hooks::check(document, &mut issues);
     models(document, written, &mut issues);
     channels::check(document, &mut issues);
     issues.extend(sharing::check(document, written));

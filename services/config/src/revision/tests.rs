@@ -60,11 +60,12 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     ]
     .map(cut);
 
-    assert_eq!(keys(&edge), ["gateway"]);
+    assert_eq!(keys(&edge), ["gateway", "hooks"]);
+    assert_eq!(session["hooks"]["token"], "hook-secret");
     assert_eq!(
         keys(&session),
         [
-            "agents", "bindings", "session", "messages", "cron", "commands", "models", "gateway"
+            "agents", "bindings", "session", "messages", "cron", "hooks", "commands", "models", "gateway"
         ]
     );
     assert_eq!(keys(&session["commands"]), ["ownerAllowFrom"]);
@@ -100,6 +101,9 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
         ] {
             assert!(!text.contains(secret), "{secret} goes to {who}");
         }
+    }
+    for document in [&edge, &agent, &bridge] {
+        assert!(!document.to_string().contains("hook-secret"));
     }
     for document in [&edge, &session, &agent, &bridge] {
         assert!(!document.to_string().contains("the-gateway-token-kX9qvL7p"));

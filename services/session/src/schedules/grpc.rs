@@ -52,7 +52,8 @@ impl Grpc {
 
     async fn status(&self) -> Result<GetCronStatusResponse, Error> {
         let enabled = self.0.engine().policy()?.cron.enabled;
-        let jobs = self.0.store().jobs().await?;
+        let mut jobs = self.0.store().jobs().await?;
+        jobs.retain(|job| !job.id.is_of_hook());
         let next = jobs.iter().filter_map(Job::next_run).min();
         Ok(GetCronStatusResponse {
             enabled,
@@ -68,7 +69,7 @@ impl Grpc {
         let policy = self.0.engine().policy()?;
         let default = policy.agents.default_id().ok().map(ToString::to_string);
         let mut jobs = self.0.store().jobs().await?;
-        jobs.retain(|job| filter.wants(job, default.as_deref()));
+        jobs.retain(|job| !job.id.is_of_hook() && filter.wants(job, default.as_deref()));
         jobs.sort_by(|one, other| filter.order(one, other));
         let mut picture = Sha256::new();
         for job in &jobs {
@@ -191,20 +192,13 @@ impl Grpc {
             Some(key) => policy.agents.resolve(key, agent_id.as_deref())?,
             None => policy.agents.resolve("main", agent_id.as_deref())?,
         };
-        let agent = policy.agents.of(&key)?.id.to_string();
+        let agent = policy.agents.of(&key)?.id.clone();
         let at = match mode {
             WakeMode::Now => now,
-            WakeMode::NextHeartbeat => {
-                let jobs = self.0.store().jobs().await?;
-                let beat = jobs.iter().find(|job| {
-                    heartbeat::is_own(job) && job.spec.agent_id.as_deref() == Some(agent.as_str())
-                });
-                // Without one nobody would ever look.
-                beat.and_then(Job::next_run).unwrap_or(now)
-            }
+            WakeMode::NextHeartbeat => self.0.next_beat(&agent, now).await?,
         };
         let session = session_key.map(|_| key.to_string());
-        let spec = heartbeat::event(&text, Some(agent), session, at);
+        let spec = heartbeat::event(&text, Some(agent.to_string()), session, at);
         let spec = spec.ok_or_else(|| field("/text", "cannot be kept"))?;
         let new = NewJob {
             id: JobId::generate(),

@@ -1,11 +1,13 @@
 //! Jobs, their slots and their runs, as plain types. What somebody wrote of a job is JSON in the store and in the protocol, in one form.
 
+mod hook;
 mod run;
 
 use gatehouse_core::{Content, ForPeople, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(crate) use self::hook::*;
 pub(crate) use self::run::*;
 
 /// Jobs of one gateway at most: lists read them all.

@@ -34,6 +34,11 @@ pub(super) fn said(reply: Content) -> Option<Content> {
     }
 }
 
+/// Whether an answer of these words says nothing.
+pub(crate) fn says_nothing(words: &str) -> bool {
+    said(Content::text(words)).is_none()
+}
+
 /// Without what models put around a word that should stand alone.
 fn bare(words: &str) -> &str {
     words.trim_matches(is_around)

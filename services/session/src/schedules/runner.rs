@@ -3,6 +3,7 @@
 
 mod beats;
 mod fire;
+mod taken;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -42,6 +43,8 @@ pub(crate) struct Runner {
     replies: Arc<Notify>,
     /// Told when something may be due earlier than was known.
     changed: Arc<Notify>,
+    /// Told when a slot came to its end.
+    ends: watch::Sender<()>,
     /// Whether heartbeats are switched on: until the next start.
     beats_on: Arc<AtomicBool>,
     drain: Drain,
@@ -73,12 +76,13 @@ impl Runner {
             policies,
             replies,
             changed: Arc::default(),
+            ends: watch::Sender::new(()),
             beats_on: Arc::new(AtomicBool::new(true)),
             drain,
         }
     }
 
-    pub(super) fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
@@ -209,7 +213,10 @@ impl Runner {
             self.say_ended(&planned);
         }
         let mut claims = self.store.claims(now).await?;
-        claims.retain(|claim| is_on || claim.row.slot.kind == SlotKind::Manual);
+        claims.retain(|claim| {
+            let slot = &claim.row.slot;
+            is_on || slot.kind == SlotKind::Manual || slot.job.is_of_hook()
+        });
         let count = claims.len();
         let fired: Vec<bool> = stream::iter(claims)
             .map(|claim| self.fire_or_wait(claim, policy))
@@ -222,13 +229,11 @@ impl Runner {
         if planned.more || count > 0 {
             return Ok(Looked::More);
         }
-        // Switched on again, another revision wakes it.
-        let next = if is_on {
-            self.store.next_slot().await?
-        } else {
-            None
-        };
-        Ok(Looked::Until(next))
+        if !is_on {
+            // Switched on again, another revision wakes it. What came by hooks may be tried again meanwhile.
+            return Ok(Looked::Until(Some(now + LOOK)));
+        }
+        Ok(Looked::Until(self.store.next_slot().await?))
     }
 
     /// Fires a claim. False: it stays one for now.
@@ -256,12 +261,17 @@ impl Runner {
 
     fn say_ended(&self, planned: &Planned) {
         for (row, job) in &planned.ended {
-            self.events.finished(row, Some(job));
+            self.say_over(row, Some(job));
         }
     }
 
+    fn say_over(&self, row: &SlotRow, job: Option<&Job>) {
+        self.events.finished(row, job);
+        self.ends.send_replace(());
+    }
+
     fn say_run_ended(&self, ended: &EndedRun) {
-        self.events.finished(&ended.row, ended.job.as_ref());
+        self.say_over(&ended.row, ended.job.as_ref());
         if ended.says_something {
             self.replies.notify_one();
         }

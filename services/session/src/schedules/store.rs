@@ -5,7 +5,10 @@
 use async_trait::async_trait;
 use gatehouse_core::Timestamp;
 
-use super::{Claim, EndedRun, Job, JobId, Planned, RunEnd, RunFilter, RunNow, Settle, Slot, SlotRow, Spec};
+use super::{
+    Claim, EndedRun, Job, JobId, NewHook, Planned, RunEnd, RunFilter, RunNow, Settle, Slot, SlotRow, Spec,
+    TakenHook,
+};
 use crate::deliveries::Target;
 use crate::error::Error;
 use crate::key::SessionKey;
@@ -68,6 +71,10 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
 
     /// Adds a slot by hand, claimed and due at once.
     async fn claim_by_hand(&self, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error>;
+
+    /// Takes what came by a hook: its jobs, claimed, and what tells a repeat, in one transaction. A job that is declared as one that
+    /// still waits is that one.
+    async fn take_hook(&self, new: NewHook) -> Result<TakenHook, Error>;
 
     /// The claims that are to be fired by now, those first that were due first.
     async fn claims(&self, now: Timestamp) -> Result<Vec<Claim>, Error>;

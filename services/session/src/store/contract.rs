@@ -5,6 +5,7 @@ mod admission;
 mod counted;
 mod filters;
 mod forks;
+mod hooks;
 mod kept;
 mod lists;
 mod nodes;
@@ -92,6 +93,9 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         taken_back::what_is_stopped_in_one_chat_goes_on_in_the_others,
         taken_back::a_reply_that_is_taken_back_is_handed_to_nobody,
         taken_back::what_steers_the_turn_at_work_is_answered_by_it_behind_what_it_had_said,
+        hooks::what_comes_by_a_hook_is_claimed_at_once_and_a_repeat_is_told_its_runs,
+        hooks::an_event_that_waits_already_is_one_and_what_is_over_is_gone,
+        hooks::more_than_a_thousand_events_do_not_wait,
         schedules::a_slot_is_claimed_once_and_leaves_its_claim_once,
         schedules::of_what_was_missed_one_slot_runs_and_each_has_a_row,
         schedules::a_slot_that_comes_while_the_run_before_it_goes_on_is_skipped,

@@ -14,8 +14,8 @@ use crate::nodes::{
     Surface, Waiting,
 };
 use crate::schedules::{
-    Claim, EndedRun, Job, JobChange, JobId, NewJob, Planned, Replaced, RunEnd, RunFilter, RunNow, Settle,
-    Slot, SlotRow,
+    Claim, EndedRun, Job, JobChange, JobId, NewHook, NewJob, Planned, Replaced, RunEnd, RunFilter, RunNow,
+    Settle, Slot, SlotRow, TakenHook,
 };
 use crate::store::*;
 use crate::viewer::Viewer;
@@ -169,6 +169,7 @@ pass_on! {
         fn plan_slots(skips_missed: bool, now: Timestamp) -> Planned;
         fn replan(now: Timestamp) -> ();
         fn claim_by_hand(id: &JobId, now: Timestamp) -> Option<RunNow>;
+        fn take_hook(new: NewHook) -> TakenHook;
         fn claims(now: Timestamp) -> Vec<Claim>;
         fn decide(slot: &Slot, key: SessionKey, target: Option<Target>) -> Option<(SessionKey, Option<Target>)>;
         fn settle_slot(slot: &Slot, settle: Settle, now: Timestamp) -> Option<(SlotRow, Option<Job>)>;

@@ -33,6 +33,15 @@ impl Runner {
         self.beats_on.store(on, Ordering::Relaxed);
     }
 
+    /// When an agent looks next whether there is something to do: now where it never does by itself, or nobody would ever look.
+    pub(crate) async fn next_beat(&self, agent: &AgentId, now: Timestamp) -> Result<Timestamp, Error> {
+        let jobs = self.store.jobs().await?;
+        let beat = jobs
+            .iter()
+            .find(|job| heartbeat::is_own(job) && job.spec.agent_id.as_deref() == Some(agent.as_str()));
+        Ok(beat.and_then(Job::next_run).unwrap_or(now))
+    }
+
     /// Brings the jobs of heartbeats in line with a revision of the configuration.
     pub(super) async fn keep_beats(&self, policy: &Policy) -> Result<(), Error> {
         let now = self.engine.now();

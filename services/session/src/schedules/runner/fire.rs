@@ -32,6 +32,8 @@ use crate::viewer::Viewer;
 const PATIENCE: Duration = Duration::from_secs(3_600);
 /// How long it waits after the store failed at the end of a run.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long the session of an event of its own is kept, in milliseconds: as long as that of a job's single run.
+const HOOK_SESSION_KEPT_MS: i64 = 24 * 3_600_000;
 /// Characters of an answer that are kept in the list of runs.
 const SUMMARY_CHARS_MAX: usize = 1_000;
 
@@ -111,7 +113,7 @@ impl Runner {
     async fn end_claim(&self, claim: &Claim, settle: Settle) -> Result<bool, Error> {
         let now = self.engine.now();
         if let Some((row, job)) = self.store.settle_slot(&claim.row.slot, settle, now).await? {
-            self.events.finished(&row, job.as_ref());
+            self.say_over(&row, job.as_ref());
         }
         Ok(true)
     }
@@ -125,7 +127,11 @@ impl Runner {
         let named = |key: &str| SessionRef::new(key.to_owned(), spec.agent_id.clone()).key(&policy.agents);
         let isolated = || {
             let slot = &claim.row.slot;
-            SessionKey::of(&agent, &format!("cron:{}:run:{}", slot.job, slot.at))
+            let own = slot.job.session_of_hook();
+            SessionKey::of(
+                &agent,
+                &own.unwrap_or_else(|| format!("cron:{}:run:{}", slot.job, slot.at)),
+            )
         };
         let key = match (&spec.session_target, &spec.session_key) {
             (SessionTarget::Main, _) => SessionKey::main(&agent),
@@ -252,7 +258,11 @@ impl Runner {
             thinking: thinking.map(Level::known),
             timeout_ms,
             task: None,
-            brought: Brought::default(),
+            brought: Brought {
+                keep_ms: (job.id.is_of_hook() && job.spec.session_target == SessionTarget::Isolated)
+                    .then_some(HOOK_SESSION_KEPT_MS),
+                ..Brought::default()
+            },
             trace: trace::Context::new(),
             now,
             key: destination.key,

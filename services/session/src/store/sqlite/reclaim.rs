@@ -153,6 +153,7 @@ pub(super) fn prune(conn: &Connection, before: Timestamp) -> Result<u64, Error> 
         "DELETE FROM requests WHERE idempotency_key IN
             (SELECT idempotency_key FROM requests WHERE created_at < ?1 LIMIT ?2)",
         "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE settled_at < ?1 LIMIT ?2)",
+        "DELETE FROM hooks WHERE key IN (SELECT key FROM hooks WHERE created_at < ?1 LIMIT ?2)",
         // A slot before the last one of its job that was decided about is never looked at again.
         "DELETE FROM schedule_slots WHERE n IN (SELECT n FROM schedule_slots WHERE ended_at < ?1 LIMIT ?2)",
     ];

@@ -1,5 +1,6 @@
 //! Jobs.
 
+pub(super) mod hooks;
 mod rows;
 mod slots;
 
@@ -13,8 +14,9 @@ use crate::deliveries::Target;
 use crate::error::Error;
 use crate::key::SessionKey;
 use crate::schedules::{
-    Calendar, CatchUp, Claim, EndedRun, Fate, JOBS_MAX, Job, JobChange, JobId, NewJob, Planned, Replaced,
-    RunEnd, RunFilter, RunNow, Schedules, Settle, Slot, SlotKind, SlotRow, Spec, host_zone, plan,
+    Calendar, CatchUp, Claim, EndedRun, Fate, JOBS_MAX, Job, JobChange, JobId, NewHook, NewJob, Planned,
+    Replaced, RunEnd, RunFilter, RunNow, Schedules, Settle, Slot, SlotKind, SlotRow, Spec, TakenHook,
+    host_zone, plan,
 };
 
 /// The tables. A migration is never changed once released.
@@ -117,6 +119,10 @@ impl Schedules for SqliteStore {
     async fn claim_by_hand(&self, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error> {
         let id = id.clone();
         self.database.write(move |tx| by_hand(tx, &id, now)).await
+    }
+
+    async fn take_hook(&self, new: NewHook) -> Result<TakenHook, Error> {
+        self.database.write(move |tx| hooks::take(tx, &new)).await
     }
 
     async fn claims(&self, now: Timestamp) -> Result<Vec<Claim>, Error> {

@@ -306,4 +306,5 @@ CREATE INDEX sessions_expiring ON sessions (expires_at) WHERE expires_at IS NOT 
 -- The named user who asked a node for something; NULL: the owner, a process, or whoever asked an earlier version.
 ALTER TABLE node_invocations ADD COLUMN user TEXT;
 ",
+    super::schedules::hooks::MIGRATION,
 ];

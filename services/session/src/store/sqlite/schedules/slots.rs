@@ -189,7 +189,11 @@ pub(super) fn none_of(
         switch_off(conn, &mut job)?;
     }
     keep_state(conn, &job, now)?;
-    find(conn, &job.id)?.ok_or(Error::Unreadable("job"))
+    match find(conn, &job.id)? {
+        Some(job) => Ok(job),
+        None if job.id.is_of_hook() => Ok(job),
+        None => Err(Error::Unreadable("job")),
+    }
 }
 
 fn keep_state(conn: &Connection, job: &Job, now: Timestamp) -> Result<(), Error> {
@@ -200,8 +204,14 @@ fn keep_state(conn: &Connection, job: &Job, now: Timestamp) -> Result<(), Error>
     Ok(())
 }
 
+/// What came by a hook is over for good then: nobody could switch it on again.
 fn switch_off(conn: &Connection, job: &mut Job) -> Result<(), Error> {
     job.enabled = false;
+    if job.id.is_of_hook() {
+        conn.prepare_cached("DELETE FROM schedule_jobs WHERE id = ?1")?
+            .execute([job.id.as_str()])?;
+        return Ok(());
+    }
     conn.prepare_cached("UPDATE schedule_jobs SET enabled = 0 WHERE id = ?1")?
         .execute([job.id.as_str()])?;
     set_next(conn, &job.id, None, None)
