@@ -9,6 +9,7 @@ pub(crate) mod gateway;
 pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod nouns;
+pub(crate) mod unit;
 
 use std::{any::TypeId, ffi::OsString, path::PathBuf};
 
@@ -275,6 +276,15 @@ Examples:
 
 The address is the one that the service itself would listen on, so that a container asks itself.")]
     Healthcheck(Healthcheck),
+    /// Run the gateway as a service of systemd: started with the machine or with your login, and again when it fails
+    #[command(after_help = "\
+Examples:
+  gatehouse service install               for you: its home is the one that `gatehouse status` names
+  sudo gatehouse service install --system for the machine, as a user of its own, with its home in /var/lib/gatehouse
+  gatehouse service install --print       the unit, without writing it
+  gatehouse service status
+  gatehouse service uninstall             stops it; the home stays")]
+    Service(unit::Unit),
     /// Lead from a TCP port to a service, for gRPC tools that know no Unix sockets
     #[command(after_help = "\
 Examples:

@@ -37,6 +37,7 @@ mod status;
 mod stop;
 mod term;
 mod token;
+mod unit;
 mod up;
 
 use std::{
@@ -158,6 +159,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
             output::line(String::from_utf8_lossy(&script).trim_end())
         }
         Command::Healthcheck(check) => client(healthcheck::run(common, check)),
+        Command::Service(unit) => unit::run(common, unit, style),
         Command::Forward(forward) => client(forward::run(common, forward)),
     }
 }
@@ -202,7 +204,8 @@ const fn wanted(command: &Command) -> For {
         | Command::Call(_)
         | Command::Token(_)
         | Command::Backup(_)
-        | Command::Restore(_) => For::Client,
+        | Command::Restore(_)
+        | Command::Service(_) => For::Client,
     }
 }
 

@@ -13,6 +13,7 @@ mod lines;
 mod lock;
 mod log;
 pub(crate) mod log_file;
+mod manager;
 mod metrics;
 mod plan;
 mod ready;
@@ -38,6 +39,7 @@ use self::{
     control::{Control, Order, Told},
     log::{Log, Writer},
     log_file::LogFile,
+    manager::Manager,
     metrics::Metrics,
     plan::{PORT, Plan},
     ready::{Ready, Shown},
@@ -135,7 +137,9 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         drain::plan::whole(plan.answers),
         metrics_url.clone(),
     );
+    let manager = Manager::watch();
     let ready = Ready {
+        manager: &manager,
         url_file: &url_file,
         home: &home.path,
         page: plan.page.as_deref(),
@@ -163,6 +167,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         drain::plan::SECOND,
         drain::plan::THIRD,
     ];
+    manager.ends(drain::plan::whole(answers), matches!(ended, Ok(Order::Again)));
     log.own(&format!(
         "stopping: answers under way may end first, for at most {} s, and everything within {} s; once more stops at once",
         answers.as_secs(),

@@ -20,6 +20,7 @@ mod pages;
 mod routing;
 mod rpc;
 mod screens;
+mod service_manager;
 mod setup;
 mod signal;
 mod slack;

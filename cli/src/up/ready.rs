@@ -4,7 +4,7 @@ use std::{convert::Infallible, fs, path::Path, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{control::Told, log::Log};
+use super::{control::Told, log::Log, manager::Manager};
 use crate::{
     args::Common,
     gateway::TOKEN_FILE,
@@ -45,6 +45,8 @@ pub(super) struct Ready<'a> {
     pub(super) began: Instant,
     /// What others are told of it.
     pub(super) told: &'a Told,
+    /// The service manager, which waits for it as well.
+    pub(super) manager: &'a Manager,
 }
 
 impl Ready<'_> {
@@ -56,6 +58,11 @@ impl Ready<'_> {
                 Ok(url) => {
                     let page = self.page.map(|path| page_at(&url, path));
                     self.told.ready(&url, page.as_deref());
+                    if let Err(error) = self.manager.ready(&url) {
+                        self.log.own(&format!(
+                            "the service manager cannot be told that this is ready: {error}"
+                        ));
+                    }
                     self.log.banner(&banner(
                         &Addresses {
                             url: &url,
@@ -75,6 +82,7 @@ impl Ready<'_> {
             if wondered.elapsed() >= NOTICE_EACH {
                 wondered = Instant::now();
                 self.log.own(&format!("not ready yet: {missing}"));
+                self.manager.waits(&missing);
             }
             sleep(PAUSE).await;
         }
