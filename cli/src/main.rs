@@ -30,6 +30,7 @@ mod nouns;
 mod output;
 mod own;
 mod pin;
+mod plugins;
 mod restore;
 mod service;
 mod setup;
@@ -52,7 +53,7 @@ use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    args::{Cli, Command, Common},
+    args::{Cli, Command, Common, plugins::PluginsVerb},
     exit::{Exit, Failed},
     home::{For, Found},
     term::Style,
@@ -147,6 +148,10 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Pair(pair) => client(nouns::pair(common, pair, style)),
         Command::Users(users) => client(nouns::users(common, users, style)),
         Command::Cron(cron) => client(nouns::cron(common, cron, style)),
+        Command::Plugins(plugins) => match &plugins.verb {
+            Some(PluginsVerb::Exec { program }) => Err(plugins::exec(program)),
+            _ => client(plugins::run(common, plugins, style)),
+        },
         Command::Message(message) => client(nouns::message(common, message, style)),
         Command::Call(call) => client(call::run(common, call, style)),
         Command::Token(token) => client(token::run(common, token)),
@@ -200,6 +205,7 @@ const fn wanted(command: &Command) -> For {
         | Command::Pair(_)
         | Command::Users(_)
         | Command::Cron(_)
+        | Command::Plugins(_)
         | Command::Message(_)
         | Command::Call(_)
         | Command::Token(_)

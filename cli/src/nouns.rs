@@ -35,7 +35,7 @@ pub(crate) use self::{
 };
 
 /// Longer than any of these methods may take; those that wait for others say so themselves.
-const ANSWER: Duration = Duration::from_secs(35);
+pub(crate) const ANSWER: Duration = Duration::from_secs(35);
 
 /// A connection, and how its answers are shown.
 struct Caller {

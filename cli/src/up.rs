@@ -16,6 +16,7 @@ pub(crate) mod log_file;
 mod manager;
 mod metrics;
 mod plan;
+mod plugins;
 mod ready;
 mod supervisor;
 mod tee;
@@ -35,13 +36,14 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 pub(crate) use self::lock::HomeLock;
 use self::{
-    child::{Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
+    child::{Kind, Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
     control::{Control, Order, Told},
     log::{Log, Writer},
     log_file::LogFile,
     manager::Manager,
     metrics::Metrics,
     plan::{PORT, Plan},
+    plugins::Plugins,
     ready::{Ready, Shown},
     supervisor::Supervisor,
     tee::Tee,
@@ -130,6 +132,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     let metrics = Metrics::bind(up.metrics, &home).await?;
     let metrics_url = metrics.url();
     let mut supervisor = start(&plan, &home, &log)?;
+    let plugins = Plugins::start(&home, plan.environment_of_plugins(), &log);
     let scrapes = Drain::new();
     metrics.serve(&scrapes);
     told.started(
@@ -183,6 +186,8 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         }
     };
     supervisor.stop(&limits, impatient).await;
+    // Whoever is called outlives who calls.
+    plugins.stop().await;
     scrapes.start();
     let _ = fs::remove_file(&url_file);
     log.own("stopped");
@@ -237,7 +242,7 @@ fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, Failed> {
             command
         };
         Program {
-            name: service.name(),
+            name: service.name().into(),
             index,
             command: Box::new(command),
             answers: Some(answers(home, service)),
@@ -245,6 +250,7 @@ fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, Failed> {
                 Service::Edge => RESTART_MAX_EDGE,
                 _ => RESTART_MAX,
             },
+            kind: Kind::Service,
         }
     };
     let index = |service| Service::ALL.iter().position(|other| *other == service);

@@ -18,6 +18,9 @@ use crate::{
 /// How long the edge waits when a method does not say: the option's own comment promises it.
 pub(crate) const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 
+/// How long a plugin may let clients wait: as long as the longest wait of the gateway's own, a run that somebody waits for.
+const PLUGIN_DEADLINE_MS_MAX: u32 = 600_000;
+
 /// Longest name of a method or an event. Names are labels of metrics and words of refusals; the longest of ours has 29 bytes.
 const NAME_MAX: usize = 128;
 
@@ -154,6 +157,14 @@ impl Reader<'_> {
                     "has a name, so its service must declare its backend".to_owned(),
                 ));
             }
+        }
+        if let Owner::Plugin(_) = self.owner
+            && declared.deadline_ms > PLUGIN_DEADLINE_MS_MAX
+        {
+            return Err(refuse(format!(
+                "declares a deadline of {} ms: a plugin's method is waited for at most {PLUGIN_DEADLINE_MS_MAX}",
+                declared.deadline_ms
+            )));
         }
         let callers = callers(&declared).map_err(refuse)?;
         let plan = |message: &MessageDescriptor| {

@@ -165,6 +165,18 @@ impl Map {
         self.core.messages.get(full_name)
     }
 
+    /// The gateway's own method of this name, also where a plugin has taken it over.
+    #[must_use]
+    pub fn original(&self, name: &str) -> Option<&Arc<Method>> {
+        self.core.methods.iter().find(|method| method.name == name)
+    }
+
+    /// The events of one plugin.
+    pub fn events_of(&self, plugin: &PluginId) -> impl Iterator<Item = &Arc<EventKind>> {
+        let declared = self.plugins.get(plugin);
+        declared.into_iter().flat_map(|declared| &declared.events)
+    }
+
     /// The plugins in it.
     pub fn plugins(&self) -> impl Iterator<Item = &PluginId> {
         self.plugins.keys()

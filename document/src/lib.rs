@@ -87,7 +87,7 @@ pub struct Document {
     pub secrets: Secrets,
     /// Which environment variables may be named as secrets.
     pub env: Environment,
-    /// Plugins. Kept; Gatehouse does not load plugins yet.
+    /// Processes that bring methods and events to the gateway.
     pub plugins: Plugins,
     /// Kept; how much is logged is a setting of each process (`GATEHOUSE_LOG`).
     pub logging: Logging,

@@ -1,19 +1,113 @@
-//! `plugins`: kept until Gatehouse loads plugins.
+//! `plugins`: processes of anybody's that bring methods and events to the gateway.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Kept, without effect yet.
-#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Plugins(pub Map<String, Value>);
+use crate::{gateway::OperatorScope, secret::SecretInput};
 
-impl fmt::Debug for Plugins {
+/// Plugins that may be set up: as many as a map of methods takes.
+pub const ENTRIES_MAX: usize = 100;
+
+/// Arguments and variables of a command: more than a person writes down.
+pub const WORDS_MAX: usize = 64;
+
+/// Longest argument, variable or endpoint, in bytes: a page of memory, as the kernel counts them.
+pub const WORD_BYTES_MAX: usize = 4_096;
+
+/// The core's methods that one plugin may take over.
+pub const OVERRIDES_MAX: usize = 100;
+
+/// Longest `config` of a plugin, in bytes of JSON.
+pub const CONFIG_BYTES_MAX: usize = 256 * 1_024;
+
+/// Processes that bring methods and events to the gateway: see docs/plugins.md.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Plugins {
+    /// Each plugin, under its id: lower-case letters, digits and dashes. At most 100.
+    pub entries: BTreeMap<String, PluginEntry>,
+}
+
+/// One plugin: a gRPC server, wherever it runs and whatever it is written in.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PluginEntry {
+    /// Whether it is there. False: its methods leave the map, its credential opens nothing, its command is stopped.
+    pub enabled: bool,
+    /// Where it listens: `host:port`, `http://host:port` or `unix:/path/to.sock`. Unset, with a `command`: a socket in the run folder, which
+    /// the command is told in `GATEHOUSE_PLUGIN_LISTEN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// A program that `gatehouse up` starts, watches and stops: an absolute path, or a name that is found in `PATH`. Unset: whoever
+    /// runs the plugin starts it. Only set by editing the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub command: Option<String>,
+    /// What the program is given, at most 64 words. Only set by editing the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub args: Vec<String>,
+    /// Variables of the program, at most 64; each value may be a reference to a secret. Beside them it finds `PATH`, `HOME`, the language
+    /// and the time zone of `gatehouse up`, and nothing else. Only set by editing the file.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub env: BTreeMap<String, SecretInput>,
+    /// Methods of the gateway's own that it takes over, by their names. It declares each with an access that lets in nobody else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
+    /// What its own credential may. Empty: it may call nothing but what everybody may, and publish its own events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<OperatorScope>,
+    /// Its own settings, which it is told when it joins and whenever they change. Held against the JSON Schema that the plugin brings.
+    /// Secrets belong in `env`: what is named like one here does not reach the plugin.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub config: Map<String, Value>,
+}
+
+impl Default for PluginEntry {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            endpoint: None,
+            command: None,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            overrides: Vec::new(),
+            scopes: Vec::new(),
+            config: Map::new(),
+        }
+    }
+}
+
+impl PluginEntry {
+    /// Whether there is something to reach.
+    #[must_use]
+    pub fn is_set_up(&self) -> bool {
+        self.enabled && (self.endpoint.is_some() || self.command.is_some())
+    }
+}
+
+impl fmt::Debug for PluginEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Free-form, so a secret may be anywhere in it.
-        f.debug_tuple("Plugins").field(&self.0.len()).finish()
+        // Arguments and settings are free-form, so a secret may be anywhere in them.
+        f.debug_struct("PluginEntry")
+            .field("enabled", &self.enabled)
+            .field("endpoint", &self.endpoint)
+            .field("command", &self.command)
+            .field("overrides", &self.overrides)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugins {
+    /// Those that are there: enabled, and with a place or a program.
+    pub fn set_up(&self) -> impl Iterator<Item = (&str, &PluginEntry)> {
+        let all = self.entries.iter().take(ENTRIES_MAX);
+        all.filter(|(_, entry)| entry.is_set_up())
+            .map(|(id, entry)| (id.as_str(), entry))
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A secret as the document gives it: the text itself, text with `${ENV_NAME}` in it, or a reference. It cannot be
 /// printed; a key of this type is redacted in everything that leaves the config service.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SecretInput {
     /// The secret, or text with `${ENV_NAME}` in it.
@@ -33,7 +33,7 @@ impl fmt::Debug for SecretInput {
 }
 
 /// Where a secret is.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretReference {
     /// What kind of place.

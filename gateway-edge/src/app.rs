@@ -38,7 +38,7 @@ use crate::{
     },
     hub::Hub,
     metrics::Metrics,
-    pending,
+    pending, plugins,
     policy::Policy,
     presence,
     ready::Readiness,
@@ -136,6 +136,7 @@ impl service::App for App {
             control_ui,
             hub: Hub::new(offers.subscribe(), Arc::clone(&metrics)),
             backend: Backend::new(&life.credentials, offers.subscribe()),
+            plugins: plugins::Board::default(),
             policy,
             throttle: Throttle::default(),
             counter: Counter::new(Bounds {
@@ -165,6 +166,21 @@ impl service::App for App {
 
         until_drain(
             &closing,
+            "plugins",
+            plugins::follow(
+                Arc::clone(&edge),
+                config.clone(),
+                offers,
+                plugins::Places::of(&life.settings.home),
+            ),
+        );
+        until_drain(
+            &closing,
+            "plugin report",
+            plugins::report(Arc::clone(&edge), broadcast.clone()),
+        );
+        until_drain(
+            &closing,
             "policy",
             revision::follow(Arc::clone(&edge), config, policies),
         );
@@ -190,10 +206,12 @@ impl service::App for App {
         life.report
             .config_hash(move || reported.policy().map(|policy| policy.hash.clone()));
 
-        let begun = OnceLock::new();
+        let (begun, told) = (OnceLock::new(), Arc::clone(&edge));
         life.report.components(move || {
             let revision = running.current();
-            pending::components(&begun, revision.as_ref().map(|revision| &revision.value))
+            let mut parts = pending::components(&begun, revision.as_ref().map(|revision| &revision.value));
+            parts.extend(plugins::components(&told.plugins));
+            parts
         });
 
         tracing::info!(server.address = %address, "listening");

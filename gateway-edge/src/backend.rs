@@ -27,8 +27,17 @@ pub(crate) mod offer;
 /// within this time or not soon.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
+/// How much later than the edge the other side gives a call up.
+const BEHIND_DEADLINE: Duration = Duration::from_millis(500);
+
+/// What a client is told to wait when a plugin has too much to do.
+const BUSY_RETRY: Duration = Duration::from_millis(250);
+
 /// What a client is told to wait when a service is away.
 const AWAY_RETRY: Duration = Duration::from_secs(1);
+
+/// Calls of one plugin that wait for an answer: one that hangs holds these and no more.
+const PLUGIN_CALLS_MAX: usize = 64;
 
 /// The services that the edge calls.
 const SERVICES: [Service; 5] = [
@@ -38,6 +47,11 @@ const SERVICES: [Service; 5] = [
     Service::Config,
     Service::Broadcast,
 ];
+
+/// A plugin is in the map, and cannot be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("the plugin is away")]
+struct NotThere;
 
 /// Where calls go.
 #[derive(Debug)]
@@ -54,14 +68,26 @@ pub(crate) struct Target {
     places: Places,
     /// Its methods whose last answer was large.
     large: Arc<Expected>,
+    /// Places for calls under way. `None`: the service bounds them itself, by fair shares.
+    under_way: Option<Arc<Semaphore>>,
 }
 
 impl Target {
+    /// A plugin.
     pub(crate) fn new(peer: Peer) -> Self {
         Self {
             peer,
             places: Places::default(),
             large: Arc::default(),
+            under_way: Some(Arc::new(Semaphore::new(PLUGIN_CALLS_MAX))),
+        }
+    }
+
+    /// One of the gateway's services.
+    fn service(peer: Peer) -> Self {
+        Self {
+            under_way: None,
+            ..Self::new(peer)
         }
     }
 }
@@ -76,7 +102,7 @@ pub(crate) enum Answer {
 
 impl Backend {
     pub(crate) fn new(credentials: &Credentials, offers: watch::Receiver<Arc<Offer>>) -> Self {
-        let target = |service: Service| (service.identity(), Target::new(credentials.peer(service)));
+        let target = |service: Service| (service.identity(), Target::service(credentials.peer(service)));
         Self {
             core: SERVICES.into_iter().map(target).collect(),
             offers,
@@ -144,8 +170,30 @@ impl Backend {
             }
             None => None,
         };
-        // A plugin that has left the map since has taken its methods with it.
-        let Target { peer, places, large } = target.ok_or_else(|| Status::unimplemented(""))?;
+        let Some(Target {
+            peer,
+            places,
+            large,
+            under_way,
+        }) = target
+        else {
+            return Err(match &method.backend {
+                // It is away, or has left the map since and has taken its methods with it.
+                Some(BackendId::Plugin(_)) => Status::from_error(Box::new(NotThere)),
+                Some(BackendId::Core(_)) | None => Status::unimplemented(""),
+            });
+        };
+        let _place = match under_way.as_ref().map(|places| places.try_acquire()) {
+            Some(Err(_)) => {
+                let full = format!(
+                    "{PLUGIN_CALLS_MAX} calls of {} wait for an answer already",
+                    who(method)
+                );
+                let busy = Failure::new(Kind::Exhausted, full).retry_after(BUSY_RETRY);
+                return Err(busy.reason("PLUGIN_BUSY").into());
+            }
+            place => place.transpose().ok().flatten(),
+        };
         if method.streaming {
             return stream(peer, method, body, caller).await;
         }
@@ -175,8 +223,9 @@ async fn unary(
     held: Held,
 ) -> Result<Answer, Status> {
     let (mut request, path) = request(peer, method, body, caller)?;
-    // A service that knows the deadline stops working for nobody.
-    request.set_timeout(method.deadline);
+    // A service that knows the deadline stops working for nobody. The client's side of gRPC ends the call by it as well, and does not say
+    // why: the end that is told apart from others is ours, and comes before.
+    request.set_timeout(method.deadline + BEHIND_DEADLINE);
     // Without places of the service, an answer has one of its own.
     let channel = Metered::new(peer.channel(), places.cloned().unwrap_or_default(), held.clone());
     let mut grpc = Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
@@ -217,16 +266,26 @@ fn is_lost(status: &Status) -> bool {
         && std::error::Error::source(status).is_some()
 }
 
+/// Who serves a method, for people.
+fn who(method: &Method) -> String {
+    match &method.backend {
+        Some(BackendId::Core(identity)) => format!("the {identity} service"),
+        Some(BackendId::Plugin(plugin)) => plugin.to_string(),
+        None => "the service".to_owned(),
+    }
+}
+
 /// What a client is told. Only what a service said on purpose is repeated.
 pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
     if status.code() == Code::Unimplemented {
         return Refusal::unknown_method(&method.name);
     }
-    let (service, who) = match &method.backend {
-        Some(BackendId::Core(identity)) => (identity.name(), format!("the {identity} service")),
-        Some(BackendId::Plugin(plugin)) => (plugin.as_str(), plugin.to_string()),
-        None => ("", "the service".to_owned()),
+    let service = match &method.backend {
+        Some(BackendId::Core(identity)) => identity.name(),
+        Some(BackendId::Plugin(plugin)) => plugin.as_str(),
+        None => "",
     };
+    let (who, is_plugin) = (who(method), matches!(method.backend, Some(BackendId::Plugin(_))));
     let away = || {
         Refusal::unavailable(format!("{who} is not available"), AWAY_RETRY)
             .detail("reason", "SERVICE_UNAVAILABLE")
@@ -245,6 +304,11 @@ pub(crate) fn refusal(method: &Method, status: &Status) -> Refusal {
                 "a service refuses the edge's credential"
             );
             away()
+        }
+        // What is larger than a message may be is said in the words of the client's side of gRPC, which blame whoever asked.
+        Code::OutOfRange if is_plugin => {
+            tracing::error!(rpc.method = method.name, error = %status, "a plugin's answer is not taken");
+            Refusal::from(Failure::new(Kind::Internal, "internal failure"))
         }
         Code::Unknown | Code::Internal | Code::DataLoss => {
             tracing::error!(rpc.method = method.name, error = %status, "a service failed");

@@ -11,7 +11,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
-use gatehouse_contract::{Access, Change, Grants, Method, Refuse, Role, UnknownFields};
+use gatehouse_contract::{Access, BackendId, Change, Grants, Method, PluginId, Refuse, Role, UnknownFields};
 use gatehouse_core::{Caller, Chain, Failure, Kind, trace};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 use tonic::Streaming;
@@ -26,6 +26,7 @@ use crate::{
     error::Refusal,
     hub::field,
     metrics::{MethodLabel, Metrics, RequestLabels},
+    plugins,
     profile::Profile,
 };
 
@@ -60,6 +61,13 @@ pub(crate) fn authorise(
         let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
         Refusal::unknown_method(&shown)
     })?;
+    // A plugin that calls what it has taken over means the gateway's own: it would call itself.
+    let method = match (&method.backend, plugins::of(holder)) {
+        (Some(BackendId::Plugin(serving)), Some(calling)) if *serving == calling => {
+            map.original(name).unwrap_or(method)
+        }
+        _ => method,
+    };
     if !method.access.allows(grants) {
         return Err(not_allowed(method.access, grants.role(), holder));
     }
@@ -231,6 +239,7 @@ impl Call {
         let Self { method, body, since } = self;
         Answers {
             edge,
+            by: caller.credential_id.as_deref().and_then(plugins::of_credential),
             method,
             since,
             envelope: Arc::new(envelope),
@@ -261,6 +270,8 @@ pub(crate) struct Payload {
 #[derive(Debug)]
 pub(crate) struct Answers<S> {
     edge: Arc<Edge>,
+    /// The plugin that makes the call, if it is one's.
+    by: Option<PluginId>,
     method: Arc<Method>,
     since: Instant,
     envelope: Arc<Envelope>,
@@ -284,6 +295,7 @@ impl<S: Fn(Change) -> Result<(), Refusal>> Answers<S> {
             State::Streaming(stream) => self.following(stream).await,
             State::Over => return None,
         };
+        self.note(&next);
         match next {
             // It is counted before it is sent: who has an answer finds it in the metrics.
             Ok(Some(Payload { last: false, .. })) => (),
@@ -350,6 +362,33 @@ impl<S: Fn(Change) -> Result<(), Refusal>> Answers<S> {
             last,
             _held: held,
         })
+    }
+
+    /// What an answer says about the plugin that gives it, and a refusal about the one that asks.
+    fn note(&self, next: &Result<Option<Payload>, Refusal>) {
+        let name = &self.method.name;
+        if let Some(BackendId::Plugin(plugin)) = &self.method.backend {
+            let board = &self.edge.plugins;
+            match next.as_ref().map_err(|refusal| refusal.kind) {
+                Ok(_) => board.answered(plugin),
+                Err(Kind::Timeout) => {
+                    let wait = self.method.deadline.as_millis();
+                    board.failed(plugin, &format!("did not answer {name} within {wait} ms"));
+                }
+                Err(Kind::Internal) => {
+                    let fault = format!(
+                        "fails at {name}, or answers what its contract does not allow: the log of the edge says more"
+                    );
+                    board.failed(plugin, &fault);
+                }
+                Err(_) => {} // it refused somebody, or is away
+            }
+        }
+        if let (Some(plugin), Err(refusal)) = (&self.by, next)
+            && refusal.kind == Kind::Exhausted
+        {
+            plugins::asks_too_much(&self.edge, plugin, &format!("{name}: {}", refusal.message));
+        }
     }
 
     fn count(&self, code: &'static str) {

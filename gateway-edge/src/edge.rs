@@ -23,6 +23,7 @@ use crate::{
     connection::{Connection, pace::Shares},
     hub::Hub,
     metrics::Metrics,
+    plugins::Board,
     policy::Policy,
     profile::Profile,
     revoke::ConfigCalls,
@@ -42,6 +43,8 @@ pub(crate) struct Edge {
     pub(crate) control_ui: Option<PathBuf>,
     pub(crate) backend: Backend,
     pub(crate) hub: Hub,
+    /// How the plugins are.
+    pub(crate) plugins: Board,
     /// `None` until the config service has spoken for the first time.
     pub(crate) policy: watch::Receiver<Option<Arc<Policy>>>,
     pub(crate) throttle: Throttle,

@@ -39,6 +39,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
             Ok(stream) => {
                 // With the last subscription, broadcast forgot who is connected here.
                 edge.hub.changed.notify_one();
+                edge.plugins.tell_again();
                 let mut stream = stream.into_inner();
                 while let Ok(Some(first)) = stream.message().await {
                     backoff.reset();

@@ -7,7 +7,7 @@
 //!
 //! In the order of a request's life: [`accept`](self) takes a socket, `admission` and `policy` decide whether it may speak,
 //! `tls` is ended, `http` answers or upgrades, `serve` leads a connection through its life, `handshake` (with `dialect`, `device`, `auth`, `paired`, `host`, `throttle` and `hello`) finds out who it is, `connection` (with
-//! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `nodes`, `presence` and `sweep` the rest.
+//! `frame` and `outbox`) carries frames, `route`, `call` and `backend` carry requests, `hub`, `nodes`, `plugins`, `presence` and `sweep` the rest.
 
 mod accept;
 mod admission;
@@ -43,6 +43,7 @@ mod outbox;
 mod paired;
 mod pending;
 mod permits;
+mod plugins;
 mod policy;
 mod presence;
 mod profile;

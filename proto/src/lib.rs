@@ -16,6 +16,18 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 /// The same without source comments, which are two thirds of it: what a process reads at its start.
 pub const DECLARATIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/declarations.bin"));
 
+/// The text of the contract's options, which the contracts of plugins import as [`OPTIONS_FILE`].
+pub const OPTIONS: &str = include_str!("../gatehouse/options/v1/options.proto");
+
+/// The name under which [`OPTIONS`] is imported.
+pub const OPTIONS_FILE: &str = "gatehouse/options/v1/options.proto";
+
+/// The text of what a plugin may offer to the gateway, which imports [`OPTIONS_FILE`].
+pub const PLUGIN: &str = include_str!("../gatehouse/plugin/v1/plugin.proto");
+
+/// The name under which [`PLUGIN`] is imported.
+pub const PLUGIN_FILE: &str = "gatehouse/plugin/v1/plugin.proto";
+
 macro_rules! package {
     ($(#[$doc:meta])* $name:ident, $package:literal) => {
         $(#[$doc])*
@@ -46,6 +58,8 @@ package!(/// Devices that do something when they are asked.
     node, "gatehouse.node.v1");
 package!(/// What methods, events and fields declare about themselves.
     options, "gatehouse.options.v1");
+package!(/// Processes of anybody's that bring methods and events.
+    plugin, "gatehouse.plugin.v1");
 package!(/// Conversations.
     session, "gatehouse.session.v1");
 package!(/// People with credentials of their own.

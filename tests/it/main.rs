@@ -17,6 +17,7 @@ mod metrics;
 mod nodes;
 mod outbox;
 mod pages;
+mod plugins;
 mod routing;
 mod rpc;
 mod screens;

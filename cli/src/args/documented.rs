@@ -17,6 +17,7 @@ const PAGES: &[&str] = &[
     "docs/signal.md",
     "docs/whatsapp.md",
     "docs/discord.md",
+    "docs/plugins.md",
     "docs/configuration.md",
 ];
 

@@ -100,3 +100,17 @@ pub(crate) struct Doctor {
     #[arg(long)]
     pub(crate) quick: bool,
 }
+
+/// `forward`
+#[derive(Debug, Args)]
+pub(crate) struct Forward {
+    /// A service of the home, or LISTEN=TARGET with both as HOST:PORT
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) routes: Vec<String>,
+    /// Where to listen for a service; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Also at an address that other machines reach: what is said there, the credential included, can be read on the way
+    #[arg(long)]
+    pub(crate) force: bool,
+}

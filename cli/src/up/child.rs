@@ -1,8 +1,12 @@
 //! Keeps one program running: starts it, passes its output on, starts it again with growing pauses when it ends.
 
-use std::{future::Future, pin::Pin, process::Stdio, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, pin::Pin, process::Stdio, sync::Arc, time::Duration};
 
 use gatehouse_core::{Clock, drain, telemetry::escape};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, Command},
@@ -35,13 +39,16 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 /// that is configured itself, and one that hangs is noticed before.
 const AGAIN_MAX: Duration = drain::plan::ANSWERS_MAX.saturating_add(drain::plan::FIRST);
 
+/// How long somebody else's program may take to end.
+const OTHERS_END: Duration = Duration::from_secs(5);
+
 /// How long the rest of a dead program's output is waited for. A grandchild may hold the pipe open for ever.
 const OUTPUT_AFTER_END: Duration = Duration::from_millis(500);
 
 /// Something to keep running.
 pub(super) struct Program {
     /// The name in the log.
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     /// Its number, which chooses the colour.
     pub(super) index: usize,
     /// Makes the command. Pipes and the process group are ours to set.
@@ -50,6 +57,18 @@ pub(super) struct Program {
     pub(super) answers: Option<Probe>,
     /// The longest pause before it is started again.
     pub(super) pause_max: Duration,
+    /// Whose it is.
+    pub(super) kind: Kind,
+}
+
+/// Whose program it is, and so how it is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One of the gateway's services: a line on its standard input, and an exit code that says that the configuration is wrong.
+    Service,
+    /// Somebody else's: SIGTERM to all that it started, and SIGKILL when it takes longer than [`OTHERS_END`]. Whatever its exit code
+    /// means, it does not end the gateway.
+    Other,
 }
 
 /// Asks a program whether it answers.
@@ -59,7 +78,7 @@ pub(super) type Probe = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send
 #[derive(Debug)]
 pub(super) struct Fatal {
     /// The program.
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     /// Its last line, which says why.
     pub(super) last_line: String,
 }
@@ -101,14 +120,14 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
             End::Misconfigured(last_line) => {
                 // The queue has room for one message of each program.
                 let _ = fatal.try_send(Fatal {
-                    name: program.name,
+                    name: program.name.clone(),
                     last_line,
                 });
                 return;
             }
             End::Crashed(why, last_line) => {
                 stop.failing.send_replace(Some(Failing {
-                    service: program.name.to_owned(),
+                    service: program.name.to_string(),
                     why: why.clone(),
                     last_line,
                     ended_ms: Clock::system().now_ms(),
@@ -162,6 +181,7 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
     ];
     // Taken out of the child, because waiting for a child closes the standard input that it still has.
     let mut input = child.stdin.take();
+    let group = Group::of(&child, program.kind);
     let status = tokio::select! {
         status = child.wait() => status,
         silent = unresponsive(program) => {
@@ -173,11 +193,12 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
         }
         () = stop.again.notified() => {
             log.own(&format!("{} is started again, as was asked", program.name));
-            request(&mut input).await;
+            request(&mut input, &group).await;
             let in_time = tokio::select! {
                 status = child.wait() => { drop(status); true }
                 _ = unresponsive(program) => false,
                 () = sleep(AGAIN_MAX) => false,
+                () = group.over_time() => false,
                 () = stop.forced.cancelled() => false,
             };
             if !in_time {
@@ -188,10 +209,16 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
             return End::Again;
         }
         () = stop.asked.cancelled() => {
-            request(&mut input).await;
+            request(&mut input, &group).await;
+            let late = async {
+                tokio::select! {
+                    () = stop.forced.cancelled() => {}
+                    () = group.over_time() => {}
+                }
+            };
             tokio::select! {
                 status = child.wait() => drop(status),
-                () = stop.forced.cancelled() => {
+                () = late => {
                     log.own(&format!("{} does not end: killed", program.name));
                     // It may have ended between the two.
                     let _ = child.kill().await;
@@ -203,7 +230,10 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
     };
     let last_line = last_words(outputs).await;
     match status {
-        Ok(status) if status.code() == Some(i32::from(Exit::Configuration.code())) => {
+        Ok(status)
+            if program.kind == Kind::Service
+                && status.code() == Some(i32::from(Exit::Configuration.code())) =>
+        {
             End::Misconfigured(last_line)
         }
         Ok(status) => End::Crashed(format!("ended with {status}"), last_line),
@@ -212,9 +242,40 @@ async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop)
 }
 
 /// Asks a program to end by a line: the end of its input would say that we are gone, and that it has to go at once.
-async fn request(input: &mut Option<ChildStdin>) {
-    if let Some(input) = input {
+async fn request(input: &mut Option<ChildStdin>, group: &Group) {
+    if let Some(leader) = group.0 {
+        let _ = killpg(leader, Signal::SIGTERM); // it may have ended just now
+    } else if let Some(input) = input {
         let _ = input.write_all(drain::REQUEST).await; // it may have ended just now
+    }
+}
+
+/// Somebody else's program and all that it started: what is left of it is killed when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child, kind: Kind) -> Self {
+        let leader = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw);
+        Self(leader.filter(|_| kind == Kind::Other))
+    }
+
+    /// Waits until it has taken too long to end. A service has a bound of its own.
+    async fn over_time(&self) {
+        match self.0 {
+            Some(_) => sleep(OTHERS_END).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            let _ = killpg(leader, Signal::SIGKILL);
+        }
     }
 }
 
@@ -232,12 +293,12 @@ fn pass_on(
     program: &Program,
     log: &Log,
 ) -> JoinHandle<String> {
-    let (index, name, log) = (program.index, program.name, log.clone());
+    let (index, name, log) = (program.index, program.name.clone(), log.clone());
     tokio::spawn(async move {
         let mut reader = BufReader::new(output);
         let mut last = String::new();
         while let Some(line) = next_line(&mut reader).await {
-            log.service(index, name, &line);
+            log.service(index, &name, &line);
             if !line.trim().is_empty() {
                 last = escape(&line).into_owned();
             }

@@ -73,6 +73,18 @@ impl Inherited {
             .collect()
     }
 
+    /// What the commands of plugins inherit: what any program expects, and nothing of the gateway's.
+    pub(super) fn by_plugins(&self) -> BTreeMap<String, String> {
+        let passed = self.env.iter().filter(|(name, _)| {
+            let expected =
+                COMMON.contains(name) || COMMON_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            expected && (!self.secrets.contains(*name) || matches!(*name, "PATH" | "HOME"))
+        });
+        passed
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
     fn passes(&self, name: &str, service: Service) -> bool {
         // An address meant for one process would be taken by all six.
         let is_address = Service::ALL.iter().any(|service| {
@@ -161,6 +173,13 @@ mod tests {
                 assert!(environment.contains_key(name), "{service}: {name}");
             }
         }
+    }
+
+    #[test]
+    fn a_plugin_finds_what_any_program_expects_and_nothing_of_the_gateways() {
+        let names: Vec<String> = inherited().by_plugins().into_keys().collect();
+
+        assert_eq!(names, ["LC_ALL", "PATH", "TZ"]);
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl Plan {
         }
     }
 
+    /// What the command of a plugin finds of ours in its environment.
+    pub(super) fn environment_of_plugins(&self) -> BTreeMap<String, String> {
+        self.inherited.by_plugins()
+    }
+
     /// Everything that a service finds in its environment.
     pub(super) fn environment(&self, service: Service) -> BTreeMap<String, String> {
         let mut environment = self.inherited.by(service);

@@ -1,6 +1,6 @@
 //! Keeps all programs running, and stops them step by step: whoever is needed by another one's last work outlives it.
 
-use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tokio::{
@@ -27,7 +27,7 @@ pub(super) struct Supervisor {
 
 #[derive(Debug)]
 struct Kept {
-    name: &'static str,
+    name: Cow<'static, str>,
     asked: CancellationToken,
     again: Arc<Notify>,
     lives: watch::Receiver<u64>,
@@ -61,7 +61,7 @@ impl Supervisor {
                 failing: fails,
             };
             Kept {
-                name: program.name,
+                name: program.name.clone(),
                 asked,
                 again,
                 lives,
@@ -85,7 +85,7 @@ impl Supervisor {
         Restarts(
             kept.map(|kept| {
                 let one = (Arc::clone(&kept.again), kept.lives.clone(), kept.failing.clone());
-                (kept.name, one)
+                (kept.name.clone(), one)
             })
             .collect(),
         )
@@ -138,7 +138,7 @@ impl Supervisor {
 
 /// Starts one program again.
 #[derive(Clone, Debug)]
-pub(super) struct Restarts(BTreeMap<&'static str, One>);
+pub(super) struct Restarts(BTreeMap<Cow<'static, str>, One>);
 
 /// How one program is asked to be started again, how often it was started, and how it ended by itself.
 type One = (

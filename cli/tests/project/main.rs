@@ -20,6 +20,8 @@ const GENERATED: &[(&str, &str)] = &[
     ("proto", "prost"),
     ("proto", "prost-types"),
     ("proto", "tonic-prost"),
+    ("examples/plugins/rust", "prost"),
+    ("examples/plugins/rust", "tonic-prost"),
 ];
 
 fn root() -> PathBuf {

@@ -96,7 +96,17 @@ fn methods(
 }
 
 fn events(others: &Map, plugin: &PluginId, declared: &Declared) -> Result<(), ContractError> {
+    let family = format!("{}.", plugin.as_str());
     for event in &declared.events {
+        if !RESERVED_EVENTS.contains(&&*event.name) && !event.name.starts_with(&family) {
+            return Err(ContractError::Registration {
+                plugin: plugin.clone(),
+                problem: format!(
+                    "declares the event '{}': the names of its events begin with '{family}'",
+                    event.name
+                ),
+            });
+        }
         let message = event.plan.full_name();
         let reserved = RESERVED_EVENTS.contains(&&*event.name).then_some("the edge");
         let owner = others

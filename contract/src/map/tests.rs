@@ -109,6 +109,7 @@ fn an_override_that_is_listed_takes_the_name_and_gives_it_back() {
         ptr::eq(&**core, &**map.rpc(&core.path).unwrap()),
         "services still call the gateway's own"
     );
+    assert!(ptr::eq(&**core, &**map.original("models.list").unwrap()));
     let back = map.without(&kitchen);
     assert!(ptr::eq(&**core, &**back.method("models.list").unwrap()));
     assert_eq!(back.plugins().count(), 0);
@@ -196,6 +197,8 @@ fn a_plugin_declares_as_the_core_does_or_not_at_all() {
         "kitchen.Kitchen.Boil does not declare its access"
     );
     assert!(refusal(&declares("access: ACCESS_NODE"), &[]).contains("declares no name"));
+    let patient = declares("name: \"k\" access: ACCESS_NODE deadline_ms: 600001");
+    assert!(refusal(&patient, &[]).contains("at most 600000"));
     assert!(refusal(&declares("name: \"k\" access: ACCESS_INTERNAL"), &[]).contains("cannot be internal"));
     assert!(refusal(&declares("name: \"k\" access: ACCESS_NODE unwrap: \"x\""), &[]).contains("unwraps 'x'"));
     let claims = "message A {} service S { option (gatehouse.options.v1.service) = { backend: IDENTITY_SESSION };
@@ -243,6 +246,11 @@ fn a_plugins_events_join_the_map_under_names_that_are_free() {
             "{taken}"
         );
     }
+    assert_eq!(map.events_of(&plugin("kitchen")).count(), 1);
+    assert_eq!(
+        refusal(&event("cellar.done"), &[]),
+        "plugin kitchen: declares the event 'cellar.done': the names of its events begin with 'kitchen.'"
+    );
     let second = map.with(&plugin("second"), &event("second.done"), &[]);
     assert!(second.is_err(), "one message is one event");
 }

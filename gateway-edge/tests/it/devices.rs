@@ -172,7 +172,7 @@ async fn what_is_for_one_node_reaches_its_connections_alone_and_takes_no_number(
     let plugin = gateway.plugin();
     let contract = descriptors(
         "message Ask { option (gatehouse.options.v1.event) = {
-            name: \"node.ask\" access: ACCESS_NODE publishers: IDENTITY_EDGE }; string what = 1; }",
+            name: \"kitchen.ask\" access: ACCESS_NODE publishers: IDENTITY_EDGE }; string what = 1; }",
     );
     gateway.offers.send_modify(|offer| {
         let id = PluginId::parse("kitchen").unwrap();
@@ -195,7 +195,7 @@ async fn what_is_for_one_node_reaches_its_connections_alone_and_takes_no_number(
     gateway.publish(vec![ask("mine", &device), ask("the other's", &other)]);
 
     for (client, what) in [(&mut mine, "mine"), (&mut others, "the other's")] {
-        let event = client.event("node.ask").await;
+        let event = client.event("kitchen.ask").await;
         assert_eq!(event["payload"]["what"], what);
         assert!(event.get("seq").is_none(), "{event}");
     }
@@ -205,7 +205,7 @@ async fn what_is_for_one_node_reaches_its_connections_alone_and_takes_no_number(
     loop {
         let frame = operator.frame().await;
         assert_ne!(
-            frame["event"], "node.ask",
+            frame["event"], "kitchen.ask",
             "an operator's connection of the same device is not a node"
         );
         if frame["id"] == "last" {

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     convert::Infallible,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -34,6 +35,7 @@ use tokio::{
     sync::{Notify, broadcast, watch},
 };
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
+use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
 mod devices;
@@ -108,13 +110,29 @@ pub(crate) struct Gateway {
 /// A plugin: a process of somebody else, which the edge can call.
 pub(crate) struct Plugin {
     pub(crate) peer: Peer,
+    /// Where it listens, as the configuration says it.
+    pub(crate) endpoint: String,
     fakes: Arc<Fakes>,
+    socket: PathBuf,
+    server: Server,
+    lives: CancellationToken,
 }
 
 impl Plugin {
     /// What a path answers from now on.
     pub(crate) fn answers(&self, path: &str, reply: Reply) {
         self.fakes.replies.lock().unwrap().insert(path.to_owned(), reply);
+    }
+
+    /// It is killed: nobody listens, and its connections are cut.
+    pub(crate) fn kill(&self) {
+        self.lives.cancel();
+        std::fs::remove_file(&self.socket).unwrap();
+    }
+
+    /// It is started again.
+    pub(crate) fn start(&mut self) {
+        self.lives = serve(UnixListener::bind(&self.socket).unwrap(), self.server.clone());
     }
 
     /// The calls that reached it.
@@ -215,7 +233,12 @@ impl Gateway {
 
     /// A plugin that listens on a socket of its own, and is not registered yet.
     pub(crate) fn plugin(&self) -> Plugin {
-        let socket = self.home.path().join("plugin.sock");
+        self.plugin_at("plugin.sock")
+    }
+
+    /// The same on a socket of this name.
+    pub(crate) fn plugin_at(&self, name: &str) -> Plugin {
+        let socket = self.home.path().join(name);
         let fakes = Arc::new(Fakes::default());
         let server = Server {
             fakes: Arc::clone(&fakes),
@@ -223,10 +246,13 @@ impl Gateway {
             stream: self.stream.clone(),
             reports: watch::channel(Vec::new()).0,
         };
-        serve(UnixListener::bind(&socket).unwrap(), server);
         Plugin {
-            peer: Peer::lazy(&Address::Unix(socket), &Secret::new("of the plugin")),
+            peer: Peer::lazy(&Address::Unix(socket.clone()), &Secret::new("of the plugin")),
+            endpoint: format!("unix:{}", socket.display()),
             fakes,
+            lives: serve(UnixListener::bind(&socket).unwrap(), server.clone()),
+            server,
+            socket,
         }
     }
 
@@ -305,10 +331,13 @@ struct Server {
 
 type Answer = Response<StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 
-fn serve(listener: UnixListener, server: Server) {
+/// Serves until the token is cancelled.
+fn serve(listener: UnixListener, server: Server) -> CancellationToken {
+    let lives = CancellationToken::new();
+    let end = lives.clone();
     tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let server = server.clone();
+        while let Some(Ok((socket, _))) = end.run_until_cancelled(listener.accept()).await {
+            let (server, end) = (server.clone(), end.clone());
             tokio::spawn(async move {
                 let lost = Arc::new(Notify::new());
                 let losing = Arc::clone(&lost);
@@ -320,10 +349,12 @@ fn serve(listener: UnixListener, server: Server) {
                 tokio::select! {
                     _ = http.serve_connection(TokioIo::new(socket), service) => (),
                     () = lost.notified() => (),
+                    () = end.cancelled() => (),
                 }
             });
         }
     });
+    lives
 }
 
 impl Server {

@@ -26,6 +26,8 @@ mod hostile;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod live_plugins;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod modes;

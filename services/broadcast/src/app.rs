@@ -9,8 +9,11 @@ use gatehouse_core::{
     service::{self, Life},
     settings::SettingsError,
 };
-use gatehouse_proto::broadcast::v1::{
-    broadcast_service_server::BroadcastServiceServer, system_service_server::SystemServiceServer,
+use gatehouse_proto::{
+    broadcast::v1::{
+        broadcast_service_server::BroadcastServiceServer, system_service_server::SystemServiceServer,
+    },
+    plugin::v1::plugin_service_server::PluginServiceServer,
 };
 use serde::Deserialize;
 use tokio::{
@@ -18,7 +21,15 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, sleep_until},
 };
 
-use crate::{conversations::Conversations, grpc::Grpc, hub::Hub, living::Living, metrics::Metrics, system};
+use crate::{
+    conversations::Conversations,
+    grpc::Grpc,
+    hub::Hub,
+    living::Living,
+    metrics::Metrics,
+    plugins::{self, Plugins},
+    system,
+};
 
 /// How often health is told although nothing changed (protocol.md of v4: every 60 seconds).
 const HEALTH_REPEAT: Duration = Duration::from_secs(60);
@@ -56,14 +67,22 @@ impl service::App for App {
         metrics.register(&mut life.registry);
         life.config::<Nothing>();
         let bus = Arc::new(bus::Memory::new()); // the only line that names an implementation
-        let hub = Arc::new(Hub::new(bus, life.clock.clone(), core_map()));
+        let (map, events) = watch::channel(Arc::clone(Map::core()));
+        let plugins = Arc::new(Plugins::new(map));
+        let hub = Arc::new(Hub::new(bus, life.clock.clone(), events));
         let living = Arc::new(Living::new(|service| life.peer(service)));
         let sweep = sweep(Arc::clone(&hub), Arc::clone(&living), life.closing.clone());
         life.closing.spawn("sweep", sweep);
         let system = system::Grpc::new(&life.settings.home, life.clock.clone(), hub.history());
         life.serve(SystemServiceServer::new(system).max_encoding_message_size(MESSAGE_BYTES_MAX));
+        let of_plugins = plugins::Grpc {
+            plugins: Arc::clone(&plugins),
+            hub: Arc::clone(&hub),
+        };
+        life.serve(PluginServiceServer::new(of_plugins).max_decoding_message_size(MESSAGE_BYTES_MAX));
         let grpc = Grpc {
             hub,
+            plugins,
             living,
             conversations: Conversations::new(life.peer(Service::Session).service()),
             metrics,
@@ -72,11 +91,6 @@ impl service::App for App {
         life.serve(BroadcastServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
         life.health.serving();
     }
-}
-
-/// The gateway's own events. Whoever registers plugins will hold the sender of this.
-fn core_map() -> watch::Receiver<Arc<Map>> {
-    watch::channel(Arc::clone(Map::core())).1
 }
 
 async fn sweep(hub: Arc<Hub>, living: Arc<Living>, drain: Drain) {

@@ -24,12 +24,14 @@ use crate::{
     hub::Hub,
     living::Living,
     metrics::Metrics,
+    plugins::Plugins,
     presence,
 };
 
 #[derive(Debug)]
 pub(crate) struct Grpc {
     pub(crate) hub: Arc<Hub>,
+    pub(crate) plugins: Arc<Plugins>,
     pub(crate) living: Arc<Living>,
     pub(crate) conversations: Conversations,
     pub(crate) metrics: Metrics,
@@ -105,6 +107,7 @@ impl BroadcastService for Grpc {
         self.metrics.edges.inc();
         let subscribed = Subscribed {
             hub: Arc::clone(&self.hub),
+            plugins: Arc::clone(&self.plugins),
             metrics: self.metrics.clone(),
             edge_id,
         };
@@ -182,6 +185,7 @@ fn may_publish(map: &Map, publisher: Option<Identity>, family: &str) -> Result<(
 /// An edge that is here. Dropped with its stream, however that ends.
 struct Subscribed {
     hub: Arc<Hub>,
+    plugins: Arc<Plugins>,
     metrics: Metrics,
     edge_id: String,
 }
@@ -189,7 +193,9 @@ struct Subscribed {
 impl Drop for Subscribed {
     fn drop(&mut self) {
         self.metrics.edges.dec();
-        self.hub.edge_left(&self.edge_id);
+        if self.hub.edge_left(&self.edge_id) {
+            self.plugins.forget(&self.edge_id);
+        }
     }
 }
 

@@ -132,6 +132,21 @@ impl Hub {
         Ok(self.bus.publish(batch).await?.offset)
     }
 
+    /// Adds an event of a plugin, which was held against its contract.
+    pub(crate) async fn publish_of_plugin(&self, event: Event) -> Result<(), Error> {
+        // In the name of broadcast: a plugin has no sequence of its own that a repeat could be known by.
+        let mut announced = self.announced.lock().await;
+        announced.sequence += 1;
+        let batch = Batch {
+            publisher: announced.publisher.clone(),
+            sequence: announced.sequence,
+            events: vec![event],
+            lost: false,
+        };
+        self.bus.publish(batch).await?;
+        Ok(())
+    }
+
     /// The stream from a place on, and the states as they are there or newer.
     pub(crate) async fn subscribe(
         &self,
@@ -269,13 +284,13 @@ impl Hub {
     }
 
     /// An edge's subscription ended: with its last one it is gone, and so are its connections. Should it live, it subscribes anew
-    /// and says so.
-    pub(crate) fn edge_left(&self, edge: &str) {
+    /// and says so. True: it is gone.
+    pub(crate) fn edge_left(&self, edge: &str) -> bool {
         let mut state = self.lock();
         let others = state.edges.remove(edge).unwrap_or_default().saturating_sub(1);
         if others > 0 {
             state.edges.insert(edge.to_owned(), others);
-            return;
+            return false;
         }
         if state.presence.forget(edge) {
             state.presence_changed();
@@ -284,6 +299,7 @@ impl Hub {
             state.health_changed();
         }
         self.untold.notify_one();
+        true
     }
 
     /// The state of the gateway as far as services say it, and the health that it is read from.

@@ -12,6 +12,7 @@ mod health;
 mod hub;
 mod living;
 mod metrics;
+mod plugins;
 mod presence;
 mod system;
 

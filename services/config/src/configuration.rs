@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     include::{self, Included},
     issue::Issue,
+    plugin_token,
     refusal::ConfigError,
     restart,
     revision::{Refused, Revision},
@@ -97,7 +98,7 @@ impl<D: Disk> Configuration<D> {
         warn(&revision, &[]);
         let seen = text.as_deref().map(|text| include::look(text, &sources.folder));
         let state = State {
-            credentials: table(&token, &revision, &rows),
+            credentials: table(&token, &revision, &rows, &store),
             revision: Arc::new(revision),
             file: Arc::new(file),
         };
@@ -172,7 +173,7 @@ impl<D: Disk> Configuration<D> {
         self.waits = revision.left_out().waits();
         self.token = token;
         self.state.send_replace(State {
-            credentials: table(&self.token, &revision, &self.rows),
+            credentials: table(&self.token, &revision, &self.rows, &self.store),
             revision: Arc::new(revision),
             file: Arc::new(file),
         });
@@ -289,9 +290,12 @@ fn mistake(problem: &str) -> Refused {
     }
 }
 
-fn table(token: &Secret, revision: &Revision, rows: &[Row]) -> Arc<[Credential]> {
-    let scopes = revision.document().gateway.auth.token_scopes.as_deref();
-    credential::table(token, scopes, rows).into()
+fn table<D: Disk>(token: &Secret, revision: &Revision, rows: &[Row], store: &Store<D>) -> Arc<[Credential]> {
+    let document = revision.document();
+    let scopes = document.gateway.auth.token_scopes.as_deref();
+    let mut table = credential::table(token, scopes, rows);
+    table.extend(plugin_token::rows(&document.plugins, store));
+    table.into()
 }
 
 /// The store of an installation.

@@ -12,6 +12,9 @@ use serde::Deserialize;
 /// The name of the gateway token in the table.
 pub(crate) const SHARED: &str = "shared";
 
+/// How the names of plugins' credentials begin in the table. The rest is the plugin's id.
+pub(crate) const PLUGIN: &str = gatehouse_core::plugin::CREDENTIAL;
+
 /// Rows beside the gateway token: the edge takes some more.
 const ROWS_MAX: usize = 5_000;
 
@@ -58,7 +61,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Row>, String> {
         if !is_name(&row.id) || row.device_id.as_deref().is_some_and(|device| !is_name(device)) {
             return wrong("id and deviceId need 1 to 128 bytes without control characters");
         }
-        if !ids.insert(&row.id) {
+        if !ids.insert(&row.id) || row.id.starts_with(PLUGIN) {
             return wrong("id is in use");
         }
         if row.digest.len() != 64 || !row.digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
@@ -161,6 +164,7 @@ mod tests {
             with("id", json!("")),
             with("id", json!("a\nb")),
             with("id", json!(SHARED)),
+            with("id", json!("plugin/kitchen")),
             with("deviceId", json!("")),
             with("role", json!("emperor")),
             with("scopes", json!(["operator.everything"])),

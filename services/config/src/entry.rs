@@ -46,6 +46,9 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
         // Without the list nobody owns the gateway in chats: what is left out never lets more people do more.
         ["commands", "ownerAllowFrom", "[]", ..] => 3,
         ["commands", ..] => 1,
+        // A plugin that is left out takes its methods and its credential with it, and what it overrode is the core's again.
+        ["plugins", "entries", _, ..] => 3,
+        ["plugins", "entries"] => 2,
         ["messages" | "bindings" | "env" | "logging" | "plugins" | "$schema"] => 1,
         _ => return None,
     };
@@ -173,6 +176,9 @@ mod tests {
             ("gateway.auth.token", "gateway.auth.token"),
             ("gateway.customBindHost", "gateway.bind"),
             ("secrets.providers.vault.source", "secrets.providers.vault"),
+            ("plugins.entries.kitchen.endpoint", "plugins.entries.kitchen"),
+            ("plugins.entries.kitchen.overrides[1]", "plugins.entries.kitchen"),
+            ("plugins.entries", "plugins.entries"),
         ] {
             assert_eq!(left_out(mistake, &json!({})).as_deref(), Some(part), "{mistake}");
         }

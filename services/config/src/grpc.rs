@@ -220,9 +220,11 @@ impl ConfigService for Grpc {
             let state = handle.state();
             let (credentials, devices) = match reader {
                 Reader::Edge => (Arc::clone(&state.credentials), Arc::clone(&table.borrow())),
-                Reader::Session | Reader::Agent | Reader::ChannelBridge | Reader::Broadcast => {
-                    (Arc::default(), Arc::default())
-                }
+                Reader::Session
+                | Reader::Agent
+                | Reader::ChannelBridge
+                | Reader::Broadcast
+                | Reader::Operator => (Arc::default(), Arc::default()),
             };
             // One text may come to mean something else: a secret that was missing is there.
             let news = (

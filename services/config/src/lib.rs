@@ -32,6 +32,7 @@ pub mod offline;
 mod outline;
 mod pace;
 mod path;
+mod plugin_token;
 mod preflight;
 mod redact;
 mod reference;

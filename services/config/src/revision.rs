@@ -92,15 +92,18 @@ pub(crate) enum Reader {
     Agent,
     ChannelBridge,
     Broadcast,
+    /// `gatehouse up`, which runs the commands of plugins: it shows the operator's credential.
+    Operator,
 }
 
 impl Reader {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Edge,
         Self::Session,
         Self::Agent,
         Self::ChannelBridge,
         Self::Broadcast,
+        Self::Operator,
     ];
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -115,6 +118,7 @@ impl Reader {
             Self::Agent => "agent",
             Self::ChannelBridge => "channel-bridge",
             Self::Broadcast => "broadcast",
+            Self::Operator => "operator",
         }
     }
 
@@ -122,7 +126,7 @@ impl Reader {
     fn parts(self) -> &'static [(&'static [&'static str], bool)] {
         match self {
             // What shows that a hook is genuine is judged by the session service: the edge knows where they come in.
-            Self::Edge => &[(&["gateway"], false), (&["hooks"], false)],
+            Self::Edge => &[(&["gateway"], false), (&["hooks"], false), (&["plugins"], false)],
             Self::Session => &[
                 (&["agents"], false),
                 (&["bindings"], false),
@@ -142,6 +146,7 @@ impl Reader {
                 (&["gateway", "publicOrigin"], false),
             ],
             Self::Broadcast => &[],
+            Self::Operator => &[(&["plugins"], true)],
         }
     }
 }

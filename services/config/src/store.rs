@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::{Timestamp, private};
+use gatehouse_core::{Secret, Timestamp, private, settings::PLUGIN_TOKENS};
 
 pub(crate) use disk::{Disk, Real};
 pub use failed::WriteError;
@@ -156,6 +156,20 @@ impl<D: Disk> Store<D> {
             .read_text(&self.token_path())?
             .map(|text| text.trim().to_owned())
             .filter(|token| !token.is_empty()))
+    }
+
+    /// The credential of a plugin. One is made where there is none.
+    pub(crate) fn plugin_token(&self, id: &str) -> io::Result<Secret> {
+        let folder = self.folder.join(PLUGIN_TOKENS);
+        let path = folder.join(format!("{id}.token"));
+        let kept = self.read_text(&path)?.map(|text| text.trim().to_owned());
+        if let Some(token) = kept.filter(|token| !token.is_empty()) {
+            return Ok(Secret::new(token));
+        }
+        let token = Secret::generate();
+        self.disk.create_folder(&folder)?;
+        self.try_replace(&path, format!("{}\n", token.expose()).as_bytes())?;
+        Ok(token)
     }
 
     /// The credentials beside the gateway token. `None` when there is no file.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, sync::watch};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataMap, MetadataValue},
@@ -12,6 +12,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tower::service_fn;
+
+mod watched;
 
 use crate::{address::Address, secret::Secret, trace};
 
@@ -65,6 +67,18 @@ impl Peer {
             channel,
             authorize: Authorize::new(credential),
         }
+    }
+
+    /// A process of somebody else's, and how many connections to it were lost: the number changes without anybody asking. There are no
+    /// pings, because servers of other languages take them for an attack: who waits for an answer has a deadline.
+    #[must_use]
+    pub fn watched(address: &Address, credential: &Secret) -> (Self, watch::Receiver<usize>) {
+        let (channel, lost) = watched::connect(address, CONNECT_TIMEOUT);
+        let peer = Self {
+            channel,
+            authorize: Authorize::new(credential),
+        };
+        (peer, lost)
     }
 
     /// For a generated client.

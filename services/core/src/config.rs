@@ -113,6 +113,16 @@ pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
     service: Service,
     drain: &Drain,
 ) -> ConfigHandle<T> {
+    watch_as(peer, service.name(), drain)
+}
+
+/// The same for a process that is not a service, under the name of the identity whose credential it shows.
+#[must_use]
+pub fn watch_as<T: DeserializeOwned + Send + Sync + 'static>(
+    peer: &Peer,
+    name: &'static str,
+    drain: &Drain,
+) -> ConfigHandle<T> {
     let (sender, receiver) = watch::channel(None);
     let mut client = ConfigServiceClient::new(peer.service()).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let end = drain.clone();
@@ -121,9 +131,7 @@ pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
         let mut told = None;
         let follow = async {
             loop {
-                let request = WatchConfigRequest {
-                    service: service.name().into(),
-                };
+                let request = WatchConfigRequest { service: name.into() };
                 match client.watch_config(request).await {
                     Ok(stream) => {
                         let mut revisions = stream.into_inner();

@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod named_file;
 pub mod net;
 pub mod notice;
+pub mod plugin;
 pub mod private;
 pub mod publish;
 pub mod raw;

@@ -3,7 +3,10 @@ use std::{fs, path::Path, process};
 use tokio::process::Command;
 
 use super::*;
-use crate::{term::Style, up::child::RESTART_MAX};
+use crate::{
+    term::Style,
+    up::child::{Kind, RESTART_MAX},
+};
 
 /// A program of our own: a shell script that knows where it may leave traces.
 fn script(name: &'static str, index: usize, home: &Path, text: &str) -> Program {
@@ -14,11 +17,12 @@ fn script(name: &'static str, index: usize, home: &Path, text: &str) -> Program 
         command
     };
     Program {
-        name,
+        name: name.into(),
         index,
         command: Box::new(command),
         answers: None,
         pause_max: RESTART_MAX,
+        kind: Kind::Service,
     }
 }
 
@@ -233,7 +237,7 @@ async fn a_wrong_configuration_is_told_with_the_programs_last_word() {
     let fatal = supervisor.fatal().await;
 
     assert_eq!(
-        (fatal.name, fatal.last_line.as_str()),
+        (&*fatal.name, fatal.last_line.as_str()),
         ("wrong", "at gateway.port: 0 is not a port")
     );
     supervisor.stop(&PATIENT, std::future::pending()).await;
@@ -261,11 +265,12 @@ async fn a_program_that_does_not_listen_is_killed_when_patience_ends() {
 async fn a_program_that_does_not_exist_does_not_stop_the_others() {
     let home = tempfile::tempdir().unwrap();
     let absent = Program {
-        name: "absent",
+        name: "absent".into(),
         index: 1,
         command: Box::new(|| Command::new("/nonexistent/program")),
         answers: None,
         pause_max: RESTART_MAX,
+        kind: Kind::Service,
     };
     let supervisor = start(obedient("edge", 0, home.path()), absent);
 

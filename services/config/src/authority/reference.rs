@@ -1,6 +1,6 @@
 //! Which files and variables a method may name.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde_json::Value;
 
@@ -68,14 +68,21 @@ impl Checker<'_> {
         if place.is_by_hand() {
             if before != after {
                 let problem = "can only be changed by editing the configuration file: it decides what changes through a \
-                               method may name";
+                               method may name, or what is run on this machine";
                 self.issues.push(Issue::error(path, problem));
             }
             return;
         }
-        for key in place.keys() {
-            let step = Step::Key(key.to_owned());
+        // Those that the schema names, and the names that people choose: entries of plugins.
+        let chosen = [before, after].into_iter().flatten().filter_map(Value::as_object);
+        let chosen = chosen.flat_map(|object| object.keys().cloned());
+        let keys: BTreeSet<String> = place.keys().map(str::to_owned).chain(chosen).collect();
+        for key in &keys {
+            let step = Step::Key(key.clone());
             let inner = place.step(&step);
+            if inner.is_unknown() {
+                continue;
+            }
             let (before, after) = (before.and_then(|v| v.get(key)), after.and_then(|v| v.get(key)));
             if before.is_some() || after.is_some() {
                 self.by_hand(before, after, &inner, &path.with(step));

@@ -3,6 +3,7 @@
 mod channels;
 pub(crate) mod door;
 mod hooks;
+mod plugins;
 mod sharing;
 
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     hooks::check(document, &mut issues);
     models(document, written, &mut issues);
     channels::check(document, &mut issues);
+    plugins::check(document, &mut issues);
     issues.extend(sharing::check(document, written));
     let exposed = exposure::of(document)
         .into_iter()

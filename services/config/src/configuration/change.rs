@@ -230,7 +230,7 @@ impl<D: Disk> Configuration<D> {
             Origin::Kept => {
                 self.store.write_token(token.expose()).map_err(Error::Store)?;
                 self.token = token.clone();
-                let credentials = table(&self.token, &running.revision, &self.rows);
+                let credentials = table(&self.token, &running.revision, &self.rows, &self.store);
                 self.state.send_modify(|state| state.credentials = credentials);
                 Ok((token, self.store.token_path().display().to_string()))
             }

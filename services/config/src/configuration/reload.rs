@@ -66,7 +66,7 @@ impl<D: Disk> Configuration<D> {
                 credentials = self.rows.len(),
                 "took the credentials beside the gateway token"
             );
-            let credentials = table(&self.token, &self.state().revision, &self.rows);
+            let credentials = table(&self.token, &self.state().revision, &self.rows, &self.store);
             self.state.send_modify(|state| state.credentials = credentials);
         }
         self.rows_text = text;

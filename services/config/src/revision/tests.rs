@@ -60,8 +60,9 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     ]
     .map(cut);
 
-    assert_eq!(keys(&edge), ["gateway", "hooks"]);
+    assert_eq!(keys(&edge), ["gateway", "hooks", "plugins"]);
     assert_eq!(session["hooks"]["token"], "hook-secret");
+    assert_eq!(keys(&cut(Reader::Operator)), ["plugins"]);
     assert_eq!(
         keys(&session),
         [

@@ -17,6 +17,9 @@ pub const LOG_FILE: &str = "gatehouse.log";
 /// The newest file of the log and those before it.
 pub const LOG_FILES_MAX: usize = 5;
 
+/// In the folder of the config service: the credentials of plugins.
+pub const PLUGIN_TOKENS: &str = "plugins";
+
 /// Where the gateway keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -58,6 +61,7 @@ impl Home {
             config.join("token"),
             config.join("history"),
             config.join("last-valid.json5"),
+            config.join(PLUGIN_TOKENS),
             config,
             self.path.join("secrets"),
             self.folder(Service::Session),
@@ -98,6 +102,20 @@ impl Home {
             0 => folder.join(LOG_FILE),
             _ => folder.join(format!("{LOG_FILE}.{age}")),
         })
+    }
+
+    /// The credential of a plugin, in a file for nobody but the owner. The config service makes it.
+    #[must_use]
+    pub fn plugin_token(&self, id: &str) -> PathBuf {
+        self.folder(Service::Config)
+            .join(PLUGIN_TOKENS)
+            .join(format!("{id}.token"))
+    }
+
+    /// Where a plugin listens whose entry names no place.
+    #[must_use]
+    pub fn plugin_socket(&self, id: &str) -> PathBuf {
+        self.run.join(format!("plugin-{id}.sock"))
     }
 
     /// The folder that one service owns.

@@ -34,6 +34,7 @@ const JOINING: &[(&str, &str)] = &[
     ),
     ("provider.id", "the provider of models"),
     ("model.id", "the model"),
+    ("plugin.id", "the plugin"),
     ("node.id", "the node: the id of its device"),
     ("node.command", "what a node was asked for"),
     ("invocation.id", "one time that a node was asked for something"),

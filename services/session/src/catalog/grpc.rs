@@ -106,13 +106,6 @@ impl CatalogService for Grpc {
         }))
     }
 
-    async fn list_plugins(
-        &self,
-        _: Request<ListPluginsRequest>,
-    ) -> Result<Response<ListPluginsResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
     async fn browse_plugins(
         &self,
         _: Request<BrowsePluginsRequest>,

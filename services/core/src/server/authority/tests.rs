@@ -132,6 +132,9 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "AdmitDevice",
             "WelcomeDevice",
             "AttachNode",
+            "Configure",
+            "Describe",
+            "ReportPlugins",
             "OpenMedia"
         ]
     );
