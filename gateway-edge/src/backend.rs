@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use gatehouse_contract::{BackendId, Identity, Method};
 use gatehouse_core::{
-    Caller, Credentials, Failure, Kind, Service, client::Peer, raw::RawBytes, server::MESSAGE_BYTES_MAX,
+    Caller, Credentials, Failure, Kind, Service, client::Peer, publish, raw::RawBytes,
+    server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
 use tokio::{
@@ -94,8 +95,8 @@ impl Target {
 
 /// A call that is under way.
 pub(crate) enum Answer {
-    /// The one answer, and its place if it is a large one.
-    One(Bytes, Held),
+    /// The one answer, its place if it is a large one, and the offset of the event that is to be heard before it.
+    One(Bytes, Held, Option<u64>),
     /// The first of several, and where the others come from.
     Many(Option<Bytes>, Box<Streaming<Bytes>>),
 }
@@ -231,7 +232,8 @@ async fn unary(
     let mut grpc = Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
     grpc.ready().await.map_err(unready)?;
     let answer = grpc.unary(request, path, RawBytes).await?;
-    Ok(Answer::One(answer.into_inner(), held))
+    let after = publish::heard_after(answer.metadata());
+    Ok(Answer::One(answer.into_inner(), held, after))
 }
 
 async fn stream(peer: &Peer, method: &Method, body: Bytes, caller: &Caller) -> Result<Answer, Status> {

@@ -323,7 +323,12 @@ impl<S: Fn(Change) -> Result<(), Refusal>> Answers<S> {
         turns: &Arc<Semaphore>,
     ) -> Result<Option<Payload>, Refusal> {
         match self.edge.backend.call(&self.method, body, caller, turns).await? {
-            Answer::One(wire, held) => self.show(wire, true, held).await.map(Some),
+            Answer::One(wire, held, after) => {
+                if let Some(offset) = after {
+                    self.edge.hub.reach(offset).await;
+                }
+                self.show(wire, true, held).await.map(Some)
+            }
             Answer::Many(Some(wire), stream) => {
                 self.state = State::Streaming(stream);
                 self.show(wire, false, Held::default()).await.map(Some)

@@ -92,4 +92,5 @@ async fn take(hub: &Hub, cursor: &mut Cursor, pieces: Vec<SubscribeResponse>, no
         batch.extend(events);
     }
     hub.take(batch).await;
+    hub.gave(cursor.offset);
 }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,7 +14,10 @@ use gatehouse_contract::{Access, Grants, Map, Role};
 use gatehouse_core::session_key;
 use gatehouse_proto::broadcast::v1::{self as broadcast, HealthEvent, PresenceEvent, StateVersion};
 use prost::Message;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use crate::{
     backend::offer::Offer,
@@ -27,6 +31,9 @@ mod fan;
 #[cfg(test)]
 mod tests;
 
+/// How long an answer waits for the events before it. Broadcast has them already, so they come within milliseconds unless it dies.
+const REACH: Duration = Duration::from_secs(1);
+
 /// All connections after their handshake.
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -37,6 +44,8 @@ pub(crate) struct Hub {
     pub(crate) changed: Notify,
     /// Rings when a connection came.
     pub(crate) entered: Notify,
+    /// The offset of the last event of the stream that every connection was given.
+    given: watch::Sender<u64>,
     gap: Event,
 }
 
@@ -70,6 +79,7 @@ impl Hub {
             state: Mutex::default(),
             changed: Notify::new(),
             entered: Notify::new(),
+            given: watch::Sender::default(),
             gap: Event::new("gap", Audience::everybody(Access::Connected), b"{}", None),
         }
     }
@@ -141,6 +151,17 @@ impl Hub {
         drop(state);
         self.metrics.events.inc_by(rendered.len() as u64);
         (list, merged(rendered))
+    }
+
+    /// All that the stream had up to here has been taken in.
+    pub(crate) fn gave(&self, offset: u64) {
+        self.given.send_replace(offset);
+    }
+
+    /// Waits until connections were given the events up to here: a moment at most, because the stream may be away, or anew.
+    pub(crate) async fn reach(&self, offset: u64) {
+        let mut given = self.given.subscribe();
+        let _late = timeout(REACH, given.wait_for(|given| *given >= offset)).await;
     }
 
     /// Takes in where the stream stands. Clients are shown states that are newer than what they have.

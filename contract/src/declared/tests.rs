@@ -240,6 +240,7 @@ fn what_answers_with_whole_transcripts_and_long_lists_takes_its_turn() {
             "sessions.list",
             "sessions.preview",
             "sessions.search",
+            "sessions.subscribe",
             "sessions.usage.logs",
             "tasks.list",
         ]

@@ -53,6 +53,28 @@ async fn presence_shows_no_ids_of_connections_and_carries_its_version() {
     assert!(snapshot.presence.starts_with(b"[{"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_waits_for_the_events_before_it_and_not_for_ever() {
+    let hub = hub();
+    let mut waiting = Box::pin(hub.reach(5));
+    hub.gave(4);
+    assert!(futures::poll!(&mut waiting).is_pending());
+    hub.gave(6);
+    assert!(futures::poll!(&mut waiting).is_ready());
+    assert!(
+        futures::poll!(Box::pin(hub.reach(6))).is_ready(),
+        "it is there already"
+    );
+
+    let began = tokio::time::Instant::now();
+    hub.reach(7).await;
+    assert_eq!(
+        began.elapsed(),
+        REACH,
+        "a stream that is away holds nobody up for longer"
+    );
+}
+
 #[test]
 fn an_event_that_no_contract_knows_reaches_nobody() {
     let event = broadcast::Event {

@@ -75,6 +75,33 @@ async fn events_are_numbered_without_a_hole_for_each_connection() {
 }
 
 #[tokio::test]
+async fn an_answer_is_sent_behind_the_events_that_it_is_to_be_heard_after() {
+    let gateway = Gateway::start().await;
+    gateway.answers(
+        "chat.abort",
+        Reply::Behind(7, r#"{"ok":true,"aborted":true,"runIds":["r"]}"#),
+    );
+    let mut client = Client::v4(&gateway, &["operator.read", "operator.write"]).await;
+    let abort = json!({"type": "req", "id": "x", "method": "chat.abort", "params": {"sessionKey": "main"}});
+
+    client.send(&abort.to_string()).await;
+    until("the call", async || !gateway.calls("chat.abort").is_empty()).await;
+    for (offset, state) in [(6, chat_event::State::Delta), (7, chat_event::State::Aborted)] {
+        gateway.publish(vec![Event {
+            offset,
+            ..chat(state, None)
+        }]);
+    }
+
+    // An answer that came before them would be passed over here, and waited for in vain below.
+    for state in ["delta", "aborted"] {
+        assert_eq!(client.event("chat").await["payload"]["state"], state);
+    }
+    let answer = client.answer("x").await;
+    assert_eq!(answer["payload"]["aborted"], true, "{answer}");
+}
+
+#[tokio::test]
 async fn many_clients_are_written_to_in_shares_and_everybody_sees_the_same_order() {
     let gateway = Gateway::start().await;
     let mut clients = Vec::new();

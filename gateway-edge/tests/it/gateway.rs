@@ -64,6 +64,8 @@ pub(crate) enum Reply {
     Each(VecDeque<Reply>),
     /// A refusal.
     Failure(Failure),
+    /// The same, to be heard behind the event of this offset.
+    Behind(u64, &'static str),
     /// The same, once it may.
     After(Arc<Notify>, &'static str),
     /// A message, and then nothing, ever.
@@ -439,6 +441,11 @@ impl Server {
         };
         match reply {
             Some(Reply::Json(json)) => one(path, json),
+            Some(Reply::Behind(offset, json)) => {
+                let mut answer = one(path, json);
+                answer.headers_mut().insert("gatehouse-after", offset.into());
+                answer
+            }
             Some(Reply::After(may, json)) => {
                 may.notified().await;
                 one(path, json)

@@ -6,8 +6,9 @@ use std::{collections::VecDeque, time::Duration};
 use gatehouse_core::{Access, Caller, client::PeerService};
 use gatehouse_proto::{
     broadcast::v1::{
-        AgentHealth, AgentHeartbeat, GetStatusResponse, HealthEvent, HeartbeatStatus, RecentSession,
-        SessionsHealth, StatusAgent, StatusDefaults, StatusSession, StatusSessions, StatusTasks, TaskAudit,
+        AgentHealth, AgentHeartbeat, GetStatusResponse, HealthEvent, HeartbeatHealth, HeartbeatStatus,
+        RecentSession, SessionsHealth, StatusAgent, StatusDefaults, StatusSession, StatusSessions,
+        StatusTasks, TaskAudit,
     },
     session::v1::{
         AgentSessions, SessionRow, SummariseSessionsRequest, SummariseSessionsResponse,
@@ -144,11 +145,19 @@ pub(crate) fn tell(
             .unwrap_or_default(),
         agents: agents
             .iter()
-            .map(|agent| AgentHeartbeat {
-                agent_id: agent.agent_id.clone(),
-                enabled: false,
-                every: "disabled".into(),
-                every_ms: None,
+            .map(|agent| {
+                let (every, every_ms) = rhythm(agent);
+                let waits = agent
+                    .heartbeat
+                    .as_ref()
+                    .is_some_and(|beat| beat.waiting_for_route);
+                AgentHeartbeat {
+                    agent_id: agent.agent_id.clone(),
+                    enabled: every_ms.is_some(),
+                    every,
+                    every_ms,
+                    waiting_for_route: waits.then_some(true),
+                }
             })
             .collect(),
     });
@@ -192,6 +201,26 @@ pub(crate) fn tell(
     status.task_audit = Some(TaskAudit::default());
 }
 
+/// How often an agent wakes by itself: in words and in milliseconds.
+fn rhythm(agent: &AgentSessions) -> (String, Option<i64>) {
+    let Some(beat) = &agent.heartbeat else {
+        return ("disabled".to_owned(), None);
+    };
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+        (1, "ms"),
+    ];
+    let whole = |(unit, _): &&(i64, &str)| beat.every_ms % unit == 0;
+    let words = units
+        .iter()
+        .find(whole)
+        .map(|(unit, word)| format!("{}{word}", beat.every_ms / unit));
+    (words.unwrap_or_default(), Some(beat.every_ms))
+}
+
 fn session(row: &SessionRow, now: i64) -> StatusSession {
     let aborted = row.aborted_last_run.then(|| "aborted".to_owned());
     StatusSession {
@@ -232,14 +261,24 @@ pub(crate) fn tell_health(health: &mut HealthEvent, summary: Option<SummariseSes
         })
         .collect()
     };
-    let of_agent = |(place, agent): (usize, &AgentSessions)| AgentHealth {
-        agent_id: agent.agent_id.clone(),
-        default_agent: place == 0,
-        sessions: Some(SessionsHealth {
-            path: String::new(),
-            count: agent.count,
-            recent: recent(&agent.recent.iter().collect::<Vec<_>>()),
-        }),
+    let of_agent = |(place, agent): (usize, &AgentSessions)| {
+        let (every, every_ms) = rhythm(agent);
+        let target = agent.heartbeat.as_ref().map(|beat| beat.target.clone());
+        AgentHealth {
+            agent_id: agent.agent_id.clone(),
+            default_agent: place == 0,
+            sessions: Some(SessionsHealth {
+                path: String::new(),
+                count: agent.count,
+                recent: recent(&agent.recent.iter().collect::<Vec<_>>()),
+            }),
+            heartbeat: Some(HeartbeatHealth {
+                enabled: every_ms.is_some(),
+                every,
+                every_ms,
+                target: target.unwrap_or_else(|| "none".to_owned()),
+            }),
+        }
     };
     let mut newest: Vec<&SessionRow> = agents.iter().flat_map(|agent| &agent.recent).collect();
     newest.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
@@ -249,7 +288,8 @@ pub(crate) fn tell_health(health: &mut HealthEvent, summary: Option<SummariseSes
         count: agents.iter().map(|agent| agent.count).sum::<i64>() + other_count,
         recent: recent(&newest),
     });
-    health.heartbeat_seconds = Some(0);
+    let beat = agents.first().and_then(|agent| agent.heartbeat.as_ref());
+    health.heartbeat_seconds = Some(beat.map_or(0, |beat| beat.every_ms / 1_000));
     health.agents = agents.iter().enumerate().map(of_agent).collect();
 }
 

@@ -53,12 +53,35 @@ pub(crate) struct Done {
     pub(crate) removed_bindings: usize,
 }
 
-/// What has to be merged into a document.
+/// What has to be merged into a document. `problem` says why nobody would be asked for a model.
 ///
 /// # Errors
-/// When the document has the agent already, or has it not, or needs it.
-pub(crate) fn plan(document: &Value, change: &Change) -> Result<Planned, RosterError> {
+/// When the document has the agent already, or has it not, or needs it, or nobody would be asked for its model.
+pub(crate) fn plan(
+    document: &Value,
+    change: &Change,
+    problem: impl Fn(&str) -> Option<String>,
+) -> Result<Planned, RosterError> {
     let roster = Roster::read(document);
+    let name = match change {
+        Change::Create { name, .. } => Some(name),
+        Change::Update { said, .. } => said.name.as_ref(),
+        Change::Delete { .. } => None,
+    };
+    if name.is_some_and(|name| name.contains(char::is_control)) {
+        return Err(RosterError::Field {
+            path: "/name",
+            problem: "a name is one line: it holds a line break or another control character".to_owned(),
+        });
+    }
+    if let Some(model) = roster.new_model(change)
+        && let Some(problem) = problem(model)
+    {
+        return Err(RosterError::Field {
+            path: "/model",
+            problem,
+        });
+    }
     match change {
         Change::Create { name, said } => roster.create(name, said),
         Change::Update { id, said } => roster.update(id, said),
@@ -135,6 +158,20 @@ impl Roster {
             .iter()
             .find(|agent| agent.id == normal)
             .ok_or_else(unknown)
+    }
+
+    /// The model that a change chooses. What an agent has already is not chosen: a form is saved with all its fields.
+    fn new_model<'c>(&self, change: &'c Change) -> Option<&'c str> {
+        let (said, written) = match change {
+            Change::Create { said, .. } => (said, None),
+            Change::Update { id, said } => (said, self.find(id).ok().map(|agent| &agent.written)),
+            Change::Delete { .. } => return None,
+        };
+        let Some(Model::First(model)) = &said.model else {
+            return None;
+        };
+        let had = written.and_then(|written| written.pointer("/model/primary").or(written.get("model")));
+        (had.and_then(Value::as_str) != Some(model)).then_some(model)
     }
 
     fn create(mut self, name: &str, said: &Said) -> Result<Planned, RosterError> {

@@ -15,13 +15,20 @@ use std::{
 };
 
 use gatehouse_proto::broadcast::v1::{
-    Event, PublishRequest, Rendition, StateVersion, broadcast_service_client::BroadcastServiceClient,
+    Event, PublishRequest, broadcast_service_client::BroadcastServiceClient,
 };
-use prost::{Message, Name};
-use tokio::{sync::mpsc, time::timeout};
-use tonic::Code;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tonic::{Code, Response, metadata::MetadataMap};
 
+pub use self::outgoing::Outgoing;
 use crate::{backoff::Backoff, client::Peer, drain::Drain, server::MESSAGE_BYTES_MAX};
+
+mod outgoing;
+#[cfg(test)]
+mod tests;
 
 /// Batches that may wait, of one or two events nearly always: some seconds of a busy gateway.
 const QUEUE_BATCHES: usize = 8192;
@@ -42,101 +49,39 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// When nothing came for this long after the end was asked for, nothing more will.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// An event on its way out.
-#[derive(Clone, Debug)]
-pub struct Outgoing(Event);
+/// How long an answer waits for the events before it: they are there within milliseconds, or broadcast is away and nobody hears them.
+const REACH: Duration = Duration::from_millis(250);
 
-impl Outgoing {
-    /// An event for everybody with its access.
-    pub fn new<M: Message + Name>(message: &M) -> Self {
-        let event = Event {
-            r#type: M::full_name(),
-            payload: message.encode_to_vec().into(),
-            ..Event::default()
-        };
-        Self(event)
-    }
+/// Metadata of an answer: the offset of the last event that is to be heard before it.
+const AFTER: &str = "gatehouse-after";
 
-    /// Only for connections that listen to this topic, or to another one that is named.
-    #[must_use]
-    pub fn topic(mut self, topic: impl Into<String>) -> Self {
-        self.0.topics.push(topic.into());
-        self
+/// Says in an answer that what was published before is to be heard first: an edge sends the answer behind it.
+pub fn say_after<T>(answer: &mut Response<T>, offset: Option<u64>) {
+    if let Some(offset) = offset {
+        answer.metadata_mut().insert(AFTER, offset.into());
     }
+}
 
-    /// Only for this connection.
-    #[must_use]
-    pub fn connection(mut self, id: impl Into<String>) -> Self {
-        self.0.connection_id = Some(id.into());
-        self
-    }
-
-    /// Not for these connections, which are told the same by another event.
-    #[must_use]
-    pub fn except(mut self, connections: Vec<String>) -> Self {
-        self.0.except_connection_ids = connections;
-        self
-    }
-
-    /// Of the connections that asked for the events of their own sessions only, just for those that listen to this topic.
-    #[must_use]
-    pub fn session_topic(mut self, topic: impl Into<String>) -> Self {
-        self.0.session_topic = Some(topic.into());
-        self
-    }
-
-    /// Of the named users only for this one, and for those who may see what belongs to others.
-    #[must_use]
-    pub fn user(mut self, id: impl Into<String>) -> Self {
-        self.0.user_id = Some(id.into());
-        self
-    }
-
-    /// About this device, which has or asks for these scopes: for those to whom the list of devices shows it.
-    #[must_use]
-    pub fn about_device<'s>(
-        mut self,
-        id: impl Into<String>,
-        scopes: impl IntoIterator<Item = &'s str>,
-    ) -> Self {
-        self.0.device_id = Some(id.into());
-        self.0.device_scopes = scopes.into_iter().map(str::to_owned).collect();
-        self
-    }
-
-    /// One of the two forms of a text delta.
-    #[must_use]
-    pub fn rendition(mut self, rendition: Rendition) -> Self {
-        self.0.rendition = rendition.into();
-        self
-    }
-
-    /// Events with the same key may be merged behind a slow reader.
-    #[must_use]
-    pub fn merge_key(mut self, key: impl Into<String>) -> Self {
-        self.0.merge_key = Some(key.into());
-        self
-    }
-
-    /// With the versions that go into the frame.
-    #[must_use]
-    pub fn state_version(mut self, version: StateVersion) -> Self {
-        self.0.state_version = Some(version);
-        self
-    }
-
-    /// The event as it goes over the wire.
-    #[must_use]
-    pub fn into_event(self) -> Event {
-        self.0
-    }
+/// The offset of the last event that is to be heard before this answer.
+pub fn heard_after(answer: &MetadataMap) -> Option<u64> {
+    answer.get(AFTER)?.to_str().ok()?.parse().ok()
 }
 
 /// Where events go. Clones share one queue, and with it one order.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    queue: mpsc::Sender<Vec<Event>>,
+    queue: mpsc::Sender<Item>,
     state: Arc<State>,
+    /// Whether somebody hands over what is in the queue.
+    is_forwarded: bool,
+}
+
+/// What waits in the queue.
+#[derive(Debug)]
+enum Item {
+    Batch(Vec<Event>),
+    /// Somebody is told where the stream stands once broadcast has all that came before.
+    Mark(oneshot::Sender<u64>),
 }
 
 #[derive(Debug, Default)]
@@ -149,13 +94,15 @@ impl Publisher {
     /// Starts handing events to this peer.
     #[must_use]
     pub fn spawn(peer: impl Borrow<Peer>, drain: &Drain) -> Self {
-        let (publisher, queue) = Self::queue();
+        let (mut publisher, queue) = Self::queue();
+        publisher.is_forwarded = true;
         let client =
             BroadcastServiceClient::new(peer.borrow().service()).max_encoding_message_size(MESSAGE_BYTES_MAX);
         let forwarder = Forwarder {
             client,
             id: uuid::Uuid::new_v4().to_string(),
             sequence: 0,
+            offset: 0,
             state: Arc::clone(&publisher.state),
         };
         drain.spawn("publisher", forwarder.run(queue, drain.clone()));
@@ -163,11 +110,12 @@ impl Publisher {
     }
 
     /// A publisher, and where its events are taken from.
-    fn queue() -> (Self, mpsc::Receiver<Vec<Event>>) {
+    fn queue() -> (Self, mpsc::Receiver<Item>) {
         let (sender, queue) = mpsc::channel(QUEUE_BATCHES);
         let publisher = Self {
             queue: sender,
             state: Arc::default(),
+            is_forwarded: false,
         };
         (publisher, queue)
     }
@@ -201,7 +149,7 @@ impl Publisher {
         let bytes = bytes(&batch);
         // Reserved before it is sent: the forwarder may have it, and give the room back, before this line ends.
         let room = self.state.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
-        if room && self.queue.try_send(batch).is_ok() {
+        if room && self.queue.try_send(Item::Batch(batch)).is_ok() {
             return;
         }
         self.state.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -209,12 +157,22 @@ impl Publisher {
             tracing::warn!("events are lost: broadcast does not take them fast enough");
         }
     }
+
+    /// Waits until broadcast has what was published before, and answers where its stream stands then. `None`: it takes too long.
+    pub async fn reached(&self) -> Option<u64> {
+        if !self.is_forwarded {
+            return None;
+        }
+        let (reached, offset) = oneshot::channel();
+        self.queue.try_send(Item::Mark(reached)).ok()?;
+        timeout(REACH, offset).await.ok()?.ok()
+    }
 }
 
 /// What a publisher hands over, for tests to take.
 #[derive(Debug)]
 pub struct Published {
-    queue: mpsc::Receiver<Vec<Event>>,
+    queue: mpsc::Receiver<Item>,
     taken: VecDeque<Event>,
 }
 
@@ -222,7 +180,8 @@ impl Published {
     /// The next event; `None` when there is no publisher any more.
     pub async fn recv(&mut self) -> Option<Event> {
         while self.taken.is_empty() {
-            self.taken.extend(self.queue.recv().await?);
+            let item = self.queue.recv().await?;
+            self.take(item);
         }
         self.taken.pop_front()
     }
@@ -230,9 +189,17 @@ impl Published {
     /// The next event, if there is one.
     pub fn try_recv(&mut self) -> Option<Event> {
         while self.taken.is_empty() {
-            self.taken.extend(self.queue.try_recv().ok()?);
+            let item = self.queue.try_recv().ok()?;
+            self.take(item);
         }
         self.taken.pop_front()
+    }
+
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Batch(events) => self.taken.extend(events),
+            Item::Mark(reached) => drop(reached), // nobody counts here
+        }
     }
 }
 
@@ -240,11 +207,13 @@ struct Forwarder {
     client: BroadcastServiceClient<crate::client::PeerService>,
     id: String,
     sequence: u64,
+    /// Where the stream stands behind what was handed over.
+    offset: u64,
     state: Arc<State>,
 }
 
 impl Forwarder {
-    async fn run(mut self, mut queue: mpsc::Receiver<Vec<Event>>, drain: Drain) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Item>, drain: Drain) {
         // Broadcast may end with us: what it does not take within the flush is given up.
         let limit = async {
             drain.requested().await;
@@ -257,23 +226,36 @@ impl Forwarder {
     }
 
     /// Hands over what comes. Tasks still say their last words after the end was asked for, so it ends with the first quiet.
-    async fn work(&mut self, queue: &mut mpsc::Receiver<Vec<Event>>, drain: &Drain) {
-        let mut batches = Vec::new();
+    async fn work(&mut self, queue: &mut mpsc::Receiver<Item>, drain: &Drain) {
+        let mut items = Vec::new();
         loop {
             let count = if drain.is_requested() {
-                timeout(QUIET, queue.recv_many(&mut batches, REQUEST_BATCHES))
+                timeout(QUIET, queue.recv_many(&mut items, REQUEST_BATCHES))
                     .await
                     .unwrap_or_default()
             } else {
                 tokio::select! {
-                    count = queue.recv_many(&mut batches, REQUEST_BATCHES) => count,
+                    count = queue.recv_many(&mut items, REQUEST_BATCHES) => count,
                     () = drain.requested() => continue,
                 }
             };
             if count == 0 {
                 return;
             }
-            self.hand_over(batches.drain(..).flatten().collect()).await;
+            let (mut events, mut marks) = (Vec::new(), Vec::new());
+            for item in items.drain(..) {
+                match item {
+                    Item::Batch(batch) => events.extend(batch),
+                    Item::Mark(reached) => marks.push(reached),
+                }
+            }
+            if !events.is_empty() {
+                self.hand_over(events).await;
+            }
+            // Those before the last events of the request are told a place behind their own: they wait for a little more.
+            for reached in marks {
+                let _gone = reached.send(self.offset);
+            }
         }
     }
 
@@ -289,13 +271,19 @@ impl Forwarder {
             lost,
         };
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
-        while let Err(status) = self.client.publish(request.clone()).await {
-            if status.code() == Code::InvalidArgument {
-                tracing::error!(error = status.message(), "broadcast refuses a batch of events");
-                self.state.lost.store(true, Ordering::Relaxed);
-                break;
+        loop {
+            match self.client.publish(request.clone()).await {
+                Ok(answer) => {
+                    self.offset = answer.into_inner().offset;
+                    break;
+                }
+                Err(status) if status.code() == Code::InvalidArgument => {
+                    tracing::error!(error = status.message(), "broadcast refuses a batch of events");
+                    self.state.lost.store(true, Ordering::Relaxed);
+                    break;
+                }
+                Err(_) => tokio::time::sleep(backoff.next()).await,
             }
-            tokio::time::sleep(backoff.next()).await;
         }
         self.state.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -304,6 +292,3 @@ impl Forwarder {
 fn bytes(events: &[Event]) -> usize {
     events.iter().map(|event| event.payload.len()).sum()
 }
-
-#[cfg(test)]
-mod tests;

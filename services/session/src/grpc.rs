@@ -99,15 +99,13 @@ impl SessionService for Grpc {
         &self,
         request: Request<AbortChatRequest>,
     ) -> Result<Response<AbortChatResponse>, Status> {
-        answer(
-            turns::abort(
-                &self.engine,
-                &self.recall,
-                &Viewer::of(&request),
-                request.into_inner(),
-            )
-            .await,
-        )
+        let viewer = Viewer::of(&request);
+        let stopped = turns::abort(&self.engine, &self.recall, &viewer, request.into_inner()).await?;
+        Ok(if stopped.aborted {
+            self.engine.behind_events(stopped).await
+        } else {
+            Response::new(stopped)
+        })
     }
 
     async fn inject_chat(
@@ -259,9 +257,10 @@ impl SessionService for Grpc {
     // The edge keeps the topics of its connections; here a subscription is only answered.
     async fn subscribe_sessions(
         &self,
-        _: Request<SubscribeSessionsRequest>,
+        request: Request<SubscribeSessionsRequest>,
     ) -> Result<Response<SubscribeSessionsResponse>, Status> {
-        Ok(Response::new(SubscribeSessionsResponse { subscribed: true }))
+        let viewer = Viewer::of(&request);
+        answer(sessions::subscribe_all(&self.engine, &viewer, request.into_inner()).await)
     }
 
     async fn unsubscribe_sessions(

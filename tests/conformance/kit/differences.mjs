@@ -7,7 +7,6 @@ import { readFileSync } from "node:fs";
 /** Meant, and why. */
 const decided = {
   CLI: {
-    'openclaw system event --mode now --text "an event of the kit"': "there is no heartbeat that an event could wake: `wake` is not offered",
     "openclaw audit": "who did what is in the transcripts and the log; there is no ledger beside them",
   },
 };

@@ -1,4 +1,7 @@
-use gatehouse_proto::{broadcast::v1::ChannelHealth, session::v1::SessionDefaults};
+use gatehouse_proto::{
+    broadcast::v1::ChannelHealth,
+    session::v1::{HeartbeatSummary, SessionDefaults},
+};
 
 use super::*;
 
@@ -40,6 +43,7 @@ fn agent(id: &str, count: i64, recent: Vec<SessionRow>) -> AgentSessions {
         count,
         recent,
         model: Some("p/m".into()),
+        heartbeat: None,
     }
 }
 
@@ -103,6 +107,58 @@ fn without_the_session_service_a_status_has_the_same_shape_and_no_sessions() {
     let sessions = status.sessions.unwrap();
     assert!(sessions.by_agent.is_empty() && sessions.defaults.is_some());
     assert!(status.heartbeat.is_some() && status.tasks.is_some());
+}
+
+#[test]
+fn heartbeats_are_told_as_they_are_in_both() {
+    let mut summary = summary();
+    summary.agents[0].heartbeat = Some(HeartbeatSummary {
+        every_ms: 5_400_000,
+        target: "owner".into(),
+        waiting_for_route: true,
+    });
+    let (mut status, mut health) = (GetStatusResponse::default(), HealthEvent::default());
+
+    tell(&mut status, Some(summary.clone()), &health);
+    tell_health(&mut health, Some(summary));
+
+    let told = status.heartbeat.unwrap().agents;
+    let [main, other] = told.as_slice() else {
+        panic!("two agents: {told:?}")
+    };
+    assert_eq!(
+        (
+            main.enabled,
+            main.every.as_str(),
+            main.every_ms,
+            main.waiting_for_route
+        ),
+        (true, "90m", Some(5_400_000), Some(true))
+    );
+    assert_eq!(
+        (
+            other.enabled,
+            other.every.as_str(),
+            other.every_ms,
+            other.waiting_for_route
+        ),
+        (false, "disabled", None, None)
+    );
+    assert_eq!(health.heartbeat_seconds, Some(5_400));
+    let beats: Vec<_> = health
+        .agents
+        .into_iter()
+        .filter_map(|agent| agent.heartbeat)
+        .collect();
+    assert_eq!(
+        (
+            beats[0].enabled,
+            beats[0].target.as_str(),
+            beats[1].enabled,
+            beats[1].target.as_str()
+        ),
+        (true, "owner", false, "none")
+    );
 }
 
 #[test]

@@ -313,8 +313,9 @@ fn provider_of(model: &str) -> &str {
     model.split_once('/').map_or(model, |(provider, _)| provider)
 }
 
-/// A model that is not there is a warning: the agent then says so in its answer, and everything else works.
-fn model_problem(document: &Document, written: &Value, model: &str) -> Option<String> {
+/// Why nobody would be asked for a model. In a document that is a warning: the agent then says so in its answer, and everything else
+/// works. Who chooses one by a method is refused.
+pub(crate) fn model_problem(document: &Document, written: &Value, model: &str) -> Option<String> {
     let model = document.agents.defaults.full_name(model);
     let providers = &document.models.providers;
     if model == ECHO {

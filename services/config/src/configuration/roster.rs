@@ -2,6 +2,7 @@
 
 use super::{Configuration, change::Patch, lists::Lists};
 use crate::{
+    check::rules::model_problem,
     error::Error,
     roster::{self, Change, Done},
     store::Disk,
@@ -12,7 +13,8 @@ impl<D: Disk> Configuration<D> {
     pub(crate) fn change_roster(&mut self, change: &Change) -> Result<(super::Patched, Done), Error> {
         self.reload()?;
         let running = self.state().revision;
-        let planned = roster::plan(running.written(), change)?;
+        let problem = |model: &str| model_problem(running.document(), running.written(), model);
+        let planned = roster::plan(running.written(), change, problem)?;
         let patched = self.patch(&Patch {
             raw: planned.patch.to_string(),
             base_hash: Some(running.hash().to_owned()),

@@ -37,13 +37,18 @@ impl Actor {
                     bound: grants,
                 }
             }
-            None => Self {
-                grants: Grants::all(Role::Operator),
-                device: None,
-                user_id: None,
-                credential: None,
-                bound: Grants::all(Role::Operator),
-            },
+            None => Self::unbounded(),
+        }
+    }
+
+    /// One who may do everything.
+    pub(super) fn unbounded() -> Self {
+        Self {
+            grants: Grants::all(Role::Operator),
+            device: None,
+            user_id: None,
+            credential: None,
+            bound: Grants::all(Role::Operator),
         }
     }
 

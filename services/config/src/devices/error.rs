@@ -49,6 +49,9 @@ pub(crate) enum DeviceError {
     /// More would be given away than the caller has.
     #[error("missing scope: {0}: nobody grants more than they hold; ask somebody who has this scope")]
     NotHeld(&'static str),
+    /// Who leaves has to be there.
+    #[error("this connection has shown no device that could be forgotten")]
+    NoDevice,
     /// A device tried to decide about another one.
     #[error("a device manages itself alone; managing others needs operator.admin")]
     NotYours,
@@ -99,6 +102,7 @@ impl DeviceError {
             Self::NotHeld(_) | Self::NotYours => Kind::Forbidden,
             Self::NotApproved(_)
             | Self::NoToken
+            | Self::NoDevice
             | Self::UserExists
             | Self::UserWasRemoved
             | Self::OwnerHasNoName
@@ -124,6 +128,7 @@ impl DeviceError {
             Self::TooManyUsers => "TOO_MANY_USERS",
             Self::NotHeld(_) => "SCOPES_NOT_HELD",
             Self::NotYours => "NOT_YOUR_DEVICE",
+            Self::NoDevice => "NO_DEVICE",
             Self::NotApproved(_) => "SCOPES_NOT_APPROVED",
             Self::Invalid(_) => "DEVICE_INVALID",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",

@@ -5,11 +5,11 @@ use gatehouse_core::{Failure, Timestamp};
 use gatehouse_proto::device::v1::{
     AdmitDeviceRequest, AdmitDeviceResponse, ApproveDeviceRequest, ApproveDeviceResponse,
     CreateSetupCodeRequest, CreateSetupCodeResponse, GetSetupStatusRequest, GetSetupStatusResponse,
-    ListDevicesRequest, ListDevicesResponse, RejectDeviceRequest, RejectDeviceResponse, RemoveDeviceRequest,
-    RemoveDeviceResponse, RemoveDeviceRoleRequest, RemoveDeviceRoleResponse, RenameDeviceRequest,
-    RenameDeviceResponse, RevokeDeviceTokenRequest, RevokeDeviceTokenResponse, RotateDeviceTokenRequest,
-    RotateDeviceTokenResponse, WelcomeDeviceRequest, WelcomeDeviceResponse, admit_device_response::Outcome,
-    device_service_server::DeviceService,
+    LeaveDeviceRequest, LeaveDeviceResponse, ListDevicesRequest, ListDevicesResponse, RejectDeviceRequest,
+    RejectDeviceResponse, RemoveDeviceRequest, RemoveDeviceResponse, RemoveDeviceRoleRequest,
+    RemoveDeviceRoleResponse, RenameDeviceRequest, RenameDeviceResponse, RevokeDeviceTokenRequest,
+    RevokeDeviceTokenResponse, RotateDeviceTokenRequest, RotateDeviceTokenResponse, WelcomeDeviceRequest,
+    WelcomeDeviceResponse, admit_device_response::Outcome, device_service_server::DeviceService,
 };
 use tonic::{Request, Response, Status};
 
@@ -23,6 +23,9 @@ use super::{
     setup::Profile,
     wire,
 };
+
+/// How the address of a gateway begins.
+const SCHEMES: [&str; 4] = ["https://", "http://", "wss://", "ws://"];
 
 /// The calls.
 #[derive(Debug)]
@@ -76,6 +79,16 @@ impl DeviceService for DeviceGrpc {
         let (actor, RemoveDeviceRequest { device_id }) = self.parts(request);
         self.0.remove(actor, device_id.clone()).await.map_err(refuse)?;
         Ok(Response::new(RemoveDeviceResponse { device_id }))
+    }
+
+    async fn leave_device(&self, request: Request<LeaveDeviceRequest>) -> Answer<LeaveDeviceResponse> {
+        let device = self.0.actor(&request).device;
+        let device_id = device.ok_or(DeviceError::NoDevice).map_err(refuse)?;
+        self.0
+            .remove(Actor::unbounded(), device_id.clone())
+            .await
+            .map_err(refuse)?;
+        Ok(Response::new(LeaveDeviceResponse { device_id }))
     }
 
     async fn rename_device(&self, request: Request<RenameDeviceRequest>) -> Answer<RenameDeviceResponse> {
@@ -148,6 +161,11 @@ impl DeviceService for DeviceGrpc {
                 return Err(refuse(DeviceError::Invalid(told)));
             }
         };
+        if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+            let told =
+                "publicUrl is the gateway's address: it begins with https://, http://, wss:// or ws://";
+            return Err(refuse(DeviceError::Invalid(told)));
+        }
         let code = self.0.create_code(actor, profile, url.clone());
         let code = code.await.map_err(refuse)?;
         Ok(Response::new(CreateSetupCodeResponse {

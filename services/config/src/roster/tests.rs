@@ -1,7 +1,7 @@
 use super::*;
 
 fn after(document: &Value, change: &Change) -> Result<Value, RosterError> {
-    let planned = plan(document, change)?;
+    let planned = plan(document, change, |_| None)?;
     let mut after = document.clone();
     text::merge(&mut after, &planned.patch);
     Ok(after)
@@ -125,7 +125,7 @@ fn an_agent_goes_with_its_rules_and_never_the_one_that_is_needed() {
         "bindings": [{"agentId": "B", "match": {}}, {"agentId": "a", "match": {}}],
     });
 
-    let planned = plan(&document, &delete("b")).expect("not needed");
+    let planned = plan(&document, &delete("b"), |_| None).expect("not needed");
     let left = after(&document, &delete("b")).expect("not needed");
 
     assert_eq!(planned.done.removed_bindings, 1);
@@ -145,4 +145,48 @@ fn an_agent_goes_with_its_rules_and_never_the_one_that_is_needed() {
         after(&json!({}), &delete("main")),
         Err(RosterError::Only("main".to_owned()))
     );
+}
+
+#[test]
+fn a_model_that_nobody_would_be_asked_for_is_refused_unless_the_agent_has_it_already() {
+    let document = json!({"agents": {"entries": {
+        "ann": {"model": "gone/m"}, "bob": {"model": {"primary": "gone/m", "fallbacks": ["a/b"]}}, "cid": {},
+    }}});
+    let chosen = |model: &str| Said {
+        model: Some(Model::First(model.to_owned())),
+        ..Said::default()
+    };
+    let problem = |model: &str| model.starts_with("gone/").then(|| "you have: a".to_owned());
+    let refused = |change: Change| plan(&document, &change, problem).err();
+    let create = |model: &str| Change::Create {
+        name: "new".to_owned(),
+        said: chosen(model),
+    };
+
+    let not = RosterError::Field {
+        path: "/model",
+        problem: "you have: a".to_owned(),
+    };
+    assert_eq!(refused(create("gone/m")), Some(not.clone()));
+    assert_eq!(refused(create("a/b")), None);
+    assert_eq!(refused(update("cid", chosen("gone/m"))), Some(not.clone()));
+    assert_eq!(refused(update("ann", chosen("gone/other"))), Some(not));
+    for has in ["ann", "bob"] {
+        assert_eq!(refused(update(has, chosen("gone/m"))), None, "{has}");
+    }
+}
+
+#[test]
+fn the_name_of_an_agent_is_one_line() {
+    let said = Said {
+        name: Some("a\nb".to_owned()),
+        ..Said::default()
+    };
+    for change in [create("a\u{0}b"), update("main", said)] {
+        let refused = after(&json!({}), &change);
+        assert!(
+            matches!(refused, Err(RosterError::Field { path: "/name", .. })),
+            "{refused:?}"
+        );
+    }
 }

@@ -39,6 +39,29 @@ async fn a_full_queue_loses_the_newest_and_remembers_it() {
 }
 
 #[test]
+fn an_answer_says_behind_which_event_it_belongs() {
+    let mut answer = Response::new(());
+    assert_eq!(heard_after(answer.metadata()), None);
+    say_after(&mut answer, None);
+    assert_eq!(heard_after(answer.metadata()), None);
+    say_after(&mut answer, Some(7));
+    assert_eq!(heard_after(answer.metadata()), Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_long_for_an_absent_broadcast_to_have_heard_it() {
+    let (drain, folder) = (Drain::new(), tempfile::tempdir().unwrap());
+    let nobody = Peer::lazy(&Address::Unix(folder.path().join("none.sock")), &Secret::new("x"));
+    let publisher = Publisher::spawn(&nobody, &drain);
+    publisher.publish(tick());
+
+    let began = Instant::now();
+    assert_eq!(publisher.reached().await, None);
+
+    assert!(began.elapsed() <= REACH, "{:?}", began.elapsed());
+}
+
+#[test]
 fn an_event_that_is_refused_keeps_no_room() {
     let (publisher, _events) = Publisher::for_tests();
     let huge = GetStatus {

@@ -178,7 +178,12 @@ impl ConversationService for Grpc {
         &self,
         request: Request<AbortSessionRequest>,
     ) -> Result<Response<AbortSessionResponse>, Status> {
-        answer(self.abort(&Viewer::of(&request), request.into_inner()).await)
+        let stopped = self.abort(&Viewer::of(&request), request.into_inner()).await?;
+        Ok(if stopped.aborted_run_id.is_some() {
+            self.engine.behind_events(stopped).await
+        } else {
+            Response::new(stopped)
+        })
     }
 
     async fn compact_session(

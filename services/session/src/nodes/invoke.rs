@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::flight::Ticket;
 pub(super) use self::flight::{Flights, Landing, Report};
+use self::flight::{Place, Ticket};
 use super::commands::{self, NotAllowed};
 use super::live::Line;
 use super::store::WAITING_MAX;
@@ -98,6 +98,15 @@ impl Wish {
         })
     }
 
+    /// Under which it is remembered: a key is its asker's own.
+    fn place(&self) -> Place {
+        Place {
+            node: self.node.clone(),
+            asker: self.asker.clone(),
+            key: self.key.clone(),
+        }
+    }
+
     /// What tells two wishes apart that have one key. Who asks is part of it: nobody is told another's result.
     fn fingerprint(&self) -> Vec<u8> {
         let mut hash = Sha256::new();
@@ -161,7 +170,7 @@ impl Nodes {
             return Err(Error::MissingScope("operator.admin", vec!["operator.admin"]));
         }
         refuse_override(&wish.command, wish.params.as_deref())?;
-        let (flight, ticket) = self.0.flights.enter(&wish.node, &wish.key, &wish.fingerprint())?;
+        let (flight, ticket) = self.0.flights.enter(wish.place(), &wish.fingerprint())?;
         if let Some(ticket) = ticket {
             // A task of its own: what was stored is ended also when the caller is gone before the node was asked.
             let nodes = self.clone();
@@ -200,7 +209,7 @@ impl Nodes {
             }
             if expires_at.is_none() {
                 // A repeat is answered with what is remembered, also when the node is away.
-                let known = self.0.store.known(&wish.node, &wish.key).await?;
+                let known = self.0.store.known(&wish.node, &wish.asker, &wish.key).await?;
                 let record = known.ok_or(Error::NotConnected)?;
                 return known_end(&record, &fingerprint).map(Next::Repeat);
             }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Settled,
-    Surface, Waiting,
+    Asker, Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord,
+    Settled, Surface, Waiting,
 };
 use crate::error::Error;
 use gatehouse_core::Timestamp;
@@ -74,8 +74,9 @@ pub(crate) trait Nodes: Send + Sync + std::fmt::Debug {
     /// Remembers an invocation before its node is asked.
     async fn begin(&self, invocation: NewInvocation) -> Result<Begun, Error>;
 
-    /// What is remembered under a key.
-    async fn known(&self, node: &NodeId, key: &str) -> Result<Option<InvocationRecord>, Error>;
+    /// What is remembered under a key of somebody.
+    async fn known(&self, node: &NodeId, asker: &Asker, key: &str)
+    -> Result<Option<InvocationRecord>, Error>;
 
     /// The node is asked now for what waited. False: it waits no longer.
     async fn start(&self, id: &str, now: Timestamp) -> Result<bool, Error>;

@@ -2,10 +2,16 @@
 
 use gatehouse_core::Timestamp;
 use gatehouse_core::publish::{Outgoing, Publisher};
+use gatehouse_core::session_key;
 use gatehouse_proto::session::v1::{CronEvent, HeartbeatEvent};
 use prost::{Message, Name};
 
+use crate::key::SessionKey;
+
 use super::{DeliveryStatus, Job, JobId, Payload, SlotRow, Status, view};
+
+/// How the keys of sessions begin that are made for runs.
+const OF_JOBS: &str = "cron:";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Events(Publisher);
@@ -47,22 +53,23 @@ impl Events {
         self.publish(&CronEvent {
             run_at_ms: Some(row.slot.at.as_ms()),
             run_id: row.run().map(|run| run.to_string()),
-            session_key: row.key.as_ref().map(ToString::to_string),
+            session_key: told_key(row),
             next_run_at_ms: job.and_then(Job::next_run).map(Timestamp::as_ms),
             ..event(&row.slot.job, "started")
         });
     }
 
-    /// A slot came to its end: its run did, or it was skipped or missed.
+    /// A slot came to its end: its run did, or it was skipped or missed. What was said in a session that may be somebody's own is not
+    /// told to everybody: whoever may see it asks for the run.
     pub(super) fn finished(&self, row: &SlotRow, job: Option<&Job>) {
         self.publish(&CronEvent {
             run_at_ms: Some(row.slot.at.as_ms()),
             duration_ms: row.duration_ms(),
             status: row.status.map(Status::word).map(str::to_owned),
-            error: row.error.clone(),
-            summary: row.summary.clone(),
+            error: row.error.clone().filter(|_| is_everybodys(row)),
+            summary: row.summary.clone().filter(|_| is_everybodys(row)),
             run_id: row.run().map(|run| run.to_string()),
-            session_key: row.key.as_ref().map(ToString::to_string),
+            session_key: told_key(row),
             next_run_at_ms: job.and_then(Job::next_run).map(Timestamp::as_ms),
             delivery_status: row.delivered.map(DeliveryStatus::word).map(str::to_owned),
             ..event(&row.slot.job, "finished")
@@ -76,6 +83,17 @@ impl Events {
     fn publish<M: Message + Name>(&self, event: &M) {
         self.0.publish(Outgoing::new(event));
     }
+}
+
+/// Whether a run was in no session that somebody may have as his own: in none, a shared one, or one that the gateway made for it.
+fn is_everybodys(row: &SlotRow) -> bool {
+    let shared = |key: &SessionKey| session_key::is_shared(key.as_str()) || key.rest().starts_with(OF_JOBS);
+    row.key.as_ref().is_none_or(shared)
+}
+
+fn told_key(row: &SlotRow) -> Option<String> {
+    let key = row.key.as_ref().filter(|_| is_everybodys(row));
+    key.map(ToString::to_string)
 }
 
 fn event(job: &JobId, action: &str) -> CronEvent {

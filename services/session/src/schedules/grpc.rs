@@ -1,6 +1,7 @@
 //! `cron.*`: parse, ask, answer.
 
 mod filter;
+mod seen;
 
 use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::key::AgentId;
+use crate::viewer::Viewer;
 
 /// Of a list whose caller does not say how many.
 const PAGE: u32 = 50;
@@ -64,12 +66,17 @@ impl Grpc {
         })
     }
 
-    async fn list(&self, request: ListCronJobsRequest) -> Result<ListCronJobsResponse, Error> {
+    async fn list(
+        &self,
+        viewer: &Viewer,
+        request: ListCronJobsRequest,
+    ) -> Result<ListCronJobsResponse, Error> {
         let filter = Filter::read(&request)?;
         let policy = self.0.engine().policy()?;
         let default = policy.agents.default_id().ok().map(ToString::to_string);
         let mut jobs = self.0.store().jobs().await?;
         jobs.retain(|job| !job.id.is_of_hook() && filter.wants(job, default.as_deref()));
+        let mut jobs = self.seen(viewer, jobs, &policy).await?;
         jobs.sort_by(|one, other| filter.order(one, other));
         let mut picture = Sha256::new();
         for job in &jobs {
@@ -176,7 +183,7 @@ impl Grpc {
     }
 
     /// Says something in the main session of an agent, now or when its next heartbeat is.
-    async fn say(&self, request: WakeRequest) -> Result<(), Error> {
+    async fn say(&self, viewer: &Viewer, request: WakeRequest) -> Result<(), Error> {
         let WakeRequest {
             mode,
             text,
@@ -193,6 +200,7 @@ impl Grpc {
             None => policy.agents.resolve("main", agent_id.as_deref())?,
         };
         let agent = policy.agents.of(&key)?.id.clone();
+        viewer.check_key(self.0.engine(), &key).await?;
         let at = match mode {
             WakeMode::Now => now,
             WakeMode::NextHeartbeat => self.0.next_beat(&agent, now).await?,
@@ -209,7 +217,11 @@ impl Grpc {
         self.0.add(new).await.map(drop)
     }
 
-    async fn runs(&self, request: ListCronRunsRequest) -> Result<ListCronRunsResponse, Error> {
+    async fn runs(
+        &self,
+        viewer: &Viewer,
+        request: ListCronRunsRequest,
+    ) -> Result<ListCronRunsResponse, Error> {
         let ListCronRunsRequest {
             limit,
             offset,
@@ -262,6 +274,7 @@ impl Grpc {
         };
         let (offset, limit) = (filter.offset, filter.limit);
         let (rows, total) = self.0.store().runs(filter).await?;
+        let rows = self.seen_runs(viewer, rows).await?;
         let end = offset.saturating_add(limit).min(total);
         Ok(ListCronRunsResponse {
             entries: rows.into_iter().map(view::run).collect(),
@@ -360,15 +373,20 @@ impl ScheduleService for Grpc {
         &self,
         request: Request<ListCronJobsRequest>,
     ) -> Result<Response<ListCronJobsResponse>, Answer> {
-        answer(self.list(request.into_inner()).await)
+        answer(self.list(&Viewer::of(&request), request.into_inner()).await)
     }
 
     async fn get_cron_job(
         &self,
         request: Request<GetCronJobRequest>,
     ) -> Result<Response<GetCronJobResponse>, Answer> {
+        let viewer = Viewer::of(&request);
         let GetCronJobRequest { id, job_id } = request.into_inner();
         let job = self.find(&id_of(id, job_id)?).await?;
+        let policy = self.0.engine().policy()?;
+        if !self.sees(&viewer, &job, &policy).await? {
+            return Err(Error::NoJob(job.id.to_string()).into());
+        }
         answer(Ok(GetCronJobResponse {
             job: Some(self.shown(&job)?),
         }))
@@ -412,7 +430,7 @@ impl ScheduleService for Grpc {
     }
 
     async fn wake(&self, request: Request<WakeRequest>) -> Result<Response<WakeResponse>, Answer> {
-        self.say(request.into_inner()).await?;
+        self.say(&Viewer::of(&request), request.into_inner()).await?;
         answer(Ok(WakeResponse { ok: true }))
     }
 
@@ -420,6 +438,7 @@ impl ScheduleService for Grpc {
         &self,
         request: Request<AddSystemEventRequest>,
     ) -> Result<Response<AddSystemEventResponse>, Answer> {
+        let viewer = Viewer::of(&request);
         let AddSystemEventRequest { text, session_key } = request.into_inner();
         let wake = WakeRequest {
             mode: WakeMode::NextHeartbeat.word().to_owned(),
@@ -427,7 +446,7 @@ impl ScheduleService for Grpc {
             session_key,
             agent_id: None,
         };
-        self.say(wake).await?;
+        self.say(&viewer, wake).await?;
         answer(Ok(AddSystemEventResponse { ok: true }))
     }
 
@@ -444,6 +463,6 @@ impl ScheduleService for Grpc {
         &self,
         request: Request<ListCronRunsRequest>,
     ) -> Result<Response<ListCronRunsResponse>, Answer> {
-        answer(self.runs(request.into_inner()).await)
+        answer(self.runs(&Viewer::of(&request), request.into_inner()).await)
     }
 }

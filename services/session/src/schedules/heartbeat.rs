@@ -148,6 +148,18 @@ pub(crate) fn read(config: &SessionConfig) -> Vec<Beat> {
     agents.into_iter().filter_map(beat).collect()
 }
 
+impl Route {
+    /// The word for it in the configuration.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::Nobody => "none",
+            Self::Last => "last",
+            Self::Chat { channel, .. } => channel,
+            Self::Unknown => "owner",
+        }
+    }
+}
+
 /// The job of a beat.
 pub(super) fn spec(beat: &Beat, anchor: Timestamp) -> Option<Spec> {
     let every_ms = beat.every_ms?;

@@ -11,6 +11,7 @@ use super::{
     Calendar, Delivery, FailureAlert, Missed, Payload, Schedule, SessionTarget, Spec, WITHIN_MINUTES_MAX,
     WakeMode,
 };
+use crate::agents::ModelName;
 use crate::error::Error;
 use crate::policy::Policy;
 
@@ -89,6 +90,9 @@ pub(super) fn read(
     if name.len() > NAME_BYTES_MAX {
         return Err(wrong("/name", "is longer than 200 bytes"));
     }
+    if name.contains(char::is_control) {
+        return Err(wrong("/name", "holds a line break or another control character"));
+    }
     let target = text(&mut job, "sessionTarget", "/sessionTarget")?.unwrap_or_else(|| "isolated".to_owned());
     let session_target =
         SessionTarget::try_from(target).map_err(|problem| wrong("/sessionTarget", problem))?;
@@ -116,7 +120,9 @@ pub(super) fn read(
         policy.agents.resolve(key, agent_id.as_deref())?;
     }
     if let SessionTarget::Session(key) = &session_target {
-        policy.agents.resolve(key, agent_id.as_deref())?;
+        let key = policy.agents.resolve(key, agent_id.as_deref())?;
+        let agent = policy.agents.of(&key).map(drop);
+        agent.map_err(|error| wrong("/sessionTarget", format!("names no agent: {error}")))?;
     }
     match (&session_target, &payload) {
         (SessionTarget::Main, Payload::AgentTurn { .. }) => {
@@ -230,6 +236,18 @@ fn payload(value: Option<Value>, policy: &Policy) -> Result<Payload, Error> {
     let text = payload.text();
     if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX {
         return Err(wrong("/payload", "has no text, or more than 256 KiB of it"));
+    }
+    if let Payload::AgentTurn {
+        model: Some(model), ..
+    } = &payload
+    {
+        let known = policy.book.check(&ModelName::known(model.as_str()));
+        known.map_err(|_| {
+            wrong(
+                "/payload/model",
+                "names a provider that the configuration does not have (models.providers)",
+            )
+        })?;
     }
     if let Payload::AgentTurn {
         thinking: Some(level),

@@ -6,7 +6,6 @@ mod fire;
 mod taken;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -45,8 +44,6 @@ pub(crate) struct Runner {
     changed: Arc<Notify>,
     /// Told when a slot came to its end.
     ends: watch::Sender<()>,
-    /// Whether heartbeats are switched on: until the next start.
-    beats_on: Arc<AtomicBool>,
     drain: Drain,
 }
 
@@ -77,7 +74,6 @@ impl Runner {
             replies,
             changed: Arc::default(),
             ends: watch::Sender::new(()),
-            beats_on: Arc::new(AtomicBool::new(true)),
             drain,
         }
     }

@@ -7,6 +7,7 @@ mod resolve;
 mod view;
 
 use gatehouse_proto::session::v1 as proto;
+use prost::Message as _;
 
 pub(crate) use self::create::{create, like, run_error};
 pub(crate) use self::groups::{delete_group, groups, put_groups, rename_group};
@@ -70,6 +71,25 @@ pub(crate) async fn list(
             .iter()
             .map(|session| rows::session(session, Some(&policy.agents), wanted))
             .collect(),
+    })
+}
+
+/// Answers who listens to all sessions from now on, with those that it asks for.
+pub(crate) async fn subscribe_all(
+    engine: &Engine,
+    viewer: &Viewer,
+    request: proto::SubscribeSessionsRequest,
+) -> Result<proto::SubscribeSessionsResponse, Error> {
+    let listed = if request == proto::SubscribeSessionsRequest::default() {
+        None
+    } else {
+        // The same fields under the same numbers: what is said here is said there.
+        let wanted = proto::ListSessionsRequest::decode(&*request.encode_to_vec());
+        Some(list(engine, viewer, wanted.map_err(|_| Error::Unreadable("request"))?).await?)
+    };
+    Ok(proto::SubscribeSessionsResponse {
+        subscribed: true,
+        list: listed,
     })
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
     each!(
         admission::a_message_its_turn_and_its_session_are_stored_together,
         admission::a_repeat_is_known_and_another_message_under_its_key_is_a_conflict,
+        admission::a_session_made_by_its_key_belongs_to_the_first_chat_that_speaks_in_it,
         admission::a_platform_message_is_taken_once,
         admission::a_message_for_a_free_session_begins_in_the_commit_that_takes_it,
         turns::one_turn_of_a_session_runs_at_a_time_and_in_order,
@@ -76,6 +77,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         lists::the_context_knows_what_waits_and_what_was_merged,
         nodes::what_a_node_offers_waits_for_an_answer_and_more_asks_again,
         nodes::a_node_is_named_seen_and_forgotten_with_what_waited_for_it,
+        nodes::a_key_is_its_askers_own_on_one_node,
         nodes::an_invocation_ends_once_and_a_repeat_is_told_how,
         nodes::what_waits_for_a_node_is_bounded_ordered_and_ends_with_its_time,
         nodes::what_is_put_off_waits_for_the_foreground_alone,

@@ -93,6 +93,13 @@ impl DeviceService for FakeDevices {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn leave_device(
+        &self,
+        _: Request<device::LeaveDeviceRequest>,
+    ) -> Result<Response<device::LeaveDeviceResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn remove_device(
         &self,
         _: Request<device::RemoveDeviceRequest>,

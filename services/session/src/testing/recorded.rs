@@ -10,8 +10,8 @@ use crate::id::{EntryId, Owner, RunId, SessionId};
 use crate::key::{AgentId, SessionKey};
 use crate::nodes::store::Connected;
 use crate::nodes::{
-    Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, Settled,
-    Surface, Waiting,
+    Asker, Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord,
+    Settled, Surface, Waiting,
 };
 use crate::schedules::{
     Claim, EndedRun, Job, JobChange, JobId, NewHook, NewJob, Planned, Replaced, RunEnd, RunFilter, RunNow,
@@ -142,7 +142,7 @@ pass_on! {
         fn keep_stats(node: &NodeId, stats: HostStats) -> ();
         fn host_sessions(node: &NodeId, hosts: bool) -> ();
         fn begin(invocation: NewInvocation) -> Begun;
-        fn known(node: &NodeId, key: &str) -> Option<InvocationRecord>;
+        fn known(node: &NodeId, asker: &Asker, key: &str) -> Option<InvocationRecord>;
         fn start(id: &str, now: Timestamp) -> bool;
         fn put_off(id: &str, params: Option<String>, expires_at: Timestamp) -> bool;
         fn end(id: &str, end: End, now: Timestamp) -> bool;

@@ -1,14 +1,16 @@
 //! The one door of this module.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gatehouse_core::client::PeerService;
 use gatehouse_core::drain::plan;
-use gatehouse_core::publish::Publisher;
+use gatehouse_core::publish::{self, Publisher};
 use gatehouse_core::{Caller, Clock, Drain, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tonic::Response;
 
 use super::admission::{Intake, Submitted};
 use super::announce::announce_to;
@@ -98,6 +100,7 @@ impl Engine {
             metrics,
             drain,
             workspaces,
+            heartbeats: Arc::new(AtomicBool::new(true)),
         };
         let order = Arc::new(Order::new());
         let backlog = Arc::new(Backlog::new());
@@ -200,6 +203,13 @@ impl Engine {
         self.shared.drain.is_requested()
     }
 
+    /// An answer that a client hears behind what was said so far: who stopped a run has seen its end by then.
+    pub(crate) async fn behind_events<T>(&self, message: T) -> Response<T> {
+        let mut answer = Response::new(message);
+        publish::say_after(&mut answer, self.shared.events.reached().await);
+        answer
+    }
+
     /// A client is about to be told that its message was taken. `is_over`: the run has ended already, or there is none.
     pub(crate) fn answered(&self, run: &RunId, is_over: bool) {
         let followers = &self.shared.events.followers;
@@ -229,6 +239,11 @@ impl Engine {
     /// The files of agents.
     pub(crate) fn workspaces(&self) -> &Workspaces {
         &self.shared.workspaces
+    }
+
+    /// Whether heartbeats are switched on: until the next start.
+    pub(crate) fn heartbeats(&self) -> &AtomicBool {
+        &self.shared.heartbeats
     }
 
     /// The media of conversations.

@@ -38,6 +38,11 @@ pub(crate) struct Events {
 }
 
 impl Events {
+    /// Where the stream stands behind all that was published so far.
+    pub(super) async fn reached(&self) -> Option<u64> {
+        self.publisher.reached().await
+    }
+
     pub(crate) fn new(publisher: Publisher, links: Links, clock: Clock) -> Self {
         Self {
             publisher,
@@ -211,6 +216,12 @@ impl RunEvents {
     /// Something about the run as a whole.
     pub(super) fn lifecycle(&self, seq: i64, data: &Value) {
         self.publish(Outgoing::new(&self.agent(seq, "lifecycle", data)));
+    }
+
+    /// The model is asked once more. In the words by which the Control UI shows why nothing comes.
+    pub(super) fn retrying(&self, seq: i64, message: &str) {
+        let data = json!({ "phase": "retrying", "message": message });
+        self.publish(Outgoing::new(&self.agent(seq, "run_status", &data)));
     }
 
     /// The conversation is longer than the model's window: it reads less of it, and the transcript stays as it is. In the words by

@@ -417,6 +417,7 @@ impl Run {
             }) => {
                 let data = json!({ "phase": "retry", "attempt": attempt, "maxAttempts": attempt_max, "reason": message });
                 self.events.lifecycle(self.live.next_seq(), &data);
+                self.events.retrying(self.live.next_seq(), &message);
             }
             Event::ContextTrimmed(trimmed) => {
                 self.events.trimmed(self.live.next_seq(), &trimmed);

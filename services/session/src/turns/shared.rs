@@ -1,6 +1,7 @@
 //! What every room of the engine stands on: data, and questions about it. Nothing here decides anything.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gatehouse_core::drain::plan;
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     pub(super) drain: Drain,
     /// The files of agents.
     pub(super) workspaces: Workspaces,
+    /// Whether heartbeats are switched on: until the next start.
+    pub(super) heartbeats: Arc<AtomicBool>,
 }
 
 impl Shared {

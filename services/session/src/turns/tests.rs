@@ -261,6 +261,37 @@ async fn somebody_who_waits_hears_of_the_end() {
 }
 
 #[tokio::test]
+async fn screens_are_told_that_a_model_is_asked_once_more_and_why() {
+    use gatehouse_proto::agent::v1::{Retrying, run_turn_response::Event};
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
+    let call = bench.call().await;
+    let again = Retrying {
+        attempt: 2,
+        attempt_max: 3,
+        message: "the model is overloaded".into(),
+        ..Retrying::default()
+    };
+    call.event(Event::Retrying(again)).await;
+
+    let told = running.see("why nothing comes", |seen| {
+        seen.label() == "agent run_status retrying"
+    });
+    let Seen::Agent(event, _) = told.await else {
+        panic!("it is told in detail")
+    };
+    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+    assert_eq!(
+        data,
+        serde_json::json!({"phase": "retrying", "message": "the model is overloaded"})
+    );
+    assert!(running.labels().contains(&"agent lifecycle retry".to_owned()));
+    call.done().await;
+    running.end_of("r1").await;
+}
+
+#[tokio::test]
 async fn thinking_is_shown_and_not_kept() {
     use gatehouse_proto::agent::v1::{ThinkingDelta, run_turn_response::Event};
     let mut bench = Bench::new().await;

@@ -1,4 +1,4 @@
-//! `agents.files.list`, `agents.files.get`, `agents.files.set`.
+//! `agents.files.list`, `agents.files.get`, `agents.files.set`, and the same files as a folder: `agents.workspace.list`, `agents.workspace.get`.
 
 use gatehouse_core::{Chain, Failure, Kind};
 use gatehouse_proto::session::v1::workspace_service_server::WorkspaceService;
@@ -69,6 +69,31 @@ impl Grpc {
                 .into()
         })
     }
+}
+
+/// Entries of a folder unless the caller says otherwise, and at most: OpenClaw's figures.
+const ENTRIES: i64 = 250;
+const ENTRIES_MAX: i64 = 500;
+
+/// A path of a client, as it is written for one place: never one of the disk.
+fn plain(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
+}
+
+fn not_there(what: &'static str) -> Status {
+    let known: Vec<&str> = Name::ALL.into_iter().map(Name::word).collect();
+    let words = format!(
+        "{what} not found: the folder of an agent has no others in it, and of files those of {} that were written",
+        known.join(", ")
+    );
+    Failure::new(Kind::NotFound, words)
+        .reason("NO_SUCH_FILE")
+        .path("/path")
+        .into()
+}
+
+fn count(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 fn name_of(text: &str) -> Result<Name, Status> {
@@ -155,4 +180,76 @@ impl WorkspaceService for Grpc {
             agent_id: agent.to_string(),
         }))
     }
+
+    async fn list_workspace(
+        &self,
+        request: Request<ListWorkspaceRequest>,
+    ) -> Result<Response<ListWorkspaceResponse>, Status> {
+        let ListWorkspaceRequest {
+            agent_id,
+            path,
+            offset,
+            limit,
+        } = request.into_inner();
+        let agent = self.agent(&agent_id)?;
+        if !matches!(plain(path.as_deref().unwrap_or_default()), "" | ".") {
+            return Err(not_there("workspace directory"));
+        }
+        let whose = agent.clone();
+        let mut found = self
+            .blocking(move |workspaces| {
+                let read = |name| Some((name, workspaces.read(&whose, name).ok().flatten()?));
+                Ok(Name::ALL.into_iter().filter_map(read).collect::<Vec<_>>())
+            })
+            .await?;
+        found.sort_by_key(|(name, _)| name.word());
+        let total = found.len();
+        let offset = usize::try_from(offset.unwrap_or(0)).unwrap_or(total).min(total);
+        let limit = usize::try_from(limit.unwrap_or(ENTRIES).min(ENTRIES_MAX)).unwrap_or(0);
+        let entries = found.into_iter().skip(offset).take(limit);
+        Ok(Response::new(ListWorkspaceResponse {
+            agent_id: agent.to_string(),
+            path: String::new(),
+            entries: entries
+                .map(|(name, found)| WorkspaceEntry {
+                    path: name.word().to_owned(),
+                    name: name.word().to_owned(),
+                    kind: "file".to_owned(),
+                    size: count(found.size),
+                    updated_at_ms: found.updated_at.as_ms(),
+                })
+                .collect(),
+            total_entries: i64::try_from(total).unwrap_or(i64::MAX),
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        }))
+    }
+
+    async fn get_workspace_file(
+        &self,
+        request: Request<GetWorkspaceFileRequest>,
+    ) -> Result<Response<GetWorkspaceFileResponse>, Status> {
+        let GetWorkspaceFileRequest { agent_id, path } = request.into_inner();
+        let agent = self.agent(&agent_id)?;
+        let name = Name::parse(plain(&path)).ok_or_else(|| not_there("workspace file"))?;
+        let whose = agent.clone();
+        let found = self
+            .blocking(move |workspaces| workspaces.read(&whose, name))
+            .await?;
+        let found = found.ok_or_else(|| not_there("workspace file"))?;
+        Ok(Response::new(GetWorkspaceFileResponse {
+            agent_id: agent.to_string(),
+            file: Some(WorkspaceFile {
+                path: name.word().to_owned(),
+                name: name.word().to_owned(),
+                size: count(found.size),
+                updated_at_ms: found.updated_at.as_ms(),
+                mime_type: "text/plain".to_owned(),
+                encoding: "utf8".to_owned(),
+                content: found.text,
+            }),
+        }))
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use gatehouse_core::{
     publish::{Published, Publisher},
 };
 use gatehouse_proto::device::v1::{
-    AdmitDeviceRequest, ApproveDeviceRequest, ListDevicesRequest, RejectDeviceRequest, RemoveDeviceRequest,
-    RenameDeviceRequest, RevokeDeviceTokenRequest, RotateDeviceTokenRequest,
+    AdmitDeviceRequest, ApproveDeviceRequest, LeaveDeviceRequest, ListDevicesRequest, RejectDeviceRequest,
+    RemoveDeviceRequest, RenameDeviceRequest, RevokeDeviceTokenRequest, RotateDeviceTokenRequest,
     device_service_server::DeviceService,
 };
 use tonic::{Request, Status};
@@ -167,6 +167,41 @@ async fn nobody_changes_a_device_that_can_do_more_than_he_can() {
         [id(ADMINS), id(READERS)],
         "nothing else was taken"
     );
+}
+
+#[tokio::test]
+async fn a_device_may_leave_whatever_it_may_besides_and_takes_no_other_along() {
+    let mut running = running().await;
+    let reader = Caller {
+        scopes: Vec::new(),
+        device_id: Some(id(READERS)),
+        credential_id: Some("of the reader".into()),
+        ..pairing()
+    };
+    let leave = async |running: &Running, caller: &Caller| {
+        let left = running.grpc.leave_device(by(caller, LeaveDeviceRequest {})).await;
+        left.map(|left| left.into_inner().device_id).map_err(|status| {
+            Failure::from_status(&status)
+                .reason
+                .unwrap_or_default()
+                .into_owned()
+        })
+    };
+
+    assert_eq!(leave(&running, &pairing()).await, Err("NO_DEVICE".to_owned()));
+    assert_eq!(leave(&running, &reader).await, Ok(id(READERS)));
+    assert_eq!(leave(&running, &reader).await, Err("NO_SUCH_DEVICE".to_owned()));
+
+    let owner = Caller {
+        scopes: vec!["operator.admin".into()],
+        ..pairing()
+    };
+    assert_eq!(running.shown(&owner).await.0, [id(ADMINS), id(SMALL)]);
+    let mut told = false;
+    while let Some(event) = running.events.try_recv() {
+        told |= event.device_id == Some(id(READERS));
+    }
+    assert!(told, "others hear that it is gone");
 }
 
 #[tokio::test]

@@ -1,30 +1,44 @@
 //! Every method of the contract that could reach a session, tried on a private one of another user: it shows nothing and changes nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use gatehouse_contract::Map;
+use gatehouse_contract::{Access, Map};
+use gatehouse_core::publish::Publisher;
 use gatehouse_proto::session::v1::StreamTurnRequest;
 use gatehouse_proto::session::v1::conversation_service_server::ConversationService;
 use gatehouse_proto::session::v1::program_service_server::ProgramService;
+use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 use gatehouse_proto::session::v1::task_service_server::TaskService;
 use gatehouse_proto::session::v1::usage_service_server::UsageService;
 
 use super::people::{HERS, anna, bert, diary};
 use super::*;
 use crate::key::SessionKey;
+use crate::schedules::{self, JobId, RunNow, Runner};
 use crate::sessions::SessionRecord;
 use crate::transcripts::HistoryQuery;
 use crate::turns::program;
 use crate::{conversations, tasks, usage};
 
 /// The beginnings of the names of methods about sessions.
-const ABOUT_SESSIONS: [&str; 6] = ["agent", "agent.wait", "chat.", "sessions.", "tasks.", "usage."];
+const ABOUT_SESSIONS: [&str; 9] = [
+    "agent",
+    "agent.wait",
+    "chat.",
+    "cron.",
+    "sessions.",
+    "system-event",
+    "tasks.",
+    "usage.",
+    "wake",
+];
 
 /// Those that take no session and show none.
 const REACH_NONE: [&str; 5] = [
     "chat.metadata",
+    "cron.status",
     "sessions.groups.defaults",
-    "sessions.subscribe",
     "sessions.unsubscribe",
     "usage.status",
 ];
@@ -60,6 +74,67 @@ async fn kept(running: &Running) -> (SessionRecord, usize) {
         .await
         .unwrap();
     (page.session.unwrap(), page.entries.len())
+}
+
+/// A job in her session, and a run of it, tried by somebody else.
+async fn schedules_are_blind(bench: &Bench, running: &Running, seen: &mut BTreeSet<&'static str>) {
+    let (publisher, _events) = Publisher::for_tests();
+    let runner = Runner::new(
+        running.engine.clone(),
+        publisher,
+        running.policy.subscribe(),
+        Arc::clone(&running.replies),
+        Drain::new(),
+    );
+    let schedules = schedules::grpc::Grpc::new(runner);
+    let job = AddCronJobRequest {
+        name: "Plans".into(),
+        schedule: r#"{"kind":"every","everyMs":3600000}"#.into(),
+        session_target: format!("session:{HERS}"),
+        wake_mode: "now".into(),
+        payload: r#"{"kind":"agentTurn","message":"a secret"}"#.into(),
+        ..AddCronJobRequest::default()
+    };
+    let job = schedules
+        .add_cron_job(Request::new(job))
+        .await
+        .unwrap()
+        .into_inner()
+        .job;
+    let id = job.map(|job| job.id);
+    let skipped = bench
+        .stores
+        .schedules
+        .claim_by_hand(&JobId::new(id.clone().unwrap()), 0)
+        .await;
+    assert!(matches!(skipped.unwrap(), Some(RunNow::Claimed(_))));
+
+    let list = ListCronJobsRequest::default;
+    tried!(seen, "cron.list", schedules.list_cron_jobs(bert(list())));
+    let hers = schedules.list_cron_jobs(anna(list())).await.unwrap().into_inner();
+    assert_eq!((hers.jobs.len(), hers.total), (1, 1));
+    let get = GetCronJobRequest {
+        id: id.clone(),
+        job_id: None,
+    };
+    assert!(schedules.get_cron_job(bert(get)).await.is_err());
+    seen.insert("cron.get");
+    for id in [None, id] {
+        let runs = ListCronRunsRequest {
+            id,
+            ..ListCronRunsRequest::default()
+        };
+        tried!(seen, "cron.runs", schedules.list_cron_runs(bert(runs)));
+    }
+    let wake = |session_key: &str| WakeRequest {
+        mode: "now".into(),
+        text: "boo".into(),
+        session_key: Some(session_key.into()),
+        agent_id: None,
+    };
+    assert!(schedules.wake(bert(wake(HERS))).await.is_err());
+    seen.insert("wake");
+    schedules.wake(bert(wake("main"))).await.unwrap();
 }
 
 #[tokio::test]
@@ -151,6 +226,18 @@ async fn no_method_shows_or_changes_a_private_session_of_another_user() {
             ..ListSessionsRequest::default()
         };
         tried!(seen, "sessions.list", grpc.list_sessions(bert(list)));
+    }
+    for search in ["diary", "secret"] {
+        let subscribe = SubscribeSessionsRequest {
+            search: Some(search.into()),
+            include_last_message: Some(true),
+            ..SubscribeSessionsRequest::default()
+        };
+        tried!(
+            seen,
+            "sessions.subscribe",
+            grpc.subscribe_sessions(bert(subscribe))
+        );
     }
     for session_keys in [vec![], vec![key()]] {
         let search = SearchSessionsRequest {
@@ -331,6 +418,8 @@ async fn no_method_shows_or_changes_a_private_session_of_another_user() {
         usage.get_session_usage_logs(bert(logs))
     );
 
+    schedules_are_blind(&bench, &running, &mut seen).await;
+
     assert_eq!(kept(&running).await, before, "nothing of it was changed");
     let map = Map::core();
     let about = |name: &str| {
@@ -340,6 +429,7 @@ async fn no_method_shows_or_changes_a_private_session_of_another_user() {
     };
     let untried: Vec<&str> = map
         .methods()
+        .filter(|method| method.access != Access::Admin) // whoever may call those sees all
         .map(|method| method.name.as_str())
         .filter(|name| about(name) && !seen.contains(name) && !REACH_NONE.contains(name))
         .collect();

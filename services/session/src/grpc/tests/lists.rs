@@ -1,5 +1,7 @@
 //! What clients of the published protocol see of many sessions: lists, groups, previews.
 
+use prost::Message as _;
+
 use super::clients::{created, listed, patch_of, patched};
 use super::*;
 
@@ -220,4 +222,111 @@ async fn previews_and_branches_show_the_newest_words() {
             .as_deref()
             .is_some_and(|at| at.ends_with('Z'))
     );
+}
+
+#[tokio::test]
+async fn who_listens_to_all_sessions_is_told_those_that_he_asks_for_and_otherwise_none() {
+    let bench = Bench::new().await;
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
+    for key in ["a", "b"] {
+        let create = CreateSessionRequest {
+            key: Some(key.into()),
+            ..CreateSessionRequest::default()
+        };
+        created(&grpc, create).await;
+    }
+    let subscribed = async |request| {
+        let answer = grpc.subscribe_sessions(Request::new(request)).await;
+        answer.map(|answer| answer.into_inner().list)
+    };
+
+    let nothing = SubscribeSessionsRequest::default();
+    assert_eq!(subscribed(nothing).await.unwrap(), None);
+    let first = SubscribeSessionsRequest {
+        limit: Some(1),
+        ..SubscribeSessionsRequest::default()
+    };
+    let list = subscribed(first).await.unwrap().unwrap();
+    assert_eq!((list.count, list.total_count, list.has_more), (1, 2, true));
+    let wrong = SubscribeSessionsRequest {
+        sort_by: Some("colour".into()),
+        ..SubscribeSessionsRequest::default()
+    };
+    assert!(subscribed(wrong).await.is_err(), "as sessions.list refuses it");
+}
+
+#[test]
+fn what_is_said_of_sessions_at_a_subscription_is_what_is_said_of_a_list() {
+    let text = || Some("x".to_owned());
+    let all = ListSessionsRequest {
+        limit: Some(1),
+        offset: Some(2),
+        agent_id: text(),
+        active_minutes: Some(3),
+        search: text(),
+        label: text(),
+        include_derived_titles: Some(true),
+        include_last_message: Some(true),
+        archived: text(),
+        kind: text(),
+        channel: text(),
+        spawned_by: text(),
+        include_global: Some(true),
+        include_unknown: Some(true),
+        configured_agents_only: Some(true),
+        sort_by: text(),
+        require_last_interaction: Some(true),
+        has_board: Some(true),
+        board_face: text(),
+        pinned: Some(true),
+        group: text(),
+        active_only: Some(true),
+        exclude_cron: Some(true),
+    };
+    let said = SubscribeSessionsRequest::decode(&*all.encode_to_vec()).unwrap();
+    assert_eq!(
+        said.encode_to_vec(),
+        all.encode_to_vec(),
+        "the same fields under the same numbers"
+    );
+}
+
+#[tokio::test]
+async fn names_in_lists_are_one_line() {
+    let bench = Bench::new().await;
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
+    let twisted = || Some("a\nb".to_owned());
+    for request in [
+        PatchSessionRequest {
+            label: twisted(),
+            ..patch_of("main")
+        },
+        PatchSessionRequest {
+            display_name: Some("a\u{0}".into()),
+            ..patch_of("main")
+        },
+        PatchSessionRequest {
+            category: twisted(),
+            ..patch_of("main")
+        },
+    ] {
+        assert!(patched(&grpc, request).await.is_err());
+    }
+    let create = CreateSessionRequest {
+        label: twisted(),
+        ..CreateSessionRequest::default()
+    };
+    assert!(grpc.create_session(Request::new(create)).await.is_err());
+    let put = PutGroupsRequest {
+        names: vec!["Work\r".into()],
+        section_order: Vec::new(),
+    };
+    assert!(grpc.put_groups(Request::new(put)).await.is_err());
+    let rename = RenameGroupRequest {
+        name: "Work".into(),
+        to: "\t".into(),
+    };
+    assert!(grpc.rename_group(Request::new(rename)).await.is_err());
 }

@@ -7,7 +7,7 @@ use gatehouse_core::{Failure, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::super::live::Line;
-use super::super::{End, Error, NodeId, Payload, Trouble};
+use super::super::{Asker, End, Error, NodeId, Payload, Trouble};
 use super::{Told, new_id};
 
 /// Invocations that are under way at once, with all nodes: each may hold a result of 25 MiB for a moment, and callers' long
@@ -52,10 +52,17 @@ impl Flight {
     }
 }
 
+/// What one asker has one key for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) node: NodeId,
+    pub(super) asker: Asker,
+    pub(super) key: String,
+}
+
 #[derive(Debug)]
 struct Entry {
-    node: NodeId,
-    key: String,
+    place: Place,
     fingerprint: Vec<u8>,
     /// Not a receiver: one would count among those who wait.
     tell: Arc<watch::Sender<Landed>>,
@@ -71,7 +78,7 @@ struct Entry {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<String, Entry>,
-    by_key: HashMap<(NodeId, String), String>,
+    by_place: HashMap<Place, String>,
 }
 
 /// All flights.
@@ -114,15 +121,9 @@ impl Flights {
     }
 
     /// Joins the flight of a key, or begins one: the ticket is for whoever began it.
-    pub(super) fn enter(
-        &self,
-        node: &NodeId,
-        key: &str,
-        fingerprint: &[u8],
-    ) -> Result<(Flight, Option<Ticket>), Error> {
-        let place = (node.clone(), key.to_owned());
+    pub(super) fn enter(&self, place: Place, fingerprint: &[u8]) -> Result<(Flight, Option<Ticket>), Error> {
         let mut state = self.lock();
-        if let Some(entry) = state.by_key.get(&place).and_then(|id| state.entries.get(id)) {
+        if let Some(entry) = state.by_place.get(&place).and_then(|id| state.entries.get(id)) {
             if entry.fingerprint != fingerprint {
                 return Err(Error::KeyConflict);
             }
@@ -139,32 +140,23 @@ impl Flights {
     }
 
     /// Begins the flight of something that waited. `None`: it is under way.
-    pub(super) fn resume(&self, id: &str, node: &NodeId, key: &str, fingerprint: Vec<u8>) -> Option<Ticket> {
-        let place = (node.clone(), key.to_owned());
+    pub(super) fn resume(&self, id: &str, place: Place, fingerprint: Vec<u8>) -> Option<Ticket> {
         let mut state = self.lock();
-        if state.by_key.contains_key(&place) {
+        if state.by_place.contains_key(&place) {
             return None;
         }
         let (ticket, _) = self.open(&mut state, id.to_owned(), place, fingerprint);
         Some(ticket)
     }
 
-    fn open(
-        &self,
-        state: &mut State,
-        id: String,
-        place: (NodeId, String),
-        fingerprint: Vec<u8>,
-    ) -> (Ticket, Flight) {
+    fn open(&self, state: &mut State, id: String, place: Place, fingerprint: Vec<u8>) -> (Ticket, Flight) {
         let (tell, landed) = watch::channel(None);
         let tell = Arc::new(tell);
-        let (node, key) = place.clone();
-        state.by_key.insert(place, id.clone());
+        state.by_place.insert(place.clone(), id.clone());
         state.entries.insert(
             id.clone(),
             Entry {
-                node,
-                key,
+                place,
                 fingerprint,
                 tell: Arc::clone(&tell),
                 connection: None,
@@ -220,14 +212,14 @@ impl Flights {
         entry.pieces += 1;
         Some(Piece {
             connection: entry.listener.clone()?,
-            key: entry.key.clone(),
+            key: entry.place.key.clone(),
         })
     }
 }
 
 impl Entry {
     fn is_asked(&self, node: &NodeId, connection: &str) -> bool {
-        self.node == *node && self.connection.as_deref() == Some(connection) && self.report.is_some()
+        self.place.node == *node && self.connection.as_deref() == Some(connection) && self.report.is_some()
     }
 }
 
@@ -277,7 +269,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
         if let Some(entry) = state.entries.remove(&self.id) {
-            state.by_key.remove(&(entry.node, entry.key));
+            state.by_place.remove(&entry.place);
         }
     }
 }

@@ -7,7 +7,7 @@ use gatehouse_core::{Chain, Drain};
 use gatehouse_proto::node::v1 as proto;
 
 use super::super::commands::Platform;
-use super::super::{Asker, End, Error, Expired, NodeId, Nodes, State, Trouble, Waiting};
+use super::super::{End, Error, Expired, NodeId, Nodes, State, Trouble, Waiting};
 use super::{Landing, Payload, Wish};
 
 /// How long something waits for the foreground: OpenClaw's figure.
@@ -51,6 +51,7 @@ impl Wish {
             key,
             fingerprint,
             session_key,
+            asker,
             created_at: _,
         } = waiting;
         let wish = Self {
@@ -62,7 +63,7 @@ impl Wish {
             session_key,
             queue_ttl_ms: None,
             listener: None,
-            asker: Asker::default(),
+            asker,
         };
         (id, fingerprint, wish)
     }
@@ -101,7 +102,7 @@ impl Nodes {
                 .and_then(|rules| self.0.registry.line_for(node, rules, &wish.command));
             // What nobody agreed to yet goes on waiting: an answer may come before its time is over.
             let Some(Ok(line)) = line else { continue };
-            let Some(ticket) = self.0.flights.resume(&id, node, &wish.key, fingerprint) else {
+            let Some(ticket) = self.0.flights.resume(&id, wish.place(), fingerprint) else {
                 continue;
             };
             if !self.0.store.start(&id, self.now()).await? {

@@ -71,8 +71,8 @@ impl Payload {
     }
 }
 
-/// Who asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Who asked. The keys of one asker are no other's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Asker {
     pub(crate) client: Option<String>,
     pub(crate) device: Option<String>,
@@ -147,6 +147,7 @@ pub(crate) struct Waiting {
     pub(crate) key: String,
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) session_key: Option<String>,
+    pub(crate) asker: Asker,
     pub(crate) created_at: Timestamp,
 }
 

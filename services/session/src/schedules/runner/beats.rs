@@ -28,9 +28,9 @@ pub(super) struct Due {
 }
 
 impl Runner {
-    /// Whether heartbeats are switched on.
+    /// Switches heartbeats off, or on again.
     pub(in super::super) fn switch_beats(&self, on: bool) {
-        self.beats_on.store(on, Ordering::Relaxed);
+        self.engine.heartbeats().store(on, Ordering::Relaxed);
     }
 
     /// When an agent looks next whether there is something to do: now where it never does by itself, or nobody would ever look.
@@ -105,7 +105,7 @@ impl Runner {
             return Ok(Err(heartbeat::NOT_CONFIGURED));
         };
         let is_asked_for = claim.row.slot.kind == SlotKind::Manual;
-        if !is_asked_for && !self.beats_on.load(Ordering::Relaxed) {
+        if !is_asked_for && !self.engine.heartbeats().load(Ordering::Relaxed) {
             return Ok(Err(heartbeat::SWITCHED_OFF));
         }
         if !is_asked_for && !beat.is_active(self.engine.now()) {

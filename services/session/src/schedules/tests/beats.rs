@@ -5,6 +5,7 @@ use gatehouse_proto::session::v1::*;
 use tonic::Request;
 
 use super::runs::Scheduled;
+use crate::sessions::grpc as sessions;
 use crate::testing::until;
 use crate::workspace::{Name, Workspaces};
 
@@ -80,6 +81,41 @@ async fn a_beat_is_left_out_when_nobody_could_be_told_or_somebody_talks_to_the_a
     on.grpc.set_heartbeats(Request::new(off)).await.unwrap();
     on.pass(3_600_000);
     assert!(on.see("finished").await.error.unwrap().starts_with("disabled"));
+}
+
+#[tokio::test]
+async fn what_is_told_of_heartbeats_is_how_they_are() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    let told = async |on: &Scheduled| {
+        let request = SummariseSessionsRequest {
+            recent_max: 0,
+            user_id: None,
+            everybodys: true,
+        };
+        let summary = sessions::summarise(&on.running.engine, request).await.unwrap();
+        let beat = summary.agents.into_iter().next().unwrap().heartbeat;
+        beat.map(|beat| (beat.every_ms, beat.target, beat.waiting_for_route))
+    };
+    let hourly = |waits| Some((3_600_000, "last".to_owned(), waits));
+
+    assert_eq!(told(&on).await, hourly(true), "no chat has spoken yet");
+    on.chat_speaks("bob").await;
+    assert_eq!(told(&on).await, hourly(false));
+    for enabled in [false, true] {
+        let switch = SetHeartbeatsRequest { enabled };
+        on.grpc.set_heartbeats(Request::new(switch)).await.unwrap();
+        assert_eq!(told(&on).await, enabled.then(|| hourly(false)).flatten());
+    }
+    for off in [
+        "{}",
+        r#"{"cron":{"enabled":false},"agents":{"defaults":{"heartbeat":{"every":"1h","target":"last"}}}}"#,
+        r#"{"agents":{"defaults":{"heartbeat":{"every":"0m"}}}}"#,
+    ] {
+        on.configure(off);
+        assert_eq!(told(&on).await, None, "{off}");
+    }
+    on.configure(r#"{"agents":{"defaults":{"heartbeat":{"every":"1h"}}}}"#);
+    assert_eq!(told(&on).await, Some((3_600_000, "owner".to_owned(), true)));
 }
 
 #[tokio::test]

@@ -58,6 +58,17 @@ async fn what_is_not_offered_is_refused_with_its_place() {
             "/missed/withinMinutes",
         ),
         (with(|job| job.wake_mode = "later".into()), "/wakeMode"),
+        (with(|job| job.name = "two\nlines".into()), "/name"),
+        (
+            with(|job| job.session_target = "session:agent:ghost:x".into()),
+            "/sessionTarget",
+        ),
+        (
+            with(|job| {
+                job.payload = r#"{"kind":"agentTurn","message":"x","model":"ghost/one"}"#.into();
+            }),
+            "/payload/model",
+        ),
     ] {
         assert_eq!(refused(request).await, path);
     }

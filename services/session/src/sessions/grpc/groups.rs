@@ -3,6 +3,7 @@
 use gatehouse_proto::session::v1 as proto;
 
 use super::super::{GroupChange, GroupsOf};
+use super::request::one_line;
 use crate::error::Error;
 use crate::turns::Engine;
 use crate::viewer::Viewer;
@@ -34,6 +35,9 @@ pub(crate) async fn put_groups(
             problem: "holds an empty name",
         });
     }
+    for name in &names {
+        one_line("/names", Some(name))?;
+    }
     let put = GroupsOf {
         names,
         sections: section_order,
@@ -57,6 +61,7 @@ pub(crate) async fn rename_group(
     request: proto::RenameGroupRequest,
 ) -> Result<proto::RenameGroupResponse, Error> {
     let proto::RenameGroupRequest { name, to } = request;
+    one_line("/to", Some(&to))?;
     let Changed {
         groups,
         section_order,

@@ -25,6 +25,17 @@ const PAGE_DEFAULT: i64 = 100;
 /// Rows of a page at most: the contract's figure.
 const PAGE_MAX: i64 = 10_000;
 
+/// What is shown as a name in lists is one line of text.
+///
+/// # Errors
+/// When it is not.
+pub(super) fn one_line(path: &'static str, name: Option<&str>) -> Result<(), Error> {
+    if name.is_some_and(|name| name.contains(char::is_control)) {
+        return Err(field(path, "holds a line break or another control character"));
+    }
+    Ok(())
+}
+
 /// `sessions.list`.
 pub(super) struct List {
     pub(super) filter: SessionFilter,
@@ -211,6 +222,9 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
         if fork.is_some() && parent_session_key.is_none() {
             return Err(field("/fork", "needs parentSessionKey"));
         }
+        one_line("/label", label.as_deref())?;
+        one_line("/displayName", display_name.as_deref())?;
+        one_line("/category", category.as_deref())?;
         // What is attached is said, with words or without.
         let message = message.or(task).filter(|text| !text.trim().is_empty());
         let message = message.or((!attachments.is_empty()).then(String::new));
@@ -317,6 +331,9 @@ impl TryFrom<proto::PatchSessionRequest> for Patch {
             expected_marked_unread_at,
             null_fields,
         } = request;
+        one_line("/label", label.as_deref())?;
+        one_line("/displayName", display_name.as_deref())?;
+        one_line("/category", category.as_deref())?;
         let nulls = Nulls(null_fields);
         let settings = SettingChanges {
             icon: nulls.change("icon", icon),

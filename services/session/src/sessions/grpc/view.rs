@@ -1,11 +1,16 @@
 //! What is seen of sessions beside their rows: previews, branches, and how many there are.
 
+use std::sync::atomic::Ordering;
+
 use gatehouse_proto::session::v1 as proto;
 
 use super::super::{SessionFilter, SessionRef};
 use super::defaults;
 use crate::error::Error;
+use crate::key::{AgentId, SessionKey};
+use crate::policy::Policy;
 use crate::rows::{self, Wanted, text_of};
+use crate::schedules::heartbeat::Route;
 use crate::transcripts::{HistoryQuery, Role};
 use crate::turns::Engine;
 use crate::viewer::Viewer;
@@ -164,9 +169,36 @@ pub(crate) async fn summarise(
                 .map(|session| rows::session(session, Some(&policy.agents), Wanted::default()))
                 .collect(),
             model: agent.models.first().cloned().map(String::from),
+            heartbeat: heartbeat(engine, &policy, &agent.id).await?,
         });
     }
     Ok(summary)
+}
+
+/// How an agent looks by itself whether there is something to do; `None`: it does not.
+async fn heartbeat(
+    engine: &Engine,
+    policy: &Policy,
+    agent: &AgentId,
+) -> Result<Option<proto::HeartbeatSummary>, Error> {
+    let is_on = policy.cron.enabled && engine.heartbeats().load(Ordering::Relaxed);
+    let beat = policy.beats.iter().find(|beat| is_on && beat.agent == *agent);
+    let Some((beat, every_ms)) = beat.and_then(|beat| Some((beat, beat.every_ms?))) else {
+        return Ok(None);
+    };
+    let waiting_for_route = match &beat.route {
+        Route::Unknown => true,
+        Route::Last => {
+            let main = engine.stores().sessions.find(&SessionKey::main(agent)).await?;
+            main.is_none_or(|session| session.target.is_none())
+        }
+        Route::Nobody | Route::Chat { .. } => false,
+    };
+    Ok(Some(proto::HeartbeatSummary {
+        every_ms,
+        target: beat.route.word().to_owned(),
+        waiting_for_route,
+    }))
 }
 
 #[cfg(test)]

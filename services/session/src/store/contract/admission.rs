@@ -1,6 +1,7 @@
 //! Taking messages.
 
 use super::*;
+use crate::routing::PeerKind;
 
 pub(super) async fn a_message_its_turn_and_its_session_are_stored_together(store: &Stores) {
     let main = key("main");
@@ -41,6 +42,38 @@ pub(super) async fn a_repeat_is_known_and_another_message_under_its_key_is_a_con
         Err(Error::SessionMoved(_))
     ));
     assert_eq!(store.sessions.find(&main).await.unwrap().unwrap().last_seq, 1);
+}
+
+pub(super) async fn a_session_made_by_its_key_belongs_to_the_first_chat_that_speaks_in_it(store: &Stores) {
+    let room = key("irc:channel:#a");
+    let made = store
+        .sessions
+        .create(&room, SessionPatch::default(), None, T0)
+        .await
+        .unwrap()
+        .0;
+    assert_eq!((made.channel, made.kind), (None, Some(SessionKind::Direct)));
+    let from = |channel: &str, chat: PeerKind, run: &str| Admission {
+        seed: Seed {
+            channel: Some(channel.into()),
+            chat_type: Some(chat),
+            user: None,
+        },
+        ..admission(&room, run, "hi")
+    };
+
+    let new = admit(store, from("irc", PeerKind::Channel, "r1")).await;
+    let belongs = (
+        Some("irc".to_owned()),
+        Some(PeerKind::Channel),
+        Some(SessionKind::Group),
+    );
+    let standing = |session: SessionRecord| (session.channel, session.chat_type, session.kind);
+    assert_eq!(standing(new.session), belongs);
+
+    say(store, &room, "r2", "from a screen").await;
+    let later = admit(store, from("telegram", PeerKind::Direct, "r3")).await;
+    assert_eq!(standing(later.session), belongs, "the first chat's it stays");
 }
 
 pub(super) async fn a_platform_message_is_taken_once(store: &Stores) {

@@ -145,7 +145,7 @@ pub(super) async fn a_node_is_named_seen_and_forgotten_with_what_waited_for_it(s
     assert_eq!(nodes.under_way().await.unwrap(), (0, 0));
 
     assert_eq!(nodes.node(&a).await.unwrap(), None);
-    let ended = nodes.known(&a, "k").await.unwrap().unwrap();
+    let ended = nodes.known(&a, &Asker::default(), "k").await.unwrap().unwrap();
     assert_eq!(
         (ended.state, ended.trouble.unwrap().code.as_str()),
         (State::Error, "NODE_REMOVED")
@@ -168,7 +168,7 @@ pub(super) async fn an_invocation_ends_once_and_a_repeat_is_told_how(stores: &St
         "it had ended"
     );
 
-    let known = nodes.known(&a, "k").await.unwrap().unwrap();
+    let known = nodes.known(&a, &Asker::default(), "k").await.unwrap().unwrap();
     assert_eq!(
         (known.state, known.ended_at, known.payload, known.trouble),
         (State::Ok, Some(T0.plus_ms(1)), Some(result("[1]")), None)
@@ -179,7 +179,11 @@ pub(super) async fn an_invocation_ends_once_and_a_repeat_is_told_how(stores: &St
         .end("i-a-large", End::ok(result(&large)), T0.plus_ms(3))
         .await
         .unwrap();
-    let known = nodes.known(&a, "large").await.unwrap().unwrap();
+    let known = nodes
+        .known(&a, &Asker::default(), "large")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (known.state, known.payload),
         (State::Ok, None),
@@ -191,6 +195,40 @@ pub(super) async fn an_invocation_ends_once_and_a_repeat_is_told_how(stores: &St
         ["large", "k"]
     );
     assert_eq!(nodes.invocations(Some(node("b")), 9).await.unwrap(), []);
+}
+
+pub(super) async fn a_key_is_its_askers_own_on_one_node(stores: &Stores) {
+    let (nodes, a) = (&stores.nodes, node("a"));
+    let asker = |client: &str, device: Option<&str>, user: Option<&str>| Asker {
+        client: Some(client.to_owned()),
+        device: device.map(str::to_owned),
+        user: user.map(str::to_owned),
+    };
+    let askers = [
+        Asker::default(),
+        asker("cli", None, None),
+        asker("cli", Some("laptop"), None),
+        asker("cli", None, Some("laptop")),
+        asker("page", None, None),
+    ];
+    for (n, asker) in askers.iter().enumerate() {
+        for node in [&a, &node("b")] {
+            let new = NewInvocation {
+                id: format!("{n} of {}", node.as_str()),
+                asker: asker.clone(),
+                ..invocation(node, "k", Some(T0.plus_ms(100)))
+            };
+            assert_eq!(nodes.begin(new).await.unwrap(), Begun::New, "{asker:?}");
+        }
+    }
+
+    for (n, asker) in askers.iter().enumerate() {
+        let known = nodes.known(&a, asker, "k").await.unwrap().unwrap();
+        assert_eq!((known.id, &known.asker), (format!("{n} of a"), asker));
+    }
+    let waiting = nodes.waiting(&a, false, T0).await.unwrap();
+    let whose: Vec<Asker> = waiting.into_iter().map(|waiting| waiting.asker).collect();
+    assert_eq!(whose, askers);
 }
 
 pub(super) async fn what_waits_for_a_node_is_bounded_ordered_and_ends_with_its_time(stores: &Stores) {
@@ -242,13 +280,18 @@ pub(super) async fn what_waits_for_a_node_is_bounded_ordered_and_ends_with_its_t
             .iter()
             .any(|ended| ended.id == "i-a-2" && ended.node == a)
     );
-    let expired = nodes.known(&a, "2").await.unwrap().unwrap();
+    let expired = nodes.known(&a, &Asker::default(), "2").await.unwrap().unwrap();
     assert_eq!(
         (expired.state, expired.trouble.unwrap().code.as_str()),
         (State::Timeout, "EXPIRED")
     );
     assert_eq!(
-        nodes.known(&a, "1").await.unwrap().unwrap().state,
+        nodes
+            .known(&a, &Asker::default(), "1")
+            .await
+            .unwrap()
+            .unwrap()
+            .state,
         State::Running,
         "what runs has no such time"
     );
@@ -297,9 +340,22 @@ pub(super) async fn what_ran_when_the_process_ended_is_lost_and_what_waited_wait
     assert_eq!((lost.len(), lost[0].state), (1, State::Lost));
     assert_eq!(nodes.lose(T0.plus_ms(5)).await.unwrap(), []);
 
-    assert_eq!(nodes.known(&a, "ran").await.unwrap().unwrap().state, State::Lost);
     assert_eq!(
-        nodes.known(&a, "waits").await.unwrap().unwrap().state,
+        nodes
+            .known(&a, &Asker::default(), "ran")
+            .await
+            .unwrap()
+            .unwrap()
+            .state,
+        State::Lost
+    );
+    assert_eq!(
+        nodes
+            .known(&a, &Asker::default(), "waits")
+            .await
+            .unwrap()
+            .unwrap()
+            .state,
         State::Queued
     );
     assert_eq!(nodes.node(&a).await.unwrap().unwrap().disconnected_at, Some(T0));
@@ -316,9 +372,25 @@ pub(super) async fn old_invocations_are_forgotten_and_results_before_them(stores
     }
 
     assert_eq!(nodes.forget_invocations(T0.plus_ms(1), T0).await.unwrap(), 0);
-    assert_eq!(nodes.known(&a, "old").await.unwrap().unwrap().payload, None);
-    assert!(nodes.known(&a, "young").await.unwrap().unwrap().payload.is_some());
+    assert_eq!(
+        nodes
+            .known(&a, &Asker::default(), "old")
+            .await
+            .unwrap()
+            .unwrap()
+            .payload,
+        None
+    );
+    assert!(
+        nodes
+            .known(&a, &Asker::default(), "young")
+            .await
+            .unwrap()
+            .unwrap()
+            .payload
+            .is_some()
+    );
     assert_eq!(nodes.forget_invocations(T0, T0.plus_ms(1)).await.unwrap(), 1);
-    assert_eq!(nodes.known(&a, "old").await.unwrap(), None);
+    assert_eq!(nodes.known(&a, &Asker::default(), "old").await.unwrap(), None);
     const { assert!(HISTORY_MAX > 2, "both were within what is remembered") }
 }

@@ -15,7 +15,7 @@ use gatehouse_core::Timestamp;
 const FORGOTTEN_MAX: u32 = 2_000;
 
 pub(super) fn begin(conn: &Connection, new: &NewInvocation) -> Result<Begun, Error> {
-    if let Some(known) = known(conn, &new.node, &new.key)? {
+    if let Some(known) = known(conn, &new.node, &new.asker, &new.key)? {
         return Ok(Begun::Known(Box::new(known)));
     }
     let waits = new.expires_at.is_some();
@@ -56,11 +56,21 @@ fn waiting_count(conn: &Connection, node: &NodeId, foreground: bool) -> Result<u
     Ok(statement.query_row(params![node.as_str(), foreground], |row| row.get(0))?)
 }
 
-pub(super) fn known(conn: &Connection, node: &NodeId, key: &str) -> Result<Option<InvocationRecord>, Error> {
-    conn.prepare_cached("SELECT * FROM node_invocations WHERE node = ?1 AND key = ?2")?
-        .query_row([node.as_str(), key], |row| Ok(record(row)))
-        .optional()?
-        .transpose()
+pub(super) fn known(
+    conn: &Connection,
+    node: &NodeId,
+    asker: &Asker,
+    key: &str,
+) -> Result<Option<InvocationRecord>, Error> {
+    let [client, device, user] =
+        [&asker.client, &asker.device, &asker.user].map(|part| part.as_deref().unwrap_or_default());
+    conn.prepare_cached(
+        "SELECT * FROM node_invocations WHERE node = ?1 AND key = ?2
+            AND ifnull(client, '') = ?3 AND ifnull(device, '') = ?4 AND ifnull(user, '') = ?5",
+    )?
+    .query_row([node.as_str(), key, client, device, user], |row| Ok(record(row)))
+    .optional()?
+    .transpose()
 }
 
 pub(super) fn start(conn: &Connection, id: &str, now: Timestamp) -> Result<bool, Error> {
@@ -190,6 +200,7 @@ pub(super) fn waiting(
     let waiting = statement.query_map(params![node.as_str(), foreground, now, WAITING_MAX], |row| {
         Ok(Waiting {
             id: row.get("id")?,
+            asker: asker(row)?,
             command: row.get("command")?,
             params: row.get("params")?,
             timeout_ms: row.get("timeout_ms")?,
@@ -298,6 +309,14 @@ pub(super) fn forget(conn: &Connection, results_before: Timestamp, before: Times
     Ok(u64::try_from(old + many).unwrap_or(u64::MAX))
 }
 
+fn asker(row: &Row<'_>) -> rusqlite::Result<Asker> {
+    Ok(Asker {
+        client: row.get("client")?,
+        device: row.get("device")?,
+        user: row.get("user")?,
+    })
+}
+
 fn record(row: &Row<'_>) -> Result<InvocationRecord, Error> {
     let state: String = row.get("state")?;
     let (code, message): (Option<String>, Option<String>) =
@@ -313,11 +332,7 @@ fn record(row: &Row<'_>) -> Result<InvocationRecord, Error> {
         command: row.get("command")?,
         key: row.get("key")?,
         fingerprint: row.get("fingerprint")?,
-        asker: Asker {
-            client: row.get("client")?,
-            device: row.get("device")?,
-            user: row.get("user")?,
-        },
+        asker: asker(row)?,
         state: State::parse(&state).ok_or(Error::Unreadable("invocation"))?,
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,

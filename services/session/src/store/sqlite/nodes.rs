@@ -8,8 +8,8 @@ use super::{SqliteStore, invocations};
 use crate::error::Error;
 use crate::nodes::store::{Connected, NODES_MAX, Nodes};
 use crate::nodes::{
-    Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord, PairRequest,
-    Settled, Surface, Waiting,
+    Asker, Begun, End, Expired, Facts, HostStats, InvocationRecord, NewInvocation, NodeId, NodeRecord,
+    PairRequest, Settled, Surface, Waiting,
 };
 use gatehouse_core::Timestamp;
 
@@ -187,10 +187,15 @@ impl Nodes for SqliteStore {
             .await
     }
 
-    async fn known(&self, node: &NodeId, key: &str) -> Result<Option<InvocationRecord>, Error> {
-        let (node, key) = (node.clone(), key.to_owned());
+    async fn known(
+        &self,
+        node: &NodeId,
+        asker: &Asker,
+        key: &str,
+    ) -> Result<Option<InvocationRecord>, Error> {
+        let (node, asker, key) = (node.clone(), asker.clone(), key.to_owned());
         self.database
-            .read(move |conn| invocations::known(conn, &node, &key))
+            .read(move |conn| invocations::known(conn, &node, &asker, &key))
             .await
     }
 

@@ -307,4 +307,10 @@ CREATE INDEX sessions_expiring ON sessions (expires_at) WHERE expires_at IS NOT 
 ALTER TABLE node_invocations ADD COLUMN user TEXT;
 ",
     super::schedules::hooks::MIGRATION,
+    r"
+-- A key is its asker's own: the same one from somebody else is another request.
+DROP INDEX node_invocations_by_key;
+CREATE UNIQUE INDEX node_invocations_by_asker
+    ON node_invocations (node, key, ifnull(client, ''), ifnull(device, ''), ifnull(user, ''));
+",
 ];

@@ -35,6 +35,9 @@ pub(super) fn id_of(conn: &Connection, key: &SessionKey) -> Result<Option<i64>, 
 /// The session's number, making the session when there is none.
 pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: Timestamp) -> Result<i64, Error> {
     if let Some(id) = id_of(conn, key)? {
+        if seed.channel.is_some() {
+            belong(conn, id, seed)?;
+        }
         return Ok(id);
     }
     conn.prepare_cached(
@@ -53,6 +56,20 @@ pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: Time
         seed.user,
     ])?;
     Ok(conn.last_insert_rowid())
+}
+
+/// A session that a client made by its key belongs to the first chat that speaks in it, as if that chat had made it.
+fn belong(conn: &Connection, id: i64, seed: &Seed) -> Result<(), Error> {
+    conn.prepare_cached(
+        "UPDATE sessions SET channel = ?2, chat_type = ?3, kind = ?4 WHERE id = ?1 AND channel IS NULL",
+    )?
+    .execute(params![
+        id,
+        seed.channel,
+        seed.chat_type.map(PeerKind::word),
+        SessionKind::from(seed.chat_type).word(),
+    ])?;
+    Ok(())
 }
 
 pub(super) fn create(

@@ -18,16 +18,27 @@ async fn answer(bench: &Bench, node: &mut Node, payload: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_key_that_another_user_has_used_is_no_way_to_the_result() {
+async fn a_key_that_somebody_has_used_is_free_for_others_and_no_way_to_the_result() {
     let bench = Bench::new("{}").await;
     let mut node = bench.approved("a", "c1", &["system.which"]).await;
     let invoked = bench.invoke(wish("a", "system.which", "k"), user("anna", None));
     answer(&bench, &mut node, r#""hers""#).await;
     invoked.await.unwrap().unwrap();
 
-    for other in [user("bert", None), writer(), operator(&["operator.admin"])] {
-        let repeat = bench.invoke(wish("a", "system.which", "k"), other).await.unwrap();
-        assert_eq!(repeat.unwrap_err().kind, Kind::Conflict);
+    let others = [
+        user("bert", None),
+        user("anna", Some("telephone")),
+        writer(),
+        Caller {
+            client_id: "page".into(),
+            ..operator(&["operator.admin"])
+        },
+    ];
+    for other in others {
+        let invoked = bench.invoke(wish("a", "system.which", "k"), other);
+        answer(&bench, &mut node, r#""theirs""#).await;
+        let told = invoked.await.unwrap().unwrap();
+        assert_eq!(told.payload.as_deref(), Some(r#""theirs""#));
     }
     let again = bench.invoke(wish("a", "system.which", "k"), user("anna", None));
     assert_eq!(
@@ -37,17 +48,22 @@ async fn a_key_that_another_user_has_used_is_no_way_to_the_result() {
 
     let under_way = bench.invoke(wish("a", "system.which", "k2"), user("anna", None));
     let asked: NodeInvokeRequestEvent = node.next().await;
-    let joined = bench
-        .invoke(wish("a", "system.which", "k2"), user("bert", None))
-        .await
-        .unwrap();
-    assert_eq!(
-        joined.unwrap_err().kind,
-        Kind::Conflict,
-        "nor while it is under way"
-    );
+    let beside = bench.invoke(wish("a", "system.which", "k2"), user("bert", None));
+    let other = answer(&bench, &mut node, "2").await;
+    assert_ne!(other, asked.id, "nor while it is under way");
+    assert_eq!(beside.await.unwrap().unwrap().payload.as_deref(), Some("2"));
     node.report(&bench, &asked.id, "1").await.unwrap();
-    under_way.await.unwrap().unwrap();
+    assert_eq!(under_way.await.unwrap().unwrap().payload.as_deref(), Some("1"));
+    let other = InvokeNodeRequest {
+        params: Some("{}".into()),
+        ..wish("a", "system.which", "k2")
+    };
+    let conflict = bench.invoke(other, user("anna", None)).await.unwrap();
+    assert_eq!(
+        conflict.unwrap_err().kind,
+        Kind::Conflict,
+        "her own key, for something else"
+    );
 }
 
 #[tokio::test]
