@@ -26,6 +26,15 @@ export function ago(at) {
   return RELATIVE.format(-Math.round(age / (24 * HOUR)), "day");
 }
 
+/** When, for what is still to come. @param {number} at */
+export function soon(at) {
+  const left = at - Date.now();
+  if (left < MINUTE) return "in a moment";
+  if (left < HOUR) return RELATIVE.format(Math.round(left / MINUTE), "minute");
+  if (left < 36 * HOUR) return RELATIVE.format(Math.round(left / HOUR), "hour");
+  return WHOLE.format(at);
+}
+
 /** @param {number} at */
 export const whole = (at) => WHOLE.format(at);
 

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 
 import { chromium } from "playwright-core";
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+export const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 export const isHere = executablePath !== undefined;
 
 /** A machine under load paints late. */

@@ -56,6 +56,7 @@ const VIEWS = [
   "gateway/channels",
   "gateway/devices",
   "gateway/nodes",
+  "gateway/schedules",
   "gateway/usage",
   "gateway/logs",
   "gateway/settings",
@@ -88,6 +89,14 @@ for (const [size, look] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
       await screen.signIn(setup.token);
       await screen.say(setup.text("rich", { text: RICH, thinking: "All of it, so that everything can be looked at." }));
       await screen.shows(/measured in friends/);
+      await setup.call("cron.add", {
+        name: `Garden ${size} ${colorScheme}`,
+        schedule: { kind: "cron", expr: "0 6 * * *", tz: "Europe/Berlin" },
+        sessionTarget: "isolated",
+        wakeMode: "now",
+        payload: { kind: "agentTurn", message: "Is it dry?" },
+        delivery: { mode: "none" },
+      });
       for (const view of VIEWS) {
         await screen.page.goto(`${screen.origin}/${view}`);
         await screen.page.locator(".shell").waitFor();

@@ -4,8 +4,19 @@ import { closeAll, Screen } from "./browser.mjs";
 import { Setup } from "./gateway.mjs";
 
 const TOKENS = 2_000;
-const ROWS = Number(process.env.ROWS ?? 2_000);
+const ROWS = Number(process.env.ROWS ?? 10_000);
 const SESSIONS = Number(process.env.SESSIONS ?? 1_000);
+/** Answers of TOKENS tokens behind which the page's memory is looked at. */
+const ANSWERS = Number(process.env.ANSWERS ?? 12);
+/** Calls that are under way at once while rows and sessions are made. */
+const TOGETHER = 16;
+
+/** Does something many times. @param {number} count @param {(at: number) => Promise<unknown>} once */
+async function many(count, once) {
+  for (let at = 0; at < count; at += TOGETHER) {
+    await Promise.all(Array.from({ length: Math.min(TOGETHER, count - at) }, (_, each) => once(at + each)));
+  }
+}
 
 /** Times between frames while something is done, milliseconds. */
 async function frames(screen, during) {
@@ -65,14 +76,37 @@ try {
     count: waits.length,
   });
 
-  for (let at = 0; at < ROWS; at += 1) await setup.call("chat.inject", { sessionKey: key, message: `Row ${at} with **some** words and \`code\`` });
-  for (let at = 0; at < SESSIONS; at += 1) await setup.call("sessions.create", { displayName: `Session ${at}` });
+  const devtools = await screen.context.newCDPSession(screen.page);
+  const heap = async () => {
+    await devtools.send("HeapProfiler.collectGarbage");
+    const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+    const nodes = await screen.page.evaluate(() => document.querySelectorAll("*").length);
+    return { kb: Math.round(usedSize / 1024), nodes };
+  };
+  const { key: other } = await setup.call("sessions.create", { displayName: "elsewhere" });
+  const memory = [await heap()];
+  for (let at = 0; at < ANSWERS; at += 1) {
+    // In a conversation that is not on the screen: what the page shows of it is taken away when it ends.
+    const run = `stream-${at}`;
+    await setup.call("chat.send", { sessionKey: other, message: setup.text("flood", { text, piece: 7, delay: 1 }), idempotencyKey: run });
+    await setup.call("agent.wait", { runId: run, timeoutMs: 120_000 });
+    memory.push(await heap());
+  }
+  console.log(`memory behind each of ${ANSWERS} answers of ${TOKENS} tokens elsewhere:`, memory);
+
+  await many(ROWS, (at) => setup.call("chat.inject", { sessionKey: key, message: `Row ${at} with **some** words and \`code\`` }));
+  await many(SESSIONS, (at) => setup.call("sessions.create", { displayName: `Session ${at}` }));
   await screen.page.reload();
-  await screen.shows(`Row ${ROWS - 1}`);
+  await screen.page.locator(".item").nth(20).waitFor();
   const scroll = await frames(screen, async () => {
-    for (let turn = 0; turn < 120; turn += 1) {
-      await screen.page.locator(".scroller").evaluate((node) => node.scrollBy(0, -1_500));
+    // To the first row, or as far as a person would get in some minutes.
+    for (let turn = 0; turn < 1_500; turn += 1) {
+      const left = await screen.page.locator(".scroller").evaluate((node) => {
+        node.scrollBy(0, -1_500);
+        return node.scrollTop;
+      });
       await screen.page.waitForTimeout(50);
+      if (left === 0 && (await screen.page.locator(".item").count()) >= ROWS) break;
     }
   });
   console.log(`up through ${await screen.page.locator(".item").count()} of ${ROWS} rows:`, scroll);

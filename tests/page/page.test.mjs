@@ -123,6 +123,19 @@ page("signing out forgets the device on both sides", async (screen) => {
   await screen.page.getByLabel("Token or pairing code").waitFor();
 });
 
+page("a browser that may do little is forgotten by the gateway, too, when it signs out", async (screen) => {
+  const { setupCode } = await setup.call("device.pair.setupCode", { publicUrl: screen.origin });
+  await screen.page.goto(`${screen.origin}/#code=${setupCode}`);
+  await screen.field.waitFor();
+  const before = (await setup.call("device.pair.list")).paired.length;
+  await screen.page.goto(`${screen.origin}/gateway/status`);
+  await screen.press("Sign out");
+  await screen.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+  await screen.page.getByLabel("Token or pairing code").waitFor();
+
+  assert.equal((await setup.call("device.pair.list")).paired.length, before - 1);
+});
+
 page("two tabs show the same, and leave together", async (screen) => {
   const first = screen.page;
   const key = await conversation(screen, "in two tabs");
@@ -345,6 +358,61 @@ page("a key is set in the form and unset again, and what is wrong is said beside
   await until("it is unset", async () => ((await written()) === undefined ? true : undefined));
 });
 
+page("a schedule is added, changed, run, turned off and removed, and its runs are told", async (screen) => {
+  await screen.signIn(setup.token, "/gateway/schedules");
+  await screen.press("New schedule");
+  const dialog = screen.page.getByRole("dialog");
+  assert.equal(await dialog.locator(".actions").evaluate((node) => getComputedStyle(node).opacity), "1", "what can be done is seen");
+  await dialog.getByLabel("Name", { exact: true }).fill("water the garden");
+  await dialog.getByLabel("When", { exact: true }).selectOption("cron");
+  await dialog.getByLabel("Minute, hour, day, month, weekday").fill("not a time");
+  await dialog.getByLabel("Words").fill("Is it dry?");
+  await dialog.getByLabel("Who is told of the answer").selectOption("none");
+  await dialog.getByRole("button", { name: "Add" }).click();
+  await dialog.getByRole("alert").waitFor();
+  await dialog.getByLabel("Minute, hour, day, month, weekday").fill("0 6 * * *");
+  await dialog.getByRole("button", { name: "Add" }).click();
+  const job = screen.page.locator(".job", { hasText: "water the garden" });
+  await job.getByText("by the clock: 0 6 * * *").waitFor();
+  const kept = async () => (await setup.call("cron.list", { includeDisabled: true })).jobs.find(({ name }) => name.startsWith("water"));
+  const made = await kept();
+  assert.deepEqual([made.payload, made.delivery], [{ kind: "agentTurn", message: "Is it dry?" }, { mode: "none" }]);
+
+  await job.getByRole("button", { name: "Run now" }).click();
+  await until("it ran", async () => ((await kept()).lastRunStatus === "ok" ? true : undefined));
+  await job.getByText("Last runs").click();
+  await job.getByText(/went well · by hand/).waitFor();
+  await job.getByText("Hello, I am here.").waitFor();
+  await job.getByRole("button", { name: "Turn off" }).click();
+  await job.getByRole("button", { name: "Turn on" }).waitFor();
+  await job.getByRole("button", { name: "Edit" }).click();
+  await dialog.getByLabel("Words").fill("Is it very dry?");
+  await dialog.getByRole("button", { name: "Keep" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const now = await kept();
+  assert.deepEqual([now.payload.message, now.enabled, now.schedule, now.delivery], ["Is it very dry?", false, made.schedule, made.delivery]);
+
+  await job.getByRole("button", { name: "Remove" }).click();
+  await dialog.getByRole("button", { name: "Remove" }).click();
+  await job.waitFor({ state: "detached" });
+});
+
+page("who may only read sees the schedules and is offered nothing of them", async (screen) => {
+  const job = { name: "read of it", schedule: { kind: "every", everyMs: 7_200_000 }, sessionTarget: "isolated", wakeMode: "now" };
+  const { id } = await setup.call("cron.add", { ...job, payload: { kind: "agentTurn", message: "x" }, delivery: { mode: "none" } });
+  const made = await setup.call("users.create", { id: "watcher", scopes: ["operator.read"] });
+  await screen.page.goto(`${screen.origin}/#token=${made.token}`);
+  await screen.page.locator(".shell").waitFor();
+  await screen.page.goto(`${screen.origin}/gateway/schedules`);
+  const shown = screen.page.locator(".job", { hasText: "read of it" });
+  await shown.getByText("every 2 hours").waitFor();
+  await shown.getByText("Last runs").click();
+  await shown.getByText("None yet.").waitFor();
+
+  assert.equal(await screen.page.locator(".sections button").count(), 0);
+  await setup.call("cron.remove", { id });
+});
+
 page("settings are checked before they are kept", async (screen) => {
   await screen.signIn(setup.token);
   await screen.page.goto(`${screen.origin}/gateway/settings/text`);
@@ -366,6 +434,20 @@ page("a chat takes no more than 100 KB from the network", async (screen) => {
 
   assert.ok(bytes > 10_000 && bytes <= 100 * 1024, `${bytes} bytes`);
 });
+
+page(
+  "a form fits on a phone",
+  async (screen) => {
+    await screen.signIn(setup.token, "/gateway/schedules");
+    await screen.press("New schedule");
+    for (const kind of ["every", "cron", "at"]) {
+      await screen.page.getByRole("dialog").getByLabel("When", { exact: true }).first().selectOption(kind);
+      const { width, shown } = await screen.page.getByRole("dialog").evaluate((node) => ({ width: node.scrollWidth, shown: node.clientWidth }));
+      assert.ok(width <= shown, `${kind}: ${width} of ${shown}`);
+    }
+  },
+  PHONE,
+);
 
 page(
   "one hand and one column are enough on a phone",

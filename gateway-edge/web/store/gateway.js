@@ -149,6 +149,8 @@ function heard(name, payload) {
       return changed("health");
     case "config.changed":
       return readAgain();
+    case "cron":
+      return schedulesMoved();
     case "device.pair.requested":
     case "device.pair.resolved":
     case "node.pair.requested":
@@ -177,6 +179,7 @@ function settled(action) {
 }
 const readAgain = settled(readCatalog);
 const countAgain = settled(readRequests);
+const schedulesMoved = settled(async () => changed("schedules"));
 const readEnd = settled(() => read(call, openKey));
 
 /** Stops a run, or all of a session. @param {string} sessionKey @param {string} [runId] */
@@ -185,11 +188,11 @@ export async function stop(sessionKey, runId) {
   for (const id of runIds ?? []) end(id);
 }
 
-/** Signs out: the gateway forgets this device, as far as it is allowed to ask for that, and this browser everything. */
+/** Signs out: the gateway forgets this device, and this browser everything. */
 export async function signOut() {
   let revoked = false;
-  if (state.deviceId && may("device.pair.remove")) {
-    revoked = await call("device.pair.remove", { deviceId: state.deviceId }).then(
+  if (state.deviceId) {
+    revoked = await call("device.pair.leave").then(
       () => true,
       () => false,
     );

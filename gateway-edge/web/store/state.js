@@ -5,7 +5,7 @@
 /** @typedef {import("./runs.js").Run} Run */
 /** @typedef {import("./conversations.js").Conversation} Conversation */
 /** @typedef {import("../protocol/outbox.js").Item} Item */
-/** @typedef {"condition" | "place" | "sessions" | "conversation" | "runs" | "outbox" | "catalog" | "requests" | "health"} Part */
+/** @typedef {"condition" | "place" | "sessions" | "conversation" | "runs" | "outbox" | "catalog" | "requests" | "health" | "schedules"} Part */
 
 export const state = {
   /** @type {Condition} how the connection is */

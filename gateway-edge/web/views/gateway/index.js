@@ -8,6 +8,7 @@ import { channels } from "./channels.js";
 import { devices } from "./devices.js";
 import { logs } from "./logs.js";
 import { nodes } from "./nodes.js";
+import { schedules } from "./schedules.js";
 import { settings } from "./settings.js";
 import { status } from "./status.js";
 import { usage } from "./usage.js";
@@ -21,6 +22,7 @@ const PARTS = [
   ["channels", "Channels", "channels.status", channels],
   ["devices", "Devices", "device.pair.list", devices],
   ["nodes", "Nodes", "node.list", nodes],
+  ["schedules", "Schedules", "cron.list", schedules],
   ["usage", "Usage", "usage.cost", usage],
   ["logs", "Logs", "logs.tail", logs],
   ["settings", "Settings", "config.get", settings],

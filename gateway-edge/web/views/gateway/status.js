@@ -2,7 +2,7 @@
 
 import { h } from "../../dom.js";
 import { call, signOut } from "../../store/gateway.js";
-import { may, state } from "../../store/state.js";
+import { state } from "../../store/state.js";
 import { ago, lasting } from "../../time.js";
 import { ask, toast } from "../menu.js";
 import { canNotify, notifies, setNotify } from "../notify.js";
@@ -60,9 +60,7 @@ const figure = (value, label) => h("div", {}, h("strong", {}, value), h("span", 
 function session() {
   const scopes = (state.hello?.auth.scopes ?? []).map((scope) => scope.replace("operator.", ""));
   const leave = () => {
-    const word = may("device.pair.remove")
-      ? "The gateway forgets this browser, and this browser all that it keeps."
-      : "This browser forgets all that it keeps. It may not ask the gateway to forget it: “gatehouse devices remove” does.";
+    const word = state.deviceId ? "The gateway forgets this browser, and this browser all that it keeps." : "This browser forgets all that it keeps.";
     ask({
       title: "Sign out?",
       text: word,
