@@ -18,10 +18,11 @@ use gatehouse_proto::session::v1::{
     HookAnswer, HookHead, HookHeader, InspectHookRequest, ReceiveHookRequest,
     hook_service_client::HookServiceClient,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts, uri::PathAndQuery};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use tokio::time::timeout;
 
+use self::route::Meant;
+pub(super) use self::route::{ROUTE, marked};
 use self::told::{failed, later, locked_out, too_large, unauthorized, unread, wrong};
 use super::{
     bearer::bearer,
@@ -35,14 +36,11 @@ use crate::{
     admission::Client,
     metrics::Reason,
     permits::Permits,
-    site::is_canonical,
     throttle::{Limits, Login, Throttle},
 };
 
+mod route;
 mod told;
-
-/// Where requests are routed to that are meant as hooks; a request that names this path itself is none.
-pub(super) const ROUTE: &str = "/__openclaw__/hooks";
 
 /// The other header for the token, OpenClaw's.
 const TOKEN: &str = "x-openclaw-token";
@@ -87,39 +85,8 @@ impl Default for Hooks {
     }
 }
 
-/// A request that is meant as a hook: what stands behind the path of hooks.
-#[derive(Debug, Clone)]
-struct Meant(String);
-
 /// How a request ended, for the metrics, and its answer.
 type Ended = (&'static str, Response);
-
-/// Marks a request that is meant as a hook, and leads it to the route of hooks. Everybody who looks at the path sees that one.
-pub(super) fn marked(http: &Http, mut request: hyper::Request<Incoming>) -> hyper::Request<Incoming> {
-    let policy = http.edge.policy();
-    let base = policy.as_ref().and_then(|policy| policy.hooks.as_deref());
-    let (Some(base), true) = (base, is_canonical(request.uri().path())) else {
-        return request;
-    };
-    // The path itself may be a place inside a page.
-    let name = match request.uri().path().strip_prefix(base) {
-        Some("") if request.method() == http::Method::POST => String::new(),
-        Some(rest) if rest.starts_with('/') => rest.trim_start_matches('/').to_owned(),
-        Some(_) | None => return request,
-    };
-    if let Some(uri) = routed(request.uri()) {
-        *request.uri_mut() = uri;
-        request.extensions_mut().insert(Meant(name));
-    }
-    request
-}
-
-fn routed(uri: &Uri) -> Option<Uri> {
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(format!("{ROUTE}{query}")).ok()?);
-    Uri::from_parts(parts).ok()
-}
 
 /// Receives a request.
 pub(super) async fn receive(
@@ -312,9 +279,11 @@ fn answered(http: &Http, login: Login, answer: HookAnswer) -> Ended {
     if is_guess {
         return guessed(http, login, response);
     }
+    if !status.is_success() {
+        return ("refused", response); // also of who has shown nothing
+    }
     http.hooks.guesses.succeeded(login, &GUESSES);
-    let reason = if status.is_success() { "taken" } else { "refused" };
-    (reason, response)
+    ("taken", response)
 }
 
 /// What was shown is wrong: it is counted, and told as long as that is not too often.

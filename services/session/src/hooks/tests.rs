@@ -2,6 +2,7 @@
 
 mod doors;
 mod mappings;
+mod rights;
 mod signatures;
 
 use std::sync::Arc;
@@ -23,6 +24,11 @@ use crate::testing::{Bench, Running};
 const NOW_MS: i64 = 1_800_000_000_000;
 
 const TOKEN: &str = "hM4sT8vQ2wZ6xC9b";
+
+/// Hooks that take the token.
+fn open() -> Value {
+    json!({"enabled": true, "token": TOKEN})
+}
 
 struct Hooked {
     bench: Bench,
