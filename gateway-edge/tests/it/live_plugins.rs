@@ -267,6 +267,12 @@ async fn a_plugin_whose_name_is_taken_or_that_lowers_an_access_is_refused_with_t
 #[tokio::test]
 async fn a_plugin_that_floods_is_cut_off_at_the_bounds_and_named() {
     let (gateway, plugin) = kitchen().await;
+    // No deadline of its own: what is large takes its time on a slow machine.
+    describes(
+        &plugin,
+        contract("name: \"kitchen.boil\" access: ACCESS_OPERATOR_READ"),
+        "",
+    );
     configure(&gateway, only(&plugin));
     becomes(&gateway, "kitchen", PluginState::Serving).await;
     // An answer that is larger than a message may be.
