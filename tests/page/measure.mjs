@@ -110,8 +110,9 @@ try {
     }
   });
   console.log(`up through ${await screen.page.locator(".item").count()} of ${ROWS} rows:`, scroll);
-  for (let page = 1; page * 100 < SESSIONS; page += 1) {
-    await screen.press("Show older ones");
+  const older = screen.page.getByRole("button", { name: "Show older ones" });
+  for (let page = 0; page < SESSIONS && (await older.isVisible()); page += 1) {
+    await older.click();
     await screen.page.waitForTimeout(150);
   }
   const list = await frames(screen, async () => {

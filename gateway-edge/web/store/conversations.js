@@ -71,8 +71,7 @@ function take(conversation, page) {
 export async function readOlder(call, key) {
   const conversation = state.conversations.get(key);
   if (!conversation || conversation.more === null || conversation.loadingOlder) return;
-  conversation.loadingOlder = true;
-  changed("conversation");
+  conversation.loadingOlder = true; // nothing shows it, so nothing is drawn for it
   try {
     // Rows that came meanwhile move the offset; those that are read twice are known by their ids.
     const offset = Math.max(conversation.more, conversation.rows.length);

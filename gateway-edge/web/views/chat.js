@@ -21,6 +21,9 @@ const NEAR_END = 80;
 /** How far from the beginning older rows are read. */
 const NEAR_BEGINNING = 600;
 
+/** Rows at the end that are always laid out: what is said grows there. */
+const ENDING = 4;
+
 /** @param {string} key */
 export function chat(key) {
   const title = h("h1", {});
@@ -92,6 +95,16 @@ export function chat(key) {
     isWhole = false;
     if (follows) toEnd(false);
   };
+  /** The rows at the end. A rule that counts from the end would have the browser look at all rows whenever one is added.
+   * @type {Element[]} */
+  let ending = [];
+  const markEnd = () => {
+    for (const node of ending) node.classList.remove("near-end", "at-end");
+    ending = [];
+    for (let node = rows.lastElementChild; node && ending.length < ENDING; node = node.previousElementSibling) ending.push(node);
+    for (const node of ending) node.classList.add("near-end");
+    ending[0]?.classList.add("at-end");
+  };
   const drawAll = () => {
     const conversation = state.conversations.get(key);
     const items = itemsOf(key);
@@ -101,6 +114,7 @@ export function chat(key) {
       if (item.kind === "run") live.set(item.run.id, { node, item });
     };
     list(rows, items, { key: (item) => item.key, make: drawItem, update });
+    markEnd();
     const isFresh = conversation !== undefined && conversation.cursor !== null;
     welcome.hidden = items.length > 0 || !isFresh;
     rows.classList.toggle("waits", !isFresh && items.length === 0);
