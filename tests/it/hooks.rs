@@ -1,6 +1,6 @@
 //! Hooks through the whole gateway: an event of a program outside is stored before it is answered, and its answer reaches a chat once.
 
-use gatehouse_tests::{Gateway, Platform, http, until};
+use gatehouse_tests::{Gateway, http, platform::Platform, until};
 use hmac::{Hmac, Mac};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
