@@ -185,6 +185,11 @@ const fn wanted(command: &Command) -> For {
         | Command::Methods(_)
         | Command::Completions(_)
         | Command::Healthcheck(_)
+        // A plugin's program is started by the gateway itself, and a contract is compiled without one.
+        | Command::Plugins(args::plugins::Plugins {
+            verb:
+                Some(PluginsVerb::Exec { .. } | PluginsVerb::Compile { .. } | PluginsVerb::Protos { .. }),
+        })
         | Command::Forward(_) => For::Alone,
         Command::Config(_)
         | Command::Stop(_)
