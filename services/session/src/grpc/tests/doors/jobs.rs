@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use gatehouse_core::Timestamp;
 use gatehouse_core::publish::Publisher;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 
@@ -39,7 +40,7 @@ pub(super) async fn are_blind(bench: &Bench, running: &Running, seen: &mut BTree
     let skipped = bench
         .stores
         .schedules
-        .claim_by_hand(&JobId::new(id.clone().unwrap()), 0)
+        .claim_by_hand(&JobId::new(id.clone().unwrap()), Timestamp::EPOCH)
         .await;
     assert!(matches!(skipped.unwrap(), Some(RunNow::Claimed(_))));
 
