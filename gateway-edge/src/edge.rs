@@ -23,7 +23,7 @@ use crate::{
     connection::{Connection, pace::Shares},
     hub::Hub,
     metrics::Metrics,
-    plugins::Board,
+    plugin_board::Board,
     policy::Policy,
     profile::Profile,
     revoke::ConfigCalls,

@@ -43,6 +43,7 @@ mod outbox;
 mod paired;
 mod pending;
 mod permits;
+mod plugin_board;
 mod plugins;
 mod policy;
 mod presence;

@@ -5,9 +5,8 @@
 //! edge asks for the descriptors, and tells broadcast what it found ([`report`]): that is where `plugins.list` and the plugins' events are.
 //!
 //! A plugin can hold up nobody: it is asked beside everything else, its calls have the deadlines and bounds of every call, and what goes
-//! wrong with it is one line of its [`board`].
+//! wrong with it is one line of the [`board`](crate::plugin_board).
 
-mod board;
 mod follow;
 mod report;
 mod visit;
@@ -19,7 +18,6 @@ use gatehouse_core::plugin;
 use tokio::{sync::watch, time::sleep};
 
 pub(crate) use self::{
-    board::Board,
     follow::{Places, follow},
     report::{components, report},
 };

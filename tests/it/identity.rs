@@ -24,6 +24,7 @@ fn socket(gateway: &Gateway, method: &Method) -> PathBuf {
     let package = match package {
         "backup" | "node" => "session", // both that keep databases serve copies of them
         "device" | "user" => "config",
+        "plugin" => "broadcast", // plugins themselves are none of ours
         package => package,
     };
     let service = Service::ALL

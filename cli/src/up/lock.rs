@@ -3,6 +3,8 @@
 use std::{
     fs::{File, TryLockError},
     path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use gatehouse_core::private;
@@ -11,6 +13,12 @@ use crate::exit::{Exit, Failed};
 
 /// The file in the home. It is always empty; only the lock on it means something.
 const FILE: &str = "up.lock";
+
+/// How long a holder is waited for that was killed: the kernel takes some ten milliseconds to end a process, more on a busy machine.
+const DYING: Duration = Duration::from_secs(1);
+
+/// How often it is tried meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Held while the gateway runs.
 #[derive(Debug)]
@@ -27,13 +35,17 @@ impl HomeLock {
             )
             .next("choose another folder with --home DIR, or make this one yours")
         })?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(held(home)),
-            Err(TryLockError::Error(error)) => Err(Failed::new(
-                Exit::Failed,
-                format!("cannot lock {}: {error}", path.display()),
-            )),
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) if began.elapsed() < DYING => sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(held(home)),
+                Err(TryLockError::Error(error)) => {
+                    let problem = format!("cannot lock {}: {error}", path.display());
+                    return Err(Failed::new(Exit::Failed, problem));
+                }
+            }
         }
     }
 }
@@ -63,6 +75,18 @@ mod tests {
         assert!(refused.to_string().contains("--home"), "{refused}");
         drop(first);
         HomeLock::take(home.path()).unwrap();
+    }
+
+    #[test]
+    fn a_home_whose_holder_is_about_to_be_gone_is_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let dying = HomeLock::take(home.path()).unwrap();
+
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| HomeLock::take(home.path()));
+            drop(dying);
+            next.join().unwrap().unwrap();
+        });
     }
 
     #[test]

@@ -11,8 +11,7 @@ use gatehouse_proto::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::Board;
-use crate::edge::Edge;
+use crate::{edge::Edge, plugin_board::Board};
 
 /// All plugins start together with the gateway: they are one report, not a hundred.
 const DEBOUNCE: Duration = Duration::from_millis(20);

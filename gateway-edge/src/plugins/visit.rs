@@ -17,8 +17,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Changes, board::Joined};
-use crate::backend::offer::{News, Offer};
+use super::Changes;
+use crate::{
+    backend::offer::{News, Offer},
+    plugin_board::Joined,
+};
 
 /// The first pause before a plugin is asked again: a program that is started together with the gateway needs a moment.
 const AGAIN_FIRST: Duration = Duration::from_millis(100);

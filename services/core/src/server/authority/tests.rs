@@ -135,6 +135,8 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "Configure",
             "Describe",
             "ReportPlugins",
+            "InspectHook",
+            "ReceiveHook",
             "OpenMedia"
         ]
     );

@@ -94,14 +94,8 @@ async fn the_main_session_hears_of_what_wakes_it_and_hears_it_once_while_it_wait
     assert_eq!(outside(&asked), ["the bell rang"]);
     on.bench.clock.advance_ms(30 * 60_000);
     on.running.policy.send_modify(|_| {});
-    let mut heard = Vec::new();
-    while heard.len() < 2 {
-        heard.push(on.turn("NO_REPLY").await);
-    }
-    assert!(
-        heard.iter().any(|asked| asked.contains("the door is open")),
-        "{heard:?}"
-    );
+    // The heartbeat itself comes before it, or not at all while the session is busy with it.
+    while !on.turn("NO_REPLY").await.contains("the door is open") {}
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn the_folder_of_an_agent_holds_the_files_that_were_written_and_shows_noth
         assert_eq!(refused.kind, Kind::NotFound, "{other:?}");
     }
     let nobody = GetWorkspaceFileRequest {
-        agent_id: "../main".into(),
+        agent_id: "nobody".into(),
         path: "USER.md".into(),
     };
     assert!(grpc.get_workspace_file(Request::new(nobody)).await.is_err());

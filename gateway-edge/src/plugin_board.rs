@@ -16,11 +16,11 @@ const DETAIL_CHARS_MAX: usize = 500;
 
 /// What stands in the map of a plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Joined {
-    pub(super) descriptors: Arc<[u8]>,
-    pub(super) overrides: Vec<String>,
-    pub(super) methods: usize,
-    pub(super) events: usize,
+pub(crate) struct Joined {
+    pub(crate) descriptors: Arc<[u8]>,
+    pub(crate) overrides: Vec<String>,
+    pub(crate) methods: usize,
+    pub(crate) events: usize,
 }
 
 /// One plugin.
@@ -44,12 +44,12 @@ struct Standing {
 pub(crate) struct Board {
     plugins: Mutex<BTreeMap<PluginId, Standing>>,
     /// Rings when there is something to report.
-    pub(super) changed: Notify,
+    pub(crate) changed: Notify,
 }
 
 impl Board {
     /// A plugin is set up, and nothing is known of it yet.
-    pub(super) fn expect(&self, plugin: &PluginId, endpoint: String) {
+    pub(crate) fn expect(&self, plugin: &PluginId, endpoint: String) {
         let standing = Standing {
             endpoint,
             state: PluginState::Connecting,
@@ -60,20 +60,20 @@ impl Board {
     }
 
     /// A plugin is set up no longer.
-    pub(super) fn forget(&self, plugin: &PluginId) {
+    pub(crate) fn forget(&self, plugin: &PluginId) {
         self.lock().remove(plugin);
         self.ring();
     }
 
     /// What a plugin says of itself.
-    pub(super) fn named(&self, plugin: &PluginId, name: Option<String>, version: Option<String>) {
+    pub(crate) fn named(&self, plugin: &PluginId, name: Option<String>, version: Option<String>) {
         if let Some(standing) = self.lock().get_mut(plugin) {
             (standing.name, standing.version) = (name, version);
         }
     }
 
     /// It is in the map and answers.
-    pub(super) fn serves(&self, plugin: &PluginId, joined: Joined) {
+    pub(crate) fn serves(&self, plugin: &PluginId, joined: Joined) {
         self.change(plugin, |standing| {
             (standing.state, standing.detail, standing.fault) = (PluginState::Serving, None, None);
             standing.joined = Some(joined);
@@ -81,14 +81,14 @@ impl Board {
     }
 
     /// It cannot be reached; what it brought stays in the map.
-    pub(super) fn away(&self, plugin: &PluginId, why: &str) {
+    pub(crate) fn away(&self, plugin: &PluginId, why: &str) {
         self.change(plugin, |standing| {
             (standing.state, standing.detail) = (PluginState::Away, Some(cut(why)));
         });
     }
 
     /// It may not join.
-    pub(super) fn refused(&self, plugin: &PluginId, why: &str) {
+    pub(crate) fn refused(&self, plugin: &PluginId, why: &str) {
         self.change(plugin, |standing| {
             (standing.state, standing.detail) = (PluginState::Refused, Some(cut(why)));
             standing.joined = None;
@@ -125,7 +125,7 @@ impl Board {
     }
 
     /// It asks for more than it may. True: that is news.
-    pub(super) fn asks_too_much(&self, plugin: &PluginId, what: &str) -> bool {
+    pub(crate) fn asks_too_much(&self, plugin: &PluginId, what: &str) -> bool {
         let excess = (cut(&format!("asks for more than it may: {what}")), Instant::now());
         let is_news = self.lock().get_mut(plugin).is_some_and(|standing| {
             let before = standing.excess.replace(excess);
@@ -138,7 +138,7 @@ impl Board {
     }
 
     /// Forgets that it asked for too much, unless it did so within that time. False: it goes on.
-    pub(super) fn has_calmed(&self, plugin: &PluginId, within: Duration) -> bool {
+    pub(crate) fn has_calmed(&self, plugin: &PluginId, within: Duration) -> bool {
         let mut plugins = self.lock();
         let Some(standing) = plugins.get_mut(plugin) else {
             return true;
@@ -156,7 +156,7 @@ impl Board {
     }
 
     /// All of them, for people.
-    pub(super) fn summaries(&self) -> Vec<(PluginSummary, Option<Joined>)> {
+    pub(crate) fn summaries(&self) -> Vec<(PluginSummary, Option<Joined>)> {
         let plugins = self.lock();
         let all = plugins.iter();
         all.map(|(id, standing)| (standing.summary(id), standing.joined.clone()))
