@@ -103,7 +103,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     make_private(&home.path)?;
     make_private(&home.run)?;
     make_private(&home.path.join("secrets"))?; // where changes through a method find files: see `secrets.dirs`
-    let _held = HomeLock::take(&home.path)?;
+    let _held = HomeLock::take_over(&home.path).await?;
     let url_file = home.url_file();
     // A killed gateway leaves its address behind; waiting for the new one must not find the old.
     let _ = fs::remove_file(&url_file);

@@ -3,11 +3,11 @@
 use std::{
     fs::{File, TryLockError},
     path::Path,
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gatehouse_core::private;
+use tokio::time::{Instant, sleep};
 
 use crate::exit::{Exit, Failed};
 
@@ -25,6 +25,17 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct HomeLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
 
 impl HomeLock {
+    /// Takes the home, also from a holder that is about to be gone.
+    pub(crate) async fn take_over(home: &Path) -> Result<Self, Failed> {
+        let began = Instant::now();
+        loop {
+            match Self::take(home) {
+                Err(failed) if failed.exit == Exit::Refused && began.elapsed() < DYING => sleep(PAUSE).await,
+                ended => return ended,
+            }
+        }
+    }
+
     /// Takes the home.
     pub(crate) fn take(home: &Path) -> Result<Self, Failed> {
         let path = home.join(FILE);
@@ -35,17 +46,13 @@ impl HomeLock {
             )
             .next("choose another folder with --home DIR, or make this one yours")
         })?;
-        let began = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::WouldBlock) if began.elapsed() < DYING => sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(held(home)),
-                Err(TryLockError::Error(error)) => {
-                    let problem = format!("cannot lock {}: {error}", path.display());
-                    return Err(Failed::new(Exit::Failed, problem));
-                }
-            }
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(held(home)),
+            Err(TryLockError::Error(error)) => Err(Failed::new(
+                Exit::Failed,
+                format!("cannot lock {}: {error}", path.display()),
+            )),
         }
     }
 }
@@ -77,16 +84,19 @@ mod tests {
         HomeLock::take(home.path()).unwrap();
     }
 
-    #[test]
-    fn a_home_whose_holder_is_about_to_be_gone_is_waited_for() {
+    #[tokio::test(start_paused = true)]
+    async fn a_home_whose_holder_is_about_to_be_gone_is_waited_for_and_one_that_stays_is_not() {
         let home = tempfile::tempdir().unwrap();
         let dying = HomeLock::take(home.path()).unwrap();
 
-        std::thread::scope(|scope| {
-            let next = scope.spawn(|| HomeLock::take(home.path()));
+        let (next, ()) = tokio::join!(HomeLock::take_over(home.path()), async {
+            sleep(DYING / 2).await;
             drop(dying);
-            next.join().unwrap().unwrap();
         });
+
+        let _held = next.unwrap();
+        let refused = HomeLock::take_over(home.path()).await.expect_err("it stays");
+        assert_eq!(refused.exit, Exit::Refused);
     }
 
     #[test]
