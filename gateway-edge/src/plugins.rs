@@ -2,7 +2,7 @@
 //!
 //! The configuration says which there are. For each, one [`visit`] connects, asks what it declares, holds that against what may stand in
 //! the map, and lets it in; when the connection is lost it comes again. Who calls a plugin is who has to know whether it is there, so the
-//! edge asks for the descriptors, and tells broadcast what it found ([`report`]): that is where `plugins.list` and the plugins' events are.
+//! edge asks for the descriptors, and tells broadcast what it found ([`mod@report`]): that is where `plugins.list` and the plugins' events are.
 //!
 //! A plugin can hold up nobody: it is asked beside everything else, its calls have the deadlines and bounds of every call, and what goes
 //! wrong with it is one line of the [`board`](crate::plugin_board).
