@@ -23,8 +23,7 @@ const REQUESTS: &str = "node.pair.list";
 /// Longer than the wait for a result, so that the gateway says that the time is over and not we.
 const BEYOND: Duration = Duration::from_secs(5);
 
-/// What an approval needs depends on what is approved, and an invocation on the command; a name that no contract has asks for
-/// every scope that the token has.
+/// An approval needs what is approved, an invocation what its command does: a name without a contract asks for all scopes of the token.
 const ANY: &str = "*";
 
 #[derive(Deserialize)]

@@ -270,8 +270,7 @@ fn reads_like(session: &SessionRecord, slug: &str) -> bool {
     titles.into_iter().flatten().any(|title| slug_of(title) == slug)
 }
 
-/// A title as addresses write it: lower case words joined by hyphens, up to the last that is no hexadecimal number, as the short id
-/// follows it.
+/// A title as addresses write it: lower case words and hyphens, up to the last that is no hexadecimal number: the short id follows it.
 fn slug_of(title: &str) -> String {
     let mut slug = String::new();
     for c in title.to_lowercase().chars() {
