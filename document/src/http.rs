@@ -20,6 +20,19 @@ pub struct Endpoints {
     pub chat_completions: Endpoint,
     /// `POST /v1/responses`, and with it `GET /v1/models`.
     pub responses: Endpoint,
+    /// `POST /v1/embeddings`.
+    pub embeddings: Embeddings,
+}
+
+/// Vectors of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Embeddings {
+    /// Whether it is there.
+    pub enabled: bool,
+    /// `<provider>/<model>` that makes them. Unset: only requests that name one are answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// One of them.

@@ -1,5 +1,7 @@
 //! `session`: how conversations are told apart.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,105 @@ pub struct Session {
     /// new one. Empty: nothing does.
     #[schemars(length(max = TRIGGERS_MAX))]
     pub reset_triggers: Vec<String>,
+    /// When a conversation begins anew by itself: with the first message that comes when it is over.
+    pub reset: Reset,
+    /// The same for kinds of chats, in the place of `reset`.
+    pub reset_by_type: ResetByType,
+    /// The same for single channels, by the channel's name, in the place of both.
+    pub reset_by_channel: BTreeMap<String, Reset>,
+    /// Which sessions are forgotten by themselves.
+    pub maintenance: Maintenance,
+}
+
+/// When a conversation begins anew by itself. What was said stays in its transcript; models read what was said since.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Reset {
+    /// What ends it.
+    pub mode: ResetMode,
+    /// With `daily`: the hour of the gateway's clock at which a day begins. Unset: 4.
+    #[schemars(range(min = 0, max = 23))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_hour: Option<u8>,
+    /// Minutes without a message that end it. With `daily` whichever comes first does. Unset: 60 with `idle`, none with `daily`.
+    #[schemars(range(min = 1, max = IDLE_MINUTES_MAX))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_minutes: Option<u32>,
+}
+
+/// What ends a conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetMode {
+    /// Nothing but somebody who says so.
+    #[default]
+    None,
+    /// The next day.
+    Daily,
+    /// Silence. Heartbeats, jobs and hooks break none.
+    Idle,
+}
+
+/// The longest silence that can be waited for, in minutes: a year.
+pub const IDLE_MINUTES_MAX: u32 = 525_600;
+
+/// When conversations of a kind begin anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ResetByType {
+    /// Direct messages, and what is said on screens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Reset>,
+    /// Groups and rooms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Reset>,
+    /// Threads in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Reset>,
+}
+
+/// Which sessions are forgotten by themselves, with their transcripts. Main sessions, pinned ones, and those in which something runs or
+/// waits never are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Maintenance {
+    /// Those in which nothing was said for so long: `30d`, `12h`. Unset: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune_after: Option<String>,
+    /// The oldest beyond so many. Unset: none.
+    #[schemars(range(min = 10, max = ENTRIES_MAX))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_entries: Option<u32>,
+}
+
+/// Sessions at most that a bound can be set to.
+pub const ENTRIES_MAX: u32 = 1_000_000;
+
+impl Maintenance {
+    /// After how long a session is forgotten, in milliseconds.
+    ///
+    /// # Errors
+    /// When it is no time.
+    pub fn prune_after_ms(&self) -> Result<Option<i64>, &'static str> {
+        const WRONG: &str = "must be a time from an hour to ten years, for example \"30d\" or \"12h\"";
+        let Some(text) = self.prune_after.as_deref().map(str::trim) else {
+            return Ok(None);
+        };
+        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(WRONG)?;
+        let unit: i64 = match unit {
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return Err(WRONG),
+        };
+        let number: i64 = number.parse().map_err(|_| WRONG)?;
+        let ms = number.checked_mul(unit).ok_or(WRONG)?;
+        let ten_years = 3_652 * 86_400_000;
+        (3_600_000..=ten_years)
+            .contains(&ms)
+            .then_some(Some(ms))
+            .ok_or(WRONG)
+    }
 }
 
 impl Default for Session {
@@ -34,6 +135,10 @@ impl Default for Session {
             group_scope: GroupScope::default(),
             identity_links: IndexMap::new(),
             reset_triggers: ["/new", "/reset"].map(str::to_owned).to_vec(), // OpenClaw's
+            reset: Reset::default(),
+            reset_by_type: ResetByType::default(),
+            reset_by_channel: BTreeMap::new(),
+            maintenance: Maintenance::default(),
         }
     }
 }
@@ -73,4 +178,27 @@ pub enum GroupScope {
     PerGroup,
     /// All in the agent's main session.
     Main,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_after_which_sessions_are_forgotten_is_from_an_hour_to_ten_years() {
+        let after = |text: &str| {
+            let maintenance = Maintenance {
+                prune_after: Some(text.to_owned()),
+                max_entries: None,
+            };
+            maintenance.prune_after_ms()
+        };
+
+        assert_eq!(Maintenance::default().prune_after_ms(), Ok(None));
+        assert_eq!(after("30d"), Ok(Some(2_592_000_000)));
+        assert_eq!(after(" 12h "), Ok(Some(43_200_000)));
+        for wrong in ["", "d", "30", "0d", "-3d", "30m", "9999999w", "\u{e9}", "3\u{e9}"] {
+            assert!(after(wrong).is_err(), "{wrong}");
+        }
+    }
 }

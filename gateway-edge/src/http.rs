@@ -28,6 +28,7 @@ pub(crate) mod respond;
 mod routes;
 mod rpc;
 pub(crate) mod socket;
+mod tools;
 pub(crate) mod ui;
 pub(crate) mod upgrade;
 pub(crate) mod webhook;

@@ -8,6 +8,7 @@ mod crash;
 mod devices;
 mod discord;
 mod drain;
+mod embeddings;
 mod faults;
 mod hooks;
 mod identity;

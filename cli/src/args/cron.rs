@@ -186,6 +186,9 @@ pub(crate) struct What {
     /// The account to tell it from
     #[arg(long, requires = "channel")]
     pub(crate) account: Option<String>,
+    /// Tell a program at this address of each run
+    #[arg(long, value_name = "URL", conflicts_with_all = ["quiet", "announce", "channel", "event"])]
+    pub(crate) webhook: Option<String>,
     /// What it is for
     #[arg(long)]
     pub(crate) description: Option<String>,

@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// The endpoints in the form of OpenAI's API: the key that switches each on, and its path.
-const ENDPOINTS: [(&str, &str); 2] = [
+const ENDPOINTS: [(&str, &str); 3] = [
     ("chatCompletions", "/v1/chat/completions"),
     ("responses", "/v1/responses"),
+    ("embeddings", "/v1/embeddings"),
 ];
 
 /// Characters of a revision's hash: enough to see whether two are the same.

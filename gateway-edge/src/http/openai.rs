@@ -9,6 +9,7 @@
 mod calls;
 pub(super) mod chat;
 mod driver;
+pub(super) mod embeddings;
 mod messages;
 pub(super) mod models;
 mod params;
@@ -17,6 +18,8 @@ pub(super) mod responses;
 mod sse;
 mod target;
 mod turn;
+
+pub(super) use self::turn::ask;
 
 use gatehouse_core::Kind;
 use gatehouse_document::http::Endpoints;

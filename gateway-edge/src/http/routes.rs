@@ -17,7 +17,7 @@ use super::{
     guard, hooks, media, openai, page, pages,
     policy::{Auth, Policy, Refusals, Time},
     respond::{CSP_NOTHING, not_allowed},
-    rpc, ui, upgrade, webhook,
+    rpc, tools, ui, upgrade, webhook,
 };
 use crate::limits::PAYLOAD_MAX;
 
@@ -96,7 +96,7 @@ const MEDIUM: Policy = Policy {
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 18] = [
+static ROUTES: [(&str, &str, Policy, Serve); 20] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
     ("/connect", READ, PLAIN_PAGE, || get(page::connect)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
@@ -125,6 +125,10 @@ static ROUTES: [(&str, &str, Policy, Serve); 18] = [
     ("/v1/chat/completions", "POST", PROGRAM, || {
         post(openai::chat::serve)
     }),
+    ("/v1/embeddings", "POST", PROGRAM, || {
+        post(openai::embeddings::serve)
+    }),
+    ("/tools/invoke", "POST", PROGRAM, || post(tools::invoke)),
     ("/v1/responses", "POST", PROGRAM, || {
         post(openai::responses::serve)
     }),

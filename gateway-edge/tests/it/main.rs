@@ -54,6 +54,8 @@ mod rpc;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod tools;
+#[cfg(test)]
 mod variants;
 #[cfg(test)]
 mod webhooks;

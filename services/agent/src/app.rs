@@ -60,6 +60,10 @@ impl service::App for App {
         let auth = auth::Grpc::new(config.clone(), life.clock.clone());
         life.serve(ModelAuthServiceServer::new(auth));
         let grpc = Grpc::new(config, tools, metrics, life.closing.clone());
-        life.serve(AgentServiceServer::new(grpc).max_decoding_message_size(MESSAGE_BYTES_MAX));
+        life.serve(
+            AgentServiceServer::new(grpc)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        );
     }
 }

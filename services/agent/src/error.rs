@@ -18,6 +18,12 @@ pub(crate) enum Error {
         /// The bound.
         max: usize,
     },
+    /// Too many ask for vectors.
+    #[error("{max} requests for vectors are under way: ask again in a moment")]
+    Embedding {
+        /// The bound.
+        max: usize,
+    },
     /// The configuration has not arrived yet.
     #[error("the configuration has not arrived yet")]
     Starting,
@@ -26,7 +32,7 @@ pub(crate) enum Error {
 impl Error {
     const fn kind(&self) -> Kind {
         match self {
-            Self::Full { .. } | Self::Testing { .. } => Kind::Exhausted,
+            Self::Full { .. } | Self::Testing { .. } | Self::Embedding { .. } => Kind::Exhausted,
             Self::Starting => Kind::Unavailable,
         }
     }

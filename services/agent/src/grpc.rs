@@ -6,8 +6,8 @@ use futures::{Stream, StreamExt};
 use gatehouse_core::{Drain, Failure, config::ConfigHandle, trace};
 use gatehouse_document::agents::CONCURRENT_MAX;
 use gatehouse_proto::agent::v1::{
-    ListModelsRequest, ListModelsResponse, RunTurnRequest, RunTurnResponse, TestModelRequest,
-    TestModelResponse, agent_service_server::AgentService,
+    EmbedTextsRequest, EmbedTextsResponse, ListModelsRequest, ListModelsResponse, RunTurnRequest,
+    RunTurnResponse, TestModelRequest, TestModelResponse, agent_service_server::AgentService,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     catalog::{Catalog, Discovered, View},
     config::Config,
+    embed,
     error::Error,
     metrics::Metrics,
     request::RunTurn,
@@ -29,6 +30,9 @@ const TURNS_MAX: usize = CONCURRENT_MAX as usize;
 /// Tests at once: each is a call to a provider, and whoever tests all of them tries a handful.
 const TESTS_MAX: usize = 4;
 
+/// Requests for vectors at once: each holds some megabytes.
+const EMBEDDINGS_MAX: usize = 4;
+
 /// Events of one turn on their way to session.
 const EVENTS: usize = 64;
 
@@ -40,6 +44,7 @@ pub(crate) struct Grpc {
     drain: Drain,
     places: Arc<Semaphore>,
     tests: Semaphore,
+    embeddings: Semaphore,
     discovered: Discovered,
 }
 
@@ -57,6 +62,7 @@ impl Grpc {
             drain,
             places: Arc::new(Semaphore::new(TURNS_MAX)),
             tests: Semaphore::new(TESTS_MAX),
+            embeddings: Semaphore::new(EMBEDDINGS_MAX),
             discovered: Discovered::default(),
         }
     }
@@ -131,6 +137,17 @@ impl AgentService for Grpc {
             Err(why) => trial::not_asked(model.as_deref(), provider.as_deref(), why),
         };
         Ok(Response::new(response))
+    }
+
+    async fn embed_texts(
+        &self,
+        request: Request<EmbedTextsRequest>,
+    ) -> Result<Response<EmbedTextsResponse>, Status> {
+        let config = self.config()?;
+        let full = |_| Error::Embedding { max: EMBEDDINGS_MAX };
+        let _place = self.embeddings.try_acquire().map_err(full)?;
+        let answered = embed::run(&config, &self.tools, request.get_ref()).await;
+        Ok(Response::new(answered?))
     }
 
     async fn run_turn(

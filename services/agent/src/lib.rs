@@ -9,6 +9,7 @@ mod auth;
 mod breaker;
 mod catalog;
 mod config;
+mod embed;
 mod error;
 mod failing;
 #[cfg(any(test, feature = "fuzzing"))]

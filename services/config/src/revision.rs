@@ -132,7 +132,7 @@ impl Reader {
                 (&["bindings"], false),
                 (&["session"], false),
                 (&["messages"], false),
-                (&["cron"], false),
+                (&["cron"], true),
                 (&["hooks"], true),
                 (&["commands", "ownerAllowFrom"], false),
                 (&["models"], false),

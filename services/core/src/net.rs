@@ -2,6 +2,8 @@
 //! host names nobody else can own. Every bound, lock-out and `Host` check goes by these functions, so that what one of them
 //! counts as one no other counts as many.
 
+pub mod public;
+
 use std::{
     fmt, fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

@@ -179,6 +179,7 @@ impl service::App for App {
         let (requested, closing) = (life.requested.clone(), life.closing.clone());
         requested.spawn("turns", engine.clone().run());
         requested.spawn("jobs", jobs.clone().run());
+        requested.spawn("posts", jobs.sender(clock.clone()).run(requested.clone()));
         requested.spawn(
             "prune",
             prune(
@@ -296,6 +297,9 @@ async fn prune(store: Arc<dyn Upkeep>, engine: Engine, media: Media, clock: Cloc
         }
         if let Err(error) = engine.forget_expired().await {
             tracing::warn!(error = %Chain(&error), "sessions that are not kept any longer could not be forgotten");
+        }
+        if let Err(error) = engine.forget_surplus().await {
+            tracing::warn!(error = %Chain(&error), "old sessions could not be forgotten");
         }
         let pause = match store.prune(clock.now() - KEEP).await {
             Ok(0) => PRUNE,

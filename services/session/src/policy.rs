@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatehouse_core::Secret;
 use gatehouse_core::drain::plan;
 use gatehouse_document::agents::{CONCURRENT_MAX, MEDIA_MB_MAX};
 use gatehouse_document::session::TRIGGERS_MAX;
@@ -16,6 +17,8 @@ use crate::key::SessionKey;
 use crate::nodes::commands::Rules;
 use crate::routing::Router;
 use crate::schedules::heartbeat::{self, Beat};
+use crate::schedules::posts::Guard;
+use crate::sessions::Life;
 use crate::thinking::Level;
 use crate::usage::Prices;
 
@@ -37,12 +40,22 @@ pub(crate) struct Policy {
     pub(crate) cron: CronSection,
     /// What programs outside may bring.
     pub(crate) hooks: HookRules,
+    /// Where programs may be told of runs.
+    pub(crate) posts: Guard,
+    /// What they are shown.
+    pub(crate) post_token: Option<Secret>,
     /// When agents look by themselves whether there is something to do.
     pub(crate) beats: Vec<Beat>,
     /// Whether everybody shares one session.
     pub(crate) scope: Scope,
     /// What is known of models.
     pub(crate) book: Book,
+    /// When conversations are over by themselves.
+    pub(crate) life: Arc<Life>,
+    /// After how long a session is forgotten, in milliseconds.
+    pub(crate) prune_after_ms: Option<i64>,
+    /// How many sessions are kept.
+    pub(crate) sessions_max: Option<u32>,
     /// What begins a new conversation, in lower case.
     pub(crate) reset_triggers: Vec<String>,
     /// The largest attachment, in bytes.
@@ -71,9 +84,20 @@ impl Policy {
             queue: config.messages.queue.clone(),
             cron: config.cron.clone(),
             hooks: HookRules::read(&config.hooks),
+            posts: Guard::new(&config.cron.webhook_ssrf_policy.allowed_hostnames),
+            post_token: config
+                .cron
+                .webhook_token
+                .as_ref()
+                .and_then(|token| token.text())
+                .filter(|token| !token.trim().is_empty())
+                .map(Secret::new),
             beats: heartbeat::read(config),
             scope: config.session.scope,
             book: Book::read(config),
+            life: Arc::new(Life::read(&config.session)),
+            prune_after_ms: config.session.maintenance.prune_after_ms().ok().flatten(),
+            sessions_max: config.session.maintenance.max_entries,
             reset_triggers: triggers(&config.session.reset_triggers),
             media_bytes_max: u64::from(media_mb.clamp(1, MEDIA_MB_MAX)) * 1024 * 1024,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),

@@ -3,6 +3,7 @@
 mod anew;
 pub(crate) mod groups;
 pub(crate) mod grpc;
+mod life;
 mod model;
 mod reference;
 pub(crate) mod settings;
@@ -10,6 +11,7 @@ mod store;
 
 pub(crate) use self::anew::reset;
 pub(crate) use self::groups::{GroupChange, Groups, GroupsOf};
+pub(crate) use self::life::{Aged, Life};
 pub(crate) use self::model::*;
 pub(crate) use self::reference::SessionRef;
 pub(crate) use self::store::Sessions;

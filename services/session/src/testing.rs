@@ -345,6 +345,7 @@ pub(crate) fn message(run: &str, text: &str) -> Admission {
         timeout_ms: None,
         task: None,
         brought: Brought::default(),
+        life: None,
         trace: gatehouse_core::trace::Context::new(),
         now,
     }

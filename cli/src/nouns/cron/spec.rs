@@ -79,6 +79,7 @@ fn fields(when: &When, what: &What) -> Result<Map<String, Value>, Failed> {
         channel,
         to,
         account,
+        webhook,
         description,
         keep,
     } = what;
@@ -105,7 +106,9 @@ fn fields(when: &When, what: &What) -> Result<Map<String, Value>, Failed> {
             set(name, json!(text));
         }
     }
-    if *quiet {
+    if let Some(webhook) = webhook {
+        set("delivery", json!({"mode": "webhook", "to": webhook}));
+    } else if *quiet {
         set("delivery", json!({"mode": "none"}));
     } else if *announce || channel.is_some() {
         let given = [
@@ -252,6 +255,11 @@ mod tests {
                 "delivery": {"mode": "announce", "channel": "irc", "to": "anna", "bestEffort": false},
                 "missed": {"policy": "run", "withinMinutes": 90},
             })
+        );
+        let told = asked("edit|news|--webhook|https://example.org/told").unwrap();
+        assert_eq!(
+            told["delivery"],
+            json!({"mode": "webhook", "to": "https://example.org/told"})
         );
         let zoned = asked("add|x|--at|2027-07-01T12:00|--tz|Europe/Berlin|--message|y").unwrap();
         assert_eq!(zoned["schedule"]["at"], "2027-07-01T10:00:00Z");

@@ -78,12 +78,12 @@ fn what_programs_may_ask_is_said_with_what_switches_the_rest_on() {
 
     let off = endpoints(&serde_json::Value::Null, style);
     assert!(
-        off.contains("/v1/chat/completions, /v1/responses off (`gatehouse config set gateway.http.endpoints.chatCompletions.enabled true`"),
+        off.contains("/v1/chat/completions, /v1/responses, /v1/embeddings off (`gatehouse config set gateway.http.endpoints.chatCompletions.enabled true`"),
         "{off}"
     );
     let some = endpoints(&on, style);
     assert!(
-        some.contains("/v1/chat/completions on; /v1/responses off"),
+        some.contains("/v1/chat/completions on; /v1/responses, /v1/embeddings off"),
         "{some}"
     );
 }

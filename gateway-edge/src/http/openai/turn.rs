@@ -180,7 +180,7 @@ impl Turn {
 }
 
 /// Calls a method that answers once.
-pub(super) async fn ask(
+pub(in crate::http) async fn ask(
     http: &Arc<Http>,
     socket: &Arc<Socket>,
     known: &Arc<Known>,

@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod body;
 mod chunk;
 mod decoder;
+mod embeddings;
 mod ending;
 pub(crate) mod messages;
 mod models;

@@ -33,6 +33,9 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     gateway(document, &mut issues);
     agents(document, &mut issues);
     heartbeats(document, &mut issues);
+    if let Err(problem) = document.session.maintenance.prune_after_ms() {
+        issues.push(Issue::error("session.maintenance.pruneAfter", problem));
+    }
     hooks::check(document, &mut issues);
     models(document, written, &mut issues);
     channels::check(document, &mut issues);

@@ -66,6 +66,7 @@ pub(super) async fn compact(
         timeout_ms: None,
         task: Some(Task::Compact),
         brought: Brought::default(),
+        life: None,
         trace: trace::current().unwrap_or_default(),
         now,
         key: key.clone(),

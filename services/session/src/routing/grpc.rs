@@ -1,5 +1,7 @@
 //! Messages from chats: `DeliverMessage`, `FindUnknownMessages`.
 
+use std::sync::Arc;
+
 use gatehouse_core::content::Block;
 use gatehouse_core::{Case, Content, trace};
 use gatehouse_proto::common::v1 as common;
@@ -162,6 +164,7 @@ pub(crate) async fn deliver(
         timeout_ms: None,
         task: None,
         brought: Brought::default(),
+        life: Some(Arc::clone(&policy.life)),
         trace: trace::current().unwrap_or_default(),
         now,
         key,

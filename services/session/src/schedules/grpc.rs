@@ -43,6 +43,11 @@ impl Grpc {
         Self(runner)
     }
 
+    #[cfg(test)]
+    pub(super) fn runner(&self) -> &Runner {
+        &self.0
+    }
+
     async fn find(&self, id: &JobId) -> Result<Job, Error> {
         let job = self.0.store().job(id).await?;
         job.ok_or_else(|| Error::NoJob(id.to_string()))

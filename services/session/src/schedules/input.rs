@@ -60,7 +60,10 @@ pub(super) fn read(
         refuse_what_was(&schedule, now)?;
     }
     let payload = payload(job.remove("payload"), policy)?;
-    let delivery = job.remove("delivery").map(delivery).transpose()?;
+    let delivery = job
+        .remove("delivery")
+        .map(|value| delivery(value, policy))
+        .transpose()?;
     let failure_alert = job.remove("failureAlert").map(failure_alert).transpose()?;
     let missed: Option<Missed> = job
         .remove("missed")
@@ -259,9 +262,9 @@ fn payload(value: Option<Value>, policy: &Policy) -> Result<Payload, Error> {
     Ok(payload)
 }
 
-const WEBHOOK: &str = "webhook is not offered yet: this gateway sends answers to chats only";
+const WEBHOOK: &str = "webhook is not offered: the chat of the answers is told of failures";
 
-fn delivery(mut value: Value) -> Result<Delivery, Error> {
+fn delivery(mut value: Value, policy: &Policy) -> Result<Delivery, Error> {
     if let Some(object) = value.as_object_mut() {
         object.retain(|_, value| !value.is_null());
         for (key, path) in [
@@ -277,8 +280,14 @@ fn delivery(mut value: Value) -> Result<Delivery, Error> {
         }
         match object.get("mode").and_then(Value::as_str) {
             Some("none" | "announce") => {}
-            Some("webhook") => return Err(wrong("/delivery/mode", WEBHOOK)),
-            Some(_) | None => return Err(wrong("/delivery/mode", "is not announce or none")),
+            Some("webhook") => {
+                let to = object.get("to").and_then(Value::as_str).unwrap_or_default();
+                let read = policy.posts.read(to);
+                read.map_err(|unfit| wrong("/delivery/to", unfit.to_string()))?;
+                // What a chat was named by before goes.
+                object.retain(|key, _| matches!(key.as_str(), "mode" | "to"));
+            }
+            Some(_) | None => return Err(wrong("/delivery/mode", "is not announce, webhook or none")),
         }
         let text = |key: &str| object.get(key).and_then(Value::as_str);
         let is_named = text("channel").is_some_and(|channel| channel != "last");

@@ -316,12 +316,22 @@ pub(crate) enum Delivery {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         best_effort: Option<bool>,
     },
+    /// A program is told of the end of each run, at this address.
+    Webhook { to: String },
 }
 
 impl Delivery {
+    /// The address of the program that is told.
+    pub(crate) fn url(&self) -> Option<&str> {
+        match self {
+            Self::Webhook { to } => Some(to),
+            Self::None { .. } | Self::Announce { .. } => None,
+        }
+    }
+
     pub(crate) fn is_best_effort(&self) -> bool {
         match self {
-            Self::None { .. } => true,
+            Self::None { .. } | Self::Webhook { .. } => true,
             Self::Announce { best_effort, .. } => *best_effort == Some(true),
         }
     }

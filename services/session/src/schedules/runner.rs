@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use gatehouse_core::publish::Publisher;
-use gatehouse_core::{Chain, Drain, Timestamp};
+use gatehouse_core::{Chain, Clock, Drain, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, Instant};
 
 use super::events::{Change, Events};
+use super::posts::Sender;
 use super::{
     Claim, EndedRun, Job, JobChange, JobId, NewJob, Planned, Replaced, RunNow, Schedules, SlotKind, SlotRow,
 };
@@ -42,6 +43,8 @@ pub(crate) struct Runner {
     replies: Arc<Notify>,
     /// Told when something may be due earlier than was known.
     changed: Arc<Notify>,
+    /// Told when a program is to be told something.
+    posts: Arc<Notify>,
     /// Told when a slot came to its end.
     ends: watch::Sender<()>,
     drain: Drain,
@@ -73,6 +76,7 @@ impl Runner {
             policies,
             replies,
             changed: Arc::default(),
+            posts: Arc::default(),
             ends: watch::Sender::new(()),
             drain,
         }
@@ -80,6 +84,16 @@ impl Runner {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Who tells programs of runs.
+    pub(crate) fn sender(&self, clock: Clock) -> Sender {
+        Sender {
+            store: Arc::clone(&self.store),
+            policies: self.policies.clone(),
+            clock,
+            waits: Arc::clone(&self.posts),
+        }
     }
 
     pub(super) fn store(&self) -> &dyn Schedules {
@@ -271,6 +285,7 @@ impl Runner {
         if ended.says_something {
             self.replies.notify_one();
         }
+        self.posts.notify_one();
         self.changed.notify_one();
     }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use gatehouse_core::Timestamp;
 
 use super::{
-    Claim, EndedRun, Job, JobId, NewHook, Planned, RunEnd, RunFilter, RunNow, Settle, Slot, SlotRow, Spec,
-    TakenHook,
+    Claim, EndedRun, Job, JobId, NewHook, Planned, Post, PostEnd, RunEnd, RunFilter, RunNow, Settle, Slot,
+    SlotRow, Spec, TakenHook,
 };
 use crate::deliveries::Target;
 use crate::error::Error;
@@ -100,6 +100,15 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
 
     /// The end of a run, with what is said about it. `None`: it had ended before.
     async fn end_run(&self, end: RunEnd) -> Result<Option<EndedRun>, Error>;
+
+    /// What programs are to be told by now. Some in one call.
+    async fn posts(&self, now: Timestamp) -> Result<Vec<Post>, Error>;
+
+    /// When the next program is to be told something. `None`: none is.
+    async fn next_post(&self) -> Result<Option<Timestamp>, Error>;
+
+    /// What became of telling a program; the ledger says it too.
+    async fn settle_post(&self, id: i64, end: PostEnd) -> Result<(), Error>;
 
     /// The ledger's rows that have ended, and how many there are in all.
     async fn runs(&self, filter: RunFilter) -> Result<(Vec<SlotRow>, u32), Error>;

@@ -3,4 +3,5 @@
 mod beats;
 mod clocks;
 mod methods;
+mod posts;
 mod runs;

@@ -2,10 +2,9 @@
 
 use super::SessionRecord;
 use crate::error::Error;
-use crate::id::{EntryId, SessionId};
+use crate::id::SessionId;
 use crate::key::SessionKey;
-use crate::rows::plain;
-use crate::transcripts::{EntryExtra, NewEntry, Role};
+use crate::transcripts::NewEntry;
 use crate::turns::Engine;
 
 /// Begins a new transcript under the same key, after what runs was stopped. `reason` is `new` or `reset`.
@@ -30,20 +29,11 @@ pub(crate) async fn reset(
     }
     engine.abort(key.clone(), None).await?;
     let now = engine.now();
-    let boundary = NewEntry {
-        id: EntryId::generate(),
-        role: Role::System,
-        content: plain(match reason {
-            Some("new") => "New session",
-            Some(_) | None => "Session reset",
-        }),
-        preview: String::new(),
-        timestamp: now,
-        run: None,
-        boundary: true,
-        in_context: false,
-        extra: EntryExtra::default(),
+    let words = match reason {
+        Some("new") => "New session",
+        Some(_) | None => "Session reset",
     };
+    let boundary = NewEntry::boundary(words, now);
     engine
         .change(key.clone(), "reset", async {
             let (session, row) = sessions.reset(key, boundary, expected, now).await?;

@@ -7,8 +7,10 @@ mod filters;
 mod forks;
 mod hooks;
 mod kept;
+mod life;
 mod lists;
 mod nodes;
+mod posts;
 mod programs;
 mod queue;
 mod recovery;
@@ -69,6 +71,8 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         transcripts::a_page_of_history_is_bounded_and_a_cursor_brings_what_is_new,
         transcripts::a_reset_begins_a_new_transcript,
         transcripts::what_a_dead_transcript_has_to_say_is_not_said_into_the_new_one,
+        life::the_first_message_behind_a_silence_begins_a_new_transcript,
+        life::old_sessions_are_forgotten_and_never_one_that_is_needed,
         lists::a_list_is_filtered_paged_and_counted,
         filters::a_list_is_of_what_is_pinned_grouped_active_or_no_job,
         lists::a_label_is_unique,
@@ -98,6 +102,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         hooks::what_comes_by_a_hook_is_claimed_at_once_and_a_repeat_is_told_its_runs,
         hooks::an_event_that_waits_already_is_one_and_what_is_over_is_gone,
         hooks::more_than_a_thousand_events_do_not_wait,
+        posts::what_a_program_is_to_be_told_waits_until_it_was_told_or_is_given_up,
         schedules::a_slot_is_claimed_once_and_leaves_its_claim_once,
         schedules::of_what_was_missed_one_slot_runs_and_each_has_a_row,
         schedules::a_slot_that_comes_while_the_run_before_it_goes_on_is_skipped,
@@ -177,6 +182,7 @@ fn admission(key: &SessionKey, run: &str, text: &str) -> Admission {
         thinking: None,
         task: None,
         brought: Brought::default(),
+        life: None,
         timeout_ms: None,
         trace: gatehouse_core::trace::Context::new(),
         now: T0,

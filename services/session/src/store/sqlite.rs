@@ -154,6 +154,16 @@ impl Sessions for SqliteStore {
         self.database.read(move |conn| sessions::expired(conn, now)).await
     }
 
+    async fn surplus(
+        &self,
+        before: Option<Timestamp>,
+        max: Option<u32>,
+    ) -> Result<Vec<SessionRecord>, Error> {
+        self.database
+            .read(move |conn| sessions::surplus(conn, before, max))
+            .await
+    }
+
     async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error> {
         let key = key.clone();
         self.database

@@ -113,6 +113,13 @@ struct FakeAgent(mpsc::Sender<Call>);
 impl AgentService for FakeAgent {
     type RunTurnStream = ReceiverStream<Result<agent::RunTurnResponse, Status>>;
 
+    async fn embed_texts(
+        &self,
+        _: Request<agent::EmbedTextsRequest>,
+    ) -> Result<Response<agent::EmbedTextsResponse>, Status> {
+        Err(Status::unimplemented("no test asks for vectors here"))
+    }
+
     async fn list_models(
         &self,
         _: Request<agent::ListModelsRequest>,

@@ -14,8 +14,8 @@ use crate::nodes::{
     Settled, Surface, Waiting,
 };
 use crate::schedules::{
-    Claim, EndedRun, Job, JobChange, JobId, NewHook, NewJob, Planned, Replaced, RunEnd, RunFilter, RunNow,
-    Settle, Slot, SlotRow, TakenHook,
+    Claim, EndedRun, Job, JobChange, JobId, NewHook, NewJob, Planned, Post, PostEnd, Replaced, RunEnd,
+    RunFilter, RunNow, Settle, Slot, SlotRow, TakenHook,
 };
 use crate::store::*;
 use crate::viewer::Viewer;
@@ -82,6 +82,7 @@ pass_on! {
         fn patch(key: &SessionKey, patch: SessionPatch, now: Timestamp) -> SessionRecord;
         fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> Forked;
         fn reset(key: &SessionKey, boundary: NewEntry, expected: Option<SessionId>, now: Timestamp) -> (SessionRecord, Entry);
+        fn surplus(before: Option<Timestamp>, max: Option<u32>) -> Vec<SessionRecord>;
         fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
     }
     groups as Groups {
@@ -175,6 +176,9 @@ pass_on! {
         fn settle_slot(slot: &Slot, settle: Settle, now: Timestamp) -> Option<(SlotRow, Option<Job>)>;
         fn open_runs() -> Vec<SlotRow>;
         fn end_run(end: RunEnd) -> Option<EndedRun>;
+        fn posts(now: Timestamp) -> Vec<Post>;
+        fn next_post() -> Option<Timestamp>;
+        fn settle_post(id: i64, end: PostEnd) -> ();
         fn runs(filter: RunFilter) -> (Vec<SlotRow>, u32);
         fn next_slot() -> Option<Timestamp>;
     }

@@ -4,6 +4,7 @@ use gatehouse_core::{Content, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{EntryId, RunId, SessionId};
+use crate::rows::plain;
 use crate::sessions::SessionRecord;
 use crate::stop::StopReason;
 
@@ -122,6 +123,21 @@ impl NewEntry {
                 sender_label: sender,
                 ..EntryExtra::default()
             },
+        }
+    }
+
+    /// The row with which a transcript begins behind another one.
+    pub(crate) fn boundary(words: &str, now: Timestamp) -> Self {
+        Self {
+            id: EntryId::generate(),
+            role: Role::System,
+            content: plain(words),
+            preview: String::new(),
+            timestamp: now,
+            run: None,
+            boundary: true,
+            in_context: false,
+            extra: EntryExtra::default(),
         }
     }
 

@@ -93,6 +93,7 @@ impl Intake {
             entry,
             session,
             gave_way: Aborted { ended, asked },
+            boundary,
         } = *new;
         let agents = self.shared.agents();
         self.shared.metrics.accepted.inc();
@@ -100,6 +101,14 @@ impl Intake {
             self.settle.settle(&ended, None, seq_before(ended.turn.attempt));
         }
         let events = &self.shared.events;
+        if let Some(boundary) = &boundary {
+            tracing::info!(
+                session.key = turn.key.as_str(),
+                "a conversation was over: a new one begins"
+            );
+            events.changed(&turn.key, Some(&session), agents.as_deref(), "reset", None);
+            events.row(boundary, &session, agents.as_deref());
+        }
         events.changed(
             &turn.key,
             Some(&session),
@@ -164,6 +173,7 @@ impl Intake {
             entry,
             session,
             gave_way: _, // nothing has to
+            boundary: _, // and none begins
         } = new;
         self.shared.metrics.accepted.inc();
         let (agents, events) = (self.shared.agents(), &self.shared.events);

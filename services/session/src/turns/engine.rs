@@ -358,6 +358,29 @@ impl Engine {
         Ok(expired.len())
     }
 
+    /// Forgets sessions as the configuration says: how many.
+    pub(crate) async fn forget_surplus(&self) -> Result<usize, Error> {
+        let policy = self.policy()?;
+        let before = policy
+            .prune_after_ms
+            .map(|ms| Timestamp::from_ms(self.now().as_ms() - ms));
+        if before.is_none() && policy.sessions_max.is_none() {
+            return Ok(0);
+        }
+        let surplus = self
+            .stores()
+            .sessions
+            .surplus(before, policy.sessions_max)
+            .await?;
+        for session in &surplus {
+            match self.delete(session, Some(session.session_id.clone())).await {
+                Ok(_) | Err(Error::StillStopping(_) | Error::SessionMoved(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(surplus.len())
+    }
+
     /// Says that a row was added, with the session after it.
     pub(crate) fn announce_row(&self, entry: &Entry, session: &SessionRecord) {
         let agents = self.shared.agents();

@@ -1,6 +1,7 @@
 //! `chat.send`, `chat.abort`, `agent`, `agent.wait`: parse, ask, answer.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
@@ -261,6 +262,7 @@ impl Message {
             timeout_ms: self.timeout_ms,
             task: None,
             brought: kept.brought,
+            life: Some(Arc::clone(&policy.life)),
             trace: trace::current().unwrap_or_default(),
             now,
             key,

@@ -3,6 +3,7 @@
 use gatehouse_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::NewPost;
 use super::{Job, JobId};
 use crate::deliveries::Target;
 use crate::id::RunId;
@@ -217,6 +218,8 @@ pub(crate) struct RunEnd {
     pub(crate) reply: Option<gatehouse_core::Content>,
     /// Whether the answer was to be delivered, and what is said when it could not be.
     pub(crate) wanted: Wanted,
+    /// What a program is told of it. Unset: none is.
+    pub(crate) post: Option<NewPost>,
     /// Whether the same may go well later.
     pub(crate) is_transient: bool,
     pub(crate) now: Timestamp,

@@ -7,6 +7,7 @@ use gatehouse_core::{Chain, Content, Kind, trace};
 use tokio::time;
 
 use super::super::planner::{LATE, may_still_fire};
+use super::super::posts::posted;
 use super::super::{
     Claim, Delivery, Job, Payload, RunEnd, SessionTarget, Settle, SlotKind, SlotRow, Status, Wanted, reply,
 };
@@ -150,7 +151,8 @@ impl Runner {
         key: &SessionKey,
     ) -> Result<Result<Target, Option<&'static str>>, Error> {
         let (channel, to, account, thread) = match (&job.spec.delivery, &job.spec.payload) {
-            (Some(Delivery::None { .. }), _) | (None, Payload::AgentTurn { .. } | Payload::Heartbeat {}) => {
+            (Some(Delivery::None { .. } | Delivery::Webhook { .. }), _)
+            | (None, Payload::AgentTurn { .. } | Payload::Heartbeat {}) => {
                 return Ok(Err(None));
             }
             (None, Payload::SystemEvent { .. }) => (None, None, None, None),
@@ -263,6 +265,7 @@ impl Runner {
                     .then_some(HOOK_SESSION_KEPT_MS),
                 ..Brought::default()
             },
+            life: None,
             trace: trace::Context::new(),
             now,
             key: destination.key,
@@ -312,7 +315,7 @@ impl Runner {
         let job = self.store.job(&row.slot.job).await?;
         let announces = job.as_ref().and_then(|job| match &job.spec.delivery {
             Some(delivery @ Delivery::Announce { .. }) => Some(delivery.is_best_effort()),
-            Some(Delivery::None { .. }) | None => None,
+            Some(Delivery::None { .. } | Delivery::Webhook { .. }) | None => None,
         });
         let wanted = match (&row.target, announces) {
             (Some(_), _) => Wanted::Yes,
@@ -331,13 +334,16 @@ impl Runner {
             answered_by: None,
             reply: None,
             wanted,
+            post: None,
             is_transient: false,
             now: self.engine.now(),
         };
         let Some(turn) = turn else {
             end.error = Some("its run is not known any more".to_owned());
+            end.post = job.and_then(|job| posted(row, &job, &end, None));
             return Ok(end);
         };
+        let mut words = None;
         end.session_id = Some(turn.session_id.to_string());
         match turn.state {
             TurnState::Done => end.status = Status::Ok,
@@ -356,7 +362,9 @@ impl Runner {
             let told = answer::reply(content_of(&entry.row.content));
             end.summary = told.as_ref().map(summary).filter(|summary| !summary.is_empty());
             end.reply = told.and_then(reply::said);
+            words = end.reply.as_ref().map(Content::words);
         }
+        end.post = job.and_then(|job| posted(row, &job, &end, words));
         Ok(end)
     }
 

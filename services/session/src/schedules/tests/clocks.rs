@@ -194,6 +194,7 @@ impl Gateway {
                 answered_by: None,
                 reply: None,
                 wanted: Wanted::No,
+                post: None,
                 is_transient: false,
                 now: self.now,
             };

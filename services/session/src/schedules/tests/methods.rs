@@ -51,7 +51,7 @@ async fn what_is_not_offered_is_refused_with_its_place() {
         ),
         (
             with(|job| job.delivery = Some(r#"{"mode":"webhook","to":"http://10.0.0.1/"}"#.into())),
-            "/delivery/mode",
+            "/delivery/to",
         ),
         (
             with(|job| job.missed = Some(r#"{"policy":"run","withinMinutes":9000}"#.into())),

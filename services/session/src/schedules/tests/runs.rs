@@ -63,6 +63,12 @@ impl Scheduled {
         }
     }
 
+    /// Programs are told from now on.
+    pub(super) fn send_posts(&self) {
+        let sender = self.grpc.runner().sender(self.bench.clock.clone());
+        self.drain.spawn("posts", sender.run(self.drain.clone()));
+    }
+
     /// Time goes by, and the runner looks.
     pub(super) fn pass(&self, ms: i64) {
         self.bench.clock.advance_ms(ms);
@@ -92,7 +98,7 @@ impl Scheduled {
         added.unwrap().into_inner().job.unwrap()
     }
 
-    async fn run(&self, job: &CronJob) -> RunCronJobResponse {
+    pub(super) async fn run(&self, job: &CronJob) -> RunCronJobResponse {
         let request = RunCronJobRequest {
             id: Some(job.id.clone()),
             ..RunCronJobRequest::default()

@@ -6,7 +6,7 @@ use crate::schedules::{
     TakenHook, WakeMode, Wanted,
 };
 
-fn job(declared: Option<&str>, fire_at: Timestamp) -> HookJob {
+pub(super) fn job(declared: Option<&str>, fire_at: Timestamp) -> HookJob {
     HookJob {
         id: JobId::of_hook(),
         spec: Spec {
@@ -32,7 +32,7 @@ fn job(declared: Option<&str>, fire_at: Timestamp) -> HookJob {
     }
 }
 
-fn hook(key: Option<&str>, says: &str, jobs: Vec<HookJob>) -> NewHook {
+pub(super) fn hook(key: Option<&str>, says: &str, jobs: Vec<HookJob>) -> NewHook {
     NewHook {
         key: key.map(str::to_owned),
         fingerprint: says.as_bytes().to_vec(),
@@ -45,7 +45,7 @@ async fn take(store: &Stores, new: NewHook) -> TakenHook {
     store.schedules.take_hook(new).await.unwrap()
 }
 
-async fn runs(store: &Stores, new: NewHook) -> Vec<RunId> {
+pub(super) async fn runs(store: &Stores, new: NewHook) -> Vec<RunId> {
     match take(store, new).await {
         TakenHook::Taken { runs, .. } => runs,
         other => panic!("it is taken: {other:?}"),
@@ -62,6 +62,7 @@ async fn end(store: &Stores, slot: &Slot, status: Status) {
         answered_by: None,
         reply: None,
         wanted: Wanted::No,
+        post: None,
         is_transient: false,
         now: T0.plus_ms(5),
     };

@@ -100,6 +100,7 @@ fn end(slot: &Slot, status: Status, now: Timestamp) -> RunEnd {
         answered_by: None,
         reply: Some(Content::text("news")),
         wanted: Wanted::Yes,
+        post: None,
         is_transient: true,
         now,
     }

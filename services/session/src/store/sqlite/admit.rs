@@ -3,13 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::{
-    Aborted, Admission, Admitted, Answered, GatewayAnswer, InboundKey, Lease, NewTurn, Origin, Reply, Target,
-    Task, Turn, TurnState,
+    Aborted, Admission, Admitted, Aged, Answered, Entry, GatewayAnswer, InboundKey, Lease, NewEntry, NewTurn,
+    Origin, Reply, Target, Task, Turn, TurnState,
 };
 use super::{entries, sessions, turns};
 use crate::agents::ModelName;
 use crate::error::Error;
 use crate::id::RunId;
+use crate::schedules::host_zone;
 use crate::stop::StopReason;
 use crate::thinking::Level;
 use crate::turns::queue::{DropPolicy, QueueMode};
@@ -28,8 +29,14 @@ pub(super) fn admit(
     }
     let Admission { run, now, .. } = &admission;
     let (session, target) = place(conn, &admission)?;
-    begin_transcript(conn, session, &admission)?;
     let open = turns::open_turns(conn, session)?;
+    let boundary = if open.is_empty() {
+        begin_anew(conn, session, &admission)?
+    } else {
+        None // somebody waits for an answer there
+    };
+    note_talk(conn, session, &admission)?;
+    begin_transcript(conn, session, &admission)?;
     let gave_way = make_room(conn, &open, &admission)?;
     let idle = open.len() == gave_way.ended.len();
     let not_before = if idle {
@@ -70,7 +77,42 @@ pub(super) fn admit(
         entry,
         session,
         gave_way,
+        boundary,
     })))
+}
+
+/// Begins a new transcript where the one before is over. Answers the row between them.
+fn begin_anew(conn: &Connection, session: i64, admission: &Admission) -> Result<Option<Entry>, Error> {
+    let Some(life) = admission.life.as_ref().filter(|life| !life.is_endless()) else {
+        return Ok(None);
+    };
+    let record = sessions::by_id(conn, session)?;
+    if record.last_seq < record.first_seq {
+        return Ok(None);
+    }
+    let (begun_at, talked_at) = sessions::ages(conn, session)?;
+    let aged = Aged {
+        key: &record.key,
+        channel: record.channel.as_deref(),
+        chat: record.chat_type,
+        begun_at,
+        talked_at,
+    };
+    if !life.is_over(&aged, admission.now, &host_zone()) {
+        return Ok(None);
+    }
+    let boundary = NewEntry::boundary("A new conversation: the one before was over", admission.now);
+    let (_, boundary) = sessions::reset(conn, &record.key, boundary, None, admission.now)?;
+    Ok(Some(boundary))
+}
+
+/// Notes that somebody said something.
+fn note_talk(conn: &Connection, session: i64, admission: &Admission) -> Result<(), Error> {
+    if admission.life.is_some() {
+        conn.prepare_cached("UPDATE sessions SET talked_at = ?2 WHERE id = ?1")?
+            .execute(params![session, admission.now])?;
+    }
+    Ok(())
 }
 
 /// Takes a message together with its answer: its turn is over as it begins.
@@ -100,6 +142,7 @@ pub(super) fn answer(
         entry,
         session: sessions::by_id(conn, session)?,
         gave_way: Aborted::default(),
+        boundary: None,
     };
     let end = turns::End {
         entry: Some(answer),

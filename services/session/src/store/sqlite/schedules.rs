@@ -1,6 +1,7 @@
 //! Jobs.
 
 pub(super) mod hooks;
+pub(super) mod posts;
 mod rows;
 mod slots;
 
@@ -15,8 +16,8 @@ use crate::error::Error;
 use crate::key::SessionKey;
 use crate::schedules::{
     Calendar, CatchUp, Claim, EndedRun, Fate, JOBS_MAX, Job, JobChange, JobId, NewHook, NewJob, Planned,
-    Replaced, RunEnd, RunFilter, RunNow, Schedules, Settle, Slot, SlotKind, SlotRow, Spec, TakenHook,
-    host_zone, plan,
+    Post, PostEnd, Replaced, RunEnd, RunFilter, RunNow, Schedules, Settle, Slot, SlotKind, SlotRow, Spec,
+    TakenHook, host_zone, plan,
 };
 
 /// The tables. A migration is never changed once released.
@@ -161,6 +162,18 @@ impl Schedules for SqliteStore {
 
     async fn end_run(&self, end: RunEnd) -> Result<Option<EndedRun>, Error> {
         self.database.write(move |tx| slots::end(tx, end)).await
+    }
+
+    async fn posts(&self, now: Timestamp) -> Result<Vec<Post>, Error> {
+        self.database.read(move |conn| posts::due(conn, now)).await
+    }
+
+    async fn next_post(&self) -> Result<Option<Timestamp>, Error> {
+        self.database.read(posts::next).await
+    }
+
+    async fn settle_post(&self, id: i64, end: PostEnd) -> Result<(), Error> {
+        self.database.write(move |tx| posts::settle(tx, id, &end)).await
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<(Vec<SlotRow>, u32), Error> {

@@ -313,4 +313,11 @@ DROP INDEX node_invocations_by_key;
 CREATE UNIQUE INDEX node_invocations_by_asker
     ON node_invocations (node, key, ifnull(client, ''), ifnull(device, ''), ifnull(user, ''));
 ",
+    super::schedules::posts::MIGRATION,
+    r"
+-- When the transcript began, and when somebody said something last; NULL: as in earlier versions, when the session was made and when
+-- anything happened.
+ALTER TABLE sessions ADD COLUMN begun_at INTEGER;
+ALTER TABLE sessions ADD COLUMN talked_at INTEGER;
+",
 ];

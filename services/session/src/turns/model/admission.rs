@@ -1,5 +1,7 @@
 //! A message on its way in.
 
+use std::sync::Arc;
+
 use gatehouse_core::{Content, Timestamp, trace};
 
 use super::{Aborted, Ended, Turn};
@@ -8,6 +10,7 @@ use crate::deliveries::Target;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
 use crate::routing::PeerKind;
+use crate::sessions::Life;
 use crate::sessions::{SessionPatch, SessionRecord};
 use crate::thinking::Level;
 use crate::transcripts::{Entry, NewEntry};
@@ -77,6 +80,8 @@ pub(crate) struct Admission {
     pub(crate) task: Option<Task>,
     /// What a program brings with it.
     pub(crate) brought: Brought,
+    /// When the conversation is over that it is said in, for what somebody says. `None`: it is no sign that anybody is there.
+    pub(crate) life: Option<Arc<Life>>,
     /// The trace it belongs to.
     pub(crate) trace: trace::Context,
     pub(crate) now: Timestamp,
@@ -155,4 +160,6 @@ pub(crate) struct NewTurn {
     pub(crate) session: SessionRecord,
     /// What had to give way.
     pub(crate) gave_way: Aborted,
+    /// The row with which a new transcript began, because the one before was over.
+    pub(crate) boundary: Option<Entry>,
 }

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, named_params, params, params_from_iter};
 
 use super::rows::{json, read_slot};
-use super::{find, set_next};
+use super::{find, posts, set_next};
 use crate::deliveries::Target;
 use crate::error::Error;
 use crate::id::RunId;
@@ -18,7 +18,7 @@ use crate::store::sqlite::{deliveries, turns};
 
 /// No claim waits for longer than this, in milliseconds: the longest window of a job, and what makes up for a night before it. One that
 /// says so was made before the clock was set back, and is due.
-const WAIT_MS_MAX: i64 = 48 * 3_600_000;
+pub(super) const WAIT_MS_MAX: i64 = 48 * 3_600_000;
 /// How long the session of a single run is kept, in milliseconds: OpenClaw's day.
 const SESSION_KEPT_MS: i64 = 24 * 3_600_000;
 /// Sessions that are forgotten with the end of one run.
@@ -259,6 +259,14 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
         }
         _ => (DeliveryStatus::NotRequested, None),
     };
+    // Whether a program was told is known when it was.
+    let delivered = match &end.post {
+        Some(post) => {
+            posts::add(conn, &end.slot, post, end.now)?;
+            None
+        }
+        None => Some(delivered),
+    };
     let mut job = find(conn, &end.slot.job)?;
     if let Some(job) = &mut job {
         let state = &mut job.state;
@@ -266,7 +274,7 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
         state.last_status = Some(status);
         state.last_error.clone_from(&error);
         state.last_duration_ms = Some(end.now.ms_since(fired_at).max(0));
-        state.last_delivery = Some(delivered);
+        state.last_delivery = delivered;
         state.last_delivery_error = delivery_error.map(str::to_owned);
         if status == Status::Ok {
             state.consecutive_errors = 0;
@@ -290,7 +298,7 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
     )?
     .execute(named_params! {
         ":now": end.now, ":status": status.word(), ":error": error, ":summary": end.summary,
-        ":session": end.session_id, ":delivered": delivered.word(), ":problem": delivery_error,
+        ":session": end.session_id, ":delivered": delivered.map(DeliveryStatus::word), ":problem": delivery_error,
         ":provider": end.answered_by.as_ref().map(|(provider, _)| provider),
         ":model": end.answered_by.as_ref().map(|(_, model)| model),
         ":job": end.slot.job.as_str(), ":slot": end.slot.at, ":kind": end.slot.kind.word(),

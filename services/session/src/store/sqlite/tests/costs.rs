@@ -108,6 +108,7 @@ async fn life(store: &SqliteStore, number: usize) -> Vec<(&'static str, u64)> {
         thinking: None,
         task: None,
         brought: Brought::default(),
+        life: None,
         timeout_ms: None,
         trace: gatehouse_core::trace::Context::new(),
         now,

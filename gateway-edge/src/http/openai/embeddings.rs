@@ -1,0 +1,193 @@
+//! `POST /v1/embeddings`: vectors of texts, by the model of `gateway.http.endpoints.embeddings`, or the one that a header names.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use gatehouse_core::Kind;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{json, value::RawValue};
+
+use super::{
+    driver::parse,
+    enabled,
+    target::{Target, wrong},
+    turn::{ask, authorise},
+};
+use crate::{
+    call,
+    error::{Refusal, to_bytes},
+    http::{
+        bearer::Known,
+        body,
+        context::Http,
+        intake::{self, NotCalled, counted_bytes},
+        respond::{refusal, refuse, respond},
+        socket::Socket,
+    },
+};
+
+/// The method that does it.
+const EMBED: &str = "models.embed";
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    model: String,
+    input: Input,
+    #[serde(default)]
+    dimensions: Option<i64>,
+    #[serde(default)]
+    encoding_format: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+}
+
+/// What is to be turned into vectors.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Input {
+    One(String),
+    Many(Vec<String>),
+    /// Numbers of tokens, which are those of one model alone.
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answered<'a> {
+    model: String,
+    #[serde(borrow)]
+    embeddings: Vec<Vector<'a>>,
+    usage: Usage,
+}
+
+#[derive(Debug, Deserialize)]
+struct Vector<'a> {
+    #[serde(borrow)]
+    values: &'a RawValue,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Usage {
+    prompt_tokens: i64,
+    total_tokens: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Embedding<'a>>,
+    model: String,
+    usage: serde_json::Value,
+}
+
+#[derive(Debug, Serialize)]
+struct Embedding<'a> {
+    object: &'static str,
+    index: usize,
+    embedding: &'a RawValue,
+}
+
+/// Answers a request whose sender is known.
+pub(in crate::http) async fn serve(
+    State(http): State<Arc<Http>>,
+    Extension(socket): Extension<Arc<Socket>>,
+    Extension(known): Extension<Arc<Known>>,
+    request: Request,
+) -> Response {
+    let (parts, mut body) = request.into_parts();
+    match answer(&http, &socket, &known, &parts.headers, &mut body).await {
+        Ok(response) => response,
+        Err(NotCalled {
+            status,
+            refusal: refused,
+        }) => {
+            call::refused(&http.edge, EMBED, &refused);
+            body::discard(&parts.headers, body).await;
+            match status {
+                Some(status) => refuse(status, &refused),
+                None => refusal(&refused),
+            }
+        }
+    }
+}
+
+async fn answer(
+    http: &Arc<Http>,
+    socket: &Arc<Socket>,
+    known: &Arc<Known>,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<Response, NotCalled> {
+    enabled(http, "embeddings", |endpoints| endpoints.embeddings.enabled)?;
+    authorise(http, known, EMBED)?;
+    let permit = || http.calls.enter_program();
+    let (body, mut under_way) = intake::take(http, socket, known, headers, body, permit).await?;
+    under_way.will_read(body.len())?;
+    let asked: Asked = parse(&body)?;
+    let target = Target::read(&asked.model, headers)?;
+    let configured = http
+        .edge
+        .policy()
+        .and_then(|policy| policy.endpoints.embeddings.model.clone());
+    let Some(model) = target.model.or(configured) else {
+        return Err(NotCalled::with(StatusCode::NOT_IMPLEMENTED, no_model()));
+    };
+    let input = match asked.input {
+        Input::One(text) => vec![text],
+        Input::Many(texts) => texts,
+        Input::Other(_) => {
+            return Err(wrong(
+                "/input",
+                "input is a text, or a list of texts: tokens are not taken",
+            )
+            .into());
+        }
+    };
+    let params = json!({
+        "model": model, "input": input, "dimensions": asked.dimensions,
+        "encodingFormat": asked.encoding_format, "user": asked.user,
+    });
+    let params = without_nulls(params).to_string();
+    let payload = ask(http, socket, known, EMBED, params).await?;
+    let Answered {
+        model,
+        embeddings,
+        usage,
+    } = serde_json::from_slice(&payload).map_err(|_| call::internal())?;
+    let list = List {
+        object: "list",
+        data: embeddings
+            .into_iter()
+            .enumerate()
+            .map(|(index, vector)| Embedding {
+                object: "embedding",
+                index,
+                embedding: vector.values,
+            })
+            .collect(),
+        model,
+        usage: json!({"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.total_tokens}),
+    };
+    let bytes = counted_bytes(&http.edge, socket, to_bytes(&list))?;
+    Ok(respond(StatusCode::OK, "application/json", bytes))
+}
+
+fn without_nulls(mut params: serde_json::Value) -> serde_json::Value {
+    if let Some(fields) = params.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    params
+}
+
+fn no_model() -> Refusal {
+    let message = "no model makes vectors: `gatehouse config set gateway.http.endpoints.embeddings.model <provider>/<model>` names one, \
+         or the header x-openclaw-model does";
+    Refusal::new(Kind::Precondition, message).detail("code", "embedding_model_missing")
+}

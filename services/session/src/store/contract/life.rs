@@ -1,0 +1,115 @@
+//! Conversations that are over, and sessions that are forgotten.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::sessions::Life;
+
+const MINUTE: i64 = 60_000;
+
+/// A message of somebody, so many minutes behind the beginning.
+fn says(run: &str, minutes: i64, life: &Arc<Life>) -> Admission {
+    let now = T0.plus_ms(minutes * MINUTE);
+    Admission {
+        life: Some(Arc::clone(life)),
+        entry: row(Role::User, run, Some(run), now),
+        now,
+        ..admission(&key("main"), run, run)
+    }
+}
+
+fn idle(minutes: u32) -> Arc<Life> {
+    let section = format!(r#"{{"reset":{{"mode":"idle","idleMinutes":{minutes}}}}}"#);
+    Arc::new(Life::read(&serde_json::from_str(&section).unwrap()))
+}
+
+async fn said(store: &Stores, admission: Admission) -> NewTurn {
+    admit(store, admission).await
+}
+
+pub(super) async fn the_first_message_behind_a_silence_begins_a_new_transcript(store: &Stores) {
+    let life = idle(10);
+    let first = said(store, says("a", 0, &life)).await;
+    assert!(first.boundary.is_none(), "there is nothing that could be over");
+    let busy = said(store, says("b", 30, &life)).await;
+    assert!(busy.boundary.is_none(), "somebody waits for an answer");
+    for run in ["a", "b"] {
+        store
+            .turns
+            .abort(&key("main"), Some(&RunId::new(run)), Origin::Interrupt, T0)
+            .await
+            .unwrap();
+    }
+
+    let soon = said(store, says("c", 39, &life)).await;
+    assert!(soon.boundary.is_none());
+    store
+        .turns
+        .abort(&key("main"), None, Origin::Interrupt, T0)
+        .await
+        .unwrap();
+    // What nobody says is no sign that anybody is there.
+    let job = Admission {
+        life: None,
+        ..says("job", 45, &life)
+    };
+    assert!(said(store, job).await.boundary.is_none());
+    store
+        .turns
+        .abort(&key("main"), None, Origin::Interrupt, T0)
+        .await
+        .unwrap();
+
+    let late = said(store, says("d", 49, &life)).await;
+
+    let boundary = late.boundary.expect("ten minutes of silence");
+    assert_ne!(late.session.session_id, soon.session.session_id);
+    assert_eq!(late.session.first_seq, boundary.seq);
+    assert_eq!(late.turn.session_id, late.session.session_id);
+    assert!(late.entry.seq > boundary.seq);
+    let again = store.turns.admit(says("d", 60, &life), None).await.unwrap();
+    assert!(matches!(again, Admitted::Known(_)), "a repeat begins nothing");
+}
+
+pub(super) async fn old_sessions_are_forgotten_and_never_one_that_is_needed(store: &Stores) {
+    for (n, name) in ["main", "old", "pinned", "waits", "young"].iter().enumerate() {
+        let now = T0.plus_ms(1_000 * i64::try_from(n).unwrap());
+        let message = Admission {
+            entry: row(Role::User, name, Some(name), now),
+            now,
+            ..admission(&key(name), name, name)
+        };
+        admit(store, message).await;
+        if *name != "waits" {
+            store
+                .turns
+                .abort(&key(name), None, Origin::Interrupt, now)
+                .await
+                .unwrap();
+        }
+    }
+    let pin = SessionPatch {
+        pinned: Some(true),
+        ..SessionPatch::default()
+    };
+    store
+        .sessions
+        .patch(&key("pinned"), pin, T0.plus_ms(2_000))
+        .await
+        .unwrap();
+    let surplus = async |before: Option<i64>, max| {
+        let before = before.map(|seconds| T0.plus_ms(1_000 * seconds));
+        let found = store.sessions.surplus(before, max).await.unwrap();
+        found
+            .iter()
+            .map(|session| session.key.rest().to_owned())
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(surplus(None, None).await, [""; 0]);
+    assert_eq!(surplus(Some(4), None).await, ["old"]);
+    assert_eq!(surplus(Some(60), None).await, ["old", "young"]);
+    assert_eq!(surplus(None, Some(5)).await, [""; 0]);
+    assert_eq!(surplus(None, Some(4)).await, ["old"]);
+    assert_eq!(surplus(None, Some(1)).await, ["old", "young"]);
+}
