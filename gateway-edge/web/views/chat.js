@@ -1,6 +1,6 @@
 // One conversation: its head, what was said, what is being said, and where one says something.
 
-import { h, list, say } from "../dom.js";
+import { h, say } from "../dom.js";
 import { icon } from "../icons.js";
 import { to } from "../router.js";
 import { readOlder } from "../store/conversations.js";
@@ -12,7 +12,8 @@ import { iconButton, problem } from "./act.js";
 import { composer } from "./composer.js";
 import { itemsOf } from "./items.js";
 import { agentName } from "./keys.js";
-import { drawItem, updateItem } from "./message.js";
+import { updateItem } from "./message.js";
+import { drawRows } from "./rows.js";
 import { patch, sessionMenu } from "./session.js";
 
 /** How near to the end somebody is who follows what is said. */
@@ -20,9 +21,6 @@ const NEAR_END = 80;
 
 /** How far from the beginning older rows are read. */
 const NEAR_BEGINNING = 600;
-
-/** Rows at the end that are always laid out: what is said grows there. */
-const ENDING = 4;
 
 /** @param {string} key */
 export function chat(key) {
@@ -82,7 +80,7 @@ export function chat(key) {
   let frame;
   /** Whether more than the words of what runs is other than what is drawn. */
   let isWhole = true;
-  /** What was drawn of what runs. @type {Map<string, { node: HTMLElement, item: import("./items.js").RunItem }>} */
+  /** @type {ReturnType<typeof drawRows>} */
   let live = new Map();
 
   const draw = () => {
@@ -95,26 +93,10 @@ export function chat(key) {
     isWhole = false;
     if (follows) toEnd(false);
   };
-  /** The rows at the end. A rule that counts from the end would have the browser look at all rows whenever one is added.
-   * @type {Element[]} */
-  let ending = [];
-  const markEnd = () => {
-    for (const node of ending) node.classList.remove("near-end", "at-end");
-    ending = [];
-    for (let node = rows.lastElementChild; node && ending.length < ENDING; node = node.previousElementSibling) ending.push(node);
-    for (const node of ending) node.classList.add("near-end");
-    ending[0]?.classList.add("at-end");
-  };
   const drawAll = () => {
     const conversation = state.conversations.get(key);
     const items = itemsOf(key);
-    live = new Map();
-    const update = (/** @type {HTMLElement} */ node, /** @type {import("./items.js").Item} */ item) => {
-      updateItem(node, item);
-      if (item.kind === "run") live.set(item.run.id, { node, item });
-    };
-    list(rows, items, { key: (item) => item.key, make: drawItem, update });
-    markEnd();
+    live = drawRows(rows, items);
     const isFresh = conversation !== undefined && conversation.cursor !== null;
     welcome.hidden = items.length > 0 || !isFresh;
     rows.classList.toggle("waits", !isFresh && items.length === 0);

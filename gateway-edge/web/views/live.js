@@ -30,9 +30,7 @@ export class LiveRun {
   /** @param {Run} run */
   show(run) {
     this.#showThinking(run.thinking);
-    const rows = state.conversations.get(run.sessionKey)?.rows ?? [];
-    const known = new Set(rows.flatMap((row) => (Array.isArray(row.content) ? row.content.map((block) => block.id) : [])));
-    const tools = run.tools.filter((tool) => !known.has(tool.id));
+    const tools = unwritten(run);
     list(this.#tools, tools, {
       key: (tool) => `${tool.id}${tool.output === null ? "" : "!"}`,
       make: (tool) => toolRow(tool),
@@ -58,4 +56,12 @@ export class LiveRun {
     const words = /** @type {HTMLElement} */ (this.#thinking.querySelector(".words"));
     say(words, text);
   }
+}
+
+/** The tools of a run that no row of the transcript shows yet. @param {Run} run */
+function unwritten(run) {
+  if (run.tools.length === 0) return [];
+  const rows = state.conversations.get(run.sessionKey)?.rows ?? [];
+  const known = new Set(rows.flatMap((row) => (Array.isArray(row.content) ? row.content.map((block) => block.id) : [])));
+  return run.tools.filter((tool) => !known.has(tool.id));
 }

@@ -92,34 +92,42 @@ function matches(row, search) {
   return [titleOf(row), row.label, row.key, row.lastMessagePreview].some((text) => text?.toLowerCase().includes(search));
 }
 
+/** What stands in an item, and of what it was drawn: a list of thousands is not looked through for each word of one of them.
+ * @typedef {{ link: HTMLElement, title: HTMLElement, signs: HTMLElement, time: HTMLElement, last: HTMLElement, of: string, row: SessionRow | null }} Parts
+ * @type {WeakMap<HTMLLIElement, Parts>} */
+const drawn = new WeakMap();
+
 /** @param {SessionRow} row */
 function make(row) {
   const more = iconButton("more", "What to do with it", (event) => sessionMenu(/** @type {HTMLElement} */ (event.currentTarget), row.key), "quiet");
-  const link = h(
-    "a",
-    { ...to("chat", row.key) },
-    h("span", { class: "line" }, h("bdi", { class: "title" }), h("span", { class: "signs" }), h("time")),
-    h("bdi", { class: "last" }),
-  );
-  return h("li", {}, link, more);
+  const [title, last] = [h("bdi", { class: "title" }), h("bdi", { class: "last" })];
+  const [signs, time] = [h("span", { class: "signs" }), h("time")];
+  const link = h("a", { ...to("chat", row.key) }, h("span", { class: "line" }, title, signs, time), last);
+  const item = h("li", {}, link, more);
+  drawn.set(item, { link, title, signs, time, last, of: "", row: null });
+  return item;
 }
 
 /** @param {HTMLLIElement} item @param {SessionRow} row */
 function update(item, row) {
-  const part = (/** @type {string} */ which) => /** @type {HTMLElement} */ (item.querySelector(which));
+  const parts = /** @type {Parts} */ (drawn.get(item));
   const runs = row.hasActiveRun || [...state.runs.values()].some((run) => run.sessionKey === row.key);
   const isOpen = state.place[0] === "chat" ? state.place[1] === row.key : !state.place.length && row.key === mainKey();
-  say(part(".title"), titleOf(row));
-  say(part(".last"), plainly(row.lastMessagePreview ?? row.channel ?? ""));
-  say(part("time"), brief(row.lastInteractionAt ?? row.updatedAt));
+  const sign = runs ? "running" : row.unread && !isOpen ? "unread" : row.pinned ? "pinned" : "";
+  const when = brief(row.lastInteractionAt ?? row.updatedAt);
+  const of = `${isOpen} ${sign} ${when}`;
+  if (parts.row === row && parts.of === of) return;
+  Object.assign(parts, { row, of });
+  say(parts.title, titleOf(row));
+  say(parts.last, plainly(row.lastMessagePreview ?? row.channel ?? ""));
+  say(parts.time, when);
   item.classList.toggle("runs", runs);
   item.classList.toggle("unread", row.unread && !isOpen);
   item.classList.toggle("pinned", row.pinned);
-  set(part("a"), { "aria-current": isOpen ? "page" : null });
-  const sign = runs ? "running" : row.unread && !isOpen ? "unread" : row.pinned ? "pinned" : "";
-  if (part(".signs").dataset.sign === sign) return;
-  part(".signs").dataset.sign = sign;
-  part(".signs").replaceChildren(...(sign === "pinned" ? [icon("pin")] : []), ...(sign ? [h("span", { class: "off-screen" }, sign)] : []));
+  set(parts.link, { "aria-current": isOpen ? "page" : null });
+  if (parts.signs.dataset.sign === sign) return;
+  parts.signs.dataset.sign = sign;
+  parts.signs.replaceChildren(...(sign === "pinned" ? [icon("pin")] : []), ...(sign ? [h("span", { class: "off-screen" }, sign)] : []));
 }
 
 async function beginSession() {
