@@ -60,6 +60,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".gatehouse.broadcast.v1.Event.payload")
         .bytes(".gatehouse.channel.v1")
         .bytes(".gatehouse.agent.v1.TurnMedia.data")
+        .bytes(".gatehouse.plugin.v1.ServeHttpRequest.body")
+        .bytes(".gatehouse.plugin.v1.ServeHttpResponse.data")
         .bytes(".gatehouse.session.v1.OpenMediaResponse.data")
         .bytes(".gatehouse.session.v1.KeepMediaRequest.data")
         .bytes(".gatehouse.session.v1.ReadMediaResponse.data")

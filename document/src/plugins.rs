@@ -61,10 +61,32 @@ pub struct PluginEntry {
     /// What its own credential may. Empty: it may call nothing but what everybody may, and publish its own events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<OperatorScope>,
+    /// That it answers below `/plugins/<id>/` of the gateway's address. Unset: nothing is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<PluginHttp>,
     /// Its own settings, which it is told when it joins and whenever they change. Held against the JSON Schema that the plugin brings.
     /// Secrets belong in `env`: what is named like one here does not reach the plugin.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub config: Map<String, Value>,
+}
+
+/// How a plugin is reached over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PluginHttp {
+    /// Whom the gateway lets through to it.
+    pub auth: PluginHttpAuth,
+}
+
+/// Whom the gateway lets through to a plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginHttpAuth {
+    /// Who shows a credential of the gateway: with `operator.read` to read (GET, HEAD), with `operator.write` for everything else.
+    #[default]
+    Token,
+    /// Everybody who reaches the gateway's address: the plugin decides by itself, as one does that a platform calls.
+    None,
 }
 
 impl Default for PluginEntry {
@@ -77,6 +99,7 @@ impl Default for PluginEntry {
             env: BTreeMap::new(),
             overrides: Vec::new(),
             scopes: Vec::new(),
+            http: None,
             config: Map::new(),
         }
     }
@@ -99,6 +122,7 @@ impl fmt::Debug for PluginEntry {
             .field("command", &self.command)
             .field("overrides", &self.overrides)
             .field("scopes", &self.scopes)
+            .field("http", &self.http)
             .finish_non_exhaustive()
     }
 }

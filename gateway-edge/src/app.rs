@@ -34,7 +34,8 @@ use crate::{
     edge::Edge,
     feed, handshake,
     http::{
-        Http, Server as HttpServer, calls::Calls, hooks::Hooks, media::Readers, ui::Files, webhook::Webhooks,
+        Http, Server as HttpServer, calls::Calls, hooks::Hooks, media::Readers, plugin::Requests, ui::Files,
+        webhook::Webhooks,
     },
     hub::Hub,
     metrics::Metrics,
@@ -224,6 +225,7 @@ impl service::App for App {
             hooks: Hooks::default(),
             calls: Calls::new(&limits),
             readers: Readers::default(),
+            plugin_requests: Requests::default(),
             files: Files::default(),
             fed,
             bound: address.ip(),

@@ -84,6 +84,10 @@ impl Target {
         }
     }
 
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// One of the gateway's services.
     fn service(peer: Peer) -> Self {
         Self {

@@ -22,6 +22,7 @@ pub(crate) mod media;
 mod openai;
 mod page;
 mod pages;
+pub(crate) mod plugin;
 mod policy;
 mod range;
 pub(crate) mod respond;
@@ -53,7 +54,7 @@ impl Server {
     pub(crate) async fn serve(&self, request: Request<Incoming>, socket: Arc<Socket>) -> Response {
         let request = hooks::marked(&self.http, openai::models::with_plain_path(request));
         let mut response = match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
-            Ok(()) if crate::site::is_canonical(request.uri().path()) => {
+            Ok(()) if is_ours(request.uri().path()) => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(socket);
                 let answered = self.router.clone().oneshot(request).await;
@@ -68,4 +69,9 @@ impl Server {
         respond::secure(response.headers_mut());
         response
     }
+}
+
+/// Whether a path is one that the routes are asked for. The root of a plugin may be written as the folder that it is.
+fn is_ours(path: &str) -> bool {
+    crate::site::is_canonical(path) || plugin::is_root(path)
 }

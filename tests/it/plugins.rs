@@ -89,6 +89,7 @@ async fn a_plugin_in_python_brings_a_method_and_an_event_and_is_started_and_stop
         "command": python().await,
         "args": [kitchen.path().join("kitchen.py")],
         "config": {"pot": "the red pot"},
+        "http": {},
     });
     let gateway = Gateway::start(&json!({"plugins": {"entries": {"kitchen": entry}}})).await;
     let plugin = becomes(&gateway, "serving").await;
@@ -112,6 +113,17 @@ async fn a_plugin_in_python_brings_a_method_and_an_event_and_is_started_and_stop
     assert_eq!(told, json!({"cup": "mint tea from the red pot"}));
     let refused = client.call("kitchen.boil", json!({"leaf": ""})).await;
     assert_eq!(refused.expect_err("nothing to boil").details["path"], "/leaf");
+
+    let page = http::client().get(format!("{}/plugins/kitchen/", gateway.http()));
+    let stranger = page
+        .try_clone()
+        .expect("a request")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(stranger.status(), 401);
+    let served = page.bearer_auth(gateway.token()).send().await.expect("an answer");
+    assert_eq!(served.text().await.expect("a body"), "Tea from the red pot.\n");
 
     // Its own credential is good for nothing that its entry does not say, and nobody else's publishes its events.
     let own = fs::read_to_string(gateway.path("config/plugins/kitchen.token")).expect("its token");

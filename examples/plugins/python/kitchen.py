@@ -47,6 +47,8 @@ ConfigureRequest = message("gatehouse.plugin.v1.ConfigureRequest")
 ConfigureResponse = message("gatehouse.plugin.v1.ConfigureResponse")
 DescribeRequest = message("gatehouse.plugin.v1.DescribeRequest")
 DescribeResponse = message("gatehouse.plugin.v1.DescribeResponse")
+ServeHttpRequest = message("gatehouse.plugin.v1.ServeHttpRequest")
+ServeHttpResponse = message("gatehouse.plugin.v1.ServeHttpResponse")
 
 
 def token():
@@ -87,6 +89,13 @@ class Kitchen:
         threading.Thread(target=self.tell, args=(cup,), daemon=True).start()
         return BoilResponse(cup=cup)
 
+    def serve_http(self, request, _context):
+        """Answers below /plugins/kitchen/, once the entry says `http`: the head, and then the body in pieces."""
+        known = request.path == "/"
+        head = {"status": 200 if known else 404, "headers": [{"name": "content-type", "value": "text/plain"}]}
+        yield ServeHttpResponse(head=head)
+        yield ServeHttpResponse(data=f"Tea from {self.pot}.\n".encode() if known else b"There is tea at / only.\n")
+
     def tell(self, cup):
         call("plugins.publish", {"event": "kitchen.done", "payload": {"cup": cup}})
 
@@ -124,6 +133,16 @@ def main():
                 {
                     "Describe": unary(kitchen.describe, DescribeRequest),
                     "Configure": unary(kitchen.configure, ConfigureRequest),
+                },
+            ),
+            grpc.method_handlers_generic_handler(
+                "gatehouse.plugin.v1.HttpService",
+                {
+                    "ServeHttp": grpc.unary_stream_rpc_method_handler(
+                        kitchen.serve_http,
+                        request_deserializer=ServeHttpRequest.FromString,
+                        response_serializer=lambda response: response.SerializeToString(),
+                    )
                 },
             ),
         ]

@@ -7,6 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use gatehouse_contract::{BackendId, ContractError, Map, PluginId};
 use gatehouse_core::client::Peer;
+use gatehouse_document::plugins::PluginHttpAuth;
 
 use super::Target;
 
@@ -24,6 +25,16 @@ struct Guest {
     target: Option<Target>,
     /// What it declares, and what it takes over: by these one offer is told from the next.
     declared: Arc<(Vec<u8>, Vec<String>)>,
+    /// Who may ask it by HTTP. `None`: nobody.
+    http: Option<PluginHttpAuth>,
+}
+
+/// A plugin that answers by HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpPlugin {
+    pub(crate) auth: PluginHttpAuth,
+    /// Where it is called. `None`: it is away.
+    pub(crate) peer: Option<Peer>,
 }
 
 /// What became of a plugin between two offers.
@@ -70,12 +81,31 @@ impl Offer {
         let guest = Guest {
             target: Some(Target::new(peer)),
             declared: Arc::new((descriptors.to_vec(), overrides)),
+            http: None,
         };
         let mut plugins = self.plugins.clone();
         plugins.insert(plugin.clone(), guest);
         Ok(Self {
             map: Arc::new(map),
             plugins,
+        })
+    }
+
+    /// This offer with a plugin that is in it and that these may ask by HTTP.
+    #[must_use]
+    pub fn with_http(mut self, plugin: &PluginId, auth: Option<PluginHttpAuth>) -> Self {
+        if let Some(guest) = self.plugins.get_mut(plugin) {
+            guest.http = auth;
+        }
+        self
+    }
+
+    /// A plugin that answers by HTTP. `None`: there is none of this name.
+    pub(crate) fn http(&self, plugin: &PluginId) -> Option<HttpPlugin> {
+        let guest = self.plugins.get(plugin)?;
+        Some(HttpPlugin {
+            auth: guest.http?,
+            peer: guest.target.as_ref().map(|target| target.peer().clone()),
         })
     }
 

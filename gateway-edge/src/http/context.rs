@@ -10,6 +10,7 @@ use super::{
     calls::Calls,
     hooks::Hooks,
     media::Readers,
+    plugin::Requests,
     respond::{self, Refused, refuse, starting},
     socket::Ends,
     ui::{ControlUi, Files, OwnPage},
@@ -32,6 +33,7 @@ pub(crate) struct Http {
     pub(crate) hooks: Hooks,
     pub(crate) calls: Calls,
     pub(crate) readers: Readers,
+    pub(crate) plugin_requests: Requests,
     /// What is remembered of the Control UI's files.
     pub(crate) files: Files,
     /// Whether the stream of events flows.

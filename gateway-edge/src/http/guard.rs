@@ -79,7 +79,7 @@ pub(super) async fn enforce(
 
 fn authenticate(http: &Http, policy: &Policy, request: &mut Request) -> Result<(), Refused> {
     match policy.auth {
-        Auth::Open | Auth::Handshake | Auth::Platform | Auth::Hook | Auth::Link => (),
+        Auth::Open | Auth::Handshake | Auth::Platform | Auth::Hook | Auth::Link | Auth::Plugin => (),
         Auth::Bearer => {
             let known = request.extensions().get::<Arc<Socket>>().map_or_else(
                 || Err(Box::new(refusal(&crate::call::internal()))),

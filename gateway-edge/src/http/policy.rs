@@ -40,6 +40,8 @@ pub(super) enum Auth {
     Bearer,
     /// Who was given the link: the session service checks it.
     Link,
+    /// Whom the entry of the plugin lets in: the handler checks it.
+    Plugin,
 }
 
 /// How long a route may take.

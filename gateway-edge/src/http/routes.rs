@@ -14,7 +14,7 @@ use axum::{
 
 use super::{
     context::Http,
-    guard, hooks, media, openai, page, pages,
+    guard, hooks, media, openai, page, pages, plugin,
     policy::{Auth, Policy, Refusals, Time},
     respond::{CSP_NOTHING, not_allowed},
     rpc, tools, ui, upgrade, webhook,
@@ -93,10 +93,19 @@ const MEDIUM: Policy = Policy {
     ..PAGE
 };
 
+/// What plugins answer: by their entries and with their own answers, in an origin of its own.
+const PLUGIN: Policy = Policy {
+    auth: Auth::Plugin,
+    body_max: plugin::BODY_MAX,
+    time_max: Time::OfMethod,
+    csp: plugin::CSP,
+    refusals: Refusals::Own,
+};
+
 const READ: &str = "GET, HEAD";
 
 /// Path, what an answer 405 names, policy, handler.
-static ROUTES: [(&str, &str, Policy, Serve); 20] = [
+static ROUTES: [(&str, &str, Policy, Serve); 23] = [
     ("/", READ, FRONT, || get(upgrade::or_page)),
     ("/connect", READ, PLAIN_PAGE, || get(page::connect)),
     ("/favicon.svg", READ, PAGE, || get(page::sign)),
@@ -117,6 +126,11 @@ static ROUTES: [(&str, &str, Policy, Serve); 20] = [
     // Wherever the configuration says that hooks come in.
     (hooks::ROUTE, "POST", HOOK, || post(hooks::receive)),
     ("/__openclaw__/media/{id}", READ, MEDIUM, || get(media::serve)),
+    ("/plugins/{id}", plugin::METHODS, PLUGIN, || plugin::methods()),
+    ("/plugins/{id}/", plugin::METHODS, PLUGIN, || plugin::methods()),
+    ("/plugins/{id}/{*path}", plugin::METHODS, PLUGIN, || {
+        plugin::methods()
+    }),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
     ("/v1/models", READ, PROGRAM_READS, || get(openai::models::list)),
     ("/v1/models/{*id}", READ, PROGRAM_READS, || {

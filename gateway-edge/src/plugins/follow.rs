@@ -102,7 +102,9 @@ async fn apply(
         }
         // What it brought stays while it is asked anew, unless it may not have that any more.
         let moved = before.is_some_and(|before| {
-            before.entry.endpoint != entry.endpoint || before.entry.overrides != entry.overrides
+            before.entry.endpoint != entry.endpoint
+                || before.entry.overrides != entry.overrides
+                || before.entry.http != entry.http
         });
         let is_new = before.is_none();
         going.remove(&id);

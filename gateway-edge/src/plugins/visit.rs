@@ -169,9 +169,11 @@ impl Visit {
         }
         let (newest, descriptors, peer) = (newest.clone(), Arc::clone(descriptors), peer.clone());
         let (plugin, overrides) = (self.plugin.clone(), self.entry.overrides.clone());
+        let http = self.entry.http.as_ref().map(|http| http.auth);
         let reading = spawn_blocking(move || {
             let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
-            newest.with(&plugin, &descriptors, &overrides, peer)
+            let next = newest.with(&plugin, &descriptors, &overrides, peer)?;
+            Ok::<_, ContractError>(next.with_http(&plugin, http))
         });
         // A panic in there is the stranger's doing, and is told by the process's own hook.
         Ok(reading.await.map_err(|_| Refused::Unread)??)

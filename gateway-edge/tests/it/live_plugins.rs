@@ -36,7 +36,7 @@ fn text(text: &str) -> Vec<u8> {
     [&[10, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
 }
 
-fn describes(plugin: &Plugin, descriptors: Vec<u8>, schema: &str) {
+pub(crate) fn describes(plugin: &Plugin, descriptors: Vec<u8>, schema: &str) {
     let described = DescribeResponse {
         title: "The kitchen".to_owned(),
         version: "1.2".to_owned(),
@@ -48,7 +48,7 @@ fn describes(plugin: &Plugin, descriptors: Vec<u8>, schema: &str) {
 }
 
 /// A gateway, and a plugin beside it that boils tea.
-async fn kitchen() -> (Gateway, Plugin) {
+pub(crate) async fn kitchen() -> (Gateway, Plugin) {
     let gateway = Gateway::start().await;
     gateway.answers_path(REPORT, Reply::Many(vec![Vec::new()]));
     let plugin = gateway.plugin();
@@ -57,7 +57,7 @@ async fn kitchen() -> (Gateway, Plugin) {
     (gateway, plugin)
 }
 
-fn configure(gateway: &Gateway, entries: Value) {
+pub(crate) fn configure(gateway: &Gateway, entries: Value) {
     let config = json!({"plugins": {"entries": entries}}).to_string();
     gateway.config.send_replace(Some(revision(&config, TOKEN)));
 }
@@ -78,7 +78,7 @@ fn told(gateway: &Gateway, id: &str) -> Option<(PluginState, String)> {
 }
 
 /// Waits until a plugin is so, and answers why.
-async fn becomes(gateway: &Gateway, id: &str, state: PluginState) -> String {
+pub(crate) async fn becomes(gateway: &Gateway, id: &str, state: PluginState) -> String {
     until(&format!("{id} that is {state:?}"), async || {
         told(gateway, id).is_some_and(|(is, _)| is == state)
     })

@@ -40,6 +40,8 @@ mod plain_door;
 #[cfg(test)]
 mod plain_http;
 #[cfg(test)]
+mod plugin_http;
+#[cfg(test)]
 mod plugins;
 #[cfg(test)]
 mod proxy;
