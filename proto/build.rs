@@ -11,6 +11,7 @@ const ROOTS: &[&str] = &[
     "gatehouse/backup/v1/backup_service.proto",
     "gatehouse/broadcast/v1/broadcast_service.proto",
     "gatehouse/broadcast/v1/system_service.proto",
+    "gatehouse/channel/v1/channel_adapter.proto",
     "gatehouse/channel/v1/channel_service.proto",
     "gatehouse/common/v1/caller.proto",
     "gatehouse/config/v1/agents_service.proto",

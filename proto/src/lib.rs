@@ -28,6 +28,18 @@ pub const PLUGIN: &str = include_str!("../gatehouse/plugin/v1/plugin.proto");
 /// The name under which [`PLUGIN`] is imported.
 pub const PLUGIN_FILE: &str = "gatehouse/plugin/v1/plugin.proto";
 
+/// The text of what a plugin offers that brings channels, which imports [`CONTENT_FILE`] and [`OPTIONS_FILE`].
+pub const CHANNEL_ADAPTER: &str = include_str!("../gatehouse/channel/v1/channel_adapter.proto");
+
+/// The name under which [`CHANNEL_ADAPTER`] is imported.
+pub const CHANNEL_ADAPTER_FILE: &str = "gatehouse/channel/v1/channel_adapter.proto";
+
+/// The text of what a message consists of, which imports [`OPTIONS_FILE`].
+pub const CONTENT: &str = include_str!("../gatehouse/common/v1/content.proto");
+
+/// The name under which [`CONTENT`] is imported.
+pub const CONTENT_FILE: &str = "gatehouse/common/v1/content.proto";
+
 macro_rules! package {
     ($(#[$doc:meta])* $name:ident, $package:literal) => {
         $(#[$doc])*

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatehouse_proto::{OPTIONS, OPTIONS_FILE, PLUGIN, PLUGIN_FILE};
+use gatehouse_proto::{
+    CHANNEL_ADAPTER, CHANNEL_ADAPTER_FILE, CONTENT, CONTENT_FILE, OPTIONS, OPTIONS_FILE, PLUGIN, PLUGIN_FILE,
+};
 use protox::{
     Compiler,
     file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver},
@@ -17,7 +19,12 @@ use crate::{
 };
 
 /// The files of the gateway that a plugin's contract may import.
-const OWN: [(&str, &str); 2] = [(OPTIONS_FILE, OPTIONS), (PLUGIN_FILE, PLUGIN)];
+const OWN: [(&str, &str); 4] = [
+    (OPTIONS_FILE, OPTIONS),
+    (PLUGIN_FILE, PLUGIN),
+    (CONTENT_FILE, CONTENT),
+    (CHANNEL_ADAPTER_FILE, CHANNEL_ADAPTER),
+];
 
 /// Finds them in the binary.
 struct Own;
