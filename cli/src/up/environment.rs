@@ -35,6 +35,12 @@ const COMMON_PREFIXES: &[&str] = &["LC_", "MALLOC_", "_RJEM_", "MIMALLOC_"];
 /// The way out, which may have a password in it: for those who call models and platforms.
 const PROXIES: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 
+/// The settings of OpenTelemetry, with what the collector asks of those who send: all processes send their traces.
+const TRACES: &str = "OTEL_";
+
+/// What a process calls itself to the collector.
+const TRACED_AS: &str = "OTEL_SERVICE_NAME";
+
 /// Settings of our processes.
 const OWN: &str = "GATEHOUSE_";
 
@@ -69,7 +75,11 @@ impl Inherited {
     pub(super) fn by(&self, service: Service) -> BTreeMap<String, String> {
         let passed = self.env.iter().filter(|(name, _)| self.passes(name, service));
         passed
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| match name {
+                // One name for all would make one service of six.
+                TRACED_AS => (name.to_owned(), format!("{value}-{service}")),
+                _ => (name.to_owned(), value.to_owned()),
+            })
             .collect()
     }
 
@@ -110,6 +120,7 @@ impl Inherited {
             Service::Edge | Service::Session | Service::Config | Service::Broadcast => false,
         };
         COMMON.contains(&name)
+            || name.starts_with(TRACES)
             || COMMON_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             || (calls_out && PROXIES.contains(&name.to_ascii_uppercase().as_str()))
     }
@@ -139,6 +150,8 @@ mod tests {
             ("GATEHOUSE_METRICS_LISTEN", "127.0.0.1:9000"),
             ("GATEHOUSE_CHANNEL_BRIDGE_ADDRESS", "tcp:x:1"),
             ("GATEHOUSE_LISTEN", "tcp:x:1"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317"),
+            ("OTEL_SERVICE_NAME", "home"),
         ]);
         let named = ["OPENROUTER_API_KEY", "GATEHOUSE_NAMED", "PATH"];
         Inherited::new(&env, named.map(str::to_owned).into())
@@ -180,6 +193,18 @@ mod tests {
         let names: Vec<String> = inherited().by_plugins().into_keys().collect();
 
         assert_eq!(names, ["LC_ALL", "PATH", "TZ"]);
+    }
+
+    #[test]
+    fn all_services_send_their_traces_and_each_has_a_name_of_its_own() {
+        for service in Service::ALL {
+            let environment = inherited().by(service);
+            assert!(
+                environment.contains_key("OTEL_EXPORTER_OTLP_ENDPOINT"),
+                "{service}"
+            );
+            assert_eq!(environment["OTEL_SERVICE_NAME"], format!("home-{service}"));
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::{
     metrics::Exporter,
     report,
     settings::{Env, METRICS_LISTEN, MetricsListen, Service, ServiceSettings, SettingsError},
+    trace::otlp,
 };
 
 /// A service, as far as it differs from the others.
@@ -168,6 +169,10 @@ impl<A: App> Bound<A> {
             exporter,
         } = self;
         let mut life = Life::new(common, credentials, listener, requested.clone());
+        // Before anything runs that could begin a span; what exports them ends with the last events.
+        if let Some(traces) = &life.settings.traces {
+            otlp::begin(traces, A::SERVICE, life.spans.clone(), &life.last);
+        }
         app.assemble(&mut life);
         let (closing, last) = (life.closing.clone(), life.last.clone());
         let parts = life.begin(exporter);

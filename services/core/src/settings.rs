@@ -2,6 +2,7 @@
 
 mod home;
 mod known;
+mod traces;
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +17,7 @@ pub use self::known::SECRET_ENDS;
 pub(crate) use self::known::nearest;
 
 pub use self::home::*;
+pub use self::traces::{Sampling, Traces};
 use crate::address::Address;
 
 /// The processes of the gateway.
@@ -196,7 +198,7 @@ pub struct MetricsListen {
 }
 
 /// What every service is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSettings {
     /// Which one this is.
     pub service: Service,
@@ -210,6 +212,8 @@ pub struct ServiceSettings {
     pub metrics: Option<MetricsListen>,
     /// `GATEHOUSE_SUPERVISED`: the process is asked to end on its standard input, and ends at once when that does.
     pub supervised: bool,
+    /// Where traces go, by the standard variables of OpenTelemetry; unset: nowhere.
+    pub traces: Option<Traces>,
 }
 
 impl ServiceSettings {
@@ -235,6 +239,10 @@ impl ServiceSettings {
             address,
             is_required: true,
         });
+        let traces = Traces::read(env).unwrap_or_else(|SettingsError(more)| {
+            mistakes.extend(more);
+            None
+        });
         if !mistakes.is_empty() {
             return Err(SettingsError(mistakes));
         }
@@ -247,6 +255,7 @@ impl ServiceSettings {
             peers,
             metrics,
             supervised: env.get("GATEHOUSE_SUPERVISED").is_some(),
+            traces,
         })
     }
 

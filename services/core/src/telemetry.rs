@@ -21,7 +21,7 @@ use tracing_subscriber::{
 
 pub use escape::escape;
 
-use crate::settings::{Env, Mistake, Service, SettingsError};
+use crate::settings::{Env, Mistake, Service, SettingsError, Traces};
 
 /// Which lines are written.
 const LOG: &str = "GATEHOUSE_LOG";
@@ -35,15 +35,17 @@ const FIELD_BYTES_MAX: usize = 4 * 1024;
 /// The longest line. `up` cuts at 16 KiB, with what it writes before it.
 const LINE_BYTES_MAX: usize = 15 * 1024;
 
-/// Whether [`init`] would know what is asked for: whoever starts others looks before.
+/// Whether a service would know what is asked for, in lines and in traces: whoever starts others looks before.
 ///
 /// # Errors
-/// A filter or a form that does not exist.
+/// A filter, a form, a collector or a sampler that does not exist.
 pub fn check(env: &Env) -> Result<(), SettingsError> {
+    let of_traces = Traces::read(env).err();
     let mistakes: Vec<Mistake> = filter::read(env)
         .err()
         .into_iter()
         .chain(filter::is_json(env).err())
+        .chain(of_traces.into_iter().flat_map(|SettingsError(mistakes)| mistakes))
         .collect();
     if mistakes.is_empty() {
         Ok(())

@@ -6,8 +6,14 @@
 //!
 //! A context that cannot be read begins a new trace; it never fails a call. What is kept and logged of it is hexadecimal digits
 //! of a fixed length, whatever a client sent.
+//!
+//! The steps of a trace are [`Span`]s. They are recorded only where the operator names a collector ([`otlp`]); elsewhere a span is
+//! its context and nothing else. So the id of a step is the id of a span that somebody was told of, and a call takes the context
+//! that it is made in with it as it is.
 
 mod field;
+pub mod otlp;
+mod span;
 
 use std::{
     fmt,
@@ -19,6 +25,8 @@ use std::{
 use http::HeaderValue;
 use tokio::task::futures::TaskLocalFuture;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+
+pub use self::span::{Attribute, Kind, Span};
 
 /// The header, and the metadata key.
 pub const TRACEPARENT: &str = "traceparent";
@@ -47,23 +55,14 @@ pub struct Context {
 pub struct NotAContext;
 
 impl Context {
-    /// The beginning of a trace.
+    /// The beginning of a trace that nobody records: where something comes in that should be, there is [`Span::root`].
     #[must_use]
     pub fn new() -> Self {
         let trace_id = (u128::from(random()) << 64) | u128::from(random());
         Self {
             trace_id: trace_id.max(1),
             span_id: random().max(1),
-            sampled: true,
-        }
-    }
-
-    /// The next step of this trace.
-    #[must_use]
-    pub fn child(self) -> Self {
-        Self {
-            span_id: random().max(1),
-            ..self
+            sampled: false,
         }
     }
 
@@ -77,6 +76,12 @@ impl Context {
     #[must_use]
     pub fn trace_id(self) -> String {
         format!("{:032x}", self.trace_id)
+    }
+
+    /// Whether its steps are recorded.
+    #[must_use]
+    pub const fn is_sampled(self) -> bool {
+        self.sampled
     }
 
     /// What the metadata of a call say.
@@ -175,9 +180,9 @@ pub fn carry<F: Future>(work: F) -> TaskLocalFuture<Context, F> {
     within(current().unwrap_or_default(), work)
 }
 
-/// Gives the context on to another process: the next step of this trace, or the first of one.
+/// Gives the context on to another process.
 pub(crate) fn attach(metadata: &mut MetadataMap) {
-    let context = current().map_or_else(Context::new, Context::child);
+    let context = current().unwrap_or_default();
     if let Ok(mut header) = MetadataValue::<Ascii>::try_from(context.to_string()) {
         header.set_sensitive(true); // another in each call: in HTTP/2's header table it would only evict what repeats
         metadata.insert(TRACEPARENT, header);
@@ -197,8 +202,6 @@ mod tests {
         let context: Context = EXAMPLE.parse().unwrap();
         assert_eq!(context.to_string(), EXAMPLE);
         assert_eq!(context.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        let next = context.child();
-        assert!(next.trace_id() == context.trace_id() && next != context);
         let later = EXAMPLE.replacen("00", "cc", 1) + "-what-comes-later";
         assert_eq!(later.parse(), Ok(context), "a later version begins with the same");
     }
@@ -242,15 +245,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_takes_the_next_step_of_its_trace() {
+    async fn a_call_takes_the_context_that_it_is_made_in_with_it() {
         let context = Context::new();
         let mut metadata = MetadataMap::new();
 
         within(context, async { attach(&mut metadata) }).await;
 
-        let given = Context::from_metadata(&metadata).unwrap();
-        assert_eq!(given.trace_id(), context.trace_id());
-        assert_ne!(given, context);
+        assert_eq!(Context::from_metadata(&metadata), Some(context));
+    }
+
+    #[tokio::test]
+    async fn work_that_belongs_to_no_trace_is_recorded_nowhere() {
+        let mut metadata = MetadataMap::new();
+
+        attach(&mut metadata);
+
+        let header = Context::from_metadata(&metadata).map(|context| context.to_string());
+        assert!(header.is_some_and(|text| text.ends_with("-00")));
     }
 
     proptest! {

@@ -21,6 +21,7 @@ use crate::{
     report::{self, ReportSource},
     server::Server,
     settings::{Service, ServiceSettings},
+    trace::otlp,
 };
 
 /// Work that is finished while the service still answers, and how long it may take.
@@ -48,6 +49,7 @@ pub struct Life {
     /// What this process shows the others, and knows them by.
     pub credentials: Credentials,
     pub(super) last: Drain,
+    pub(super) spans: otlp::Counts,
     samples: Vec<Sample>,
     server: Server,
     work: Option<Work>,
@@ -74,6 +76,7 @@ impl Life {
         let mut registry = metrics::registry(settings.service.name());
         metrics::register_process(&mut registry, Some(health.clone()));
         Self {
+            spans: otlp::Counts::register(&mut registry),
             report: ReportSource::new(settings.service, health.clone()),
             server: Server::new(listener, credentials.callers(), health.clone()),
             closing: requested.later_step(),

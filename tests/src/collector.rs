@@ -1,0 +1,177 @@
+//! A collector of OpenTelemetry, as far as traces go: it decodes what is exported and draws each trace as a tree.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::Span,
+};
+use tokio::net::TcpListener;
+use tonic::{Request, Response, Status, transport::server::TcpIncoming};
+
+use crate::until;
+
+/// A span as it was exported.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The process: what its resource says of it.
+    pub process: BTreeMap<String, String>,
+    /// 32 hexadecimal digits.
+    pub trace: String,
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// The span before it; empty for the first.
+    pub parent: String,
+    /// What was done.
+    pub name: String,
+    /// What is said of it.
+    pub attributes: BTreeMap<String, String>,
+    /// The traces that it is linked to.
+    pub links: Vec<String>,
+    /// When it began.
+    pub began: u64,
+}
+
+impl Seen {
+    /// `service.name` of its process.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.process.get("service.name").map_or("", String::as_str)
+    }
+}
+
+/// A collector that listens.
+#[derive(Debug)]
+pub struct Collector {
+    url: String,
+    spans: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Collector {
+    /// Listens on a free port.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("the address");
+        let spans = Arc::default();
+        let service = TraceServiceServer::new(Receiver(Arc::clone(&spans)));
+        let serving = tonic::transport::Server::builder()
+            .add_service(service)
+            .serve_with_incoming(TcpIncoming::from(listener));
+        tokio::spawn(serving);
+        Self {
+            url: format!("http://{address}"),
+            spans,
+        }
+    }
+
+    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What came until now.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Seen> {
+        lock(&self.spans).clone()
+    }
+
+    /// Waits for a span, and answers it.
+    pub async fn sees(&self, what: &str, is_it: impl Fn(&Seen) -> bool) -> Seen {
+        until(what, async || self.spans().into_iter().find(|span| is_it(span))).await
+    }
+
+    /// A trace as a tree: each span below the one before it, with its process. Spans whose parent never came stand at the end, by
+    /// themselves.
+    #[must_use]
+    pub fn tree(&self, trace: &str) -> String {
+        let mut spans = self.spans();
+        spans.retain(|span| span.trace == trace);
+        spans.sort_by_key(|span| span.began);
+        let mut tree = String::new();
+        let is_known = |id: &str| spans.iter().any(|span| span.id == id);
+        for root in spans.iter().filter(|span| span.parent.is_empty()) {
+            draw(root, &spans, 0, &mut tree);
+        }
+        for lost in spans
+            .iter()
+            .filter(|span| !span.parent.is_empty() && !is_known(&span.parent))
+        {
+            tree.push_str("without its parent:\n");
+            draw(lost, &spans, 1, &mut tree);
+        }
+        tree
+    }
+}
+
+fn draw(span: &Seen, all: &[Seen], depth: usize, tree: &mut String) {
+    let _ = writeln!(tree, "{}{} ({})", "  ".repeat(depth), span.name, span.service());
+    for next in all.iter().filter(|next| next.parent == span.id) {
+        draw(next, all, depth + 1, tree);
+    }
+}
+
+struct Receiver(Arc<Mutex<Vec<Seen>>>);
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        for of_process in request.into_inner().resource_spans {
+            let process = words(of_process.resource.unwrap_or_default().attributes);
+            let spans = of_process.scope_spans.into_iter().flat_map(|scope| scope.spans);
+            lock(&self.0).extend(spans.map(|span| seen(span, &process)));
+        }
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+fn seen(span: Span, process: &BTreeMap<String, String>) -> Seen {
+    Seen {
+        process: process.clone(),
+        trace: hex(&span.trace_id),
+        id: hex(&span.span_id),
+        parent: hex(&span.parent_span_id),
+        name: span.name,
+        attributes: words(span.attributes),
+        links: span.links.iter().map(|link| hex(&link.trace_id)).collect(),
+        began: span.start_time_unix_nano,
+    }
+}
+
+fn words(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
+    let word = |value: Value| match value {
+        Value::StringValue(text) => text,
+        Value::IntValue(number) => number.to_string(),
+        Value::BoolValue(is) => is.to_string(),
+        other => format!("{other:?}"),
+    };
+    attributes
+        .into_iter()
+        .filter_map(|pair| Some((pair.key, word(pair.value?.value?))))
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn lock(spans: &Mutex<Vec<Seen>>) -> MutexGuard<'_, Vec<Seen>> {
+    spans.lock().unwrap_or_else(PoisonError::into_inner)
+}
