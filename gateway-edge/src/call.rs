@@ -12,7 +12,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use gatehouse_contract::{Access, BackendId, Change, Grants, Method, PluginId, Refuse, Role, UnknownFields};
-use gatehouse_core::{Caller, Chain, Failure, Kind, trace};
+use gatehouse_core::{
+    Caller, Chain, Failure, Kind,
+    trace::{self, Span},
+};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 use tonic::Streaming;
 
@@ -232,11 +235,13 @@ impl Call {
         self,
         edge: Arc<Edge>,
         caller: Caller,
-        trace: trace::Context,
+        mut step: Span,
         envelope: Envelope,
         subscribe: S,
     ) -> Answers<S> {
         let Self { method, body, since } = self;
+        step.set("rpc.system.name", "openclaw");
+        step.set("rpc.method", method.name.as_str());
         Answers {
             edge,
             by: caller.credential_id.as_deref().and_then(plugins::of_credential),
@@ -244,7 +249,8 @@ impl Call {
             since,
             envelope: Arc::new(envelope),
             subscribe,
-            state: State::Ready(body, Box::new(caller), trace),
+            state: State::Ready(body, Box::new(caller)),
+            step,
         }
     }
 }
@@ -277,11 +283,13 @@ pub(crate) struct Answers<S> {
     envelope: Arc<Envelope>,
     subscribe: S,
     state: State,
+    /// Ends with the last answer.
+    step: Span,
 }
 
 #[derive(Debug)]
 enum State {
-    Ready(Bytes, Box<Caller>, trace::Context),
+    Ready(Bytes, Box<Caller>),
     Streaming(Box<Streaming<Bytes>>),
     Over,
 }
@@ -291,7 +299,10 @@ impl<S: Fn(Change) -> Result<(), Refusal>> Answers<S> {
     /// answers come to whoever made the call.
     pub(crate) async fn next(&mut self, turns: &Arc<Semaphore>) -> Option<Result<Payload, Refusal>> {
         let next = match std::mem::replace(&mut self.state, State::Over) {
-            State::Ready(body, caller, trace) => trace::within(trace, self.first(body, &caller, turns)).await,
+            State::Ready(body, caller) => {
+                let context = self.step.context();
+                trace::within(context, self.first(body, &caller, turns)).await
+            }
             State::Streaming(stream) => self.following(stream).await,
             State::Over => return None,
         };
@@ -396,7 +407,11 @@ impl<S: Fn(Change) -> Result<(), Refusal>> Answers<S> {
         }
     }
 
-    fn count(&self, code: &'static str) {
+    fn count(&mut self, code: &'static str) {
+        self.step.set("rpc.response.status_code", code);
+        if code != "OK" {
+            self.step.fail(code);
+        }
         count(&self.edge.metrics, &self.method.name, code, Some(self.since));
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     dialect::Rendition,
     event::{About, Audience, Event, Extent, merged},
     metrics::Metrics,
+    step,
 };
 
 mod fan;
@@ -124,7 +125,11 @@ impl Hub {
 
     /// Takes in a piece of the stream.
     pub(crate) async fn take(&self, events: Vec<broadcast::Event>) {
+        let mut steps: Vec<_> = events.iter().filter_map(step::of_event).collect();
         let (connections, rendered) = self.render_all(events);
+        for step in &mut steps {
+            step.set("gatehouse.connections", connections.len() as u64);
+        }
         if !rendered.is_empty() {
             fan::out(connections, rendered).await;
         }
@@ -233,6 +238,7 @@ impl Hub {
             device_id,
             device_scopes,
             offset: _,
+            traceparent: _,
         } = event;
         let Some(kind) = map.event(&r#type) else {
             tracing::debug!(event.kind = r#type, "an event that no contract knows was dropped");

@@ -55,6 +55,7 @@ mod route;
 mod serve;
 mod settings;
 mod site;
+mod step;
 mod stop;
 mod sweep;
 mod throttle;

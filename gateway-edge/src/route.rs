@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use gatehouse_contract::{Change, Identity};
-use gatehouse_core::{Failure, Kind, trace};
+use gatehouse_core::{Failure, Kind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
@@ -20,6 +20,7 @@ use crate::{
     edge::Edge,
     error::Refusal,
     profile::Profile,
+    step,
 };
 
 /// Longest id that is repeated; the clients' are 40 bytes.
@@ -165,10 +166,11 @@ fn start(
     let call = Call::encode(edge, method, params, unknown)?;
     let ticket = Ticket::take(edge, connection, &call, lease)?;
     let caller = call::caller(&connection.id, profile);
-    let trace = trace::Context::continued(request.traceparent.as_deref());
+    let given = request.traceparent.as_deref();
+    let step = step::of_frame(given, &profile.grants, &request.method);
     let (subscriber, hub) = (Arc::clone(connection), Arc::clone(edge));
     let subscribe = move |change| apply(&hub, &subscriber, change);
-    let answers = call.start(Arc::clone(edge), caller, trace, envelope(&request.id), subscribe);
+    let answers = call.start(Arc::clone(edge), caller, step, envelope(&request.id), subscribe);
     let id = request.id.clone();
     edge.requests.spawn(async move {
         ticket.run(answers, &id).await;

@@ -36,6 +36,7 @@ use crate::{
     admission::Client,
     metrics::Reason,
     permits::Permits,
+    step,
     throttle::{Limits, Login, Throttle},
 };
 
@@ -166,12 +167,13 @@ async fn take_in(
     let _settled = socket
         .settled()
         .ok_or_else(|| later("too many requests at once"))?;
-    let given = parts.headers.get(trace::TRACEPARENT);
-    let trace = trace::Context::continued(given.and_then(|value| value.to_str().ok()));
-    let handed = trace::within(trace, hand_over(&mut session, head, body));
+    let mut step = step::of_stranger(&parts.headers, &parts.method, "/hooks/{name}");
+    let handed = trace::within(step.context(), hand_over(&mut session, head, body));
     let answer = timeout(PATIENCE, handed)
         .await
         .map_err(|_| later("the gateway did not answer in time"))??;
+    step.set("http.response.status_code", answer.status);
+    drop(step);
     Ok(answered(http, login, answer))
 }
 

@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use gatehouse_contract::Change;
-use gatehouse_core::trace;
+use gatehouse_core::trace::Span;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 
 use self::events::Events;
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     call::{self, CALL_COST, Call, Envelope},
     error::Refusal,
+    step,
 };
 
 mod events;
@@ -46,14 +47,13 @@ pub(super) async fn serve(
         Ok((call, under_way)) => {
             let name = format!("http/{}", known.client.key());
             let caller = call::caller_by_http(&known.grants, name, &known.identity);
-            let given = parts.headers.get(trace::TRACEPARENT);
-            let trace = trace::Context::continued(given.and_then(|value| value.to_str().ok()));
+            let step = step::of_client(&parts.headers, &known.grants, &parts.method, "/rpc/{method}");
             let request = Requested {
                 http,
                 socket,
                 known,
                 caller,
-                trace,
+                step,
             };
             request
                 .run(call, under_way, accepts_events(&parts.headers))
@@ -120,7 +120,7 @@ struct Requested {
     socket: Arc<Socket>,
     known: Arc<Known>,
     caller: gatehouse_core::Caller,
-    trace: trace::Context,
+    step: Span,
 }
 
 impl Requested {
@@ -130,7 +130,7 @@ impl Requested {
             socket,
             known,
             caller,
-            trace,
+            step,
         } = self;
         let method = Arc::clone(&call.method);
         let name = method.name.clone();
@@ -138,7 +138,7 @@ impl Requested {
         let mut answers = call.start(
             Arc::clone(&http.edge),
             caller,
-            trace,
+            step,
             Envelope::default(),
             subscribe,
         );

@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use gatehouse_core::{Service, client::PeerService, net::PeerKey, server::MESSAGE_BYTES_MAX};
+use gatehouse_core::{Service, client::PeerService, net::PeerKey, server::MESSAGE_BYTES_MAX, trace};
 use gatehouse_proto::channel::v1::{
     HttpHeader, InspectWebhookRequest, InspectWebhookResponse, ReceiveWebhookRequest, ReceiveWebhookResponse,
     channel_service_client::ChannelServiceClient,
@@ -34,6 +34,7 @@ use crate::{
     edge::Edge,
     metrics::Reason,
     permits::{Permit, Permits},
+    step,
 };
 
 pub(super) mod handler;
@@ -178,7 +179,8 @@ impl Webhooks {
         let _turn = timeout(TURN_PATIENCE, self.turn(client, channel, account))
             .await
             .map_err(|_| busy())?;
-        hand_over(&mut bridge, head, reading.into_bytes()).await
+        let step = step::of_stranger(&parts.headers, &parts.method, "/webhooks/{channel}/{account}");
+        trace::within(step.context(), hand_over(&mut bridge, head, reading.into_bytes())).await
     }
 
     /// A turn at the bridge: in the order in which whole webhooks come, and with no more at once for one peer or one account than

@@ -231,7 +231,7 @@ impl Drop for Calling {
 }
 
 /// The kind as its contract names it.
-fn word(kind: FailureKind) -> &'static str {
+pub(crate) fn word(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Unspecified => "other",
         FailureKind::Auth => "auth",

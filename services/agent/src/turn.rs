@@ -4,6 +4,7 @@
 
 mod adapt;
 mod ask;
+mod step;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,9 +9,10 @@ use gatehouse_core::{
     bus::{Page, Subscription},
     caller,
     server::Connection,
+    trace::{Context, Kind, Span},
 };
 use gatehouse_proto::broadcast::v1::{
-    GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
+    Event, GetHealthRequest, GetHealthResponse, GetPresenceRequest, GetPresenceResponse, GetStatusRequest,
     GetStatusResponse, Position, PublishRequest, PublishResponse, ReportHealthRequest, ReportHealthResponse,
     ReportPresenceRequest, ReportPresenceResponse, SubscribeRequest, SubscribeResponse,
     broadcast_service_server::BroadcastService,
@@ -89,6 +90,7 @@ impl BroadcastService for Grpc {
         let name = publisher.map_or("nobody", Identity::name);
         request.publisher_id = format!("{name}/{}", request.publisher_id);
         self.metrics.published(&request);
+        let _steps: Vec<_> = request.events.iter_mut().filter_map(step).collect();
         let offset = self.hub.publish(request).await?;
         Ok(Response::new(PublishResponse { offset }))
     }
@@ -197,6 +199,17 @@ impl Drop for Subscribed {
             self.plugins.forget(&self.edge_id);
         }
     }
+}
+
+/// The step in which an event that ends recorded work is handed to the edges; theirs follow it.
+fn step(event: &mut Event) -> Option<Span> {
+    let context: Context = event.traceparent.as_deref()?.parse().ok()?;
+    let mut step = Span::of(context, Kind::Producer, || format!("publish {}", event.r#type));
+    step.set("messaging.system", "gatehouse");
+    step.set("messaging.operation.name", "publish");
+    step.set("messaging.operation.type", "send");
+    event.traceparent = Some(step.context().to_string());
+    Some(step)
 }
 
 /// One edge's stream: where it begins with the states there, and then what follows. It keeps nothing: an edge that does not read

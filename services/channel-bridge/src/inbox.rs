@@ -50,6 +50,7 @@ use crate::{
     },
     policy::{DmPolicy, Standing, Verdict},
     preview::{Place, Previews},
+    step,
     store::{StoreError, Stores},
 };
 
@@ -226,7 +227,12 @@ impl Inbox {
     }
 
     async fn handle(&self, row: InboxRow) {
-        if let Err(error) = trace::within(row.trace, self.decide(&row)).await {
+        let AccountKey { channel, account } = &row.account;
+        let mut step = step::process(row.trace, channel, account);
+        step.set("messaging.message.id", row.message.message_id.as_str());
+        step.set("gatehouse.attempt", row.attempts);
+        if let Err(error) = trace::within(step.context(), self.decide(&row)).await {
+            step.fail("not_stored");
             tracing::error!(account.id = %row.account, error = %Chain(&error), "a message could not be decided on yet");
             time::sleep(STORE_RETRY).await;
         }

@@ -28,6 +28,7 @@ mod pairing;
 mod platform;
 mod policy;
 mod preview;
+mod step;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use gatehouse_contract::{Change, Method};
-use gatehouse_core::{Kind, trace};
+use gatehouse_core::Kind;
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +20,7 @@ use crate::{
         intake::{UnderWay, auth_changed, revoked},
         socket::Socket,
     },
+    step,
 };
 
 /// The method of a turn.
@@ -209,13 +210,12 @@ fn start(
 ) -> impl Stream<Item = Result<Payload, Refusal>> + use<> {
     let name = format!("http/{}", known.client.key());
     let caller = call::caller_by_http(&known.grants, name, &known.identity);
-    let given = headers.get(trace::TRACEPARENT);
-    let trace = trace::Context::continued(given.and_then(|value| value.to_str().ok()));
+    let step = step::of_endpoint(headers, &known.grants, &call.method.name);
     let subscribe = |_: Change| Ok(()); // no method here does
     let answers = call.start(
         Arc::clone(&http.edge),
         caller,
-        trace,
+        step,
         Envelope::default(),
         subscribe,
     );

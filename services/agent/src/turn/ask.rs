@@ -10,7 +10,7 @@ use gatehouse_proto::agent::v1::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt};
+use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, step};
 use crate::{
     breaker::CircuitOpen,
     config::{self, ECHO, Settings},
@@ -60,7 +60,9 @@ impl Turn {
         let Some(entry) = config.providers.get(&name.provider) else {
             self.begin(name).await; // names of other providers do not come so far
             let calling = self.tools.metrics.call(&name.provider, &name.model);
+            let step = step::of_call(name);
             let answered = echo::answer(question, &mut self.answer).await;
+            step::ended(step, Ok(&answered));
             calling.answered(self.answer.take_first(), answered.usage.as_ref());
             return Ok(answered);
         };
@@ -136,8 +138,10 @@ impl Turn {
             }
             self.begin(asking.name).await;
             let calling = self.tools.metrics.call(provider, &asking.name.model);
+            let step = step::of_call(asking.name);
             let called = asking.endpoint.answer(&prepared.body, &mut self.answer).await;
             let first = self.answer.take_first();
+            step::ended(step, called.as_ref());
             let mut why = match called {
                 Ok(answered) => {
                     calling.answered(first, answered.usage.as_ref());

@@ -3,12 +3,13 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use gatehouse_core::{Content, Timestamp};
+use gatehouse_core::{Content, Timestamp, trace};
 use serde::{Deserialize, Serialize};
 
 use super::{AccountKey, Case, Progress};
 use crate::{
     id::{Address, ChatId, GuildId, ID_BYTES_MAX, MessageId, RoleId, SenderId, TeamId},
+    step,
     store::StoreError,
 };
 
@@ -159,8 +160,17 @@ impl InboundSink {
             return Err(ReceiveError::Invalid("the sender has more than 250 roles"));
         }
         self.progress.heard();
-        let received = self.inbox.receive(&self.account, message).await?;
-        self.progress.received();
-        Ok(received)
+        let mut step = step::receive(&self.account.channel, &self.account.account);
+        step.set("messaging.message.id", message.message_id.as_str());
+        let received = trace::within(step.context(), self.inbox.receive(&self.account, message)).await;
+        match &received {
+            Ok(Received::Stored) => self.progress.received(),
+            Ok(Received::Duplicate) => {
+                step.set("gatehouse.duplicate", true);
+                self.progress.received();
+            }
+            Err(_) => step.fail("not_stored"),
+        }
+        received
     }
 }

@@ -35,6 +35,7 @@ use crate::{
     media::MediaReader,
     metrics::{Direction, Fate, Metrics},
     preview::Previews,
+    step,
     store::StoreError,
 };
 
@@ -182,9 +183,23 @@ struct Delivering {
 
 impl Delivering {
     async fn deliver(self, delivery: Delivery) {
-        let attempt = trace::within(delivery.trace, self.attempt(&delivery)).await;
+        let AccountKey { channel, account } = &self.worker.account;
+        let mut step = step::send(delivery.trace, channel, account);
+        step.set("gatehouse.delivery", delivery.content.key.as_str());
+        step.set("gatehouse.attempt", delivery.attempts);
+        let attempt = trace::within(step.context(), self.attempt(&delivery)).await;
+        match &attempt {
+            Ok(Some(Fate::Delivered)) => step.set("gatehouse.fate", Fate::Delivered.as_str()),
+            Ok(Some(fate)) => {
+                step.set("gatehouse.fate", fate.as_str());
+                step.fail(fate.as_str());
+            }
+            Ok(None) => step.fail("not_taken"),
+            Err(_) => step.fail("not_stored"),
+        }
+        drop(step);
         // Somebody dropped it, and said so.
-        if let Err(error) = attempt.or_else(|error| {
+        if let Err(error) = attempt.map(drop).or_else(|error| {
             if matches!(error, StoreError::Over) {
                 Ok(())
             } else {
@@ -196,7 +211,8 @@ impl Delivering {
         }
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    /// What became of it; `None`: it is tried again.
+    async fn attempt(&self, delivery: &Delivery) -> Result<Option<Fate>, StoreError> {
         let Worker {
             store,
             clock,
@@ -305,6 +321,8 @@ impl Delivering {
         } = &self.worker;
         progress.sent();
         metrics.part(account);
+        let mut step = step::settle(&account.channel, &account.account);
+        step.set("messaging.message.id", receipt.platform_id.as_deref());
         let sent = Sent {
             receipt: receipt.platform_id,
             unconfirmed: receipt.unconfirmed,
@@ -329,7 +347,12 @@ impl Delivering {
         }
     }
 
-    async fn failed(&self, delivery: &Delivery, said: u32, error: SendError) -> Result<(), StoreError> {
+    async fn failed(
+        &self,
+        delivery: &Delivery,
+        said: u32,
+        error: SendError,
+    ) -> Result<Option<Fate>, StoreError> {
         let Worker {
             store,
             lease,
@@ -380,7 +403,8 @@ impl Delivering {
         let next_at = clock.now() + wait;
         store
             .postpone(lease.clone(), delivery.seq, Retry { next_at, unknown })
-            .await
+            .await?;
+        Ok(None)
     }
 
     async fn settle(
@@ -389,7 +413,7 @@ impl Delivering {
         said: u32,
         outcome: Outcome,
         fate: Fate,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Fate>, StoreError> {
         let Worker {
             store,
             lease,
@@ -419,7 +443,7 @@ impl Delivering {
             "a reply went out"
         );
         metrics.count(&account.channel, Direction::Out, fate);
-        Ok(())
+        Ok(Some(fate))
     }
 
     fn buckets(&self) -> std::sync::MutexGuard<'_, Buckets> {

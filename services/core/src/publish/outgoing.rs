@@ -3,11 +3,21 @@
 use gatehouse_proto::broadcast::v1::{Event, Rendition, StateVersion};
 use prost::{Message, Name};
 
+use crate::trace;
+
 /// An event on its way out.
 #[derive(Clone, Debug)]
 pub struct Outgoing(Event);
 
 impl Outgoing {
+    /// It ends the work that it is published by: its way to the screens is recorded if that is.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        let context = trace::current().filter(|context| context.is_sampled());
+        self.0.traceparent = context.map(|context| context.to_string());
+        self
+    }
+
     /// An event for everybody with its access.
     pub fn new<M: Message + Name>(message: &M) -> Self {
         let event = Event {

@@ -12,7 +12,8 @@ use futures::{StreamExt, stream};
 use gatehouse_core::backoff::Backoff;
 use gatehouse_core::client::PeerService;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
-use gatehouse_core::{Chain, Clock, Drain, Failure, Kind, trace};
+use gatehouse_core::trace::{self, Span};
+use gatehouse_core::{Chain, Clock, Drain, Failure, Kind};
 use gatehouse_proto::channel::v1::EnqueueDeliveryRequest;
 use gatehouse_proto::channel::v1::channel_service_client::ChannelServiceClient;
 use tokio::sync::Notify;
@@ -216,17 +217,26 @@ impl Dispatcher {
             content,
             session_key: Some(delivery.session.to_string()),
         };
+        let mut step = Span::of(delivery.trace, trace::Kind::Producer, || {
+            format!("publish {}", delivery.target.channel)
+        });
+        step.set("messaging.system", delivery.target.channel.as_str());
+        step.set("messaging.operation.name", "publish");
+        step.set("messaging.operation.type", "send");
+        step.set("gatehouse.delivery", delivery.key.as_str());
         let mut bridge = self.bridge.clone();
-        match trace::within(
-            delivery.trace,
+        let answer = trace::within(
+            step.context(),
             time::timeout(PATIENCE, bridge.enqueue_delivery(request)),
         )
-        .await
-        {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(status)) => Err(Failure::from_status(&status)),
-            Err(_) => Err(Failure::new(Kind::Timeout, "no answer in time")),
-        }
+        .await;
+        let failure = match answer {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(status)) => Failure::from_status(&status),
+            Err(_) => Failure::new(Kind::Timeout, "no answer in time"),
+        };
+        step.fail(failure.kind.protocol_code());
+        Err(failure)
     }
 
     /// A reply that can never arrive is said where somebody looks.

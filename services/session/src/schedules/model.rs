@@ -439,6 +439,8 @@ pub(crate) struct JobState {
     pub(crate) last_alert_at: Option<Timestamp>,
     /// Slots before this time are skipped.
     pub(crate) back_off_until: Option<Timestamp>,
+    /// The trace in which it came, of what a hook brought; the others begin one with each slot.
+    pub(crate) traceparent: Option<String>,
 }
 
 /// How long a job rests after so many failures in a row.

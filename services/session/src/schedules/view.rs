@@ -63,6 +63,7 @@ pub(super) fn job(job: &Job, default_agent: Option<&str>) -> Result<proto::CronJ
         last_delivery_error,
         last_alert_at,
         back_off_until: _,
+        traceparent: _,
     } = state;
     let last_run_at = last_run_at.map(Timestamp::as_ms);
     let delivered = last_delivery.map(|delivery| delivery == DeliveryStatus::Delivered);

@@ -339,7 +339,7 @@ impl RunEvents {
             usage,
             ..self.chat(seq, state)
         };
-        let event = Outgoing::new(&event);
+        let event = Outgoing::new(&event).traced();
         self.publish(match connection {
             Some(connection) => event.connection(connection),
             None => event,

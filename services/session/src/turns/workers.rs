@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatehouse_core::client::PeerService;
 use gatehouse_core::server::MESSAGE_BYTES_MAX;
-use gatehouse_core::trace;
+use gatehouse_core::trace::{self, Span};
 use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
 
 use super::live::{Live, seq_before};
@@ -91,8 +91,27 @@ impl Workers {
             signals: &self.room.shared.signals,
             run: turn.run.clone(),
         };
-        trace::within(turn.trace, run::run(Arc::clone(&self.room), turn, session, live)).await
+        let step = step(&turn);
+        trace::within(
+            step.context(),
+            run::run(Arc::clone(&self.room), turn, session, live),
+        )
+        .await
     }
+}
+
+/// One attempt at a turn. Its session is not named: the key of a chat's session holds who speaks there.
+fn step(turn: &Turn) -> Span {
+    let mut step = Span::of(turn.trace, trace::Kind::Internal, || {
+        format!("invoke_agent {}", turn.key.agent())
+    });
+    if step.is_recorded() {
+        step.set("gen_ai.operation.name", "invoke_agent");
+        step.set("gen_ai.agent.id", turn.key.agent().to_string().as_str());
+        step.set("gatehouse.run", turn.run.as_str());
+        step.set("gatehouse.attempt", turn.attempt);
+    }
+    step
 }
 
 /// A run that did not say its end, because it lost its lease or panicked, is not held any longer.

@@ -1,6 +1,6 @@
 //! What is to be done about an event, and the job that does it.
 
-use gatehouse_core::Timestamp;
+use gatehouse_core::{Timestamp, trace};
 use gatehouse_proto::session::v1::HookAnswer;
 
 use super::super::answer::wrong;
@@ -156,6 +156,7 @@ impl Event {
             spec,
             at: now,
             fire_at,
+            trace: trace::current().unwrap_or_default(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What came by a hook, as jobs.
 
-use gatehouse_core::Timestamp;
+use gatehouse_core::{Timestamp, trace};
 use uuid::Uuid;
 
 use super::{JobId, Spec};
@@ -37,6 +37,8 @@ pub(crate) struct HookJob {
     pub(crate) at: Timestamp,
     /// When it is to be looked at.
     pub(crate) fire_at: Timestamp,
+    /// The trace of the request.
+    pub(crate) trace: trace::Context,
 }
 
 /// What a request brings.

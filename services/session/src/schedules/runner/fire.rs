@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use gatehouse_core::content::Block;
-use gatehouse_core::{Chain, Content, Kind, trace};
+use gatehouse_core::trace::{self, Span};
+use gatehouse_core::{Chain, Content, Kind};
 use tokio::time;
 
 use super::super::planner::{LATE, may_still_fire};
@@ -266,7 +267,7 @@ impl Runner {
                 ..Brought::default()
             },
             life: None,
-            trace: trace::Context::new(),
+            trace: began(job).context(),
             now,
             key: destination.key,
             run,
@@ -374,6 +375,15 @@ impl Runner {
         };
         let id = Some(session.session_id.clone());
         self.engine.delete(&session, id).await.map(drop)
+    }
+}
+
+/// The step in which a slot fires: the first of a trace, unless a hook brought the job with one.
+fn began(job: &Job) -> Span {
+    let given = job.state.traceparent.as_deref();
+    match given.and_then(|text| text.parse().ok()) {
+        Some(context) => Span::of(context, trace::Kind::Consumer, || "process hook"),
+        None => Span::root(trace::Kind::Internal, || "fire"),
     }
 }
 

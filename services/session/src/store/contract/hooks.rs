@@ -29,6 +29,7 @@ pub(super) fn job(declared: Option<&str>, fire_at: Timestamp) -> HookJob {
         },
         at: T0,
         fire_at,
+        trace: gatehouse_core::trace::Context::new(),
     }
 }
 

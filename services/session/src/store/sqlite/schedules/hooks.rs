@@ -8,7 +8,7 @@ use super::rows::json;
 use super::slots::{claim, claimed_of};
 use crate::error::Error;
 use crate::id::RunId;
-use crate::schedules::{HOOKS_MAX, HookJob, JobId, NewHook, Slot, SlotKind, TakenHook};
+use crate::schedules::{HOOKS_MAX, HookJob, JobId, JobState, NewHook, Slot, SlotKind, TakenHook};
 
 /// The table. A migration is never changed once released.
 pub(in crate::store::sqlite) const MIGRATION: &str = r"
@@ -105,12 +105,24 @@ fn add(conn: &Connection, job: &HookJob, now: Timestamp) -> Result<Slot, Error> 
         spec,
         at,
         fire_at,
+        trace,
     } = job;
+    let state = JobState {
+        traceparent: Some(trace.to_string()),
+        ..JobState::default()
+    };
     conn.prepare_cached(
         "INSERT INTO schedule_jobs (id, declaration, spec, enabled, version, created_at, updated_at, next_slot, last_slot, state)
-         VALUES (?1, ?2, ?3, 1, 1, ?4, ?4, NULL, ?5, '{}')",
+         VALUES (?1, ?2, ?3, 1, 1, ?4, ?4, NULL, ?5, ?6)",
     )?
-    .execute(params![id.as_str(), spec.declaration_key, json(spec)?, now, at])?;
+    .execute(params![
+        id.as_str(),
+        spec.declaration_key,
+        json(spec)?,
+        now,
+        at,
+        json(&state)?
+    ])?;
     let slot = Slot {
         job: id.clone(),
         kind: SlotKind::Scheduled,
