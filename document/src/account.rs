@@ -65,6 +65,16 @@ impl Files {
     }
 }
 
+/// The keys of an account that shows an answer while it is being written.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WhileWriting {
+    /// Whether an answer is shown while it is being written: `off`, `preview`, or `block` for finished paragraphs only. Unset:
+    /// `preview`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<Streaming>,
+}
+
 /// Whether an answer is shown in its chat while it is being written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

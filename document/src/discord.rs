@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    account::{Common, Files, LongAnswers},
+    account::{Common, Files, LongAnswers, WhileWriting},
     section::channel,
     telegram::ReplyToMode,
 };
@@ -41,6 +41,9 @@ pub struct DiscordAccount {
     /// Whether Discord shows a preview of a link in an answer. Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_preview: Option<bool>,
+    /// What is seen of an answer that is being written.
+    #[serde(flatten)]
+    pub while_writing: WhileWriting,
     /// How long its answers may be.
     #[serde(flatten)]
     pub answers: LongAnswers,

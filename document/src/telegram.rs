@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    account::{Common, Files, LongAnswers, Streaming},
+    account::{Common, Files, LongAnswers, WhileWriting},
     section::channel,
 };
 
@@ -48,10 +48,9 @@ pub struct TelegramAccount {
     /// Whether Telegram shows a preview of a link in an answer. Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_preview: Option<bool>,
-    /// Whether an answer is shown while it is being written: `off`, `preview`, or `block` for finished paragraphs only. Unset:
-    /// `preview`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub streaming: Option<Streaming>,
+    /// What is seen of an answer that is being written.
+    #[serde(flatten)]
+    pub while_writing: WhileWriting,
     /// How a message that is going to be answered is reacted to, for example `"👀"`: one of the emoji that Telegram has for reactions.
     /// Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! What the tests of several modules share: a platform that does as it is told, and a session service that remembers.
 
+mod deps;
 mod memory;
 mod recorded;
 
@@ -18,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::memory::Memory;
+pub(crate) use self::{deps::deps, memory::Memory};
 use crate::{
     account::supervisor::{Lines, supervise},
     adapter::{

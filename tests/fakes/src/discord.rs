@@ -190,6 +190,11 @@ impl Discord {
         self.shared.lock().starts_left = count;
     }
 
+    /// Somebody deletes a message.
+    pub fn delete(&self, id: &str) {
+        self.shared.lock().seen.retain(|seen| seen.id != id);
+    }
+
     /// The next call of a method goes wrong, for example `POST messages`; several go wrong in this order.
     pub fn fault(&self, method: &str, fault: Fault) {
         self.shared.lock().faults.add(method, fault);
@@ -322,10 +327,11 @@ impl Drop for Discord {
     }
 }
 
-/// `POST channels/7/messages` is `POST messages`.
+/// `POST channels/7/messages` is `POST messages`, `PATCH channels/7/messages/9` is `PATCH messages`.
 fn name(method: &str) -> String {
     let (verb, path) = method.split_once(' ').unwrap_or((method, ""));
-    format!("{verb} {}", path.rsplit('/').next().unwrap_or_default())
+    let is_word = |part: &&str| !part.chars().all(|c| c.is_ascii_digit());
+    format!("{verb} {}", path.rsplit('/').find(is_word).unwrap_or_default())
 }
 
 /// What somebody says to the bot alone.

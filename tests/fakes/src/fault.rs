@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     io,
+    time::Duration,
 };
 
 use axum::{
@@ -28,6 +29,8 @@ pub enum Fault {
     Drop,
     /// It is done, and the answer breaks off.
     Lose,
+    /// It is done after so long, whether anybody waits for it any more or not.
+    Late(Duration),
 }
 
 /// Faults that are due, by method.
@@ -52,8 +55,20 @@ pub(crate) async fn answer(fault: &Fault, waits: impl FnOnce(u64) -> Response) -
         Fault::Gateway(code) => Some((status(*code), "<html>Bad Gateway</html>").into_response()),
         Fault::Hang => std::future::pending().await,
         Fault::Drop => Some(broken()),
-        Fault::Lose => None,
+        Fault::Lose | Fault::Late(_) => None,
     }
+}
+
+/// Does something after so long, also when nobody waits for it any more.
+pub(crate) async fn late<T: Send + 'static>(
+    after: Duration,
+    done: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let late = tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        done()
+    });
+    late.await.ok()
 }
 
 /// JSON with a status.

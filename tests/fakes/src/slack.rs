@@ -1,5 +1,6 @@
 //! A Slack workspace with one app: events that are said again until they are acknowledged, sockets that come and go, and faults.
 
+mod messages;
 mod serve;
 
 use std::{
@@ -62,6 +63,8 @@ pub struct Seen {
     pub text: String,
     /// The words as they were sent.
     pub sent: String,
+    /// It is being streamed: more may come at its end.
+    pub streams: bool,
 }
 
 /// An event that waits to be acknowledged.
@@ -95,6 +98,7 @@ struct Told {
     files: HashMap<String, Vec<u8>>,
     fetched: Vec<(String, String)>,
     members: Option<Vec<String>>,
+    has_no_streams: bool,
 }
 
 /// What a socket is to do.
@@ -191,6 +195,16 @@ impl Workspace {
     /// The bot is in these channels only.
     pub fn members(&self, channels: &[&str]) {
         self.shared.lock().members = Some(channels.iter().map(|id| (*id).to_owned()).collect());
+    }
+
+    /// It knows no streams.
+    pub fn knows_no_streams(&self) {
+        self.shared.lock().has_no_streams = true;
+    }
+
+    /// Somebody deletes a message.
+    pub fn delete(&self, ts: &str) {
+        self.shared.lock().seen.retain(|seen| seen.ts != ts);
     }
 
     /// The next call of a method goes wrong; several go wrong in this order.

@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
+use super::SendError;
 use crate::id::{Address, MessageId};
+
+/// When a platform wants a pause and does not say how long.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// How previews go on a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,4 +61,19 @@ pub(crate) enum PreviewError {
     /// Nobody knows: a change may still come.
     #[error("{0}")]
     Unknown(String),
+}
+
+/// What kept a message from being sent keeps a preview from being shown.
+impl From<SendError> for PreviewError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Retry { after, reason } => Self::Busy {
+                after: after.unwrap_or(PAUSE),
+                reason,
+            },
+            SendError::ChatBusy { after, reason } => Self::Busy { after, reason },
+            SendError::Permanent { reason } | SendError::PreviewGone { reason } => Self::Never(reason),
+            SendError::Unknown { reason } => Self::Unknown(reason),
+        }
+    }
 }

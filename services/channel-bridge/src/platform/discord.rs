@@ -12,6 +12,7 @@ mod event;
 mod gateway;
 mod inbound;
 mod markdown;
+mod preview;
 mod refusal;
 mod say;
 mod session;
@@ -27,22 +28,21 @@ use serde_json::Value;
 use self::{
     api::Api,
     channels::Channels,
+    chats::Place,
     config::DiscordConfig,
     event::{Application, User},
     gateway::Gateway,
     say::Mouth,
     session::Sessions,
 };
-use super::{
-    Deps, Platform,
-    web::outbound::{Outbound, Verdict},
-};
+use super::{Deps, Platform, web::outbound::Outbound};
 use crate::{
     account::progress::Topic,
     adapter::{
-        Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Rate, Remote, TextLimit, TextShape,
-        TextUnit,
+        Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Preview, PreviewError, Previews,
+        Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
     },
+    id::Address,
 };
 
 /// Discord takes 2000 characters with the markup, which adds to what a reader sees.
@@ -59,6 +59,12 @@ const LIVENESS: Liveness = Liveness {
     degraded_after: Duration::from_secs(60),
     dead_after: Duration::from_secs(120),
 };
+/// Five changes in five seconds in one channel, and one of them kept for the answer.
+const PREVIEWS: Previews = Previews {
+    every: Duration::from_millis(1250),
+    every_shared: Duration::from_millis(1250),
+    vanish: false,
+};
 
 #[derive(Debug)]
 pub(crate) struct Discord {
@@ -66,6 +72,8 @@ pub(crate) struct Discord {
     deps: Deps,
     /// One client for the account's whole life.
     api: OnceLock<Arc<Api>>,
+    /// Who speaks: what Discord wants of its pace outlives connections.
+    mouth: OnceLock<Mouth>,
     channels: Channels,
     sessions: Sessions,
 }
@@ -77,6 +85,11 @@ impl Discord {
         }
         let api = Arc::new(Api::new(&self.config)?);
         Ok(Arc::clone(self.api.get_or_init(|| api)))
+    }
+
+    fn mouth(&self) -> Result<&Mouth, String> {
+        let api = self.api()?;
+        Ok(self.mouth.get_or_init(|| Mouth::new(api, &self.config)))
     }
 
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
@@ -91,8 +104,8 @@ impl Discord {
             .map_err(|error| refusal::ended(&error))?;
         tracing::info!(account.id = %self.deps.account, sender.id = me.id, "the bot is known to Discord");
         let reads_content = application.reads_content();
-        let verdict = Verdict::default();
-        let mouth = Mouth::new(Arc::clone(&api), &self.config, verdict.clone());
+        let mouth = self.mouth().map_err(Ended::Failed)?.clone();
+        let verdict = mouth.begin();
         let outbound = Outbound::new(mouth, verdict, link.progress.clone(), link.outgoing, link.typing);
         link.progress.notice(
             Topic::Login,
@@ -126,6 +139,7 @@ impl Platform for Discord {
         Arc::new(Self {
             config: config.clone(),
             api: OnceLock::new(),
+            mouth: OnceLock::new(),
             channels: Channels::default(),
             sessions: Sessions::new(deps.state.clone()),
             deps,
@@ -140,6 +154,7 @@ impl Adapter for Discord {
             threads: true,
             typing: true,
             idempotent_sends: true,
+            previews: Some(PREVIEWS),
             ..Capabilities::text_only(TEXT)
         }
     }
@@ -167,6 +182,16 @@ impl Adapter for Discord {
             .strip_prefix(inbound::FILE)
             .ok_or_else(|| FetchError::Never("it is not a file of Discord".into()))?;
         api.file(address, self.config.media_bytes_max).await
+    }
+
+    async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
+        self.mouth().map_err(PreviewError::Never)?.preview(preview).await
+    }
+
+    async fn withdraw(&self, to: &Address, thread_id: Option<&str>, shown: &str) -> Result<(), PreviewError> {
+        let place = Place::read(to.as_str(), thread_id).map_err(PreviewError::Never)?;
+        let mouth = self.mouth().map_err(PreviewError::Never)?;
+        Ok(mouth.withdraw(&place, shown).await?)
     }
 }
 

@@ -5,6 +5,7 @@
 //! API. Tokens are shown to Slack's own hosts only, or to the server that the operator named.
 
 mod api;
+mod asked;
 mod chats;
 mod config;
 mod event;
@@ -13,6 +14,7 @@ mod hook;
 mod inbound;
 mod mrkdwn;
 mod people;
+mod preview;
 mod refusal;
 mod said;
 mod say;
@@ -28,6 +30,7 @@ use serde_json::Value;
 
 use self::{
     api::Api,
+    asked::Asked,
     config::{Door, SlackConfig},
     event::Me,
     hook::Hook,
@@ -38,17 +41,15 @@ use self::{
 };
 use super::{
     Deps, Platform,
-    web::{
-        hook::refuse,
-        outbound::{Outbound, Verdict},
-    },
+    web::{hook::refuse, outbound::Outbound},
 };
 use crate::{
     account::progress::Topic,
     adapter::{
         Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits,
-        Link, Liveness, Rate, Remote, TextLimit, TextShape, TextUnit,
+        Link, Liveness, Preview, PreviewError, Previews, Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
     },
+    id::Address,
 };
 
 /// What Slack recommends for one message, in characters; it cuts at 40,000 (`chat.postMessage`).
@@ -65,6 +66,12 @@ const LIVENESS: Liveness = Liveness {
     degraded_after: Duration::from_secs(45),
     dead_after: Duration::from_secs(75),
 };
+/// Fifty changes in a minute (`chat.update`, tier 3), and a hundred pieces of streams (`chat.appendStream`, tier 4).
+const PREVIEWS: Previews = Previews {
+    every: Duration::from_millis(1200),
+    every_shared: Duration::from_millis(1200),
+    vanish: false,
+};
 
 #[derive(Debug)]
 pub(crate) struct Slack {
@@ -72,6 +79,9 @@ pub(crate) struct Slack {
     deps: Deps,
     /// One client for the account's whole life.
     api: OnceLock<Arc<Api>>,
+    /// Who speaks: what Slack wants of its pace outlives connections.
+    mouth: OnceLock<Mouth>,
+    asked: Asked,
     people: People,
     /// Who we are, once Slack has said so. Requests of Slack need it, and may come at any time.
     me: OnceLock<Me>,
@@ -86,11 +96,18 @@ impl Slack {
         Ok(Arc::clone(self.api.get_or_init(|| api)))
     }
 
+    fn mouth(&self) -> Result<&Mouth, String> {
+        let api = self.api()?;
+        let make = || Mouth::new(api, &self.config, &self.deps, self.asked.clone());
+        Ok(self.mouth.get_or_init(make))
+    }
+
     fn ear<'a>(&'a self, api: &'a Api, me: &'a Me) -> Ear<'a> {
         Ear {
             me,
             api,
             people: &self.people,
+            asked: &self.asked,
             reply_to: self.config.reply_to,
         }
     }
@@ -103,8 +120,8 @@ impl Slack {
             .notice(Topic::Login, refusal::scopes_missing(scopes.as_deref()));
         // A token of another app ends the account: whoever changes it has it opened anew.
         let me = self.me.get_or_init(|| me);
-        let verdict = Verdict::default();
-        let mouth = Mouth::new(Arc::clone(&api), &self.config, &self.deps, verdict.clone());
+        let mouth = self.mouth().map_err(Ended::Failed)?.clone();
+        let verdict = mouth.begin();
         let outbound = Outbound::new(mouth, verdict, link.progress.clone(), link.outgoing, link.typing);
         let ended = match &self.config.door {
             Door::Socket => {
@@ -140,6 +157,8 @@ impl Platform for Slack {
             config: config.clone(),
             deps,
             api: OnceLock::new(),
+            mouth: OnceLock::new(),
+            asked: Asked::default(),
             people: People::default(),
             me: OnceLock::new(),
         })
@@ -153,6 +172,7 @@ impl Adapter for Slack {
             threads: true,
             separate_sends: true,
             typing: true,
+            previews: Some(PREVIEWS),
             ..Capabilities::text_only(TEXT)
         }
     }
@@ -181,6 +201,14 @@ impl Adapter for Slack {
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
         let api = self.api().map_err(FetchError::Retry)?;
         files::fetch(&api, address, self.config.media_bytes_max).await
+    }
+
+    async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
+        self.mouth().map_err(PreviewError::Never)?.preview(preview).await
+    }
+
+    async fn withdraw(&self, _: &Address, _: Option<&str>, shown: &str) -> Result<(), PreviewError> {
+        self.mouth().map_err(PreviewError::Never)?.withdraw(shown).await
     }
 
     fn http_head(&self, head: &HttpHead, _: &InboundSink) -> Option<Result<usize, HttpAnswer>> {

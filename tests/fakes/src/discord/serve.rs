@@ -175,6 +175,10 @@ pub(super) async fn call(
         if let Some(answer) = fault::answer(&fault, waits).await {
             return answer;
         }
+        if let Fault::Late(after) = fault {
+            fault::late(after, move || drop(answer(&shared, &method, &body))).await;
+            return fault::broken();
+        }
         let _ = answer(&shared, &method, &body);
         return fault::broken();
     }
@@ -214,18 +218,52 @@ fn answer(shared: &Shared, method: &str, body: &Value) -> Response {
         }
         ("POST", ["channels", _, "typing"]) => StatusCode::NO_CONTENT.into_response(),
         ("POST", ["channels", id, "messages"]) => post(&mut told, id, body),
+        ("PATCH", ["channels", _, "messages", id]) => edit(&mut told, id, body),
+        ("DELETE", ["channels", _, "messages", id]) => delete(&mut told, id),
         _ => no(404, 0, "404: Not Found"),
     }
 }
 
-fn post(told: &mut Told, channel: &str, body: &Value) -> Response {
+fn words(body: &Value) -> Result<String, (u32, &'static str)> {
     let sent = body["content"].as_str().unwrap_or_default().to_owned();
     if sent.trim().is_empty() {
-        return no(400, 50_006, "Cannot send an empty message");
+        return Err((50_006, "Cannot send an empty message"));
     }
     if sent.chars().count() > CONTENT_MAX {
-        return no(400, 50_035, "Invalid Form Body");
+        return Err((50_035, "Invalid Form Body"));
     }
+    Ok(sent)
+}
+
+fn unknown_message() -> Response {
+    no(404, 10_008, "Unknown Message")
+}
+
+fn edit(told: &mut Told, id: &str, body: &Value) -> Response {
+    let sent = match words(body) {
+        Ok(sent) => sent,
+        Err((code, words)) => return no(400, code, words),
+    };
+    let Some(seen) = told.seen.iter_mut().find(|seen| seen.id == id) else {
+        return unknown_message();
+    };
+    (seen.text, seen.sent) = (sent.replace('\\', ""), sent);
+    fault::json(200, &json!({"id": seen.id, "channel_id": seen.channel}))
+}
+
+fn delete(told: &mut Told, id: &str) -> Response {
+    if !told.seen.iter().any(|seen| seen.id == id) {
+        return unknown_message();
+    }
+    told.seen.retain(|seen| seen.id != id);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn post(told: &mut Told, channel: &str, body: &Value) -> Response {
+    let sent = match words(body) {
+        Ok(sent) => sent,
+        Err((code, words)) => return no(400, code, words),
+    };
     let nonce = body["nonce"].as_str().unwrap_or_default().to_owned();
     if nonce.chars().count() > 25 {
         return no(400, 50_035, "Invalid Form Body");

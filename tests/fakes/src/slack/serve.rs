@@ -139,6 +139,10 @@ pub(super) async fn call(
         if let Some(answer) = fault::answer(&fault, waits).await {
             return answer;
         }
+        if let Fault::Late(after) = fault {
+            fault::late(after, move || answer(&shared, &method, &body).is_ok()).await;
+            return fault::broken();
+        }
         let _ = answer(&shared, &method, &body);
         return fault::broken();
     }
@@ -173,36 +177,15 @@ fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, &'static
             Ok(json!({"user": {"id": id, "name": name, "profile": {"display_name": name}}}))
         }
         "assistant.threads.setStatus" => Ok(json!({})),
-        "chat.postMessage" => post(&mut told, body),
+        "chat.postMessage" => messages::post(&mut told, body),
+        "chat.update" => messages::update(&mut told, body),
+        "chat.delete" => messages::delete(&mut told, body),
+        "chat.startStream" | "chat.appendStream" | "chat.stopStream" if told.has_no_streams => {
+            Err("unknown_method")
+        }
+        "chat.startStream" => messages::start_stream(&mut told, body),
+        "chat.appendStream" => messages::append_stream(&mut told, body),
+        "chat.stopStream" => messages::stop_stream(&mut told, body),
         _ => Err("unknown_method"),
     }
-}
-
-fn post(told: &mut Told, body: &Value) -> Result<Value, &'static str> {
-    let channel = body["channel"].as_str().unwrap_or_default().to_owned();
-    let sent = body["text"].as_str().unwrap_or_default().to_owned();
-    if sent.trim().is_empty() {
-        return Err("no_text");
-    }
-    if sent.chars().count() > TEXT_MAX {
-        return Err("msg_too_long");
-    }
-    if channel.starts_with('C')
-        && told
-            .members
-            .as_ref()
-            .is_some_and(|members| !members.contains(&channel))
-    {
-        return Err("not_in_channel");
-    }
-    told.last += 1;
-    let ts = format!("1790000000.{:06}", told.last);
-    told.seen.push(Seen {
-        ts: ts.clone(),
-        channel: channel.clone(),
-        thread: body["thread_ts"].as_str().map(str::to_owned),
-        text: shown(&sent),
-        sent,
-    });
-    Ok(json!({"channel": channel, "ts": ts, "message": {"ts": ts}}))
 }

@@ -102,6 +102,21 @@ impl Api {
         self.send(request.json(body)).await
     }
 
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &Value,
+    ) -> Result<Answered<T>, ApiError> {
+        let request = self.web.http().request(Method::PATCH, self.address(path));
+        self.send(request.json(body)).await
+    }
+
+    /// A call of this kind that says all in its path.
+    pub(super) async fn ask(&self, verb: Method, path: &[&str]) -> Result<(), ApiError> {
+        let request = self.web.http().request(verb, self.address(path));
+        self.send::<Value>(request).await.map(drop)
+    }
+
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answered<T>, ApiError> {
         let request = request
             .header(header::AUTHORIZATION, format!("Bot {}", self.token.expose()))

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     adapter::{Receipt, SendError, SendPart, TextUnit},
+    id::MessageId,
     markup::{Document, pieces, split},
     platform::web::{
         client::WebError,
@@ -34,7 +35,7 @@ use crate::{
 /// Chats that are spoken to at the same time.
 pub(super) const CONCURRENCY: usize = 16;
 /// What Discord takes in one message, in characters, its markup counted.
-const CONTENT_CHARS_MAX: usize = 2000;
+pub(super) const CONTENT_CHARS_MAX: usize = 2000;
 /// A text of fewer characters is not cut any more for what its markup adds: it is said as it is.
 const ROOM_MIN: usize = 400;
 /// A pause where Discord names none.
@@ -49,7 +50,7 @@ const SUPPRESS_EMBEDS: u64 = 1 << 2;
 /// Who speaks for one account. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Mouth {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     silence: Arc<Mutex<Silence>>,
     direct: Arc<Mutex<HashMap<String, String>>>,
     verdict: Verdict,
@@ -57,25 +58,32 @@ pub(super) struct Mouth {
     link_preview: bool,
 }
 
+/// A message or a channel.
 #[derive(Deserialize)]
-struct Named {
-    id: String,
+pub(super) struct Named {
+    pub(super) id: String,
 }
 
 impl Mouth {
-    pub(super) fn new(api: Arc<Api>, config: &DiscordConfig, verdict: Verdict) -> Self {
+    pub(super) fn new(api: Arc<Api>, config: &DiscordConfig) -> Self {
         Self {
             api,
             silence: Arc::default(),
             direct: Arc::default(),
-            verdict,
+            verdict: Verdict::default(),
             reply_to: config.reply_to,
             link_preview: config.link_preview,
         }
     }
 
+    /// What ends the connection; a new one begins with none.
+    pub(super) fn begin(&self) -> Verdict {
+        self.verdict.forget();
+        self.verdict.clone()
+    }
+
     /// The number of the channel, which for a person is asked for.
-    async fn channel(&self, place: &Place) -> Result<String, ApiError> {
+    pub(super) async fn channel(&self, place: &Place) -> Result<String, ApiError> {
         let person = match place {
             Place::Channel(id) => return Ok(id.clone()),
             Place::Person(id) => id,
@@ -96,32 +104,66 @@ impl Mouth {
         Ok(opened.value.id)
     }
 
-    fn message(&self, part: &SendPart, text: &str, at: usize, channel: &str) -> Map<String, Value> {
+    /// A message. `nonce`: what it is known by. `answers`: the message that it may be a reply to, and whether it is the first to be one.
+    pub(super) fn message(
+        &self,
+        text: &str,
+        nonce: &str,
+        channel: &str,
+        answers: Option<&MessageId>,
+        is_first: bool,
+    ) -> Value {
+        let mut message = self.content(text);
+        // Discord gives the first message again to whoever repeats the nonce within a few minutes.
+        message.insert("nonce".to_owned(), json!(nonce));
+        message.insert("enforce_nonce".to_owned(), json!(true));
+        let replies = match self.reply_to {
+            ReplyToMode::Off => false,
+            ReplyToMode::First => is_first,
+            ReplyToMode::All => true,
+        };
+        let answered = answers.filter(|_| replies);
+        if let Some(answered) = answered.and_then(|id| message_id(id.as_str(), channel)) {
+            let reference = json!({"message_id": answered, "fail_if_not_exists": false});
+            message.insert("message_reference".to_owned(), reference);
+        }
+        Value::Object(message)
+    }
+
+    /// What a message says, whether it is sent or changed.
+    pub(super) fn content(&self, text: &str) -> Map<String, Value> {
         let mut message = Map::new();
         message.insert("content".to_owned(), json!(text));
-        // Discord gives the first message again to whoever repeats the nonce within a few minutes.
-        message.insert("nonce".to_owned(), json!(nonce(&part.key, at)));
-        message.insert("enforce_nonce".to_owned(), json!(true));
         // Nobody is called by what a model writes.
         let nobody = json!({"parse": [], "replied_user": false});
         message.insert("allowed_mentions".to_owned(), nobody);
         if !self.link_preview {
             message.insert("flags".to_owned(), json!(SUPPRESS_EMBEDS));
         }
-        let replies = match self.reply_to {
-            ReplyToMode::Off => false,
-            ReplyToMode::First => part.index == 0 && at == 0,
-            ReplyToMode::All => true,
-        };
-        let answered = part.reply_to_id.as_ref().filter(|_| replies);
-        if let Some(answered) = answered.and_then(|id| message_id(id.as_str(), channel)) {
-            let reference = json!({"message_id": answered, "fail_if_not_exists": false});
-            message.insert("message_reference".to_owned(), reference);
-        }
         message
     }
 
-    fn failed(&self, place: &Place, error: ApiError) -> SendError {
+    /// Refused for so long that nothing is asked in this chat.
+    pub(super) fn quiet(&self, place: &Place) -> Result<(), SendError> {
+        match self.silence().wait(place.key(), Instant::now()) {
+            Some(after) => {
+                let reason = "Discord takes no more in this chat for a while".to_owned();
+                Err(SendError::ChatBusy { after, reason })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the answer to a call says: the thing itself, and the silence that Discord wants after it.
+    pub(super) fn heed<T>(&self, place: &Place, answered: Answered<T>) -> T {
+        if let Some(silence) = answered.silence {
+            let now = Instant::now();
+            self.silence().keep(place.key(), now + silence, now);
+        }
+        answered.value
+    }
+
+    pub(super) fn failed(&self, place: &Place, error: ApiError) -> SendError {
         let refused = match error {
             ApiError::Refused(refused) => refused,
             ApiError::Web(WebError::Unreachable(reason)) => return SendError::retry(reason),
@@ -180,25 +222,23 @@ impl Speaker for Mouth {
 
     async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
         let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
-        if let Some(after) = self.silence().wait(place.key(), Instant::now()) {
-            let reason = "Discord takes no more in this chat for a while".to_owned();
-            return Err(SendError::ChatBusy { after, reason });
-        }
+        self.quiet(&place)?;
         let channel = self.channel(&place).await;
         let channel = channel.map_err(|error| self.failed(&place, error))?;
         let mut last = None;
         for (at, text) in messages(&part.text, CONTENT_CHARS_MAX).iter().enumerate() {
-            let message = Value::Object(self.message(part, text, at, &channel));
+            if let Some(replaced) = part.replaces.as_deref().filter(|_| at == 0) {
+                last = Some(self.replace(&place, replaced, text).await?);
+                continue;
+            }
+            let (nonce, is_first) = (nonce(&part.key, at), part.index == 0 && at == 0);
+            let message = self.message(text, &nonce, &channel, part.reply_to_id.as_ref(), is_first);
             let sent = self
                 .api
                 .post::<Named>(&["channels", &channel, "messages"], &message)
                 .await;
-            let Answered { value, silence } = sent.map_err(|error| self.failed(&place, error))?;
-            if let Some(silence) = silence {
-                let now = Instant::now();
-                self.silence().keep(place.key(), now + silence, now);
-            }
-            last = Some(format!("{channel}/{}", value.id));
+            let sent = sent.map_err(|error| self.failed(&place, error))?;
+            last = Some(format!("{channel}/{}", self.heed(&place, sent).id));
         }
         Ok(Receipt {
             platform_id: last,
@@ -233,7 +273,7 @@ impl Speaker for Mouth {
 }
 
 /// A part as messages that Discord takes: one, unless its markup adds more than there is room for.
-fn messages(text: &str, room: usize) -> Vec<String> {
+pub(super) fn messages(text: &str, room: usize) -> Vec<String> {
     let written = markdown(&pieces(&Document::parse(text)));
     if written.chars().count() <= CONTENT_CHARS_MAX {
         return vec![if written.trim().is_empty() {
@@ -256,7 +296,7 @@ fn messages(text: &str, room: usize) -> Vec<String> {
 }
 
 /// The same for every attempt at this message.
-fn nonce(key: &str, at: usize) -> String {
+pub(super) fn nonce(key: &str, at: usize) -> String {
     let digest = Sha256::digest(format!("{key}/{at}").as_bytes());
     let mut hex = String::new();
     for byte in digest {

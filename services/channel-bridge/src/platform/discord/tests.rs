@@ -4,19 +4,18 @@ use gatehouse_core::Clock;
 use gatehouse_fakes::discord::{Discord as Fake, Fault, Seen, channel, direct};
 use serde_json::{Value, json};
 
-use super::{Deps, Discord, Platform as _};
+use super::{Discord, Platform as _};
 use crate::{
-    account::{AccountState, State},
+    account::State,
     adapter::{Adapter, Typing, contract},
-    media::MediaReader,
-    metrics::Metrics,
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, Memory, key, stores, until},
+    testing::{Bench, deps, key, stores, until},
 };
 
 mod gateway;
 mod heard;
+mod previews;
 mod said;
 
 contract::contract!(Bot);
@@ -51,16 +50,7 @@ impl Bot {
 
 fn adapter(config: &Value, stores: &Stores) -> Arc<dyn Adapter> {
     let config = Discord::read(config).unwrap();
-    Discord::open(
-        &config,
-        Deps {
-            account: key("a"),
-            clock: Clock::system(),
-            state: AccountState::new(key("a"), stores.accounts.clone()),
-            metrics: Metrics::default(),
-            media: MediaReader::new(Arc::new(Memory::default())),
-        },
-    )
+    Discord::open(&config, deps(stores, Clock::system(), &Arc::default()))
 }
 
 impl contract::Platform for Bot {
@@ -107,6 +97,7 @@ impl contract::Platform for Bot {
 /// An account that runs.
 struct Scene {
     discord: Fake,
+    adapter: Arc<dyn Adapter>,
     bench: Bench,
     stores: Stores,
     folder: tempfile::TempDir,
@@ -134,9 +125,11 @@ impl Scene {
             .as_object_mut()
             .unwrap()
             .extend(keys.as_object().unwrap().clone());
-        let bench = Bench::run(&stores, Clock::system(), adapter(&config, &stores));
+        let adapter = adapter(&config, &stores);
+        let bench = Bench::run(&stores, Clock::system(), Arc::clone(&adapter));
         Self {
             discord,
+            adapter,
             bench,
             stores,
             folder,
@@ -150,6 +143,7 @@ impl Scene {
             bench,
             stores,
             folder,
+            ..
         } = self;
         bench.task.abort();
         let _ = bench.task.await;

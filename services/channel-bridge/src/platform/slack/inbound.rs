@@ -5,6 +5,7 @@ use gatehouse_document::telegram::ReplyToMode;
 
 use super::{
     api::Api,
+    asked::{Asked, Asker},
     event::{Callback, Command, Event, Me},
     files,
     people::People,
@@ -26,6 +27,7 @@ pub(super) struct Ear<'a> {
     pub(super) me: &'a Me,
     pub(super) api: &'a Api,
     pub(super) people: &'a People,
+    pub(super) asked: &'a Asked,
     pub(super) reply_to: ReplyToMode,
 }
 
@@ -108,6 +110,13 @@ impl Ear<'_> {
             Some(edition) => format!("{channel}/{}/{}", event.ts, edition.ts),
             None => format!("{channel}/{}", event.ts),
         };
+        if let (Some(user), Some(team)) = (&event.user, team) {
+            let asker = Asker {
+                user: user.clone(),
+                team: team.to_owned(),
+            };
+            self.asked.learn(&message_id, asker);
+        }
         let root = event.thread_ts.clone();
         // The question is promoted to a root, so that what is said below the answer meets the same conversation.
         let root = root.or_else(|| {

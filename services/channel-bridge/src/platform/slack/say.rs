@@ -16,9 +16,11 @@ use tokio::time::Instant;
 
 use super::{
     api::{Api, ApiError, Refused},
+    asked::Asked,
     chats::{Place, is_ts},
     config::SlackConfig,
     mrkdwn::mrkdwn,
+    preview::Streams,
     refusal,
 };
 use crate::{
@@ -45,9 +47,13 @@ const STATUS: &str = "is typing…";
 /// Who speaks for one account. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Mouth {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     silence: Arc<Mutex<Silence>>,
     verdict: Verdict,
+    /// Who asked, for whom an answer is streamed.
+    pub(super) asked: Asked,
+    /// What was streamed so far.
+    pub(super) streams: Streams,
     reply_to: ReplyToMode,
     link_preview: bool,
     /// Slack does not let this app show that it is typing.
@@ -55,18 +61,21 @@ pub(super) struct Mouth {
     account: AccountKey,
 }
 
+/// Where a message stands.
 #[derive(Deserialize)]
-struct Posted {
-    ts: String,
-    channel: String,
+pub(super) struct Posted {
+    pub(super) ts: String,
+    pub(super) channel: String,
 }
 
 impl Mouth {
-    pub(super) fn new(api: Arc<Api>, config: &SlackConfig, deps: &Deps, verdict: Verdict) -> Self {
+    pub(super) fn new(api: Arc<Api>, config: &SlackConfig, deps: &Deps, asked: Asked) -> Self {
         Self {
             api,
             silence: Arc::default(),
-            verdict,
+            verdict: Verdict::default(),
+            asked,
+            streams: Streams::default(),
             reply_to: config.reply_to,
             link_preview: config.link_preview,
             no_status: Arc::default(),
@@ -74,14 +83,49 @@ impl Mouth {
         }
     }
 
+    /// What ends the connection; a new one begins with none.
+    pub(super) fn begin(&self) -> Verdict {
+        self.verdict.forget();
+        self.verdict.clone()
+    }
+
     /// The thread that a part goes into: the one that was asked in, else one below the question where the operator wants that.
-    fn thread(&self, part: &SendPart, place: &Place) -> Option<String> {
-        let begins = self.reply_to == ReplyToMode::First && part.index == 0;
-        let asked = || message_ts(part.reply_to_id.as_ref()?, place).filter(|_| begins);
+    /// `index`: which part of an answer.
+    pub(super) fn thread(&self, answers: Option<&MessageId>, index: u32, place: &Place) -> Option<String> {
+        let begins = self.reply_to == ReplyToMode::First && index == 0;
+        let asked = || message_ts(answers?, place).filter(|_| begins);
         place.thread.clone().or_else(asked)
     }
 
-    fn failed(&self, channel: &str, error: ApiError) -> SendError {
+    /// Posts a message.
+    pub(super) async fn post(
+        &self,
+        place: &Place,
+        thread: Option<String>,
+        text: &str,
+    ) -> Result<Posted, ApiError> {
+        let mut message = json!({
+            "channel": place.channel, "text": shown(text), "mrkdwn": true,
+            "unfurl_links": self.link_preview, "unfurl_media": self.link_preview,
+        });
+        if let (Some(thread), Some(fields)) = (thread, message.as_object_mut()) {
+            fields.insert("thread_ts".to_owned(), json!(thread));
+        }
+        self.api.call("chat.postMessage", &message).await
+    }
+
+    /// Refused for so long that nothing is asked in this chat.
+    pub(super) fn quiet(&self, channel: &str) -> Result<(), SendError> {
+        match self.silence().wait(channel, Instant::now()) {
+            Some(after) => {
+                let reason = "Slack takes no more in this chat for a while".to_owned();
+                Err(SendError::ChatBusy { after, reason })
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn failed(&self, channel: &str, error: ApiError) -> SendError {
         let refused = match error {
             ApiError::Refused(refused) => refused,
             ApiError::Web(WebError::Unreachable(reason)) => return SendError::retry(reason),
@@ -145,27 +189,14 @@ impl Speaker for Mouth {
 
     async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
         let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
-        if let Some(after) = self.silence().wait(&place.channel, Instant::now()) {
-            let reason = "Slack takes no more in this chat for a while".to_owned();
-            return Err(SendError::ChatBusy { after, reason });
+        self.quiet(&place.channel)?;
+        if let Some(replaced) = &part.replaces {
+            return self.replace(replaced, &part.text).await;
         }
-        let mut text = mrkdwn(&pieces(&Document::parse(&part.text)));
-        if text.trim().is_empty() {
-            text.clone_from(&part.text);
-        }
-        let mut message = json!({
-            "channel": place.channel, "text": text, "mrkdwn": true,
-            "unfurl_links": self.link_preview, "unfurl_media": self.link_preview,
-        });
-        if let (Some(thread), Some(fields)) = (self.thread(part, &place), message.as_object_mut()) {
-            fields.insert("thread_ts".to_owned(), json!(thread));
-        }
-        let posted = self.api.call::<Posted>("chat.postMessage", &message).await;
-        let Posted { ts, channel } = posted.map_err(|error| self.failed(&place.channel, error))?;
-        Ok(Receipt {
-            platform_id: Some(format!("{channel}/{ts}")),
-            unconfirmed: false,
-        })
+        let thread = self.thread(part.reply_to_id.as_ref(), part.index, &place);
+        let posted = self.post(&place, thread, &part.text).await;
+        let posted = posted.map_err(|error| self.failed(&place.channel, error))?;
+        Ok(receipt(&posted.channel, &posted.ts))
     }
 
     async fn typing(&self, place: &Place) {
@@ -194,6 +225,23 @@ impl Speaker for Mouth {
 
     async fn is_there(&self) -> bool {
         self.api.who_am_i().await.is_ok()
+    }
+}
+
+/// A text as Slack shows it.
+pub(super) fn shown(text: &str) -> String {
+    let written = mrkdwn(&pieces(&Document::parse(text)));
+    if written.trim().is_empty() {
+        text.to_owned()
+    } else {
+        written
+    }
+}
+
+pub(super) fn receipt(channel: &str, ts: &str) -> Receipt {
+    Receipt {
+        platform_id: Some(format!("{channel}/{ts}")),
+        unconfirmed: false,
     }
 }
 

@@ -4,20 +4,19 @@ use gatehouse_core::Clock;
 use gatehouse_fakes::slack::{Fault, Seen, Workspace, channel, direct};
 use serde_json::{Value, json};
 
-use super::{Deps, Platform as _, Slack};
+use super::{Platform as _, Slack};
 use crate::{
-    account::{AccountState, State},
+    account::State,
     adapter::{Adapter, Typing, contract},
-    media::MediaReader,
-    metrics::Metrics,
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, Memory, key, stores, until},
+    testing::{Bench, Memory, deps, key, stores, until},
 };
 
 mod files;
 mod heard;
 mod hook;
+mod previews;
 mod said;
 
 contract::contract!(App);
@@ -53,18 +52,9 @@ impl App {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores, clock: Clock) -> Arc<dyn Adapter> {
+fn adapter(config: &Value, stores: &Stores, clock: Clock, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Slack::read(config).unwrap();
-    Slack::open(
-        &config,
-        Deps {
-            account: key("a"),
-            clock,
-            state: AccountState::new(key("a"), stores.accounts.clone()),
-            metrics: Metrics::default(),
-            media: MediaReader::new(Arc::new(Memory::default())),
-        },
-    )
+    Slack::open(&config, deps(stores, clock, files))
 }
 
 impl contract::Platform for App {
@@ -75,7 +65,7 @@ impl contract::Platform for App {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        adapter(&self.config(), &self.stores, Clock::system())
+        adapter(&self.config(), &self.stores, Clock::system(), &Arc::default())
     }
 
     fn person(&self) -> String {
@@ -110,9 +100,10 @@ impl contract::Platform for App {
 /// An account that runs in the workspace.
 struct Scene {
     workspace: Workspace,
+    adapter: Arc<dyn Adapter>,
     bench: Bench,
     stores: Stores,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Scene {
@@ -122,7 +113,10 @@ impl Scene {
 
     /// With these keys over the usual ones.
     async fn with(keys: Value) -> Self {
-        let app = App::new().await;
+        Self::over(App::new().await, &keys)
+    }
+
+    fn over(app: App, keys: &Value) -> Self {
         let mut config = app.config();
         let App {
             workspace,
@@ -135,13 +129,35 @@ impl Scene {
             .unwrap()
             .extend(keys.as_object().unwrap().clone());
         let clock = Clock::system();
-        let bench = Bench::run(&stores, clock.clone(), adapter(&config, &stores, clock));
+        let adapter = adapter(&config, &stores, clock.clone(), &Arc::default());
+        let bench = Bench::run(&stores, clock, Arc::clone(&adapter));
         Self {
+            workspace,
+            adapter,
+            bench,
+            stores,
+            folder,
+        }
+    }
+
+    /// The same account in a new process.
+    async fn again(self) -> Self {
+        let Self {
             workspace,
             bench,
             stores,
-            _folder: folder,
-        }
+            folder,
+            ..
+        } = self;
+        bench.task.abort();
+        let _ = bench.task.await;
+        let app = App {
+            workspace,
+            folder,
+            stores,
+            opened: 0,
+        };
+        Self::over(app, &json!({}))
     }
 
     async fn is(&self, state: State) {

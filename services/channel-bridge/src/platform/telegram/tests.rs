@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 
 use super::{Deps, Platform as _, Telegram};
 use crate::{
-    account::{AccountState, State},
+    account::State,
     adapter::{Adapter, Typing, contract},
-    media::MediaReader,
     metrics::{Direction, Fate, Metrics},
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, Memory, key, stores, until},
+    testing::{Bench, Memory, deps, key, stores, until},
 };
 
 mod files;
@@ -53,16 +52,14 @@ impl Bot {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores, metrics: &Metrics, session: &Arc<Memory>) -> Arc<dyn Adapter> {
+fn adapter(config: &Value, stores: &Stores, metrics: &Metrics, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Telegram::read(config).unwrap();
+    let metrics = metrics.clone();
     Telegram::open(
         &config,
         Deps {
-            account: key("a"),
-            clock: Clock::system(),
-            state: AccountState::new(key("a"), stores.accounts.clone()),
-            metrics: metrics.clone(),
-            media: MediaReader::new(session.clone()),
+            metrics,
+            ..deps(stores, Clock::system(), files)
         },
     )
 }

@@ -28,6 +28,11 @@ impl Default for Verdict {
 }
 
 impl Verdict {
+    /// Another connection begins.
+    pub(in crate::platform) fn forget(&self) {
+        self.0.send_replace(None);
+    }
+
     pub(in crate::platform) fn give(&self, ended: Ended) {
         self.0.send_replace(Some(ended));
     }

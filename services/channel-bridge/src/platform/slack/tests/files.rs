@@ -12,7 +12,7 @@ async fn fetched(app: &App, keys: Value, address: &str) -> Result<Vec<u8>, Fetch
         .as_object_mut()
         .unwrap()
         .extend(keys.as_object().unwrap().clone());
-    let adapter = adapter(&config, &app.stores, Clock::system());
+    let adapter = adapter(&config, &app.stores, Clock::system(), &Arc::default());
     let remote = adapter.fetch(address).await?;
     let parts: Vec<bytes::Bytes> = remote.bytes.try_collect().await?;
     Ok(parts.concat())
@@ -48,7 +48,7 @@ async fn the_files_of_a_message_are_named_and_fetched_with_the_token() {
     };
     let config = json!({"botToken": scene.workspace.bot_token(), "appToken": scene.workspace.app_token(),
         "apiRoot": scene.workspace.root()});
-    let remote = adapter(&config, &scene.stores, Clock::system())
+    let remote = adapter(&config, &scene.stores, Clock::system(), &Arc::default())
         .fetch(address)
         .await
         .unwrap();

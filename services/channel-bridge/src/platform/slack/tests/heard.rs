@@ -204,7 +204,7 @@ async fn a_socket_that_slack_refuses_is_told_as_what_it_is() {
     let bench = Bench::run(
         &app.stores,
         Clock::system(),
-        adapter(&config, &app.stores, Clock::system()),
+        adapter(&config, &app.stores, Clock::system(), &Arc::default()),
     );
     until("the failure", async || {
         (bench.progress.snapshot().state == State::Failed).then_some(())

@@ -21,13 +21,14 @@ impl Called {
         let config = json!({"mode": "http", "botToken": workspace.bot_token(),
             "signingSecret": workspace.signing_secret(), "apiRoot": workspace.root()});
         let clock = Clock::system();
-        let adapter = adapter(&config, &stores, clock.clone());
+        let adapter = adapter(&config, &stores, clock.clone(), &Arc::default());
         let bench = Bench::run(&stores, clock, Arc::clone(&adapter));
         let scene = Scene {
             workspace,
             bench,
             stores,
-            _folder: folder,
+            adapter: Arc::clone(&adapter),
+            folder,
         };
         scene.is(State::Connected).await;
         Self { scene, adapter }
