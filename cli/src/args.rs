@@ -1,6 +1,7 @@
 //! The command line: every word of it, with its help and examples. Nothing is decided here.
 
 mod common;
+mod config;
 pub(crate) mod cron;
 pub(crate) mod devices;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::{any::TypeId, ffi::OsString, path::PathBuf};
 use self::common::SERVICE;
 pub(crate) use self::{
     common::{Common, Everywhere},
+    config::{Config, ConfigCommand},
     gateway::{Doctor, Forward, Logs, Restart, Setup, Stop, Up},
 };
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -129,10 +131,11 @@ you alone; what begins with a space is not.")]
 Examples:
   gatehouse status
   gatehouse status --json | jq .status.ok
+  gatehouse status --start                the last start, step by step, also when it failed
 
 Ends with 1 when a service does not serve. While broadcast is away, which knows how all are, each is asked by itself; the JSON has
 `\"partial\": true` then.")]
-    Status,
+    Status(gateway::Status),
     /// Set a model up: find one, try it, and write it into the configuration
     #[command(after_help = "\
 Examples:
@@ -367,66 +370,6 @@ pub(crate) enum Token {
     Show,
     /// Make a new gateway token and cut off whoever uses the old one
     Rotate,
-}
-
-/// `config`
-#[derive(Debug, Args)]
-pub(crate) struct Config {
-    /// What to do; nothing runs the service.
-    #[command(subcommand)]
-    pub(crate) command: Option<ConfigCommand>,
-}
-
-/// `config ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Print the running configuration, or one part of it; secrets are hidden
-    Get {
-        /// Keys with dots, for example channels.irc
-        path: Option<String>,
-        /// Print the file as it stands instead, with its comments
-        #[arg(long, conflicts_with = "path")]
-        raw: bool,
-    },
-    /// Change one key; everything else stays as it is, comments included
-    Set {
-        /// Keys with dots; a key that has dots itself goes in brackets: groups["#a.b"]
-        path: String,
-        /// JSON or JSON5; anything else is taken as text
-        value: String,
-        /// Also when the change opens the gateway to others or locks somebody out
-        #[arg(long)]
-        force: bool,
-    },
-    /// Take one key out: its default is back
-    Unset {
-        /// Keys with dots
-        path: String,
-        /// Also when the change opens the gateway to others or locks somebody out
-        #[arg(long)]
-        force: bool,
-    },
-    /// Check a file; ends with 78 when it cannot be used
-    Validate {
-        /// The file [default: $GATEHOUSE_CONFIG, else gatehouse.json5 in the home]
-        file: Option<PathBuf>,
-    },
-    /// List the texts that stood in the file and are kept
-    History,
-    /// Bring a former text back, whole, with its comments
-    Restore {
-        /// The revision, or its first digits; `gatehouse config history` lists them
-        revision: String,
-        /// Also when the change opens the gateway to others or locks somebody out
-        #[arg(long)]
-        force: bool,
-    },
-    /// Print the JSON Schema of the configuration
-    Schema {
-        /// Print the configuration reference as Markdown instead
-        #[arg(long)]
-        markdown: bool,
-    },
 }
 
 /// `backup`

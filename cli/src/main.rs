@@ -34,6 +34,7 @@ mod plugins;
 mod restore;
 mod service;
 mod setup;
+mod start;
 mod status;
 mod stop;
 mod term;
@@ -134,7 +135,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Restart(restart) => client(stop::restart(common, restart)),
         Command::Logs(logs) => client(logs::run(common, logs)),
         Command::Chat(chat) => client(chat::run(common, chat, style)),
-        Command::Status => client(status::run(common, style)),
+        Command::Status(status) => client(status::run(common, status, style)),
         Command::Doctor(doctor) => client(doctor::run(common, doctor, style)),
         Command::Setup(setup) => client(setup::run(common, setup, style)),
         Command::Sessions(sessions) => client(nouns::sessions(common, sessions, style)),
@@ -196,7 +197,7 @@ const fn wanted(command: &Command) -> For {
         | Command::Restart(_)
         | Command::Logs(_)
         | Command::Chat(_)
-        | Command::Status
+        | Command::Status(_)
         | Command::Setup(_)
         | Command::Doctor(_)
         | Command::Sessions(_)

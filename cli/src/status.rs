@@ -6,6 +6,7 @@
 mod each;
 mod failing;
 mod page;
+mod start;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,7 +19,7 @@ use self::{
     page::{Process, Report},
 };
 use crate::{
-    args::Common,
+    args::{Common, gateway::Status},
     client::{self, Client, follow::has_changed},
     control::Failing,
     exit::{Exit, Failed},
@@ -57,7 +58,10 @@ struct Asked {
 }
 
 /// Prints the state of the gateway. An unhealthy one is a failure.
-pub(crate) async fn run(common: &Common, style: Style) -> Result<(), Failed> {
+pub(crate) async fn run(common: &Common, status: &Status, style: Style) -> Result<(), Failed> {
+    if status.start {
+        return start::run(common, style);
+    }
     let mut asked = match ask(common).await {
         Ok(asked) => asked,
         Err(failed) => return Err(without_an_edge(common, style, failed).await?),

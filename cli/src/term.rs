@@ -209,6 +209,12 @@ pub(crate) fn columns() -> usize {
     }
 }
 
+/// A moment for a person: in UTC, as logs write it, to the second. What is no moment is shown as it came.
+pub(crate) fn moment(ms: i64) -> String {
+    let moment = jiff::Timestamp::from_second(ms.div_euclid(1_000));
+    moment.map_or_else(|_| ms.to_string(), |moment| moment.to_string())
+}
+
 /// Now, milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     gatehouse_core::Clock::system().now_ms()

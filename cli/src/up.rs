@@ -18,34 +18,31 @@ mod metrics;
 mod plan;
 mod plugins;
 mod ready;
+mod services;
+mod steps;
 mod supervisor;
 mod tee;
 mod watchdog;
 
 use std::{fs, io, os::unix::process::CommandExt, path::Path};
 
-use gatehouse_core::{
-    Address, Drain, Home, Secret, Service, client::Peer, drain, private, settings::SettingsError, telemetry,
-};
+use gatehouse_core::{Drain, Home, drain, private, settings::SettingsError, telemetry};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
-use tonic::Code;
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 pub(crate) use self::lock::HomeLock;
 use self::{
-    child::{Kind, Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
     control::{Control, Order, Told},
     log::{Log, Writer},
     log_file::LogFile,
     manager::Manager,
     metrics::Metrics,
-    plan::{PORT, Plan},
+    plan::Plan,
     plugins::Plugins,
     ready::{Ready, Shown},
-    supervisor::Supervisor,
+    steps::Steps,
     tee::Tee,
 };
 use crate::{
@@ -54,15 +51,9 @@ use crate::{
     files,
     home::record,
     service::environment,
+    start::Step,
     term::Style,
 };
-
-/// The steps in which services are stopped: see [`drain::plan`].
-const STEPS: [&[Service]; 3] = [
-    &[Service::Session, Service::Edge],
-    &[Service::Agent, Service::Broadcast, Service::ChannelBridge],
-    &[Service::Config],
-];
 
 /// Runs a gateway until it is asked to stop, or starts one that runs without us.
 pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Failed> {
@@ -108,19 +99,22 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     // A killed gateway leaves its address behind; waiting for the new one must not find the old.
     let _ = fs::remove_file(&url_file);
 
-    let plan = Plan::make(&env, &home, up)?;
-    plan.door_is_free().await?;
+    let steps = Steps::begin(&home.path, began);
+    let plan = Plan::make(&env, &home, up, &steps)?;
+    steps.hold(Step::Sockets, plan.door_is_free().await)?;
     let (log, writer) = open_log(up, &home, style)?;
     let told = Told::new(
         up.detached
             .then(|| home.path.join(log_file::FOLDER).join(log_file::FILE)),
     );
-    let mut control = Control::listen(&home.run, &told).map_err(|error| {
+    let control = Control::listen(&home.run, &told).map_err(|error| {
         Failed::new(
             Exit::Failed,
             format!("cannot listen in {}: {error}", home.run.display()),
         )
-    })?;
+    });
+    let mut control = steps.hold(Step::Sockets, control)?;
+    steps.tell(&log);
     if let Err(error) = record::note(&env, &home.path, &home.run) {
         log.own(&format!(
             "commands in other folders find this gateway by --home only: {error}"
@@ -129,9 +123,10 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     for warning in &plan.warnings {
         log.own(warning);
     }
-    let metrics = Metrics::bind(up.metrics, &home).await?;
+    let metrics = steps.hold(Step::Sockets, Metrics::bind(up.metrics, &home).await)?;
     let metrics_url = metrics.url();
-    let mut supervisor = start(&plan, &home, &log)?;
+    let mut supervisor = steps.hold(Step::Sockets, services::start(&plan, &home, &log))?;
+    steps.services_started();
     let plugins = Plugins::start(&home, plan.environment_of_plugins(), &log);
     let scrapes = Drain::new();
     metrics.serve(&scrapes);
@@ -152,15 +147,17 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         shown: Shown::of(common, up.detached),
         began,
         told: &told,
+        steps: &steps,
     };
 
     let ended = tokio::select! {
         never = ready.announce() => match never {},
-        fatal = supervisor.fatal() => Err(Failed::new(
+        never = steps::follow(&steps, &home, &plan.expected) => match never {},
+        fatal = supervisor.fatal() => steps.hold(steps::step_of(&fatal.name), Err(Failed::new(
             Exit::Configuration,
             format!("{} cannot run with this configuration: {}", fatal.name, fatal.last_line),
         )
-        .next(format!("correct {} and start again; `gatehouse config validate` checks it", home.config.display()))),
+        .next(format!("correct {} and start again; `gatehouse config validate` checks it", home.config.display())))),
         () = signals.next() => Ok(Order::Stop),
         order = control.next() => Ok(order),
     };
@@ -191,6 +188,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     scrapes.start();
     let _ = fs::remove_file(&url_file);
     log.own("stopped");
+    drop(steps);
     drop(log);
     writer.finish();
     ended
@@ -227,68 +225,6 @@ fn make_private(folder: &Path) -> Result<(), Failed> {
     })
 }
 
-fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, Failed> {
-    let executable = std::env::current_exe()
-        .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
-    let program = |(index, service): (usize, Service)| {
-        let (executable, environment) = (executable.clone(), plan.environment(service));
-        let url_file = (service == Service::Edge && plan.any_port).then(|| home.url_file());
-        let command = move || {
-            let mut command = tokio::process::Command::new(&executable);
-            command.arg(service.name()).env_clear().envs(&environment);
-            if let Some(port) = url_file.as_deref().and_then(last_port) {
-                command.env(PORT, port.to_string());
-            }
-            command
-        };
-        Program {
-            name: service.name().into(),
-            index,
-            command: Box::new(command),
-            answers: Some(answers(home, service)),
-            pause_max: match service {
-                Service::Edge => RESTART_MAX_EDGE,
-                _ => RESTART_MAX,
-            },
-            kind: Kind::Service,
-        }
-    };
-    let index = |service| Service::ALL.iter().position(|other| *other == service);
-    let programs = |step: &[Service]| {
-        let of = |service: &Service| program((index(*service).unwrap_or_default(), *service));
-        step.iter().map(of).collect()
-    };
-    let steps = STEPS.map(programs).into();
-    Ok(Supervisor::start(steps, log))
-}
-
-/// The port that the edge had, when it was asked for any: whoever knows its address finds it there again. The address is taken away, so
-/// that one that cannot have its port again (it writes none) is not tied to it.
-fn last_port(url_file: &Path) -> Option<u16> {
-    let url = fs::read_to_string(url_file).ok()?;
-    let _ = fs::remove_file(url_file);
-    url.trim().rsplit_once(':')?.1.parse().ok()
-}
-
-/// Asks a service over one connection that is kept. Any answer counts: whether it serves is readiness's question.
-fn answers(home: &Home, service: Service) -> Probe {
-    // Health asks for no credential.
-    let address = Address::Unix(home.run.join(format!("{service}.sock")));
-    let peer = Peer::lazy(&address, &Secret::new("none"));
-    Box::new(move || {
-        let mut client = HealthClient::new(peer.channel());
-        Box::pin(async move {
-            match client.check(HealthCheckRequest::default()).await {
-                Ok(_) => true,
-                Err(status) => !matches!(
-                    status.code(),
-                    Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
-                ),
-            }
-        })
-    })
-}
-
 /// What a person or a service manager stops us with.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -313,6 +249,3 @@ impl Signals {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -27,6 +27,7 @@ mod setup;
 mod signal;
 mod slack;
 mod soak;
+mod start;
 mod telegram;
 mod token;
 mod tools;

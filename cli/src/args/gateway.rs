@@ -33,6 +33,14 @@ pub(crate) struct Up {
     pub(crate) log_format: Option<String>,
 }
 
+/// `status`
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The last start of the gateway of the home instead: its steps, each with its time
+    #[arg(long)]
+    pub(crate) start: bool,
+}
+
 /// `stop`
 #[derive(Debug, Args)]
 pub(crate) struct Stop {

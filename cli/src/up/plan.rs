@@ -7,15 +7,22 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_core::{Chain, Env, Home, Service, settings::METRICS_LISTEN};
+use gatehouse_config::Preflight;
+use gatehouse_core::{Env, Home, Service, settings::METRICS_LISTEN};
 
 use tokio::time::{Instant, sleep};
 
-use super::{control_ui, environment::Inherited, wrong_settings};
+use super::{
+    control_ui,
+    environment::Inherited,
+    steps::{Expected, Steps},
+    wrong_settings,
+};
 use crate::{
     args::{Up, metrics::Wanted},
     exit::{Exit, Failed},
     service::known,
+    start::Step,
 };
 
 /// The longest path of a Unix socket: `sockaddr_un`, unix(7), less the closing zero.
@@ -34,6 +41,8 @@ pub(super) struct Plan {
     pub(super) warnings: Vec<String>,
     /// The path of the Control UI on the gateway's address, if one is served.
     pub(super) page: Option<String>,
+    /// What the configuration sets up that joins by itself.
+    pub(super) expected: Expected,
     /// How long answers under way may go on at the end.
     pub(super) answers: Duration,
     /// Whether the edge takes any port.
@@ -48,10 +57,13 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Decides, or says what is in the way.
-    pub(super) fn make(env: &Env, home: &Home, up: &Up) -> Result<Self, Failed> {
-        sockets_fit(home)?;
-        let checked = gatehouse_config::preflight(home, env)
-            .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
+    pub(super) fn make(env: &Env, home: &Home, up: &Up, steps: &Steps) -> Result<Self, Failed> {
+        steps.hold(Step::Sockets, sockets_fit(home))?;
+        let checked = steps.checked(gatehouse_config::preflight(home, env))?;
+        steps.hold(Step::Sockets, Self::of(env, home, up, checked))
+    }
+
+    fn of(env: &Env, home: &Home, up: &Up, checked: Preflight) -> Result<Self, Failed> {
         known(env, &checked.variables).map_err(wrong_settings)?;
         let port = up.port.unwrap_or(checked.port);
         let bind = up.bind.unwrap_or(checked.bind);
@@ -97,9 +109,13 @@ impl Plan {
                 checked.config_path.display()
             ));
         }
+        let expected = Expected {
+            plugins: checked.plugins,
+        };
         Ok(Self {
             warnings,
             page,
+            expected,
             answers: checked.answers,
             any_port: port == 0,
             door: SocketAddr::new(bind, port),

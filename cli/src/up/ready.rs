@@ -4,12 +4,13 @@ use std::{convert::Infallible, fs, path::Path, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{control::Told, log::Log, manager::Manager};
+use super::{control::Told, log::Log, manager::Manager, steps::Steps};
 use crate::{
     args::Common,
     gateway::TOKEN_FILE,
     home::Found,
     http,
+    start::Step,
     term::{Ink, Style},
 };
 
@@ -45,6 +46,8 @@ pub(super) struct Ready<'a> {
     pub(super) began: Instant,
     /// What others are told of it.
     pub(super) told: &'a Told,
+    /// Where it is noted.
+    pub(super) steps: &'a Steps,
     /// The service manager, which waits for it as well.
     pub(super) manager: &'a Manager,
 }
@@ -57,6 +60,8 @@ impl Ready<'_> {
             let missing = match self.ask().await {
                 Ok(url) => {
                     let page = self.page.map(|path| page_at(&url, path));
+                    self.steps
+                        .done(Step::Sockets, &format!("clients connect to {url}"));
                     self.told.ready(&url, page.as_deref());
                     if let Err(error) = self.manager.ready(&url) {
                         self.log.own(&format!(

@@ -49,6 +49,8 @@ pub struct Preflight {
     pub token_in_config: bool,
     /// What others on this machine can reach in the home and should not.
     pub open: Vec<Open>,
+    /// The plugins that are set up.
+    pub plugins: BTreeSet<String>,
     /// The environment variables that the document names as secrets: for the config service alone.
     pub variables: BTreeSet<String>,
 }
@@ -71,7 +73,8 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
     let store = store_of(home).with_private(real.private_paths());
     let configuration = Configuration::open(store, sources_of(real, env), Clock::system())?;
     let state = configuration.state();
-    let gateway = &state.revision.document().gateway;
+    let document = state.revision.document();
+    let (gateway, plugins) = (&document.gateway, &document.plugins);
     let mut warnings = state.file.issues.clone();
     if gateway.bind == Bind::Tailnet && net::tailnet_address().is_none() {
         let told = "this machine has no address in a tailnet now, so that the gateway listens on 127.0.0.1 alone until its next start; \
@@ -96,6 +99,7 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
         },
         token_in_config,
         open: configuration.store().open_paths(),
+        plugins: plugins.set_up().map(|(id, _)| id.to_owned()).collect(),
         variables: secrets::named_variables(state.revision.written()),
     })
 }
