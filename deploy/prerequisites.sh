@@ -189,15 +189,15 @@ if have npm && [ "$(cat "$models/.gatehouse-packages" 2>/dev/null)" != "$pinned"
   fi
 fi
 
-# OpenAI's SDK for Python, beside the tests that use it. Without it that test is left out.
+# OpenAI's SDK for Python and litellm (350 MB with all that it brings), beside the tests that use them. Without them those are left out.
 python=tests/conformance/python
 if have python3 && ! cmp -s tests/conformance/sdks/requirements.txt "$python/requirements.txt"; then
-  say "installing OpenAI's SDK for Python"
+  say "installing OpenAI's SDK for Python, and litellm (80 MB)"
   if python3 -m pip install --quiet --only-binary :all: --disable-pip-version-check --upgrade --target "$python" \
       -r tests/conformance/sdks/requirements.txt >/dev/null 2>&1; then
     cp tests/conformance/sdks/requirements.txt "$python/"
   else
-    say "it cannot be installed here: its test is left out"
+    say "they cannot be installed here: their tests are left out"
   fi
 fi
 

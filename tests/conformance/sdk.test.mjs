@@ -308,6 +308,26 @@ test("openai of PyPI: the same", { skip: !hasPython && "not installed here: depl
   });
 });
 
+test("litellm of PyPI: text, a stream, tools, a picture, refusals and a second try", { skip: !existsSync(join(PYTHON, "litellm")) && "not installed here: deploy/prerequisites.sh says how" }, async () => {
+  const call = { index: 0, id: "c1", type: "function", function: { name: "ls", arguments: "{}" } };
+  const busy = { status: 503, error: "busy" };
+  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), busy, busy, words("at last"), words("x", "y"));
+  const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token, PIXEL, LITELLM_LOCAL_MODEL_COST_MAP: "True" };
+  const { stdout } = await promisify(execFile)("python3", [fileURLToPath(new URL("sdks/litellm_python.py", import.meta.url))], { env });
+  assert.deepEqual(JSON.parse(stdout), {
+    whole: ["Hello", "stop", USAGE.total_tokens],
+    stream: ["a ", "b"],
+    cost: [USAGE.total_tokens],
+    calls: ["c1", "ls", "{}"],
+    called: "empty",
+    picture: "a dot",
+    key: ["AuthenticationError", 401],
+    model: ["BadRequestError", 400],
+    retried: "at last",
+    left: "x",
+  });
+});
+
 test("ai: text, a stream, tools and a refusal", async () => {
   const provider = createOpenAICompatible({ name: "gatehouse", baseURL: base(), apiKey: gateway.token, includeUsage: true });
   model.next(words("He", "llo"));
