@@ -17,11 +17,10 @@ const LINES_OF_MOST: usize = 300;
 fn lengths(folder: &Path, found: &mut Vec<(usize, PathBuf)>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.map(|entry| entry.unwrap().path()) {
-        let is_foreign = ["node_modules", "target", "artifacts", "work"]
-            .iter()
-            .any(|name| path.ends_with(name));
-        if path.is_dir() && !is_foreign {
-            lengths(&path, found);
+        if path.is_dir() {
+            if !crate::is_foreign(&path) {
+                lengths(&path, found);
+            }
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             let lines = fs::read_to_string(&path).unwrap().lines().count();
             found.push((lines, path));

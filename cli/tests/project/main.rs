@@ -56,12 +56,29 @@ fn members() -> Vec<String> {
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// Whether a folder holds what is not ours: what was built, made or installed.
+fn is_foreign(folder: &Path) -> bool {
+    let names = [
+        "node_modules",
+        "python_modules",
+        "conformance/python",
+        "target",
+        "artifacts",
+        "work",
+        "corpus",
+        ".git",
+    ];
+    names.iter().any(|name| folder.ends_with(name))
+}
+
 /// The Rust below a folder, without whole lines of comments.
 fn sources(folder: &Path, text: &mut String) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() && !path.ends_with("node_modules") && !path.ends_with("target") {
-            sources(&path, text);
+        if path.is_dir() {
+            if !is_foreign(&path) {
+                sources(&path, text);
+            }
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             let source = fs::read_to_string(&path).unwrap();
             for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {

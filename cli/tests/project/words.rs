@@ -70,9 +70,8 @@ fn table(heading: &str) -> Vec<String> {
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.map(|entry| entry.unwrap().path()) {
-        let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
-            if !["node_modules", "target", "artifacts", "work", "corpus", ".git"].contains(&name) {
+            if !crate::is_foreign(&path) {
                 files(&path, found);
             }
         } else if path
