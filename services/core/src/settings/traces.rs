@@ -174,7 +174,7 @@ mod tests {
     fn a_value_that_cannot_be_followed_is_refused_with_what_to_write() {
         for (name, value, needed) in [
             (ENDPOINT, "localhost", "http://localhost:4317"),
-            (ENDPOINT, "unix:/run/otel.sock", "http://localhost:4317"),
+            (ENDPOINT, "ftp://localhost:21", "http://localhost:4317"),
             (SAMPLER, "xray", "traceidratio"),
             (SAMPLER, "parentbased_jaeger_remote", "traceidratio"),
             (PROTOCOL, "http/protobuf", "grpc"),
