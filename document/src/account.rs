@@ -75,6 +75,16 @@ pub struct WhileWriting {
     pub streaming: Option<Streaming>,
 }
 
+/// The keys of an account on a platform where messages can be reacted to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Acknowledging {
+    /// How a message that is going to be answered is reacted to, for example `"👀"`. Telegram has a list of emoji for reactions and
+    /// takes no other; Slack takes names as well (`"eyes"`), also those of a workspace's own. Unset: not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ack_reaction: Option<String>,
+}
+
 /// Whether an answer is shown in its chat while it is being written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    account::{Common, Files, LongAnswers, WhileWriting},
+    account::{Acknowledging, Common, Files, LongAnswers, WhileWriting},
     section::channel,
     telegram::ReplyToMode,
 };
@@ -44,6 +44,9 @@ pub struct DiscordAccount {
     /// What is seen of an answer that is being written.
     #[serde(flatten)]
     pub while_writing: WhileWriting,
+    /// How it says that it took a message.
+    #[serde(flatten)]
+    pub acknowledging: Acknowledging,
     /// How long its answers may be.
     #[serde(flatten)]
     pub answers: LongAnswers,

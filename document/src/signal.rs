@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account::{Common, Files, LongAnswers},
+    account::{Acknowledging, Common, Files, LongAnswers},
     section::channel,
 };
 
@@ -33,6 +33,12 @@ pub struct SignalAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-address" = true))]
     pub http_url: Option<String>,
+    /// Whether people see that a message of theirs was read, as soon as it is going to be answered. Unset: not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_read_receipts: Option<bool>,
+    /// How it says that it took a message.
+    #[serde(flatten)]
+    pub acknowledging: Acknowledging,
     /// How long its answers may be.
     #[serde(flatten)]
     pub answers: LongAnswers,

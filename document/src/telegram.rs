@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    account::{Common, Files, LongAnswers, WhileWriting},
+    account::{Acknowledging, Common, Files, LongAnswers, WhileWriting},
     section::channel,
 };
 
@@ -51,10 +51,9 @@ pub struct TelegramAccount {
     /// What is seen of an answer that is being written.
     #[serde(flatten)]
     pub while_writing: WhileWriting,
-    /// How a message that is going to be answered is reacted to, for example `"👀"`: one of the emoji that Telegram has for reactions.
-    /// Unset: not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ack_reaction: Option<String>,
+    /// How it says that it took a message.
+    #[serde(flatten)]
+    pub acknowledging: Acknowledging,
     /// How long its answers may be.
     #[serde(flatten)]
     pub answers: LongAnswers,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretInput,
-    account::{Common, Files, LongAnswers},
+    account::{Acknowledging, Common, Files, LongAnswers},
     section::channel,
 };
 
@@ -47,6 +47,9 @@ pub struct WhatsappAccount {
     /// Whether WhatsApp shows a preview of a link in an answer. Unset: not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_preview: Option<bool>,
+    /// How it says that it took a message.
+    #[serde(flatten)]
+    pub acknowledging: Acknowledging,
     /// How long its answers may be.
     #[serde(flatten)]
     pub answers: LongAnswers,

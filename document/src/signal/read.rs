@@ -21,6 +21,8 @@ pub struct Settings {
     pub account: String,
     /// Where the daemon is, without a slash at its end.
     pub http_url: Url,
+    /// Whether people see that a message was read.
+    pub send_read_receipts: bool,
     /// Above zero.
     pub rate_limit: Option<SendRate>,
 }
@@ -55,6 +57,7 @@ impl SignalAccount {
             (Some(account), Some(http_url)) if wrong.is_empty() => Ok(Settings {
                 account,
                 http_url,
+                send_read_receipts: self.send_read_receipts.unwrap_or(false),
                 rate_limit: self.common.rate_limit.clone(),
             }),
             _ => Err(wrong),

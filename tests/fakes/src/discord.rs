@@ -67,6 +67,8 @@ pub struct Seen {
     pub sent: String,
     /// The message that it answers.
     pub answers: Option<String>,
+    /// The name of a file, and its bytes.
+    pub file: Option<(String, Vec<u8>)>,
     nonce: String,
 }
 
@@ -107,6 +109,7 @@ struct Told {
     channels: HashMap<String, Value>,
     files: HashMap<String, Vec<u8>>,
     fetched: Vec<String>,
+    reactions: Vec<[String; 3]>,
 }
 
 #[derive(Debug, Default)]
@@ -295,6 +298,12 @@ impl Discord {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()
+    }
+
+    /// Reactions of the bot: the channel, the message, and the emoji.
+    #[must_use]
+    pub fn reactions(&self) -> Vec<[String; 3]> {
+        self.shared.lock().reactions.clone()
     }
 
     /// The calls of one method, for example `POST messages`.

@@ -8,6 +8,7 @@
 
 pub mod discord;
 pub mod fault;
+mod form;
 pub mod hook;
 mod markup;
 pub mod signal;

@@ -53,6 +53,8 @@ pub struct Seen {
     pub text: String,
     /// How they look.
     pub styles: Vec<String>,
+    /// A file as it was given: an address that holds its type, its name and its bytes.
+    pub file: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -275,7 +277,7 @@ fn answer(shared: &Shared, method: &str, parameters: &Value) -> Response {
             json!([{"recipient": NUMBER, "number": NUMBER, "uuid": UUID, "isRegistered": true}])
         }
         "version" => json!({"version": "0.13.0"}),
-        "sendTyping" => json!({"timestamp": 1}),
+        "sendTyping" | "sendReaction" | "sendReceipt" => json!({"timestamp": 1}),
         "getAttachment" => match parameters["id"].as_str().and_then(|id| told.files.get(id)) {
             Some(data) => json!({"data": data}),
             None => return no(-1, "Could not find attachment"),
@@ -286,7 +288,8 @@ fn answer(shared: &Shared, method: &str, parameters: &Value) -> Response {
                 .or(parameters["recipient"][0].as_str());
             let to = to.unwrap_or_default().to_owned();
             let text = parameters["message"].as_str().unwrap_or_default().to_owned();
-            if to.is_empty() || text.is_empty() {
+            let file = parameters["attachments"][0].as_str().map(str::to_owned);
+            if to.is_empty() || text.is_empty() && file.is_none() {
                 return no(-1, "No recipients given");
             }
             told.last += 1;
@@ -306,6 +309,7 @@ fn answer(shared: &Shared, method: &str, parameters: &Value) -> Response {
                     to: to.clone(),
                     text,
                     styles,
+                    file,
                 });
             }
             json!({"timestamp": timestamp, "results": [{"recipientAddress": {"uuid": to}, "type": word}]})

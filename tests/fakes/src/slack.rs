@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time::Instant};
 use tokio_tungstenite::tungstenite::Message;
 
-use self::serve::{call, file, serve_socket};
+use self::serve::{call, file, serve_socket, upload};
 pub use crate::fault::Fault;
 use crate::{
     fault::{self, Faults},
@@ -65,6 +65,8 @@ pub struct Seen {
     pub sent: String,
     /// It is being streamed: more may come at its end.
     pub streams: bool,
+    /// The name of a file, and its bytes. The words are what is said beside it then.
+    pub file: Option<(String, Vec<u8>)>,
 }
 
 /// An event that waits to be acknowledged.
@@ -99,6 +101,10 @@ struct Told {
     fetched: Vec<(String, String)>,
     members: Option<Vec<String>>,
     has_no_streams: bool,
+    /// Files that are brought: how they are called, how many bytes they are to have, and the bytes.
+    uploads: HashMap<String, (String, usize, Vec<u8>)>,
+    address: String,
+    reactions: Vec<(String, String, String)>,
 }
 
 /// What a socket is to do.
@@ -142,11 +148,13 @@ impl Workspace {
             told.bot = format!("xoxb-a-secret-of-the-fake-{}", address.port());
             told.app = format!("xapp-a-secret-of-the-fake-{}", address.port());
             told.signing = format!("a-signing-secret-of-the-fake-{}", address.port());
+            told.address = address.to_string();
             told.sockets_at = format!("ws://{sockets_at}/link/?ticket=one");
         }
         let router = Router::new()
             .route("/api/{method}", routing::any(call))
             .route("/files/{id}", routing::get(file))
+            .route("/upload/{id}", routing::post(upload))
             .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
@@ -303,6 +311,12 @@ impl Workspace {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()
+    }
+
+    /// Reactions of the bot: the channel, the message, and the name.
+    #[must_use]
+    pub fn reactions(&self) -> Vec<(String, String, String)> {
+        self.shared.lock().reactions.clone()
     }
 
     /// The calls of one method.

@@ -1,6 +1,5 @@
 //! The Bot API: updates that are kept until the offset moves behind them, messages that are counted as Telegram counts, and faults.
 
-mod form;
 mod messages;
 mod updates;
 
@@ -27,6 +26,7 @@ use self::{
     messages::{delete, draft, edit, send, send_file},
     updates::updates,
 };
+use crate::form;
 
 /// The bot's number.
 pub const BOT: i64 = 4242;

@@ -20,6 +20,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 pub use crate::fault::Fault;
 use crate::{
     fault::{self, Faults},
+    form,
     hook::hex_hmac,
 };
 
@@ -31,7 +32,7 @@ const TEXT_MAX: usize = 4096;
 /// One call that was made.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// `message`, `typing`, `number` or `media`
+    /// `message`, `typing`, `reaction`, `number` or `media`
     pub method: String,
     /// Its parameters.
     pub body: Value,
@@ -50,6 +51,8 @@ pub struct Seen {
     pub text: String,
     /// The words as they were sent.
     pub sent: String,
+    /// As what a file is shown, its name, and its bytes. The words are its caption then.
+    pub file: Option<(String, String, Vec<u8>)>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +65,8 @@ struct Told {
     faults: Faults,
     files: HashMap<String, Vec<u8>>,
     fetched: Vec<String>,
+    /// Files of the business, by id: their names and bytes.
+    brought: HashMap<String, (String, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -100,6 +105,7 @@ impl Cloud {
         let router = Router::new()
             .route("/v26.0/{id}", routing::any(call))
             .route("/v26.0/{id}/messages", routing::post(message))
+            .route("/v26.0/{id}/media", routing::post(bring))
             .route("/files/{id}", routing::get(file))
             .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
@@ -290,10 +296,10 @@ async fn message(
     body: Bytes,
 ) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let method = if body["status"] == json!("read") {
-        "typing"
-    } else {
-        "message"
+    let method = match (body["status"].as_str(), body["type"].as_str()) {
+        (Some("read"), _) => "typing",
+        (_, Some("reaction")) => "reaction",
+        _ => "message",
     };
     let fault = {
         let mut told = shared.lock();
@@ -321,21 +327,70 @@ async fn message(
         let _ = take(&shared, &body);
         return fault::broken();
     }
-    if method == "typing" {
-        return fault::json(200, &json!({"success": true}));
+    match method {
+        "typing" => return fault::json(200, &json!({"success": true})),
+        "reaction" => return fault::json(200, &json!({"messages": [{"id": "wamid.reaction"}]})),
+        _ => {}
     }
     take(&shared, &body)
 }
 
+/// The kinds of file that are taken.
+const TYPES: [&str; 5] = [
+    "image/png",
+    "image/jpeg",
+    "audio/ogg",
+    "video/mp4",
+    "application/pdf",
+];
+
+async fn bring(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (fields, file) = form::read(&headers, &body);
+    let mut told = shared.lock();
+    let at = Instant::now();
+    told.calls.push(Call {
+        method: "upload".to_owned(),
+        body: fields.clone(),
+        at,
+    });
+    match told.faults.next("upload") {
+        Some(Fault::Refuse(status, body)) => return fault::json(status, &body),
+        Some(_) => return no(130_429, "Rate limit hit"),
+        None => {}
+    }
+    let known = fields["type"].as_str().is_some_and(|kind| TYPES.contains(&kind));
+    let right = bearer(&headers) == told.token && id == NUMBER;
+    let Some(file) = file.filter(|_| right && fields["messaging_product"] == json!("whatsapp")) else {
+        return no(100, "Invalid parameter");
+    };
+    if !known {
+        return no(100, "Param file must be a file with one of the following types");
+    }
+    told.last += 1;
+    let id = format!("{}", told.last);
+    told.brought.insert(id.clone(), (file.name, file.bytes));
+    fault::json(200, &json!({"id": id}))
+}
+
 fn take(shared: &Shared, body: &Value) -> Response {
     let mut told = shared.lock();
-    let sent = body["text"]["body"].as_str().unwrap_or_default().to_owned();
+    let kind = body["type"].as_str().unwrap_or_default();
+    let what = &body[kind];
+    let brought = what["id"].as_str().and_then(|id| told.brought.get(id)).cloned();
+    let file = brought.map(|(name, bytes)| (kind.to_owned(), name, bytes));
+    let sent = what["body"].as_str().or(what["caption"].as_str());
+    let sent = sent.unwrap_or_default().to_owned();
     let to = body["to"]
         .as_str()
         .or(body["recipient"].as_str())
         .unwrap_or_default()
         .to_owned();
-    if sent.trim().is_empty() || to.is_empty() {
+    if sent.trim().is_empty() && file.is_none() || to.is_empty() {
         return no(100, "Invalid parameter");
     }
     if sent.chars().count() > TEXT_MAX {
@@ -348,6 +403,7 @@ fn take(shared: &Shared, body: &Value) -> Response {
         to: to.clone(),
         text: sent.replace('\u{200b}', ""),
         sent,
+        file,
     });
     fault::json(
         200,

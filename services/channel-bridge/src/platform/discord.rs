@@ -16,6 +16,7 @@ mod preview;
 mod refusal;
 mod say;
 mod session;
+mod upload;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -42,7 +43,7 @@ use crate::{
         Adapter, Capabilities, Ended, FetchError, Limits, Link, Liveness, Preview, PreviewError, Previews,
         Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
     },
-    id::Address,
+    id::{Address, MessageId},
 };
 
 /// Discord takes 2000 characters with the markup, which adds to what a reader sees.
@@ -89,7 +90,8 @@ impl Discord {
 
     fn mouth(&self) -> Result<&Mouth, String> {
         let api = self.api()?;
-        Ok(self.mouth.get_or_init(|| Mouth::new(api, &self.config)))
+        let make = || Mouth::new(api, &self.config, self.deps.media.clone());
+        Ok(self.mouth.get_or_init(make))
     }
 
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
@@ -151,8 +153,11 @@ impl Platform for Discord {
 impl Adapter for Discord {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            media: true,
+            media_bytes_max: upload::UPLOAD_BYTES_MAX,
             threads: true,
             typing: true,
+            reactions: true,
             idempotent_sends: true,
             previews: Some(PREVIEWS),
             ..Capabilities::text_only(TEXT)
@@ -192,6 +197,17 @@ impl Adapter for Discord {
         let place = Place::read(to.as_str(), thread_id).map_err(PreviewError::Never)?;
         let mouth = self.mouth().map_err(PreviewError::Never)?;
         Ok(mouth.withdraw(&place, shown).await?)
+    }
+
+    async fn react(
+        &self,
+        to: &Address,
+        thread_id: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        let place = Place::read(to.as_str(), thread_id)?;
+        self.mouth()?.react(&place, message, emoji).await
     }
 }
 

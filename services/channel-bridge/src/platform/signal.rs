@@ -13,6 +13,7 @@ mod rpc;
 mod say;
 mod stream;
 mod styles;
+mod upload;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -41,9 +42,12 @@ use super::{
         take::commit,
     },
 };
-use crate::adapter::{
-    Adapter, Capabilities, Ended, FetchError, InboundSink, Limits, Link, Liveness, Progress, Rate, Remote,
-    TextLimit, TextShape, TextUnit,
+use crate::{
+    adapter::{
+        Adapter, Capabilities, Ended, FetchError, InboundSink, Limits, Link, Liveness, Progress, Rate,
+        Remote, TextLimit, TextShape, TextUnit,
+    },
+    id::{Address, MessageId},
 };
 
 /// Signal's programs make a file of a text that is longer than 2000 bytes.
@@ -69,6 +73,8 @@ pub(crate) struct Signal {
     deps: Deps,
     /// One client for the account's whole life.
     rpc: OnceLock<Arc<Rpc>>,
+    /// Who speaks: what Signal wants of its pace outlives connections.
+    mouth: OnceLock<Mouth>,
 }
 
 impl Signal {
@@ -78,6 +84,12 @@ impl Signal {
         }
         let rpc = Arc::new(Rpc::new(&self.config)?);
         Ok(Arc::clone(self.rpc.get_or_init(|| rpc)))
+    }
+
+    fn mouth(&self) -> Result<&Mouth, String> {
+        let rpc = self.rpc()?;
+        let make = || Mouth::new(rpc, self.config.read_receipts, self.deps.media.clone());
+        Ok(self.mouth.get_or_init(make))
     }
 
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
@@ -93,10 +105,10 @@ impl Signal {
         };
         let events = rpc.events().await.map_err(|error| refusal::ended(&error))?;
         tracing::info!(account.id = %self.deps.account, "signal-cli tells its events");
-        let mouth = Mouth::new(Arc::clone(&rpc));
+        let mouth = self.mouth().map_err(Ended::Failed)?;
         let progress = link.progress.clone();
         let outbound = Outbound::new(
-            mouth,
+            mouth.clone(),
             Verdict::default(),
             progress.clone(),
             link.outgoing,
@@ -104,13 +116,19 @@ impl Signal {
         );
         progress.connected();
         Ok(outbound
-            .beside(listen(events, &me, &link.inbound, &progress))
+            .beside(listen(events, &me, mouth, &link.inbound, &progress))
             .await)
     }
 }
 
 /// Takes events in until there are no more.
-async fn listen(mut events: reqwest::Response, me: &Me, inbound: &InboundSink, progress: &Progress) -> Ended {
+async fn listen(
+    mut events: reqwest::Response,
+    me: &Me,
+    mouth: &Mouth,
+    inbound: &InboundSink,
+    progress: &Progress,
+) -> Ended {
     let mut lines = Lines::default();
     loop {
         let bytes = match events.chunk().await {
@@ -136,6 +154,7 @@ async fn listen(mut events: reqwest::Response, me: &Me, inbound: &InboundSink, p
                 continue;
             }
             if let Some(said) = inbound::hear(&event.envelope, me) {
+                mouth.heard(&said);
                 commit(inbound, said).await;
             }
         }
@@ -156,6 +175,7 @@ impl Platform for Signal {
             config: config.clone(),
             deps,
             rpc: OnceLock::new(),
+            mouth: OnceLock::new(),
         })
     }
 }
@@ -164,8 +184,11 @@ impl Platform for Signal {
 impl Adapter for Signal {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            media: true,
+            media_bytes_max: upload::UPLOAD_BYTES_MAX,
             separate_sends: true,
             typing: true,
+            reactions: true,
             ..Capabilities::text_only(TEXT)
         }
     }
@@ -185,6 +208,16 @@ impl Adapter for Signal {
         match self.connection(link).await {
             Ok(ended) | Err(ended) => ended,
         }
+    }
+
+    async fn react(
+        &self,
+        to: &Address,
+        _: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        self.mouth()?.react(to.as_str(), message, emoji).await
     }
 
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {

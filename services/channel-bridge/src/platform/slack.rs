@@ -15,10 +15,12 @@ mod inbound;
 mod mrkdwn;
 mod people;
 mod preview;
+mod react;
 mod refusal;
 mod said;
 mod say;
 mod socket;
+mod upload;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -49,7 +51,7 @@ use crate::{
         Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits,
         Link, Liveness, Preview, PreviewError, Previews, Rate, Remote, Shown, TextLimit, TextShape, TextUnit,
     },
-    id::Address,
+    id::{Address, MessageId},
 };
 
 /// What Slack recommends for one message, in characters; it cuts at 40,000 (`chat.postMessage`).
@@ -169,9 +171,12 @@ impl Platform for Slack {
 impl Adapter for Slack {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            media: true,
+            media_bytes_max: upload::UPLOAD_BYTES_MAX,
             threads: true,
             separate_sends: true,
             typing: true,
+            reactions: true,
             previews: Some(PREVIEWS),
             ..Capabilities::text_only(TEXT)
         }
@@ -209,6 +214,16 @@ impl Adapter for Slack {
 
     async fn withdraw(&self, _: &Address, _: Option<&str>, shown: &str) -> Result<(), PreviewError> {
         self.mouth().map_err(PreviewError::Never)?.withdraw(shown).await
+    }
+
+    async fn react(
+        &self,
+        to: &Address,
+        _: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        self.mouth()?.react(to, message, emoji).await
     }
 
     fn http_head(&self, head: &HttpHead, _: &InboundSink) -> Option<Result<usize, HttpAnswer>> {

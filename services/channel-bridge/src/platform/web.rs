@@ -3,7 +3,9 @@
 
 pub(super) mod answering;
 pub(super) mod client;
+pub(super) mod file;
 pub(super) mod hook;
+pub(super) mod last;
 pub(super) mod letters;
 pub(super) mod outbound;
 pub(super) mod silence;

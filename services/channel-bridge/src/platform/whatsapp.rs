@@ -12,6 +12,7 @@ mod inbound;
 mod markup;
 mod refusal;
 mod say;
+mod upload;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -21,21 +22,17 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 
-use self::{
-    api::Api,
-    config::WhatsappConfig,
-    say::{Last, Mouth},
-};
+use self::{api::Api, config::WhatsappConfig, say::Mouth};
 use super::{
     Deps, Platform,
-    web::{
-        hook::commit,
-        outbound::{Outbound, Verdict},
-    },
+    web::{hook::commit, last::Last, outbound::Outbound},
 };
-use crate::adapter::{
-    Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits, Link,
-    Rate, Remote, TextLimit, TextShape, TextUnit,
+use crate::{
+    adapter::{
+        Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits,
+        Link, Rate, Remote, TextLimit, TextShape, TextUnit,
+    },
+    id::{Address, MessageId},
 };
 
 /// What WhatsApp takes in one message is 4096 characters with the markup, which adds to what a reader sees.
@@ -54,6 +51,8 @@ pub(crate) struct Whatsapp {
     deps: Deps,
     /// One client for the account's whole life.
     api: OnceLock<Arc<Api>>,
+    /// Who speaks: what WhatsApp wants of its pace outlives connections.
+    mouth: OnceLock<Mouth>,
     last: Last,
 }
 
@@ -66,13 +65,19 @@ impl Whatsapp {
         Ok(Arc::clone(self.api.get_or_init(|| api)))
     }
 
+    fn mouth(&self) -> Result<&Mouth, String> {
+        let api = self.api()?;
+        let (last, media) = (self.last.clone(), self.deps.media.clone());
+        let make = || Mouth::new(api, self.config.link_preview, last, media);
+        Ok(self.mouth.get_or_init(make))
+    }
+
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
         let api = self.api().map_err(Ended::Failed)?;
         api.number().await.map_err(|error| refusal::ended(&error))?;
         tracing::info!(account.id = %self.deps.account, "the number is known to WhatsApp");
-        let verdict = Verdict::default();
-        let last = self.last.clone();
-        let mouth = Mouth::new(api, self.config.link_preview, last, verdict.clone());
+        let mouth = self.mouth().map_err(Ended::Failed)?.clone();
+        let verdict = mouth.begin();
         let outbound = Outbound::new(mouth, verdict, link.progress.clone(), link.outgoing, link.typing);
         link.progress.connected();
         Ok(outbound.beside(std::future::pending()).await)
@@ -93,6 +98,7 @@ impl Platform for Whatsapp {
             config: config.clone(),
             deps,
             api: OnceLock::new(),
+            mouth: OnceLock::new(),
             last: Last::default(),
         })
     }
@@ -102,8 +108,11 @@ impl Platform for Whatsapp {
 impl Adapter for Whatsapp {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            media: true,
+            media_bytes_max: upload::DOCUMENT_BYTES_MAX,
             separate_sends: true,
             typing: true,
+            reactions: true,
             ..Capabilities::text_only(TEXT)
         }
     }
@@ -128,6 +137,16 @@ impl Adapter for Whatsapp {
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
         let api = self.api().map_err(FetchError::Retry)?;
         api.file(address, self.config.media_bytes_max).await
+    }
+
+    async fn react(
+        &self,
+        to: &Address,
+        _: Option<&str>,
+        message: &MessageId,
+        emoji: &str,
+    ) -> Result<(), String> {
+        self.mouth()?.react(to.as_str(), message, emoji).await
     }
 
     fn http_head(&self, head: &HttpHead, _: &InboundSink) -> Option<Result<usize, HttpAnswer>> {

@@ -1,6 +1,7 @@
 //! What Discord answers: its gateway, its files and its methods.
 
 use super::*;
+use crate::form::{self, File};
 
 pub(super) async fn serve_socket(shared: Arc<Shared>, mut peer: Peer) {
     let number = {
@@ -142,7 +143,10 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let (mut body, file) = form::read(&headers, &body);
+    if file.is_some() {
+        body = body["payload_json"].take();
+    }
     let method = format!("{verb} {path}");
     let fault = {
         let mut told = shared.lock();
@@ -176,20 +180,20 @@ pub(super) async fn call(
             return answer;
         }
         if let Fault::Late(after) = fault {
-            fault::late(after, move || drop(answer(&shared, &method, &body))).await;
+            fault::late(after, move || drop(answer(&shared, &method, &body, file))).await;
             return fault::broken();
         }
-        let _ = answer(&shared, &method, &body);
+        let _ = answer(&shared, &method, &body, file);
         return fault::broken();
     }
-    answer(&shared, &method, &body)
+    answer(&shared, &method, &body, file)
 }
 
 fn no(status: u16, code: u32, words: &str) -> Response {
     fault::json(status, &json!({"message": words, "code": code}))
 }
 
-fn answer(shared: &Shared, method: &str, body: &Value) -> Response {
+fn answer(shared: &Shared, method: &str, body: &Value, file: Option<File>) -> Response {
     let mut told = shared.lock();
     let (verb, path) = method.split_once(' ').unwrap_or((method, ""));
     let parts: Vec<&str> = path.split('/').collect();
@@ -217,7 +221,12 @@ fn answer(shared: &Shared, method: &str, body: &Value) -> Response {
             fault::json(200, &json!({"id": format!("1{person}"), "type": 1}))
         }
         ("POST", ["channels", _, "typing"]) => StatusCode::NO_CONTENT.into_response(),
-        ("POST", ["channels", id, "messages"]) => post(&mut told, id, body),
+        ("POST", ["channels", id, "messages"]) => post(&mut told, id, body, file),
+        ("PUT", ["channels", id, "messages", message, "reactions", emoji, "@me"]) => {
+            told.reactions
+                .push([id, message, emoji].map(|part| (*part).to_owned()));
+            StatusCode::NO_CONTENT.into_response()
+        }
         ("PATCH", ["channels", _, "messages", id]) => edit(&mut told, id, body),
         ("DELETE", ["channels", _, "messages", id]) => delete(&mut told, id),
         _ => no(404, 0, "404: Not Found"),
@@ -259,8 +268,9 @@ fn delete(told: &mut Told, id: &str) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-fn post(told: &mut Told, channel: &str, body: &Value) -> Response {
+fn post(told: &mut Told, channel: &str, body: &Value, file: Option<File>) -> Response {
     let sent = match words(body) {
+        Err((50_006, _)) if file.is_some() => String::new(),
         Ok(sent) => sent,
         Err((code, words)) => return no(400, code, words),
     };
@@ -285,6 +295,7 @@ fn post(told: &mut Told, channel: &str, body: &Value) -> Response {
         answers: body["message_reference"]["message_id"]
             .as_str()
             .map(str::to_owned),
+        file: file.map(|File { name, bytes, .. }| (name, bytes)),
         nonce,
     });
     fault::json(200, &json!({"id": id, "channel_id": channel}))

@@ -33,8 +33,20 @@ fn enter(told: &Told, channel: &str) -> Result<(), &'static str> {
 }
 
 fn say(told: &mut Told, body: &Value, sent: String, streams: bool) -> Value {
+    let channel = text(body, "channel");
+    seen(told, channel, body, sent, streams, None)
+}
+
+fn seen(
+    told: &mut Told,
+    channel: String,
+    body: &Value,
+    sent: String,
+    streams: bool,
+    file: Option<(String, Vec<u8>)>,
+) -> Value {
     told.last += 1;
-    let (ts, channel) = (format!("1790000000.{:06}", told.last), text(body, "channel"));
+    let ts = format!("1790000000.{:06}", told.last);
     told.seen.push(Seen {
         ts: ts.clone(),
         channel: channel.clone(),
@@ -42,6 +54,7 @@ fn say(told: &mut Told, body: &Value, sent: String, streams: bool) -> Value {
         text: shown(&sent),
         sent,
         streams,
+        file,
     });
     json!({"channel": channel, "ts": ts, "message": {"ts": ts}})
 }
@@ -115,4 +128,47 @@ pub(super) fn stop_stream(told: &mut Told, body: &Value) -> Answer {
         return Err("message_not_in_streaming_state");
     }
     Ok(json!({"channel": seen.channel, "ts": seen.ts}))
+}
+
+/// Slack knows reactions by their names.
+pub(super) fn react(told: &mut Told, body: &Value) -> Answer {
+    let name = text(body, "name");
+    if !["eyes", "thinking_face"].contains(&name.as_str()) {
+        return Err("invalid_name");
+    }
+    let reaction = (text(body, "channel"), text(body, "timestamp"), name);
+    if told.reactions.contains(&reaction) {
+        return Err("already_reacted");
+    }
+    told.reactions.push(reaction);
+    Ok(json!({}))
+}
+
+pub(super) fn make_room(told: &mut Told, body: &Value) -> Answer {
+    let (name, length) = (text(body, "filename"), text(body, "length"));
+    let length: usize = length.parse().map_err(|_| "invalid_arguments")?;
+    if name.is_empty() || length == 0 {
+        return Err("invalid_arguments");
+    }
+    told.last += 1;
+    let id = format!("F{}", told.last);
+    let address = format!("http://{}/upload/{id}", told.address);
+    told.uploads.insert(id.clone(), (name, length, Vec::new()));
+    Ok(json!({"upload_url": address, "file_id": id}))
+}
+
+pub(super) fn show_file(told: &mut Told, body: &Value) -> Answer {
+    let channel = text(body, "channel_id");
+    if !channel.starts_with(['C', 'D', 'G']) {
+        return Err("channel_not_found");
+    }
+    enter(told, &channel)?;
+    let id = text(&body["files"][0], "id");
+    let (name, size, bytes) = told.uploads.get(&id).cloned().ok_or("file_not_found")?;
+    if bytes.len() != size {
+        return Err("file_not_found");
+    }
+    let sent = text(body, "initial_comment");
+    seen(told, channel, body, sent, false, Some((name, bytes)));
+    Ok(json!({"files": [{"id": id, "title": body["files"][0]["title"]}]}))
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{BOT, NAME, Refusal, Seen, Shared, form::File};
-use crate::markup;
+use super::{BOT, NAME, Refusal, Seen, Shared};
+use crate::{form::File, markup};
 
 /// The longest message, in UTF-16 units.
 const TEXT_MAX: usize = 4096;

@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use gatehouse_core::Secret;
-use reqwest::{Method, RequestBuilder, header};
+use reqwest::{
+    Method, RequestBuilder, header,
+    multipart::{Form, Part},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
@@ -11,7 +14,10 @@ use url::Url;
 use super::config::DiscordConfig;
 use crate::{
     adapter::{FetchError, Remote},
-    platform::web::client::{CALL_WITHIN, Reply, Web, WebError, seconds},
+    platform::web::{
+        client::{CALL_WITHIN, Reply, Web, WebError, seconds},
+        file::UPLOAD_WITHIN,
+    },
 };
 
 /// Discord lets nobody in whose name has another form.
@@ -102,6 +108,20 @@ impl Api {
         self.send(request.json(body)).await
     }
 
+    /// The same with a file, which comes within the form that Discord has for it.
+    pub(super) async fn post_file<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &Value,
+        file: Part,
+    ) -> Result<Answered<T>, ApiError> {
+        let form = Form::new()
+            .text("payload_json", body.to_string())
+            .part("files[0]", file);
+        let request = self.web.http().request(Method::POST, self.address(path));
+        self.send_within(request.multipart(form), UPLOAD_WITHIN).await
+    }
+
     pub(super) async fn patch<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -118,10 +138,18 @@ impl Api {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answered<T>, ApiError> {
+        self.send_within(request, CALL_WITHIN).await
+    }
+
+    async fn send_within<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        within: Duration,
+    ) -> Result<Answered<T>, ApiError> {
         let request = request
             .header(header::AUTHORIZATION, format!("Bot {}", self.token.expose()))
             .header(header::USER_AGENT, AGENT);
-        let reply = self.web.ask(request, CALL_WITHIN).await?;
+        let reply = self.web.ask(request, within).await?;
         if !(200..300).contains(&reply.status) {
             return Err(ApiError::Refused(self.refused(&reply)));
         }

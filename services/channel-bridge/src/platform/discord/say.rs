@@ -9,6 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_document::telegram::ReplyToMode;
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,7 @@ use crate::{
     adapter::{Receipt, SendError, SendPart, TextUnit},
     id::MessageId,
     markup::{Document, pieces, split},
+    media::MediaReader,
     platform::web::{
         client::WebError,
         outbound::{Speaker, Verdict},
@@ -56,6 +58,8 @@ pub(super) struct Mouth {
     verdict: Verdict,
     reply_to: ReplyToMode,
     link_preview: bool,
+    /// Reads the files that are to be sent.
+    pub(super) media: MediaReader,
 }
 
 /// A message or a channel.
@@ -65,7 +69,7 @@ pub(super) struct Named {
 }
 
 impl Mouth {
-    pub(super) fn new(api: Arc<Api>, config: &DiscordConfig) -> Self {
+    pub(super) fn new(api: Arc<Api>, config: &DiscordConfig, media: MediaReader) -> Self {
         Self {
             api,
             silence: Arc::default(),
@@ -73,6 +77,7 @@ impl Mouth {
             verdict: Verdict::default(),
             reply_to: config.reply_to,
             link_preview: config.link_preview,
+            media,
         }
     }
 
@@ -154,6 +159,50 @@ impl Mouth {
         }
     }
 
+    /// Sends a part that is words.
+    pub(super) async fn say_words(&self, part: &SendPart) -> Result<Receipt, SendError> {
+        let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
+        self.quiet(&place)?;
+        let channel = self.channel(&place).await;
+        let channel = channel.map_err(|error| self.failed(&place, error))?;
+        let mut last = None;
+        for (at, text) in messages(&part.text, CONTENT_CHARS_MAX).iter().enumerate() {
+            if let Some(replaced) = part.replaces.as_deref().filter(|_| at == 0) {
+                last = Some(self.replace(&place, replaced, text).await?);
+                continue;
+            }
+            let (nonce, is_first) = (nonce(&part.key, at), part.index == 0 && at == 0);
+            let message = self.message(text, &nonce, &channel, part.reply_to_id.as_ref(), is_first);
+            let sent = self
+                .api
+                .post::<Named>(&["channels", &channel, "messages"], &message)
+                .await;
+            let sent = sent.map_err(|error| self.failed(&place, error))?;
+            last = Some(format!("{channel}/{}", self.heed(&place, sent).id));
+        }
+        Ok(Receipt {
+            platform_id: last,
+            unconfirmed: false,
+        })
+    }
+
+    /// Reacts to a message. An emoji of a server's own is `name:number`.
+    pub(super) async fn react(&self, place: &Place, message: &MessageId, emoji: &str) -> Result<(), String> {
+        let channel = self.channel(place).await.map_err(|error| error.to_string())?;
+        let message = message_id(message.as_str(), &channel).ok_or("it is no message of this chat")?;
+        let path = [
+            "channels",
+            &channel,
+            "messages",
+            &message,
+            "reactions",
+            emoji,
+            "@me",
+        ];
+        let reacted = self.api.ask(Method::PUT, &path).await;
+        reacted.map_err(|error| format!("Discord refused: {error}"))
+    }
+
     /// What the answer to a call says: the thing itself, and the silence that Discord wants after it.
     pub(super) fn heed<T>(&self, place: &Place, answered: Answered<T>) -> T {
         if let Some(silence) = answered.silence {
@@ -222,28 +271,13 @@ impl Speaker for Mouth {
 
     async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
         let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
-        self.quiet(&place)?;
-        let channel = self.channel(&place).await;
-        let channel = channel.map_err(|error| self.failed(&place, error))?;
-        let mut last = None;
-        for (at, text) in messages(&part.text, CONTENT_CHARS_MAX).iter().enumerate() {
-            if let Some(replaced) = part.replaces.as_deref().filter(|_| at == 0) {
-                last = Some(self.replace(&place, replaced, text).await?);
-                continue;
+        match part.media.first() {
+            Some(medium) => {
+                self.quiet(&place)?;
+                self.say_medium(part, &place, medium).await
             }
-            let (nonce, is_first) = (nonce(&part.key, at), part.index == 0 && at == 0);
-            let message = self.message(text, &nonce, &channel, part.reply_to_id.as_ref(), is_first);
-            let sent = self
-                .api
-                .post::<Named>(&["channels", &channel, "messages"], &message)
-                .await;
-            let sent = sent.map_err(|error| self.failed(&place, error))?;
-            last = Some(format!("{channel}/{}", self.heed(&place, sent).id));
+            None => self.say_words(part).await,
         }
-        Ok(Receipt {
-            platform_id: last,
-            unconfirmed: false,
-        })
     }
 
     async fn typing(&self, place: &Place) {

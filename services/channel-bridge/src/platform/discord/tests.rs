@@ -10,13 +10,14 @@ use crate::{
     adapter::{Adapter, Typing, contract},
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, deps, key, stores, until},
+    testing::{Bench, Memory, deps, key, stores, until},
 };
 
 mod gateway;
 mod heard;
 mod previews;
 mod said;
+mod sent;
 
 contract::contract!(Bot);
 
@@ -48,9 +49,9 @@ impl Bot {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores) -> Arc<dyn Adapter> {
+fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Discord::read(config).unwrap();
-    Discord::open(&config, deps(stores, Clock::system(), &Arc::default()))
+    Discord::open(&config, deps(stores, Clock::system(), files))
 }
 
 impl contract::Platform for Bot {
@@ -62,7 +63,7 @@ impl contract::Platform for Bot {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        adapter(&self.config(), &self.stores)
+        adapter(&self.config(), &self.stores, &Arc::default())
     }
 
     fn person(&self) -> String {
@@ -98,6 +99,8 @@ impl contract::Platform for Bot {
 struct Scene {
     discord: Fake,
     adapter: Arc<dyn Adapter>,
+    /// Keeps media.
+    files: Arc<Memory>,
     bench: Bench,
     stores: Stores,
     folder: tempfile::TempDir,
@@ -125,11 +128,13 @@ impl Scene {
             .as_object_mut()
             .unwrap()
             .extend(keys.as_object().unwrap().clone());
-        let adapter = adapter(&config, &stores);
+        let files = Arc::new(Memory::default());
+        let adapter = adapter(&config, &stores, &files);
         let bench = Bench::run(&stores, Clock::system(), Arc::clone(&adapter));
         Self {
             discord,
             adapter,
+            files,
             bench,
             stores,
             folder,

@@ -24,6 +24,8 @@ pub(crate) struct SignalConfig {
     pub(super) account: String,
     /// Where the daemon is.
     pub(super) http_url: Url,
+    /// Whether people see that a message was read.
+    pub(super) read_receipts: bool,
     /// How fast to speak, all chats together.
     pub(super) rate: Rate,
     /// The largest file that is fetched, in bytes.
@@ -42,11 +44,13 @@ impl SignalConfig {
         let Settings {
             account,
             http_url,
+            send_read_receipts,
             rate_limit,
         } = written.read().map_err(|wrong| told(&wrong))?;
         Ok(Self {
             account,
             http_url,
+            read_receipts: send_read_receipts,
             rate: rate_limit.map_or(RATE, Rate::from),
             media_bytes_max: written.files.bytes_max(),
             max_messages: written.answers.parts_max(MESSAGES_MAX),

@@ -17,9 +17,11 @@ use super::{
     styles::Styled,
 };
 use crate::{
-    adapter::{Receipt, SendError, SendPart},
+    adapter::{InboundMessage, Receipt, SendError, SendPart},
+    id::MessageId,
     markup::{Document, pieces},
-    platform::web::{client::WebError, outbound::Speaker, silence::Silence},
+    media::MediaReader,
+    platform::web::{client::WebError, last::Last, outbound::Speaker, silence::Silence},
 };
 
 /// Chats that are spoken to at the same time.
@@ -30,6 +32,10 @@ pub(super) const CONCURRENCY: usize = 4;
 pub(super) struct Mouth {
     rpc: Arc<Rpc>,
     silence: Arc<Mutex<Silence>>,
+    /// Messages that were not said to be read yet. Unset: that is never said.
+    unread: Option<Last>,
+    /// Reads the files that are to be sent.
+    pub(super) media: MediaReader,
 }
 
 #[derive(Deserialize)]
@@ -48,45 +54,54 @@ struct Reached {
 }
 
 impl Mouth {
-    pub(super) fn new(rpc: Arc<Rpc>) -> Self {
+    pub(super) fn new(rpc: Arc<Rpc>, read_receipts: bool, media: MediaReader) -> Self {
         Self {
             rpc,
             silence: Arc::default(),
+            unread: read_receipts.then(Last::default),
+            media,
         }
     }
 
-    fn silence(&self) -> MutexGuard<'_, Silence> {
-        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl Speaker for Mouth {
-    type Place = Place;
-    const CONCURRENCY: usize = CONCURRENCY;
-    /// Signal shows it for fifteen seconds.
-    const TYPING_AGAIN: Duration = Duration::from_secs(10);
-
-    fn place(&self, to: &str, _thread: Option<&str>) -> Option<Place> {
-        Place::read(to).ok()
+    /// Somebody said something.
+    pub(super) fn heard(&self, message: &InboundMessage) {
+        if let (Some(unread), Ok(place)) = (&self.unread, Place::read(message.reply_to.as_str())) {
+            unread.learn(place.key(), message.message_id.as_str());
+        }
     }
 
-    async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
-        let place = Place::read(part.to.as_str()).map_err(SendError::permanent)?;
-        if let Some(after) = self.silence().wait(place.key(), Instant::now()) {
-            let reason = "Signal takes no more in this chat for a while".to_owned();
-            return Err(SendError::ChatBusy { after, reason });
+    /// Reacts to a message.
+    pub(super) async fn react(&self, to: &str, message: &MessageId, emoji: &str) -> Result<(), String> {
+        let (author, timestamp) = said(message.as_str()).ok_or("it is no message of Signal")?;
+        let mut reaction = Place::read(to)?.parameters();
+        reaction.insert("emoji".to_owned(), json!(emoji));
+        reaction.insert("targetAuthor".to_owned(), json!(author));
+        reaction.insert("targetTimestamp".to_owned(), json!(timestamp));
+        let reacted = self.rpc.ask::<Value>("sendReaction", reaction).await;
+        reacted
+            .map(drop)
+            .map_err(|error| format!("signal-cli refused: {error}"))
+    }
+
+    /// Says that the last message of a chat was read, once.
+    async fn read(&self, place: &Place) {
+        let unread = self.unread.as_ref().and_then(|unread| unread.take(place.key()));
+        let Some((author, timestamp)) = unread.as_deref().and_then(said) else {
+            return;
+        };
+        let receipt = [
+            ("recipient", json!(author)),
+            ("targetTimestamp", json!([timestamp])),
+            ("type", json!("read")),
+        ];
+        let receipt = Map::from_iter(receipt.map(|(key, value)| (key.to_owned(), value)));
+        if let Err(error) = self.rpc.ask::<Value>("sendReceipt", receipt).await {
+            tracing::debug!(%error, "it was not said that a message was read");
         }
-        let styled = Styled::of(&pieces(&Document::parse(&part.text)));
-        let mut message = place.parameters();
-        if styled.text.trim().is_empty() {
-            message.insert("message".to_owned(), json!(part.text));
-        } else {
-            message.insert("message".to_owned(), json!(styled.text));
-            if !styled.styles.is_empty() {
-                message.insert("textStyle".to_owned(), json!(styled.styles));
-            }
-        }
+    }
+
+    /// Sends a message as it stands.
+    pub(super) async fn put(&self, place: &Place, message: Map<String, Value>) -> Result<Receipt, SendError> {
         let sent = self
             .rpc
             .send::<Sent>(message)
@@ -112,7 +127,36 @@ impl Speaker for Mouth {
         })
     }
 
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Speaker for Mouth {
+    type Place = Place;
+    const CONCURRENCY: usize = CONCURRENCY;
+    /// Signal shows it for fifteen seconds.
+    const TYPING_AGAIN: Duration = Duration::from_secs(10);
+
+    fn place(&self, to: &str, _thread: Option<&str>) -> Option<Place> {
+        Place::read(to).ok()
+    }
+
+    async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
+        let place = Place::read(part.to.as_str()).map_err(SendError::permanent)?;
+        if let Some(after) = self.silence().wait(place.key(), Instant::now()) {
+            let reason = "Signal takes no more in this chat for a while".to_owned();
+            return Err(SendError::ChatBusy { after, reason });
+        }
+        match part.media.first() {
+            Some(medium) => self.say_medium(part, &place, medium).await,
+            None => self.put(&place, worded(&place, &part.text)).await,
+        }
+    }
+
     async fn typing(&self, place: &Place) {
+        self.read(place).await;
         if let Err(error) = self.rpc.ask::<Value>("sendTyping", place.parameters()).await {
             tracing::debug!(%error, "a typing hint was not shown");
         }
@@ -121,4 +165,26 @@ impl Speaker for Mouth {
     async fn is_there(&self) -> bool {
         self.rpc.ask::<Value>("version", Map::new()).await.is_ok()
     }
+}
+
+/// Who said a message and when: `<author>/<timestamp>` as we name them. What was changed is known by when it was said first.
+fn said(message: &str) -> Option<(&str, i64)> {
+    let mut parts = message.split('/');
+    let (author, timestamp) = (parts.next()?, parts.next()?);
+    Some((author, timestamp.parse().ok()?))
+}
+
+/// A message of words, which may be none.
+pub(super) fn worded(place: &Place, text: &str) -> Map<String, Value> {
+    let styled = Styled::of(&pieces(&Document::parse(text)));
+    let mut message = place.parameters();
+    if styled.text.trim().is_empty() {
+        message.insert("message".to_owned(), json!(text));
+    } else {
+        message.insert("message".to_owned(), json!(styled.text));
+        if !styled.styles.is_empty() {
+            message.insert("textStyle".to_owned(), json!(styled.styles));
+        }
+    }
+    message
 }

@@ -9,16 +9,16 @@ use gatehouse_core::{
 use gatehouse_fakes::signal::{Daemon, Fault, NUMBER, Seen, UUID};
 use serde_json::{Value, json};
 
-use super::{Deps, Platform as _, Signal};
+use super::{Platform as _, Signal};
 use crate::{
-    account::{AccountState, State},
+    account::State,
     adapter::{Adapter, ChatKind, FetchError, Typing, contract},
-    media::MediaReader,
-    metrics::Metrics,
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, Memory, key, stores, until},
+    testing::{Bench, Memory, deps, key, stores, until},
 };
+
+mod sent;
 
 contract::contract!(Phone);
 
@@ -50,18 +50,9 @@ impl Phone {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores) -> Arc<dyn Adapter> {
+fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Signal::read(config).unwrap();
-    Signal::open(
-        &config,
-        Deps {
-            account: key("a"),
-            clock: Clock::system(),
-            state: AccountState::new(key("a"), stores.accounts.clone()),
-            metrics: Metrics::default(),
-            media: MediaReader::new(Arc::new(Memory::default())),
-        },
-    )
+    Signal::open(&config, deps(stores, Clock::system(), files))
 }
 
 impl contract::Platform for Phone {
@@ -73,7 +64,7 @@ impl contract::Platform for Phone {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        adapter(&self.config(), &self.stores)
+        adapter(&self.config(), &self.stores, &Arc::default())
     }
 
     fn person(&self) -> String {
@@ -114,6 +105,9 @@ impl contract::Platform for Phone {
 /// An account that runs.
 struct Scene {
     daemon: Daemon,
+    adapter: Arc<dyn Adapter>,
+    /// Keeps media.
+    files: Arc<Memory>,
     bench: Bench,
     stores: Stores,
     _folder: tempfile::TempDir,
@@ -138,9 +132,13 @@ impl Scene {
             stores,
             ..
         } = phone;
-        let bench = Bench::run(&stores, Clock::system(), adapter(&config, &stores));
+        let files = Arc::new(Memory::default());
+        let adapter = adapter(&config, &stores, &files);
+        let bench = Bench::run(&stores, Clock::system(), Arc::clone(&adapter));
         Self {
             daemon,
+            adapter,
+            files,
             bench,
             stores,
             _folder: folder,
@@ -335,7 +333,7 @@ async fn files_are_asked_for_by_their_id_and_bounded() {
         unreachable!("signal-cli has it")
     };
     let config = json!({"account": NUMBER, "httpUrl": scene.daemon.root(), "mediaMaxMb": 1});
-    let adapter = adapter(&config, &scene.stores);
+    let adapter = adapter(&config, &scene.stores, &scene.files);
     let parts: Vec<bytes::Bytes> = adapter
         .fetch(address)
         .await
@@ -377,6 +375,61 @@ async fn typing_is_shown_where_the_answer_will_come() {
     })
     .await;
     scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_is_reacted_to_by_who_said_it_and_when() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let react = async |to: &str, message: &str| {
+        let message = message.into();
+        scene.adapter.react(&to.into(), None, &message, "👀").await
+    };
+
+    react(&format!("group:{FAMILY}"), &format!("{ANNA}/5/9"))
+        .await
+        .unwrap();
+    react(ANNA, "no message").await.unwrap_err();
+
+    let calls = scene.daemon.calls("sendReaction");
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        calls[0].body,
+        json!({"groupId": FAMILY, "emoji": "👀", "targetAuthor": ANNA, "targetTimestamp": 5, "account": NUMBER})
+    );
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_being_answered_is_said_to_be_read_once_where_the_operator_wants_that() {
+    for wanted in [true, false] {
+        let scene = Scene::with(json!({"sendReadReceipts": wanted})).await;
+        scene.is(State::Connected).await;
+        let said = json!({"timestamp": 5, "message": "hello", "groupInfo": {"groupId": FAMILY}});
+        scene.daemon.envelope(ANNA, json!({"dataMessage": said}));
+        scene.hears(1).await;
+
+        for count in 1..=2 {
+            scene.bench.hints.hint(Typing {
+                to: format!("group:{FAMILY}").as_str().into(),
+                thread_id: None,
+            });
+            until("it is shown", async || {
+                (scene.daemon.calls("sendTyping").len() == count).then_some(())
+            })
+            .await;
+        }
+
+        let receipts: Vec<Value> = scene
+            .daemon
+            .calls("sendReceipt")
+            .into_iter()
+            .map(|call| call.body)
+            .collect();
+        let receipt = json!({"recipient": ANNA, "targetTimestamp": [5], "type": "read", "account": NUMBER});
+        assert_eq!(receipts, if wanted { vec![receipt] } else { Vec::new() });
+        scene.bench.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use gatehouse_core::Secret;
-use reqwest::RequestBuilder;
+use reqwest::{Body, RequestBuilder, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::Url;
@@ -11,7 +11,10 @@ use url::Url;
 use super::{config::SlackConfig, event::Me};
 use crate::{
     adapter::{FetchError, Remote},
-    platform::web::client::{CALL_WITHIN, Reply, Web, WebError},
+    platform::web::{
+        client::{CALL_WITHIN, Reply, Web, WebError},
+        file::UPLOAD_WITHIN,
+    },
 };
 
 /// Hosts that the bot's token may be shown to when a file is fetched: Slack's own, and what is below it.
@@ -127,6 +130,32 @@ impl Api {
         let request = self.web.http().get(address);
         let reply = self.send(request, &self.bot).await?;
         self.read(method, &reply)
+    }
+
+    /// The bytes of a file, where Slack said that they go. No token is shown there.
+    pub(super) async fn upload(&self, address: &str, body: Body, size_bytes: u64) -> Result<(), ApiError> {
+        let address = Url::parse(address).ok().filter(|address| self.keeps(address));
+        let Some(address) = address else {
+            let words = "Slack named a place for files that is not Slack's".to_owned();
+            return Err(WebError::Unreachable(words).into());
+        };
+        let request = self
+            .web
+            .http()
+            .post(address)
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .header(header::CONTENT_LENGTH, size_bytes)
+            .body(body);
+        let reply = self.web.ask(request, UPLOAD_WITHIN).await?;
+        if reply.status == 200 {
+            return Ok(());
+        }
+        Err(ApiError::Refused(Refused {
+            word: format!("HTTP {} for a file", reply.status),
+            status: reply.status,
+            retry_after: reply.retry_after,
+            needed: None,
+        }))
     }
 
     async fn ask(

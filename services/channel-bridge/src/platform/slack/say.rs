@@ -27,6 +27,7 @@ use crate::{
     adapter::{AccountKey, Receipt, SendError, SendPart},
     id::MessageId,
     markup::{Document, pieces},
+    media::MediaReader,
     platform::{
         Deps,
         web::{
@@ -56,6 +57,8 @@ pub(super) struct Mouth {
     pub(super) streams: Streams,
     reply_to: ReplyToMode,
     link_preview: bool,
+    /// Reads the files that are to be sent.
+    pub(super) media: MediaReader,
     /// Slack does not let this app show that it is typing.
     no_status: Arc<AtomicBool>,
     account: AccountKey,
@@ -78,6 +81,7 @@ impl Mouth {
             streams: Streams::default(),
             reply_to: config.reply_to,
             link_preview: config.link_preview,
+            media: deps.media.clone(),
             no_status: Arc::default(),
             account: deps.account.clone(),
         }
@@ -190,6 +194,9 @@ impl Speaker for Mouth {
     async fn say(&self, part: &SendPart) -> Result<Receipt, SendError> {
         let place = Place::read(part.to.as_str(), part.thread_id.as_deref()).map_err(SendError::permanent)?;
         self.quiet(&place.channel)?;
+        if let Some(medium) = part.media.first() {
+            return self.say_medium(part, &place, medium).await;
+        }
         if let Some(replaced) = &part.replaces {
             return self.replace(replaced, &part.text).await;
         }
@@ -246,7 +253,7 @@ pub(super) fn receipt(channel: &str, ts: &str) -> Receipt {
 }
 
 /// The `ts` of a message in this chat: `<channel>/<ts>` as we name them, or the `ts` alone.
-fn message_ts(id: &MessageId, place: &Place) -> Option<String> {
+pub(super) fn message_ts(id: &MessageId, place: &Place) -> Option<String> {
     let mut parts = id.as_str().split('/');
     let (first, second) = (parts.next()?, parts.next());
     let ts = match second {

@@ -18,6 +18,7 @@ mod heard;
 mod hook;
 mod previews;
 mod said;
+mod sent;
 
 contract::contract!(App);
 
@@ -101,6 +102,8 @@ impl contract::Platform for App {
 struct Scene {
     workspace: Workspace,
     adapter: Arc<dyn Adapter>,
+    /// Keeps media.
+    files: Arc<Memory>,
     bench: Bench,
     stores: Stores,
     folder: tempfile::TempDir,
@@ -129,11 +132,13 @@ impl Scene {
             .unwrap()
             .extend(keys.as_object().unwrap().clone());
         let clock = Clock::system();
-        let adapter = adapter(&config, &stores, clock.clone(), &Arc::default());
+        let files = Arc::new(Memory::default());
+        let adapter = adapter(&config, &stores, clock.clone(), &files);
         let bench = Bench::run(&stores, clock, Arc::clone(&adapter));
         Self {
             workspace,
             adapter,
+            files,
             bench,
             stores,
             folder,

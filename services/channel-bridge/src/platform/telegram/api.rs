@@ -18,8 +18,6 @@ use super::config::TelegramConfig;
 
 /// The whole of one call, unless the call says otherwise.
 pub(super) const CALL_WITHIN: Duration = Duration::from_secs(30);
-/// The whole of one call that carries a file: fifty megabytes over a slow line.
-pub(super) const UPLOAD_WITHIN: Duration = Duration::from_secs(110);
 /// Finding the way to Telegram.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// The longest answer, in bytes: a hundred updates, each with two messages of 4096 characters and what stands around them.

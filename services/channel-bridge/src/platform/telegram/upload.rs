@@ -1,32 +1,27 @@
 //! Files on their way into a chat: as what Telegram shows them, a picture, a recording, a video, or a file to be saved.
 
-use std::sync::{Arc, OnceLock};
-
-use futures::StreamExt;
 use gatehouse_core::content::Media;
-use reqwest::{Body, multipart::Part};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{
-    api::{ApiError, UPLOAD_WITHIN},
+    api::ApiError,
     chats::Place,
     html::html,
     say::{Speaker, receipt},
     update::Message,
 };
 use crate::{
-    adapter::{FetchError, Receipt, SendError, SendPart},
+    adapter::{Receipt, SendError, SendPart},
     markup::{Document, pieces},
     media::Kept,
+    platform::web::file::{self, UPLOAD_WITHIN},
 };
 
 /// What Telegram's own server takes from a bot, in bytes (`sendDocument`).
 pub(super) const UPLOAD_BYTES_MAX: i64 = 50 * 1_000_000;
 /// The largest picture that is shown as one (`sendPhoto`); larger ones are files.
 const PHOTO_BYTES_MAX: u64 = 10 * 1_000_000;
-/// The longest name of a file, in characters.
-const NAME_CHARS_MAX: usize = 120;
 
 /// As what a file is sent: the method, and the field that holds it.
 type Form = (&'static str, &'static str);
@@ -62,10 +57,9 @@ impl Speaker {
                 reason: "the answer is a file".into(),
             });
         }
-        let kept = match self.media.open(medium).await {
+        let kept = match file::open(&self.media, medium).await? {
             Ok(kept) => kept,
-            Err(FetchError::Retry(reason)) => return Err(SendError::retry(reason)),
-            Err(FetchError::Never(reason)) => return self.name(part, medium, &reason).await,
+            Err(reason) => return self.name(part, medium, &reason).await,
         };
         let form = form(&kept.mime_type, kept.size_bytes);
         let refused = match self.upload(part, place, medium, form, kept).await? {
@@ -107,30 +101,13 @@ impl Speaker {
             );
             fields.insert("parse_mode".to_owned(), json!("HTML"));
         }
-        let Kept {
-            mime_type,
-            size_bytes,
-            bytes,
-            ..
-        } = kept;
-        // What breaks off on our side is whole on nobody's.
-        let broken = Arc::new(OnceLock::new());
-        let noted = Arc::clone(&broken);
-        let bytes = bytes.inspect(move |part| {
-            if let Err(error) = part {
-                let _ = noted.set(error.to_string());
-            }
-        });
-        let file = Part::stream_with_length(Body::wrap_stream(bytes), size_bytes)
-            .file_name(name(medium, &mime_type))
-            .mime_str(&mime_type)
-            .map_err(|_| SendError::permanent(format!("{mime_type:?} is no media type")))?;
+        let (file, broken) = file::field(medium, kept)?;
         self.pace().said(&place.chat, Instant::now());
         let sent = self
             .api
             .upload::<Message>(method, &fields, field, file, UPLOAD_WITHIN)
             .await;
-        match (sent, broken.get()) {
+        match (sent, broken.reason()) {
             (Ok(sent), _) => Ok(Ok(receipt(sent.message_id.to_string()))),
             (Err(ApiError::Broken(_)), Some(reason)) => Err(SendError::retry(reason)),
             (Err(error), _) => Ok(Err(error)),
@@ -139,13 +116,7 @@ impl Speaker {
 
     /// Says that there is a medium which cannot be shown.
     async fn name(&self, part: &SendPart, medium: &Media, reason: &str) -> Result<Receipt, SendError> {
-        tracing::warn!(account.id = %self.account, delivery.key = part.delivery.as_str(), reason, "a medium is named and not sent");
-        let named = SendPart {
-            text: format!("{}{} ({reason})", part.text, medium.label()),
-            media: Vec::new(),
-            ..part.clone()
-        };
-        Box::pin(self.say(&named)).await
+        Box::pin(self.say(&file::named(part, medium, reason))).await
     }
 }
 
@@ -157,32 +128,9 @@ fn is_of_the_chat(words: &str) -> bool {
         .any(|word| words.contains(word))
 }
 
-/// The name under which a file is saved.
-fn name(medium: &Media, mime_type: &str) -> String {
-    let given = medium.name.as_deref().unwrap_or_default();
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = last
-        .chars()
-        .filter(|c| !c.is_control() && *c != '"')
-        .take(NAME_CHARS_MAX)
-        .collect();
-    if !name.trim().is_empty() {
-        return name;
-    }
-    let end = match mime_type {
-        "image/jpeg" => "jpg",
-        "audio/mpeg" => "mp3",
-        "text/plain" => "txt",
-        other => other.rsplit(['/', '+']).next().unwrap_or("bin"),
-    };
-    format!("{}.{end}", medium.kind().word())
-}
-
 #[cfg(test)]
 mod tests {
-    use gatehouse_core::content::MediaSource;
-
-    use super::*;
+    use super::{PHOTO_BYTES_MAX, form};
 
     #[test]
     fn a_file_is_sent_as_what_it_is_shown_as_and_anything_else_to_be_saved() {
@@ -199,25 +147,5 @@ mod tests {
         ] {
             assert_eq!(form(mime_type, size).0, method, "{mime_type}");
         }
-    }
-
-    #[test]
-    fn the_name_of_a_file_is_never_a_path_and_never_blank() {
-        let medium = |name: Option<&str>| Media {
-            source: MediaSource::Id("1".into()),
-            mime_type: None,
-            name: name.map(str::to_owned),
-            size_bytes: None,
-        };
-        assert_eq!(
-            name(&medium(Some("../../etc/pass\"wd\n")), "text/plain"),
-            "passwd"
-        );
-        assert_eq!(
-            name(&medium(Some("Bericht ü.pdf")), "application/pdf"),
-            "Bericht ü.pdf"
-        );
-        assert_eq!(name(&medium(Some("a/")), "image/jpeg"), "file.jpg");
-        assert_eq!(name(&medium(None), "image/svg+xml"), "file.xml");
     }
 }

@@ -3,7 +3,10 @@
 use std::{fmt, time::Duration};
 
 use gatehouse_core::Secret;
-use reqwest::RequestBuilder;
+use reqwest::{
+    RequestBuilder,
+    multipart::{Form, Part},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
@@ -11,7 +14,10 @@ use url::Url;
 use super::config::WhatsappConfig;
 use crate::{
     adapter::{FetchError, Remote},
-    platform::web::client::{CALL_WITHIN, Reply, Web, WebError},
+    platform::web::{
+        client::{CALL_WITHIN, Reply, Web, WebError},
+        file::UPLOAD_WITHIN,
+    },
 };
 
 /// What the address of a file begins with, behind which its id stands.
@@ -113,6 +119,21 @@ impl Api {
         self.send(request.json(message)).await
     }
 
+    /// Brings a file, and gives the id by which a message names it.
+    pub(super) async fn upload(&self, mime_type: String, file: Part) -> Result<String, ApiError> {
+        #[derive(Deserialize)]
+        struct Kept {
+            id: String,
+        }
+        let form = Form::new()
+            .text("messaging_product", "whatsapp")
+            .text("type", mime_type)
+            .part("file", file);
+        let request = self.web.http().post(self.address(&[&self.number, "media"]));
+        let kept: Kept = self.send_within(request.multipart(form), UPLOAD_WITHIN).await?;
+        Ok(kept.id)
+    }
+
     /// A file that somebody sent: asked for by its id, then fetched where Meta says, if that is one of Meta's hosts.
     pub(super) async fn file(&self, address: &str, bytes_max: u64) -> Result<Remote, FetchError> {
         #[derive(Deserialize)]
@@ -161,9 +182,17 @@ impl Api {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+        self.send_within(request, CALL_WITHIN).await
+    }
+
+    async fn send_within<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        within: Duration,
+    ) -> Result<T, ApiError> {
         let reply = self
             .web
-            .ask(request.bearer_auth(self.token.expose()), CALL_WITHIN)
+            .ask(request.bearer_auth(self.token.expose()), within)
             .await?;
         if !(200..300).contains(&reply.status) {
             return Err(ApiError::Refused(self.refused(&reply)));

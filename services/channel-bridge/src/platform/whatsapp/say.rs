@@ -1,7 +1,6 @@
 //! One part of an answer on its way to a person.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,9 +18,12 @@ use super::{
 };
 use crate::{
     adapter::{Receipt, SendError, SendPart},
+    id::MessageId,
     markup::{Document, pieces},
+    media::MediaReader,
     platform::web::{
         client::WebError,
+        last::Last,
         outbound::{Speaker, Verdict},
         silence::Silence,
     },
@@ -29,41 +31,19 @@ use crate::{
 
 /// People who are written to at the same time.
 pub(super) const CONCURRENCY: usize = 16;
-/// People whose last message is remembered, to show that it is being answered.
-const LAST_MAX: usize = 1024;
 /// The longest id of a person, in bytes.
 const ID_BYTES_MAX: usize = 160;
-
-/// The last message of each person. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Last(Arc<Mutex<HashMap<String, String>>>);
-
-impl Last {
-    pub(super) fn learn(&self, person: &str, message: &str) {
-        let mut last = self.lock();
-        if last.len() >= LAST_MAX {
-            last.clear();
-        }
-        last.insert(person.to_owned(), message.to_owned());
-    }
-
-    fn of(&self, person: &str) -> Option<String> {
-        self.lock().get(person).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Who speaks for one account. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Mouth {
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     silence: Arc<Mutex<Silence>>,
     verdict: Verdict,
     last: Last,
     link_preview: bool,
+    /// Reads the files that are to be sent.
+    pub(super) media: MediaReader,
 }
 
 #[derive(Deserialize)]
@@ -77,17 +57,54 @@ struct Named {
 }
 
 impl Mouth {
-    pub(super) fn new(api: Arc<Api>, link_preview: bool, last: Last, verdict: Verdict) -> Self {
+    pub(super) fn new(api: Arc<Api>, link_preview: bool, last: Last, media: MediaReader) -> Self {
         Self {
             api,
             silence: Arc::default(),
-            verdict,
+            verdict: Verdict::default(),
             last,
             link_preview,
+            media,
         }
     }
 
-    fn failed(&self, person: &str, error: ApiError) -> SendError {
+    /// What ends the connection; a new one begins with none.
+    pub(super) fn begin(&self) -> Verdict {
+        self.verdict.forget();
+        self.verdict.clone()
+    }
+
+    pub(super) async fn say_words(&self, person: &str, words: &str) -> Result<Receipt, SendError> {
+        let mut text = marked(&pieces(&Document::parse(words)));
+        if text.trim().is_empty() {
+            words.clone_into(&mut text);
+        }
+        let text = json!({"body": text, "preview_url": self.link_preview});
+        self.put(person, &addressed(person, "text", &text)).await
+    }
+
+    /// Sends a message as it stands.
+    pub(super) async fn put(&self, person: &str, message: &Value) -> Result<Receipt, SendError> {
+        let sent = self.api.message::<Sent>(message).await;
+        let Sent { messages } = sent.map_err(|error| self.failed(person, error))?;
+        Ok(Receipt {
+            platform_id: messages.into_iter().next().map(|named| named.id),
+            unconfirmed: false,
+        })
+    }
+
+    /// Reacts to a message of this person.
+    pub(super) async fn react(&self, to: &str, message: &MessageId, emoji: &str) -> Result<(), String> {
+        let person = person(to)?;
+        let reaction = json!({"message_id": message.as_str(), "emoji": emoji});
+        let message = addressed(&person, "reaction", &reaction);
+        let reacted = self.api.message::<Value>(&message).await;
+        reacted
+            .map(drop)
+            .map_err(|error| format!("WhatsApp refused: {error}"))
+    }
+
+    pub(super) fn failed(&self, person: &str, error: ApiError) -> SendError {
         let refused = match error {
             ApiError::Refused(refused) => refused,
             ApiError::Web(WebError::Unreachable(reason)) => return SendError::retry(reason),
@@ -127,28 +144,10 @@ impl Speaker for Mouth {
             let reason = "WhatsApp takes no more for this person for a while".to_owned();
             return Err(SendError::ChatBusy { after, reason });
         }
-        let mut text = marked(&pieces(&Document::parse(&part.text)));
-        if text.trim().is_empty() {
-            text.clone_from(&part.text);
+        match part.media.first() {
+            Some(medium) => self.say_medium(part, &person, medium).await,
+            None => self.say_words(&person, &part.text).await,
         }
-        let mut message = json!({
-            "messaging_product": "whatsapp", "recipient_type": "individual", "type": "text",
-            "text": {"body": text, "preview_url": self.link_preview},
-        });
-        // Who hides their number is reached by the id that they have for this business.
-        let (key, to) = match person.strip_prefix(PERSON) {
-            Some(id) => ("recipient", id),
-            None => ("to", person.as_str()),
-        };
-        if let Some(fields) = message.as_object_mut() {
-            fields.insert(key.to_owned(), json!(to));
-        }
-        let sent = self.api.message::<Sent>(&message).await;
-        let Sent { messages } = sent.map_err(|error| self.failed(&person, error))?;
-        Ok(Receipt {
-            platform_id: messages.into_iter().next().map(|named| named.id),
-            unconfirmed: false,
-        })
     }
 
     async fn typing(&self, person: &String) {
@@ -167,6 +166,16 @@ impl Speaker for Mouth {
     async fn is_there(&self) -> bool {
         self.api.number().await.is_ok()
     }
+}
+
+/// A message of this kind to a person.
+pub(super) fn addressed(person: &str, kind: &str, what: &Value) -> Value {
+    // Who hides their number is reached by the id that they have for this business.
+    let (key, to) = match person.strip_prefix(PERSON) {
+        Some(id) => ("recipient", id),
+        None => ("to", person),
+    };
+    json!({"messaging_product": "whatsapp", "recipient_type": "individual", "type": kind, kind: what, key: to})
 }
 
 /// A person by a phone number in digits, or `user:` with the id that they have for this business.

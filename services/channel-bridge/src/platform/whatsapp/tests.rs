@@ -8,19 +8,18 @@ use gatehouse_core::{
 use gatehouse_fakes::whatsapp::{Cloud, Fault, NUMBER, Seen, post, refusal, text};
 use serde_json::{Value, json};
 
-use super::{Deps, Platform as _, Whatsapp};
+use super::{Platform as _, Whatsapp};
 use crate::{
-    account::{AccountState, State},
+    account::State,
     adapter::{Adapter, FetchError, HttpAnswer, HttpHead, HttpRequest, Typing, contract},
-    media::MediaReader,
-    metrics::Metrics,
     outbox::store::Counts,
     store::Stores,
-    testing::{Bench, Memory, key, stores, until},
+    testing::{Bench, Memory, deps, key, stores, until},
 };
 
 mod hook;
 mod said;
+mod sent;
 
 contract::contract!(Number);
 
@@ -55,18 +54,9 @@ impl Number {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores) -> Arc<dyn Adapter> {
+fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Whatsapp::read(config).unwrap();
-    Whatsapp::open(
-        &config,
-        Deps {
-            account: key("a"),
-            clock: Clock::system(),
-            state: AccountState::new(key("a"), stores.accounts.clone()),
-            metrics: Metrics::default(),
-            media: MediaReader::new(Arc::new(Memory::default())),
-        },
-    )
+    Whatsapp::open(&config, deps(stores, Clock::system(), files))
 }
 
 async fn call(
@@ -101,7 +91,8 @@ impl contract::Platform for Number {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        Arc::clone(self.adapter.get_or_init(|| adapter(&self.config(), &self.stores)))
+        let open = || adapter(&self.config(), &self.stores, &Arc::default());
+        Arc::clone(self.adapter.get_or_init(open))
     }
 
     fn person(&self) -> String {
@@ -144,6 +135,8 @@ struct Scene {
     cloud: Cloud,
     bench: Bench,
     adapter: Arc<dyn Adapter>,
+    /// Keeps media.
+    files: Arc<Memory>,
     stores: Stores,
     _folder: tempfile::TempDir,
 }
@@ -167,12 +160,14 @@ impl Scene {
             stores,
             ..
         } = number;
-        let adapter = adapter(&config, &stores);
+        let files = Arc::new(Memory::default());
+        let adapter = adapter(&config, &stores, &files);
         let bench = Bench::run(&stores, Clock::system(), Arc::clone(&adapter));
         Self {
             cloud,
             bench,
             adapter,
+            files,
             stores,
             _folder: folder,
         }

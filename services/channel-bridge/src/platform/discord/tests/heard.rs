@@ -142,7 +142,7 @@ async fn files_are_fetched_from_where_discord_keeps_them_without_the_token() {
         unreachable!("it is at Discord")
     };
     let config = json!({"token": scene.discord.token(), "apiRoot": scene.discord.root(), "mediaMaxMb": 1});
-    let adapter = adapter(&config, &scene.stores);
+    let adapter = adapter(&config, &scene.stores, &scene.files);
     let remote = adapter.fetch(address).await.unwrap();
     let parts: Vec<bytes::Bytes> = remote.bytes.try_collect().await.unwrap();
     assert_eq!(parts.concat(), bytes);

@@ -134,3 +134,21 @@ async fn typing_is_shown_where_the_answer_will_come() {
     .await;
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_message_is_reacted_to_in_its_own_channel() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let react = async |to: &str, message: &str| {
+        let message = message.into();
+        scene.adapter.react(&to.into(), None, &message, "👀").await
+    };
+
+    react(OFFICE, "500/123").await.unwrap();
+    react("user:7", "17/124/2026-11-28T10:00:05+00:00").await.unwrap();
+    react(OFFICE, "600/123").await.unwrap_err();
+
+    let of = |channel: &str, message: &str| [channel, message, "👀"].map(str::to_owned);
+    assert_eq!(scene.discord.reactions(), [of(OFFICE, "123"), of("17", "124")]);
+    scene.bench.stop().await;
+}

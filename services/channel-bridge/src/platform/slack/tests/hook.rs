@@ -28,6 +28,7 @@ impl Called {
             bench,
             stores,
             adapter: Arc::clone(&adapter),
+            files: Arc::default(),
             folder,
         };
         scene.is(State::Connected).await;

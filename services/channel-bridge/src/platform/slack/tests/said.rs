@@ -139,3 +139,27 @@ async fn what_may_have_been_taken_is_said_again_with_a_label_and_what_was_not_wi
     assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_message_is_reacted_to_once_by_the_name_that_slack_has_for_it() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let react = async |message: &str, emoji: &str| {
+        let message = message.into();
+        scene.adapter.react(&OFFICE.into(), None, &message, emoji).await
+    };
+
+    react("COFFICE/1790000000.000007", "👀").await.unwrap();
+    react("COFFICE/1790000000.000007", ":eyes:").await.unwrap();
+    react("COFFICE/1790000000.000007/1790000000.000009", "🤔")
+        .await
+        .unwrap();
+    react("COTHER/1790000000.000007", "👀").await.unwrap_err();
+    react("COFFICE/command/7", "👀").await.unwrap_err();
+    let unknown = react("COFFICE/1790000000.000007", "🐙").await.unwrap_err();
+
+    let of = |name: &str| (OFFICE.to_owned(), "1790000000.000007".to_owned(), name.to_owned());
+    assert_eq!(scene.workspace.reactions(), [of("eyes"), of("thinking_face")]);
+    assert!(unknown.contains("write its name"), "{unknown}");
+    scene.bench.stop().await;
+}

@@ -7,6 +7,7 @@ use gatehouse_core::{
 use gatehouse_fakes::telegram::Seen;
 
 use super::*;
+use crate::adapter::contract::files::{Said, Sends, files};
 
 const PNG: &[u8] = b"\x89PNG a cat";
 
@@ -95,16 +96,49 @@ async fn a_picture_that_telegram_cannot_draw_is_sent_to_be_saved_and_what_is_gon
     scene.bench.stop().await;
 }
 
-#[tokio::test]
-async fn a_file_that_is_refused_for_a_while_is_sent_later_and_once() {
-    let scene = Scene::start().await;
-    scene.is(State::Connected).await;
-    scene.keep("one", PNG);
-    scene.api.fault("sendPhoto", Fault::Wait(1));
+/// A chat with one person.
+struct Chat(Scene);
 
-    let seen = scene.says("7", vec![medium("one", "cat.png")]).await;
+impl Sends for Chat {
+    const LAST: &str = "sendPhoto";
 
-    assert_eq!(files(&seen), [("sendPhoto", "cat.png", PNG)]);
-    assert_eq!(scene.api.calls("sendPhoto").len(), 2);
-    scene.bench.stop().await;
+    async fn start() -> Self {
+        let scene = Scene::start().await;
+        scene.is(State::Connected).await;
+        Self(scene)
+    }
+
+    fn bench(&self) -> &Bench {
+        &self.0.bench
+    }
+
+    fn files(&self) -> &Memory {
+        &self.0.files
+    }
+
+    fn to(&self) -> String {
+        "7".to_owned()
+    }
+
+    fn said(&self) -> Vec<Said> {
+        let seen = self.0.api.seen().into_iter();
+        seen.map(|seen| (seen.text, seen.file.map(|(_, name, bytes)| (name, bytes))))
+            .collect()
+    }
+
+    fn calls(&self, call: &str) -> usize {
+        self.0.api.calls(call).len()
+    }
+
+    fn refuse(&self) {
+        self.0
+            .api
+            .fault("sendPhoto", Fault::Refuse(413, "Request Entity Too Large"));
+    }
+
+    fn too_fast(&self, call: &str) {
+        self.0.api.fault(call, Fault::Wait(1));
+    }
 }
+
+files!(holds_for_files, Chat);

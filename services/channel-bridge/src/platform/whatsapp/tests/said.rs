@@ -136,3 +136,25 @@ async fn what_may_have_been_taken_is_said_again_with_a_label() {
     assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_message_is_reacted_to_by_its_id() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let react = async |to: &str| {
+        let message = "wamid.7".into();
+        scene.adapter.react(&to.into(), None, &message, "👀").await
+    };
+
+    react(ANNA).await.unwrap();
+    react("user:DE.a1").await.unwrap();
+
+    let calls = scene.cloud.calls("reaction");
+    assert_eq!(
+        calls[0].body,
+        json!({"messaging_product": "whatsapp", "recipient_type": "individual", "to": ANNA, "type": "reaction",
+            "reaction": {"message_id": "wamid.7", "emoji": "👀"}})
+    );
+    assert_eq!(calls[1].body["recipient"], "DE.a1");
+    scene.bench.stop().await;
+}

@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 
 /// A file of a request.
 #[derive(Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     /// The field that holds it.
-    pub(super) field: String,
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) field: String,
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
-pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> (Value, Option<File>) {
+pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> (Value, Option<File>) {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let boundary = kind.and_then(|kind| kind.strip_prefix("multipart/form-data; boundary="));
     match boundary {
