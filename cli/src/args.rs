@@ -18,7 +18,7 @@ use std::{any::TypeId, ffi::OsString, path::PathBuf};
 use self::common::SERVICE;
 pub(crate) use self::{
     common::{Common, Everywhere},
-    config::{Config, ConfigCommand},
+    config::{Config, ConfigCommand, Import},
     gateway::{Doctor, Forward, Logs, Restart, Setup, Stop, Up},
 };
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};

@@ -4,6 +4,7 @@
 //! configuration at once do not undo each other. Where none runs, they go into the file, under the lock that a gateway would hold.
 
 mod history;
+mod import;
 mod offline;
 mod path;
 mod validate;
@@ -37,6 +38,7 @@ pub(crate) async fn run(common: &Common, command: &ConfigCommand) -> Result<(), 
         ConfigCommand::Set { path, value, force } => change(common, path, meant(value)?, *force).await,
         ConfigCommand::Unset { path, force } => change(common, path, Value::Null, *force).await,
         ConfigCommand::Validate { file } => validate::run(common, file.as_deref()).await,
+        ConfigCommand::Import(import) => import::run(common, import),
         ConfigCommand::History => history::list(common).await,
         ConfigCommand::Restore { revision, force } => history::restore(common, revision, *force).await,
         ConfigCommand::Schema { markdown: true } => {

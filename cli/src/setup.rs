@@ -32,6 +32,11 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// What another server is called in the configuration.
 const CUSTOM: &str = "custom";
 
+/// Where well-known providers are, by their name in the configuration.
+pub(crate) fn addresses() -> impl Iterator<Item = (&'static str, &'static str)> {
+    known::HOSTED.iter().map(|hosted| (hosted.id, hosted.base_url))
+}
+
 /// Sets a model up.
 pub(crate) async fn run(common: &Common, setup: &Setup, style: Style) -> Result<(), Failed> {
     let asks = !setup.yes && !common.json && ask::is_possible();

@@ -46,6 +46,16 @@ pub(crate) enum ConfigCommand {
         /// The file [default: $GATEHOUSE_CONFIG, else gatehouse.json5 in the home]
         file: Option<PathBuf>,
     },
+    /// Make the document of an OpenClaw gateway that of this home; every key that is not taken is named
+    #[command(after_help = "\
+Examples:
+  gatehouse config import ~/.openclaw/openclaw.json --dry-run     only tells what it would do
+  gatehouse config import ~/.openclaw/openclaw.json
+  gatehouse config import ~/.openclaw/openclaw.json --cron ~/.openclaw/state/openclaw.sqlite
+
+Files that it includes are read as well. Secrets stay as they are written: references stay references, and those that are written out
+are named. What stood in the place of the document is kept beside it.")]
+    Import(Import),
     /// List the texts that stood in the file and are kept
     History,
     /// Bring a former text back, whole, with its comments
@@ -62,4 +72,23 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         markdown: bool,
     },
+}
+
+/// `config import`
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The document of OpenClaw
+    pub(crate) file: PathBuf,
+    /// Where to write it [default: $GATEHOUSE_CONFIG, else gatehouse.json5 in the home]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Also where a document is, which is kept beside it
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Only tell what would come of it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The database of OpenClaw: its jobs are written beside the document, for `cron.add`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cron: Option<PathBuf>,
 }

@@ -29,6 +29,14 @@ pub(crate) fn check(value: &Value, written: &Value) -> Vec<Issue> {
     issues
 }
 
+/// The keys that the schema does not know, each by itself, without those of what has a mistake.
+pub(crate) fn unknown(value: &Value) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    Checker { written: value }.place(&Place::root(), value, &Path::default(), &mut issues);
+    issues.retain(|issue| !issue.is_error());
+    issues
+}
+
 struct Checker<'w> {
     written: &'w Value,
 }

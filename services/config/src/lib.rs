@@ -8,7 +8,7 @@
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
 //! document that can run; the `store` keeps files durably; `credential` says who may come in, `devices` which devices may; the `configuration` puts these
 //! together and the `registry` is its task; `pace` says how often clients may change it; the `roster` makes changes of
-//! agents changes of the document; `grpc` answers.
+//! agents changes of the document; `grpc` answers; `import` makes a document of one of OpenClaw's.
 
 mod address;
 mod app;
@@ -24,6 +24,7 @@ mod exposure;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grpc;
+pub mod import;
 mod include;
 mod issue;
 mod marker;

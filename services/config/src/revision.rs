@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 
 use gatehouse_document::Document;
 
+#[cfg(test)]
+pub(crate) mod samples;
 mod usable;
 
 pub(crate) use self::usable::LeftOut;

@@ -127,6 +127,16 @@ impl LeftOut {
         self.0.values().any(|reason| reason.waits)
     }
 
+    /// Whether nothing is left out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where they are.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys()
+    }
+
     /// The providers among them, each with what is wrong.
     pub(crate) fn providers(&self) -> Map<String, Value> {
         let providers = Path::of(["models", "providers"]);
@@ -209,7 +219,7 @@ impl LeftOut {
     }
 
     /// A document without the entries.
-    fn without(&self, document: &Value) -> Value {
+    pub(crate) fn without(&self, document: &Value) -> Value {
         let mut value = document.clone();
         // From behind, so that earlier places of a list stay right.
         for (place, reason) in self.0.iter().rev() {
@@ -271,7 +281,7 @@ impl LeftOut {
     }
 
     /// One warning for each entry.
-    fn warnings(&self) -> Vec<Issue> {
+    pub(crate) fn warnings(&self) -> Vec<Issue> {
         let warning = |(place, reason): (&Path, &Reason)| {
             let problems: Vec<String> = reason.issues.iter().map(|issue| within(place, issue)).collect();
             let rest = match reason.instead {

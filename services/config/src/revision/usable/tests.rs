@@ -4,50 +4,12 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    revision::{Reader, Revision},
+    revision::{
+        Reader, Revision,
+        samples::{INCLUDED, OPENCLAW},
+    },
     secrets::Sources,
 };
-
-/// Documents of people who come from OpenClaw, whole.
-const OPENCLAW: [(&str, &str); 12] = [
-    ("docker-telegram", include_str!("openclaw/docker-telegram.json")),
-    ("azure-envref", include_str!("openclaw/azure-envref.json")),
-    (
-        "openrouter-models",
-        include_str!("openclaw/openrouter-models.json"),
-    ),
-    ("ollama-native", include_str!("openclaw/ollama-native.json")),
-    (
-        "agents-list-bindings",
-        include_str!("openclaw/agents-list-bindings.json"),
-    ),
-    ("irc-docs", include_str!("openclaw/irc-docs.json")),
-    ("bind-tailnet", include_str!("openclaw/bind-tailnet.json")),
-    ("trusted-proxy", include_str!("openclaw/trusted-proxy.json")),
-    ("mode-remote", include_str!("openclaw/mode-remote.json")),
-    ("include", include_str!("openclaw/include.json")),
-    (
-        "model-object-agent",
-        include_str!("openclaw/model-object-agent.json"),
-    ),
-    (
-        "heartbeat-cron-hooks",
-        include_str!("openclaw/heartbeat-cron-hooks.json"),
-    ),
-];
-
-/// What `include.json` includes.
-const INCLUDED: [(&str, &str); 3] = [
-    (
-        "a.json5",
-        "{ models: { mode: 'merge' }, wizard: { lastRunAt: '2026-02-01' } }",
-    ),
-    ("b.json5", "{ session: { dmScope: 'per-channel-peer' } }"),
-    (
-        "agents.json5",
-        "{ defaults: { workspace: '~/.openclaw/workspace' } }",
-    ),
-];
 
 fn sources() -> Sources {
     static FOLDER: std::sync::LazyLock<tempfile::TempDir> = std::sync::LazyLock::new(|| {
