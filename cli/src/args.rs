@@ -4,6 +4,7 @@ mod common;
 mod config;
 pub(crate) mod cron;
 pub(crate) mod devices;
+pub(crate) mod discovery;
 #[cfg(test)]
 mod documented;
 pub(crate) mod gateway;
@@ -291,6 +292,20 @@ Examples:
   gatehouse service status
   gatehouse service uninstall             stops it; the home stays")]
     Service(unit::Unit),
+    /// The gateways that say on the local network that they are there
+    #[command(after_help = "\
+Examples:
+  gatehouse discover
+  gatehouse discover --seconds 10 --json | jq '.gateways[].urls'
+
+Anybody on the network can say so: it is a hint where to look, and no reason to trust what is there.")]
+    Discover(discovery::Discover),
+    /// Say on the local network where the gateway of the home is; `gatehouse up` runs it
+    #[command(after_help = "\
+Examples:
+  gatehouse discovery                     until Ctrl-C; what it says: docs/operations.md
+  gatehouse discovery --interface eth0")]
+    Discovery(discovery::Discovery),
     /// Lead from a TCP port to a service, for gRPC tools that know no Unix sockets
     #[command(after_help = "\
 Examples:

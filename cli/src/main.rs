@@ -15,6 +15,7 @@ mod chat;
 mod client;
 mod config;
 mod control;
+mod discovery;
 mod doctor;
 mod exit;
 mod files;
@@ -166,6 +167,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         }
         Command::Healthcheck(check) => client(healthcheck::run(common, check)),
         Command::Service(unit) => unit::run(common, unit, style),
+        Command::Discovery(asked) => client(discovery::announce(common, asked)),
+        Command::Discover(asked) => client(discovery::discover(common, asked, style)),
         Command::Forward(forward) => client(forward::run(common, forward)),
     }
 }
@@ -183,6 +186,8 @@ const fn wanted(command: &Command) -> For {
         | Command::Config(args::Config {
             command: Some(args::ConfigCommand::Schema { .. }),
         })
+        | Command::Discovery(_)
+        | Command::Discover(_)
         | Command::Methods(_)
         | Command::Completions(_)
         | Command::Healthcheck(_)

@@ -71,7 +71,7 @@ fn named_by(service: Service, env: &Env) -> BTreeSet<String> {
 
 /// Has the kernel kill us when the supervisor dies. The end of the standard input says so as well, but only to a process that
 /// is not stopped and does not hang.
-fn end_with_supervisor() {
+pub(crate) fn end_with_supervisor() {
     #[cfg(target_os = "linux")]
     if let Err(error) = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL) {
         tracing::warn!(%error, "this process may outlive its supervisor if it hangs");

@@ -8,6 +8,7 @@ mod child;
 mod control;
 mod control_ui;
 mod detached;
+mod discovery;
 mod environment;
 mod lines;
 mod lock;

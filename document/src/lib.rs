@@ -16,6 +16,7 @@ pub mod channels;
 pub mod commands;
 pub mod cron;
 pub mod discord;
+pub mod discovery;
 pub mod gateway;
 pub mod heartbeat;
 pub mod hooks;
@@ -47,6 +48,7 @@ pub use bindings::Binding;
 pub use channels::Channels;
 pub use commands::Commands;
 pub use cron::Cron;
+pub use discovery::Discovery;
 pub use gateway::Gateway;
 pub use hooks::Hooks;
 pub use logging::Logging;
@@ -89,6 +91,8 @@ pub struct Document {
     pub env: Environment,
     /// Processes that bring methods and events to the gateway.
     pub plugins: Plugins,
+    /// Whether the local network is told that the gateway is there.
+    pub discovery: Discovery,
     /// Kept; how much is logged is a setting of each process (`GATEHOUSE_LOG`).
     pub logging: Logging,
 }

@@ -41,6 +41,9 @@ const TRACES: &str = "OTEL_";
 /// What a process calls itself to the collector.
 const TRACED_AS: &str = "OTEL_SERVICE_NAME";
 
+/// Where the edge says its address.
+const RUN: &str = "GATEHOUSE_RUN_DIR";
+
 /// Settings of our processes.
 const OWN: &str = "GATEHOUSE_";
 
@@ -93,6 +96,14 @@ impl Inherited {
         passed
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
+    }
+
+    /// The same for the process that tells the network where we are, and where our sockets are.
+    pub(super) fn by_discovery(&self) -> BTreeMap<String, String> {
+        let mut passed = self.by_plugins();
+        let run = self.env.get(RUN).map(|run| (RUN.to_owned(), run.to_owned()));
+        passed.extend(run);
+        passed
     }
 
     fn passes(&self, name: &str, service: Service) -> bool {

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     control_ui,
+    discovery::{Announced, is_container},
     environment::Inherited,
     steps::{Expected, Steps},
     wrong_settings,
@@ -43,6 +44,8 @@ pub(super) struct Plan {
     pub(super) page: Option<String>,
     /// What the configuration sets up that joins by itself.
     pub(super) expected: Expected,
+    /// Whether and how the network is told of this gateway.
+    pub(super) discovery: Announced,
     /// How long answers under way may go on at the end.
     pub(super) answers: Duration,
     /// Whether the edge takes any port.
@@ -59,7 +62,8 @@ impl Plan {
     /// Decides, or says what is in the way.
     pub(super) fn make(env: &Env, home: &Home, up: &Up, steps: &Steps) -> Result<Self, Failed> {
         steps.hold(Step::Sockets, sockets_fit(home))?;
-        let checked = steps.checked(gatehouse_config::preflight(home, env))?;
+        let migrated = gatehouse_config::migrate(home);
+        let checked = steps.checked(gatehouse_config::preflight(home, env), migrated)?;
         steps.hold(Step::Sockets, Self::of(env, home, up, checked))
     }
 
@@ -109,13 +113,16 @@ impl Plan {
                 checked.config_path.display()
             ));
         }
+        let discovery = Announced::of(checked.mdns, bind, is_container());
         let expected = Expected {
             plugins: checked.plugins,
+            discovery: discovery.told(),
         };
         Ok(Self {
             warnings,
             page,
             expected,
+            discovery,
             answers: checked.answers,
             any_port: port == 0,
             door: SocketAddr::new(bind, port),
@@ -143,6 +150,13 @@ impl Plan {
     /// What the command of a plugin finds of ours in its environment.
     pub(super) fn environment_of_plugins(&self) -> BTreeMap<String, String> {
         self.inherited.by_plugins()
+    }
+
+    /// What the process finds that tells the network where we are: no secret, and no way to a service.
+    pub(super) fn environment_of_discovery(&self) -> BTreeMap<String, String> {
+        let mut environment = self.inherited.by_discovery();
+        environment.extend(self.variables.iter().cloned());
+        environment
     }
 
     /// Everything that a service finds in its environment.

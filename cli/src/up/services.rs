@@ -8,6 +8,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{
     child::{Kind, Probe, Program, RESTART_MAX, RESTART_MAX_EDGE},
+    discovery,
     log::Log,
     plan::{PORT, Plan},
     supervisor::Supervisor,
@@ -53,7 +54,10 @@ pub(super) fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, F
         let of = |service: &Service| program((index(*service).unwrap_or_default(), *service));
         step.iter().map(of).collect()
     };
-    let steps = STEPS.map(programs).into();
+    let mut steps: Vec<Vec<Program>> = STEPS.map(programs).into();
+    if let Some(first) = steps.first_mut() {
+        first.extend(discovery::program(plan, &executable)); // nobody is sent to an edge that ends
+    }
     Ok(Supervisor::start(steps, log))
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_config::{ConfigError, Preflight};
+use gatehouse_config::{ConfigError, Migrated, Preflight};
 use gatehouse_core::{Chain, Clock, Service};
 use tokio::time::Instant;
 
@@ -97,9 +97,13 @@ impl Steps {
     }
 
     /// The first three, as the check of the configuration came out.
-    pub(super) fn checked(&self, found: Result<Preflight, ConfigError>) -> Result<Preflight, Failed> {
+    pub(super) fn checked(
+        &self,
+        found: Result<Preflight, ConfigError>,
+        migrated: Result<Option<Migrated>, ConfigError>,
+    ) -> Result<Preflight, Failed> {
         let found = found.map_err(|refusal| self.refused(&refusal))?;
-        self.done(Step::Configuration, &configuration(&found));
+        self.done(Step::Configuration, &configuration(&found, migrated));
         self.done(Step::Secrets, &secrets(&found));
         self.done(Step::Token, &token(&found));
         Ok(found)
@@ -190,13 +194,23 @@ fn line(step: Step, state: State, told: &str, took: Duration) -> String {
     )
 }
 
-fn configuration(found: &Preflight) -> String {
+fn configuration(found: &Preflight, migrated: Result<Option<Migrated>, ConfigError>) -> String {
     let path = found.config_path.display();
-    match found.warnings.len() {
+    let read = match found.warnings.len() {
         _ if !found.file_valid => format!("{path} has mistakes: the last valid one runs"),
         0 => format!("read {path}"),
         1 => format!("read {path}, 1 warning"),
         warnings => format!("read {path}, {warnings} warnings"),
+    };
+    match migrated {
+        Ok(None) => read,
+        Ok(Some(done)) => format!(
+            "{read}; migrated: {}; the older text is in {}",
+            done.steps.join("; "),
+            done.kept.display()
+        ),
+        // A document that may only be read is read in its older form.
+        Err(error) => format!("{read}; not migrated: {}", Chain(&error)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fs::File, sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Clock, Drain, Env, Health, Home, Service, ServiceSettings, backup, credential,
+    Chain, Clock, Drain, Env, Health, Home, Service, ServiceSettings, backup, credential,
     health::State,
     private,
     server::MESSAGE_BYTES_MAX,
@@ -63,6 +63,15 @@ impl service::App for App {
         let lock = lock_in_time(home).await?;
         make_credentials(home)?;
         credential::remove_shared(home);
+        match crate::form::migrate(home) {
+            Ok(Some(done)) => {
+                tracing::info!(path = %done.kept.display(), "{}; the older text is kept", done.steps.join("; "))
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "the document stays in its older form, which is read as well")
+            }
+        }
         let configuration = Configuration::open(store_of(home), sources_of(home, &env), Clock::system())?;
         for open in configuration.store().open_paths() {
             tracing::warn!("{open}");

@@ -8,7 +8,8 @@
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
 //! document that can run; the `store` keeps files durably; `credential` says who may come in, `devices` which devices may; the `configuration` puts these
 //! together and the `registry` is its task; `pace` says how often clients may change it; the `roster` makes changes of
-//! agents changes of the document; `grpc` answers; `import` makes a document of one of OpenClaw's.
+//! agents changes of the document; `grpc` answers; `import` makes a document of one of OpenClaw's; `form` brings
+//! a document of an earlier release to the form of this one.
 
 mod address;
 mod app;
@@ -20,6 +21,7 @@ mod devices;
 mod entry;
 mod error;
 mod exposure;
+mod form;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -53,6 +55,7 @@ pub use app::App;
 pub use devices::SCHEMA as DEVICES_SCHEMA;
 pub use error::Error;
 pub use error::RosterError;
+pub use form::{Migrated, migrate};
 pub use gatehouse_document::json_schema;
 pub use issue::{Issue, Severity};
 pub use marker::MARKER;

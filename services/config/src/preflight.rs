@@ -10,6 +10,7 @@ use std::{
 
 use gatehouse_core::{Clock, Env, Home, Secret, drain::plan, net, private::Open};
 
+use gatehouse_document::discovery::MdnsMode;
 use gatehouse_document::gateway::{AuthMode, Bind, Gateway};
 
 use crate::{
@@ -49,6 +50,8 @@ pub struct Preflight {
     pub token_in_config: bool,
     /// What others on this machine can reach in the home and should not.
     pub open: Vec<Open>,
+    /// `discovery.mdns.mode`.
+    pub mdns: Option<MdnsMode>,
     /// The plugins that are set up.
     pub plugins: BTreeSet<String>,
     /// The environment variables that the document names as secrets: for the config service alone.
@@ -99,6 +102,7 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
         },
         token_in_config,
         open: configuration.store().open_paths(),
+        mdns: document.discovery.mdns.mode,
         plugins: plugins.set_up().map(|(id, _)| id.to_owned()).collect(),
         variables: secrets::named_variables(state.revision.written()),
     })

@@ -3,12 +3,14 @@
 
 mod difference;
 mod edit;
+mod keyed;
 mod scan;
 
 use serde_json::Value;
 
 pub(crate) use difference::difference;
 pub(crate) use edit::{merge, merge_text, render};
+pub(crate) use keyed::keyed_by;
 pub(crate) use scan::{Kind, Node, Scan, scan};
 
 /// The longest document that is read, in bytes: a large configuration has a few hundred KiB.

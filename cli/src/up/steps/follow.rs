@@ -30,6 +30,8 @@ const NAMED_MAX: usize = 8;
 pub(in super::super) struct Expected {
     /// The ids of plugins.
     pub(in super::super) plugins: BTreeSet<String>,
+    /// What is said of discovery.
+    pub(in super::super) discovery: String,
 }
 
 /// Notes the steps that are the services' own. Never ends.
@@ -44,7 +46,7 @@ pub(in super::super) async fn follow(steps: &Steps, home: &Home, expected: &Expe
     };
     let schedules = async {
         let told = schedules(&answer(home, Service::Session, "cron.status").await);
-        steps.done(Step::Schedules, &told);
+        steps.done(Step::Schedules, &format!("{told}; {}", expected.discovery));
     };
     tokio::join!(plugins, channels, schedules);
     std::future::pending().await

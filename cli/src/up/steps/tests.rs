@@ -105,7 +105,7 @@ async fn a_wrong_document_ends_with_78_and_a_disk_that_fails_with_another_code()
     ] {
         let (home, steps) = steps();
 
-        let failed = steps.checked(Err(refusal)).unwrap_err();
+        let failed = steps.checked(Err(refusal), Ok(None)).unwrap_err();
 
         assert_eq!(failed.exit.code(), code, "{failed}");
         assert_eq!(

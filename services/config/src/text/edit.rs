@@ -55,13 +55,13 @@ pub(crate) fn merge_text(text: &str, patch: &Value) -> Option<String> {
     (after == value).then_some(edited)
 }
 
-struct Editor<'t> {
-    text: &'t str,
-    edits: Vec<(Range<usize>, String)>,
+pub(super) struct Editor<'t> {
+    pub(super) text: &'t str,
+    pub(super) edits: Vec<(Range<usize>, String)>,
 }
 
 impl<'t> Editor<'t> {
-    fn apply(mut self) -> Option<String> {
+    pub(super) fn apply(mut self) -> Option<String> {
         // From the back, so that earlier places stay right. Stable: an insertion behind a value comes before its change.
         self.edits.sort_by_key(|(span, _)| (span.start, span.end));
         let mut text = self.text.to_owned();
@@ -120,7 +120,7 @@ impl<'t> Editor<'t> {
     }
 
     /// Takes a member out with its comma, and with its line when nothing else stands there.
-    fn remove(&mut self, member: &Member) -> Option<()> {
+    pub(super) fn remove(&mut self, member: &Member) -> Option<()> {
         let end = member.comma.map_or(member.value.span.end, |comma| comma + 1);
         let before = self.text.get(..member.key_span.start)?;
         let blank = before.len() - before.trim_end_matches([' ', '\t']).len();
@@ -295,7 +295,7 @@ fn render_flat(value: &Value) -> String {
     }
 }
 
-fn name(key: &str) -> String {
+pub(super) fn name(key: &str) -> String {
     let mut chars = key.chars();
     let bare = chars
         .next()

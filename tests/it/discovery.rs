@@ -1,0 +1,91 @@
+//! A gateway on the local network, as Avahi sees it: in a network of the test's own.
+
+use std::{fs, path::Path, process::Command};
+
+use gatehouse_tests::gateway::binary;
+use serde_json::{Value, json};
+
+/// Whether this machine has what is needed: Avahi, and networks of one's own.
+fn is_possible() -> bool {
+    let finds = |program: &str| {
+        let found = Command::new("sh")
+            .args(["-c", &format!("command -v {program}")])
+            .output();
+        found.is_ok_and(|found| found.status.success())
+    };
+    let veth = Command::new("unshare")
+        .args([
+            "-n", "-m", "ip", "link", "add", "m0", "type", "veth", "peer", "name", "m1",
+        ])
+        .output();
+    ["avahi-daemon", "avahi-browse", "dbus-daemon", "pgrep"]
+        .into_iter()
+        .all(finds)
+        && veth.is_ok_and(|made| made.status.success())
+}
+
+#[test]
+fn avahi_finds_the_gateway_follows_it_and_nobody_depends_on_it() {
+    if !is_possible() {
+        eprintln!("left out: no avahi (make prerequisites), or no network of one's own here");
+        return;
+    }
+    let folder = tempfile::Builder::new()
+        .prefix("gatehouse-")
+        .tempdir()
+        .expect("a folder");
+    let home = folder.path().join("home");
+    fs::create_dir(&home).expect("made");
+    // Named, because this may be a container.
+    let document = json!({"gateway": {"tls": {"enabled": true}}, "discovery": {"mdns": {"mode": "minimal"}}});
+    fs::write(home.join("gatehouse.json5"), document.to_string()).expect("written");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/discovery/network.sh");
+
+    let output = Command::new("unshare")
+        .args(["-n", "-m", "bash"])
+        .arg(script)
+        .arg(binary())
+        .arg(folder.path())
+        .output()
+        .expect("a network of its own");
+
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |name: &str| {
+        let found = said
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name} ")));
+        found
+            .map(str::to_owned)
+            .unwrap_or_else(|| panic!("{name}: {said}\n{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let port = line("port");
+    let first = line("first");
+    assert!(first.contains(&format!(";192.0.2.7;{port};")), "{first}");
+    for key in [
+        "\"role=gateway\"",
+        &format!("\"gatewayPort={port}\""),
+        "\"gatewayTls=1\"",
+        "\"gatewayTlsSha256=",
+    ] {
+        assert!(first.contains(key), "{key}: {first}");
+    }
+    let token = fs::read_to_string(home.join("config/token")).expect("the token");
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let host = first.split(';').nth(6).expect("the host").to_owned();
+    for private in [token.trim(), home.to_str().expect("UTF-8")] {
+        assert!(!said.contains(private), "{said}");
+    }
+    assert_ne!(
+        host.trim_end_matches(".local"),
+        machine.trim(),
+        "people name machines after themselves"
+    );
+    assert_eq!(line("follows"), "yes");
+    let listed: Value = serde_json::from_str(&line("discover")).expect("JSON");
+    let urls = listed["gateways"][0]["urls"].to_string();
+    assert!(urls.contains(&format!("wss://198.51.100.9:{port}")), "{listed}");
+    assert_eq!(line("again"), "yes");
+    assert_eq!(line("ready"), "without a network");
+    assert_eq!(line("end"), "0");
+    assert_eq!(line("gone"), "yes");
+}
