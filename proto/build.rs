@@ -57,6 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         prost_types::FileDescriptorSet::decode(&*compiler.file_descriptor_set().encode_to_vec())?;
     let mut names = tonic_prost_build::Config::new();
     names.enable_type_names(); // an event says its type by its full name
+    names.boxed(".gatehouse.channel.v1.RunAccountResponse.message.inbound"); // ten times as large as the others
     tonic_prost_build::configure()
         .bytes(".gatehouse.broadcast.v1.Event.payload")
         .bytes(".gatehouse.channel.v1")

@@ -8,8 +8,8 @@ pub use super::{
     section::{ChannelAccount, ChannelSection, over},
 };
 use super::{
-    discord::Discord, irc::Irc, policies::GroupPolicy, signal::Signal, slack::Slack, telegram::Telegram,
-    webhook::Webhook, whatsapp::Whatsapp,
+    brought::Others, discord::Discord, irc::Irc, policies::GroupPolicy, signal::Signal, slack::Slack,
+    telegram::Telegram, webhook::Webhook, whatsapp::Whatsapp,
 };
 
 /// The chat surfaces. Keys of channels that Gatehouse does not have are kept.
@@ -39,6 +39,10 @@ pub struct Channels {
     /// WhatsApp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whatsapp: Option<Whatsapp>,
+    /// Those that plugins bring, and those that nobody does.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub others: Others,
 }
 
 impl Channels {
@@ -48,7 +52,7 @@ impl Channels {
     ];
 
     /// The sections that are written, by their key here: what is said about every channel is said once.
-    pub fn sections(&self) -> impl Iterator<Item = (&'static str, &dyn ChannelSection)> {
+    pub fn sections(&self) -> impl Iterator<Item = (&str, &dyn ChannelSection)> {
         let Self {
             defaults: _,
             discord,
@@ -58,6 +62,7 @@ impl Channels {
             telegram,
             webhook,
             whatsapp,
+            others: _,
         } = self;
         let sections = [
             discord.as_ref().map(|section| section as &dyn ChannelSection),

@@ -12,6 +12,7 @@
 pub mod account;
 pub mod agents;
 pub mod bindings;
+pub mod brought;
 pub mod channels;
 pub mod commands;
 pub mod cron;

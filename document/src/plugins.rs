@@ -1,12 +1,15 @@
 //! `plugins`: processes of anybody's that bring methods and events to the gateway.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{gateway::OperatorScope, secret::SecretInput};
+use crate::{channels::Channels, gateway::OperatorScope, secret::SecretInput};
 
 /// Plugins that may be set up: as many as a map of methods takes.
 pub const ENTRIES_MAX: usize = 100;
@@ -19,6 +22,12 @@ pub const WORD_BYTES_MAX: usize = 4_096;
 
 /// The core's methods that one plugin may take over.
 pub const OVERRIDES_MAX: usize = 100;
+
+/// Channels that one plugin may bring: a plugin speaks one platform, or a few that are alike.
+pub const CHANNELS_MAX: usize = 16;
+
+/// Longest kind of a channel, in bytes. The contract declares the same bound.
+pub const CHANNEL_BYTES_MAX: usize = 64;
 
 /// Longest `config` of a plugin, in bytes of JSON.
 pub const CONFIG_BYTES_MAX: usize = 256 * 1_024;
@@ -58,6 +67,11 @@ pub struct PluginEntry {
     /// Methods of the gateway's own that it takes over, by their names. It declares each with an access that lets in nobody else.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
+    /// Channels that it brings, by their keys under `channels`, at most 16: lower-case letters, digits and dashes. Their accounts, secrets
+    /// included, are told to it. Only set by editing the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-by-hand" = true))]
+    pub channels: Vec<String>,
     /// What its own credential may. Empty: it may call nothing but what everybody may, and publish its own events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<OperatorScope>,
@@ -98,6 +112,7 @@ impl Default for PluginEntry {
             args: Vec::new(),
             env: BTreeMap::new(),
             overrides: Vec::new(),
+            channels: Vec::new(),
             scopes: Vec::new(),
             http: None,
             config: Map::new(),
@@ -121,6 +136,7 @@ impl fmt::Debug for PluginEntry {
             .field("endpoint", &self.endpoint)
             .field("command", &self.command)
             .field("overrides", &self.overrides)
+            .field("channels", &self.channels)
             .field("scopes", &self.scopes)
             .field("http", &self.http)
             .finish_non_exhaustive()
@@ -134,4 +150,24 @@ impl Plugins {
         all.filter(|(_, entry)| entry.is_set_up())
             .map(|(id, entry)| (id.as_str(), entry))
     }
+
+    /// The channels that plugins bring, each with the id of its plugin. Of two that list one kind the first brings it.
+    pub fn channels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut seen = BTreeSet::new();
+        self.set_up()
+            .flat_map(|(id, entry)| {
+                let kinds = entry.channels.iter().take(CHANNELS_MAX);
+                kinds.map(move |kind| (kind.as_str(), id))
+            })
+            .filter(move |(kind, _)| may_be_brought(kind) && seen.insert(*kind))
+    }
+}
+
+/// Whether a channel of this kind may be a plugin's.
+#[must_use]
+pub fn may_be_brought(kind: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let begins = kind.starts_with(|c: char| c.is_ascii_lowercase());
+    let taken = Channels::KNOWN.contains(&kind) || kind == "defaults";
+    begins && kind.len() <= CHANNEL_BYTES_MAX && kind.bytes().all(plain) && !taken
 }

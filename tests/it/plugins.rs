@@ -11,7 +11,7 @@ use gatehouse_tests::{Client, Gateway, gateway::binary, http, until};
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
 
-use crate::SCREEN;
+use crate::{SCREEN, with_an_answer_each};
 
 /// Longer than a loaded machine takes to start an interpreter.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -250,4 +250,85 @@ async fn a_plugin_in_node_takes_a_method_over_and_calls_the_original() {
     let capitals: Vec<String> = names(&original).iter().map(|name| name.to_uppercase()).collect();
     assert!(!capitals.is_empty());
     assert_eq!(names(&shouted), capitals, "{shouted} {original}");
+}
+
+/// What stands in the file of somebody's answers.
+fn answers(folder: &Path, who: &str) -> Vec<String> {
+    let lines = fs::read_to_string(folder.join("out").join(format!("{who}.txt"))).unwrap_or_default();
+    let line = |line: &str| -> Value { serde_json::from_str(line).expect("a line of the plugin") };
+    let texts = lines.lines().map(line);
+    texts
+        .map(|line| line["text"].as_str().expect("a text").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_channel_in_python_carries_a_message_in_and_an_answer_out_and_loses_nothing_when_it_is_killed() {
+    let lines = prepared("python-channel", "lines.proto").await;
+    let people = tempfile::tempdir().expect("a folder");
+    let say = |name: &str, text: &str| {
+        let written = people.path().join(name);
+        fs::write(&written, text).expect("written");
+        fs::rename(&written, people.path().join("in").join(name)).expect("put there whole");
+    };
+    fs::create_dir(people.path().join("in")).expect("a folder");
+    let script = lines.path().join("lines.py");
+    let entry = json!({"command": python().await, "args": [script], "channels": ["lines"]});
+    let mut config = with_an_answer_each(&json!({
+        "lines": {"folder": people.path(), "dmPolicy": "open", "allowFrom": ["*"]},
+    }));
+    config["plugins"] = json!({"entries": {"tell": entry}});
+
+    let gateway = Gateway::start(&config).await;
+    say("anna.1.txt", "what is for dinner");
+    let first = until("an answer", async || {
+        answers(people.path(), "anna").first().cloned()
+    })
+    .await;
+    assert!(
+        first.contains("what is for dinner"),
+        "the echo agent repeats what was said: {first}"
+    );
+
+    let pid = || {
+        let mut all = gateway.pids().into_iter();
+        all.find(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&*script.to_string_lossy())
+        })
+    };
+    for number in 2..12 {
+        say(&format!("anna.{number:02}.txt"), &format!("question {number}"));
+        if number % 4 == 0 {
+            let before = pid();
+            if let Some(before) = before {
+                gatehouse_tests::gateway::signal(before, "KILL");
+            }
+            until("another life of it", async || {
+                pid().filter(|now| Some(*now) != before)
+            })
+            .await;
+        }
+    }
+    let all = until("every answer", async || {
+        let all = answers(people.path(), "anna");
+        (all.len() >= 11).then_some(all)
+    })
+    .await;
+
+    for number in 2..12 {
+        let asked = format!("question {number}");
+        let said = all.iter().filter(|text| text.ends_with(&asked));
+        assert_eq!(
+            said.count(),
+            1,
+            "{asked}: nothing is lost and nothing is said twice: {all:#?}"
+        );
+    }
+    let left = fs::read_dir(people.path().join("in"))
+        .expect("the folder")
+        .count();
+    assert_eq!(left, 0, "what is on the gateway's disk was acknowledged");
+    let status = rpc(&gateway, gateway.token(), "channels.status", &json!({})).await;
+    assert_eq!(status["channelLabels"]["lines"], "Lines in files", "{status}");
 }

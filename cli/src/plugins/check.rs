@@ -1,7 +1,12 @@
 //! `gatehouse plugins check`: what the gateway would do with a plugin, asked from here.
 
 use gatehouse_contract::{BackendId, Map, PluginId};
-use gatehouse_core::{Address, Chain, Home, Secret, client::Peer, hex, plugin};
+use gatehouse_core::{
+    Address, Chain, Home, Secret,
+    client::Peer,
+    hex,
+    plugin::{self, Description, Trouble},
+};
 use gatehouse_document::{Document, plugins::PluginEntry};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,7 +49,15 @@ pub(super) async fn run(common: &Common, check: &PluginsCheck, style: Style) -> 
     let kept_out = |problem: String| Failed::new(Exit::Failed, format!("{id} could not join: {problem}"));
     let (peer, _) = Peer::watched(&address, &shown(&home, &id));
     let described = plugin::describe(&peer, &address).await;
-    let described = described.map_err(|trouble| kept_out(trouble.to_string()))?;
+    let brings_channels = !entry.channels.is_empty();
+    let described = match described {
+        // Who brings channels need not bring methods.
+        Err(Trouble::Silent) if brings_channels => Description::default(),
+        Ok(silent) if silent.descriptors.is_empty() && !brings_channels => {
+            return Err(kept_out(Trouble::Silent.to_string()));
+        }
+        described => described.map_err(|trouble| kept_out(trouble.to_string()))?,
+    };
     if let Some(schema) = &described.config_schema {
         let settings = Value::Object(entry.config.clone());
         plugin::check_settings(schema, &settings).map_err(|trouble| kept_out(trouble.to_string()))?;
@@ -52,7 +65,7 @@ pub(super) async fn run(common: &Common, check: &PluginsCheck, style: Style) -> 
     let overrides: Vec<&str> = entry.overrides.iter().map(String::as_str).collect();
     let map = Map::documented().with(&id, &described.descriptors, &overrides);
     let map = map.map_err(|error| kept_out(Chain(&error).to_string()))?;
-    tell(common, &id, &map, &described, &address, style)
+    tell(common, &id, &map, &described, &address, &entry.channels, style)
 }
 
 /// The entry of a plugin, as the gateway that runs has it.
@@ -96,6 +109,7 @@ fn tell(
     map: &Map,
     described: &plugin::Description,
     address: &Address,
+    channels: &[String],
     style: Style,
 ) -> Result<(), Failed> {
     let own = |backend: Option<&BackendId>| matches!(backend, Some(BackendId::Plugin(of)) if of == id);
@@ -115,7 +129,7 @@ fn tell(
             .collect();
         let found = json!({
             "id": id.as_str(), "endpoint": address.to_string(), "title": described.title,
-            "version": described.version, "methods": methods, "events": events,
+            "version": described.version, "methods": methods, "events": events, "channels": channels,
         });
         return output::line(&found.to_string());
     }
@@ -140,11 +154,16 @@ fn tell(
             note: "",
         })
         .collect();
-    if methods.is_empty() && events.is_empty() {
+    if methods.is_empty() && events.is_empty() && channels.is_empty() {
         output::remark(
             "it declares nothing for clients: give its methods the option (gatehouse.options.v1.method), as docs/plugins.md \
              shows",
         );
+    }
+    for kind in channels {
+        output::line(&format!(
+            "Its entry lists the channel {kind}: `gatehouse channels` says how its accounts are."
+        ))?;
     }
     brought("METHOD", &methods, style)?;
     brought("EVENT", &events, style)

@@ -118,7 +118,15 @@ impl Visit {
     /// Asks the plugin what it is, and lets it in if it may.
     async fn join(&self, changes: &Changes, peer: &Peer) -> Result<(), Refused> {
         let board = &changes.edge.plugins;
-        let description = plugin::describe(peer, &self.address).await?;
+        let brings_channels = !self.entry.channels.is_empty();
+        let description = match plugin::describe(peer, &self.address).await {
+            // Who brings channels need not bring methods.
+            Err(Trouble::Silent) if brings_channels => Description::default(),
+            Ok(silent) if silent.descriptors.is_empty() && !brings_channels => {
+                return Err(Trouble::Silent.into());
+            }
+            described => described?,
+        };
         self.settle(&description, peer).await?;
         let Description {
             title,

@@ -93,6 +93,11 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// Runs one connection until it ends. Dropping the future closes the socket.
     async fn run(&self, link: Link) -> Ended;
 
+    /// Returns when what the last connection lacked is there: whoever waits before the next one need not wait any longer.
+    async fn again(&self) {
+        std::future::pending().await
+    }
+
     /// What the platform keeps of a message that came in, by the address that the message names it by.
     async fn fetch(&self, _address: &str) -> Result<Remote, FetchError> {
         Err(FetchError::Never("this platform keeps no files".into()))

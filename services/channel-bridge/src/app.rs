@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{
-    Chain, Clock, Drain, Env, Service, ServiceSettings,
+    Chain, Clock, Drain, Env, Home, Service, ServiceSettings,
     backup::{Gate, NoFiles},
     drain::plan,
     server::MESSAGE_BYTES_MAX,
@@ -31,6 +31,7 @@ use crate::{
     outbox::{Outbox, dispatch::AGE_MAX, store::REST_KEPT},
     pairing,
     platform::Platforms,
+    plugins,
     preview::Previews,
     store::{self, KEEP, Opened, Stores},
 };
@@ -50,6 +51,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct App {
     store: Opened,
+    /// Where plugins listen.
+    home: Home,
 }
 
 impl service::App for App {
@@ -66,12 +69,16 @@ impl service::App for App {
         let _ = ring::default_provider().install_default();
         let path = common.home.folder(Service::ChannelBridge).join(DATABASE);
         let store = store::open(&path).await.map_err(service::Error::open)?;
-        Ok(Self { store })
+        Ok(Self {
+            store,
+            home: common.home.clone(),
+        })
     }
 
     /// When the end is asked for, what is due is sent first, and calls are taken until then.
     fn assemble(self, life: &mut Life) {
-        let Opened { stores, attach } = self.store;
+        let Self { store, home } = self;
+        let Opened { stores, attach } = store;
         let clock = life.clock.clone();
         let metrics = Metrics::default();
         metrics.register(&mut life.registry);
@@ -106,6 +113,7 @@ impl service::App for App {
         inbox.spawn(&life.closing);
         let deps = manager::Deps {
             platforms: Platforms::all(),
+            brought: plugins::follow(config.clone(), home, &life.closing),
             stores: stores.clone(),
             outbox: outbox.clone(),
             inbox: Arc::new(inbox),

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use gatehouse_document::{Commands, channels::Streaming, policies::Sender};
+use gatehouse_document::{Commands, Plugins, channels::Streaming, policies::Sender};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     adapter::AccountKey,
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) commands: Commands,
     /// Where people reach it.
     pub(crate) gateway: Reached,
+    /// Which plugins bring channels.
+    pub(crate) plugins: Plugins,
 }
 
 /// Where people reach the gateway.
@@ -66,6 +68,8 @@ pub(crate) struct Account {
     pub(crate) ack_reaction: Option<String>,
     /// How to connect, or what is wrong.
     pub(crate) connector: Result<Connector, String>,
+    /// Whether it only waits for something that is not there yet, so that nothing is wrong with how it is configured.
+    pub(crate) waits: bool,
     /// The keys that `connector` was read from, to tell whether they changed. Holds secrets.
     connection: Value,
 }
@@ -99,9 +103,9 @@ impl Accounts {
             .iter()
             .map(|Sender(id)| id.clone())
             .collect();
-        let channels: Vec<&str> = platforms.iter().map(|platform| platform.name).collect();
+        let channels: Vec<&str> = platforms.iter().map(|platform| &*platform.name).collect();
         for platform in platforms.iter() {
-            let channel = platform.name;
+            let channel = &*platform.name;
             let Some(Value::Object(section)) = config.channels.get(channel) else {
                 continue;
             };
@@ -200,7 +204,13 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
     };
     let connector = match broken.or(unreadable).or(unread) {
         Some(problem) => Err(problem),
-        None => (platform.read)(&connection),
+        None => platform.read(&connection),
+    };
+    let waits = connector.is_err() && platform.waits.is_some();
+    let connection = if platform.edition.is_empty() {
+        connection
+    } else {
+        json!({"account": connection, "edition": platform.edition})
     };
     let connector = connector.map_err(|problem| format!("channels.{key}: {problem}"));
     Account {
@@ -210,6 +220,7 @@ fn read(platform: &Entry, key: AccountKey, base: &Map<String, Value>, own: Value
         streaming,
         ack_reaction,
         connector,
+        waits,
         connection,
     }
 }

@@ -1,6 +1,8 @@
 //! What a person needs to set an account up: where to click, what to copy from there, and whether it works. Each platform says it of
 //! itself; `gatehouse channels add` asks for it and shows it.
 
+use std::borrow::Cow;
+
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -59,7 +61,9 @@ pub fn offered() -> Vec<Offered> {
     let platforms = Platforms::all();
     let offered = platforms.iter().filter_map(|entry| {
         let guide = entry.guide?;
-        let (channel, label) = (entry.name, entry.label);
+        let (Cow::Borrowed(channel), Cow::Borrowed(label)) = (&entry.name, &entry.label) else {
+            return None; // what is not compiled in has no guide of ours
+        };
         Some(Offered {
             channel,
             label,

@@ -1,7 +1,7 @@
 //! The channel bridge: owns channel accounts, what came in from chat platforms, what is to go out to them and its receipts,
 //! and who may talk. Never decides which agent answers.
 //!
-//! In reading order: `adapter` is what a platform must be able to do; those in `platform` do it. `config` says which
+//! In reading order: `adapter` is what a platform must be able to do; those in `platform` do it. `plugins` asks what others bring. `config` says which
 //! accounts there are, `account` keeps each of them connected. What people say goes through `inbox`, decided on by
 //! `policy`, `pairing` and `pace`; what the assistant says goes through `outbox`. All of them stand on `store`: nothing is
 //! acknowledged, towards a platform or towards another service, before it is there.
@@ -26,6 +26,7 @@ mod outbox;
 mod pace;
 mod pairing;
 mod platform;
+mod plugins;
 mod policy;
 mod preview;
 mod step;

@@ -70,6 +70,11 @@ impl MediaReader {
         *self.origin.lock().unwrap_or_else(PoisonError::into_inner) = origin;
     }
 
+    /// Where people reach the gateway, if somebody has said so.
+    pub(crate) fn origin(&self) -> Option<String> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Opens a medium.
     ///
     /// # Errors
@@ -110,11 +115,7 @@ impl MediaReader {
             let is_web = url.starts_with("https://") || url.starts_with("http://");
             return Some(url.clone()).filter(|_| is_web);
         }
-        let origin = self
-            .origin
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
+        let origin = self.origin()?;
         let path = self.open(media).await.ok()?.path?;
         Some(format!("{}{path}", origin.trim_end_matches('/')))
     }

@@ -1,8 +1,10 @@
 //! The chat platforms that this bridge speaks. A platform is a folder in here and a line in [`Platforms::all`]; its keys in the
-//! configuration are a type of the document. Nothing else in the bridge knows one by name.
+//! configuration are a type of the document. Nothing else in the bridge knows one by name. Those that plugins bring are spoken by one
+//! adapter, in [`plugin`], and stand beside the others in [`Platforms`] while their plugins are configured.
 
 pub(crate) mod discord;
 pub(crate) mod irc;
+pub(crate) mod plugin;
 pub(crate) mod signal;
 pub(crate) mod slack;
 pub(crate) mod telegram;
@@ -14,7 +16,7 @@ pub(crate) mod whatsapp;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use gatehouse_core::Clock;
 use serde_json::Value;
@@ -86,29 +88,55 @@ impl fmt::Debug for Connector {
     }
 }
 
+type Read = dyn Fn(&Value) -> Result<Connector, String> + Send + Sync;
+
+/// Reads an account.
+#[derive(Clone)]
+pub(crate) struct Reader(Arc<Read>);
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
 /// A platform without its types.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) label: Cow<'static, str>,
     pub(crate) answers: Answers,
     pub(crate) guide: Option<&'static Guide>,
-    pub(crate) read: fn(&Value) -> Result<Connector, String>,
     pub(crate) trial: fn(&Value) -> Result<Trial, String>,
+    /// Tells one description of a platform from another: accounts are opened anew when it changes. Empty: it never does.
+    pub(crate) edition: String,
+    /// Why its accounts cannot run yet. Nothing of one that is compiled in.
+    pub(crate) waits: Option<String>,
+    reader: Reader,
 }
 
 impl Entry {
-    pub(crate) const fn of<P: Platform>() -> Self {
+    pub(crate) fn of<P: Platform>() -> Self {
         Self {
-            name: P::NAME,
-            label: P::LABEL,
+            name: Cow::Borrowed(P::NAME),
+            label: Cow::Borrowed(P::LABEL),
             answers: P::ANSWERS,
             guide: P::GUIDE,
             trial: |account| Ok(P::trial(P::read(account)?)),
-            read: |account| {
+            edition: String::new(),
+            waits: None,
+            reader: Reader(Arc::new(|account| {
                 let config = P::read(account)?;
                 Ok(Connector(Arc::new(move |deps| P::open(&config, deps))))
-            },
+            })),
+        }
+    }
+
+    /// Reads an account.
+    pub(crate) fn read(&self, account: &Value) -> Result<Connector, String> {
+        match &self.waits {
+            Some(why) => Err(why.clone()),
+            None => (self.reader.0)(account),
         }
     }
 }
@@ -135,6 +163,14 @@ impl Platforms {
         Self(entries.into())
     }
 
+    /// These, and those that plugins bring. What is compiled in is nobody else's.
+    pub(crate) fn with(&self, brought: impl IntoIterator<Item = Entry>) -> Self {
+        let brought = brought
+            .into_iter()
+            .filter(|entry| self.get(&entry.name).is_none());
+        Self(self.iter().cloned().chain(brought).collect())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.0.iter()
     }
@@ -145,7 +181,8 @@ impl Platforms {
 
     /// A channel's name for a person.
     pub(crate) fn label(&self, channel: &str) -> String {
-        self.get(channel).map_or(channel, |entry| entry.label).to_owned()
+        let entry = self.get(channel);
+        entry.map_or(channel, |entry| &*entry.label).to_owned()
     }
 }
 

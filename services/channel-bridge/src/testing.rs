@@ -31,11 +31,17 @@ use crate::{
     media::MediaReader,
     metrics::{Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::Worker, store::NewDelivery},
+    platform::plugin::Brought,
     preview::Previews,
     store::{self, Stores},
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_790_000_000_000);
+
+/// No plugin brings a channel.
+pub(crate) fn nothing_brought() -> watch::Receiver<Brought> {
+    watch::channel(Brought::default()).1
+}
 
 /// A store whose owner has the accounts that most tests use.
 pub(crate) fn stores() -> (TempDir, Stores) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     address,
+    brought::Brought,
     issue::{ISSUES_MAX, Issue},
     outline::{self, Place},
     path::{Path, Step, children},
@@ -23,7 +24,8 @@ const FOUND_MAX: usize = 100 * ISSUES_MAX;
 /// reference never gets into a message.
 pub(crate) fn check(value: &Value, written: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
-    Checker { written }.place(&Place::root(), value, &Path::default(), &mut issues);
+    let brought = Brought::of(value);
+    Checker { written, brought }.place(&Place::root(), value, &Path::default(), &mut issues);
     let mut issues = nearest::by_section(issues);
     issues.truncate(ISSUES_MAX);
     issues
@@ -39,6 +41,8 @@ pub(crate) fn unknown(value: &Value) -> Vec<Issue> {
 
 struct Checker<'w> {
     written: &'w Value,
+    /// What no schema of ours describes, and is known all the same.
+    brought: Brought,
 }
 
 impl Checker<'_> {
@@ -87,7 +91,7 @@ impl Checker<'_> {
             let inner = path.with(step.clone());
             let next = place.narrowed(form).step(&step);
             if let (Step::Key(key), true) = (&step, next.is_unknown()) {
-                if !outline::is_open(form) {
+                if !outline::is_open(form) && !self.brought.holds(&inner) {
                     issues.push(Issue::warning(&inner, nearest::unknown_key(path, place, key)));
                 }
                 continue;

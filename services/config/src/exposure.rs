@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use gatehouse_document::{
     Document, Gateway,
+    channels::ChannelSection,
     gateway::{AuthMode, Bind, OperatorScope},
     policies::{DmPolicy, GroupPolicy, Policies},
 };
@@ -125,7 +126,11 @@ fn token_left(before: &Document, after: &Document) -> Option<Issue> {
 
 fn channels(document: &Document, found: &mut Vec<Exposure>) {
     let default = document.channels.defaults.group_policy;
-    for (channel, section) in document.channels.sections() {
+    let brought = document.brought();
+    let brought = brought
+        .iter()
+        .map(|(kind, section)| (*kind, section as &dyn ChannelSection));
+    for (channel, section) in document.channels.sections().chain(brought) {
         let base = section.base().policies();
         policies(&format!("channels.{channel}"), base, None, default, found);
         for (id, account) in section.accounts() {

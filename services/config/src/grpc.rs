@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     configuration::{Lists, Patch, Patched, Restore, State, Whole},
-    credential::SHARED,
+    credential::{PLUGIN, SHARED},
     devices::Table,
     error::Error,
     issue::Issue,
@@ -220,11 +220,14 @@ impl ConfigService for Grpc {
             let state = handle.state();
             let (credentials, devices) = match reader {
                 Reader::Edge => (Arc::clone(&state.credentials), Arc::clone(&table.borrow())),
-                Reader::Session
-                | Reader::Agent
-                | Reader::ChannelBridge
-                | Reader::Broadcast
-                | Reader::Operator => (Arc::default(), Arc::default()),
+                // The digests that it shows to plugins which bring channels. They open nothing to who knows them.
+                Reader::ChannelBridge => {
+                    let rows = state.credentials.iter().filter(|row| row.id.starts_with(PLUGIN));
+                    (rows.cloned().collect(), Arc::default())
+                }
+                Reader::Session | Reader::Agent | Reader::Broadcast | Reader::Operator => {
+                    (Arc::default(), Arc::default())
+                }
             };
             // One text may come to mean something else: a secret that was missing is there.
             let news = (

@@ -3,7 +3,7 @@
 //!
 //! In reading order: the crate `gatehouse-document` says what the document may hold; `text` reads JSON5 and changes it in
 //! place; `outline` asks the schema; `include` reads the files that it
-//! names; `check` finds mistakes; `entry` says what is
+//! names; `brought` knows which channels plugins bring; `check` finds mistakes; `entry` says what is
 //! left out for one; `secrets` follows references; `redact` hides secrets and puts
 //! them back; `authority` says what a method may not change, `exposure` what it changes only with `force`; a `revision` is a
 //! document that can run; the `store` keeps files durably; `credential` says who may come in, `devices` which devices may; the `configuration` puts these
@@ -14,6 +14,7 @@
 mod address;
 mod app;
 mod authority;
+mod brought;
 mod check;
 mod configuration;
 mod credential;

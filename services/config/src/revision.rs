@@ -146,6 +146,8 @@ impl Reader {
                 (&["channels"], true),
                 (&["commands"], false),
                 (&["gateway", "publicOrigin"], false),
+                // Which plugins bring channels. Their settings are the edge's to tell.
+                (&["plugins"], false),
             ],
             Self::Broadcast => &[],
             Self::Operator => &[(&["plugins"], true)],

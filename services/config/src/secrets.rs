@@ -13,6 +13,7 @@ use gatehouse_core::NamedFile;
 use serde_json::Value;
 
 use crate::{
+    brought::Brought,
     issue::Issue,
     outline::Place,
     path::{Path, Step},
@@ -136,6 +137,7 @@ pub(crate) fn resolve(written: &Value, sources: &Sources) -> Resolved {
         sources,
         providers: written.get("secrets").unwrap_or(&Value::Null),
         dirs: sources.dirs(written),
+        brought: Brought::of(written),
         out: Resolved::default(),
     };
     let value = resolver.value(written, &Place::root(), &Path::default(), true);
@@ -150,16 +152,19 @@ struct Resolver<'s> {
     /// The section `secrets`.
     providers: &'s Value,
     dirs: Vec<PathBuf>,
+    /// Where names say what is a secret, because no type does.
+    brought: Brought,
     out: Resolved,
 }
 
 impl Resolver<'_> {
     /// `active` is false inside what is switched off: a reference there may lead nowhere.
     fn value(&mut self, value: &Value, place: &Place, path: &Path, active: bool) -> Value {
-        let needed = active && !place.is_unknown();
+        let needed = active && (!place.is_unknown() || self.brought.holds(path));
+        let is_secret = self.is_secret(place, path);
         match value {
-            Value::String(text) => Value::from(self.text(text, place, path, needed)),
-            Value::Object(_) if place.is_secret() && value.get("source").is_some() => {
+            Value::String(text) => Value::from(self.text(text, is_secret, path, needed)),
+            Value::Object(_) if is_secret && value.get("source").is_some() => {
                 Value::from(self.reference(value, path, needed))
             }
             Value::Object(object) => {
@@ -192,14 +197,19 @@ impl Resolver<'_> {
         }
     }
 
+    /// Whether a secret belongs here.
+    fn is_secret(&self, place: &Place, path: &Path) -> bool {
+        place.is_secret() || self.brought.is_secret(path)
+    }
+
     /// Replaces each `${NAME}` where a secret belongs; `$${NAME}` stands for itself.
-    fn text(&mut self, text: &str, place: &Place, path: &Path, needed: bool) -> String {
+    fn text(&mut self, text: &str, is_secret: bool, path: &Path, needed: bool) -> String {
         let mut out = String::new();
         let mut left = false;
         parts(text, |part| match part {
             Part::Literal(piece) => out.push_str(piece),
             Part::Escaped(name) => out.push_str(&format!("${{{name}}}")),
-            Part::Variable(name) => match place.is_secret().then(|| self.variable(name, path, needed)) {
+            Part::Variable(name) => match is_secret.then(|| self.variable(name, path, needed)) {
                 Some(Some(found)) => out.push_str(&found),
                 Some(None) => out.push_str(&format!("${{{name}}}")),
                 None => {

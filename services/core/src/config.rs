@@ -23,7 +23,7 @@ const RECONNECT_MAX: Duration = Duration::from_secs(2);
 pub struct Revision<T> {
     /// SHA-256 of the whole document, lower-case hex.
     pub hash: String,
-    /// Who may come in; for the edge only, else empty.
+    /// Who may come in; for the edge, and of plugins for the channel bridge, else empty.
     pub credentials: Vec<Credential>,
     /// The paired devices; for the edge only, else empty.
     pub devices: Vec<DeviceGrant>,

@@ -121,7 +121,7 @@ pub struct Description {
     pub title: Option<String>,
     /// Its own version.
     pub version: Option<String>,
-    /// An encoded `FileDescriptorSet`, with all that it imports.
+    /// An encoded `FileDescriptorSet`, with all that it imports. Empty: it declares nothing.
     pub descriptors: Vec<u8>,
     /// The JSON Schema of its settings.
     pub config_schema: Option<String>,
@@ -144,7 +144,11 @@ pub async fn describe(peer: &Peer, address: &Address) -> Result<Description, Tro
             config_schema,
         } = told.unwrap_or_default();
         let files = if file_descriptor_set.is_empty() {
-            reflection::ask(peer, address).await?
+            match reflection::ask(peer, address).await {
+                // It says what it is, and declares nothing: whether that will do is for who asks.
+                Err(Trouble::Silent) if is_told => Files::default(),
+                found => found?,
+            }
         } else {
             Files::of_set(&file_descriptor_set).map_err(Trouble::Descriptors)?
         };

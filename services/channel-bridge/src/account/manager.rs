@@ -27,7 +27,7 @@ use crate::{
     media::MediaReader,
     metrics::Metrics,
     outbox::{Outbox, dispatch::Worker},
-    platform::{self, Platforms},
+    platform::{self, Platforms, plugin::Brought},
     preview::Previews,
     store::Stores,
 };
@@ -89,7 +89,10 @@ pub(crate) struct Manager {
 /// What accounts are made with.
 #[derive(Clone)]
 pub(crate) struct Deps {
+    /// Those that are compiled in.
     pub(crate) platforms: Platforms,
+    /// Those that plugins bring.
+    pub(crate) brought: watch::Receiver<Brought>,
     pub(crate) stores: Stores,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Arc<dyn Receive>,
@@ -113,6 +116,7 @@ impl Manager {
         let actor = Actor {
             leases: Leases::new(&deps.stores, deps.clock.clone()),
             defaults: BTreeMap::new(),
+            platforms: deps.platforms.clone(),
             deps,
             view,
             running: BTreeMap::new(),
@@ -184,6 +188,8 @@ struct Actor {
     view: ViewWriter,
     leases: Leases,
     defaults: BTreeMap<String, String>,
+    /// All of them, as the newest revision has them.
+    platforms: Platforms,
     running: BTreeMap<AccountKey, Running>,
     /// Those that were asked to end, also where the account is not configured any more.
     ending: BTreeMap<AccountKey, CancellationToken>,
@@ -197,14 +203,20 @@ impl Actor {
         mut commands: mpsc::Receiver<Command>,
         end: Drain,
     ) {
-        tokio::select! {
-            revision = config.ready() => self.apply(&revision.value).await,
+        let mut brought = self.deps.brought.clone();
+        let mut revision = tokio::select! {
+            revision = config.ready() => revision,
             () = end.requested() => return,
-        }
+        };
+        self.apply(&revision.value).await;
         loop {
             tokio::select! {
                 () = end.requested() => break,
-                revision = config.changed() => self.apply(&revision.value).await,
+                newest = config.changed() => {
+                    revision = newest;
+                    self.apply(&revision.value).await;
+                }
+                Ok(()) = brought.changed() => self.apply(&revision.value).await,
                 () = self.leases.due() => self.renew().await,
                 Some(command) = commands.recv() => self.obey(command),
             }
@@ -249,7 +261,9 @@ impl Actor {
     async fn apply(&mut self, config: &Config) {
         self.ending.retain(|_, gone| !gone.is_cancelled());
         self.deps.media.reached_at(config.gateway.public_origin.clone());
-        let wanted = Accounts::read(config, &self.deps.platforms);
+        let brought = self.deps.brought.borrow().entries(&config.plugins);
+        self.platforms = self.deps.platforms.with(brought);
+        let wanted = Accounts::read(config, &self.platforms);
         let known: Vec<AccountKey> = self.running.keys().cloned().collect();
         for key in known {
             if !wanted.by_key.contains_key(&key) {
@@ -295,7 +309,7 @@ impl Actor {
         self.view.send_replace(Some(Arc::new(View {
             accounts,
             defaults: self.defaults.clone(),
-            platforms: self.deps.platforms.clone(),
+            platforms: self.platforms.clone(),
         })));
         report::look();
         let due: Vec<AccountKey> = self
@@ -314,6 +328,12 @@ impl Actor {
         let mut stopped = false;
         if let Some(running) = self.running.get_mut(&key) {
             let old = &running.entry.config;
+            if let Err(why) = &account.connector
+                && account.waits
+                && old.waits
+            {
+                running.entry.progress.enter(State::Backoff, Some(why.clone()));
+            }
             if old.connects_like(&account) && old.connector.is_ok() == account.connector.is_ok() {
                 running.entry.config = account;
                 if !running.entry.config.enabled {
@@ -344,6 +364,11 @@ impl Actor {
                 metrics: self.deps.metrics.clone(),
                 media: self.deps.media.clone(),
             })),
+            Err(problem) if config.waits => {
+                tracing::info!(account.id = %config.key, reason = problem, "an account waits for its plugin");
+                progress.enter(State::Backoff, Some(problem.clone()));
+                None
+            }
             Err(problem) => {
                 tracing::error!(account.id = %config.key, problem, "an account cannot work as it is configured");
                 progress.enter(State::Failed, Some(problem.clone()));

@@ -243,7 +243,7 @@ pub(crate) async fn read(
     let order: Vec<String> = view
         .platforms
         .iter()
-        .map(|platform| platform.name.to_owned())
+        .map(|platform| platform.name.clone().into_owned())
         .filter(|id| channels.contains_key(id))
         .collect();
     let fits = |(channel, _): &(&String, &String)| channels.contains_key(*channel);

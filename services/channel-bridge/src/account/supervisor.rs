@@ -93,6 +93,7 @@ pub(crate) async fn supervise(worker: Worker, lines: Lines, inbound: InboundSink
         worker.metrics.restart(&account);
         tokio::select! {
             () = time::sleep(wait) => {}
+            () = worker.adapter.again() => {}
             () = end.cancelled() => break,
         }
     }

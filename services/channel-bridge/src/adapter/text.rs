@@ -19,10 +19,6 @@ const GRAPHEME_BYTES_LIKELY: usize = 32;
 
 /// What a platform counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no platform so far counts characters or graphemes")
-)]
 pub(crate) enum TextUnit {
     Bytes,
     Chars,

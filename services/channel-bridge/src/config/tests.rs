@@ -137,7 +137,7 @@ fn an_account_runs_exactly_if_the_config_service_finds_nothing_wrong_with_it() {
 #[test]
 fn every_channel_of_the_document_has_its_platform() {
     let platforms = Platforms::all();
-    let mut spoken: Vec<&str> = platforms.iter().map(|platform| platform.name).collect();
+    let mut spoken: Vec<&str> = platforms.iter().map(|platform| &*platform.name).collect();
 
     spoken.sort_unstable();
 

@@ -70,6 +70,7 @@ async fn bench(channels: &Value) -> Bench {
     );
     inbox.spawn(&drain);
     let deps = Deps {
+        brought: crate::testing::nothing_brought(),
         platforms: Platforms::all(),
         stores: stores.clone(),
         outbox: outbox.clone(),

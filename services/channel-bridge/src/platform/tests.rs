@@ -60,8 +60,11 @@ impl contract::Platform for People {
 
     fn adapter(&self) -> Arc<dyn Adapter> {
         let platforms = platforms();
-        let connector =
-            (platforms.get("relay").unwrap().read)(&json!({"server": self.server.name()})).unwrap();
+        let connector = platforms
+            .get("relay")
+            .unwrap()
+            .read(&json!({"server": self.server.name()}))
+            .unwrap();
         connector.open(Deps {
             account: key("a"),
             clock: Clock::system(),
@@ -146,6 +149,7 @@ async fn a_platform_in_the_registry_runs_from_its_configuration_to_the_session_s
     );
     inbox.spawn(&drain);
     let deps = manager::Deps {
+        brought: crate::testing::nothing_brought(),
         platforms: platforms(),
         stores: people.stores.clone(),
         outbox: outbox.clone(),

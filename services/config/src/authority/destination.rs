@@ -9,8 +9,10 @@ use url::Url;
 
 use super::Change;
 use crate::{
+    brought::Brought,
     issue::Issue,
     marker::MARKER,
+    outline::sounds_secret,
     secrets::{Sources, is_reference, variables},
 };
 
@@ -82,6 +84,7 @@ fn credentials(document: &Value) -> Vec<Credential<'_>> {
     let mut found = Vec::new();
     models(document, &mut found);
     irc(document, &mut found);
+    brought(document, &mut found);
     found
 }
 
@@ -155,6 +158,32 @@ fn irc<'d>(document: &'d Value, found: &mut Vec<Credential<'d>>) {
             &format!("/channels/irc/accounts/{}", escape(id)),
             found,
         );
+    }
+}
+
+/// What is told to a plugin that brings a channel.
+fn brought<'d>(document: &'d Value, found: &mut Vec<Credential<'d>>) {
+    for (kind, plugin) in Brought::of(document).iter() {
+        let Some(section) = document.pointer(&format!("/channels/{kind}")) else {
+            continue;
+        };
+        let endpoint = document.pointer(&format!("/plugins/entries/{}/endpoint", escape(plugin)));
+        let endpoint = endpoint.and_then(Value::as_str).unwrap_or("its own socket");
+        let destination = format!("plugin {plugin} at {}", endpoint.trim());
+        named(section, &format!("/channels/{kind}"), &destination, found);
+    }
+}
+
+/// What is named like a secret, wherever it stands.
+fn named<'d>(value: &'d Value, at: &str, destination: &str, found: &mut Vec<Credential<'d>>) {
+    let Some(members) = value.as_object() else { return };
+    for (key, inner) in members {
+        let at = format!("{at}/{}", escape(key));
+        if sounds_secret(key) {
+            add(found, at, Some(inner), destination);
+        } else {
+            named(inner, &at, destination, found);
+        }
     }
 }
 

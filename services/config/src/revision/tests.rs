@@ -79,7 +79,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     );
     assert_eq!(keys(&agent), ["models", "agents"]);
     assert_eq!(keys(&agent["agents"]), ["defaults"]);
-    assert_eq!(keys(&bridge), ["channels", "commands", "gateway"]);
+    assert_eq!(keys(&bridge), ["channels", "commands", "gateway", "plugins"]);
     let reached = read(json!({"gateway": {"drainSeconds": 7, "publicOrigin": "https://a.example"}}));
     let reached: Value = serde_json::from_str(&reached.cut(Reader::ChannelBridge)).expect("JSON");
     assert_eq!(
@@ -258,4 +258,74 @@ fn rules_between_keys_hold() {
         "{}",
         found[1]
     );
+}
+
+#[test]
+fn a_channel_of_a_plugin_is_known_and_its_secrets_reach_the_bridge_alone() {
+    let document = json!({
+        "plugins": {"entries": {"tell": {"endpoint": "h:1", "channels": ["lines"], "env": {"KEY": "k"}}}},
+        "channels": {"lines": {"port": 7, "botToken": "${BOT_TOKEN}", "dmPolicy": "allowlist", "allowFrom": ["anna"],
+            "accounts": {"home": {"greeting": "${HELLO}", "password": {"source": "env", "id": "BOT_TOKEN"}}}}},
+    });
+
+    let known = Sources {
+        env: Box::new(|name| (name == "BOT_TOKEN").then(|| "s3cret-of-lines".to_owned())),
+        ..sources()
+    };
+
+    let revision = Revision::read(&document.to_string(), &known).expect("it runs");
+
+    let mut said: Vec<String> = revision
+        .warnings()
+        .iter()
+        .map(|issue| issue.path.clone())
+        .collect();
+    said.sort();
+    assert_eq!(
+        said,
+        [
+            "channels.lines.accounts.home.greeting",
+            "plugins.entries.tell.env"
+        ]
+    );
+    let cut: Value = serde_json::from_str(&revision.cut(Reader::ChannelBridge)).expect("JSON");
+    let lines = &cut["channels"]["lines"];
+    assert_eq!(
+        (
+            &lines["port"],
+            &lines["botToken"],
+            &lines["accounts"]["home"]["password"]
+        ),
+        (&json!(7), &json!("s3cret-of-lines"), &json!("s3cret-of-lines"))
+    );
+    assert_eq!(cut["plugins"]["entries"]["tell"]["channels"], json!(["lines"]));
+    assert!(
+        cut["plugins"]["entries"]["tell"]["env"].get("KEY").is_none(),
+        "{cut}"
+    );
+    for reader in Reader::ALL
+        .into_iter()
+        .filter(|reader| *reader != Reader::ChannelBridge)
+    {
+        assert!(!revision.cut(reader).contains("s3cret-of-lines"), "{reader:?}");
+    }
+    assert!(!revision.shown().to_string().contains("s3cret-of-lines"));
+}
+
+#[test]
+fn a_channel_of_a_plugin_obeys_the_rules_of_every_channel() {
+    let found = warnings(json!({
+        "plugins": {"entries": {"tell": {"endpoint": "h:1", "channels": ["lines", "notes"]}}},
+        "channels": {
+            "lines": {"dmPolicy": "open", "whatever": {"is": "its own"}},
+            "notes": {"accounts": {"a": {"maxMessages": 5000}, "b": {"enabled": "yes"}}},
+        },
+    }));
+
+    for (found, begin) in found.iter().zip([
+        "channels.lines: is off, the rest runs: `dmPolicy` \"open\" lets everybody",
+        "channels.notes",
+    ]) {
+        assert!(found.starts_with(begin), "{found} does not begin with {begin}");
+    }
 }

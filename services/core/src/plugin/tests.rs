@@ -182,6 +182,15 @@ async fn whoever_offers_neither_is_told_what_to_add() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_says_what_it_is_and_declares_nothing_is_understood() {
+    let server = serve(Routes::new(ManifestServiceServer::new(told(Vec::new()))));
+
+    let described = server.describe().await.expect("described");
+
+    assert!(described.descriptors.is_empty() && described.is_told);
+}
+
+#[tokio::test]
 async fn nobody_and_whoever_speaks_no_grpc_are_told_from_each_other() {
     let (folder, socket) = place();
     let nobody = at(folder, socket);

@@ -106,6 +106,7 @@ fn scene(accounts: &Value) -> Scene {
     let (clock, metrics, drain) = (Clock::system(), Metrics::default(), Drain::new());
     let outbox = Outbox::new(Arc::clone(&stores.outbox), clock.clone(), metrics.clone());
     let deps = Deps {
+        brought: crate::testing::nothing_brought(),
         platforms: Platforms::of([PlatformEntry::of::<Stubborn>()]),
         previews: previews(&stores, &Arc::default(), &outbox),
         stores,

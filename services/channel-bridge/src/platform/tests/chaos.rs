@@ -75,6 +75,7 @@ fn life(stores: &Stores, session: &Arc<Echo>) -> Runtime {
     );
     inbox.spawn(&drain);
     let deps = manager::Deps {
+        brought: crate::testing::nothing_brought(),
         platforms: Platforms::of([
             Entry::of::<Chaos<0>>(),
             Entry::of::<Chaos<1>>(),

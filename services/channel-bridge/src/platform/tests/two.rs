@@ -54,6 +54,7 @@ impl Bridge {
         );
         inbox.spawn(drain);
         let deps = manager::Deps {
+            brought: crate::testing::nothing_brought(),
             platforms: platforms(),
             stores,
             outbox: outbox.clone(),

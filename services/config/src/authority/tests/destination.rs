@@ -193,3 +193,22 @@ fn a_header_of_one_model_does_not_follow_a_changed_address_either() {
     let same = json!({"models": {"providers": {"p": {"baseUrl": "https://a.example/v2"}}}});
     assert_eq!(refused(&before, &same).len(), 0);
 }
+
+#[test]
+fn what_a_channel_of_a_plugin_is_told_does_not_follow_the_plugin_to_another_address() {
+    let before = json!({
+        "plugins": {"entries": {"tell": {"endpoint": "127.0.0.1:7", "channels": ["lines"]}}},
+        "channels": {"lines": {"accounts": {"home": {"botToken": "a-token-of-lines", "port": 7}}}},
+    });
+    let moved = json!({"plugins": {"entries": {"tell": {"endpoint": "elsewhere.example:7"}}}});
+
+    let found = refused(&before, &moved);
+
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("channels.lines.accounts.home.botToken: belongs to plugin tell at 127.0.0.1:7"),
+        "{found:?}"
+    );
+    let other = json!({"channels": {"lines": {"accounts": {"home": {"port": 8}}}}});
+    assert_eq!(refused(&before, &other), [] as [&str; 0]);
+}

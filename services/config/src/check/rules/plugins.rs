@@ -1,10 +1,15 @@
 //! The rules of `plugins`: what an entry needs to be reached or run, and what it may not name.
 
+use std::collections::BTreeSet;
+
 use gatehouse_contract::{Map, PluginId};
 use gatehouse_core::plugin;
 use gatehouse_document::{
     Document, SecretInput,
-    plugins::{CONFIG_BYTES_MAX, ENTRIES_MAX, OVERRIDES_MAX, PluginEntry, WORD_BYTES_MAX, WORDS_MAX},
+    plugins::{
+        CHANNELS_MAX, CONFIG_BYTES_MAX, ENTRIES_MAX, OVERRIDES_MAX, PluginEntry, WORD_BYTES_MAX, WORDS_MAX,
+        may_be_brought,
+    },
 };
 
 use crate::{issue::Issue, path::Path};
@@ -14,6 +19,7 @@ const OWN: &str = "GATEHOUSE_";
 
 pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
     let entries = &document.plugins.entries;
+    let mut kinds = BTreeSet::new();
     for (index, (id, entry)) in entries.iter().enumerate() {
         let path = Path::of(["plugins", "entries", id]);
         if index >= ENTRIES_MAX {
@@ -34,6 +40,7 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
         place(entry, &path, issues);
         command(entry, &path, issues);
         overrides(entry, &path, issues);
+        channels(entry, &path, &mut kinds, issues);
         let config = serde_json::to_string(&entry.config).map_or(0, |text| text.len());
         if config > CONFIG_BYTES_MAX {
             let problem = format!("is longer than {CONFIG_BYTES_MAX} bytes");
@@ -123,6 +130,25 @@ fn overrides(entry: &PluginEntry, path: &Path, issues: &mut Vec<Issue>) {
     }
 }
 
+/// `kinds` are the channels of the plugins before.
+fn channels<'d>(entry: &'d PluginEntry, path: &Path, kinds: &mut BTreeSet<&'d str>, issues: &mut Vec<Issue>) {
+    let path = path.key("channels");
+    if entry.channels.len() > CHANNELS_MAX {
+        let problem = format!("has more than {CHANNELS_MAX} channels");
+        issues.push(Issue::error(path.clone(), problem));
+    }
+    for (index, kind) in entry.channels.iter().enumerate() {
+        let problem = if !may_be_brought(kind) {
+            "cannot be the channel of a plugin: use lower-case letters, digits and dashes, and no channel that Gatehouse has itself"
+        } else if entry.is_set_up() && !kinds.insert(kind) {
+            "is the channel of another plugin already"
+        } else {
+            continue;
+        };
+        issues.push(Issue::error(path.index(index), format!("{kind:?} {problem}")));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -170,6 +196,15 @@ mod tests {
                 json!({"endpoint": "h:1", "overrides": ["models.lst"]}),
                 "overrides[0]",
             ),
+            (json!({"endpoint": "h:1", "channels": ["irc"]}), "channels[0]"),
+            (
+                json!({"endpoint": "h:1", "channels": ["lines", "Lines"]}),
+                "channels[1]",
+            ),
+            (
+                json!({"endpoint": "h:1", "channels": ["lines", "lines"]}),
+                "channels[1]",
+            ),
             (
                 json!({"endpoint": "h:1", "config": {"x": "y".repeat(300_000)}}),
                 "config",
@@ -185,6 +220,25 @@ mod tests {
             ["plugins.entries.Kitchen"]
         );
         assert_eq!(found(json!({"kitchen": {}})), ["plugins.entries.kitchen"]);
+    }
+
+    #[test]
+    fn a_channel_belongs_to_one_plugin_that_is_set_up() {
+        let lines = |more: Value| {
+            let mut entry = json!({"endpoint": "h:1", "channels": ["lines"]});
+            entry
+                .as_object_mut()
+                .expect("an object")
+                .extend(more.as_object().expect("an object").clone());
+            entry
+        };
+
+        assert_eq!(
+            found(json!({"a": lines(json!({})), "b": lines(json!({}))})),
+            ["plugins.entries.b.channels[0]"]
+        );
+        let off = json!({"a": lines(json!({"enabled": false})), "b": lines(json!({}))});
+        assert_eq!(found(off), [] as [&str; 0]);
     }
 
     #[test]

@@ -17,9 +17,9 @@ use crate::{issue::Issue, path::Path};
 struct LetIn {
     people: BTreeSet<String>,
     /// Channels that let in everybody.
-    open: BTreeSet<&'static str>,
+    open: BTreeSet<String>,
     /// Channels that let in whoever is approved.
-    pairing: BTreeSet<&'static str>,
+    pairing: BTreeSet<String>,
 }
 
 /// The warning, if there is one. A person who is alone may want one conversation over all channels, and says so with `main`; then
@@ -53,7 +53,11 @@ pub(super) fn check(document: &Document, written: &Value) -> Option<Issue> {
 
 fn let_in(document: &Document) -> LetIn {
     let mut found = LetIn::default();
-    for (channel, section) in document.channels.sections() {
+    let brought = document.brought();
+    let brought = brought
+        .iter()
+        .map(|(kind, section)| (*kind, section as &dyn ChannelSection));
+    for (channel, section) in document.channels.sections().chain(brought) {
         let base = section.base();
         let is_on = |account: &dyn ChannelAccount| account.enabled() != Some(false);
         let accounts = section.accounts();
@@ -77,7 +81,7 @@ fn let_in(document: &Document) -> LetIn {
 
 fn account_lets_in(
     document: &Document,
-    channel: &'static str,
+    channel: &str,
     account: &dyn ChannelAccount,
     section: &dyn ChannelSection,
     found: &mut LetIn,
@@ -90,13 +94,13 @@ fn account_lets_in(
     let senders = own.allow_from.as_ref().or(base.allow_from.as_ref());
     for sender in senders.into_iter().flatten() {
         if sender.0 == "*" {
-            found.open.insert(channel);
+            found.open.insert(channel.to_owned());
         } else {
             found.people.insert(person(document, channel, &sender.0));
         }
     }
     if policy == DmPolicy::Pairing {
-        found.pairing.insert(channel);
+        found.pairing.insert(channel.to_owned());
     }
 }
 
@@ -124,7 +128,7 @@ fn is_kept_apart(document: &Document, channel: &str, account: &str) -> bool {
     })
 }
 
-fn named(channels: &BTreeSet<&'static str>) -> String {
+fn named(channels: &BTreeSet<String>) -> String {
     let names: Vec<String> = channels
         .iter()
         .map(|channel| format!("channels.{channel}"))
