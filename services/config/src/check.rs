@@ -23,19 +23,22 @@ const FOUND_MAX: usize = 100 * ISSUES_MAX;
 /// Holds `value`, whose references are resolved, against the schema. Values are shown as `written` has them: a resolved
 /// reference never gets into a message.
 pub(crate) fn check(value: &Value, written: &Value) -> Vec<Issue> {
-    let mut issues = Vec::new();
-    let brought = Brought::of(value);
-    Checker { written, brought }.place(&Place::root(), value, &Path::default(), &mut issues);
-    let mut issues = nearest::by_section(issues);
+    let mut issues = nearest::by_section(found(value, written));
     issues.truncate(ISSUES_MAX);
     issues
 }
 
 /// The keys that the schema does not know, each by itself, without those of what has a mistake.
 pub(crate) fn unknown(value: &Value) -> Vec<Issue> {
-    let mut issues = Vec::new();
-    Checker { written: value }.place(&Place::root(), value, &Path::default(), &mut issues);
+    let mut issues = found(value, value);
     issues.retain(|issue| !issue.is_error());
+    issues
+}
+
+fn found(value: &Value, written: &Value) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    let brought = Brought::of(value);
+    Checker { written, brought }.place(&Place::root(), value, &Path::default(), &mut issues);
     issues
 }
 
