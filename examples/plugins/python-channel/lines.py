@@ -87,6 +87,7 @@ class Account:
     def __init__(self, requests):
         self.requests, self.answers = requests, queue.Queue(maxsize=100)
         self.seq, self.files, self.stopped = 0, {}, threading.Event()
+        self.lock = threading.Lock()  # around `files`: what was said and is not acknowledged, by its number
 
     def tell(self, **said):
         self.answers.put(RunAccountResponse(**said))
@@ -108,12 +109,10 @@ class Account:
                     else:
                         self.tell(part={"id": part.id, "failed": "nobody can have this name"})
                 elif kind == "committed":  # on the disk of the gateway: only now may the file go
-                    self.files.pop(request.committed.seq).unlink(missing_ok=True)
+                    self.done(request.committed.seq)
                 elif kind == "refused":
-                    file = self.files.pop(request.refused.seq)
-                    if not request.refused.again:
-                        print(f"{file.name}: {request.refused.reason}", flush=True)
-                        file.unlink(missing_ok=True)
+                    print(f"not taken: {request.refused.reason}", flush=True)
+                    self.done(request.refused.seq, keep=request.refused.again)
                 elif kind == "probe":
                     self.tell(heard={})
                 elif kind == "stop":
@@ -124,16 +123,25 @@ class Account:
             self.stopped.set()
             self.answers.put(None)
 
+    def done(self, seq, keep=False):
+        with self.lock:
+            file = self.files.pop(seq)
+            if not keep:
+                file.unlink(missing_ok=True)
+
     def watch(self, folder):
         """Says what people put there. What is not acknowledged is said again under the same id: the gateway knows it."""
         while not self.stopped.is_set():
-            for file in folder.waiting():
-                if file not in self.files.values() and len(self.files) < 50:
-                    self.seq += 1
-                    who, text = file.name.split(".")[0], file.read_text(encoding="utf-8").strip()
-                    chat = {"kind": "CHAT_KIND_DIRECT", "id": who}
-                    self.files[self.seq] = file
-                    self.tell(inbound={"seq": self.seq, "message_id": file.name, "chat": chat, "text": text})
+            with self.lock:
+                waiting = [file for file in folder.waiting() if file not in self.files.values()]
+                waiting = waiting[: 50 - len(self.files)]  # the gateway reads no further than 64
+                numbered = {self.seq + place: file for place, file in enumerate(waiting, 1)}
+                texts = {seq: file.read_text(encoding="utf-8").strip() for seq, file in numbered.items()}
+                self.files.update(numbered)
+                self.seq += len(waiting)
+            for seq, file in numbered.items():
+                chat = {"kind": "CHAT_KIND_DIRECT", "id": file.name.split(".")[0]}
+                self.tell(inbound={"seq": seq, "message_id": file.name, "chat": chat, "text": texts[seq]})
             time.sleep(LOOK_EVERY)
 
     def run(self):
