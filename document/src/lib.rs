@@ -36,6 +36,7 @@ pub mod session;
 pub mod signal;
 pub mod slack;
 pub mod telegram;
+pub mod tools;
 pub mod webhook;
 pub mod whatsapp;
 pub mod wrong;
@@ -58,6 +59,7 @@ pub use models::Models;
 pub use plugins::Plugins;
 pub use secret::{Environment, PathInput, SecretInput, Secrets};
 pub use session::Session;
+pub use tools::Tools;
 
 /// The configuration of Gatehouse: one JSON5 document, every section optional.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +80,8 @@ pub struct Document {
     pub messages: Messages,
     /// Where models are and how to reach them.
     pub models: Models,
+    /// What is done for models that they cannot do themselves.
+    pub tools: Tools,
     /// The chat surfaces and who may talk there.
     pub channels: Channels,
     /// Work that begins by the clock.

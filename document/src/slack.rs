@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SecretInput,
+    PathInput, SecretInput,
     account::{Acknowledging, Common, Files, LongAnswers, WhileWriting},
     section::channel,
     telegram::ReplyToMode,
@@ -33,14 +33,29 @@ pub struct SlackAccount {
     /// The bot's token, which begins with `xoxb-` (*OAuth & Permissions*). Each account needs an app of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bot_token: Option<SecretInput>,
+    /// A file that holds `botToken` and nothing else; looked at where `botToken` is not set. A relative path starts at the folder of the
+    /// configuration file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-file-of" = "botToken"))]
+    pub bot_token_file: Option<PathInput>,
     /// The app's token, which begins with `xapp-` and has the scope `connections:write` (*Basic Information*, *App-Level Tokens*).
     /// Needed with `mode: "socket"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_token: Option<SecretInput>,
+    /// A file that holds `appToken` and nothing else; looked at where `appToken` is not set. A relative path starts at the folder of the
+    /// configuration file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-file-of" = "appToken"))]
+    pub app_token_file: Option<PathInput>,
     /// What Slack signs its requests with (*Basic Information*, *Signing Secret*). Needed with `mode: "http"`, where they come in at
     /// `POST /webhooks/slack/<account>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret: Option<SecretInput>,
+    /// A file that holds `signingSecret` and nothing else; looked at where `signingSecret` is not set. A relative path starts at the folder of the
+    /// configuration file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-file-of" = "signingSecret"))]
+    pub signing_secret_file: Option<PathInput>,
     /// Where Slack's methods are, for a server of your own. The tokens are sent there. Unset: `https://slack.com/api`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-address" = true))]

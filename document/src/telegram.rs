@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SecretInput,
+    PathInput, SecretInput,
     account::{Acknowledging, Common, Files, LongAnswers, WhileWriting},
     section::channel,
 };
@@ -29,6 +29,11 @@ pub struct TelegramAccount {
     /// The token that @BotFather gave you, for example `123456:ABC-DEF`. Each account needs a bot of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bot_token: Option<SecretInput>,
+    /// A file that holds `botToken` and nothing else; looked at where `botToken` is not set. A relative path starts at the folder of the
+    /// configuration file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-file-of" = "botToken"))]
+    pub token_file: Option<PathInput>,
     /// The address of a Bot API server of your own. The token is sent there. Unset: `https://api.telegram.org`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-address" = true))]
@@ -42,6 +47,11 @@ pub struct TelegramAccount {
     /// By which Telegram shows that it is Telegram: 16 to 256 letters, digits, `_` and `-`, of your own making.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret: Option<SecretInput>,
+    /// A file that holds `webhookSecret` and nothing else; looked at where `webhookSecret` is not set. A relative path starts at the folder of the
+    /// configuration file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-file-of" = "webhookSecret"))]
+    pub webhook_secret_file: Option<PathInput>,
     /// Which parts of an answer quote the message that they answer. Unset: `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to_mode: Option<ReplyToMode>,

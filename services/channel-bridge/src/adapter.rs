@@ -11,6 +11,7 @@ mod http;
 mod inbound;
 mod media;
 mod preview;
+mod remarks;
 mod send;
 mod text;
 mod typing;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     inbound::{ChatKind, InboundMessage, InboundSink, Origin, ParentChat, Receive, ReceiveError, Received},
     media::{FetchError, Remote},
     preview::{Preview, PreviewError, Previews, Shown},
+    remarks::Remark,
     send::{Receipt, SendError, SendPart, SendRequest},
     text::{border, overflow},
     typing::{Hints, TYPING_MAX, Typing},

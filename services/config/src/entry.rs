@@ -47,6 +47,8 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
         ["commands", "ownerAllowFrom", "[]", ..] => 3,
         ["commands", ..] => 1,
         // A plugin that is left out takes its methods and its credential with it, and what it overrode is the core's again.
+        // Without it recordings are only named.
+        ["tools", ..] => 1,
         ["plugins", "entries", _, ..] => 3,
         ["plugins", "entries"] => 2,
         ["messages" | "bindings" | "env" | "logging" | "plugins" | "$schema"] => 1,

@@ -32,6 +32,8 @@ pub(crate) struct Place {
     names_file: bool,
     /// An address stands here.
     address: bool,
+    /// The key beside this one whose secret is in the file that is named here.
+    file_of: Option<&'static str>,
 }
 
 impl Place {
@@ -49,6 +51,9 @@ impl Place {
         self.by_hand |= has("x-by-hand");
         self.names_file |= has("x-path");
         self.address |= has("x-address");
+        self.file_of = self
+            .file_of
+            .or_else(|| node.get("x-file-of").and_then(Value::as_str));
         let alternatives = ["anyOf", "oneOf"]
             .into_iter()
             .find_map(|word| node.get(word)?.as_array());
@@ -108,6 +113,11 @@ impl Place {
     /// Whether an address stands here.
     pub(crate) fn is_address(&self) -> bool {
         self.address
+    }
+
+    /// The key beside this one whose secret is in the file that is named here.
+    pub(crate) fn file_of(&self) -> Option<&'static str> {
+        self.file_of
     }
 
     pub(crate) fn forms(&self) -> &[&'static Value] {

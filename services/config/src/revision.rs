@@ -138,10 +138,15 @@ impl Reader {
                 (&["hooks"], true),
                 (&["commands", "ownerAllowFrom"], false),
                 (&["models"], false),
+                (&["tools", "media", "audio"], false),
                 (&["gateway", "drainSeconds"], false),
                 (&["gateway", "nodes", "commands"], false),
             ],
-            Self::Agent => &[(&["models"], true), (&["agents", "defaults"], false)],
+            Self::Agent => &[
+                (&["models"], true),
+                (&["agents", "defaults"], false),
+                (&["tools", "media", "audio"], false),
+            ],
             Self::ChannelBridge => &[
                 (&["channels"], true),
                 (&["commands"], false),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use gatehouse_core::NamedFile;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::{
     brought::Brought,
@@ -173,12 +173,12 @@ impl Resolver<'_> {
                     let step = Step::Key(key.clone());
                     this.value(child, &place.step(&step), &path.with(step), active && on)
                 };
-                Value::Object(
-                    object
-                        .iter()
-                        .map(|(key, inner)| (key.clone(), child(self, key, inner)))
-                        .collect(),
-                )
+                let mut followed: Map<String, Value> = object
+                    .iter()
+                    .map(|(key, inner)| (key.clone(), child(self, key, inner)))
+                    .collect();
+                self.read_files(object, place, path, active && on, &mut followed);
+                Value::Object(followed)
             }
             Value::Array(items) => {
                 let item = |this: &mut Self, index: usize, item: &Value| {
@@ -200,6 +200,28 @@ impl Resolver<'_> {
     /// Whether a secret belongs here.
     fn is_secret(&self, place: &Place, path: &Path) -> bool {
         place.is_secret() || self.brought.is_secret(path)
+    }
+
+    /// The secrets of keys that are not there themselves, but beside which a key names the file.
+    fn read_files(
+        &mut self,
+        object: &Map<String, Value>,
+        place: &Place,
+        path: &Path,
+        active: bool,
+        followed: &mut Map<String, Value>,
+    ) {
+        for (key, file) in object {
+            let step = Step::Key(key.clone());
+            let of = place.step(&step).file_of();
+            let Some(of) = of.filter(|of| file.is_string() && object.get(*of).is_none_or(Value::is_null))
+            else {
+                continue;
+            };
+            let reference = json!({"source": "file", "path": file});
+            let secret = self.reference(&reference, &path.with(step), active);
+            followed.insert(of.to_owned(), Value::from(secret));
+        }
     }
 
     /// Replaces each `${NAME}` where a secret belongs; `$${NAME}` stands for itself.

@@ -1,5 +1,6 @@
 //! Discord with one bot: a gateway whose sessions go on where they ended, messages that are known by their nonce, and faults.
 
+mod messages;
 mod serve;
 
 use std::{
@@ -110,6 +111,7 @@ struct Told {
     files: HashMap<String, Vec<u8>>,
     fetched: Vec<String>,
     reactions: Vec<[String; 3]>,
+    commands: Vec<Value>,
 }
 
 #[derive(Debug, Default)]
@@ -298,6 +300,18 @@ impl Discord {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()
+    }
+
+    /// The commands that are offered behind the slash.
+    #[must_use]
+    pub fn commands(&self) -> Vec<Value> {
+        self.shared.lock().commands.clone()
+    }
+
+    /// Somebody else offers a command of the same bot.
+    pub fn offer(&self, name: &str) {
+        let command = json!({"name": name, "description": "not ours"});
+        self.shared.lock().commands.push(command);
     }
 
     /// Reactions of the bot: the channel, the message, and the emoji.

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use gatehouse_core::{Content, Timestamp, trace};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountKey, Case, Progress};
+use super::{
+    AccountKey, Case, Progress,
+    remarks::{Remark, Remarks},
+};
 use crate::{
     id::{Address, ChatId, GuildId, ID_BYTES_MAX, MessageId, RoleId, SenderId, TeamId},
     step,
@@ -117,6 +120,7 @@ pub(crate) struct InboundSink {
     account: AccountKey,
     inbox: Arc<dyn Receive>,
     progress: Progress,
+    remarks: Remarks,
 }
 
 impl fmt::Debug for InboundSink {
@@ -133,7 +137,14 @@ impl InboundSink {
             account,
             inbox,
             progress,
+            remarks: Remarks::default(),
         }
+    }
+
+    /// Something happened beside words, where answers go to `chat`. It waits for whoever speaks next there.
+    pub(crate) fn remark(&self, chat: &str, remark: Remark) {
+        self.progress.heard();
+        self.remarks.note(chat, remark);
     }
 
     /// What to say about the connection.
@@ -160,11 +171,18 @@ impl InboundSink {
             return Err(ReceiveError::Invalid("the sender has more than 250 roles"));
         }
         self.progress.heard();
+        let chat = message.reply_to.clone();
+        let (message, brings_remarks) = self.remarks.beside(message);
         let mut step = step::receive(&self.account.channel, &self.account.account);
         step.set("messaging.message.id", message.message_id.as_str());
         let received = trace::within(step.context(), self.inbox.receive(&self.account, message)).await;
         match &received {
-            Ok(Received::Stored) => self.progress.received(),
+            Ok(Received::Stored) => {
+                if brings_remarks {
+                    self.remarks.forget(chat.as_str());
+                }
+                self.progress.received();
+            }
             Ok(Received::Duplicate) => {
                 step.set("gatehouse.duplicate", true);
                 self.progress.received();

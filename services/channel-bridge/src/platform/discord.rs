@@ -7,15 +7,18 @@
 mod api;
 mod channels;
 mod chats;
+mod commands;
 mod config;
 mod event;
 mod gateway;
 mod inbound;
 mod markdown;
+mod parts;
 mod preview;
 mod refusal;
 mod say;
 mod session;
+mod told;
 mod upload;
 
 use std::{
@@ -124,7 +127,20 @@ impl Discord {
             progress: &link.progress,
             clock: &self.deps.clock,
         };
-        Ok(Box::pin(outbound.beside(gateway.run())).await)
+        // Beside what is heard, and no longer than that: a Discord that is slow to list commands keeps no connection.
+        let offering = async {
+            if self.config.offers_commands {
+                commands::offer(&api, &application.id).await;
+            }
+            std::future::pending::<Ended>().await
+        };
+        let heard = async {
+            tokio::select! {
+                ended = gateway.run() => ended,
+                ended = offering => ended,
+            }
+        };
+        Ok(Box::pin(outbound.beside(heard)).await)
     }
 }
 

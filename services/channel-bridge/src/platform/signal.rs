@@ -153,6 +153,9 @@ async fn listen(
             {
                 continue;
             }
+            if let Some((chat, remark)) = inbound::remark(&event.envelope, me) {
+                inbound.remark(&chat, remark);
+            }
             if let Some(said) = inbound::hear(&event.envelope, me) {
                 mouth.heard(&said);
                 commit(inbound, said).await;

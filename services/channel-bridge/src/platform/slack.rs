@@ -17,9 +17,11 @@ mod people;
 mod preview;
 mod react;
 mod refusal;
+mod remark;
 mod said;
 mod say;
 mod socket;
+mod streams;
 mod upload;
 
 use std::{

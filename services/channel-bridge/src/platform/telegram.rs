@@ -17,6 +17,7 @@ mod pace;
 mod poll;
 mod preview;
 mod say;
+mod told;
 mod typing;
 mod update;
 mod upload;

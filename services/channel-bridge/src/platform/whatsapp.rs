@@ -166,6 +166,9 @@ impl Adapter for Whatsapp {
             self.last
                 .learn(message.reply_to.as_str(), message.message_id.as_str());
         }
+        for (chat, remark) in said.remarks {
+            inbound.remark(chat.as_str(), remark);
+        }
         Some(commit(inbound, said.messages).await)
     }
 }

@@ -66,7 +66,8 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     assert_eq!(
         keys(&session),
         [
-            "agents", "bindings", "session", "messages", "cron", "hooks", "commands", "models", "gateway"
+            "agents", "bindings", "session", "messages", "cron", "hooks", "commands", "models", "tools",
+            "gateway"
         ]
     );
     assert_eq!(keys(&session["commands"]), ["ownerAllowFrom"]);
@@ -77,7 +78,7 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
         json!({"drainSeconds": 7, "nodes": {"commands": {"allow": [], "deny": []}}}),
         "and nothing else of it"
     );
-    assert_eq!(keys(&agent), ["models", "agents"]);
+    assert_eq!(keys(&agent), ["models", "agents", "tools"]);
     assert_eq!(keys(&agent["agents"]), ["defaults"]);
     assert_eq!(keys(&bridge), ["channels", "commands", "gateway", "plugins"]);
     let reached = read(json!({"gateway": {"drainSeconds": 7, "publicOrigin": "https://a.example"}}));

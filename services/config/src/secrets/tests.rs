@@ -59,6 +59,37 @@ fn references_are_followed_in_texts_and_objects() {
 }
 
 #[test]
+fn a_key_for_a_file_fills_the_key_of_its_secret_unless_that_is_set() {
+    let home = tempfile::tempdir().expect("a folder");
+    fs::write(home.path().join("bot"), "xoxb-from-file\n").expect("written");
+    fs::set_permissions(home.path().join("bot"), fs::Permissions::from_mode(0o600)).expect("closed");
+    let written = json!({"channels": {
+        "slack": {"botTokenFile": "bot", "appToken": "xapp-1", "appTokenFile": "nowhere"},
+        "discord": {"accounts": {"home": {"tokenFile": "nowhere"}, "off": {"enabled": false, "tokenFile": "nowhere"}}},
+    }});
+
+    let resolved = resolve(&written, &sources(&[], home.path()));
+
+    let slack = &resolved.value["channels"]["slack"];
+    assert_eq!(
+        (&slack["botToken"], &slack["appToken"]),
+        (&json!("xoxb-from-file"), &json!("xapp-1"))
+    );
+    let missing: Vec<&str> = resolved
+        .missing
+        .iter()
+        .map(|missing| missing.path.as_str())
+        .collect();
+    assert_eq!(missing, ["channels.discord.accounts.home.tokenFile"]);
+    assert_eq!(
+        resolved.issues.len(),
+        1,
+        "what is off may wait: {:?}",
+        resolved.issues
+    );
+}
+
+#[test]
 fn everything_that_is_missing_is_told_at_once() {
     let home = tempfile::tempdir().expect("a folder");
     let written = json!({

@@ -189,7 +189,7 @@ pub(super) async fn call(
     answer(&shared, &method, &body, file)
 }
 
-fn no(status: u16, code: u32, words: &str) -> Response {
+pub(super) fn no(status: u16, code: u32, words: &str) -> Response {
     fault::json(status, &json!({"message": words, "code": code}))
 }
 
@@ -202,6 +202,13 @@ fn answer(shared: &Shared, method: &str, body: &Value, file: Option<File>) -> Re
             fault::json(200, &json!({"id": BOT, "username": "gatebot", "bot": true}))
         }
         ("GET", ["applications", "@me"]) => fault::json(200, &json!({"id": BOT, "flags": told.flags})),
+        ("GET", ["applications", _, "commands"]) => fault::json(200, &json!(told.commands)),
+        ("POST", ["applications", id, "commands"]) if *id == BOT => {
+            told.commands.retain(|known| known["name"] != body["name"]);
+            told.commands.push(body.clone());
+            fault::json(201, body)
+        }
+        ("POST", ["interactions", _, _, "callback"]) => StatusCode::NO_CONTENT.into_response(),
         ("GET", ["gateway", "bot"]) => {
             let limit = json!({"total": 1000, "remaining": told.starts_left, "reset_after": 3_600_000, "max_concurrency": 1});
             fault::json(
@@ -221,82 +228,14 @@ fn answer(shared: &Shared, method: &str, body: &Value, file: Option<File>) -> Re
             fault::json(200, &json!({"id": format!("1{person}"), "type": 1}))
         }
         ("POST", ["channels", _, "typing"]) => StatusCode::NO_CONTENT.into_response(),
-        ("POST", ["channels", id, "messages"]) => post(&mut told, id, body, file),
+        ("POST", ["channels", id, "messages"]) => messages::post(&mut told, id, body, file),
         ("PUT", ["channels", id, "messages", message, "reactions", emoji, "@me"]) => {
             told.reactions
                 .push([id, message, emoji].map(|part| (*part).to_owned()));
             StatusCode::NO_CONTENT.into_response()
         }
-        ("PATCH", ["channels", _, "messages", id]) => edit(&mut told, id, body),
-        ("DELETE", ["channels", _, "messages", id]) => delete(&mut told, id),
+        ("PATCH", ["channels", _, "messages", id]) => messages::edit(&mut told, id, body),
+        ("DELETE", ["channels", _, "messages", id]) => messages::delete(&mut told, id),
         _ => no(404, 0, "404: Not Found"),
     }
-}
-
-fn words(body: &Value) -> Result<String, (u32, &'static str)> {
-    let sent = body["content"].as_str().unwrap_or_default().to_owned();
-    if sent.trim().is_empty() {
-        return Err((50_006, "Cannot send an empty message"));
-    }
-    if sent.chars().count() > CONTENT_MAX {
-        return Err((50_035, "Invalid Form Body"));
-    }
-    Ok(sent)
-}
-
-fn unknown_message() -> Response {
-    no(404, 10_008, "Unknown Message")
-}
-
-fn edit(told: &mut Told, id: &str, body: &Value) -> Response {
-    let sent = match words(body) {
-        Ok(sent) => sent,
-        Err((code, words)) => return no(400, code, words),
-    };
-    let Some(seen) = told.seen.iter_mut().find(|seen| seen.id == id) else {
-        return unknown_message();
-    };
-    (seen.text, seen.sent) = (sent.replace('\\', ""), sent);
-    fault::json(200, &json!({"id": seen.id, "channel_id": seen.channel}))
-}
-
-fn delete(told: &mut Told, id: &str) -> Response {
-    if !told.seen.iter().any(|seen| seen.id == id) {
-        return unknown_message();
-    }
-    told.seen.retain(|seen| seen.id != id);
-    StatusCode::NO_CONTENT.into_response()
-}
-
-fn post(told: &mut Told, channel: &str, body: &Value, file: Option<File>) -> Response {
-    let sent = match words(body) {
-        Err((50_006, _)) if file.is_some() => String::new(),
-        Ok(sent) => sent,
-        Err((code, words)) => return no(400, code, words),
-    };
-    let nonce = body["nonce"].as_str().unwrap_or_default().to_owned();
-    if nonce.chars().count() > 25 {
-        return no(400, 50_035, "Invalid Form Body");
-    }
-    let known = told
-        .seen
-        .iter()
-        .find(|seen| !nonce.is_empty() && seen.nonce == nonce);
-    if let Some(known) = known.filter(|_| body["enforce_nonce"] == json!(true)) {
-        return fault::json(200, &json!({"id": known.id, "channel_id": known.channel}));
-    }
-    told.last += 1;
-    let id = told.last.to_string();
-    told.seen.push(Seen {
-        id: id.clone(),
-        channel: channel.to_owned(),
-        text: sent.replace('\\', ""),
-        sent,
-        answers: body["message_reference"]["message_id"]
-            .as_str()
-            .map(str::to_owned),
-        file: file.map(|File { name, bytes, .. }| (name, bytes)),
-        nonce,
-    });
-    fault::json(200, &json!({"id": id, "channel_id": channel}))
 }

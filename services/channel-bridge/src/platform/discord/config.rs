@@ -33,6 +33,8 @@ pub(crate) struct DiscordConfig {
     pub(super) link_preview: bool,
     /// How fast to speak, all channels together.
     pub(super) rate: Rate,
+    /// Whether the gateway's commands are offered behind Discord's own slash.
+    pub(super) offers_commands: bool,
     /// The largest file that is fetched, in bytes.
     pub(super) media_bytes_max: u64,
     /// Parts of one answer.
@@ -60,6 +62,7 @@ impl DiscordConfig {
             reply_to: reply_to_mode,
             link_preview,
             rate: rate_limit.map_or(RATE, Rate::from),
+            offers_commands: written.commands.native.unwrap_or(true),
             media_bytes_max: written.files.bytes_max(),
             max_messages: written.answers.parts_max(MESSAGES_MAX),
         })

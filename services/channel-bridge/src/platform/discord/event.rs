@@ -31,6 +31,8 @@ pub(super) struct User {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Member {
+    /// Unset where it stands beside who said something.
+    pub(super) user: Option<User>,
     pub(super) nick: Option<String>,
     pub(super) roles: Vec<String>,
 }
@@ -53,6 +55,67 @@ pub(super) struct Message {
     pub(super) sticker_items: Vec<Sticker>,
     pub(super) referenced_message: Option<Box<Message>>,
     pub(super) webhook_id: Option<String>,
+}
+
+/// What somebody does with what the bot offers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Interaction {
+    pub(super) id: String,
+    /// Shown with what is answered, for a quarter of an hour.
+    pub(super) token: String,
+    #[serde(rename = "type")]
+    pub(super) kind: u8,
+    pub(super) data: Option<Chosen>,
+    pub(super) guild_id: Option<String>,
+    pub(super) channel_id: String,
+    /// Who it is, in a server.
+    pub(super) member: Option<Member>,
+    /// Who it is, elsewhere.
+    pub(super) user: Option<User>,
+}
+
+/// A command, and what stands behind it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chosen {
+    pub(super) name: String,
+    pub(super) options: Vec<ChosenOption>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChosenOption {
+    pub(super) value: Value,
+}
+
+/// How somebody reacted to a message.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reaction {
+    pub(super) user_id: String,
+    pub(super) channel_id: String,
+    /// Who said the message. Unset where a reaction is taken back.
+    pub(super) message_author_id: Option<String>,
+    pub(super) emoji: Emoji,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Emoji {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+impl Emoji {
+    /// How it is told: an emoji, or the name of a server's own.
+    pub(super) fn shown(&self) -> String {
+        let name = self.name.as_deref().unwrap_or_default();
+        match self.id {
+            Some(_) => format!(":{name}:"),
+            None => name.to_owned(),
+        }
+    }
 }
 
 /// Bytes that Discord keeps.
@@ -93,6 +156,7 @@ impl Channel {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Application {
+    pub(super) id: String,
     pub(super) flags: u64,
 }
 

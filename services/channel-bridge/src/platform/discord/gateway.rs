@@ -10,17 +10,13 @@ use tokio::time::{self, Instant};
 use super::{
     api::Api,
     channels::Channels,
-    event::{self, Channel, Message, Payload, Ready},
-    inbound::hear,
+    event::{self, Channel, Payload, Ready},
     refusal::{self, Next},
     session::{Session, Sessions},
 };
 use crate::{
     adapter::{Ended, InboundSink, Progress},
-    platform::web::{
-        socket::{Frame, Socket},
-        take::commit,
-    },
+    platform::web::socket::{Frame, Socket},
 };
 
 const VERSION: &str = "v=10&encoding=json";
@@ -46,8 +42,8 @@ const INVALID_SESSION: u8 = 9;
 const HELLO: u8 = 10;
 const HEARTBEAT_ACK: u8 = 11;
 
-/// What is wanted of the gateway: servers, their messages, direct messages.
-const INTENTS: u64 = 1 | 1 << 9 | 1 << 12;
+/// What is wanted of the gateway: servers, their messages and reactions, direct messages and reactions there.
+const INTENTS: u64 = 1 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13;
 /// And what the messages say, which an operator has to switch on.
 const MESSAGE_CONTENT: u64 = 1 << 15;
 
@@ -224,6 +220,17 @@ impl Gateway<'_> {
                     self.sessions.keep().await;
                 }
             }
+            "INTERACTION_CREATE" => {
+                let kept = self.command(data).await;
+                self.sessions.passed(seq);
+                if kept {
+                    self.sessions.keep().await;
+                }
+            }
+            "MESSAGE_REACTION_ADD" | "MESSAGE_REACTION_REMOVE" => {
+                self.reaction(data, kind == "MESSAGE_REACTION_ADD");
+                self.sessions.passed(seq);
+            }
             "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => {
                 if let Ok(channel) = Channel::deserialize(data) {
                     self.channels.learn(channel);
@@ -232,27 +239,6 @@ impl Gateway<'_> {
             }
             _ => self.sessions.passed(seq),
         }
-    }
-
-    /// True: something was committed.
-    async fn message(self, data: &Value, edited: bool) -> bool {
-        let message = match Message::deserialize(data) {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::warn!(%error, "a message of Discord is not understood and left out");
-                return false;
-            }
-        };
-        let channel = if message.guild_id.is_some() && message.author.is_some() {
-            self.channels.get(self.api, &message.channel_id).await
-        } else {
-            Channel::default()
-        };
-        let Some(said) = hear(&message, &channel, self.me, edited, self.clock.now_ms()) else {
-            return false;
-        };
-        commit(self.inbound, said).await;
-        true
     }
 }
 

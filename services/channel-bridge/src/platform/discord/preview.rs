@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::{
     api::ApiError,
     chats::Place,
-    say::{CONTENT_CHARS_MAX, Mouth, Named, messages, nonce},
+    parts::{CONTENT_CHARS_MAX, messages, nonce},
+    say::{Mouth, Named},
 };
 use crate::adapter::{Preview, PreviewError, SendError, Shown};
 

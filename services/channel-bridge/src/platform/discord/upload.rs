@@ -5,7 +5,8 @@ use gatehouse_core::content::Media;
 use super::{
     api::{ApiError, Refused},
     chats::Place,
-    say::{Mouth, Named, nonce},
+    parts::nonce,
+    say::{Mouth, Named},
 };
 use crate::{
     adapter::{Receipt, SendError, SendPart},

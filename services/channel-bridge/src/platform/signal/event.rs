@@ -38,6 +38,19 @@ pub(super) struct Message {
     pub(super) attachments: Vec<Attachment>,
     pub(super) mentions: Vec<Mention>,
     pub(super) sticker: Option<serde_json::Value>,
+    pub(super) reaction: Option<Reaction>,
+    /// A message of theirs is gone.
+    pub(super) remote_delete: Option<serde_json::Value>,
+}
+
+/// How somebody reacted to a message.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Reaction {
+    pub(super) emoji: String,
+    pub(super) target_author_uuid: Option<String>,
+    pub(super) target_author_number: Option<String>,
+    pub(super) is_remove: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

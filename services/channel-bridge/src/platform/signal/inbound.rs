@@ -1,4 +1,5 @@
-//! An event of signal-cli as something that somebody said. What no person said to us now is none: receipts, reactions, our own words.
+//! An event of signal-cli as something that somebody said, or did beside words. What no person said to us now is none: receipts, our own
+//! words.
 
 use gatehouse_core::{
     Content, Timestamp,
@@ -10,7 +11,7 @@ use super::{
     event::{Attachment, Envelope, Me, Mention, Message},
 };
 use crate::{
-    adapter::{Case, ChatKind, InboundMessage, Origin},
+    adapter::{Case, ChatKind, InboundMessage, Origin, Remark},
     id::{Address, ChatId, IdError, MessageId, SenderId},
 };
 
@@ -46,6 +47,35 @@ pub(super) fn hear(envelope: &Envelope, me: &Me) -> Option<InboundMessage> {
     heard
         .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
         .ok()
+}
+
+/// What happened beside words, and where answers go there.
+pub(super) fn remark(envelope: &Envelope, me: &Me) -> Option<(String, Remark)> {
+    let (uuid, number) = (envelope.source_uuid.as_deref(), envelope.source_number.as_deref());
+    if me.is(uuid, number) {
+        return None;
+    }
+    let message = envelope.data_message.as_ref()?;
+    let group = message.group_info.as_ref();
+    let chat = match group {
+        Some(group) => format!("{GROUP}{}", group.group_id),
+        None => uuid.or(number)?.to_owned(),
+    };
+    if message.remote_delete.is_some() {
+        return Some((chat, Remark::TakenBack));
+    }
+    let reaction = message.reaction.as_ref()?;
+    let author = (&reaction.target_author_uuid, &reaction.target_author_number);
+    if !me.is(author.0.as_deref(), author.1.as_deref()) {
+        return None;
+    }
+    let emoji = reaction.emoji.clone();
+    let remark = if reaction.is_remove {
+        Remark::NotReacted(emoji)
+    } else {
+        Remark::Reacted(emoji)
+    };
+    Some((chat, remark))
 }
 
 fn message_of(

@@ -378,6 +378,33 @@ async fn typing_is_shown_where_the_answer_will_come() {
 }
 
 #[tokio::test]
+async fn reactions_to_our_words_and_deleted_messages_come_along_with_what_is_said_next() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let group = json!({"groupId": FAMILY});
+    let reaction = |emoji: &str, author: &str, is_remove: bool| {
+        json!({"dataMessage": {"timestamp": scene.daemon.moment(), "groupInfo": group,
+            "reaction": {"emoji": emoji, "targetAuthorUuid": author, "isRemove": is_remove}}})
+    };
+
+    scene.daemon.envelope(ANNA, reaction("🎉", UUID, false));
+    scene.daemon.envelope(ANNA, reaction("👀", UUID, false));
+    scene.daemon.envelope(ANNA, reaction("👀", UUID, true));
+    scene.daemon.envelope(ANNA, reaction("👎", ANNA, false));
+    let deleted =
+        json!({"timestamp": scene.daemon.moment(), "groupInfo": group, "remoteDelete": {"timestamp": 1}});
+    scene.daemon.envelope(ANNA, json!({"dataMessage": deleted}));
+    let said = json!({"timestamp": scene.daemon.moment(), "groupInfo": group, "message": "and what is to be done about it?"});
+    scene.daemon.envelope(ANNA, json!({"dataMessage": said}));
+
+    assert_eq!(
+        scene.hears(1).await,
+        ["[reactions to your messages: 🎉]\n[a message here was deleted]\nand what is to be done about it?"]
+    );
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_message_is_reacted_to_by_who_said_it_and_when() {
     let scene = Scene::start().await;
     scene.is(State::Connected).await;

@@ -44,8 +44,19 @@ pub(super) struct Event {
     /// Of a change: how it reads now, and how it read before.
     pub(super) message: Option<Box<Event>>,
     pub(super) previous_message: Option<Box<Event>>,
+    /// Of a reaction: its name, what it is about, and who said that.
+    pub(super) reaction: String,
+    pub(super) item: Item,
+    pub(super) item_user: Option<String>,
     /// Workspaces share channels: where it was said from.
     pub(super) team: Option<String>,
+}
+
+/// What a reaction is about.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Item {
+    pub(super) channel: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

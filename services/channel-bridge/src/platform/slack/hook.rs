@@ -133,7 +133,12 @@ fn form(body: &[u8], now: i64) -> Request {
 pub(super) async fn take(request: Request, ear: Ear<'_>, inbound: &InboundSink) -> HttpAnswer {
     inbound.progress().heard();
     let said = match request {
-        Request::Event(callback) => ear.hear(&callback).await,
+        Request::Event(callback) => {
+            if let Some((chat, remark)) = ear.remark(&callback) {
+                inbound.remark(&chat, remark);
+            }
+            ear.hear(&callback).await
+        }
         Request::Command(command, now) => ear.command(&command, now),
         Request::Other => None,
     };

@@ -163,7 +163,7 @@ impl Ear<'_> {
             .ok()
     }
 
-    fn is_ours(&self, event: &Event) -> bool {
+    pub(super) fn is_ours(&self, event: &Event) -> bool {
         let bot = event.bot_id.is_some() && event.bot_id == self.me.bot_id;
         bot || event.user.as_deref() == Some(self.me.user_id.as_str())
     }

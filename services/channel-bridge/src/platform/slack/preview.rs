@@ -4,14 +4,7 @@
 //! What was streamed stays as it is, so a stream goes on only as long as the text grows at its end. Otherwise the stream ends and the
 //! message is changed from then on, as it is by whoever comes after a restart, and by the answer.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
@@ -19,94 +12,13 @@ use super::{
     api::{ApiError, Refused},
     asked::Asker,
     chats::Place,
-    say::{Mouth, Posted, receipt, shown},
+    say::{Mouth, receipt, shown},
+    streams::{Posted, Standing, Stream, standing},
 };
 use crate::{
     adapter::{Preview, PreviewError, Receipt, SendError, Shown},
     platform::web::letters::GAP,
 };
-
-/// Messages that were begun as streams and are still there. Beyond it all are forgotten: then a stream is ended once too often.
-const STREAMS_MAX: usize = 512;
-/// What the id of a message ends with that was begun as a stream.
-const STREAM: &str = "stream";
-
-/// How far a stream is.
-#[derive(Clone, Debug)]
-enum Stream {
-    /// This was said in it.
-    Open(String),
-    Ended,
-}
-
-/// The streams of one account, by `ts`. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Streams {
-    known: Arc<Mutex<HashMap<String, Stream>>>,
-    /// Slack streams nothing of this app.
-    none: Arc<AtomicBool>,
-}
-
-impl Streams {
-    fn of(&self, ts: &str) -> Option<Stream> {
-        self.lock().get(ts).cloned()
-    }
-
-    fn keep(&self, ts: &str, stream: Stream) {
-        let mut known = self.lock();
-        if known.len() >= STREAMS_MAX {
-            known.clear();
-        }
-        known.insert(ts.to_owned(), stream);
-    }
-
-    fn forget(&self, ts: &str) {
-        self.lock().remove(ts);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Stream>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A message that shows an answer: `<channel>/<ts>`, or `<channel>/<ts>/stream`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Standing {
-    channel: String,
-    ts: String,
-    is_stream: bool,
-}
-
-impl Standing {
-    fn new(posted: Posted, is_stream: bool) -> Self {
-        let Posted { ts, channel } = posted;
-        Self {
-            channel,
-            ts,
-            is_stream,
-        }
-    }
-
-    fn read(id: &str) -> Option<Self> {
-        let mut parts = id.split('/');
-        let (channel, ts) = (parts.next()?, parts.next()?);
-        Some(Self {
-            channel: channel.to_owned(),
-            ts: ts.to_owned(),
-            is_stream: parts.next() == Some(STREAM),
-        })
-    }
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.channel, self.ts)?;
-        if self.is_stream {
-            write!(f, "/{STREAM}")?;
-        }
-        Ok(())
-    }
-}
 
 impl Mouth {
     pub(super) async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
@@ -288,10 +200,6 @@ impl Mouth {
     }
 }
 
-fn standing(id: &str) -> Result<Standing, String> {
-    Standing::read(id).ok_or_else(|| format!("{id:?} is not a message of Slack"))
-}
-
 /// What is said in a stream of a text that is not whole: without the sign that there is more to come, and without the end of a piece of
 /// code, which may be written still.
 fn streamed(preview: &str) -> String {
@@ -364,7 +272,7 @@ fn is_gone(refused: &Refused) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{GAP, Standing, streamed};
+    use super::{GAP, streamed};
 
     #[test]
     fn what_is_streamed_only_ever_grows_at_its_end_and_calls_nobody() {
@@ -381,13 +289,5 @@ mod tests {
             said = more;
         }
         assert!(said.ends_with(&format!("so <{GAP}!channel> it is")), "{said}");
-    }
-
-    #[test]
-    fn a_message_says_whether_it_was_begun_as_a_stream() {
-        for id in ["C1/1.2", "C1/1.2/stream"] {
-            assert_eq!(Standing::read(id).unwrap().to_string(), id);
-        }
-        assert_eq!(Standing::read("C1"), None);
     }
 }

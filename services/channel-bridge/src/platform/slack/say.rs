@@ -10,7 +10,6 @@ use std::{
 
 use async_trait::async_trait;
 use gatehouse_document::telegram::ReplyToMode;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -20,8 +19,8 @@ use super::{
     chats::{Place, is_ts},
     config::SlackConfig,
     mrkdwn::mrkdwn,
-    preview::Streams,
     refusal,
+    streams::{Posted, Streams},
 };
 use crate::{
     adapter::{AccountKey, Receipt, SendError, SendPart},
@@ -62,13 +61,6 @@ pub(super) struct Mouth {
     /// Slack does not let this app show that it is typing.
     no_status: Arc<AtomicBool>,
     account: AccountKey,
-}
-
-/// Where a message stands.
-#[derive(Deserialize)]
-pub(super) struct Posted {
-    pub(super) ts: String,
-    pub(super) channel: String,
 }
 
 impl Mouth {

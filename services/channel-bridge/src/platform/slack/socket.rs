@@ -186,7 +186,12 @@ impl<'a> Sockets<'a> {
     async fn hear(self, envelope: &Envelope) {
         let said = match envelope.kind.as_str() {
             "events_api" => match Callback::deserialize(&envelope.payload) {
-                Ok(callback) => self.ear.hear(&callback).await,
+                Ok(callback) => {
+                    if let Some((chat, remark)) = self.ear.remark(&callback) {
+                        self.inbound.remark(&chat, remark);
+                    }
+                    self.ear.hear(&callback).await
+                }
                 Err(error) => {
                     tracing::warn!(%error, "an event of Slack is not understood and left out");
                     None

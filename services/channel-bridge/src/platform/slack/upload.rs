@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{
     api::{ApiError, Refused},
     chats::Place,
-    say::{Mouth, Posted, shown},
+    say::{Mouth, receipt, shown},
+    streams::Posted,
 };
 use crate::{
     adapter::{PreviewError, Receipt, SendError, SendPart},
@@ -140,7 +141,7 @@ impl Mouth {
             .post(&place, thread, &named.text)
             .await
             .map_err(|error| self.failed(&place.channel, error))?;
-        Ok(super::say::receipt(&channel, &ts))
+        Ok(receipt(&channel, &ts))
     }
 }
 

@@ -14,7 +14,8 @@ use super::{
     chats::Moves,
     ended,
     inbound::Ear,
-    poll::{UPDATES, Update},
+    poll::UPDATES,
+    told::Update,
     update::User,
 };
 use crate::{
@@ -126,11 +127,15 @@ pub(super) async fn take(
     };
     inbound.progress().heard();
     // What is not understood is taken, so that it is not brought again and again.
-    let Some(Update {
+    let Some(update) = Update::read(&update) else {
+        return answer(200, "");
+    };
+    update.remark(inbound);
+    let Update {
         message: Some(message),
         edited,
         ..
-    }) = Update::read(&update)
+    } = update
     else {
         return answer(200, "");
     };

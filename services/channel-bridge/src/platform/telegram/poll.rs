@@ -12,6 +12,7 @@ use super::{
     chats::Moves,
     ended,
     inbound::Ear,
+    told::Update,
     update::{Message, User},
 };
 use crate::{
@@ -30,7 +31,7 @@ const ALBUM_MAX: usize = 10;
 /// How long the next message of an album may take.
 const ALBUM_WAIT: Duration = Duration::from_millis(700);
 /// What is asked for.
-pub(super) const UPDATES: [&str; 2] = ["message", "edited_message"];
+pub(super) const UPDATES: [&str; 3] = ["message", "edited_message", "message_reaction"];
 /// Polls that fail in a row before the connection is made anew.
 const FAILURES_MAX: u32 = 3;
 /// Between them, and before what could not be committed is tried again.
@@ -62,39 +63,6 @@ struct Taken {
     behind: Option<i64>,
     /// So many messages of an album at its end are left: more may come.
     open: Option<usize>,
-}
-
-/// One update, as far as it is read.
-#[derive(Debug)]
-pub(super) struct Update {
-    id: i64,
-    /// Unset: nothing that is read, or nothing that is understood.
-    pub(super) message: Option<Message>,
-    pub(super) edited: bool,
-}
-
-impl Update {
-    pub(super) fn read(update: &Value) -> Option<Self> {
-        let id = update.get("update_id").and_then(Value::as_i64)?;
-        let edited = update.get("message").is_none();
-        let message = update.get("message").or_else(|| update.get("edited_message"));
-        let message = message.and_then(|message| {
-            Message::deserialize(message)
-                .inspect_err(|error| tracing::warn!(%error, "an update is not understood and left out"))
-                .ok()
-        });
-        Some(Self { id, message, edited })
-    }
-
-    /// The album that it belongs to, and its chat.
-    fn album(&self) -> Option<(i64, &str)> {
-        let message = self.message.as_ref().filter(|_| !self.edited)?;
-        Some((message.chat.id, message.media_group_id.as_deref()?))
-    }
-
-    fn same_album(&self, other: &Self) -> bool {
-        self.album().is_some() && self.album() == other.album()
-    }
 }
 
 /// The questions of one connection.
@@ -200,6 +168,7 @@ impl Poll<'_> {
 
     async fn hear(&self, updates: &[Update]) {
         for update in updates {
+            update.remark(self.inbound);
             if let Some(message) = &update.message {
                 self.learn(message).await;
             }

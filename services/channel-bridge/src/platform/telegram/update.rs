@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::adapter::Remark;
+
 /// A person or a bot.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -95,6 +97,38 @@ pub(super) struct Message {
     pub(super) venue: Option<Venue>,
     pub(super) location: Option<Location>,
     pub(super) contact: Option<Contact>,
+}
+
+/// How somebody reacted to a message, before and now.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reactions {
+    pub(super) chat: Chat,
+    pub(super) old_reaction: Vec<Reaction>,
+    pub(super) new_reaction: Vec<Reaction>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Reaction {
+    /// Unset: an emoji of somebody's own.
+    pub(super) emoji: Option<String>,
+}
+
+impl Reactions {
+    /// What changed, where it is known that it is about us: in a chat of two, as a rule. Telegram does not say whose message it was.
+    pub(super) fn remarks(&self) -> Vec<Remark> {
+        if self.chat.kind != Kind::Private {
+            return Vec::new();
+        }
+        let gone = |old: &&Reaction| !self.new_reaction.contains(old);
+        let new = |new: &&Reaction| !self.old_reaction.contains(new);
+        let gone = self.old_reaction.iter().filter(gone);
+        let gone = gone.filter_map(|old| old.emoji.clone().map(Remark::NotReacted));
+        let new = self.new_reaction.iter().filter(new);
+        gone.chain(new.filter_map(|new| new.emoji.clone().map(Remark::Reacted)))
+            .collect()
+    }
 }
 
 /// The part of a message that a reply quotes.

@@ -81,6 +81,14 @@ pub(super) struct Message {
     pub(super) contacts: Vec<Card>,
     pub(super) button: Option<Button>,
     pub(super) interactive: Option<Interactive>,
+    pub(super) reaction: Option<Reaction>,
+}
+
+/// How somebody reacted to a message. Without an emoji it is taken back.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reaction {
+    pub(super) emoji: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -8,12 +8,13 @@ use super::{
     api::Api,
     config::WhatsappConfig,
     event::{Message, Post, Status, Value},
-    inbound::hear,
+    inbound::{hear, remark},
     refusal,
 };
 use crate::{
     account::progress::Topic,
-    adapter::{HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink},
+    adapter::{HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, Remark},
+    id::Address,
     platform::web::hook::{BODY_BYTES_MAX, is_signed, refuse},
 };
 
@@ -24,6 +25,8 @@ const CHALLENGE_CHARS_MAX: usize = 128;
 /// What a genuine post says.
 #[derive(Debug, Default)]
 pub(super) struct Said {
+    /// What happened beside words, and where answers go there.
+    pub(super) remarks: Vec<(Address, Remark)>,
     pub(super) messages: Vec<InboundMessage>,
     pub(super) statuses: Vec<Status>,
 }
@@ -107,7 +110,10 @@ pub(super) fn read(config: &WhatsappConfig, request: &HttpRequest) -> Result<Sai
         }
         for message in value.messages {
             match Message::deserialize(message) {
-                Ok(message) => said.messages.extend(hear(&message, &value.contacts)),
+                Ok(message) => {
+                    said.remarks.extend(remark(&message, &value.contacts));
+                    said.messages.extend(hear(&message, &value.contacts));
+                }
                 Err(error) => tracing::warn!(%error, "a message of WhatsApp is not understood and left out"),
             }
         }

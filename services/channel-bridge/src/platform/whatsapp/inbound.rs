@@ -10,7 +10,7 @@ use super::{
     event::{Contact, File, Message},
 };
 use crate::{
-    adapter::{Case, ChatKind, InboundMessage, Origin},
+    adapter::{Case, ChatKind, InboundMessage, Origin, Remark},
     id::{Address, ChatId, IdError, MessageId, SenderId},
 };
 
@@ -25,6 +25,16 @@ pub(super) fn hear(message: &Message, contacts: &[Contact]) -> Option<InboundMes
     heard(message, contacts, content)?
         .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
         .ok()
+}
+
+/// How somebody reacted, and where answers go there. Which message it is about is not looked at: in a chat of two it is ours, as a rule.
+pub(super) fn remark(message: &Message, contacts: &[Contact]) -> Option<(Address, Remark)> {
+    let reaction = message
+        .reaction
+        .as_ref()
+        .filter(|reaction| !reaction.emoji.is_empty())?;
+    let somebody = heard(message, contacts, Content::default())?.ok()?;
+    Some((somebody.reply_to, Remark::Reacted(reaction.emoji.clone())))
 }
 
 fn heard(

@@ -137,7 +137,7 @@ async fn without_the_right_to_read_messages_it_is_told_and_what_names_the_bot_is
     );
     assert_eq!(
         scene.discord.identified()[0]["intents"],
-        json!(1 | 1 << 9 | 1 << 12)
+        json!(1 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13)
     );
     scene.discord.says(ANNA, "hello there");
     scene.hears(1).await;

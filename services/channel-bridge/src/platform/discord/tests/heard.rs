@@ -161,3 +161,36 @@ async fn files_are_fetched_from_where_discord_keeps_them_without_the_token() {
     }
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn reactions_to_our_words_come_along_with_what_is_said_next() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let reaction = |who: &str, author: &str, emoji: Value| json!({"user_id": who, "channel_id": OFFICE, "message_id": "1", "message_author_id": author, "emoji": emoji});
+    let (tada, eyes) = (
+        json!({"id": null, "name": "🎉"}),
+        json!({"id": "9", "name": "our_eyes"}),
+    );
+
+    for (kind, data) in [
+        ("MESSAGE_REACTION_ADD", reaction(ANNA, "4242", tada.clone())),
+        ("MESSAGE_REACTION_ADD", reaction(ANNA, "4242", eyes)),
+        ("MESSAGE_REACTION_REMOVE", reaction(ANNA, "4242", tada)),
+        ("MESSAGE_REACTION_ADD", reaction(ANNA, "8", json!({"name": "👎"}))),
+        (
+            "MESSAGE_REACTION_ADD",
+            reaction("4242", "4242", json!({"name": "👀"})),
+        ),
+    ] {
+        scene.discord.event(kind, data);
+    }
+    let question = "<@4242> and what is to be done about it?";
+    let question = channel(OFFICE, ANNA, &scene.discord.number(), question, json!({}));
+    scene.discord.event("MESSAGE_CREATE", question);
+
+    assert_eq!(
+        scene.hears(1).await,
+        ["[reactions to your messages: :our_eyes:]\nand what is to be done about it?"]
+    );
+    scene.bench.stop().await;
+}

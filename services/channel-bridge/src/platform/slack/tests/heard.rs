@@ -249,3 +249,45 @@ async fn scopes_that_the_token_lacks_are_a_notice() {
     .await;
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn reactions_to_our_words_and_deleted_messages_come_along_with_what_is_said_next() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let reaction = |kind: &str, name: &str, to: &str| {
+        json!({"type": kind, "user": ANNA, "reaction": name, "item_user": to, "event_ts": scene.workspace.ts(),
+            "item": {"type": "message", "channel": OFFICE, "ts": "1790000000.000001"}})
+    };
+    let deleted = |who: &str| {
+        json!({"type": "message", "subtype": "message_deleted", "channel": OFFICE, "channel_type": "channel",
+            "previous_message": {"type": "message", "user": who, "text": "gone", "ts": "1790000000.000002"}})
+    };
+
+    for event in [
+        reaction("reaction_added", "tada", "U0GATE"),
+        reaction("reaction_added", "eyes", "U0GATE"),
+        reaction("reaction_removed", "eyes", "U0GATE"),
+        reaction("reaction_added", "thumbsdown", "UBERT"),
+        deleted(ANNA),
+        deleted("U0GATE"),
+    ] {
+        scene.workspace.event(event);
+    }
+    for text in [
+        "<@U0GATE> and what is to be done about it?",
+        "<@U0GATE> and what is to be done after that?",
+    ] {
+        scene
+            .workspace
+            .event(channel(OFFICE, ANNA, &scene.workspace.ts(), text, json!({})));
+    }
+
+    assert_eq!(
+        scene.hears(2).await,
+        [
+            "[reactions to your messages: :tada:]\n[a message here was deleted]\nand what is to be done about it?",
+            "and what is to be done after that?"
+        ]
+    );
+    scene.bench.stop().await;
+}

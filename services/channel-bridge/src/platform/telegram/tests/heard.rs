@@ -188,3 +188,28 @@ async fn a_bot_is_tried_before_it_is_written_down_and_whoever_it_is_not_is_told_
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn a_reaction_comes_along_with_what_is_said_next() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let reacted = |kind: &str, chat: i64| {
+        let emoji = |emoji: &str| json!({"type": "emoji", "emoji": emoji});
+        json!({"chat": {"id": chat, "type": kind}, "message_id": 33, "user": {"id": ANNA, "first_name": "Anna"}, "date": 1,
+            "old_reaction": [emoji("👎")], "new_reaction": [emoji("🎉"), {"type": "custom_emoji", "custom_emoji_id": "1"}]})
+    };
+
+    scene.api.update("message_reaction", reacted("private", ANNA));
+    scene
+        .api
+        .update("message_reaction", reacted("supergroup", FAMILY));
+    scene
+        .api
+        .update("message", direct(ANNA, 34, "and what is to be done about it?"));
+
+    assert_eq!(
+        scene.hears(1).await,
+        ["[reactions to your messages: 🎉]\nand what is to be done about it?"]
+    );
+    scene.bench.stop().await;
+}

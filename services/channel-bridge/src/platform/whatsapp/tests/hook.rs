@@ -183,3 +183,21 @@ async fn files_are_named_and_fetched_by_their_id_with_the_token() {
     }
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_reaction_comes_along_with_what_is_said_next() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let reaction = json!({"id": "wamid.r", "from": ANNA, "timestamp": "1790000000", "type": "reaction",
+        "reaction": {"message_id": "wamid.1", "emoji": "🎉"}});
+
+    scene.posts(&post(ANNA, &[reaction], json!({}))).await;
+    let question = text(ANNA, "wamid.2", "and what is to be done about it?");
+    scene.posts(&post(ANNA, &[question], json!({}))).await;
+
+    assert_eq!(
+        scene.bench.heard.texts(),
+        ["[reactions to your messages: 🎉]\nand what is to be done about it?"]
+    );
+    scene.bench.stop().await;
+}

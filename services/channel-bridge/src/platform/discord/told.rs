@@ -1,0 +1,79 @@
+//! What the gateway tells: messages, commands, and what people do beside words.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    commands,
+    event::{Channel, Interaction, Message, Reaction},
+    gateway::Gateway,
+    inbound::hear,
+};
+use crate::{adapter::Remark, platform::web::take::commit};
+
+impl Gateway<'_> {
+    pub(super) fn reaction(self, data: &Value, added: bool) {
+        let Ok(reaction) = Reaction::deserialize(data) else {
+            return;
+        };
+        let Reaction {
+            user_id,
+            channel_id,
+            message_author_id,
+            emoji,
+        } = reaction;
+        if user_id == self.me {
+            return;
+        }
+        if !added {
+            self.inbound
+                .remark(&channel_id, Remark::NotReacted(emoji.shown()));
+        } else if message_author_id.as_deref() == Some(self.me) {
+            self.inbound.remark(&channel_id, Remark::Reacted(emoji.shown()));
+        }
+    }
+
+    /// True: something was committed.
+    pub(super) async fn message(self, data: &Value, edited: bool) -> bool {
+        let message = match Message::deserialize(data) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(%error, "a message of Discord is not understood and left out");
+                return false;
+            }
+        };
+        self.take(&message, edited).await
+    }
+
+    /// The same of a command that was chosen behind the slash.
+    pub(super) async fn command(self, data: &Value) -> bool {
+        let interaction = match Interaction::deserialize(data) {
+            Ok(interaction) => interaction,
+            Err(error) => {
+                tracing::warn!(%error, "a command of Discord is not understood and left out");
+                return false;
+            }
+        };
+        let Some(typed) = commands::typed(&interaction, self.me) else {
+            return false;
+        };
+        let kept = self.take(&typed, false).await;
+        if kept {
+            commands::answer(self.api, &interaction, &typed.content).await;
+        }
+        kept
+    }
+
+    async fn take(self, message: &Message, edited: bool) -> bool {
+        let channel = if message.guild_id.is_some() && message.author.is_some() {
+            self.channels.get(self.api, &message.channel_id).await
+        } else {
+            Channel::default()
+        };
+        let Some(said) = hear(message, &channel, self.me, edited, self.clock.now_ms()) else {
+            return false;
+        };
+        commit(self.inbound, said).await;
+        true
+    }
+}

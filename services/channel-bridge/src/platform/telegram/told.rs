@@ -1,0 +1,57 @@
+//! Updates, as Telegram brings them either way.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::update::{Message, Reactions};
+use crate::adapter::InboundSink;
+
+/// One update, as far as it is read.
+#[derive(Debug)]
+pub(super) struct Update {
+    pub(super) id: i64,
+    /// Unset: nothing that is read, or nothing that is understood.
+    pub(super) message: Option<Message>,
+    pub(super) edited: bool,
+    reactions: Option<Reactions>,
+}
+
+impl Update {
+    pub(super) fn read(update: &Value) -> Option<Self> {
+        let id = update.get("update_id").and_then(Value::as_i64)?;
+        let edited = update.get("message").is_none();
+        let message = update.get("message").or_else(|| update.get("edited_message"));
+        let message = message.and_then(|message| {
+            Message::deserialize(message)
+                .inspect_err(|error| tracing::warn!(%error, "an update is not understood and left out"))
+                .ok()
+        });
+        let reactions = update.get("message_reaction");
+        let reactions = reactions.and_then(|reactions| Reactions::deserialize(reactions).ok());
+        Some(Self {
+            id,
+            message,
+            edited,
+            reactions,
+        })
+    }
+
+    /// Tells what happened beside words.
+    pub(super) fn remark(&self, inbound: &InboundSink) {
+        let Some(reactions) = &self.reactions else { return };
+        let chat = reactions.chat.id.to_string();
+        for remark in reactions.remarks() {
+            inbound.remark(&chat, remark);
+        }
+    }
+
+    /// The album that it belongs to, and its chat.
+    pub(super) fn album(&self) -> Option<(i64, &str)> {
+        let message = self.message.as_ref().filter(|_| !self.edited)?;
+        Some((message.chat.id, message.media_group_id.as_deref()?))
+    }
+
+    pub(super) fn same_album(&self, other: &Self) -> bool {
+        self.album().is_some() && self.album() == other.album()
+    }
+}

@@ -1,0 +1,72 @@
+//! Messages of the bot, as the people in its channels see them: posted, changed and deleted.
+
+use super::{serve::no, *};
+use crate::form::File;
+
+fn words(body: &Value) -> Result<String, (u32, &'static str)> {
+    let sent = body["content"].as_str().unwrap_or_default().to_owned();
+    if sent.trim().is_empty() {
+        return Err((50_006, "Cannot send an empty message"));
+    }
+    if sent.chars().count() > CONTENT_MAX {
+        return Err((50_035, "Invalid Form Body"));
+    }
+    Ok(sent)
+}
+
+fn unknown_message() -> Response {
+    no(404, 10_008, "Unknown Message")
+}
+
+pub(super) fn edit(told: &mut Told, id: &str, body: &Value) -> Response {
+    let sent = match words(body) {
+        Ok(sent) => sent,
+        Err((code, words)) => return no(400, code, words),
+    };
+    let Some(seen) = told.seen.iter_mut().find(|seen| seen.id == id) else {
+        return unknown_message();
+    };
+    (seen.text, seen.sent) = (sent.replace('\\', ""), sent);
+    fault::json(200, &json!({"id": seen.id, "channel_id": seen.channel}))
+}
+
+pub(super) fn delete(told: &mut Told, id: &str) -> Response {
+    if !told.seen.iter().any(|seen| seen.id == id) {
+        return unknown_message();
+    }
+    told.seen.retain(|seen| seen.id != id);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+pub(super) fn post(told: &mut Told, channel: &str, body: &Value, file: Option<File>) -> Response {
+    let sent = match words(body) {
+        Err((50_006, _)) if file.is_some() => String::new(),
+        Ok(sent) => sent,
+        Err((code, words)) => return no(400, code, words),
+    };
+    let nonce = body["nonce"].as_str().unwrap_or_default().to_owned();
+    if nonce.chars().count() > 25 {
+        return no(400, 50_035, "Invalid Form Body");
+    }
+    let known = told
+        .seen
+        .iter()
+        .find(|seen| !nonce.is_empty() && seen.nonce == nonce);
+    if let Some(known) = known.filter(|_| body["enforce_nonce"] == json!(true)) {
+        return fault::json(200, &json!({"id": known.id, "channel_id": known.channel}));
+    }
+    told.last += 1;
+    let id = told.last.to_string();
+    told.seen.push(Seen {
+        id: id.clone(),
+        channel: channel.to_owned(),
+        text: sent.replace('\\', ""),
+        sent,
+        answers: body["message_reference"]["message_id"]
+            .as_str()
+            .map(str::to_owned),
+        file: file.map(|File { name, bytes, .. }| (name, bytes)),
+        nonce,
+    });
+    fault::json(200, &json!({"id": id, "channel_id": channel}))
+}
