@@ -1,6 +1,7 @@
 //! What the configuration means for turns: where models are, how each is asked, and which one answers by default. Read once per
 //! revision.
 
+mod hearing;
 mod settings;
 
 use std::{
@@ -19,7 +20,7 @@ use gatehouse_proto::agent::v1::FailureKind;
 use serde::Deserialize;
 
 use self::settings::Layers;
-pub(crate) use self::settings::Settings;
+pub(crate) use self::{hearing::Hearing, settings::Settings};
 use crate::{request::ModelName, unanswered::Unanswered};
 
 /// The built-in provider and its only model.
@@ -41,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) used_models: Vec<String>,
     /// Short names of models.
     pub(crate) aliases: BTreeMap<String, String>,
+    /// How recordings are transcribed. `None`: they are not.
+    pub(crate) hearing: Option<Hearing>,
     layers: Layers,
 }
 
@@ -103,6 +106,7 @@ impl From<Document> for Config {
         Self {
             providers: providers.collect(),
             left_out: document.models.left_out,
+            hearing: Hearing::read(&document.tools.media.audio),
             aliases: aliases(&document.agents.defaults.models),
             default_models,
             used_models,

@@ -31,6 +31,8 @@ pub(crate) struct Question {
     pub(crate) in_chat: bool,
     /// The bytes of media that messages name, by their ids.
     pub(crate) shelf: Shelf,
+    /// Why recordings were not transcribed, if one could not be.
+    pub(crate) unheard: Option<String>,
     /// How hard to think, in the model's own words. `None`: as hard as the model likes.
     pub(crate) thinking: Option<String>,
     /// Whose own settings of models hold.
@@ -38,6 +40,9 @@ pub(crate) struct Question {
     /// What a program wants that brought the turn. `None`: it is a person's.
     pub(crate) program: Option<Program>,
 }
+
+/// What the transcript of a recording is among media: it stands in the place of its bytes.
+pub(crate) const TRANSCRIPT: &str = "text/plain";
 
 /// The bytes of media, by their ids.
 pub(crate) type Shelf = HashMap<String, Medium>;
@@ -139,6 +144,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
                 agent_name,
                 in_chat,
                 shelf: media.collect(),
+                unheard: None,
                 thinking: thinking_level.filter(|level| !level.trim().is_empty()),
                 agent: agent_id,
                 program: program.map(Program::try_from).transpose()?,

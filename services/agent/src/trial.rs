@@ -157,6 +157,7 @@ pub(crate) async fn run(
             }],
             agent_name: "test".to_owned(),
             shelf: Shelf::new(),
+            unheard: None,
             in_chat: false,
             thinking: None,
             agent: None,

@@ -4,6 +4,7 @@
 
 mod adapt;
 mod ask;
+mod hearing;
 mod step;
 
 use std::{sync::Arc, time::Duration};
@@ -11,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use gatehouse_proto::agent::v1::{Completed, Failed, FailureKind, RunTurnResponse, run_turn_response::Event};
 use tokio::time::Instant;
 
+use self::hearing::Transcripts;
 use crate::{
     answer::{Answer, Events},
     breaker::Breakers,
@@ -43,6 +45,7 @@ pub(crate) struct Tools {
     pub(crate) lessons: Arc<Lessons>,
     pub(crate) metrics: Metrics,
     pub(crate) failing: Arc<Failing>,
+    pub(crate) transcripts: Arc<Transcripts>,
 }
 
 impl Tools {
@@ -53,6 +56,7 @@ impl Tools {
             lessons: Arc::default(),
             metrics,
             failing,
+            transcripts: Arc::default(),
         }
     }
 }
@@ -128,8 +132,9 @@ struct NoAnswer {
 }
 
 impl Turn {
-    async fn run(mut self, models: Vec<String>, question: Question) -> Event {
+    async fn run(mut self, models: Vec<String>, mut question: Question) -> Event {
         let config = Arc::clone(&self.config);
+        hearing::transcribe(&config, &self.tools, &mut question).await;
         let models = if models.is_empty() {
             &config.default_models
         } else {

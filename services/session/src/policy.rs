@@ -60,6 +60,8 @@ pub(crate) struct Policy {
     pub(crate) reset_triggers: Vec<String>,
     /// The largest attachment, in bytes.
     pub(crate) media_bytes_max: u64,
+    /// The largest recording that is transcribed, in bytes. `None`: none is.
+    pub(crate) hears: Option<u64>,
     /// Turns that run at the same time.
     pub(crate) concurrent_max: usize,
     /// What models cost.
@@ -99,6 +101,7 @@ impl Policy {
             prune_after_ms: config.session.maintenance.prune_after_ms().ok().flatten(),
             sessions_max: config.session.maintenance.max_entries,
             reset_triggers: triggers(&config.session.reset_triggers),
+            hears: config.tools.media.audio.bytes_max(),
             media_bytes_max: u64::from(media_mb.clamp(1, MEDIA_MB_MAX)) * 1024 * 1024,
             concurrent_max: usize::from(concurrent.clamp(1, CONCURRENT_MAX)),
             prices: Arc::new(Prices::read(&config.models)),

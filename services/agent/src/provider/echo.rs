@@ -135,6 +135,7 @@ mod tests {
             messages,
             agent_name: "Main".into(),
             shelf: crate::request::Shelf::new(),
+            unheard: None,
             in_chat,
             thinking: None,
             agent: None,

@@ -9,6 +9,7 @@ mod ending;
 pub(crate) mod messages;
 mod models;
 mod reading;
+mod transcripts;
 
 use std::time::Duration;
 

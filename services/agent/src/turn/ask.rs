@@ -10,7 +10,9 @@ use gatehouse_proto::agent::v1::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, step};
+use super::{
+    CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, hearing, step,
+};
 use crate::{
     breaker::CircuitOpen,
     config::{self, ECHO, Settings},
@@ -22,7 +24,7 @@ use crate::{
         openai::{
             Endpoint,
             body::{self, Asked},
-            messages,
+            messages::{self, Unseen},
         },
         retry_after,
     },
@@ -76,13 +78,19 @@ impl Turn {
         } else {
             history::without_echo(&question.messages)
         };
-        let names = messages::unseen(&conversation, &question.shelf, settings.sees);
-        if !names.is_empty() {
+        let Unseen { names, unheard } = messages::unseen(&conversation, &question.shelf, settings.sees);
+        if !names.is_empty() || !unheard.is_empty() {
             let (provider, model) = (name.provider.clone(), name.model.clone());
             let left = MediaLeftOut {
                 provider,
                 model,
                 names,
+                unheard_reason: if unheard.is_empty() {
+                    String::new()
+                } else {
+                    hearing::why(&config, question)
+                },
+                unheard,
             };
             self.answer.send(Event::MediaLeftOut(left)).await;
         }

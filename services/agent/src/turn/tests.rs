@@ -1,3 +1,4 @@
+mod hearing;
 mod program;
 mod reading;
 mod requests;

@@ -43,6 +43,11 @@ impl Base {
         self.join("/embeddings")
     }
 
+    /// Where recordings are transcribed.
+    pub(crate) fn transcripts(&self) -> Url {
+        self.join("/audio/transcriptions")
+    }
+
     /// Whether it is OpenAI's own API or Azure's, which know newer names of fields and refuse some of the older ones.
     pub(crate) fn is_openai(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default().trim_end_matches('.');

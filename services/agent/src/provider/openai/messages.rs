@@ -2,7 +2,8 @@
 //!
 //! This form takes words, calls of tools and their results. By rule, of everything else:
 //!
-//! - a picture is shown to a model that sees, and a text is read to every one, when their bytes are at hand;
+//! - a picture is shown to a model that sees, and a text is read to every one, when their bytes are at hand; of a recording its
+//!   transcript is read;
 //! - any other medium is named in words, and said to be missing;
 //! - what was thought, notices, and what only another provider understands are left out;
 //! - a call without a result gets one that says so, and a result without its call is left out: servers refuse either, and a
@@ -17,7 +18,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use gatehouse_core::content::{Block, Content, Media, MediaKind, Text};
 use serde_json::{Value, json};
 
-use crate::request::{Medium, Message, Role, Shelf};
+use crate::request::{Medium, Message, Role, Shelf, TRANSCRIPT};
 
 /// What the model reads in the place of a result that never came.
 const NO_RESULT: &str = "(interrupted: there is no result)";
@@ -41,8 +42,12 @@ impl<'a> Eyes<'a> {
     /// A text that is read to it.
     fn text(self, media: &Media) -> Option<&'a str> {
         let medium = media.source.id().and_then(|id| self.shelf.get(id))?;
-        let is_file = media.kind() == MediaKind::File;
-        std::str::from_utf8(&medium.data).ok().filter(|_| is_file)
+        let is_read = match media.kind() {
+            MediaKind::File => true,
+            MediaKind::Audio => medium.mime_type == TRANSCRIPT,
+            MediaKind::Image | MediaKind::Video => false,
+        };
+        std::str::from_utf8(&medium.data).ok().filter(|_| is_read)
     }
 
     /// Whether it takes a medium in at all.
@@ -51,20 +56,30 @@ impl<'a> Eyes<'a> {
     }
 }
 
-/// What the model does not take in of the message that it answers, as it is called.
-pub(crate) fn unseen(conversation: &[&Message], shelf: &Shelf, sees: bool) -> Vec<String> {
+/// What a model does not take in of the message that it answers, as it is called.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unseen {
+    pub(crate) names: Vec<String>,
+    /// Recordings without a transcript.
+    pub(crate) unheard: Vec<String>,
+}
+
+pub(crate) fn unseen(conversation: &[&Message], shelf: &Shelf, sees: bool) -> Unseen {
     let eyes = Eyes { shelf, sees };
     let asked = conversation
         .iter()
         .rev()
         .take_while(|message| message.role == Role::User);
-    let media = asked
-        .flat_map(|message| message.content.blocks())
-        .filter_map(|block| match block {
-            Block::Media(media) if !eyes.takes(media) => Some(media.label()),
-            _ => None,
-        });
-    media.collect()
+    let mut unseen = Unseen::default();
+    for block in asked.flat_map(|message| message.content.blocks()) {
+        match block {
+            Block::Media(media) if eyes.takes(media) => {}
+            Block::Media(media) if media.kind() == MediaKind::Audio => unseen.unheard.push(media.label()),
+            Block::Media(media) => unseen.names.push(media.label()),
+            _ => {}
+        }
+    }
+    unseen
 }
 
 /// The messages, oldest first.
@@ -190,6 +205,9 @@ fn words(content: &Content, eyes: Eyes<'_>) -> String {
         Block::Text(Text { text, notice: false }) => Some(text.clone()),
         Block::Media(media) if eyes.picture(media).is_some() => None,
         Block::Media(media) => Some(match eyes.text(media) {
+            Some(text) if media.kind() == MediaKind::Audio => {
+                format!("{} (transcript)\n{text}", media.label())
+            }
             Some(text) => format!("{}\n{text}", media.label()),
             None => format!("{} (not included)", media.label()),
         }),

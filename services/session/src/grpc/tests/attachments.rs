@@ -171,6 +171,7 @@ async fn who_sends_a_picture_to_a_model_that_does_not_see_is_told_and_the_model_
         provider: provider.clone(),
         model: model.clone(),
         names: vec!["[image: cat.png]".to_owned()],
+        ..agent::MediaLeftOut::default()
     }))
     .await;
     call.event(Event::ModelStarted(agent::ModelStarted { provider, model }))
@@ -194,4 +195,48 @@ async fn who_sends_a_picture_to_a_model_that_does_not_see_is_told_and_the_model_
         "notes are for people"
     );
     call.done().await;
+}
+
+#[tokio::test]
+async fn a_voice_note_is_handed_on_where_somebody_transcribes_and_its_failure_is_told_in_one_line() {
+    let mut bench = Bench::new().await;
+    let audio = r#""tools":{"media":{"audio":{"models":[{"provider":"p","model":"whisper-1"}]}}}"#;
+    let mut running = bench.run(&SEES.replacen('{', &format!("{{{audio},"), 1));
+    let grpc = grpc(&running);
+    let voice = b"OggS\0\x02 a voice note";
+
+    grpc.send_chat(with("r1", "listen", vec![attached("voice.ogg", voice)]))
+        .await
+        .unwrap();
+    let call = bench.call().await;
+    let [recording] = call.request.media.as_slice() else {
+        panic!("one recording: {:?}", call.request.media)
+    };
+    assert_eq!(
+        (recording.mime_type.as_str(), recording.data.as_ref()),
+        ("audio/ogg", voice.as_slice())
+    );
+    let (provider, model) = ("p".to_owned(), "eyes".to_owned());
+    call.event(Event::MediaLeftOut(agent::MediaLeftOut {
+        provider: provider.clone(),
+        model: model.clone(),
+        unheard: vec!["[audio: voice.ogg]".to_owned()],
+        unheard_reason: "provider p at http://h is away".to_owned(),
+        ..agent::MediaLeftOut::default()
+    }))
+    .await;
+    call.event(Event::ModelStarted(agent::ModelStarted { provider, model }))
+        .await;
+    call.text("what did you say?").await;
+    call.done().await;
+    running.end_of("r1").await;
+
+    let rows = rows(&grpc).await;
+    let answer: Value = serde_json::from_str(&rows[1].content).unwrap();
+    assert_eq!(answer[0]["text"], "what did you say?");
+    assert_eq!(
+        answer[1]["text"],
+        "[audio: voice.ogg] could not be transcribed: provider p at http://h is away"
+    );
+    assert!(answer[2].is_null(), "{answer}");
 }

@@ -1,4 +1,5 @@
-//! The pictures and texts that a model is shown with a conversation, and what people are told of those that it does not see.
+//! The pictures and texts that a model is shown with a conversation, the recordings that are transcribed for it, and what people are told
+//! of those that it does not see.
 
 use std::collections::HashSet;
 
@@ -24,6 +25,11 @@ const TEXT_BYTES_MAX: u64 = 256 * 1024;
 const NOT_SEEN: ForPeople =
     ForPeople::new("The model that answered cannot see pictures or files; it was only told their names.");
 
+/// The same of a recording.
+const NOT_HEARD: ForPeople = ForPeople::new(
+    "What was said in the recording could not be put into words; the assistant only knows that there is one.",
+);
+
 impl Run {
     /// The bytes of what the messages name, the newest first, as far as one of these models may make something of them.
     pub(super) async fn media_of(&self, messages: &[TurnMessage], models: &[String]) -> Vec<TurnMedia> {
@@ -34,12 +40,14 @@ impl Run {
             facts.is_some_and(|facts| facts.sees)
         };
         let is_seen = models.iter().any(sees);
+        let hears = policy.as_ref().and_then(|policy| policy.hears);
         let (mut found, mut known, mut left) = (Vec::new(), HashSet::new(), BYTES_MAX);
         for media in messages.iter().rev().flat_map(named) {
-            let most = match media.kind() {
-                MediaKind::Image if is_seen => left,
-                MediaKind::File if is_text(&media) => left.min(TEXT_BYTES_MAX),
-                MediaKind::Image | MediaKind::File | MediaKind::Audio | MediaKind::Video => continue,
+            let most = match (media.kind(), hears) {
+                (MediaKind::Image, _) if is_seen => left,
+                (MediaKind::Audio, Some(most)) => left.min(most),
+                (MediaKind::File, _) if is_text(&media) => left.min(TEXT_BYTES_MAX),
+                (MediaKind::Image | MediaKind::File | MediaKind::Audio | MediaKind::Video, _) => continue,
             };
             let Some(id) = media.source.id().and_then(MediaId::parse) else {
                 continue;
@@ -68,22 +76,33 @@ impl Run {
 
     /// Puts behind an answer that the model did not see what was sent, and how one that does is chosen.
     pub(super) fn say_unseen(&self, content: Content, reply: Option<Content>) -> (Content, Option<Content>) {
-        let Some(agent::MediaLeftOut {
+        let Some(left) = &self.unseen else {
+            return (content, reply);
+        };
+        let agent::MediaLeftOut {
             provider,
             model,
             names,
-        }) = &self.unseen
-        else {
-            return (content, reply);
-        };
-        let told = format!(
-            "{provider}/{model} was not shown {}: it is not listed as a model that takes it. Choose one with `input: [\"text\", \
-             \"image\"]` under models.providers, or add that to this one.",
-            names.join(", ")
-        );
-        let mut content = content;
-        content.push(Block::notice(told));
-        (content, reply.map(|reply| answer::cut_off(reply, NOT_SEEN)))
+            unheard,
+            unheard_reason,
+        } = left;
+        let (mut content, mut reply) = (content, reply);
+        if !names.is_empty() {
+            content.push(Block::notice(format!(
+                "{provider}/{model} was not shown {}: it is not listed as a model that takes it. Choose one with `input: [\"text\", \
+                 \"image\"]` under models.providers, or add that to this one.",
+                names.join(", ")
+            )));
+            reply = reply.map(|reply| answer::cut_off(reply, NOT_SEEN));
+        }
+        if !unheard.is_empty() {
+            content.push(Block::notice(format!(
+                "{} could not be transcribed: {unheard_reason}",
+                unheard.join(", ")
+            )));
+            reply = reply.map(|reply| answer::cut_off(reply, NOT_HEARD));
+        }
+        (content, reply)
     }
 }
 

@@ -76,9 +76,10 @@ fn what_a_model_does_not_see_of_the_question_is_told_and_not_what_was_asked_befo
         r#"[{"type":"image","id":"x","mimeType":"image/png","name":"b.png"}]"#,
     );
 
-    assert_eq!(unseen(&[&old, &between, &new], &shelf, false), ["[image: a.png]"]);
-    assert!(unseen(&[&old, &between, &new], &shelf, true).is_empty());
-    assert_eq!(unseen(&[&old, &between, &gone], &shelf, true), ["[image: b.png]"]);
+    let names = |conversation: &[&Message], sees| unseen(conversation, &shelf, sees).names;
+    assert_eq!(names(&[&old, &between, &new], false), ["[image: a.png]"]);
+    assert!(names(&[&old, &between, &new], true).is_empty());
+    assert_eq!(names(&[&old, &between, &gone], true), ["[image: b.png]"]);
 }
 
 const CALL: &str = r#"[{"type":"thinking","thinking":"hm"},{"type":"toolCall","id":"c1","name":"ls","arguments":{"path": "."}}]"#;
