@@ -10,9 +10,7 @@ use gatehouse_proto::agent::v1::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{
-    CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, hearing, step,
-};
+use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, hearing, step};
 use crate::{
     breaker::CircuitOpen,
     config::{self, ECHO, Settings},

@@ -204,26 +204,40 @@ impl Packer {
                 number = next;
                 continue;
             }
-            // The item's own blocks, the first of them behind its marker.
-            let Item { done, blocks } = item;
-            let inner = Self::new(self.unit, self.room.saturating_sub(MARKER));
-            let chunks = blocks.into_iter().map(Chunk::bare).collect();
-            let cut = inner.pack(chunks, room.saturating_sub(MARKER).max(1));
-            for (at, chunks) in cut.into_iter().enumerate() {
-                let blocks: Vec<Block> = chunks.into_iter().map(|chunk| chunk.block).collect();
-                parts.push(if at == 0 {
-                    let items = vec![Item { done, blocks }];
-                    vec![Block::List { start: number, items }]
-                } else {
-                    blocks
-                });
-            }
+            parts.extend(self.item(number, item, room));
             (number, room) = (next, self.room);
         }
         if !part.is_empty() {
             parts.push(vec![list(&mut part, number)]);
         }
         parts
+    }
+
+    /// One item that is longer than a part: the first of its own blocks behind its marker, the others by themselves.
+    fn item(&self, number: Option<u64>, item: Item, room: usize) -> Vec<Vec<Block>> {
+        let Item { done, blocks } = item;
+        let inner = Self::new(self.unit, self.room.saturating_sub(MARKER));
+        let chunks: Vec<Chunk> = blocks.into_iter().map(Chunk::bare).collect();
+        let bare = |part: Vec<Chunk>| part.into_iter().map(|chunk| chunk.block).collect::<Vec<_>>();
+        let mut first = room.saturating_sub(MARKER).max(1);
+        loop {
+            let mut parts: Vec<Vec<Block>> =
+                inner.pack(chunks.clone(), first).into_iter().map(bare).collect();
+            let Some(begin) = parts.first_mut() else {
+                return parts;
+            };
+            let items = vec![Item {
+                done,
+                blocks: std::mem::take(begin),
+            }];
+            *begin = vec![Block::List { start: number, items }];
+            // Behind a marker every line is set in, and how many lines there are is known when they are there.
+            let over = size(self.unit, begin).saturating_sub(room);
+            if over == 0 || first == 1 {
+                return parts;
+            }
+            first = first.saturating_sub(over).max(1);
+        }
     }
 
     /// Each part of a table has its head.

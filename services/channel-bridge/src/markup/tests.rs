@@ -264,6 +264,16 @@ fn without_styles_a_link_says_where_it_leads_and_a_quote_is_marked() {
     assert_eq!(told("> one\n> two\n\nthree"), "> one\n> two\nthree");
 }
 
+#[test]
+fn what_the_lines_of_an_item_are_set_in_by_counts() {
+    let text = "\n- [ aaaa](/a)\n|a|b|\n|-|-|\n|a|c|\n`|aa|a|a|`\n|a|b|\n|-|-|\n|aaaaaaa|c|\n**  aaaa a** a  aaüäaü👍aäaaüaööüaääü aa👍👍aaüö";
+
+    for max in 40..200 {
+        let parts = split(UNIT, text, max);
+        assert!(room(&parts) <= max, "{} of {max}: {parts:?}", room(&parts));
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_cut_into_parts_that_fit_and_nothing_of_it_is_lost(
