@@ -66,18 +66,19 @@ pub(crate) async fn run(common: &Common, asked: &Discovery) -> Result<(), Failed
     };
     let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
-        let pause = tokio::select! {
-            () = drain.requested() => return Ok(()),
-            ended = announcer.announce(&drain) => match ended {
-                Ended::Asked => return Ok(()),
-                Ended::Storm => SILENCE,
-                // Listeners forget what it was; said at once, the new would be in conflict with it.
-                Ended::Moved => LOOK,
-                Ended::Failed(why) => {
-                    announcer.log.say(&format!("the network is not told where the gateway is: {why}; trying again, at most every {} s", RETRY.1.as_secs()));
-                    backoff.next()
-                }
-            },
+        // It hears of the end itself, and says goodbye.
+        let pause = match announcer.announce(&drain).await {
+            Ended::Asked => return Ok(()),
+            Ended::Storm => SILENCE,
+            // Listeners forget what it was; said at once, the new would be in conflict with it.
+            Ended::Moved => LOOK,
+            Ended::Failed(why) => {
+                announcer.log.say(&format!(
+                    "the network is not told where the gateway is: {why}; trying again, at most every {} s",
+                    RETRY.1.as_secs()
+                ));
+                backoff.next()
+            }
         };
         tokio::select! {
             () = drain.requested() => return Ok(()),
