@@ -1,0 +1,12 @@
+//! The plugin against a stand-in of Microsoft's services, in one process.
+
+#![expect(clippy::panic, reason = "helpers of tests: a panic is the failure")]
+
+mod contract;
+mod gateway;
+mod identity;
+mod inbound;
+mod microsoft;
+mod outbound;
+mod teams;
+mod tokens;
