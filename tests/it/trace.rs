@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gatehouse_core::trace::Context;
-use gatehouse_tests::{Client, Gateway, collector::Collector, irc::Person, ngircd::Ngircd, until};
+use gatehouse_tests::{Client, Gateway, irc::Person, ngircd::Ngircd, until};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
@@ -115,111 +115,4 @@ async fn a_client_may_bring_its_trace_and_what_is_none_begins_a_new_one() {
         3,
         "each has its own: {turns:?}"
     );
-}
-
-/// A gateway in an IRC room that sends its traces, with somebody in the room.
-async fn traced(collector: &Collector, more: &[(&str, &str)]) -> (Gateway, Ngircd, Person) {
-    let ircd = Ngircd::start().await;
-    let config = with_channels(&json!({"irc": {
-        "enabled": true, "server": "127.0.0.1", "port": ircd.port(), "tls": false, "nick": "gate", "channels": ["#home"],
-        "groupPolicy": "open", "groups": {"*": {"requireMention": true}},
-    }}));
-    let mut env = vec![
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
-        ("OTEL_SERVICE_NAME", "home"),
-    ];
-    env.extend(more);
-    let gateway = Gateway::start_with(&config, &env).await;
-    let person = Person::connect(ircd.port(), "anna").await;
-    person.join("#home").await;
-    person.sees("#home", "gate").await;
-    (gateway, ircd, person)
-}
-
-#[tokio::test]
-async fn a_collector_draws_one_tree_from_a_room_to_the_receipt_across_a_restart_of_session() {
-    const WORDS: &str = "the words of a person";
-    let collector = Collector::start().await;
-    let (gateway, _ircd, person) = traced(&collector, &[]).await;
-    let _screen = Client::plain(&gateway, SCREEN).await;
-
-    gateway.kill("agent").await;
-    person.say("#home", &format!("gate: {WORDS}")).await;
-    let taken = collector
-        .sees("session has taken the message", |span| {
-            span.service() == "home-session" && span.name.ends_with("/DeliverMessage")
-        })
-        .await;
-    gateway.kill("session").await;
-    person.hears("the reply", |said| said.from == "gate").await;
-    collector
-        .sees("the receipt", |span| {
-            span.trace == taken.trace && span.name == "settle irc"
-        })
-        .await;
-    let whole = until("every step of the trace", async || {
-        let mut spans = collector.spans();
-        spans.retain(|span| span.trace == taken.trace);
-        let is_known = |id: &str| id.is_empty() || spans.iter().any(|span| span.id == id);
-        let names = [
-            "process irc",
-            "publish irc",
-            "send irc",
-            "publish gatehouse.session.v1.ChatEvent",
-            "deliver gatehouse.session.v1.ChatEvent",
-        ];
-        let is_whole = spans.iter().all(|span| is_known(&span.parent))
-            && names
-                .iter()
-                .all(|name| spans.iter().any(|span| span.name == *name));
-        is_whole.then_some(spans)
-    })
-    .await;
-
-    let tree = collector.tree(&taken.trace);
-    let roots: Vec<_> = whole.iter().filter(|span| span.parent.is_empty()).collect();
-    assert_eq!(roots.len(), 1, "one tree:\n{tree}");
-    assert_eq!(roots[0].name, "receive irc", "{tree}");
-    let processes: BTreeSet<_> = whole
-        .iter()
-        .map(|span| &span.process["service.instance.id"])
-        .collect();
-    let services: BTreeSet<_> = whole.iter().map(|span| span.service().to_owned()).collect();
-    let all =
-        ["agent", "broadcast", "channel-bridge", "edge", "session"].map(|service| format!("home-{service}"));
-    assert_eq!(services, BTreeSet::from(all), "{tree}");
-    assert_eq!(processes.len(), 6, "these five, and session once more:\n{tree}");
-    let receipt = whole
-        .iter()
-        .find(|span| span.name == "send irc")
-        .expect("it is there");
-    assert_eq!(receipt.attributes["gatehouse.fate"], "delivered", "{tree}");
-    let model = whole.iter().find(|span| span.name.starts_with("chat "));
-    let model = model.unwrap_or_else(|| unreachable!("the model was asked:\n{tree}"));
-    assert_eq!(model.attributes["gen_ai.operation.name"], "chat");
-    for span in &whole {
-        let says = format!("{span:?}");
-        assert!(
-            !says.contains(WORDS) && !says.contains("anna") && !says.contains("#home"),
-            "who said what, and where, is nobody's business: {says}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn one_trace_in_none_is_recorded_and_a_collector_that_is_away_keeps_nobody() {
-    let collector = Collector::start().await;
-    let off = [("OTEL_TRACES_SAMPLER", "parentbased_always_off")];
-    let (_gateway, _ircd, person) = traced(&collector, &off).await;
-    person.say("#home", "gate: hello").await;
-    person.hears("the reply", |said| said.from == "gate").await;
-
-    let nobody = "http://127.0.0.1:1";
-    let gateway = Gateway::start_with(&json!({}), &[("OTEL_EXPORTER_OTLP_ENDPOINT", nobody)]).await;
-    let screen = Client::plain(&gateway, SCREEN).await;
-    let params = json!({"sessionKey": "agent:main:main", "message": "hello", "idempotencyKey": "k"});
-    let answer = screen.call("chat.send", params).await;
-
-    assert!(answer.is_ok(), "{answer:?}");
-    assert!(collector.spans().is_empty(), "{:?}", collector.spans());
 }
